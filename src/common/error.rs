@@ -1,0 +1,300 @@
+//! One error for people: what is wrong, where, and what would be right.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+
+/// The result of nearly every function here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a caller can do about an error; it decides the exit code of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The text or an option is wrong: the person has to change it.
+    Sql,
+    /// A flag or a way of calling is wrong (exit code 2).
+    Usage,
+    /// A server, topic or folder cannot be reached right now (exit code 3).
+    Unavailable,
+    /// A record could not be read or written, and the table says that this is fatal.
+    Data,
+    /// What is stored does not fit what was asked: a changed query, a second copy, a damaged commit.
+    State,
+    /// A newer copy of this job has taken over; never restarted automatically.
+    Fenced,
+    /// The person stopped it (exit code 130 for a query).
+    Interrupted,
+    /// A crash point fired (test builds only).
+    Injected,
+    /// Anything that should not happen; a bug of ours.
+    Internal,
+}
+
+/// A place in a text: file (or `<sql>`), line and column, both from 1, and the line itself for the caret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file's name as the person gave it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// The text of that line.
+    pub text: String,
+}
+
+/// An error with a message, and if known its place, a hint and its cause.
+///
+/// The message is lower-case and says what is wrong, naming the thing; the hint says what would be right.
+/// [`fmt::Display`] prints all of it over several lines, ready for a terminal.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    hint: Option<String>,
+    place: Option<Place>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of the given kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), hint: None, place: None, source: None }))
+    }
+
+    /// Something in the SQL text or its options is wrong.
+    pub fn sql(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Sql, message)
+    }
+
+    /// A flag is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, message)
+    }
+
+    /// A server cannot be reached.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unavailable, message)
+    }
+
+    /// A record cannot be read or written.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Data, message)
+    }
+
+    /// What is stored does not fit.
+    pub fn state(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::State, message)
+    }
+
+    /// A newer copy has taken over.
+    pub fn fenced(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Fenced, message)
+    }
+
+    /// A bug of ours.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Internal, message)
+    }
+
+    /// Adds what would be right.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds where it is; a place that is known already stays.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.0.place.get_or_insert(place);
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Puts `context: ` before the message.
+    #[must_use]
+    pub fn context(mut self, context: impl fmt::Display) -> Self {
+        self.0.message = format!("{context}: {}", self.0.message);
+        self
+    }
+
+    /// What can be done about it.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The message alone, without place, hint or cause.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The hint, if there is one.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Where it is, if known.
+    pub fn place(&self) -> Option<&Place> {
+        self.0.place.as_ref()
+    }
+
+    /// The exit code of the command line (0 is success).
+    pub fn exit_code(&self) -> u8 {
+        match self.kind() {
+            ErrorKind::Usage => 2,
+            ErrorKind::Unavailable => 3,
+            ErrorKind::Interrupted => 130,
+            _ => 1,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, message, hint, place, source } = &*self.0;
+        if *kind == ErrorKind::Internal {
+            write!(f, "internal error (please report it): ")?;
+        }
+        write!(f, "{message}")?;
+        if let Some(source) = source {
+            let text = source.to_string();
+            if !message.contains(&text) {
+                write!(f, ": {text}")?;
+            }
+        }
+        if let Some(Place { file, line, column, text }) = place {
+            let gutter = line.to_string().len();
+            let (shown, column) = excerpt(text, *column);
+            write!(f, "\n{:gutter$}--> {file}:{line}:{}", "", place.as_ref().map_or(0, |p| p.column))?;
+            write!(f, "\n{line} | {shown}\n{:gutter$} | {:>column$}", "", "^")?;
+        }
+        if let Some(hint) = hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Shortens a very long line around the column, so that the caret stays under its place.
+fn excerpt(text: &str, column: usize) -> (String, usize) {
+    const WIDTH: usize = 120;
+    let chars: Vec<char> = text.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
+    if chars.len() <= WIDTH {
+        return (chars.into_iter().collect(), column.max(1));
+    }
+    let from = column.saturating_sub(WIDTH / 2).min(chars.len());
+    let to = (from + WIDTH).min(chars.len());
+    (chars[from..to].iter().collect(), (column - from).max(1))
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|s| &**s as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl From<DataFusionError> for Error {
+    /// Planning errors are the person's, the rest keeps DataFusion's text; an error of ours that travelled
+    /// through a plan comes out as it went in.
+    fn from(error: DataFusionError) -> Self {
+        if let Some(ours) = find_ours(&error) {
+            return ours;
+        }
+        let root = error.find_root();
+        let kind = match root {
+            DataFusionError::Plan(_)
+            | DataFusionError::SchemaError(..)
+            | DataFusionError::SQL(..)
+            | DataFusionError::NotImplemented(_)
+            | DataFusionError::Configuration(_) => ErrorKind::Sql,
+            DataFusionError::Internal(_) => ErrorKind::Internal,
+            _ => ErrorKind::Data,
+        };
+        Self::new(kind, first_line(&root.strip_backtrace()))
+    }
+}
+
+/// DataFusion prefixes its messages with their class, which says nothing to a person who writes SQL.
+fn first_line(text: &str) -> String {
+    let text = text.trim();
+    for prefix in ["Error during planning: ", "Schema error: ", "SQL error: ", "This feature is not implemented: "] {
+        if let Some(rest) = text.strip_prefix(prefix) {
+            return rest.to_string();
+        }
+    }
+    text.to_string()
+}
+
+/// Looks for an [`Error`] of ours anywhere in the chain of causes.
+fn find_ours(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+    let mut next = Some(error);
+    while let Some(current) = next {
+        if let Some(ours) = current.downcast_ref::<Error>() {
+            return Some(ours.clone());
+        }
+        if let Some(DataFusionError::Shared(shared)) = current.downcast_ref::<DataFusionError>() {
+            return find_ours(shared.as_ref());
+        }
+        next = current.source();
+    }
+    None
+}
+
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        DataFusionError::External(Box::new(error))
+    }
+}
+
+impl From<ArrowError> for Error {
+    fn from(error: ArrowError) -> Self {
+        Self::from(DataFusionError::ArrowError(Box::new(error), None))
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        let kind = if error.kind() == std::io::ErrorKind::Interrupted { ErrorKind::Interrupted } else { ErrorKind::State };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::internal("JSON of our own could not be read or written").because(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_shows_place_caret_and_hint() {
+        let error = Error::sql("unknown option `topik`")
+            .at(Place { file: "a.sql".into(), line: 12, column: 7, text: "WITH ('topik' = 'x')".into() })
+            .hint("did you mean `topic`?");
+        let text = "unknown option `topik`\n  --> a.sql:12:7\n12 | WITH ('topik' = 'x')\n   |       ^\nhint: did you mean `topic`?";
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn an_error_of_ours_survives_a_trip_through_datafusion() {
+        let there = DataFusionError::from(Error::fenced("taken over by incarnation 3")).context("epoch 7");
+        let back = Error::from(there);
+        assert_eq!(back.kind(), ErrorKind::Fenced);
+        assert_eq!(back.message(), "taken over by incarnation 3");
+    }
+}

@@ -1,0 +1,177 @@
+//! What a Kafka table needs from a broker, so that a real cluster and the in-process topic log are used alike.
+//!
+//! Two forms: `librdkafka` talks to Apache Kafka; `embedded` is the topic log of `--embedded` and `demo`. Both run the
+//! same conformance suite. Everything that gives a Kafka table its meaning (startup modes, metadata columns, bad records,
+//! exactly-once commits) is written once, above this trait.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::common::Result;
+
+/// A record as it is read, borrowed from the fetch buffer.
+#[derive(Clone, Copy)]
+pub struct Record<'a> {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Milliseconds since 1970, if it has a time.
+    pub timestamp: Option<i64>,
+    /// Who set the time.
+    pub timestamp_type: TimestampType,
+    /// The leader epoch, if the broker told it.
+    pub leader_epoch: Option<i32>,
+    /// The key.
+    pub key: Option<&'a [u8]>,
+    /// The value; `None` is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Its headers, looked at only when somebody asks.
+    pub headers: &'a dyn Headers,
+}
+
+/// The headers of a record.
+pub trait Headers {
+    /// Calls `f` with each header in order.
+    fn each(&self, f: &mut dyn FnMut(&str, Option<&[u8]>));
+}
+
+/// Who set a record's time, in Flink's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimestampType {
+    /// `NoTimestampType`.
+    NotAvailable,
+    /// `CreateTime`.
+    CreateTime,
+    /// `LogAppendTime`.
+    LogAppendTime,
+}
+
+impl TimestampType {
+    /// The text of the metadata column `timestamp-type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAvailable => "NoTimestampType",
+            Self::CreateTime => "CreateTime",
+            Self::LogAppendTime => "LogAppendTime",
+        }
+    }
+}
+
+/// A record to write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutRecord {
+    /// A fixed partition, else the partitioner (`murmur2_random`) chooses by key.
+    pub partition: Option<i32>,
+    /// Milliseconds since 1970, else now.
+    pub timestamp: Option<i64>,
+    /// The key.
+    pub key: Option<Vec<u8>>,
+    /// The value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Headers.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// The range of offsets that a partition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The partition.
+    pub partition: i32,
+    /// The oldest offset that is still there.
+    pub earliest: i64,
+    /// The last stable offset: everything below is committed or aborted (read_committed), else the high watermark.
+    pub latest: i64,
+}
+
+/// Where one partition stands in a consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The partition.
+    pub partition: i32,
+    /// The offset after everything handed out, gaps (control records, aborted, compacted) included.
+    pub next: i64,
+    /// The newest stable end that the broker told, if it has.
+    pub end: Option<i64>,
+    /// True when the broker has confirmed, in its newest answer and without an error since, that nothing stands behind `next`.
+    pub at_end: bool,
+}
+
+/// A cluster, or the log that stands in for one.
+#[async_trait]
+pub trait Broker: Debug + Send + Sync {
+    /// How messages name it: `host:port`, or `embedded`.
+    fn address(&self) -> String;
+
+    /// The names of all topics. Fails with kind `Unavailable` when no broker answers within `timeout`.
+    async fn topics(&self, timeout: Duration) -> Result<Vec<String>>;
+
+    /// How many partitions a topic has; `None` if there is no such topic.
+    async fn partitions(&self, topic: &str) -> Result<Option<usize>>;
+
+    /// Makes a topic, with the broker's default number of partitions if none is given. A topic that is there already is
+    /// no error. Returns the number of partitions.
+    async fn create_topic(&self, topic: &str, partitions: Option<usize>) -> Result<usize>;
+
+    /// The bounds of every partition.
+    async fn bounds(&self, topic: &str) -> Result<Vec<Bounds>>;
+
+    /// For every partition the first offset whose record's time is ≥ `timestamp` ms; its end if there is none.
+    async fn offsets_for_time(&self, topic: &str, timestamp: i64) -> Result<BTreeMap<i32, i64>>;
+
+    /// Offsets that a group has committed, with their metadata, for the partitions that have one. Waits for transactions
+    /// that are still open on them (as read_committed).
+    async fn committed(&self, group: &str, topic: &str) -> Result<BTreeMap<i32, (i64, String)>>;
+
+    /// Commits offsets of a group outside of any transaction (for information only).
+    async fn commit_group(&self, group: &str, topic: &str, offsets: &[(i32, i64)]) -> Result<()>;
+
+    /// Starts reading partitions at offsets; an offset that is gone is an error, never a jump.
+    fn consumer(&self, topic: &str, from: &[(i32, i64)]) -> Result<Box<dyn Consumer>>;
+
+    /// A producer. With `transactional_id` it fences older ones of the same id before it returns.
+    async fn producer(&self, transactional_id: Option<&str>) -> Result<Box<dyn Producer>>;
+}
+
+/// Reads records. Blocking: it lives on a thread of its own.
+pub trait Consumer: Send {
+    /// Hands out up to `max` records, waiting up to `wait` for the first. Returns how many there were.
+    ///
+    /// # Errors
+    /// `Data` when an offset is gone (retention) or the topic is; transport errors are not errors: librdkafka reconnects,
+    /// and [`Self::outage`] tells.
+    fn poll(&mut self, max: usize, wait: Duration, each: &mut dyn FnMut(Record<'_>)) -> Result<usize>;
+
+    /// Where every assigned partition stands.
+    fn positions(&mut self) -> Vec<Position>;
+
+    /// Since when and why no broker answers, if so.
+    fn outage(&self) -> Option<(std::time::Instant, String)>;
+
+    /// Reads these partitions no further for now, all others again.
+    fn pause(&mut self, partitions: &[i32]) -> Result<()>;
+}
+
+/// Writes records.
+///
+/// Without a transactional id `begin` and `commit` only bracket: `commit` waits until all is acknowledged.
+#[async_trait]
+pub trait Producer: Send {
+    /// Opens a transaction.
+    async fn begin(&mut self) -> Result<()>;
+
+    /// Writes records to a topic inside the transaction, without waiting for the broker.
+    async fn send(&mut self, topic: &str, records: Vec<OutRecord>) -> Result<()>;
+
+    /// Commits an offset with metadata on partition 0 of `topic` for `group`, as part of the transaction.
+    async fn send_offset(&mut self, group: &str, topic: &str, offset: i64, metadata: &str) -> Result<()>;
+
+    /// Makes everything since `begin` visible at once. Kind `Fenced` when a newer producer of the same id exists.
+    async fn commit(&mut self) -> Result<()>;
+
+    /// Drops everything since `begin`.
+    async fn abort(&mut self) -> Result<()>;
+}

@@ -1,0 +1,3 @@
+//! Kafka topics as tables: real clusters, and the in-process topic log behind the same trait.
+
+pub mod broker;

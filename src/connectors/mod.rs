@@ -1,0 +1,288 @@
+//! Where rows come from and go to. One room per system; everything above knows only the traits here.
+//!
+//! ```text
+//!            plan()  ┌──────────┐ follow()   prefetching, continuous      read()   one bounded split
+//!  TableSpec ───────▶│  Source  │──────────▶ Follow::next() ─▶ Fetched    ───────▶ stream of batches
+//!                    └──────────┘
+//!                    ┌──────────┐ open()     fences older copies, says which commit it holds
+//!  TableSpec ───────▶│   Sink   │──────────▶ SinkWriter::write(n, rows) ─▶ SinkWriter::commit(n)
+//!                    └──────────┘
+//! ```
+//! Positions are plain numbers per partition (Kafka offsets, row numbers, ...): a [`Split`] names `[start, end)` of one
+//! partition and can be sent to another machine.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
+
+use crate::common::Result;
+
+pub mod kafka;
+pub mod options;
+pub mod table;
+
+pub use options::OptionSpec;
+pub use table::{TableColumn, TableSpec};
+
+/// A system that tables can be declared on: `'connector' = '...'`.
+pub trait Connector: Debug + Send + Sync {
+    /// The value of the `connector` option.
+    fn name(&self) -> &'static str;
+
+    /// Every option it knows, for errors, completion and documentation.
+    fn options(&self) -> Vec<OptionSpec>;
+
+    /// Metadata columns that a table may declare: key and Arrow type.
+    fn metadata(&self) -> Vec<(&'static str, arrow::datatypes::DataType)> {
+        Vec::new()
+    }
+
+    /// Checks a declaration without connecting to anything.
+    fn validate(&self, table: &TableSpec) -> Result<()>;
+
+    /// The table as something to read, or an error if it cannot be read.
+    fn source(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Source>>;
+
+    /// The table as something to write, or an error if it cannot be written.
+    fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>>;
+}
+
+/// `[start, end)` of one partition of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Split {
+    /// The table's name.
+    pub table: String,
+    /// The partition.
+    pub partition: i32,
+    /// The first position.
+    pub start: i64,
+    /// The position after the last; positions in between may be missing (gaps).
+    pub end: i64,
+}
+
+/// What is asked of a table when reading begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadMode {
+    /// A batch query: from the earliest position to the end as of now (decision 11).
+    Batch,
+    /// A continuous job that starts for the first time: the table's startup and bounded modes.
+    Stream,
+    /// A continuous job with `--from earliest`.
+    FromEarliest,
+    /// A continuous job with `--from latest`.
+    FromLatest,
+    /// A continuous job with `--from timestamp:...`, in milliseconds since 1970.
+    FromTimestamp(i64),
+}
+
+/// Where one partition begins and, if it is bounded, ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionRange {
+    /// The partition.
+    pub partition: i32,
+    /// The first position to read.
+    pub start: i64,
+    /// The position at which the partition is exhausted; `None` if it goes on for ever.
+    pub end: Option<i64>,
+}
+
+/// A table that can be read.
+#[async_trait]
+pub trait Source: Debug + Send + Sync {
+    /// Physical and metadata columns in declared order (computed columns are the planner's).
+    fn schema(&self) -> SchemaRef;
+
+    /// Whether a continuous read ends by itself.
+    fn bounded(&self) -> bool;
+
+    /// The partitions and where to begin and end, asking the server.
+    async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>>;
+
+    /// Checks stored positions against the server before a job resumes: returns partitions that are new since (to be read
+    /// from their beginning), and fails when rows that were not read yet are gone.
+    async fn resume(&self, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>>;
+
+    /// Reads one split, only the columns of `projection` (indices into [`Self::schema`]).
+    fn read(&self, split: &Split, projection: &[usize]) -> Result<SendableRecordBatchStream>;
+
+    /// Starts reading ahead from these positions, on a thread of its own, only the columns of `projection`.
+    fn follow(&self, from: Vec<PartitionRange>, projection: Vec<usize>, prefetch: Prefetch) -> Result<Box<dyn Follow>>;
+
+    /// Tells the server how far a job has read; for information only, so errors are only logged.
+    async fn report(&self, positions: &[(i32, i64)]);
+
+    /// What was set aside so far.
+    fn counters(&self) -> Arc<SourceCounters>;
+}
+
+/// How much a reader may hold ready.
+#[derive(Debug, Clone, Copy)]
+pub struct Prefetch {
+    /// Rows per decoded batch.
+    pub batch_rows: usize,
+    /// Bytes of decoded batches waiting for an epoch.
+    pub max_bytes: usize,
+}
+
+impl Default for Prefetch {
+    fn default() -> Self {
+        Self { batch_rows: 8192, max_bytes: 32 << 20 }
+    }
+}
+
+/// A running reader of one table.
+#[async_trait]
+pub trait Follow: Send {
+    /// What has been read since the last call, at most `max_rows` rows; waits up to `wait` for the first of them.
+    ///
+    /// Rows come once, in order per partition. An empty answer still carries the state of every partition.
+    async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched>;
+
+    /// Reads these partitions no further for now (they are too far ahead in event time), all others again.
+    fn pause(&mut self, partitions: &[i32]);
+}
+
+/// Rows for an epoch.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    /// Batches with the columns of the projection, in order of arrival.
+    pub chunks: Vec<Chunk>,
+    /// Every partition that the reader has.
+    pub partitions: Vec<PartitionState>,
+    /// Messages that were set aside, for a dead-letter table.
+    pub rejected: Vec<Rejected>,
+}
+
+impl Fetched {
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.chunks.iter().map(|c| c.batch.num_rows()).sum()
+    }
+}
+
+/// Consecutive rows of one partition.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The partition.
+    pub partition: i32,
+    /// The rows.
+    pub batch: RecordBatch,
+}
+
+/// How far the reader is in one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionState {
+    /// The partition.
+    pub partition: i32,
+    /// The position after everything handed out so far (gaps and rejected messages included).
+    pub position: i64,
+    /// The newest stable end that the server has told, if it has.
+    pub end: Option<i64>,
+    /// True when a healthy answer of the server has just confirmed that there is nothing behind `position`.
+    pub at_end: bool,
+    /// True when the partition is bounded and `position` has reached its end.
+    pub exhausted: bool,
+}
+
+/// A message that could not be read.
+#[derive(Debug, Clone)]
+pub struct Rejected {
+    /// The partition.
+    pub partition: i32,
+    /// Its position.
+    pub position: i64,
+    /// Its time in milliseconds since 1970, if it has one.
+    pub timestamp: Option<i64>,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+    /// Why.
+    pub error: String,
+}
+
+/// Counts of what a source read and set aside since the process started.
+#[derive(Debug, Default)]
+pub struct SourceCounters {
+    /// Rows decoded.
+    pub rows: AtomicU64,
+    /// Bytes of messages read.
+    pub bytes: AtomicU64,
+    /// Messages that could not be read and were skipped or routed.
+    pub bad: AtomicU64,
+    /// Messages without a value in a table that has no deletes.
+    pub tombstones: AtomicU64,
+}
+
+impl SourceCounters {
+    /// Adds to one of the counters.
+    pub fn add(counter: &AtomicU64, n: usize) {
+        counter.fetch_add(n as u64, Ordering::Relaxed);
+    }
+
+    /// Reads one of the counters.
+    pub fn get(counter: &AtomicU64) -> u64 {
+        counter.load(Ordering::Relaxed)
+    }
+}
+
+/// Who writes: a sink uses it to fence older copies and to find its own record again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writer {
+    /// The job's name.
+    pub job: String,
+    /// Made with the checkpoint folder, renewed by `--fresh`.
+    pub job_uuid: String,
+    /// Which start of the job this is; higher ones win.
+    pub incarnation: u64,
+    /// The sink's id in the job, unique among its sinks.
+    pub sink: String,
+}
+
+/// What a sink does with rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkMode {
+    /// Rows are only added.
+    Append,
+    /// The last row per key wins; the key's columns by name.
+    Upsert(Vec<String>),
+}
+
+/// A table that can be written.
+#[async_trait]
+pub trait Sink: Debug + Send + Sync {
+    /// The columns that an INSERT fills, by position: physical and writable metadata columns, in declared order.
+    fn schema(&self) -> SchemaRef;
+
+    /// What it does with rows.
+    fn mode(&self) -> SinkMode;
+
+    /// Makes what has to exist (a topic), once, before a job starts; returns a line for the person if it did something.
+    async fn prepare(&self) -> Result<Option<String>>;
+
+    /// Takes over from older copies and returns the writer with the newest commit that the target holds, if any.
+    ///
+    /// # Errors
+    /// [`crate::common::ErrorKind::Fenced`] when a newer copy has taken over already.
+    async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)>;
+}
+
+/// Writes commits, in order, each exactly once.
+///
+/// `write(n)` then `commit(n)`; after an error the writer is dropped and the sink opened again, which tells whether n got
+/// through. A sink without transactions writes in `write`, and does nothing in `commit`.
+#[async_trait]
+pub trait SinkWriter: Send {
+    /// Opens a transaction and writes the rows of commit `n` into it.
+    async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()>;
+
+    /// Makes them visible, together with the number n.
+    async fn commit(&mut self, n: u64) -> Result<()>;
+}

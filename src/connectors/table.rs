@@ -1,0 +1,63 @@
+//! A declared table as a connector sees it: columns with Arrow types, and options that are already merged.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::sql::ast::Options;
+
+/// One column that the connector fills or writes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableColumn {
+    /// Its name.
+    pub name: String,
+    /// Its Arrow type.
+    pub data_type: DataType,
+    /// Whether NULL is allowed.
+    pub nullable: bool,
+    /// The metadata key if it is a metadata column, else it is a field of the record.
+    pub metadata: Option<String>,
+    /// A metadata column that is not written.
+    pub is_virtual: bool,
+}
+
+/// A declared table, without its computed columns and its watermark, which are the planner's.
+#[derive(Debug, Clone)]
+pub struct TableSpec {
+    /// Its name in the catalog.
+    pub name: String,
+    /// The value of `connector`.
+    pub connector: String,
+    /// Physical and metadata columns in declared order.
+    pub columns: Vec<TableColumn>,
+    /// Columns of the primary key.
+    pub primary_key: Vec<String>,
+    /// All options, after `SET` and `--option`.
+    pub options: Options,
+}
+
+impl TableSpec {
+    /// All columns, as reading yields them.
+    pub fn schema(&self) -> SchemaRef {
+        schema_of(self.columns.iter())
+    }
+
+    /// The columns that a format reads and writes.
+    pub fn physical(&self) -> SchemaRef {
+        schema_of(self.columns.iter().filter(|c| c.metadata.is_none()))
+    }
+
+    /// The columns that an INSERT fills.
+    pub fn writable(&self) -> SchemaRef {
+        schema_of(self.columns.iter().filter(|c| !c.is_virtual))
+    }
+
+    /// The value of an option.
+    pub fn option(&self, key: &str) -> Option<&str> {
+        self.options.get(key)
+    }
+}
+
+fn schema_of<'a>(columns: impl Iterator<Item = &'a TableColumn>) -> SchemaRef {
+    Arc::new(Schema::new(columns.map(|c| Field::new(&c.name, c.data_type.clone(), c.nullable)).collect::<Vec<_>>()))
+}

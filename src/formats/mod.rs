@@ -1,0 +1,90 @@
+//! Bytes to rows and back: what stands inside a Kafka record's key or value.
+//!
+//! A [`Decoder`] turns a run of messages into one Arrow batch, many at a time, because building columns is what costs; a
+//! message that does not fit is set aside with the reason, and never takes its neighbours down. An [`Encoder`] writes one
+//! message per row.
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use crate::common::Result;
+
+/// A run of messages, laid end to end in one buffer so that decoding walks memory once.
+#[derive(Debug, Default, Clone)]
+pub struct Messages {
+    bytes: Vec<u8>,
+    /// `ends[i]` is where message i stops in `bytes`.
+    ends: Vec<usize>,
+}
+
+impl Messages {
+    /// Adds one message.
+    pub fn push(&mut self, message: &[u8]) {
+        self.bytes.extend_from_slice(message);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// How many messages there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// How many bytes they hold together.
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Message `i`.
+    pub fn get(&self, i: usize) -> &[u8] {
+        let start = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.bytes[start..self.ends[i]]
+    }
+
+    /// Forgets all messages but keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+}
+
+/// What came out of a run of messages.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The rows, in the order of their messages.
+    pub batch: RecordBatch,
+    /// For every row the index of its message; `None` when row i is message i for all of them.
+    pub origin: Option<Vec<u32>>,
+    /// Messages that could not be read: index and reason, in order.
+    pub rejected: Vec<(u32, String)>,
+}
+
+/// Reads messages into the columns of a fixed schema.
+///
+/// # Contract
+/// The schema is given when the decoder is made and may be any subset of the table's columns (even none: then rows are
+/// only counted, but broken messages are still found). A field that is missing is NULL. Every message is either in
+/// `origin` (once per row it yields) or in `rejected`. `decode` keeps nothing between calls.
+pub trait Decoder: Send {
+    /// The columns of the batches that come out.
+    fn schema(&self) -> SchemaRef;
+
+    /// Decodes all messages.
+    ///
+    /// # Errors
+    /// Only for what is not a matter of one message (running out of memory, a bug).
+    fn decode(&mut self, messages: &Messages) -> Result<Decoded>;
+}
+
+/// Writes rows as messages.
+pub trait Encoder: Send {
+    /// Appends one message per row of `batch` to `out`. The batch has the columns that the encoder was made for.
+    ///
+    /// # Errors
+    /// When a value cannot be written in this format.
+    fn encode(&mut self, batch: &RecordBatch, out: &mut Messages) -> Result<()>;
+}

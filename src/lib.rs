@@ -1,0 +1,10 @@
+//! Millstream: streaming SQL on DataFusion, in one binary.
+//!
+//! The rooms, from the bottom up (a room uses only rooms below it):
+//! `common` ← `state`, `formats`, `sql` ← `connectors` ← `catalog` ← `operators` ← `planner` ← `jobs` ← `cli`.
+//! `docs/architecture.md` shows the life of a record through them.
+
+pub mod common;
+pub mod connectors;
+pub mod formats;
+pub mod sql;

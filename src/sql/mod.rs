@@ -1,0 +1,3 @@
+//! Text to [`ast::Statement`]. No I/O, no names resolved: that is the catalog's and the planner's.
+
+pub mod ast;
