@@ -8,3 +8,4 @@ pub mod common;
 pub mod connectors;
 pub mod formats;
 pub mod sql;
+pub mod state;
