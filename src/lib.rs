@@ -7,5 +7,6 @@
 pub mod common;
 pub mod connectors;
 pub mod formats;
+pub mod operators;
 pub mod sql;
 pub mod state;

@@ -127,7 +127,13 @@ impl<H: DeserializeOwned> CommitReader<H> {
         let header_len = u32::from_le_bytes(bytes[8..12].try_into().map_err(|_| damaged("too short"))?) as usize;
         let header = bytes.get(12..12 + header_len).ok_or_else(|| damaged("too short"))?;
         let directory: Directory<H> = serde_json::from_slice(header).map_err(|e| damaged("its header cannot be read").because(e))?;
-        Ok(Self { body: directory.body, path: path.to_string(), sections: directory.sections, inline: bytes.slice(12 + header_len..body_len), objects: Vec::new() })
+        Ok(Self {
+            body: directory.body,
+            path: path.to_string(),
+            sections: directory.sections,
+            inline: bytes.slice(12 + header_len..body_len),
+            objects: Vec::new(),
+        })
     }
 
     /// Opens a commit that this process has just written, without asking the store for its large sections again.
@@ -162,7 +168,10 @@ impl<H: DeserializeOwned> CommitReader<H> {
                 None => self.inline.slice(start..start + entry.len),
                 Some(path) => match self.objects.iter().find(|(p, _)| p == path) {
                     Some((_, bytes)) => bytes.clone(),
-                    None => store.get(path).await?.ok_or_else(|| Error::state(format!("commit `{}`: its object `{path}` is gone", self.path)))?,
+                    None => store
+                        .get(path)
+                        .await?
+                        .ok_or_else(|| Error::state(format!("commit `{}`: its object `{path}` is gone", self.path)))?,
                 },
             };
             if xxh3_64(&bytes) != entry.xxh3 {
@@ -205,7 +214,8 @@ mod tests {
     #[tokio::test]
     async fn small_sections_stand_inside_and_large_ones_outside() {
         let store = RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), "j".into(), "memory");
-        let sections = ["a", "big", "c"].map(|name| Section { name: name.into(), batches: vec![rows(if name == "big" { 300_000 } else { 3 }), rows(0)] });
+        let sections = ["a", "big", "c"]
+            .map(|name| Section { name: name.into(), batches: vec![rows(if name == "big" { 300_000 } else { 3 }), rows(0)] });
         let file = CommitFile::encode(&serde_json::json!({"n": 7}), &sections, "7-1-x").unwrap();
         assert_eq!(file.objects.len(), 1);
         file.write_objects(&store).await.unwrap();

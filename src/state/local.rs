@@ -24,7 +24,11 @@ impl LocalStore {
         Self { root: root.to_path_buf() }
     }
 
-    async fn blocking<T: Send + 'static>(&self, path: &str, work: impl FnOnce(PathBuf) -> std::io::Result<T> + Send + 'static) -> Result<T> {
+    async fn blocking<T: Send + 'static>(
+        &self,
+        path: &str,
+        work: impl FnOnce(PathBuf) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T> {
         let full = self.root.join(path);
         let shown = full.display().to_string();
         match tokio::task::spawn_blocking(move || work(full)).await {
@@ -125,9 +129,8 @@ impl StateStore for LocalStore {
         let file = File::options().create(true).truncate(false).write(true).open(self.root.join("lock")).map_err(broken)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(file))),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::state(format!("{shown} is in use by another running copy")).hint("stop it first, or run under another --name or --data"))
-            }
+            Err(TryLockError::WouldBlock) => Err(Error::state(format!("{shown} is in use by another running copy"))
+                .hint("stop it first, or run under another --name or --data")),
             Err(TryLockError::Error(e)) => Err(broken(e)),
         }
     }

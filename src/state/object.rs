@@ -84,7 +84,9 @@ impl StateStore for RemoteStore {
         let found: Vec<_> = self.store.list(Some(&prefix)).try_collect().await.map_err(|e| self.broken(folder, e))?;
         let mut names: Vec<String> = found
             .iter()
-            .filter_map(|meta| meta.location.prefix_match(&prefix).map(|parts| parts.map(|p| p.as_ref().to_string()).collect::<Vec<_>>().join("/")))
+            .filter_map(|meta| {
+                meta.location.prefix_match(&prefix).map(|parts| parts.map(|p| p.as_ref().to_string()).collect::<Vec<_>>().join("/"))
+            })
             .map(|rest| format!("{folder}/{rest}"))
             .collect();
         names.sort();
@@ -107,6 +109,10 @@ impl StateStore for RemoteStore {
     }
 
     fn below(&self, folder: &str) -> Arc<dyn StateStore> {
-        Arc::new(Self { store: Arc::clone(&self.store), prefix: self.path(folder), shown: format!("{}/{folder}", self.shown.trim_end_matches('/')) })
+        Arc::new(Self {
+            store: Arc::clone(&self.store),
+            prefix: self.path(folder),
+            shown: format!("{}/{folder}", self.shown.trim_end_matches('/')),
+        })
     }
 }

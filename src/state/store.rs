@@ -69,7 +69,11 @@ pub fn open(location: &str) -> Result<Arc<dyn StateStore>> {
         return Ok(Arc::new(LocalStore::new(Path::new(location))));
     }
     let url = url::Url::parse(location).map_err(|e| Error::usage(format!("`{location}` is not a URL")).because(e))?;
-    let known = |e| Error::usage(format!("checkpoints cannot be kept at `{location}`")).because(e).hint("use a folder, s3://bucket/prefix or file:///folder");
+    let known = |e| {
+        Error::usage(format!("checkpoints cannot be kept at `{location}`"))
+            .because(e)
+            .hint("use a folder, s3://bucket/prefix or file:///folder")
+    };
     let env = std::env::vars().map(|(k, v)| (k.to_ascii_lowercase(), v));
     let (store, prefix) = object_store::parse_url_opts(&url, env).map_err(known)?;
     Ok(Arc::new(RemoteStore::new(Arc::from(store), prefix, location)))
