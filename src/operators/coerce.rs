@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
 use arrow::compute::{CastOptions, and, cast_with_options, filter_record_batch, is_not_null, is_null, not, or};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -14,6 +14,8 @@ use crate::common::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Coercion {
     target: SchemaRef,
+    /// All columns of the table, if the INSERT lists only some.
+    filled: Option<SchemaRef>,
     table: String,
 }
 
@@ -50,7 +52,29 @@ impl Coercion {
                     .hint(format!("write CAST({} AS {to_type})", from.name())));
             }
         }
-        Ok(Self { target, table: table.to_string() })
+        Ok(Self { target, filled: None, table: table.to_string() })
+    }
+
+    /// Also adds the table's other columns, as NULL: for an INSERT that lists some of them.
+    ///
+    /// # Errors
+    /// When one of them may not be NULL.
+    pub fn filling(mut self, all: SchemaRef) -> Result<Self> {
+        if self.target.fields() == all.fields() {
+            return Ok(self);
+        }
+        let missing = |f: &&arrow::datatypes::FieldRef| !f.is_nullable() && self.target.index_of(f.name()).is_err();
+        if let Some(field) = all.fields().iter().find(missing) {
+            return Err(Error::sql(format!("INSERT INTO {}: column `{}` may not be NULL and is not listed", self.table, field.name())));
+        }
+        self.filled = Some(all);
+        Ok(self)
+    }
+
+    fn fill(&self, rows: RecordBatch) -> Result<RecordBatch> {
+        let Some(all) = &self.filled else { return Ok(rows) };
+        let column = |f: &arrow::datatypes::FieldRef| rows.column_by_name(f.name()).cloned().unwrap_or_else(|| new_null_array(f.data_type(), rows.num_rows()));
+        Ok(RecordBatch::try_new(Arc::clone(all), all.fields().iter().map(column).collect())?)
     }
 
     /// The table's columns.
@@ -93,7 +117,8 @@ impl Coercion {
             columns.push(cast);
         }
         let Some(bad) = bad else {
-            return Ok(Coerced { rows: RecordBatch::try_new(Arc::clone(&self.target), columns)?, bad: 0, sample: None });
+            let rows = self.fill(RecordBatch::try_new(Arc::clone(&self.target), columns)?)?;
+            return Ok(Coerced { rows, bad: 0, sample: None });
         };
         // NOT NULL columns may hold NULLs until the bad rows are taken out.
         let loose = Arc::new(arrow::datatypes::Schema::new(
@@ -101,7 +126,7 @@ impl Coercion {
         ));
         let rows = filter_record_batch(&RecordBatch::try_new(loose, columns)?, &not(&bad)?)?;
         let rows = RecordBatch::try_new(Arc::clone(&self.target), rows.columns().to_vec())?;
-        Ok(Coerced { rows, bad: bad.true_count(), sample })
+        Ok(Coerced { rows: self.fill(rows)?, bad: bad.true_count(), sample })
     }
 }
 
