@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::common::OptionSpec;
 use crate::common::Result;
 
+pub mod conformance;
 pub mod kafka;
 pub mod options;
 pub mod table;

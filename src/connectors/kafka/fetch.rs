@@ -61,6 +61,8 @@ struct Reading {
     bound: Option<i64>,
     /// A record at or behind the bound was seen.
     beyond: bool,
+    /// The offset after the last record that was seen.
+    seen: i64,
 }
 
 impl Fetcher {
@@ -76,7 +78,7 @@ impl Fetcher {
             let PartitionRange { partition, start, end } = *range;
             let exhausted = end.is_some_and(|end| start >= end);
             let state = PartitionState { partition, position: start, end: None, at_end: false, exhausted };
-            (partition, Reading { pending: Pending::new(partition), state, bound: end, beyond: false })
+            (partition, Reading { pending: Pending::new(partition), state, bound: end, beyond: false, seen: start })
         };
         let partitions: BTreeMap<i32, Reading> = from.iter().map(reading).collect();
         let open: Vec<(i32, i64)> =
@@ -137,13 +139,14 @@ impl Fetcher {
         consumer.poll(max, wait, &mut |record| {
             let Some(reading) = partitions.get_mut(&record.partition) else { return };
             // A record that the consumer had fetched before it was told where to stop, or would hand out twice.
-            if reading.state.exhausted || record.offset < reading.state.position {
+            if reading.state.exhausted || record.offset < reading.seen {
                 return;
             }
             if reading.bound.is_some_and(|bound| record.offset >= bound) {
                 reading.beyond = true;
                 return;
             }
+            reading.seen = record.offset + 1;
             match record.value {
                 Some(value) => {
                     bytes += value.len() + record.key.map_or(0, <[u8]>::len);
@@ -233,7 +236,7 @@ impl Reading {
         if state.exhausted {
             return;
         }
-        state.position = position.next.max(state.position);
+        state.position = position.next.max(self.seen).max(state.position);
         state.end = position.end.or(state.end);
         state.at_end = position.at_end && !outage;
         let Some(bound) = self.bound else { return };

@@ -28,6 +28,9 @@ enum Slot {
     Metadata(Metadata),
 }
 
+/// The headers of one record.
+type Headers = Vec<(String, Option<Vec<u8>>)>;
+
 /// Records that wait to be decoded together.
 #[derive(Debug)]
 pub struct Pending {
@@ -41,7 +44,7 @@ pub struct Pending {
     timestamps: Vec<Option<i64>>,
     types: Vec<TimestampType>,
     epochs: Vec<Option<i32>>,
-    headers: Vec<Vec<(String, Option<Vec<u8>>)>>,
+    headers: Vec<Headers>,
 }
 
 impl Pending {
@@ -312,7 +315,7 @@ fn metadata_column(metadata: Metadata, declared: &DataType, topic: &str, pending
     })
 }
 
-fn headers_column(declared: &DataType, headers: &[Vec<(String, Option<Vec<u8>>)>]) -> Result<ArrayRef> {
+fn headers_column(declared: &DataType, headers: &[Headers]) -> Result<ArrayRef> {
     let DataType::Map(entries, sorted) = declared else {
         return Err(Error::internal("headers that are no map"));
     };

@@ -28,12 +28,12 @@ impl EmbeddedProducer {
     /// The state, if this producer may still write.
     fn entitled(&self) -> Result<MutexGuard<'_, State>> {
         let state = self.shared.answer()?;
-        if let Some((id, epoch)) = &self.identity {
-            if state.epochs.get(id) != Some(epoch) {
-                return Err(Error::fenced(format!("a newer producer of transactional id `{id}` has taken over")));
+        match &self.identity {
+            Some((id, epoch)) if state.epochs.get(id) != Some(epoch) => {
+                Err(Error::fenced(format!("a newer producer of transactional id `{id}` has taken over")))
             }
+            _ => Ok(state),
         }
-        Ok(state)
     }
 
     fn in_transaction(&self) -> Result<()> {
