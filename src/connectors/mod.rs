@@ -28,8 +28,10 @@ use crate::common::Result;
 pub mod conformance;
 pub mod kafka;
 pub mod options;
+pub mod registry;
 pub mod table;
 
+pub use registry::Connectors;
 pub use table::{TableColumn, TableSpec};
 
 /// A system that tables can be declared on: `'connector' = '...'`.
