@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::record_batch::RecordBatch;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Overrides};
 use crate::common::{Error, Result};
-use crate::connectors::kafka::embedded::EmbeddedBroker;
+use crate::connectors::kafka::EmbeddedBroker;
 use crate::connectors::{Connectors, Follow, Prefetch, ReadMode};
 use crate::jobs::progress::show_time;
 use crate::jobs::{self, JobSpec, Settings, Status, Workspace};

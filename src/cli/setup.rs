@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::{Catalog, Overrides};
 use crate::common::{Error, Result};
 use crate::connectors::Connectors;
-use crate::connectors::kafka::embedded::EmbeddedBroker;
+use crate::connectors::kafka::EmbeddedBroker;
 use crate::jobs::Workspace;
 use crate::sql::ast::{Parsed, Source};
 use crate::sql::parse;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use crate::common::{Error, Result, suggest};
 
 use super::Connector;
-use super::kafka::connector::KafkaConnector;
-use super::kafka::embedded::EmbeddedBroker;
+use super::kafka::{EmbeddedBroker, KafkaConnector, RdKafkaBroker};
 
 /// The systems that tables can be declared on.
 #[derive(Debug, Clone)]
@@ -16,7 +15,7 @@ pub struct Connectors(BTreeMap<&'static str, Arc<dyn Connector>>);
 impl Connectors {
     /// All of them, with Kafka tables on real clusters.
     pub fn real() -> Self {
-        Self::with(KafkaConnector::new(super::kafka::librdkafka::factory()))
+        Self::with(KafkaConnector::new(Arc::new(|bootstrap, properties| Ok(Arc::new(RdKafkaBroker::new(bootstrap, properties)?)))))
     }
 
     /// All of them, with Kafka tables on an in-process topic log.
@@ -25,8 +24,7 @@ impl Connectors {
     }
 
     fn with(kafka: KafkaConnector) -> Self {
-        let all: [Arc<dyn Connector>; 4] =
-            [Arc::new(kafka), Arc::new(super::datagen::Datagen), Arc::new(super::print::Print), Arc::new(super::blackhole::Blackhole)];
+        let all: [Arc<dyn Connector>; 1] = [Arc::new(kafka)];
         Self(all.into_iter().map(|c| (c.name(), c)).collect())
     }
 

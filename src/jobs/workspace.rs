@@ -10,8 +10,8 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::catalog::settings::RuntimeMode;
 use crate::catalog::{Catalog, Entry, JobSettings, Overrides, TableEntry, table_spec};
-use crate::common::{Error, Result, units};
-use crate::connectors::{Connectors, Sink, TableSpec, options};
+use crate::common::{Error, OptionSpec, Result, units};
+use crate::connectors::{Connectors, Sink, TableSpec};
 use crate::operators::coerce::Coercion;
 use crate::planner::{self, DeclaredTable, Mode, Relation, Session, Tables};
 use crate::sql::ast::{self, Emit, Parsed, Statement};
@@ -249,7 +249,7 @@ impl Shared {
 
     fn spec_of(&self, overrides: &Overrides, table: &ast::CreateTable) -> Result<TableSpec> {
         let name = table.options.get("connector").unwrap_or_default();
-        let known: Vec<options::OptionSpec> = self.connectors.get(name).map(|c| c.options()).unwrap_or_default();
+        let known: Vec<OptionSpec> = self.connectors.get(name).map(|c| c.options()).unwrap_or_default();
         let effective = overrides.effective(table, &|key| known.iter().any(|spec| spec.matches(key)));
         table_spec(table, &effective)
     }
