@@ -25,9 +25,12 @@ use serde::{Deserialize, Serialize};
 pub use crate::common::OptionSpec;
 use crate::common::Result;
 
+pub mod blackhole;
 pub mod conformance;
+pub mod datagen;
 pub mod kafka;
 pub mod options;
+pub mod print;
 pub mod table;
 
 pub use table::{TableColumn, TableSpec};
