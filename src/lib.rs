@@ -7,4 +7,8 @@
 pub mod common;
 pub mod connectors;
 pub mod formats;
+pub mod jobs;
+pub mod operators;
+pub mod planner;
 pub mod sql;
+pub mod state;

@@ -8,8 +8,10 @@
 
 pub mod broker;
 pub mod config;
+pub mod conformance;
 pub mod connector;
 pub mod embedded;
+pub mod librdkafka;
 pub mod metadata;
 pub mod offsets;
 pub mod options;
@@ -32,5 +34,6 @@ mod writer;
 pub use config::KafkaTable;
 pub use connector::{BrokerFactory, KafkaConnector};
 pub use embedded::EmbeddedBroker;
+pub use librdkafka::RdKafkaBroker;
 pub use sink::KafkaSink;
 pub use source::KafkaSource;

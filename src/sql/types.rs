@@ -1,0 +1,5 @@
+//! placeholder
+/// x
+pub fn display(t: &arrow::datatypes::DataType) -> String {
+    t.to_string()
+}
