@@ -25,9 +25,13 @@ use serde::{Deserialize, Serialize};
 pub use crate::common::OptionSpec;
 use crate::common::Result;
 
+pub mod blackhole;
 pub mod conformance;
+pub mod datagen;
 pub mod kafka;
 pub mod options;
+
+pub mod print;
 pub mod registry;
 pub mod table;
 

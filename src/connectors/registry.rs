@@ -6,7 +6,10 @@ use std::sync::Arc;
 use crate::common::{Error, Result, suggest};
 
 use super::Connector;
+use super::blackhole::BlackholeConnector;
+use super::datagen::DatagenConnector;
 use super::kafka::{EmbeddedBroker, KafkaConnector, RdKafkaBroker};
+use super::print::PrintConnector;
 
 /// The systems that tables can be declared on.
 #[derive(Debug, Clone)]
@@ -24,7 +27,7 @@ impl Connectors {
     }
 
     fn with(kafka: KafkaConnector) -> Self {
-        let all: [Arc<dyn Connector>; 1] = [Arc::new(kafka)];
+        let all: [Arc<dyn Connector>; 4] = [Arc::new(kafka), Arc::new(DatagenConnector), Arc::new(PrintConnector::default()), Arc::new(BlackholeConnector)];
         Self(all.into_iter().map(|c| (c.name(), c)).collect())
     }
 

@@ -21,11 +21,14 @@ struct Assigned {
     partition: i32,
     next: i64,
     paused: bool,
+    /// The last poll found nothing behind `next`.
+    at_end: bool,
 }
 
 impl EmbeddedConsumer {
     pub(super) fn new(shared: Arc<Shared>, topic: &str, from: &[(i32, i64)]) -> Result<Self> {
-        let partitions = from.iter().map(|(partition, next)| Assigned { partition: *partition, next: *next, paused: false }).collect();
+        let assigned = |(partition, next): &(i32, i64)| Assigned { partition: *partition, next: *next, paused: false, at_end: false };
+        let partitions = from.iter().map(assigned).collect();
         Ok(Self { shared, topic: topic.to_string(), partitions, turn: 0 })
     }
 
@@ -58,6 +61,20 @@ impl EmbeddedConsumer {
         }
         Ok(None)
     }
+
+    /// Finds out which partitions are read to their end; gaps at the end are passed.
+    fn look(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let state = shared.lock();
+        let Some(topic) = state.topics.get(&self.topic).filter(|_| state.outage.is_none()) else { return };
+        for assigned in self.partitions.iter_mut().filter(|assigned| !assigned.paused) {
+            let Some(log) = usize::try_from(assigned.partition).ok().and_then(|p| topic.get(p)) else { continue };
+            assigned.at_end = assigned.next <= log.end && log.batch_from(assigned.next).is_none();
+            if assigned.at_end {
+                assigned.next = log.end;
+            }
+        }
+    }
 }
 
 impl Consumer for EmbeddedConsumer {
@@ -85,22 +102,16 @@ impl Consumer for EmbeddedConsumer {
                 count += 1;
             }
         }
+        self.look();
         Ok(count)
     }
 
     fn positions(&mut self) -> Vec<Position> {
         let state = self.shared.lock();
         let topic = state.topics.get(&self.topic);
-        let positions = self.partitions.iter_mut().map(|assigned| {
+        let positions = self.partitions.iter().map(|assigned| {
             let log = usize::try_from(assigned.partition).ok().and_then(|p| topic?.get(p));
-            let mut at_end = false;
-            // A paused partition is not asked for, so nothing is known of what stands behind.
-            if let Some(log) = log.filter(|_| state.outage.is_none() && !assigned.paused) {
-                at_end = assigned.next <= log.end && log.batch_from(assigned.next).is_none();
-                if at_end {
-                    assigned.next = log.end;
-                }
-            }
+            let at_end = assigned.at_end && state.outage.is_none();
             Position { partition: assigned.partition, next: assigned.next, end: log.map(|log| log.end), at_end }
         });
         positions.collect()
@@ -113,6 +124,8 @@ impl Consumer for EmbeddedConsumer {
     fn pause(&mut self, partitions: &[i32]) -> Result<()> {
         for assigned in &mut self.partitions {
             assigned.paused = partitions.contains(&assigned.partition);
+            // Nothing is known of what stands behind until it is looked at.
+            assigned.at_end = false;
         }
         Ok(())
     }
