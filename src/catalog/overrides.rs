@@ -41,6 +41,14 @@ impl Given {
         self.used.store(true, Ordering::Relaxed);
         &self.value
     }
+
+    /// Sets the option; an empty value (`--option KEY=`) takes it out, so that its default counts again.
+    fn put(&self, key: &str, options: &mut Options) {
+        match self.using() {
+            "" => options.unset(key),
+            value => options.set(key, value),
+        }
+    }
 }
 
 impl Overrides {
@@ -120,12 +128,12 @@ impl Overrides {
         }
         for given in &self.options {
             if given.key == IDLE.0 && known(IDLE.1) {
-                options.set(IDLE.1, given.using());
+                given.put(IDLE.1, &mut options);
             } else if let (None, key) = given.split(&self.tables)
                 && !settings::is_job_key(key)
                 && known(key)
             {
-                options.set(key, given.using());
+                given.put(key, &mut options);
             }
         }
         for given in &self.options {
@@ -133,7 +141,7 @@ impl Overrides {
                 && name == table.name
             {
                 // Also one that the connector does not know: it refuses it and lists what it knows.
-                options.set(key, given.using());
+                given.put(key, &mut options);
             }
         }
         options
