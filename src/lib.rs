@@ -5,7 +5,12 @@
 //! `docs/architecture.md` shows the life of a record through them.
 
 pub mod catalog;
+pub mod cli;
 pub mod common;
 pub mod connectors;
 pub mod formats;
+pub mod jobs;
+pub mod operators;
+pub mod planner;
 pub mod sql;
+pub mod state;

@@ -1,11 +1,13 @@
-//! What every room may use: errors, places in a text, the clock, crash points, units and spelling help.
+//! What every room may use: errors, places in a text, the clock, crash points, options, units and spelling help.
 //!
 //! Nothing here knows of SQL, Kafka or Arrow plans; arrows point down to this room and none leaves it.
 
 pub mod clock;
 pub mod error;
 pub mod faults;
+pub mod options;
 pub mod suggest;
 pub mod units;
 
 pub use error::{Error, ErrorKind, Result};
+pub use options::OptionSpec;

@@ -22,13 +22,20 @@ use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
 use serde::{Deserialize, Serialize};
 
+pub use crate::common::OptionSpec;
 use crate::common::Result;
 
+pub mod blackhole;
+pub mod conformance;
+pub mod datagen;
 pub mod kafka;
 pub mod options;
+
+pub mod print;
+pub mod registry;
 pub mod table;
 
-pub use options::OptionSpec;
+pub use registry::Connectors;
 pub use table::{TableColumn, TableSpec};
 
 /// A system that tables can be declared on: `'connector' = '...'`.
@@ -266,6 +273,11 @@ pub trait Sink: Debug + Send + Sync {
 
     /// Makes what has to exist (a topic), once, before a job starts; returns a line for the person if it did something.
     async fn prepare(&self) -> Result<Option<String>>;
+
+    /// Whether the target moves atomically together with the number of its commit, so that [`Self::open`] can tell it.
+    fn exactly_once(&self) -> bool {
+        false
+    }
 
     /// Takes over from older copies and returns the writer with the newest commit that the target holds, if any.
     ///

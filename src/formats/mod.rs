@@ -9,6 +9,15 @@ use arrow::record_batch::RecordBatch;
 
 use crate::common::Result;
 
+pub mod conformance;
+pub mod json;
+pub mod options;
+pub mod raw;
+pub mod registry;
+
+pub use options::FormatOptions;
+pub use registry::{decoder, encoder, known, options_of};
+
 /// A run of messages, laid end to end in one buffer so that decoding walks memory once.
 #[derive(Debug, Default, Clone)]
 pub struct Messages {
@@ -87,4 +96,9 @@ pub trait Encoder: Send {
     /// # Errors
     /// When a value cannot be written in this format.
     fn encode(&mut self, batch: &RecordBatch, out: &mut Messages) -> Result<()>;
+
+    /// Whether this row has no message at all: a NULL in a format that cannot write one becomes a null key, or a tombstone.
+    fn absent(&self, _batch: &RecordBatch, _row: usize) -> bool {
+        false
+    }
 }

@@ -1,3 +1,39 @@
 //! Kafka topics as tables: real clusters, and the in-process topic log behind the same trait.
+//!
+//! ```text
+//!  connector ─▶ config (the declaration) ─▶ source ─▶ startup (where to begin) ─▶ fetch (poll, rows) ─▶ follow | read
+//!                                        └▶ sink (transactions that hold the commit's number)
+//!  all over the trait in broker: embedded, or Apache Kafka through librdkafka
+//! ```
 
 pub mod broker;
+pub mod config;
+pub mod conformance;
+pub mod connector;
+pub mod embedded;
+pub mod librdkafka;
+pub mod metadata;
+pub mod offsets;
+pub mod options;
+pub mod partitioner;
+pub mod rows;
+pub mod sink;
+pub mod source;
+pub mod startup;
+
+mod fetch;
+mod follow;
+mod read;
+mod tail;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use config::KafkaTable;
+pub use connector::{BrokerFactory, KafkaConnector};
+pub use embedded::EmbeddedBroker;
+pub use librdkafka::RdKafkaBroker;
+pub use sink::KafkaSink;
+pub use source::KafkaSource;

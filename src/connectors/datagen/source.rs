@@ -1,0 +1,257 @@
+//! Made-up rows as something to read. Row k of the table is row k / P of partition k mod P.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use tokio::time::Instant;
+
+use crate::common::clock::{Clock, SystemClock};
+use crate::common::{Error, Result};
+use crate::connectors::{
+    Chunk, Fetched, Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Source, SourceCounters, Split, TableSpec,
+};
+
+use super::config::Config;
+use super::pace::Pace;
+use super::values::{Moment, Random, Slot};
+
+/// Rows per batch of a bounded read.
+const BATCH: i64 = 8192;
+
+/// A table of made-up rows.
+#[derive(Debug)]
+pub struct DatagenSource {
+    config: Arc<Config>,
+    name: String,
+    clock: Arc<dyn Clock>,
+    counters: Arc<SourceCounters>,
+}
+
+impl DatagenSource {
+    /// A source of the rows that a table declares.
+    ///
+    /// # Errors
+    /// Names the option that is wrong, and what would be right.
+    pub fn new(table: &TableSpec) -> Result<Self> {
+        Self::with_clock(table, Arc::new(SystemClock))
+    }
+
+    /// The same with another clock, which decides what is due.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_clock(table: &TableSpec, clock: Arc<dyn Clock>) -> Result<Self> {
+        let config = Arc::new(Config::read(table)?);
+        // Makes a row of every column, so that a type that cannot be made is found now.
+        let every: Vec<usize> = (0..config.fields.len()).collect();
+        config.rows(0, 0, 1, &every, clock.now()).map_err(|e| e.context(format!("table `{}`", table.name)))?;
+        Ok(Self { config, name: table.name.clone(), clock, counters: Arc::default() })
+    }
+}
+
+impl Config {
+    /// Rows `[start, end)` of a partition.
+    fn rows(&self, partition: i64, start: i64, end: i64, projection: &[usize], now: i64) -> Result<RecordBatch> {
+        let moment = Moment { now, anchor: self.anchor };
+        let mut columns = Vec::with_capacity(projection.len());
+        for column in projection {
+            let slot = |offset: i64| {
+                let row = offset.saturating_mul(self.partitions).saturating_add(partition);
+                Slot { random: Random::new(self.seed, *column as u64, row), row }
+            };
+            let mut slots: Vec<Slot> = (start..end).map(slot).collect();
+            columns.push(self.fields[*column].array(&mut slots, moment)?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(usize::try_from(end - start).ok());
+        Ok(RecordBatch::try_new_with_options(Arc::new(self.schema.project(projection)?), columns, &options)?)
+    }
+}
+
+#[async_trait]
+impl Source for DatagenSource {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.config.schema)
+    }
+
+    fn bounded(&self) -> bool {
+        self.config.rows.is_some()
+    }
+
+    async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>> {
+        let config = &self.config;
+        let nanos = |millis: i64| i128::from(millis) * 1_000_000;
+        let now = self.clock.now();
+        let first = match (config.anchor, mode) {
+            (Some(_), ReadMode::FromTimestamp(ms)) => config.row_at(nanos(ms)),
+            (Some(_), ReadMode::FromLatest) => config.row_at(nanos(now)),
+            (Some(ago), _) => config.row_at(nanos(now) - ago),
+            (None, _) => 0,
+        };
+        let last = match (config.rows, config.anchor, mode) {
+            (Some(rows), ..) => Some(first.saturating_add(rows)),
+            // Tied to the wall clock there is a history up to now.
+            (None, Some(_), ReadMode::Batch) => Some(config.row_at(nanos(now)).max(first)),
+            (None, None, ReadMode::Batch) => {
+                return Err(Error::sql(format!("table `{}` never ends, so a batch query over it would not either", self.name))
+                    .hint("set 'number-of-rows', or ask for a live answer with EMIT CHANGES"));
+            }
+            (None, ..) => None,
+        };
+        let range = |partition: i64| PartitionRange {
+            partition: i32::try_from(partition).unwrap_or(i32::MAX),
+            start: config.offset(partition, first),
+            end: last.map(|last| config.offset(partition, last)),
+        };
+        Ok((0..config.partitions).map(range).collect())
+    }
+
+    async fn resume(&self, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>> {
+        let known = |partition: &PartitionRange| i64::from(partition.partition) < self.config.partitions;
+        if positions.len() as i64 != self.config.partitions || !positions.iter().all(known) {
+            return Err(Error::state(format!(
+                "table `{}`: the job has {} partitions, `scan.parallelism` is {} now",
+                self.name,
+                positions.len(),
+                self.config.partitions
+            ))
+            .hint("which rows a partition has depends on their number; `--fresh` starts anew"));
+        }
+        Ok(Vec::new())
+    }
+
+    fn read(&self, split: &Split, projection: &[usize]) -> Result<SendableRecordBatchStream> {
+        let (config, counters, projection) = (Arc::clone(&self.config), Arc::clone(&self.counters), projection.to_vec());
+        let schema = Arc::new(config.schema.project(&projection)?);
+        let (partition, end, now) = (i64::from(split.partition), split.end, self.clock.now());
+        let batches =
+            std::iter::successors((split.start < end).then_some(split.start), move |start| Some(start + BATCH).filter(|next| *next < end));
+        let batches = batches.map(move |start| {
+            let batch = config.rows(partition, start, end.min(start + BATCH), &projection, now)?;
+            SourceCounters::add(&counters.rows, batch.num_rows());
+            Ok(batch)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches))))
+    }
+
+    fn follow(&self, from: Vec<PartitionRange>, projection: Vec<usize>, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
+        let pace = Pace::new(&self.config, &from, self.clock.now());
+        Ok(Box::new(DatagenFollow {
+            config: Arc::clone(&self.config),
+            clock: Arc::clone(&self.clock),
+            counters: Arc::clone(&self.counters),
+            projection,
+            batch: i64::try_from(prefetch.batch_rows.max(1)).unwrap_or(BATCH),
+            max_bytes: prefetch.max_bytes,
+            partitions: from,
+            paused: Vec::new(),
+            pace,
+            turn: 0,
+        }))
+    }
+
+    async fn report(&self, _positions: &[(i32, i64)]) {}
+
+    fn counters(&self) -> Arc<SourceCounters> {
+        Arc::clone(&self.counters)
+    }
+}
+
+/// Hands out what is due; rows are made when they are asked for, so nothing is read ahead.
+struct DatagenFollow {
+    config: Arc<Config>,
+    clock: Arc<dyn Clock>,
+    counters: Arc<SourceCounters>,
+    projection: Vec<usize>,
+    batch: i64,
+    max_bytes: usize,
+    /// `start` is the position.
+    partitions: Vec<PartitionRange>,
+    paused: Vec<i32>,
+    pace: Pace,
+    /// Which partition is looked at first.
+    turn: usize,
+}
+
+impl DatagenFollow {
+    /// The offset up to which rows of a partition are due and wanted.
+    fn limit(&self, range: &PartitionRange, due: i64) -> i64 {
+        let due = if due == i64::MAX { i64::MAX } else { self.config.offset(range.partition.into(), due) };
+        due.min(range.end.unwrap_or(i64::MAX)).max(range.start)
+    }
+
+    fn take(&mut self, max_rows: usize) -> Result<Fetched> {
+        let now = self.clock.now();
+        let due = self.pace.due(now);
+        let (mut fetched, mut left, mut bytes) = (Fetched::default(), i64::try_from(max_rows).unwrap_or(i64::MAX), 0);
+        let count = self.partitions.len();
+        let mut idle = 0;
+        while left > 0 && bytes < self.max_bytes && idle < count {
+            let index = self.turn % count;
+            self.turn = index + 1;
+            let range = self.partitions[index];
+            let ready = self.limit(&range, due) - range.start;
+            if ready == 0 || self.paused.contains(&range.partition) {
+                idle += 1;
+                continue;
+            }
+            idle = 0;
+            let end = range.start + ready.min(left).min(self.batch);
+            let batch = self.config.rows(range.partition.into(), range.start, end, &self.projection, now)?;
+            SourceCounters::add(&self.counters.rows, batch.num_rows());
+            bytes += batch.get_array_memory_size();
+            left -= end - range.start;
+            self.partitions[index].start = end;
+            fetched.chunks.push(Chunk { partition: range.partition, batch });
+        }
+        let state = |range: &PartitionRange| {
+            let limit = self.limit(range, due);
+            let exhausted = range.end.is_some_and(|end| range.start >= end);
+            let paced = !matches!(self.pace, Pace::None);
+            PartitionState {
+                partition: range.partition,
+                position: range.start,
+                end: if paced { Some(limit) } else { range.end },
+                at_end: exhausted || (paced && range.start >= limit),
+                exhausted,
+            }
+        };
+        fetched.partitions = self.partitions.iter().map(state).collect();
+        Ok(fetched)
+    }
+
+    /// Milliseconds until something is due.
+    fn pause_before_next(&self) -> Option<u64> {
+        let open = |range: &&PartitionRange| range.end.is_none_or(|end| range.start < end) && !self.paused.contains(&range.partition);
+        let now = self.clock.now();
+        let row = |range: &PartitionRange| range.start.saturating_mul(self.config.partitions).saturating_add(range.partition.into());
+        let next = self.partitions.iter().filter(open).map(|range| self.pace.wait(row(range), now)).min()?;
+        u64::try_from(next).ok()
+    }
+}
+
+#[async_trait]
+impl Follow for DatagenFollow {
+    async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
+        let until = Instant::now() + wait;
+        loop {
+            let fetched = self.take(max_rows)?;
+            let left = until.saturating_duration_since(Instant::now());
+            let finished = fetched.partitions.iter().all(|p| p.exhausted);
+            if fetched.rows() > 0 || finished || left.is_zero() || max_rows == 0 {
+                return Ok(fetched);
+            }
+            // A millisecond at least, so that a clock that stands still does not turn this into a busy loop.
+            let next = self.pause_before_next().map_or(left, |ms| Duration::from_millis(ms.max(1)));
+            tokio::time::sleep(next.min(left)).await;
+        }
+    }
+
+    fn pause(&mut self, partitions: &[i32]) {
+        self.paused = partitions.to_vec();
+    }
+}

@@ -1,0 +1,373 @@
+//! What a Kafka table says, read once: topic, modes, formats, keys and what happens to bad records.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+
+use crate::common::{Error, Result, suggest};
+use crate::connectors::TableSpec;
+use crate::connectors::options::parse;
+use crate::formats::{self, FormatOptions};
+
+use super::{metadata, offsets};
+
+/// A declared Kafka table.
+#[derive(Debug)]
+pub struct KafkaTable {
+    /// The declaration.
+    pub spec: Arc<TableSpec>,
+    /// The topic.
+    pub topic: String,
+    /// `properties.bootstrap.servers`, empty if not given.
+    pub bootstrap: String,
+    /// All other `properties.*` that are the client's business, without the prefix.
+    pub properties: Vec<(String, String)>,
+    /// `properties.group.id`.
+    pub group: Option<String>,
+    /// `properties.auto.offset.reset`.
+    pub reset: Option<Reset>,
+    /// `scan.startup.mode`.
+    pub startup: Startup,
+    /// `scan.bounded.mode`.
+    pub bounded: Bounded,
+    /// What a bad record does.
+    pub on_error: OnError,
+    /// The record's value.
+    pub value: Side,
+    /// The record's key, if columns come from it or go to it.
+    pub key: Option<Side>,
+    /// `sink.delivery-guarantee`.
+    pub guarantee: Guarantee,
+    /// `sink.partitioner`.
+    pub partitioner: Partitioner,
+}
+
+/// One side of a record: its format and the columns in it.
+#[derive(Debug)]
+pub struct Side {
+    /// The format's name.
+    pub format: String,
+    /// Its options.
+    pub options: FormatOptions,
+    /// The fields as the record names them.
+    pub schema: SchemaRef,
+    /// For every field the index of its column in the table.
+    pub columns: Vec<usize>,
+}
+
+/// Where to begin without an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reset {
+    /// At the oldest record.
+    Earliest,
+    /// Behind the newest.
+    Latest,
+}
+
+/// `scan.startup.mode`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Startup {
+    /// The oldest record.
+    Earliest,
+    /// Behind the newest record.
+    Latest,
+    /// What the group has committed.
+    Group,
+    /// The first record at or after a time in milliseconds.
+    Timestamp(i64),
+    /// These offsets.
+    Specific(BTreeMap<i32, i64>),
+}
+
+/// `scan.bounded.mode`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bounded {
+    /// Goes on for ever.
+    Never,
+    /// Ends at the newest record at the start.
+    Latest,
+    /// Ends at what the group has committed.
+    Group,
+    /// Ends at the first record at or after a time in milliseconds.
+    Timestamp(i64),
+    /// Ends before these offsets.
+    Specific(BTreeMap<i32, i64>),
+}
+
+/// `on-error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// Counted and warned of.
+    Skip,
+    /// The job stops.
+    Fail,
+    /// Goes to another table.
+    DeadLetter,
+}
+
+/// `sink.delivery-guarantee`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarantee {
+    /// Transactions that hold the commit's number.
+    ExactlyOnce,
+    /// Acknowledged writes; a restart may repeat some.
+    AtLeastOnce,
+}
+
+/// `sink.partitioner`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partitioner {
+    /// By key as Java does; without a key the client chooses.
+    Default,
+    /// All to one partition, as a Flink sink of parallelism 1.
+    Fixed,
+    /// In turn.
+    RoundRobin,
+}
+
+impl KafkaTable {
+    /// Reads and checks a declaration, without connecting to anything.
+    ///
+    /// # Errors
+    /// Names the table and the option that is wrong, and what would be right.
+    pub fn read(spec: Arc<TableSpec>) -> Result<Self> {
+        let context = spec.name.clone();
+        Self::read_inner(spec).map_err(|e| if e.message().starts_with("table `") { e } else { e.context(format!("table `{context}`")) })
+    }
+
+    fn read_inner(spec: Arc<TableSpec>) -> Result<Self> {
+        if !spec.primary_key.is_empty() {
+            return Err(Error::sql("connector 'kafka' cannot have a PRIMARY KEY: a topic of single records does not keep one")
+                .hint("take the PRIMARY KEY out"));
+        }
+        metadata::check(&spec)?;
+        let topic = topic(&spec)?;
+        let (properties, group, reset) = properties(&spec)?;
+        let value_format = spec.option("value.format").or(spec.option("format"));
+        let value_format = value_format.ok_or_else(|| missing("format").hint("add 'format' = 'json'"))?;
+        let key = key(&spec)?;
+        let value = value(&spec, value_format, key.as_ref())?;
+        // Makes what is made for every read, so that a column that a format cannot hold is found now.
+        for side in key.iter().chain([&value]) {
+            let all: Vec<usize> = (0..side.columns.len()).collect();
+            formats::decoder(&side.format, &side.schema, &all, &side.options)?;
+        }
+        Ok(Self {
+            topic,
+            bootstrap: spec.option("properties.bootstrap.servers").unwrap_or_default().to_string(),
+            properties,
+            startup: startup(&spec)?,
+            bounded: bounded(&spec)?,
+            on_error: on_error(&spec)?,
+            guarantee: guarantee(&spec)?,
+            partitioner: partitioner(&spec)?,
+            group,
+            reset,
+            value,
+            key,
+            spec,
+        })
+    }
+
+    /// Whether a continuous read ends by itself.
+    pub fn is_bounded(&self) -> bool {
+        self.bounded != Bounded::Never
+    }
+
+    /// `table `x``, for messages.
+    pub fn label(&self) -> String {
+        format!("table `{}`", self.spec.name)
+    }
+}
+
+fn missing(option: &str) -> Error {
+    Error::sql(format!("option `{option}` is missing"))
+}
+
+fn topic(spec: &TableSpec) -> Result<String> {
+    let topic = match (spec.option("topic"), spec.option("topic-pattern")) {
+        (Some(topic), None) => topic,
+        (_, Some(_)) => return Err(Error::sql("option `topic-pattern` is not supported yet").hint("name one topic with `topic`")),
+        (None, None) => return Err(missing("topic").hint("add 'topic' = '...'")),
+    };
+    if topic.contains(';') {
+        return Err(Error::sql(format!("option `topic` names several topics: '{topic}'"))
+            .hint("positions are kept per partition of one topic; declare a table per topic and use UNION ALL"));
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if topic.is_empty() || topic.len() > 249 || !topic.chars().all(legal) || topic == "." || topic == ".." {
+        return Err(
+            Error::sql(format!("'{topic}' cannot be the name of a topic")).hint("up to 249 letters, digits, `.`, `_` and `-` can be used")
+        );
+    }
+    Ok(topic.to_string())
+}
+
+type Properties = (Vec<(String, String)>, Option<String>, Option<Reset>);
+
+fn properties(spec: &TableSpec) -> Result<Properties> {
+    let (mut rest, mut group, mut reset) = (Vec::new(), None, None);
+    for (key, value) in spec.options.iter() {
+        let Some(name) = key.strip_prefix("properties.") else { continue };
+        match name {
+            "bootstrap.servers" => {}
+            "group.id" => group = Some(value.to_string()),
+            "auto.offset.reset" => {
+                reset = match value {
+                    "earliest" => Some(Reset::Earliest),
+                    "latest" => Some(Reset::Latest),
+                    "none" | "error" => None,
+                    other => {
+                        return Err(Error::sql(format!("option `{key}` cannot be '{other}'")).hint("give `earliest`, `latest` or `none`"));
+                    }
+                }
+            }
+            "transactional.id" => {
+                return Err(Error::sql(format!("option `{key}` cannot be set"))
+                    .hint("the transactional id is made from the job and the sink, which is how exactly-once survives restarts"));
+            }
+            _ => rest.push((name.to_string(), value.to_string())),
+        }
+    }
+    Ok((rest, group, reset))
+}
+
+fn key(spec: &TableSpec) -> Result<Option<Side>> {
+    let Some(format) = spec.option("key.format") else {
+        for option in ["key.fields", "key.fields-prefix"] {
+            if spec.option(option).is_some() {
+                return Err(Error::sql(format!("option `{option}` needs `key.format`")).hint("add 'key.format' = 'raw' or 'json'"));
+            }
+        }
+        return Ok(None);
+    };
+    let Some(names) = spec.option("key.fields") else {
+        return Err(Error::sql("option `key.format` needs `key.fields`").hint("add 'key.fields' = 'a;b', the columns that make the key"));
+    };
+    let prefix = spec.option("key.fields-prefix").unwrap_or_default();
+    if !prefix.is_empty() && !except_key(spec) {
+        return Err(Error::sql("option `key.fields-prefix` needs 'value.fields-include' = 'EXCEPT_KEY'")
+            .hint("otherwise the prefixed columns would be looked for in the value, too"));
+    }
+    let physical: Vec<&str> = spec.columns.iter().filter(|c| c.metadata.is_none()).map(|c| c.name.as_str()).collect();
+    let mut columns = Vec::new();
+    let mut fields = Vec::new();
+    for name in names.split(';').map(str::trim).filter(|name| !name.is_empty()) {
+        let Some(index) = spec.columns.iter().position(|c| c.metadata.is_none() && c.name == name) else {
+            return Err(Error::sql(format!("option `key.fields` names `{name}`, which is no column of the record"))
+                .hint(suggest::hint(name, &physical)));
+        };
+        let Some(inner) = name.strip_prefix(prefix).filter(|inner| !inner.is_empty()) else {
+            return Err(Error::sql(format!("key column `{name}` does not begin with '{prefix}'"))
+                .hint("`key.fields-prefix` has to be the beginning of every column in `key.fields`"));
+        };
+        let column = &spec.columns[index];
+        columns.push(index);
+        fields.push(Field::new(inner, column.data_type.clone(), column.nullable));
+    }
+    if columns.is_empty() {
+        return Err(Error::sql("option `key.fields` names no column"));
+    }
+    let options = FormatOptions::pick(format, "key.", spec.options.iter());
+    Ok(Some(Side { format: format.to_string(), options, schema: Arc::new(Schema::new(fields)), columns }))
+}
+
+fn except_key(spec: &TableSpec) -> bool {
+    spec.option("value.fields-include").is_some_and(|v| v.eq_ignore_ascii_case("EXCEPT_KEY"))
+}
+
+fn value(spec: &TableSpec, format: &str, key: Option<&Side>) -> Result<Side> {
+    let except = except_key(spec);
+    if except && key.is_none() {
+        return Err(Error::sql("'value.fields-include' = 'EXCEPT_KEY' needs `key.fields`"));
+    }
+    let in_key = |i: &usize| except && key.is_some_and(|key| key.columns.contains(i));
+    let columns: Vec<usize> = (0..spec.columns.len()).filter(|i| spec.columns[*i].metadata.is_none() && !in_key(i)).collect();
+    let fields = columns.iter().map(|i| &spec.columns[*i]).map(|c| Field::new(&c.name, c.data_type.clone(), c.nullable));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let options = FormatOptions::pick(format, "value.", spec.options.iter());
+    Ok(Side { format: format.to_string(), options, schema, columns })
+}
+
+fn startup(spec: &TableSpec) -> Result<Startup> {
+    Ok(match spec.option("scan.startup.mode").unwrap_or("group-offsets") {
+        "earliest-offset" => Startup::Earliest,
+        "latest-offset" => Startup::Latest,
+        "group-offsets" => Startup::Group,
+        "timestamp" => Startup::Timestamp(millis(spec, "scan.startup.timestamp-millis")?),
+        "specific-offsets" => Startup::Specific(specific(spec, "scan.startup.specific-offsets")?),
+        other => return Err(wrong_mode("scan.startup.mode", other, super::options::STARTUP_MODES)),
+    })
+}
+
+fn bounded(spec: &TableSpec) -> Result<Bounded> {
+    Ok(match spec.option("scan.bounded.mode").unwrap_or("unbounded") {
+        "unbounded" => Bounded::Never,
+        "latest-offset" => Bounded::Latest,
+        "group-offsets" => Bounded::Group,
+        "timestamp" => Bounded::Timestamp(millis(spec, "scan.bounded.timestamp-millis")?),
+        "specific-offsets" => Bounded::Specific(specific(spec, "scan.bounded.specific-offsets")?),
+        other => return Err(wrong_mode("scan.bounded.mode", other, super::options::BOUNDED_MODES)),
+    })
+}
+
+fn wrong_mode(option: &str, value: &str, known: &[&str]) -> Error {
+    Error::sql(format!("option `{option}` cannot be '{value}'")).hint(suggest::hint(value, known))
+}
+
+fn millis(spec: &TableSpec, option: &str) -> Result<i64> {
+    parse(spec, option, "milliseconds since 1970-01-01 UTC")?.ok_or_else(|| missing(option).hint(format!("add '{option}' = '...'")))
+}
+
+fn specific(spec: &TableSpec, option: &str) -> Result<BTreeMap<i32, i64>> {
+    let text = spec.option(option).ok_or_else(|| missing(option).hint("write 'partition:0,offset:42;partition:1,offset:300'"))?;
+    offsets::parse(text).ok_or_else(|| {
+        Error::sql(format!("option `{option}` cannot be '{text}'")).hint("write 'partition:0,offset:42;partition:1,offset:300'")
+    })
+}
+
+/// Decision 20: skip by default; an explicit option of the format that makes Flink fail makes us fail.
+fn on_error(spec: &TableSpec) -> Result<OnError> {
+    let routed = spec.option("dead-letter.table").is_some();
+    match spec.option("on-error") {
+        Some("skip") => Ok(OnError::Skip),
+        Some("fail") => Ok(OnError::Fail),
+        Some("dead-letter") if routed => Ok(OnError::DeadLetter),
+        Some("dead-letter") => Err(missing("dead-letter.table").hint("'on-error' = 'dead-letter' needs a table to write to")),
+        Some(other) => Err(wrong_mode("on-error", other, super::options::ON_ERROR)),
+        None if routed => Ok(OnError::DeadLetter),
+        None => {
+            let says = |option: &str, value: &str| {
+                ["", "key.", "value."]
+                    .iter()
+                    .any(|prefix| spec.option(&format!("{prefix}{option}")).is_some_and(|v| v.eq_ignore_ascii_case(value)))
+            };
+            let fatal = says("json.ignore-parse-errors", "false") || says("json.fail-on-missing-field", "true");
+            Ok(if fatal { OnError::Fail } else { OnError::Skip })
+        }
+    }
+}
+
+fn guarantee(spec: &TableSpec) -> Result<Guarantee> {
+    let given = spec.option("sink.delivery-guarantee").or(spec.option("sink.semantic"));
+    match given.unwrap_or("exactly-once") {
+        "exactly-once" => Ok(Guarantee::ExactlyOnce),
+        // Without a guarantee nobody has to wait for acknowledgements; waiting costs little and loses nothing.
+        "at-least-once" | "none" => Ok(Guarantee::AtLeastOnce),
+        other => Err(wrong_mode("sink.delivery-guarantee", other, super::options::GUARANTEES)),
+    }
+}
+
+fn partitioner(spec: &TableSpec) -> Result<Partitioner> {
+    match spec.option("sink.partitioner").unwrap_or("default") {
+        "default" => Ok(Partitioner::Default),
+        "fixed" => Ok(Partitioner::Fixed),
+        "round-robin" => Ok(Partitioner::RoundRobin),
+        other => Err(wrong_mode("sink.partitioner", other, super::options::PARTITIONERS)),
+    }
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -1,0 +1,132 @@
+//! Reading the in-process log: blocks until something is appended, and wakes within microseconds.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::common::{Error, Result};
+use crate::connectors::kafka::broker::{Consumer, Position, Record};
+
+use super::log::Batch;
+use super::{Shared, State, missing};
+
+pub(super) struct EmbeddedConsumer {
+    shared: Arc<Shared>,
+    topic: String,
+    partitions: Vec<Assigned>,
+    /// Which partition is looked at first, so that a busy one cannot starve the others.
+    turn: usize,
+}
+
+struct Assigned {
+    partition: i32,
+    next: i64,
+    paused: bool,
+    /// The last poll found nothing behind `next`.
+    at_end: bool,
+}
+
+impl EmbeddedConsumer {
+    pub(super) fn new(shared: Arc<Shared>, topic: &str, from: &[(i32, i64)]) -> Result<Self> {
+        let assigned = |(partition, next): &(i32, i64)| Assigned { partition: *partition, next: *next, paused: false, at_end: false };
+        let partitions = from.iter().map(assigned).collect();
+        Ok(Self { shared, topic: topic.to_string(), partitions, turn: 0 })
+    }
+
+    /// The next batch of some partition, and where it begins to be new.
+    fn find(&mut self, state: &State) -> Result<Option<(usize, Arc<Batch>)>> {
+        let topic = state.topics.get(&self.topic).ok_or_else(|| missing(&self.topic))?;
+        let count = self.partitions.len();
+        for k in 0..count {
+            let index = (self.turn + k) % count;
+            let assigned = &mut self.partitions[index];
+            if assigned.paused {
+                continue;
+            }
+            let log = usize::try_from(assigned.partition).ok().and_then(|p| topic.get(p));
+            let log = log.ok_or_else(|| Error::data(format!("topic `{}` has no partition {}", self.topic, assigned.partition)))?;
+            if assigned.next < log.earliest || assigned.next > log.end {
+                return Err(Error::data(format!(
+                    "topic `{}`, partition {}: offset {} is gone; the log holds {} to {}",
+                    self.topic, assigned.partition, assigned.next, log.earliest, log.end
+                )));
+            }
+            match log.batch_from(assigned.next) {
+                Some(batch) => {
+                    self.turn = index + 1;
+                    return Ok(Some((index, batch)));
+                }
+                // Nothing but gaps: they are read, too.
+                None => assigned.next = log.end,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Finds out which partitions are read to their end; gaps at the end are passed.
+    fn look(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let state = shared.lock();
+        let Some(topic) = state.topics.get(&self.topic).filter(|_| state.outage.is_none()) else { return };
+        for assigned in self.partitions.iter_mut().filter(|assigned| !assigned.paused) {
+            let Some(log) = usize::try_from(assigned.partition).ok().and_then(|p| topic.get(p)) else { continue };
+            assigned.at_end = assigned.next <= log.end && log.batch_from(assigned.next).is_none();
+            if assigned.at_end {
+                assigned.next = log.end;
+            }
+        }
+    }
+}
+
+impl Consumer for EmbeddedConsumer {
+    fn poll(&mut self, max: usize, wait: Duration, each: &mut dyn FnMut(Record<'_>)) -> Result<usize> {
+        let until = Instant::now() + wait;
+        let mut count = 0;
+        let shared = Arc::clone(&self.shared);
+        while count < max {
+            let mut state = shared.lock();
+            let found = loop {
+                let found = if state.outage.is_some() { None } else { self.find(&state)? };
+                let left = until.saturating_duration_since(Instant::now());
+                if found.is_some() || count > 0 || left.is_zero() {
+                    break found;
+                }
+                state = shared.changed.wait_timeout(state, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
+            };
+            drop(state);
+            let Some((index, batch)) = found else { break };
+            let assigned = &mut self.partitions[index];
+            let skip = usize::try_from(assigned.next - batch.first).unwrap_or(0);
+            for (record, offset) in batch.records.iter().zip(batch.first..).skip(skip).take(max - count) {
+                each(record.as_record(assigned.partition, offset));
+                assigned.next = offset + 1;
+                count += 1;
+            }
+        }
+        self.look();
+        Ok(count)
+    }
+
+    fn positions(&mut self) -> Vec<Position> {
+        let state = self.shared.lock();
+        let topic = state.topics.get(&self.topic);
+        let positions = self.partitions.iter().map(|assigned| {
+            let log = usize::try_from(assigned.partition).ok().and_then(|p| topic?.get(p));
+            let at_end = assigned.at_end && state.outage.is_none();
+            Position { partition: assigned.partition, next: assigned.next, end: log.map(|log| log.end), at_end }
+        });
+        positions.collect()
+    }
+
+    fn outage(&self) -> Option<(Instant, String)> {
+        self.shared.lock().outage.map(|since| (since, "no broker answers at embedded".to_string()))
+    }
+
+    fn pause(&mut self, partitions: &[i32]) -> Result<()> {
+        for assigned in &mut self.partitions {
+            assigned.paused = partitions.contains(&assigned.partition);
+            // Nothing is known of what stands behind until it is looked at.
+            assigned.at_end = false;
+        }
+        Ok(())
+    }
+}

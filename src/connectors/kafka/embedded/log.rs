@@ -1,0 +1,119 @@
+//! The data of the in-process topic log: batches of records by offset, nothing else.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::connectors::kafka::broker::{Headers, OutRecord, Record, TimestampType};
+
+/// A record as it is kept.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) timestamp: i64,
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
+    pub(super) headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Stored {
+    pub(super) fn new(record: OutRecord, now: i64) -> Self {
+        let OutRecord { timestamp, key, value, headers, .. } = record;
+        Self { timestamp: timestamp.unwrap_or(now), key, value, headers }
+    }
+
+    fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(k, v)| k.len() + v.len()).sum();
+        self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len) + headers + size_of::<Self>()
+    }
+
+    pub(super) fn as_record(&self, partition: i32, offset: i64) -> Record<'_> {
+        Record {
+            partition,
+            offset,
+            timestamp: Some(self.timestamp),
+            timestamp_type: TimestampType::CreateTime,
+            leader_epoch: Some(0),
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            headers: self,
+        }
+    }
+}
+
+impl Headers for Stored {
+    fn each(&self, f: &mut dyn FnMut(&str, Option<&[u8]>)) {
+        for (key, value) in &self.headers {
+            f(key, Some(value));
+        }
+    }
+}
+
+/// Records that were appended together, at consecutive offsets. Readers hold on to it without holding the log's lock.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) first: i64,
+    pub(super) records: Vec<Stored>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// The offset after the last record.
+    pub(super) fn after(&self) -> i64 {
+        self.first + self.records.len() as i64
+    }
+}
+
+/// One partition. Offsets may be missing between batches: control records and aborted records leave gaps, as in Kafka.
+#[derive(Debug, Default)]
+pub(super) struct Partition {
+    batches: VecDeque<Arc<Batch>>,
+    pub(super) earliest: i64,
+    pub(super) end: i64,
+    bytes: usize,
+}
+
+impl Partition {
+    pub(super) fn append(&mut self, records: Vec<Stored>, retention: usize) {
+        if records.is_empty() {
+            return;
+        }
+        let bytes = records.iter().map(Stored::size).sum();
+        let batch = Batch { first: self.end, records, bytes };
+        self.end = batch.after();
+        self.bytes += bytes;
+        self.batches.push_back(Arc::new(batch));
+        while self.bytes > retention && self.batches.len() > 1 {
+            if let Some(old) = self.batches.pop_front() {
+                self.bytes -= old.bytes;
+                self.earliest = self.batches.front().map_or(self.end, |b| b.first);
+            }
+        }
+    }
+
+    /// Uses up offsets without a record.
+    pub(super) fn gap(&mut self, offsets: usize) {
+        self.end += offsets as i64;
+    }
+
+    /// Forgets everything before an offset, as retention does.
+    pub(super) fn truncate(&mut self, earliest: i64) {
+        self.earliest = earliest.clamp(self.earliest, self.end);
+        while self.batches.front().is_some_and(|b| b.after() <= self.earliest) {
+            if let Some(old) = self.batches.pop_front() {
+                self.bytes -= old.bytes;
+            }
+        }
+    }
+
+    /// The first batch with a record at or after `offset`.
+    pub(super) fn batch_from(&self, offset: i64) -> Option<Arc<Batch>> {
+        let at = self.batches.partition_point(|b| b.after() <= offset);
+        self.batches.get(at).map(Arc::clone)
+    }
+
+    /// The first offset whose record is at or after a time; the end if there is none.
+    pub(super) fn offset_for_time(&self, timestamp: i64) -> i64 {
+        let records = self.batches.iter().flat_map(|b| b.records.iter().zip(b.first..));
+        let found = records.filter(|(_, offset)| *offset >= self.earliest).find(|(r, _)| r.timestamp >= timestamp);
+        found.map_or(self.end, |(_, offset)| offset)
+    }
+}

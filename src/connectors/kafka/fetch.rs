@@ -1,0 +1,251 @@
+//! One step of reading: poll, decode per partition, find out where every partition stands.
+//!
+//! Both ways to read go through here: the bounded stream of a batch query and the prefetching thread of a job.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::record_batch::RecordBatch;
+
+use crate::common::{Error, Result};
+use crate::connectors::{PartitionRange, PartitionState, Rejected, SourceCounters};
+
+use super::broker::{Broker, Consumer, Position};
+use super::config::{KafkaTable, OnError};
+use super::rows::{Bad, Pending, RowDecoder};
+
+/// How often a warning about the same thing is repeated.
+const WARN_EVERY: Duration = Duration::from_secs(10);
+
+/// Consecutive rows of one partition, with what lies between them.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) partition: i32,
+    pub(super) batch: RecordBatch,
+    /// The offset of each row.
+    pub(super) offsets: Vec<i64>,
+    /// Bad records for the dead-letter table, by position.
+    pub(super) rejected: Vec<Rejected>,
+    /// The position after the last record that was looked at.
+    pub(super) next: i64,
+}
+
+/// What one step brought.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    pub(super) pieces: Vec<Piece>,
+    /// Every partition, exhausted ones, too.
+    pub(super) states: Vec<PartitionState>,
+}
+
+/// Reads records of one topic and makes rows of them.
+pub(super) struct Fetcher {
+    table: Arc<KafkaTable>,
+    address: String,
+    consumer: Option<Box<dyn Consumer>>,
+    decoder: RowDecoder,
+    partitions: BTreeMap<i32, Reading>,
+    counters: Arc<SourceCounters>,
+    paused: Vec<i32>,
+    /// What the consumer was last told to pause.
+    applied: Vec<i32>,
+    warned_bad: Option<Instant>,
+    warned_outage: Option<Instant>,
+    unreported: u64,
+}
+
+struct Reading {
+    pending: Pending,
+    state: PartitionState,
+    bound: Option<i64>,
+    /// A record at or behind the bound was seen.
+    beyond: bool,
+    /// The offset after the last record that was seen.
+    seen: i64,
+}
+
+impl Fetcher {
+    pub(super) fn new(
+        table: Arc<KafkaTable>,
+        broker: &dyn Broker,
+        from: &[PartitionRange],
+        projection: &[usize],
+        counters: Arc<SourceCounters>,
+    ) -> Result<Self> {
+        let decoder = RowDecoder::new(&table, projection, table.on_error == OnError::DeadLetter)?;
+        let reading = |range: &PartitionRange| {
+            let PartitionRange { partition, start, end } = *range;
+            let exhausted = end.is_some_and(|end| start >= end);
+            let state = PartitionState { partition, position: start, end: None, at_end: false, exhausted };
+            (partition, Reading { pending: Pending::new(partition), state, bound: end, beyond: false, seen: start })
+        };
+        let partitions: BTreeMap<i32, Reading> = from.iter().map(reading).collect();
+        let open: Vec<(i32, i64)> =
+            partitions.values().filter(|r| !r.state.exhausted).map(|r| (r.state.partition, r.state.position)).collect();
+        let consumer = if open.is_empty() { None } else { Some(broker.consumer(&table.topic, &open)?) };
+        Ok(Self {
+            address: broker.address(),
+            table,
+            consumer,
+            decoder,
+            partitions,
+            counters,
+            paused: Vec::new(),
+            applied: Vec::new(),
+            warned_bad: None,
+            warned_outage: None,
+            unreported: 0,
+        })
+    }
+
+    /// Whether every partition is read to its declared end.
+    pub(super) fn exhausted(&self) -> bool {
+        self.partitions.values().all(|r| r.state.exhausted)
+    }
+
+    pub(super) fn schema(&self) -> arrow::datatypes::SchemaRef {
+        self.decoder.schema()
+    }
+
+    pub(super) fn states(&self) -> Vec<PartitionState> {
+        self.partitions.values().map(|r| r.state).collect()
+    }
+
+    /// Since when and why no broker answers.
+    pub(super) fn outage(&self) -> Option<(Instant, String)> {
+        self.consumer.as_ref()?.outage()
+    }
+
+    pub(super) fn pause(&mut self, partitions: Vec<i32>) {
+        self.paused = partitions;
+    }
+
+    /// Polls once and decodes what came. What comes is handed out at once; nothing waits for a batch to fill.
+    pub(super) fn step(&mut self, max: usize, wait: Duration) -> Result<Step> {
+        let Some(consumer) = &mut self.consumer else {
+            return Ok(Step { pieces: Vec::new(), states: self.states() });
+        };
+        let mut pause: Vec<i32> = self.paused.clone();
+        pause.extend(self.partitions.values().filter(|r| r.state.exhausted).map(|r| r.state.partition));
+        pause.sort_unstable();
+        pause.dedup();
+        if pause != self.applied {
+            consumer.pause(&pause)?;
+            self.applied = pause;
+        }
+        let (partitions, decoder, counters) = (&mut self.partitions, &self.decoder, &self.counters);
+        let (mut tombstones, mut bytes) = (0, 0);
+        consumer.poll(max, wait, &mut |record| {
+            let Some(reading) = partitions.get_mut(&record.partition) else { return };
+            // A record that the consumer had fetched before it was told where to stop, or would hand out twice.
+            if reading.state.exhausted || record.offset < reading.seen {
+                return;
+            }
+            if reading.bound.is_some_and(|bound| record.offset >= bound) {
+                reading.beyond = true;
+                return;
+            }
+            reading.seen = record.offset + 1;
+            match record.value {
+                Some(value) => {
+                    bytes += value.len() + record.key.map_or(0, <[u8]>::len);
+                    decoder.push(&mut reading.pending, &record, value);
+                }
+                None => tombstones += 1,
+            }
+        })?;
+        SourceCounters::add(&counters.tombstones, tombstones);
+        SourceCounters::add(&counters.bytes, bytes);
+        let outage = consumer.outage();
+        let positions = consumer.positions();
+        for position in positions {
+            if let Some(reading) = self.partitions.get_mut(&position.partition) {
+                reading.settle(&position, outage.is_some());
+            }
+        }
+        if let Some((since, why)) = outage {
+            self.warn_outage(since, &why);
+        }
+        let pieces = self.decode()?;
+        Ok(Step { pieces, states: self.states() })
+    }
+
+    fn decode(&mut self) -> Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        let mut set_aside: Vec<(i32, Bad)> = Vec::new();
+        for (partition, reading) in self.partitions.iter_mut().filter(|(_, r)| !r.pending.is_empty()) {
+            let rows = self.decoder.decode(&mut reading.pending)?;
+            SourceCounters::add(&self.counters.rows, rows.batch.num_rows());
+            let mut rejected = Vec::new();
+            for bad in rows.bad {
+                if self.table.on_error == OnError::DeadLetter {
+                    rejected.push(Rejected {
+                        partition: *partition,
+                        position: bad.offset,
+                        timestamp: bad.timestamp,
+                        key: bad.key.clone(),
+                        value: Some(bad.value.clone()),
+                        error: bad.reason.clone(),
+                    });
+                }
+                set_aside.push((*partition, bad));
+            }
+            let next = reading.state.position;
+            pieces.push(Piece { partition: *partition, batch: rows.batch, offsets: rows.offsets, rejected, next });
+        }
+        if !set_aside.is_empty() {
+            SourceCounters::add(&self.counters.bad, set_aside.len());
+            self.bad(&set_aside)?;
+        }
+        Ok(pieces)
+    }
+
+    /// Decision 20: warns of bad records, at most every ten seconds and with one of them as a sample, or fails.
+    fn bad(&mut self, all: &[(i32, Bad)]) -> Result<()> {
+        let Some((partition, bad)) = all.first() else { return Ok(()) };
+        let sample: String = String::from_utf8_lossy(&bad.value).chars().take(200).collect();
+        let place = format!("{}: topic `{}`, partition {partition}, offset {}", self.table.label(), self.table.topic, bad.offset);
+        if self.table.on_error == OnError::Fail {
+            return Err(Error::data(format!("{place}: {}: `{sample}`", bad.reason))
+                .hint("'on-error' = 'skip' counts such records and goes on, 'dead-letter' routes them to another table"));
+        }
+        self.unreported += all.len() as u64;
+        if self.warned_bad.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+            let what = if self.table.on_error == OnError::DeadLetter { "routed to the dead-letter table" } else { "skipped" };
+            tracing::warn!("{} bad record(s) {what}; one of them: {place}: {}: `{sample}`", self.unreported, bad.reason);
+            self.warned_bad = Some(Instant::now());
+            self.unreported = 0;
+        }
+        Ok(())
+    }
+
+    fn warn_outage(&mut self, since: Instant, why: &str) {
+        if since.elapsed() >= WARN_EVERY && self.warned_outage.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+            let seconds = since.elapsed().as_secs();
+            tracing::warn!("{}: no answer from Kafka at {} for {seconds} s ({why}); still trying", self.table.label(), self.address);
+            self.warned_outage = Some(Instant::now());
+        }
+    }
+}
+
+impl Reading {
+    /// Takes over where the consumer stands. A bounded partition stops exactly at its bound.
+    fn settle(&mut self, position: &Position, outage: bool) {
+        let state = &mut self.state;
+        if state.exhausted {
+            return;
+        }
+        state.position = position.next.max(self.seen).max(state.position);
+        state.end = position.end.or(state.end);
+        state.at_end = position.at_end && !outage;
+        let Some(bound) = self.bound else { return };
+        // Gaps (control records, aborted transactions, compaction) can reach over the bound, so there need not be a record there.
+        let confirmed = state.at_end && state.end.is_some_and(|end| end >= bound);
+        if self.beyond || state.position >= bound || confirmed {
+            state.position = bound;
+            state.at_end = true;
+            state.exhausted = true;
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The continuous read of a job: a thread polls and decodes ahead while epochs run.
+//!
+//! ```text
+//!  thread "follow-<table>"                          job
+//!  poll ▶ decode per partition ▶ queue per partition ──▶ next(max_rows, wait)
+//!         stops while the queues hold max_bytes ◀─────── room
+//! ```
+//! A batch can be cut anywhere between two records, so rows remember their offsets, and the position of a partition is
+//! always the first offset that was not handed out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::common::{Error, Result};
+use crate::connectors::{Chunk, Fetched, Follow, PartitionState, Prefetch};
+
+use super::fetch::{Fetcher, Piece, Step};
+
+/// How long the thread blocks in a poll, and so how soon it notices a pause or the end of the job.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A running reader; dropping it stops the thread.
+pub(super) struct KafkaFollow {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queues: Mutex<Queues>,
+    /// Tells the job that something came.
+    came: Notify,
+    /// Tells the thread that there is room again.
+    room: Condvar,
+}
+
+#[derive(Default)]
+struct Queues {
+    partitions: BTreeMap<i32, Queue>,
+    /// Counts pieces, so that they are handed out in order of arrival.
+    arrivals: u64,
+    paused: Vec<i32>,
+    error: Option<Error>,
+    stop: bool,
+    /// Nothing will come any more: every partition is exhausted.
+    finished: bool,
+}
+
+#[derive(Default)]
+struct Queue {
+    pieces: VecDeque<(u64, Piece)>,
+    bytes: usize,
+    /// Where the thread stands.
+    ahead: Option<PartitionState>,
+    /// The first offset that was not handed out.
+    position: i64,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KafkaFollow {
+    /// Starts the thread.
+    pub(super) fn start(fetcher: Fetcher, name: &str, prefetch: Prefetch) -> Result<Self> {
+        let shared = Arc::new(Shared::default());
+        {
+            let mut queues = shared.lock();
+            queues.finished = fetcher.exhausted();
+            for state in fetcher.states() {
+                queues.partitions.insert(state.partition, Queue { position: state.position, ahead: Some(state), ..Queue::default() });
+            }
+        }
+        if !fetcher.exhausted() {
+            let shared = Arc::clone(&shared);
+            std::thread::Builder::new().name(format!("follow-{name}")).spawn(move || run(fetcher, &shared, prefetch))?;
+        }
+        Ok(Self { shared })
+    }
+}
+
+fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
+    loop {
+        let paused = {
+            let mut queues = shared.lock();
+            while !queues.stop && queues.bytes() >= prefetch.max_bytes {
+                queues = shared.room.wait(queues).unwrap_or_else(PoisonError::into_inner);
+            }
+            if queues.stop {
+                return;
+            }
+            queues.paused.clone()
+        };
+        fetcher.pause(paused);
+        let step = fetcher.step(prefetch.batch_rows.max(1), POLL);
+        let done = fetcher.exhausted() || step.is_err();
+        let mut queues = shared.lock();
+        match step {
+            Ok(step) => {
+                let news = !step.pieces.is_empty();
+                queues.add(step);
+                queues.finished = done;
+                if news || done {
+                    shared.came.notify_one();
+                }
+            }
+            Err(error) => {
+                queues.error = Some(error);
+                shared.came.notify_one();
+            }
+        }
+        if done {
+            return;
+        }
+    }
+}
+
+impl Queues {
+    /// Bytes that wait for the job. What waits for a paused partition does not count: it would keep the others from being
+    /// read, which is what the pause waits for.
+    fn bytes(&self) -> usize {
+        self.partitions.iter().filter(|(p, _)| !self.paused.contains(p)).map(|(_, queue)| queue.bytes).sum()
+    }
+
+    fn add(&mut self, step: Step) {
+        for piece in step.pieces {
+            let queue = self.partitions.entry(piece.partition).or_default();
+            queue.bytes += weight(&piece);
+            queue.pieces.push_back((self.arrivals, piece));
+            self.arrivals += 1;
+        }
+        for state in step.states {
+            let queue = self.partitions.entry(state.partition).or_default();
+            queue.ahead = Some(state);
+        }
+    }
+
+    /// The partition whose first piece came first.
+    fn first(&self) -> Option<i32> {
+        let waiting = self.partitions.iter().filter(|(p, _)| !self.paused.contains(p));
+        waiting.filter_map(|(p, queue)| queue.pieces.front().map(|(arrival, _)| (*arrival, *p))).min().map(|(_, p)| p)
+    }
+
+    fn take(&mut self, max_rows: usize) -> Fetched {
+        let mut fetched = Fetched::default();
+        let mut left = max_rows;
+        while left > 0 {
+            let Some(queue) = self.first().and_then(|partition| self.partitions.get_mut(&partition)) else { break };
+            let Some((arrival, piece)) = queue.pieces.pop_front() else { break };
+            let bytes = weight(&piece);
+            let (head, tail) = piece.cut(left, fetched.chunks.is_empty());
+            match tail {
+                Some(tail) => {
+                    queue.bytes = (queue.bytes + weight(&tail)).saturating_sub(bytes);
+                    queue.pieces.push_front((arrival, tail));
+                }
+                None => queue.bytes = queue.bytes.saturating_sub(bytes),
+            }
+            let Some(head) = head else { break };
+            left = left.saturating_sub(head.batch.num_rows());
+            queue.position = head.next;
+            fetched.rejected.extend(head.rejected);
+            if head.batch.num_rows() > 0 {
+                fetched.chunks.push(Chunk { partition: head.partition, batch: head.batch });
+            }
+        }
+        fetched.partitions = self.partitions.values_mut().filter_map(Queue::state).collect();
+        fetched
+    }
+}
+
+impl Queue {
+    /// Where the job stands: where the thread does once everything is handed out, gaps included.
+    fn state(&mut self) -> Option<PartitionState> {
+        let ahead = self.ahead?;
+        if self.pieces.is_empty() {
+            self.position = ahead.position;
+            return Some(ahead);
+        }
+        Some(PartitionState { position: self.position, at_end: false, exhausted: false, ..ahead })
+    }
+}
+
+/// What a piece holds in memory. An array that was cut still holds all of its buffers, so slices are counted by their share.
+fn weight(piece: &Piece) -> usize {
+    let columns: usize = piece.batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum();
+    columns + piece.offsets.len() * 8 + piece.rejected.iter().map(|r| 64 + r.value.as_ref().map_or(0, Vec::len)).sum::<usize>()
+}
+
+impl Piece {
+    /// Cuts off at most `rows` rows, between two records. If not even the first record's rows fit, they all come when
+    /// `at_least_one` says so (a JSON array can hold more rows than were asked for), else none.
+    fn cut(mut self, rows: usize, at_least_one: bool) -> (Option<Self>, Option<Self>) {
+        let count = self.offsets.len();
+        if count <= rows {
+            return (Some(self), None);
+        }
+        let mut at = rows;
+        while at > 0 && self.offsets[at] == self.offsets[at - 1] {
+            at -= 1;
+        }
+        if at == 0 {
+            if !at_least_one {
+                return (None, Some(self));
+            }
+            at = self.offsets.iter().take_while(|offset| **offset == self.offsets[0]).count();
+            if at == count {
+                return (Some(self), None);
+            }
+        }
+        let rest = self.offsets.split_off(at);
+        let next = rest.first().copied().unwrap_or(self.next);
+        let later = self.rejected.partition_point(|r| r.position < next);
+        let tail = Self {
+            partition: self.partition,
+            batch: self.batch.slice(at, count - at),
+            offsets: rest,
+            rejected: self.rejected.split_off(later),
+            next: self.next,
+        };
+        let head = Self { batch: self.batch.slice(0, at), next, ..self };
+        (Some(head), Some(tail))
+    }
+}
+
+#[async_trait]
+impl Follow for KafkaFollow {
+    async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
+        let until = Instant::now() + wait;
+        loop {
+            let fetched = {
+                let mut queues = self.shared.lock();
+                let fetched = queues.take(max_rows);
+                let something = fetched.rows() > 0 || !fetched.rejected.is_empty();
+                // What was read before the error is handed out first.
+                if !something && let Some(error) = &queues.error {
+                    return Err(error.clone());
+                }
+                let waiting = !something && !queues.finished && max_rows > 0;
+                if !waiting || Instant::now() >= until {
+                    self.shared.room.notify_all();
+                    return Ok(fetched);
+                }
+                fetched
+            };
+            drop(fetched);
+            // A permit from before only makes the loop turn once more.
+            let _ = tokio::time::timeout_at(until, self.shared.came.notified()).await;
+        }
+    }
+
+    fn pause(&mut self, partitions: &[i32]) {
+        self.shared.lock().paused = partitions.to_vec();
+        self.shared.room.notify_all();
+        self.shared.came.notify_one();
+    }
+}
+
+impl Drop for KafkaFollow {
+    fn drop(&mut self) {
+        self.shared.lock().stop = true;
+        self.shared.room.notify_all();
+    }
+}

@@ -1,0 +1,197 @@
+//! Reading partitions of a topic: where they stand, what is an error, and what is only an outage.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::super::broker::{Consumer, Position};
+use super::context::Context;
+use super::errors;
+use super::native::{Failure, Item, Reader};
+use crate::common::{Error, Result};
+
+/// A consumer of some partitions of one topic.
+pub(super) struct RdKafkaConsumer {
+    reader: Reader,
+    topic: String,
+    address: String,
+    partitions: Vec<Partition>,
+    /// The partitions as librdkafka's list, used again for each question.
+    list: TopicPartitionList,
+    /// An error that came together with records, to be returned by the next poll.
+    failed: Option<Error>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Partition {
+    id: i32,
+    next: i64,
+    /// The newest stable end that an EOF event or the statistics told.
+    end: Option<i64>,
+    /// An EOF event was the last that came.
+    eof: bool,
+    paused: bool,
+}
+
+impl RdKafkaConsumer {
+    /// Starts to read ahead.
+    pub fn start(client: BaseConsumer<Context>, address: &str, topic: &str, from: &[(i32, i64)]) -> Result<Self> {
+        let mut list = TopicPartitionList::with_capacity(from.len());
+        for &(partition, offset) in from {
+            if partition < 0 || offset < 0 {
+                return Err(Error::internal(format!("topic `{topic}`: partition {partition} cannot be read from offset {offset}")));
+            }
+            list.add_partition(topic, partition);
+        }
+        let reader = Reader::start(client, topic, from).map_err(|(code, text)| {
+            errors::of_code(&format!("topic `{topic}` cannot be read"), address, code, Some(text))
+        })?;
+        let partitions = from.iter().map(|&(id, next)| Partition { id, next, end: None, eof: false, paused: false }).collect();
+        Ok(Self { reader, topic: topic.to_string(), address: address.to_string(), partitions, list, failed: None })
+    }
+
+    /// What an error of a partition means: nothing while librdkafka tries again, else the end of reading.
+    fn judge(&self, partition: i32, offset: i64, (code, text): Failure) -> Option<Error> {
+        if errors::is_transient(code) {
+            tracing::debug!(target: "librdkafka", "topic `{}`, partition {partition}: {text}", self.topic);
+            return None;
+        }
+        let next = self.partitions.iter().find(|p| p.id == partition).map_or(offset, |p| p.next);
+        let place = format!("topic `{}`, partition {partition}", self.topic);
+        Some(match code {
+            Code::AutoOffsetReset | Code::OffsetOutOfRange => {
+                Error::data(format!("{place}: offset {next} is not there any more (Kafka at {})", self.address)).hint(
+                    "the topic's retention has removed it, or the topic was made anew; `--fresh` starts over, from where `--from` says",
+                )
+            }
+            Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::UnknownTopicId => {
+                Error::data(format!("{place} does not exist any more (Kafka at {})", self.address))
+                    .hint("was the topic deleted? `--fresh` starts over once it is there again")
+            }
+            _ => errors::of_code(&format!("{place}, offset {next} cannot be read"), &self.address, code, Some(text)),
+        })
+    }
+}
+
+/// Connection errors, statistics and logs, which come on the client's main queue.
+fn serve(client: &BaseConsumer<Context>) {
+    // Each call serves one event; errors are returned too, after the context has seen them.
+    for _ in 0..4 {
+        let _ = client.poll(Duration::ZERO);
+    }
+}
+
+/// The entry of a partition; most records come from the same one as the record before.
+fn entry(partitions: &mut [Partition], last: &mut usize, id: i32) -> Option<usize> {
+    if partitions.get(*last).is_none_or(|p| p.id != id) {
+        *last = partitions.iter().position(|p| p.id == id)?;
+    }
+    Some(*last)
+}
+
+impl Consumer for RdKafkaConsumer {
+    fn poll(&mut self, max: usize, wait: Duration, each: &mut dyn FnMut(super::super::broker::Record<'_>)) -> Result<usize> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        serve(self.reader.client());
+        let (mut count, mut last) = (0, 0);
+        let mut failures: Vec<(i32, i64, Failure)> = Vec::new();
+        let partitions = &mut self.partitions;
+        let taken = self.reader.take(max, wait, &mut |item| match item {
+            Item::Record(record) => {
+                let Some(at) = entry(partitions, &mut last, record.partition) else { return };
+                let p = &mut partitions[at];
+                // Fetching starts again after a pause, maybe below what was handed out already.
+                if record.offset < p.next {
+                    return;
+                }
+                p.next = record.offset + 1;
+                p.eof = false;
+                count += 1;
+                each(record);
+            }
+            Item::End { partition, offset } => {
+                if let Some(at) = entry(partitions, &mut last, partition) {
+                    let p = &mut partitions[at];
+                    p.next = p.next.max(offset);
+                    p.end = p.end.max(Some(offset));
+                    p.eof = true;
+                }
+            }
+            Item::Failure { partition, offset, failure } => failures.push((partition, offset, failure)),
+        });
+        if taken == 0 {
+            serve(self.reader.client());
+        }
+        // Control records (the end of a transaction) are never handed out, but move librdkafka's position. Not after an
+        // end-of-partition event: that counts as a message there, and the position stands one too far.
+        self.reader.positions(&self.list, &mut |id, offset| {
+            if let Some(at) = entry(partitions, &mut last, id)
+                && !partitions[at].eof
+            {
+                partitions[at].next = partitions[at].next.max(offset);
+            }
+        });
+        for (partition, offset, failure) in failures {
+            if let Some(p) = self.partitions.iter_mut().find(|p| p.id == partition) {
+                p.eof = false;
+            }
+            if self.failed.is_none() {
+                self.failed = self.judge(partition, offset, failure);
+            }
+        }
+        match self.failed.take_if(|_| count == 0) {
+            Some(error) => Err(error),
+            None => Ok(count),
+        }
+    }
+
+    fn positions(&mut self) -> Vec<Position> {
+        let context = self.reader.client().context();
+        for p in &mut self.partitions {
+            if let Some(end) = context.partition(p.id).and_then(|health| health.end) {
+                p.end = p.end.max(Some(end));
+            }
+        }
+        // Before the first statistics an EOF event is as good, unless a connection has failed since.
+        let fresh = context.unblemished();
+        let healthy = |id| context.partition(id).map_or(fresh, |health| health.healthy);
+        self.partitions
+            .iter()
+            .map(|p| Position {
+                partition: p.id,
+                next: p.next,
+                end: p.end.map(|end| end.max(p.next)),
+                at_end: p.eof && !p.paused && p.end.is_none_or(|end| end <= p.next) && healthy(p.id),
+            })
+            .collect()
+    }
+
+    fn outage(&self) -> Option<(Instant, String)> {
+        serve(self.reader.client());
+        self.reader.client().context().outage()
+    }
+
+    fn pause(&mut self, partitions: &[i32]) -> Result<()> {
+        let (mut pause, mut resume) = (TopicPartitionList::new(), TopicPartitionList::new());
+        for p in &mut self.partitions {
+            let wanted = partitions.contains(&p.id);
+            if wanted == p.paused {
+                continue;
+            }
+            let list = if wanted { &mut pause } else { &mut resume };
+            list.add_partition(&self.topic, p.id);
+            // After a pause the end has to be confirmed anew: fetching starts over, which gives a new EOF event.
+            p.paused = wanted;
+            p.eof = false;
+        }
+        let client = self.reader.client();
+        let done = [(&pause, true), (&resume, false)].into_iter().filter(|(list, _)| list.count() > 0).try_for_each(|(list, on)| {
+            if on { client.pause(list) } else { client.resume(list) }
+        });
+        done.map_err(|e| errors::of(&format!("topic `{}`: partitions cannot be paused", self.topic), &self.address, &e, None))
+    }
+}

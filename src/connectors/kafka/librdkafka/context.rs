@@ -1,0 +1,214 @@
+//! What librdkafka tells a client besides records: errors of connections, statistics, failed deliveries.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::ProducerContext;
+use serde::Deserialize;
+
+use super::errors;
+
+/// A leader that has not answered for so long is not healthy: a fetch returns within a tenth of a second.
+const SILENT_AFTER_MICROS: i64 = 2_000_000;
+
+/// The context of every client; each part is used by the clients that it concerns.
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The newest error of a connection.
+    reason: Option<String>,
+    /// Since when no broker is connected.
+    down_since: Option<Instant>,
+    /// Grows with each error of a connection.
+    errors: u64,
+    /// What the newest statistics said about partitions, and the count of errors when they came.
+    partitions: HashMap<i32, PartitionHealth>,
+    seen_errors: u64,
+    /// The first record that could not be delivered since the last [`Context::clear_failure`].
+    failure: Option<(RDKafkaErrorCode, String)>,
+}
+
+/// A partition in librdkafka's statistics.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PartitionHealth {
+    /// Its leader is connected and has answered lately.
+    pub healthy: bool,
+    /// The newest stable end that it told.
+    pub end: Option<i64>,
+}
+
+impl Context {
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        // A panic while the lock was held leaves plain values behind, so a poisoned lock is as good as any.
+        f(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// The newest error of a connection.
+    pub fn reason(&self) -> Option<String> {
+        self.with(|s| s.reason.clone())
+    }
+
+    /// Since when and why no broker answers.
+    pub fn outage(&self) -> Option<(Instant, String)> {
+        self.with(|s| s.down_since.map(|at| (at, s.reason.clone().unwrap_or_else(|| "no connection yet".to_string()))))
+    }
+
+    /// What is known about a partition; `None` before the first statistics, or when an error came since.
+    pub fn partition(&self, partition: i32) -> Option<PartitionHealth> {
+        self.with(|s| {
+            let known = s.partitions.get(&partition).copied();
+            known.map(|p| PartitionHealth { healthy: p.healthy && s.errors == s.seen_errors, ..p })
+        })
+    }
+
+    /// True until the first connection error.
+    pub fn unblemished(&self) -> bool {
+        self.with(|s| s.errors == 0)
+    }
+
+    /// The first failed delivery, which stays until it is cleared.
+    pub fn failure(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.with(|s| s.failure.clone())
+    }
+
+    /// Forgets failed deliveries (a new transaction begins).
+    pub fn clear_failure(&self) {
+        self.with(|s| s.failure = None);
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // Connection errors come through `error` too, and are told once by the job; so all this is for debugging.
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::warn!(target: "librdkafka", "{facility}: {message}");
+            }
+            _ => tracing::debug!(target: "librdkafka", "{facility}: {message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "librdkafka", "{error}: {reason}");
+        let all_down = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        self.with(|s| {
+            s.errors += 1;
+            if all_down {
+                s.down_since.get_or_insert_with(Instant::now);
+                // "1/1 brokers are down" says less than the error of the connection before it.
+                s.reason.get_or_insert_with(|| reason.to_string());
+            } else {
+                s.reason = Some(reason.to_string());
+            }
+        });
+    }
+
+    fn stats_raw(&self, json: &[u8]) {
+        let Ok(statistics) = serde_json::from_slice::<Statistics>(json) else { return };
+        let brokers: HashMap<i32, &BrokerStatistics> = statistics.brokers.values().map(|b| (b.nodeid, b)).collect();
+        let any_up = brokers.values().any(|b| b.state == "UP");
+        let partitions = statistics.topics.values().flat_map(|t| t.partitions.values()).map(|p| {
+            let leader = brokers.get(&p.broker);
+            let healthy = leader.is_some_and(|b| b.state == "UP" && (0..SILENT_AFTER_MICROS).contains(&b.rxidle));
+            (p.partition, PartitionHealth { healthy, end: (p.ls_offset >= 0).then_some(p.ls_offset) })
+        });
+        self.with(|s| {
+            s.partitions = partitions.collect();
+            s.seen_errors = s.errors;
+            if any_up {
+                s.down_since = None;
+                s.reason = None;
+            } else {
+                s.down_since.get_or_insert_with(Instant::now);
+            }
+        });
+    }
+}
+
+impl ConsumerContext for Context {}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let Err((error, message)) = result else { return };
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+        let text = format!("topic `{}`, partition {}: {}", message.topic(), message.partition(), errors::describe(code));
+        self.with(|s| {
+            s.failure.get_or_insert((code, text));
+        });
+    }
+}
+
+/// The few of librdkafka's statistics that are looked at.
+#[derive(Deserialize)]
+struct Statistics {
+    #[serde(default)]
+    brokers: HashMap<String, BrokerStatistics>,
+    #[serde(default)]
+    topics: HashMap<String, TopicStatistics>,
+}
+
+#[derive(Deserialize)]
+struct BrokerStatistics {
+    nodeid: i32,
+    state: String,
+    /// Microseconds since the last answer; −1 if there was none on this connection.
+    rxidle: i64,
+}
+
+#[derive(Deserialize)]
+struct TopicStatistics {
+    partitions: HashMap<String, PartitionStatistics>,
+}
+
+#[derive(Deserialize)]
+struct PartitionStatistics {
+    partition: i32,
+    broker: i32,
+    /// The last stable offset, or the high watermark for `read_uncommitted`.
+    ls_offset: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statistics(state: &str, rxidle: i64) -> String {
+        format!(
+            r#"{{"brokers":{{"a":{{"nodeid":1,"state":"{state}","rxidle":{rxidle},"x":0}}}},
+                "topics":{{"t":{{"partitions":{{"0":{{"partition":0,"broker":1,"ls_offset":7}},
+                "-1":{{"partition":-1,"broker":-1,"ls_offset":-1001}}}}}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn a_partition_is_healthy_only_by_statistics_newer_than_the_last_error() {
+        let context = Context::default();
+        assert!(context.partition(0).is_none());
+        context.stats_raw(statistics("UP", 1000).as_bytes());
+        let health = context.partition(0).unwrap();
+        assert!(health.healthy);
+        assert_eq!(health.end, Some(7));
+        context.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "Connection refused");
+        assert!(!context.partition(0).unwrap().healthy);
+        assert!(context.outage().is_none(), "one lost connection is no outage");
+        context.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        assert_eq!(context.outage().unwrap().1, "Connection refused");
+        context.stats_raw(statistics("UP", 1000).as_bytes());
+        assert!(context.partition(0).unwrap().healthy);
+        assert!(context.outage().is_none());
+        context.stats_raw(statistics("UP", 9_000_000).as_bytes());
+        assert!(!context.partition(0).unwrap().healthy, "a silent leader is not healthy");
+    }
+}

@@ -1,0 +1,185 @@
+//! Writing records, in transactions or (at-least-once) without.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::super::broker::{OutRecord, Producer};
+use super::context::Context;
+use super::{block, errors, native};
+use crate::common::{Error, Result};
+
+/// How long one step of a transaction may take before it counts as failed; as long as the broker keeps it open.
+const STEP: Duration = Duration::from_secs(60);
+
+/// A producer; its id, if it has one, is claimed already.
+pub(super) struct RdKafkaProducer {
+    /// `Some` until it is dropped.
+    client: Option<Arc<Client>>,
+}
+
+struct Client {
+    producer: ThreadedProducer<Context>,
+    transactional: bool,
+    address: String,
+}
+
+impl RdKafkaProducer {
+    /// Takes over from older producers of the same id, if it is transactional. Blocking.
+    pub fn start(producer: ThreadedProducer<Context>, transactional: bool, address: &str, timeout: Duration) -> Result<Self> {
+        let client = Client { producer, transactional, address: address.to_string() };
+        if transactional {
+            client.producer.init_transactions(timeout).map_err(|e| client.error("transactions cannot be started", &e))?;
+        }
+        Ok(Self { client: Some(Arc::new(client)) })
+    }
+
+    async fn run<T: Send + 'static>(&self, f: impl FnOnce(&Client) -> Result<T> + Send + 'static) -> Result<T> {
+        let client = self.client.clone().ok_or_else(|| Error::internal("a closed producer was used"))?;
+        block(move || f(&client)).await
+    }
+}
+
+impl Drop for RdKafkaProducer {
+    fn drop(&mut self) {
+        // Joins threads and closes connections, for which an async worker must not wait.
+        let client = self.client.take();
+        std::thread::spawn(move || drop(client));
+    }
+}
+
+impl Client {
+    fn context(&self) -> &Context {
+        self.producer.client().context()
+    }
+
+    fn error(&self, what: &str, error: &KafkaError) -> Error {
+        // After a fatal error every call only says that there was one; what it was is kept by the client.
+        if let Some((code, text)) = self.producer.client().fatal_error() {
+            return errors::of_code(what, &self.address, code, Some(text));
+        }
+        let unanswered = matches!(error.rdkafka_error_code(), Some(Code::OperationTimedOut));
+        let reason = self.context().reason().filter(|_| unanswered);
+        errors::of(what, &self.address, error, reason)
+    }
+
+    fn check_deliveries(&self) -> Result<()> {
+        let Some((code, text)) = self.context().failure() else { return Ok(()) };
+        if let Some((code, text)) = self.producer.client().fatal_error() {
+            return Err(errors::of_code("a record cannot be written", &self.address, code, Some(text)));
+        }
+        let text = match self.context().reason() {
+            Some(reason) if errors::is_transient(code) => format!("{text} ({reason})"),
+            _ => text,
+        };
+        Err(errors::of_code("a record cannot be written", &self.address, code, Some(text)))
+    }
+
+    fn send(&self, topic: &str, records: &[OutRecord]) -> Result<()> {
+        let deadline = Instant::now() + STEP;
+        for record in records {
+            let mut out = BaseRecord::<[u8], [u8]>::to(topic);
+            out.partition = record.partition;
+            out.timestamp = record.timestamp;
+            out.key = record.key.as_deref();
+            out.payload = record.value.as_deref();
+            if !record.headers.is_empty() {
+                let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+                out.headers = Some(record.headers.iter().fold(headers, |all, (key, value)| all.insert(Header { key, value: Some(value) })));
+            }
+            while let Err((error, back)) = self.producer.send(out) {
+                if error.rdkafka_error_code() != Some(Code::QueueFull) || Instant::now() > deadline {
+                    return Err(self.error(&format!("topic `{topic}`: a record cannot be written"), &error));
+                }
+                // The broker is slower than we are: librdkafka's buffer is full.
+                self.check_deliveries()?;
+                std::thread::sleep(Duration::from_millis(1));
+                out = back;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is acknowledged.
+    fn flush(&self) -> Result<()> {
+        let deadline = Instant::now() + STEP;
+        while !native::flush(&self.producer, Duration::from_millis(100)) {
+            self.check_deliveries()?;
+            if Instant::now() > deadline {
+                return Err(self.error("records are not acknowledged", &KafkaError::Flush(Code::OperationTimedOut)));
+            }
+        }
+        self.check_deliveries()
+    }
+}
+
+#[async_trait]
+impl Producer for RdKafkaProducer {
+    async fn begin(&mut self) -> Result<()> {
+        self.run(|client| {
+            client.context().clear_failure();
+            if client.transactional {
+                client.producer.begin_transaction().map_err(|e| client.error("a transaction cannot begin", &e))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn send(&mut self, topic: &str, records: Vec<OutRecord>) -> Result<()> {
+        let topic = topic.to_string();
+        self.run(move |client| client.send(&topic, &records)).await
+    }
+
+    async fn send_offset(&mut self, group: &str, topic: &str, offset: i64, metadata: &str) -> Result<()> {
+        let (group, topic, metadata) = (group.to_string(), topic.to_string(), metadata.to_string());
+        self.run(move |client| {
+            if !client.transactional {
+                return Err(Error::internal("an offset can be committed only inside a transaction"));
+            }
+            let mut list = TopicPartitionList::with_capacity(1);
+            let mut element = list.add_partition(&topic, 0);
+            element.set_metadata(&metadata);
+            element.set_offset(Offset::Offset(offset)).map_err(|e| client.error("an offset cannot be committed", &e))?;
+            native::send_offsets(&client.producer, &group, &list, STEP).map_err(|(code, text)| {
+                let what = format!("group `{group}`: an offset cannot be committed in the transaction");
+                match client.producer.client().fatal_error() {
+                    Some((code, text)) => errors::of_code(&what, &client.address, code, Some(text)),
+                    None => errors::of_code(&what, &client.address, code, Some(text)),
+                }
+            })
+        })
+        .await
+    }
+
+    async fn commit(&mut self) -> Result<()> {
+        self.run(|client| {
+            client.flush()?;
+            if client.transactional {
+                client.producer.commit_transaction(STEP).map_err(|e| client.error("a transaction cannot be committed", &e))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.run(|client| {
+            if client.transactional {
+                client.producer.abort_transaction(STEP).map_err(|e| client.error("a transaction cannot be aborted", &e))?;
+            } else {
+                client.producer.purge(rdkafka::producer::PurgeConfig::default().queue());
+                // What is under way may still arrive: at-least-once takes nothing back.
+                let _ = client.flush();
+            }
+            client.context().clear_failure();
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,83 @@
+//! Every option of a Kafka table.
+
+use crate::common::OptionSpec;
+use crate::connectors::TableSpec;
+use crate::formats;
+
+pub(super) const STARTUP_MODES: &[&str] = &["earliest-offset", "latest-offset", "group-offsets", "timestamp", "specific-offsets"];
+pub(super) const BOUNDED_MODES: &[&str] = &["unbounded", "latest-offset", "group-offsets", "timestamp", "specific-offsets"];
+pub(super) const ON_ERROR: &[&str] = &["skip", "fail", "dead-letter"];
+pub(super) const GUARANTEES: &[&str] = &["exactly-once", "at-least-once", "none"];
+pub(super) const PARTITIONERS: &[&str] = &["default", "fixed", "round-robin"];
+
+/// The options of the connector itself, without its formats'.
+fn own() -> Vec<OptionSpec> {
+    let text = OptionSpec::text;
+    let one_of = OptionSpec::one_of;
+    vec![
+        text("topic", "the topic"),
+        text("topic-pattern", "not supported yet"),
+        text("properties.bootstrap.servers", "host:port of one or more brokers"),
+        text("properties.group.id", "the group that `group-offsets` reads and that progress is reported to"),
+        one_of("properties.auto.offset.reset", &["earliest", "latest", "none"], "where `group-offsets` begins without a commit"),
+        text("properties.*", "any other setting of the Kafka client"),
+        text("format", "the format of the value"),
+        text("value.format", "the same as `format`"),
+        text("key.format", "the format of the key"),
+        text("key.fields", "the columns of the key, separated by `;`"),
+        text("key.fields-prefix", "what key columns begin with in the table and not in the record"),
+        one_of("value.fields-include", &["ALL", "EXCEPT_KEY"], "whether the value holds the key's columns, too"),
+        one_of("scan.startup.mode", STARTUP_MODES, "where a new job begins (default: group-offsets)"),
+        text("scan.startup.specific-offsets", "partition:0,offset:42;partition:1,offset:300"),
+        text("scan.startup.timestamp-millis", "milliseconds since 1970-01-01 UTC"),
+        one_of("scan.bounded.mode", BOUNDED_MODES, "where a job ends (default: unbounded)"),
+        text("scan.bounded.specific-offsets", "partition:0,offset:42;partition:1,offset:300"),
+        text("scan.bounded.timestamp-millis", "milliseconds since 1970-01-01 UTC"),
+        text("scan.topic-partition-discovery.interval", "accepted; new partitions are found at every start"),
+        text("scan.parallelism", "accepted; one consumer reads a source"),
+        text("scan.watermark.idle-timeout", "when a partition that is read to its end stops holding the watermark back (default: 5 s)"),
+        text("scan.watermark.emit.strategy", "accepted; the watermark moves with every epoch"),
+        text("scan.watermark.emit.on-event.gap", "accepted; the watermark moves with every epoch"),
+        text("scan.watermark.alignment.group", "accepted; the partitions of a source are always aligned"),
+        text("scan.watermark.alignment.max-drift", "how far a partition may run ahead in event time (default: 1 min)"),
+        text("scan.watermark.alignment.update-interval", "accepted; partitions are aligned at every epoch"),
+        one_of("on-error", ON_ERROR, "what a bad record does: it is skipped and counted, stops the job, or goes to `dead-letter.table`"),
+        text("dead-letter.table", "the table that bad records go to"),
+        text("late-rows.table", "the table that late rows go to"),
+        one_of("sink.delivery-guarantee", GUARANTEES, "default: exactly-once"),
+        one_of("sink.semantic", GUARANTEES, "the old name of `sink.delivery-guarantee`"),
+        one_of("sink.partitioner", PARTITIONERS, "default: by key, as Java's clients do"),
+        text("sink.transactional-id-prefix", "accepted; transactions are named after the job and the sink"),
+        text("sink.parallelism", "accepted; one producer writes a sink"),
+        text("record.key.include.kafka.connect.json.schema", "accepted; has no meaning here"),
+        text("record.value.include.kafka.connect.json.schema", "accepted; has no meaning here"),
+    ]
+}
+
+fn of_format(format: &str, prefix: &str) -> Vec<OptionSpec> {
+    formats::options_of(format).unwrap_or_default().iter().map(|option| option.prefixed(prefix)).collect()
+}
+
+/// All options, with those of every format.
+pub fn all() -> Vec<OptionSpec> {
+    let mut options = own();
+    for format in formats::known() {
+        for prefix in ["", "value.", "key."] {
+            options.extend(of_format(format, prefix));
+        }
+    }
+    options
+}
+
+/// The options that this table may have: the connector's and those of the formats that it names.
+pub fn of_table(table: &TableSpec) -> Vec<OptionSpec> {
+    let mut options = own();
+    if let Some(format) = table.option("value.format").or(table.option("format")) {
+        options.extend(of_format(format, ""));
+        options.extend(of_format(format, "value."));
+    }
+    if let Some(format) = table.option("key.format") {
+        options.extend(of_format(format, "key."));
+    }
+    options
+}

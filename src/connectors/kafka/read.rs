@@ -1,0 +1,57 @@
+//! A bounded read of one split, for batch queries: a thread that feeds a stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use arrow::record_batch::RecordBatch;
+
+use crate::common::{Error, Result};
+
+use super::fetch::Fetcher;
+
+/// Rows per poll.
+const BATCH: usize = 8192;
+/// How long a poll blocks, and so how soon a dropped stream is noticed.
+const POLL: Duration = Duration::from_millis(50);
+/// Decision 26: a query gives up after this time without an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+type Item = std::result::Result<RecordBatch, DataFusionError>;
+
+/// Reads until everything is exhausted; stops when the stream is dropped.
+pub(super) fn stream(fetcher: Fetcher, name: &str, address: String) -> Result<SendableRecordBatchStream> {
+    let schema = fetcher.schema();
+    let (sender, receiver) = mpsc::channel(2);
+    std::thread::Builder::new().name(format!("read-{name}")).spawn(move || {
+        if let Err(error) = run(fetcher, &sender, &address) {
+            // Nobody listens any more: then nobody wants the error either.
+            drop(sender.blocking_send(Err(error.into())));
+        }
+    })?;
+    Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), ReceiverStream::new(receiver))))
+}
+
+fn run(mut fetcher: Fetcher, sender: &mpsc::Sender<Item>, address: &str) -> Result<()> {
+    while !fetcher.exhausted() {
+        let step = fetcher.step(BATCH, POLL)?;
+        for piece in step.pieces.into_iter().filter(|piece| piece.batch.num_rows() > 0) {
+            if sender.blocking_send(Ok(piece.batch)).is_err() {
+                return Ok(());
+            }
+        }
+        if sender.is_closed() {
+            return Ok(());
+        }
+        if let Some((since, why)) = fetcher.outage().filter(|(since, _)| since.elapsed() >= PATIENCE) {
+            let seconds = since.elapsed().as_secs();
+            return Err(Error::unavailable(format!("no answer from Kafka at {address} for {seconds} s: {why}")));
+        }
+    }
+    Ok(())
+}

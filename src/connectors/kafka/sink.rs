@@ -1,0 +1,126 @@
+//! A Kafka topic as something to write, exactly once.
+//!
+//! A commit n is one Kafka transaction. Inside it stand the rows, and the offset n in a group of the sink's own on partition 0
+//! of the topic, with the job's uuid and incarnation as metadata: so the topic itself tells which commit it holds. Brokers
+//! forget the offsets of idle groups, so every record also carries its commit in a header, and the end of the topic is
+//! looked at when the offset is gone.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+
+use crate::common::{Error, Result};
+use crate::connectors::{Sink, SinkMode, SinkWriter, Writer};
+
+use super::broker::Broker;
+use super::config::{Guarantee, KafkaTable};
+use super::metadata::Metadata;
+use super::tail;
+use super::writer::KafkaWriter;
+
+/// A Kafka table that is written.
+pub struct KafkaSink {
+    table: Arc<KafkaTable>,
+    broker: Arc<dyn Broker>,
+    rejected: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for KafkaSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KafkaSink({} at {})", self.table.topic, self.broker.address())
+    }
+}
+
+impl KafkaSink {
+    /// A sink over a broker.
+    ///
+    /// # Errors
+    /// When the declaration has what a sink cannot have.
+    pub fn new(table: Arc<KafkaTable>, broker: Arc<dyn Broker>) -> Result<Self> {
+        if let Some((property, _)) = table.properties.iter().find(|(key, _)| key == "isolation.level" || key.starts_with("transaction")) {
+            return Err(Error::sql(format!("{}: option `properties.{property}` cannot be set on a sink", table.label()))
+                .hint("transactions are what makes the sink exactly-once, so their settings are fixed"));
+        }
+        for column in table.spec.columns.iter().filter(|c| !c.is_virtual) {
+            let Some(metadata) = column.metadata.as_deref().and_then(Metadata::of) else { continue };
+            if !metadata.writable() {
+                return Err(Error::sql(format!("{}: metadata column `{}` cannot be written", table.label(), column.name))
+                    .hint("declare it as METADATA VIRTUAL; `timestamp` and `headers` can be written"));
+            }
+        }
+        Ok(Self { table, broker, rejected: Arc::default() })
+    }
+
+    /// How many rows were left out because they cannot be written (a NULL in a NOT NULL column, ...).
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// The transactional id, which is the group's name, too.
+    fn identity(writer: &Writer) -> String {
+        format!("millstream.{}.{}", writer.job, writer.sink)
+    }
+
+    /// The newest commit of this job that the topic holds.
+    async fn newest(&self, identity: &str, writer: &Writer) -> Result<Option<u64>> {
+        let committed = self.broker.committed(identity, &self.table.topic).await?;
+        let recorded = committed.get(&0).and_then(|(offset, metadata)| {
+            let (uuid, incarnation) = metadata.rsplit_once(':')?;
+            Some((uuid, incarnation.parse::<u64>().ok()?, u64::try_from(*offset).ok()?))
+        });
+        // What another job (or this one before `--fresh`) has left there counts as nothing.
+        if let Some((_, incarnation, n)) = recorded.filter(|(uuid, ..)| *uuid == writer.job_uuid) {
+            return self.ours(writer, incarnation, n).map(Some);
+        }
+        match tail::newest(&self.broker, &self.table.topic, &writer.job_uuid).await? {
+            Some((incarnation, n)) => self.ours(writer, incarnation, n).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn ours(&self, writer: &Writer, incarnation: u64, n: u64) -> Result<u64> {
+        if incarnation > writer.incarnation {
+            return Err(Error::fenced(format!("{}: taken over by incarnation {incarnation}", self.table.label())));
+        }
+        Ok(n)
+    }
+}
+
+#[async_trait]
+impl Sink for KafkaSink {
+    fn schema(&self) -> SchemaRef {
+        self.table.spec.writable()
+    }
+
+    fn mode(&self) -> SinkMode {
+        SinkMode::Append
+    }
+
+    async fn prepare(&self) -> Result<Option<String>> {
+        let topic = &self.table.topic;
+        if self.broker.partitions(topic).await?.is_some() {
+            return Ok(None);
+        }
+        let partitions = self.broker.create_topic(topic, None).await?;
+        Ok(Some(format!("created topic `{topic}` with {partitions} partition(s) at {}", self.broker.address())))
+    }
+
+    fn exactly_once(&self) -> bool {
+        self.table.guarantee == Guarantee::ExactlyOnce
+    }
+
+    async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)> {
+        let identity = Self::identity(writer);
+        let exactly_once = self.exactly_once();
+        // Fences older copies first: only then nobody else can move the commit that is read next.
+        let producer = self.broker.producer(exactly_once.then_some(identity.as_str())).await?;
+        let newest = if exactly_once { self.newest(&identity, writer).await? } else { None };
+        let partitions = self.broker.partitions(&self.table.topic).await?.unwrap_or(1);
+        let commit = exactly_once.then(|| (identity, format!("{}:{}", writer.job_uuid, writer.incarnation)));
+        let writer = KafkaWriter::new(Arc::clone(&self.table), producer, commit, partitions, Arc::clone(&self.rejected))?;
+        Ok((Box::new(writer), newest))
+    }
+}

@@ -1,0 +1,81 @@
+//! A Kafka topic as something to read.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::execution::SendableRecordBatchStream;
+
+use crate::common::Result;
+use crate::connectors::{Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split};
+
+use super::broker::Broker;
+use super::config::KafkaTable;
+use super::fetch::Fetcher;
+use super::follow::KafkaFollow;
+use super::{read, startup};
+
+/// A Kafka table that is read.
+pub struct KafkaSource {
+    table: Arc<KafkaTable>,
+    broker: Arc<dyn Broker>,
+    counters: Arc<SourceCounters>,
+}
+
+impl fmt::Debug for KafkaSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KafkaSource({} at {})", self.table.topic, self.broker.address())
+    }
+}
+
+impl KafkaSource {
+    /// A source over a broker.
+    pub fn new(table: Arc<KafkaTable>, broker: Arc<dyn Broker>) -> Self {
+        Self { table, broker, counters: Arc::default() }
+    }
+
+    fn fetcher(&self, from: &[PartitionRange], projection: &[usize]) -> Result<Fetcher> {
+        Fetcher::new(Arc::clone(&self.table), &*self.broker, from, projection, Arc::clone(&self.counters))
+    }
+}
+
+#[async_trait]
+impl Source for KafkaSource {
+    fn schema(&self) -> SchemaRef {
+        self.table.spec.schema()
+    }
+
+    fn bounded(&self) -> bool {
+        self.table.is_bounded()
+    }
+
+    async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>> {
+        startup::plan(&self.table, &*self.broker, mode).await
+    }
+
+    async fn resume(&self, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>> {
+        startup::resume(&self.table, &*self.broker, positions).await
+    }
+
+    fn read(&self, split: &Split, projection: &[usize]) -> Result<SendableRecordBatchStream> {
+        let range = PartitionRange { partition: split.partition, start: split.start, end: Some(split.end) };
+        read::stream(self.fetcher(&[range], projection)?, &self.table.spec.name, self.broker.address())
+    }
+
+    fn follow(&self, from: Vec<PartitionRange>, projection: Vec<usize>, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
+        let fetcher = self.fetcher(&from, &projection)?;
+        Ok(Box::new(KafkaFollow::start(fetcher, &self.table.spec.name, prefetch)?))
+    }
+
+    async fn report(&self, positions: &[(i32, i64)]) {
+        let Some(group) = &self.table.group else { return };
+        if let Err(error) = self.broker.commit_group(group, &self.table.topic, positions).await {
+            tracing::debug!("{}: progress could not be reported to group '{group}': {error}", self.table.label());
+        }
+    }
+
+    fn counters(&self) -> Arc<SourceCounters> {
+        Arc::clone(&self.counters)
+    }
+}

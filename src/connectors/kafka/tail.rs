@@ -1,0 +1,64 @@
+//! Finds the newest commit of a job at the end of a topic, from the headers of its records.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::common::{Error, Result};
+
+use super::broker::{Bounds, Broker};
+
+/// The header that every record of a sink carries: `<job uuid>:<incarnation>:<n>`.
+pub(super) const HEADER: &str = "millstream.commit";
+/// How many offsets at the end of each partition are looked at.
+const DEPTH: i64 = 1_000;
+/// How long the broker may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Incarnation and number of the newest commit of this job.
+pub(super) async fn newest(broker: &Arc<dyn Broker>, topic: &str, uuid: &str) -> Result<Option<(u64, u64)>> {
+    if broker.partitions(topic).await?.is_none() {
+        return Ok(None);
+    }
+    let bounds: Vec<Bounds> = broker.bounds(topic).await?.into_iter().filter(|b| b.earliest < b.latest).collect();
+    if bounds.is_empty() {
+        return Ok(None);
+    }
+    let (broker, topic, uuid) = (Arc::clone(broker), topic.to_string(), uuid.to_string());
+    let found = tokio::task::spawn_blocking(move || scan(&*broker, &topic, &uuid, &bounds)).await;
+    found.map_err(|e| Error::internal("the end of a topic could not be read").because(e))?
+}
+
+fn scan(broker: &dyn Broker, topic: &str, uuid: &str, bounds: &[Bounds]) -> Result<Option<(u64, u64)>> {
+    let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest.max(b.latest - DEPTH))).collect();
+    let mut consumer = broker.consumer(topic, &from)?;
+    let mut newest: Option<(u64, u64)> = None;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        consumer.poll(1_000, Duration::from_millis(100), &mut |record| {
+            record.headers.each(&mut |key, value| {
+                if key == HEADER
+                    && let Some((incarnation, n)) = value.and_then(|value| parse(value, uuid))
+                    && newest.is_none_or(|(_, newer)| n >= newer)
+                {
+                    newest = Some((incarnation, n));
+                }
+            });
+        })?;
+        let positions = consumer.positions();
+        let done = |b: &Bounds| positions.iter().any(|p| p.partition == b.partition && (p.next >= b.latest || p.at_end));
+        if bounds.iter().all(done) {
+            return Ok(newest);
+        }
+        if Instant::now() > until {
+            let why = consumer.outage().map_or_else(|| "no answer".to_string(), |(_, why)| why);
+            return Err(Error::unavailable(format!("the end of topic `{topic}` could not be read from {}: {why}", broker.address())));
+        }
+    }
+}
+
+/// Incarnation and number, if the header is of this job.
+fn parse(value: &[u8], uuid: &str) -> Option<(u64, u64)> {
+    let rest = std::str::from_utf8(value).ok()?.strip_prefix(uuid)?.strip_prefix(':')?;
+    let (incarnation, n) = rest.split_once(':')?;
+    Some((incarnation.parse().ok()?, n.parse().ok()?))
+}

@@ -1,0 +1,234 @@
+//! Rows to records, inside a transaction per commit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
+use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
+use async_trait::async_trait;
+
+use crate::common::{Error, Result};
+use crate::connectors::SinkWriter;
+use crate::formats::{self, Encoder, Messages};
+
+use super::broker::{OutRecord, Producer};
+use super::config::{KafkaTable, OnError, Partitioner, Side};
+use super::metadata::Metadata;
+use super::tail::HEADER;
+
+/// Writes the commits of one sink.
+pub(super) struct KafkaWriter {
+    table: Arc<KafkaTable>,
+    producer: Box<dyn Producer>,
+    /// Group (and transactional id) and `<uuid>:<incarnation>`; `None` without transactions.
+    commit: Option<(String, String)>,
+    schema: SchemaRef,
+    value: Part,
+    key: Option<Part>,
+    /// Writable metadata columns, by their index among the written columns.
+    timestamp: Option<usize>,
+    headers: Option<usize>,
+    partitions: usize,
+    turn: usize,
+    rejected: Arc<AtomicU64>,
+}
+
+/// One side of a record: its encoder, and where its fields stand among the written columns.
+struct Part {
+    encoder: Box<dyn Encoder>,
+    columns: Vec<usize>,
+}
+
+impl Part {
+    fn new(side: &Side, written: &[usize]) -> Result<Self> {
+        let place = |column: &usize| written.iter().position(|w| w == column);
+        let columns = side.columns.iter().map(place).collect::<Option<Vec<_>>>();
+        let columns = columns.ok_or_else(|| Error::internal("a field that is not written"))?;
+        Ok(Self { encoder: formats::encoder(&side.format, &side.schema, &side.options)?, columns })
+    }
+
+    /// One message per row, `None` where the format has none for it.
+    fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<Option<Vec<u8>>>> {
+        let part = batch.project(&self.columns)?;
+        let mut messages = Messages::default();
+        self.encoder.encode(&part, &mut messages)?;
+        let message = |row: usize| (!self.encoder.absent(&part, row)).then(|| messages.get(row).to_vec());
+        Ok((0..messages.len()).map(message).collect())
+    }
+}
+
+impl KafkaWriter {
+    pub(super) fn new(
+        table: Arc<KafkaTable>,
+        producer: Box<dyn Producer>,
+        commit: Option<(String, String)>,
+        partitions: usize,
+        rejected: Arc<AtomicU64>,
+    ) -> Result<Self> {
+        let columns = &table.spec.columns;
+        let written: Vec<usize> = (0..columns.len()).filter(|i| !columns[*i].is_virtual).collect();
+        let metadata = |wanted: Metadata| {
+            written.iter().position(|i| columns[*i].metadata.as_deref().and_then(Metadata::of).is_some_and(|found| found == wanted))
+        };
+        let value = Part::new(&table.value, &written)?;
+        let key = table.key.as_ref().map(|key| Part::new(key, &written)).transpose()?;
+        let (timestamp, headers, schema) = (metadata(Metadata::Timestamp), metadata(Metadata::Headers), table.spec.writable());
+        Ok(Self { table, producer, commit, schema, value, key, timestamp, headers, partitions, turn: 0, rejected })
+    }
+
+    /// The rows with the table's types, without those that a NOT NULL column forbids.
+    fn check(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+        if rows.num_columns() != self.schema.fields().len() {
+            return Err(Error::internal(format!(
+                "{} columns for {} of {}",
+                rows.num_columns(),
+                self.schema.fields().len(),
+                self.table.label()
+            )));
+        }
+        let strict = CastOptions { safe: false, ..CastOptions::default() };
+        let columns = rows.columns().iter().zip(self.schema.fields()).map(|(column, field)| {
+            if column.data_type() == field.data_type() {
+                Ok(Arc::clone(column))
+            } else {
+                cast_with_options(column, field.data_type(), &strict)
+            }
+        });
+        let columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
+        let forbidden = |row: usize| {
+            let mut pairs = columns.iter().zip(self.schema.fields());
+            pairs.find(|(column, field)| !field.is_nullable() && column.is_null(row)).map(|(_, field)| field.name().clone())
+        };
+        let any = columns.iter().zip(self.schema.fields()).any(|(column, field)| !field.is_nullable() && column.null_count() > 0);
+        let keep = if any {
+            let mut keep = Vec::with_capacity(rows.num_rows());
+            for row in 0..rows.num_rows() {
+                let name = forbidden(row);
+                if let Some(name) = &name {
+                    self.reject(&format!("column `{name}` is NOT NULL, but there is no value"))?;
+                }
+                keep.push(name.is_none());
+            }
+            Some(BooleanArray::from(keep))
+        } else {
+            None
+        };
+        let relaxed =
+            arrow::datatypes::Schema::new(self.schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>());
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let batch = RecordBatch::try_new_with_options(Arc::new(relaxed), columns, &options)?;
+        match keep {
+            Some(keep) => Ok(filter_record_batch(&batch, &keep)?),
+            None => Ok(batch),
+        }
+    }
+
+    /// A row that cannot be written is a bad record: counted and warned of, or the end of the job if the table says so.
+    fn reject(&self, reason: &str) -> Result<()> {
+        let message = format!("{}: a row cannot be written to topic `{}`: {reason}", self.table.label(), self.table.topic);
+        if self.table.on_error == OnError::Fail {
+            return Err(Error::data(message));
+        }
+        let before = self.rejected.fetch_add(1, Ordering::Relaxed);
+        // Each tenfold is said once: 1, 10, 100, ...
+        let count = before + 1;
+        if count == 10_u64.saturating_pow(count.ilog10()) {
+            tracing::warn!("{message}; it is left out ({count} so far)");
+        }
+        Ok(())
+    }
+
+    fn records(&mut self, batch: &RecordBatch, header: Option<&str>) -> Result<Vec<OutRecord>> {
+        match self.encode(batch, header) {
+            // One value without a form in the format must not take the whole batch down: find it row by row.
+            Err(error) if batch.num_rows() > 1 && error.kind() == crate::common::ErrorKind::Data => {
+                let mut records = Vec::new();
+                for row in 0..batch.num_rows() {
+                    records.extend(self.records(&batch.slice(row, 1), header)?);
+                }
+                Ok(records)
+            }
+            Err(error) if error.kind() == crate::common::ErrorKind::Data => {
+                self.reject(error.message())?;
+                Ok(Vec::new())
+            }
+            other => other,
+        }
+    }
+
+    fn encode(&mut self, batch: &RecordBatch, header: Option<&str>) -> Result<Vec<OutRecord>> {
+        let values = self.value.encode(batch)?;
+        let keys = match &mut self.key {
+            Some(key) => key.encode(batch)?,
+            None => vec![None; values.len()],
+        };
+        let times = match self.timestamp {
+            Some(column) => {
+                let millis = arrow::datatypes::DataType::Timestamp(arrow::datatypes::TimeUnit::Millisecond, None);
+                Some(arrow::compute::cast(batch.column(column), &millis)?)
+            }
+            None => None,
+        };
+        let mut records = Vec::with_capacity(values.len());
+        for (row, (value, key)) in values.into_iter().zip(keys).enumerate() {
+            let timestamp = times.as_ref().filter(|t| !t.is_null(row)).map(|t| t.as_primitive::<TimestampMillisecondType>().value(row));
+            let mut headers = self.headers.map_or_else(Vec::new, |column| headers_of(batch.column(column), row));
+            headers.extend(header.map(|header| (HEADER.to_string(), header.as_bytes().to_vec())));
+            records.push(OutRecord { partition: self.partition(), timestamp, key, value, headers });
+        }
+        Ok(records)
+    }
+
+    fn partition(&mut self) -> Option<i32> {
+        match self.table.partitioner {
+            Partitioner::Default => None,
+            Partitioner::Fixed => Some(0),
+            Partitioner::RoundRobin => {
+                self.turn = (self.turn + 1) % self.partitions.max(1);
+                i32::try_from(self.turn).ok()
+            }
+        }
+    }
+}
+
+/// The headers of a row; a header without a value is written empty.
+fn headers_of(column: &ArrayRef, row: usize) -> Vec<(String, Vec<u8>)> {
+    if column.is_null(row) {
+        return Vec::new();
+    }
+    let entries = column.as_map().value(row);
+    let (keys, values) = (entries.column(0).as_string::<i32>(), entries.column(1).as_binary::<i32>());
+    let pair = |(key, value): (Option<&str>, Option<&[u8]>)| Some((key?.to_string(), value.unwrap_or_default().to_vec()));
+    keys.iter().zip(values).filter_map(pair).collect()
+}
+
+#[async_trait]
+impl SinkWriter for KafkaWriter {
+    async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()> {
+        let commit = self.commit.clone();
+        let header = commit.as_ref().map(|(_, identity)| format!("{identity}:{n}"));
+        let topic = self.table.topic.clone();
+        self.producer.begin().await?;
+        for batch in rows.iter().filter(|batch| batch.num_rows() > 0) {
+            let batch = self.check(batch)?;
+            let records = self.records(&batch, header.as_deref())?;
+            self.producer.send(&topic, records).await?;
+        }
+        match &commit {
+            Some((group, identity)) => {
+                let offset = i64::try_from(n).map_err(|_| Error::internal(format!("commit {n}")))?;
+                self.producer.send_offset(group, &topic, offset, identity).await
+            }
+            // Nothing to wait for: what is acknowledged is written.
+            None => self.producer.commit().await,
+        }
+    }
+
+    async fn commit(&mut self, _n: u64) -> Result<()> {
+        match self.commit {
+            Some(_) => self.producer.commit().await,
+            None => Ok(()),
+        }
+    }
+}

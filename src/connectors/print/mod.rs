@@ -1,0 +1,137 @@
+//! `'connector' = 'print'`: shows rows, one line each, as Flink's print sink does: `+I[a, 1, null]`.
+//!
+//! What is shown cannot be taken back, so after a crash some lines can come a second time.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+
+use crate::common::{Error, OptionSpec, Result};
+
+use super::{Connector, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
+
+mod line;
+
+/// Where lines go.
+pub type Output = Arc<Mutex<dyn Write + Send>>;
+
+/// Tables that show their rows.
+#[derive(Clone, Default)]
+pub struct PrintConnector {
+    /// In place of standard output and error, if given.
+    output: Option<Output>,
+}
+
+impl fmt::Debug for PrintConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrintConnector")
+    }
+}
+
+impl PrintConnector {
+    /// Shows rows somewhere else than on the terminal.
+    pub fn to(output: Output) -> Self {
+        Self { output: Some(output) }
+    }
+}
+
+impl Connector for PrintConnector {
+    fn name(&self) -> &'static str {
+        "print"
+    }
+
+    fn options(&self) -> Vec<OptionSpec> {
+        vec![
+            OptionSpec::text("print-identifier", "what stands before every line"),
+            OptionSpec::flag("standard-error", "true: rows are shown on standard error"),
+            OptionSpec::text("sink.parallelism", "accepted; one writer shows the rows"),
+        ]
+    }
+
+    fn validate(&self, table: &TableSpec) -> Result<()> {
+        super::options::check(table, &self.options())
+    }
+
+    fn source(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Source>> {
+        Err(Error::sql(format!("table `{}`: connector 'print' can only be written", table.name)))
+    }
+
+    fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>> {
+        self.validate(&table)?;
+        Ok(Arc::new(PrintSink { table, output: self.output.clone() }))
+    }
+}
+
+struct PrintSink {
+    table: Arc<TableSpec>,
+    output: Option<Output>,
+}
+
+impl fmt::Debug for PrintSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrintSink({})", self.table.name)
+    }
+}
+
+#[async_trait]
+impl Sink for PrintSink {
+    fn schema(&self) -> SchemaRef {
+        self.table.writable()
+    }
+
+    fn mode(&self) -> SinkMode {
+        match self.table.primary_key.is_empty() {
+            true => SinkMode::Append,
+            false => SinkMode::Upsert(self.table.primary_key.clone()),
+        }
+    }
+
+    async fn prepare(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    async fn open(&self, _writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)> {
+        let identifier = self.table.option("print-identifier").filter(|text| !text.is_empty());
+        let prefix = identifier.map(|text| format!("{text}> ")).unwrap_or_default();
+        let to_stderr = self.table.option("standard-error").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+        Ok((Box::new(PrintWriter { prefix, to_stderr, output: self.output.clone() }), None))
+    }
+}
+
+struct PrintWriter {
+    prefix: String,
+    to_stderr: bool,
+    output: Option<Output>,
+}
+
+#[async_trait]
+impl SinkWriter for PrintWriter {
+    async fn write(&mut self, _n: u64, rows: &[RecordBatch]) -> Result<()> {
+        let mut text = String::new();
+        for batch in rows {
+            for row in 0..batch.num_rows() {
+                text.push_str(&self.prefix);
+                line::row(batch, row, &mut text);
+                text.push('\n');
+            }
+        }
+        let write = |to: &mut dyn Write| to.write_all(text.as_bytes()).and_then(|()| to.flush());
+        let written = match &self.output {
+            Some(output) => write(&mut *output.lock().unwrap_or_else(PoisonError::into_inner)),
+            None if self.to_stderr => write(&mut std::io::stderr().lock()),
+            None => write(&mut std::io::stdout().lock()),
+        };
+        written.map_err(|e| Error::unavailable("the rows of a print table could not be shown").because(e))
+    }
+
+    async fn commit(&mut self, _n: u64) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! Dates and times as Flink writes them in JSON, quoted strings, and reasons for people.
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
+
+/// Appends `"text"` with what JSON wants escaped.
+pub(super) fn quote(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    for (i, b) in bytes.iter().enumerate() {
+        if *b >= 0x20 && *b != b'"' && *b != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[from..i]);
+        from = i + 1;
+        match b {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            other => out.extend_from_slice(format!("\\u{other:04X}").as_bytes()),
+        }
+    }
+    out.extend_from_slice(&bytes[from..]);
+    out.push(b'"');
+}
+
+fn two(n: u32, out: &mut Vec<u8>) {
+    // Values are below 100 by construction of chrono's types.
+    out.push(b'0' + (n / 10 % 10) as u8);
+    out.push(b'0' + (n % 10) as u8);
+}
+
+/// `yyyy-MM-dd`; days are counted from 1970. False if the calendar does not reach that far.
+pub(super) fn date(days: i32, out: &mut Vec<u8>) -> bool {
+    let Some(date) = NaiveDate::from_epoch_days(days) else { return false };
+    calendar(date, out);
+    true
+}
+
+fn calendar(date: NaiveDate, out: &mut Vec<u8>) {
+    match date.year() {
+        year @ 0..=9999 => {
+            let year = year.unsigned_abs();
+            two(year / 100, out);
+            two(year % 100, out);
+        }
+        // As Java does: a sign where four digits do not do.
+        year => out.extend_from_slice(format!("{year:+05}").as_bytes()),
+    }
+    out.push(b'-');
+    two(date.month(), out);
+    out.push(b'-');
+    two(date.day(), out);
+}
+
+fn clock(time: NaiveTime, out: &mut Vec<u8>) {
+    two(time.hour(), out);
+    out.push(b':');
+    two(time.minute(), out);
+    out.push(b':');
+    two(time.second(), out);
+    let nanos = time.nanosecond() % 1_000_000_000;
+    if nanos != 0 {
+        let digits = format!("{nanos:09}");
+        out.push(b'.');
+        out.extend_from_slice(digits.trim_end_matches('0').as_bytes());
+    }
+}
+
+/// `HH:mm:ss[.fff]` from nanoseconds since midnight; false if that is more than a day.
+pub(super) fn time(nanos: i64, out: &mut Vec<u8>) -> bool {
+    let (Ok(secs), Ok(rest)) = (u32::try_from(nanos.div_euclid(1_000_000_000)), u32::try_from(nanos.rem_euclid(1_000_000_000))) else {
+        return false;
+    };
+    let Some(time) = NaiveTime::from_num_seconds_from_midnight_opt(secs, rest) else { return false };
+    clock(time, out);
+    true
+}
+
+/// `yyyy-MM-dd HH:mm:ss[.fff]` (or with a `T`): a zero fraction is omitted, and zeros at the end of one are.
+pub(super) fn timestamp(value: i64, per_second: i64, iso: bool, utc: bool, out: &mut Vec<u8>) -> bool {
+    let Ok(nanos) = u32::try_from(value.rem_euclid(per_second) * (1_000_000_000 / per_second)) else { return false };
+    let Some(at) = DateTime::from_timestamp(value.div_euclid(per_second), nanos) else { return false };
+    let at = at.naive_utc();
+    calendar(at.date(), out);
+    out.push(if iso { b'T' } else { b' ' });
+    clock(at.time(), out);
+    if utc {
+        out.push(b'Z');
+    }
+    true
+}
+
+/// The beginning of a text, with dots if more follows.
+pub(super) fn shorten(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text.to_string(),
+    }
+}
+
+/// What arrow-json says, for people.
+pub(super) fn reason(text: &str) -> String {
+    let text = ["Json error: ", "Parser error: ", "Cast error: ", "Invalid argument error: "]
+        .iter()
+        .find_map(|prefix| text.strip_prefix(prefix))
+        .unwrap_or(text)
+        .replace("whilst decoding field ", "field ")
+        .replace("Encountered unexpected", "unexpected")
+        .replace(" whilst parsing ", " in ");
+    shorten(&text, 300)
+}

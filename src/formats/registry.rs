@@ -1,0 +1,52 @@
+//! Formats by name: the value of `format`, `key.format` and `value.format`.
+
+use arrow::datatypes::SchemaRef;
+
+use crate::common::{Error, OptionSpec, Result, suggest};
+
+use super::{Decoder, Encoder, FormatOptions, json, raw};
+
+/// The names of all formats.
+pub fn known() -> &'static [&'static str] {
+    &["json", "raw"]
+}
+
+/// The options that a format knows, with its name in front (`json.ignore-parse-errors`).
+///
+/// # Errors
+/// For a name that is no format: names the nearest and all known ones.
+pub fn options_of(format: &str) -> Result<Vec<OptionSpec>> {
+    match format {
+        "json" => Ok(json::options()),
+        "raw" => Ok(raw::options()),
+        _ => Err(unknown(format)),
+    }
+}
+
+/// A decoder of the columns `projection` (indices into `physical`, the record's columns as declared).
+///
+/// # Errors
+/// For an unknown format, a wrong option, or columns that the format cannot hold.
+pub fn decoder(format: &str, physical: &SchemaRef, projection: &[usize], options: &FormatOptions) -> Result<Box<dyn Decoder>> {
+    match format {
+        "json" => Ok(Box::new(json::JsonDecoder::new(physical, projection, options)?)),
+        "raw" => Ok(Box::new(raw::RawDecoder::new(physical, projection, options)?)),
+        _ => Err(unknown(format)),
+    }
+}
+
+/// An encoder of rows with the columns `schema`.
+///
+/// # Errors
+/// As [`decoder`].
+pub fn encoder(format: &str, schema: &SchemaRef, options: &FormatOptions) -> Result<Box<dyn Encoder>> {
+    match format {
+        "json" => Ok(Box::new(json::JsonEncoder::new(schema, options)?)),
+        "raw" => Ok(Box::new(raw::RawEncoder::new(schema, options)?)),
+        _ => Err(unknown(format)),
+    }
+}
+
+fn unknown(format: &str) -> Error {
+    Error::sql(format!("unknown format '{format}'")).hint(suggest::hint(format, known()))
+}

@@ -1,0 +1,347 @@
+//! The chain of commits in a job's folder: claiming it, reading it back, adding to it, cutting its old end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::common::clock::Millis;
+use crate::common::faults::{Faults, Side};
+use crate::common::{Error, Result};
+use crate::connectors::PartitionRange;
+use crate::state::commit::CommitReader;
+use crate::state::{CommitFile, Created, Section, StateStore};
+
+use super::watermark::StoredClock;
+
+/// The version of what stands in a commit; a newer one is refused.
+pub const FORMAT: u32 = 1;
+
+/// A commit as it is read back.
+pub type Commit = CommitReader<Header>;
+
+/// What a commit says beside its rows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Its number; the first is 1.
+    pub n: u64,
+    /// Which life of the job it belongs to; renewed by `--fresh`.
+    pub job_uuid: String,
+    /// Which start of the job wrote it.
+    pub incarnation: u64,
+    /// Unique to this try of writing it, so that a lost answer can be told from a lost race.
+    pub attempt: String,
+    /// The job's queries, to notice that they were changed.
+    pub identity: String,
+    /// Wall time.
+    pub clock: Millis,
+    /// How far each table was read.
+    pub sources: BTreeMap<String, StoredSource>,
+    /// The commit whose state sections hold whole tables; those after it hold what changed.
+    pub base: u64,
+    /// For each state table what was closed since the commit before.
+    pub closed: BTreeMap<String, i64>,
+    /// What each sink was known to hold.
+    pub confirmed: BTreeMap<String, u64>,
+    /// The bounded input is exhausted.
+    pub finished: bool,
+}
+
+/// How far a table was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredSource {
+    /// The next position, and the end if it is bounded, per partition.
+    pub positions: Vec<PartitionRange>,
+    /// Event time.
+    pub clock: StoredClock,
+}
+
+/// A start of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incarnation {
+    /// The life of the job.
+    pub job_uuid: String,
+    /// Its number; higher ones win.
+    pub incarnation: u64,
+    /// Unique to this start.
+    pub attempt: String,
+}
+
+/// What became of putting a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// It stands.
+    Won,
+    /// An older start of the same job wrote one of that number in the meantime: its chain goes on from there.
+    Adopt,
+}
+
+/// The commits of one job, written by one incarnation.
+#[derive(Debug, Clone)]
+pub struct Commits {
+    store: Arc<dyn StateStore>,
+    faults: Faults,
+    /// Who we are.
+    pub me: Incarnation,
+    /// No other process can be in this folder.
+    exclusive: bool,
+}
+
+fn commit_path(n: u64) -> String {
+    format!("commits/{n:020}")
+}
+
+fn incarnation_path(k: u64) -> String {
+    format!("incarnations/{k:020}")
+}
+
+/// The number at the end of a path.
+fn number(path: &str) -> Option<u64> {
+    path.rsplit('/').next()?.parse().ok()
+}
+
+impl Commits {
+    /// Claims the next incarnation; `fresh` begins a new life of the job.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn claim(store: Arc<dyn StateStore>, fresh: bool, exclusive: bool, faults: Faults) -> Result<Self> {
+        loop {
+            let newest = store.list("incarnations").await?.iter().filter_map(|p| number(p)).max();
+            let before = match newest {
+                Some(k) => read_incarnation(store.as_ref(), k).await?,
+                None => None,
+            };
+            let job_uuid = before.filter(|_| !fresh).map_or_else(|| Uuid::new_v4().to_string(), |i| i.job_uuid);
+            let me = Incarnation { job_uuid, incarnation: newest.unwrap_or(0) + 1, attempt: Uuid::new_v4().to_string() };
+            let bytes = Bytes::from(serde_json::to_vec(&me)?);
+            if store.create(&incarnation_path(me.incarnation), bytes).await? == Created::Won {
+                return Ok(Self { store, faults, me, exclusive });
+            }
+        }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn StateStore> {
+        &self.store
+    }
+
+    /// The newest commit's number, of any life of the job, and the commit itself if it is of this one.
+    ///
+    /// # Errors
+    /// When a commit is damaged.
+    pub async fn newest(&self) -> Result<(u64, Option<Commit>)> {
+        let Some(n) = self.store.list("commits").await?.iter().filter_map(|p| number(p)).max() else {
+            return Ok((self.floor().await?, None));
+        };
+        let commit = self.read(n).await?.ok_or_else(|| Error::state(format!("commit {n} is gone")))?;
+        Ok((n, Some(commit).filter(|c| c.body.job_uuid == self.me.job_uuid)))
+    }
+
+    /// Reads a commit; `None` if there is none of that number.
+    ///
+    /// # Errors
+    /// When it is damaged, or written by a newer version.
+    pub async fn read(&self, n: u64) -> Result<Option<Commit>> {
+        let path = commit_path(n);
+        let Some(bytes) = self.store.get(&path).await? else { return Ok(None) };
+        let commit = Commit::open(&path, bytes)?;
+        if commit.body.format > FORMAT {
+            return Err(Error::state(format!("commit {n} was written by a newer version (format {})", commit.body.format))
+                .hint("run that version, or start with --fresh"));
+        }
+        Ok(Some(commit))
+    }
+
+    /// Steps 4 to 6: large sections, the put, and knowing that it won.
+    ///
+    /// # Errors
+    /// `Fenced` when a newer start of the job exists.
+    pub async fn put(&self, n: u64, file: &CommitFile) -> Result<Put> {
+        self.faults.pass(4, Side::Before)?;
+        file.write_objects(self.store.as_ref()).await?;
+        self.faults.pass(4, Side::After)?;
+        if !self.exclusive {
+            self.check_newer().await?;
+        }
+        self.faults.pass(5, Side::Before)?;
+        let created = self.store.create(&commit_path(n), file.bytes.clone()).await?;
+        self.faults.pass(5, Side::After)?;
+        self.faults.pass(6, Side::Before)?;
+        if created == Created::Lost {
+            let winner = self.read(n).await?.map(|c| c.body.incarnation);
+            return match winner {
+                Some(k) if k < self.me.incarnation => Ok(Put::Adopt),
+                Some(k) => Err(taken_over(k)),
+                None => Err(Error::fenced("taken over: the commit chain has moved on")),
+            };
+        }
+        // A slow copy could put a number that the others have pruned long ago.
+        if self.floor().await? >= n {
+            return Err(Error::fenced("taken over: the commit chain has moved on"));
+        }
+        self.faults.pass(6, Side::After)?;
+        Ok(Put::Won)
+    }
+
+    async fn check_newer(&self) -> Result<()> {
+        let next = self.me.incarnation + 1;
+        if self.store.get(&incarnation_path(next)).await?.is_some() {
+            let newest = self.store.list("incarnations").await?.iter().filter_map(|p| number(p)).max();
+            return Err(taken_over(newest.unwrap_or(next)));
+        }
+        Ok(())
+    }
+
+    /// Commits up to this one may be gone.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn floor(&self) -> Result<u64> {
+        let Some(bytes) = self.store.get("floor").await? else { return Ok(0) };
+        std::str::from_utf8(&bytes)
+            .ok()
+            .and_then(|t| t.trim().parse().ok())
+            .ok_or_else(|| Error::state("`floor` in the checkpoint folder is not a number"))
+    }
+
+    /// Step 10: deletes commits up to `floor` and objects that no kept commit names.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn prune(&self, floor: u64) -> Result<()> {
+        self.faults.pass(10, Side::Before)?;
+        // Written first: whoever puts a commit reads it afterwards and sees that it came too late.
+        self.store.replace("floor", Bytes::from(floor.to_string())).await?;
+        for path in self.store.list("commits").await? {
+            if number(&path).is_some_and(|n| n <= floor) {
+                self.store.delete(&path).await?;
+            }
+        }
+        for path in self.store.list("objects").await? {
+            let n = path.rsplit('/').next().and_then(|name| name.split('-').next()).and_then(|n| n.parse::<u64>().ok());
+            if n.is_some_and(|n| n <= floor) {
+                self.store.delete(&path).await?;
+            }
+        }
+        self.faults.pass(10, Side::After)
+    }
+
+    /// Encodes a commit of ours.
+    ///
+    /// # Errors
+    /// When a batch cannot be written.
+    pub fn encode(&self, header: &Header, sections: &[Section]) -> Result<CommitFile> {
+        CommitFile::encode(header, sections, &format!("{:020}-{}-{}", header.n, header.incarnation, header.attempt))
+    }
+
+    /// The commits from the base of `last` up to `last`, in order: what rebuilds the state.
+    ///
+    /// # Errors
+    /// When one is missing or damaged.
+    pub async fn chain(&self, last: Commit) -> Result<Vec<Commit>> {
+        let n = last.body.n;
+        let mut chain = Vec::new();
+        for i in last.body.base..n {
+            chain.push(self.read(i).await?.ok_or_else(|| Error::state(format!("commit {i}, which commit {n} builds on, is gone")))?);
+        }
+        chain.push(last);
+        Ok(chain)
+    }
+}
+
+async fn read_incarnation(store: &dyn StateStore, k: u64) -> Result<Option<Incarnation>> {
+    let Some(bytes) = store.get(&incarnation_path(k)).await? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::state(format!("`{}` is damaged", incarnation_path(k))).because(e))
+}
+
+fn taken_over(k: u64) -> Error {
+    Error::fenced(format!("taken over by incarnation {k}")).hint("another copy of this job was started; this one has stopped")
+}
+
+/// Names of sections.
+pub fn state_section(id: impl std::fmt::Display) -> String {
+    format!("state/{id}")
+}
+
+/// Names of sections.
+pub fn sink_section(id: &str) -> String {
+    format!("sink/{id}")
+}
+
+/// The sinks that a commit has rows for.
+pub fn sinks_of(commit: &Commit) -> BTreeSet<String> {
+    commit.names().filter_map(|n| n.strip_prefix("sink/")).map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::common::ErrorKind;
+    use crate::state::object::RemoteStore;
+
+    fn memory() -> Arc<dyn StateStore> {
+        Arc::new(RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), "job".into(), "memory"))
+    }
+
+    fn file(commits: &Commits, n: u64) -> CommitFile {
+        let header = Header {
+            format: FORMAT,
+            n,
+            job_uuid: commits.me.job_uuid.clone(),
+            incarnation: commits.me.incarnation,
+            attempt: Uuid::new_v4().to_string(),
+            identity: String::new(),
+            clock: 0,
+            sources: BTreeMap::new(),
+            base: n,
+            closed: BTreeMap::new(),
+            confirmed: BTreeMap::new(),
+            finished: false,
+        };
+        commits.encode(&header, &[]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_older_copy_stops_and_a_newer_one_adopts() {
+        let store = memory();
+        let old = Commits::claim(Arc::clone(&store), false, false, Faults::none()).await.unwrap();
+        assert_eq!(old.put(1, &file(&old, 1)).await.unwrap(), Put::Won);
+        let new = Commits::claim(Arc::clone(&store), false, false, Faults::none()).await.unwrap();
+        assert_eq!(new.me.job_uuid, old.me.job_uuid);
+        let error = old.put(2, &file(&old, 2)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Fenced);
+        assert_eq!(error.message(), "taken over by incarnation 2");
+        // A put of the older one that was on its way already.
+        let slow = Commits { exclusive: true, ..old.clone() };
+        assert_eq!(slow.put(2, &file(&slow, 2)).await.unwrap(), Put::Won);
+        assert_eq!(new.put(2, &file(&new, 2)).await.unwrap(), Put::Adopt);
+        assert_eq!(new.newest().await.unwrap().0, 2);
+    }
+
+    #[tokio::test]
+    async fn a_fresh_life_ignores_the_old_one_but_counts_on() {
+        let store = memory();
+        let old = Commits::claim(Arc::clone(&store), false, true, Faults::none()).await.unwrap();
+        old.put(1, &file(&old, 1)).await.unwrap();
+        let fresh = Commits::claim(Arc::clone(&store), true, true, Faults::none()).await.unwrap();
+        let (n, commit) = fresh.newest().await.unwrap();
+        assert_eq!((n, commit.is_none()), (1, true));
+    }
+
+    #[tokio::test]
+    async fn a_put_below_the_floor_is_fenced() {
+        let store = memory();
+        let one = Commits::claim(Arc::clone(&store), false, true, Faults::none()).await.unwrap();
+        for n in 1..=5 {
+            one.put(n, &file(&one, n)).await.unwrap();
+        }
+        one.prune(3).await.unwrap();
+        assert_eq!(store.list("commits").await.unwrap().len(), 2);
+        assert_eq!(one.put(2, &file(&one, 2)).await.unwrap_err().kind(), ErrorKind::Fenced);
+    }
+}

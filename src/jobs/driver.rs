@@ -1,0 +1,490 @@
+//! The loop of a job: choose ranges, run, fold, commit, publish; and coming back after a stop of any kind.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use arrow::record_batch::RecordBatch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::common::faults::Side;
+use crate::common::{Error, ErrorKind, Result};
+use crate::connectors::SourceCounters;
+use crate::operators::context::StateId;
+use crate::state::commit::CommitReader;
+use crate::state::{PaneDelta, PaneTable, Section};
+
+use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section, state_section};
+use super::dead_letter;
+use super::inputs::{Ends, Fetch, Inputs, Starts, ends_now, starts};
+use super::pipeline::{EpochOutput, Pipeline};
+use super::progress::{Phase, Status};
+use super::publish::Publishers;
+use super::spec::JobSpec;
+
+/// The longest that the loop waits for rows before it looks at clocks and signals again.
+const TICK: Duration = Duration::from_millis(50);
+/// How often a server that is away is told of, and asked again.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+/// How long a stop waits for sinks to take the last commits; what is left is published at the next start.
+const STOP_WAIT: Duration = Duration::from_secs(15);
+/// After so many commits the next one holds whole state tables again, so that a restart reads a bounded chain.
+const SNAPSHOT_EVERY: u64 = 100;
+/// Old commits are pruned when so many can go.
+const PRUNE_EVERY: u64 = 16;
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Stopped; the next start resumes after this commit.
+    Stopped(u64),
+    /// Its bounded input is exhausted, and everything is published.
+    Finished(u64),
+}
+
+/// Runs a job until it is stopped, its input is exhausted, or it fails.
+///
+/// A stop finishes the epoch, commits, and waits for the sinks. Exactly once: a commit is one object; sinks take rows from
+/// it, in order, and record its number with them.
+///
+/// # Errors
+/// What cannot be mended by waiting: a changed query, a second copy, data that is gone, a fenced sink.
+pub async fn run(spec: &JobSpec, stop: &CancellationToken) -> Result<Ending> {
+    let lock = spec.store.lock()?;
+    let mut fresh = spec.settings.fresh;
+    loop {
+        let commits = Commits::claim(Arc::clone(&spec.store), fresh, lock.is_some(), spec.faults.clone()).await?;
+        match attempt(spec, commits, stop).await? {
+            Attempt::Ended(ending) => return Ok(ending),
+            // An older copy wrote a commit in the meantime: go on from there. `--fresh` has been done already.
+            Attempt::Again => fresh = false,
+        }
+    }
+}
+
+enum Attempt {
+    Ended(Ending),
+    Again,
+}
+
+/// What has run but is not committed yet.
+#[derive(Default)]
+struct Pending {
+    deltas: BTreeMap<StateId, PaneDelta>,
+    rows: BTreeMap<String, Vec<RecordBatch>>,
+    dirty: bool,
+}
+
+impl Pending {
+    fn take_in(&mut self, output: EpochOutput) -> u64 {
+        let mut count = 0;
+        for (id, delta) in output.deltas {
+            self.deltas.entry(id).or_default().merge(delta);
+        }
+        for (sink, rows) in output.rows {
+            count += rows.iter().map(|b| b.num_rows() as u64).sum::<u64>();
+            self.rows.entry(sink).or_default().extend(rows);
+        }
+        self.dirty = true;
+        count
+    }
+}
+
+/// One life of the loop, from reading the last commit to the end.
+struct Running<'a> {
+    spec: &'a JobSpec,
+    commits: Commits,
+    pipeline: Pipeline,
+    inputs: Inputs,
+    publishers: Publishers,
+    pending: Pending,
+    /// A commit that is being written.
+    in_flight: Option<JoinHandle<Result<(Put, Arc<Commit>)>>>,
+    newest: u64,
+    /// The commit that holds whole state tables; `None` until this life of the job has one.
+    base: Option<u64>,
+    floor: u64,
+    /// Whether the newest commit says that the job is finished.
+    finished: bool,
+    last_commit: Instant,
+    status: Status,
+    speed: Speed,
+    started: Instant,
+}
+
+async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> Result<Attempt> {
+    let identity = spec.identity();
+    let (newest, last) = commits.newest().await?;
+    let mut pipeline = Pipeline::new(spec.session.clone(), Arc::clone(&spec.inserts), spec.probe.is_some());
+    let mut stored = Starts::new();
+    let mut confirmed = BTreeMap::new();
+    let mut unpublished = Vec::new();
+    let mut base = None;
+    let mut finished = false;
+    let resumed = last.as_ref().map(|c| c.body.n);
+    if let Some(last) = last {
+        check_identity(spec, &identity, &last.body.identity)?;
+        (stored, confirmed, base, finished) =
+            (last.body.sources.clone(), last.body.confirmed.clone(), Some(last.body.base), last.body.finished);
+        let least = confirmed.values().min().copied().unwrap_or(0);
+        for commit in commits.chain(last).await? {
+            restore(&mut pipeline, &commit, &commits).await?;
+            unpublished.push(Arc::new(commit));
+        }
+        // Commits between what the slowest sink holds and the base of the state.
+        let mut earlier = Vec::new();
+        for n in (least + 1).max(commits.floor().await? + 1)..base.unwrap_or(newest) {
+            earlier.extend(commits.read(n).await?.filter(|c| c.body.job_uuid == commits.me.job_uuid).map(Arc::new));
+        }
+        unpublished.splice(0..0, earlier);
+    }
+    let status = Status { commit: newest, resumed, published: confirmed.values().min().copied().unwrap_or(0), ..Status::default() };
+    let Some((starts, until)) = wait_for_starts(spec, &stored, &status, stop).await? else {
+        return Ok(Attempt::Ended(Ending::Stopped(newest)));
+    };
+    let inputs = Inputs::open(&spec.sources, &starts, until.as_ref(), &pipeline.columns()?)?;
+    let mut sinks: Vec<_> = spec.inserts.iter().map(|i| (i.id.clone(), Arc::clone(&i.sink))).collect();
+    sinks.extend(spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()).map(|d| (d.id.clone(), Arc::clone(&d.sink))));
+    sinks.dedup_by(|a, b| a.0 == b.0);
+    let publishers = Publishers::start(&spec.name, sinks, &commits, newest, &confirmed, &spec.faults);
+    for commit in &unpublished {
+        publishers.send(commit);
+    }
+    let mut running = Running {
+        spec,
+        floor: commits.floor().await?,
+        commits,
+        pipeline,
+        inputs,
+        publishers,
+        pending: Pending::default(),
+        in_flight: None,
+        newest,
+        base,
+        finished,
+        last_commit: Instant::now(),
+        status: Status { phase: Phase::Running, ..status },
+        speed: Speed::default(),
+        started: Instant::now(),
+    };
+    running.tell();
+    running.run(stop, &identity).await
+}
+
+fn check_identity(spec: &JobSpec, now: &str, then: &str) -> Result<()> {
+    if now == then {
+        return Ok(());
+    }
+    Err(Error::state(format!("job `{}` was started with another query, and its state does not fit this one", spec.name))
+        .hint("run with --fresh to drop the state and begin anew, or with --name to run it as another job"))
+}
+
+/// Asks the sources where to begin, waiting while a server is away; `None` when stopped meanwhile.
+async fn wait_for_starts(
+    spec: &JobSpec,
+    stored: &Starts,
+    status: &Status,
+    stop: &CancellationToken,
+) -> Result<Option<(Starts, Option<Ends>)>> {
+    loop {
+        let found = async {
+            let starts = starts(&spec.sources, stored, spec.settings.from).await?;
+            let until = if spec.settings.until_now { Some(ends_now(&spec.sources).await?) } else { None };
+            for insert in spec.inserts.iter() {
+                if let Some(line) = insert.sink.prepare().await? {
+                    spec.status.send_replace(Status { notice: Some(line), ..status.clone() });
+                }
+            }
+            for dead in spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()) {
+                dead.sink.prepare().await?;
+            }
+            Ok::<_, Error>((starts, until))
+        };
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            found = found => match found {
+                Err(e) if e.kind() == ErrorKind::Unavailable => {
+                    spec.status.send_replace(Status { notice: Some(format!("{e}; waiting")), ..status.clone() });
+                }
+                other => return other.map(Some),
+            },
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(TELL_EVERY.min(Duration::from_secs(2))) => {}
+        }
+    }
+}
+
+/// Puts a commit's state sections into the tables: whole tables if it is the base of its chain, else what changed.
+async fn restore(pipeline: &mut Pipeline, commit: &Commit, commits: &Commits) -> Result<()> {
+    let names: Vec<String> = commit.names().filter(|n| n.starts_with("state/")).map(ToString::to_string).collect();
+    for name in names {
+        let id =
+            parse_state_id(&name).ok_or_else(|| Error::state(format!("commit {}: section `{name}` has no state id", commit.body.n)))?;
+        for batch in commit.section(&name, commits.store().as_ref()).await?.unwrap_or_default() {
+            pipeline.restore(id).restore(&batch)?;
+        }
+    }
+    for (name, to) in &commit.body.closed {
+        if let Some(id) = parse_state_id(&format!("state/{name}")) {
+            pipeline.restore(id).fold(&PaneDelta { close_to: Some(*to), ..PaneDelta::default() });
+        }
+    }
+    Ok(())
+}
+
+fn parse_state_id(section: &str) -> Option<StateId> {
+    let (node, shard) = section.strip_prefix("state/")?.split_once('/')?;
+    Some(StateId { node: node.parse().ok()?, shard: shard.parse().ok()? })
+}
+
+impl Running<'_> {
+    async fn run(&mut self, stop: &CancellationToken, identity: &str) -> Result<Attempt> {
+        let mut last_epoch = Instant::now();
+        loop {
+            if stop.is_cancelled() || self.finished || (self.spec.settings.until_now && self.inputs.exhausted()) {
+                return self.wind_up(identity).await;
+            }
+            if self.land(false).await? == Some(Put::Adopt) {
+                return Ok(Attempt::Again);
+            }
+            self.publishers.check()?;
+            if self.newest.saturating_sub(self.publishers.least()) >= self.spec.settings.max_pending_commits {
+                self.status.notice = self.publishers.notice().or(Some("waiting for a sink".into()));
+                self.tell();
+                let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
+                continue;
+            }
+            let pause = self.spec.settings.trigger_interval.saturating_sub(last_epoch.elapsed());
+            if !pause.is_zero() {
+                tokio::time::sleep(pause.min(TICK)).await;
+                if pause > TICK {
+                    continue;
+                }
+            }
+            last_epoch = Instant::now();
+            self.step().await?;
+            if self.pending.dirty && self.in_flight.is_none() && self.last_commit.elapsed() >= self.spec.settings.checkpoint_interval {
+                self.commit(identity)?;
+            }
+            self.tell();
+        }
+    }
+
+    /// One epoch, if there is anything to do.
+    async fn step(&mut self) -> Result<()> {
+        self.spec.faults.pass(1, Side::Before)?;
+        let max = self.spec.probe.as_ref().map_or(self.spec.settings.max_rows_per_epoch, |p| p.epoch_rows());
+        let fetch = self.inputs.fetch(max, self.wait()).await?;
+        self.spec.faults.pass(1, Side::After)?;
+        self.pending.dirty |= fetch.moved;
+        self.set_aside(&fetch)?;
+        let start = self.inputs.times();
+        if fetch.count == 0 {
+            // Time may have come on without rows: idle partitions, the wall clock, the end of a bounded source.
+            let now = self.inputs.advance(&BTreeMap::new(), self.spec.clock.now());
+            let reached = now.values().flatten().max().copied();
+            let due = self.pipeline.next_close().is_some_and(|end| reached >= Some(end));
+            if !due {
+                self.finish_if_exhausted();
+                return Ok(());
+            }
+        }
+        let count = fetch.count as u64;
+        let (inputs, clock) = (&mut self.inputs, &self.spec.clock);
+        let output = self.pipeline.epoch(fetch.rows, &start, &self.spec.faults, |times| inputs.advance(times, clock.now())).await?;
+        self.status.epoch += 1;
+        self.status.rows += count;
+        self.status.late += output.late;
+        self.status.bad += output.bad;
+        self.status.notice = output.bad_sample.as_ref().map(|s| format!("row set aside: {s}")).or(self.status.notice.take());
+        if let Some(probe) = &self.spec.probe {
+            probe.late(output.late_rows.clone());
+        }
+        self.status.rows_out += self.pending.take_in(output);
+        self.speed.add(count);
+        self.finish_if_exhausted();
+        Ok(())
+    }
+
+    fn finish_if_exhausted(&mut self) {
+        // All windows have been flushed by the end of time; the commit says so.
+        if !self.spec.settings.until_now && self.inputs.exhausted() && self.pipeline.next_close().is_none() {
+            self.finished = true;
+            self.pending.dirty = true;
+        }
+    }
+
+    /// How long to wait for rows: not past the next commit.
+    fn wait(&self) -> Duration {
+        if self.in_flight.is_some() {
+            return Duration::from_millis(2);
+        }
+        if self.pending.dirty { self.spec.settings.checkpoint_interval.saturating_sub(self.last_commit.elapsed()).min(TICK) } else { TICK }
+    }
+
+    /// Messages that could not be read go to their table, with the epoch that passed them.
+    fn set_aside(&mut self, fetch: &Fetch) -> Result<()> {
+        for source in &self.spec.sources {
+            let Some(dead) = &source.dead_letter else { continue };
+            let rejected: Vec<_> = fetch.rejected.iter().filter(|(t, _)| *t == source.table).map(|(_, r)| r.clone()).collect();
+            if rejected.is_empty() {
+                continue;
+            }
+            let rows = dead.coercion.apply(&dead_letter::rows(&dead.schema, &source.table, &rejected)?)?.rows;
+            self.pending.rows.entry(dead.id.clone()).or_default().push(rows);
+            self.pending.dirty = true;
+        }
+        Ok(())
+    }
+
+    /// Starts writing a commit of everything that is pending.
+    fn commit(&mut self, identity: &str) -> Result<()> {
+        let n = self.newest + 1;
+        let pending = std::mem::take(&mut self.pending);
+        let whole = self.base.is_none_or(|base| n - base >= SNAPSHOT_EVERY);
+        let mut sections = Vec::new();
+        let mut closed = BTreeMap::new();
+        if whole {
+            self.base = Some(n);
+            for (id, table) in self.pipeline.state() {
+                sections.extend(table.snapshot()?.map(|batch| Section { name: state_section(id), batches: vec![batch] }));
+            }
+        } else {
+            for (id, delta) in &pending.deltas {
+                sections.extend(PaneTable::encode(delta)?.map(|batch| Section { name: state_section(id), batches: vec![batch] }));
+                closed.extend(delta.close_to.map(|to| (id.to_string(), to)));
+            }
+        }
+        for (sink, batches) in pending.rows {
+            if !batches.is_empty() {
+                sections.push(Section { name: sink_section(&sink), batches });
+            }
+        }
+        let header = Header {
+            format: FORMAT,
+            n,
+            job_uuid: self.commits.me.job_uuid.clone(),
+            incarnation: self.commits.me.incarnation,
+            attempt: Uuid::new_v4().to_string(),
+            identity: identity.to_string(),
+            clock: self.spec.clock.now(),
+            sources: self.inputs.store(),
+            base: self.base.unwrap_or(n),
+            closed,
+            confirmed: self.publishers.confirmed(),
+            finished: self.finished,
+        };
+        // Nobody needs commits below both the base and what every sink is known to hold.
+        let floor = self.base.unwrap_or(n).min(self.publishers.least().saturating_add(1)).saturating_sub(1);
+        let prune = (floor >= self.floor + PRUNE_EVERY).then_some(floor);
+        self.floor = prune.unwrap_or(self.floor);
+        let commits = self.commits.clone();
+        self.last_commit = Instant::now();
+        self.in_flight = Some(tokio::spawn(async move {
+            let file = commits.encode(&header, &sections)?;
+            drop(sections);
+            let put = commits.put(n, &file).await?;
+            if let (Put::Won, Some(floor)) = (put, prune) {
+                commits.prune(floor).await?;
+            }
+            Ok((put, Arc::new(CommitReader::from_file(&format!("commits/{n}"), &file)?)))
+        }));
+        Ok(())
+    }
+
+    /// Takes the outcome of a commit that is being written, if it is done or `wait` says to wait for it.
+    async fn land(&mut self, wait: bool) -> Result<Option<Put>> {
+        if !wait && self.in_flight.as_ref().is_none_or(|task| !task.is_finished()) {
+            return Ok(None);
+        }
+        let Some(task) = self.in_flight.take() else { return Ok(None) };
+        let (put, commit) = task.await.map_err(|e| Error::internal("a commit was cut off").because(e))??;
+        if put == Put::Won {
+            self.newest = commit.body.n;
+            self.inputs.report(&commit.body.sources);
+            self.publishers.send(&commit);
+        }
+        Ok(Some(put))
+    }
+
+    /// The orderly end: the last commit, and the sinks' confirmation of it.
+    async fn wind_up(&mut self, identity: &str) -> Result<Attempt> {
+        self.status.phase = Phase::Stopping;
+        self.tell();
+        if self.land(true).await? == Some(Put::Adopt) {
+            return Ok(Attempt::Again);
+        }
+        if self.pending.dirty {
+            self.commit(identity)?;
+            if self.land(true).await? == Some(Put::Adopt) {
+                return Ok(Attempt::Again);
+            }
+        }
+        let deadline = Instant::now() + STOP_WAIT;
+        while self.publishers.least() < self.newest && (self.finished || Instant::now() < deadline) {
+            self.publishers.check()?;
+            self.status.notice = self.publishers.notice();
+            self.tell();
+            let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
+        }
+        self.publishers.check()?;
+        if self.finished {
+            self.status.phase = Phase::Finished;
+        }
+        if self.publishers.least() < self.newest {
+            self.status.notice =
+                Some(format!("commits after {} are kept and will be published at the next start", self.publishers.least()));
+        }
+        self.tell();
+        Ok(Attempt::Ended(if self.finished { Ending::Finished(self.newest) } else { Ending::Stopped(self.newest) }))
+    }
+
+    fn tell(&mut self) {
+        let (bad, tombstones) = self
+            .inputs
+            .counters()
+            .fold((0, 0), |(bad, tombstones), c| (bad + c.bad.load(Ordering::Relaxed), tombstones + SourceCounters::get(&c.tombstones)));
+        let (rows, bytes) = self.pipeline.state().values().map(|t| t.size()).fold((0, 0), |(r, b), (rows, bytes)| (r + rows, b + bytes));
+        let status = Status {
+            commit: self.newest,
+            published: self.publishers.least().min(self.newest),
+            rows_per_second: self.speed.per_second(),
+            lag: self.inputs.lag(),
+            watermark: self.inputs.least_watermark(),
+            bad: self.status.bad + bad,
+            tombstones,
+            state_rows: rows as u64,
+            state_bytes: bytes as u64,
+            uptime: self.started.elapsed(),
+            ..self.status.clone()
+        };
+        self.spec.status.send_replace(status);
+    }
+}
+
+/// Rows per second over the last few seconds.
+#[derive(Default)]
+struct Speed(std::collections::VecDeque<(Instant, u64)>);
+
+impl Speed {
+    const SPAN: Duration = Duration::from_secs(3);
+
+    fn add(&mut self, rows: u64) {
+        self.0.push_back((Instant::now(), rows));
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+    fn per_second(&mut self) -> f64 {
+        while self.0.front().is_some_and(|(at, _)| at.elapsed() > Self::SPAN) {
+            self.0.pop_front();
+        }
+        let Some((first, _)) = self.0.front() else { return 0.0 };
+        let rows: u64 = self.0.iter().map(|(_, n)| n).sum();
+        rows as f64 / first.elapsed().as_secs_f64().max(0.5)
+    }
+}

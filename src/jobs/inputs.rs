@@ -1,0 +1,215 @@
+//! All sources of a job, read ahead: where they stand, and what event time they have come to.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::common::Result;
+use crate::common::clock::Millis;
+use crate::connectors::{Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Rejected, Source, SourceCounters, Split};
+
+use super::commits::StoredSource;
+use super::pipeline::{EpochReportTimes, EpochRows, TableTimes};
+use super::spec::JobSource;
+use super::watermark::SourceClock;
+
+/// The sources of a running job.
+pub struct Inputs {
+    sources: Vec<Input>,
+}
+
+struct Input {
+    table: String,
+    source: Arc<dyn Source>,
+    follow: Box<dyn Follow>,
+    clock: SourceClock,
+    has_watermark: bool,
+    ends: BTreeMap<i32, Option<i64>>,
+    states: BTreeMap<i32, PartitionState>,
+    /// Partitions that gave rows in the newest fetch.
+    active: BTreeSet<i32>,
+    /// Reaching the end is the end of time; not so when the job only stops there (`--until-now`).
+    flush: bool,
+}
+
+/// What was fetched for an epoch.
+#[derive(Debug, Default)]
+pub struct Fetch {
+    /// Rows and their ranges.
+    pub rows: EpochRows,
+    /// How many rows.
+    pub count: usize,
+    /// Whether any position has moved, also without rows (gaps, messages that were set aside).
+    pub moved: bool,
+    /// Messages that were set aside, by table.
+    pub rejected: Vec<(String, Rejected)>,
+}
+
+/// Where each partition of each table begins.
+pub type Starts = BTreeMap<String, StoredSource>;
+
+/// Positions at which a job stops, by table and partition.
+pub type Ends = BTreeMap<String, BTreeMap<i32, i64>>;
+
+/// Asks every source where to begin: the stored positions if there are some, else by its startup mode.
+///
+/// # Errors
+/// What the servers say; kind `Unavailable` can be tried again.
+pub async fn starts(sources: &[JobSource], stored: &Starts, mode: ReadMode) -> Result<Starts> {
+    let mut all = Starts::new();
+    for source in sources {
+        let start = match stored.get(&source.table) {
+            Some(stored) => {
+                let mut resumed = stored.clone();
+                resumed.positions.extend(source.source.resume(&stored.positions).await?);
+                resumed
+            }
+            None => StoredSource { positions: source.source.plan(mode).await?, ..StoredSource::default() },
+        };
+        all.insert(source.table.clone(), start);
+    }
+    Ok(all)
+}
+
+/// The ends of all partitions as of now.
+///
+/// # Errors
+/// What the servers say.
+pub async fn ends_now(sources: &[JobSource]) -> Result<Ends> {
+    let mut all = Ends::new();
+    for source in sources {
+        let ranges = source.source.plan(ReadMode::Batch).await?;
+        all.insert(source.table.clone(), ranges.iter().filter_map(|r| Some((r.partition, r.end?))).collect());
+    }
+    Ok(all)
+}
+
+impl Inputs {
+    /// Starts reading ahead, only the columns that the job needs, and no further than `until`.
+    ///
+    /// # Errors
+    /// When a source cannot be opened.
+    pub fn open(sources: &[JobSource], starts: &Starts, until: Option<&Ends>, columns: &BTreeMap<String, Vec<usize>>) -> Result<Self> {
+        let mut all = Vec::new();
+        for source in sources {
+            let start = starts.get(&source.table).cloned().unwrap_or_default();
+            let mut clock = SourceClock::new(start.positions.iter().map(|p| p.partition), source.idle_timeout);
+            clock.restore(&start.clock);
+            let projection = columns.get(&source.table).cloned().unwrap_or_default();
+            let state = |r: &PartitionRange| PartitionState {
+                partition: r.partition,
+                position: r.start,
+                end: r.end,
+                at_end: false,
+                exhausted: false,
+            };
+            let stop = |r: &PartitionRange| until.and_then(|u| u.get(&source.table)?.get(&r.partition)).copied();
+            let limited =
+                start.positions.iter().map(|r| PartitionRange { end: [r.end, stop(r)].into_iter().flatten().min(), ..*r }).collect();
+            all.push(Input {
+                table: source.table.clone(),
+                source: Arc::clone(&source.source),
+                follow: source.source.follow(limited, projection, Prefetch::default())?,
+                clock,
+                has_watermark: source.has_watermark,
+                ends: start.positions.iter().map(|r| (r.partition, r.end)).collect(),
+                states: start.positions.iter().map(|r| (r.partition, state(r))).collect(),
+                active: BTreeSet::new(),
+                flush: until.is_none(),
+            });
+        }
+        Ok(Self { sources: all })
+    }
+
+    /// Step 1: takes what has been read, at most `max_rows` per source, waiting up to `wait` for the first row.
+    ///
+    /// # Errors
+    /// When a source fails for good.
+    pub async fn fetch(&mut self, max_rows: usize, wait: Duration) -> Result<Fetch> {
+        let mut fetch = Fetch::default();
+        // With several sources nobody may wait long for one of them while another has rows.
+        let wait = if self.sources.len() > 1 { wait.min(Duration::from_millis(5)) } else { wait };
+        for input in &mut self.sources {
+            let fetched = input.follow.next(max_rows, if fetch.count > 0 { Duration::ZERO } else { wait }).await?;
+            input.active.clear();
+            let mut batches: HashMap<(String, i32), Vec<_>> = HashMap::new();
+            for chunk in fetched.chunks {
+                fetch.count += chunk.batch.num_rows();
+                input.active.insert(chunk.partition);
+                batches.entry((input.table.clone(), chunk.partition)).or_default().push(chunk.batch);
+            }
+            fetch.rows.batches.extend(batches);
+            fetch.rejected.extend(fetched.rejected.into_iter().map(|r| (input.table.clone(), r)));
+            let splits = fetch.rows.splits.entry(input.table.clone()).or_default();
+            for state in fetched.partitions {
+                let start = input.states.insert(state.partition, state).map_or(state.position, |before| before.position);
+                if state.position > start {
+                    fetch.moved = true;
+                    splits.push(Split { table: input.table.clone(), partition: state.partition, start, end: state.position });
+                }
+            }
+        }
+        Ok(fetch)
+    }
+
+    /// Takes what the operators saw, moves time on and returns it per table.
+    pub fn advance(&mut self, times: &EpochReportTimes, now: Millis) -> TableTimes {
+        for input in &mut self.sources {
+            for ((_, partition), time) in times.iter().filter(|((table, _), _)| *table == input.table) {
+                input.clock.observe(*partition, *time, now);
+            }
+            let states: Vec<_> = input.states.values().map(|s| PartitionState { exhausted: s.exhausted && input.flush, ..*s }).collect();
+            let active = &input.active;
+            input.clock.positions(&states, |p| active.contains(&p), now);
+            input.clock.advance(now);
+        }
+        self.times()
+    }
+
+    /// How far time has come per table.
+    pub fn times(&self) -> TableTimes {
+        self.sources.iter().map(|i| (i.table.clone(), i.clock.watermark())).collect()
+    }
+
+    /// The least watermark of all tables that declare one.
+    pub fn least_watermark(&self) -> Option<i64> {
+        self.sources.iter().filter(|i| i.has_watermark).map(|i| i.clock.watermark()).min().flatten()
+    }
+
+    /// Whether every source is exhausted, or has reached the end that it was given.
+    pub fn exhausted(&self) -> bool {
+        !self.sources.is_empty() && self.sources.iter().all(|i| !i.states.is_empty() && i.states.values().all(|s| s.exhausted))
+    }
+
+    /// What a commit keeps.
+    pub fn store(&self) -> Starts {
+        let range = |i: &Input, s: &PartitionState| PartitionRange {
+            partition: s.partition,
+            start: s.position,
+            end: i.ends.get(&s.partition).copied().flatten(),
+        };
+        let stored = |i: &Input| StoredSource { positions: i.states.values().map(|s| range(i, s)).collect(), clock: i.clock.store() };
+        self.sources.iter().map(|i| (i.table.clone(), stored(i))).collect()
+    }
+
+    /// Positions behind the ends of all partitions, as far as the ends are known.
+    pub fn lag(&self) -> Option<u64> {
+        let behind = |s: &PartitionState| s.end.map(|end| u64::try_from(end - s.position).unwrap_or(0));
+        self.sources.iter().flat_map(|i| i.states.values()).map(behind).sum()
+    }
+
+    /// Counters of all sources.
+    pub fn counters(&self) -> impl Iterator<Item = Arc<SourceCounters>> {
+        self.sources.iter().map(|i| i.source.counters())
+    }
+
+    /// Tells the servers how far the job has read, in the background.
+    pub fn report(&self, committed: &Starts) {
+        for input in &self.sources {
+            let Some(stored) = committed.get(&input.table) else { continue };
+            let positions: Vec<(i32, i64)> = stored.positions.iter().map(|p| (p.partition, p.start)).collect();
+            let source = Arc::clone(&input.source);
+            tokio::spawn(async move { source.report(&positions).await });
+        }
+    }
+}

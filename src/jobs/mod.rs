@@ -1,0 +1,24 @@
+//! Running a continuous job: epochs, commits, publishing, recovery.
+//!
+//! ```text
+//!  sources ─▶ [epoch: choose ranges ▸ run ▸ fold] ─▶ pending ─▶ [commit: one object] ─▶ [publish: one task per sink]
+//!    follow()      as data arrives                     every checkpoint.interval            in order, exactly once
+//! ```
+//! The three run side by side: the next epoch runs while a commit is written, and commits go on while a sink lags.
+
+pub mod commits;
+pub mod dead_letter;
+pub mod driver;
+pub mod inputs;
+mod once;
+pub mod pipeline;
+pub mod progress;
+pub mod publish;
+pub mod spec;
+pub mod watermark;
+pub mod workspace;
+
+pub use driver::{Ending, run};
+pub use progress::Status;
+pub use workspace::{Done, Workspace};
+pub use spec::{Insert, JobSpec, Settings};

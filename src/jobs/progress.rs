@@ -1,0 +1,99 @@
+//! What a running job tells about itself.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::common::units::human;
+
+/// A job's state at one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Status {
+    /// What it is doing, for people.
+    pub phase: Phase,
+    /// Epochs since this start.
+    pub epoch: u64,
+    /// The newest commit.
+    pub commit: u64,
+    /// The newest commit that every sink has confirmed.
+    pub published: u64,
+    /// The commit that this start resumed from, if any.
+    pub resumed: Option<u64>,
+    /// Rows read since this start.
+    pub rows: u64,
+    /// Rows written since this start.
+    pub rows_out: u64,
+    /// Rows read per second, over the last seconds.
+    pub rows_per_second: f64,
+    /// Positions behind the ends of all partitions, as far as known.
+    pub lag: Option<u64>,
+    /// The least watermark of all sources that have one, in milliseconds since 1970.
+    pub watermark: Option<i64>,
+    /// (row, window) pairs that came too late.
+    pub late: u64,
+    /// Messages and rows that were set aside.
+    pub bad: u64,
+    /// Messages without a value that were skipped.
+    pub tombstones: u64,
+    /// Rows in state tables.
+    pub state_rows: u64,
+    /// Bytes in state tables.
+    pub state_bytes: u64,
+    /// How long the job has run.
+    pub uptime: Duration,
+    /// What people should know: a broker that is away, the first bad row.
+    pub notice: Option<String>,
+}
+
+/// What a job is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// Reading its last commit and asking servers.
+    #[default]
+    Starting,
+    /// Running epochs.
+    Running,
+    /// Committing what is left.
+    Stopping,
+    /// Its bounded input is exhausted and everything is published.
+    Finished,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Starting => "STARTING",
+            Self::Running => "RUNNING",
+            Self::Stopping => "STOPPING",
+            Self::Finished => "FINISHED",
+        })
+    }
+}
+
+/// Milliseconds since 1970 as `2024-05-01 12:00:03.250`; the end of time as `end`.
+pub fn show_time(millis: i64) -> String {
+    match chrono::DateTime::from_timestamp_millis(millis) {
+        Some(time) if millis != i64::MAX => time.format("%Y-%m-%d %H:%M:%S%.3f").to_string(),
+        _ => "end".to_string(),
+    }
+}
+
+impl fmt::Display for Status {
+    /// The one line that `run` prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shown with three digits")]
+        let speed = human(self.rows_per_second as u64);
+        let lag = self.lag.map_or("?".to_string(), human);
+        let watermark = self.watermark.map_or("-".to_string(), show_time);
+        write!(f, "{} {speed} rows/s, lag {lag}, watermark {watermark}, epoch {}, commit {}", self.phase, self.epoch, self.commit)?;
+        if self.published < self.commit {
+            write!(f, " (published {})", self.published)?;
+        }
+        write!(f, ", in {}, out {}", human(self.rows), human(self.rows_out))?;
+        for (n, what) in [(self.late, "late"), (self.bad, "bad"), (self.tombstones, "tombstones")] {
+            if n > 0 {
+                write!(f, ", {what} {}", human(n))?;
+            }
+        }
+        Ok(())
+    }
+}

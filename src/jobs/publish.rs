@@ -1,0 +1,235 @@
+//! From commits to sinks: one task per sink, in order, each commit exactly once.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::common::faults::{Faults, Side};
+use crate::common::{Error, ErrorKind, Result};
+use crate::connectors::{Sink, SinkWriter, Writer};
+
+use super::commits::{Commit, Commits, sink_section};
+
+/// How long a sink that failed is left alone before it is opened again.
+const RETRY: Duration = Duration::from_millis(500);
+/// How often people are told that a sink cannot be reached.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// The sinks of a job, each with its own task and its own pace.
+///
+/// ```text
+///  commit n is known to have won ─▶ queue ─▶ [open: fence, ask for the recorded number] ─▶ write ▸ commit ─▶ confirmed = n
+/// ```
+/// # Invariants
+/// * Rows are taken from the commit, never from the epoch: live and after a restart the same bytes are published.
+/// * A commit that the sink has recorded is skipped; one above our newest means that the folder and the sink do not belong
+///   together, and stops the job.
+#[derive(Debug)]
+pub struct Publishers {
+    sinks: BTreeMap<String, Publisher>,
+    failure: Arc<Failure>,
+    /// Signalled whenever a sink confirms or fails.
+    pub progress: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Publisher {
+    queue: mpsc::UnboundedSender<Arc<Commit>>,
+    confirmed: Arc<AtomicU64>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Failure {
+    error: Mutex<Option<Error>>,
+    notice: Mutex<Option<String>>,
+}
+
+/// What a sink's task needs.
+struct Task {
+    id: String,
+    sink: Arc<dyn Sink>,
+    commits: Commits,
+    /// Commits up to here stood in the folder when the task began.
+    newest: u64,
+    faults: Faults,
+    confirmed: Arc<AtomicU64>,
+    failure: Arc<Failure>,
+    progress: Arc<Notify>,
+    job: String,
+}
+
+impl Publishers {
+    /// Starts a task per sink. `newest` is the newest commit in the folder, `confirmed` what each sink is known to hold.
+    pub fn start(
+        job: &str,
+        sinks: Vec<(String, Arc<dyn Sink>)>,
+        commits: &Commits,
+        newest: u64,
+        confirmed: &BTreeMap<String, u64>,
+        faults: &Faults,
+    ) -> Self {
+        let failure = Arc::new(Failure::default());
+        let progress = Arc::new(Notify::new());
+        let mut all = BTreeMap::new();
+        for (id, sink) in sinks {
+            let (queue, commits_in) = mpsc::unbounded_channel();
+            let held = Arc::new(AtomicU64::new(confirmed.get(&id).copied().unwrap_or(0)));
+            let task = Task {
+                id: id.clone(),
+                sink,
+                commits: commits.clone(),
+                newest,
+                faults: faults.clone(),
+                confirmed: Arc::clone(&held),
+                failure: Arc::clone(&failure),
+                progress: Arc::clone(&progress),
+                job: job.to_string(),
+            };
+            let task = tokio::spawn(task.run(commits_in));
+            all.insert(id, Publisher { queue, confirmed: held, task });
+        }
+        Self { sinks: all, failure, progress }
+    }
+
+    /// Hands a commit that has won to every sink.
+    pub fn send(&self, commit: &Arc<Commit>) {
+        for publisher in self.sinks.values() {
+            // A task that has failed receives no more; `check` tells why.
+            let _ = publisher.queue.send(Arc::clone(commit));
+        }
+    }
+
+    /// What each sink holds.
+    pub fn confirmed(&self) -> BTreeMap<String, u64> {
+        self.sinks.iter().map(|(id, p)| (id.clone(), p.confirmed.load(Ordering::SeqCst))).collect()
+    }
+
+    /// The commit that every sink holds.
+    pub fn least(&self) -> u64 {
+        self.sinks.values().map(|p| p.confirmed.load(Ordering::SeqCst)).min().unwrap_or(u64::MAX)
+    }
+
+    /// Fails when a sink has failed for good.
+    pub fn check(&self) -> Result<()> {
+        self.failure.error.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
+    }
+
+    /// What people should know of a sink that cannot be reached.
+    pub fn notice(&self) -> Option<String> {
+        self.failure.notice.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends all tasks where they are; unpublished commits are published at the next start.
+    pub fn abort(&self) {
+        for publisher in self.sinks.values() {
+            publisher.task.abort();
+        }
+    }
+}
+
+impl Drop for Publishers {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+impl Task {
+    async fn run(self, mut queue: mpsc::UnboundedReceiver<Arc<Commit>>) {
+        if let Err(error) = self.publish_all(&mut queue).await {
+            self.failure.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            self.progress.notify_waiters();
+        }
+    }
+
+    async fn publish_all(&self, queue: &mut mpsc::UnboundedReceiver<Arc<Commit>>) -> Result<()> {
+        let mut writer = self.open().await?;
+        while let Some(commit) = queue.recv().await {
+            let n = commit.body.n;
+            while n > self.confirmed.load(Ordering::SeqCst) {
+                match self.publish(writer.as_mut(), &commit).await {
+                    Ok(()) => self.confirm(n),
+                    Err(e) if is_final(&e) => return Err(e),
+                    // Whether n got through is what the sink itself says when it is opened again.
+                    Err(e) => {
+                        self.tell(Some(format!("sink {}: {e}; trying again", self.id)));
+                        tokio::time::sleep(RETRY).await;
+                        writer = self.open().await?;
+                    }
+                }
+            }
+            self.tell(None);
+        }
+        Ok(())
+    }
+
+    /// Steps 7 to 9.
+    async fn publish(&self, writer: &mut dyn SinkWriter, commit: &Commit) -> Result<()> {
+        let Some(rows) = commit.section(&sink_section(&self.id), self.commits.store().as_ref()).await? else { return Ok(()) };
+        let n = commit.body.n;
+        self.faults.pass(7, Side::Before)?;
+        writer.write(n, &rows).await?;
+        self.faults.pass(7, Side::After)?;
+        self.faults.pass(8, Side::Before)?;
+        writer.commit(n).await?;
+        self.faults.pass(8, Side::After)?;
+        self.faults.pass(9, Side::Before)
+    }
+
+    fn confirm(&self, n: u64) {
+        self.confirmed.fetch_max(n, Ordering::SeqCst);
+        self.progress.notify_waiters();
+        if let Err(error) = self.faults.pass(9, Side::After) {
+            self.failure.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    }
+
+    /// Opens the sink, waiting while it cannot be reached, and takes over what it has recorded.
+    async fn open(&self) -> Result<Box<dyn SinkWriter>> {
+        let me = &self.commits.me;
+        let who = Writer { job: self.job.clone(), job_uuid: me.job_uuid.clone(), incarnation: me.incarnation, sink: self.id.clone() };
+        loop {
+            match self.sink.open(&who).await {
+                Ok((writer, recorded)) => {
+                    if let Some(recorded) = recorded {
+                        self.check_recorded(recorded).await?;
+                        self.confirm(recorded);
+                    }
+                    self.tell(None);
+                    return Ok(writer);
+                }
+                Err(e) if e.kind() == ErrorKind::Unavailable => {
+                    self.tell(Some(format!("sink {}: {e}; waiting", self.id)));
+                    tokio::time::sleep(RETRY.min(TELL_EVERY)).await;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    async fn check_recorded(&self, recorded: u64) -> Result<()> {
+        if recorded <= self.newest.max(self.confirmed.load(Ordering::SeqCst)) || self.commits.read(recorded).await?.is_some() {
+            return Ok(());
+        }
+        Err(Error::state(format!(
+            "sink `{}` holds commit {recorded}, but the newest in {} is {}",
+            self.id,
+            self.commits.store().describe(),
+            self.newest
+        ))
+        .hint("these checkpoints are older than the sink's content; restore the right folder, or start anew with --fresh"))
+    }
+
+    fn tell(&self, notice: Option<String>) {
+        *self.failure.notice.lock().unwrap_or_else(PoisonError::into_inner) = notice;
+    }
+}
+
+/// Errors that trying again cannot mend.
+fn is_final(error: &Error) -> bool {
+    !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Interrupted)
+}

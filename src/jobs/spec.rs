@@ -1,0 +1,156 @@
+//! What a job is, before it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::common::clock::{Clock, SystemClock};
+use crate::common::faults::Faults;
+use crate::connectors::{ReadMode, Sink, Source};
+use crate::operators::coerce::Coercion;
+use crate::planner::{Session, Template};
+use crate::state::StateStore;
+
+use super::progress::Status;
+
+/// One `INSERT INTO sink SELECT ...`, planned.
+#[derive(Debug)]
+pub struct Insert {
+    /// The sink's id, unique in the job: the table's name, with a number if it is written by several INSERTs.
+    pub id: String,
+    /// Where rows go.
+    pub sink: Arc<dyn Sink>,
+    /// The query.
+    pub template: Template,
+    /// From the query's columns to the table's.
+    pub coercion: Coercion,
+}
+
+/// A table that a job reads, and how.
+#[derive(Debug)]
+pub struct JobSource {
+    /// Its name.
+    pub table: String,
+    /// Where rows come from.
+    pub source: Arc<dyn Source>,
+    /// How long a partition may be silent before it stops holding time back; zero: for ever.
+    pub idle_timeout: Duration,
+    /// Whether a watermark is declared.
+    pub has_watermark: bool,
+    /// Where messages go that cannot be read, if not only into a counter.
+    pub dead_letter: Option<DeadLetter>,
+}
+
+/// The table that takes messages which cannot be read.
+#[derive(Debug)]
+pub struct DeadLetter {
+    /// The sink's id in the job.
+    pub id: String,
+    /// Where they go.
+    pub sink: Arc<dyn Sink>,
+    /// The columns of a rejected message that the table takes.
+    pub schema: arrow::datatypes::SchemaRef,
+    /// From those to the table's.
+    pub coercion: Coercion,
+}
+
+/// How a job runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The least time between two commits; zero: every epoch.
+    pub checkpoint_interval: Duration,
+    /// The least time between two epochs; zero: as soon as there is data.
+    pub trigger_interval: Duration,
+    /// The most rows of one source in an epoch.
+    pub max_rows_per_epoch: usize,
+    /// How many commits may wait for a sink before the job waits too.
+    pub max_pending_commits: u64,
+    /// Where reading begins when there is no commit to resume from.
+    pub from: ReadMode,
+    /// Drop what is stored and begin anew.
+    pub fresh: bool,
+    /// Stop at the positions that were the ends at the start.
+    pub until_now: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            checkpoint_interval: Duration::from_millis(100),
+            trigger_interval: Duration::ZERO,
+            max_rows_per_epoch: 1 << 18,
+            max_pending_commits: 64,
+            from: ReadMode::Stream,
+            fresh: false,
+            until_now: false,
+        }
+    }
+}
+
+/// A job, ready to run.
+#[derive(Debug)]
+pub struct JobSpec {
+    /// Its name.
+    pub name: String,
+    /// What it writes.
+    pub inserts: Arc<Vec<Insert>>,
+    /// What it reads.
+    pub sources: Vec<JobSource>,
+    /// The session that its templates were planned in.
+    pub session: Session,
+    /// The job's own folder of the checkpoint store.
+    pub store: Arc<dyn StateStore>,
+    /// How it runs.
+    pub settings: Settings,
+    /// What it tells while it runs.
+    pub status: watch::Sender<Status>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Crash points.
+    pub faults: Faults,
+    /// Collects late rows, for tests; the number of rows per epoch, for tests.
+    pub probe: Option<Arc<dyn Probe>>,
+}
+
+impl JobSpec {
+    /// A job with the machine's clock, no crash points and no probe.
+    pub fn new(
+        name: &str,
+        inserts: Vec<Insert>,
+        sources: Vec<JobSource>,
+        session: Session,
+        store: Arc<dyn StateStore>,
+        settings: Settings,
+    ) -> Self {
+        let status = watch::Sender::new(Status::default());
+        let name = name.to_string();
+        Self {
+            name,
+            sources,
+            session,
+            store,
+            settings,
+            inserts: Arc::new(inserts),
+            status,
+            clock: Arc::new(SystemClock),
+            faults: Faults::none(),
+            probe: None,
+        }
+    }
+
+    /// What makes two runs the same job: queries, sinks and tables, connection options left out.
+    pub fn identity(&self) -> String {
+        let parts: Vec<String> = self.inserts.iter().map(|i| format!("INSERT INTO {}\n{}", i.id, i.template.identity)).collect();
+        parts.join("\n\n")
+    }
+}
+
+/// Looks into a running job, for the oracle.
+pub trait Probe: std::fmt::Debug + Send + Sync {
+    /// How many rows the next epoch may take, at most.
+    fn epoch_rows(&self) -> usize;
+
+    /// Rows that came too late for their window.
+    fn late(&self, rows: Vec<arrow::record_batch::RecordBatch>);
+}

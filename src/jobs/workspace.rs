@@ -1,0 +1,339 @@
+//! Where statements meet: the catalog, the connectors and the options of one run, and the jobs and queries made from them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use datafusion::execution::runtime_env::RuntimeEnv;
+
+use crate::catalog::settings::RuntimeMode;
+use crate::catalog::{Catalog, Entry, JobSettings, Overrides, TableEntry, table_spec};
+use crate::common::{Error, OptionSpec, Result, units};
+use crate::connectors::{Connectors, Sink, TableSpec};
+use crate::operators::coerce::Coercion;
+use crate::planner::{self, DeclaredTable, Mode, Relation, Session, Tables};
+use crate::sql::ast::{self, Emit, Parsed, Statement};
+use crate::sql::types::display;
+use crate::state::StateStore;
+
+use super::dead_letter;
+use super::spec::{DeadLetter, Insert, JobSource, JobSpec, Settings};
+
+/// How long a partition may be silent, if nothing is said.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The catalog, connectors and options of one run or one shell.
+#[derive(Debug)]
+pub struct Workspace {
+    shared: Arc<Shared>,
+    runtime: Arc<RuntimeEnv>,
+}
+
+/// What sessions keep a hold of while they plan.
+#[derive(Debug)]
+struct Shared {
+    connectors: Arc<Connectors>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    catalog: Catalog,
+    overrides: Overrides,
+    /// Tables that were opened, so that one run reads each of them through one source.
+    open: HashMap<String, Arc<DeclaredTable>>,
+}
+
+/// What became of a statement that declares or sets something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// It was carried out; a line for the person, if there is something to say.
+    Said(Option<String>),
+    /// It is not such a statement.
+    No,
+}
+
+impl Workspace {
+    /// A workspace over a catalog.
+    pub fn new(catalog: Catalog, connectors: Connectors, overrides: Overrides) -> Self {
+        let inner = Mutex::new(Inner { catalog, overrides, open: HashMap::new() });
+        let shared = Shared { connectors: Arc::new(connectors), inner };
+        Self { shared: Arc::new(shared), runtime: Arc::new(RuntimeEnv::default()) }
+    }
+
+    /// Carries out CREATE, DROP, SET and RESET.
+    ///
+    /// # Errors
+    /// With the statement's place.
+    pub fn declare(&self, parsed: &Parsed) -> Result<Done> {
+        let mut inner = self.shared.lock();
+        let done = match &parsed.statement {
+            Statement::CreateTable(table) => {
+                let spec = self.shared.spec_of(&inner.overrides, table).map_err(|e| locate_option(parsed, &e))?;
+                self.shared.connectors.get(&spec.connector)?.validate(&spec).map_err(|e| locate_option(parsed, &e))?;
+                inner.open.remove(&table.name);
+                inner.catalog.create(parsed).map(|_| None)
+            }
+            Statement::CreateView(_) => inner.catalog.create(parsed).map(|_| None),
+            Statement::Drop(drop) => inner.catalog.drop(drop).map(|_| None),
+            Statement::Set(setting) => {
+                let connectors = &self.shared.connectors;
+                inner.overrides.set(setting, &|key| connectors.knows(key))
+            }
+            Statement::Reset(key) => {
+                inner.overrides.reset(key.as_deref());
+                Ok(None)
+            }
+            _ => return Ok(Done::No),
+        };
+        let names = inner.catalog.names();
+        inner.overrides.declare(names);
+        done.map(Done::Said).map_err(|e| parsed.locate(e))
+    }
+
+    /// Warnings from opening the catalog.
+    pub fn warnings(&self) -> Vec<String> {
+        self.shared.lock().catalog.warnings()
+    }
+
+    /// What SET and `--option` say about jobs.
+    ///
+    /// # Errors
+    /// When a value does not fit.
+    pub fn job_settings(&self) -> Result<JobSettings> {
+        self.shared.lock().overrides.job_settings()
+    }
+
+    /// Whether `execution.runtime-mode` is batch: INSERTs read to the end once.
+    ///
+    /// # Errors
+    /// When a setting does not fit.
+    pub fn reads_batch(&self) -> Result<bool> {
+        Ok(self.job_settings()?.runtime_mode == Some(RuntimeMode::Batch))
+    }
+
+    /// Fails for an `--option` that nothing in this run has used.
+    ///
+    /// # Errors
+    /// Names the option and the nearest known one.
+    pub fn check_options_used(&self) -> Result<()> {
+        let keys = self.shared.connectors.keys();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        self.shared.lock().overrides.check_used(&keys)
+    }
+
+    /// A session that plans over this workspace's tables.
+    ///
+    /// # Errors
+    /// When DataFusion refuses the set-up.
+    pub fn session(&self, mode: Mode) -> Result<Session> {
+        Session::new(Arc::clone(&self.shared) as Arc<dyn Tables>, mode, Arc::clone(&self.runtime))
+    }
+
+    /// A table opened for writing.
+    ///
+    /// # Errors
+    /// When there is no such table, or it cannot be written.
+    pub fn sink(&self, name: &str) -> Result<Arc<dyn Sink>> {
+        let (entry, spec) = self.shared.table(name)?;
+        let sink = self.shared.connectors.get(&spec.connector)?.sink(Arc::new(spec));
+        sink.map_err(|e| locate_entry(&entry, e))
+    }
+
+    /// A table opened for reading.
+    ///
+    /// # Errors
+    /// When there is no such table, or it cannot be read.
+    pub fn source(&self, name: &str) -> Result<Arc<DeclaredTable>> {
+        match self.shared.relation(name)? {
+            Some(Relation::Table(table)) => Ok(table),
+            _ => Err(Error::sql(format!("table `{name}` does not exist"))),
+        }
+    }
+
+    /// Plans the INSERTs of a run as one job.
+    ///
+    /// # Errors
+    /// With the place of the statement that does not plan.
+    pub async fn plan_job(&self, name: &str, inserts: &[Parsed], store: Arc<dyn StateStore>, settings: Settings) -> Result<JobSpec> {
+        let session = self.session(Mode::Streaming)?;
+        let numbers = AtomicU32::new(0);
+        let mut planned: Vec<Insert> = Vec::new();
+        for parsed in inserts {
+            let Statement::Insert(insert) = &parsed.statement else { continue };
+            let mut id = insert.table.clone();
+            if planned.iter().any(|p| p.id == id) {
+                id = format!("{id}-{}", planned.len());
+            }
+            let insert = self.plan_insert(&session, id, insert, &numbers).await.map_err(|e| parsed.locate(e))?;
+            planned.push(insert);
+        }
+        let mut tables: Vec<&String> = planned.iter().flat_map(|i| &i.template.sources).collect();
+        tables.sort();
+        tables.dedup();
+        let sources = tables.into_iter().map(|t| self.job_source(t)).collect::<Result<Vec<_>>>()?;
+        let store = store.below(name);
+        Ok(JobSpec::new(name, planned, sources, session, store, settings))
+    }
+
+    async fn plan_insert(&self, session: &Session, id: String, insert: &ast::Insert, numbers: &AtomicU32) -> Result<Insert> {
+        if insert.query.emit == Emit::Changes {
+            return Err(Error::sql("EMIT CHANGES gives updates, and this INSERT writes final rows only").hint("leave EMIT CHANGES out, or write EMIT FINAL"));
+        }
+        let sink = self.sink(&insert.table)?;
+        let template = planner::continuous::plan(session, &insert.query.query, numbers).await?;
+        let target = insert_columns(&insert.table, &insert.columns, &sink)?;
+        let coercion = Coercion::new(&insert.table, &template.schema, target, display)?.filling(sink.schema())?;
+        Ok(Insert { id, sink, template, coercion })
+    }
+
+    fn job_source(&self, table: &str) -> Result<JobSource> {
+        let declared = self.source(table)?;
+        let (entry, spec) = self.shared.table(table)?;
+        let place = |key: &str, e: Error| entry.locate(entry.definition.options.pos(key), e.context(format!("table `{table}`, option `{key}`")));
+        const IDLE: &str = "scan.watermark.idle-timeout";
+        let idle_timeout = spec.option(IDLE).map(units::duration).transpose().map_err(|e| place(IDLE, e))?;
+        let dead_letter = match (spec.option("on-error"), spec.option("dead-letter.table")) {
+            (Some("dead-letter"), Some(target)) => Some(self.dead_letter(target)?),
+            (Some("dead-letter"), None) => {
+                return Err(place("on-error", Error::sql("'dead-letter' needs a table to write to")).hint("add 'dead-letter.table' = 'name'"));
+            }
+            _ => None,
+        };
+        Ok(JobSource {
+            table: table.to_string(),
+            source: Arc::clone(&declared.source),
+            idle_timeout: idle_timeout.unwrap_or(IDLE_TIMEOUT),
+            has_watermark: declared.definition.watermark.is_some(),
+            dead_letter,
+        })
+    }
+
+    fn dead_letter(&self, target: &str) -> Result<DeadLetter> {
+        let sink = self.sink(target)?;
+        let schema = dead_letter::schema(target, &sink.schema())?;
+        let coercion = Coercion::new(target, &schema, sink.schema(), display)?;
+        Ok(DeadLetter { id: target.to_string(), sink, schema, coercion })
+    }
+
+    /// Runs an INSERT that ends: VALUES, or a query over everything its tables hold now. Returns how many rows were written.
+    ///
+    /// # Errors
+    /// Nothing is written then.
+    pub async fn insert_now(&self, insert: &ast::Insert) -> Result<u64> {
+        super::once::insert(&self.session(Mode::Batch)?, self.sink(&insert.table)?, insert).await
+    }
+}
+
+/// The columns that an INSERT lists, or all that it fills.
+pub(super) fn insert_columns(table: &str, columns: &[String], sink: &Arc<dyn Sink>) -> Result<arrow::datatypes::SchemaRef> {
+    let schema = sink.schema();
+    if columns.is_empty() {
+        return Ok(schema);
+    }
+    let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+    let index = |name: &String| {
+        schema.index_of(name).map_err(|_| {
+            Error::sql(format!("INSERT INTO {table}: there is no column `{name}` to write")).hint(crate::common::suggest::hint(name, &names))
+        })
+    };
+    Ok(Arc::new(schema.project(&columns.iter().map(index).collect::<Result<Vec<_>>>()?)?))
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spec_of(&self, overrides: &Overrides, table: &ast::CreateTable) -> Result<TableSpec> {
+        let name = table.options.get("connector").unwrap_or_default();
+        let known: Vec<OptionSpec> = self.connectors.get(name).map(|c| c.options()).unwrap_or_default();
+        let effective = overrides.effective(table, &|key| known.iter().any(|spec| spec.matches(key)));
+        table_spec(table, &effective)
+    }
+
+    /// A declared table and what its connector gets to see.
+    fn table(&self, name: &str) -> Result<(Arc<TableEntry>, TableSpec)> {
+        let inner = self.lock();
+        let entry = inner.catalog.get_table(name)?;
+        let spec = self.spec_of(&inner.overrides, &entry.definition)?;
+        Ok((entry, spec))
+    }
+}
+
+impl Tables for Shared {
+    fn relation(&self, name: &str) -> Result<Option<Relation>> {
+        let entry = match self.lock().catalog.find(name)? {
+            None => return Ok(None),
+            Some(Entry::View(view)) => return Ok(Some(Relation::View(view.definition.query.clone(), view.definition.columns.clone()))),
+            Some(Entry::Table(entry)) => entry,
+        };
+        let key = entry.definition.name.clone();
+        if let Some(open) = self.lock().open.get(&key) {
+            return Ok(Some(Relation::Table(Arc::clone(open))));
+        }
+        let (_, spec) = self.table(&key)?;
+        let connector = self.connectors.get(&spec.connector)?;
+        let source = connector.validate(&spec).and_then(|()| connector.source(Arc::new(spec))).map_err(|e| locate_entry(&entry, e))?;
+        let table = Arc::new(DeclaredTable { definition: entry.definition.clone(), source });
+        self.lock().open.insert(key, Arc::clone(&table));
+        Ok(Some(Relation::Table(table)))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.lock().catalog.names()
+    }
+}
+
+/// Gives an error the place of the option that it names, if it names one of the statement's, else of the statement.
+fn locate_option(parsed: &Parsed, error: &Error) -> Error {
+    let Statement::CreateTable(table) = &parsed.statement else { return parsed.locate(error.clone()) };
+    let named = table.options.iter().map(|(key, _)| key).find(|key| error.message().contains(&format!("`{key}`")));
+    match named.map(|key| table.options.pos(key)) {
+        Some(pos) if pos.line > 0 => error.clone().at(parsed.source.place(pos.line, pos.column)),
+        _ => parsed.locate(error.clone()),
+    }
+}
+
+fn locate_entry(entry: &TableEntry, error: Error) -> Error {
+    let named = entry.definition.options.iter().map(|(key, _)| key).find(|key| error.message().contains(&format!("`{key}`")));
+    match named {
+        Some(key) => entry.locate(entry.definition.options.pos(key), error),
+        None => error,
+    }
+}
+
+/// A job's name: what was said, else parent and folder of several files, or the stem of one.
+pub fn job_name(said: Option<&str>, files: &[PathBuf]) -> String {
+    if let Some(name) = said {
+        return name.to_string();
+    }
+    let text = |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned());
+    let absolute = files.first().and_then(|f| std::path::absolute(f).ok());
+    let name = match (files, absolute) {
+        ([file], _) if file.is_file() => text(file.file_stem()),
+        (_, Some(first)) => {
+            let folder = if first.is_dir() { Some(first.as_path()) } else { first.parent() };
+            let name = folder.and_then(|f| text(f.file_name()));
+            let parent = folder.and_then(Path::parent).and_then(|p| text(p.file_name()));
+            name.map(|n| parent.map_or(n.clone(), |p| format!("{p}-{n}")))
+        }
+        _ => None,
+    };
+    name.unwrap_or_else(|| "job".to_string()).chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
+}
+
+/// Settings of a job from what SET and `--option` say.
+pub fn settings(job: &JobSettings, checkpoints_are_remote: bool) -> Settings {
+    let default = Settings::default();
+    let interval = if checkpoints_are_remote { Duration::from_secs(1) } else { default.checkpoint_interval };
+    Settings {
+        checkpoint_interval: job.checkpoint_interval.unwrap_or(interval),
+        trigger_interval: job.trigger_interval.unwrap_or(default.trigger_interval),
+        max_rows_per_epoch: job.max_rows_per_epoch.unwrap_or(default.max_rows_per_epoch).max(1),
+        max_pending_commits: job.max_pending_commits.map_or(default.max_pending_commits, |n| n.max(1) as u64),
+        ..default
+    }
+}

@@ -1,0 +1,181 @@
+//! INSERT matches columns by position and casts implicitly; what does not fit is a bad record, never a silent wrap.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
+use arrow::compute::{CastOptions, and, cast_with_options, filter_record_batch, is_not_null, is_null, not, or};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::array_value_to_string;
+
+use crate::common::{Error, Result};
+
+/// Turns a query's rows into rows of the table that they are inserted into.
+#[derive(Debug, Clone)]
+pub struct Coercion {
+    target: SchemaRef,
+    /// All columns of the table, if the INSERT lists only some.
+    filled: Option<SchemaRef>,
+    table: String,
+}
+
+/// What came out of one batch.
+#[derive(Debug)]
+pub struct Coerced {
+    /// Rows that fit.
+    pub rows: RecordBatch,
+    /// How many did not.
+    pub bad: usize,
+    /// Why the first of them did not.
+    pub sample: Option<String>,
+}
+
+impl Coercion {
+    /// Checks that a query's columns can go into a table's.
+    ///
+    /// # Errors
+    /// Names the column, both types, and the CAST to write.
+    pub fn new(table: &str, query: &SchemaRef, target: SchemaRef, show: impl Fn(&DataType) -> String) -> Result<Self> {
+        if query.fields().len() != target.fields().len() {
+            let names = |s: &SchemaRef| s.fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>().join(", ");
+            return Err(Error::sql(format!(
+                "INSERT INTO {table}: the query has {} columns, the table takes {}",
+                query.fields().len(),
+                target.fields().len()
+            ))
+            .hint(format!("query: {}; table: {}", names(query), names(&target))));
+        }
+        for (from, to) in query.fields().iter().zip(target.fields()) {
+            if !implicit(from.data_type(), to.data_type()) {
+                let (from_type, to_type) = (show(from.data_type()), show(to.data_type()));
+                return Err(Error::sql(format!("INSERT INTO {table}: column `{}` is {to_type}, the query gives {from_type}", to.name()))
+                    .hint(format!("write CAST({} AS {to_type})", from.name())));
+            }
+        }
+        Ok(Self { target, filled: None, table: table.to_string() })
+    }
+
+    /// Also adds the table's other columns, as NULL: for an INSERT that lists some of them.
+    ///
+    /// # Errors
+    /// When one of them may not be NULL.
+    pub fn filling(mut self, all: SchemaRef) -> Result<Self> {
+        if self.target.fields() == all.fields() {
+            return Ok(self);
+        }
+        let missing = |f: &&arrow::datatypes::FieldRef| !f.is_nullable() && self.target.index_of(f.name()).is_err();
+        if let Some(field) = all.fields().iter().find(missing) {
+            return Err(Error::sql(format!("INSERT INTO {}: column `{}` may not be NULL and is not listed", self.table, field.name())));
+        }
+        self.filled = Some(all);
+        Ok(self)
+    }
+
+    fn fill(&self, rows: RecordBatch) -> Result<RecordBatch> {
+        let Some(all) = &self.filled else { return Ok(rows) };
+        let column = |f: &arrow::datatypes::FieldRef| rows.column_by_name(f.name()).cloned().unwrap_or_else(|| new_null_array(f.data_type(), rows.num_rows()));
+        Ok(RecordBatch::try_new(Arc::clone(all), all.fields().iter().map(column).collect())?)
+    }
+
+    /// The table's columns.
+    pub fn target(&self) -> &SchemaRef {
+        &self.target
+    }
+
+    /// Casts a batch.
+    ///
+    /// # Errors
+    /// Only for what is not a matter of single rows.
+    pub fn apply(&self, batch: &RecordBatch) -> Result<Coerced> {
+        let safe = CastOptions { safe: true, ..CastOptions::default() };
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
+        let mut bad: Option<BooleanArray> = None;
+        let mut sample = None;
+        for (column, field) in batch.columns().iter().zip(self.target.fields()) {
+            let cast = if column.data_type() == field.data_type() {
+                Arc::clone(column)
+            } else {
+                cast_with_options(column, field.data_type(), &safe)?
+            };
+            // A value that became NULL did not fit; a NULL where none may be does not fit either.
+            let lost = (cast.null_count() > column.null_count()).then(|| and(&is_null(&cast)?, &is_not_null(column)?)).transpose()?;
+            let missing = (!field.is_nullable() && cast.null_count() > 0).then(|| is_null(&cast)).transpose()?;
+            for (wrong, why) in [(lost, "does not fit"), (missing, "may not be NULL")] {
+                let Some(wrong) = wrong else { continue };
+                if sample.is_none()
+                    && let Some(row) = (0..wrong.len()).find(|i| wrong.value(*i))
+                {
+                    let value = array_value_to_string(column, row).unwrap_or_default();
+                    let value = if value.is_empty() { "NULL".into() } else { value };
+                    sample = Some(format!("table `{}`, column `{}` ({}): {value} {why}", self.table, field.name(), field.data_type()));
+                }
+                bad = Some(match bad {
+                    Some(before) => or(&before, &wrong)?,
+                    None => wrong,
+                });
+            }
+            columns.push(cast);
+        }
+        let Some(bad) = bad else {
+            let rows = self.fill(RecordBatch::try_new(Arc::clone(&self.target), columns)?)?;
+            return Ok(Coerced { rows, bad: 0, sample: None });
+        };
+        // NOT NULL columns may hold NULLs until the bad rows are taken out.
+        let loose = Arc::new(arrow::datatypes::Schema::new(
+            self.target.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>(),
+        ));
+        let rows = filter_record_batch(&RecordBatch::try_new(loose, columns)?, &not(&bad)?)?;
+        let rows = RecordBatch::try_new(Arc::clone(&self.target), rows.columns().to_vec())?;
+        Ok(Coerced { rows: self.fill(rows)?, bad: bad.true_count(), sample })
+    }
+}
+
+/// Which types are cast without being asked, as in Flink: within numbers, within times, within texts.
+fn implicit(from: &DataType, to: &DataType) -> bool {
+    use DataType::{Binary, BinaryView, Date32, LargeBinary, LargeUtf8, List, Map, Null, Struct, Timestamp, Utf8, Utf8View};
+    let text = |t: &DataType| matches!(t, Utf8 | LargeUtf8 | Utf8View);
+    let bytes = |t: &DataType| matches!(t, Binary | LargeBinary | BinaryView);
+    match (from, to) {
+        (Null, _) => true,
+        (a, b) if a == b => true,
+        (a, b) if a.is_numeric() && b.is_numeric() => true,
+        (a, b) if text(a) && text(b) || bytes(a) && bytes(b) => true,
+        (Timestamp(..) | Date32, Timestamp(..)) => true,
+        (Struct(a), Struct(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| implicit(a.data_type(), b.data_type())),
+        (List(a), List(b)) => implicit(a.data_type(), b.data_type()),
+        (Map(a, _), Map(b, _)) => implicit(a.data_type(), b.data_type()),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int32Array, Int64Array, StringArray};
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+
+    fn schema(fields: &[(&str, DataType, bool)]) -> SchemaRef {
+        Arc::new(Schema::new(fields.iter().map(|(n, t, null)| Field::new(*n, t.clone(), *null)).collect::<Vec<_>>()))
+    }
+
+    #[test]
+    fn overflow_and_missing_values_are_set_aside() {
+        let query = schema(&[("a", DataType::Int64, true), ("b", DataType::Utf8, true)]);
+        let target = schema(&[("x", DataType::Int32, true), ("y", DataType::Utf8, false)]);
+        let coercion = Coercion::new("t", &query, target, |t| t.to_string()).unwrap();
+        let a = Int64Array::from(vec![Some(1), Some(1 << 40), None, Some(4)]);
+        let b = StringArray::from(vec![Some("a"), Some("b"), Some("c"), None]);
+        let out = coercion.apply(&RecordBatch::try_new(query, vec![Arc::new(a), Arc::new(b)]).unwrap()).unwrap();
+        assert_eq!(out.bad, 2);
+        assert_eq!(out.sample.unwrap(), "table `t`, column `x` (Int32): 1099511627776 does not fit");
+        assert_eq!(out.rows.column(0).as_ref(), &Int32Array::from(vec![Some(1), None]));
+    }
+
+    #[test]
+    fn other_types_ask_for_a_cast() {
+        let (query, target) = (schema(&[("a", DataType::Utf8, true)]), schema(&[("x", DataType::Int32, true)]));
+        let error = Coercion::new("t", &query, target, |t| t.to_string()).unwrap_err();
+        assert_eq!(error.hint_text(), Some("write CAST(a AS Int32)"));
+    }
+}

@@ -1,0 +1,128 @@
+//! Takes out rows whose window is closed already: counted, never silently gone.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::Int64Array;
+use arrow::compute::kernels::cmp::gt;
+use arrow::compute::{filter_record_batch, min, not};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result as DfResult;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::StreamExt;
+
+use crate::common::{Error, Result};
+
+use super::{EpochContext, properties, to_millis};
+
+/// Drops and reports (row, window) pairs with `window end ≤ W at the epoch's start`.
+///
+/// It stands right below the first event-time operator, after windows are assigned, and looks at W at the *start*: so the
+/// order of rows inside an epoch does not matter.
+#[derive(Debug, Clone)]
+pub struct LateFilterExec {
+    input: Arc<dyn ExecutionPlan>,
+    /// The operator that the rows are late for.
+    node: u32,
+    /// The column that holds the window's end.
+    end_column: usize,
+    /// W at the epoch's start; `None` in a template and before time is known.
+    watermark: Option<i64>,
+    properties: Arc<PlanProperties>,
+}
+
+impl LateFilterExec {
+    /// A filter for operator `node` on the window end in column `end_column`.
+    pub fn new(input: Arc<dyn ExecutionPlan>, node: u32, end_column: usize, watermark: Option<i64>) -> Self {
+        let properties = properties(&input.schema(), input.properties().partitioning.partition_count());
+        Self { input, node, end_column, watermark, properties }
+    }
+
+    /// The operator that the rows are late for.
+    pub fn node(&self) -> u32 {
+        self.node
+    }
+
+    /// The column that holds the window's end.
+    pub fn end_column(&self) -> usize {
+        self.end_column
+    }
+
+    /// W at the epoch's start.
+    pub fn watermark(&self) -> Option<i64> {
+        self.watermark
+    }
+
+    /// The same filter at another watermark.
+    #[must_use]
+    pub fn with_watermark(&self, watermark: Option<i64>) -> Self {
+        Self { watermark, ..self.clone() }
+    }
+}
+
+/// Splits a batch; the late part goes to the report.
+fn split(batch: RecordBatch, node: u32, end_column: usize, watermark: i64, epoch: &EpochContext) -> Result<RecordBatch> {
+    let ends = to_millis(batch.column(end_column))?;
+    if min(&ends).is_none_or(|least| least > watermark) {
+        return Ok(batch);
+    }
+    let in_time = gt(&ends, &Int64Array::new_scalar(watermark))?;
+    epoch.report_late(node, filter_record_batch(&batch, &not(&in_time)?)?);
+    Ok(filter_record_batch(&batch, &in_time)?)
+}
+
+impl DisplayAs for LateFilterExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LateFilterExec: node={}, end={}", self.node, self.input.schema().field(self.end_column).name())
+    }
+}
+
+impl ExecutionPlan for LateFilterExec {
+    fn name(&self) -> &'static str {
+        "LateFilterExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let input = children.pop().ok_or_else(|| Error::internal("LateFilterExec has one input"))?;
+        Ok(Arc::new(Self::new(input, self.node, self.end_column, self.watermark)))
+    }
+
+    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let input = children.pop().ok_or_else(|| Error::internal("LateFilterExec has one input"))?;
+        Ok(Arc::new(Self::new(input, self.node, self.end_column, self.watermark)))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
+        let epoch = EpochContext::required(&context)?;
+        let rows = self.input.execute(partition, context)?;
+        let Some(watermark) = self.watermark else { return Ok(rows) };
+        let (node, end_column) = (self.node, self.end_column);
+        let rows = rows.map(move |batch| Ok(split(batch?, node, end_column, watermark, &epoch)?));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.input.schema(), rows)))
+    }
+}

@@ -1,0 +1,62 @@
+//! The physical operators of a continuous query, and the context in which one epoch runs.
+//!
+//! An operator is a function (state version n−1, input, epoch) → (output, delta): `execute` never changes shared state, it
+//! hands a delta to the [`EpochContext`], which `jobs` folds in when the epoch has succeeded or drops when it failed.
+//! Nodes hold only data that serialises; everything live comes from the `TaskContext`.
+
+pub mod coerce;
+pub mod context;
+pub mod exchange;
+pub mod late;
+pub mod merge;
+pub mod scan;
+pub mod window_aggregate;
+
+pub use context::{EpochContext, EpochReport, SourceSet};
+pub use exchange::ExchangeExec;
+pub use late::LateFilterExec;
+pub use scan::SourceScanExec;
+pub use window_aggregate::WindowAggregateExec;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMillisecondType};
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::{Partitioning, PlanProperties};
+
+use crate::common::{Error, Result};
+
+/// Time in milliseconds that an operator is told when it is bound to an epoch: the least over the node's sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Watermarks {
+    /// At the epoch's start; decides what is late. `None`: no time is known yet.
+    pub start: Option<i64>,
+    /// At the epoch's end; decides what closes.
+    pub end: Option<i64>,
+}
+
+/// A timestamp column as milliseconds since 1970.
+///
+/// # Errors
+/// When the column is not a timestamp.
+pub fn to_millis(column: &ArrayRef) -> Result<Int64Array> {
+    let zone = match column.data_type() {
+        DataType::Timestamp(_, zone) => zone.clone(),
+        other => return Err(Error::internal(format!("a time column of type {other}"))),
+    };
+    let millis = cast(column, &DataType::Timestamp(TimeUnit::Millisecond, zone))?;
+    Ok(millis.as_primitive::<TimestampMillisecondType>().reinterpret_cast())
+}
+
+/// Properties of a node of ours: bounded, nothing known about order.
+fn properties(schema: &SchemaRef, partitions: usize) -> Arc<PlanProperties> {
+    Arc::new(PlanProperties::new(
+        EquivalenceProperties::new(Arc::clone(schema)),
+        Partitioning::UnknownPartitioning(partitions),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    ))
+}

@@ -1,0 +1,46 @@
+//! Puts an epoch into a template.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::execution_plan::reset_plan_states;
+
+use crate::common::Result;
+use crate::connectors::Split;
+use crate::operators::{LateFilterExec, SourceScanExec, Watermarks, WindowAggregateExec};
+
+/// What an epoch puts into a plan.
+#[derive(Debug, Clone, Default)]
+pub struct Binding {
+    /// The epoch's splits by table.
+    pub splits: BTreeMap<String, Vec<Split>>,
+    /// Watermarks by stateful node.
+    pub watermarks: BTreeMap<u32, Watermarks>,
+}
+
+impl Binding {
+    /// The plan of one stage for this epoch, to be executed once.
+    ///
+    /// # Errors
+    /// When a node refuses its new children; that would be a bug.
+    pub fn bind(&self, template: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        let marks = |node: u32| self.watermarks.get(&node).copied().unwrap_or_default();
+        let bound = Arc::clone(template).transform_up(|node| {
+            let new: Arc<dyn ExecutionPlan> = if let Some(scan) = node.downcast_ref::<SourceScanExec>() {
+                Arc::new(scan.with_splits(self.splits.get(scan.table()).cloned().unwrap_or_default()))
+            } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
+                Arc::new(late.with_watermark(marks(late.node()).start))
+            } else if let Some(aggregate) = node.downcast_ref::<WindowAggregateExec>() {
+                Arc::new(aggregate.with_watermark(marks(aggregate.node()).end))
+            } else {
+                return Ok(Transformed::no(node));
+            };
+            Ok(Transformed::yes(new))
+        })?;
+        // The whole tree, not only what changed: a build side, a repartition channel or a metric of the run before must not
+        // leak into this one.
+        Ok(reset_plan_states(bound.data)?)
+    }
+}

@@ -1,0 +1,201 @@
+//! Declared tables as DataFusion sees them.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session as DfSession, TableProvider};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column as DfColumn, DFSchema};
+use datafusion::error::Result as DfResult;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, ExprSchemable, TableType};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::projection::ProjectionExec;
+use sqlparser::ast::ExprWithAlias;
+
+use crate::common::{Error, Result};
+use crate::connectors::{ReadMode, Source, Split};
+use crate::operators::{SourceScanExec, SourceSet};
+use crate::sql::ast::{self, ColumnKind, CreateTable};
+
+use super::session::Mode;
+
+/// What a name stands for.
+#[derive(Debug, Clone)]
+pub enum Relation {
+    /// A declared table.
+    Table(Arc<DeclaredTable>),
+    /// A view: its query and its column names, if it renames them.
+    View(ast::Query, Vec<String>),
+}
+
+/// Finds names; the catalog, seen from the planner.
+pub trait Tables: Debug + Send + Sync {
+    /// What a name stands for; `None` if nothing does.
+    ///
+    /// # Errors
+    /// When a name is ambiguous or its declaration is broken.
+    fn relation(&self, name: &str) -> Result<Option<Relation>>;
+
+    /// All names, for spelling help.
+    fn names(&self) -> Vec<String>;
+}
+
+/// A table that was declared, opened for reading.
+#[derive(Debug)]
+pub struct DeclaredTable {
+    /// The declaration.
+    pub definition: CreateTable,
+    /// Where its rows come from.
+    pub source: Arc<dyn Source>,
+}
+
+/// A declared table with its computed columns and its watermark as expressions.
+#[derive(Debug)]
+pub struct TableSource {
+    table: Arc<DeclaredTable>,
+    mode: Mode,
+    schema: SchemaRef,
+    /// One per column of `schema`, over the source's columns.
+    columns: Vec<Expr>,
+    /// The watermark's expression over the source's columns, and the event-time column.
+    watermark: Option<(Expr, String)>,
+}
+
+impl TableSource {
+    /// Plans the computed columns and the watermark.
+    ///
+    /// # Errors
+    /// When one of them does not plan, or the watermark column is not a timestamp.
+    pub fn new(table: Arc<DeclaredTable>, mode: Mode, state: &SessionState) -> Result<Self> {
+        let read = DFSchema::try_from(table.source.schema().as_ref().clone())?;
+        let mut columns = Vec::new();
+        let mut fields = Vec::new();
+        for column in &table.definition.columns {
+            let expr = match &column.kind {
+                ColumnKind::Computed(expr) => {
+                    plan_expr(state, expr, &read).map_err(|e| e.context(format!("computed column `{}`", column.name)))?
+                }
+                _ => Expr::Column(DfColumn::new_unqualified(&column.name)),
+            };
+            let data_type = expr.get_type(&read)?;
+            fields.push(Field::new(&column.name, data_type, column.nullable));
+            columns.push(expr);
+        }
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
+        let watermark = table.definition.watermark.as_ref().map(|w| Self::plan_watermark(w, &schema, &columns, state)).transpose()?;
+        Ok(Self { table, mode, schema, columns, watermark })
+    }
+
+    fn plan_watermark(watermark: &ast::Watermark, schema: &SchemaRef, columns: &[Expr], state: &SessionState) -> Result<(Expr, String)> {
+        let context = |e: Error| e.context(format!("WATERMARK FOR `{}`", watermark.column));
+        let field = schema.field_with_name(&watermark.column).map_err(|_| context(Error::sql("there is no such column")))?;
+        if !matches!(field.data_type(), DataType::Timestamp(..)) {
+            let shown = crate::sql::types::display(field.data_type());
+            return Err(context(Error::sql(format!("the column is {shown}")).hint("it has to be TIMESTAMP(3) or TIMESTAMP_LTZ(3)")));
+        }
+        let all = DFSchema::try_from(schema.as_ref().clone())?;
+        let expr = plan_expr(state, &watermark.expr, &all).map_err(context)?;
+        // In terms of what is read: a computed column stands for its own expression.
+        let expr = expr
+            .transform(|e| match &e {
+                Expr::Column(c) => Ok(Transformed::yes(columns[schema.index_of(&c.name)?].clone())),
+                _ => Ok(Transformed::no(e)),
+            })?
+            .data;
+        Ok((expr, watermark.column.clone()))
+    }
+
+    /// The declared table's name.
+    pub fn name(&self) -> &str {
+        &self.table.definition.name
+    }
+
+    /// The column that carries event time, if a watermark is declared.
+    pub fn event_time(&self) -> Option<&str> {
+        self.watermark.as_ref().map(|(_, column)| column.as_str())
+    }
+
+    /// The watermark's expression for people.
+    pub fn watermark_text(&self) -> Option<String> {
+        self.watermark.as_ref().map(|(expr, _)| expr.to_string())
+    }
+}
+
+fn plan_expr(state: &SessionState, expr: &sqlparser::ast::Expr, schema: &DFSchema) -> Result<Expr> {
+    let expr = ExprWithAlias { expr: expr.clone(), alias: None };
+    Ok(state.create_logical_expr_from_sql_expr(expr, schema)?)
+}
+
+#[async_trait]
+impl TableProvider for TableSource {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn DfSession,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.columns.len()).collect());
+        let watermark = self.watermark.as_ref().filter(|_| self.mode == Mode::Streaming).map(|(expr, _)| expr);
+        let read = self.table.source.schema();
+
+        let mut indices = Vec::new();
+        for expr in wanted.iter().map(|i| &self.columns[*i]).chain(watermark) {
+            expr.apply(|e| {
+                if let Expr::Column(column) = e {
+                    indices.push(read.index_of(&column.name)?);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+        indices.sort_unstable();
+        indices.dedup();
+        let scanned: SchemaRef = Arc::new(read.project(&indices)?);
+        let scanned_df = DFSchema::try_from(scanned.as_ref().clone())?;
+        let physical = |expr: &Expr| -> DfResult<Arc<dyn PhysicalExpr>> { session.create_physical_expr(expr.clone(), &scanned_df) };
+        let watermark = watermark.map(physical).transpose()?;
+
+        let partitions = session.config().target_partitions();
+        let scan = match self.mode {
+            Mode::Streaming => SourceScanExec::new(self.name(), indices, Arc::clone(&scanned), vec![Vec::new(); partitions], watermark),
+            Mode::Batch => {
+                let ranges = self.table.source.plan(ReadMode::Batch).await?;
+                let split = |r: &crate::connectors::PartitionRange| {
+                    let end = r.end.ok_or_else(|| {
+                        Error::sql(format!("table `{}` has no end to read to", self.name())).hint("add EMIT CHANGES, or bound it")
+                    })?;
+                    Ok(Split { table: self.name().to_string(), partition: r.partition, start: r.start, end })
+                };
+                let splits = ranges.iter().map(split).collect::<Result<Vec<_>>>()?;
+                if let Some(open) = session.config().get_extension::<SourceSet>() {
+                    open.add(self.name(), Arc::clone(&self.table.source));
+                }
+                let partitions = partitions.min(splits.len()).max(1);
+                SourceScanExec::new(self.name(), indices, Arc::clone(&scanned), vec![Vec::new(); partitions], None).with_splits(splits)
+            }
+        };
+        let scan: Arc<dyn ExecutionPlan> = Arc::new(scan);
+        let mut output = Vec::with_capacity(wanted.len());
+        for i in wanted {
+            output.push((physical(&self.columns[i])?, self.schema.field(i).name().clone()));
+        }
+        let plain = output.len() == scanned.fields().len() && output.iter().enumerate().all(|(i, (e, _))| is_column(e, i));
+        if plain { Ok(scan) } else { Ok(Arc::new(ProjectionExec::try_new(output, scan)?)) }
+    }
+}
+
+fn is_column(expr: &Arc<dyn PhysicalExpr>, index: usize) -> bool {
+    expr.downcast_ref::<datafusion::physical_expr::expressions::Column>().is_some_and(|c| c.index() == index)
+}

@@ -1,0 +1,168 @@
+//! DataFusion sessions: how SQL trees become logical and physical plans, with our names, windows and nodes.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{SchemaProvider, TableProvider};
+use datafusion::datasource::ViewTable;
+use datafusion::error::Result as DfResult;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::optimizer::Optimizer;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as DfStatement;
+use parking_lot::RwLock;
+use sqlparser::ast;
+
+use crate::common::{Error, Result, suggest};
+use crate::operators::SourceSet;
+
+use super::continuous::StreamingQueryPlanner;
+use super::provider::{Relation, TableSource, Tables};
+use super::window_tvf::WindowTvfPlanner;
+
+/// Whether a session plans queries that end, or templates of epochs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Reads to the end of every table as of now.
+    Batch,
+    /// Plans once, to be bound to each epoch.
+    Streaming,
+}
+
+/// Plans queries over declared tables.
+#[derive(Clone)]
+pub struct Session {
+    context: SessionContext,
+    mode: Mode,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session over these tables; memory and disk limits are the runtime's.
+    ///
+    /// # Errors
+    /// When DataFusion refuses the set-up.
+    pub fn new(tables: Arc<dyn Tables>, mode: Mode, runtime: Arc<RuntimeEnv>) -> Result<Self> {
+        let mut config = SessionConfig::new()
+            // Names keep their case, and are looked up by our own rule.
+            .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
+            .set_str("datafusion.execution.time_zone", "+00:00")
+            .with_extension(Arc::new(SourceSet::default()));
+        if mode == Mode::Streaming {
+            config = config
+                // A plan that is bound again and again must keep nothing from the run before.
+                .set_bool("datafusion.optimizer.enable_dynamic_filter_pushdown", false)
+                .set_bool("datafusion.optimizer.enable_physical_uncorrelated_scalar_subquery", false)
+                .set_bool("datafusion.optimizer.enable_round_robin_repartition", false);
+        }
+        let mut builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+        if mode == Mode::Streaming {
+            // It would turn one window aggregate into two.
+            let rules = Optimizer::new().rules.into_iter().filter(|r| r.name() != "single_distinct_to_group_by").collect();
+            builder = builder.with_optimizer_rules(rules);
+        }
+        let mut state = builder.with_query_planner(Arc::new(StreamingQueryPlanner)).build();
+        state.register_relation_planner(Arc::new(WindowTvfPlanner))?;
+        let context = SessionContext::new_with_state(state);
+        let schema = Names { tables, mode, state: context.state_weak_ref() };
+        let options = context.state().config_options().catalog.clone();
+        let catalog = context.catalog(&options.default_catalog).ok_or_else(|| Error::internal("DataFusion has no default catalog"))?;
+        catalog.register_schema(&options.default_schema, Arc::new(schema))?;
+        Ok(Self { context, mode })
+    }
+
+    /// What it plans.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// DataFusion's state as of now.
+    pub fn state(&self) -> SessionState {
+        self.context.state()
+    }
+
+    /// A context to run a plan in.
+    pub fn task_context(&self) -> Arc<TaskContext> {
+        self.context.task_ctx()
+    }
+
+    /// Plans a query, without optimising it.
+    ///
+    /// # Errors
+    /// What does not resolve or type.
+    pub async fn logical(&self, query: &ast::Query) -> Result<LogicalPlan> {
+        let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query.clone()))));
+        Ok(self.context.state().statement_to_plan(statement).await?)
+    }
+
+    /// Runs a query that ends, over everything its tables hold now.
+    ///
+    /// # Errors
+    /// What does not plan, and servers that are away.
+    pub async fn run(&self, query: &ast::Query) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+        let logical = self.logical(query).await?;
+        let plan: Arc<dyn ExecutionPlan> = self.context.state().create_physical_plan(&logical).await?;
+        let rows = execute_stream(plan, self.context.task_ctx())?;
+        Ok((rows.schema(), rows))
+    }
+}
+
+/// The catalog as a DataFusion schema: tables are opened when a query first names them.
+#[derive(Debug)]
+struct Names {
+    tables: Arc<dyn Tables>,
+    mode: Mode,
+    /// Weak, because the session owns this schema.
+    state: Weak<RwLock<SessionState>>,
+}
+
+#[async_trait]
+impl SchemaProvider for Names {
+    fn table_names(&self) -> Vec<String> {
+        self.tables.names()
+    }
+
+    async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
+        let state = self.state.upgrade().ok_or_else(|| Error::internal("the session is gone"))?.read().clone();
+        match self.tables.relation(name)? {
+            Some(Relation::Table(table)) => Ok(Some(Arc::new(TableSource::new(table, self.mode, &state)?))),
+            Some(Relation::View(query, columns)) => {
+                let statement = DfStatement::Statement(Box::new(ast::Statement::Query(query.query)));
+                let mut plan = state.statement_to_plan(statement).await?;
+                if !columns.is_empty() {
+                    plan = rename(plan, name, &columns)?;
+                }
+                Ok(Some(Arc::new(ViewTable::new(plan, None))))
+            }
+            None => {
+                let names = self.tables.names();
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                Err(Error::sql(format!("table `{name}` does not exist")).hint(suggest::hint(name, &names)).into())
+            }
+        }
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        matches!(self.tables.relation(name), Ok(Some(_)))
+    }
+}
+
+/// Gives a view's columns the names that CREATE VIEW lists.
+fn rename(plan: LogicalPlan, view: &str, names: &[String]) -> Result<LogicalPlan> {
+    let columns = plan.schema().columns();
+    if columns.len() != names.len() {
+        return Err(Error::sql(format!("view `{view}` names {} columns, its query has {}", names.len(), columns.len())));
+    }
+    let exprs = columns.into_iter().zip(names).map(|(column, name)| Expr::Column(column).alias(name));
+    Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?)
+}

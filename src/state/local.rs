@@ -1,0 +1,141 @@
+//! The store on a local folder. `object_store`'s own local store does not fsync, and a commit has to survive a power cut.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::common::{Error, Result};
+
+use super::store::{Created, StateStore};
+
+/// Objects as files: a temporary file, fsync, a hard link to the final name (which fails if it is taken), fsync of the folder.
+#[derive(Debug, Clone)]
+pub struct LocalStore {
+    root: PathBuf,
+}
+
+impl LocalStore {
+    /// A store in this folder, which is made when something is written.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_path_buf() }
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        path: &str,
+        work: impl FnOnce(PathBuf) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let full = self.root.join(path);
+        let shown = full.display().to_string();
+        match tokio::task::spawn_blocking(move || work(full)).await {
+            Ok(done) => done.map_err(|e| Error::state(format!("cannot use {shown}")).because(e)),
+            Err(e) => Err(Error::internal("a file operation was cut off").because(e)),
+        }
+    }
+}
+
+/// Writes and fsyncs a temporary file beside `path`.
+fn temporary(path: &Path, bytes: &[u8]) -> std::io::Result<PathBuf> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temp = folder.join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
+    let mut file = File::create_new(&temp)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Ok(temp)
+}
+
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[async_trait]
+impl StateStore for LocalStore {
+    async fn create(&self, path: &str, bytes: Bytes) -> Result<Created> {
+        self.blocking(path, move |path| {
+            let temp = temporary(&path, &bytes)?;
+            let linked = fs::hard_link(&temp, &path);
+            fs::remove_file(&temp)?;
+            match linked {
+                Ok(()) => sync_folder(&path).map(|()| Created::Won),
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(Created::Lost),
+                Err(e) => Err(e),
+            }
+        })
+        .await
+    }
+
+    async fn replace(&self, path: &str, bytes: Bytes) -> Result<()> {
+        self.blocking(path, move |path| {
+            let temp = temporary(&path, &bytes)?;
+            fs::rename(&temp, &path)?;
+            sync_folder(&path)
+        })
+        .await
+    }
+
+    async fn get(&self, path: &str) -> Result<Option<Bytes>> {
+        self.blocking(path, |path| match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        })
+        .await
+    }
+
+    async fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let prefix = folder.to_string();
+        self.blocking(folder, move |path| {
+            let entries = match fs::read_dir(&path) {
+                Ok(entries) => entries,
+                Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+                Err(e) => return Err(e),
+            };
+            let mut names = Vec::new();
+            for entry in entries {
+                let name = entry?.file_name().to_string_lossy().into_owned();
+                // A temporary file that a killed process left behind is not an object.
+                if !name.starts_with('.') {
+                    names.push(format!("{prefix}/{name}"));
+                }
+            }
+            names.sort();
+            Ok(names)
+        })
+        .await
+    }
+
+    async fn delete(&self, path: &str) -> Result<()> {
+        self.blocking(path, |path| match fs::remove_file(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    fn describe(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn lock(&self) -> Result<Option<Box<dyn Send + Sync>>> {
+        let shown = self.describe();
+        let broken = |e: std::io::Error| Error::state(format!("cannot use {shown}")).because(e);
+        fs::create_dir_all(&self.root).map_err(broken)?;
+        let file = File::options().create(true).truncate(false).write(true).open(self.root.join("lock")).map_err(broken)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(file))),
+            Err(TryLockError::WouldBlock) => Err(Error::state(format!("{shown} is in use by another running copy"))
+                .hint("stop it first, or run under another --name or --data")),
+            Err(TryLockError::Error(e)) => Err(broken(e)),
+        }
+    }
+
+    fn below(&self, folder: &str) -> Arc<dyn StateStore> {
+        Arc::new(Self { root: self.root.join(folder) })
+    }
+}

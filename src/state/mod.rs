@@ -1,0 +1,21 @@
+//! Durable state: a store that can create objects exactly once, the commit objects in it, and the tables they rebuild.
+//!
+//! ```text
+//! <checkpoints>/<job>/
+//!   lock                        held by the running copy (local folders only)
+//!   incarnations/<k>            put-if-absent: the k-th start of this job
+//!   commits/<n>                 put-if-absent: everything that commit n covers, or names of
+//!   objects/<n>-<k>-<attempt>-* sections of a commit that are too large to stand in it
+//!   floor                       commits up to this one may be gone
+//! ```
+
+pub mod commit;
+pub mod conformance;
+pub mod local;
+pub mod object;
+pub mod panes;
+pub mod store;
+
+pub use commit::{CommitFile, Section};
+pub use panes::{PaneDelta, PaneTable};
+pub use store::{Created, StateStore};

@@ -1,0 +1,80 @@
+//! The one primitive that exactly-once rests on: create an object that must not exist yet, durably.
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::common::{Error, Result};
+
+use super::local::LocalStore;
+use super::object::RemoteStore;
+
+/// What became of a [`StateStore::create`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// The object is there, with these bytes, and survives a power cut.
+    Won,
+    /// Another object stands there.
+    Lost,
+}
+
+/// A folder of objects.
+///
+/// # Contract
+/// * `create` is atomic: of several callers exactly one wins, and nobody ever reads half an object. When it returns, the
+///   outcome is final, also after a time-out or a broken connection: the object is read back and compared (so callers put
+///   something unique to the attempt into the bytes).
+/// * What `create` or `replace` wrote, `get` and `list` show at once.
+/// * Paths are relative, with `/` between parts.
+#[async_trait]
+pub trait StateStore: Debug + Send + Sync {
+    /// Creates an object that must not exist yet.
+    async fn create(&self, path: &str, bytes: Bytes) -> Result<Created>;
+
+    /// Writes an object, whether it exists or not.
+    async fn replace(&self, path: &str, bytes: Bytes) -> Result<()>;
+
+    /// Reads an object; `None` if there is none.
+    async fn get(&self, path: &str) -> Result<Option<Bytes>>;
+
+    /// The paths below a folder, sorted.
+    async fn list(&self, folder: &str) -> Result<Vec<String>>;
+
+    /// Deletes an object; one that is gone already is no error.
+    async fn delete(&self, path: &str) -> Result<()>;
+
+    /// How messages name it.
+    fn describe(&self) -> String;
+
+    /// Takes the folder for this process alone until the returned guard is dropped, where the store can do that. On an
+    /// object store nobody can, and older copies are fenced by incarnations instead.
+    ///
+    /// # Errors
+    /// When another process holds it.
+    fn lock(&self) -> Result<Option<Box<dyn Send + Sync>>>;
+
+    /// The same store, one folder down.
+    fn below(&self, folder: &str) -> Arc<dyn StateStore>;
+}
+
+/// Opens the store behind `--checkpoints`: a path, or a URL such as `s3://bucket/prefix`.
+///
+/// # Errors
+/// When the URL's kind is not known or its options are incomplete.
+pub fn open(location: &str) -> Result<Arc<dyn StateStore>> {
+    if !location.contains("://") {
+        return Ok(Arc::new(LocalStore::new(Path::new(location))));
+    }
+    let url = url::Url::parse(location).map_err(|e| Error::usage(format!("`{location}` is not a URL")).because(e))?;
+    let known = |e| {
+        Error::usage(format!("checkpoints cannot be kept at `{location}`"))
+            .because(e)
+            .hint("use a folder, s3://bucket/prefix or file:///folder")
+    };
+    let env = std::env::vars().map(|(k, v)| (k.to_ascii_lowercase(), v));
+    let (store, prefix) = object_store::parse_url_opts(&url, env).map_err(known)?;
+    Ok(Arc::new(RemoteStore::new(Arc::from(store), prefix, location)))
+}

@@ -1,0 +1,121 @@
+//! Arrows between rooms go down only (docs/architecture.md).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// From the top down; rooms on one line may not use each other.
+const FLOORS: [&[&str]; 11] = [
+    &["main"],
+    &["cli"],
+    &["shell", "server", "cluster"],
+    &["jobs"],
+    &["planner"],
+    &["operators"],
+    &["catalog"],
+    &["connectors"],
+    &["state", "formats", "sql"],
+    &["common"],
+    &[],
+];
+
+fn floor(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, out);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            out.push(path);
+        }
+    }
+}
+
+/// `crate::a::b` and `crate::{a::b, c}` in code, not in comments.
+fn uses(text: &str) -> BTreeSet<String> {
+    let code: String = text.lines().map(|l| l.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n");
+    let mut rooms = BTreeSet::new();
+    for root in ["crate::", "millstream::"] {
+        for (at, _) in code.match_indices(root) {
+            let rest = &code[at + root.len()..];
+            if let Some(list) = rest.strip_prefix('{') {
+                let mut depth = 1;
+                let mut part = String::new();
+                for c in list.chars() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' => depth -= 1,
+                        _ => {}
+                    }
+                    if depth == 0 || (depth == 1 && c == ',') {
+                        rooms.insert(first_name(&part));
+                        part.clear();
+                    } else {
+                        part.push(c);
+                    }
+                    if depth == 0 {
+                        break;
+                    }
+                }
+            } else {
+                rooms.insert(first_name(rest));
+            }
+        }
+    }
+    rooms
+}
+
+fn first_name(text: &str) -> String {
+    text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn arrows_between_rooms_go_down_only() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&src, &mut files);
+    let mut wrong = Vec::new();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for file in files {
+        let relative = file.strip_prefix(&src).unwrap();
+        let room = relative.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_string();
+        if room == "lib" {
+            continue;
+        }
+        let Some(from) = floor(&room) else {
+            wrong.push(format!("{}: `{room}` is not a room of the house", relative.display()));
+            continue;
+        };
+        *seen.entry(room.clone()).or_default() += 1;
+        for used in uses(&std::fs::read_to_string(&file).unwrap()) {
+            let Some(to) = floor(&used) else { continue };
+            if used != room && to <= from {
+                wrong.push(format!("{}: {room} may not use {used}", relative.display()));
+            }
+        }
+    }
+    assert!(seen.len() >= 8, "rooms found: {seen:?}");
+    assert!(wrong.is_empty(), "arrows that go up:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_reader_of_uses_finds_all_forms() {
+    let text = "use crate::common::{Error, Result};\nuse crate::{jobs::run, planner::{bind::Binding, session}};\n// use crate::shell;\nlet x = crate::state::open();";
+    assert_eq!(uses(text).into_iter().collect::<Vec<_>>(), ["common", "jobs", "planner", "state"]);
+}
+
+#[test]
+fn the_planner_names_no_connector() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/planner");
+    let mut files = Vec::new();
+    rust_files(&src, &mut files);
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap().to_lowercase();
+        for name in ["kafka", "datagen", "mysql", "cassandra", "blackhole"] {
+            assert!(!text.contains(name), "{} names the connector {name}", file.display());
+        }
+    }
+}
