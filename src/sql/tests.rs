@@ -405,7 +405,7 @@ fn deep_nesting_is_refused_soon() {
         ("COUNT(*) OVER (PARTITION BY ", ")"),
         ("WITH a AS (", ") SELECT 1"),
     ] {
-        for n in [5, 20, 45, 5_000] {
+        for n in [20, 45, 2_000] {
             for closed in [0, n] {
                 let nested = format!("{}1{}", open.repeat(n), close.repeat(closed));
                 for sql in [format!("SELECT {nested}"), format!("SELECT * FROM {nested}"), format!("CREATE TABLE t (a INT, b AS {nested})")]
@@ -527,7 +527,6 @@ proptest! {
         check(&pieces.into_iter().map(|i| PIECES[i]).collect::<String>())?;
     }
 
-    /// What is parsed has a text that parses to the same again; the catalog relies on it.
     #[test]
     fn half_of_a_script_is_parsed_or_refused(cut in 0_usize..2_000) {
         let script = concat!(
@@ -539,6 +538,7 @@ proptest! {
     }
 }
 
+/// What is parsed has a text that parses to the same again, because the catalog keeps the text; errors have a place.
 fn check(text: &str) -> std::result::Result<(), TestCaseError> {
     let before = Instant::now();
     match script(text) {
