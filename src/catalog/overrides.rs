@@ -158,8 +158,10 @@ impl Overrides {
         }
         // `--option` wins over SET as a whole: Flink's name for an interval in a script must not beat ours given outside.
         let mut given_job = JobSettings::default();
-        for given in self.options.iter().filter(|given| settings::is_job_key(&given.key)) {
-            given_job.apply(&given.key, given.using()).map_err(as_usage)?;
+        for given in self.options.iter().filter(|given| given.split(&self.tables).0.is_none()) {
+            if settings::is_job_key(&given.key) {
+                given_job.apply(&given.key, given.using()).map_err(as_usage)?;
+            }
         }
         Ok(JobSettings {
             checkpoint_interval: given_job.checkpoint_interval.or(job.checkpoint_interval),
@@ -181,9 +183,8 @@ impl Overrides {
     /// # Errors
     /// For the first such option.
     pub fn check_used(&self, known: &[&str]) -> Result<()> {
-        let unused = self.options.iter().find(|given| {
-            !given.used.load(Ordering::Relaxed) && !(given.split(&self.tables).0.is_none() && settings::is_job_key(&given.key))
-        });
+        let for_job = |given: &Given| given.split(&self.tables).0.is_none() && settings::is_job_key(&given.key);
+        let unused = self.options.iter().find(|given| !(given.used.load(Ordering::Relaxed) || for_job(given)));
         let Some(given) = unused else { return Ok(()) };
         if let (Some(table), _) = given.split(&self.tables) {
             return Err(Error::usage(format!("--option {}: table `{table}` is not part of this run", given.key)));

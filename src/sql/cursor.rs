@@ -7,13 +7,16 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 use crate::common::{Error, Result};
 
 use super::ast::Pos;
-use super::dialect::MillstreamDialect;
+use super::dialect::{MillstreamDialect, allow_steps};
 use super::text::{Text, pos};
 
 static DIALECT: MillstreamDialect = MillstreamDialect;
 
 /// How deep expressions, queries and types may be nested.
 pub(super) const MAX_DEPTH: usize = 50;
+
+/// What is said about anything deeper.
+pub(super) const TOO_DEEP: &str = "nested too deeply: no more than 50 levels are possible";
 
 /// The tokens of one statement and how far they have been read.
 pub(super) struct Cursor<'a> {
@@ -157,14 +160,40 @@ impl<'a> Cursor<'a> {
 
     /// Takes an expression.
     pub(super) fn expr(&mut self) -> Result<ast::Expr> {
+        self.limit()?;
         let parsed = self.parser.parse_expr();
         parsed.map_err(|error| self.parser_error(error))
     }
 
     /// Takes a query.
     pub(super) fn query(&mut self) -> Result<Box<ast::Query>> {
+        self.limit()?;
         let parsed = self.parser.parse_query();
         parsed.map_err(|error| self.parser_error(error))
+    }
+
+    /// Refuses brackets that are nested deeper than any query: sqlparser counts its own depth for most forms only. And
+    /// limits the work: a token begins a few expressions at most.
+    fn limit(&self) -> Result<()> {
+        let (mut depth, mut n, mut before_is_word) = (0_usize, 0, false);
+        loop {
+            let token = self.parser.peek_nth_token_no_skip(n);
+            n += 1;
+            match token.token {
+                Token::EOF => break,
+                Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
+                Token::Lt if before_is_word => depth += 1,
+                Token::RParen | Token::RBracket | Token::RBrace | Token::Gt => depth = depth.saturating_sub(1),
+                Token::ShiftRight => depth = depth.saturating_sub(2),
+                _ => {}
+            }
+            if depth > 2 * MAX_DEPTH {
+                return Err(self.text.error(pos(token.span.start), TOO_DEEP));
+            }
+            before_is_word = ["ARRAY", "STRUCT", "MAP"].iter().any(|word| is_word(&token, word));
+        }
+        allow_steps(n.saturating_mul(100).saturating_add(10_000));
+        Ok(())
     }
 
     /// What is left, without white space, each token with its index for [`Self::cut`].
@@ -222,15 +251,16 @@ impl<'a> Cursor<'a> {
         let message = match error {
             ParserError::ParserError(message) | ParserError::TokenizerError(message) => message,
             ParserError::RecursionLimitExceeded => {
-                return self.error(format!("nested too deeply (the limit is {MAX_DEPTH} levels)"));
+                return self.error(TOO_DEEP);
             }
         };
         let (message, at) = split_place(&message);
-        let message = match message.strip_prefix("Expected: ").and_then(|m| m.rsplit_once(", found: ")) {
-            Some((what, found)) => format!("expected {what}, found {}", describe(found)),
-            None => lower_first(message),
-        };
-        self.text.error(at.unwrap_or(self.end), message)
+        let expected = message.strip_prefix("Expected").and_then(|m| m.trim_start_matches(':').trim_start().rsplit_once(", found: "));
+        let Some((what, found)) = expected else { return self.text.error(at.unwrap_or(self.end), lower_first(message)) };
+        // sqlparser sometimes names a token and gives the place of the one behind it.
+        let named = |token: &TokenWithSpan| at.is_some_and(|at| pos(token.span.start) != at) && token.to_string() == found;
+        let at = if named(self.last()) { Some(pos(self.last().span.start)) } else { at };
+        self.text.error(at.unwrap_or(self.end), format!("expected {what}, found {}", describe(found)))
     }
 }
 

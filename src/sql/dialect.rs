@@ -6,6 +6,7 @@
 //! - `MAP[k1, v1, ...]` becomes a map literal.
 
 use std::any::TypeId;
+use std::cell::Cell;
 
 use sqlparser::ast;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -13,6 +14,17 @@ use sqlparser::dialect::{Dialect, GenericDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
+
+thread_local! {
+    /// How many expressions may still be begun; see [`allow_steps`].
+    static STEPS: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Limits what parsing may cost from now on, on this thread. sqlparser tries some forms twice, which doubles at every
+/// level of a nesting with an error in it: `EXTRACT(EXTRACT(EXTRACT(...` would take for ever.
+pub(super) fn allow_steps(steps: usize) {
+    STEPS.set(steps);
+}
 
 /// The dialect of everything that is not a ksql statement.
 #[derive(Debug, Default, Clone, Copy)]
@@ -112,9 +124,25 @@ impl Dialect for MillstreamDialect {
         true
     }
 
+    /// These cannot be names, so there is no second try with them as one.
+    fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
+        use Keyword::{ARRAY, CASE, CAST, EXISTS, INTERVAL, NOT, SAFE_CAST, STRUCT, TRIM, TRY_CAST};
+        matches!(keyword, ARRAY | CASE | CAST | EXISTS | INTERVAL | NOT | SAFE_CAST | STRUCT | TRIM | TRY_CAST)
+    }
+
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<ast::Expr, ParserError>> {
+        let left = STEPS.get();
+        if left == 0 {
+            return Some(Err(ParserError::RecursionLimitExceeded));
+        }
+        STEPS.set(left - 1);
         let [first, second] = parser.peek_tokens_ref();
         match (&first.token, &second.token) {
+            // sqlparser does not count the depth of these.
+            (
+                Token::Word(Word { keyword: Keyword::INTERVAL, quote_style: None, .. }),
+                Token::Word(Word { keyword: Keyword::INTERVAL, quote_style: None, .. }),
+            ) => Some(parser.expected("a value", second.clone())),
             (Token::Word(Word { keyword: Keyword::TABLE, quote_style: None, .. }), Token::Word(_) | Token::LParen) => {
                 Some(table_argument(parser))
             }

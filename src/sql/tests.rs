@@ -360,7 +360,7 @@ fn positions_of_options_and_columns_are_kept() {
 
 #[test]
 fn deep_nesting_is_refused_soon() {
-    let before = Instant::now();
+    let mut slow = Vec::new();
     for (open, close) in [
         ("(", ")"),
         ("f(", ")"),
@@ -386,18 +386,45 @@ fn deep_nesting_is_refused_soon() {
         ("TRY_CAST(", " AS INT)"),
         ("a BETWEEN ", " AND 2"),
         ("SELECT * FROM (", ")"),
+        ("EXTRACT(DAY FROM ", ")"),
+        ("EXTRACT(", ")"),
+        ("FLOOR(", " TO DAY)"),
+        ("SUBSTRING(", ")"),
+        ("POSITION(", ")"),
+        ("OVERLAY(", ")"),
+        ("CONVERT(", ", INT)"),
+        ("TRIM(", ")"),
+        ("x::", ""),
+        ("CAST(1 AS ARRAY<", ">)"),
+        ("STRUCT<a ", ">"),
+        ("Nullable(", ")"),
+        ("(SELECT 1 UNION ", ")"),
+        ("LATERAL (", ")"),
+        ("CASE ", " END"),
+        ("a[", "]"),
+        ("COUNT(*) OVER (PARTITION BY ", ")"),
+        ("WITH a AS (", ") SELECT 1"),
     ] {
-        for n in [5, 20, 45, 5_000] {
+        for n in [20, 45, 2_000] {
             for closed in [0, n] {
                 let nested = format!("{}1{}", open.repeat(n), close.repeat(closed));
                 for sql in [format!("SELECT {nested}"), format!("SELECT * FROM {nested}"), format!("CREATE TABLE t (a INT, b AS {nested})")]
                 {
-                    let _ = script(&sql);
-                    assert!(before.elapsed() < Duration::from_secs(60), "{n} times {open}");
+                    let (done, wait) = std::sync::mpsc::channel();
+                    let head: String = sql.chars().take(30).collect();
+                    std::thread::spawn(move || {
+                        let _ = script(&sql);
+                        let _ = done.send(());
+                    });
+                    // One that never ends must not hang the test.
+                    if wait.recv_timeout(Duration::from_secs(5)).is_err() {
+                        slow.push(format!("{n} levels, {closed} closed: {head}"));
+                    }
                 }
             }
         }
     }
+    assert!(slow.is_empty(), "{slow:#?}");
 }
 
 /// Pieces that make texts which are nearly SQL.
@@ -500,7 +527,6 @@ proptest! {
         check(&pieces.into_iter().map(|i| PIECES[i]).collect::<String>())?;
     }
 
-    /// What is parsed has a text that parses to the same again; the catalog relies on it.
     #[test]
     fn half_of_a_script_is_parsed_or_refused(cut in 0_usize..2_000) {
         let script = concat!(
@@ -512,6 +538,7 @@ proptest! {
     }
 }
 
+/// What is parsed has a text that parses to the same again, because the catalog keeps the text; errors have a place.
 fn check(text: &str) -> std::result::Result<(), TestCaseError> {
     let before = Instant::now();
     match script(text) {

@@ -18,7 +18,7 @@ use sqlparser::tokenizer::{Token, Word};
 use crate::common::{Error, Result, suggest};
 
 use super::ast::Source;
-use super::cursor::{Cursor, MAX_DEPTH};
+use super::cursor::{Cursor, MAX_DEPTH, TOO_DEEP};
 use super::text::Text;
 
 /// Every name that begins a type.
@@ -116,7 +116,7 @@ impl Reader<'_, '_> {
     fn data_type(&mut self) -> Result<DataType> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(self.cursor.error(format!("types nested too deeply (the limit is {MAX_DEPTH} levels)")));
+            return Err(self.cursor.error(TOO_DEEP));
         }
         let mut data_type = self.simple()?;
         while self.cursor.take(&["ARRAY"]) {
