@@ -140,7 +140,7 @@ fn nobody_at_an_address_is_told_with_the_address() {
 }
 
 #[test]
-fn a_deleted_topic_is_an_error_that_names_it() {
+fn a_topic_that_is_deleted_or_never_was_is_an_error_that_names_it() {
     run(async {
         let (broker, topic) = (broker(), unique("deleted"));
         broker.create_topic(&topic, Some(1)).await.unwrap();
@@ -150,16 +150,19 @@ fn a_deleted_topic_is_an_error_that_names_it() {
         let admin: AdminClient<DefaultClientContext> =
             rdkafka::ClientConfig::new().set("bootstrap.servers", address()).create().unwrap();
         admin.delete_topics(&[&topic], &AdminOptions::new()).await.unwrap();
-        let begin = Instant::now();
-        let error = loop {
-            match consumer.poll(100, Duration::from_millis(100), &mut |_| ()) {
-                Err(error) => break error,
-                Ok(_) => assert!(begin.elapsed() < Duration::from_secs(30), "no error: {:?}", consumer.positions()),
-            }
-        };
-        println!("told after {:?}", begin.elapsed());
-        assert_eq!(error.kind(), ErrorKind::Data);
-        assert!(error.to_string().contains(&topic), "{error}");
+        let mut never = broker.consumer(&unique("never"), &[(0, 0)]).unwrap();
+        for (consumer, name) in [(&mut consumer, topic.as_str()), (&mut never, "never-")] {
+            let begin = Instant::now();
+            let error = loop {
+                match consumer.poll(100, Duration::from_millis(100), &mut |_| ()) {
+                    Err(error) => break error,
+                    Ok(_) => assert!(begin.elapsed() < Duration::from_secs(60), "no error: {:?}", consumer.positions()),
+                }
+            };
+            println!("{name} told after {:?}", begin.elapsed());
+            assert_eq!(error.kind(), ErrorKind::Data);
+            assert!(error.to_string().contains(name), "{error}");
+        }
     });
 }
 

@@ -54,6 +54,11 @@ impl RdKafkaConsumer {
         Ok(Self { reader, topic: topic.to_string(), address: address.to_string(), partitions, list, failed: None })
     }
 
+    fn missing(&self, partition: i32) -> Error {
+        Error::data(format!("topic `{}`, partition {partition} does not exist (Kafka at {})", self.topic, self.address))
+            .hint("was the topic deleted, or the right to read it withdrawn? once it is there again, `--fresh` starts over")
+    }
+
     /// What an error of a partition means: nothing while librdkafka tries again, else the end of reading.
     fn judge(&self, partition: i32, offset: i64, (code, text): Failure) -> Option<Error> {
         if errors::is_transient(code) {
@@ -68,10 +73,7 @@ impl RdKafkaConsumer {
                     "the topic's retention has removed it, or the topic was made anew; `--fresh` starts over, from where `--from` says",
                 )
             }
-            Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::UnknownTopicId => {
-                Error::data(format!("{place} does not exist any more (Kafka at {})", self.address))
-                    .hint("was the topic deleted? `--fresh` starts over once it is there again")
-            }
+            Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::UnknownTopicId => self.missing(partition),
             _ => errors::of_code(&format!("{place}, offset {next} cannot be read"), &self.address, code, Some(text)),
         })
     }
@@ -99,6 +101,10 @@ impl Consumer for RdKafkaConsumer {
             return Err(error);
         }
         serve(self.reader.client());
+        let context = self.reader.client().context();
+        if let Some(gone) = self.partitions.iter().find(|p| context.partition(p.id).is_some_and(|health| health.missing)) {
+            return Err(self.missing(gone.id));
+        }
         let (mut count, mut last) = (0, 0);
         let mut failures: Vec<(i32, i64, Failure)> = Vec::new();
         let partitions = &mut self.partitions;
