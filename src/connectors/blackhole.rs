@@ -12,9 +12,9 @@ use super::{Connector, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
 
 /// Tables that swallow rows.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct BlackholeConnector;
+pub struct Blackhole;
 
-impl Connector for BlackholeConnector {
+impl Connector for Blackhole {
     fn name(&self) -> &'static str {
         "blackhole"
     }
@@ -33,15 +33,15 @@ impl Connector for BlackholeConnector {
 
     fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>> {
         self.validate(&table)?;
-        Ok(Arc::new(Blackhole(table)))
+        Ok(Arc::new(Swallowing(table)))
     }
 }
 
 #[derive(Debug)]
-struct Blackhole(Arc<TableSpec>);
+struct Swallowing(Arc<TableSpec>);
 
 #[async_trait]
-impl Sink for Blackhole {
+impl Sink for Swallowing {
     fn schema(&self) -> SchemaRef {
         self.0.writable()
     }

@@ -25,9 +25,9 @@ pub use source::DatagenSource;
 
 /// Tables of made-up rows.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct DatagenConnector;
+pub struct Datagen;
 
-impl Connector for DatagenConnector {
+impl Connector for Datagen {
     fn name(&self) -> &'static str {
         "datagen"
     }
