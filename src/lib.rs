@@ -4,6 +4,8 @@
 //! `common` ← `state`, `formats`, `sql` ← `connectors` ← `catalog` ← `operators` ← `planner` ← `jobs` ← `cli`.
 //! `docs/architecture.md` shows the life of a record through them.
 
+pub mod catalog;
+pub mod cli;
 pub mod common;
 pub mod connectors;
 pub mod formats;

@@ -30,9 +30,12 @@ pub mod conformance;
 pub mod datagen;
 pub mod kafka;
 pub mod options;
+
 pub mod print;
+pub mod registry;
 pub mod table;
 
+pub use registry::Connectors;
 pub use table::{TableColumn, TableSpec};
 
 /// A system that tables can be declared on: `'connector' = '...'`.

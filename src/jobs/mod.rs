@@ -10,12 +10,15 @@ pub mod commits;
 pub mod dead_letter;
 pub mod driver;
 pub mod inputs;
+mod once;
 pub mod pipeline;
 pub mod progress;
 pub mod publish;
 pub mod spec;
 pub mod watermark;
+pub mod workspace;
 
 pub use driver::{Ending, run};
 pub use progress::Status;
+pub use workspace::{Done, Workspace};
 pub use spec::{Insert, JobSpec, Settings};

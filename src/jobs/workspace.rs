@@ -1,6 +1,6 @@
 //! Where statements meet: the catalog, the connectors and the options of one run, and the jobs and queries made from them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 
+use crate::catalog::settings::RuntimeMode;
 use crate::catalog::{Catalog, Entry, JobSettings, Overrides, TableEntry, table_spec};
-use crate::common::{Error, Result, units};
-use crate::connectors::{Connectors, Sink, TableSpec, options};
+use crate::common::{Error, OptionSpec, Result, units};
+use crate::connectors::{Connectors, Sink, TableSpec};
 use crate::operators::coerce::Coercion;
 use crate::planner::{self, DeclaredTable, Mode, Relation, Session, Tables};
 use crate::sql::ast::{self, Emit, Parsed, Statement};
@@ -103,6 +104,14 @@ impl Workspace {
     /// When a value does not fit.
     pub fn job_settings(&self) -> Result<JobSettings> {
         self.shared.lock().overrides.job_settings()
+    }
+
+    /// Whether `execution.runtime-mode` is batch: INSERTs read to the end once.
+    ///
+    /// # Errors
+    /// When a setting does not fit.
+    pub fn reads_batch(&self) -> Result<bool> {
+        Ok(self.job_settings()?.runtime_mode == Some(RuntimeMode::Batch))
     }
 
     /// Fails for an `--option` that nothing in this run has used.
@@ -240,7 +249,7 @@ impl Shared {
 
     fn spec_of(&self, overrides: &Overrides, table: &ast::CreateTable) -> Result<TableSpec> {
         let name = table.options.get("connector").unwrap_or_default();
-        let known: Vec<options::OptionSpec> = self.connectors.get(name).map(|c| c.options()).unwrap_or_default();
+        let known: Vec<OptionSpec> = self.connectors.get(name).map(|c| c.options()).unwrap_or_default();
         let effective = overrides.effective(table, &|key| known.iter().any(|spec| spec.matches(key)));
         table_spec(table, &effective)
     }
@@ -327,16 +336,4 @@ pub fn settings(job: &JobSettings, checkpoints_are_remote: bool) -> Settings {
         max_pending_commits: job.max_pending_commits.map_or(default.max_pending_commits, |n| n.max(1) as u64),
         ..default
     }
-}
-
-/// Splits `KEY=VALUE` pairs of `-v`.
-///
-/// # Errors
-/// When one has no `=`.
-pub fn variables(pairs: &[String]) -> Result<BTreeMap<String, String>> {
-    let split = |pair: &String| {
-        let (name, value) = pair.split_once('=').ok_or_else(|| Error::usage(format!("-v {pair}: not of the form NAME=VALUE")))?;
-        Ok((name.to_string(), value.to_string()))
-    };
-    pairs.iter().map(split).collect()
 }

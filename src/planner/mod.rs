@@ -13,6 +13,7 @@ pub mod bind;
 pub mod continuous;
 pub mod provider;
 pub mod session;
+pub mod window_start;
 pub mod window_tvf;
 
 pub use bind::Binding;

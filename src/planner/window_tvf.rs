@@ -5,15 +5,16 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue, TableReference};
 use datafusion::error::Result as DfResult;
-use datafusion::functions::datetime::date_bin;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore, lit};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments, TableFactor};
 
 use crate::common::{Error, Result};
+
+use super::window_start;
 
 /// The columns that every window function adds.
 pub const WINDOW_COLUMNS: [&str; 3] = ["window_start", "window_end", "window_time"];
@@ -58,19 +59,10 @@ impl WindowTvf {
         Ok(Self { input, time, size, offset, schema: Arc::new(schema) })
     }
 
-    /// The expressions of the three window columns over the input, for physical planning.
+    /// The start of a row's window, as an expression over the input; end and time follow from it.
     pub fn window_start(&self) -> Expr {
-        let millis = |ms: i64| lit(ScalarValue::new_interval_mdn(0, 0, ms.saturating_mul(1_000_000)));
-        let data_type = self.schema.field(self.schema.fields().len() - 1).data_type().clone();
-        let zone = if let DataType::Timestamp(_, zone) = &data_type { zone.clone() } else { None };
-        let origin = lit(ScalarValue::TimestampMillisecond(Some(self.offset), zone));
-        let origin = if data_type == origin_type(&origin) { origin } else { datafusion::logical_expr::cast(origin, data_type) };
-        date_bin().call(vec![millis(self.size), Expr::Column(self.time.clone()), origin])
+        window_start::call(Expr::Column(self.time.clone()), self.size, self.offset)
     }
-}
-
-fn origin_type(origin: &Expr) -> DataType {
-    if let Expr::Literal(value, _) = origin { value.data_type() } else { DataType::Timestamp(TimeUnit::Millisecond, None) }
 }
 
 impl PartialOrd for WindowTvf {

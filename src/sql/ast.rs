@@ -243,6 +243,11 @@ impl Options {
         }
     }
 
+    /// Takes a key out.
+    pub fn unset(&mut self, key: &str) {
+        self.0.retain(|(k, ..)| k != key);
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(k, ..)| k == key).map(|(_, v, _)| v.as_str())

@@ -126,9 +126,12 @@ impl Consumer for RdKafkaConsumer {
         if taken == 0 {
             serve(self.reader.client());
         }
-        // Control records (the end of a transaction) are never handed out, but move librdkafka's position.
+        // Control records (the end of a transaction) are never handed out, but move librdkafka's position. Not after an
+        // end-of-partition event: that counts as a message there, and the position stands one too far.
         self.reader.positions(&self.list, &mut |id, offset| {
-            if let Some(at) = entry(partitions, &mut last, id) {
+            if let Some(at) = entry(partitions, &mut last, id)
+                && !partitions[at].eof
+            {
                 partitions[at].next = partitions[at].next.max(offset);
             }
         });

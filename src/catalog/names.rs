@@ -1,0 +1,55 @@
+//! Looking a name up among declared ones: exact, then the only one that differs in case, else an error (decision 16).
+
+use crate::common::{Error, Result, suggest};
+
+/// The declared name that `name` means; nothing if there is none.
+///
+/// # Errors
+/// When several names differ from it in case only.
+pub fn find<'a>(name: &str, declared: impl IntoIterator<Item = &'a str>) -> Result<Option<&'a str>> {
+    let folded = name.to_lowercase();
+    let mut alike = Vec::new();
+    for candidate in declared {
+        if candidate == name {
+            return Ok(Some(candidate));
+        }
+        if candidate.to_lowercase() == folded {
+            alike.push(candidate);
+        }
+    }
+    match alike.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        several => {
+            let several: Vec<_> = several.iter().map(|n| format!("`{n}`")).collect();
+            Err(Error::sql(format!("`{name}` can mean {}", several.join(" or "))).hint("write it in the case in which it was declared"))
+        }
+    }
+}
+
+/// The error for a name that is not declared.
+pub fn unknown<'a>(what: &str, name: &str, declared: impl IntoIterator<Item = &'a str>) -> Error {
+    let declared: Vec<&str> = declared.into_iter().collect();
+    let hint = if declared.is_empty() {
+        "nothing is declared yet: CREATE TABLE declares a table".to_string()
+    } else {
+        suggest::hint(name, &declared)
+    };
+    Error::sql(format!("no {what} is called `{name}`")).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_then_the_only_one_in_another_case() {
+        let declared = ["Orders", "orders", "Users"];
+        assert_eq!(find("orders", declared).unwrap(), Some("orders"));
+        assert_eq!(find("USERS", declared).unwrap(), Some("Users"));
+        assert_eq!(find("order", declared).unwrap(), None);
+        let error = find("ORDERS", declared).unwrap_err();
+        assert_eq!(error.message(), "`ORDERS` can mean `Orders` or `orders`");
+        assert!(unknown("table", "Order", declared).hint_text().unwrap().starts_with("did you mean `Orders`?"));
+    }
+}

@@ -1,0 +1,332 @@
+//! What a run changes about the declared options: SET, and `--option [TABLE.]KEY=VALUE` (decision 3).
+//!
+//! In rising order: SET (only what a table leaves unset), what the table says, `--option KEY=`, `--option TABLE.KEY=`.
+//! The catalog keeps the original text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::common::{Error, Result, suggest};
+use crate::sql::ast::{CreateTable, Options, Setting};
+
+use super::settings::{self, JobSettings};
+
+/// SET and `--option` of a run.
+#[derive(Debug, Default)]
+pub struct Overrides {
+    options: Vec<Given>,
+    settings: BTreeMap<String, String>,
+    tables: BTreeSet<String>,
+}
+
+/// One `--option`.
+#[derive(Debug)]
+struct Given {
+    key: String,
+    value: String,
+    /// Whether something knew it.
+    used: AtomicBool,
+}
+
+impl Given {
+    /// `TABLE` and `KEY`, if the first segment is a declared table.
+    fn split<'a>(&'a self, tables: &BTreeSet<String>) -> (Option<&'a str>, &'a str) {
+        match self.key.split_once('.') {
+            Some((table, key)) if tables.contains(table) && !key.is_empty() => (Some(table), key),
+            _ => (None, &self.key),
+        }
+    }
+
+    fn using(&self) -> &str {
+        self.used.store(true, Ordering::Relaxed);
+        &self.value
+    }
+
+    /// Sets the option; an empty value (`--option KEY=`) takes it out, so that its default counts again.
+    fn put(&self, key: &str, options: &mut Options) {
+        match self.using() {
+            "" => options.unset(key),
+            value => options.set(key, value),
+        }
+    }
+}
+
+impl Overrides {
+    /// Reads the values of `--option`.
+    ///
+    /// # Errors
+    /// When one of them is not `[TABLE.]KEY=VALUE`, or a setting of the job has a wrong value.
+    pub fn parse(options: &[impl AsRef<str>]) -> Result<Self> {
+        let mut overrides = Self::default();
+        for option in options {
+            let option = option.as_ref();
+            let Some((key, value)) = option.split_once('=').filter(|(key, _)| !key.trim().is_empty()) else {
+                return Err(Error::usage(format!("--option {option}: not of the form [TABLE.]KEY=VALUE"))
+                    .hint("for example --option properties.bootstrap.servers=localhost:9092"));
+            };
+            let key = key.trim().to_string();
+            if settings::is_job_key(&key) {
+                settings::check(&key, value, &|_| false).map_err(as_usage)?;
+            }
+            // The last one counts, as with other flags.
+            overrides.options.retain(|given| given.key != key);
+            overrides.options.push(Given { key, value: value.to_string(), used: AtomicBool::new(false) });
+        }
+        Ok(overrides)
+    }
+
+    /// Says which tables are declared; only their names can be the TABLE of an `--option`. To be called before
+    /// [`Self::effective`], and again when more are declared.
+    pub fn declare(&mut self, tables: impl IntoIterator<Item = String>) {
+        self.tables.extend(tables);
+    }
+
+    /// Carries out a SET. Returns a warning for one of Flink's keys that has no effect.
+    ///
+    /// # Errors
+    /// When nothing knows the key, `table_option` (whether any connector does) included, or the value does not fit.
+    pub fn set(&mut self, setting: &Setting, table_option: &dyn Fn(&str) -> bool) -> Result<Option<String>> {
+        let warning = settings::check(&setting.key, &setting.value, table_option)?;
+        if warning.is_none() {
+            self.settings.insert(setting.key.clone(), setting.value.clone());
+        }
+        Ok(warning)
+    }
+
+    /// Carries out a RESET, of one key or of all.
+    pub fn reset(&mut self, key: Option<&str>) {
+        match key {
+            Some(key) => {
+                self.settings.remove(key);
+            }
+            None => self.settings.clear(),
+        }
+    }
+
+    /// What was SET, by key.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The options of a table in this run; `known` says which keys its connector and formats know.
+    pub fn effective(&self, table: &CreateTable, known: &dyn Fn(&str) -> bool) -> Options {
+        const IDLE: (&str, &str) = ("table.exec.source.idle-timeout", "scan.watermark.idle-timeout");
+        let mut options = table.options.clone();
+        let mut fill = |key: &str, value: &str| {
+            if options.get(key).is_none() && known(key) {
+                options.set(key, value);
+            }
+        };
+        for (key, value) in self.settings() {
+            if !settings::is_job_key(key) {
+                fill(key, value);
+            }
+        }
+        // Flink's name for the default of all sources.
+        if let Some(value) = self.settings.get(IDLE.0) {
+            fill(IDLE.1, value);
+        }
+        for given in &self.options {
+            if given.key == IDLE.0 && known(IDLE.1) {
+                given.put(IDLE.1, &mut options);
+            } else if let (None, key) = given.split(&self.tables)
+                && !settings::is_job_key(key)
+                && known(key)
+            {
+                given.put(key, &mut options);
+            }
+        }
+        for given in &self.options {
+            if let (Some(name), key) = given.split(&self.tables)
+                && name == table.name
+            {
+                // Also one that the connector does not know: it refuses it and lists what it knows.
+                given.put(key, &mut options);
+            }
+        }
+        options
+    }
+
+    /// The settings of the job.
+    ///
+    /// # Errors
+    /// When a value does not fit.
+    pub fn job_settings(&self) -> Result<JobSettings> {
+        let mut job = JobSettings::default();
+        for (key, value) in &self.settings {
+            job.apply(key, value)?;
+        }
+        // `--option` wins over SET as a whole: Flink's name for an interval in a script must not beat ours given outside.
+        let mut given_job = JobSettings::default();
+        for given in self.options.iter().filter(|given| settings::is_job_key(&given.key)) {
+            given_job.apply(&given.key, given.using()).map_err(as_usage)?;
+        }
+        Ok(JobSettings {
+            checkpoint_interval: given_job.checkpoint_interval.or(job.checkpoint_interval),
+            trigger_interval: given_job.trigger_interval.or(job.trigger_interval),
+            max_rows_per_epoch: given_job.max_rows_per_epoch.or(job.max_rows_per_epoch),
+            max_pending_commits: given_job.max_pending_commits.or(job.max_pending_commits),
+            pipeline_name: given_job.pipeline_name.or(job.pipeline_name),
+            idle_timeout: given_job.idle_timeout.or(job.idle_timeout),
+            allow_lateness: given_job.allow_lateness.or(job.allow_lateness),
+            runtime_mode: given_job.runtime_mode.or(job.runtime_mode),
+            time_zone: given_job.time_zone.or(job.time_zone),
+            result_mode: given_job.result_mode.or(job.result_mode),
+        })
+    }
+
+    /// Fails for an `--option` that nothing has used: neither a table for which [`Self::effective`] was asked nor the job.
+    /// `known` are the options of the tables, for the nearest spelling.
+    ///
+    /// # Errors
+    /// For the first such option.
+    pub fn check_used(&self, known: &[&str]) -> Result<()> {
+        let unused = self.options.iter().find(|given| {
+            !given.used.load(Ordering::Relaxed) && !(given.split(&self.tables).0.is_none() && settings::is_job_key(&given.key))
+        });
+        let Some(given) = unused else { return Ok(()) };
+        if let (Some(table), _) = given.split(&self.tables) {
+            return Err(Error::usage(format!("--option {}: table `{table}` is not part of this run", given.key)));
+        }
+        let mut known: Vec<&str> = known.iter().copied().chain(settings::KEYS).collect();
+        known.sort_unstable();
+        known.dedup();
+        let error = Error::usage(format!("--option {}: nothing in this run knows this option", given.key));
+        // `TABEL.key`: the key is known, the table is not.
+        if let Some((table, key)) = given.key.split_once('.')
+            && known.contains(&key)
+        {
+            let tables: Vec<&str> = self.tables.iter().map(String::as_str).collect();
+            return Err(error.hint(format!("`{table}` is not a declared table; {}", suggest::hint(table, &tables))));
+        }
+        Err(error.hint(suggest::hint(&given.key, &known)))
+    }
+}
+
+/// The same error, for a flag instead of a statement.
+fn as_usage(error: Error) -> Error {
+    let usage = Error::usage(format!("--option: {}", error.message()));
+    match error.hint_text() {
+        Some(hint) => usage.hint(hint),
+        None => usage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::common::ErrorKind;
+    use crate::sql::ast::{Source, Statement};
+
+    fn table(name: &str, options: &str) -> CreateTable {
+        let text = format!("CREATE TABLE {name} (a INT) WITH ({options})");
+        let Statement::CreateTable(table) = crate::sql::parse(&Source::new("a", text)).unwrap().remove(0).statement else { panic!() };
+        table
+    }
+
+    fn known(key: &str) -> bool {
+        ["topic", "format", "scan.startup.mode", "scan.watermark.idle-timeout"].contains(&key) || key.starts_with("properties.")
+    }
+
+    fn set(overrides: &mut Overrides, key: &str, value: &str) -> Result<Option<String>> {
+        overrides.set(&Setting { key: key.into(), value: value.into() }, &known)
+    }
+
+    #[test]
+    fn who_wins() {
+        let mut overrides = Overrides::parse(&[
+            "topic=given",
+            "properties.bootstrap.servers=here:1",
+            "orders.topic=of-orders",
+            "properties.group.id=first",
+            "properties.group.id=last=one",
+        ])
+        .unwrap();
+        overrides.declare(["orders".to_string(), "users".to_string()]);
+        set(&mut overrides, "topic", "set").unwrap();
+        set(&mut overrides, "format", "json").unwrap();
+        set(&mut overrides, "scan.startup.mode", "latest-offset").unwrap();
+        let shown = |table: &CreateTable| overrides.effective(table, &known).iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>();
+        assert_eq!(
+            shown(&table("orders", "'connector' = 'kafka', 'scan.startup.mode' = 'earliest-offset', 'topic' = 'own'")),
+            [
+                "connector=kafka",
+                "scan.startup.mode=earliest-offset",
+                "topic=of-orders",
+                "format=json",
+                "properties.bootstrap.servers=here:1",
+                "properties.group.id=last=one"
+            ]
+        );
+        assert_eq!(
+            shown(&table("users", "'connector' = 'kafka'")),
+            [
+                "connector=kafka",
+                "format=json",
+                "scan.startup.mode=latest-offset",
+                "topic=given",
+                "properties.bootstrap.servers=here:1",
+                "properties.group.id=last=one"
+            ]
+        );
+        let printed = table("p", "'connector' = 'print'");
+        assert_eq!(overrides.effective(&printed, &|_| false).iter().count(), 1);
+        overrides.check_used(&[]).unwrap();
+    }
+
+    #[test]
+    fn an_option_that_nothing_knows_is_an_error() {
+        for (option, message, hint) in [
+            ("topik=a", "--option topik: nothing in this run knows this option", "did you mean `topic`?"),
+            ("checkpoint.intervall=1 s", "--option checkpoint.intervall: nothing", "did you mean `checkpoint.interval`?"),
+            ("order.topic=a", "--option order.topic: nothing", "`order` is not a declared table; did you mean `orders`?"),
+            ("users.topic=a", "--option users.topic: table `users` is not part of this run", ""),
+        ] {
+            let mut overrides = Overrides::parse(&[option]).unwrap();
+            overrides.declare(["orders".to_string(), "users".to_string()]);
+            overrides.effective(&table("orders", "'connector' = 'kafka'"), &known);
+            let error = overrides.check_used(&["topic", "format"]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            assert!(error.message().starts_with(message), "{error}");
+            assert!(error.hint_text().unwrap_or_default().starts_with(hint), "{error}");
+        }
+        for wrong in ["topic", "=x", ""] {
+            assert_eq!(Overrides::parse(&[wrong]).unwrap_err().kind(), ErrorKind::Usage);
+        }
+        assert_eq!(Overrides::parse(&["checkpoint.interval=soon"]).unwrap_err().kind(), ErrorKind::Usage);
+    }
+
+    #[test]
+    fn settings_of_the_job() {
+        let mut overrides = Overrides::parse(&["trigger.interval=2 s", "execution.checkpointing.interval=7 s"]).unwrap();
+        for (key, value) in [
+            ("checkpoint.interval", "1 s"),
+            ("trigger.interval", "9 s"),
+            ("pipeline.name", "p"),
+            ("table.exec.source.idle-timeout", "30 s"),
+            ("max.rows.per.epoch", "5"),
+        ] {
+            assert_eq!(set(&mut overrides, key, value).unwrap(), None);
+        }
+        assert!(set(&mut overrides, "parallelism.default", "4").unwrap().is_some());
+        let job = overrides.job_settings().unwrap();
+        let expected = JobSettings {
+            checkpoint_interval: Some(Duration::from_secs(7)),
+            trigger_interval: Some(Duration::from_secs(2)),
+            pipeline_name: Some("p".into()),
+            idle_timeout: Some(Duration::from_secs(30)),
+            max_rows_per_epoch: Some(5),
+            ..JobSettings::default()
+        };
+        assert_eq!(job, expected);
+        overrides.check_used(&[]).unwrap();
+        let options = overrides.effective(&table("t", "'connector' = 'kafka'"), &known);
+        assert_eq!(options.get("scan.watermark.idle-timeout"), Some("30 s"));
+        overrides.reset(Some("pipeline.name"));
+        assert_eq!(overrides.job_settings().unwrap().pipeline_name, None);
+        overrides.reset(None);
+        assert_eq!(overrides.job_settings().unwrap().idle_timeout, None);
+    }
+}

@@ -1,0 +1,249 @@
+//! What SET and `--option` say about the job itself, and which of Flink's keys we know.
+
+use std::time::Duration;
+
+use crate::common::{Error, Result, suggest, units};
+
+/// How a query with an unbounded source is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuntimeMode {
+    /// Goes on for ever.
+    Streaming,
+    /// Reads up to now and ends.
+    Batch,
+}
+
+/// How the shell shows a live result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResultMode {
+    /// A table that is kept up to date.
+    Table,
+    /// A list of changes.
+    Changelog,
+    /// Rows as they come, with their kind in a column.
+    Tableau,
+}
+
+/// Settings of a job; what was not said is nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobSettings {
+    /// `checkpoint.interval`: between commits; zero commits every epoch.
+    pub checkpoint_interval: Option<Duration>,
+    /// `trigger.interval`: between epochs.
+    pub trigger_interval: Option<Duration>,
+    /// `max.rows.per.epoch`: rows per source and epoch.
+    pub max_rows_per_epoch: Option<usize>,
+    /// `sink.max-pending-commits`: commits that a sink may lag behind.
+    pub max_pending_commits: Option<usize>,
+    /// `pipeline.name`: the job's name.
+    pub pipeline_name: Option<String>,
+    /// `table.exec.source.idle-timeout`: the default of `scan.watermark.idle-timeout`.
+    pub idle_timeout: Option<Duration>,
+    /// `table.exec.emit.allow-lateness`: how late a row may be for its window.
+    pub allow_lateness: Option<Duration>,
+    /// `execution.runtime-mode`.
+    pub runtime_mode: Option<RuntimeMode>,
+    /// `table.local-time-zone`: the session's zone, UTC if not said.
+    pub time_zone: Option<String>,
+    /// `sql-client.execution.result-mode`.
+    pub result_mode: Option<ResultMode>,
+}
+
+/// Keys that are settings of the job, with Flink's names where Flink has one.
+pub const KEYS: [&str; 12] = [
+    "checkpoint.interval",
+    "execution.checkpointing.interval",
+    "trigger.interval",
+    "max.rows.per.epoch",
+    "sink.max-pending-commits",
+    "pipeline.name",
+    "table.exec.source.idle-timeout",
+    "table.exec.emit.allow-lateness",
+    "execution.runtime-mode",
+    "table.local-time-zone",
+    "table.sql-dialect",
+    "sql-client.execution.result-mode",
+];
+
+/// Flink's keys that change nothing here, and why; `*` stands for any end.
+const IGNORED: [(&str, &str); 26] = [
+    ("parallelism.default", "Millstream uses all cores"),
+    ("table.exec.resource.default-parallelism", "Millstream uses all cores"),
+    ("pipeline.auto-watermark-interval", "watermarks move with every epoch"),
+    ("pipeline.*", "it configures Flink's runtime"),
+    ("execution.checkpointing.*", "commits are set by `checkpoint.interval` alone"),
+    ("execution.state-recovery.*", "a job of the same name resumes by itself"),
+    ("execution.savepoint.*", "a job of the same name resumes by itself"),
+    ("execution.*", "it configures Flink's runtime"),
+    ("restart-strategy*", "a job that failed is started again by whoever started it"),
+    ("state.*", "state is kept in the checkpoint folder"),
+    ("table.exec.state.ttl", "state is not forgotten by time yet"),
+    ("table.dml-sync", "`run` waits for its job"),
+    ("table.dynamic-table-options.enabled", "options are overridden with --option"),
+    ("table.exec.mini-batch.*", "every epoch is a batch already"),
+    ("table.optimizer.*", "it configures Flink's optimizer"),
+    ("table.exec.sink.not-null-enforcer", "NULL in a NOT NULL column is a bad record"),
+    ("table.exec.sink.*", "it configures Flink's sinks"),
+    ("table.exec.async-lookup.*", "lookups are made in batches"),
+    ("table.exec.deduplicate.*", "it configures Flink's operators"),
+    ("table.exec.rank.*", "it configures Flink's operators"),
+    ("table.exec.uid.*", "it configures Flink's operators"),
+    ("table.column-expansion-strategy", "`*` is all columns"),
+    ("sql-client.*", "it configures Flink's client"),
+    ("taskmanager.*", "it configures Flink's runtime"),
+    ("jobmanager.*", "it configures Flink's runtime"),
+    ("rest.*", "it configures Flink's runtime"),
+];
+
+/// Whether a key is a setting of the job.
+pub fn is_job_key(key: &str) -> bool {
+    KEYS.contains(&key)
+}
+
+/// Checks a SET: a setting of the job, an option of some connector, or one of Flink's keys, for which a warning is returned.
+///
+/// # Errors
+/// When the key is none of them, or the value does not fit.
+pub fn check(key: &str, value: &str, table_option: &dyn Fn(&str) -> bool) -> Result<Option<String>> {
+    if is_job_key(key) {
+        JobSettings::default().apply(key, value)?;
+        return Ok(None);
+    }
+    if table_option(key) {
+        return Ok(None);
+    }
+    let ignored = IGNORED.iter().find(|(known, _)| known.strip_suffix('*').map_or(*known == key, |family| key.starts_with(family)));
+    match ignored {
+        Some((_, why)) => Ok(Some(format!("`{key}` has no effect: {why}"))),
+        None => Err(Error::sql(format!("unknown setting `{key}`")).hint(suggest::hint(key, &KEYS))),
+    }
+}
+
+impl JobSettings {
+    /// Sets one of [`KEYS`]; others are left alone.
+    pub(super) fn apply(&mut self, key: &str, value: &str) -> Result<()> {
+        let wrong = |error: Error| error.context(format!("setting `{key}`"));
+        match key {
+            "checkpoint.interval" => self.checkpoint_interval = Some(units::duration(value).map_err(wrong)?),
+            "execution.checkpointing.interval" => {
+                // Our own name for it wins, whichever comes first.
+                let interval = units::duration(value).map_err(wrong)?;
+                self.checkpoint_interval.get_or_insert(interval);
+            }
+            "trigger.interval" => self.trigger_interval = Some(units::duration(value).map_err(wrong)?),
+            "max.rows.per.epoch" => self.max_rows_per_epoch = Some(count(value).map_err(wrong)?),
+            "sink.max-pending-commits" => self.max_pending_commits = Some(count(value).map_err(wrong)?),
+            "pipeline.name" => self.pipeline_name = Some(value.to_string()),
+            "table.exec.source.idle-timeout" => self.idle_timeout = Some(units::duration(value).map_err(wrong)?),
+            "table.exec.emit.allow-lateness" => self.allow_lateness = Some(units::duration(value).map_err(wrong)?),
+            "execution.runtime-mode" => {
+                self.runtime_mode = match choice(value, &["streaming", "batch", "automatic"]).map_err(wrong)? {
+                    0 => Some(RuntimeMode::Streaming),
+                    1 => Some(RuntimeMode::Batch),
+                    _ => None, // which of them is decided by the sources, as if nothing was said
+                }
+            }
+            "table.local-time-zone" => self.time_zone = zone(value).map_err(wrong)?,
+            "table.sql-dialect" => {
+                choice(value, &["default", "flink"]).map_err(wrong)?;
+            }
+            "sql-client.execution.result-mode" => {
+                self.result_mode = Some(match choice(value, &["table", "changelog", "tableau"]).map_err(wrong)? {
+                    0 => ResultMode::Table,
+                    1 => ResultMode::Changelog,
+                    _ => ResultMode::Tableau,
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A whole number above zero.
+fn count(value: &str) -> Result<usize> {
+    value
+        .trim()
+        .parse()
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or_else(|| Error::sql(format!("`{value}` is not a number of at least 1")).hint("write digits only: 100000"))
+}
+
+/// The index of one of these words, in any case.
+fn choice(value: &str, words: &[&str]) -> Result<usize> {
+    let found = words.iter().position(|word| word.eq_ignore_ascii_case(value.trim()));
+    found.ok_or_else(|| Error::sql(format!("cannot be '{value}'")).hint(suggest::hint(value, words)))
+}
+
+/// A zone's name, or nothing for Flink's `default`, which is UTC here and never the machine's.
+fn zone(value: &str) -> Result<Option<String>> {
+    let value = value.trim();
+    if value.eq_ignore_ascii_case("default") {
+        return Ok(None);
+    }
+    match value.parse::<arrow::array::timezone::Tz>() {
+        Ok(_) => Ok(Some(value.to_string())),
+        Err(_) => Err(Error::sql(format!("`{value}` is not a time zone")).hint("write `UTC`, `Europe/Berlin` or `+02:00`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn none(_: &str) -> bool {
+        false
+    }
+
+    #[test]
+    fn settings_are_checked_when_they_are_made() {
+        for (key, value) in [
+            ("checkpoint.interval", "0"),
+            ("execution.checkpointing.interval", "10 s"),
+            ("max.rows.per.epoch", "100000"),
+            ("execution.runtime-mode", "BATCH"),
+            ("table.local-time-zone", "Europe/Berlin"),
+            ("table.local-time-zone", "+02:00"),
+            ("sql-client.execution.result-mode", "TABLEAU"),
+            ("table.sql-dialect", "default"),
+        ] {
+            assert_eq!(check(key, value, &none).unwrap(), None, "{key}");
+        }
+        for (key, value, message) in [
+            ("checkpoint.interval", "soon", "setting `checkpoint.interval`: `soon` is not a duration"),
+            ("max.rows.per.epoch", "0", "setting `max.rows.per.epoch`: `0` is not a number of at least 1"),
+            ("execution.runtime-mode", "stream", "setting `execution.runtime-mode`: cannot be 'stream'"),
+            ("table.local-time-zone", "Mars", "setting `table.local-time-zone`: `Mars` is not a time zone"),
+            ("checkpoint.intervall", "1 s", "unknown setting `checkpoint.intervall`"),
+        ] {
+            assert_eq!(check(key, value, &none).unwrap_err().message(), message);
+        }
+        assert!(
+            check("checkpoint.intervall", "1", &none).unwrap_err().hint_text().unwrap().starts_with("did you mean `checkpoint.interval`?")
+        );
+    }
+
+    #[test]
+    fn flinks_other_keys_are_accepted_with_a_warning() {
+        for key in [
+            "parallelism.default",
+            "execution.checkpointing.savepoint-dir",
+            "execution.state-recovery.path",
+            "execution.savepoint.path",
+            "restart-strategy.type",
+            "restart-strategy",
+            "state.backend.type",
+            "table.exec.mini-batch.allow-latency",
+            "table.optimizer.distinct-agg.split.bucket-num",
+            "table.exec.state.ttl",
+            "table.exec.sink.upsert-materialize",
+            "table.exec.rank.topn-cache-size",
+            "sql-client.verbose",
+        ] {
+            let warning = check(key, "x", &none).unwrap().unwrap();
+            assert!(warning.starts_with(&format!("`{key}` has no effect: ")), "{warning}");
+        }
+        assert_eq!(check("scan.startup.mode", "x", &|key| key == "scan.startup.mode").unwrap(), None);
+    }
+}

@@ -1,0 +1,166 @@
+//! The catalog over its folder.
+
+use std::fs;
+
+use super::*;
+use crate::sql::parse;
+
+fn statement(file: &str, text: &str) -> Parsed {
+    parse(&Source::new(file, text)).unwrap_or_else(|error| panic!("{error}")).remove(0)
+}
+
+fn create(catalog: &mut Catalog, file: &str, text: &str) -> Result<Created> {
+    catalog.create(&statement(file, text))
+}
+
+fn drop(catalog: &mut Catalog, text: &str) -> Result<bool> {
+    let Statement::Drop(drop) = statement("a.sql", text).statement else { panic!("{text}") };
+    catalog.drop(&drop)
+}
+
+const T1: &str = "CREATE TABLE t (a INT) WITH ('connector' = 'x')";
+const T2: &str = "CREATE TABLE t (a INT, b INT) WITH ('connector' = 'x')";
+
+#[test]
+fn who_may_create_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open(dir.path()).unwrap();
+    assert_eq!(create(&mut catalog, "./sql/a.sql", T1).unwrap(), Created::New);
+    assert_eq!(create(&mut catalog, "sql/b.sql", T1).unwrap(), Created::Kept, "the same declaration");
+    assert_eq!(create(&mut catalog, "/home/x/sql/a.sql", T2).unwrap(), Created::Replaced, "the same file");
+    let error = create(&mut catalog, "sql/b.sql", T1).unwrap_err();
+    assert_eq!(error.message(), "table `t` exists, created by /home/x/sql/a.sql");
+    assert_eq!(error.hint_text(), Some("use CREATE OR REPLACE TABLE"));
+    assert!(error.place().is_some());
+    assert_eq!(create(&mut catalog, "sql/b.sql", &T1.replace("TABLE", "TABLE IF NOT EXISTS")).unwrap(), Created::Kept);
+    assert_eq!(create(&mut catalog, "sql/b.sql", &T1.replace("CREATE", "CREATE OR REPLACE")).unwrap(), Created::Replaced);
+    assert_eq!(create(&mut catalog, "sql/c.sql", &T1.replace("CREATE", "CREATE OR REPLACE")).unwrap(), Created::Kept);
+    let error = create(&mut catalog, "sql/b.sql", "CREATE OR REPLACE VIEW t AS SELECT 1").unwrap_err();
+    assert_eq!(error.message(), "`t` exists as a table, created by sql/b.sql");
+
+    let mut typed = Catalog::in_memory();
+    create(&mut typed, "<sql>", T1).unwrap();
+    assert!(create(&mut typed, "<sql>", T2).is_err(), "what is typed is no file");
+}
+
+#[test]
+fn declarations_are_files_that_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("deep/catalog");
+    let mut catalog = Catalog::open(&folder).unwrap();
+    create(&mut catalog, "sql/a.sql", "-- why\nCREATE OR REPLACE TABLE `a b/c` (a INT) -- d\n;").unwrap();
+    create(&mut catalog, "two\nlines.sql", "CREATE VIEW v AS SELECT ';' FROM `a b/c`").unwrap();
+    create(&mut catalog, "a.sql", "CREATE TEMPORARY TABLE gone (a INT)").unwrap();
+    assert_eq!(catalog.names(), ["a b/c", "gone", "v"]);
+    let text = fs::read_to_string(folder.join("a%20b%2Fc.sql")).unwrap();
+    assert_eq!(text, "-- created by sql/a.sql\nCREATE OR REPLACE TABLE `a b/c` (a INT);\n");
+
+    let mut again = Catalog::open(&folder).unwrap();
+    assert_eq!(again.names(), ["a b/c", "v"]);
+    assert!(again.warnings().is_empty());
+    assert_eq!(again.get_table("a b/c").unwrap().created_by, "sql/a.sql");
+    assert_eq!(again.get_view("v").unwrap().created_by, "two lines.sql");
+    assert_eq!(create(&mut again, "sql/a.sql", "CREATE TABLE `a b/c` (a INT, b INT)").unwrap(), Created::Replaced);
+    assert!(drop(&mut again, "DROP VIEW v").unwrap());
+    let last = Catalog::open(&folder).unwrap();
+    assert_eq!(last.names(), ["a b/c"]);
+    assert_eq!(last.get_table("a b/c").unwrap().definition.columns.len(), 2);
+    let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|f| f.unwrap().file_name()).collect();
+    assert_eq!(left, ["a%20b%2Fc.sql"], "nothing temporary stays");
+}
+
+#[test]
+fn a_broken_file_takes_only_itself_down() {
+    let dir = tempfile::tempdir().unwrap();
+    create(&mut Catalog::open(dir.path()).unwrap(), "a.sql", T1).unwrap();
+    fs::write(dir.path().join("broken.sql"), "-- created by b.sql\nCREATE TABLE broken (\n  a STIRNG);\n").unwrap();
+    fs::write(dir.path().join("set.sql"), "SET a = b").unwrap();
+    fs::write(dir.path().join("two.sql"), "CREATE VIEW a AS SELECT 1; CREATE VIEW b AS SELECT 1").unwrap();
+    fs::write(dir.path().join("bytes.sql"), b"\xff\xfe").unwrap();
+    fs::write(dir.path().join(".12-0.tmp"), "CREATE TAB").unwrap();
+    fs::write(dir.path().join("readme.txt"), "nothing").unwrap();
+    let mut catalog = Catalog::open(dir.path()).unwrap();
+    assert_eq!(catalog.names(), ["t"]);
+    let warnings = catalog.warnings().join("\n");
+    for part in ["unknown type `STIRNG`", "broken.sql:3:5", "a catalog holds only CREATE", "two.sql holds 2", "bytes.sql is not UTF-8"] {
+        assert!(warnings.contains(part), "{part} is not in {warnings}");
+    }
+    assert!(catalog.get("broken").unwrap_err().to_string().contains("unknown type `STIRNG`"));
+    create(&mut catalog, "b.sql", "CREATE TABLE broken (a STRING)").unwrap();
+    assert!(catalog.get_table("BROKEN").is_ok());
+    assert_eq!(catalog.warnings().len(), 3);
+}
+
+#[test]
+fn names_and_kinds() {
+    let mut catalog = Catalog::in_memory();
+    for text in [T1, "CREATE TABLE Orders (a INT)", "CREATE VIEW V AS SELECT 1"] {
+        create(&mut catalog, "a.sql", text).unwrap();
+    }
+    assert_eq!(catalog.get_table("orders").unwrap().definition.name, "Orders");
+    assert_eq!(catalog.get("ORDER").unwrap_err().message(), "no table or view is called `ORDER`");
+    assert!(catalog.get("ORDER").unwrap_err().hint_text().unwrap().starts_with("did you mean `Orders`?"));
+    assert_eq!(catalog.get_table("v").unwrap_err().message(), "`V` is a view, not a table");
+    assert_eq!(catalog.get_view("T").unwrap_err().message(), "`t` is a table, not a view");
+    create(&mut catalog, "a.sql", "CREATE TABLE ORDERS (a INT)").unwrap();
+    assert_eq!(catalog.get("orders").unwrap_err().message(), "`orders` can mean `ORDERS` or `Orders`");
+}
+
+#[test]
+fn dropping() {
+    let mut catalog = Catalog::in_memory();
+    create(&mut catalog, "a.sql", T1).unwrap();
+    create(&mut catalog, "b.sql", &T2.replace("CREATE", "CREATE TEMPORARY")).unwrap();
+    assert_eq!(catalog.get_table("t").unwrap().definition.columns.len(), 2, "a temporary table hides the other");
+    assert_eq!(drop(&mut catalog, "DROP VIEW t").unwrap_err().message(), "`t` is a table, not a view");
+    assert!(drop(&mut catalog, "DROP TABLE t").unwrap());
+    assert_eq!(catalog.get_table("t").unwrap().definition.columns.len(), 1);
+    assert!(drop(&mut catalog, "DROP TABLE T").unwrap());
+    assert!(drop(&mut catalog, "DROP TABLE t").is_err());
+    assert!(!drop(&mut catalog, "DROP TABLE IF EXISTS t").unwrap());
+}
+
+#[test]
+fn a_shared_folder_lies_over_the_own_one_and_is_never_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (own, shared) = (dir.path().join("own"), dir.path().join("shared"));
+    fs::create_dir(&shared).unwrap();
+    fs::write(shared.join("all.sql"), format!("{T2};\nCREATE TABLE u (a INT)")).unwrap();
+    create(&mut Catalog::open(&own).unwrap(), "a.sql", T1).unwrap();
+
+    let mut catalog = Catalog::open_layered(&own, Some(&shared)).unwrap();
+    assert_eq!(catalog.names(), ["t", "u"]);
+    assert_eq!(catalog.get_table("t").unwrap().definition.columns.len(), 2);
+    assert!(drop(&mut catalog, "DROP TABLE u").unwrap_err().message().contains("only read"));
+    assert!(create(&mut catalog, "a.sql", T1).unwrap_err().message().contains("all.sql"));
+    create(&mut catalog, "a.sql", &T1.replace("CREATE", "CREATE OR REPLACE")).unwrap();
+    assert_eq!(catalog.get_table("t").unwrap().definition.columns.len(), 1);
+    assert!(own.join("t.sql").exists());
+
+    let file = Catalog::open_layered(&own, Some(&shared.join("all.sql"))).unwrap();
+    assert_eq!(file.names(), ["t", "u"]);
+    let missing = Catalog::open_layered(&own, Some(&dir.path().join("no"))).unwrap_err();
+    assert_eq!(missing.exit_code(), 2);
+}
+
+#[test]
+fn two_at_once_leave_whole_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let threads: Vec<_> = (0..4)
+        .map(|n| {
+            let folder = dir.path().to_path_buf();
+            std::thread::spawn(move || {
+                let mut catalog = Catalog::open(&folder).unwrap();
+                for i in 0..50 {
+                    create(&mut catalog, &format!("{n}.sql"), &format!("CREATE OR REPLACE TABLE t (a INT) WITH ('n' = '{n}-{i}')"))
+                        .unwrap();
+                }
+            })
+        })
+        .collect();
+    while !threads.iter().all(std::thread::JoinHandle::is_finished) {
+        assert!(Catalog::open(dir.path()).unwrap().warnings().is_empty());
+    }
+    threads.into_iter().for_each(|t| t.join().unwrap());
+    assert_eq!(Catalog::open(dir.path()).unwrap().names(), ["t"]);
+}

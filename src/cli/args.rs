@@ -1,0 +1,107 @@
+//! Flags, as in the field: the same names mean the same in every subcommand.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Streaming SQL on DataFusion, in one binary.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 110, arg_required_else_help = true)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Flags of every subcommand.
+#[derive(Debug, Clone, ClapArgs)]
+pub(super) struct Common {
+    /// The data folder: jobs' checkpoints, the catalog
+    #[arg(long, global = true, env = "MILLSTREAM_DATA", default_value = ".millstream", value_name = "DIR")]
+    pub(super) data: PathBuf,
+    /// Shared declarations to read as well: a folder of .sql files, or one file
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(super) catalog: Option<PathBuf>,
+    /// Set an option of tables, or of the job: [TABLE.]KEY=VALUE
+    #[arg(long = "option", short = 'o', global = true, value_name = "[TABLE.]KEY=VALUE")]
+    pub(super) options: Vec<String>,
+    /// Put an in-process topic log in place of every Kafka table (in memory, gone with the process)
+    #[arg(long, global = true)]
+    pub(super) embedded: bool,
+    /// Say more on stderr (RUST_LOG sets it in detail)
+    #[arg(long, global = true)]
+    pub(super) verbose: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run .sql files as one continuous job, until Ctrl-C
+    Run(RunArgs),
+    /// Answer a query over what the tables hold now, and end
+    Query(QueryArgs),
+    /// Show windows moving: a generator and the transactions job, with nothing installed
+    Demo(DemoArgs),
+}
+
+/// Flags of `run`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct RunArgs {
+    /// .sql files in the order they run; a folder stands for its .sql files in natural order
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// The job's name; the same name resumes [default: the files' folder, or the file's stem]
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// Where commits are kept: a folder or s3://bucket/prefix [default: <DATA>/jobs]
+    #[arg(long, value_name = "URL")]
+    pub(super) checkpoints: Option<String>,
+    /// Drop the job's state and begin anew (asks first)
+    #[arg(long)]
+    pub(super) fresh: bool,
+    /// Answer yes to every question
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// With --fresh: where reading begins: earliest, latest or timestamp:<ms or 'yyyy-mm-dd hh:mm:ss'>
+    #[arg(long, value_name = "POSITION")]
+    pub(super) from: Option<String>,
+    /// Stop at the positions that are the ends now; the next run goes on from there
+    #[arg(long)]
+    pub(super) until_now: bool,
+}
+
+/// Flags of `query`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct QueryArgs {
+    /// The query
+    #[arg(value_name = "SQL")]
+    pub(super) sql: String,
+    /// Run declarations from this file first
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// How rows are printed [default: table on a terminal, else csv]
+    #[arg(long)]
+    pub(super) format: Option<Format>,
+}
+
+/// Flags of `demo`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct DemoArgs {
+    /// End by itself after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) seconds: Option<u64>,
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A table for people
+    Table,
+    /// Comma-separated, with a header
+    Csv,
+    /// One JSON array
+    Json,
+    /// One JSON object per line
+    Ndjson,
+}

@@ -1,0 +1,154 @@
+//! `millstream demo`: a generator job and the transactions job on an in-process topic log, and their windows as bars.
+
+use std::collections::VecDeque;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use arrow::record_batch::RecordBatch;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::{Catalog, Overrides};
+use crate::common::{Error, Result};
+use crate::connectors::kafka::EmbeddedBroker;
+use crate::connectors::{Connectors, Follow, Prefetch, ReadMode};
+use crate::jobs::progress::show_time;
+use crate::jobs::{self, JobSpec, Settings, Status, Workspace};
+use crate::operators::to_millis;
+use crate::sql::ast::{Parsed, Source, Statement};
+use crate::sql::parse;
+use crate::state::object::RemoteStore;
+
+use super::args::DemoArgs;
+use super::setup;
+
+const GENERATOR: &str = include_str!("../../sql/transactions/generator/generate.sql");
+const SCRIPTS: [(&str, &str); 3] = [
+    ("1_source.sql", include_str!("../../sql/transactions/flink/1_source.sql")),
+    ("2_sink.sql", include_str!("../../sql/transactions/flink/2_sink.sql")),
+    ("3_insert.sql", include_str!("../../sql/transactions/flink/3_insert.sql")),
+];
+/// The generator begins half a minute in the past, catches up, and goes on for ever at this pace.
+const LIVE: [&str; 4] = [
+    "transactions_generator.rows-per-second=5000",
+    "transactions_generator.fields.happened.start=-30 s",
+    "transactions_generator.number-of-rows=",
+    "transactions_generator.fields.happened.step=",
+];
+/// The table whose rows are shown.
+const SHOWN: &str = "transactions_paid_agg_table";
+/// How many windows are on the screen.
+const HEIGHT: usize = 14;
+
+/// Runs until Ctrl-C, or for the given time.
+pub(super) async fn demo(args: DemoArgs) -> Result<()> {
+    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::new(EmbeddedBroker::new())), Overrides::parse(&LIVE)?);
+    let generator = job(&workspace, "generator", &[("generate.sql", GENERATOR)]).await?;
+    let windows = job(&workspace, "transactions-flink", &SCRIPTS).await?;
+    let stop = setup::stop_signal()?;
+    if let Some(seconds) = args.seconds {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            stop.cancel();
+        });
+    }
+    eprintln!("A generator writes 5,000 transactions a second to an in-process topic; sql/transactions/flink/*.sql sums them up.");
+    for insert in generator.inserts.iter().chain(windows.inserts.iter()) {
+        insert.sink.prepare().await?;
+    }
+    let shown = workspace.source(SHOWN)?;
+    let from = shown.source.plan(ReadMode::FromEarliest).await?;
+    let all = (0..shown.source.schema().fields().len()).collect();
+    let rows = shown.source.follow(from, all, Prefetch::default())?;
+    let (a, b, c) = tokio::join!(jobs::run(&generator, &stop), jobs::run(&windows, &stop), show(rows, &windows, &stop));
+    a.and(b)?;
+    c?;
+    eprintln!("\nThe job is three files in sql/transactions/flink; point it at your Kafka with\n  millstream run sql/transactions/flink --option properties.bootstrap.servers=HOST:PORT");
+    Ok(())
+}
+
+async fn job(workspace: &Workspace, name: &str, files: &[(&str, &str)]) -> Result<JobSpec> {
+    let mut inserts: Vec<Parsed> = Vec::new();
+    for (file, text) in files {
+        for parsed in parse(&Source::new(*file, *text))? {
+            workspace.declare(&parsed)?;
+            if matches!(parsed.statement, Statement::Insert(_)) {
+                inserts.push(parsed);
+            }
+        }
+    }
+    let memory = Arc::new(object_store::memory::InMemory::new());
+    let store = RemoteStore::new(memory, object_store::path::Path::default(), "memory");
+    let settings = Settings { checkpoint_interval: Duration::from_millis(50), ..Settings::default() };
+    workspace.plan_job(name, &inserts, Arc::new(store), settings).await
+}
+
+/// One closed window.
+struct Window {
+    start: i64,
+    paid: i64,
+    count: i64,
+    average: i64,
+}
+
+/// Draws windows as they come: in place on a terminal, a line each elsewhere.
+async fn show(mut rows: Box<dyn Follow>, job: &JobSpec, stop: &CancellationToken) -> Result<()> {
+    let terminal = std::io::stdout().is_terminal();
+    let mut windows: VecDeque<Window> = VecDeque::new();
+    let mut drawn = 0;
+    while !stop.is_cancelled() {
+        let fetched = rows.next(1000, Duration::from_millis(100)).await?;
+        for chunk in &fetched.chunks {
+            for window in read(&chunk.batch)? {
+                if !terminal {
+                    println!("{}", line(&window, window.paid));
+                }
+                windows.push_back(window);
+            }
+        }
+        while windows.len() > HEIGHT {
+            windows.pop_front();
+        }
+        if terminal {
+            drawn = draw(&windows, &job.status.borrow().clone(), drawn)?;
+        }
+    }
+    Ok(())
+}
+
+fn read(batch: &RecordBatch) -> Result<Vec<Window>> {
+    let column = |name: &str| batch.column_by_name(name).cloned().ok_or_else(|| Error::internal(format!("{SHOWN} has no column {name}")));
+    let number = |name: &str| -> Result<ArrayRef> { Ok(cast(&column(name)?, &DataType::Int64)?) };
+    let start = to_millis(&column("window_start")?)?;
+    let (paid, count, average) = (number("total_paid")?, number("total_transactions")?, number("average_transaction_value")?);
+    let value = |array: &ArrayRef, i: usize| array.as_primitive::<Int64Type>().value(i);
+    Ok((0..start.len()).map(|i| Window { start: start.value(i), paid: value(&paid, i), count: value(&count, i), average: value(&average, i) }).collect())
+}
+
+fn line(window: &Window, most: i64) -> String {
+    const WIDTH: i64 = 36;
+    let bar = usize::try_from(window.paid * WIDTH / most.max(1)).unwrap_or(0);
+    let time = show_time(window.start);
+    let time = time.get(11..19).unwrap_or(&time);
+    format!("{time}  {:<36}  {:>9} paid  {:>7} transactions  {:>4} average", "█".repeat(bar), window.paid, window.count, window.average)
+}
+
+/// Draws over what was drawn before; returns how many lines there are now.
+fn draw(windows: &VecDeque<Window>, status: &Status, before: usize) -> Result<usize> {
+    let most = windows.iter().map(|w| w.paid).max().unwrap_or(1);
+    let mut out = std::io::stdout().lock();
+    if before > 0 {
+        write!(out, "\x1b[{before}A")?;
+    }
+    writeln!(out, "\x1b[2K\x1b[1mwindow    total paid in 3 seconds\x1b[0m")?;
+    for window in windows {
+        writeln!(out, "\x1b[2K{}", line(window, most))?;
+    }
+    writeln!(out, "\x1b[2K\x1b[2m{status}\x1b[0m   Ctrl-C ends")?;
+    out.flush()?;
+    Ok(windows.len() + 2)
+}

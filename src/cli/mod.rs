@@ -1,0 +1,47 @@
+//! The command line: thin, it only turns flags into a [`Workspace`](crate::jobs::Workspace) and prints what comes back.
+
+mod args;
+mod demo;
+mod output;
+mod query;
+mod run;
+mod setup;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::common::{Error, Result};
+
+use args::{Args, Command};
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let level = if args.common.verbose { "millstream=debug,warn" } else { "millstream=warn,error" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).init();
+    match start(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn start(args: Args) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Error::internal("no threads can be started").because(e))?;
+    let done = runtime.block_on(async {
+        match args.command {
+            Command::Run(run) => run::run(&args.common, run).await,
+            Command::Query(query) => query::query(&args.common, query).await,
+            Command::Demo(demo) => demo::demo(demo).await,
+        }
+    });
+    // A reader thread may sit in a network call; nobody waits for it.
+    runtime.shutdown_background();
+    done
+}

@@ -1,0 +1,131 @@
+//! `millstream run FILE...`: the files' INSERTs as one continuous job.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
+
+use crate::common::faults::Faults;
+use crate::common::{Error, Result};
+use crate::connectors::ReadMode;
+use crate::jobs::workspace::{job_name, settings};
+use crate::jobs::{self, Done, Ending, Workspace};
+use crate::sql::ast::{Parsed, Statement};
+use crate::state::StateStore;
+use crate::state::object::RemoteStore;
+use crate::state::store;
+
+use super::args::{Common, RunArgs};
+use super::{setup, status};
+
+/// Runs until the job ends or is stopped.
+pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
+    let from = position(&args)?;
+    let statements = setup::statements(&args.files)?;
+    let workspace = setup::workspace(common)?;
+    let inserts = carry_out(&workspace, &statements).await?;
+    let said = workspace.job_settings()?;
+    let name = job_name(args.name.as_deref().or(said.pipeline_name.as_deref()), &args.files);
+    let (root, remote) = checkpoints(common, &args)?;
+    let mut settings = settings(&said, remote);
+    settings.until_now = args.until_now;
+    settings.from = from.unwrap_or(ReadMode::Stream);
+    let mut spec = workspace.plan_job(&name, &inserts, root, settings).await?;
+    workspace.check_options_used()?;
+    if inserts.is_empty() {
+        eprintln!("nothing to run: the files declare tables, but hold no INSERT");
+        return Ok(());
+    }
+    spec.settings.fresh = args.fresh && confirm_fresh(&spec, args.yes).await?;
+    spec.faults = Faults::from_env()?;
+    for insert in spec.inserts.iter() {
+        for (node, state) in &insert.template.nodes {
+            tracing::info!("{}: state {node} is bounded by {}", insert.id, state.bound);
+        }
+    }
+    eprintln!("job {name}: {} in {}", plural(inserts.len(), "INSERT"), spec.store.describe());
+    let stop = setup::stop_signal()?;
+    let shown = tokio::spawn(status::show(spec.status.subscribe()));
+    let ended = jobs::run(&spec, &stop).await;
+    let last = spec.status.borrow().clone();
+    shown.abort();
+    status::finish(&last);
+    match ended? {
+        Ending::Finished(n) => eprintln!("job {name} finished at commit {n}"),
+        Ending::Stopped(n) => eprintln!("job {name} stopped at commit {n}; the same command resumes it"),
+    }
+    Ok(())
+}
+
+fn plural(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// Carries out declarations and settings in order, and hands back the INSERTs that make up the job.
+async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<Parsed>> {
+    let mut inserts = Vec::new();
+    for parsed in statements {
+        if let Done::Said(line) = workspace.declare(parsed)? {
+            line.into_iter().for_each(|line| eprintln!("{line}"));
+            continue;
+        }
+        match &parsed.statement {
+            Statement::Insert(insert) if insert.values || workspace.reads_batch()? => {
+                let rows = workspace.insert_now(insert).await.map_err(|e| parsed.locate(e))?;
+                eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
+            }
+            Statement::Insert(_) => inserts.push(parsed.clone()),
+            Statement::Query(_) => {
+                let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
+                return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));
+            }
+            _ => return Err(parsed.locate(Error::sql("this statement cannot be run in a job file yet"))),
+        }
+    }
+    Ok(inserts)
+}
+
+/// Where commits are kept, and whether that is far away.
+fn checkpoints(common: &Common, args: &RunArgs) -> Result<(Arc<dyn StateStore>, bool)> {
+    if let Some(url) = &args.checkpoints {
+        return Ok((store::open(url)?, url.contains("://")));
+    }
+    if common.embedded {
+        // The embedded topics are gone with the process; offsets into them must not outlive them.
+        let memory = Arc::new(object_store::memory::InMemory::new());
+        return Ok((Arc::new(RemoteStore::new(memory, object_store::path::Path::default(), "memory")), false));
+    }
+    Ok((store::open(&common.data.join("jobs").to_string_lossy())?, false))
+}
+
+/// Dropping state is asked for twice; without a terminal `--yes` has to say it.
+async fn confirm_fresh(spec: &jobs::JobSpec, yes: bool) -> Result<bool> {
+    if yes || spec.store.list("commits").await?.is_empty() {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::usage(format!("--fresh drops the state of job `{}` in {}", spec.name, spec.store.describe())).hint("add --yes to say that you mean it"));
+    }
+    eprint!("drop the state of job `{}` in {}? [y/N] ", spec.name, spec.store.describe());
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(true) } else { Err(Error::usage("nothing was dropped, nothing was started")) }
+}
+
+/// `--from`, which would contradict the positions of a job that resumes.
+fn position(args: &RunArgs) -> Result<Option<ReadMode>> {
+    let Some(from) = &args.from else { return Ok(None) };
+    if !args.fresh {
+        return Err(Error::usage("--from without --fresh: a job that resumes goes on where it was").hint("add --fresh to drop its state"));
+    }
+    let wrong = || Error::usage(format!("--from {from}: not a position")).hint("earliest, latest, timestamp:1714564800000 or 'timestamp:2024-05-01 12:00:00'");
+    match from.as_str() {
+        "earliest" => Ok(Some(ReadMode::FromEarliest)),
+        "latest" => Ok(Some(ReadMode::FromLatest)),
+        other => {
+            let text = other.strip_prefix("timestamp:").ok_or_else(wrong)?;
+            let parse = |format| chrono::NaiveDateTime::parse_from_str(text, format).map(|t| t.and_utc().timestamp_millis());
+            let millis = text.parse().or_else(|_| parse("%Y-%m-%d %H:%M:%S%.f")).or_else(|_| parse("%Y-%m-%dT%H:%M:%S%.f")).map_err(|_| wrong())?;
+            Ok(Some(ReadMode::FromTimestamp(millis)))
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! From flags to a workspace: catalog, connectors, options, and the statements of files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::{Catalog, Overrides};
+use crate::common::{Error, Result};
+use crate::connectors::Connectors;
+use crate::connectors::kafka::EmbeddedBroker;
+use crate::jobs::Workspace;
+use crate::sql::ast::{Parsed, Source};
+use crate::sql::parse;
+
+use super::args::Common;
+
+/// Opens the catalog and the connectors that the flags name.
+pub(super) fn workspace(common: &Common) -> Result<Workspace> {
+    let catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
+    let connectors = if common.embedded { Connectors::embedded(Arc::new(EmbeddedBroker::new())) } else { Connectors::real() };
+    let mut overrides = Overrides::parse(&common.options)?;
+    overrides.declare(catalog.names());
+    let workspace = Workspace::new(catalog, connectors, overrides);
+    for warning in workspace.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    Ok(workspace)
+}
+
+/// Reads and parses files, all of them before anything is carried out.
+pub(super) fn statements(files: &[PathBuf]) -> Result<Vec<Parsed>> {
+    let mut all = Vec::new();
+    for file in expand(files)? {
+        let text = std::fs::read_to_string(&file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).because(e))?;
+        all.extend(parse(&Source::new(file.display().to_string(), text))?);
+    }
+    Ok(all)
+}
+
+/// A folder stands for its .sql files, 2 before 10.
+fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for file in files {
+        if !file.is_dir() {
+            all.push(file.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).because(e))?;
+        let mut found: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|e| e == "sql")).collect();
+        if found.is_empty() {
+            return Err(Error::usage(format!("{} holds no .sql files", file.display())));
+        }
+        found.sort_by_key(|p| natural(p));
+        all.append(&mut found);
+    }
+    Ok(all)
+}
+
+/// A name cut into text and numbers, so that numbers compare by value.
+fn natural(path: &Path) -> Vec<(String, u64)> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let mut parts = Vec::new();
+    let mut rest = name.as_str();
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, after) = rest.split_at(digits);
+        let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        parts.push((text.to_string(), after[..end].parse().unwrap_or(u64::MAX)));
+        rest = &after[end..];
+    }
+    parts
+}
+
+/// Cancelled by SIGINT or SIGTERM; a second signal ends the process at once.
+pub(super) fn stop_signal() -> Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let broken = |e| Error::internal("signals cannot be handled").because(e);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(broken)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            if stopped.is_cancelled() {
+                std::process::exit(130);
+            }
+            stopped.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_read_in_natural_order() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["10_insert.sql", "2_sink.sql", "1_source.sql", "notes.txt"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let names: Vec<_> = expand(&[dir.path().to_path_buf()]).unwrap().iter().map(|p| p.file_name().unwrap().to_string_lossy().into_owned()).collect();
+        assert_eq!(names, ["1_source.sql", "2_sink.sql", "10_insert.sql"]);
+    }
+}

@@ -1,0 +1,55 @@
+//! All connectors by name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::common::{Error, Result, suggest};
+
+use super::Connector;
+use super::blackhole::BlackholeConnector;
+use super::datagen::DatagenConnector;
+use super::kafka::{EmbeddedBroker, KafkaConnector, RdKafkaBroker};
+use super::print::PrintConnector;
+
+/// The systems that tables can be declared on.
+#[derive(Debug, Clone)]
+pub struct Connectors(BTreeMap<&'static str, Arc<dyn Connector>>);
+
+impl Connectors {
+    /// All of them, with Kafka tables on real clusters.
+    pub fn real() -> Self {
+        Self::with(KafkaConnector::new(Arc::new(|bootstrap, properties| Ok(Arc::new(RdKafkaBroker::new(bootstrap, properties)?)))))
+    }
+
+    /// All of them, with Kafka tables on an in-process topic log.
+    pub fn embedded(log: Arc<EmbeddedBroker>) -> Self {
+        Self::with(KafkaConnector::embedded(log))
+    }
+
+    fn with(kafka: KafkaConnector) -> Self {
+        let all: [Arc<dyn Connector>; 4] = [Arc::new(kafka), Arc::new(DatagenConnector), Arc::new(PrintConnector::default()), Arc::new(BlackholeConnector)];
+        Self(all.into_iter().map(|c| (c.name(), c)).collect())
+    }
+
+    /// A connector by the value of the option `connector`.
+    ///
+    /// # Errors
+    /// When there is none of that name; lists those that there are.
+    pub fn get(&self, name: &str) -> Result<Arc<dyn Connector>> {
+        let names: Vec<&str> = self.0.keys().copied().collect();
+        self.0.get(name).cloned().ok_or_else(|| Error::sql(format!("unknown `connector` '{name}'")).hint(suggest::hint(name, &names)))
+    }
+
+    /// Whether any connector knows an option.
+    pub fn knows(&self, key: &str) -> bool {
+        self.0.values().any(|c| c.options().iter().any(|spec| spec.matches(key)))
+    }
+
+    /// The keys of all options of all connectors.
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = self.0.values().flat_map(|c| c.options()).map(|spec| spec.key.into_owned()).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+}

@@ -1,0 +1,276 @@
+//! Walks over the tokens of one statement: our own grammar word by word, expressions and queries through sqlparser.
+
+use sqlparser::ast;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+
+use crate::common::{Error, Result};
+
+use super::ast::Pos;
+use super::dialect::MillstreamDialect;
+use super::text::{Text, pos};
+
+static DIALECT: MillstreamDialect = MillstreamDialect;
+
+/// How deep expressions, queries and types may be nested.
+pub(super) const MAX_DEPTH: usize = 50;
+
+/// The tokens of one statement and how far they have been read.
+pub(super) struct Cursor<'a> {
+    /// The script.
+    pub(super) text: &'a Text<'a>,
+    parser: Parser<'static>,
+    /// Just behind the last token.
+    end: Pos,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(text: &'a Text<'a>, tokens: Vec<TokenWithSpan>) -> Self {
+        let end = tokens.iter().rev().find(|t| !is_space(t)).map(|t| pos(t.span.end)).unwrap_or_default();
+        Self { text, parser: new_parser(tokens), end }
+    }
+
+    /// The next token; `Token::EOF` at the end.
+    pub(super) fn peek(&self) -> &TokenWithSpan {
+        self.parser.peek_token_ref()
+    }
+
+    /// The token after `n` others.
+    pub(super) fn peek_nth(&self, n: usize) -> &TokenWithSpan {
+        self.parser.peek_nth_token_ref(n)
+    }
+
+    /// Takes the next token.
+    pub(super) fn next(&mut self) -> TokenWithSpan {
+        self.parser.next_token()
+    }
+
+    /// The token taken last.
+    pub(super) fn last(&self) -> &TokenWithSpan {
+        self.parser.get_current_token()
+    }
+
+    /// Whether everything has been read.
+    pub(super) fn at_end(&self) -> bool {
+        self.peek().token == Token::EOF
+    }
+
+    /// Where the next token stands.
+    pub(super) fn pos(&self) -> Pos {
+        let at = pos(self.peek().span.start);
+        if at.line == 0 { self.end } else { at }
+    }
+
+    /// Whether these words come next, unquoted and in any case.
+    pub(super) fn sees(&self, words: &[&str]) -> bool {
+        words.iter().enumerate().all(|(n, word)| is_word(self.peek_nth(n), word))
+    }
+
+    /// Takes these words if they come next.
+    pub(super) fn take(&mut self, words: &[&str]) -> bool {
+        let found = self.sees(words);
+        if found {
+            for _ in words {
+                self.parser.advance_token();
+            }
+        }
+        found
+    }
+
+    /// Takes this symbol if it comes next.
+    pub(super) fn take_symbol(&mut self, symbol: &Token) -> bool {
+        self.parser.consume_token(symbol)
+    }
+
+    /// Takes these words or fails.
+    pub(super) fn expect(&mut self, words: &[&str]) -> Result<()> {
+        for word in words {
+            if !self.take(&[word]) {
+                return Err(self.expected(format!("`{word}`")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes this symbol or fails.
+    pub(super) fn expect_symbol(&mut self, symbol: &Token) -> Result<()> {
+        if self.take_symbol(symbol) { Ok(()) } else { Err(self.expected(format!("`{symbol}`"))) }
+    }
+
+    /// Takes a name, quoted or not; `what` it names is for the message.
+    pub(super) fn name(&mut self, what: &str) -> Result<String> {
+        match self.peek().token.clone() {
+            Token::Word(word) if word.value.is_empty() => Err(self.error("a name cannot be empty")),
+            Token::Word(word) => {
+                self.parser.advance_token();
+                Ok(word.value)
+            }
+            Token::SingleQuotedString(text) => {
+                Err(self.expected(what).hint(format!("single quotes make a text; quote a name with backticks: `{text}`")))
+            }
+            _ => Err(self.expected(what)),
+        }
+    }
+
+    /// Takes a name that stands alone: there are no catalogs and databases.
+    pub(super) fn object_name(&mut self, what: &str) -> Result<String> {
+        let at = self.pos();
+        let name = self.name(what)?;
+        if self.peek().token == Token::Period {
+            let (mut last, mut n) = (name, 0);
+            while let (Token::Period, Token::Word(word)) = (&self.peek_nth(n).token, &self.peek_nth(n + 1).token) {
+                last.clone_from(&word.value);
+                n += 2;
+            }
+            return Err(self
+                .text
+                .error(at, "a name with a catalog or database in front is not supported")
+                .hint(format!("write `{last}` alone; a dot inside a name needs backticks around all of it")));
+        }
+        Ok(name)
+    }
+
+    /// Takes a text in single quotes.
+    pub(super) fn string(&mut self, what: &str) -> Result<String> {
+        match self.peek().token.clone() {
+            Token::SingleQuotedString(text) => {
+                self.parser.advance_token();
+                Ok(text)
+            }
+            Token::Word(Word { value, .. }) => Err(self.expected(what).hint(format!("put it in single quotes: '{value}'"))),
+            Token::Number(value, _) => Err(self.expected(what).hint(format!("put it in single quotes: '{value}'"))),
+            _ => Err(self.expected(what)),
+        }
+    }
+
+    /// Takes a whole number.
+    pub(super) fn number(&mut self, what: &str) -> Result<u32> {
+        match &self.peek().token {
+            Token::Number(text, false) => {
+                let number = text.parse().map_err(|_| self.expected(what))?;
+                self.parser.advance_token();
+                Ok(number)
+            }
+            _ => Err(self.expected(what)),
+        }
+    }
+
+    /// Takes an expression.
+    pub(super) fn expr(&mut self) -> Result<ast::Expr> {
+        let parsed = self.parser.parse_expr();
+        parsed.map_err(|error| self.parser_error(error))
+    }
+
+    /// Takes a query.
+    pub(super) fn query(&mut self) -> Result<Box<ast::Query>> {
+        let parsed = self.parser.parse_query();
+        parsed.map_err(|error| self.parser_error(error))
+    }
+
+    /// What is left, without white space, each token with its index for [`Self::cut`].
+    pub(super) fn rest(&self) -> Vec<(usize, TokenWithSpan)> {
+        let tokens = (0..).map(|n| (self.parser.index() + n, self.parser.peek_nth_token_no_skip(n)));
+        tokens.take_while(|(_, t)| t.token != Token::EOF).filter(|(_, t)| !is_space(t)).collect()
+    }
+
+    /// Takes the tokens with these two indices out, and everything in between.
+    pub(super) fn cut(&mut self, from: usize, to: usize) {
+        let index = self.parser.index();
+        let left = (0..).map(|n| self.parser.peek_nth_token_no_skip(n)).take_while(|t| t.token != Token::EOF);
+        let left = left.enumerate().filter(|(n, _)| !(from..=to).contains(&(index + n))).map(|(_, t)| t).collect();
+        self.parser = new_parser(left);
+    }
+
+    /// Fails unless everything has been read.
+    pub(super) fn finish(&self) -> Result<()> {
+        if self.at_end() {
+            return Ok(());
+        }
+        let error = self.expected("the end of the statement");
+        Err(match self.misspelt() {
+            Some((wrong, right)) => error.hint(format!("did you mean `{right}` instead of `{wrong}`?")),
+            None => error.hint("statements end with `;`"),
+        })
+    }
+
+    /// A word around here that looks like a keyword with a typing error: sqlparser has taken it for an alias.
+    fn misspelt(&self) -> Option<(String, &'static str)> {
+        const CLAUSES: [&str; 13] =
+            ["FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "JOIN", "INNER", "LEFT", "SELECT", "EMIT", "WITH"];
+        [self.last(), self.peek()].into_iter().find_map(|token| {
+            let Token::Word(Word { value, quote_style: None, .. }) = &token.token else { return None };
+            if CLAUSES.iter().any(|clause| clause.eq_ignore_ascii_case(value)) {
+                return None;
+            }
+            crate::common::suggest::nearest(value, CLAUSES).map(|near| (value.clone(), near))
+        })
+    }
+
+    /// `expected X, found Y`, at the next token.
+    pub(super) fn expected(&self, what: impl AsRef<str>) -> Error {
+        let found = describe(&self.peek().token.to_string());
+        self.text.error(self.pos(), format!("expected {}, found {found}", what.as_ref()))
+    }
+
+    /// An error at the next token.
+    pub(super) fn error(&self, message: impl Into<String>) -> Error {
+        self.text.error(self.pos(), message)
+    }
+
+    /// sqlparser's error, with its place as a place instead of as text.
+    fn parser_error(&self, error: ParserError) -> Error {
+        let message = match error {
+            ParserError::ParserError(message) | ParserError::TokenizerError(message) => message,
+            ParserError::RecursionLimitExceeded => {
+                return self.error(format!("nested too deeply (the limit is {MAX_DEPTH} levels)"));
+            }
+        };
+        let (message, at) = split_place(&message);
+        let message = match message.strip_prefix("Expected: ").and_then(|m| m.rsplit_once(", found: ")) {
+            Some((what, found)) => format!("expected {what}, found {}", describe(found)),
+            None => lower_first(message),
+        };
+        self.text.error(at.unwrap_or(self.end), message)
+    }
+}
+
+fn new_parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
+    Parser::new(&DIALECT).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens)
+}
+
+/// Whether a token is this word, unquoted and in any case.
+pub(super) fn is_word(token: &TokenWithSpan, word: &str) -> bool {
+    matches!(&token.token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+}
+
+/// Whether a token is white space or a comment.
+pub(super) fn is_space(token: &TokenWithSpan) -> bool {
+    matches!(token.token, Token::Whitespace(_))
+}
+
+/// A token as a message shows it.
+fn describe(token: &str) -> String {
+    const SHOWN: usize = 40;
+    match token {
+        "EOF" => "the end of the statement".to_string(),
+        long if long.chars().count() > SHOWN => format!("`{}...`", long.chars().take(SHOWN).collect::<String>()),
+        quoted if quoted.starts_with('`') => quoted.to_string(),
+        short => format!("`{short}`"),
+    }
+}
+
+/// Splits sqlparser's ` at Line: 3, Column: 7` off.
+pub(super) fn split_place(message: &str) -> (&str, Option<Pos>) {
+    let split = || {
+        let (front, place) = message.rsplit_once(" at Line: ")?;
+        let (line, column) = place.split_once(", Column: ")?;
+        Some((front, Pos { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? }))
+    };
+    split().map_or((message, None), |(front, at)| (front, Some(at)))
+}
+
+/// Messages begin with a small letter.
+pub(super) fn lower_first(message: &str) -> String {
+    let mut chars = message.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}

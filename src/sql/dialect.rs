@@ -1,0 +1,241 @@
+//! How sqlparser reads our SQL: its generic dialect, less what would be accepted and then ignored, plus Flink's forms.
+//!
+//! sqlparser has no Flink dialect. What it cannot read as an expression is taken in [`Dialect::parse_prefix`]:
+//! - `TABLE name` and `TABLE (query)` as a function's argument become the sub-query `(SELECT * FROM name)`, in which
+//!   DataFusion finds the table's name; `PARTITION BY` behind it is kept in `distribute_by`;
+//! - `MAP[k1, v1, ...]` becomes a map literal.
+
+use std::any::TypeId;
+
+use sqlparser::ast;
+use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::dialect::{Dialect, GenericDialect};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, Word};
+
+/// The dialect of everything that is not a ksql statement.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct MillstreamDialect;
+
+impl Dialect for MillstreamDialect {
+    /// sqlparser asks for the generic dialect by type where it has no flag (UNNEST, for one).
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<GenericDialect>()
+    }
+
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        ch == '`' || ch == '"'
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        ch.is_alphabetic() || ch == '_'
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        ch.is_alphanumeric() || ch == '_' || ch == '$'
+    }
+
+    fn supports_unicode_string_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_string_escape_constant(&self) -> bool {
+        true
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_window_clause_named_window_reference(&self) -> bool {
+        true
+    }
+
+    fn supports_window_function_null_treatment_arg(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+
+    fn supports_match_recognize(&self) -> bool {
+        true
+    }
+
+    fn supports_dictionary_syntax(&self) -> bool {
+        true
+    }
+
+    fn support_map_literal_syntax(&self) -> bool {
+        true
+    }
+
+    fn supports_struct_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_array_typedef_with_brackets(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_except(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_exclude(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_replace(&self) -> bool {
+        true
+    }
+
+    fn allow_extract_custom(&self) -> bool {
+        true
+    }
+
+    fn allow_extract_single_quotes(&self) -> bool {
+        true
+    }
+
+    fn supports_parens_around_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_values_as_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_bitwise_shift_operators(&self) -> bool {
+        true
+    }
+
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<ast::Expr, ParserError>> {
+        let [first, second] = parser.peek_tokens_ref();
+        match (&first.token, &second.token) {
+            (Token::Word(Word { keyword: Keyword::TABLE, quote_style: None, .. }), Token::Word(_) | Token::LParen) => {
+                Some(table_argument(parser))
+            }
+            (Token::Word(Word { keyword: Keyword::MAP, quote_style: None, .. }), Token::LBracket) if is_map_literal(parser) => {
+                Some(map_literal(parser))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `TABLE name [PARTITION BY columns]` or `TABLE (query)`.
+fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
+    parser.expect_keyword_is(Keyword::TABLE)?;
+    if parser.consume_token(&Token::LParen) {
+        let query = parser.parse_query()?;
+        parser.expect_token(&Token::RParen)?;
+        return Ok(ast::Expr::Subquery(query));
+    }
+    let name = parser.parse_object_name(false)?;
+    let partition_by = if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
+        // Further arguments follow after a comma, so several columns stand in parentheses.
+        if parser.consume_token(&Token::LParen) {
+            let columns = parser.parse_comma_separated(Parser::parse_expr)?;
+            parser.expect_token(&Token::RParen)?;
+            columns
+        } else {
+            vec![parser.parse_expr()?]
+        }
+    } else {
+        Vec::new()
+    };
+    Ok(ast::Expr::Subquery(Box::new(select_all(name, partition_by))))
+}
+
+/// Flink's `MAP[k1, v1, ...]`.
+fn map_literal(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
+    parser.expect_keyword_is(Keyword::MAP)?;
+    parser.expect_token(&Token::LBracket)?;
+    let items = parser.parse_comma_separated0(Parser::parse_expr, Token::RBracket)?;
+    parser.expect_token(&Token::RBracket)?;
+    if items.len() % 2 != 0 {
+        return Err(ParserError::ParserError("MAP[...] needs a value for every key".to_string()));
+    }
+    let mut items = items.into_iter();
+    let mut entries = Vec::new();
+    while let (Some(key), Some(value)) = (items.next(), items.next()) {
+        entries.push(ast::MapEntry { key: Box::new(key), value: Box::new(value) });
+    }
+    Ok(ast::Expr::Map(ast::Map { entries }))
+}
+
+/// Whether `MAP[` holds a list; a single value is the subscript of a column called map. Looks ahead instead of trying,
+/// because trying twice at every level of a nesting takes for ever.
+fn is_map_literal(parser: &Parser) -> bool {
+    let (mut n, mut depth, mut empty) = (0, 0_usize, true);
+    loop {
+        match parser.peek_nth_token_no_skip(n).token {
+            Token::EOF => return false,
+            Token::LBracket | Token::LParen | Token::LBrace => depth += 1,
+            Token::RBracket if depth == 1 => return empty,
+            Token::RBracket | Token::RParen | Token::RBrace => depth = depth.saturating_sub(1),
+            Token::Comma if depth == 1 => return true,
+            Token::Whitespace(_) => {}
+            _ => empty = depth == 0,
+        }
+        empty &= depth < 2;
+        n += 1;
+    }
+}
+
+/// `SELECT * FROM name`.
+fn select_all(name: ast::ObjectName, distribute_by: Vec<ast::Expr>) -> ast::Query {
+    let relation = ast::TableFactor::Table {
+        name,
+        alias: None,
+        args: None,
+        with_hints: Vec::new(),
+        version: None,
+        with_ordinality: false,
+        partitions: Vec::new(),
+        json_path: None,
+        sample: None,
+        index_hints: Vec::new(),
+    };
+    let select = ast::Select {
+        select_token: AttachedToken::empty(),
+        optimizer_hints: Vec::new(),
+        distinct: None,
+        select_modifiers: None,
+        top: None,
+        top_before_distinct: false,
+        projection: vec![ast::SelectItem::Wildcard(ast::WildcardAdditionalOptions::default())],
+        exclude: None,
+        into: None,
+        from: vec![ast::TableWithJoins { relation, joins: Vec::new() }],
+        lateral_views: Vec::new(),
+        prewhere: None,
+        selection: None,
+        connect_by: Vec::new(),
+        group_by: ast::GroupByExpr::Expressions(Vec::new(), Vec::new()),
+        cluster_by: Vec::new(),
+        distribute_by,
+        sort_by: Vec::new(),
+        having: None,
+        named_window: Vec::new(),
+        qualify: None,
+        window_before_qualify: false,
+        value_table_mode: None,
+        flavor: ast::SelectFlavor::Standard,
+    };
+    ast::Query {
+        with: None,
+        body: Box::new(ast::SetExpr::Select(Box::new(select))),
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    }
+}
