@@ -12,9 +12,9 @@ use super::{Connector, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
 
 /// Tables that swallow rows.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Blackhole;
+pub struct BlackholeConnector;
 
-impl Connector for Blackhole {
+impl Connector for BlackholeConnector {
     fn name(&self) -> &'static str {
         "blackhole"
     }
@@ -33,15 +33,15 @@ impl Connector for Blackhole {
 
     fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>> {
         self.validate(&table)?;
-        Ok(Arc::new(Swallowing(table)))
+        Ok(Arc::new(Blackhole(table)))
     }
 }
 
 #[derive(Debug)]
-struct Swallowing(Arc<TableSpec>);
+struct Blackhole(Arc<TableSpec>);
 
 #[async_trait]
-impl Sink for Swallowing {
+impl Sink for Blackhole {
     fn schema(&self) -> SchemaRef {
         self.0.writable()
     }

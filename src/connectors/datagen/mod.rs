@@ -25,9 +25,9 @@ pub use source::DatagenSource;
 
 /// Tables of made-up rows.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Datagen;
+pub struct DatagenConnector;
 
-impl Connector for Datagen {
+impl Connector for DatagenConnector {
     fn name(&self) -> &'static str {
         "datagen"
     }

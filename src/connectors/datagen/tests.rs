@@ -67,7 +67,7 @@ async fn keeps_to_the_contract() {
         ("fields.price.max", "2"),
         ("fields.r.y.length", "2"),
     ];
-    let source = Datagen.source(table(&many(), &options)).unwrap();
+    let source = DatagenConnector.source(table(&many(), &options)).unwrap();
     conformance::source(&*source).await.unwrap();
     let rows = conformance::read_all(&*source, &[0, 1, 4]).await.unwrap();
     assert_eq!(rows.values().map(Vec::len).collect::<Vec<_>>(), [17, 17, 16]);
@@ -154,7 +154,7 @@ async fn a_start_relative_to_now_is_tied_to_the_wall_clock() {
 #[tokio::test]
 async fn a_sequence_with_an_end_is_bounded() {
     let options = [("fields.id.kind", "sequence"), ("fields.id.start", "5"), ("fields.id.end", "9"), ("rows-per-second", "1000000")];
-    let source = Datagen.source(table(&[("id", DataType::Int32)], &options)).unwrap();
+    let source = DatagenConnector.source(table(&[("id", DataType::Int32)], &options)).unwrap();
     assert!(source.bounded());
     conformance::source(&*source).await.unwrap();
     assert_eq!(conformance::read_all(&*source, &[0]).await.unwrap()[&0], ["5", "6", "7", "8", "9"]);
@@ -177,9 +177,9 @@ fn what_is_wrong_is_named() {
         (&[("rows_per_second", "1")], "unknown option `rows_per_second`"),
     ] {
         let spec = table(&[("id", DataType::Int32), ("ts", MILLIS)], options);
-        let error = Datagen.validate(&spec).unwrap_err();
+        let error = DatagenConnector.validate(&spec).unwrap_err();
         assert!(error.message().starts_with("table `g`: ") && error.message().contains(message), "{error}");
     }
-    let error = Datagen.validate(&table(&[("d", DataType::Duration(TimeUnit::Second))], &[])).unwrap_err();
+    let error = DatagenConnector.validate(&table(&[("d", DataType::Duration(TimeUnit::Second))], &[])).unwrap_err();
     assert!(error.message().contains("cannot make values"), "{error}");
 }

@@ -21,9 +21,9 @@ pub type Output = Arc<Mutex<dyn Write + Send>>;
 
 /// Tables that show their rows.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Print;
+pub struct PrintConnector;
 
-impl Connector for Print {
+impl Connector for PrintConnector {
     fn name(&self) -> &'static str {
         "print"
     }
@@ -61,7 +61,7 @@ impl PrintSink {
     /// # Errors
     /// For an unknown option.
     pub fn new(table: Arc<TableSpec>, output: Option<Output>) -> Result<Self> {
-        Print.validate(&table)?;
+        PrintConnector.validate(&table)?;
         Ok(Self { table, output })
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::connectors::TableColumn;
-use crate::connectors::blackhole::Blackhole;
+use crate::connectors::blackhole::BlackholeConnector;
 use crate::sql::ast::{Options, Pos};
 use arrow::array::*;
 use arrow::datatypes::DataType;
@@ -49,10 +49,10 @@ async fn rows_look_as_flink_shows_them() {
 
 #[tokio::test]
 async fn a_blackhole_swallows() {
-    let sink = Blackhole.sink(table(&[])).unwrap();
+    let sink = BlackholeConnector.sink(table(&[])).unwrap();
     let (mut open, newest) = sink.open(&writer()).await.unwrap();
     open.write(1, &[]).await.unwrap();
     open.commit(1).await.unwrap();
-    assert!(newest.is_none() && Blackhole.source(table(&[])).is_err());
-    assert!(Blackhole.validate(&table(&[("topic", "t")])).is_err());
+    assert!(newest.is_none() && BlackholeConnector.source(table(&[])).is_err());
+    assert!(BlackholeConnector.validate(&table(&[("topic", "t")])).is_err());
 }
