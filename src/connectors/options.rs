@@ -1,6 +1,7 @@
 //! Checks a table's options against what its connector and formats know.
 
-use crate::common::{Error, OptionSpec, Result, suggest};
+pub use crate::common::OptionSpec;
+use crate::common::{Error, Result, suggest};
 
 use super::TableSpec;
 

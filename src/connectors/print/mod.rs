@@ -20,24 +20,8 @@ mod line;
 pub type Output = Arc<Mutex<dyn Write + Send>>;
 
 /// Tables that show their rows.
-#[derive(Clone, Default)]
-pub struct PrintConnector {
-    /// In place of standard output and error, if given.
-    output: Option<Output>,
-}
-
-impl fmt::Debug for PrintConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PrintConnector")
-    }
-}
-
-impl PrintConnector {
-    /// Shows rows somewhere else than on the terminal.
-    pub fn to(output: Output) -> Self {
-        Self { output: Some(output) }
-    }
-}
+#[derive(Debug, Default, Clone, Copy)]
+pub struct PrintConnector;
 
 impl Connector for PrintConnector {
     fn name(&self) -> &'static str {
@@ -61,14 +45,25 @@ impl Connector for PrintConnector {
     }
 
     fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>> {
-        self.validate(&table)?;
-        Ok(Arc::new(PrintSink { table, output: self.output.clone() }))
+        Ok(Arc::new(PrintSink::new(table, None)?))
     }
 }
 
-struct PrintSink {
+/// A table that shows its rows.
+pub struct PrintSink {
     table: Arc<TableSpec>,
     output: Option<Output>,
+}
+
+impl PrintSink {
+    /// A sink that writes to standard output or error, as the table says, or somewhere else.
+    ///
+    /// # Errors
+    /// For an unknown option.
+    pub fn new(table: Arc<TableSpec>, output: Option<Output>) -> Result<Self> {
+        PrintConnector.validate(&table)?;
+        Ok(Self { table, output })
+    }
 }
 
 impl fmt::Debug for PrintSink {

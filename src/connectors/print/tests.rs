@@ -21,7 +21,7 @@ fn writer() -> Writer {
 #[tokio::test]
 async fn rows_look_as_flink_shows_them() {
     let out = Arc::new(Mutex::new(Vec::<u8>::new()));
-    let sink = PrintConnector::to(Arc::clone(&out) as Output).sink(table(&[("print-identifier", "x")])).unwrap();
+    let sink = PrintSink::new(table(&[("print-identifier", "x")]), Some(Arc::clone(&out) as Output)).unwrap();
     assert!(!sink.exactly_once());
     let (mut open, newest) = sink.open(&writer()).await.unwrap();
     assert!(newest.is_none());

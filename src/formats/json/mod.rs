@@ -39,7 +39,7 @@ pub fn options() -> Vec<OptionSpec> {
     vec![
         OptionSpec::flag(IGNORE_PARSE_ERRORS, "true: a field that does not fit becomes NULL; false: a bad record stops the job"),
         OptionSpec::flag(FAIL_ON_MISSING_FIELD, "true: a record without one of the fields is bad"),
-        OptionSpec::one_of(TIMESTAMP_STANDARD, &["SQL", "ISO-8601"], "how timestamps are written; both are read"),
+        OptionSpec::one_of(TIMESTAMP_STANDARD, &["SQL", "ISO-8601", "ISO-8601-WITH-OFFSET"], "how timestamps are written; both are read"),
         OptionSpec::one_of(MAP_NULL_KEY_MODE, &["FAIL", "DROP", "LITERAL"], "what to do with a NULL key of a MAP"),
         OptionSpec::text(MAP_NULL_KEY_LITERAL, "what a NULL key of a MAP is written as with mode LITERAL"),
         OptionSpec::flag(PLAIN_DECIMAL, "accepted; decimals are always written as plain numbers"),
@@ -71,7 +71,8 @@ impl JsonOptions {
     fn read(options: &FormatOptions) -> Result<Self> {
         let iso = match options.get(TIMESTAMP_STANDARD).map(str::to_ascii_uppercase).as_deref() {
             None | Some("SQL") => false,
-            Some("ISO-8601") => true,
+            // TIMESTAMP_LTZ is UTC, whose offset is the `Z` that is written anyway.
+            Some("ISO-8601" | "ISO-8601-WITH-OFFSET") => true,
             Some(other) => return Err(options.wrong(TIMESTAMP_STANDARD, other, "give `SQL` or `ISO-8601`")),
         };
         let null_key = match options.get(MAP_NULL_KEY_MODE).map(str::to_ascii_uppercase).as_deref() {

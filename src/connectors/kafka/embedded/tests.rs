@@ -10,6 +10,12 @@ fn read(consumer: &mut dyn Consumer, wait: u64) -> Vec<(i32, i64)> {
     got
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_to_the_contract() {
+    let broker = EmbeddedBroker::new();
+    crate::connectors::kafka::conformance::all(&broker, "c").await.unwrap();
+}
+
 #[tokio::test]
 async fn transactions_appear_at_once_and_leave_a_gap() {
     let broker = EmbeddedBroker::new();

@@ -1,0 +1,99 @@
+//! Kafka tables on a real Apache Kafka: the suites of sources and sinks, and what only a real broker shows.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::DataType;
+use millstream::connectors::kafka::broker::{Broker, OutRecord};
+use millstream::connectors::kafka::{KafkaConnector, RdKafkaBroker};
+use millstream::connectors::{Connector, Prefetch, ReadMode, TableColumn, TableSpec, conformance};
+use millstream::sql::ast::{Options, Pos};
+
+fn broker() -> Arc<RdKafkaBroker> {
+    let address = std::env::var("MILLSTREAM_TEST_KAFKA");
+    let address = address.map_err(|_| "no Kafka; run: tests/services start kafka && eval \"$(tests/services env)\"").unwrap();
+    Arc::new(RdKafkaBroker::new(&address, &[]).unwrap())
+}
+
+fn kafka(broker: &Arc<RdKafkaBroker>) -> KafkaConnector {
+    let broker = Arc::clone(broker);
+    KafkaConnector::new(Arc::new(move |_, _| Ok(Arc::clone(&broker) as Arc<dyn Broker>)))
+}
+
+/// `(id INT, name STRING, amount BIGINT)` on a topic of its own.
+fn table(more: &[(&str, &str)]) -> (String, Arc<TableSpec>) {
+    let topic = format!("tables-{}", uuid::Uuid::now_v7().simple());
+    let column = |name: &str, data_type| TableColumn { name: name.into(), data_type, nullable: true, metadata: None, is_virtual: false };
+    let mut options = Options::default();
+    let own =
+        [("topic", topic.as_str()), ("format", "json"), ("scan.startup.mode", "earliest-offset"), ("properties.bootstrap.servers", "x")];
+    for (key, value) in own.iter().chain(more) {
+        options.push((*key).to_string(), (*value).to_string(), Pos::default()).unwrap();
+    }
+    let columns = vec![column("id", DataType::Int32), column("name", DataType::Utf8), column("amount", DataType::Int64)];
+    let spec = TableSpec { name: "t".into(), connector: "kafka".into(), columns, primary_key: Vec::new(), options };
+    (topic, Arc::new(spec))
+}
+
+fn rows(n: i32) -> RecordBatch {
+    let ids = Arc::new(Int32Array::from_iter_values(0..n)) as ArrayRef;
+    let names: ArrayRef = Arc::new(StringArray::from_iter_values((0..n).map(|i| format!("n{i}"))));
+    let amounts: ArrayRef = Arc::new(Int64Array::from_iter_values((0..n).map(i64::from)));
+    RecordBatch::try_from_iter_with_nullable([("id", ids, true), ("name", names, true), ("amount", amounts, true)]).unwrap()
+}
+
+fn record(partition: i32, value: &str) -> OutRecord {
+    OutRecord { partition: Some(partition), value: Some(value.as_bytes().to_vec()), ..OutRecord::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_keeps_to_the_contract_with_gaps_and_bad_records() {
+    let broker = broker();
+    let (topic, spec) = table(&[]);
+    broker.create_topic(&topic, Some(3)).await.unwrap();
+    let mut producer = broker.producer(Some(&format!("p-{topic}"))).await.unwrap();
+    for round in 0..6 {
+        producer.begin().await.unwrap();
+        let good = |i: i32| record(i % 3, &format!("{{\"id\":{i},\"name\":\"n{i}\",\"amount\":{}}}", i * 10));
+        let mut records: Vec<OutRecord> = (0..7).map(|i| good(round * 7 + i)).collect();
+        records.push(record(round % 3, "{broken"));
+        producer.send(&topic, records).await.unwrap();
+        if round % 3 == 2 { producer.abort().await.unwrap() } else { producer.commit().await.unwrap() }
+    }
+    let source = kafka(&broker).source(spec).unwrap();
+    conformance::source(&*source).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_keeps_to_the_contract() {
+    let broker = broker();
+    let (_, spec) = table(&[]);
+    let kafka = kafka(&broker);
+    let (sink, source) = (kafka.sink(Arc::clone(&spec)).unwrap(), kafka.source(spec).unwrap());
+    assert!(sink.prepare().await.unwrap().is_some());
+    conformance::sink(&*sink, &*source, &rows(10)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_reader_sees_a_commit_soon() {
+    let broker = broker();
+    let (topic, spec) = table(&[]);
+    broker.create_topic(&topic, Some(2)).await.unwrap();
+    let source = kafka(&broker).source(spec).unwrap();
+    let from = source.plan(ReadMode::Stream).await.unwrap();
+    let mut follow = source.follow(from, vec![0], Prefetch::default()).unwrap();
+    let begin = std::time::Instant::now();
+    while !follow.next(10, Duration::from_millis(100)).await.unwrap().partitions.iter().all(|p| p.at_end) {
+        assert!(begin.elapsed() < Duration::from_secs(20));
+    }
+    let mut producer = broker.producer(None).await.unwrap();
+    producer.begin().await.unwrap();
+    producer.send(&topic, vec![record(1, "{\"id\":5}")]).await.unwrap();
+    producer.commit().await.unwrap();
+    let begin = std::time::Instant::now();
+    let fetched = follow.next(10, Duration::from_secs(10)).await.unwrap();
+    assert_eq!(fetched.rows(), 1, "{fetched:?} {:?} {:?}", source.counters(), broker.bounds(&topic).await);
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+}
