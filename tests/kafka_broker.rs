@@ -1,12 +1,16 @@
 //! The broker trait over librdkafka, against a real Apache Kafka.
 
 use std::future::Future;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use millstream::common::ErrorKind;
 use millstream::connectors::kafka::RdKafkaBroker;
-use millstream::connectors::kafka::broker::{Broker, Consumer, OutRecord};
+use millstream::connectors::kafka::broker::{Broker, Consumer, OutRecord, Position};
 use millstream::connectors::kafka::conformance;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
 
 /// The broker that tests/services started.
 fn address() -> String {
@@ -57,4 +61,181 @@ conforms! {
     a_newer_producer_fences_the_older
     paused_partitions_wait
     an_offset_that_is_gone_is_an_error
+}
+
+fn records(partition: i32, texts: &[&str]) -> Vec<OutRecord> {
+    texts.iter().map(|t| OutRecord { partition: Some(partition), value: Some(t.as_bytes().to_vec()), ..OutRecord::default() }).collect()
+}
+
+async fn write(broker: &dyn Broker, topic: &str, texts: &[&str]) {
+    let mut producer = broker.producer(None).await.unwrap();
+    producer.begin().await.unwrap();
+    producer.send(topic, records(0, texts)).await.unwrap();
+    producer.commit().await.unwrap();
+}
+
+/// Polls until something holds; what was read meanwhile is returned.
+fn until(consumer: &mut dyn Consumer, patience: u64, what: &str, holds: &mut dyn FnMut(&mut dyn Consumer, &[String]) -> bool) -> Vec<String> {
+    let (mut seen, begin) = (Vec::new(), Instant::now());
+    loop {
+        consumer
+            .poll(1000, Duration::from_millis(50), &mut |r| seen.push(String::from_utf8_lossy(r.value.unwrap_or_default()).into_owned()))
+            .unwrap();
+        if holds(consumer, &seen) {
+            return seen;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(patience), "{what}: {seen:?}, {:?}, {:?}", consumer.positions(), consumer.outage());
+    }
+}
+
+fn position(consumer: &mut dyn Consumer) -> Position {
+    consumer.positions()[0]
+}
+
+#[test]
+fn the_first_records_come_soon() {
+    run(async {
+        let (broker, topic) = (broker(), unique("soon"));
+        broker.create_topic(&topic, Some(2)).await.unwrap();
+        write(&broker, &topic, &["a"]).await;
+        let begin = Instant::now();
+        let mut consumer = broker.consumer(&topic, &[(0, 0), (1, 0)]).unwrap();
+        let seen = until(&mut *consumer, 10, "the first record", &mut |_, seen| !seen.is_empty());
+        let took = begin.elapsed();
+        println!("first record after {took:?}");
+        assert_eq!(seen, ["a"]);
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    });
+}
+
+#[test]
+fn read_uncommitted_sees_open_transactions() {
+    run(async {
+        let topic = unique("uncommitted");
+        let broker = RdKafkaBroker::new(&address(), &[("isolation.level".into(), "read_uncommitted".into())]).unwrap();
+        broker.create_topic(&topic, Some(1)).await.unwrap();
+        let mut producer = broker.producer(Some(&topic)).await.unwrap();
+        producer.begin().await.unwrap();
+        producer.send(&topic, records(0, &["a", "b"])).await.unwrap();
+        let mut consumer = broker.consumer(&topic, &[(0, 0)]).unwrap();
+        until(&mut *consumer, 10, "both records", &mut |_, seen| seen == ["a", "b"]);
+        assert_eq!(broker.bounds(&topic).await.unwrap()[0].latest, 2);
+        producer.abort().await.unwrap();
+    });
+}
+
+#[test]
+fn nobody_at_an_address_is_told_with_the_address() {
+    run(async {
+        let broker = RdKafkaBroker::new("127.0.0.1:1", &[]).unwrap();
+        let begin = Instant::now();
+        let error = broker.topics(Duration::from_secs(1)).await.unwrap_err();
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.to_string().contains("127.0.0.1:1") && error.to_string().contains("refused"), "{error}");
+        let mut consumer = broker.consumer("any", &[(0, 0)]).unwrap();
+        until(&mut *consumer, 10, "the outage", &mut |c, _| c.outage().is_some_and(|(_, why)| why.contains("refused")));
+        assert!(!position(&mut *consumer).at_end);
+    });
+}
+
+#[test]
+fn a_topic_that_is_deleted_or_never_was_is_an_error_that_names_it() {
+    run(async {
+        let (broker, topic) = (broker(), unique("deleted"));
+        broker.create_topic(&topic, Some(1)).await.unwrap();
+        write(&broker, &topic, &["a"]).await;
+        let mut consumer = broker.consumer(&topic, &[(0, 0)]).unwrap();
+        until(&mut *consumer, 10, "the end", &mut |c, _| position(c).at_end);
+        let admin: AdminClient<DefaultClientContext> =
+            rdkafka::ClientConfig::new().set("bootstrap.servers", address()).create().unwrap();
+        admin.delete_topics(&[&topic], &AdminOptions::new()).await.unwrap();
+        let mut never = broker.consumer(&unique("never"), &[(0, 0)]).unwrap();
+        for (consumer, name) in [(&mut consumer, topic.as_str()), (&mut never, "never-")] {
+            let begin = Instant::now();
+            let error = loop {
+                match consumer.poll(100, Duration::from_millis(100), &mut |_| ()) {
+                    Err(error) => break error,
+                    Ok(_) => assert!(begin.elapsed() < Duration::from_secs(60), "no error: {:?}", consumer.positions()),
+                }
+            };
+            println!("{name} told after {:?}", begin.elapsed());
+            assert_eq!(error.kind(), ErrorKind::Data);
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_transaction_costs_milliseconds() {
+    run(async {
+        let (broker, topic) = (broker(), unique("fast"));
+        broker.create_topic(&topic, Some(1)).await.unwrap();
+        let mut producer = broker.producer(Some(&topic)).await.unwrap();
+        let mut times: Vec<Duration> = Vec::new();
+        for n in 0..100 {
+            let begin = Instant::now();
+            producer.begin().await.unwrap();
+            producer.send(&topic, records(0, &["row"; 100])).await.unwrap();
+            producer.send_offset(&topic, &topic, n, "uuid").await.unwrap();
+            producer.commit().await.unwrap();
+            times.push(begin.elapsed());
+        }
+        times.sort();
+        println!("transactions of 100 rows, back to back: p50 {:?}, p90 {:?}", times[50], times[90]);
+        assert!(times[50] < Duration::from_millis(80), "{:?}", times[50]);
+    });
+}
+
+/// A second Kafka, that this test may stop: the others need theirs.
+struct OwnKafka {
+    home: tempfile::TempDir,
+    port: u16,
+}
+
+impl OwnKafka {
+    fn services(&self, verb: &str) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services");
+        let output = Command::new(script)
+            .args([verb, "kafka"])
+            .env("MILLSTREAM_SERVICES_HOME", self.home.path())
+            .env("MILLSTREAM_KAFKA_PORT", self.port.to_string())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+impl Drop for OwnKafka {
+    fn drop(&mut self) {
+        self.services("reset");
+    }
+}
+
+#[test]
+fn a_broker_that_goes_away_is_an_outage_and_nothing_is_lost() {
+    let kafka = OwnKafka { home: tempfile::tempdir().unwrap(), port: 39492 };
+    kafka.services("start");
+    run(async {
+        let (broker, topic) = (RdKafkaBroker::new(&format!("127.0.0.1:{}", kafka.port), &[]).unwrap(), unique("outage"));
+        broker.create_topic(&topic, Some(1)).await.unwrap();
+        write(&broker, &topic, &["a"]).await;
+        let mut consumer = broker.consumer(&topic, &[(0, 0)]).unwrap();
+        until(&mut *consumer, 10, "the end", &mut |c, _| position(c).at_end);
+        assert!(consumer.outage().is_none());
+
+        kafka.services("stop");
+        until(&mut *consumer, 20, "the outage", &mut |c, _| c.outage().is_some());
+        assert!(!position(&mut *consumer).at_end, "nobody confirms the end");
+        let error = broker.topics(Duration::from_secs(1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        let error = broker.bounds(&topic).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+
+        kafka.services("start");
+        until(&mut *consumer, 20, "the end again", &mut |c, _| position(c).at_end);
+        assert!(consumer.outage().is_none());
+        write(&broker, &topic, &["b"]).await;
+        until(&mut *consumer, 20, "the next record", &mut |_, seen| seen == ["b"]);
+    });
 }

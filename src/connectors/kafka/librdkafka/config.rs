@@ -184,12 +184,13 @@ impl Settings {
             ("fetch.error.backoff.ms", "100"),
             ("queued.max.messages.kbytes", "65536"),
             ("socket.timeout.ms", "10000"),
+            // How long a topic may be missing from the brokers' answers before it counts as deleted.
+            ("topic.metadata.propagation.max.ms", "5000"),
         ];
         let fixed = [
             ("auto.offset.reset", "error"),
             ("enable.partition.eof", "true"),
             ("enable.auto.commit", "false"),
-            ("auto.commit.enable", "false"),
             ("allow.auto.create.topics", "false"),
             ("statistics.interval.ms", "500"),
         ];

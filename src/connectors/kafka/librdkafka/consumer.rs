@@ -28,6 +28,8 @@ pub(super) struct RdKafkaConsumer {
 struct Partition {
     id: i32,
     next: i64,
+    /// librdkafka's position may be as high as this only because an EOF event or an error moved it.
+    phantom: i64,
     /// The newest stable end that an EOF event or the statistics told.
     end: Option<i64>,
     /// An EOF event was the last that came.
@@ -48,8 +50,13 @@ impl RdKafkaConsumer {
         let reader = Reader::start(client, topic, from).map_err(|(code, text)| {
             errors::of_code(&format!("topic `{topic}` cannot be read"), address, code, Some(text))
         })?;
-        let partitions = from.iter().map(|&(id, next)| Partition { id, next, end: None, eof: false, paused: false }).collect();
+        let partitions = from.iter().map(|&(id, next)| Partition { id, next, phantom: next, end: None, eof: false, paused: false }).collect();
         Ok(Self { reader, topic: topic.to_string(), address: address.to_string(), partitions, list, failed: None })
+    }
+
+    fn missing(&self, partition: i32) -> Error {
+        Error::data(format!("topic `{}`, partition {partition} does not exist (Kafka at {})", self.topic, self.address))
+            .hint("was the topic deleted, or the right to read it withdrawn? once it is there again, `--fresh` starts over")
     }
 
     /// What an error of a partition means: nothing while librdkafka tries again, else the end of reading.
@@ -66,10 +73,7 @@ impl RdKafkaConsumer {
                     "the topic's retention has removed it, or the topic was made anew; `--fresh` starts over, from where `--from` says",
                 )
             }
-            Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::UnknownTopicId => {
-                Error::data(format!("{place} does not exist any more (Kafka at {})", self.address))
-                    .hint("was the topic deleted? `--fresh` starts over once it is there again")
-            }
+            Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::UnknownTopicId => self.missing(partition),
             _ => errors::of_code(&format!("{place}, offset {next} cannot be read"), &self.address, code, Some(text)),
         })
     }
@@ -97,6 +101,10 @@ impl Consumer for RdKafkaConsumer {
             return Err(error);
         }
         serve(self.reader.client());
+        let context = self.reader.client().context();
+        if let Some(gone) = self.partitions.iter().find(|p| context.partition(p.id).is_some_and(|health| health.missing)) {
+            return Err(self.missing(gone.id));
+        }
         let (mut count, mut last) = (0, 0);
         let mut failures: Vec<(i32, i64, Failure)> = Vec::new();
         let partitions = &mut self.partitions;
@@ -119,26 +127,31 @@ impl Consumer for RdKafkaConsumer {
                     p.next = p.next.max(offset);
                     p.end = p.end.max(Some(offset));
                     p.eof = true;
+                    p.phantom = p.phantom.max(offset + 1);
                 }
             }
-            Item::Failure { partition, offset, failure } => failures.push((partition, offset, failure)),
+            Item::Failure { partition, offset, failure } => {
+                if let Some(at) = entry(partitions, &mut last, partition) {
+                    let p = &mut partitions[at];
+                    p.eof = false;
+                    p.phantom = p.phantom.max(offset + 1);
+                }
+                failures.push((partition, offset, failure));
+            }
         });
         if taken == 0 {
             serve(self.reader.client());
         }
-        // Control records (the end of a transaction) are never handed out, but move librdkafka's position. Not after an
-        // end-of-partition event: that counts as a message there, and the position stands one too far.
+        // Control records (the end of a transaction) are never handed out, but move librdkafka's position.
         self.reader.positions(&self.list, &mut |id, offset| {
-            if let Some(at) = entry(partitions, &mut last, id)
-                && !partitions[at].eof
-            {
-                partitions[at].next = partitions[at].next.max(offset);
+            if let Some(at) = entry(partitions, &mut last, id) {
+                let p = &mut partitions[at];
+                if offset > p.phantom {
+                    p.next = p.next.max(offset);
+                }
             }
         });
         for (partition, offset, failure) in failures {
-            if let Some(p) = self.partitions.iter_mut().find(|p| p.id == partition) {
-                p.eof = false;
-            }
             if self.failed.is_none() {
                 self.failed = self.judge(partition, offset, failure);
             }
@@ -176,22 +189,28 @@ impl Consumer for RdKafkaConsumer {
     }
 
     fn pause(&mut self, partitions: &[i32]) -> Result<()> {
-        let (mut pause, mut resume) = (TopicPartitionList::new(), TopicPartitionList::new());
+        let what = || format!("topic `{}`: partitions cannot be paused", self.topic);
         for p in &mut self.partitions {
             let wanted = partitions.contains(&p.id);
             if wanted == p.paused {
                 continue;
             }
-            let list = if wanted { &mut pause } else { &mut resume };
+            let mut list = TopicPartitionList::with_capacity(1);
             list.add_partition(&self.topic, p.id);
+            let client = self.reader.client();
+            let done = if wanted {
+                client.pause(&list)
+            } else {
+                // By itself librdkafka would go on at its own position, which may be one too far.
+                let sought = self.reader.seek(p.id, p.next);
+                sought.map_err(|(code, text)| errors::of_code(&what(), &self.address, code, Some(text)))?;
+                client.resume(&list)
+            };
+            done.map_err(|e| errors::of(&what(), &self.address, &e, None))?;
             // After a pause the end has to be confirmed anew: fetching starts over, which gives a new EOF event.
             p.paused = wanted;
             p.eof = false;
         }
-        let client = self.reader.client();
-        let done = [(&pause, true), (&resume, false)].into_iter().filter(|(list, _)| list.count() > 0).try_for_each(|(list, on)| {
-            if on { client.pause(list) } else { client.resume(list) }
-        });
-        done.map_err(|e| errors::of(&format!("topic `{}`: partitions cannot be paused", self.topic), &self.address, &e, None))
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -16,6 +16,9 @@ use super::errors;
 
 /// A leader that has not answered for so long is not healthy: a fetch returns within a tenth of a second.
 const SILENT_AFTER_MICROS: i64 = 2_000_000;
+
+/// A partition that no broker has named for so long, since the client was made, is not there.
+const UNNAMED_AFTER: Duration = Duration::from_secs(10);
 
 /// The context of every client; each part is used by the clients that it concerns.
 #[derive(Debug, Default)]
@@ -34,6 +37,8 @@ struct State {
     /// What the newest statistics said about partitions, and the count of errors when they came.
     partitions: HashMap<i32, PartitionHealth>,
     seen_errors: u64,
+    /// Since when brokers answer but have not named a partition; `None` once they have.
+    unnamed_since: HashMap<i32, Option<Instant>>,
     /// The first record that could not be delivered since the last [`Context::clear_failure`].
     failure: Option<(RDKafkaErrorCode, String)>,
 }
@@ -45,6 +50,17 @@ pub(super) struct PartitionHealth {
     pub healthy: bool,
     /// The newest stable end that it told.
     pub end: Option<i64>,
+    /// The brokers answer, and say that there is no such partition. (librdkafka tells that only in a log.)
+    pub missing: bool,
+}
+
+impl State {
+    /// How long a partition that brokers do not name has been so. One that they named before was deleted, for which
+    /// librdkafka has waited already (`topic.metadata.propagation.max.ms`).
+    fn unnamed_for(&mut self, partition: i32) -> Duration {
+        let since = self.unnamed_since.entry(partition).or_insert_with(|| Some(Instant::now()));
+        since.map_or(Duration::MAX, |at| at.elapsed())
+    }
 }
 
 impl Context {
@@ -117,13 +133,18 @@ impl ClientContext for Context {
         let Ok(statistics) = serde_json::from_slice::<Statistics>(json) else { return };
         let brokers: HashMap<i32, &BrokerStatistics> = statistics.brokers.values().map(|b| (b.nodeid, b)).collect();
         let any_up = brokers.values().any(|b| b.state == "UP");
-        let partitions = statistics.topics.values().flat_map(|t| t.partitions.values()).map(|p| {
-            let leader = brokers.get(&p.broker);
-            let healthy = leader.is_some_and(|b| b.state == "UP" && (0..SILENT_AFTER_MICROS).contains(&b.rxidle));
-            (p.partition, PartitionHealth { healthy, end: (p.ls_offset >= 0).then_some(p.ls_offset) })
-        });
         self.with(|s| {
-            s.partitions = partitions.collect();
+            s.partitions.clear();
+            for p in statistics.topics.values().flat_map(|t| t.partitions.values()) {
+                let leader = brokers.get(&p.broker);
+                let healthy = leader.is_some_and(|b| b.state == "UP" && (0..SILENT_AFTER_MICROS).contains(&b.rxidle));
+                let missing = any_up && p.unknown && s.unnamed_for(p.partition) >= UNNAMED_AFTER;
+                if !p.unknown {
+                    s.unnamed_since.insert(p.partition, None);
+                }
+                let end = (p.ls_offset >= 0).then_some(p.ls_offset);
+                s.partitions.insert(p.partition, PartitionHealth { healthy, end, missing });
+            }
             s.seen_errors = s.errors;
             if any_up {
                 s.down_since = None;
@@ -176,6 +197,8 @@ struct TopicStatistics {
 struct PartitionStatistics {
     partition: i32,
     broker: i32,
+    /// The brokers' answers do not name it.
+    unknown: bool,
     /// The last stable offset, or the high watermark for `read_uncommitted`.
     ls_offset: i64,
 }
@@ -187,8 +210,8 @@ mod tests {
     fn statistics(state: &str, rxidle: i64) -> String {
         format!(
             r#"{{"brokers":{{"a":{{"nodeid":1,"state":"{state}","rxidle":{rxidle},"x":0}}}},
-                "topics":{{"t":{{"partitions":{{"0":{{"partition":0,"broker":1,"ls_offset":7}},
-                "-1":{{"partition":-1,"broker":-1,"ls_offset":-1001}}}}}}}}}}"#
+                "topics":{{"t":{{"partitions":{{"0":{{"partition":0,"broker":1,"unknown":false,"ls_offset":7}},
+                "-1":{{"partition":-1,"broker":-1,"unknown":false,"ls_offset":-1001}}}}}}}}}}"#
         )
     }
 
@@ -210,5 +233,18 @@ mod tests {
         assert!(context.outage().is_none());
         context.stats_raw(statistics("UP", 9_000_000).as_bytes());
         assert!(!context.partition(0).unwrap().healthy, "a silent leader is not healthy");
+    }
+
+    #[test]
+    fn a_partition_that_was_named_and_is_no_more_is_missing() {
+        let gone = statistics("UP", 1000).replace(r#""unknown":false"#, r#""unknown":true"#);
+        let context = Context::default();
+        context.stats_raw(gone.as_bytes());
+        assert!(!context.partition(0).unwrap().missing, "it may be named soon");
+        context.stats_raw(statistics("UP", 1000).as_bytes());
+        context.stats_raw(gone.replace("UP", "DOWN").as_bytes());
+        assert!(!context.partition(0).unwrap().missing, "nobody says so");
+        context.stats_raw(gone.as_bytes());
+        assert!(context.partition(0).unwrap().missing);
     }
 }

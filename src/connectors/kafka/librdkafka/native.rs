@@ -103,7 +103,17 @@ impl Reader {
         n
     }
 
-    /// Calls `each` with librdkafka's own position of every partition that has one: it is also moved by control records.
+    /// Fetches a partition from this offset from now on, dropping what was fetched of it. Returns at once.
+    pub fn seek(&self, partition: i32, offset: i64) -> Result<(), Failure> {
+        // SAFETY: the topic is valid until `Drop`; a timeout of 0 only hands the request to librdkafka's thread.
+        match unsafe { c::rd_kafka_seek(self.topic, partition, offset, 0) } {
+            c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+            code => Err((code.into(), super::errors::describe(code.into()))),
+        }
+    }
+
+    /// Calls `each` with librdkafka's own position of every partition that has one. It is also moved by control records,
+    /// and, as librdkafka takes them for messages, by one too far at EOF events and errors.
     pub fn positions(&self, list: &TopicPartitionList, each: &mut dyn FnMut(i32, i64)) {
         // SAFETY: the list is valid and only its offsets are written; the elements are read in place before it changes.
         unsafe {
