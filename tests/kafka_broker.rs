@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::future::Future;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -213,6 +214,17 @@ impl OwnKafka {
     }
 }
 
+/// A port that is free, as the next one is: the controller's.
+fn two_free_ports() -> u16 {
+    loop {
+        let first = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = first.local_addr().unwrap().port();
+        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Drop for OwnKafka {
     fn drop(&mut self) {
         self.services("reset");
@@ -221,7 +233,7 @@ impl Drop for OwnKafka {
 
 #[test]
 fn a_broker_that_goes_away_is_an_outage_and_nothing_is_lost() {
-    let kafka = OwnKafka { home: tempfile::tempdir().unwrap(), port: 39492 };
+    let kafka = OwnKafka { home: tempfile::tempdir().unwrap(), port: two_free_ports() };
     kafka.services("start");
     run(async {
         let (broker, topic) = (RdKafkaBroker::new(&format!("127.0.0.1:{}", kafka.port), &[]).unwrap(), unique("outage"));
