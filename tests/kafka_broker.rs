@@ -1,6 +1,9 @@
 //! The broker trait over librdkafka, against a real Apache Kafka.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::future::Future;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -57,6 +60,7 @@ conforms! {
     open_transactions_are_invisible
     aborted_records_leave_gaps
     an_offset_commits_with_its_transaction
+    committed_offsets_wait_for_open_transactions
     groups_keep_offsets
     a_newer_producer_fences_the_older
     paused_partitions_wait
@@ -75,7 +79,12 @@ async fn write(broker: &dyn Broker, topic: &str, texts: &[&str]) {
 }
 
 /// Polls until something holds; what was read meanwhile is returned.
-fn until(consumer: &mut dyn Consumer, patience: u64, what: &str, holds: &mut dyn FnMut(&mut dyn Consumer, &[String]) -> bool) -> Vec<String> {
+fn until(
+    consumer: &mut dyn Consumer,
+    patience: u64,
+    what: &str,
+    holds: &mut dyn FnMut(&mut dyn Consumer, &[String]) -> bool,
+) -> Vec<String> {
     let (mut seen, begin) = (Vec::new(), Instant::now());
     loop {
         consumer
@@ -147,8 +156,7 @@ fn a_topic_that_is_deleted_or_never_was_is_an_error_that_names_it() {
         write(&broker, &topic, &["a"]).await;
         let mut consumer = broker.consumer(&topic, &[(0, 0)]).unwrap();
         until(&mut *consumer, 10, "the end", &mut |c, _| position(c).at_end);
-        let admin: AdminClient<DefaultClientContext> =
-            rdkafka::ClientConfig::new().set("bootstrap.servers", address()).create().unwrap();
+        let admin: AdminClient<DefaultClientContext> = rdkafka::ClientConfig::new().set("bootstrap.servers", address()).create().unwrap();
         admin.delete_topics(&[&topic], &AdminOptions::new()).await.unwrap();
         let mut never = broker.consumer(&unique("never"), &[(0, 0)]).unwrap();
         for (consumer, name) in [(&mut consumer, topic.as_str()), (&mut never, "never-")] {
@@ -206,6 +214,17 @@ impl OwnKafka {
     }
 }
 
+/// A port that is free, as the next one is: the controller's.
+fn two_free_ports() -> u16 {
+    loop {
+        let first = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = first.local_addr().unwrap().port();
+        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Drop for OwnKafka {
     fn drop(&mut self) {
         self.services("reset");
@@ -214,7 +233,7 @@ impl Drop for OwnKafka {
 
 #[test]
 fn a_broker_that_goes_away_is_an_outage_and_nothing_is_lost() {
-    let kafka = OwnKafka { home: tempfile::tempdir().unwrap(), port: 39492 };
+    let kafka = OwnKafka { home: tempfile::tempdir().unwrap(), port: two_free_ports() };
     kafka.services("start");
     run(async {
         let (broker, topic) = (RdKafkaBroker::new(&format!("127.0.0.1:{}", kafka.port), &[]).unwrap(), unique("outage"));

@@ -187,7 +187,12 @@ pub async fn keys_choose_partitions_as_java_does(broker: &dyn Broker, prefix: &s
     ensure!(seen.len() == 2 * expected.len() + 10, "all records arrive: {}", seen.len());
     for s in seen.iter().filter(|s| s.key.is_some()) {
         let wanted = s.key.as_deref().and_then(|k| expected.get(k));
-        ensure!(wanted == Some(&s.partition), "key {:?} goes to {wanted:?}, not {}", s.key.as_deref().map(String::from_utf8_lossy), s.partition);
+        ensure!(
+            wanted == Some(&s.partition),
+            "key {:?} goes to {wanted:?}, not {}",
+            s.key.as_deref().map(String::from_utf8_lossy),
+            s.partition
+        );
     }
     Ok(())
 }
@@ -365,6 +370,29 @@ pub async fn an_offset_commits_with_its_transaction(broker: &dyn Broker, prefix:
     ensure!(found.get(&0).map(|f| f.0) == Some(2), "what a dead copy left open does not count: {found:?}");
     let seen = texts(&read_all(broker, &topic).await?);
     ensure!(seen == ["1", "2"], "records and offsets together: {seen:?}");
+    Ok(())
+}
+
+/// While a transaction is open on an offset, a question for it waits for the outcome.
+///
+/// Not part of [`all`]: a log that applies a transaction in one step has nothing undecided that could be waited for.
+pub async fn committed_offsets_wait_for_open_transactions(broker: &dyn Broker, prefix: &str) -> Result<()> {
+    let (topic, group) = (format!("{prefix}-wait"), format!("{prefix}-wait-group"));
+    broker.create_topic(&topic, Some(1)).await?;
+    let mut producer = broker.producer(Some(&group)).await?;
+    producer.begin().await?;
+    producer.send_offset(&group, &topic, 1, "first").await?;
+    producer.commit().await?;
+    producer.begin().await?;
+    producer.send_offset(&group, &topic, 2, "second").await?;
+    let commit = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        producer.commit().await
+    };
+    let (found, committed) = tokio::join!(broker.committed(&group, &topic), commit);
+    committed?;
+    let found = found?;
+    ensure!(found == BTreeMap::from([(0, (2, "second".to_string()))]), "the outcome, not the state before: {found:?}");
     Ok(())
 }
 

@@ -47,10 +47,10 @@ impl RdKafkaConsumer {
             }
             list.add_partition(topic, partition);
         }
-        let reader = Reader::start(client, topic, from).map_err(|(code, text)| {
-            errors::of_code(&format!("topic `{topic}` cannot be read"), address, code, Some(text))
-        })?;
-        let partitions = from.iter().map(|&(id, next)| Partition { id, next, phantom: next, end: None, eof: false, paused: false }).collect();
+        let reader = Reader::start(client, topic, from)
+            .map_err(|(code, text)| errors::of_code(&format!("topic `{topic}` cannot be read"), address, code, Some(text)))?;
+        let partitions =
+            from.iter().map(|&(id, next)| Partition { id, next, phantom: next, end: None, eof: false, paused: false }).collect();
         Ok(Self { reader, topic: topic.to_string(), address: address.to_string(), partitions, list, failed: None })
     }
 

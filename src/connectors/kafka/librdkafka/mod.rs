@@ -86,7 +86,7 @@ impl Drop for Inner {
         let questions = self.questions.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let groups = std::mem::take(self.groups.get_mut().unwrap_or_else(PoisonError::into_inner));
         if questions.is_some() || !groups.is_empty() {
-            std::thread::spawn(move || drop((questions, groups)));
+            let _ = std::thread::Builder::new().name("kafka-close".into()).spawn(move || drop((questions, groups)));
         }
     }
 }
@@ -126,9 +126,7 @@ impl Inner {
     }
 
     fn client<T: rdkafka::config::FromClientConfigAndContext<Context>>(&self, config: &rdkafka::ClientConfig) -> Result<T> {
-        config
-            .create_with_context(Context::default())
-            .map_err(|e| errors::of("a Kafka client cannot be made", self.address(), &e, None))
+        config.create_with_context(Context::default()).map_err(|e| errors::of("a Kafka client cannot be made", self.address(), &e, None))
     }
 
     /// An error of a question, with the newest reason of its client when nobody answered.
@@ -206,7 +204,9 @@ impl Inner {
         (0..partitions)
             .map(|partition| match (earliest.get(&partition), latest.get(&partition)) {
                 (Some(&Some(earliest)), Some(&Some(latest))) => Ok(Bounds { partition, earliest, latest }),
-                _ => Err(Error::unavailable(format!("topic `{topic}`: partition {partition} has no offsets (Kafka at {})", self.address()))),
+                _ => {
+                    Err(Error::unavailable(format!("topic `{topic}`: partition {partition} has no offsets (Kafka at {})", self.address())))
+                }
             })
             .collect()
     }
@@ -225,7 +225,13 @@ impl Inner {
                 Ok(list) => {
                     let answer = native::committed(&list);
                     match answer.iter().find(|c| c.error != Code::NoError) {
-                        None => return Ok(answer.into_iter().filter(|c| c.offset >= 0).map(|c| (c.partition, (c.offset, c.metadata))).collect()),
+                        None => {
+                            return Ok(answer
+                                .into_iter()
+                                .filter(|c| c.offset >= 0)
+                                .map(|c| (c.partition, (c.offset, c.metadata)))
+                                .collect());
+                        }
                         Some(bad) => bad.error,
                     }
                 }
@@ -311,11 +317,8 @@ impl Broker for RdKafkaBroker {
             let partitions = inner.existing(&topic, deadline)?;
             // Negative numbers have a meaning of their own there.
             let found = inner.offsets(&topic, partitions, Offset::Offset(timestamp.max(0)), deadline)?;
-            let ends = if found.values().all(Option::is_some) {
-                BTreeMap::new()
-            } else {
-                inner.offsets(&topic, partitions, LATEST, deadline)?
-            };
+            let ends =
+                if found.values().all(Option::is_some) { BTreeMap::new() } else { inner.offsets(&topic, partitions, LATEST, deadline)? };
             Ok(found.into_iter().filter_map(|(p, offset)| Some((p, offset.or_else(|| ends.get(&p).copied().flatten())?))).collect())
         })
         .await

@@ -279,7 +279,8 @@ pub(super) fn send_offsets(
         if error.is_null() {
             return Ok(());
         }
-        let failure = (c::rd_kafka_error_code(error).into(), CStr::from_ptr(c::rd_kafka_error_string(error)).to_string_lossy().into_owned());
+        let failure =
+            (c::rd_kafka_error_code(error).into(), CStr::from_ptr(c::rd_kafka_error_string(error)).to_string_lossy().into_owned());
         c::rd_kafka_error_destroy(error);
         Err(failure)
     }

@@ -49,7 +49,7 @@ impl Drop for RdKafkaProducer {
     fn drop(&mut self) {
         // Joins threads and closes connections, for which an async worker must not wait.
         let client = self.client.take();
-        std::thread::spawn(move || drop(client));
+        let _ = std::thread::Builder::new().name("kafka-close".into()).spawn(move || drop(client));
     }
 }
 

@@ -167,8 +167,7 @@ mod tests {
         let out = run(&[("sasl.jaas.config", jaas), ("sasl.mechanism", "SCRAM-SHA-512")]).unwrap();
         assert_eq!(value(&out, "sasl.username"), Some("ann"));
         assert_eq!(value(&out, "sasl.password"), Some("a\"b;c d"));
-        let out =
-            run(&[("sasl.jaas.config", "x.PlainLoginModule required serviceusername=z username = bob password='p w' ;")]).unwrap();
+        let out = run(&[("sasl.jaas.config", "x.PlainLoginModule required serviceusername=z username = bob password='p w' ;")]).unwrap();
         assert_eq!(value(&out, "sasl.username"), Some("bob"));
         assert_eq!(value(&out, "sasl.password"), Some("p w"));
         assert_eq!(value(&out, "sasl.mechanism"), Some("PLAIN"));
@@ -176,7 +175,10 @@ mod tests {
 
     #[test]
     fn other_logins_are_refused_without_showing_secrets() {
-        for jaas in ["com.sun.security.auth.module.Krb5LoginModule required keyTab=\"/s3cret\";", "x.PlainLoginModule required password=\"s3cret\";"] {
+        for jaas in [
+            "com.sun.security.auth.module.Krb5LoginModule required keyTab=\"/s3cret\";",
+            "x.PlainLoginModule required password=\"s3cret\";",
+        ] {
             let error = run(&[("sasl.jaas.config", jaas)]).unwrap_err().to_string();
             assert!(!error.contains("s3cret") && error.contains("hint"), "{error}");
         }
@@ -185,7 +187,8 @@ mod tests {
 
     #[test]
     fn pem_and_pkcs12_are_taken_and_jks_asks_for_pem() {
-        let out = run(&[("ssl.truststore.location", "ca.pem"), ("ssl.keystore.location", "k.p12"), ("ssl.keystore.password", "x")]).unwrap();
+        let out =
+            run(&[("ssl.truststore.location", "ca.pem"), ("ssl.keystore.location", "k.p12"), ("ssl.keystore.password", "x")]).unwrap();
         assert_eq!(value(&out, "ssl.ca.location"), Some("ca.pem"));
         assert_eq!(value(&out, "ssl.keystore.location"), Some("k.p12"));
         let out = run(&[("ssl.keystore.location", "both"), ("ssl.keystore.type", "PEM")]).unwrap();
@@ -194,6 +197,9 @@ mod tests {
             assert!(run(&[(key, file)]).unwrap_err().to_string().contains("PEM"));
         }
         assert!(run(&[("ssl.truststore.location", "t.pem"), ("ssl.truststore.type", "JKS")]).is_err());
-        assert_eq!(value(&run(&[("ssl.endpoint.identification.algorithm", "")]).unwrap(), "ssl.endpoint.identification.algorithm"), Some("none"));
+        assert_eq!(
+            value(&run(&[("ssl.endpoint.identification.algorithm", "")]).unwrap(), "ssl.endpoint.identification.algorithm"),
+            Some("none")
+        );
     }
 }
