@@ -67,7 +67,9 @@ pub(super) async fn demo(args: DemoArgs) -> Result<()> {
     let (a, b, c) = tokio::join!(jobs::run(&generator, &stop), jobs::run(&windows, &stop), show(rows, &windows, &stop));
     a.and(b)?;
     c?;
-    eprintln!("\nThe job is three files in sql/transactions/flink; point it at your Kafka with\n  millstream run sql/transactions/flink --option properties.bootstrap.servers=HOST:PORT");
+    eprintln!(
+        "\nThe job is three files in sql/transactions/flink; point it at your Kafka with\n  millstream run sql/transactions/flink --option properties.bootstrap.servers=HOST:PORT"
+    );
     Ok(())
 }
 
@@ -102,14 +104,18 @@ async fn show(mut rows: Box<dyn Follow>, job: &JobSpec, stop: &CancellationToken
     let mut drawn = 0;
     while !stop.is_cancelled() {
         let fetched = rows.next(1000, Duration::from_millis(100)).await?;
+        let mut new = Vec::new();
         for chunk in &fetched.chunks {
-            for window in read(&chunk.batch)? {
-                if !terminal {
-                    println!("{}", line(&window, window.paid));
-                }
-                windows.push_back(window);
-            }
+            new.extend(read(&chunk.batch)?);
         }
+        // The topic has several partitions, so neighbours may come in any order.
+        new.sort_by_key(|w| w.start);
+        if !terminal {
+            let most = new.iter().chain(&windows).map(|w| w.paid).max().unwrap_or(1);
+            new.iter().for_each(|window| println!("{}", line(window, most)));
+        }
+        windows.extend(new);
+        windows.make_contiguous().sort_by_key(|w| w.start);
         while windows.len() > HEIGHT {
             windows.pop_front();
         }
@@ -126,7 +132,9 @@ fn read(batch: &RecordBatch) -> Result<Vec<Window>> {
     let start = to_millis(&column("window_start")?)?;
     let (paid, count, average) = (number("total_paid")?, number("total_transactions")?, number("average_transaction_value")?);
     let value = |array: &ArrayRef, i: usize| array.as_primitive::<Int64Type>().value(i);
-    Ok((0..start.len()).map(|i| Window { start: start.value(i), paid: value(&paid, i), count: value(&count, i), average: value(&average, i) }).collect())
+    Ok((0..start.len())
+        .map(|i| Window { start: start.value(i), paid: value(&paid, i), count: value(&count, i), average: value(&average, i) })
+        .collect())
 }
 
 fn line(window: &Window, most: i64) -> String {

@@ -33,7 +33,10 @@ pub fn main() -> ExitCode {
 }
 
 fn start(args: Args) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Error::internal("no threads can be started").because(e))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::internal("no threads can be started").because(e))?;
     let done = runtime.block_on(async {
         match args.command {
             Command::Run(run) => run::run(&args.common, run).await,

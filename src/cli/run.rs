@@ -102,7 +102,8 @@ async fn confirm_fresh(spec: &jobs::JobSpec, yes: bool) -> Result<bool> {
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
-        return Err(Error::usage(format!("--fresh drops the state of job `{}` in {}", spec.name, spec.store.describe())).hint("add --yes to say that you mean it"));
+        return Err(Error::usage(format!("--fresh drops the state of job `{}` in {}", spec.name, spec.store.describe()))
+            .hint("add --yes to say that you mean it"));
     }
     eprint!("drop the state of job `{}` in {}? [y/N] ", spec.name, spec.store.describe());
     let _ = std::io::stderr().flush();
@@ -117,14 +118,18 @@ fn position(args: &RunArgs) -> Result<Option<ReadMode>> {
     if !args.fresh {
         return Err(Error::usage("--from without --fresh: a job that resumes goes on where it was").hint("add --fresh to drop its state"));
     }
-    let wrong = || Error::usage(format!("--from {from}: not a position")).hint("earliest, latest, timestamp:1714564800000 or 'timestamp:2024-05-01 12:00:00'");
+    let wrong = || {
+        Error::usage(format!("--from {from}: not a position"))
+            .hint("earliest, latest, timestamp:1714564800000 or 'timestamp:2024-05-01 12:00:00'")
+    };
     match from.as_str() {
         "earliest" => Ok(Some(ReadMode::FromEarliest)),
         "latest" => Ok(Some(ReadMode::FromLatest)),
         other => {
             let text = other.strip_prefix("timestamp:").ok_or_else(wrong)?;
             let parse = |format| chrono::NaiveDateTime::parse_from_str(text, format).map(|t| t.and_utc().timestamp_millis());
-            let millis = text.parse().or_else(|_| parse("%Y-%m-%d %H:%M:%S%.f")).or_else(|_| parse("%Y-%m-%dT%H:%M:%S%.f")).map_err(|_| wrong())?;
+            let millis =
+                text.parse().or_else(|_| parse("%Y-%m-%d %H:%M:%S%.f")).or_else(|_| parse("%Y-%m-%dT%H:%M:%S%.f")).map_err(|_| wrong())?;
             Ok(Some(ReadMode::FromTimestamp(millis)))
         }
     }

@@ -47,7 +47,8 @@ fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
             continue;
         }
         let entries = std::fs::read_dir(file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).because(e))?;
-        let mut found: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|e| e == "sql")).collect();
+        let mut found: Vec<PathBuf> =
+            entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|e| e == "sql")).collect();
         if found.is_empty() {
             return Err(Error::usage(format!("{} holds no .sql files", file.display())));
         }
@@ -102,7 +103,8 @@ mod tests {
         for name in ["10_insert.sql", "2_sink.sql", "1_source.sql", "notes.txt"] {
             std::fs::write(dir.path().join(name), "").unwrap();
         }
-        let names: Vec<_> = expand(&[dir.path().to_path_buf()]).unwrap().iter().map(|p| p.file_name().unwrap().to_string_lossy().into_owned()).collect();
+        let names: Vec<_> =
+            expand(&[dir.path().to_path_buf()]).unwrap().iter().map(|p| p.file_name().unwrap().to_string_lossy().into_owned()).collect();
         assert_eq!(names, ["1_source.sql", "2_sink.sql", "10_insert.sql"]);
     }
 }

@@ -47,6 +47,8 @@ pub struct Header {
     pub closed: BTreeMap<String, i64>,
     /// What each sink was known to hold.
     pub confirmed: BTreeMap<String, u64>,
+    /// The newest commit whose rows each sink was known to have written, and so to have recorded.
+    pub written: BTreeMap<String, u64>,
     /// The bounded input is exhausted.
     pub finished: bool,
 }
@@ -301,6 +303,7 @@ mod tests {
             base: n,
             closed: BTreeMap::new(),
             confirmed: BTreeMap::new(),
+            written: BTreeMap::new(),
             finished: false,
         };
         commits.encode(&header, &[]).unwrap()

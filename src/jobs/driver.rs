@@ -22,7 +22,7 @@ use super::dead_letter;
 use super::inputs::{Ends, Fetch, Inputs, Starts, ends_now, starts};
 use super::pipeline::{EpochOutput, Pipeline};
 use super::progress::{Phase, Status};
-use super::publish::Publishers;
+use super::publish::{Held, Publishers};
 use super::spec::JobSpec;
 
 /// The longest that the loop waits for rows before it looks at clocks and signals again.
@@ -120,16 +120,16 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
     let (newest, last) = commits.newest().await?;
     let mut pipeline = Pipeline::new(spec.session.clone(), Arc::clone(&spec.inserts), spec.probe.is_some());
     let mut stored = Starts::new();
-    let mut confirmed = BTreeMap::new();
+    let mut held = Held::default();
     let mut unpublished = Vec::new();
     let mut base = None;
     let mut finished = false;
     let resumed = last.as_ref().map(|c| c.body.n);
     if let Some(last) = last {
         check_identity(spec, &identity, &last.body.identity)?;
-        (stored, confirmed, base, finished) =
-            (last.body.sources.clone(), last.body.confirmed.clone(), Some(last.body.base), last.body.finished);
-        let least = confirmed.values().min().copied().unwrap_or(0);
+        held = Held { confirmed: last.body.confirmed.clone(), written: last.body.written.clone() };
+        (stored, base, finished) = (last.body.sources.clone(), Some(last.body.base), last.body.finished);
+        let least = held.confirmed.values().min().copied().unwrap_or(0);
         for commit in commits.chain(last).await? {
             restore(&mut pipeline, &commit, &commits).await?;
             unpublished.push(Arc::new(commit));
@@ -141,7 +141,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         }
         unpublished.splice(0..0, earlier);
     }
-    let status = Status { commit: newest, resumed, published: confirmed.values().min().copied().unwrap_or(0), ..Status::default() };
+    let status = Status { commit: newest, resumed, published: held.confirmed.values().min().copied().unwrap_or(0), ..Status::default() };
     let Some((starts, until)) = wait_for_starts(spec, &stored, &status, stop).await? else {
         return Ok(Attempt::Ended(Ending::Stopped(newest)));
     };
@@ -149,7 +149,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
     let mut sinks: Vec<_> = spec.inserts.iter().map(|i| (i.id.clone(), Arc::clone(&i.sink))).collect();
     sinks.extend(spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()).map(|d| (d.id.clone(), Arc::clone(&d.sink))));
     sinks.dedup_by(|a, b| a.0 == b.0);
-    let publishers = Publishers::start(&spec.name, sinks, &commits, newest, &confirmed, &spec.faults);
+    let publishers = Publishers::start(&spec.name, sinks, &commits, newest, &held, &spec.faults);
     for commit in &unpublished {
         publishers.send(commit);
     }
@@ -377,6 +377,7 @@ impl Running<'_> {
             base: self.base.unwrap_or(n),
             closed,
             confirmed: self.publishers.confirmed(),
+            written: self.publishers.written(),
             finished: self.finished,
         };
         // Nobody needs commits below both the base and what every sink is known to hold.

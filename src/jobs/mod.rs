@@ -20,5 +20,5 @@ pub mod workspace;
 
 pub use driver::{Ending, run};
 pub use progress::Status;
-pub use workspace::{Done, Workspace};
 pub use spec::{Insert, JobSpec, Settings};
+pub use workspace::{Done, Workspace};

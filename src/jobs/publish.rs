@@ -36,10 +36,20 @@ pub struct Publishers {
     pub progress: Arc<Notify>,
 }
 
+/// What sinks are known to hold, by sink.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    /// The newest commit that is done with: written, or without rows for that sink.
+    pub confirmed: BTreeMap<String, u64>,
+    /// The newest commit whose rows were written, which the sink has recorded with them.
+    pub written: BTreeMap<String, u64>,
+}
+
 #[derive(Debug)]
 struct Publisher {
     queue: mpsc::UnboundedSender<Arc<Commit>>,
     confirmed: Arc<AtomicU64>,
+    written: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
@@ -58,40 +68,36 @@ struct Task {
     newest: u64,
     faults: Faults,
     confirmed: Arc<AtomicU64>,
+    written: Arc<AtomicU64>,
     failure: Arc<Failure>,
     progress: Arc<Notify>,
     job: String,
 }
 
 impl Publishers {
-    /// Starts a task per sink. `newest` is the newest commit in the folder, `confirmed` what each sink is known to hold.
-    pub fn start(
-        job: &str,
-        sinks: Vec<(String, Arc<dyn Sink>)>,
-        commits: &Commits,
-        newest: u64,
-        confirmed: &BTreeMap<String, u64>,
-        faults: &Faults,
-    ) -> Self {
+    /// Starts a task per sink. `newest` is the newest commit in the folder.
+    pub fn start(job: &str, sinks: Vec<(String, Arc<dyn Sink>)>, commits: &Commits, newest: u64, held: &Held, faults: &Faults) -> Self {
         let failure = Arc::new(Failure::default());
         let progress = Arc::new(Notify::new());
         let mut all = BTreeMap::new();
         for (id, sink) in sinks {
             let (queue, commits_in) = mpsc::unbounded_channel();
-            let held = Arc::new(AtomicU64::new(confirmed.get(&id).copied().unwrap_or(0)));
+            let known = |of: &BTreeMap<String, u64>| Arc::new(AtomicU64::new(of.get(&id).copied().unwrap_or(0)));
+            let (confirmed, written) = (known(&held.confirmed), known(&held.written));
             let task = Task {
                 id: id.clone(),
                 sink,
                 commits: commits.clone(),
                 newest,
                 faults: faults.clone(),
-                confirmed: Arc::clone(&held),
+                confirmed: Arc::clone(&confirmed),
+                written: Arc::clone(&written),
                 failure: Arc::clone(&failure),
                 progress: Arc::clone(&progress),
                 job: job.to_string(),
             };
             let task = tokio::spawn(task.run(commits_in));
-            all.insert(id, Publisher { queue, confirmed: held, task });
+            all.insert(id, Publisher { queue, confirmed, written, task });
         }
         Self { sinks: all, failure, progress }
     }
@@ -107,6 +113,11 @@ impl Publishers {
     /// What each sink holds.
     pub fn confirmed(&self) -> BTreeMap<String, u64> {
         self.sinks.iter().map(|(id, p)| (id.clone(), p.confirmed.load(Ordering::SeqCst))).collect()
+    }
+
+    /// The newest commit whose rows each sink has written.
+    pub fn written(&self) -> BTreeMap<String, u64> {
+        self.sinks.iter().map(|(id, p)| (id.clone(), p.written.load(Ordering::SeqCst))).collect()
     }
 
     /// The commit that every sink holds.
@@ -176,6 +187,7 @@ impl Task {
         self.faults.pass(7, Side::After)?;
         self.faults.pass(8, Side::Before)?;
         writer.commit(n).await?;
+        self.written.fetch_max(n, Ordering::SeqCst);
         self.faults.pass(8, Side::After)?;
         self.faults.pass(9, Side::Before)
     }
@@ -195,9 +207,13 @@ impl Task {
         loop {
             match self.sink.open(&who).await {
                 Ok((writer, recorded)) => {
-                    if let Some(recorded) = recorded {
-                        self.check_recorded(recorded).await?;
-                        self.confirm(recorded);
+                    match recorded {
+                        Some(recorded) => {
+                            self.check_recorded(recorded).await?;
+                            self.written.fetch_max(recorded, Ordering::SeqCst);
+                            self.confirm(recorded);
+                        }
+                        None => self.check_missing()?,
                     }
                     self.tell(None);
                     return Ok(writer);
@@ -222,6 +238,16 @@ impl Task {
             self.newest
         ))
         .hint("these checkpoints are older than the sink's content; restore the right folder, or start anew with --fresh"))
+    }
+
+    /// A sink that has written rows and has no record of it would get them again.
+    fn check_missing(&self) -> Result<()> {
+        let written = self.written.load(Ordering::SeqCst);
+        if written == 0 || !self.sink.exactly_once() {
+            return Ok(());
+        }
+        Err(Error::state(format!("sink `{}` has no record of commit {written}, which was written to it", self.id))
+            .hint("was it emptied or made anew, or has the retention of group offsets removed it? --fresh starts the job anew, and writes all of its results again"))
     }
 
     fn tell(&self, notice: Option<String>) {

@@ -180,7 +180,8 @@ impl Workspace {
 
     async fn plan_insert(&self, session: &Session, id: String, insert: &ast::Insert, numbers: &AtomicU32) -> Result<Insert> {
         if insert.query.emit == Emit::Changes {
-            return Err(Error::sql("EMIT CHANGES gives updates, and this INSERT writes final rows only").hint("leave EMIT CHANGES out, or write EMIT FINAL"));
+            return Err(Error::sql("EMIT CHANGES gives updates, and this INSERT writes final rows only")
+                .hint("leave EMIT CHANGES out, or write EMIT FINAL"));
         }
         let sink = self.sink(&insert.table)?;
         let template = planner::continuous::plan(session, &insert.query.query, numbers).await?;
@@ -192,13 +193,16 @@ impl Workspace {
     fn job_source(&self, table: &str) -> Result<JobSource> {
         let declared = self.source(table)?;
         let (entry, spec) = self.shared.table(table)?;
-        let place = |key: &str, e: Error| entry.locate(entry.definition.options.pos(key), e.context(format!("table `{table}`, option `{key}`")));
+        let place =
+            |key: &str, e: Error| entry.locate(entry.definition.options.pos(key), e.context(format!("table `{table}`, option `{key}`")));
         const IDLE: &str = "scan.watermark.idle-timeout";
         let idle_timeout = spec.option(IDLE).map(units::duration).transpose().map_err(|e| place(IDLE, e))?;
         let dead_letter = match (spec.option("on-error"), spec.option("dead-letter.table")) {
             (Some("dead-letter"), Some(target)) => Some(self.dead_letter(target)?),
             (Some("dead-letter"), None) => {
-                return Err(place("on-error", Error::sql("'dead-letter' needs a table to write to")).hint("add 'dead-letter.table' = 'name'"));
+                return Err(
+                    place("on-error", Error::sql("'dead-letter' needs a table to write to")).hint("add 'dead-letter.table' = 'name'")
+                );
             }
             _ => None,
         };
@@ -236,7 +240,8 @@ pub(super) fn insert_columns(table: &str, columns: &[String], sink: &Arc<dyn Sin
     let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
     let index = |name: &String| {
         schema.index_of(name).map_err(|_| {
-            Error::sql(format!("INSERT INTO {table}: there is no column `{name}` to write")).hint(crate::common::suggest::hint(name, &names))
+            Error::sql(format!("INSERT INTO {table}: there is no column `{name}` to write"))
+                .hint(crate::common::suggest::hint(name, &names))
         })
     };
     Ok(Arc::new(schema.project(&columns.iter().map(index).collect::<Result<Vec<_>>>()?)?))

@@ -73,7 +73,9 @@ impl Coercion {
 
     fn fill(&self, rows: RecordBatch) -> Result<RecordBatch> {
         let Some(all) = &self.filled else { return Ok(rows) };
-        let column = |f: &arrow::datatypes::FieldRef| rows.column_by_name(f.name()).cloned().unwrap_or_else(|| new_null_array(f.data_type(), rows.num_rows()));
+        let column = |f: &arrow::datatypes::FieldRef| {
+            rows.column_by_name(f.name()).cloned().unwrap_or_else(|| new_null_array(f.data_type(), rows.num_rows()))
+        };
         Ok(RecordBatch::try_new(Arc::clone(all), all.fields().iter().map(column).collect())?)
     }
 
