@@ -17,6 +17,7 @@ pub(super) async fn show(mut status: watch::Receiver<Status>) {
     let every = if terminal { ON_TERMINAL } else { ELSEWHERE };
     let mut next = Instant::now() + every.min(Duration::from_secs(1));
     let mut notice = None;
+    let mut told = Instant::now();
     let mut resumed = None;
     while status.changed().await.is_ok() {
         let now = status.borrow_and_update().clone();
@@ -26,8 +27,10 @@ pub(super) async fn show(mut status: watch::Receiver<Status>) {
                 line(terminal, &format!("resumed at commit {commit}"));
             }
         }
-        if now.notice != notice {
+        // A trouble that lasts is told again now and then, so that it is not taken for over.
+        if now.notice != notice || (now.notice.is_some() && told.elapsed() >= ELSEWHERE) {
             notice.clone_from(&now.notice);
+            told = Instant::now();
             if let Some(text) = &notice {
                 line(terminal, text);
             }

@@ -106,6 +106,11 @@ pub trait Source: Debug + Send + Sync {
     /// Physical and metadata columns in declared order (computed columns are the planner's).
     fn schema(&self) -> SchemaRef;
 
+    /// What it reads, connection details left out: a job does not resume on something else.
+    fn identity(&self) -> String {
+        String::new()
+    }
+
     /// Whether a continuous read ends by itself.
     fn bounded(&self) -> bool;
 
@@ -267,6 +272,11 @@ pub enum SinkMode {
 pub trait Sink: Debug + Send + Sync {
     /// The columns that an INSERT fills, by position: physical and writable metadata columns, in declared order.
     fn schema(&self) -> SchemaRef;
+
+    /// What it writes, connection details left out: a job does not resume into something else.
+    fn identity(&self) -> String {
+        String::new()
+    }
 
     /// What it does with rows.
     fn mode(&self) -> SinkMode;

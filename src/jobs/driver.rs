@@ -36,6 +36,9 @@ const SNAPSHOT_EVERY: u64 = 100;
 /// Old commits are pruned when so many can go.
 const PRUNE_EVERY: u64 = 16;
 
+/// How often the servers are told how far the job has read; that is for information only.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
 /// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -70,6 +73,9 @@ enum Attempt {
     Again,
 }
 
+/// What becomes of a commit that is being written.
+type Landing = Result<(Put, Arc<Commit>)>;
+
 /// What has run but is not committed yet.
 #[derive(Default)]
 struct Pending {
@@ -102,7 +108,7 @@ struct Running<'a> {
     publishers: Publishers,
     pending: Pending,
     /// A commit that is being written.
-    in_flight: Option<JoinHandle<Result<(Put, Arc<Commit>)>>>,
+    in_flight: Option<JoinHandle<Landing>>,
     newest: u64,
     /// The commit that holds whole state tables; `None` until this life of the job has one.
     base: Option<u64>,
@@ -110,6 +116,7 @@ struct Running<'a> {
     /// Whether the newest commit says that the job is finished.
     finished: bool,
     last_commit: Instant,
+    last_report: Instant,
     status: Status,
     speed: Speed,
     started: Instant,
@@ -166,6 +173,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         base,
         finished,
         last_commit: Instant::now(),
+        last_report: Instant::now(),
         status: Status { phase: Phase::Running, ..status },
         speed: Speed::default(),
         started: Instant::now(),
@@ -247,9 +255,10 @@ impl Running<'_> {
         let mut last_epoch = Instant::now();
         loop {
             if stop.is_cancelled() || self.finished || (self.spec.settings.until_now && self.inputs.exhausted()) {
-                return self.wind_up(identity).await;
+                return self.wind_up(stop, identity).await;
             }
-            if self.land(false).await? == Some(Put::Adopt) {
+            // With an interval of zero every epoch is a commit of its own.
+            if self.land(self.spec.settings.checkpoint_interval.is_zero()).await? == Some(Put::Adopt) {
                 return Ok(Attempt::Again);
             }
             self.publishers.check()?;
@@ -407,14 +416,17 @@ impl Running<'_> {
         let (put, commit) = task.await.map_err(|e| Error::internal("a commit was cut off").because(e))??;
         if put == Put::Won {
             self.newest = commit.body.n;
-            self.inputs.report(&commit.body.sources);
+            if wait || self.last_report.elapsed() >= REPORT_EVERY {
+                self.last_report = Instant::now();
+                self.inputs.report(&commit.body.sources);
+            }
             self.publishers.send(&commit);
         }
         Ok(Some(put))
     }
 
     /// The orderly end: the last commit, and the sinks' confirmation of it.
-    async fn wind_up(&mut self, identity: &str) -> Result<Attempt> {
+    async fn wind_up(&mut self, stop: &CancellationToken, identity: &str) -> Result<Attempt> {
         self.status.phase = Phase::Stopping;
         self.tell();
         if self.land(true).await? == Some(Put::Adopt) {
@@ -427,7 +439,7 @@ impl Running<'_> {
             }
         }
         let deadline = Instant::now() + STOP_WAIT;
-        while self.publishers.least() < self.newest && (self.finished || Instant::now() < deadline) {
+        while self.publishers.least() < self.newest && (self.finished && !stop.is_cancelled() || Instant::now() < deadline) {
             self.publishers.check()?;
             self.status.notice = self.publishers.notice();
             self.tell();

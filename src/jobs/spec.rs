@@ -141,8 +141,9 @@ impl JobSpec {
 
     /// What makes two runs the same job: queries, sinks and tables, connection options left out.
     pub fn identity(&self) -> String {
-        let parts: Vec<String> = self.inserts.iter().map(|i| format!("INSERT INTO {}\n{}", i.id, i.template.identity)).collect();
-        parts.join("\n\n")
+        let inserts = self.inserts.iter().map(|i| format!("INSERT INTO {} {}\n{}", i.id, i.sink.identity(), i.template.identity));
+        let sources = self.sources.iter().map(|s| format!("FROM {} {}", s.table, s.source.identity()));
+        inserts.chain(sources).collect::<Vec<_>>().join("\n\n")
     }
 }
 

@@ -95,6 +95,10 @@ impl Sink for KafkaSink {
         self.table.spec.writable()
     }
 
+    fn identity(&self) -> String {
+        format!("topic {}", self.table.topic)
+    }
+
     fn mode(&self) -> SinkMode {
         SinkMode::Append
     }

@@ -46,6 +46,10 @@ impl Source for KafkaSource {
         self.table.spec.schema()
     }
 
+    fn identity(&self) -> String {
+        format!("topic {}", self.table.topic)
+    }
+
     fn bounded(&self) -> bool {
         self.table.is_bounded()
     }
