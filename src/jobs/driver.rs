@@ -249,7 +249,8 @@ impl Running<'_> {
             if stop.is_cancelled() || self.finished || (self.spec.settings.until_now && self.inputs.exhausted()) {
                 return self.wind_up(identity).await;
             }
-            if self.land(false).await? == Some(Put::Adopt) {
+            // Without an interval every epoch has a commit of its own, so the next one waits for it.
+            if self.land(self.spec.settings.checkpoint_interval.is_zero()).await? == Some(Put::Adopt) {
                 return Ok(Attempt::Again);
             }
             self.publishers.check()?;
