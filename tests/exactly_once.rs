@@ -68,7 +68,11 @@ fn a_kill_at_every_point_loses_and_doubles_nothing() {
 
 #[test]
 fn a_kill_in_the_middle_of_the_stream_loses_and_doubles_nothing() {
-    crash_at(["1-after@20", "2-after@9", "3-before@13", "4-after@3", "5-after@3", "6-before@7", "7-after@3", "8-before@3", "8-after@3"].map(String::from).to_vec());
+    crash_at(
+        ["1-after@20", "2-after@9", "3-before@13", "4-after@3", "5-after@3", "6-before@7", "7-after@3", "8-before@3", "8-after@3"]
+            .map(String::from)
+            .to_vec(),
+    );
 }
 
 #[test]
