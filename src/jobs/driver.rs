@@ -199,8 +199,7 @@ async fn wait_for_starts(
 ) -> Result<Option<(Starts, Option<Ends>)>> {
     loop {
         let found = async {
-            let starts = starts(&spec.sources, stored, spec.settings.from).await?;
-            let until = if spec.settings.until_now { Some(ends_now(&spec.sources).await?) } else { None };
+            // Sinks first: one INSERT may read the topic that another one of this job writes.
             for insert in spec.inserts.iter() {
                 if let Some(line) = insert.sink.prepare().await? {
                     spec.status.send_replace(Status { notice: Some(line), ..status.clone() });
@@ -209,6 +208,8 @@ async fn wait_for_starts(
             for dead in spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()) {
                 dead.sink.prepare().await?;
             }
+            let starts = starts(&spec.sources, stored, spec.settings.from).await?;
+            let until = if spec.settings.until_now { Some(ends_now(&spec.sources).await?) } else { None };
             Ok::<_, Error>((starts, until))
         };
         tokio::select! {
