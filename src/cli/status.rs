@@ -4,33 +4,34 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::jobs::Status;
+use crate::jobs::progress::Phase;
 
 /// How often the line changes on a terminal, and how often one is printed elsewhere.
 const ON_TERMINAL: Duration = Duration::from_millis(500);
 const ELSEWHERE: Duration = Duration::from_secs(10);
 
-/// Shows a job's status on stderr until the job is gone: on a terminal in place, elsewhere a line now and then.
-pub(super) async fn show(mut status: watch::Receiver<Status>) {
+/// Shows a job's status on stderr until the job has ended: on a terminal in place, elsewhere a line now and then.
+pub(super) async fn show(mut status: watch::Receiver<Status>, ended: CancellationToken) {
     let terminal = std::io::stderr().is_terminal();
     let every = if terminal { ON_TERMINAL } else { ELSEWHERE };
     let mut next = Instant::now() + every.min(Duration::from_secs(1));
-    let mut notice = None;
-    let mut resumed = None;
-    while status.changed().await.is_ok() {
+    let mut said = (None, None);
+    loop {
+        let more = tokio::select! {
+            () = ended.cancelled() => false,
+            changed = status.changed() => changed.is_ok(),
+        };
+        // Also a job that is over at once has said something.
         let now = status.borrow_and_update().clone();
-        if now.resumed != resumed {
-            resumed = now.resumed;
-            if let Some(commit) = resumed {
-                line(terminal, &format!("resumed at commit {commit}"));
+        news(&now, &mut said, terminal);
+        if !more {
+            if now.phase != Phase::Starting {
+                line(terminal, &now.to_string());
             }
-        }
-        if now.notice != notice {
-            notice.clone_from(&now.notice);
-            if let Some(text) = &notice {
-                line(terminal, text);
-            }
+            return;
         }
         if Instant::now() >= next {
             next = Instant::now() + every;
@@ -44,11 +45,22 @@ pub(super) async fn show(mut status: watch::Receiver<Status>) {
     }
 }
 
-fn line(terminal: bool, text: &str) {
-    if terminal { eprintln!("\r\x1b[2K{text}") } else { eprintln!("{text}") }
+/// Says once where the job resumed, and each notice.
+fn news(now: &Status, (resumed, notice): &mut (Option<u64>, Option<String>), terminal: bool) {
+    if now.resumed != *resumed {
+        *resumed = now.resumed;
+        if let Some(commit) = resumed {
+            line(terminal, &format!("resumed at commit {commit}"));
+        }
+    }
+    if now.notice != *notice {
+        notice.clone_from(&now.notice);
+        if let Some(text) = notice {
+            line(terminal, text);
+        }
+    }
 }
 
-/// Ends the status line with its last state.
-pub(super) fn finish(status: &Status) {
-    line(std::io::stderr().is_terminal(), &status.to_string());
+fn line(terminal: bool, text: &str) {
+    if terminal { eprintln!("\r\x1b[2K{text}") } else { eprintln!("{text}") }
 }
