@@ -24,6 +24,7 @@ use crate::state::object::RemoteStore;
 
 use super::args::DemoArgs;
 use super::setup;
+use super::terminal::fit;
 
 const GENERATOR: &str = include_str!("../../sql/transactions/generator/generate.sql");
 const SCRIPTS: [(&str, &str); 3] = [
@@ -56,7 +57,7 @@ pub(super) async fn demo(args: DemoArgs) -> Result<()> {
             stop.cancel();
         });
     }
-    eprintln!("A generator writes 5,000 transactions a second to an in-process topic; sql/transactions/flink/*.sql sums them up.");
+    eprintln!("5,000 transactions a second go to an in-process topic; sql/transactions/flink/*.sql sums them up.");
     for insert in generator.inserts.iter().chain(windows.inserts.iter()) {
         insert.sink.prepare().await?;
     }
@@ -154,9 +155,9 @@ fn draw(windows: &VecDeque<Window>, status: &Status, before: usize) -> Result<us
     }
     writeln!(out, "\x1b[2K\x1b[1mwindow    total paid in 3 seconds\x1b[0m")?;
     for window in windows {
-        writeln!(out, "\x1b[2K{}", line(window, most))?;
+        writeln!(out, "\x1b[2K{}", fit(&line(window, most)))?;
     }
-    writeln!(out, "\x1b[2K\x1b[2m{status}\x1b[0m   Ctrl-C ends")?;
+    writeln!(out, "\x1b[2K\x1b[2m{}\x1b[0m", fit(&format!("Ctrl-C ends · {status}")))?;
     out.flush()?;
     Ok(windows.len() + 2)
 }

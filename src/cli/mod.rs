@@ -7,6 +7,7 @@ mod query;
 mod run;
 mod setup;
 mod status;
+mod terminal;
 
 use std::process::ExitCode;
 

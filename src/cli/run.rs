@@ -9,9 +9,8 @@ use crate::connectors::ReadMode;
 use crate::jobs::workspace::{job_name, settings};
 use crate::jobs::{self, Done, Ending, Workspace};
 use crate::sql::ast::{Parsed, Statement};
-use crate::state::StateStore;
 use crate::state::object::RemoteStore;
-use crate::state::store;
+use crate::state::{self, StateStore};
 
 use super::args::{Common, RunArgs};
 use super::{setup, status};
@@ -86,14 +85,14 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
 /// Where commits are kept, and whether that is far away.
 fn checkpoints(common: &Common, args: &RunArgs) -> Result<(Arc<dyn StateStore>, bool)> {
     if let Some(url) = &args.checkpoints {
-        return Ok((store::open(url)?, url.contains("://")));
+        return Ok((state::open(url)?, url.contains("://")));
     }
     if common.embedded {
         // The embedded topics are gone with the process; offsets into them must not outlive them.
         let memory = Arc::new(object_store::memory::InMemory::new());
         return Ok((Arc::new(RemoteStore::new(memory, object_store::path::Path::default(), "memory")), false));
     }
-    Ok((store::open(&common.data.join("jobs").to_string_lossy())?, false))
+    Ok((state::open(&common.data.join("jobs").to_string_lossy())?, false))
 }
 
 /// Dropping state is asked for twice; without a terminal `--yes` has to say it.

@@ -7,6 +7,8 @@ use tokio::sync::watch;
 
 use crate::jobs::Status;
 
+use super::terminal::fit;
+
 /// How often the line changes on a terminal, and how often one is printed elsewhere.
 const ON_TERMINAL: Duration = Duration::from_millis(500);
 const ELSEWHERE: Duration = Duration::from_secs(10);
@@ -38,7 +40,7 @@ pub(super) async fn show(mut status: watch::Receiver<Status>) {
         if Instant::now() >= next {
             next = Instant::now() + every;
             if terminal {
-                eprint!("\r\x1b[2K{now}");
+                eprint!("\r\x1b[2K{}", fit(&now.to_string()));
                 let _ = std::io::stderr().flush();
             } else {
                 eprintln!("{now}");

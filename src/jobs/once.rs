@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use uuid::Uuid;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, suggest};
 use crate::connectors::{Sink, Writer};
 use crate::operators::coerce::Coercion;
 use crate::planner::Session;
 use crate::sql::ast;
 use crate::sql::types::display;
-
-use super::workspace::insert_columns;
 
 /// Runs the query to its end and writes its rows as one commit. Returns how many rows were written.
 ///
@@ -39,4 +38,19 @@ pub(super) async fn insert(session: &Session, sink: Arc<dyn Sink>, insert: &ast:
     writer.write(1, &batches).await?;
     writer.commit(1).await?;
     Ok(count)
+}
+
+/// The columns that an INSERT lists, or all that it fills.
+pub(super) fn insert_columns(table: &str, columns: &[String], sink: &Arc<dyn Sink>) -> Result<SchemaRef> {
+    let schema = sink.schema();
+    if columns.is_empty() {
+        return Ok(schema);
+    }
+    let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+    let index = |name: &String| {
+        schema
+            .index_of(name)
+            .map_err(|_| Error::sql(format!("INSERT INTO {table}: there is no column `{name}` to write")).hint(suggest::hint(name, &names)))
+    };
+    Ok(Arc::new(schema.project(&columns.iter().map(index).collect::<Result<Vec<_>>>()?)?))
 }

@@ -19,6 +19,7 @@ use crate::sql::types::display;
 use crate::state::StateStore;
 
 use super::dead_letter;
+use super::once::{self, insert_columns};
 use super::spec::{DeadLetter, Insert, JobSource, JobSpec, Settings};
 
 /// How long a partition may be silent, if nothing is said.
@@ -227,24 +228,8 @@ impl Workspace {
     /// # Errors
     /// Nothing is written then.
     pub async fn insert_now(&self, insert: &ast::Insert) -> Result<u64> {
-        super::once::insert(&self.session(Mode::Batch)?, self.sink(&insert.table)?, insert).await
+        once::insert(&self.session(Mode::Batch)?, self.sink(&insert.table)?, insert).await
     }
-}
-
-/// The columns that an INSERT lists, or all that it fills.
-pub(super) fn insert_columns(table: &str, columns: &[String], sink: &Arc<dyn Sink>) -> Result<arrow::datatypes::SchemaRef> {
-    let schema = sink.schema();
-    if columns.is_empty() {
-        return Ok(schema);
-    }
-    let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-    let index = |name: &String| {
-        schema.index_of(name).map_err(|_| {
-            Error::sql(format!("INSERT INTO {table}: there is no column `{name}` to write"))
-                .hint(crate::common::suggest::hint(name, &names))
-        })
-    };
-    Ok(Arc::new(schema.project(&columns.iter().map(index).collect::<Result<Vec<_>>>()?)?))
 }
 
 impl Shared {

@@ -11,12 +11,16 @@
 
 pub mod bind;
 pub mod continuous;
+mod mode;
+mod physical;
 pub mod provider;
 pub mod session;
+mod window_close;
 pub mod window_start;
 pub mod window_tvf;
 
 pub use bind::Binding;
 pub use continuous::{StateNode, Template};
+pub use mode::Mode;
 pub use provider::{DeclaredTable, Relation, Tables};
-pub use session::{Mode, Session};
+pub use session::Session;

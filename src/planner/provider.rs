@@ -1,5 +1,6 @@
 //! Declared tables as DataFusion sees them.
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -8,9 +9,10 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session as DfSession, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column as DfColumn, DFSchema};
+use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{Expr, ExprSchemable, TableType};
+use datafusion::logical_expr::{Expr, ExprSchemable, TableScan, TableType};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -21,7 +23,7 @@ use crate::connectors::{ReadMode, Source, Split};
 use crate::operators::{SourceScanExec, SourceSet};
 use crate::sql::ast::{self, ColumnKind, CreateTable};
 
-use super::session::Mode;
+use super::mode::Mode;
 
 /// What a name stands for.
 #[derive(Debug, Clone)]
@@ -107,6 +109,12 @@ impl TableSource {
             })?
             .data;
         Ok((expr, watermark.column.clone()))
+    }
+
+    /// The declared table behind a scan, if it is one of ours.
+    pub fn of(scan: &TableScan) -> Option<Arc<Self>> {
+        let provider: Arc<dyn Any + Send + Sync> = source_as_provider(&scan.source).ok()?;
+        provider.downcast().ok()
     }
 
     /// The declared table's name.

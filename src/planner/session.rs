@@ -21,18 +21,10 @@ use sqlparser::ast;
 use crate::common::{Error, Result, suggest};
 use crate::operators::SourceSet;
 
-use super::continuous::StreamingQueryPlanner;
+use super::mode::Mode;
+use super::physical::StreamingQueryPlanner;
 use super::provider::{Relation, TableSource, Tables};
 use super::window_tvf::WindowTvfPlanner;
-
-/// Whether a session plans queries that end, or templates of epochs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Reads to the end of every table as of now.
-    Batch,
-    /// Plans once, to be bound to each epoch.
-    Streaming,
-}
 
 /// Plans queries over declared tables.
 #[derive(Clone)]

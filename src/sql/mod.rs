@@ -1,7 +1,7 @@
 //! Text to [`ast::Statement`]. No I/O, no names resolved: that is the catalog's and the planner's.
 //!
 //! [`parse`] cuts a script at its semicolons (`script.rs`) and looks at the first words of each statement
-//! (`statement.rs`). What is Flink's own grammar is read here, token by token (`create.rs`, `columns.rs`, `types.rs`,
+//! (`statement.rs`), over the tokens of `tokens.rs`. What is Flink's own grammar is read here, token by token (`create.rs`, `columns.rs`, `types.rs`,
 //! `settings.rs`); queries and expressions are sqlparser's (`query.rs`, `dialect.rs`), because DataFusion plans its trees.
 
 pub mod ast;
@@ -14,6 +14,7 @@ mod script;
 mod settings;
 mod statement;
 mod text;
+mod tokens;
 pub mod types;
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ const MISSING: [&str; 5] = ["MULTISET", "RAW", "VARIANT", "INTERVAL", "NULL"];
 pub fn parse(text: &str) -> Result<DataType> {
     let source = Source::new("<type>", text);
     let text = Text::new(&source);
-    let mut cursor = Cursor::new(&text, super::script::tokens_of(&text)?);
+    let mut cursor = Cursor::new(&text, super::tokens::tokens_of(&text)?);
     let data_type = data_type(&mut cursor)?;
     cursor.finish()?;
     Ok(data_type)

@@ -12,10 +12,12 @@
 pub mod commit;
 pub mod conformance;
 pub mod local;
+pub mod location;
 pub mod object;
 pub mod panes;
 pub mod store;
 
 pub use commit::{CommitFile, Section};
+pub use location::open;
 pub use panes::{PaneDelta, PaneTable};
 pub use store::{Created, StateStore};

@@ -1,16 +1,12 @@
 //! The one primitive that exactly-once rests on: create an object that must not exist yet, durably.
 
 use std::fmt::Debug;
-use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::common::{Error, Result};
-
-use super::local::LocalStore;
-use super::object::RemoteStore;
+use crate::common::Result;
 
 /// What became of a [`StateStore::create`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,23 +54,4 @@ pub trait StateStore: Debug + Send + Sync {
 
     /// The same store, one folder down.
     fn below(&self, folder: &str) -> Arc<dyn StateStore>;
-}
-
-/// Opens the store behind `--checkpoints`: a path, or a URL such as `s3://bucket/prefix`.
-///
-/// # Errors
-/// When the URL's kind is not known or its options are incomplete.
-pub fn open(location: &str) -> Result<Arc<dyn StateStore>> {
-    if !location.contains("://") {
-        return Ok(Arc::new(LocalStore::new(Path::new(location))));
-    }
-    let url = url::Url::parse(location).map_err(|e| Error::usage(format!("`{location}` is not a URL")).because(e))?;
-    let known = |e| {
-        Error::usage(format!("checkpoints cannot be kept at `{location}`"))
-            .because(e)
-            .hint("use a folder, s3://bucket/prefix or file:///folder")
-    };
-    let env = std::env::vars().map(|(k, v)| (k.to_ascii_lowercase(), v));
-    let (store, prefix) = object_store::parse_url_opts(&url, env).map_err(known)?;
-    Ok(Arc::new(RemoteStore::new(Arc::from(store), prefix, location)))
 }

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::SchemaRef;
 
-use crate::common::{Error, Result, suggest, units};
+use crate::common::{Error, Result, suggest};
 use crate::connectors::TableSpec;
 use crate::connectors::options::parse;
 
@@ -99,10 +99,4 @@ fn positive(table: &TableSpec, key: &str) -> Result<Option<i64>> {
         Some(n) if n < 1 => Err(Error::sql(format!("option `{key}` cannot be {n}")).hint("give a positive whole number")),
         other => Ok(other),
     }
-}
-
-/// `-30 s`, in nanoseconds; `None` if the text is no time relative to now.
-pub(super) fn ago(text: &str) -> Option<i128> {
-    let duration = units::duration(text.trim().strip_prefix('-')?).ok()?;
-    i128::try_from(duration.as_nanos()).ok()
 }

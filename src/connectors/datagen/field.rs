@@ -7,8 +7,6 @@ use chrono::Utc;
 use crate::common::{Error, Result, units};
 use crate::sql::ast::Options;
 
-use super::config::ago;
-
 /// What reading a field needs.
 pub(super) struct Scope<'a> {
     pub(super) options: &'a Options,
@@ -232,4 +230,10 @@ pub(super) fn in_unit(nanos: i128, unit: TimeUnit) -> i64 {
         TimeUnit::Nanosecond => 1,
     };
     i64::try_from(nanos.div_euclid(divisor)).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// `-30 s`, in nanoseconds; `None` if the text is no time relative to now.
+fn ago(text: &str) -> Option<i128> {
+    let duration = units::duration(text.trim().strip_prefix('-')?).ok()?;
+    i128::try_from(duration.as_nanos()).ok()
 }

@@ -1,0 +1,73 @@
+//! What tests of the whole binary share: the real Kafka, the transactions that are written to it, and processes to kill.
+#![allow(dead_code, reason = "every test crate uses a part of it")]
+
+pub mod process;
+pub mod transactions;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use millstream::connectors::kafka::RdKafkaBroker;
+use millstream::connectors::kafka::broker::{Broker, OutRecord};
+use tokio::runtime::Runtime;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
+static BROKER: LazyLock<RdKafkaBroker> = LazyLock::new(|| RdKafkaBroker::new(&address(), &[]).unwrap());
+
+/// The broker that tests/services started.
+pub fn address() -> String {
+    std::env::var("MILLSTREAM_TEST_KAFKA")
+        .unwrap_or_else(|_| panic!("no Kafka; run: tests/services start kafka && eval \"$(tests/services env)\""))
+}
+
+/// A name that no other run uses: topics stay in the broker.
+pub fn unique(name: &str) -> String {
+    format!("{name}-{}", uuid::Uuid::now_v7().simple())
+}
+
+/// Runs a future on the runtime that all tests of a crate share.
+pub fn block<T>(future: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(future)
+}
+
+/// Makes a topic.
+pub fn create(topic: &str, partitions: usize) {
+    block(BROKER.create_topic(topic, Some(partitions))).unwrap();
+}
+
+/// Writes records, and returns when the broker has them.
+pub fn write(topic: &str, records: Vec<OutRecord>) {
+    block(async {
+        let mut producer = BROKER.producer(None).await.unwrap();
+        producer.begin().await.unwrap();
+        producer.send(topic, records).await.unwrap();
+        producer.commit().await.unwrap();
+    });
+}
+
+/// The values that a topic holds now for a reader of committed records, sorted; nothing if there is no such topic.
+pub fn read(topic: &str) -> Vec<String> {
+    if block(BROKER.partitions(topic)).unwrap().is_none() {
+        return Vec::new();
+    }
+    let bounds = block(BROKER.bounds(topic)).unwrap();
+    let open: Vec<(i32, i64)> = bounds.iter().filter(|b| b.earliest < b.latest).map(|b| (b.partition, b.earliest)).collect();
+    if open.is_empty() {
+        return Vec::new();
+    }
+    let ends: BTreeMap<i32, i64> = bounds.iter().map(|b| (b.partition, b.latest)).collect();
+    let mut consumer = BROKER.consumer(topic, &open).unwrap();
+    let (mut values, begin) = (Vec::new(), Instant::now());
+    loop {
+        consumer
+            .poll(1000, Duration::from_millis(50), &mut |r| values.push(String::from_utf8_lossy(r.value.unwrap_or_default()).into_owned()))
+            .unwrap();
+        if consumer.positions().iter().all(|p| p.next >= ends[&p.partition]) {
+            values.sort();
+            return values;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(30), "topic {topic} cannot be read: {:?}", consumer.outage());
+    }
+}

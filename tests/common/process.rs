@@ -1,0 +1,174 @@
+//! Processes of the real binary: started, watched, stopped and killed.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up; far more than it should.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The root of the repository.
+pub fn repo() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A `millstream run` that can be started again and again on the same data folder.
+#[derive(Clone)]
+pub struct Job {
+    files: Vec<PathBuf>,
+    args: Vec<String>,
+    data: Arc<tempfile::TempDir>,
+}
+
+impl Job {
+    /// A job from a file or a folder, with a new data folder.
+    pub fn new(file: &Path) -> Self {
+        Self { files: vec![file.to_path_buf()], args: Vec::new(), data: Arc::new(tempfile::tempdir().unwrap()) }
+    }
+
+    /// Adds `--option KEY=VALUE`.
+    #[must_use]
+    pub fn option(self, key: &str, value: &str) -> Self {
+        self.args(&["--option", &format!("{key}={value}")])
+    }
+
+    /// Adds flags.
+    #[must_use]
+    pub fn args(mut self, more: &[&str]) -> Self {
+        self.args.extend(more.iter().map(ToString::to_string));
+        self
+    }
+
+    /// The same job from other files.
+    #[must_use]
+    pub fn from(mut self, files: &[PathBuf]) -> Self {
+        self.files = files.to_vec();
+        self
+    }
+
+    /// The same job with another data folder.
+    #[must_use]
+    pub fn elsewhere(mut self) -> Self {
+        self.data = Arc::new(tempfile::tempdir().unwrap());
+        self
+    }
+
+    /// A folder of this job's for whatever a test wants to keep.
+    pub fn folder(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Starts it.
+    pub fn start(&self) -> Running {
+        self.start_with(&[])
+    }
+
+    /// Starts it, to be killed at a crash point.
+    pub fn start_to_crash(&self, point: &str) -> Running {
+        self.start_with(&[("MILLSTREAM_CRASH", point)])
+    }
+
+    fn start_with(&self, env: &[(&str, &str)]) -> Running {
+        let log = self.data.path().join(format!("stderr-{}", uuid::Uuid::now_v7().simple()));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
+        command.arg("run").args(&self.files).args(&self.args).arg("--data").arg(self.data.path()).env_remove("MILLSTREAM_CRASH");
+        command.envs(env.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        Running { child: command.spawn().unwrap(), log }
+    }
+
+    /// Starts it and waits until it ends by itself.
+    pub fn run(&self) -> Ended {
+        self.start().ended()
+    }
+}
+
+/// A process that runs; killed when a test drops it.
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+/// How a process ended and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    /// Exit code or signal.
+    pub status: ExitStatus,
+    /// All of stderr.
+    pub said: String,
+}
+
+impl Ended {
+    /// Fails unless the exit code is this, with what the process said.
+    #[track_caller]
+    pub fn code(self, code: i32) -> String {
+        assert_eq!(self.status.code(), Some(code), "{:?}\n{}", self.status, self.said);
+        self.said
+    }
+
+    /// Whether it died as by `kill -9`.
+    pub fn killed(&self) -> bool {
+        self.status.signal() == Some(libc::SIGKILL)
+    }
+}
+
+impl Running {
+    /// What it has said so far.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it is gone.
+    #[track_caller]
+    pub fn ended(mut self) -> Ended {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Ended { status, said: self.said() };
+            }
+            assert!(begin.elapsed() < PATIENCE, "it still runs:\n{}", self.said());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until something holds, while it runs.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let begin = Instant::now();
+        while !holds(self) {
+            let status = self.child.try_wait().unwrap();
+            assert!(status.is_none(), "it ended with {status:?} before {what}:\n{}", self.said());
+            assert!(begin.elapsed() < PATIENCE, "no {what}:\n{}", self.said());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn signal(&self, signal: i32) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        // SAFETY: the child is not waited for yet, so the number is still its own.
+        unsafe { libc::kill(pid, signal) };
+    }
+
+    /// Asks it to stop, and waits until it has.
+    #[track_caller]
+    pub fn stop(self) -> Ended {
+        self.signal(libc::SIGTERM);
+        self.ended()
+    }
+
+    /// Ends it without a chance to clean up.
+    #[track_caller]
+    pub fn kill(self) -> Ended {
+        self.signal(libc::SIGKILL);
+        self.ended()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
