@@ -10,6 +10,8 @@ RUN mkdir src && touch src/lib.rs && echo 'fn main() {}' > src/main.rs \
  && cargo build --locked --profile dist \
  && rm -rf src
 COPY src src
+# The demo's scripts are part of the binary.
+COPY sql sql
 RUN find src -name '*.rs' -exec touch {} + && cargo build --locked --profile dist --bin millstream
 
 FROM debian:bookworm-slim
@@ -19,6 +21,7 @@ RUN apt-get update \
  && useradd --uid 10001 --home-dir /data --create-home --shell /usr/sbin/nologin millstream
 COPY --from=build /build/target/dist/millstream /usr/local/bin/millstream
 COPY sql /millstream/sql
+COPY catalog /millstream/catalog
 WORKDIR /millstream
 USER millstream
 ENV MILLSTREAM_DATA=/data

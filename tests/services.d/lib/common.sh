@@ -1,4 +1,4 @@
-# What the service files share. Sourced by tests/services and tests/run; expects `repo`.
+# What the service files share. Sourced by tests/services, tests/run and .ci/run; expects `repo`.
 # shellcheck shell=bash
 
 cache="${MILLSTREAM_CACHE:-$HOME/.cache/millstream}"
@@ -42,6 +42,19 @@ need_packages() {
         tail -n 5 "$log" >&2
         die "could not install them; as root: apt-get install ${missing[*]}"
     }
+}
+
+# What a build needs: Rust, and the Debian packages that the crates link against.
+need_toolchain() {
+    if ! have cargo && [ -x "$HOME/.cargo/bin/cargo" ]; then
+        PATH="$HOME/.cargo/bin:$PATH"
+    fi
+    have cargo || die "Rust is missing: install it from https://rustup.rs, then run this again"
+    if have dpkg-query; then
+        need_packages gcc g++ make pkg-config libssl-dev zlib1g-dev
+    fi
+    # One fixed folder outside the clone: a second clone does not build the dependencies again.
+    export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
 }
 
 # docker or native, decided once per call.
