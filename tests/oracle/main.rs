@@ -6,10 +6,10 @@
 mod case;
 mod harness;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use case::{Case, Late};
-use harness::{Cuts, Run, Stop, batch, stream};
+use harness::{Answer, Cuts, Run, Stop, batch, stream};
 use millstream::common::faults::Side;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -18,11 +18,26 @@ use rand::{Rng, SeedableRng};
 async fn check(case: &Case, what: &str, cuts: &Cuts, stops: &[Stop]) -> Run {
     let run = stream(case, cuts, stops).await;
     let expected = batch(case, &run.late).await;
-    assert_eq!(run.answer, expected, "{}, {what}, late {:?}", case.name, run.late);
+    assert!(run.answer == expected, "{}, {what}, late {:?}:\n{}", case.name, run.late, difference(&run.answer, &expected));
     if case.late == Late::Never {
         assert!(run.late.iter().all(BTreeSet::is_empty), "{}, {what}: late {:?}", case.name, run.late);
     }
     run
+}
+
+/// The rows that one answer has and the other has not.
+fn difference(got: &Answer, expected: &Answer) -> String {
+    let mut lines = String::new();
+    let topics: BTreeSet<&String> = got.keys().chain(expected.keys()).collect();
+    for topic in topics {
+        let mut rows: BTreeMap<&String, i64> = BTreeMap::new();
+        got.get(topic).into_iter().flatten().for_each(|row| *rows.entry(row).or_default() += 1);
+        expected.get(topic).into_iter().flatten().for_each(|row| *rows.entry(row).or_default() -= 1);
+        for (row, count) in rows.into_iter().filter(|(_, count)| *count != 0) {
+            lines += &format!("{topic}: {} {row}\n", if count > 0 { "too much:" } else { "missing: " });
+        }
+    }
+    lines
 }
 
 /// Each late row of `merged` was late for `split`, too.
