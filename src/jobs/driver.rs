@@ -310,9 +310,7 @@ impl Running<'_> {
         if fetch.count == 0 {
             // Time may have come on without rows: idle partitions, the wall clock, the end of a bounded source.
             let now = self.inputs.advance(&BTreeMap::new(), self.spec.clock.now());
-            let reached = now.values().flatten().max().copied();
-            let due = self.pipeline.next_close().is_some_and(|end| reached >= Some(end));
-            if !due {
+            if !self.pipeline.due(&now) {
                 self.finish_if_exhausted();
                 return Ok(());
             }
@@ -336,7 +334,7 @@ impl Running<'_> {
 
     fn finish_if_exhausted(&mut self) {
         // All windows have been flushed by the end of time; the commit says so.
-        if !self.spec.settings.until_now && self.inputs.exhausted() && self.pipeline.next_close().is_none() {
+        if !self.spec.settings.until_now && self.inputs.exhausted() && self.pipeline.all_closed() {
             self.finished = true;
             self.pending.dirty = true;
         }

@@ -37,8 +37,8 @@ pub struct EpochOutput {
     pub deltas: BTreeMap<StateId, PaneDelta>,
     /// Rows that came too late, in number and, if asked for, themselves.
     pub late: u64,
-    /// See `late`.
-    pub late_rows: Vec<RecordBatch>,
+    /// See `late`; each with the number of the operator that it was too late for.
+    pub late_rows: Vec<(u32, RecordBatch)>,
     /// Rows that did not fit into their sink.
     pub bad: u64,
     /// Why the first of them did not.
@@ -97,9 +97,17 @@ impl Pipeline {
         Ok(all)
     }
 
-    /// When time has to have come to for the next window to close; `None` if none is open.
-    pub fn next_close(&self) -> Option<i64> {
-        self.state.values().filter_map(|t| t.next_close()).min()
+    /// Whether nothing waits for time to come on.
+    pub fn all_closed(&self) -> bool {
+        self.state.values().all(|t| t.is_empty())
+    }
+
+    /// Whether a window closes at these watermarks. Each operator has its own: the least of the tables below it.
+    pub fn due(&self, at: &TableTimes) -> bool {
+        self.state.iter().any(|(id, table)| {
+            let info = self.inserts.iter().find_map(|i| i.template.nodes.get(&id.node));
+            table.next_close().zip(info.and_then(|info| mark(at, &info.sources))).is_some_and(|(end, time)| end <= time)
+        })
     }
 
     /// Runs one epoch: stages that read, then `time` is asked for the watermarks at its end, then the stateful stages;
@@ -118,7 +126,6 @@ impl Pipeline {
         let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), self.tested));
         let tasks = self.task_context(&context);
         let mut binding = Binding { splits: rows.splits, watermarks: BTreeMap::new() };
-        let mark = |at: &TableTimes, sources: &[String]| sources.iter().map(|s| at.get(s).copied().flatten()).min().flatten();
         let nodes = || self.inserts.iter().flat_map(|i| &i.template.nodes);
         for (node, info) in nodes() {
             binding.watermarks.insert(*node, Watermarks { start: mark(start, &info.sources), end: None });
@@ -187,6 +194,11 @@ impl Pipeline {
             tasks.runtime_env(),
         ))
     }
+}
+
+/// The watermark above several tables: the least of theirs, none as long as one has none.
+fn mark(at: &TableTimes, sources: &[String]) -> Option<i64> {
+    sources.iter().map(|s| at.get(s).copied().flatten()).min().flatten()
 }
 
 /// The newest event time per table and partition, as the operators reported it.

@@ -152,6 +152,6 @@ pub trait Probe: std::fmt::Debug + Send + Sync {
     /// How many rows the next epoch may take, at most.
     fn epoch_rows(&self) -> usize;
 
-    /// Rows that came too late for their window.
-    fn late(&self, rows: Vec<arrow::record_batch::RecordBatch>);
+    /// Rows that came too late for their window, each batch with the number of the operator that it was too late for.
+    fn late(&self, rows: Vec<(u32, arrow::record_batch::RecordBatch)>);
 }

@@ -73,8 +73,8 @@ pub struct EpochReport {
     pub deltas: BTreeMap<StateId, PaneDelta>,
     /// How many (row, window) pairs came too late, per operator.
     pub late: BTreeMap<u32, u64>,
-    /// Those rows, when they are asked for.
-    pub late_rows: Vec<RecordBatch>,
+    /// Those rows with their operator, when they are asked for.
+    pub late_rows: Vec<(u32, RecordBatch)>,
 }
 
 impl EpochContext {
@@ -132,7 +132,7 @@ impl EpochContext {
         let mut report = lock(&self.report);
         *report.late.entry(node).or_default() += rows.num_rows() as u64;
         if self.keep_late_rows {
-            report.late_rows.push(rows);
+            report.late_rows.push((node, rows));
         }
     }
 

@@ -6,13 +6,16 @@ use std::sync::{Arc, Weak};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
+use datafusion::config::ConfigOptions;
 use datafusion::datasource::ViewTable;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::optimizer::Optimizer;
+use datafusion::functions::datetime::{to_timestamp, to_timestamp_micros, to_timestamp_millis, to_timestamp_nanos, to_timestamp_seconds};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
+use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
@@ -62,12 +65,15 @@ impl Session {
         let mut builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
         if mode == Mode::Streaming {
             // It would turn one window aggregate into two.
-            let rules = Optimizer::new().rules.into_iter().filter(|r| r.name() != "single_distinct_to_group_by").collect();
+            let rules = Optimizer::new().rules.into_iter().filter(|r| r.name() != SingleDistinctToGroupBy::new().name()).collect();
             builder = builder.with_optimizer_rules(rules);
         }
         let mut state = builder.with_query_planner(Arc::new(StreamingQueryPlanner)).build();
         state.register_relation_planner(Arc::new(WindowTvfPlanner))?;
         state.register_udf(window_start::udf())?;
+        for function in zoneless_functions() {
+            state.register_udf(function)?;
+        }
         let context = SessionContext::new_with_state(state);
         let schema = Names { tables, mode, state: context.state_weak_ref() };
         let options = context.state().config_options().catalog.clone();
@@ -110,6 +116,14 @@ impl Session {
         let rows = execute_stream(plan, self.context.task_ctx())?;
         Ok((rows.schema(), rows))
     }
+}
+
+/// `to_timestamp` and its kin give a TIMESTAMP without a zone, as in Flink. Those that DataFusion makes for a session with a
+/// time zone promise one with a zone, and then fail on every column of text.
+fn zoneless_functions() -> Vec<Arc<ScalarUDF>> {
+    let without_zone = ConfigOptions::default();
+    let makers = [to_timestamp, to_timestamp_seconds, to_timestamp_millis, to_timestamp_micros, to_timestamp_nanos];
+    makers.map(|make| make(&without_zone)).into()
 }
 
 /// The catalog as a DataFusion schema: tables are opened when a query first names them.

@@ -89,19 +89,32 @@ fn descend<'a>(plan: &'a LogicalPlan, column: &Column) -> Result<Option<(&'a Log
 
 /// A window closes by the watermark, so its time column must be one that a watermark is declared for.
 fn check_event_time(window: &WindowTvf) -> Result<()> {
-    let (mut plan, mut column) = (&window.input, window.time.clone());
-    while let Some((input, inner)) = descend(plan, &column)? {
-        (plan, column) = (input, inner);
-    }
-    if let LogicalPlan::TableScan(scan) = plan
-        && TableSource::of(scan).is_some_and(|t| t.event_time() == Some(column.name.as_str()))
-    {
-        return Ok(());
-    }
+    let Some(column) = not_event_time(&window.input, window.time.clone())? else { return Ok(()) };
     Err(Error::sql(format!("window over `{}`: it is not an event-time column", window.time.name)).hint(format!(
         "declare `WATERMARK FOR {0} AS {0} - INTERVAL '1' SECOND` on its table, and pass the column on unchanged",
         column.name
     )))
+}
+
+/// Follows a column down to its tables, through every input of a UNION; the first that is not their event time.
+fn not_event_time(plan: &LogicalPlan, column: Column) -> Result<Option<Column>> {
+    if let Some((input, inner)) = descend(plan, &column)? {
+        return not_event_time(input, inner);
+    }
+    match plan {
+        LogicalPlan::TableScan(scan) if TableSource::of(scan).is_some_and(|t| t.event_time() == Some(column.name.as_str())) => Ok(None),
+        LogicalPlan::Union(union) => {
+            let Some(index) = plan.schema().maybe_index_of_column(&column) else { return Ok(Some(column)) };
+            for input in &union.inputs {
+                let same = Column::from(input.schema().qualified_field(index));
+                if let Some(column) = not_event_time(input, same)? {
+                    return Ok(Some(column));
+                }
+            }
+            Ok(None)
+        }
+        _ => Ok(Some(column)),
+    }
 }
 
 impl UserDefinedLogicalNodeCore for WindowClose {

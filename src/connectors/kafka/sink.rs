@@ -19,7 +19,7 @@ use super::broker::Broker;
 use super::config::{Guarantee, KafkaTable};
 use super::metadata::Metadata;
 use super::tail;
-use super::writer::KafkaWriter;
+use super::writer::{Committing, KafkaWriter};
 
 /// A Kafka table that is written.
 pub struct KafkaSink {
@@ -75,7 +75,7 @@ impl KafkaSink {
         if let Some((_, incarnation, n)) = recorded.filter(|(uuid, ..)| *uuid == writer.job_uuid) {
             return self.ours(writer, incarnation, n).map(Some);
         }
-        match tail::newest(&self.broker, &self.table.topic, &writer.job_uuid).await? {
+        match tail::newest(&self.broker, &self.table.topic, &tail::owner(writer)).await? {
             Some((incarnation, n)) => self.ours(writer, incarnation, n).map(Some),
             None => Ok(None),
         }
@@ -123,7 +123,11 @@ impl Sink for KafkaSink {
         let producer = self.broker.producer(exactly_once.then_some(identity.as_str())).await?;
         let newest = if exactly_once { self.newest(&identity, writer).await? } else { None };
         let partitions = self.broker.partitions(&self.table.topic).await?.unwrap_or(1);
-        let commit = exactly_once.then(|| (identity, format!("{}:{}", writer.job_uuid, writer.incarnation)));
+        let commit = exactly_once.then(|| Committing {
+            group: identity,
+            metadata: format!("{}:{}", writer.job_uuid, writer.incarnation),
+            header: format!("{}:{}", tail::owner(writer), writer.incarnation),
+        });
         let writer = KafkaWriter::new(Arc::clone(&self.table), producer, commit, partitions, Arc::clone(&self.rejected))?;
         Ok((Box::new(writer), newest))
     }

@@ -4,18 +4,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::common::{Error, Result};
+use crate::connectors::Writer;
 
 use super::broker::{Bounds, Broker};
 
-/// The header that every record of a sink carries: `<job uuid>:<incarnation>:<n>`.
+/// The header that every record of a sink carries: `<owner>:<incarnation>:<n>`.
 pub(super) const HEADER: &str = "millstream.commit";
+
+/// Whose records they are: `<job uuid>/<sink>`. Several sinks of a job may write to one topic, each at its own pace, and what
+/// one of them has written says nothing of the others.
+pub(super) fn owner(writer: &Writer) -> String {
+    format!("{}/{}", writer.job_uuid, writer.sink)
+}
 /// How many offsets at the end of each partition are looked at.
 const DEPTH: i64 = 1_000;
 /// How long the broker may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Incarnation and number of the newest commit of this job.
-pub(super) async fn newest(broker: &Arc<dyn Broker>, topic: &str, uuid: &str) -> Result<Option<(u64, u64)>> {
+/// Incarnation and number of the newest commit of this owner.
+pub(super) async fn newest(broker: &Arc<dyn Broker>, topic: &str, owner: &str) -> Result<Option<(u64, u64)>> {
     if broker.partitions(topic).await?.is_none() {
         return Ok(None);
     }
@@ -23,12 +30,12 @@ pub(super) async fn newest(broker: &Arc<dyn Broker>, topic: &str, uuid: &str) ->
     if bounds.is_empty() {
         return Ok(None);
     }
-    let (broker, topic, uuid) = (Arc::clone(broker), topic.to_string(), uuid.to_string());
-    let found = tokio::task::spawn_blocking(move || scan(&*broker, &topic, &uuid, &bounds)).await;
+    let (broker, topic, owner) = (Arc::clone(broker), topic.to_string(), owner.to_string());
+    let found = tokio::task::spawn_blocking(move || scan(&*broker, &topic, &owner, &bounds)).await;
     found.map_err(|e| Error::internal("the end of a topic could not be read").because(e))?
 }
 
-fn scan(broker: &dyn Broker, topic: &str, uuid: &str, bounds: &[Bounds]) -> Result<Option<(u64, u64)>> {
+fn scan(broker: &dyn Broker, topic: &str, owner: &str, bounds: &[Bounds]) -> Result<Option<(u64, u64)>> {
     let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest.max(b.latest - DEPTH))).collect();
     let mut consumer = broker.consumer(topic, &from)?;
     let mut newest: Option<(u64, u64)> = None;
@@ -37,7 +44,7 @@ fn scan(broker: &dyn Broker, topic: &str, uuid: &str, bounds: &[Bounds]) -> Resu
         consumer.poll(1_000, Duration::from_millis(100), &mut |record| {
             record.headers.each(&mut |key, value| {
                 if key == HEADER
-                    && let Some((incarnation, n)) = value.and_then(|value| parse(value, uuid))
+                    && let Some((incarnation, n)) = value.and_then(|value| parse(value, owner))
                     && newest.is_none_or(|(_, newer)| n >= newer)
                 {
                     newest = Some((incarnation, n));
@@ -56,9 +63,9 @@ fn scan(broker: &dyn Broker, topic: &str, uuid: &str, bounds: &[Bounds]) -> Resu
     }
 }
 
-/// Incarnation and number, if the header is of this job.
-fn parse(value: &[u8], uuid: &str) -> Option<(u64, u64)> {
-    let rest = std::str::from_utf8(value).ok()?.strip_prefix(uuid)?.strip_prefix(':')?;
+/// Incarnation and number, if the header is of this owner.
+fn parse(value: &[u8], owner: &str) -> Option<(u64, u64)> {
+    let rest = std::str::from_utf8(value).ok()?.strip_prefix(owner)?.strip_prefix(':')?;
     let (incarnation, n) = rest.split_once(':')?;
     Some((incarnation.parse().ok()?, n.parse().ok()?))
 }

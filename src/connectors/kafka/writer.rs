@@ -21,8 +21,8 @@ use super::tail::HEADER;
 pub(super) struct KafkaWriter {
     table: Arc<KafkaTable>,
     producer: Box<dyn Producer>,
-    /// Group (and transactional id) and `<uuid>:<incarnation>`; `None` without transactions.
-    commit: Option<(String, String)>,
+    /// `None` without transactions.
+    commit: Option<Committing>,
     schema: SchemaRef,
     value: Part,
     key: Option<Part>,
@@ -32,6 +32,17 @@ pub(super) struct KafkaWriter {
     partitions: usize,
     turn: usize,
     rejected: Arc<AtomicU64>,
+}
+
+/// What a transaction says of its commit.
+#[derive(Debug, Clone)]
+pub(super) struct Committing {
+    /// The group whose offset is the commit's number.
+    pub(super) group: String,
+    /// What stands beside that offset.
+    pub(super) metadata: String,
+    /// What every record's header begins with.
+    pub(super) header: String,
 }
 
 /// One side of a record: its encoder, and where its fields stand among the written columns.
@@ -62,7 +73,7 @@ impl KafkaWriter {
     pub(super) fn new(
         table: Arc<KafkaTable>,
         producer: Box<dyn Producer>,
-        commit: Option<(String, String)>,
+        commit: Option<Committing>,
         partitions: usize,
         rejected: Arc<AtomicU64>,
     ) -> Result<Self> {
@@ -207,7 +218,7 @@ fn headers_of(column: &ArrayRef, row: usize) -> Vec<(String, Vec<u8>)> {
 impl SinkWriter for KafkaWriter {
     async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()> {
         let commit = self.commit.clone();
-        let header = commit.as_ref().map(|(_, identity)| format!("{identity}:{n}"));
+        let header = commit.as_ref().map(|c| format!("{}:{n}", c.header));
         let topic = self.table.topic.clone();
         self.producer.begin().await?;
         for batch in rows.iter().filter(|batch| batch.num_rows() > 0) {
@@ -216,9 +227,9 @@ impl SinkWriter for KafkaWriter {
             self.producer.send(&topic, records).await?;
         }
         match &commit {
-            Some((group, identity)) => {
+            Some(Committing { group, metadata, .. }) => {
                 let offset = i64::try_from(n).map_err(|_| Error::internal(format!("commit {n}")))?;
-                self.producer.send_offset(group, &topic, offset, identity).await
+                self.producer.send_offset(group, &topic, offset, metadata).await
             }
             // Nothing to wait for: what is acknowledged is written.
             None => self.producer.commit().await,

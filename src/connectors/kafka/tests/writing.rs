@@ -49,7 +49,7 @@ async fn the_header_tells_the_commit_when_the_offset_is_gone() {
         open.write(n, &[rows(&[Some(1), Some(2), Some(3)])]).await.unwrap();
         open.commit(n).await.unwrap();
     }
-    assert_eq!(records(&broker, "t", 2)[0].3, ["millstream.commit=u-1:1:1"]);
+    assert_eq!(records(&broker, "t", 2)[0].3, ["millstream.commit=u-1/s:1:1"]);
     broker.forget_group("millstream.j.s", "t");
     assert_eq!(sink.open(&writer(1)).await.unwrap().1, Some(3));
     broker.forget_group("millstream.j.s", "t");
@@ -94,7 +94,7 @@ async fn keys_times_and_headers_are_written() {
     assert_eq!(written[0].0.as_deref(), Some("k"));
     assert_eq!(written[0].1.as_deref(), Some("{\"id\":1}"));
     assert_eq!(written[0].2, Some(77));
-    assert_eq!(written[0].3, ["a=1", "millstream.commit=u-1:1:1"]);
+    assert_eq!(written[0].3, ["a=1", "millstream.commit=u-1/s:1:1"]);
     assert_eq!((written[1].0.as_deref(), written[1].3.len()), (None, 1));
 }
 

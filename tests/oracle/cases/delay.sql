@@ -1,0 +1,8 @@
+-- Rows out of order by less than the watermark's delay are never late.
+-- input events: rows=260 partitions=3 disorder=2000 seed=9
+-- late: never
+CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN,
+  WATERMARK FOR ts AS ts - INTERVAL '2' SECOND )
+WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');
+CREATE TABLE out ( window_start TIMESTAMP(3), n BIGINT, ids BIGINT ) WITH ('connector' = 'kafka', 'topic' = 'out', 'properties.bootstrap.servers' = 'x', 'format' = 'json');
+INSERT INTO out SELECT window_start, COUNT(*), SUM(id) FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(ts), INTERVAL '1' SECOND)) GROUP BY window_start, window_end;

@@ -1,0 +1,6 @@
+-- The worked example, word for word.
+-- file: sql/transactions/flink/1_source.sql
+-- file: sql/transactions/flink/2_sink.sql
+-- file: sql/transactions/flink/3_insert.sql
+-- input transactions: rows=260 partitions=1
+-- late: never

@@ -1,0 +1,212 @@
+//! Runs a case: as a batch query, and as a job in every way that its input can be split, stopped and started again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use arrow::record_batch::RecordBatch;
+use millstream::catalog::{Catalog, Overrides};
+use millstream::common::ErrorKind;
+use millstream::common::faults::{Faults, Side};
+use millstream::connectors::Connectors;
+use millstream::connectors::kafka::EmbeddedBroker;
+use millstream::connectors::kafka::broker::Broker;
+use millstream::jobs::spec::Probe;
+use millstream::jobs::{self, Done, Ending, JobSpec, Settings, Status, Workspace};
+use millstream::sql::ast::{Parsed, Source, Statement};
+use millstream::sql::parse;
+use millstream::state::object::RemoteStore;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::case::{Case, Row};
+
+/// Bags of rows by topic.
+pub type Answer = BTreeMap<String, Vec<String>>;
+/// Ids of late rows by the place of the INSERT that they were late for.
+pub type LateIds = Vec<BTreeSet<i64>>;
+
+/// Everything is read from the beginning to the end as of the start, and silence has no meaning.
+const OPTIONS: [&str; 3] = ["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset", "scan.watermark.idle-timeout=0 s"];
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How the input is cut into epochs: the numbers of rows after which one ends, in order.
+#[derive(Debug, Clone)]
+pub struct Cuts(pub Vec<u64>);
+
+impl Cuts {
+    /// One epoch, as far as the reader has read ahead.
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// An epoch per row.
+    pub fn everywhere(case: &Case) -> Self {
+        Self((1..=case.rows() as u64).collect())
+    }
+
+    /// About every `mean`-th row.
+    pub fn random(case: &Case, mean: u64, seed: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        Self((1..=case.rows() as u64).filter(|_| random.random_ratio(1, mean as u32)).collect())
+    }
+
+    /// Adjacent epochs merged at random.
+    pub fn merged(&self, seed: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        Self(self.0.iter().copied().filter(|_| random.random_bool(0.5)).collect())
+    }
+
+    /// The cuts behind a position, counted from there.
+    fn behind(&self, position: u64) -> Self {
+        Self(self.0.iter().filter(|cut| **cut > position).map(|cut| cut - position).collect())
+    }
+}
+
+/// Cuts epochs and keeps late rows.
+#[derive(Debug)]
+struct Recorder {
+    cuts: Cuts,
+    status: watch::Receiver<Status>,
+    late: Mutex<Vec<(u32, RecordBatch)>>,
+}
+
+impl Probe for Recorder {
+    fn epoch_rows(&self) -> usize {
+        let read = self.status.borrow().rows;
+        self.cuts.behind(read).0.first().map_or(usize::MAX, |rows| usize::try_from(*rows).unwrap())
+    }
+
+    fn late(&self, rows: Vec<(u32, RecordBatch)>) {
+        self.late.lock().unwrap().extend(rows);
+    }
+}
+
+/// What a run of the job left.
+#[derive(Debug)]
+pub struct Run {
+    pub answer: Answer,
+    pub late: LateIds,
+    /// How often it was started.
+    pub starts: usize,
+}
+
+/// Where a run is stopped: step, side, and the how manieth time.
+pub type Stop = (u8, Side, u64);
+
+/// A broker that holds the input, without some rows.
+fn broker(case: &Case, without: &BTreeSet<i64>) -> Arc<EmbeddedBroker> {
+    let broker = Arc::new(EmbeddedBroker::new());
+    for (topic, rows) in &case.input {
+        let partitions = rows.iter().map(|r| r.partition).max().unwrap_or(0) + 1;
+        broker.create(topic, Some(usize::try_from(partitions).unwrap()));
+        broker.append(topic, rows.iter().filter(|r| !without.contains(&r.id)).map(Row::record).collect()).unwrap();
+    }
+    broker
+}
+
+/// A workspace with the case's declarations, and its INSERTs.
+fn workspace(case: &Case, broker: &Arc<EmbeddedBroker>) -> (Workspace, Vec<Parsed>) {
+    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(broker)), Overrides::parse(&OPTIONS).unwrap());
+    let statements = parse(&Source::new(case.name.as_str(), case.sql.as_str())).unwrap_or_else(|e| panic!("{e}"));
+    let mut inserts = Vec::new();
+    for parsed in statements {
+        match workspace.declare(&parsed).unwrap_or_else(|e| panic!("{e}")) {
+            Done::Said(_) => {}
+            Done::No => inserts.push(parsed),
+        }
+    }
+    assert!(!inserts.is_empty() && inserts.iter().all(|i| matches!(i.statement, Statement::Insert(_))), "{}", case.name);
+    (workspace, inserts)
+}
+
+/// What stands in every topic but the input's.
+fn contents(case: &Case, broker: &EmbeddedBroker) -> Answer {
+    let topics = tokio::runtime::Handle::current();
+    let topics = tokio::task::block_in_place(|| topics.block_on(broker.topics(PATIENCE))).unwrap();
+    let mut answer = Answer::new();
+    for topic in topics.into_iter().filter(|t| !case.input.contains_key(t)) {
+        let bounds = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(broker.bounds(&topic))).unwrap();
+        let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest)).collect();
+        let mut consumer = broker.consumer(&topic, &from).unwrap();
+        let mut rows = Vec::new();
+        let mut each =
+            |r: millstream::connectors::kafka::broker::Record<'_>| rows.push(String::from_utf8(r.value.unwrap().to_vec()).unwrap());
+        while consumer.poll(usize::MAX, Duration::ZERO, &mut each).unwrap() > 0 {}
+        rows.sort();
+        answer.insert(topic, rows);
+    }
+    answer
+}
+
+/// The batch answer, each INSERT over the input without the rows that were late for it.
+pub async fn batch(case: &Case, late: &LateIds) -> Answer {
+    let nothing = BTreeSet::new();
+    let mut answer = Answer::new();
+    let count = workspace(case, &broker(case, &nothing)).1.len();
+    for i in 0..count {
+        let broker = broker(case, late.get(i).unwrap_or(&nothing));
+        let (workspace, inserts) = workspace(case, &broker);
+        let Statement::Insert(insert) = &inserts[i].statement else { continue };
+        workspace.insert_now(insert).await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        for (topic, rows) in contents(case, &broker) {
+            let all = answer.entry(topic).or_default();
+            all.extend(rows);
+            all.sort();
+        }
+    }
+    answer
+}
+
+/// Runs the job to its end, starting it again after every injected stop, each of which comes in one life of it.
+pub async fn stream(case: &Case, cuts: &Cuts, stops: &[Stop]) -> Run {
+    let broker = broker(case, &BTreeSet::new());
+    let memory = RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), "memory");
+    let mut late = LateIds::new();
+    let mut starts = 0;
+    let begin = Instant::now();
+    loop {
+        let (workspace, inserts) = workspace(case, &broker);
+        let settings = Settings { checkpoint_interval: Duration::ZERO, ..Settings::default() };
+        let mut spec = workspace
+            .plan_job(&case.name, &inserts, Arc::new(memory.clone()), settings)
+            .await
+            .unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        // The status counts rows since this start; where it starts does not matter but for cuts at every row.
+        let recorder = Arc::new(Recorder { cuts: cuts.clone(), status: spec.status.subscribe(), late: Mutex::default() });
+        spec.probe = Some(Arc::clone(&recorder) as Arc<dyn Probe>);
+        if let Some((step, side, nth)) = stops.get(starts) {
+            spec.faults = Faults::error_at(*step, *side, *nth);
+        }
+        starts += 1;
+        let stop = CancellationToken::new();
+        let ended = tokio::time::timeout(PATIENCE, jobs::run(&spec, &stop)).await;
+        late.resize(inserts.len(), BTreeSet::new());
+        for (node, rows) in recorder.late.lock().unwrap().drain(..) {
+            late[insert_of(&spec, node)].extend(ids(case, &rows));
+        }
+        match ended {
+            Ok(Ok(Ending::Finished(_))) => break,
+            Ok(Err(e)) if e.kind() == ErrorKind::Injected => assert!(starts <= stops.len(), "{}: stopped too often", case.name),
+            other => panic!("{}: {other:?} after {:?}, {:?}", case.name, begin.elapsed(), spec.status.borrow()),
+        }
+    }
+    Run { answer: contents(case, &broker), late, starts }
+}
+
+/// Which INSERT an operator belongs to.
+fn insert_of(spec: &JobSpec, node: u32) -> usize {
+    spec.inserts.iter().position(|i| i.template.nodes.contains_key(&node)).unwrap()
+}
+
+/// Late rows by the column that numbers the input.
+fn ids(case: &Case, rows: &RecordBatch) -> Vec<i64> {
+    let column = rows.column_by_name("id").or_else(|| rows.column_by_name("transaction_id"));
+    let column = column.unwrap_or_else(|| panic!("{}: rows are late, but its query does not read `id`", case.name));
+    cast(column, &DataType::Int64).unwrap().as_primitive::<Int64Type>().values().to_vec()
+}

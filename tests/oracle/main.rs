@@ -1,0 +1,169 @@
+//! The oracle: a continuous query answers what the batch query answers over the same input, less the rows that the run
+//! reported late, however the input is cut into epochs, and wherever the job is stopped and started again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
+#![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+
+mod case;
+mod harness;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use case::{Case, Late};
+use harness::{Answer, Cuts, Run, Stop, batch, stream};
+use millstream::common::faults::Side;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+/// Runs the job and compares it with the batch answer over the input less what was late.
+async fn check(case: &Case, what: &str, cuts: &Cuts, stops: &[Stop]) -> Run {
+    let run = stream(case, cuts, stops).await;
+    let expected = batch(case, &run.late).await;
+    assert!(run.answer == expected, "{}, {what}, late {:?}:\n{}", case.name, run.late, difference(&run.answer, &expected));
+    if case.late == Late::Never {
+        assert!(run.late.iter().all(BTreeSet::is_empty), "{}, {what}: late {:?}", case.name, run.late);
+    }
+    run
+}
+
+/// The rows that one answer has and the other has not.
+fn difference(got: &Answer, expected: &Answer) -> String {
+    let mut lines = String::new();
+    let topics: BTreeSet<&String> = got.keys().chain(expected.keys()).collect();
+    for topic in topics {
+        let mut rows: BTreeMap<&String, i64> = BTreeMap::new();
+        got.get(topic).into_iter().flatten().for_each(|row| *rows.entry(row).or_default() += 1);
+        expected.get(topic).into_iter().flatten().for_each(|row| *rows.entry(row).or_default() -= 1);
+        for (row, count) in rows.into_iter().filter(|(_, count)| *count != 0) {
+            lines += &format!("{topic}: {} {row}\n", if count > 0 { "too much:" } else { "missing: " });
+        }
+    }
+    lines
+}
+
+/// Each late row of `merged` was late for `split`, too.
+#[track_caller]
+fn no_more_late(case: &Case, split: &Run, merged: &Run) {
+    for (split, merged) in split.late.iter().zip(&merged.late) {
+        assert!(merged.is_subset(split), "{}: merging epochs made {:?} late", case.name, merged.difference(split));
+    }
+}
+
+/// Every crash point, a few times past each.
+fn points() -> Vec<(u8, Side)> {
+    (1..=10).flat_map(|step| [(step, Side::Before), (step, Side::After)]).collect()
+}
+
+/// All modes for one case, and a few stops.
+fn hold(name: &str) {
+    let case = Case::load(name);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let whole = check(&case, "one epoch", &Cuts::none(), &[]).await;
+        assert!(whole.answer.values().any(|rows| !rows.is_empty()), "{name} answers nothing");
+        for (topic, expected) in &case.expected {
+            let mut expected = expected.clone();
+            expected.sort();
+            assert_eq!(batch(&case, &Vec::new()).await[topic], expected, "{name}: the batch answer");
+        }
+        let single = check(&case, "row by row", &Cuts::everywhere(&case), &[]).await;
+        if case.late == Late::Some {
+            assert!(single.late.iter().any(|l| !l.is_empty()), "{name}: nothing was late, so nothing was tried");
+        }
+        for (mean, seed) in [(3, 1), (20, 2), (60, 3)] {
+            let cuts = Cuts::random(&case, mean, seed);
+            let split = check(&case, &format!("random epochs, seed {seed}"), &cuts, &[]).await;
+            let merged = check(&case, &format!("merged epochs, seed {seed}"), &cuts.merged(seed), &[]).await;
+            if case.one_partition() {
+                no_more_late(&case, &single, &split);
+                no_more_late(&case, &split, &merged);
+            }
+        }
+        // What was late before a stop is not taken back only where rows can come in one order alone.
+        if case.late == Late::Never || case.one_partition() {
+            let mut random = StdRng::seed_from_u64(name.bytes().map(u64::from).sum());
+            let points: Vec<_> = points().into_iter().filter(|(step, _)| *step < 10).collect();
+            let mut stop = |n: u64| {
+                let (step, side) = points[random.random_range(0..points.len())];
+                (step, side, n)
+            };
+            let stops = [stop(1), stop(3)];
+            check(&case, &format!("stopped at {stops:?}"), &Cuts::everywhere(&case), &stops).await;
+        }
+    });
+}
+
+macro_rules! cases {
+    ($($case:ident)*) => {
+        const CASES: &[&str] = &[$(stringify!($case)),*];
+        $(
+            #[test]
+            fn $case() {
+                hold(stringify!($case));
+            }
+        )*
+    };
+}
+
+cases! {
+    main_job
+    main_job_late
+    keys
+    offset
+    having
+    filtered
+    distinct
+    extremes
+    delay
+    late
+    late_partitions
+    stateless
+    union
+    nulls
+    several
+    jumps
+    views
+    computed
+    branches
+    shapes
+}
+
+#[test]
+fn every_case_is_run() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/cases");
+    let mut found: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    found.sort();
+    let mut run = CASES.to_vec();
+    run.sort_unstable();
+    assert_eq!(found, run);
+}
+
+#[test]
+fn the_main_job_stands_a_stop_at_every_point() {
+    let case = Case::load("main_job");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        for (step, side) in points() {
+            // Sinks see few commits, and old ones are cut off once.
+            let nth = match step {
+                7..=9 => 2,
+                10 => 1,
+                _ => 5,
+            };
+            let run = check(&case, &format!("stopped at {step}-{side:?}"), &Cuts::everywhere(&case), &[(step, side, nth)]).await;
+            assert_eq!(run.starts, 2, "{step}-{side:?} was never reached");
+        }
+    });
+}
+
+#[test]
+fn late_rows_stay_late_over_stops_in_a_row() {
+    let case = Case::load("late");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let calm = check(&case, "row by row", &Cuts::everywhere(&case), &[]).await;
+        let stops = [(2, Side::After, 40), (5, Side::After, 30), (6, Side::Before, 20), (8, Side::Before, 1), (3, Side::After, 25)];
+        let run = check(&case, "stopped five times", &Cuts::everywhere(&case), &stops).await;
+        assert_eq!((run.starts, &run.late), (6, &calm.late));
+    });
+}
