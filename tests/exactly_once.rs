@@ -17,7 +17,7 @@ const AT_ONCE: usize = 4;
 
 /// Small epochs and a commit after each of them, so that there is much to be killed in.
 fn busy(job: &Job, rows: u32) -> Job {
-    job.clone().option("checkpoint.interval", "0").option("max.rows.per.epoch", &rows.to_string())
+    job.option("checkpoint.interval", "0").option("max.rows.per.epoch", &rows.to_string())
 }
 
 /// Waits until the output has so many windows, stops the job, and compares all of them.

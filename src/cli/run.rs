@@ -3,6 +3,8 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::common::faults::Faults;
 use crate::common::{Error, Result};
 use crate::connectors::ReadMode;
@@ -42,11 +44,11 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     }
     eprintln!("job {name}: {} in {}", plural(inserts.len(), "INSERT"), spec.store.describe());
     let stop = setup::stop_signal()?;
-    let shown = tokio::spawn(status::show(spec.status.subscribe()));
+    let over = CancellationToken::new();
+    let shown = tokio::spawn(status::show(spec.status.subscribe(), over.clone()));
     let ended = jobs::run(&spec, &stop).await;
-    let last = spec.status.borrow().clone();
-    shown.abort();
-    status::finish(&last);
+    over.cancel();
+    let _ = shown.await;
     match ended? {
         Ending::Finished(n) => eprintln!("job {name} finished at commit {n}"),
         Ending::Stopped(n) => eprintln!("job {name} stopped at commit {n}; the same command resumes it"),

@@ -4,8 +4,10 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::jobs::Status;
+use crate::jobs::progress::Phase;
 
 use super::terminal::fit;
 
@@ -13,29 +15,25 @@ use super::terminal::fit;
 const ON_TERMINAL: Duration = Duration::from_millis(500);
 const ELSEWHERE: Duration = Duration::from_secs(10);
 
-/// Shows a job's status on stderr until the job is gone: on a terminal in place, elsewhere a line now and then.
-pub(super) async fn show(mut status: watch::Receiver<Status>) {
+/// Shows a job's status on stderr until the job has ended: on a terminal in place, elsewhere a line now and then.
+pub(super) async fn show(mut status: watch::Receiver<Status>, ended: CancellationToken) {
     let terminal = std::io::stderr().is_terminal();
     let every = if terminal { ON_TERMINAL } else { ELSEWHERE };
     let mut next = Instant::now() + every.min(Duration::from_secs(1));
-    let mut notice = None;
-    let mut told = Instant::now();
-    let mut resumed = None;
-    while status.changed().await.is_ok() {
+    let mut said = Said::default();
+    loop {
+        let more = tokio::select! {
+            () = ended.cancelled() => false,
+            changed = status.changed() => changed.is_ok(),
+        };
+        // Also a job that is over at once has said something.
         let now = status.borrow_and_update().clone();
-        if now.resumed != resumed {
-            resumed = now.resumed;
-            if let Some(commit) = resumed {
-                line(terminal, &format!("resumed at commit {commit}"));
+        said.news(&now, terminal);
+        if !more {
+            if now.phase != Phase::Starting {
+                line(terminal, &now.to_string());
             }
-        }
-        // A trouble that lasts is told again now and then, so that it is not taken for over.
-        if now.notice != notice || (now.notice.is_some() && told.elapsed() >= ELSEWHERE) {
-            notice.clone_from(&now.notice);
-            told = Instant::now();
-            if let Some(text) = &notice {
-                line(terminal, text);
-            }
+            return;
         }
         if Instant::now() >= next {
             next = Instant::now() + every;
@@ -49,11 +47,35 @@ pub(super) async fn show(mut status: watch::Receiver<Status>) {
     }
 }
 
-fn line(terminal: bool, text: &str) {
-    if terminal { eprintln!("\r\x1b[2K{text}") } else { eprintln!("{text}") }
+/// What people have been told.
+#[derive(Default)]
+struct Said {
+    resumed: Option<u64>,
+    notice: Option<String>,
+    at: Option<Instant>,
 }
 
-/// Ends the status line with its last state.
-pub(super) fn finish(status: &Status) {
-    line(std::io::stderr().is_terminal(), &status.to_string());
+impl Said {
+    /// Says once where the job resumed, and each notice; a trouble that lasts is told again now and then, so that it is not
+    /// taken for over.
+    fn news(&mut self, now: &Status, terminal: bool) {
+        if now.resumed != self.resumed {
+            self.resumed = now.resumed;
+            if let Some(commit) = now.resumed {
+                line(terminal, &format!("resumed at commit {commit}"));
+            }
+        }
+        let again = now.notice.is_some() && self.at.is_some_and(|at| at.elapsed() >= ELSEWHERE);
+        if now.notice != self.notice || again {
+            self.notice.clone_from(&now.notice);
+            self.at = Some(Instant::now());
+            if let Some(text) = &now.notice {
+                line(terminal, text);
+            }
+        }
+    }
+}
+
+fn line(terminal: bool, text: &str) {
+    if terminal { eprintln!("\r\x1b[2K{text}") } else { eprintln!("{text}") }
 }

@@ -191,12 +191,17 @@ impl Commits {
     }
 
     async fn check_newer(&self) -> Result<()> {
-        let next = self.me.incarnation + 1;
-        if self.store.get(&incarnation_path(next)).await?.is_some() {
-            let newest = self.store.list("incarnations").await?.iter().filter_map(|p| number(p)).max();
-            return Err(taken_over(newest.unwrap_or(next)));
+        // Incarnations have no gaps: the one after ours is there if any newer one is.
+        if self.store.get(&incarnation_path(self.me.incarnation + 1)).await?.is_some() {
+            return Err(self.who_took_over().await.unwrap_or_else(|| taken_over(self.me.incarnation + 1)));
         }
         Ok(())
+    }
+
+    /// The error that names the newest start of this job, if there is one after ours: a sink that was fenced cannot know it.
+    pub async fn who_took_over(&self) -> Option<Error> {
+        let all = self.store.list("incarnations").await.ok()?;
+        all.iter().filter_map(|p| number(p)).max().filter(|k| *k > self.me.incarnation).map(taken_over)
     }
 
     /// Commits up to this one may be gone.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::common::faults::Side;
 use crate::common::{Error, ErrorKind, Result};
-use crate::connectors::SourceCounters;
+use crate::connectors::{Sink, SourceCounters};
 use crate::operators::context::StateId;
 use crate::state::commit::CommitReader;
 use crate::state::{PaneDelta, PaneTable, Section};
@@ -148,14 +148,16 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         }
         unpublished.splice(0..0, earlier);
     }
+    let sinks = sinks(spec);
+    if resumed.is_none() {
+        // A new life counts on from the commits of the one before it, of which its sinks owe nothing.
+        held.confirmed = sinks.iter().map(|(id, _)| (id.clone(), newest)).collect();
+    }
     let status = Status { commit: newest, resumed, published: held.confirmed.values().min().copied().unwrap_or(0), ..Status::default() };
     let Some((starts, until)) = wait_for_starts(spec, &stored, &status, stop).await? else {
         return Ok(Attempt::Ended(Ending::Stopped(newest)));
     };
     let inputs = Inputs::open(&spec.sources, &starts, until.as_ref(), &pipeline.columns()?)?;
-    let mut sinks: Vec<_> = spec.inserts.iter().map(|i| (i.id.clone(), Arc::clone(&i.sink))).collect();
-    sinks.extend(spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()).map(|d| (d.id.clone(), Arc::clone(&d.sink))));
-    sinks.dedup_by(|a, b| a.0 == b.0);
     let publishers = Publishers::start(&spec.name, sinks, &commits, newest, &held, &spec.faults);
     for commit in &unpublished {
         publishers.send(commit);
@@ -167,7 +169,8 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         pipeline,
         inputs,
         publishers,
-        pending: Pending::default(),
+        // Where a new job begins is worth a commit: a second start must not begin elsewhere because the topic has grown.
+        pending: Pending { dirty: resumed.is_none(), ..Pending::default() },
         in_flight: None,
         newest,
         base,
@@ -179,7 +182,17 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         started: Instant::now(),
     };
     running.tell();
-    running.run(stop, &identity).await
+    match running.run(stop, &identity).await {
+        Err(e) if e.kind() == ErrorKind::Fenced => Err(running.commits.who_took_over().await.unwrap_or(e)),
+        other => other,
+    }
+}
+
+/// All sinks by id. One that takes rows of several queries, or rows and rejected messages, is still one sink.
+fn sinks(spec: &JobSpec) -> Vec<(String, Arc<dyn Sink>)> {
+    let inserts = spec.inserts.iter().map(|i| (i.id.clone(), Arc::clone(&i.sink)));
+    let dead = spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()).map(|d| (d.id.clone(), Arc::clone(&d.sink)));
+    inserts.chain(dead).collect::<BTreeMap<_, _>>().into_iter().collect()
 }
 
 fn check_identity(spec: &JobSpec, now: &str, then: &str) -> Result<()> {
@@ -199,8 +212,7 @@ async fn wait_for_starts(
 ) -> Result<Option<(Starts, Option<Ends>)>> {
     loop {
         let found = async {
-            let starts = starts(&spec.sources, stored, spec.settings.from).await?;
-            let until = if spec.settings.until_now { Some(ends_now(&spec.sources).await?) } else { None };
+            // Sinks first: one INSERT may read the topic that another one of this job writes.
             for insert in spec.inserts.iter() {
                 if let Some(line) = insert.sink.prepare().await? {
                     spec.status.send_replace(Status { notice: Some(line), ..status.clone() });
@@ -209,6 +221,8 @@ async fn wait_for_starts(
             for dead in spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()) {
                 dead.sink.prepare().await?;
             }
+            let starts = starts(&spec.sources, stored, spec.settings.from).await?;
+            let until = if spec.settings.until_now { Some(ends_now(&spec.sources).await?) } else { None };
             Ok::<_, Error>((starts, until))
         };
         tokio::select! {

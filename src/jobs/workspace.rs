@@ -159,6 +159,7 @@ impl Workspace {
     /// # Errors
     /// With the place of the statement that does not plan.
     pub async fn plan_job(&self, name: &str, inserts: &[Parsed], store: Arc<dyn StateStore>, settings: Settings) -> Result<JobSpec> {
+        refuse_unsupported(&self.job_settings()?)?;
         let session = self.session(Mode::Streaming)?;
         let numbers = AtomicU32::new(0);
         let mut planned: Vec<Insert> = Vec::new();
@@ -197,6 +198,15 @@ impl Workspace {
         let place =
             |key: &str, e: Error| entry.locate(entry.definition.options.pos(key), e.context(format!("table `{table}`, option `{key}`")));
         const IDLE: &str = "scan.watermark.idle-timeout";
+        const LATE: &str = "late-rows.table";
+        if spec.option(LATE).is_some() {
+            return Err(place(LATE, Error::sql("late rows cannot be routed yet")).hint("they are counted in the status line"));
+        }
+        for (key, _) in
+            spec.options.iter().filter(|(key, _)| key.starts_with("scan.watermark.alignment.") || key.contains("partition-discovery"))
+        {
+            tracing::warn!("table `{table}`: option `{key}` has no effect yet");
+        }
         let idle_timeout = spec.option(IDLE).map(units::duration).transpose().map_err(|e| place(IDLE, e))?;
         let dead_letter = match (spec.option("on-error"), spec.option("dead-letter.table")) {
             (Some("dead-letter"), Some(target)) => Some(self.dead_letter(target)?),
@@ -292,6 +302,18 @@ fn locate_entry(entry: &TableEntry, error: Error) -> Error {
     match named {
         Some(key) => entry.locate(entry.definition.options.pos(key), error),
         None => error,
+    }
+}
+
+/// Settings that are known but would be silently without effect.
+fn refuse_unsupported(job: &JobSettings) -> Result<()> {
+    if job.allow_lateness.is_some_and(|lateness| !lateness.is_zero()) {
+        return Err(Error::sql("`table.exec.emit.allow-lateness` is not supported yet")
+            .hint("declare the delay in the WATERMARK: `ts - INTERVAL '5' SECOND`"));
+    }
+    match job.time_zone.as_deref() {
+        None | Some("UTC" | "Z" | "GMT" | "+00:00" | "Etc/UTC") => Ok(()),
+        Some(zone) => Err(Error::sql(format!("`table.local-time-zone` = '{zone}' is not supported yet")).hint("times are in UTC")),
     }
 }
 

@@ -31,29 +31,28 @@ impl Job {
 
     /// Adds `--option KEY=VALUE`.
     #[must_use]
-    pub fn option(self, key: &str, value: &str) -> Self {
+    pub fn option(&self, key: &str, value: &str) -> Self {
         self.args(&["--option", &format!("{key}={value}")])
     }
 
     /// Adds flags.
     #[must_use]
-    pub fn args(mut self, more: &[&str]) -> Self {
-        self.args.extend(more.iter().map(ToString::to_string));
-        self
+    pub fn args(&self, more: &[&str]) -> Self {
+        let mut job = self.clone();
+        job.args.extend(more.iter().map(ToString::to_string));
+        job
     }
 
     /// The same job from other files.
     #[must_use]
-    pub fn from(mut self, files: &[PathBuf]) -> Self {
-        self.files = files.to_vec();
-        self
+    pub fn of_files(&self, files: &[PathBuf]) -> Self {
+        Self { files: files.to_vec(), ..self.clone() }
     }
 
     /// The same job with another data folder.
     #[must_use]
-    pub fn elsewhere(mut self) -> Self {
-        self.data = Arc::new(tempfile::tempdir().unwrap());
-        self
+    pub fn elsewhere(&self) -> Self {
+        Self { data: Arc::new(tempfile::tempdir().unwrap()), ..self.clone() }
     }
 
     /// A folder of this job's for whatever a test wants to keep.
@@ -76,7 +75,7 @@ impl Job {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
         command.arg("run").args(&self.files).args(&self.args).arg("--data").arg(self.data.path()).env_remove("MILLSTREAM_CRASH");
         command.envs(env.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
-        Running { child: command.spawn().unwrap(), log }
+        Running { child: command.spawn().unwrap(), log, _data: Arc::clone(&self.data) }
     }
 
     /// Starts it and waits until it ends by itself.
@@ -89,6 +88,8 @@ impl Job {
 pub struct Running {
     child: Child,
     log: PathBuf,
+    /// The folder stays as long as the process uses it.
+    _data: Arc<tempfile::TempDir>,
 }
 
 /// How a process ended and what it said.

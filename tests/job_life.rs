@@ -1,0 +1,210 @@
+//! The life of a job on a real Kafka: resumed, refused, begun anew, stopped where the topic ends, finished, taken over.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::process::repo;
+use common::transactions::{Transactions, windows};
+
+/// Every line as often as it was written in all.
+fn times(n: usize, lines: &[String]) -> Vec<String> {
+    let mut all: Vec<String> = (0..n).flat_map(|_| lines.to_vec()).collect();
+    all.sort();
+    all
+}
+
+/// The number after a text.
+#[track_caller]
+fn number_after(said: &str, text: &str) -> u64 {
+    let rest = said.split_once(text).unwrap_or_else(|| panic!("`{text}` is missing in:\n{said}")).1;
+    rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+}
+
+#[test]
+fn a_job_resumes_where_it_stopped_and_says_so() {
+    let t = Transactions::with(0..200);
+    let job = t.job.args(&["--until-now"]);
+    let said = job.run().code(0);
+    assert!(!said.contains("resumed"), "{said}");
+    let stopped = number_after(&said, "stopped at commit ");
+    assert_eq!(t.out(), windows(200, false), "nothing is flushed");
+    t.add(200..300);
+    let said = job.run().code(0);
+    assert_eq!(number_after(&said, "resumed at commit "), stopped, "{said}");
+    assert_eq!(t.out(), windows(300, false));
+    // Nothing new: nothing read, nothing committed.
+    let stopped = number_after(&said, "stopped at commit ");
+    let said = job.run().code(0);
+    assert_eq!((number_after(&said, "resumed at commit "), number_after(&said, "stopped at commit ")), (stopped, stopped), "{said}");
+    assert_eq!(t.out(), windows(300, false));
+}
+
+#[test]
+fn a_second_copy_on_the_same_folder_is_refused() {
+    let t = Transactions::with(0..200);
+    let mut first = t.job.start();
+    first.until("windows", |_| t.out() == windows(200, false));
+    let said = t.job.run().code(1);
+    assert!(said.contains("is in use by another running copy") && said.contains("--name") && said.contains("--data"), "{said}");
+    t.add(200..300);
+    first.until("more windows", |_| t.out().len() >= windows(300, false).len());
+    first.stop().code(0);
+    assert_eq!(t.out(), windows(300, false));
+}
+
+#[test]
+fn fresh_begins_anew_and_loses_nothing() {
+    let t = Transactions::with(0..300);
+    // More commits than may wait for a sink: the new life counts on from them.
+    let job = t.job.option("checkpoint.interval", "0").option("max.rows.per.epoch", "3").args(&["--until-now"]);
+    let before = number_after(&job.run().code(0), "stopped at commit ");
+    assert!(before > 64, "{before}");
+    let once = windows(300, false);
+
+    let said = job.args(&["--fresh"]).run().code(2);
+    assert!(said.contains("--fresh drops the state") && said.contains("--yes"), "{said}");
+    assert_eq!(t.out(), once);
+
+    let said = job.args(&["--fresh", "--yes"]).run().code(0);
+    let after = number_after(&said, "stopped at commit ");
+    assert!(after > before && !said.contains("resumed"), "{said}");
+    assert_eq!(t.out(), times(2, &once));
+
+    let said = job.run().code(0);
+    assert_eq!(number_after(&said, "resumed at commit "), after, "{said}");
+    assert_eq!(t.out(), times(2, &once));
+}
+
+#[test]
+fn fresh_can_begin_elsewhere_in_the_topic() {
+    let t = Transactions::with(0..200);
+    let job = t.job.args(&["--until-now"]);
+    let said = job.args(&["--from", "latest"]).run().code(2);
+    assert!(said.contains("--fresh"), "{said}");
+    job.args(&["--fresh", "--yes", "--from", "latest"]).run().code(0);
+    assert!(t.out().is_empty());
+    // Windows that began before are only partly there, those after them are whole.
+    t.add(200..400);
+    job.run().code(0);
+    let whole: Vec<String> = windows(400, false).into_iter().filter(|w| !windows(240, true).contains(w)).collect();
+    assert!(!whole.is_empty() && whole.iter().all(|w| t.out().contains(w)), "{:?}", t.out());
+    assert!(windows(200, false).iter().all(|w| !t.out().contains(w)));
+}
+
+#[test]
+fn a_second_data_folder_is_another_job_and_loses_nothing() {
+    let t = Transactions::with(0..300);
+    let job = t.job.args(&["--until-now"]);
+    job.run().code(0);
+    job.elsewhere().run().code(0);
+    assert_eq!(t.out(), times(2, &windows(300, false)));
+    // The first one goes on as if nothing had been.
+    t.add(300..400);
+    job.run().code(0);
+    let mut expected = [windows(300, false), windows(400, false)].concat();
+    expected.sort();
+    assert_eq!(t.out(), expected);
+}
+
+#[test]
+fn a_changed_query_under_the_same_name_is_refused() {
+    let t = Transactions::with(0..200);
+    let job = t.job.args(&["--until-now"]);
+    job.run().code(0);
+    let folder = repo().join("sql/transactions/flink");
+    let changed = job.folder().join("changed.sql");
+    let text = std::fs::read_to_string(folder.join("3_insert.sql")).unwrap();
+    std::fs::write(&changed, text.replace("'3' SECONDS", "'6' SECONDS")).unwrap();
+    let edited = job.of_files(&[folder.join("1_source.sql"), folder.join("2_sink.sql"), changed]);
+    let said = edited.run().code(1);
+    assert!(said.contains("another query") && said.contains("--fresh") && said.contains("--name"), "{said}");
+    assert_eq!(t.out(), windows(200, false));
+    edited.args(&["--fresh", "--yes"]).run().code(0);
+    assert!(t.out().len() > windows(200, false).len());
+    // The unchanged query is now the changed one.
+    job.run().code(1);
+}
+
+#[test]
+fn other_connection_options_are_not_another_query() {
+    let t = Transactions::with(0..200);
+    let job = t.job.args(&["--until-now"]);
+    job.run().code(0);
+    t.add(200..300);
+    job.option("properties.group.id", "somebody-else").run().code(0);
+    assert_eq!(t.out(), windows(300, false));
+}
+
+#[test]
+fn a_bounded_job_flushes_finishes_and_stays_finished() {
+    let t = Transactions::with(0..250);
+    let job = t.job.option("transactions_table.scan.bounded.mode", "latest-offset");
+    let said = job.run().code(0);
+    assert!(said.contains("FINISHED") && said.contains("finished at commit"), "{said}");
+    assert_eq!(t.out(), windows(250, true));
+    t.add(250..300);
+    let said = job.run().code(0);
+    assert!(said.contains("finished at commit"), "{said}");
+    assert_eq!(t.out(), windows(250, true), "its end was fixed when it began");
+}
+
+#[test]
+fn a_bounded_job_over_an_empty_topic_finishes() {
+    let t = Transactions::with(0..0);
+    let said = t.job.option("transactions_table.scan.bounded.mode", "latest-offset").run().code(0);
+    assert!(said.contains("finished at commit"), "{said}");
+    assert!(t.out().is_empty());
+}
+
+#[test]
+fn a_bounded_job_killed_on_its_way_keeps_its_end() {
+    let t = Transactions::with(0..250);
+    let job = t.job.option("transactions_table.scan.bounded.mode", "latest-offset");
+    let job = job.option("checkpoint.interval", "0").option("max.rows.per.epoch", "20");
+    assert!(job.start_to_crash("5-after@4").ended().killed());
+    t.add(250..300);
+    job.run().code(0);
+    assert_eq!(t.out(), windows(250, true));
+}
+
+#[test]
+fn on_a_shared_store_the_older_copy_stops_and_nothing_is_doubled() {
+    let t = Transactions::with(0..200);
+    let store = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", store.path().display());
+    let job = t.job.args(&["--checkpoints", &url]).option("checkpoint.interval", "0").option("max.rows.per.epoch", "20");
+    let mut older = job.start();
+    older.until("windows", |_| t.out() == windows(200, false));
+    let mut newer = job.elsewhere().start();
+    newer.until("the start of the newer copy", |r| r.said().contains("resumed at commit"));
+    t.add(200..400);
+    let older = older.ended();
+    assert!(older.said.contains("taken over by incarnation 2"), "{}", older.said);
+    older.code(1);
+    newer.until("all windows", |_| t.out().len() >= windows(400, false).len());
+    newer.stop().code(0);
+    assert_eq!(t.out(), windows(400, false));
+}
+
+#[test]
+fn copies_that_start_amid_the_stream_take_over_from_each_other() {
+    let t = Transactions::with(0..600);
+    let store = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", store.path().display());
+    let job = t.job.args(&["--checkpoints", &url]).option("checkpoint.interval", "0").option("max.rows.per.epoch", "7");
+    let mut copies = Vec::new();
+    for _ in 0..3 {
+        copies.push(job.elsewhere().start());
+        std::thread::sleep(std::time::Duration::from_millis(700));
+    }
+    t.add(600..800);
+    let mut last = copies.pop().unwrap();
+    for copy in copies {
+        let ended = copy.ended();
+        assert!(ended.said.contains("taken over by incarnation"), "{}", ended.said);
+        ended.code(1);
+    }
+    last.until("all windows", |_| t.out().len() >= windows(800, false).len());
+    last.stop().code(0);
+    assert_eq!(t.out(), windows(800, false));
+}
