@@ -14,7 +14,7 @@ use crate::connectors::Split;
 use crate::operators::context::{StateId, StateTables};
 use crate::operators::{EpochContext, EpochReport, SourceScanExec, Watermarks};
 use crate::planner::continuous::Stage;
-use crate::planner::{Binding, Session};
+use crate::planner::{Binding, Session, codec};
 use crate::state::{PaneDelta, PaneTable};
 
 use super::spec::Insert;
@@ -54,13 +54,14 @@ pub struct Pipeline {
     session: Session,
     inserts: Arc<Vec<Insert>>,
     state: StateTables,
-    keep_late_rows: bool,
+    tested: bool,
 }
 
 impl Pipeline {
-    /// The queries of a job, with empty state.
-    pub fn new(session: Session, inserts: Arc<Vec<Insert>>, keep_late_rows: bool) -> Self {
-        Self { session, inserts, state: StateTables::new(), keep_late_rows }
+    /// The queries of a job, with empty state. Under test late rows are kept, and every bound plan is encoded, decoded, and
+    /// only then run.
+    pub fn new(session: Session, inserts: Arc<Vec<Insert>>, tested: bool) -> Self {
+        Self { session, inserts, state: StateTables::new(), tested }
     }
 
     /// The job's queries.
@@ -114,7 +115,7 @@ impl Pipeline {
         time: impl FnOnce(&EpochReportTimes) -> TableTimes,
     ) -> Result<EpochOutput> {
         faults.pass(2, Side::Before)?;
-        let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), self.keep_late_rows));
+        let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), self.tested));
         let tasks = self.task_context(&context);
         let mut binding = Binding { splits: rows.splits, watermarks: BTreeMap::new() };
         let mark = |at: &TableTimes, sources: &[String]| sources.iter().map(|s| at.get(s).copied().flatten()).min().flatten();
@@ -126,7 +127,7 @@ impl Pipeline {
         let mut outputs: Vec<Vec<RecordBatch>> = Vec::new();
         for insert in self.inserts.iter() {
             for stage in insert.template.stages.iter().filter(|s| reads_sources(s)) {
-                let rows = run(stage, &binding, &tasks).await?;
+                let rows = run(stage, &binding, &tasks, self.tested).await?;
                 match stage.exchange {
                     Some(id) => context.put_exchange(id, rows),
                     None => outputs.push(rows),
@@ -142,7 +143,7 @@ impl Pipeline {
         for insert in self.inserts.iter() {
             let mut last = None;
             for stage in insert.template.stages.iter().filter(|s| !reads_sources(s)) {
-                let rows = run(stage, &binding, &tasks).await?;
+                let rows = run(stage, &binding, &tasks, self.tested).await?;
                 match stage.exchange {
                     Some(id) => context.put_exchange(id, rows),
                     None => last = Some(rows),
@@ -196,6 +197,10 @@ fn reads_sources(stage: &Stage) -> bool {
     !stage.plan.exists(|node| Ok(node.downcast_ref::<crate::operators::ExchangeExec>().is_some())).unwrap_or(false)
 }
 
-async fn run(stage: &Stage, binding: &Binding, tasks: &Arc<TaskContext>) -> Result<Vec<RecordBatch>> {
-    Ok(collect(binding.bind(&stage.plan)?, Arc::clone(tasks)).await?)
+async fn run(stage: &Stage, binding: &Binding, tasks: &Arc<TaskContext>, through_bytes: bool) -> Result<Vec<RecordBatch>> {
+    let mut plan = binding.bind(&stage.plan)?;
+    if through_bytes {
+        plan = codec::round_trip(plan, tasks)?;
+    }
+    Ok(collect(plan, Arc::clone(tasks)).await?)
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use arrow::array::UInt32Array;
 use arrow::compute::{concat_batches, take_record_batch};
-use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::{Distribution, PhysicalExpr};
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
@@ -45,36 +45,45 @@ const COMPACT_AT: usize = 32;
 pub struct WindowAggregateExec {
     input: Arc<dyn ExecutionPlan>,
     node: u32,
-    group_columns: usize,
     /// Which group column is the window's end.
     end_column: usize,
-    aggregates: Vec<Arc<AggregateFunctionExpr>>,
     /// Tables below this node; its W is the least of theirs.
     sources: Vec<String>,
+    /// DataFusion's final aggregate over an empty input: what the functions are, and the schema of the results.
+    last: Arc<dyn ExecutionPlan>,
+    group_columns: usize,
+    aggregates: Vec<Arc<AggregateFunctionExpr>>,
     /// W at the epoch's end; `None` in a template and before time is known.
     watermark: Option<i64>,
-    schema: SchemaRef,
     properties: Arc<PlanProperties>,
 }
 
 impl WindowAggregateExec {
-    /// Merges partial rows of `input` into results of `schema`.
+    /// Finishes the partial rows of `input` as `last`, an `AggregateExec` in mode `Final`, would.
+    ///
+    /// # Errors
+    /// When `last` is something else.
     pub fn new(
         input: Arc<dyn ExecutionPlan>,
         node: u32,
-        group_columns: usize,
         end_column: usize,
-        aggregates: Vec<Arc<AggregateFunctionExpr>>,
         sources: Vec<String>,
-        schema: SchemaRef,
-    ) -> Self {
-        let properties = properties(&schema, 1);
-        Self { input, node, group_columns, end_column, aggregates, sources, watermark: None, schema, properties }
+        last: Arc<dyn ExecutionPlan>,
+    ) -> Result<Self> {
+        let aggregate = last.downcast_ref::<AggregateExec>().ok_or_else(|| Error::internal("a window aggregate needs an aggregate"))?;
+        let (group_columns, aggregates) = (aggregate.group_expr().expr().len(), aggregate.aggr_expr().to_vec());
+        let properties = properties(&last.schema(), 1);
+        Ok(Self { input, node, end_column, sources, last, group_columns, aggregates, watermark: None, properties })
     }
 
     /// Its number in the job; names its state.
     pub fn node(&self) -> u32 {
         self.node
+    }
+
+    /// Which group column is the window's end.
+    pub fn end_column(&self) -> usize {
+        self.end_column
     }
 
     /// Tables below this node.
@@ -85,6 +94,16 @@ impl WindowAggregateExec {
     /// What feeds it.
     pub fn input(&self) -> &Arc<dyn ExecutionPlan> {
         &self.input
+    }
+
+    /// DataFusion's final aggregate, over an empty input.
+    pub fn last(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.last
+    }
+
+    /// W at the epoch's end.
+    pub fn watermark(&self) -> Option<i64> {
+        self.watermark
     }
 
     /// The same node at another watermark.
@@ -130,7 +149,7 @@ impl WindowAggregateExec {
             }
             delta.replace.push((end, pane.into_state(&partial)?));
         }
-        Ok((results.into_results(&self.schema)?, delta))
+        Ok((results.into_results(&self.schema())?, delta))
     }
 }
 
@@ -155,7 +174,8 @@ fn by_pane(input: &[RecordBatch], end_column: usize) -> Result<BTreeMap<i64, Vec
 impl DisplayAs for WindowAggregateExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.aggregates.iter().map(|a| a.name()).collect();
-        let end = self.schema.field(self.end_column).name();
+        let schema = self.schema();
+        let end = schema.field(self.end_column).name();
         write!(f, "WindowAggregateExec: node={}, final on {end}, aggregates=[{}], state bounded by watermark", self.node, names.join(", "))
     }
 }
@@ -205,6 +225,6 @@ impl ExecutionPlan for WindowAggregateExec {
             epoch.report_delta(id, delta);
             DfResult::Ok(results)
         };
-        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream::once(results))))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream::once(results))))
     }
 }

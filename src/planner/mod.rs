@@ -10,6 +10,7 @@
 //! The planner uses only the traits of `connectors` and never a connector's name.
 
 pub mod bind;
+pub mod codec;
 pub mod continuous;
 mod mode;
 mod physical;

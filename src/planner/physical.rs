@@ -14,6 +14,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column as PhysicalColumn;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -111,15 +112,10 @@ fn close_exec(close: &WindowClose, aggregate: &Arc<dyn ExecutionPlan>) -> Result
     let end_column = end_expr.downcast_ref::<PhysicalColumn>().ok_or_else(unexpected)?.index();
     let late: Arc<dyn ExecutionPlan> = Arc::new(LateFilterExec::new(Arc::clone(partial.input()), close.node, end_column, None));
     let partial_plan = Arc::clone(last.input()).replace_children(vec![late], recompute())?;
-    Ok(Arc::new(WindowAggregateExec::new(
-        partial_plan,
-        close.node,
-        last.group_expr().expr().len(),
-        close.end,
-        last.aggr_expr().to_vec(),
-        close.sources.clone(),
-        last.schema(),
-    )))
+    // The functions stay with their node, without the input, which runs as a stage of its own.
+    let partial_schema = partial_plan.schema();
+    let finish = Arc::clone(aggregate).replace_children(vec![Arc::new(EmptyExec::new(partial_schema))], recompute())?;
+    Ok(Arc::new(WindowAggregateExec::new(partial_plan, close.node, close.end, close.sources.clone(), finish)?))
 }
 
 /// For replacing a node's input by another one.

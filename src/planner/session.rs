@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::datasource::ViewTable;
 use datafusion::error::Result as DfResult;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
@@ -24,6 +25,7 @@ use crate::operators::SourceSet;
 use super::mode::Mode;
 use super::physical::StreamingQueryPlanner;
 use super::provider::{Relation, TableSource, Tables};
+use super::window_start;
 use super::window_tvf::WindowTvfPlanner;
 
 /// Plans queries over declared tables.
@@ -65,6 +67,7 @@ impl Session {
         }
         let mut state = builder.with_query_planner(Arc::new(StreamingQueryPlanner)).build();
         state.register_relation_planner(Arc::new(WindowTvfPlanner))?;
+        state.register_udf(window_start::udf())?;
         let context = SessionContext::new_with_state(state);
         let schema = Names { tables, mode, state: context.state_weak_ref() };
         let options = context.state().config_options().catalog.clone();

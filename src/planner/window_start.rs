@@ -36,7 +36,7 @@ struct WindowStart {
 
 impl ScalarUDFImpl for WindowStart {
     fn name(&self) -> &'static str {
-        "window_start"
+        "__window_start"
     }
 
     fn signature(&self) -> &Signature {

@@ -1,0 +1,131 @@
+//! Our nodes as bytes, so that a bound plan can run in another process.
+//!
+//! A node is its plain data as JSON; schemas and expressions travel inside small plans of DataFusion's own (an `EmptyExec`
+//! carries a schema, a `ProjectionExec` an expression, an `AggregateExec` its functions), which DataFusion can encode.
+//! Nobody keeps these bytes: they are read by the same binary that wrote them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use datafusion::error::Result as DfResult;
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion_proto::bytes::{physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec};
+use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
+use serde::{Deserialize, Serialize};
+
+use crate::common::{Error, Result};
+use crate::connectors::Split;
+use crate::operators::{ExchangeExec, LateFilterExec, SourceScanExec, WindowAggregateExec};
+
+/// Encodes and decodes the nodes of `operators`.
+#[derive(Debug)]
+pub struct Codec;
+
+/// A node of ours without its inputs.
+#[derive(Debug, Serialize, Deserialize)]
+enum Wire {
+    Scan { table: String, columns: Vec<usize>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
+    Late { node: u32, end_column: usize, watermark: Option<i64> },
+    Exchange { id: u32, schema: Nested },
+    Window { node: u32, end_column: usize, sources: Vec<String>, watermark: Option<i64>, last: Nested },
+}
+
+/// A plan of DataFusion's, encoded.
+#[derive(Debug, Serialize, Deserialize)]
+struct Nested(String);
+
+impl Nested {
+    fn plan(plan: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        Ok(Self(BASE64_STANDARD.encode(physical_plan_to_bytes_with_extension_codec(plan, &Codec)?)))
+    }
+
+    fn schema(schema: SchemaRef) -> Result<Self> {
+        Self::plan(Arc::new(EmptyExec::new(schema)))
+    }
+
+    fn expr(expr: &Arc<dyn PhysicalExpr>, schema: SchemaRef) -> Result<Self> {
+        let empty = Arc::new(EmptyExec::new(schema));
+        Self::plan(Arc::new(ProjectionExec::try_new([(Arc::clone(expr), "expr".to_string())], empty)?))
+    }
+
+    fn into_plan(self, context: &TaskContext) -> Result<Arc<dyn ExecutionPlan>> {
+        let bytes = BASE64_STANDARD.decode(self.0).map_err(|e| damaged().because(e))?;
+        Ok(physical_plan_from_bytes_with_extension_codec(&bytes, context, &Codec)?)
+    }
+
+    fn into_expr(self, context: &TaskContext) -> Result<Arc<dyn PhysicalExpr>> {
+        let plan = self.into_plan(context)?;
+        let projection = plan.downcast_ref::<ProjectionExec>().ok_or_else(damaged)?;
+        projection.expr().first().map(|e| Arc::clone(&e.expr)).ok_or_else(damaged)
+    }
+}
+
+fn damaged() -> Error {
+    Error::internal("a plan that was sent cannot be read")
+}
+
+/// Sends a plan through bytes and back.
+///
+/// # Errors
+/// When a node cannot be encoded; that would be a bug.
+pub fn round_trip(plan: Arc<dyn ExecutionPlan>, context: &TaskContext) -> Result<Arc<dyn ExecutionPlan>> {
+    let bytes = physical_plan_to_bytes_with_extension_codec(plan, &Codec)?;
+    Ok(physical_plan_from_bytes_with_extension_codec(&bytes, context, &Codec)?)
+}
+
+impl PhysicalExtensionCodec for Codec {
+    fn try_encode(&self, node: Arc<dyn ExecutionPlan>, buf: &mut Vec<u8>, _: &dyn PhysicalProtoConverterExtension) -> DfResult<()> {
+        let wire = if let Some(scan) = node.downcast_ref::<SourceScanExec>() {
+            Wire::Scan {
+                table: scan.table().to_string(),
+                columns: scan.columns().to_vec(),
+                splits: scan.splits().to_vec(),
+                schema: Nested::schema(scan.schema())?,
+                watermark: scan.watermark().map(|expr| Nested::expr(expr, scan.schema())).transpose()?,
+            }
+        } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
+            Wire::Late { node: late.node(), end_column: late.end_column(), watermark: late.watermark() }
+        } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
+            Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
+        } else if let Some(window) = node.downcast_ref::<WindowAggregateExec>() {
+            Wire::Window {
+                node: window.node(),
+                end_column: window.end_column(),
+                sources: window.sources().to_vec(),
+                watermark: window.watermark(),
+                last: Nested::plan(Arc::clone(window.last()))?,
+            }
+        } else {
+            return Err(Error::internal(format!("{} cannot be sent", node.name())).into());
+        };
+        serde_json::to_writer(buf, &wire).map_err(|e| Error::from(e).into())
+    }
+
+    fn try_decode(
+        &self,
+        buf: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        context: &TaskContext,
+        _: &dyn PhysicalProtoConverterExtension,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let input = || inputs.first().cloned().ok_or_else(damaged);
+        Ok(match serde_json::from_slice(buf).map_err(Error::from)? {
+            Wire::Scan { table, columns, splits, schema, watermark } => {
+                let watermark = watermark.map(|expr| expr.into_expr(context)).transpose()?;
+                Arc::new(SourceScanExec::new(&table, columns, schema.into_plan(context)?.schema(), splits, watermark))
+            }
+            Wire::Late { node, end_column, watermark } => Arc::new(LateFilterExec::new(input()?, node, end_column, watermark)),
+            Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
+            Wire::Window { node, end_column, sources, watermark, last } => {
+                let window = WindowAggregateExec::new(input()?, node, end_column, sources, last.into_plan(context)?)?;
+                Arc::new(window.with_watermark(watermark))
+            }
+        })
+    }
+}
