@@ -38,7 +38,11 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
                 eprintln!("{}", if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") });
                 continue;
             }
-            _ => return Err(parsed.locate(Error::sql("`query` answers SELECT, WITH and VALUES"))),
+            Statement::Explain(statement) => {
+                print!("{}", workspace.explain(statement).await.map_err(|e| parsed.locate(e))?);
+                continue;
+            }
+            _ => return Err(parsed.locate(Error::sql("`query` answers SELECT, WITH, VALUES and EXPLAIN"))),
         };
         if query.emit != Emit::Unsaid {
             let error = Error::sql("`query` answers over what is there now and ends; EMIT asks for a live answer");

@@ -192,6 +192,26 @@ impl Workspace {
         Ok(Insert { id, sink, template, coercion })
     }
 
+    /// How a statement would run: the stages of an INSERT or a live query, the plan of a query that ends.
+    ///
+    /// # Errors
+    /// What does not plan.
+    pub async fn explain(&self, statement: &Statement) -> Result<String> {
+        let numbers = AtomicU32::new(0);
+        match statement {
+            Statement::Insert(insert) if !insert.values && !self.reads_batch()? => {
+                let session = self.session(Mode::Streaming)?;
+                let planned = self.plan_insert(&session, insert.table.clone(), insert, &numbers).await?;
+                Ok(planned.template.to_string())
+            }
+            Statement::Query(query) if query.emit != Emit::Unsaid => {
+                Ok(planner::continuous::plan(&self.session(Mode::Streaming)?, &query.query, &numbers).await?.to_string())
+            }
+            Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => self.session(Mode::Batch)?.explain(&query.query).await,
+            _ => Err(Error::sql("EXPLAIN shows the plan of an INSERT or a SELECT")),
+        }
+    }
+
     fn job_source(&self, table: &str) -> Result<JobSource> {
         let declared = self.source(table)?;
         let (entry, spec) = self.shared.table(table)?;

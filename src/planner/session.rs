@@ -16,7 +16,7 @@ use datafusion::functions::datetime::{to_timestamp, to_timestamp_micros, to_time
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
 use parking_lot::RwLock;
@@ -104,6 +104,16 @@ impl Session {
     pub async fn logical(&self, query: &ast::Query) -> Result<LogicalPlan> {
         let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query.clone()))));
         Ok(self.context.state().statement_to_plan(statement).await?)
+    }
+
+    /// The physical plan of a query that ends, as text.
+    ///
+    /// # Errors
+    /// What does not plan, and servers that are away: how many partitions there are is part of the plan.
+    pub async fn explain(&self, query: &ast::Query) -> Result<String> {
+        let logical = self.logical(query).await?;
+        let plan = self.context.state().create_physical_plan(&logical).await?;
+        Ok(displayable(plan.as_ref()).indent(false).to_string())
     }
 
     /// Runs a query that ends, over everything its tables hold now.

@@ -62,10 +62,6 @@ impl Cuts {
         Self(self.0.iter().copied().filter(|_| random.random_bool(0.5)).collect())
     }
 
-    /// The cuts behind a position, counted from there.
-    fn behind(&self, position: u64) -> Self {
-        Self(self.0.iter().filter(|cut| **cut > position).map(|cut| cut - position).collect())
-    }
 }
 
 /// Cuts epochs and keeps late rows.
@@ -74,12 +70,18 @@ struct Recorder {
     cuts: Cuts,
     status: watch::Receiver<Status>,
     late: Mutex<Vec<(u32, RecordBatch)>>,
+    /// After how many rows the job is asked to stop.
+    ask_after: Option<u64>,
+    ask: CancellationToken,
 }
 
 impl Probe for Recorder {
     fn epoch_rows(&self) -> usize {
         let read = self.status.borrow().rows;
-        self.cuts.behind(read).0.first().map_or(usize::MAX, |rows| usize::try_from(*rows).unwrap())
+        if self.ask_after.is_some_and(|rows| read >= rows) {
+            self.ask.cancel();
+        }
+        self.cuts.0.iter().find(|cut| **cut > read).map_or(usize::MAX, |cut| usize::try_from(cut - read).unwrap())
     }
 
     fn late(&self, rows: Vec<(u32, RecordBatch)>) {
@@ -96,8 +98,14 @@ pub struct Run {
     pub starts: usize,
 }
 
-/// Where a run is stopped: step, side, and the how manieth time.
-pub type Stop = (u8, Side, u64);
+/// How a life of the job ends before its time.
+#[derive(Debug, Clone, Copy)]
+pub enum Stop {
+    /// Where it stands: at a crash point, the n-th time that it is reached.
+    At(u8, Side, u64),
+    /// In order, after so many rows.
+    Asked(u64),
+}
 
 /// A broker that holds the input, without some rows.
 fn broker(case: &Case, without: &BTreeSet<i64>) -> Arc<EmbeddedBroker> {
@@ -164,7 +172,9 @@ pub async fn batch(case: &Case, late: &LateIds) -> Answer {
 }
 
 /// Runs the job to its end, starting it again after every injected stop, each of which comes in one life of it.
-pub async fn stream(case: &Case, cuts: &Cuts, stops: &[Stop]) -> Run {
+///
+/// Commits come every `interval`; with none an epoch waits for the commit of the one before.
+pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]) -> Run {
     let broker = broker(case, &BTreeSet::new());
     let memory = RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), "memory");
     let mut late = LateIds::new();
@@ -172,19 +182,31 @@ pub async fn stream(case: &Case, cuts: &Cuts, stops: &[Stop]) -> Run {
     let begin = Instant::now();
     loop {
         let (workspace, inserts) = workspace(case, &broker);
+<<<<<<< HEAD
         let settings = Settings { checkpoint_interval: Duration::ZERO, ..Settings::default() };
         let mut spec = workspace
             .plan_job(&case.name, &inserts, Arc::new(memory.clone()), settings)
             .await
             .unwrap_or_else(|e| panic!("{}: {e}", case.name));
+=======
+        let settings = Settings { checkpoint_interval: interval, ..Settings::default() };
+        let mut spec = workspace.plan_job(&case.name, &inserts, Arc::new(memory.clone()), settings).await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
+>>>>>>> exactly-once
         // The status counts rows since this start; where it starts does not matter but for cuts at every row.
-        let recorder = Arc::new(Recorder { cuts: cuts.clone(), status: spec.status.subscribe(), late: Mutex::default() });
+        let stop = CancellationToken::new();
+        let planned = stops.get(starts).copied();
+        let recorder = Arc::new(Recorder {
+            cuts: cuts.clone(),
+            status: spec.status.subscribe(),
+            late: Mutex::default(),
+            ask_after: if let Some(Stop::Asked(rows)) = planned { Some(rows) } else { None },
+            ask: stop.clone(),
+        });
         spec.probe = Some(Arc::clone(&recorder) as Arc<dyn Probe>);
-        if let Some((step, side, nth)) = stops.get(starts) {
-            spec.faults = Faults::error_at(*step, *side, *nth);
+        if let Some(Stop::At(step, side, nth)) = planned {
+            spec.faults = Faults::error_at(step, side, nth);
         }
         starts += 1;
-        let stop = CancellationToken::new();
         let ended = tokio::time::timeout(PATIENCE, jobs::run(&spec, &stop)).await;
         late.resize(inserts.len(), BTreeSet::new());
         for (node, rows) in recorder.late.lock().unwrap().drain(..) {
@@ -192,6 +214,7 @@ pub async fn stream(case: &Case, cuts: &Cuts, stops: &[Stop]) -> Run {
         }
         match ended {
             Ok(Ok(Ending::Finished(_))) => break,
+            Ok(Ok(Ending::Stopped(_))) if stop.is_cancelled() => {}
             Ok(Err(e)) if e.kind() == ErrorKind::Injected => assert!(starts <= stops.len(), "{}: stopped too often", case.name),
             other => panic!("{}: {other:?} after {:?}, {:?}", case.name, begin.elapsed(), spec.status.borrow()),
         }

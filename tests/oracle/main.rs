@@ -7,6 +7,7 @@ mod case;
 mod harness;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use case::{Case, Late};
 use harness::{Answer, Cuts, Run, Stop, batch, stream};
@@ -15,8 +16,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 /// Runs the job and compares it with the batch answer over the input less what was late.
-async fn check(case: &Case, what: &str, cuts: &Cuts, stops: &[Stop]) -> Run {
-    let run = stream(case, cuts, stops).await;
+async fn check(case: &Case, what: &str, cuts: &Cuts, interval: u64, stops: &[Stop]) -> Run {
+    let run = stream(case, cuts, Duration::from_millis(interval), stops).await;
     let expected = batch(case, &run.late).await;
     assert!(run.answer == expected, "{}, {what}, late {:?}:\n{}", case.name, run.late, difference(&run.answer, &expected));
     if case.late == Late::Never {
@@ -48,9 +49,35 @@ fn no_more_late(case: &Case, split: &Run, merged: &Run) {
     }
 }
 
-/// Every crash point, a few times past each.
+/// Every crash point.
 fn points() -> Vec<(u8, Side)> {
     (1..=10).flat_map(|step| [(step, Side::Before), (step, Side::After)]).collect()
+}
+
+/// How many stopped runs each case has; `MILLSTREAM_ORACLE_SEEDS` asks for more.
+fn seeds() -> u64 {
+    std::env::var("MILLSTREAM_ORACLE_SEEDS").map_or(2, |n| n.parse().unwrap())
+}
+
+/// A few stops, and cuts and a commit interval for them: cuts at every row where rows can be late, because then a stop changes nothing of that.
+fn stops(case: &Case, seed: u64) -> (Vec<Stop>, Cuts, u64) {
+    let mut random = StdRng::seed_from_u64(seed ^ case.name.bytes().fold(0, |all, byte| all << 5 ^ u64::from(byte)));
+    let points = points();
+    let count = random.random_range(2..5);
+    let stops = (0..count)
+        .map(|_| {
+            let (step, side) = points[random.random_range(0..points.len())];
+            let most = [10, 50, 200][random.random_range(0..3)];
+            let count = random.random_range(1..most);
+            if random.random_bool(0.15) { Stop::Asked(count) } else { Stop::At(step, side, count) }
+        })
+        .collect();
+    let cuts = if case.late != Late::Never || random.random_bool(0.5) {
+        Cuts::everywhere(case)
+    } else {
+        Cuts::random(case, random.random_range(2..12), seed)
+    };
+    (stops, cuts, [0, 2, 20][random.random_range(0..3)])
 }
 
 /// All modes for one case, and a few stops.
@@ -58,36 +85,32 @@ fn hold(name: &str) {
     let case = Case::load(name);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let whole = check(&case, "one epoch", &Cuts::none(), &[]).await;
+        let whole = check(&case, "one epoch", &Cuts::none(), 0, &[]).await;
         assert!(whole.answer.values().any(|rows| !rows.is_empty()), "{name} answers nothing");
         for (topic, expected) in &case.expected {
             let mut expected = expected.clone();
             expected.sort();
             assert_eq!(batch(&case, &Vec::new()).await[topic], expected, "{name}: the batch answer");
         }
-        let single = check(&case, "row by row", &Cuts::everywhere(&case), &[]).await;
+        let single = check(&case, "row by row", &Cuts::everywhere(&case), 0, &[]).await;
         if case.late == Late::Some {
             assert!(single.late.iter().any(|l| !l.is_empty()), "{name}: nothing was late, so nothing was tried");
         }
         for (mean, seed) in [(3, 1), (20, 2), (60, 3)] {
             let cuts = Cuts::random(&case, mean, seed);
-            let split = check(&case, &format!("random epochs, seed {seed}"), &cuts, &[]).await;
-            let merged = check(&case, &format!("merged epochs, seed {seed}"), &cuts.merged(seed), &[]).await;
+            let split = check(&case, &format!("random epochs, seed {seed}"), &cuts, 3, &[]).await;
+            let merged = check(&case, &format!("merged epochs, seed {seed}"), &cuts.merged(seed), 0, &[]).await;
             if case.one_partition() {
                 no_more_late(&case, &single, &split);
                 no_more_late(&case, &split, &merged);
             }
         }
-        // What was late before a stop is not taken back only where rows can come in one order alone.
+        // What was late before a stop can be taken back where rows can come in another order.
         if case.late == Late::Never || case.one_partition() {
-            let mut random = StdRng::seed_from_u64(name.bytes().map(u64::from).sum());
-            let points: Vec<_> = points().into_iter().filter(|(step, _)| *step < 10).collect();
-            let mut stop = |n: u64| {
-                let (step, side) = points[random.random_range(0..points.len())];
-                (step, side, n)
-            };
-            let stops = [stop(1), stop(3)];
-            check(&case, &format!("stopped at {stops:?}"), &Cuts::everywhere(&case), &stops).await;
+            for seed in 0..seeds() {
+                let (stops, cuts, interval) = stops(&case, seed);
+                check(&case, &format!("seed {seed}, every {interval} ms, stopped at {stops:?}"), &cuts, interval, &stops).await;
+            }
         }
     });
 }
@@ -130,8 +153,7 @@ cases! {
 #[test]
 fn every_case_is_run() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/cases");
-    let mut found: Vec<String> =
-        std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let mut found: Vec<String> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
     found.sort();
     let mut run = CASES.to_vec();
     run.sort_unstable();
@@ -145,12 +167,8 @@ fn the_main_job_stands_a_stop_at_every_point() {
     runtime.block_on(async {
         for (step, side) in points() {
             // Sinks see few commits, and old ones are cut off once.
-            let nth = match step {
-                7..=9 => 2,
-                10 => 1,
-                _ => 5,
-            };
-            let run = check(&case, &format!("stopped at {step}-{side:?}"), &Cuts::everywhere(&case), &[(step, side, nth)]).await;
+            let nth = match step { 7..=9 => 2, 10 => 1, _ => 5 };
+            let run = check(&case, &format!("stopped at {step}-{side:?}"), &Cuts::everywhere(&case), 0, &[Stop::At(step, side, nth)]).await;
             assert_eq!(run.starts, 2, "{step}-{side:?} was never reached");
         }
     });
@@ -161,9 +179,10 @@ fn late_rows_stay_late_over_stops_in_a_row() {
     let case = Case::load("late");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let calm = check(&case, "row by row", &Cuts::everywhere(&case), &[]).await;
+        let calm = check(&case, "row by row", &Cuts::everywhere(&case), 0, &[]).await;
         let stops = [(2, Side::After, 40), (5, Side::After, 30), (6, Side::Before, 20), (8, Side::Before, 1), (3, Side::After, 25)];
-        let run = check(&case, "stopped five times", &Cuts::everywhere(&case), &stops).await;
+        let stops = stops.map(|(step, side, nth)| Stop::At(step, side, nth));
+        let run = check(&case, "stopped five times", &Cuts::everywhere(&case), 0, &stops).await;
         assert_eq!((run.starts, &run.late), (6, &calm.late));
     });
 }
