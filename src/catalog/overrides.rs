@@ -200,6 +200,9 @@ impl Overrides {
             let tables: Vec<&str> = self.tables.iter().map(String::as_str).collect();
             return Err(error.hint(format!("`{table}` is not a declared table; {}", suggest::hint(table, &tables))));
         }
+        if known.contains(&given.key.as_str()) {
+            return Err(error.hint("it is an option of a connector or format that no table of this run uses"));
+        }
         Err(error.hint(suggest::hint(&given.key, &known)))
     }
 }

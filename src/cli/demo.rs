@@ -22,7 +22,7 @@ use crate::sql::ast::{Parsed, Source, Statement};
 use crate::sql::parse;
 use crate::state::object::RemoteStore;
 
-use super::args::DemoArgs;
+use super::args::{Common, DemoArgs};
 use super::setup;
 use super::terminal::fit;
 
@@ -33,11 +33,13 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("3_insert.sql", include_str!("../../sql/transactions/flink/3_insert.sql")),
 ];
 /// The generator begins half a minute in the past, catches up, and goes on for ever at this pace.
-const LIVE: [&str; 4] = [
+const LIVE: [&str; 5] = [
     "transactions_generator.rows-per-second=5000",
     "transactions_generator.fields.happened.start=-30 s",
     "transactions_generator.number-of-rows=",
     "transactions_generator.fields.happened.step=",
+    // The scripts allow for no delay, so rows out of order would be late.
+    "transactions_generator.fields.late_by.max=0",
 ];
 /// The table whose rows are shown.
 const SHOWN: &str = "transactions_paid_agg_table";
@@ -45,10 +47,13 @@ const SHOWN: &str = "transactions_paid_agg_table";
 const HEIGHT: usize = 14;
 
 /// Runs until Ctrl-C, or for the given time.
-pub(super) async fn demo(args: DemoArgs) -> Result<()> {
-    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::new(EmbeddedBroker::new())), Overrides::parse(&LIVE)?);
+pub(super) async fn demo(common: &Common, args: DemoArgs) -> Result<()> {
+    let options: Vec<&str> = LIVE.into_iter().chain(common.options.iter().map(String::as_str)).collect();
+    let overrides = Overrides::parse(&options)?;
+    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::new(EmbeddedBroker::new())), overrides);
     let generator = job(&workspace, "generator", &[("generate.sql", GENERATOR)]).await?;
     let windows = job(&workspace, "transactions-flink", &SCRIPTS).await?;
+    workspace.check_options_used()?;
     let stop = setup::stop_signal()?;
     if let Some(seconds) = args.seconds {
         let stop = stop.clone();

@@ -9,6 +9,7 @@ mod setup;
 mod status;
 mod terminal;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,7 +24,13 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let level = if args.common.verbose { "millstream=debug,warn" } else { "millstream=warn,error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     match start(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -42,7 +49,7 @@ fn start(args: Args) -> Result<()> {
         match args.command {
             Command::Run(run) => run::run(&args.common, run).await,
             Command::Query(query) => query::query(&args.common, query).await,
-            Command::Demo(demo) => demo::demo(demo).await,
+            Command::Demo(demo) => demo::demo(&args.common, demo).await,
         }
     });
     // A reader thread may sit in a network call; nobody waits for it.

@@ -26,7 +26,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
     }
     let format = args.format.unwrap_or(if std::io::stdout().is_terminal() { Format::Table } else { Format::Csv });
     let stop = setup::stop_signal()?;
-    for parsed in &asked {
+    for (i, parsed) in asked.iter().enumerate() {
         if let Done::Said(line) = workspace.declare(parsed)? {
             line.into_iter().for_each(|line| eprintln!("{line}"));
             continue;
@@ -51,6 +51,10 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
         let session = workspace.session(Mode::Batch)?;
         let answer = async {
             let (schema, rows) = session.run(&query.query).await.map_err(|e| parsed.locate(e))?;
+            // Planned, so every option that means something has been used: a mistyped one shows before the answer.
+            if i + 1 == asked.len() {
+                workspace.check_options_used()?;
+            }
             output::print(schema, rows, format).await
         };
         tokio::select! {

@@ -32,7 +32,9 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let mut spec = workspace.plan_job(&name, &inserts, root, settings).await?;
     workspace.check_options_used()?;
     if inserts.is_empty() {
-        eprintln!("nothing to run: the files declare tables, but hold no INSERT");
+        if statements.iter().all(|s| !matches!(s.statement, Statement::Insert(_) | Statement::Explain(_))) {
+            eprintln!("nothing to run: the files declare tables, but hold no INSERT");
+        }
         return Ok(());
     }
     spec.settings.fresh = args.fresh && confirm_fresh(&spec, args.yes).await?;
@@ -74,6 +76,7 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
                 eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
             }
             Statement::Insert(_) => inserts.push(parsed.clone()),
+            Statement::Explain(statement) => print!("{}", workspace.explain(statement).await.map_err(|e| parsed.locate(e))?),
             Statement::Query(_) => {
                 let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
                 return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -82,10 +83,14 @@ pub(super) fn stop_signal() -> Result<CancellationToken> {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     tokio::spawn(async move {
+        let mut first: Option<Instant> = None;
         loop {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-            if stopped.is_cancelled() {
-                std::process::exit(130);
+            // The same Ctrl-C may come twice, to the process and to its group; only a person's second one is meant so.
+            match first {
+                Some(at) if at.elapsed() > Duration::from_secs(1) => std::process::exit(130),
+                Some(_) => {}
+                None => first = Some(Instant::now()),
             }
             stopped.cancel();
         }

@@ -111,6 +111,11 @@ pub trait Source: Debug + Send + Sync {
         String::new()
     }
 
+    /// The table that takes messages which cannot be read ([`Fetched::rejected`]), if they are not only counted.
+    fn dead_letter(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether a continuous read ends by itself.
     fn bounded(&self) -> bool;
 

@@ -48,6 +48,7 @@ pub struct Header {
     /// What each sink was known to hold.
     pub confirmed: BTreeMap<String, u64>,
     /// The newest commit whose rows each sink was known to have written, and so to have recorded.
+    #[serde(default)]
     pub written: BTreeMap<String, u64>,
     /// The bounded input is exhausted.
     pub finished: bool,
@@ -91,6 +92,8 @@ pub struct Commits {
     pub me: Incarnation,
     /// No other process can be in this folder.
     exclusive: bool,
+    /// This incarnation begins a new life: what stands in the folder is not looked at.
+    fresh: bool,
 }
 
 fn commit_path(n: u64) -> String {
@@ -122,7 +125,7 @@ impl Commits {
             let me = Incarnation { job_uuid, incarnation: newest.unwrap_or(0) + 1, attempt: Uuid::new_v4().to_string() };
             let bytes = Bytes::from(serde_json::to_vec(&me)?);
             if store.create(&incarnation_path(me.incarnation), bytes).await? == Created::Won {
-                return Ok(Self { store, faults, me, exclusive });
+                return Ok(Self { store, faults, me, exclusive, fresh });
             }
         }
     }
@@ -140,6 +143,9 @@ impl Commits {
         let Some(n) = self.store.list("commits").await?.iter().filter_map(|p| number(p)).max() else {
             return Ok((self.floor().await?, None));
         };
+        if self.fresh {
+            return Ok((n, None));
+        }
         let commit = self.read(n).await?.ok_or_else(|| Error::state(format!("commit {n} is gone")))?;
         Ok((n, Some(commit).filter(|c| c.body.job_uuid == self.me.job_uuid)))
     }

@@ -148,12 +148,14 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         }
         unpublished.splice(0..0, earlier);
     }
+    let notice = finished.then(|| "its input was read to the end before; --fresh --yes runs it again from the start".to_string());
     let sinks = sinks(spec);
     if resumed.is_none() {
         // A new life counts on from the commits of the one before it, of which its sinks owe nothing.
         held.confirmed = sinks.iter().map(|(id, _)| (id.clone(), newest)).collect();
     }
-    let status = Status { commit: newest, resumed, published: held.confirmed.values().min().copied().unwrap_or(0), ..Status::default() };
+    let status =
+        Status { commit: newest, resumed, published: held.confirmed.values().min().copied().unwrap_or(0), notice, ..Status::default() };
     let Some((starts, until)) = wait_for_starts(spec, &stored, &status, stop).await? else {
         return Ok(Attempt::Ended(Ending::Stopped(newest)));
     };
@@ -213,13 +215,13 @@ async fn wait_for_starts(
     loop {
         let found = async {
             // Sinks first: one INSERT may read the topic that another one of this job writes.
-            for insert in spec.inserts.iter() {
-                if let Some(line) = insert.sink.prepare().await? {
-                    spec.status.send_replace(Status { notice: Some(line), ..status.clone() });
-                }
+            let dead = spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()).map(|d| &d.sink);
+            let mut made = Vec::new();
+            for sink in spec.inserts.iter().map(|i| &i.sink).chain(dead) {
+                made.extend(sink.prepare().await?);
             }
-            for dead in spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()) {
-                dead.sink.prepare().await?;
+            if !made.is_empty() {
+                spec.status.send_replace(Status { notice: Some(made.join("\n")), ..status.clone() });
             }
             let starts = starts(&spec.sources, stored, spec.settings.from).await?;
             let until = if spec.settings.until_now { Some(ends_now(&spec.sources).await?) } else { None };
@@ -229,7 +231,7 @@ async fn wait_for_starts(
             () = stop.cancelled() => return Ok(None),
             found = found => match found {
                 Err(e) if e.kind() == ErrorKind::Unavailable => {
-                    spec.status.send_replace(Status { notice: Some(format!("{e}; waiting")), ..status.clone() });
+                    spec.status.send_replace(Status { notice: Some(format!("waiting: {e}")), ..status.clone() });
                 }
                 other => return other.map(Some),
             },
@@ -458,9 +460,7 @@ impl Running<'_> {
             let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
         }
         self.publishers.check()?;
-        if self.finished {
-            self.status.phase = Phase::Finished;
-        }
+        self.status.phase = if self.finished { Phase::Finished } else { Phase::Stopped };
         if self.publishers.least() < self.newest {
             self.status.notice =
                 Some(format!("commits after {} are kept and will be published at the next start", self.publishers.least()));

@@ -54,6 +54,8 @@ pub enum Phase {
     Running,
     /// Committing what is left.
     Stopping,
+    /// Stopped, to be resumed.
+    Stopped,
     /// Its bounded input is exhausted and everything is published.
     Finished,
 }
@@ -64,6 +66,7 @@ impl fmt::Display for Phase {
             Self::Starting => "STARTING",
             Self::Running => "RUNNING",
             Self::Stopping => "STOPPING",
+            Self::Stopped => "STOPPED",
             Self::Finished => "FINISHED",
         })
     }

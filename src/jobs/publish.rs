@@ -167,7 +167,7 @@ impl Task {
                     Err(e) if is_final(&e) => return Err(e),
                     // Whether n got through is what the sink itself says when it is opened again.
                     Err(e) => {
-                        self.tell(Some(format!("sink {}: {e}; trying again", self.id)));
+                        self.tell(Some(format!("sink {} tries again: {e}", self.id)));
                         tokio::time::sleep(RETRY).await;
                         writer = self.open().await?;
                     }
@@ -219,7 +219,7 @@ impl Task {
                     return Ok(writer);
                 }
                 Err(e) if e.kind() == ErrorKind::Unavailable => {
-                    self.tell(Some(format!("sink {}: {e}; waiting", self.id)));
+                    self.tell(Some(format!("sink {} waits: {e}", self.id)));
                     tokio::time::sleep(RETRY.min(TELL_EVERY)).await;
                 }
                 Err(e) => return Err(e),

@@ -207,7 +207,9 @@ impl Workspace {
             Statement::Query(query) if query.emit != Emit::Unsaid => {
                 Ok(planner::continuous::plan(&self.session(Mode::Streaming)?, &query.query, &numbers).await?.to_string())
             }
-            Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => self.session(Mode::Batch)?.explain(&query.query).await,
+            Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => {
+                self.session(Mode::Batch)?.explain(&query.query).await
+            }
             _ => Err(Error::sql("EXPLAIN shows the plan of an INSERT or a SELECT")),
         }
     }
@@ -228,15 +230,8 @@ impl Workspace {
             tracing::warn!("table `{table}`: option `{key}` has no effect yet");
         }
         let idle_timeout = spec.option(IDLE).map(units::duration).transpose().map_err(|e| place(IDLE, e))?;
-        let dead_letter = match (spec.option("on-error"), spec.option("dead-letter.table")) {
-            (Some("dead-letter"), Some(target)) => Some(self.dead_letter(target)?),
-            (Some("dead-letter"), None) => {
-                return Err(
-                    place("on-error", Error::sql("'dead-letter' needs a table to write to")).hint("add 'dead-letter.table' = 'name'")
-                );
-            }
-            _ => None,
-        };
+        let dead_letter =
+            declared.source.dead_letter().map(|target| self.dead_letter(target)).transpose().map_err(|e| place("dead-letter.table", e))?;
         Ok(JobSource {
             table: table.to_string(),
             source: Arc::clone(&declared.source),

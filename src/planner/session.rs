@@ -71,6 +71,8 @@ impl Session {
         let mut state = builder.with_query_planner(Arc::new(StreamingQueryPlanner)).build();
         state.register_relation_planner(Arc::new(WindowTvfPlanner))?;
         state.register_udf(window_start::udf())?;
+        // DataFusion's takes other patterns than Flink's: an error is better than another text.
+        state.deregister_udf("date_format")?;
         for function in zoneless_functions() {
             state.register_udf(function)?;
         }

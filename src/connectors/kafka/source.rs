@@ -11,7 +11,7 @@ use crate::common::Result;
 use crate::connectors::{Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split};
 
 use super::broker::Broker;
-use super::config::KafkaTable;
+use super::config::{KafkaTable, OnError};
 use super::fetch::Fetcher;
 use super::follow::KafkaFollow;
 use super::{read, startup};
@@ -48,6 +48,10 @@ impl Source for KafkaSource {
 
     fn identity(&self) -> String {
         format!("topic {}", self.table.topic)
+    }
+
+    fn dead_letter(&self) -> Option<&str> {
+        self.table.spec.option("dead-letter.table").filter(|_| self.table.on_error == OnError::DeadLetter)
     }
 
     fn bounded(&self) -> bool {
