@@ -260,7 +260,7 @@ impl Running<'_> {
         let mut last_epoch = Instant::now();
         loop {
             if stop.is_cancelled() || self.finished || (self.spec.settings.until_now && self.inputs.exhausted()) {
-                return self.wind_up(identity).await;
+                return self.wind_up(stop, identity).await;
             }
             // Without an interval every epoch has a commit of its own, so the next one waits for it.
             if self.land(self.spec.settings.checkpoint_interval.is_zero()).await? == Some(Put::Adopt) {
@@ -425,7 +425,7 @@ impl Running<'_> {
     }
 
     /// The orderly end: the last commit, and the sinks' confirmation of it.
-    async fn wind_up(&mut self, identity: &str) -> Result<Attempt> {
+    async fn wind_up(&mut self, stop: &CancellationToken, identity: &str) -> Result<Attempt> {
         self.status.phase = Phase::Stopping;
         self.tell();
         if self.land(true).await? == Some(Put::Adopt) {
@@ -438,22 +438,24 @@ impl Running<'_> {
             }
         }
         let deadline = Instant::now() + STOP_WAIT;
-        while self.publishers.least() < self.newest && (self.finished || Instant::now() < deadline) {
+        // A job that is finished has nothing else to do than to wait for its sinks, unless it is told to stop.
+        while self.publishers.least() < self.newest && ((self.finished && !stop.is_cancelled()) || Instant::now() < deadline) {
             self.publishers.check()?;
             self.status.notice = self.publishers.notice();
             self.tell();
             let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
         }
         self.publishers.check()?;
-        if self.finished {
+        let published = self.publishers.least() >= self.newest;
+        if self.finished && published {
             self.status.phase = Phase::Finished;
         }
-        if self.publishers.least() < self.newest {
+        if !published {
             self.status.notice =
                 Some(format!("commits after {} are kept and will be published at the next start", self.publishers.least()));
         }
         self.tell();
-        Ok(Attempt::Ended(if self.finished { Ending::Finished(self.newest) } else { Ending::Stopped(self.newest) }))
+        Ok(Attempt::Ended(if self.finished && published { Ending::Finished(self.newest) } else { Ending::Stopped(self.newest) }))
     }
 
     fn tell(&mut self) {
