@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use case::{Case, Late};
-use harness::{Answer, Cuts, Run, Stop, batch, stream};
+use harness::{Answer, Cuts, Run, Stop, batch, stream, take_over};
+use millstream::common::ErrorKind;
 use millstream::common::faults::Side;
+use millstream::jobs::Ending;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -171,6 +173,29 @@ fn the_main_job_stands_a_stop_at_every_point() {
             let run = check(&case, &format!("stopped at {step}-{side:?}"), &Cuts::everywhere(&case), 0, &[Stop::At(step, side, nth)]).await;
             assert_eq!(run.starts, 2, "{step}-{side:?} was never reached");
         }
+    });
+}
+
+#[test]
+fn a_second_copy_takes_over_and_nothing_is_doubled() {
+    let case = Case::load("main_job");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let expected = batch(&case, &Vec::new()).await;
+        let mut taken = 0;
+        for after in (10..250).step_by(20) {
+            let (answer, older) = take_over(&case, after).await;
+            assert!(answer == expected, "taken over after {after} rows:\n{}", difference(&answer, &expected));
+            match older {
+                Err(e) => {
+                    assert!(e.kind() == ErrorKind::Fenced && e.message().starts_with("taken over by incarnation "), "{e}");
+                    taken += 1;
+                }
+                // Near its end it may be faster.
+                Ok(ending) => assert!(matches!(ending, Ending::Finished(_)), "{ending:?}"),
+            }
+        }
+        assert!(taken > 6, "{taken}");
     });
 }
 
