@@ -453,20 +453,22 @@ impl Running<'_> {
             }
         }
         let deadline = Instant::now() + STOP_WAIT;
-        while self.publishers.least() < self.newest && (self.finished && !stop.is_cancelled() || Instant::now() < deadline) {
+        // A job that is finished has nothing else to do than to wait for its sinks, unless it is told to stop.
+        while self.publishers.least() < self.newest && ((self.finished && !stop.is_cancelled()) || Instant::now() < deadline) {
             self.publishers.check()?;
             self.status.notice = self.publishers.notice();
             self.tell();
             let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
         }
         self.publishers.check()?;
-        self.status.phase = if self.finished { Phase::Finished } else { Phase::Stopped };
-        if self.publishers.least() < self.newest {
+        let published = self.publishers.least() >= self.newest;
+        self.status.phase = if self.finished && published { Phase::Finished } else { Phase::Stopped };
+        if !published {
             self.status.notice =
                 Some(format!("commits after {} are kept and will be published at the next start", self.publishers.least()));
         }
         self.tell();
-        Ok(Attempt::Ended(if self.finished { Ending::Finished(self.newest) } else { Ending::Stopped(self.newest) }))
+        Ok(Attempt::Ended(if self.finished && published { Ending::Finished(self.newest) } else { Ending::Stopped(self.newest) }))
     }
 
     fn tell(&mut self) {

@@ -9,8 +9,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::record_batch::RecordBatch;
 use millstream::catalog::{Catalog, Overrides};
-use millstream::common::ErrorKind;
 use millstream::common::faults::{Faults, Side};
+use millstream::common::{Error, ErrorKind};
 use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::Broker;
@@ -18,6 +18,7 @@ use millstream::jobs::spec::Probe;
 use millstream::jobs::{self, Done, Ending, JobSpec, Settings, Status, Workspace};
 use millstream::sql::ast::{Parsed, Source, Statement};
 use millstream::sql::parse;
+use millstream::state::StateStore;
 use millstream::state::object::RemoteStore;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -61,7 +62,6 @@ impl Cuts {
         let mut random = StdRng::seed_from_u64(seed);
         Self(self.0.iter().copied().filter(|_| random.random_bool(0.5)).collect())
     }
-
 }
 
 /// Cuts epochs and keeps late rows.
@@ -176,25 +176,15 @@ pub async fn batch(case: &Case, late: &LateIds) -> Answer {
 /// Commits come every `interval`; with none an epoch waits for the commit of the one before.
 pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]) -> Run {
     let broker = broker(case, &BTreeSet::new());
-    let memory = RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), "memory");
+    let store = store();
     let mut late = LateIds::new();
     let mut starts = 0;
     let begin = Instant::now();
     loop {
-        let (workspace, inserts) = workspace(case, &broker);
-<<<<<<< HEAD
-        let settings = Settings { checkpoint_interval: Duration::ZERO, ..Settings::default() };
-        let mut spec = workspace
-            .plan_job(&case.name, &inserts, Arc::new(memory.clone()), settings)
-            .await
-            .unwrap_or_else(|e| panic!("{}: {e}", case.name));
-=======
-        let settings = Settings { checkpoint_interval: interval, ..Settings::default() };
-        let mut spec = workspace.plan_job(&case.name, &inserts, Arc::new(memory.clone()), settings).await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
->>>>>>> exactly-once
-        // The status counts rows since this start; where it starts does not matter but for cuts at every row.
+        let mut spec = job(case, &broker, &store, interval).await;
         let stop = CancellationToken::new();
         let planned = stops.get(starts).copied();
+        // The status counts rows since this start; so do the cuts, which matters little but where every row has one.
         let recorder = Arc::new(Recorder {
             cuts: cuts.clone(),
             status: spec.status.subscribe(),
@@ -208,7 +198,7 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
         }
         starts += 1;
         let ended = tokio::time::timeout(PATIENCE, jobs::run(&spec, &stop)).await;
-        late.resize(inserts.len(), BTreeSet::new());
+        late.resize(spec.inserts.len(), BTreeSet::new());
         for (node, rows) in recorder.late.lock().unwrap().drain(..) {
             late[insert_of(&spec, node)].extend(ids(case, &rows));
         }
@@ -220,6 +210,35 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
         }
     }
     Run { answer: contents(case, &broker), late, starts }
+}
+
+/// An empty store that nobody can lock, as on S3.
+fn store() -> Arc<dyn StateStore> {
+    Arc::new(RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), "memory"))
+}
+
+/// The job, planned anew as after a start of the process.
+async fn job(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>, interval: Duration) -> JobSpec {
+    let (workspace, inserts) = workspace(case, broker);
+    let settings = Settings { checkpoint_interval: interval, max_rows_per_epoch: 1, ..Settings::default() };
+    workspace.plan_job(&case.name, &inserts, Arc::clone(store), settings).await.unwrap_or_else(|e| panic!("{}: {e}", case.name))
+}
+
+/// Starts a second copy of the job, on the same store and the same topics, once the first has read so many rows. Returns the
+/// answer and how the first one ended.
+pub async fn take_over(case: &Case, after: u64) -> (Answer, Result<Ending, Error>) {
+    let (broker, store) = (broker(case, &BTreeSet::new()), store());
+    let older = job(case, &broker, &store, Duration::ZERO).await;
+    let newer = job(case, &broker, &store, Duration::ZERO).await;
+    let mut status = older.status.subscribe();
+    let stop = CancellationToken::new();
+    let newer = async {
+        let _ = tokio::time::timeout(PATIENCE, status.wait_for(|s| s.rows >= after)).await;
+        jobs::run(&newer, &stop).await
+    };
+    let (older, newer) = tokio::time::timeout(PATIENCE, async { tokio::join!(jobs::run(&older, &stop), newer) }).await.unwrap();
+    assert!(matches!(newer, Ok(Ending::Finished(_))), "{}: {newer:?}", case.name);
+    (contents(case, &broker), older)
 }
 
 /// Which INSERT an operator belongs to.

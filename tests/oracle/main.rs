@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use case::{Case, Late};
-use harness::{Answer, Cuts, Run, Stop, batch, stream};
+use harness::{Answer, Cuts, Run, Stop, batch, stream, take_over};
+use millstream::common::ErrorKind;
 use millstream::common::faults::Side;
+use millstream::jobs::Ending;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -153,7 +155,8 @@ cases! {
 #[test]
 fn every_case_is_run() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/cases");
-    let mut found: Vec<String> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let mut found: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
     found.sort();
     let mut run = CASES.to_vec();
     run.sort_unstable();
@@ -167,10 +170,37 @@ fn the_main_job_stands_a_stop_at_every_point() {
     runtime.block_on(async {
         for (step, side) in points() {
             // Sinks see few commits, and old ones are cut off once.
-            let nth = match step { 7..=9 => 2, 10 => 1, _ => 5 };
+            let nth = match step {
+                7..=9 => 2,
+                10 => 1,
+                _ => 5,
+            };
             let run = check(&case, &format!("stopped at {step}-{side:?}"), &Cuts::everywhere(&case), 0, &[Stop::At(step, side, nth)]).await;
             assert_eq!(run.starts, 2, "{step}-{side:?} was never reached");
         }
+    });
+}
+
+#[test]
+fn a_second_copy_takes_over_and_nothing_is_doubled() {
+    let case = Case::load("main_job");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let expected = batch(&case, &Vec::new()).await;
+        let mut taken = 0;
+        for after in (10..250).step_by(20) {
+            let (answer, older) = take_over(&case, after).await;
+            assert!(answer == expected, "taken over after {after} rows:\n{}", difference(&answer, &expected));
+            match older {
+                Err(e) => {
+                    assert!(e.kind() == ErrorKind::Fenced && e.message().starts_with("taken over by incarnation "), "{e}");
+                    taken += 1;
+                }
+                // Near its end it may be faster.
+                Ok(ending) => assert!(matches!(ending, Ending::Finished(_)), "{ending:?}"),
+            }
+        }
+        assert!(taken > 6, "{taken}");
     });
 }
 
