@@ -1,8 +1,10 @@
 //! Printing rows.
 
 use std::io::{BufWriter, Write};
+use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, StringArray};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::FormatOptions as Display;
 use arrow::util::pretty::pretty_format_batches_with_options;
@@ -36,14 +38,38 @@ pub(super) async fn print(schema: SchemaRef, mut rows: SendableRecordBatchStream
         Format::Csv => {
             let builder = arrow_csv::WriterBuilder::new().with_timestamp_format(TIME.into()).with_timestamp_tz_format(ZONED.into());
             let mut csv = builder.with_header(true).build(&mut out);
-            csv.write(&RecordBatch::new_empty(schema))?;
+            csv.write(&flat(&RecordBatch::new_empty(schema))?)?;
             while let Some(batch) = rows.next().await {
-                csv.write(&batch?)?;
+                csv.write(&flat(&batch?)?)?;
             }
         }
         Format::Json | Format::Ndjson => json(schema, rows, format == Format::Json, &mut out).await?,
     }
     written(out.flush())
+}
+
+/// CSV has no nested values: rows, arrays and maps are written as JSON text.
+fn flat(batch: &RecordBatch) -> Result<RecordBatch> {
+    let schema = batch.schema();
+    let mut fields = Vec::new();
+    let mut columns = Vec::new();
+    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+        if !field.data_type().is_nested() {
+            fields.push(Arc::clone(field));
+            columns.push(Arc::clone(column));
+            continue;
+        }
+        // A message is `{"":<value>}`.
+        let alone: SchemaRef = Arc::new(Schema::new(vec![field.as_ref().clone().with_name("")]));
+        let mut messages = Messages::default();
+        encoder("json", &alone, &FormatOptions::default())?
+            .encode(&RecordBatch::try_new(alone, vec![Arc::clone(column)])?, &mut messages)?;
+        let value = |i: usize| String::from_utf8_lossy(messages.get(i)).get(4..).and_then(|t| t.strip_suffix('}')).map(ToString::to_string);
+        let texts: StringArray = (0..column.len()).map(|i| if column.is_null(i) { None } else { value(i) }).collect();
+        fields.push(Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8)));
+        columns.push(Arc::new(texts) as ArrayRef);
+    }
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
 /// The same JSON that a Kafka table of format 'json' gets.
