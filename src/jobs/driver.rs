@@ -93,6 +93,9 @@ impl Pending {
     }
 }
 
+/// A commit that is being written: what becomes of it, and the commit itself.
+type Writing = JoinHandle<Result<(Put, Arc<Commit>)>>;
+
 /// One life of the loop, from reading the last commit to the end.
 struct Running<'a> {
     spec: &'a JobSpec,
@@ -102,7 +105,7 @@ struct Running<'a> {
     publishers: Publishers,
     pending: Pending,
     /// A commit that is being written.
-    in_flight: Option<JoinHandle<Result<(Put, Arc<Commit>)>>>,
+    in_flight: Option<Writing>,
     newest: u64,
     /// The commit that holds whole state tables; `None` until this life of the job has one.
     base: Option<u64>,

@@ -51,7 +51,8 @@ impl Case {
     pub fn load(name: &str) -> Self {
         let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(repo.join("tests/oracle/cases").join(format!("{name}.sql"))).unwrap();
-        let mut case = Self { name: name.into(), sql: String::new(), input: BTreeMap::new(), expected: BTreeMap::new(), late: Late::Unknown };
+        let mut case =
+            Self { name: name.into(), sql: String::new(), input: BTreeMap::new(), expected: BTreeMap::new(), late: Late::Unknown };
         for line in text.lines() {
             let Some((directive, rest)) = line.strip_prefix("-- ").and_then(|l| l.split_once(": ")) else { continue };
             match directive.split_once(' ').unwrap_or((directive, "")) {
@@ -94,7 +95,8 @@ impl Row {
 /// Rows of one shape, from which every case declares the columns that it wants. Row k happens at k * step less something
 /// below `disorder` milliseconds; every `every` rows time jumps by a minute.
 fn generate(parameters: &str) -> Vec<Row> {
-    let of: BTreeMap<&str, f64> = parameters.split_whitespace().map(|p| p.split_once('=').unwrap()).map(|(k, v)| (k, v.parse().unwrap())).collect();
+    let of: BTreeMap<&str, f64> =
+        parameters.split_whitespace().map(|p| p.split_once('=').unwrap()).map(|(k, v)| (k, v.parse().unwrap())).collect();
     let get = |key: &str, default: f64| of.get(key).copied().unwrap_or(default);
     let whole = |key: &str, default: i64| get(key, default as f64) as i64;
     let (nulls, seed) = (get("nulls", 0.0), whole("seed", 1));

@@ -9,8 +9,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::record_batch::RecordBatch;
 use millstream::catalog::{Catalog, Overrides};
-use millstream::common::{Error, ErrorKind};
 use millstream::common::faults::{Faults, Side};
+use millstream::common::{Error, ErrorKind};
 use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::Broker;
@@ -62,7 +62,6 @@ impl Cuts {
         let mut random = StdRng::seed_from_u64(seed);
         Self(self.0.iter().copied().filter(|_| random.random_bool(0.5)).collect())
     }
-
 }
 
 /// Cuts epochs and keeps late rows.
@@ -144,7 +143,8 @@ fn contents(case: &Case, broker: &EmbeddedBroker) -> Answer {
         let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest)).collect();
         let mut consumer = broker.consumer(&topic, &from).unwrap();
         let mut rows = Vec::new();
-        let mut each = |r: millstream::connectors::kafka::broker::Record<'_>| rows.push(String::from_utf8(r.value.unwrap().to_vec()).unwrap());
+        let mut each =
+            |r: millstream::connectors::kafka::broker::Record<'_>| rows.push(String::from_utf8(r.value.unwrap().to_vec()).unwrap());
         while consumer.poll(usize::MAX, Duration::ZERO, &mut each).unwrap() > 0 {}
         rows.sort();
         answer.insert(topic, rows);

@@ -155,7 +155,8 @@ cases! {
 #[test]
 fn every_case_is_run() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/cases");
-    let mut found: Vec<String> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let mut found: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
     found.sort();
     let mut run = CASES.to_vec();
     run.sort_unstable();
@@ -169,7 +170,11 @@ fn the_main_job_stands_a_stop_at_every_point() {
     runtime.block_on(async {
         for (step, side) in points() {
             // Sinks see few commits, and old ones are cut off once.
-            let nth = match step { 7..=9 => 2, 10 => 1, _ => 5 };
+            let nth = match step {
+                7..=9 => 2,
+                10 => 1,
+                _ => 5,
+            };
             let run = check(&case, &format!("stopped at {step}-{side:?}"), &Cuts::everywhere(&case), 0, &[Stop::At(step, side, nth)]).await;
             assert_eq!(run.starts, 2, "{step}-{side:?} was never reached");
         }
