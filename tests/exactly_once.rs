@@ -7,8 +7,8 @@ mod common;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use common::process::{Job, Running};
-use common::transactions::{Transactions, windows};
+use common::process::{Job, Running, repo};
+use common::transactions::{Transactions, windows, windows_of};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -22,8 +22,7 @@ fn busy(job: &Job, rows: u32) -> Job {
 
 /// Waits until the output has so many windows, stops the job, and compares all of them.
 #[track_caller]
-fn finish(t: &Transactions, mut running: Running, rows: i64) {
-    let expected = windows(rows, false);
+fn finish(t: &Transactions, mut running: Running, expected: &[String]) {
     running.until(&format!("{} windows", expected.len()), |_| t.out().len() >= expected.len());
     running.stop().code(0);
     assert_eq!(t.out(), expected);
@@ -38,11 +37,11 @@ fn crash_and_resume(point: &str) {
     let ended = job.start_to_crash(point).ended();
     assert!(ended.killed(), "{point}: {:?}\n{}", ended.status, ended.said);
     t.add(first..all);
-    finish(&t, job.start(), all);
+    finish(&t, job.start(), &windows(all, false));
 }
 
 /// Tries them a few at a time, and names all that fail.
-fn crash_at(points: Vec<String>) {
+fn crash_at(points: Vec<String>, crash_and_resume: impl Fn(&str) + Sync + std::panic::RefUnwindSafe) {
     let waiting = Mutex::new(points);
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -63,23 +62,49 @@ fn crash_at(points: Vec<String>) {
 
 #[test]
 fn a_kill_at_every_point_loses_and_doubles_nothing() {
-    crash_at((1..=10).flat_map(|n| [format!("{n}-before"), format!("{n}-after")]).collect());
+    crash_at((1..=10).flat_map(|n| [format!("{n}-before"), format!("{n}-after")]).collect(), crash_and_resume);
 }
 
 #[test]
 fn a_kill_in_the_middle_of_the_stream_loses_and_doubles_nothing() {
-    crash_at(
-        ["1-after@20", "2-after@9", "3-before@13", "4-after@3", "5-after@3", "6-before@7", "7-after@3", "8-before@3", "8-after@3"]
-            .map(String::from)
-            .to_vec(),
-    );
+    let points = ["1-after@20", "2-after@9", "3-before@13", "4-after@3", "5-after@3", "6-before@7", "7-after@3", "8-before@3", "8-after@3"];
+    crash_at(points.map(String::from).to_vec(), crash_and_resume);
+}
+
+/// The transactions job with a second INSERT, of longer windows into the same topic.
+#[test]
+fn two_queries_that_write_to_one_topic_lose_and_double_nothing() {
+    let points = ["5-after@4", "7-before@2", "7-after@3", "8-before@2", "8-after", "8-after@2", "8-after@4", "9-before@3"];
+    crash_at(points.map(String::from).to_vec(), |point| {
+        let t = Transactions::with(0..400);
+        let folder = repo().join("sql/transactions/flink");
+        let longer = t.job.folder().join("4_longer.sql");
+        let insert = std::fs::read_to_string(folder.join("3_insert.sql")).unwrap();
+        std::fs::write(&longer, insert.replace("'3' SECONDS", "'6' SECONDS")).unwrap();
+        let job = busy(&t.job.of_files(&[folder, longer]), 15);
+        let ended = job.start_to_crash(point).ended();
+        assert!(ended.killed(), "{point}: {:?}\n{}", ended.status, ended.said);
+        t.add(400..500);
+        let mut expected = [windows(500, false), windows_of(6_000, 500, false)].concat();
+        expected.sort();
+        finish(&t, job.start(), &expected);
+    });
 }
 
 #[test]
 fn kills_at_random_moments_lose_and_double_nothing() {
-    let mut random = StdRng::seed_from_u64(7);
+    kill_at_random(7, |job| busy(job, 10));
+}
+
+#[test]
+fn kills_at_random_moments_with_default_settings_lose_and_double_nothing() {
+    kill_at_random(8, Job::clone);
+}
+
+fn kill_at_random(seed: u64, settings: impl Fn(&Job) -> Job) {
+    let mut random = StdRng::seed_from_u64(seed);
     let t = Transactions::with(0..100);
-    let job = busy(&t.job, 10);
+    let job = settings(&t.job);
     let mut rows = 100;
     for _ in 0..7 {
         let running = job.start();
@@ -91,5 +116,5 @@ fn kills_at_random_moments_lose_and_double_nothing() {
     }
     // All partitions end within one window.
     t.add(rows..rows + 60);
-    finish(&t, job.start(), rows + 60);
+    finish(&t, job.start(), &windows(rows + 60, false));
 }

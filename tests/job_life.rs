@@ -5,6 +5,7 @@ mod common;
 
 use common::process::repo;
 use common::transactions::{Transactions, windows};
+use millstream::connectors::kafka::broker::OutRecord;
 
 /// Every line as often as it was written in all.
 fn times(n: usize, lines: &[String]) -> Vec<String> {
@@ -165,6 +166,22 @@ fn a_bounded_job_killed_on_its_way_keeps_its_end() {
     t.add(250..300);
     job.run().code(0);
     assert_eq!(t.out(), windows(250, true));
+}
+
+#[test]
+fn the_last_window_of_a_live_topic_comes_out_when_all_is_silent() {
+    let t = Transactions::with(0..0);
+    let mut running = t.job.option("scan.watermark.idle-timeout", "1 s").start();
+    running.until("the first commit", |_| t.job.folder().join("jobs").join(&t.output).join("commits").is_dir());
+    let now = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S%.3f");
+    let value = format!(r#"{{"event_timestamp": "{now}", "user_id": "1", "transaction_id": 1, "total_paid": 10, "status": "Paid"}}"#);
+    // One partition only: the others have never had a row, and must not hold time back for ever.
+    let record = || OutRecord { partition: Some(1), value: Some(value.clone().into_bytes()), ..OutRecord::default() };
+    common::write(&t.input, vec![record(), record(), record()]);
+    running.until("the window", |_| !t.out().is_empty());
+    running.stop().code(0);
+    let out = t.out();
+    assert!(out.len() == 1 && out[0].contains(r#""total_paid":30,"total_transactions":3,"average_transaction_value":10"#), "{out:?}");
 }
 
 #[test]

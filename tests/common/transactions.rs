@@ -41,6 +41,11 @@ pub fn records(rows: Range<i64>) -> Vec<OutRecord> {
 
 /// The windows that are complete once all rows below `rows` are read; with `flush` also those that would still be open.
 pub fn windows(rows: i64, flush: bool) -> Vec<String> {
+    windows_of(WINDOW, rows, flush)
+}
+
+/// The same for windows of another length in milliseconds.
+pub fn windows_of(length: i64, rows: i64, flush: bool) -> Vec<String> {
     let mut newest = vec![i64::MIN; PARTITIONS];
     let mut sums: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
     for k in 0..rows {
@@ -48,20 +53,20 @@ pub fn windows(rows: i64, flush: bool) -> Vec<String> {
         let newest = &mut newest[usize::try_from(partition).unwrap()];
         *newest = at.max(*newest);
         if done {
-            let (sum, count) = sums.entry(at - at.rem_euclid(WINDOW)).or_default();
+            let (sum, count) = sums.entry(at - at.rem_euclid(length)).or_default();
             (*sum, *count) = (*sum + paid, *count + 1);
         }
     }
     let watermark = newest.into_iter().min().unwrap();
     let text = |at: i64| time(at).format("%Y-%m-%d %H:%M:%S").to_string();
     let line = |(start, (sum, count)): (i64, (i64, i64))| {
-        let (end, average) = (text(start + WINDOW), sum / count);
+        let (end, average) = (text(start + length), sum / count);
         format!(
             r#"{{"window_start":"{}","window_end":"{end}","total_paid":{sum},"total_transactions":{count},"average_transaction_value":{average}}}"#,
             text(start)
         )
     };
-    let mut lines: Vec<String> = sums.into_iter().filter(|(start, _)| flush || start + WINDOW <= watermark).map(line).collect();
+    let mut lines: Vec<String> = sums.into_iter().filter(|(start, _)| flush || start + length <= watermark).map(line).collect();
     lines.sort();
     lines
 }
