@@ -1,9 +1,11 @@
 //! Printing rows.
 
 use std::io::{BufWriter, Write};
+use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
+use arrow::array::{Array, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::FormatOptions as Display;
 use arrow::util::pretty::pretty_format_batches_with_options;
 use datafusion::execution::SendableRecordBatchStream;
@@ -35,15 +37,46 @@ pub(super) async fn print(schema: SchemaRef, mut rows: SendableRecordBatchStream
         }
         Format::Csv => {
             let builder = arrow_csv::WriterBuilder::new().with_timestamp_format(TIME.into()).with_timestamp_tz_format(ZONED.into());
-            let mut csv = builder.with_header(true).build(&mut out);
-            csv.write(&RecordBatch::new_empty(schema))?;
-            while let Some(batch) = rows.next().await {
-                csv.write(&batch?)?;
+            // Into memory first: a reader that has gone away is only told apart from an error when we write ourselves.
+            let mut csv = builder.clone().with_header(true).build(Vec::new());
+            csv.write(&flat(&RecordBatch::new_empty(schema))?)?;
+            let builder = builder.with_header(false);
+            loop {
+                written(out.write_all(&csv.into_inner()))?;
+                let Some(batch) = rows.next().await else { break };
+                csv = builder.clone().build(Vec::new());
+                csv.write(&flat(&batch?)?)?;
             }
         }
         Format::Json | Format::Ndjson => json(schema, rows, format == Format::Json, &mut out).await?,
     }
     written(out.flush())
+}
+
+/// CSV has no nesting: such columns become JSON text.
+fn flat(batch: &RecordBatch) -> Result<RecordBatch> {
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        if !field.data_type().is_nested() {
+            fields.push(field.as_ref().clone());
+            columns.push(Arc::clone(column));
+            continue;
+        }
+        // `{"v":...}` for every row.
+        let schema = Arc::new(Schema::new(vec![field.as_ref().clone().with_name("v")]));
+        let mut objects = Messages::default();
+        encoder("json", &schema, &FormatOptions::default())?
+            .encode(&RecordBatch::try_new(schema, vec![Arc::clone(column)])?, &mut objects)?;
+        let text = |i: usize| {
+            let object = objects.get(i);
+            column.is_valid(i).then(|| String::from_utf8_lossy(&object[r#"{"v":"#.len()..object.len() - 1]).into_owned())
+        };
+        let texts: StringArray = (0..objects.len()).map(text).collect();
+        fields.push(Field::new(field.name(), DataType::Utf8, true));
+        columns.push(Arc::new(texts));
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
 }
 
 /// The same JSON that a Kafka table of format 'json' gets.
