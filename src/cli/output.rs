@@ -3,9 +3,9 @@
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, StringArray};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
-use arrow::record_batch::RecordBatch;
+use arrow::array::{Array, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::FormatOptions as Display;
 use arrow::util::pretty::pretty_format_batches_with_options;
 use datafusion::execution::SendableRecordBatchStream;
@@ -37,9 +37,14 @@ pub(super) async fn print(schema: SchemaRef, mut rows: SendableRecordBatchStream
         }
         Format::Csv => {
             let builder = arrow_csv::WriterBuilder::new().with_timestamp_format(TIME.into()).with_timestamp_tz_format(ZONED.into());
-            let mut csv = builder.with_header(true).build(&mut out);
+            // Into memory first: a reader that has gone away is only told apart from an error when we write ourselves.
+            let mut csv = builder.clone().with_header(true).build(Vec::new());
             csv.write(&flat(&RecordBatch::new_empty(schema))?)?;
-            while let Some(batch) = rows.next().await {
+            let builder = builder.with_header(false);
+            loop {
+                written(out.write_all(&csv.into_inner()))?;
+                let Some(batch) = rows.next().await else { break };
+                csv = builder.clone().build(Vec::new());
                 csv.write(&flat(&batch?)?)?;
             }
         }
@@ -48,28 +53,30 @@ pub(super) async fn print(schema: SchemaRef, mut rows: SendableRecordBatchStream
     written(out.flush())
 }
 
-/// CSV has no nested values: rows, arrays and maps are written as JSON text.
+/// CSV has no nesting: such columns become JSON text.
 fn flat(batch: &RecordBatch) -> Result<RecordBatch> {
-    let schema = batch.schema();
-    let mut fields = Vec::new();
-    let mut columns = Vec::new();
-    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
         if !field.data_type().is_nested() {
-            fields.push(Arc::clone(field));
+            fields.push(field.as_ref().clone());
             columns.push(Arc::clone(column));
             continue;
         }
-        // A message is `{"":<value>}`.
-        let alone: SchemaRef = Arc::new(Schema::new(vec![field.as_ref().clone().with_name("")]));
-        let mut messages = Messages::default();
-        encoder("json", &alone, &FormatOptions::default())?
-            .encode(&RecordBatch::try_new(alone, vec![Arc::clone(column)])?, &mut messages)?;
-        let value = |i: usize| String::from_utf8_lossy(messages.get(i)).get(4..).and_then(|t| t.strip_suffix('}')).map(ToString::to_string);
-        let texts: StringArray = (0..column.len()).map(|i| if column.is_null(i) { None } else { value(i) }).collect();
-        fields.push(Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8)));
-        columns.push(Arc::new(texts) as ArrayRef);
+        // `{"v":...}` for every row.
+        let schema = Arc::new(Schema::new(vec![field.as_ref().clone().with_name("v")]));
+        let mut objects = Messages::default();
+        encoder("json", &schema, &FormatOptions::default())?
+            .encode(&RecordBatch::try_new(schema, vec![Arc::clone(column)])?, &mut objects)?;
+        let text = |i: usize| {
+            let object = objects.get(i);
+            column.is_valid(i).then(|| String::from_utf8_lossy(&object[r#"{"v":"#.len()..object.len() - 1]).into_owned())
+        };
+        let texts: StringArray = (0..objects.len()).map(text).collect();
+        fields.push(Field::new(field.name(), DataType::Utf8, true));
+        columns.push(Arc::new(texts));
     }
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
 }
 
 /// The same JSON that a Kafka table of format 'json' gets.

@@ -222,7 +222,11 @@ impl From<DataFusionError> for Error {
             DataFusionError::Internal(_) => ErrorKind::Internal,
             _ => ErrorKind::Data,
         };
-        Self::new(kind, first_line(&root.strip_backtrace()))
+        let text = first_line(&root.strip_backtrace());
+        match same_name(&text) {
+            Some(name) => Self::sql(format!("two columns of the query are called `{name}`")).hint("give them names of their own with AS"),
+            None => Self::new(kind, text),
+        }
     }
 }
 
@@ -235,6 +239,15 @@ fn first_line(text: &str) -> String {
         }
     }
     text.to_string()
+}
+
+/// The name in DataFusion's complaint that two columns of a SELECT share one: `... the expression "1 AS a" at position 0 and
+/// "2 AS a" at position 1 have the same name ...`.
+fn same_name(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("Projections require unique expression names but the expression \"")?;
+    let (_, second) = rest.split_once("\" at position ")?.1.split_once(" and \"")?;
+    let (expression, _) = second.rsplit_once("\" at position ")?;
+    Some(expression.rsplit_once(" AS ").map_or(expression, |(_, name)| name))
 }
 
 /// Looks for an [`Error`] of ours anywhere in the chain of causes.

@@ -194,7 +194,8 @@ impl Inputs {
 
     /// Positions behind the ends of all partitions, as far as the ends are known.
     pub fn lag(&self) -> Option<u64> {
-        let behind = |s: &PartitionState| s.end.map(|end| u64::try_from(end - s.position).unwrap_or(0));
+        // The end of a partition that is read as far as was asked may never have been told.
+        let behind = |s: &PartitionState| if s.exhausted { Some(0) } else { s.end.map(|end| u64::try_from(end - s.position).unwrap_or(0)) };
         self.sources.iter().flat_map(|i| i.states.values()).map(behind).sum()
     }
 

@@ -39,7 +39,7 @@ pub struct EpochOutput {
     pub late: u64,
     /// See `late`; each with the number of the operator that it was too late for.
     pub late_rows: Vec<(u32, RecordBatch)>,
-    /// Rows that did not fit into their sink.
+    /// Rows that have no time for their window, or do not fit into their sink.
     pub bad: u64,
     /// Why the first of them did not.
     pub bad_sample: Option<String>,
@@ -170,13 +170,15 @@ impl Pipeline {
         faults.pass(2, Side::After)?;
 
         faults.pass(3, Side::Before)?;
-        let EpochReport { deltas, late, late_rows, .. } = context.finish();
+        let EpochReport { deltas, late, late_rows, timeless, .. } = context.finish();
         // Drops the context's references, so that folding changes the tables in place.
         drop((tasks, context));
         for (id, delta) in &deltas {
             Arc::make_mut(self.state.entry(*id).or_default()).fold(delta);
         }
         faults.pass(3, Side::After)?;
+        output.bad += timeless.values().sum::<u64>();
+        output.bad_sample = output.bad_sample.or(timeless.keys().next().map(|c| format!("`{c}` is NULL, so the row is in no window")));
         Ok(EpochOutput { deltas, late: late.values().sum(), late_rows, ..output })
     }
 

@@ -17,6 +17,8 @@ pub struct Coercion {
     /// All columns of the table, if the INSERT lists only some.
     filled: Option<SchemaRef>,
     table: String,
+    /// The types of the target's columns, as people write them.
+    types: Vec<String>,
 }
 
 /// What came out of one batch.
@@ -52,7 +54,8 @@ impl Coercion {
                     .hint(format!("write CAST({} AS {to_type})", from.name())));
             }
         }
-        Ok(Self { target, filled: None, table: table.to_string() })
+        let types = target.fields().iter().map(|f| show(f.data_type())).collect();
+        Ok(Self { target, filled: None, table: table.to_string(), types })
     }
 
     /// Also adds the table's other columns, as NULL: for an INSERT that lists some of them.
@@ -93,7 +96,7 @@ impl Coercion {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
         let mut bad: Option<BooleanArray> = None;
         let mut sample = None;
-        for (column, field) in batch.columns().iter().zip(self.target.fields()) {
+        for ((column, field), shown) in batch.columns().iter().zip(self.target.fields()).zip(&self.types) {
             let cast = if column.data_type() == field.data_type() {
                 Arc::clone(column)
             } else {
@@ -109,7 +112,7 @@ impl Coercion {
                 {
                     let value = array_value_to_string(column, row).unwrap_or_default();
                     let value = if value.is_empty() { "NULL".into() } else { value };
-                    sample = Some(format!("table `{}`, column `{}` ({}): {value} {why}", self.table, field.name(), field.data_type()));
+                    sample = Some(format!("table `{}`, column `{}` ({shown}): {value} {why}", self.table, field.name()));
                 }
                 bad = Some(match bad {
                     Some(before) => or(&before, &wrong)?,

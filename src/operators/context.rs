@@ -71,6 +71,8 @@ pub struct EpochReport {
     pub event_times: BTreeMap<(String, i32), i64>,
     /// What changes in the state tables.
     pub deltas: BTreeMap<StateId, PaneDelta>,
+    /// How many rows had no time, by the column that should hold it.
+    pub timeless: BTreeMap<String, u64>,
     /// How many (row, window) pairs came too late, per operator.
     pub late: BTreeMap<u32, u64>,
     /// Those rows with their operator, when they are asked for.
@@ -134,6 +136,11 @@ impl EpochContext {
         if self.keep_late_rows {
             report.late_rows.push((node, rows));
         }
+    }
+
+    /// Reports rows that belong to no window, because their time is NULL.
+    pub fn report_timeless(&self, column: &str, rows: u64) {
+        *lock(&self.report).timeless.entry(column.to_string()).or_default() += rows;
     }
 
     /// The event times reported so far.

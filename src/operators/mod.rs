@@ -10,12 +10,14 @@ pub mod exchange;
 pub mod late;
 pub mod merge;
 pub mod scan;
+pub mod timed;
 pub mod window_aggregate;
 
 pub use context::{EpochContext, EpochReport, SourceSet};
 pub use exchange::ExchangeExec;
 pub use late::LateFilterExec;
 pub use scan::SourceScanExec;
+pub use timed::TimedExec;
 pub use window_aggregate::WindowAggregateExec;
 
 use std::sync::Arc;

@@ -16,13 +16,12 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::scalar::ScalarValue;
 
 use crate::common::{Error, Result};
-use crate::operators::{LateFilterExec, WindowAggregateExec};
+use crate::operators::{LateFilterExec, TimedExec, WindowAggregateExec};
 
 use super::window_close::WindowClose;
 use super::window_tvf::{WINDOW_COLUMNS, WindowTvf};
@@ -71,8 +70,9 @@ fn window_exec(
     context: &PhysicalPlanningContext,
 ) -> DfResult<Arc<dyn ExecutionPlan>> {
     let schema = window.input.schema();
-    let timed = planner.create_physical_expr(&Expr::Column(window.time.clone()).is_not_null(), schema, session, context)?;
-    let input: Arc<dyn ExecutionPlan> = Arc::new(FilterExec::try_new(timed, input)?);
+    let time = planner.create_physical_expr(&Expr::Column(window.time.clone()), schema, session, context)?;
+    let time = time.downcast_ref::<PhysicalColumn>().ok_or_else(|| Error::internal("the time of a window is no column"))?.index();
+    let input: Arc<dyn ExecutionPlan> = Arc::new(TimedExec::new(input, time));
     let columns = |plan: &Arc<dyn ExecutionPlan>| -> Vec<(Arc<dyn PhysicalExpr>, String)> {
         let schema = plan.schema();
         let column = |(i, f): (usize, &Arc<arrow::datatypes::Field>)| (Arc::new(PhysicalColumn::new(f.name(), i)) as _, f.name().clone());
