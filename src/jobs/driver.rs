@@ -38,6 +38,8 @@ const PRUNE_EVERY: u64 = 16;
 
 /// How often the servers are told how far the job has read; that is for information only.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How long a job that ends waits for the servers to take in how far it has read: that is for information only.
+const REPORT_WAIT: Duration = Duration::from_secs(2);
 
 /// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +119,7 @@ struct Running<'a> {
     finished: bool,
     last_commit: Instant,
     last_report: Instant,
+    reporting: Option<JoinHandle<()>>,
     status: Status,
     speed: Speed,
     started: Instant,
@@ -179,6 +182,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         finished,
         last_commit: Instant::now(),
         last_report: Instant::now(),
+        reporting: None,
         status: Status { phase: Phase::Running, ..status },
         speed: Speed::default(),
         started: Instant::now(),
@@ -430,9 +434,10 @@ impl Running<'_> {
         let (put, commit) = task.await.map_err(|e| Error::internal("a commit was cut off").because(e))??;
         if put == Put::Won {
             self.newest = commit.body.n;
-            if wait || self.last_report.elapsed() >= REPORT_EVERY {
+            // One at a time: a slow server is not asked to keep up.
+            if self.last_report.elapsed() >= REPORT_EVERY && self.reporting.as_ref().is_none_or(JoinHandle::is_finished) {
                 self.last_report = Instant::now();
-                self.inputs.report(&commit.body.sources);
+                self.reporting = Some(self.inputs.report(&commit.body.sources, None));
             }
             self.publishers.send(&commit);
         }
@@ -452,6 +457,9 @@ impl Running<'_> {
                 return Ok(Attempt::Again);
             }
         }
+        // Everything is committed, so where the inputs stand is what the newest commit holds.
+        let reported = self.inputs.report(&self.inputs.store(), self.reporting.take());
+        let report_until = Instant::now() + REPORT_WAIT;
         let deadline = Instant::now() + STOP_WAIT;
         // A job that is finished has nothing else to do than to wait for its sinks, unless it is told to stop.
         while self.publishers.least() < self.newest && ((self.finished && !stop.is_cancelled()) || Instant::now() < deadline) {
@@ -461,6 +469,7 @@ impl Running<'_> {
             let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
         }
         self.publishers.check()?;
+        let _ = tokio::time::timeout_at(report_until.into(), reported).await;
         let published = self.publishers.least() >= self.newest;
         self.status.phase = if self.finished && published { Phase::Finished } else { Phase::Stopped };
         if !published {

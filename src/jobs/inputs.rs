@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
+use tokio::task::JoinHandle;
+
 use crate::common::Result;
 use crate::common::clock::Millis;
 use crate::connectors::{Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Rejected, Source, SourceCounters, Split};
@@ -204,13 +207,19 @@ impl Inputs {
         self.sources.iter().map(|i| i.source.counters())
     }
 
-    /// Tells the servers how far the job has read, in the background.
-    pub fn report(&self, committed: &Starts) {
-        for input in &self.sources {
-            let Some(stored) = committed.get(&input.table) else { continue };
+    /// Tells the servers how far the job has read, once they have taken in what was told `before`.
+    pub fn report(&self, committed: &Starts, before: Option<JoinHandle<()>>) -> JoinHandle<()> {
+        let told = |input: &Input| {
+            let stored = committed.get(&input.table)?;
             let positions: Vec<(i32, i64)> = stored.positions.iter().map(|p| (p.partition, p.start)).collect();
-            let source = Arc::clone(&input.source);
-            tokio::spawn(async move { source.report(&positions).await });
-        }
+            Some((Arc::clone(&input.source), positions))
+        };
+        let all: Vec<_> = self.sources.iter().filter_map(told).collect();
+        tokio::spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            join_all(all.iter().map(|(source, positions)| source.report(positions))).await;
+        })
     }
 }

@@ -1,0 +1,113 @@
+//! What tests of the Kafka source share: tables in SQL, whole runs of the binary with what they print, group offsets.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use millstream::connectors::kafka::RdKafkaBroker;
+use millstream::connectors::kafka::broker::{Broker, OutRecord};
+
+use super::common::process::{Job, PATIENCE};
+use super::common::{address, block, unique};
+
+static BROKER: LazyLock<RdKafkaBroker> = LazyLock::new(|| RdKafkaBroker::new(&address(), &[]).unwrap());
+
+/// 2024-05-01 12:00:00 UTC: long ago, so nothing is live.
+pub const BASE: i64 = 1_714_564_800_000;
+
+/// Columns, then options, each as in SQL, of a JSON table on a topic.
+pub fn table(name: &str, topic: &str, columns: &str, options: &[(&str, &str)]) -> String {
+    let own = [("connector", "kafka"), ("topic", topic), ("properties.bootstrap.servers", &address()), ("format", "json")];
+    let all = own.iter().filter(|(key, _)| !options.iter().any(|(given, _)| given == key)).chain(options);
+    let with: Vec<String> = all.map(|(key, value)| format!("'{key}' = '{value}'")).collect();
+    format!("CREATE TABLE {name} ({columns}) WITH ({});\n", with.join(", "))
+}
+
+/// A record of a partition with a record time.
+pub fn record(partition: i32, timestamp: i64, value: &str) -> OutRecord {
+    let value = Some(value.as_bytes().to_vec());
+    OutRecord { partition: Some(partition), timestamp: Some(timestamp), value, ..OutRecord::default() }
+}
+
+/// Commits offsets for a group.
+pub fn commit(group: &str, topic: &str, offsets: &[(i32, i64)]) {
+    block(BROKER.commit_group(group, topic, offsets)).unwrap();
+}
+
+/// The offsets that a group has committed.
+pub fn committed(group: &str, topic: &str) -> Vec<(i32, i64)> {
+    block(BROKER.committed(group, topic)).unwrap().into_iter().map(|(partition, (offset, _))| (partition, offset)).collect()
+}
+
+/// A script as a job with a name and a data folder of its own.
+pub fn job(sql: &str) -> Job {
+    let job = Job::new(Path::new("unused"));
+    let file = job.folder().join("script.sql");
+    std::fs::write(&file, sql).unwrap();
+    job.of_files(&[file]).args(&["--name", &unique("job")])
+}
+
+/// What a process printed.
+#[derive(Debug)]
+pub struct Ran {
+    code: Option<i32>,
+    out: String,
+    said: String,
+}
+
+impl Ran {
+    /// Lines of stdout, sorted, if the exit code is 0.
+    #[track_caller]
+    pub fn lines(&self) -> Vec<String> {
+        assert_eq!(self.code, Some(0), "{}\n{}", self.out, self.said);
+        let mut lines: Vec<String> = self.out.lines().map(ToString::to_string).collect();
+        lines.sort();
+        lines
+    }
+
+    /// stderr, if the exit code is this.
+    #[track_caller]
+    pub fn said(&self, code: i32) -> &str {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.said);
+        &self.said
+    }
+}
+
+/// `run` of a script to its end.
+pub fn run(sql: &str, more: &[&str]) -> Ran {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::write(data.path().join("script.sql"), sql).unwrap();
+    let name = unique("run");
+    let script = data.path().join("script.sql");
+    binary(data.path(), &[&["run", &script.display().to_string(), "--name", &name], more].concat())
+}
+
+/// `query` over declarations.
+pub fn query(declarations: &str, sql: &str, format: &str) -> Ran {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("declarations.sql");
+    std::fs::write(&file, declarations).unwrap();
+    binary(data.path(), &["query", sql, "-f", &file.display().to_string(), "--format", format])
+}
+
+fn binary(data: &Path, args: &[&str]) -> Ran {
+    // Files, not pipes: a full pipe would hold the process up.
+    let file = |name: &str| std::fs::File::create(data.join(name)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
+    command.args(args).arg("--data").arg(data.join("data")).env_remove("MILLSTREAM_CRASH");
+    let mut child = command.stdin(Stdio::null()).stdout(file("out")).stderr(file("said")).spawn().unwrap();
+    let text = |name: &str| std::fs::read_to_string(data.join(name)).unwrap();
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Ran { code: status.code(), out: text("out"), said: text("said") };
+        }
+        if begin.elapsed() > PATIENCE {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{args:?} still runs:\n{}\n{}", text("out"), text("said"));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
