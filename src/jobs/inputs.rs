@@ -197,7 +197,9 @@ impl Inputs {
 
     /// Positions behind the ends of all partitions, as far as the ends are known.
     pub fn lag(&self) -> Option<u64> {
-        let behind = |s: &PartitionState| s.end.map(|end| u64::try_from(end - s.position).unwrap_or(0));
+        // Nothing is left to read of a partition that has come to its own end, whether its broker told the topic's or not.
+        let end = |s: &PartitionState| if s.exhausted { Some(s.position) } else { s.end };
+        let behind = |s: &PartitionState| end(s).map(|end| u64::try_from(end - s.position).unwrap_or(0));
         self.sources.iter().flat_map(|i| i.states.values()).map(behind).sum()
     }
 
