@@ -141,6 +141,14 @@ fn a_mode_that_has_nothing_to_go_by_names_the_fix() {
 }
 
 #[test]
+fn a_query_needs_no_group() {
+    let topic = ten();
+    for options in [vec![], vec![GROUP[0]], vec![("properties.group.id", "nobody")]] {
+        assert_eq!(query(&table("t", &topic, "id INT", &options), "SELECT COUNT(*) AS n FROM t", "csv").lines(), ["10", "n"]);
+    }
+}
+
+#[test]
 fn a_job_that_begins_at_the_latest_offset_reads_what_comes_after() {
     let (topic, out) = (ten(), unique("out"));
     let script = table("t", &topic, "id INT", LATEST) + &table("o", &out, "id INT", &[]) + "INSERT INTO o SELECT id FROM t;\n";
@@ -163,6 +171,20 @@ fn the_group_is_told_how_far_a_job_has_read() {
     write(&topic, vec![record(0, BASE, r#"{"id":10}"#)]);
     let next = [GROUP[0], TO_LATEST[0], ("properties.group.id", &group)];
     assert_eq!(run(&(table("t", &topic, "id INT", &next) + print), &[]).lines(), ["+I[10]"]);
+}
+
+#[test]
+fn the_group_is_told_while_a_job_runs_and_waits() {
+    let (topic, group) = (ten(), unique("group"));
+    let options = [EARLIEST[0], ("properties.group.id", &group)];
+    let script = table("t", &topic, "id INT", &options)
+        + "CREATE TABLE b (id INT) WITH ('connector' = 'blackhole');\nINSERT INTO b SELECT id FROM t;\n";
+    let mut job = job(&script).start();
+    // All is read in the first moment, and nothing comes after it that would be a reason to tell.
+    job.until("the group's offsets", |_| committed(&group, &topic) == [(0, 5), (1, 5)]);
+    write(&topic, vec![record(0, BASE, r#"{"id":10}"#)]);
+    job.until("the group's next offset", |_| committed(&group, &topic) == [(0, 6), (1, 5)]);
+    job.stop().code(0);
 }
 
 #[test]
@@ -393,6 +415,22 @@ fn silence_closes_the_last_window_of_live_rows_only() {
     assert_eq!(counted(&old_out), 4, "the last window of old rows stays open");
     assert_eq!(counted(&never_out), 0, "{:?}", read(&never_out));
     job.stop().code(0);
+}
+
+#[test]
+fn silence_closes_the_last_window_after_a_restart_too() {
+    let topic = unique("restarted");
+    create(&topic, 2);
+    let (script, out) = windowed("t", &topic, IDLE);
+    let now = chrono::Utc::now().timestamp_millis() / 2_000 * 2_000;
+    write(&topic, (0..=20).map(|i| event(i % 2, now - 2_000 + i64::from(i) * 100)).collect());
+    let job = job(&script);
+    job.args(&["--until-now"]).run().code(0);
+    assert_eq!(counted(&out), 0);
+    let mut again = job.start();
+    again.until("all windows", |_| counted(&out) == 21);
+    again.stop().code(0);
+    assert_eq!(read(&out).len(), 2);
 }
 
 #[test]
