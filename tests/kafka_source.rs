@@ -6,7 +6,7 @@ mod common;
 mod source;
 
 use common::{create, read, unique, write};
-use source::{BASE, commit, committed, job, query, record, run, table};
+use source::{BASE, commit, committed, create_with, job, query, record, run, table};
 
 /// Ids 0 to 9, one per second, the even ones in partition 0, the odd ones in partition 1.
 fn ten() -> String {
@@ -28,8 +28,11 @@ const RESET_EARLIEST: Options = &[("properties.auto.offset.reset", "earliest")];
 const RESET_LATEST: Options = &[("properties.auto.offset.reset", "latest")];
 const GROUP: Options = &[("scan.startup.mode", "group-offsets")];
 
+const AFTER_ALL: Options = &[("scan.startup.mode", "timestamp"), ("scan.startup.timestamp-millis", "1714564900000")];
+
 const TO_LATEST: Options = &[("scan.bounded.mode", "latest-offset")];
 const TO_TIMESTAMP: Options = &[("scan.bounded.mode", "timestamp"), ("scan.bounded.timestamp-millis", "1714564806500")];
+const TO_AFTER_ALL: Options = &[("scan.bounded.mode", "timestamp"), ("scan.bounded.timestamp-millis", "1714564900000")];
 const TO_SPECIFIC: Options =
     &[("scan.bounded.mode", "specific-offsets"), ("scan.bounded.specific-offsets", "partition:0,offset:3;partition:1,offset:1")];
 const TO_ONE: Options = &[("scan.bounded.mode", "specific-offsets"), ("scan.bounded.specific-offsets", "partition:0,offset:3")];
@@ -55,6 +58,8 @@ const MODES: &[Case] = &[
     (RESET_LATEST, TO_LATEST, &[], &[], ALL),
     (RESET_LATEST, TO_LATEST, &[(0, 4)], &[8], ALL),
     (EARLIEST, TO_TIMESTAMP, &[], &[0, 1, 2, 3, 4, 5, 6], &[0, 1, 2, 3, 4, 5, 6]),
+    (AFTER_ALL, TO_LATEST, &[], &[], &[]),
+    (EARLIEST, TO_AFTER_ALL, &[], ALL, ALL),
     (EARLIEST, TO_SPECIFIC, &[], &[0, 1, 2, 4], &[0, 1, 2, 4]),
     (EARLIEST, TO_ONE, &[], &[0, 2, 4], &[0, 2, 4]),
     (EARLIEST, TO_GROUP, &[(0, 2), (1, 3)], &[0, 1, 2, 3, 5], &[0, 1, 2, 3, 5]),
@@ -136,6 +141,14 @@ fn a_mode_that_has_nothing_to_go_by_names_the_fix() {
 }
 
 #[test]
+fn a_query_needs_no_group() {
+    let topic = ten();
+    for options in [vec![], vec![GROUP[0]], vec![("properties.group.id", "nobody")]] {
+        assert_eq!(query(&table("t", &topic, "id INT", &options), "SELECT COUNT(*) AS n FROM t", "csv").lines(), ["10", "n"]);
+    }
+}
+
+#[test]
 fn a_job_that_begins_at_the_latest_offset_reads_what_comes_after() {
     let (topic, out) = (ten(), unique("out"));
     let script = table("t", &topic, "id INT", LATEST) + &table("o", &out, "id INT", &[]) + "INSERT INTO o SELECT id FROM t;\n";
@@ -158,6 +171,20 @@ fn the_group_is_told_how_far_a_job_has_read() {
     write(&topic, vec![record(0, BASE, r#"{"id":10}"#)]);
     let next = [GROUP[0], TO_LATEST[0], ("properties.group.id", &group)];
     assert_eq!(run(&(table("t", &topic, "id INT", &next) + print), &[]).lines(), ["+I[10]"]);
+}
+
+#[test]
+fn the_group_is_told_while_a_job_runs_and_waits() {
+    let (topic, group) = (ten(), unique("group"));
+    let options = [EARLIEST[0], ("properties.group.id", &group)];
+    let script = table("t", &topic, "id INT", &options)
+        + "CREATE TABLE b (id INT) WITH ('connector' = 'blackhole');\nINSERT INTO b SELECT id FROM t;\n";
+    let mut job = job(&script).start();
+    // All is read in the first moment, and nothing comes after it that would be a reason to tell.
+    job.until("the group's offsets", |_| committed(&group, &topic) == [(0, 5), (1, 5)]);
+    write(&topic, vec![record(0, BASE, r#"{"id":10}"#)]);
+    job.until("the group's next offset", |_| committed(&group, &topic) == [(0, 6), (1, 5)]);
+    job.stop().code(0);
 }
 
 #[test]
@@ -212,6 +239,78 @@ fn keys_headers_and_record_times_can_be_written() {
     );
 }
 
+#[test]
+fn a_topic_can_set_the_time_itself() {
+    let topic = unique("append-time");
+    create_with(&topic, &[("message.timestamp.type", "LogAppendTime")]);
+    write(&topic, vec![record(0, BASE, r#"{"id":1}"#)]);
+    let columns = "id INT, at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp', kind STRING METADATA FROM 'timestamp-type'";
+    let sql = "SELECT kind, at > now() - INTERVAL '1' HOUR AS recent FROM t";
+    assert_eq!(query(&table("t", &topic, columns, &[]), sql, "csv").lines(), ["LogAppendTime,true", "kind,recent"].map(String::from));
+}
+
+/// A key of its own in the record, beside a value column of the same name.
+const PREFIXED: Options =
+    &[("key.format", "raw"), ("key.fields", "k_id"), ("key.fields-prefix", "k_"), ("value.fields-include", "EXCEPT_KEY")];
+
+#[test]
+fn a_job_passes_keys_headers_and_record_times_on() {
+    let (from, to) = (unique("from"), unique("to"));
+    create(&from, 2);
+    let mut records: Vec<_> = (0..6).map(|i| record(i % 2, BASE + i64::from(i) * 1_500, &format!("{{\"id\":{i}}}"))).collect();
+    for (i, record) in records.iter_mut().enumerate() {
+        record.key = (i != 4).then(|| format!("key-{i}").into_bytes());
+        record.headers = vec![("h".into(), vec![b'a' + u8::try_from(i).unwrap()])];
+    }
+    write(&from, records);
+    let columns = "k_id STRING, id INT, at TIMESTAMP(3) METADATA FROM 'timestamp', headers MAP<STRING, BYTES> METADATA,
+        `offset` BIGINT METADATA VIRTUAL";
+    let source = table("s", &from, columns, &[PREFIXED, EARLIEST, TO_LATEST].concat());
+    let sink = table("o", &to, columns, PREFIXED);
+    run(&(source + &sink + "INSERT INTO o SELECT k_id, id, at, headers FROM s;\n"), &[]).said(0);
+    assert_eq!(read(&to), (0..6).map(|i| format!("{{\"id\":{i}}}")).collect::<Vec<_>>());
+    let expected: Vec<String> = (0..6)
+        .map(|i| {
+            let at = chrono::DateTime::from_timestamp_millis(BASE + i * 1_500).unwrap().format("%Y-%m-%d %H:%M:%S%.f");
+            let at = at.to_string().replace(".500", ".5");
+            let key = if i == 4 { "null".into() } else { format!("\"key-{i}\"") };
+            let header = ["YQ==", "Yg==", "Yw==", "ZA==", "ZQ==", "Zg=="][usize::try_from(i).unwrap()];
+            format!(r#"{{"id":{i},"k_id":{key},"at":"{at}","h":"{header}"}}"#)
+        })
+        .collect();
+    assert_eq!(query(&sink, "SELECT id, k_id, at, headers['h'] AS h FROM o", "ndjson").lines(), expected);
+}
+
+#[test]
+fn metadata_that_cannot_be_is_refused_with_the_fix() {
+    let topic = ten();
+    let print = "CREATE TABLE p (id INT) WITH ('connector' = 'print');\nINSERT INTO p SELECT id FROM t;\n";
+    for (columns, job, words) in [
+        ("id INT, x STRING METADATA FROM 'topics'", print, ["no metadata 'topics'", "topic"]),
+        ("id INT, headers STRING METADATA", print, ["metadata 'headers'", "MAP<STRING, BYTES>"]),
+        ("id INT, at BOOLEAN METADATA FROM 'timestamp'", print, ["metadata 'timestamp'", "TIMESTAMP_LTZ(3)"]),
+        ("id INT, `offset` BIGINT METADATA", "INSERT INTO t VALUES (1, 2);\n", ["offset", "VIRTUAL"]),
+    ] {
+        let ran = run(&(table("t", &topic, columns, &[EARLIEST[0], TO_LATEST[0]]) + job), &[]);
+        let said = ran.said(1);
+        assert!(words.iter().all(|word| said.contains(word)), "{columns} {words:?}\n{said}");
+    }
+}
+
+#[test]
+fn set_and_option_choose_the_mode_too() {
+    let topic = ten();
+    let ids = |script: &str, more: &[&str]| run(script, more).lines().len();
+    let rest =
+        table("t", &topic, "id INT", &[]) + "CREATE TABLE p (id INT) WITH ('connector' = 'print');\nINSERT INTO p SELECT id FROM t;\n";
+    let set = "SET 'scan.startup.mode' = 'earliest-offset';\nSET 'scan.bounded.mode' = 'latest-offset';\n";
+    assert_eq!(ids(&format!("{set}{rest}"), &[]), 10);
+    // The command line is stronger.
+    let specific = "t.scan.bounded.specific-offsets=partition:0,offset:3";
+    assert_eq!(ids(&format!("{set}{rest}"), &["--option", "t.scan.bounded.mode=specific-offsets", "--option", specific]), 3);
+    assert_eq!(ids(&rest, &["--option", "scan.startup.mode=earliest-offset", "--option", "execution.runtime-mode=batch"]), 10);
+}
+
 const INSERTS: &str = "INSERT INTO evens SELECT id FROM t WHERE id % 2 = 0;
     INSERT INTO doubles SELECT id * 2 FROM t;
     INSERT INTO evens SELECT id + 100 FROM t WHERE id > 7;
@@ -230,7 +329,7 @@ fn several_inserts_share_a_source_and_every_sink_gets_its_rows() {
         let ran = run(&script, &[]);
         let said = ran.said(0);
         // Read once, however many ask.
-        assert!(said.contains("FINISHED") && said.contains(", in 10, out 20"), "{said}");
+        assert!(said.contains("FINISHED") && said.contains("lag 0, ") && said.contains(", in 10, out 20"), "{said}");
         let ids = |ids: &[i32]| {
             let mut lines: Vec<String> = ids.iter().map(|id| format!("{{\"id\":{id}}}")).collect();
             lines.sort();
@@ -316,6 +415,22 @@ fn silence_closes_the_last_window_of_live_rows_only() {
     assert_eq!(counted(&old_out), 4, "the last window of old rows stays open");
     assert_eq!(counted(&never_out), 0, "{:?}", read(&never_out));
     job.stop().code(0);
+}
+
+#[test]
+fn silence_closes_the_last_window_after_a_restart_too() {
+    let topic = unique("restarted");
+    create(&topic, 2);
+    let (script, out) = windowed("t", &topic, IDLE);
+    let now = chrono::Utc::now().timestamp_millis() / 2_000 * 2_000;
+    write(&topic, (0..=20).map(|i| event(i % 2, now - 2_000 + i64::from(i) * 100)).collect());
+    let job = job(&script);
+    job.args(&["--until-now"]).run().code(0);
+    assert_eq!(counted(&out), 0);
+    let mut again = job.start();
+    again.until("all windows", |_| counted(&out) == 21);
+    again.stop().code(0);
+    assert_eq!(read(&out).len(), 2);
 }
 
 #[test]

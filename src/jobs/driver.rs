@@ -119,6 +119,8 @@ struct Running<'a> {
     finished: bool,
     last_commit: Instant,
     last_report: Instant,
+    /// What a newer commit holds than the servers were told.
+    unreported: Option<Starts>,
     reporting: Option<JoinHandle<()>>,
     status: Status,
     speed: Speed,
@@ -182,6 +184,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         finished,
         last_commit: Instant::now(),
         last_report: Instant::now(),
+        unreported: None,
         reporting: None,
         status: Status { phase: Phase::Running, ..status },
         speed: Speed::default(),
@@ -281,6 +284,7 @@ impl Running<'_> {
             if self.land(self.spec.settings.checkpoint_interval.is_zero()).await? == Some(Put::Adopt) {
                 return Ok(Attempt::Again);
             }
+            self.report();
             self.publishers.check()?;
             if self.newest.saturating_sub(self.publishers.least()) >= self.spec.settings.max_pending_commits {
                 self.status.notice = self.publishers.notice().or(Some("waiting for a sink".into()));
@@ -434,14 +438,22 @@ impl Running<'_> {
         let (put, commit) = task.await.map_err(|e| Error::internal("a commit was cut off").because(e))??;
         if put == Put::Won {
             self.newest = commit.body.n;
-            // One at a time: a slow server is not asked to keep up.
-            if self.last_report.elapsed() >= REPORT_EVERY && self.reporting.as_ref().is_none_or(JoinHandle::is_finished) {
-                self.last_report = Instant::now();
-                self.reporting = Some(self.inputs.report(&commit.body.sources, None));
-            }
+            self.unreported = Some(commit.body.sources.clone());
             self.publishers.send(&commit);
         }
         Ok(Some(put))
+    }
+
+    /// Tells the servers of the newest commit, soon after it but not of each; one at a time, so that a slow server is not
+    /// asked to keep up.
+    fn report(&mut self) {
+        if self.last_report.elapsed() < REPORT_EVERY || self.reporting.as_ref().is_some_and(|r| !r.is_finished()) {
+            return;
+        }
+        if let Some(newest) = self.unreported.take() {
+            self.last_report = Instant::now();
+            self.reporting = Some(self.inputs.report(&newest, None));
+        }
     }
 
     /// The orderly end: the last commit, and the sinks' confirmation of it.

@@ -22,6 +22,20 @@ pub fn address() -> String {
         .unwrap_or_else(|_| panic!("no Kafka; run: tests/services start kafka && eval \"$(tests/services env)\""))
 }
 
+/// The same broker for a reader of all records.
+static LOOSE: LazyLock<RdKafkaBroker> =
+    LazyLock::new(|| RdKafkaBroker::new(&address(), &[("isolation.level".into(), "read_uncommitted".into())]).unwrap());
+
+/// Waits until what was committed can be read: a broker answers a producer's commit before it writes the marker that shows
+/// the records. Not for ever, because a transaction that a killed process has left stays open.
+pub fn settle(topic: &str) {
+    let begin = Instant::now();
+    let ends = |broker: &RdKafkaBroker| block(broker.bounds(topic)).unwrap().iter().map(|b| b.latest).collect::<Vec<_>>();
+    while ends(&BROKER) != ends(&LOOSE) && begin.elapsed() < Duration::from_secs(2) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A name that no other run uses: topics stay in the broker.
 pub fn unique(name: &str) -> String {
     format!("{name}-{}", uuid::Uuid::now_v7().simple())
@@ -52,6 +66,7 @@ pub fn read(topic: &str) -> Vec<String> {
     if block(BROKER.partitions(topic)).unwrap().is_none() {
         return Vec::new();
     }
+    settle(topic);
     let bounds = block(BROKER.bounds(topic)).unwrap();
     let open: Vec<(i32, i64)> = bounds.iter().filter(|b| b.earliest < b.latest).map(|b| (b.partition, b.earliest)).collect();
     if open.is_empty() {

@@ -7,6 +7,9 @@ use std::time::Instant;
 
 use millstream::connectors::kafka::RdKafkaBroker;
 use millstream::connectors::kafka::broker::{Broker, OutRecord};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 
 use super::common::process::{Job, PATIENCE};
 use super::common::{address, block, unique};
@@ -28,6 +31,13 @@ pub fn table(name: &str, topic: &str, columns: &str, options: &[(&str, &str)]) -
 pub fn record(partition: i32, timestamp: i64, value: &str) -> OutRecord {
     let value = Some(value.as_bytes().to_vec());
     OutRecord { partition: Some(partition), timestamp: Some(timestamp), value, ..OutRecord::default() }
+}
+
+/// Makes a topic of one partition with settings of its own.
+pub fn create_with(topic: &str, settings: &[(&str, &str)]) {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", address()).create().unwrap();
+    let topic = settings.iter().fold(NewTopic::new(topic, 1, TopicReplication::Fixed(1)), |t, (key, value)| t.set(key, value));
+    block(admin.create_topics([&topic], &AdminOptions::new())).unwrap().pop().unwrap().unwrap();
 }
 
 /// Commits offsets for a group.
