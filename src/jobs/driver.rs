@@ -73,6 +73,9 @@ enum Attempt {
     Again,
 }
 
+/// How long a stop waits for the last of those reports.
+const REPORT_WAIT: Duration = Duration::from_secs(2);
+
 /// What becomes of a commit that is being written.
 type Landing = Result<(Put, Arc<Commit>)>;
 
@@ -430,9 +433,10 @@ impl Running<'_> {
         let (put, commit) = task.await.map_err(|e| Error::internal("a commit was cut off").because(e))??;
         if put == Put::Won {
             self.newest = commit.body.n;
-            if wait || self.last_report.elapsed() >= REPORT_EVERY {
+            if self.last_report.elapsed() >= REPORT_EVERY {
                 self.last_report = Instant::now();
-                self.inputs.report(&commit.body.sources);
+                // Nobody waits for it.
+                drop(self.inputs.report(&commit.body.sources));
             }
             self.publishers.send(&commit);
         }
@@ -452,15 +456,18 @@ impl Running<'_> {
                 return Ok(Attempt::Again);
             }
         }
+        // Everything is committed: the groups of the sources shall stand where the job stands.
+        let reports = futures::future::join_all(self.inputs.report(&self.inputs.store()));
         let deadline = Instant::now() + STOP_WAIT;
         // A job that is finished has nothing else to do than to wait for its sinks, unless it is told to stop.
         while self.publishers.least() < self.newest && ((self.finished && !stop.is_cancelled()) || Instant::now() < deadline) {
             self.publishers.check()?;
-            self.status.notice = self.publishers.notice();
+            self.status.notice = self.publishers.notice().or(self.status.notice.take());
             self.tell();
             let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
         }
         self.publishers.check()?;
+        let _ = tokio::time::timeout(REPORT_WAIT, reports).await;
         let published = self.publishers.least() >= self.newest;
         self.status.phase = if self.finished && published { Phase::Finished } else { Phase::Stopped };
         if !published {

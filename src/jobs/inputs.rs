@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use crate::common::Result;
 use crate::common::clock::Millis;
 use crate::connectors::{Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Rejected, Source, SourceCounters, Split};
@@ -204,13 +206,15 @@ impl Inputs {
         self.sources.iter().map(|i| i.source.counters())
     }
 
-    /// Tells the servers how far the job has read, in the background.
-    pub fn report(&self, committed: &Starts) {
+    /// Tells the servers how far the job has read, in the background; the tasks can be waited for.
+    pub fn report(&self, committed: &Starts) -> Vec<JoinHandle<()>> {
+        let mut tasks = Vec::new();
         for input in &self.sources {
             let Some(stored) = committed.get(&input.table) else { continue };
             let positions: Vec<(i32, i64)> = stored.positions.iter().map(|p| (p.partition, p.start)).collect();
             let source = Arc::clone(&input.source);
-            tokio::spawn(async move { source.report(&positions).await });
+            tasks.push(tokio::spawn(async move { source.report(&positions).await }));
         }
+        tasks
     }
 }
