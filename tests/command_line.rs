@@ -1,291 +1,340 @@
-//! The command line without a broker: flags, messages, formats and exit codes.
+//! The command line and its options, as a person meets them; without Kafka.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+#[path = "common/cli.rs"]
+mod cli;
+
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// A folder for one test: its data folder and its files.
-struct Place {
-    dir: tempfile::TempDir,
+use cli::{Ended, Home};
+
+/// Three numbers that are printed, by a job that ends.
+const NUMBERS: &str = "CREATE TABLE numbers (id INT) WITH ('connector' = 'datagen', 'number-of-rows' = '3',
+  'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '3');
+CREATE TABLE shown (id INT) WITH ('connector' = 'print');
+INSERT INTO shown SELECT id FROM numbers;
+";
+/// A job that goes on until it is stopped.
+const ENDLESS: &str = "CREATE TABLE ticks (id INT) WITH ('connector' = 'datagen', 'rows-per-second' = '100');
+CREATE TABLE nowhere (id INT) WITH ('connector' = 'blackhole');
+INSERT INTO nowhere SELECT id FROM ticks;
+";
+
+fn run(text: &str, more: &[&str]) -> Ended {
+    let home = Home::new();
+    home.file("job.sql", text);
+    home.run(&[&["run", "job.sql"], more].concat())
 }
 
-impl Place {
-    fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let path = self.dir.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        path.display().to_string()
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
-        command.args(args).arg("--data").arg(self.dir.path().join("data")).stdin(Stdio::null());
-        command.env_remove("MILLSTREAM_DATA").env_remove("RUST_LOG").current_dir(self.dir.path());
-        command
-    }
-
-    #[track_caller]
-    fn run(&self, args: &[&str], code: i32) -> (String, String) {
-        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
-        let (out, err) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
-        assert_eq!(status.code(), Some(code), "{args:?}\nstdout: {out}\nstderr: {err}");
-        (out, err)
-    }
+fn query(sql: &str, format: &str) -> Ended {
+    Home::new().run(&["query", sql, "--format", format])
 }
-
-const NUMBERS: &str = "CREATE TABLE numbers (n INT, at TIMESTAMP(3)) WITH ('connector' = 'datagen', 'number-of-rows' = '3',
-  'rows-per-second' = 'unlimited', 'fields.n.kind' = 'sequence', 'fields.n.start' = '1', 'fields.n.end' = '3',
-  'fields.at.kind' = 'sequence', 'fields.at.start' = '2024-05-01 12:00:00', 'fields.at.step' = '1 s');\n";
-const PRINTED: &str = "CREATE TABLE printed (n INT, at TIMESTAMP(3)) WITH ('connector' = 'print');\n";
 
 #[test]
-fn a_wrong_word_is_answered_with_its_place_and_the_right_one() {
-    let place = Place::new();
-    // File, exit code, and what the message has to hold.
-    let cases: [(&str, i32, &[&str]); 14] = [
-        ("CREATE TABEL t (a INT);", 1, &["a.sql:1:8", "^"]),
-        ("CREATE TABLE t (a INTT) WITH ('connector' = 'print');", 1, &["a.sql:1:19", "INTT", "INT"]),
-        ("CREATE TABLE t (a INT) WITH ('connector' = 'prnt');", 1, &["unknown `connector` 'prnt'", "did you mean `print`?"]),
-        (
-            "CREATE TABLE t (a INT) WITH ('connector' = 'print',\n 'print-identifer' = 'x');",
-            1,
-            &["a.sql:2:2", "did you mean `print-identifier`?"],
-        ),
-        (
-            "CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topik' = 'x');",
-            1,
-            &["unknown option `topik`", "did you mean `topic`?", "known: "],
-        ),
-        ("CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topic' = 'x', 'topic' = 'y');", 1, &["given twice"]),
-        ("INSERT INTO nowhere SELECT 1;", 1, &["nowhere"]),
-        ("CREATE TABLE t (a INT) WITH ('connector' = 'print');\nSELECT 1;", 1, &["a.sql:2:1", "millstream query", "print"]),
-        ("SET 'checkpoint.intervall' = '1 s';", 1, &["did you mean `checkpoint.interval`?"]),
-        ("SET 'checkpoint.interval' = 'soon';", 1, &["`soon` is not a duration"]),
-        ("SET 'table.exec.emit.allow-lateness' = '5 s';", 1, &["not supported yet", "WATERMARK"]),
-        ("INSERT OVERWRITE t SELECT 1;", 1, &["OVERWRITE"]),
-        ("CREATE TABLE t (a INT) WITH ('connector' = 'print'", 1, &["a.sql:1"]),
-        ("-- nothing but a comment", 0, &["nothing to run"]),
+fn unknown_options_name_the_nearest_and_all_known_ones() {
+    let table = |option: &str| NUMBERS.replace("'number-of-rows'", option);
+    let ended = run(&table("'number-of-row'"), &[]).exits(1);
+    ended.says(&[
+        "unknown option `number-of-row` of connector 'datagen'",
+        "job.sql:1:62",
+        "^",
+        "did you mean `number-of-rows`?",
+        "known: ",
+    ]);
+    run("CREATE TABLE t (a INT) WITH ('connector' = 'kafk');", &[]).exits(1).says(&[
+        "unknown `connector` 'kafk'",
+        "job.sql:1:30",
+        "did you mean `kafka`?",
+        "`datagen`",
+    ]);
+
+    let wrong = [
+        ("number-of-row=1", "--option number-of-row: nothing in this run knows this option", "did you mean `number-of-rows`?"),
+        ("numbers.number-of-row=1", "unknown option `number-of-row`", "did you mean `number-of-rows`?"),
+        ("number.number-of-rows=1", "--option number.number-of-rows: nothing", "did you mean `numbers`?"),
+        ("checkpoint.intervall=1 s", "--option checkpoint.intervall: nothing", "did you mean `checkpoint.interval`?"),
+        ("checkpoint.interval=soon", "`soon` is not a duration", "hint: "),
+        ("nothing", "--option nothing: not of the form [TABLE.]KEY=VALUE", "for example"),
     ];
-    for (sql, code, says) in cases {
-        let file = place.file("a.sql", sql);
-        let (_, err) = place.run(&["run", &file], code);
-        for what in says {
-            assert!(err.contains(what), "{sql}\n`{what}` is missing in:\n{err}");
-        }
+    for (option, message, hint) in wrong {
+        let ended = run(NUMBERS, &["--option", option]).says(&["error: ", message, hint]);
+        assert!(matches!(ended.code, Some(1 | 2)), "{ended}");
+        assert_eq!(ended.out, "", "nothing may run before the mistake is found");
+    }
+    let ended = run("SET 'pipeline.nam' = 'x';", &[]).exits(1);
+    ended.says(&["unknown setting `pipeline.nam`", "job.sql:1:1", "did you mean `pipeline.name`?"]);
+}
+
+#[test]
+fn options_reach_one_table_or_all_that_know_them_and_settings_their_job() {
+    assert_eq!(run(NUMBERS, &["--option", "number-of-rows=2"]).ok().out, "+I[1]\n+I[2]\n");
+    assert_eq!(run(NUMBERS, &["--option", "numbers.number-of-rows=1"]).ok().out, "+I[1]\n");
+    let both = ["--option", "number-of-rows=2", "--option", "numbers.number-of-rows=1"];
+    assert_eq!(run(NUMBERS, &both).ok().out, "+I[1]\n", "the table's own wins");
+    let set = |text: &str| format!("{text};\n{NUMBERS}");
+    // SET fills only what the table leaves unset.
+    assert_eq!(run(&set("SET 'number-of-rows' = '1'"), &[]).ok().out, "+I[1]\n+I[2]\n+I[3]\n");
+    assert_eq!(run(&set("SET 'print-identifier' = 'seen'"), &["-o", "number-of-rows=1"]).ok().out, "seen> +I[1]\n");
+    run(&set("SET 'max.rows.per.epoch' = '1'; SET 'checkpoint.interval' = '0'"), &[]).ok().says(&["epoch 3,"]);
+    run(&set("SET 'parallelism.default' = '4'"), &[]).ok().says(&["`parallelism.default` has no effect: "]);
+    run(&set("SET 'max.rows.per.epoch' = 'many'"), &[]).exits(1).says(&["`many` is not a number", "job.sql:1:1"]);
+}
+
+#[test]
+fn a_job_is_called_as_was_said_or_after_its_files() {
+    let home = Home::new();
+    home.file("job.sql", NUMBERS);
+    home.file("work/flows/1.sql", NUMBERS);
+    home.file("named.sql", &format!("SET 'pipeline.name' = 'of the script';\n{NUMBERS}"));
+    for (args, name) in [
+        (vec!["job.sql"], "job"),
+        (vec!["work/flows"], "work-flows"),
+        (vec!["named.sql"], "of the script"),
+        (vec!["named.sql", "--option", "pipeline.name=given"], "given"),
+        (vec!["named.sql", "--name", "said"], "said"),
+    ] {
+        let data = format!("data-{name}");
+        let args: Vec<&str> = ["run", "--data", &data].into_iter().chain(args).collect();
+        home.run(&args).ok().says(&[&format!("job {name}: 1 INSERT"), &format!("job {name} finished")]);
+        assert!(home.path().join(&data).join("jobs").join(name).is_dir(), "{name}");
     }
 }
 
 #[test]
-fn what_cannot_run_continuously_yet_is_refused_with_the_reason() {
-    let place = Place::new();
-    let source = "CREATE TABLE s (a INT, ts TIMESTAMP(3), other TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'datagen');\n
-                  CREATE TABLE t (a BIGINT) WITH ('connector' = 'print');\n";
-    let cases = [
-        ("SELECT COUNT(*) FROM s", "GROUP BY without a window"),
-        ("SELECT x.a FROM s x JOIN s y ON x.a = y.a", "Join cannot run continuously yet"),
-        ("SELECT a FROM s ORDER BY a", "Sort cannot run continuously yet"),
-        ("SELECT a FROM s WHERE ts > now()", "now() cannot be used in a continuous query yet"),
-        (
-            "SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(other), INTERVAL '3' SECOND)) GROUP BY window_start, window_end",
-            "not an event-time column",
-        ),
-        (
-            "SELECT COUNT(*) FROM TABLE(HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '1' SECOND, INTERVAL '3' SECOND)) GROUP BY window_end",
-            "HOP is not supported yet",
-        ),
-        ("SELECT CAST(a AS STRING) FROM s", "column `a` is BIGINT, the query gives STRING"),
-        ("SELECT a, ts FROM s", "the query has 2 columns, the table takes 1"),
-        ("SELECT a FROM s EMIT CHANGES", "EMIT CHANGES"),
-    ];
-    for (query, says) in cases {
-        let file = place.file("a.sql", &format!("{source}INSERT INTO t {query};"));
-        let (_, err) = place.run(&["run", &file], 1);
-        assert!(err.contains(says) && err.contains("a.sql:"), "{query}\n`{says}` is missing in:\n{err}");
+fn a_script_of_plain_creates_runs_twice_and_another_file_may_not_take_its_names() {
+    let home = Home::new();
+    home.file("job.sql", NUMBERS);
+    home.file(
+        "other.sql",
+        &NUMBERS.replace("id INT", "other INT").replace("SELECT id", "SELECT other").replace("fields.id", "fields.other"),
+    );
+    assert_eq!(home.run(&["run", "job.sql"]).ok().out, "+I[1]\n+I[2]\n+I[3]\n");
+    home.run(&["run", "job.sql"]).ok().says(&["resumed at commit", "read to the end before"]);
+    // Changed in the same file it replaces; from another file it needs OR REPLACE.
+    home.file("job.sql", &NUMBERS.replace("'3',", "'4',").replace("'3')", "'4')"));
+    home.run(&["run", "job.sql", "--fresh", "--yes"]).ok();
+    assert!(home.read(".millstream/catalog/numbers.sql").contains("'number-of-rows' = '4'"));
+    let ended = home.run(&["run", "other.sql"]).exits(1);
+    ended.says(&["`numbers` exists, created by job.sql", "OR REPLACE", "other.sql:1:1"]);
+}
+
+#[test]
+fn what_run_declares_query_finds() {
+    let home = Home::new();
+    home.file("job.sql", &format!("{NUMBERS}CREATE VIEW doubled AS SELECT id * 2 AS twice FROM numbers;"));
+    home.run(&["run", "job.sql"]).ok();
+    let written = home.read(".millstream/catalog/numbers.sql");
+    assert!(written.starts_with("-- created by job.sql\nCREATE TABLE numbers (id INT) WITH ("), "{written}");
+    assert_eq!(home.run(&["query", "SELECT sum(twice) AS s FROM doubled"]).ok().out, "s\n12\n");
+    assert_eq!(home.run(&["query", "SELECT count(*) AS n FROM NUMBERS", "-o", "number-of-rows=2"]).ok().out, "n\n2\n");
+    home.run(&["query", "SELECT * FROM number"]).exits(1).says(&["table `number` does not exist", "did you mean `numbers`?", "<sql>:1:1"]);
+    // A shared catalog is read, and not written.
+    let other = Home::new();
+    let shared = home.path().join(".millstream/catalog").display().to_string();
+    assert_eq!(other.run(&["query", "SELECT max(id) AS m FROM numbers", "--catalog", &shared]).ok().out, "m\n3\n");
+    // So is a file, for this query alone.
+    home.file("more.sql", "CREATE TABLE more (x INT) WITH ('connector' = 'datagen', 'number-of-rows' = '5');");
+    assert_eq!(home.run(&["query", "-f", "more.sql", "SELECT count(x) AS n FROM more"]).ok().out, "n\n5\n");
+    home.file("wrong.sql", "SELECT 1;");
+    home.run(&["query", "-f", "wrong.sql", "SELECT 1"]).exits(1).says(&["only declarations and SET", "wrong.sql:1:1"]);
+}
+
+#[test]
+fn a_folder_runs_in_natural_order() {
+    let home = Home::new();
+    let parts: Vec<&str> = NUMBERS.split_inclusive(";\n").collect();
+    for (name, text) in ["flow/1_source.sql", "flow/2_sink.sql", "flow/10_insert.sql"].iter().zip(parts) {
+        home.file(name, text);
     }
+    home.file("flow/notes.txt", "not SQL");
+    assert_eq!(home.run(&["run", "flow"]).ok().out, "+I[1]\n+I[2]\n+I[3]\n");
+    home.file("empty/notes.txt", "");
+    home.run(&["run", "empty"]).exits(2).says(&["empty holds no .sql files"]);
+    home.run(&["run", "absent.sql"]).exits(2).says(&["cannot read absent.sql"]);
 }
 
 #[test]
-fn options_reach_tables_and_jobs_or_are_refused() {
-    let place = Place::new();
-    let file = place.file("job.sql", &format!("{NUMBERS}{PRINTED}INSERT INTO printed SELECT * FROM numbers;"));
-    let (out, err) = place.run(&["run", &file, "-o", "print-identifier=all"], 0);
-    // Times as Flink prints them: a zero second is left out.
-    assert_eq!(out, "all> +I[1, 2024-05-01T12:00]\nall> +I[2, 2024-05-01T12:00:01]\nall> +I[3, 2024-05-01T12:00:02]\n");
-    assert!(err.contains("job job:") && err.contains("finished at commit"), "{err}");
-    let fresh = |option: &str, code: i32| place.run(&["run", &file, "--fresh", "--yes", "-o", option], code);
-    assert_eq!(fresh("numbers.number-of-rows=2", 0).0.lines().count(), 2);
-    assert_eq!(fresh("max.rows.per.epoch=1", 0).0.lines().count(), 3);
-    assert!(fresh("number-of-rowz=2", 2).1.contains("did you mean `number-of-rows`?"));
-    assert!(fresh("printd.print-identifier=x", 2).1.contains("did you mean `printed`?"));
-    assert!(fresh("numbers.print-identifier=x", 1).1.contains("unknown option `print-identifier`"));
-    assert!(fresh("checkpoint.interval=soon", 2).1.contains("`soon` is not a duration"));
-    assert!(fresh("nonsense", 2).1.contains("[TABLE.]KEY=VALUE"));
+fn nothing_starts_before_everything_is_parsed_and_planned() {
+    let home = Home::new();
+    home.file("job.sql", NUMBERS);
+    home.file("typo.sql", "-- a comment\nINSERT INTO shown\n  SELECT id FORM numbers;\n");
+    let ended = home.run(&["run", "job.sql", "typo.sql"]).exits(1);
+    assert_eq!(ended.out, "");
+    ended.says(&["typo.sql:3:18\n3 |   SELECT id FORM numbers;\n  |                  ^"]);
+    home.file("select.sql", "SELECT id FROM numbers;");
+    let ended = home.run(&["run", "job.sql", "select.sql"]).exits(1);
+    assert_eq!(ended.out, "");
+    ended.says(&["a SELECT in a job file has nowhere to go", "select.sql:1:1", "`millstream query`", "'connector' = 'print'"]);
+    home.file("column.sql", "INSERT INTO shown SELECT idd FROM numbers;");
+    let ended = home.run(&["run", "job.sql", "column.sql"]).exits(1);
+    assert_eq!(ended.out, "");
+    ended.says(&["idd", "column.sql:1:"]);
 }
 
 #[test]
-fn names_of_jobs_and_order_of_files() {
-    let place = Place::new();
-    place.file("shop/daily/10_insert.sql", "INSERT INTO printed SELECT * FROM numbers;");
-    place.file("shop/daily/2_sink.sql", PRINTED);
-    place.file("shop/daily/1_source.sql", NUMBERS);
-    let name = |args: &[&str]| {
-        let (_, err) = place.run(&[&["run", "shop/daily"], args].concat(), 0);
-        err.split_once("job ").unwrap().1.split_once(':').unwrap().0.to_string()
-    };
-    assert_eq!(name(&[]), "shop-daily");
-    assert_eq!(name(&["--name", "mine"]), "mine");
-    assert_eq!(name(&["-o", "pipeline.name=theirs"]), "theirs");
-    // The same name again: nothing left to do; another --data: another job.
-    assert!(place.run(&["run", "shop/daily"], 0).1.contains("resumed at commit"));
-    assert!(place.dir.path().join("data/jobs/shop-daily/commits").is_dir());
-}
-
-#[test]
-fn declarations_stay_and_belong_to_their_file() {
-    let place = Place::new();
-    let file = place.file("job.sql", &format!("{NUMBERS}{PRINTED}"));
-    place.run(&["run", &file], 0);
-    place.run(&["run", &file], 0);
-    let kept = std::fs::read_to_string(place.dir.path().join("data/catalog/numbers.sql")).unwrap();
-    assert!(kept.contains("job.sql") && kept.contains("CREATE TABLE numbers"), "{kept}");
-    assert_eq!(place.run(&["query", "SELECT n FROM numbers ORDER BY n"], 0).0, "n\n1\n2\n3\n");
-    let other = place.file("other.sql", "CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen');");
-    let (_, err) = place.run(&["run", &other], 1);
-    assert!(err.contains("exists, created by") && err.contains("OR REPLACE"), "{err}");
-    // Case: exactly, else the only one that differs in case.
-    assert_eq!(place.run(&["query", "SELECT count(*) AS c FROM NUMBERS"], 0).0, "c\n3\n");
-    let (_, err) = place.run(&["query", "SELECT * FROM numers"], 1);
-    assert!(err.contains("did you mean `numbers`?"), "{err}");
-}
-
-#[test]
-fn answers_come_in_every_format() {
-    let place = Place::new();
-    let query = "SELECT n, at, CASE WHEN n = 2 THEN NULL ELSE 'x,y' END AS t, make_array(n, n) AS l FROM numbers ORDER BY n LIMIT 2";
-    let file = place.file("numbers.sql", NUMBERS);
-    let answer = |format: &str| place.run(&["query", "-f", &file, query, "--format", format], 0).0;
-    assert_eq!(answer("csv"), "n,at,t,l\n1,2024-05-01 12:00:00,\"x,y\",\"[1,1]\"\n2,2024-05-01 12:00:01,,\"[2,2]\"\n");
+fn query_prints_in_four_forms() {
+    let nested = "SELECT 1 AS n, ARRAY[1, 2] AS a, NAMED_STRUCT('x', 1, 'y', 'z') AS s, MAP(ARRAY['k'], ARRAY[1]) AS m, 'a,\"b' AS t, \
+                  CAST(NULL AS INT) AS nothing, TIMESTAMP '2024-05-01 12:00:00' AS at";
+    let csv = query(nested, "csv").ok().out;
     assert_eq!(
-        answer("ndjson"),
-        "{\"n\":1,\"at\":\"2024-05-01 12:00:00\",\"t\":\"x,y\",\"l\":[1,1]}\n{\"n\":2,\"at\":\"2024-05-01 12:00:01\",\"t\":null,\"l\":[2,2]}\n"
+        csv,
+        "n,a,s,m,t,nothing,at\n1,\"[1,2]\",\"{\"\"x\"\":1,\"\"y\"\":\"\"z\"\"}\",\"{\"\"k\"\":1}\",\"a,\"\"b\",,2024-05-01 12:00:00\n"
     );
-    let json: serde_json::Value = serde_json::from_str(&answer("json")).unwrap();
-    assert_eq!(json.as_array().unwrap().len(), 2);
-    let table = answer("table");
-    assert!(table.contains("| 2 | 2024-05-01 12:00:01 | NULL | [2, 2] |") && table.ends_with("2 rows\n"), "{table}");
-    let none = place.run(&["query", "-f", &file, "SELECT n FROM numbers WHERE n > 9"], 0).0;
-    assert_eq!(none, "n\n");
+    let object = r#"{"n":1,"a":[1,2],"s":{"x":1,"y":"z"},"m":{"k":1},"t":"a,\"b","nothing":null,"at":"2024-05-01 12:00:00"}"#;
+    assert_eq!(query(nested, "ndjson").ok().out, format!("{object}\n"));
+    assert_eq!(query(nested, "json").ok().out, format!("[\n{object}\n]\n"));
+    let table = query("VALUES (1, 'a'), (NULL, 'b')", "table").ok().out;
+    assert!(table.contains("| NULL    | b       |") && table.ends_with("2 rows\n"), "{table}");
+    // Nothing is an answer, too; and not on a terminal it is CSV.
+    assert_eq!(query("SELECT 1 AS a WHERE 1 = 0", "csv").ok().out, "a\n");
+    assert_eq!(query("SELECT 1 AS a WHERE 1 = 0", "ndjson").ok().out, "");
+    let none: serde_json::Value = serde_json::from_str(&query("SELECT 1 AS a WHERE 1 = 0", "json").ok().out).unwrap();
+    assert_eq!(none, serde_json::json!([]));
+    assert_eq!(Home::new().run(&["query", "SELECT 1 AS a"]).ok().out, "a\n1\n");
+    let ended = query("SELECT 1 AS a, 2 AS a", "csv").exits(1);
+    ended.says(&["two columns of the query are called `a`", "<sql>:1:1", "AS"]);
 }
 
 #[test]
-fn values_are_written_at_once() {
-    let place = Place::new();
-    let file = place.file("a.sql", &format!("{PRINTED}INSERT INTO printed VALUES (7, TIMESTAMP '2024-05-01 12:00:00');"));
-    let (out, err) = place.run(&["run", &file], 0);
-    assert!(out.contains("+I[7, ") && err.contains("1 row"), "{out}{err}");
-    let file =
-        place.file("b.sql", "CREATE TABLE small (n TINYINT NOT NULL) WITH ('connector' = 'print');\nINSERT INTO small VALUES (1), (300);");
-    let (out, err) = place.run(&["run", &file], 1);
-    assert!(out.is_empty() && err.contains("300 does not fit") && err.contains("nothing was written"), "{out}{err}");
-}
-
-#[test]
-fn secrets_are_shown_nowhere() {
-    let place = Place::new();
-    let file = place.file(
-        "a.sql",
-        "CREATE TABLE k (a INT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json', 'properties.bootstrap.servers' = '127.0.0.1:1',
-           'properties.security.protocol' = 'SASL_PLAINTEXT', 'properties.sasl.mechanism' = 'PLAIN',
-           'properties.sasl.jaas.config' = '${env:JAAS}');",
-    );
-    let jaas = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"u\" password=\"hunter2\";";
-    let ask = |args: &[&str], code: i32| {
-        let Output { status, stdout, stderr } = place.command(args).env("JAAS", jaas).env("RUST_LOG", "debug").output().unwrap();
-        assert_eq!(status.code(), Some(code), "{}", String::from_utf8_lossy(&stderr));
-        format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr))
-    };
-    let said = ask(&["run", &file], 0) + &ask(&["query", "SELECT * FROM k"], 3);
-    assert!(!said.contains("hunter2"), "{said}");
-    let kept = std::fs::read_to_string(place.dir.path().join("data/catalog/k.sql")).unwrap();
-    assert!(kept.contains("${env:JAAS}") && !kept.contains("hunter2"), "{kept}");
-}
-
-#[test]
-fn flags_that_contradict_each_other() {
-    let place = Place::new();
-    let file = place.file("job.sql", &format!("{NUMBERS}{PRINTED}INSERT INTO printed SELECT * FROM numbers;"));
-    assert!(place.run(&["run", &file, "--from", "earliest"], 2).1.contains("--fresh"));
-    assert!(place.run(&["run", &file, "--fresh", "--yes", "--from", "yesterday"], 2).1.contains("not a position"));
-    assert!(place.run(&["run", "no-such.sql"], 2).1.contains("no-such.sql"));
-    place.run(&["run"], 2);
-    place.run(&["query"], 2);
-    place.run(&["dance"], 2);
-}
-
-#[test]
-fn signals_end_a_run_with_0_and_a_query_with_130() {
-    let place = Place::new();
-    let endless = "CREATE TABLE ticks (n INT) WITH ('connector' = 'datagen', 'rows-per-second' = '1000');\n";
-    let job = place.file(
-        "job.sql",
-        &format!("{endless}CREATE TABLE hole (n INT) WITH ('connector' = 'blackhole');\nINSERT INTO hole SELECT n FROM ticks;"),
-    );
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        let said = stopped(&place, &["run", &job], signal, 0);
-        assert!(said.contains("the same command resumes it"), "{said}");
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let home = Home::new();
+    home.file("many.sql", "CREATE TABLE many (id INT, t STRING) WITH ('connector' = 'datagen', 'number-of-rows' = '200000');");
+    for format in ["csv", "ndjson", "table"] {
+        let mut child = home.command(&["query", "-f", "many.sql", "SELECT * FROM many", "--format", format]).spawn().unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned()), (Some(0), String::new()), "{format}");
     }
-    let many =
-        "CREATE TABLE many (n BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '2000000000', 'rows-per-second' = 'unlimited');";
-    let file = place.file("many.sql", many);
-    let said = stopped(&place, &["query", "-f", &file, "SELECT count(DISTINCT n) FROM many"], libc::SIGINT, 130);
-    assert!(said.contains("interrupted"), "{said}");
 }
 
-/// Starts, waits a little, signals, and returns what was said on stderr.
-#[track_caller]
-fn stopped(place: &Place, args: &[&str], signal: i32, code: i32) -> String {
-    let mut child = place.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let data: PathBuf = place.dir.path().join("data");
+#[test]
+fn exit_codes_tell_what_went_wrong() {
+    let home = Home::new();
+    home.run(&["query", "SELECT 1"]).exits(0);
+    home.run(&["query", "SELEC 1"]).exits(1).says(&["unknown statement `SELEC`", "did you mean `SELECT`?"]);
+    for usage in
+        [vec!["run"], vec!["query"], vec!["walk"], vec!["query", "SELECT 1", "--format", "xml"], vec!["query", "SELECT 1", "--fast"]]
+    {
+        home.run(&usage).exits(2);
+    }
+    home.file("job.sql", NUMBERS);
+    home.run(&["run", "job.sql", "--from", "earliest"]).exits(2).says(&["--from without --fresh", "add --fresh"]);
+    home.run(&["run", "job.sql", "--fresh", "--from", "noon"]).exits(2).says(&["--from noon: not a position", "timestamp:"]);
+    home.run(&["run", "job.sql"]).ok();
+    home.run(&["run", "job.sql", "--fresh"]).exits(2).says(&["--fresh drops the state of job `job`", "--yes"]);
+    // 3, a server that is away, and 130 have tests of their own: they take their time.
+}
+
+#[test]
+fn signals_end_a_query_with_130_and_a_job_in_good_order() {
+    let home = Home::new();
+    let mut live = home.start(&[
+        "query",
+        "SELECT count(*) FROM UNNEST(RANGE(0, 30000)) AS a(x) CROSS JOIN UNNEST(RANGE(0, 10000000)) AS b(y) WHERE x * y % 7 = 3",
+    ]);
+    live.until("time to begin", {
+        let begin = Instant::now();
+        move |_| begin.elapsed() > Duration::from_millis(700)
+    });
+    live.signal("INT");
     let begin = Instant::now();
-    // A job is under way when it has committed; a query has nothing to show for itself.
-    let under_way =
-        |data: &Path| args[0] == "query" && begin.elapsed() > Duration::from_millis(700) || data.join("jobs/job/commits").is_dir();
-    while !under_way(&data) || begin.elapsed() < Duration::from_millis(300) {
-        assert!(begin.elapsed() < Duration::from_secs(20), "{args:?} never got going");
-        assert!(child.try_wait().unwrap().is_none(), "{args:?} ended by itself");
-        std::thread::sleep(Duration::from_millis(20));
+    live.end().exits(130).says(&["interrupted"]);
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+
+    home.file("endless.sql", ENDLESS);
+    for signal in ["INT", "TERM"] {
+        let mut live = home.start(&["run", "endless.sql"]);
+        live.says("RUNNING");
+        live.signal(signal);
+        live.end().exits(0).says(&["job endless stopped at commit", "the same command resumes it"]);
     }
-    // SAFETY: the process is our child and has not been waited for.
-    unsafe { libc::kill(i32::try_from(child.id()).unwrap(), signal) };
+}
+
+#[test]
+fn insert_values_runs_at_once_and_says_how_many() {
+    let values = "CREATE TABLE shown (id INT, name STRING) WITH ('connector' = 'print');\nINSERT INTO shown VALUES (1, 'a');\n";
+    let ended = run(values, &[]).ok();
+    assert_eq!(ended.out, "+I[1, a]\n");
+    ended.says(&["1 row\n"]);
+    let ended = run(&values.replace("(1, 'a')", "(1, 'a'), (2, NULL)"), &[]).ok();
+    assert_eq!(ended.out, "+I[1, a]\n+I[2, null]\n");
+    ended.says(&["2 rows\n"]);
+    let ended = run(&values.replace("(1, 'a')", "(2147483648, 'a')"), &[]).exits(1);
+    assert_eq!(ended.out, "");
+    ended.says(&["INSERT INTO shown: ", "2147483648 does not fit", "nothing was written", "job.sql:2:1"]);
+}
+
+#[test]
+fn the_whole_line_works_in_one_process() {
+    let home = Home::new();
+    home.file("make.sql", "CREATE TABLE topic (id INT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json', 'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset');
+        INSERT INTO topic VALUES (1), (2);
+        CREATE TABLE shown (id INT) WITH ('connector' = 'print');
+        INSERT INTO shown SELECT id + 10 FROM topic;");
+    let ended = home.run(&["run", "make.sql", "--embedded"]).ok();
+    let mut lines: Vec<&str> = ended.out.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["+I[11]", "+I[12]"], "{ended}");
+    let ended = home.run(&["run", "make.sql"]).exits(1);
+    ended.says(&["option `properties.bootstrap.servers` is missing", "--embedded"]);
+}
+
+#[test]
+fn demo_shows_windows_and_ends() {
+    let begin = Instant::now();
+    let ended = Home::new().run(&["demo", "--seconds", "3"]).ok();
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    let windows: Vec<&str> = ended.out.lines().filter(|l| l.contains(" transactions ") && l.contains(" paid ")).collect();
+    assert!(windows.len() >= 8, "half a minute of the past is shown at once:\n{ended}");
+    ended.says(&["millstream run sql/transactions/flink --option properties.bootstrap.servers=HOST:PORT"]);
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    const SECRET: &str = "hunter2-hunter2";
+    let home = Home::new();
+    let table = |more: &str| {
+        format!(
+            "CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json', 'properties.bootstrap.servers' = '127.0.0.1:1',\n\
+             'properties.security.protocol' = 'SASL_PLAINTEXT', 'properties.sasl.mechanism' = 'PLAIN',\n\
+             'properties.sasl.jaas.config' = 'org.apache.kafka.common.security.plain.PlainLoginModule required username=\"u\" password=\"{SECRET}\";',\n\
+             'scan.startup.mode' = 'earliest-offset'{more});\n"
+        )
+    };
+    home.file("good.sql", &table(""));
+    home.file("option.sql", &table(",\n'topik' = 'x'"));
+    home.file("jaas.sql", &table("").replace("username", "user"));
+    home.file("line.sql", &table(",'properties.ssl.key.password' = 'hunter2-hunter2', 'topik' = 'x'"));
+    home.file("typo.sql", &table(",'properties.sasl.password' = 'hunter2-hunter2' 'x' = 'y'"));
     let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(code), "{said}");
-    said
-}
-
-#[test]
-fn the_demo_shows_windows_and_ends() {
-    let place = Place::new();
-    let (out, _) = place.run(&["demo", "--seconds", "3"], 0);
-    assert!(out.lines().count() >= 9, "{out}");
-    assert!(out.lines().all(|line| line.contains(" paid ") && line.contains(" transactions ")), "{out}");
-    assert!(place.run(&["demo", "-o", "nonsense=1", "--seconds", "1"], 2).1.contains("nonsense"));
-}
-
-#[test]
-fn explain_shows_stages_and_what_bounds_the_state() {
-    let place = Place::new();
-    let (out, _) = place.run(
-        &["query", "--catalog", concat!(env!("CARGO_MANIFEST_DIR"), "/catalog"), "EXPLAIN SELECT window_end, COUNT(*) FROM TABLE(TUMBLE(TABLE transactions_table, DESCRIPTOR(event_timestamp), INTERVAL '3' SECOND)) GROUP BY window_start, window_end EMIT FINAL"],
-        0,
-    );
-    for what in ["stage 0:", "LateFilterExec", "watermark=event_timestamp", "WindowAggregateExec", "bounded by the watermark"] {
-        assert!(out.contains(what), "`{what}` is missing in:\n{out}");
+    for args in [
+        vec!["query", "-f", "good.sql", "SELECT * FROM t", "--verbose"],
+        vec!["query", "-f", "option.sql", "SELECT * FROM t"],
+        vec!["query", "-f", "jaas.sql", "SELECT * FROM t"],
+        vec!["query", "-f", "line.sql", "SELECT * FROM t"],
+        vec!["query", "-f", "typo.sql", "SELECT * FROM t"],
+        vec!["query", "SELECT 1", "-o", "properties.sasl.jaas.confg=hunter2-hunter2"],
+    ] {
+        let ended = home.run(&[&args[..], &["--data", &format!("data-{}", args[2])]].concat());
+        assert!(matches!(ended.code, Some(0..=3)), "{ended}");
+        said = said + &ended.out + &ended.err;
     }
+    assert!(!said.contains(SECRET), "{said}");
+    for shown in ["unknown option `topik`", "= '****', 'topik'", "has no username and password", "typo.sql:4:", "127.0.0.1:1"] {
+        assert!(said.contains(shown), "{shown}: {said}");
+    }
+}
+
+#[test]
+fn a_question_without_a_terminal_is_not_asked() {
+    let home = Home::new();
+    home.file("job.sql", NUMBERS);
+    home.run(&["run", "job.sql"]).ok();
+    let mut command = home.command(&["run", "job.sql", "--fresh"]);
+    command.stdin(Stdio::piped());
+    let output = command.spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let again = home.run(&["run", "job.sql", "--fresh", "--yes"]).ok();
+    assert_eq!(again.out, "+I[1]\n+I[2]\n+I[3]\n");
 }

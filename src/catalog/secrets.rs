@@ -1,24 +1,7 @@
 //! Options as they may be shown: without passwords.
 
+use crate::common::secret::{MASK, is_secret};
 use crate::sql::ast::Options;
-
-/// Parts of keys whose values are secret.
-const SECRET: [&str; 12] = [
-    "password",
-    "passwd",
-    "secret",
-    "token",
-    "sasl.jaas.config",
-    "access-key",
-    "access.key",
-    "api-key",
-    "api.key",
-    "private-key",
-    "credential",
-    "user-info",
-];
-
-const MASK: &str = "****";
 
 /// All options in order, secret values as `****`. A reference such as `${env:PASSWORD}` tells nothing and is shown.
 pub fn masked(options: &Options) -> Vec<(String, String)> {
@@ -26,9 +9,8 @@ pub fn masked(options: &Options) -> Vec<(String, String)> {
 }
 
 fn mask(key: &str, value: &str) -> String {
-    let key = key.to_ascii_lowercase();
     let reference = value.starts_with("${") && value.find('}') == Some(value.len() - 1) && !value.contains(":-");
-    if !reference && SECRET.iter().any(|part| key.contains(part)) {
+    if !reference && is_secret(key) {
         return MASK.to_string();
     }
     without_password(value)

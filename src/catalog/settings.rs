@@ -114,6 +114,10 @@ pub fn check(key: &str, value: &str, table_option: &dyn Fn(&str) -> bool) -> Res
     }
     let ignored = IGNORED.iter().find(|(known, _)| known.strip_suffix('*').map_or(*known == key, |family| key.starts_with(family)));
     match ignored {
+        // A slip of the pen must not pass for one of Flink's many keys.
+        Some(_) if let Some(near) = KEYS.iter().find(|known| strsim::damerau_levenshtein(known, key) <= 2) => {
+            Err(Error::sql(format!("unknown setting `{key}`")).hint(format!("did you mean `{near}`?")))
+        }
         Some((_, why)) => Ok(Some(format!("`{key}` has no effect: {why}"))),
         None => Err(Error::sql(format!("unknown setting `{key}`")).hint(suggest::hint(key, &KEYS))),
     }

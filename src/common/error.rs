@@ -6,6 +6,8 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
+use super::secret;
+
 /// The result of nearly every function here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -176,7 +178,8 @@ impl fmt::Display for Error {
         }
         if let Some(Place { file, line, column, text }) = place {
             let gutter = line.to_string().len();
-            let (shown, column) = excerpt(text, *column);
+            let (text, column) = secret::masked_line(text, *column);
+            let (shown, column) = excerpt(&text, column);
             write!(f, "\n{:gutter$}--> {file}:{line}:{}", "", place.as_ref().map_or(0, |p| p.column))?;
             write!(f, "\n{line} | {shown}\n{:gutter$} | {:>column$}", "", "^")?;
         }

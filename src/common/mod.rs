@@ -6,6 +6,7 @@ pub mod clock;
 pub mod error;
 pub mod faults;
 pub mod options;
+pub mod secret;
 pub mod suggest;
 pub mod units;
 

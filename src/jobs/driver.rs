@@ -476,7 +476,7 @@ impl Running<'_> {
         // A job that is finished has nothing else to do than to wait for its sinks, unless it is told to stop.
         while self.publishers.least() < self.newest && ((self.finished && !stop.is_cancelled()) || Instant::now() < deadline) {
             self.publishers.check()?;
-            self.status.notice = self.publishers.notice();
+            self.status.notice = self.publishers.notice().or(self.status.notice.take());
             self.tell();
             let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
         }

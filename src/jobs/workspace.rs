@@ -73,7 +73,7 @@ impl Workspace {
         let done = match &parsed.statement {
             Statement::CreateTable(table) => {
                 let spec = self.shared.spec_of(&inner.overrides, table).map_err(|e| locate_option(parsed, &e))?;
-                self.shared.connectors.get(&spec.connector)?.validate(&spec).map_err(|e| locate_option(parsed, &e))?;
+                self.shared.connectors.get(&spec.connector).and_then(|c| c.validate(&spec)).map_err(|e| locate_option(parsed, &e))?;
                 inner.open.remove(&table.name);
                 inner.catalog.create(parsed).map(|_| None)
             }
