@@ -306,6 +306,7 @@ fn secrets_are_never_shown() {
     home.file("option.sql", &table(",\n'topik' = 'x'"));
     home.file("jaas.sql", &table("").replace("username", "user"));
     home.file("line.sql", &table(",'properties.ssl.key.password' = 'hunter2-hunter2', 'topik' = 'x'"));
+    home.file("misspelt.sql", &table(",'properties.ssl.key.pasword' = 'hunter2-hunter2'"));
     home.file("typo.sql", &table(",'properties.sasl.password' = 'hunter2-hunter2' 'x' = 'y'"));
     let mut said = String::new();
     for args in [
@@ -314,6 +315,7 @@ fn secrets_are_never_shown() {
         vec!["query", "-f", "jaas.sql", "SELECT * FROM t"],
         vec!["query", "-f", "line.sql", "SELECT * FROM t"],
         vec!["query", "-f", "typo.sql", "SELECT * FROM t"],
+        vec!["query", "-f", "misspelt.sql", "SELECT * FROM t"],
         vec!["query", "SELECT 1", "-o", "properties.sasl.jaas.confg=hunter2-hunter2"],
     ] {
         let ended = home.run(&[&args[..], &["--data", &format!("data-{}", args[2])]].concat());
@@ -321,7 +323,14 @@ fn secrets_are_never_shown() {
         said = said + &ended.out + &ended.err;
     }
     assert!(!said.contains(SECRET), "{said}");
-    for shown in ["unknown option `topik`", "= '****', 'topik'", "has no username and password", "typo.sql:4:", "127.0.0.1:1"] {
+    for shown in [
+        "unknown option `topik`",
+        "= '****', 'topik'",
+        "has no username and password",
+        "unknown Kafka property `properties.ssl.key.pasword`",
+        "typo.sql:4:",
+        "127.0.0.1:1",
+    ] {
         assert!(said.contains(shown), "{shown}: {said}");
     }
 }

@@ -22,7 +22,9 @@ pub const MASK: &str = "****";
 /// Whether the value of an option of that name is secret.
 pub fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    PARTS.iter().any(|part| key.contains(part))
+    // A key that is misspelt is quoted in an error before anything else, so its value has to be masked as well.
+    let misspelt = || key.split(['.', '-', '_']).any(|word| strsim::damerau_levenshtein(word, "password") <= 2);
+    PARTS.iter().any(|part| key.contains(part)) || misspelt()
 }
 
 /// A line of SQL with `'key' = 'value'` masked where the key says so, and the place to which a column of it has moved.
@@ -85,6 +87,7 @@ mod tests {
             ("'x.password' = 'hunter2'", 1, "'x.password' = '****'", 1),
             ("'sasl.jaas.config' = 'Module required", 1, "'sasl.jaas.config' = '****", 1),
             ("'password' = 'it''s', 'token' = 'a'", 1, "'password' = '****', 'token' = '****'", 1),
+            ("'x.pasword' = 'hunter2', 'y.passwrd' = 'a'", 1, "'x.pasword' = '****', 'y.passwrd' = '****'", 1),
             ("SELECT 'password', 'shown'", 8, "SELECT 'password', 'shown'", 8),
         ] {
             assert_eq!(masked_line(line, column), (shown.to_string(), moved), "{line}");
