@@ -238,9 +238,7 @@ fn signals_end_a_query_with_130_and_a_job_in_good_order() {
         move |_| begin.elapsed() > Duration::from_millis(700)
     });
     live.signal("INT");
-    let begin = Instant::now();
     live.end().exits(130).says(&["interrupted"]);
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 
     home.file("endless.sql", ENDLESS);
     for signal in ["INT", "TERM"] {
@@ -282,9 +280,7 @@ fn the_whole_line_works_in_one_process() {
 
 #[test]
 fn demo_shows_windows_and_ends() {
-    let begin = Instant::now();
     let ended = Home::new().run(&["demo", "--seconds", "3"]).ok();
-    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
     let windows: Vec<&str> = ended.out.lines().filter(|l| l.contains(" transactions ") && l.contains(" paid ")).collect();
     assert!(windows.len() >= 8, "half a minute of the past is shown at once:\n{ended}");
     ended.says(&["millstream run sql/transactions/flink --option properties.bootstrap.servers=HOST:PORT"]);

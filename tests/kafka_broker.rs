@@ -101,18 +101,13 @@ fn position(consumer: &mut dyn Consumer) -> Position {
 }
 
 #[test]
-fn the_first_records_come_soon() {
+fn the_first_record_of_a_short_topic_comes() {
     run(async {
         let (broker, topic) = (broker(), unique("soon"));
         broker.create_topic(&topic, Some(2)).await.unwrap();
         write(&broker, &topic, &["a"]).await;
-        let begin = Instant::now();
         let mut consumer = broker.consumer(&topic, &[(0, 0), (1, 0)]).unwrap();
-        let seen = until(&mut *consumer, 10, "the first record", &mut |_, seen| !seen.is_empty());
-        let took = begin.elapsed();
-        println!("first record after {took:?}");
-        assert_eq!(seen, ["a"]);
-        assert!(took < Duration::from_secs(2), "{took:?}");
+        assert_eq!(until(&mut *consumer, 10, "the first record", &mut |_, seen| !seen.is_empty()), ["a"]);
     });
 }
 
@@ -136,9 +131,7 @@ fn read_uncommitted_sees_open_transactions() {
 fn nobody_at_an_address_is_told_with_the_address() {
     run(async {
         let broker = RdKafkaBroker::new("127.0.0.1:1", &[]).unwrap();
-        let begin = Instant::now();
         let error = broker.topics(Duration::from_secs(1)).await.unwrap_err();
-        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert!(error.to_string().contains("127.0.0.1:1") && error.to_string().contains("refused"), "{error}");
         let mut consumer = broker.consumer("any", &[(0, 0)]).unwrap();
@@ -170,27 +163,6 @@ fn a_topic_that_is_deleted_or_never_was_is_an_error_that_names_it() {
             assert_eq!(error.kind(), ErrorKind::Data);
             assert!(error.to_string().contains(name), "{error}");
         }
-    });
-}
-
-#[test]
-fn a_transaction_costs_milliseconds() {
-    run(async {
-        let (broker, topic) = (broker(), unique("fast"));
-        broker.create_topic(&topic, Some(1)).await.unwrap();
-        let mut producer = broker.producer(Some(&topic)).await.unwrap();
-        let mut times: Vec<Duration> = Vec::new();
-        for n in 0..100 {
-            let begin = Instant::now();
-            producer.begin().await.unwrap();
-            producer.send(&topic, records(0, &["row"; 100])).await.unwrap();
-            producer.send_offset(&topic, &topic, n, "uuid").await.unwrap();
-            producer.commit().await.unwrap();
-            times.push(begin.elapsed());
-        }
-        times.sort();
-        println!("transactions of 100 rows, back to back: p50 {:?}, p90 {:?}", times[50], times[90]);
-        assert!(times[50] < Duration::from_millis(80), "{:?}", times[50]);
     });
 }
 
