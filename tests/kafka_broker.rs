@@ -185,15 +185,12 @@ impl OwnKafka {
     }
 }
 
-/// A port that is free, as the next one is: the controller's.
+/// A port that is free, as the next one is: the controller's. Below those that the system gives to outgoing connections,
+/// one of which could take it before the broker does.
 fn two_free_ports() -> u16 {
-    loop {
-        let first = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = first.local_addr().unwrap().port();
-        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
-            return port;
-        }
-    }
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let offset = u16::try_from(std::process::id() % 500).unwrap() * 10;
+    (0..500).map(|i| 26_000 + (offset + i * 10) % 5_000).find(|port| free(*port) && free(port + 1)).unwrap()
 }
 
 impl Drop for OwnKafka {

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2154
 
 kafka_version=4.1.0 # docker-compose.yml pins the same
-kafka_port="${MILLSTREAM_KAFKA_PORT:-39092}"
+kafka_port="${MILLSTREAM_KAFKA_PORT:-19092}"
 kafka_controller_port=$((kafka_port + 1))
 kafka_home="$services_home/kafka"
 kafka_jars="$cache/kafka-$kafka_version"
