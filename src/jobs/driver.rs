@@ -27,8 +27,8 @@ use super::spec::JobSpec;
 
 /// The longest that the loop waits for rows before it looks at clocks and signals again.
 const TICK: Duration = Duration::from_millis(50);
-/// How often a server that is away is told of, and asked again.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// How often a server that is away is asked again.
+const ASK_EVERY: Duration = Duration::from_secs(2);
 /// How long a stop waits for sinks to take the last commits; what is left is published at the next start.
 const STOP_WAIT: Duration = Duration::from_secs(15);
 /// After so many commits the next one holds whole state tables again, so that a restart reads a bounded chain.
@@ -245,7 +245,7 @@ async fn wait_for_starts(
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(None),
-            () = tokio::time::sleep(TELL_EVERY.min(Duration::from_secs(2))) => {}
+            () = tokio::time::sleep(ASK_EVERY) => {}
         }
     }
 }

@@ -16,8 +16,6 @@ use super::commits::{Commit, Commits, sink_section};
 
 /// How long a sink that failed is left alone before it is opened again.
 const RETRY: Duration = Duration::from_millis(500);
-/// How often people are told that a sink cannot be reached.
-const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// The sinks of a job, each with its own task and its own pace.
 ///
@@ -220,7 +218,7 @@ impl Task {
                 }
                 Err(e) if e.kind() == ErrorKind::Unavailable => {
                     self.tell(Some(format!("sink {} waits: {e}", self.id)));
-                    tokio::time::sleep(RETRY.min(TELL_EVERY)).await;
+                    tokio::time::sleep(RETRY).await;
                 }
                 Err(e) => return Err(e),
             }
