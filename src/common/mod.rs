@@ -9,6 +9,8 @@ pub mod options;
 pub mod secret;
 pub mod suggest;
 pub mod units;
+pub mod weight;
 
 pub use error::{Error, ErrorKind, Result};
 pub use options::OptionSpec;
+pub use weight::WEIGHT;

@@ -106,6 +106,12 @@ pub trait Source: Debug + Send + Sync {
     /// Physical and metadata columns in declared order (computed columns are the planner's).
     fn schema(&self) -> SchemaRef;
 
+    /// What its rows say. Other than [`Changes::Append`], [`Self::schema`] ends with the column [`WEIGHT`](crate::common::WEIGHT): +1 for a row that
+    /// is there now, −1 for one that is gone (of which an upsert table tells the key alone, its other columns are NULL).
+    fn changes(&self) -> Changes {
+        Changes::Append
+    }
+
     /// What it reads, connection details left out: a job does not resume on something else.
     fn identity(&self) -> String {
         String::new()
@@ -264,12 +270,29 @@ pub struct Writer {
 }
 
 /// What a sink does with rows.
+///
+/// The rows of an updating query carry one more column than [`Sink::schema`], [`WEIGHT`](crate::common::WEIGHT) as the last one; they come
+/// consolidated per commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkMode {
-    /// Rows are only added.
+    /// Rows are only added; it never gets weights.
     Append,
-    /// The last row per key wins; the key's columns by name.
+    /// The last row per key wins; the key's columns by name. With weights each key comes at most once: +1 puts its row,
+    /// −1 takes it away, and then only the key's columns count.
     Upsert(Vec<String>),
+    /// Takes every change as it is: the rows that go (−1) before those that come (+1).
+    Changelog,
+}
+
+/// What a table's rows say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changes {
+    /// Each row is a fact of its own.
+    Append,
+    /// Each row replaces the one of its key, or takes it away; the old row is not told. The key's columns by name.
+    Upsert(Vec<String>),
+    /// Rows come and go, both told in full.
+    All,
 }
 
 /// A table that can be written.
