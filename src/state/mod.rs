@@ -11,6 +11,7 @@
 
 pub mod commit;
 pub mod conformance;
+pub mod keyed;
 pub mod local;
 pub mod location;
 pub mod object;
@@ -18,6 +19,7 @@ pub mod panes;
 pub mod store;
 
 pub use commit::{CommitFile, Section};
+pub use keyed::{KeyMode, KeyedDelta, KeyedTable, Layout, StateMemory};
 pub use location::open;
 pub use panes::{PaneDelta, PaneTable};
 pub use store::{Created, StateStore};
