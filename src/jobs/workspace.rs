@@ -77,6 +77,9 @@ impl Workspace {
                 inner.open.remove(&table.name);
                 inner.catalog.create(parsed).map(|_| None)
             }
+            Statement::CreateView(view) if view.materialized => {
+                Err(Error::sql("materialized views are not supported yet").hint("write the result to a table: INSERT INTO t SELECT ..."))
+            }
             Statement::CreateView(_) => inner.catalog.create(parsed).map(|_| None),
             Statement::Drop(drop) => inner.catalog.drop(drop).map(|_| None),
             Statement::Set(setting) => {
@@ -192,20 +195,31 @@ impl Workspace {
         Ok(Insert { id, sink, template, coercion })
     }
 
-    /// How a statement would run: the stages of an INSERT or a live query, the plan of a query that ends.
+    /// How statements would run: the stages of an INSERT or a live query, the plan of a query that ends.
     ///
     /// # Errors
     /// What does not plan.
-    pub async fn explain(&self, statement: &Statement) -> Result<String> {
+    pub async fn explain(&self, explain: &ast::Explain) -> Result<String> {
+        if explain.analyze {
+            return Err(Error::sql("EXPLAIN ANALYZE is not supported yet").hint("EXPLAIN shows the plan without running it"));
+        }
         let numbers = AtomicU32::new(0);
+        let mut plans = Vec::new();
+        for statement in &explain.statements {
+            plans.push(self.explain_one(statement, &numbers).await?);
+        }
+        Ok(plans.join("\n"))
+    }
+
+    async fn explain_one(&self, statement: &Statement, numbers: &AtomicU32) -> Result<String> {
         match statement {
             Statement::Insert(insert) if !insert.values && !self.reads_batch()? => {
                 let session = self.session(Mode::Streaming)?;
-                let planned = self.plan_insert(&session, insert.table.clone(), insert, &numbers).await?;
+                let planned = self.plan_insert(&session, insert.table.clone(), insert, numbers).await?;
                 Ok(planned.template.to_string())
             }
             Statement::Query(query) if query.emit != Emit::Unsaid => {
-                Ok(planner::continuous::plan(&self.session(Mode::Streaming)?, &query.query, &numbers).await?.to_string())
+                Ok(planner::continuous::plan(&self.session(Mode::Streaming)?, &query.query, numbers).await?.to_string())
             }
             Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => {
                 self.session(Mode::Batch)?.explain(&query.query).await

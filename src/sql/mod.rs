@@ -18,6 +18,8 @@ mod tokens;
 pub mod types;
 
 #[cfg(test)]
+mod robust_tests;
+#[cfg(test)]
 mod tests;
 
 pub use script::parse;
