@@ -264,3 +264,21 @@ fn mutated_scripts_are_parsed_or_refused() {
     // Both outcomes occur, else the mutations are too weak or too strong to find anything.
     assert!(parsed > inputs / 50 && parsed < inputs / 2, "{parsed} of {inputs} were parsed");
 }
+
+/// Chains are not nested in the text, but in the tree.
+#[test]
+fn too_long_chains_are_refused() {
+    assert!(script(&format!("INSERT INTO t VALUES (1){}", ", (2)".repeat(30_000))).is_ok(), "a list is no chain");
+    for (first, more) in [
+        ("SELECT 1", " + 1"),
+        ("SELECT a", " AND a"),
+        ("SELECT 1", " UNION ALL SELECT 1"),
+        ("SELECT 1, 2", " EXCEPT SELECT 1, 2"),
+        ("SELECT a", "::INT"),
+    ] {
+        for (n, taken) in [(1_000, true), (100_000, false)] {
+            let parsed = script(&format!("{first}{}", more.repeat(n)));
+            assert_eq!(parsed.is_ok(), taken, "{more} {n}");
+        }
+    }
+}

@@ -9,13 +9,13 @@ pub(super) fn script(text: &str) -> Result<Vec<Parsed>> {
 }
 
 /// The only statement of a text.
-fn one(text: &str) -> Statement {
+pub(super) fn one(text: &str) -> Statement {
     let mut parsed = script(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     assert_eq!(parsed.len(), 1, "{text}");
     parsed.remove(0).statement
 }
 
-fn error(text: &str) -> Error {
+pub(super) fn error(text: &str) -> Error {
     script(text).map(|parsed| panic!("{text} parsed as {:#?}", parsed.iter().map(|p| show(&p.statement)).collect::<Vec<_>>())).unwrap_err()
 }
 
