@@ -76,7 +76,7 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
                 eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
             }
             Statement::Insert(_) => inserts.push(parsed.clone()),
-            Statement::Explain(statement) => print!("{}", workspace.explain(statement).await.map_err(|e| parsed.locate(e))?),
+            Statement::Explain(explain) => print!("{}", workspace.explain(explain).await.map_err(|e| parsed.locate(e))?),
             Statement::Query(_) => {
                 let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
                 return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));

@@ -77,6 +77,9 @@ impl Workspace {
                 inner.open.remove(&table.name);
                 inner.catalog.create(parsed).map(|_| None)
             }
+            Statement::CreateView(view) if view.materialized => {
+                Err(Error::sql("materialized views are not supported yet").hint("write the result to a table: INSERT INTO t SELECT ..."))
+            }
             Statement::CreateView(_) => inner.catalog.create(parsed).map(|_| None),
             Statement::Drop(drop) => inner.catalog.drop(drop).map(|_| None),
             Statement::Set(setting) => {
@@ -194,29 +197,36 @@ impl Workspace {
         Ok(Insert { id, sink, output, coercion })
     }
 
-    /// How a statement would run: the stages of an INSERT or a live query, the plan of a query that ends.
+    /// How statements would run: the stages of an INSERT or a live query, the plan of a query that ends.
     ///
     /// # Errors
     /// What does not plan.
-    pub async fn explain(&self, statement: &Statement) -> Result<String> {
-        match statement {
-            Statement::Insert(insert) if !insert.values && !self.reads_batch()? => {
-                let session = self.session(Mode::Streaming)?;
-                let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
-                self.plan_insert(&mut planner, insert.table.clone(), insert).await?;
-                Ok(planner.finish().to_string())
-            }
-            Statement::Query(query) if query.emit != Emit::Unsaid => {
-                let session = self.session(Mode::Streaming)?;
-                let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
-                planner.add(&query.query, query.emit).await?;
-                Ok(planner.finish().to_string())
-            }
-            Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => {
-                self.session(Mode::Batch)?.explain(&query.query).await
-            }
-            _ => Err(Error::sql("EXPLAIN shows the plan of an INSERT or a SELECT")),
+    pub async fn explain(&self, explain: &ast::Explain) -> Result<String> {
+        if explain.analyze {
+            return Err(Error::sql("EXPLAIN ANALYZE is not supported yet").hint("EXPLAIN shows the plan without running it"));
         }
+        let session = self.session(Mode::Streaming)?;
+        let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
+        let mut batch = Vec::new();
+        for statement in &explain.statements {
+            match statement {
+                Statement::Insert(insert) if !insert.values && !self.reads_batch()? => {
+                    self.plan_insert(&mut planner, insert.table.clone(), insert).await?;
+                }
+                Statement::Query(query) if query.emit != Emit::Unsaid => {
+                    planner.add(&query.query, query.emit).await?;
+                }
+                Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => {
+                    batch.push(self.session(Mode::Batch)?.explain(&query.query).await?);
+                }
+                _ => return Err(Error::sql("EXPLAIN shows the plan of an INSERT or a SELECT")),
+            }
+        }
+        let program = planner.finish();
+        if !program.stages.is_empty() {
+            batch.insert(0, program.to_string());
+        }
+        Ok(batch.join("\n"))
     }
 
     fn job_source(&self, table: &str) -> Result<JobSource> {
