@@ -10,15 +10,16 @@ pub mod exchange;
 pub mod late;
 pub mod merge;
 pub mod scan;
-pub mod timed;
 pub mod window_aggregate;
+pub mod window_assign;
+pub mod windows;
 
 pub use context::{EpochContext, EpochReport, SourceSet};
 pub use exchange::ExchangeExec;
 pub use late::LateFilterExec;
 pub use scan::SourceScanExec;
-pub use timed::TimedExec;
 pub use window_aggregate::WindowAggregateExec;
+pub use window_assign::WindowAssignExec;
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
 use crate::connectors::Split;
-use crate::operators::{ExchangeExec, LateFilterExec, SourceScanExec, TimedExec, WindowAggregateExec};
+use crate::operators::{ExchangeExec, LateFilterExec, SourceScanExec, WindowAggregateExec, WindowAssignExec, windows::Windows};
 
 /// Encodes and decodes the nodes of `operators`.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Codec;
 enum Wire {
     Scan { table: String, columns: Vec<usize>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
     Late { node: u32, end_column: usize, watermark: Option<i64> },
-    Timed { column: usize },
+    Assign { time: usize, windows: Windows },
     Exchange { id: u32, schema: Nested },
     Window { node: u32, end_column: usize, sources: Vec<String>, watermark: Option<i64>, last: Nested },
 }
@@ -92,8 +92,8 @@ impl PhysicalExtensionCodec for Codec {
             }
         } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
             Wire::Late { node: late.node(), end_column: late.end_column(), watermark: late.watermark() }
-        } else if let Some(timed) = node.downcast_ref::<TimedExec>() {
-            Wire::Timed { column: timed.column() }
+        } else if let Some(assign) = node.downcast_ref::<WindowAssignExec>() {
+            Wire::Assign { time: assign.time(), windows: assign.windows() }
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
             Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
         } else if let Some(window) = node.downcast_ref::<WindowAggregateExec>() {
@@ -124,7 +124,7 @@ impl PhysicalExtensionCodec for Codec {
                 Arc::new(SourceScanExec::new(&table, columns, schema.into_plan(context)?.schema(), splits, watermark))
             }
             Wire::Late { node, end_column, watermark } => Arc::new(LateFilterExec::new(input()?, node, end_column, watermark)),
-            Wire::Timed { column } => Arc::new(TimedExec::new(input()?, column)),
+            Wire::Assign { time, windows } => Arc::new(WindowAssignExec::new(input()?, time, windows)?),
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
             Wire::Window { node, end_column, sources, watermark, last } => {
                 let window = WindowAggregateExec::new(input()?, node, end_column, sources, last.into_plan(context)?)?;

@@ -12,12 +12,14 @@ use datafusion::physical_plan::{ExecutionPlan, displayable};
 use sqlparser::ast;
 
 use crate::common::{Error, Result};
+use crate::operators::windows::WindowKind;
 use crate::operators::{ExchangeExec, SourceScanExec, WindowAggregateExec};
 
 use super::physical::recompute;
 use super::provider::TableSource;
 use super::session::Session;
 use super::window_close::WindowClose;
+use super::window_tvf::WindowTvf;
 
 /// A continuous query, planned once: stages to run in order, and what its stateful nodes hang on.
 ///
@@ -170,8 +172,13 @@ fn assign_strategies(plan: LogicalPlan, numbers: &AtomicU32) -> Result<LogicalPl
         | LogicalPlan::Filter(_)
         | LogicalPlan::SubqueryAlias(_)
         | LogicalPlan::TableScan(_)
-        | LogicalPlan::Extension(_)
         | LogicalPlan::Union(_) => Ok(Transformed::no(node)),
+        LogicalPlan::Extension(extension) => match extension.node.as_any().downcast_ref::<WindowTvf>() {
+            Some(WindowTvf { kind: WindowKind::Session { .. }, .. }) => Err(Error::sql("SESSION windows cannot run continuously yet")
+                .hint("TUMBLE, HOP and CUMULATE can; `millstream query` answers SESSION over what is there now")
+                .into()),
+            _ => Ok(Transformed::no(node)),
+        },
         other => {
             let name = other.display().to_string();
             let name = name.split([':', '(']).next().unwrap_or_default().trim();

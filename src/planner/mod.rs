@@ -1,7 +1,7 @@
 //! SQL trees to plans: one session for batch queries, one for continuous ones, and the templates that epochs are bound from.
 //!
 //! ```text
-//!  sqlparser Query ─▶ session (names, TUMBLE ...) ─▶ LogicalPlan ─▶ optimizer
+//!  sqlparser Query ─▶ session (names, TUMBLE, HOP ...) ─▶ LogicalPlan ─▶ optimizer
 //!                                                        │ batch: run it
 //!                                                        ▼ continuous
 //!            continuous: which strategy per node ─▶ physical plan ─▶ stages: cut below each stateful node ─▶ Template
@@ -14,10 +14,12 @@ pub mod codec;
 pub mod continuous;
 mod mode;
 mod physical;
+mod proctime;
 pub mod provider;
 pub mod session;
+mod session_windows;
+mod window_call;
 mod window_close;
-pub mod window_start;
 pub mod window_tvf;
 
 pub use bind::Binding;

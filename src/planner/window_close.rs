@@ -8,9 +8,10 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 
 use crate::common::{Error, Result};
+use crate::operators::windows::WINDOW_COLUMNS;
 
 use super::provider::TableSource;
-use super::window_tvf::{WINDOW_COLUMNS, WindowTvf};
+use super::window_tvf::WindowTvf;
 
 /// An aggregate whose groups are windows: each comes out once, when time has passed its end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
@@ -81,7 +82,7 @@ fn descend<'a>(plan: &'a LogicalPlan, column: &Column) -> Result<Option<(&'a Log
         (LogicalPlan::SubqueryAlias(s), Some(i)) => Some((s.input.as_ref(), Column::from(s.input.schema().qualified_field(i)))),
         (LogicalPlan::Extension(e), Some(i)) => {
             let window = e.node.as_any().downcast_ref::<WindowTvf>();
-            window.filter(|w| i < w.input.schema().fields().len()).map(|w| (&w.input, column.clone()))
+            window.filter(|w| w.input_index(i).is_some()).map(|w| (&w.input, column.clone()))
         }
         _ => None,
     })

@@ -150,6 +150,8 @@ cases! {
     computed
     branches
     shapes
+    hop
+    cumulate
 }
 
 #[test]
