@@ -16,8 +16,9 @@ pub mod recompute;
 pub mod scan;
 pub mod stateful;
 pub mod subplan;
-pub mod timed;
 pub mod window_aggregate;
+pub mod window_assign;
+pub mod windows;
 pub mod zset;
 
 pub use closing::Closing;
@@ -28,8 +29,8 @@ pub use late::LateFilterExec;
 pub use recompute::Recompute;
 pub use scan::SourceScanExec;
 pub use stateful::{Moment, Operator, StatefulExec};
-pub use timed::TimedExec;
 pub use window_aggregate::WindowAggregate;
+pub use window_assign::WindowAssignExec;
 
 use std::sync::Arc;
 

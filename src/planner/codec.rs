@@ -25,7 +25,9 @@ use crate::operators::closing::{Closing, WindowInput};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::subplan::SubPlan;
-use crate::operators::{ExchangeExec, LateFilterExec, Moment, Operator, SourceScanExec, StatefulExec, TimedExec, WindowAggregate};
+use crate::operators::{
+    ExchangeExec, LateFilterExec, Moment, Operator, SourceScanExec, StatefulExec, WindowAggregate, WindowAssignExec, windows::Windows,
+};
 
 /// Encodes and decodes the nodes of `operators`.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ pub struct Codec;
 enum Wire {
     Scan { table: String, columns: Vec<usize>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
     Late { node: u32, until: (usize, i64), watermark: Option<i64> },
-    Timed { column: usize },
+    Assign { time: usize, windows: Windows },
     Exchange { id: u32, schema: Nested },
     Stateful { node: u32, moment: Moment, operator: OperatorWire },
 }
@@ -171,8 +173,8 @@ impl PhysicalExtensionCodec for Codec {
             }
         } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
             Wire::Late { node: late.node(), until: late.until(), watermark: late.watermark() }
-        } else if let Some(timed) = node.downcast_ref::<TimedExec>() {
-            Wire::Timed { column: timed.column() }
+        } else if let Some(assign) = node.downcast_ref::<WindowAssignExec>() {
+            Wire::Assign { time: assign.time(), windows: assign.windows() }
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
             Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
         } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
@@ -197,7 +199,7 @@ impl PhysicalExtensionCodec for Codec {
                 Arc::new(SourceScanExec::new(&table, columns, schema.into_plan(context)?.schema(), splits, watermark))
             }
             Wire::Late { node, until, watermark } => Arc::new(LateFilterExec::new(input()?, node, until, watermark)),
-            Wire::Timed { column } => Arc::new(TimedExec::new(input()?, column)),
+            Wire::Assign { time, windows } => Arc::new(WindowAssignExec::new(input()?, time, windows)?),
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
             Wire::Stateful { node, moment, operator } => {
                 Arc::new(StatefulExec::new(node, inputs.to_vec(), operator.decode(context)?, moment))

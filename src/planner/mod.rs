@@ -1,7 +1,7 @@
 //! SQL trees to plans: one session for batch queries, one for continuous ones, and the templates that epochs are bound from.
 //!
 //! ```text
-//!  sqlparser Query ─▶ session (names, TUMBLE ...) ─▶ LogicalPlan ─▶ optimizer
+//!  sqlparser Query ─▶ session (names, TUMBLE, HOP ...) ─▶ LogicalPlan ─▶ optimizer
 //!                                                        │ batch: run it
 //!                                                        ▼ continuous
 //!            lower: which strategy per node; stages are cut at each stateful one ─▶ Program
@@ -16,11 +16,13 @@ mod cut;
 mod lower;
 mod mode;
 mod physical;
+mod proctime;
 pub mod program;
 pub mod provider;
 pub mod session;
+mod session_windows;
 mod traits;
-pub mod window_start;
+mod window_call;
 pub mod window_tvf;
 
 pub use bind::Binding;

@@ -12,7 +12,9 @@ use datafusion::common::{Column as DfColumn, DFSchema};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, ExprSchemable, TableScan, TableType};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -172,7 +174,13 @@ impl TableProvider for TableSource {
         indices.dedup();
         let scanned: SchemaRef = Arc::new(read.project(&indices)?);
         let scanned_df = DFSchema::try_from(scanned.as_ref().clone())?;
-        let physical = |expr: &Expr| -> DfResult<Arc<dyn PhysicalExpr>> { session.create_physical_expr(expr.clone(), &scanned_df) };
+        let physical = |expr: &Expr| -> DfResult<Arc<dyn PhysicalExpr>> {
+            let expr = match self.mode {
+                Mode::Batch => at_start(expr.clone(), &scanned_df, session)?,
+                Mode::Streaming => expr.clone(),
+            };
+            session.create_physical_expr(expr, &scanned_df)
+        };
         let watermark = watermark.map(physical).transpose()?;
 
         let partitions = session.config().target_partitions();
@@ -202,6 +210,18 @@ impl TableProvider for TableSource {
         let plain = output.len() == scanned.fields().len() && output.iter().enumerate().all(|(i, (e, _))| is_column(e, i));
         if plain { Ok(scan) } else { Ok(Arc::new(ProjectionExec::try_new(output, scan)?)) }
     }
+}
+
+/// Puts the time at which the query began in the place of its clocks. DataFusion's optimizer does that for queries; it does
+/// not see the columns that a table computes.
+fn at_start(expr: Expr, schema: &DFSchema, session: &dyn DfSession) -> DfResult<Expr> {
+    let context = SimplifyContext::builder()
+        .with_schema(Arc::new(schema.clone()))
+        .with_config_options(Arc::clone(session.config().options()))
+        .with_query_execution_start_time(session.execution_props().query_execution_start_time)
+        .build();
+    let simplifier = ExprSimplifier::new(context);
+    simplifier.simplify(simplifier.coerce(expr, schema)?)
 }
 
 fn is_column(expr: &Arc<dyn PhysicalExpr>, index: usize) -> bool {

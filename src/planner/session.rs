@@ -30,9 +30,10 @@ use crate::operators::SourceSet;
 
 use super::mode::Mode;
 use super::physical::StreamingQueryPlanner;
+use super::proctime;
 use super::provider::{Relation, TableSource, Tables};
-use super::window_start;
-use super::window_tvf::WindowTvfPlanner;
+use super::session_windows::ExpandSessions;
+use super::window_call::{self, WindowTvfPlanner};
 
 /// Plans queries over declared tables.
 #[derive(Clone)]
@@ -74,9 +75,14 @@ impl Session {
             let physical = PhysicalOptimizer::new().rules.into_iter().filter(|r| r.name() != whole).collect();
             builder = builder.with_optimizer_rules(rules).with_physical_optimizer_rules(physical);
         }
+        if mode == Mode::Batch {
+            builder = builder.with_analyzer_rule(Arc::new(ExpandSessions));
+        }
         let mut state = builder.with_query_planner(Arc::new(StreamingQueryPlanner)).build();
         state.register_relation_planner(Arc::new(WindowTvfPlanner))?;
-        state.register_udf(window_start::udf())?;
+        if mode == Mode::Batch {
+            state.register_udf(Arc::new(proctime::of_batch()))?;
+        }
         // DataFusion's takes other patterns than Flink's: an error is better than another text.
         state.deregister_udf("date_format")?;
         for function in zoneless_functions() {
@@ -171,6 +177,8 @@ impl SchemaProvider for Names {
                 }
                 Ok(Some(Arc::new(ViewTable::new(plan, None))))
             }
+            // DataFusion asks for what is called in FROM, too.
+            None if window_call::is_window_function(name) || state.table_functions().contains_key(name) => Ok(None),
             None => {
                 let names = self.tables.names();
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();

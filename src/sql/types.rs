@@ -318,7 +318,8 @@ fn unit(precision: Option<u32>) -> TimeUnit {
     }
 }
 
-fn utc() -> Option<Arc<str>> {
+/// The zone of every TIMESTAMP_LTZ.
+pub fn utc() -> Option<Arc<str>> {
     Some("UTC".into())
 }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan, Projection, SubqueryAlias, TableScan, Union, Unnest};
+use datafusion::logical_expr::{Extension, Filter, LogicalPlan, Projection, SubqueryAlias, TableScan, Union, Unnest};
 
 use crate::common::{Error, Result};
+use crate::operators::windows::WindowKind;
 
 use super::super::provider::TableSource;
 use super::super::traits::{Domain, Role, Time, Traits};
-use super::super::window_tvf::{WINDOW_COLUMNS, WindowTvf};
+use super::super::window_tvf::WindowTvf;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
 
 impl Lowering {
@@ -97,6 +98,9 @@ impl Lowering {
 
     pub(super) async fn extension(&mut self, plan: &LogicalPlan, extension: &Extension) -> Result<Lowered> {
         let Some(window) = extension.node.as_any().downcast_ref::<WindowTvf>() else { return self.fallback(plan).await };
+        if matches!(window.kind, WindowKind::Session { .. }) {
+            return Err(Error::sql("SESSION windows cannot run continuously yet"));
+        }
         let input = self.lower(&window.input).await?;
         let index = window.input.schema().maybe_index_of_column(&window.time);
         let time = index.and_then(|i| input.traits.times.get(&i)).filter(|t| matches!(t.role, Role::Row | Role::Last)).cloned();
@@ -105,15 +109,20 @@ impl Lowering {
         traits.keys.clear();
         match time {
             Some(time) => {
-                let roles = [Role::Start(window.size), Role::End, Role::Last];
-                for ((i, _), role) in WINDOW_COLUMNS.iter().enumerate().zip(roles) {
-                    traits.times.insert(width + i, Time { role, ..time.clone() });
+                // Windows of one start end at different times when they grow.
+                let start = match window.kind {
+                    WindowKind::Tumble { size } | WindowKind::Hop { size, .. } => Some(Role::Start(size)),
+                    WindowKind::Cumulate { .. } | WindowKind::Session { .. } => None,
+                };
+                let roles = [start, Some(Role::End), Some(Role::Last)];
+                for (i, role) in roles.into_iter().enumerate() {
+                    traits.times.extend(role.map(|role| (width + i, Time { role, ..time.clone() })));
                 }
             }
             None if traits.updating => {}
             None => return Err(no_event_time(window)),
         }
-        let plan = plan.with_new_exprs(vec![Expr::Column(window.time.clone())], vec![input.plan])?;
+        let plan = plan.with_new_exprs(plan.expressions(), vec![input.plan])?;
         Ok(Lowered { plan, traits, nodes: input.nodes })
     }
 }
