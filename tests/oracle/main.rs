@@ -153,6 +153,11 @@ cases! {
     group_window
     hop
     cumulate
+    keyed
+    joins
+    over
+    window_relations
+    window_joins
 }
 
 #[test]
