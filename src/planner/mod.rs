@@ -15,6 +15,7 @@ pub mod continuous;
 mod mode;
 mod physical;
 pub mod provider;
+mod row_fields;
 pub mod session;
 mod window_close;
 pub mod window_start;

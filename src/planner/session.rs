@@ -28,6 +28,7 @@ use crate::operators::SourceSet;
 use super::mode::Mode;
 use super::physical::StreamingQueryPlanner;
 use super::provider::{Relation, TableSource, Tables};
+use super::row_fields;
 use super::window_start;
 use super::window_tvf::WindowTvfPlanner;
 
@@ -104,7 +105,9 @@ impl Session {
     /// # Errors
     /// What does not resolve or type.
     pub async fn logical(&self, query: &ast::Query) -> Result<LogicalPlan> {
-        let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query.clone()))));
+        let mut query = query.clone();
+        row_fields::name(&mut query);
+        let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
         Ok(self.context.state().statement_to_plan(statement).await?)
     }
 
@@ -157,7 +160,8 @@ impl SchemaProvider for Names {
         let state = self.state.upgrade().ok_or_else(|| Error::internal("the session is gone"))?.read().clone();
         match self.tables.relation(name)? {
             Some(Relation::Table(table)) => Ok(Some(Arc::new(TableSource::new(table, self.mode, &state)?))),
-            Some(Relation::View(query, columns)) => {
+            Some(Relation::View(mut query, columns)) => {
+                row_fields::name(&mut query.query);
                 let statement = DfStatement::Statement(Box::new(ast::Statement::Query(query.query)));
                 let mut plan = state.statement_to_plan(statement).await?;
                 if !columns.is_empty() {

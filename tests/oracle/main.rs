@@ -150,6 +150,7 @@ cases! {
     computed
     branches
     shapes
+    fields
 }
 
 #[test]
