@@ -19,6 +19,7 @@ mod physical;
 mod proctime;
 pub mod program;
 pub mod provider;
+mod row_fields;
 pub mod session;
 mod session_windows;
 mod total_order;

@@ -33,6 +33,7 @@ use super::mode::Mode;
 use super::physical::StreamingQueryPlanner;
 use super::proctime;
 use super::provider::{Relation, TableSource, Tables};
+use super::row_fields;
 use super::session_windows::ExpandSessions;
 use super::total_order::total_order;
 use super::window_call::{self, WindowTvfPlanner};
@@ -118,8 +119,7 @@ impl Session {
     /// # Errors
     /// What does not resolve or type.
     pub async fn logical(&self, query: &ast::Query) -> Result<LogicalPlan> {
-        let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query.clone()))));
-        total_order(self.context.state().statement_to_plan(statement).await?, self.mode)
+        statement(&self.context.state(), query.clone(), self.mode).await
     }
 
     /// The physical plan of a query that ends, as text.
@@ -171,9 +171,9 @@ impl SchemaProvider for Names {
         let state = self.state.upgrade().ok_or_else(|| Error::internal("the session is gone"))?.read().clone();
         match self.tables.relation(name)? {
             Some(Relation::Table(table)) => Ok(Some(Arc::new(TableSource::new(table, self.mode, &state)?))),
-            Some(Relation::View(query, columns)) => Ok(Some(Arc::new(ViewTable::new(view(&state, name, query, &columns).await?, None)))),
+            Some(Relation::View(query, columns)) => Ok(Some(Arc::new(ViewTable::new(view(&state, name, query, &columns, self.mode).await?, None)))),
             Some(Relation::Materialized(query, columns, kept)) => {
-                let plan = view(&state, name, query, &columns).await?;
+                let plan = view(&state, name, query, &columns, self.mode).await?;
                 if self.mode == Mode::Streaming {
                     return Ok(Some(Arc::new(ViewTable::new(plan, None))));
                 }
@@ -197,11 +197,17 @@ impl SchemaProvider for Names {
     }
 }
 
+/// Plans a query with names for fields of rows and an order for ties.
+async fn statement(state: &SessionState, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
+    row_fields::name(&mut query);
+    let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
+    total_order(state.statement_to_plan(statement).await?, mode)
+}
+
 /// Plans a view's query.
-async fn view(state: &SessionState, name: &str, query: crate::sql::ast::Query, columns: &[String]) -> DfResult<LogicalPlan> {
-    let statement = DfStatement::Statement(Box::new(ast::Statement::Query(query.query)));
-    let plan = state.statement_to_plan(statement).await?;
-    Ok(if columns.is_empty() { plan } else { rename(plan, name, columns)? })
+async fn view(state: &SessionState, name: &str, query: crate::sql::ast::Query, columns: &[String], mode: Mode) -> Result<LogicalPlan> {
+    let plan = statement(state, *query.query, mode).await?;
+    if columns.is_empty() { Ok(plan) } else { rename(plan, name, columns) }
 }
 
 /// Gives a view's columns the names that CREATE VIEW lists.
