@@ -154,15 +154,16 @@ impl Dialect for MillstreamDialect {
     }
 }
 
-/// `TABLE name [PARTITION BY columns]` or `TABLE (query)`.
+/// `TABLE name [PARTITION BY columns]` or `TABLE (query) [PARTITION BY columns]`.
 fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
     parser.expect_keyword_is(Keyword::TABLE)?;
-    if parser.consume_token(&Token::LParen) {
-        let query = parser.parse_query()?;
+    let relation = if parser.consume_token(&Token::LParen) {
+        let subquery = parser.parse_query()?;
         parser.expect_token(&Token::RParen)?;
-        return Ok(ast::Expr::Subquery(query));
-    }
-    let name = parser.parse_object_name(false)?;
+        ast::TableFactor::Derived { lateral: false, subquery, alias: None, sample: None }
+    } else {
+        table(parser.parse_object_name(false)?)
+    };
     let partition_by = if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
         // Further arguments follow after a comma, so several columns stand in parentheses.
         if parser.consume_token(&Token::LParen) {
@@ -175,7 +176,10 @@ fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
     } else {
         Vec::new()
     };
-    Ok(ast::Expr::Subquery(Box::new(select_all(name, partition_by))))
+    match relation {
+        ast::TableFactor::Derived { subquery, .. } if partition_by.is_empty() => Ok(ast::Expr::Subquery(subquery)),
+        relation => Ok(ast::Expr::Subquery(Box::new(select_all(relation, partition_by)))),
+    }
 }
 
 /// Flink's `MAP[k1, v1, ...]`.
@@ -214,9 +218,9 @@ fn is_map_literal(parser: &Parser) -> bool {
     }
 }
 
-/// `SELECT * FROM name`.
-fn select_all(name: ast::ObjectName, distribute_by: Vec<ast::Expr>) -> ast::Query {
-    let relation = ast::TableFactor::Table {
+/// A table's name in FROM.
+fn table(name: ast::ObjectName) -> ast::TableFactor {
+    ast::TableFactor::Table {
         name,
         alias: None,
         args: None,
@@ -227,7 +231,11 @@ fn select_all(name: ast::ObjectName, distribute_by: Vec<ast::Expr>) -> ast::Quer
         json_path: None,
         sample: None,
         index_hints: Vec::new(),
-    };
+    }
+}
+
+/// `SELECT * FROM relation`.
+fn select_all(relation: ast::TableFactor, distribute_by: Vec<ast::Expr>) -> ast::Query {
     let select = ast::Select {
         select_token: AttachedToken::empty(),
         optimizer_hints: Vec::new(),
