@@ -331,7 +331,7 @@ impl Catalog {
     /// # Errors
     /// When there is no such thing, or it is not ours to remove.
     pub fn drop(&mut self, drop: &Drop) -> Result<bool> {
-        let what = if drop.view { "view" } else { "table" };
+        let what = drop.kind.what();
         let Some(entry) = self.find(&drop.name)? else {
             return if drop.if_exists { Ok(false) } else { Err(self.unknown(what, &drop.name)) };
         };

@@ -38,8 +38,8 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
                 eprintln!("{}", if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") });
                 continue;
             }
-            Statement::Explain(statement) => {
-                print!("{}", workspace.explain(statement).await.map_err(|e| parsed.locate(e))?);
+            Statement::Explain(explain) => {
+                print!("{}", workspace.explain(explain).await.map_err(|e| parsed.locate(e))?);
                 continue;
             }
             _ => return Err(parsed.locate(Error::sql("`query` answers SELECT, WITH, VALUES and EXPLAIN"))),

@@ -39,10 +39,10 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     }
     spec.settings.fresh = args.fresh && confirm_fresh(&spec, args.yes).await?;
     spec.faults = Faults::from_env()?;
-    for insert in spec.inserts.iter() {
-        for (node, state) in &insert.template.nodes {
-            tracing::info!("{}: state {node} is bounded by {}", insert.id, state.bound);
-        }
+    for (node, table) in spec.program.unbounded() {
+        tracing::warn!(
+            "state {node} ({table}) is UNBOUNDED: nothing makes it forget; `SET 'table.exec.state.ttl'` bounds it, EXPLAIN shows it"
+        );
     }
     eprintln!("job {name}: {} in {}", plural(inserts.len(), "INSERT"), spec.store.describe());
     let stop = setup::stop_signal()?;
@@ -76,7 +76,7 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
                 eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
             }
             Statement::Insert(_) => inserts.push(parsed.clone()),
-            Statement::Explain(statement) => print!("{}", workspace.explain(statement).await.map_err(|e| parsed.locate(e))?),
+            Statement::Explain(explain) => print!("{}", workspace.explain(explain).await.map_err(|e| parsed.locate(e))?),
             Statement::Query(_) => {
                 let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
                 return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));

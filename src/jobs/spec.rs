@@ -9,7 +9,7 @@ use crate::common::clock::{Clock, SystemClock};
 use crate::common::faults::Faults;
 use crate::connectors::{ReadMode, Sink, Source};
 use crate::operators::coerce::Coercion;
-use crate::planner::{Session, Template};
+use crate::planner::{Output, Program, Session};
 use crate::state::StateStore;
 
 use super::progress::Status;
@@ -21,8 +21,8 @@ pub struct Insert {
     pub id: String,
     /// Where rows go.
     pub sink: Arc<dyn Sink>,
-    /// The query.
-    pub template: Template,
+    /// The query, as one of the job's program.
+    pub output: Output,
     /// From the query's columns to the table's.
     pub coercion: Coercion,
 }
@@ -64,6 +64,8 @@ pub struct Settings {
     pub trigger_interval: Duration,
     /// The most rows of one source in an epoch.
     pub max_rows_per_epoch: usize,
+    /// How many bytes of state are kept in memory; the rest goes to disk.
+    pub state_memory: usize,
     /// How many commits may wait for a sink before the job waits too.
     pub max_pending_commits: u64,
     /// Where reading begins when there is no commit to resume from.
@@ -80,6 +82,7 @@ impl Default for Settings {
             checkpoint_interval: Duration::from_millis(100),
             trigger_interval: Duration::ZERO,
             max_rows_per_epoch: 1 << 18,
+            state_memory: 1 << 30,
             max_pending_commits: 64,
             from: ReadMode::Stream,
             fresh: false,
@@ -93,6 +96,8 @@ impl Default for Settings {
 pub struct JobSpec {
     /// Its name.
     pub name: String,
+    /// What it computes.
+    pub program: Arc<Program>,
     /// What it writes.
     pub inserts: Arc<Vec<Insert>>,
     /// What it reads.
@@ -117,6 +122,7 @@ impl JobSpec {
     /// A job with the machine's clock, no crash points and no probe.
     pub fn new(
         name: &str,
+        program: Program,
         inserts: Vec<Insert>,
         sources: Vec<JobSource>,
         session: Session,
@@ -131,6 +137,7 @@ impl JobSpec {
             session,
             store,
             settings,
+            program: Arc::new(program),
             inserts: Arc::new(inserts),
             status,
             clock: Arc::new(SystemClock),
@@ -141,7 +148,7 @@ impl JobSpec {
 
     /// What makes two runs the same job: queries, sinks and tables, connection options left out.
     pub fn identity(&self) -> String {
-        let inserts = self.inserts.iter().map(|i| format!("INSERT INTO {} {}\n{}", i.id, i.sink.identity(), i.template.identity));
+        let inserts = self.inserts.iter().map(|i| format!("INSERT INTO {} {}\n{}", i.id, i.sink.identity(), i.output.identity));
         let sources = self.sources.iter().map(|s| format!("FROM {} {}", s.table, s.source.identity()));
         inserts.chain(sources).collect::<Vec<_>>().join("\n\n")
     }

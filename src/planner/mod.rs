@@ -4,26 +4,31 @@
 //!  sqlparser Query ─▶ session (names, TUMBLE, HOP ...) ─▶ LogicalPlan ─▶ optimizer
 //!                                                        │ batch: run it
 //!                                                        ▼ continuous
-//!            continuous: which strategy per node ─▶ physical plan ─▶ stages: cut below each stateful node ─▶ Template
-//!                                                                                   bind(splits, W) ─▶ plan of one epoch
+//!            lower: which strategy per node; stages are cut at each stateful one ─▶ Program
+//!                                                              bind(splits, W) ─▶ plans of one epoch
 //! ```
 //! The planner uses only the traits of `connectors` and never a connector's name.
 
 pub mod bind;
 pub mod codec;
 pub mod continuous;
+mod cut;
+mod lower;
 mod mode;
 mod physical;
 mod proctime;
+pub mod program;
 pub mod provider;
 pub mod session;
 mod session_windows;
+mod traits;
 mod window_call;
-mod window_close;
 pub mod window_tvf;
 
 pub use bind::Binding;
-pub use continuous::{StateNode, Template};
+pub use continuous::{ContinuousPlanner, Streaming};
 pub use mode::Mode;
+pub use program::{Output, Program, Stage, StateNode};
 pub use provider::{DeclaredTable, Relation, Tables};
 pub use session::Session;
+pub use traits::Domain;

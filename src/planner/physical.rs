@@ -8,17 +8,16 @@ use datafusion::error::Result as DfResult;
 use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
-use datafusion::physical_expr::expressions::Column as PhysicalColumn;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use crate::common::{Error, Result};
-use crate::operators::{LateFilterExec, WindowAggregateExec, WindowAssignExec};
+use crate::operators::{ExchangeExec, LateFilterExec, WindowAssignExec};
 
-use super::window_close::WindowClose;
+use super::cut::{Cut, Late};
 use super::window_tvf::WindowTvf;
 
 /// DataFusion's planner with our nodes.
@@ -45,30 +44,38 @@ impl ExtensionPlanner for Nodes {
         _: &dyn DfSession,
         _: &PhysicalPlanningContext,
     ) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
+        let node = node.as_any();
+        if let Some(cut) = node.downcast_ref::<Cut>() {
+            return Ok(Some(Arc::new(ExchangeExec::new(cut.stage, Arc::clone(cut.schema.inner())))));
+        }
         let Some(input) = inputs.first() else { return Ok(None) };
-        if let Some(window) = node.as_any().downcast_ref::<WindowTvf>() {
+        if let Some(window) = node.downcast_ref::<WindowTvf>() {
             return Ok(Some(Arc::new(WindowAssignExec::new(Arc::clone(input), window.time_index()?, window.windows())?)));
         }
-        if let Some(close) = node.as_any().downcast_ref::<WindowClose>() {
-            return Ok(Some(close_exec(close, input)?));
+        if let Some(late) = node.downcast_ref::<Late>() {
+            return Ok(Some(Arc::new(LateFilterExec::new(Arc::clone(input), late.node, late.until, None))));
         }
         Ok(None)
     }
 }
 
-/// Takes DataFusion's two-phase aggregate apart: its partial half stays, ours finishes.
-fn close_exec(close: &WindowClose, aggregate: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+/// Takes DataFusion's two-phase aggregate apart: the first half as a plan, the second over an empty input in its place.
+///
+/// # Errors
+/// When it was planned in another way than two phases.
+pub(super) fn halves(aggregate: &Arc<dyn ExecutionPlan>) -> Result<(Arc<dyn ExecutionPlan>, Arc<dyn ExecutionPlan>)> {
     let unexpected = || Error::internal("DataFusion planned an aggregate in another way than two phases");
     let last = aggregate.downcast_ref::<AggregateExec>().ok_or_else(unexpected)?;
-    let partial = last.input().downcast_ref::<AggregateExec>().ok_or_else(unexpected)?;
-    let (end_expr, _) = partial.group_expr().expr().get(close.end).ok_or_else(unexpected)?;
-    let end_column = end_expr.downcast_ref::<PhysicalColumn>().ok_or_else(unexpected)?.index();
-    let late: Arc<dyn ExecutionPlan> = Arc::new(LateFilterExec::new(Arc::clone(partial.input()), close.node, end_column, None));
-    let partial_plan = Arc::clone(last.input()).replace_children(vec![late], recompute())?;
-    // The functions stay with their node, without the input, which runs as a stage of its own.
-    let partial_schema = partial_plan.schema();
-    let finish = Arc::clone(aggregate).replace_children(vec![Arc::new(EmptyExec::new(partial_schema))], recompute())?;
-    Ok(Arc::new(WindowAggregateExec::new(partial_plan, close.node, close.end, close.sources.clone(), finish)?))
+    // In between stands only what moves rows from partition to partition.
+    let mut first = last.input();
+    while !first.is::<AggregateExec>() {
+        first = first.children().first().copied().ok_or_else(unexpected)?;
+    }
+    if last.mode() == &AggregateMode::Partial || first.downcast_ref::<AggregateExec>().is_none_or(|a| a.mode() != &AggregateMode::Partial) {
+        return Err(unexpected());
+    }
+    let empty = Arc::new(EmptyExec::new(first.schema()));
+    Ok((Arc::clone(first), Arc::clone(aggregate).replace_children(vec![empty], recompute())?))
 }
 
 /// For replacing a node's input by another one.

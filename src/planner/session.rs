@@ -16,6 +16,9 @@ use datafusion::functions::datetime::{to_timestamp, to_timestamp_micros, to_time
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::combine_partial_final_agg::CombinePartialFinalAggregate;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
@@ -67,7 +70,10 @@ impl Session {
         if mode == Mode::Streaming {
             // It would turn one window aggregate into two.
             let rules = Optimizer::new().rules.into_iter().filter(|r| r.name() != SingleDistinctToGroupBy::new().name()).collect();
-            builder = builder.with_optimizer_rules(rules);
+            // Aggregates run in two halves, of which the first must not swallow the second.
+            let whole = CombinePartialFinalAggregate::new().name().to_string();
+            let physical = PhysicalOptimizer::new().rules.into_iter().filter(|r| r.name() != whole).collect();
+            builder = builder.with_optimizer_rules(rules).with_physical_optimizer_rules(physical);
         }
         if mode == Mode::Batch {
             builder = builder.with_analyzer_rule(Arc::new(ExpandSessions));

@@ -67,16 +67,16 @@ impl Parsed {
 pub enum Statement {
     /// `CREATE TABLE ... WITH (...)`.
     CreateTable(CreateTable),
-    /// `CREATE VIEW ... AS SELECT`.
+    /// `CREATE [MATERIALIZED] VIEW ... AS SELECT`.
     CreateView(CreateView),
-    /// `DROP TABLE | VIEW`.
+    /// `DROP TABLE | [MATERIALIZED] VIEW`.
     Drop(Drop),
     /// `INSERT INTO ... SELECT | VALUES`.
     Insert(Insert),
     /// `SELECT`, `VALUES`, `WITH ... SELECT`.
     Query(Query),
-    /// `EXPLAIN` of an INSERT or a query.
-    Explain(Box<Statement>),
+    /// `EXPLAIN [ANALYZE]` of an INSERT, a query or a statement set.
+    Explain(Explain),
     /// `SET 'key' = 'value'`.
     Set(Setting),
     /// `RESET ['key']`.
@@ -150,11 +150,13 @@ pub struct Watermark {
     pub pos: Pos,
 }
 
-/// A view: a name for a query.
+/// A view: a name for a query; a materialized one keeps the query's result up to date.
 #[derive(Debug, Clone)]
 pub struct CreateView {
     /// Its name, as written.
     pub name: String,
+    /// `MATERIALIZED`: a job whose result is kept; never `TEMPORARY`.
+    pub materialized: bool,
     /// `OR REPLACE`.
     pub or_replace: bool,
     /// `TEMPORARY`.
@@ -167,15 +169,46 @@ pub struct CreateView {
     pub query: Query,
 }
 
-/// `DROP TABLE | VIEW [IF EXISTS] name`.
+/// `DROP TABLE | VIEW | MATERIALIZED VIEW [IF EXISTS] name`.
 #[derive(Debug, Clone)]
 pub struct Drop {
     /// What is dropped.
     pub name: String,
     /// `IF EXISTS`.
     pub if_exists: bool,
-    /// `DROP VIEW` rather than `DROP TABLE`.
-    pub view: bool,
+    /// Which kind of thing the name has to stand for.
+    pub kind: DropKind,
+}
+
+/// What DROP takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropKind {
+    /// `DROP TABLE`.
+    Table,
+    /// `DROP VIEW`.
+    View,
+    /// `DROP MATERIALIZED VIEW`.
+    MaterializedView,
+}
+
+impl DropKind {
+    /// As it stands in the middle of a sentence.
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::View => "view",
+            Self::MaterializedView => "materialized view",
+        }
+    }
+}
+
+/// `EXPLAIN [ANALYZE]`.
+#[derive(Debug, Clone)]
+pub struct Explain {
+    /// `ANALYZE`: run it over what is there now, write nothing, and show what each node did.
+    pub analyze: bool,
+    /// What is explained: one INSERT or query, or the INSERTs of a statement set, which are one job.
+    pub statements: Vec<Statement>,
 }
 
 /// `INSERT INTO table [(columns)] query`.
@@ -201,7 +234,7 @@ pub struct Query {
 }
 
 /// When a continuous query shows its results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Emit {
     /// Not said.
     #[default]

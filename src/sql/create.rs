@@ -4,19 +4,18 @@ use sqlparser::tokenizer::{Token, Word};
 
 use crate::common::{Error, Result, suggest};
 
-use super::ast::{CreateTable, CreateView, Drop, Options, Statement};
+use super::ast::{CreateTable, CreateView, Drop, DropKind, Options, Statement};
 use super::columns;
 use super::cursor::Cursor;
 use super::query;
 
 /// What is declared and dropped.
-const THINGS: [&str; 2] = ["TABLE", "VIEW"];
+const THINGS: [&str; 3] = ["TABLE", "VIEW", "MATERIALIZED"];
 
 /// What Flink and ksqlDB declare besides.
-const MISSING: [&str; 11] =
-    ["CATALOG", "CONNECTOR", "DATABASE", "EXTERNAL", "FUNCTION", "MATERIALIZED", "MODEL", "SINK", "SOURCE", "STREAM", "TYPE"];
+const MISSING: [&str; 10] = ["CATALOG", "CONNECTOR", "DATABASE", "EXTERNAL", "FUNCTION", "MODEL", "SINK", "SOURCE", "STREAM", "TYPE"];
 
-/// `CREATE [OR REPLACE] [TEMPORARY] TABLE | VIEW [IF NOT EXISTS] ...`.
+/// `CREATE [OR REPLACE] [TEMPORARY] TABLE | [MATERIALIZED] VIEW [IF NOT EXISTS] ...`.
 pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.expect(&["CREATE"])?;
     let or_replace = cursor.take(&["OR", "REPLACE"]);
@@ -24,28 +23,54 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.take(&["TABLE"]) {
         return table(cursor, or_replace, temporary).map(Statement::CreateTable);
     }
+    let at = cursor.pos();
+    let materialized = materialized(cursor)?;
+    if materialized && temporary {
+        let error = cursor.text.error(at, "a materialized view cannot be TEMPORARY: its job goes on when the session has ended");
+        return Err(error.hint("leave TEMPORARY out, or create a plain VIEW"));
+    }
     if cursor.take(&["VIEW"]) {
-        return view(cursor, or_replace, temporary).map(Statement::CreateView);
+        return view(cursor, or_replace, temporary, materialized).map(Statement::CreateView);
     }
     Err(other_thing(cursor, "CREATE"))
 }
 
-/// `DROP [TEMPORARY] TABLE | VIEW [IF EXISTS] name`.
+/// Takes MATERIALIZED in front of VIEW.
+fn materialized(cursor: &mut Cursor<'_>) -> Result<bool> {
+    if !cursor.take(&["MATERIALIZED"]) {
+        return Ok(false);
+    }
+    if cursor.sees(&["TABLE"]) {
+        return Err(cursor.error("materialized tables are not supported").hint("MATERIALIZED VIEW keeps the result of a query up to date"));
+    }
+    if !cursor.sees(&["VIEW"]) {
+        return Err(cursor.expected("VIEW behind MATERIALIZED"));
+    }
+    Ok(true)
+}
+
+/// `DROP [TEMPORARY] TABLE | [MATERIALIZED] VIEW [IF EXISTS] name`.
 pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.expect(&["DROP"])?;
     cursor.take(&["TEMPORARY"]);
-    let view = cursor.take(&["VIEW"]);
-    if !view && !cursor.take(&["TABLE"]) {
+    let kind = if cursor.take(&["TABLE"]) {
+        DropKind::Table
+    } else if materialized(cursor)? {
+        cursor.expect(&["VIEW"])?;
+        DropKind::MaterializedView
+    } else if cursor.take(&["VIEW"]) {
+        DropKind::View
+    } else {
         return Err(other_thing(cursor, "DROP"));
-    }
+    };
     let if_exists = cursor.take(&["IF", "EXISTS"]);
-    let name = cursor.object_name(if view { "the name of a view" } else { "the name of a table" })?;
-    Ok(Statement::Drop(Drop { name, if_exists, view }))
+    let name = cursor.object_name(&format!("the name of a {}", kind.what()))?;
+    Ok(Statement::Drop(Drop { name, if_exists, kind }))
 }
 
 /// The error for a thing that is neither a table nor a view.
 fn other_thing(cursor: &Cursor<'_>, verb: &str) -> Error {
-    let hint = format!("supported: {verb} TABLE and {verb} VIEW");
+    let hint = format!("supported: {verb} TABLE, {verb} VIEW and {verb} MATERIALIZED VIEW");
     let Token::Word(Word { value, quote_style: None, .. }) = &cursor.peek().token else {
         return cursor.expected("TABLE or VIEW").hint(hint);
     };
@@ -104,7 +129,7 @@ fn options(cursor: &mut Cursor<'_>) -> Result<Options> {
     }
 }
 
-fn view(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) -> Result<CreateView> {
+fn view(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool, materialized: bool) -> Result<CreateView> {
     let if_not_exists = cursor.take(&["IF", "NOT", "EXISTS"]);
     let name = cursor.object_name("the name of a view")?;
     let mut columns: Vec<String> = Vec::new();
@@ -130,5 +155,5 @@ fn view(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) -> Result<Cr
     }
     cursor.expect(&["AS"])?;
     let query = query::query(cursor)?;
-    Ok(CreateView { name, or_replace, temporary, if_not_exists, columns, query })
+    Ok(CreateView { name, materialized, or_replace, temporary, if_not_exists, columns, query })
 }

@@ -15,6 +15,9 @@ static DIALECT: MillstreamDialect = MillstreamDialect;
 /// How deep expressions, queries and types may be nested.
 pub(super) const MAX_DEPTH: usize = 50;
 
+/// How many words a chain of operators may have: twice as many, nested as deep, still fit the stack of a thread in a debug build.
+const MAX_CHAIN: usize = 20_000;
+
 /// What is said about anything deeper.
 pub(super) const TOO_DEEP: &str = "nested too deeply: no more than 50 levels are possible";
 
@@ -173,12 +176,27 @@ impl<'a> Cursor<'a> {
     }
 
     /// Refuses brackets that are nested deeper than any query: sqlparser counts its own depth for most forms only. And
-    /// limits the work: a token begins a few expressions at most.
+    /// chains that make trees as deep as they are long, on which the stack would end. And limits the work: a token begins a
+    /// few expressions at most.
     fn limit(&self) -> Result<()> {
         let (mut depth, mut n, mut before_is_word) = (0_usize, 0, false);
+        let (mut chain, mut outer, mut sets) = (0_usize, Vec::new(), 0_usize);
         loop {
             let token = self.parser.peek_nth_token_no_skip(n);
             n += 1;
+            match token.token {
+                Token::LParen => outer.push(std::mem::take(&mut chain)),
+                Token::RParen => chain = outer.pop().unwrap_or(0),
+                Token::Comma => chain = 0,
+                Token::Whitespace(_) => {}
+                _ => chain += 1,
+            }
+            sets += usize::from(["UNION", "EXCEPT", "INTERSECT", "MINUS"].iter().any(|word| is_word(&token, word)));
+            if chain > MAX_CHAIN || sets > MAX_CHAIN / 4 {
+                return Err(self
+                    .text
+                    .error(pos(token.span.start), format!("too long: a chain of operators has at most {MAX_CHAIN} words")));
+            }
             match token.token {
                 Token::EOF => break,
                 Token::LParen | Token::LBracket | Token::LBrace => depth += 1,

@@ -9,11 +9,12 @@ use std::any::TypeId;
 use std::cell::Cell;
 
 use sqlparser::ast;
-use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::dialect::{Dialect, GenericDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
+
+use super::build;
 
 thread_local! {
     /// How many expressions may still be begun; see [`allow_steps`].
@@ -162,7 +163,7 @@ fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
         parser.expect_token(&Token::RParen)?;
         ast::TableFactor::Derived { lateral: false, subquery, alias: None, sample: None }
     } else {
-        table(parser.parse_object_name(false)?)
+        build::table(parser.parse_object_name(false)?).relation
     };
     let partition_by = if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
         // Further arguments follow after a comma, so several columns stand in parentheses.
@@ -176,10 +177,12 @@ fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
     } else {
         Vec::new()
     };
-    match relation {
-        ast::TableFactor::Derived { subquery, .. } if partition_by.is_empty() => Ok(ast::Expr::Subquery(subquery)),
-        relation => Ok(ast::Expr::Subquery(Box::new(select_all(relation, partition_by)))),
-    }
+    let relation = match relation {
+        ast::TableFactor::Derived { subquery, .. } if partition_by.is_empty() => return Ok(ast::Expr::Subquery(subquery)),
+        relation => ast::TableWithJoins { relation, joins: Vec::new() },
+    };
+    let select = ast::Select { distribute_by: partition_by, ..build::select_all(vec![relation]) };
+    Ok(ast::Expr::Subquery(Box::new(build::query(ast::SetExpr::Select(Box::new(select))))))
 }
 
 /// Flink's `MAP[k1, v1, ...]`.
@@ -215,63 +218,5 @@ fn is_map_literal(parser: &Parser) -> bool {
         }
         empty &= depth < 2;
         n += 1;
-    }
-}
-
-/// A table's name in FROM.
-fn table(name: ast::ObjectName) -> ast::TableFactor {
-    ast::TableFactor::Table {
-        name,
-        alias: None,
-        args: None,
-        with_hints: Vec::new(),
-        version: None,
-        with_ordinality: false,
-        partitions: Vec::new(),
-        json_path: None,
-        sample: None,
-        index_hints: Vec::new(),
-    }
-}
-
-/// `SELECT * FROM relation`.
-fn select_all(relation: ast::TableFactor, distribute_by: Vec<ast::Expr>) -> ast::Query {
-    let select = ast::Select {
-        select_token: AttachedToken::empty(),
-        optimizer_hints: Vec::new(),
-        distinct: None,
-        select_modifiers: None,
-        top: None,
-        top_before_distinct: false,
-        projection: vec![ast::SelectItem::Wildcard(ast::WildcardAdditionalOptions::default())],
-        exclude: None,
-        into: None,
-        from: vec![ast::TableWithJoins { relation, joins: Vec::new() }],
-        lateral_views: Vec::new(),
-        prewhere: None,
-        selection: None,
-        connect_by: Vec::new(),
-        group_by: ast::GroupByExpr::Expressions(Vec::new(), Vec::new()),
-        cluster_by: Vec::new(),
-        distribute_by,
-        sort_by: Vec::new(),
-        having: None,
-        named_window: Vec::new(),
-        qualify: None,
-        window_before_qualify: false,
-        value_table_mode: None,
-        flavor: ast::SelectFlavor::Standard,
-    };
-    ast::Query {
-        with: None,
-        body: Box::new(ast::SetExpr::Select(Box::new(select))),
-        order_by: None,
-        limit_clause: None,
-        fetch: None,
-        locks: Vec::new(),
-        for_clause: None,
-        settings: None,
-        format_clause: None,
-        pipe_operators: Vec::new(),
     }
 }

@@ -5,10 +5,12 @@
 //! `settings.rs`); queries and expressions are sqlparser's (`query.rs`, `dialect.rs`), because DataFusion plans its trees.
 
 pub mod ast;
+mod build;
 mod columns;
 mod create;
 mod cursor;
 pub mod dialect;
+mod group_window;
 mod query;
 mod script;
 mod settings;
@@ -17,6 +19,10 @@ mod text;
 mod tokens;
 pub mod types;
 
+#[cfg(test)]
+mod group_window_tests;
+#[cfg(test)]
+mod robust_tests;
 #[cfg(test)]
 mod tests;
 

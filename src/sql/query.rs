@@ -7,6 +7,7 @@ use crate::common::Result;
 
 use super::ast::{Emit, Insert, Query};
 use super::cursor::{Cursor, MAX_DEPTH, is_word};
+use super::group_window;
 use super::text::pos;
 
 /// Whether a query comes next.
@@ -22,7 +23,8 @@ pub(super) fn query(cursor: &mut Cursor<'_>) -> Result<Query> {
     }
     let emit = emit(cursor)?;
     refuse_versions(cursor)?;
-    let query = cursor.query()?;
+    let mut query = cursor.query()?;
+    group_window::rewrite(&mut query, cursor.text)?;
     Ok(Query { query, emit })
 }
 

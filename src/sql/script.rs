@@ -1,18 +1,19 @@
 //! A whole script to its statements.
 
-use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Whitespace};
 
 use crate::common::Result;
 
-use super::ast::{Parsed, Pos, Source, Statement};
+use super::ast::{Explain, Parsed, Source, Statement};
 use super::cursor::{is_space, is_word};
-use super::statement::statement;
+use super::statement::{explained_set, statement};
 use super::text::{Text, pos};
 use super::tokens::tokenize;
 
 /// Parses all statements of a script; the semicolon behind the last one may be missing.
 ///
-/// `EXECUTE STATEMENT SET BEGIN ... END;` comes out as the INSERTs in it: all INSERTs of a run are one job anyway.
+/// `EXECUTE STATEMENT SET BEGIN ... END;` comes out as the INSERTs in it: all INSERTs of a run are one job anyway. With
+/// EXPLAIN in front it is one statement.
 ///
 /// # Errors
 /// The first thing that is wrong, with its place.
@@ -26,19 +27,60 @@ pub fn parse(source: &Source) -> Result<Vec<Parsed>> {
         if chunks.peek().is_none() && broken.is_some() {
             break; // the tokens stop inside this statement
         }
-        if let Some(chunk) = statement_set(&text, chunk, &mut set)? {
-            parsed.extend(one(&text, chunk, set)?);
+        match step(&text, chunk, &mut set)? {
+            Step::Opened(rest) | Step::Statement(rest) => {
+                let one = one(&text, rest, set.is_some())?;
+                match &mut set {
+                    Some(Set { explained: Some(explained), .. }) => explained.statements.extend(one.map(|parsed| parsed.statement)),
+                    _ => parsed.extend(one),
+                }
+            }
+            Step::Closed(set, end) => parsed.extend(set.explain(&text, end)?),
         }
     }
     match (broken, set) {
         (Some(error), _) => Err(error),
-        (None, Some(at)) => Err(text.error(at, "this statement set is not closed").hint("it ends with `END;`")),
+        (None, Some(set)) => Err(text.error(pos(set.start), "this statement set is not closed").hint("it ends with `END;`")),
         (None, None) => Ok(parsed),
     }
 }
 
+/// A statement set that is open.
+struct Set {
+    /// Where it begins.
+    start: Location,
+    /// What was in it so far, if it is explained and not run.
+    explained: Option<Explain>,
+}
+
+impl Set {
+    /// The EXPLAIN of a set that ends here; nothing if the set is to be run.
+    fn explain(self, text: &Text<'_>, end: Location) -> Result<Option<Parsed>> {
+        let Some(explain) = self.explained else { return Ok(None) };
+        if explain.statements.is_empty() {
+            return Err(text.error(pos(self.start), "there is no INSERT to explain in this statement set"));
+        }
+        Ok(Some(Parsed {
+            statement: Statement::Explain(explain),
+            text: text.slice(self.start, end).to_string(),
+            source: text.source.clone(),
+            pos: pos(self.start),
+        }))
+    }
+}
+
+/// What the tokens up to a semicolon are.
+enum Step<'t> {
+    /// The opening of a set, and the tokens of the first INSERT in it.
+    Opened(&'t [TokenWithSpan]),
+    /// The END of a set, and the place behind it.
+    Closed(Set, Location),
+    /// A statement, in a set or not.
+    Statement(&'t [TokenWithSpan]),
+}
+
 /// One statement; nothing if there are only comments.
-fn one(text: &Text<'_>, chunk: &[TokenWithSpan], set: Option<Pos>) -> Result<Option<Parsed>> {
+fn one(text: &Text<'_>, chunk: &[TokenWithSpan], in_set: bool) -> Result<Option<Parsed>> {
     let from = chunk.iter().find(|t| !is_space(t));
     let to = chunk.iter().rev().find(|t| !is_space(t));
     let (Some(from), Some(to)) = (from, to) else { return Ok(None) };
@@ -48,7 +90,7 @@ fn one(text: &Text<'_>, chunk: &[TokenWithSpan], set: Option<Pos>) -> Result<Opt
             .hint("set the option in the table's WITH, or with `--option TABLE.KEY=VALUE`"));
     }
     let parsed = statement(text, chunk.to_vec())?;
-    if set.is_some() && !matches!(parsed, Statement::Insert(_)) {
+    if in_set && !matches!(parsed, Statement::Insert(_)) {
         return Err(text
             .error(pos(from.span.start), "a statement set holds only INSERT statements")
             .hint("move other statements before it; it ends with `END;`"));
@@ -61,31 +103,34 @@ fn one(text: &Text<'_>, chunk: &[TokenWithSpan], set: Option<Pos>) -> Result<Opt
     }))
 }
 
-/// Opens and closes statement sets. Returns what is left of the chunk, nothing if that was all.
-fn statement_set<'t>(text: &Text<'_>, chunk: &'t [TokenWithSpan], set: &mut Option<Pos>) -> Result<Option<&'t [TokenWithSpan]>> {
+/// Opens and closes statement sets.
+fn step<'t>(text: &Text<'_>, chunk: &'t [TokenWithSpan], set: &mut Option<Set>) -> Result<Step<'t>> {
     let words: Vec<(usize, &TokenWithSpan)> = chunk.iter().enumerate().filter(|(_, t)| !is_space(t)).take(5).collect();
     let says = |wanted: &[&str]| words.len() >= wanted.len() && wanted.iter().zip(&words).all(|(word, (_, token))| is_word(token, word));
-    let Some(at) = words.first().map(|(_, token)| pos(token.span.start)) else { return Ok(None) };
+    let Some((_, first)) = words.first() else { return Ok(Step::Statement(chunk)) };
+    let start = first.span.start;
     let opened = if says(&["EXECUTE", "STATEMENT", "SET", "BEGIN"]) {
-        Some(4)
+        Some((None, words.get(4).map_or(chunk.len(), |(i, _)| *i)))
     } else if says(&["BEGIN", "STATEMENT", "SET"]) && words.len() == 3 {
-        Some(3)
+        Some((None, chunk.len()))
     } else {
-        None
+        explained_set(text, chunk).map(|(analyze, n)| (Some(Explain { analyze, statements: Vec::new() }), n))
     };
     match opened {
         Some(_) if set.is_some() => {
-            Err(text.error(at, "a statement set cannot stand inside another one").hint("close the first one with `END;`"))
+            Err(text.error(pos(start), "a statement set cannot stand inside another one").hint("close the first one with `END;`"))
         }
-        Some(n) => {
-            *set = Some(at);
-            Ok(words.get(n).map(|(i, _)| &chunk[*i..]))
+        Some((explained, n)) => {
+            *set = Some(Set { start, explained });
+            Ok(Step::Opened(chunk.get(n..).unwrap_or_default()))
         }
         None if says(&["END"]) && words.len() == 1 => match set.take() {
-            Some(_) => Ok(None),
-            None => Err(text.error(at, "`END` without a statement set").hint("a statement set begins with `EXECUTE STATEMENT SET BEGIN`")),
+            Some(set) => Ok(Step::Closed(set, first.span.end)),
+            None => Err(text
+                .error(pos(start), "`END` without a statement set")
+                .hint("a statement set begins with `EXECUTE STATEMENT SET BEGIN`")),
         },
-        None => Ok(Some(chunk)),
+        None => Ok(Step::Statement(chunk)),
     }
 }
 

@@ -4,8 +4,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::common::{Error, Result, suggest};
 
-use super::ast::Statement;
-use super::cursor::Cursor;
+use super::ast::{Explain, Statement};
+use super::cursor::{Cursor, is_space, is_word};
 use super::text::Text;
 use super::{create, query, settings};
 
@@ -13,7 +13,7 @@ use super::{create, query, settings};
 const SUPPORTED: [&str; 10] = ["CREATE", "DROP", "INSERT", "EXECUTE", "SELECT", "WITH", "VALUES", "EXPLAIN", "SET", "RESET"];
 
 /// What is supported, for hints.
-const HINT: &str = "supported: CREATE TABLE, CREATE VIEW, DROP, INSERT INTO, SELECT, EXPLAIN, SET, RESET";
+const HINT: &str = "supported: CREATE TABLE, CREATE [MATERIALIZED] VIEW, DROP, INSERT INTO, SELECT, EXPLAIN, SET, RESET";
 
 /// Statements of Flink and ksqlDB that people may try.
 const KNOWN: [&str; 28] = [
@@ -89,20 +89,41 @@ fn runnable(cursor: &mut Cursor<'_>) -> Result<Option<Statement>> {
 }
 
 fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
-    const DETAILS: [&str; 4] = ["ESTIMATED_COST", "CHANGELOG_MODE", "PLAN_ADVICE", "JSON_EXECUTION_PLAN"];
-    if cursor.sees(&["ANALYZE"]) {
-        return Err(cursor.error("EXPLAIN ANALYZE is not supported yet").hint("EXPLAIN shows the plan without running it"));
+    let analyze = how_to_explain(cursor);
+    match runnable(cursor)? {
+        Some(statement) => Ok(Statement::Explain(Explain { analyze, statements: vec![statement] })),
+        None => Err(cursor.expected("an INSERT or a query to explain")),
     }
+}
+
+/// Takes what may stand between EXPLAIN and the statement. Returns whether ANALYZE does.
+fn how_to_explain(cursor: &mut Cursor<'_>) -> bool {
+    const DETAILS: [&str; 4] = ["ESTIMATED_COST", "CHANGELOG_MODE", "PLAN_ADVICE", "JSON_EXECUTION_PLAN"];
+    let analyze = cursor.take(&["ANALYZE"]);
     if !cursor.take(&["PLAN", "FOR"]) {
         // Flink's details only ask for more of what EXPLAIN prints anyway.
         while DETAILS.iter().any(|detail| cursor.take(&[detail])) {
             cursor.take_symbol(&Token::Comma);
         }
     }
-    match runnable(cursor)? {
-        Some(statement) => Ok(Statement::Explain(Box::new(statement))),
-        None => Err(cursor.expected("an INSERT or a query to explain")),
+    analyze
+}
+
+/// Whether these tokens open a statement set that is explained: `EXPLAIN ... STATEMENT SET BEGIN`. Returns whether ANALYZE
+/// stands in it, and how many tokens belong to the opening.
+pub(super) fn explained_set(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Option<(bool, usize)> {
+    let first = tokens.iter().find(|token| !is_space(token))?;
+    if !is_word(first, "EXPLAIN") {
+        return None;
     }
+    let mut cursor = Cursor::new(text, tokens.to_vec());
+    cursor.take(&["EXPLAIN"]);
+    let analyze = how_to_explain(&mut cursor);
+    cursor.take(&["EXECUTE"]);
+    if !cursor.take(&["STATEMENT", "SET", "BEGIN"]) {
+        return None;
+    }
+    Some((analyze, cursor.rest().first().map_or(tokens.len(), |(first, _)| *first)))
 }
 
 /// The error for a statement that cannot be run.

@@ -243,7 +243,7 @@ pub async fn take_over(case: &Case, after: u64) -> (Answer, Result<Ending, Error
 
 /// Which INSERT an operator belongs to.
 fn insert_of(spec: &JobSpec, node: u32) -> usize {
-    spec.inserts.iter().position(|i| i.template.nodes.contains_key(&node)).unwrap()
+    spec.inserts.iter().position(|i| i.output.nodes.contains(&node)).unwrap()
 }
 
 /// Late rows by the column that numbers the input.

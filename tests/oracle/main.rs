@@ -152,6 +152,7 @@ cases! {
     shapes
     hop
     cumulate
+    group_window
 }
 
 #[test]
