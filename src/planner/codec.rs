@@ -25,8 +25,9 @@ use crate::operators::closing::{Closing, WindowInput};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::subplan::SubPlan;
-use crate::operators::windows::Windows;
-use crate::operators::{ExchangeExec, LateFilterExec, Moment, Operator, SourceScanExec, StatefulExec, WindowAggregate, WindowAssignExec};
+use crate::operators::{
+    ExchangeExec, LateFilterExec, Moment, Operator, SourceScanExec, StatefulExec, WindowAggregate, WindowAssignExec, windows::Windows,
+};
 
 /// Encodes and decodes the nodes of `operators`.
 #[derive(Debug)]

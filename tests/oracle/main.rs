@@ -150,9 +150,9 @@ cases! {
     computed
     branches
     shapes
+    group_window
     hop
     cumulate
-    group_window
 }
 
 #[test]

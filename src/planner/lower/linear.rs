@@ -9,7 +9,6 @@ use crate::common::{Error, Result};
 use crate::operators::windows::WindowKind;
 
 use super::super::provider::TableSource;
-use super::super::session_windows::expand_sessions;
 use super::super::traits::{Domain, Role, Time, Traits};
 use super::super::window_tvf::WindowTvf;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
@@ -100,8 +99,7 @@ impl Lowering {
     pub(super) async fn extension(&mut self, plan: &LogicalPlan, extension: &Extension) -> Result<Lowered> {
         let Some(window) = extension.node.as_any().downcast_ref::<WindowTvf>() else { return self.fallback(plan).await };
         if matches!(window.kind, WindowKind::Session { .. }) {
-            // Until they have an operator of their own: the batch plan, run again for the keys that rows came for.
-            return self.lower(&expand_sessions(plan.clone())?).await;
+            return Err(Error::sql("SESSION windows cannot run continuously yet"));
         }
         let input = self.lower(&window.input).await?;
         let index = window.input.schema().maybe_index_of_column(&window.time);
@@ -111,15 +109,14 @@ impl Lowering {
         traits.keys.clear();
         match time {
             Some(time) => {
+                // Windows of one start end at different times when they grow.
                 let start = match window.kind {
                     WindowKind::Tumble { size } | WindowKind::Hop { size, .. } => Some(Role::Start(size)),
-                    // Windows of several lengths share a start.
                     WindowKind::Cumulate { .. } | WindowKind::Session { .. } => None,
                 };
-                for (i, role) in [start, Some(Role::End), Some(Role::Last)].into_iter().enumerate() {
-                    if let Some(role) = role {
-                        traits.times.insert(width + i, Time { role, ..time.clone() });
-                    }
+                let roles = [start, Some(Role::End), Some(Role::Last)];
+                for (i, role) in roles.into_iter().enumerate() {
+                    traits.times.extend(role.map(|role| (width + i, Time { role, ..time.clone() })));
                 }
             }
             None if traits.updating => {}
