@@ -3,8 +3,8 @@
 //! ```text
 //! cargo bench --bench state [-- memory | bag | spilled | small]
 //! ```
-//! Rows are a text key of 16 bytes and three Int64. An epoch puts 262,144 random keys and reads the same keys before, as an
-//! aggregate does. CPU is that of the whole process.
+//! Rows are a text key of 16 bytes and three Int64. An epoch puts distinct random keys (262,144, or all if there are fewer) and
+//! reads the same keys before, as an aggregate does. CPU is that of the whole process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::mem::MaybeUninit;
@@ -15,8 +15,8 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use millstream::common::WEIGHT;
 use millstream::state::{KeyMode, KeyedDelta, KeyedTable, Layout, StateMemory};
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -28,12 +28,12 @@ fn main() {
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
     if is_wanted("memory") {
         for keys in [1_000, 10_000, 100_000, 1_000_000] {
-            measure("upsert", KeyMode::Upsert, keys, usize::MAX, EPOCH, 20);
+            measure("upsert", KeyMode::Upsert, keys, usize::MAX, EPOCH, 5_000_000 / EPOCH.min(keys as usize));
         }
     }
     if is_wanted("bag") {
         for keys in [1_000, 100_000, 1_000_000] {
-            measure("bag", KeyMode::Bag, keys, usize::MAX, EPOCH, 8);
+            measure("bag", KeyMode::Bag, keys, usize::MAX, EPOCH, (2 * keys as usize / EPOCH.min(keys as usize)).max(8));
         }
     }
     if is_wanted("small") {
@@ -60,8 +60,9 @@ fn measure(name: &str, mode: KeyMode, keys: u64, limit: usize, rows: usize, epoc
     let (mut get, mut fold, mut found) = (0.0, 0.0, 0);
     let mut rng = StdRng::seed_from_u64(1);
     let clock = Instant::now();
+    let rows = rows.min(keys as usize);
     for epoch in 0..epochs {
-        let picked: Vec<u64> = (0..rows).map(|_| rng.random_range(0..keys)).collect();
+        let picked: Vec<u64> = rand::seq::index::sample(&mut rng, keys as usize, rows).into_iter().map(|key| key as u64).collect();
         let (asked, mut delta) = (text(&picked), delta(&picked, epoch as i64 + 1));
         let start = cpu();
         let old = table.get(&[asked]).unwrap();

@@ -9,6 +9,7 @@ use crate::common::Result;
 
 use super::log::{Log, Wanted};
 use super::memory::{Evict, StateMemory};
+use super::part::Part;
 use super::shape::Changes;
 use super::shard::Shard;
 
@@ -60,26 +61,20 @@ impl Cell {
         cell
     }
 
-    /// Calls `read` with a shard that holds all rows of the keys with these hashes, or all rows.
+    /// Calls `read` with a shard that holds all rows of these keys, or all rows.
     ///
     /// A shard on disk comes back when there is room, or when it was read several times since one in memory was last used (`coldest`
     /// is the time of the one used least recently): then they change places. When all are used alike, none moves.
-    pub(super) fn read<T>(
-        &self,
-        hashes: Option<&[u64]>,
-        closed_to: Option<i64>,
-        coldest: u64,
-        read: impl FnOnce(&Shard) -> T,
-    ) -> Result<T> {
+    pub(super) fn read<T>(&self, keys: Option<&Part>, closed_to: Option<i64>, coldest: u64, read: impl FnOnce(&Shard) -> T) -> Result<T> {
         self.used.store(self.memory.now(), Relaxed);
         let body = self.body.read();
         let log = match &*body {
             Body::Memory(shard) => return Ok(read(shard)),
             Body::Disk(log) => log,
         };
-        let comes_back = hashes.is_some() && (coldest < log.note_read() || self.memory.has_room(2 * log.bytes_on_disk()));
+        let comes_back = keys.is_some() && (coldest < log.note_read() || self.memory.has_room(2 * log.bytes_on_disk()));
         if !comes_back {
-            return Ok(read(&log.load(hashes.map(|h| Wanted::new(h.iter().copied())).as_ref(), closed_to)?));
+            return Ok(read(&log.load(keys.map(|keys| Wanted::new(&keys.hashes)).as_ref(), closed_to)?));
         }
         drop(body);
         let mut body = self.body.write();
@@ -99,16 +94,16 @@ impl Cell {
     }
 
     /// Takes in these rows of an epoch.
-    pub(super) fn apply(&self, changes: &Changes, rows: &[u32], closed_to: Option<i64>) -> Result<Need> {
+    pub(super) fn apply(&self, changes: &Changes, part: &Part, closed_to: Option<i64>) -> Result<Need> {
         self.used.store(self.memory.now(), Relaxed);
         let mut body = self.body.write();
         let need = match &mut *body {
             Body::Memory(shard) => {
-                shard.apply(changes, rows, closed_to)?;
+                shard.apply(changes, part, closed_to)?;
                 if is_large(shard) { Need::Split } else { Need::Nothing }
             }
             Body::Disk(log) => {
-                if log.apply(changes, rows)? {
+                if log.apply(changes, &part.rows)? {
                     Need::Compact
                 } else {
                     Need::Nothing

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::cell::Cell;
+use super::codec::Encoded;
+use super::part::Part;
 
 /// More shards than this are not made.
 const MAX_DEPTH: u32 = 16;
@@ -36,18 +38,25 @@ impl Directory {
         self.index[hash.checked_shr(64 - self.depth).unwrap_or(0) as usize] as usize
     }
 
-    /// The rows with these hashes by cell: for each cell that has any, its number and its rows in order.
-    pub(super) fn partition(&self, hashes: &[u64]) -> Vec<(usize, Vec<u32>)> {
-        let rows = hashes.len() as u32;
+    /// The keys by cell: the number of each cell that has any, and its keys in order.
+    pub(super) fn partition(&self, keys: &Encoded, hashes: &[u64]) -> Vec<(usize, Part)> {
+        if hashes.is_empty() {
+            return Vec::new();
+        }
         if self.cells.len() == 1 {
-            return if rows == 0 { Vec::new() } else { vec![(0, (0..rows).collect())] };
+            return vec![(0, Part::all(keys, hashes))];
         }
         let cells: Vec<u32> = hashes.iter().map(|hash| self.cell(*hash) as u32).collect();
-        let mut counts = vec![0usize; self.cells.len()];
-        cells.iter().for_each(|cell| counts[*cell as usize] += 1);
-        let mut parts: Vec<Vec<u32>> = counts.into_iter().map(Vec::with_capacity).collect();
-        (0..).zip(cells).for_each(|(row, cell)| parts[cell as usize].push(row));
-        parts.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()).collect()
+        let mut counts = vec![(0, 0); self.cells.len()];
+        for (row, cell) in (0..).zip(&cells) {
+            let (rows, bytes) = &mut counts[*cell as usize];
+            (*rows, *bytes) = (*rows + 1, *bytes + keys.bytes(row).len());
+        }
+        let mut parts: Vec<Part> = counts.into_iter().map(|(rows, bytes)| Part::with_capacity(rows, bytes)).collect();
+        for (row, (cell, hash)) in (0..).zip(cells.iter().zip(hashes)) {
+            parts[*cell as usize].push(row, *hash, keys.bytes(row));
+        }
+        parts.into_iter().enumerate().filter(|(_, part)| part.len() > 0).collect()
     }
 
     /// How many bits of the hash all keys of a cell share, if it can be split by one more.

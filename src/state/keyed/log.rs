@@ -20,6 +20,7 @@ use crate::common::{Error, Result};
 use super::KeyMode;
 use super::hash::hash_key;
 use super::memory::{StateMemory, cannot_use};
+use super::part::Part;
 use super::segments::pick;
 use super::shape::{Changes, Shape};
 use super::shard::Shard;
@@ -51,7 +52,7 @@ pub(super) struct Log {
     shape: Arc<Shape>,
     memory: Arc<StateMemory>,
     path: PathBuf,
-    parts: Vec<Part>,
+    parts: Vec<Piece>,
     /// Bytes of the base, and of all parts.
     base: usize,
     len: usize,
@@ -68,7 +69,7 @@ pub(super) struct Log {
 }
 
 #[derive(Debug)]
-struct Part {
+struct Piece {
     start: usize,
     len: usize,
     /// The least and the greatest hash in it.
@@ -150,7 +151,7 @@ impl Log {
         write().map_err(|e| cannot_use(&self.path, e))?;
         let hashes = hashes(rows)?.values();
         let hashes = hashes.iter().fold((u64::MAX, 0), |(low, high), hash| (low.min(*hash), high.max(*hash)));
-        self.parts.push(Part { start: self.len, len: bytes.len(), hashes, epochs });
+        self.parts.push(Piece { start: self.len, len: bytes.len(), hashes, epochs });
         self.memory.account_disk(self.len, self.len + bytes.len());
         self.len += bytes.len();
         Ok(())
@@ -219,8 +220,8 @@ impl Log {
             };
             start = end;
             if epoch.num_rows() > 0 {
-                let picks: Vec<u32> = (0..epoch.num_rows() as u32).collect();
-                shard.apply(&self.shape.changes(&epoch)?, &picks, closed)?;
+                let changes = self.shape.changes(&epoch)?;
+                shard.apply(&changes, &Part::all(&changes.keys, &changes.hashes), closed)?;
             }
         }
         Ok(())
@@ -239,7 +240,7 @@ fn hashes(rows: &RecordBatch) -> Result<&UInt64Array> {
     column.ok_or_else(|| Error::internal("rows on disk lack their hashes"))
 }
 
-fn read(file: &mut File, part: &Part) -> Result<RecordBatch> {
+fn read(file: &mut File, part: &Piece) -> Result<RecordBatch> {
     file.seek(SeekFrom::Start(part.start as u64))?;
     let mut bytes = Vec::with_capacity(part.len);
     file.take(part.len as u64).read_to_end(&mut bytes)?;
@@ -257,8 +258,8 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// Keys with these hashes.
-    pub(super) fn new(hashes: impl Iterator<Item = u64>) -> Self {
-        let mut sorted: Vec<_> = hashes.collect();
+    pub(super) fn new(hashes: &[u64]) -> Self {
+        let mut sorted = hashes.to_vec();
         sorted.sort_unstable();
         let mut bits = vec![0; (sorted.len() / 4).next_power_of_two()];
         for hash in &sorted {

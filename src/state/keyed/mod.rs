@@ -18,6 +18,7 @@ pub mod hash;
 mod keys;
 mod log;
 mod memory;
+mod part;
 mod picked;
 mod segments;
 mod shape;

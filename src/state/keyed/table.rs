@@ -75,12 +75,9 @@ impl KeyedTable {
         self.memory.tick();
         let coldest = if self.memory.on_disk() > 0 { self.memory.coldest() } else { u64::MAX };
         let mut picked = Picked::default();
-        for (cell, rows) in self.directory.partition(&hashes) {
-            let of_cell: Vec<u64> = rows.iter().map(|row| hashes[*row as usize]).collect();
-            self.directory.cells[cell].read(Some(&of_cell), self.closed_to, coldest, |shard| {
-                let slots = shard.find(rows.iter().map(|row| (hashes[*row as usize], keys.bytes(*row))));
-                picked.add(shard, &slots);
-            })?;
+        for (cell, part) in self.directory.partition(&keys, &hashes) {
+            let cell = &self.directory.cells[cell];
+            cell.read(Some(&part), self.closed_to, coldest, |shard| picked.add(shard, &shard.find(&part)))?;
             self.memory.balance()?;
         }
         picked.finish(&self.shape)
@@ -130,8 +127,8 @@ impl KeyedTable {
     }
 
     fn apply(&mut self, changes: &Changes) -> Result<()> {
-        for (cell, rows) in self.directory.partition(&changes.hashes) {
-            match self.directory.cells[cell].apply(changes, &rows, self.closed_to)? {
+        for (cell, part) in self.directory.partition(&changes.keys, &changes.hashes) {
+            match self.directory.cells[cell].apply(changes, &part, self.closed_to)? {
                 Need::Nothing => {}
                 Need::Split => drop(self.split(cell)?),
                 Need::Compact => self.compact(cell)?,
