@@ -171,7 +171,9 @@ impl SchemaProvider for Names {
         let state = self.state.upgrade().ok_or_else(|| Error::internal("the session is gone"))?.read().clone();
         match self.tables.relation(name)? {
             Some(Relation::Table(table)) => Ok(Some(Arc::new(TableSource::new(table, self.mode, &state)?))),
-            Some(Relation::View(query, columns)) => Ok(Some(Arc::new(ViewTable::new(view(&state, name, query, &columns, self.mode).await?, None)))),
+            Some(Relation::View(query, columns)) => {
+                Ok(Some(Arc::new(ViewTable::new(view(&state, name, query, &columns, self.mode).await?, None))))
+            }
             Some(Relation::Materialized(query, columns, kept)) => {
                 let plan = view(&state, name, query, &columns, self.mode).await?;
                 if self.mode == Mode::Streaming {
