@@ -264,8 +264,7 @@ fn value(rng: &mut StdRng, data_type: &DataType, out: &mut String) {
     if rng.random_ratio(1, 12) {
         return out.push_str("null");
     }
-    // Numbers and booleans in a BYTES column are another matter for arrow-json, which would take them for texts.
-    if rng.random_ratio(1, 25) && *data_type != DataType::Binary {
+    if rng.random_ratio(1, 25) {
         return anything(rng, 2, out);
     }
     match data_type {
@@ -428,6 +427,20 @@ fn wrong(field: &Field, value: &Value, require: bool) -> bool {
     }
 }
 
+/// Whether a number or boolean stands where BYTES belong: arrow-json, asked for a text, takes it for base64.
+fn odd_bytes(data_type: &DataType, value: &Value) -> bool {
+    match (data_type, value) {
+        (DataType::Binary, value) => value.is_number() || value.is_boolean(),
+        (DataType::Struct(fields), value) => fields.iter().any(|f| value.get(f.name()).is_some_and(|v| odd_bytes(f.data_type(), v))),
+        (DataType::List(element), Value::Array(all)) => all.iter().any(|value| odd_bytes(element.data_type(), value)),
+        (DataType::Map(entries, _), Value::Object(all)) => {
+            let DataType::Struct(entry) = entries.data_type() else { unreachable!() };
+            all.values().any(|value| odd_bytes(entry[1].data_type(), value))
+        }
+        _ => false,
+    }
+}
+
 /// The same fields, with NOT NULL here and there.
 fn stricter(rng: &mut StdRng, fields: &Fields) -> Fields {
     fields.iter().map(|f| stricter_field(rng, f)).collect()
@@ -459,8 +472,8 @@ fn random_messages_mean_what_others_say() {
         let physical: SchemaRef = Arc::new(Schema::new(fields(rng, 3)));
         let projection: Vec<usize> = (0..physical.fields().len()).filter(|_| rng.random_ratio(3, 4)).collect();
         let wanted: SchemaRef = Arc::new(physical.project(&projection).unwrap());
-        // Where arrow-json is another matter: it takes numbers for base64, and keeps both values of a key of a MAP.
-        let odd = ["Binary", "Map"].iter().any(|word| format!("{wanted:?}").contains(word));
+        // arrow-json keeps both values of a key of a MAP, which damage can make.
+        let has_map = format!("{wanted:?}").contains("Map");
         let lenient = rng.random();
         let mut messages = Messages::default();
         let mut whole = Vec::new();
@@ -504,7 +517,9 @@ fn random_messages_mean_what_others_say() {
                 continue;
             }
             assert!(*undamaged || !message.is_empty());
-            if !json.is_object() || (odd && !*undamaged) {
+            // As a TIMESTAMP these could also be what arrow-json makes of a number that is too large.
+            let ends = ["9223372036854775807", "9223372036854775808"].iter().any(|end| String::from_utf8_lossy(message).contains(end));
+            if ends || !json.is_object() || (has_map && !*undamaged) || odd_bytes(&DataType::Struct(wanted.fields().clone()), &json) {
                 untold += 1;
                 continue;
             }
