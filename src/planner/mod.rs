@@ -10,8 +10,10 @@
 //! The planner uses only the traits of `connectors` and never a connector's name.
 
 pub mod bind;
+mod cast_types;
 pub mod codec;
 pub mod continuous;
+mod functions;
 mod mode;
 mod physical;
 pub mod provider;
