@@ -159,6 +159,8 @@ cases! {
     window_relations
     window_joins
     fields
+    duplicates
+    functions
 }
 
 #[test]
