@@ -158,6 +158,7 @@ cases! {
     over
     window_relations
     window_joins
+    sessions
     fields
     duplicates
     functions
