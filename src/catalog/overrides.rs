@@ -171,6 +171,7 @@ impl Overrides {
             pipeline_name: given_job.pipeline_name.or(job.pipeline_name),
             idle_timeout: given_job.idle_timeout.or(job.idle_timeout),
             allow_lateness: given_job.allow_lateness.or(job.allow_lateness),
+            state_ttl: given_job.state_ttl.or(job.state_ttl),
             runtime_mode: given_job.runtime_mode.or(job.runtime_mode),
             time_zone: given_job.time_zone.or(job.time_zone),
             result_mode: given_job.result_mode.or(job.result_mode),

@@ -41,6 +41,8 @@ pub struct JobSettings {
     pub idle_timeout: Option<Duration>,
     /// `table.exec.emit.allow-lateness`: how late a row may be for its window.
     pub allow_lateness: Option<Duration>,
+    /// `table.exec.state.ttl`: how long state is kept that does not change; zero: for ever.
+    pub state_ttl: Option<Duration>,
     /// `execution.runtime-mode`.
     pub runtime_mode: Option<RuntimeMode>,
     /// `table.local-time-zone`: the session's zone, UTC if not said.
@@ -50,7 +52,7 @@ pub struct JobSettings {
 }
 
 /// Keys that are settings of the job, with Flink's names where Flink has one.
-pub const KEYS: [&str; 12] = [
+pub const KEYS: [&str; 13] = [
     "checkpoint.interval",
     "execution.checkpointing.interval",
     "trigger.interval",
@@ -59,6 +61,7 @@ pub const KEYS: [&str; 12] = [
     "pipeline.name",
     "table.exec.source.idle-timeout",
     "table.exec.emit.allow-lateness",
+    "table.exec.state.ttl",
     "execution.runtime-mode",
     "table.local-time-zone",
     "table.sql-dialect",
@@ -66,7 +69,7 @@ pub const KEYS: [&str; 12] = [
 ];
 
 /// Flink's keys that change nothing here, and why; `*` stands for any end.
-const IGNORED: [(&str, &str); 26] = [
+const IGNORED: [(&str, &str); 25] = [
     ("parallelism.default", "Millstream uses all cores"),
     ("table.exec.resource.default-parallelism", "Millstream uses all cores"),
     ("pipeline.auto-watermark-interval", "watermarks move with every epoch"),
@@ -77,7 +80,6 @@ const IGNORED: [(&str, &str); 26] = [
     ("execution.*", "it configures Flink's runtime"),
     ("restart-strategy*", "a job that failed is started again by whoever started it"),
     ("state.*", "state is kept in the checkpoint folder"),
-    ("table.exec.state.ttl", "state is not forgotten by time yet"),
     ("table.dml-sync", "`run` waits for its job"),
     ("table.dynamic-table-options.enabled", "options are overridden with --option"),
     ("table.exec.mini-batch.*", "every epoch is a batch already"),
@@ -140,6 +142,7 @@ impl JobSettings {
             "pipeline.name" => self.pipeline_name = Some(value.to_string()),
             "table.exec.source.idle-timeout" => self.idle_timeout = Some(units::duration(value).map_err(wrong)?),
             "table.exec.emit.allow-lateness" => self.allow_lateness = Some(units::duration(value).map_err(wrong)?),
+            "table.exec.state.ttl" => self.state_ttl = Some(units::duration(value).map_err(wrong)?),
             "execution.runtime-mode" => {
                 self.runtime_mode = match choice(value, &["streaming", "batch", "automatic"]).map_err(wrong)? {
                     0 => Some(RuntimeMode::Streaming),
@@ -240,7 +243,6 @@ mod tests {
             "state.backend.type",
             "table.exec.mini-batch.allow-latency",
             "table.optimizer.distinct-agg.split.bucket-num",
-            "table.exec.state.ttl",
             "table.exec.sink.upsert-materialize",
             "table.exec.rank.topn-cache-size",
             "sql-client.verbose",

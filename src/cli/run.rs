@@ -39,10 +39,10 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     }
     spec.settings.fresh = args.fresh && confirm_fresh(&spec, args.yes).await?;
     spec.faults = Faults::from_env()?;
-    for insert in spec.inserts.iter() {
-        for (node, state) in &insert.template.nodes {
-            tracing::info!("{}: state {node} is bounded by {}", insert.id, state.bound);
-        }
+    for (node, table) in spec.program.unbounded() {
+        tracing::warn!(
+            "state {node} ({table}) is UNBOUNDED: nothing makes it forget; `SET 'table.exec.state.ttl'` bounds it, EXPLAIN shows it"
+        );
     }
     eprintln!("job {name}: {} in {}", plural(inserts.len(), "INSERT"), spec.store.describe());
     let stop = setup::stop_signal()?;
@@ -68,6 +68,9 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
     for parsed in statements {
         if let Done::Said(line) = workspace.declare(parsed)? {
             line.into_iter().for_each(|line| eprintln!("{line}"));
+            if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
+                inserts.push(parsed.clone());
+            }
             continue;
         }
         match &parsed.statement {

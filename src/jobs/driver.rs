@@ -1,6 +1,7 @@
 //! The loop of a job: choose ranges, run, fold, commit, publish; and coming back after a stop of any kind.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -15,8 +16,9 @@ use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::{Sink, SourceCounters};
 use crate::operators::context::StateId;
 use crate::state::commit::CommitReader;
-use crate::state::{PaneDelta, PaneTable, Section};
+use crate::state::{Section, StateDelta, StateMemory};
 
+use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section, state_section};
 use super::dead_letter;
 use super::inputs::{Ends, Fetch, Inputs, Starts, ends_now, starts};
@@ -81,23 +83,28 @@ type Landing = Result<(Put, Arc<Commit>)>;
 /// What has run but is not committed yet.
 #[derive(Default)]
 struct Pending {
-    deltas: BTreeMap<StateId, PaneDelta>,
+    deltas: BTreeMap<StateId, StateDelta>,
     rows: BTreeMap<String, Vec<RecordBatch>>,
     dirty: bool,
 }
 
 impl Pending {
-    fn take_in(&mut self, output: EpochOutput) -> u64 {
+    fn take_in(&mut self, output: EpochOutput) -> Result<u64> {
         let mut count = 0;
         for (id, delta) in output.deltas {
-            self.deltas.entry(id).or_default().merge(delta);
+            match self.deltas.entry(id) {
+                Entry::Occupied(mut before) => before.get_mut().merge(delta)?,
+                Entry::Vacant(none) => {
+                    none.insert(delta);
+                }
+            }
         }
         for (sink, rows) in output.rows {
             count += rows.iter().map(|b| b.num_rows() as u64).sum::<u64>();
             self.rows.entry(sink).or_default().extend(rows);
         }
         self.dirty = true;
-        count
+        Ok(count)
     }
 }
 
@@ -130,7 +137,9 @@ struct Running<'a> {
 async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> Result<Attempt> {
     let identity = spec.identity();
     let (newest, last) = commits.newest().await?;
-    let mut pipeline = Pipeline::new(spec.session.clone(), Arc::clone(&spec.inserts), spec.probe.is_some());
+    let memory = StateMemory::new(spec.settings.state_memory, std::env::temp_dir());
+    let tested = spec.probe.is_some();
+    let mut pipeline = Pipeline::new(spec.session.clone(), Arc::clone(&spec.program), Arc::clone(&spec.inserts), &memory, tested)?;
     let mut stored = Starts::new();
     let mut held = Held::default();
     let mut unpublished = Vec::new();
@@ -257,20 +266,24 @@ async fn restore(pipeline: &mut Pipeline, commit: &Commit, commits: &Commits) ->
         let id =
             parse_state_id(&name).ok_or_else(|| Error::state(format!("commit {}: section `{name}` has no state id", commit.body.n)))?;
         for batch in commit.section(&name, commits.store().as_ref()).await?.unwrap_or_default() {
-            pipeline.restore(id).restore(&batch)?;
+            pipeline.restore(id)?.restore(&batch)?;
         }
     }
     for (name, to) in &commit.body.closed {
         if let Some(id) = parse_state_id(&format!("state/{name}")) {
-            pipeline.restore(id).fold(&PaneDelta { close_to: Some(*to), ..PaneDelta::default() });
+            pipeline.restore(id)?.close(*to)?;
         }
     }
     Ok(())
 }
 
+fn section(id: &StateId, batches: Vec<RecordBatch>) -> Option<Section> {
+    (!batches.is_empty()).then(|| Section { name: state_section(id), batches })
+}
+
 fn parse_state_id(section: &str) -> Option<StateId> {
-    let (node, shard) = section.strip_prefix("state/")?.split_once('/')?;
-    Some(StateId { node: node.parse().ok()?, shard: shard.parse().ok()? })
+    let (node, table) = section.strip_prefix("state/")?.split_once('/')?;
+    Some(StateId { node: node.parse().ok()?, table: table.parse().ok()? })
 }
 
 impl Running<'_> {
@@ -317,17 +330,18 @@ impl Running<'_> {
         self.pending.dirty |= fetch.moved;
         self.set_aside(&fetch)?;
         let start = self.inputs.times();
+        let clock = self.spec.clock.now();
         if fetch.count == 0 {
             // Time may have come on without rows: idle partitions, the wall clock, the end of a bounded source.
-            let now = self.inputs.advance(&BTreeMap::new(), self.spec.clock.now());
-            if !self.pipeline.due(&now) {
+            let now = self.inputs.advance(&BTreeMap::new(), clock);
+            if !self.pipeline.due(&now, clock) {
                 self.finish_if_exhausted();
                 return Ok(());
             }
         }
         let count = fetch.count as u64;
-        let (inputs, clock) = (&mut self.inputs, &self.spec.clock);
-        let output = self.pipeline.epoch(fetch.rows, &start, &self.spec.faults, |times| inputs.advance(times, clock.now())).await?;
+        let inputs = &mut self.inputs;
+        let output = self.pipeline.epoch(fetch.rows, &start, clock, &self.spec.faults, |times| inputs.advance(times, clock)).await?;
         self.status.epoch += 1;
         self.status.rows += count;
         self.status.late += output.late;
@@ -336,7 +350,7 @@ impl Running<'_> {
         if let Some(probe) = &self.spec.probe {
             probe.late(output.late_rows.clone());
         }
-        self.status.rows_out += self.pending.take_in(output);
+        self.status.rows_out += self.pending.take_in(output)?;
         self.speed.add(count);
         self.finish_if_exhausted();
         Ok(())
@@ -383,15 +397,19 @@ impl Running<'_> {
         if whole {
             self.base = Some(n);
             for (id, table) in self.pipeline.state() {
-                sections.extend(table.snapshot()?.map(|batch| Section { name: state_section(id), batches: vec![batch] }));
+                sections.extend(section(id, table.snapshot()?));
             }
         } else {
             for (id, delta) in &pending.deltas {
-                sections.extend(PaneTable::encode(delta)?.map(|batch| Section { name: state_section(id), batches: vec![batch] }));
-                closed.extend(delta.close_to.map(|to| (id.to_string(), to)));
+                sections.extend(section(id, delta.encode()?));
+                closed.extend(delta.close_to().map(|to| (id.to_string(), to)));
             }
         }
         for (sink, batches) in pending.rows {
+            let batches = match self.spec.inserts.iter().find(|i| i.id == sink) {
+                Some(insert) => changes::consolidate(&insert.sink.mode(), insert.output.updating, &batches)?,
+                None => batches,
+            };
             if !batches.is_empty() {
                 sections.push(Section { name: sink_section(&sink), batches });
             }
@@ -409,6 +427,7 @@ impl Running<'_> {
             closed,
             confirmed: self.publishers.confirmed(),
             written: self.publishers.written(),
+            views: self.spec.views.iter().map(|v| (v.name.clone(), format!("{}/0", v.node))).collect(),
             finished: self.finished,
         };
         // Nobody needs commits below both the base and what every sink is known to hold.

@@ -6,6 +6,7 @@
 //! ```
 //! The three run side by side: the next epoch runs while a commit is written, and commits go on while a sink lags.
 
+mod changes;
 pub mod commits;
 pub mod dead_letter;
 pub mod driver;
@@ -15,6 +16,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod publish;
 pub mod spec;
+pub mod views;
 pub mod watermark;
 pub mod workspace;
 

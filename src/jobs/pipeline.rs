@@ -8,16 +8,18 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::collect;
 
+use crate::common::clock::Millis;
 use crate::common::faults::{Faults, Side};
 use crate::common::{Error, Result};
 use crate::connectors::Split;
 use crate::operators::context::{StateId, StateTables};
-use crate::operators::{EpochContext, EpochReport, SourceScanExec, Watermarks};
-use crate::planner::continuous::Stage;
-use crate::planner::{Binding, Session, codec};
-use crate::state::{PaneDelta, PaneTable};
+use crate::operators::stateful::TableKind;
+use crate::operators::{EpochContext, EpochReport, Moment, SourceScanExec};
+use crate::planner::{Binding, Domain, Program, Session, Stage, StateNode, codec};
+use crate::state::{KeyedTable, StateDelta, StateMemory, StateTable};
 
 use super::spec::Insert;
+use super::watermark::END_OF_TIME;
 
 /// Rows of one epoch and the ranges they are.
 #[derive(Debug, Default, Clone)]
@@ -34,7 +36,7 @@ pub struct EpochOutput {
     /// Rows per sink id, cast to its columns.
     pub rows: BTreeMap<String, Vec<RecordBatch>>,
     /// What changed in the state, folded in already.
-    pub deltas: BTreeMap<StateId, PaneDelta>,
+    pub deltas: BTreeMap<StateId, StateDelta>,
     /// Rows that came too late, in number and, if asked for, themselves.
     pub late: u64,
     /// See `late`; each with the number of the operator that it was too late for.
@@ -52,6 +54,7 @@ pub type TableTimes = BTreeMap<String, Option<i64>>;
 #[derive(Debug)]
 pub struct Pipeline {
     session: Session,
+    program: Arc<Program>,
     inserts: Arc<Vec<Insert>>,
     state: StateTables,
     tested: bool,
@@ -60,8 +63,27 @@ pub struct Pipeline {
 impl Pipeline {
     /// The queries of a job, with empty state. Under test late rows are kept, and every bound plan is encoded, decoded, and
     /// only then run.
-    pub fn new(session: Session, inserts: Arc<Vec<Insert>>, tested: bool) -> Self {
-        Self { session, inserts, state: StateTables::new(), tested }
+    ///
+    /// # Errors
+    /// When a state table cannot be laid out.
+    pub fn new(
+        session: Session,
+        program: Arc<Program>,
+        inserts: Arc<Vec<Insert>>,
+        memory: &Arc<StateMemory>,
+        tested: bool,
+    ) -> Result<Self> {
+        let mut state = StateTables::new();
+        for (node, info) in &program.nodes {
+            for (table, spec) in (0u32..).zip(&info.tables) {
+                let empty = match &spec.kind {
+                    TableKind::Panes => StateTable::Panes(Arc::default()),
+                    TableKind::Keyed(layout) => StateTable::Keyed(Arc::new(KeyedTable::new(Arc::clone(layout), Arc::clone(memory))?)),
+                };
+                state.insert(StateId { node: *node, table }, empty);
+            }
+        }
+        Ok(Self { session, program, inserts, state, tested })
     }
 
     /// The job's queries.
@@ -75,14 +97,17 @@ impl Pipeline {
     }
 
     /// A state table to be filled from a commit.
-    pub fn restore(&mut self, id: StateId) -> &mut PaneTable {
-        Arc::make_mut(self.state.entry(id).or_default())
+    ///
+    /// # Errors
+    /// When the program has no such table.
+    pub fn restore(&mut self, id: StateId) -> Result<&mut StateTable> {
+        self.state.get_mut(&id).ok_or_else(|| Error::state(format!("a commit holds state table {id}, which the job does not have")))
     }
 
     /// For each table the columns that any of the queries reads.
     pub fn columns(&self) -> Result<BTreeMap<String, Vec<usize>>> {
         let mut all: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for stage in self.inserts.iter().flat_map(|i| &i.template.stages) {
+        for stage in &self.program.stages {
             stage.plan.apply(|node| {
                 if let Some(scan) = node.downcast_ref::<SourceScanExec>() {
                     all.entry(scan.table().to_string()).or_default().extend(scan.columns());
@@ -97,17 +122,23 @@ impl Pipeline {
         Ok(all)
     }
 
-    /// Whether nothing waits for time to come on.
-    pub fn all_closed(&self) -> bool {
-        self.state.values().all(|t| t.is_empty())
+    /// State tables whose rows wait for time to come on, with their nodes.
+    fn waiting(&self) -> impl Iterator<Item = (&StateNode, &StateTable)> {
+        self.state.iter().filter_map(|(id, table)| {
+            let node = self.program.nodes.get(&id.node)?;
+            let waits = node.tables.get(id.table as usize)?.waits;
+            waits.then_some((node, table))
+        })
     }
 
-    /// Whether a window closes at these watermarks. Each operator has its own: the least of the tables below it.
-    pub fn due(&self, at: &TableTimes) -> bool {
-        self.state.iter().any(|(id, table)| {
-            let info = self.inserts.iter().find_map(|i| i.template.nodes.get(&id.node));
-            table.next_close().zip(info.and_then(|info| mark(at, &info.sources))).is_some_and(|(end, time)| end <= time)
-        })
+    /// Whether nothing waits for time to come on.
+    pub fn all_closed(&self) -> bool {
+        self.waiting().all(|(_, table)| table.next_time().is_none())
+    }
+
+    /// Whether a node has something to do at these watermarks and this clock, also without input.
+    pub fn due(&self, at: &TableTimes, clock: Millis) -> bool {
+        self.waiting().any(|(node, table)| table.next_time().zip(mark(at, clock, node)).is_some_and(|(next, now)| next <= now))
     }
 
     /// Runs one epoch: stages that read, then `time` is asked for the watermarks at its end, then the stateful stages;
@@ -119,46 +150,31 @@ impl Pipeline {
         &mut self,
         rows: EpochRows,
         start: &TableTimes,
+        clock: Millis,
         faults: &Faults,
         time: impl FnOnce(&EpochReportTimes) -> TableTimes,
     ) -> Result<EpochOutput> {
         faults.pass(2, Side::Before)?;
         let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), self.tested));
         let tasks = self.task_context(&context);
-        let mut binding = Binding { splits: rows.splits, watermarks: BTreeMap::new() };
-        let nodes = || self.inserts.iter().flat_map(|i| &i.template.nodes);
-        for (node, info) in nodes() {
-            binding.watermarks.insert(*node, Watermarks { start: mark(start, &info.sources), end: None });
+        let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new() };
+        for (node, info) in &self.program.nodes {
+            binding.moments.insert(*node, Moment { start: mark(start, clock, info), end: None, clock });
         }
-
-        let mut outputs: Vec<Vec<RecordBatch>> = Vec::new();
-        for insert in self.inserts.iter() {
-            for stage in insert.template.stages.iter().filter(|s| reads_sources(s)) {
-                let rows = run(stage, &binding, &tasks, self.tested).await?;
-                match stage.exchange {
-                    Some(id) => context.put_exchange(id, rows),
-                    None => outputs.push(rows),
-                }
-            }
+        for stage in self.program.stages.iter().filter(|s| s.reads_sources) {
+            context.put_exchange(stage.id, run(stage, &binding, &tasks, self.tested).await?);
         }
         let end = time(&context.event_times());
-        for (node, info) in nodes() {
-            binding.watermarks.entry(*node).or_default().end = mark(&end, &info.sources);
+        for (node, info) in &self.program.nodes {
+            binding.moments.entry(*node).or_default().end = mark(&end, clock, info);
         }
-        let mut sunk = outputs.into_iter();
+        for stage in self.program.stages.iter().filter(|s| !s.reads_sources) {
+            context.put_exchange(stage.id, run(stage, &binding, &tasks, self.tested).await?);
+        }
         let mut output = EpochOutput::default();
         for insert in self.inserts.iter() {
-            let mut last = None;
-            for stage in insert.template.stages.iter().filter(|s| !reads_sources(s)) {
-                let rows = run(stage, &binding, &tasks, self.tested).await?;
-                match stage.exchange {
-                    Some(id) => context.put_exchange(id, rows),
-                    None => last = Some(rows),
-                }
-            }
-            let rows = last.or_else(|| sunk.next()).ok_or_else(|| Error::internal("a query without an output stage"))?;
             let kept = output.rows.entry(insert.id.clone()).or_default();
-            for batch in rows.iter().filter(|b| b.num_rows() > 0) {
+            for batch in context.exchange(insert.output.stage)?.iter().filter(|b| b.num_rows() > 0) {
                 let coerced = insert.coercion.apply(batch)?;
                 output.bad += coerced.bad as u64;
                 output.bad_sample = output.bad_sample.or(coerced.sample);
@@ -174,7 +190,7 @@ impl Pipeline {
         // Drops the context's references, so that folding changes the tables in place.
         drop((tasks, context));
         for (id, delta) in &deltas {
-            Arc::make_mut(self.state.entry(*id).or_default()).fold(delta);
+            self.restore(*id)?.fold(delta)?;
         }
         faults.pass(3, Side::After)?;
         output.bad += timeless.values().sum::<u64>();
@@ -198,18 +214,24 @@ impl Pipeline {
     }
 }
 
-/// The watermark above several tables: the least of theirs, none as long as one has none.
-fn mark(at: &TableTimes, sources: &[String]) -> Option<i64> {
-    sources.iter().map(|s| at.get(s).copied().flatten()).min().flatten()
+/// Where time stands for a node: the least of its tables' watermarks, none as long as one has none; or the clock.
+fn mark(at: &TableTimes, clock: Millis, node: &StateNode) -> Option<i64> {
+    let least = |tables: &mut dyn Iterator<Item = &Option<i64>>| tables.copied().min().flatten();
+    match node.domain {
+        Domain::Event => {
+            let time = least(&mut node.sources.iter().map(|s| at.get(s).unwrap_or(&None)))?;
+            Some(if time == END_OF_TIME { time } else { time.saturating_sub(node.hold) })
+        }
+        // When all input has ended, nothing is left to wait for.
+        Domain::Processing => match least(&mut at.values()) {
+            Some(END_OF_TIME) => Some(END_OF_TIME),
+            _ => Some(clock),
+        },
+    }
 }
 
 /// The newest event time per table and partition, as the operators reported it.
 pub type EpochReportTimes = BTreeMap<(String, i32), i64>;
-
-/// A stage that reads sources runs before the epoch's watermark is known; the others after it.
-fn reads_sources(stage: &Stage) -> bool {
-    !stage.plan.exists(|node| Ok(node.downcast_ref::<crate::operators::ExchangeExec>().is_some())).unwrap_or(false)
-}
 
 async fn run(stage: &Stage, binding: &Binding, tasks: &Arc<TaskContext>, through_bytes: bool) -> Result<Vec<RecordBatch>> {
     let mut plan = binding.bind(&stage.plan)?;

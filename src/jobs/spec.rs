@@ -9,10 +9,11 @@ use crate::common::clock::{Clock, SystemClock};
 use crate::common::faults::Faults;
 use crate::connectors::{ReadMode, Sink, Source};
 use crate::operators::coerce::Coercion;
-use crate::planner::{Session, Template};
+use crate::planner::{Output, Program, Session};
 use crate::state::StateStore;
 
 use super::progress::Status;
+use super::views::View;
 
 /// One `INSERT INTO sink SELECT ...`, planned.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub struct Insert {
     pub id: String,
     /// Where rows go.
     pub sink: Arc<dyn Sink>,
-    /// The query.
-    pub template: Template,
+    /// The query, as one of the job's program.
+    pub output: Output,
     /// From the query's columns to the table's.
     pub coercion: Coercion,
 }
@@ -64,6 +65,8 @@ pub struct Settings {
     pub trigger_interval: Duration,
     /// The most rows of one source in an epoch.
     pub max_rows_per_epoch: usize,
+    /// How many bytes of state are kept in memory; the rest goes to disk.
+    pub state_memory: usize,
     /// How many commits may wait for a sink before the job waits too.
     pub max_pending_commits: u64,
     /// Where reading begins when there is no commit to resume from.
@@ -80,6 +83,7 @@ impl Default for Settings {
             checkpoint_interval: Duration::from_millis(100),
             trigger_interval: Duration::ZERO,
             max_rows_per_epoch: 1 << 18,
+            state_memory: 1 << 30,
             max_pending_commits: 64,
             from: ReadMode::Stream,
             fresh: false,
@@ -93,8 +97,12 @@ impl Default for Settings {
 pub struct JobSpec {
     /// Its name.
     pub name: String,
+    /// What it computes.
+    pub program: Arc<Program>,
     /// What it writes.
     pub inserts: Arc<Vec<Insert>>,
+    /// Materialized views that it keeps.
+    pub views: Vec<View>,
     /// What it reads.
     pub sources: Vec<JobSource>,
     /// The session that its templates were planned in.
@@ -117,6 +125,7 @@ impl JobSpec {
     /// A job with the machine's clock, no crash points and no probe.
     pub fn new(
         name: &str,
+        program: Program,
         inserts: Vec<Insert>,
         sources: Vec<JobSource>,
         session: Session,
@@ -131,7 +140,9 @@ impl JobSpec {
             session,
             store,
             settings,
+            program: Arc::new(program),
             inserts: Arc::new(inserts),
+            views: Vec::new(),
             status,
             clock: Arc::new(SystemClock),
             faults: Faults::none(),
@@ -141,9 +152,10 @@ impl JobSpec {
 
     /// What makes two runs the same job: queries, sinks and tables, connection options left out.
     pub fn identity(&self) -> String {
-        let inserts = self.inserts.iter().map(|i| format!("INSERT INTO {} {}\n{}", i.id, i.sink.identity(), i.template.identity));
+        let inserts = self.inserts.iter().map(|i| format!("INSERT INTO {} {}\n{}", i.id, i.sink.identity(), i.output.identity));
         let sources = self.sources.iter().map(|s| format!("FROM {} {}", s.table, s.source.identity()));
-        inserts.chain(sources).collect::<Vec<_>>().join("\n\n")
+        let views = self.views.iter().map(|v| format!("VIEW {}\n{}", v.name, v.identity));
+        inserts.chain(views).chain(sources).collect::<Vec<_>>().join("\n\n")
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -13,14 +12,16 @@ use crate::catalog::{Catalog, Entry, JobSettings, Overrides, TableEntry, table_s
 use crate::common::{Error, OptionSpec, Result, units};
 use crate::connectors::{Connectors, Sink, TableSpec};
 use crate::operators::coerce::Coercion;
-use crate::planner::{self, DeclaredTable, Mode, Relation, Session, Tables};
+use crate::planner::{ContinuousPlanner, DeclaredTable, Mode, Relation, Session, Streaming, Tables};
 use crate::sql::ast::{self, Emit, Parsed, Statement};
 use crate::sql::types::display;
 use crate::state::StateStore;
 
+use super::changes;
 use super::dead_letter;
 use super::once::{self, insert_columns};
 use super::spec::{DeadLetter, Insert, JobSource, JobSpec, Settings};
+use super::views::{self, Stored, View};
 
 /// How long a partition may be silent, if nothing is said.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +37,8 @@ pub struct Workspace {
 #[derive(Debug)]
 struct Shared {
     connectors: Arc<Connectors>,
+    /// The checkpoint folder of all jobs, in which the content of materialized views is.
+    checkpoints: OnceLock<Arc<dyn StateStore>>,
     inner: Mutex<Inner>,
 }
 
@@ -60,8 +63,15 @@ impl Workspace {
     /// A workspace over a catalog.
     pub fn new(catalog: Catalog, connectors: Connectors, overrides: Overrides) -> Self {
         let inner = Mutex::new(Inner { catalog, overrides, open: HashMap::new() });
-        let shared = Shared { connectors: Arc::new(connectors), inner };
+        let shared = Shared { connectors: Arc::new(connectors), checkpoints: OnceLock::new(), inner };
         Self { shared: Arc::new(shared), runtime: Arc::new(RuntimeEnv::default()) }
+    }
+
+    /// Materialized views are read from the commits in this checkpoint folder of all jobs.
+    #[must_use]
+    pub fn with_checkpoints(self, root: Arc<dyn StateStore>) -> Self {
+        let _ = self.shared.checkpoints.set(root);
+        self
     }
 
     /// Carries out CREATE, DROP, SET and RESET.
@@ -76,9 +86,6 @@ impl Workspace {
                 self.shared.connectors.get(&spec.connector).and_then(|c| c.validate(&spec)).map_err(|e| locate_option(parsed, &e))?;
                 inner.open.remove(&table.name);
                 inner.catalog.create(parsed).map(|_| None)
-            }
-            Statement::CreateView(view) if view.materialized => {
-                Err(Error::sql("materialized views are not supported yet").hint("write the result to a table: INSERT INTO t SELECT ..."))
             }
             Statement::CreateView(_) => inner.catalog.create(parsed).map(|_| None),
             Statement::Drop(drop) => inner.catalog.drop(drop).map(|_| None),
@@ -164,35 +171,49 @@ impl Workspace {
     pub async fn plan_job(&self, name: &str, inserts: &[Parsed], store: Arc<dyn StateStore>, settings: Settings) -> Result<JobSpec> {
         refuse_unsupported(&self.job_settings()?)?;
         let session = self.session(Mode::Streaming)?;
-        let numbers = AtomicU32::new(0);
+        let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
         let mut planned: Vec<Insert> = Vec::new();
+        let mut views = Vec::new();
         for parsed in inserts {
-            let Statement::Insert(insert) = &parsed.statement else { continue };
+            let insert = match &parsed.statement {
+                Statement::Insert(insert) => insert,
+                Statement::CreateView(view) if view.materialized => {
+                    let (node, nodes, identity) = planner.keep(&view.query.query, view.query.emit).await.map_err(|e| parsed.locate(e))?;
+                    views.push(View { name: view.name.clone(), node, nodes, identity });
+                    continue;
+                }
+                _ => continue,
+            };
             let mut id = insert.table.clone();
             if planned.iter().any(|p| p.id == id) {
                 id = format!("{id}-{}", planned.len());
             }
-            let insert = self.plan_insert(&session, id, insert, &numbers).await.map_err(|e| parsed.locate(e))?;
+            let insert = self.plan_insert(&mut planner, id, insert).await.map_err(|e| parsed.locate(e))?;
             planned.push(insert);
         }
-        let mut tables: Vec<&String> = planned.iter().flat_map(|i| &i.template.sources).collect();
-        tables.sort();
-        tables.dedup();
-        let sources = tables.into_iter().map(|t| self.job_source(t)).collect::<Result<Vec<_>>>()?;
+        let program = planner.finish();
+        let sources = program.sources.iter().map(|t| self.job_source(t)).collect::<Result<Vec<_>>>()?;
+        for view in &views {
+            views::announce(store.as_ref(), &view.name, name).await?;
+        }
         let store = store.below(name);
-        Ok(JobSpec::new(name, planned, sources, session, store, settings))
+        Ok(JobSpec { views, ..JobSpec::new(name, program, planned, sources, session, store, settings) })
     }
 
-    async fn plan_insert(&self, session: &Session, id: String, insert: &ast::Insert, numbers: &AtomicU32) -> Result<Insert> {
-        if insert.query.emit == Emit::Changes {
-            return Err(Error::sql("EMIT CHANGES gives updates, and this INSERT writes final rows only")
-                .hint("leave EMIT CHANGES out, or write EMIT FINAL"));
-        }
+    /// What the settings say about how queries run.
+    fn streaming(&self) -> Result<Streaming> {
+        let job = self.job_settings()?;
+        let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+        Ok(Streaming { ttl: job.state_ttl.filter(|d| !d.is_zero()).map(millis), lateness: job.allow_lateness.map_or(0, millis) })
+    }
+
+    async fn plan_insert(&self, planner: &mut ContinuousPlanner<'_>, id: String, insert: &ast::Insert) -> Result<Insert> {
         let sink = self.sink(&insert.table)?;
-        let template = planner::continuous::plan(session, &insert.query.query, numbers).await?;
+        let output = planner.add(&insert.query.query, insert.query.emit).await?;
+        changes::check(&insert.table, &output, &sink.mode())?;
         let target = insert_columns(&insert.table, &insert.columns, &sink)?;
-        let coercion = Coercion::new(&insert.table, &template.schema, target, display)?.filling(sink.schema())?;
-        Ok(Insert { id, sink, template, coercion })
+        let coercion = Coercion::new(&insert.table, &output.schema, target, display)?.filling(sink.schema())?;
+        Ok(Insert { id, sink, output, coercion })
     }
 
     /// How statements would run: the stages of an INSERT or a live query, the plan of a query that ends.
@@ -203,29 +224,28 @@ impl Workspace {
         if explain.analyze {
             return Err(Error::sql("EXPLAIN ANALYZE is not supported yet").hint("EXPLAIN shows the plan without running it"));
         }
-        let numbers = AtomicU32::new(0);
-        let mut plans = Vec::new();
+        let session = self.session(Mode::Streaming)?;
+        let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
+        let mut batch = Vec::new();
         for statement in &explain.statements {
-            plans.push(self.explain_one(statement, &numbers).await?);
+            match statement {
+                Statement::Insert(insert) if !insert.values && !self.reads_batch()? => {
+                    self.plan_insert(&mut planner, insert.table.clone(), insert).await?;
+                }
+                Statement::Query(query) if query.emit != Emit::Unsaid => {
+                    planner.add(&query.query, query.emit).await?;
+                }
+                Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => {
+                    batch.push(self.session(Mode::Batch)?.explain(&query.query).await?);
+                }
+                _ => return Err(Error::sql("EXPLAIN shows the plan of an INSERT or a SELECT")),
+            }
         }
-        Ok(plans.join("\n"))
-    }
-
-    async fn explain_one(&self, statement: &Statement, numbers: &AtomicU32) -> Result<String> {
-        match statement {
-            Statement::Insert(insert) if !insert.values && !self.reads_batch()? => {
-                let session = self.session(Mode::Streaming)?;
-                let planned = self.plan_insert(&session, insert.table.clone(), insert, numbers).await?;
-                Ok(planned.template.to_string())
-            }
-            Statement::Query(query) if query.emit != Emit::Unsaid => {
-                Ok(planner::continuous::plan(&self.session(Mode::Streaming)?, &query.query, numbers).await?.to_string())
-            }
-            Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => {
-                self.session(Mode::Batch)?.explain(&query.query).await
-            }
-            _ => Err(Error::sql("EXPLAIN shows the plan of an INSERT or a SELECT")),
+        let program = planner.finish();
+        if !program.stages.is_empty() {
+            batch.insert(0, program.to_string());
         }
+        Ok(batch.join("\n"))
     }
 
     fn job_source(&self, table: &str) -> Result<JobSource> {
@@ -296,6 +316,11 @@ impl Tables for Shared {
     fn relation(&self, name: &str) -> Result<Option<Relation>> {
         let entry = match self.lock().catalog.find(name)? {
             None => return Ok(None),
+            Some(Entry::View(view)) if view.definition.materialized => {
+                let root = self.checkpoints.get().cloned();
+                let kept = Arc::new(Stored { root, view: view.definition.name.clone() });
+                return Ok(Some(Relation::Materialized(view.definition.query.clone(), view.definition.columns.clone(), kept)));
+            }
             Some(Entry::View(view)) => return Ok(Some(Relation::View(view.definition.query.clone(), view.definition.columns.clone()))),
             Some(Entry::Table(entry)) => entry,
         };
@@ -336,10 +361,6 @@ fn locate_entry(entry: &TableEntry, error: Error) -> Error {
 
 /// Settings that are known but would be silently without effect.
 fn refuse_unsupported(job: &JobSettings) -> Result<()> {
-    if job.allow_lateness.is_some_and(|lateness| !lateness.is_zero()) {
-        return Err(Error::sql("`table.exec.emit.allow-lateness` is not supported yet")
-            .hint("declare the delay in the WATERMARK: `ts - INTERVAL '5' SECOND`"));
-    }
     match job.time_zone.as_deref() {
         None | Some("UTC" | "Z" | "GMT" | "+00:00" | "Etc/UTC") => Ok(()),
         Some(zone) => Err(Error::sql(format!("`table.local-time-zone` = '{zone}' is not supported yet")).hint("times are in UTC")),

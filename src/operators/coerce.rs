@@ -10,6 +10,8 @@ use arrow::util::display::array_value_to_string;
 
 use crate::common::{Error, Result};
 
+use super::zset;
+
 /// Turns a query's rows into rows of the table that they are inserted into.
 #[derive(Debug, Clone)]
 pub struct Coercion {
@@ -74,12 +76,21 @@ impl Coercion {
         Ok(self)
     }
 
-    fn fill(&self, rows: RecordBatch) -> Result<RecordBatch> {
+    /// Rows of the target columns, and the weight behind them if there is one, with all columns of the table.
+    fn fill(&self, rows: RecordBatch, changes: bool) -> Result<RecordBatch> {
         let Some(all) = &self.filled else { return Ok(rows) };
         let column = |f: &arrow::datatypes::FieldRef| {
             rows.column_by_name(f.name()).cloned().unwrap_or_else(|| new_null_array(f.data_type(), rows.num_rows()))
         };
-        Ok(RecordBatch::try_new(Arc::clone(all), all.fields().iter().map(column).collect())?)
+        let mut columns: Vec<ArrayRef> = all.fields().iter().map(column).collect();
+        columns.extend(rows.columns().last().filter(|_| changes).cloned());
+        Ok(RecordBatch::try_new(self.schema(changes), columns)?)
+    }
+
+    /// The columns of rows that come out.
+    pub fn schema(&self, changes: bool) -> SchemaRef {
+        let all = self.filled.as_ref().unwrap_or(&self.target);
+        if changes { zset::weighted(all) } else { Arc::clone(all) }
     }
 
     /// The table's columns.
@@ -87,7 +98,7 @@ impl Coercion {
         &self.target
     }
 
-    /// Casts a batch.
+    /// Casts a batch; changes keep their weight, as the last column.
     ///
     /// # Errors
     /// Only for what is not a matter of single rows.
@@ -121,17 +132,20 @@ impl Coercion {
             }
             columns.push(cast);
         }
+        let changes = batch.num_columns() > self.target.fields().len();
+        columns.extend(batch.columns().last().filter(|_| changes).cloned());
+        let target = if changes { zset::weighted(&self.target) } else { Arc::clone(&self.target) };
         let Some(bad) = bad else {
-            let rows = self.fill(RecordBatch::try_new(Arc::clone(&self.target), columns)?)?;
+            let rows = self.fill(RecordBatch::try_new(target, columns)?, changes)?;
             return Ok(Coerced { rows, bad: 0, sample: None });
         };
         // NOT NULL columns may hold NULLs until the bad rows are taken out.
         let loose = Arc::new(arrow::datatypes::Schema::new(
-            self.target.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>(),
+            target.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>(),
         ));
         let rows = filter_record_batch(&RecordBatch::try_new(loose, columns)?, &not(&bad)?)?;
-        let rows = RecordBatch::try_new(Arc::clone(&self.target), rows.columns().to_vec())?;
-        Ok(Coerced { rows: self.fill(rows)?, bad: bad.true_count(), sample })
+        let rows = RecordBatch::try_new(target, rows.columns().to_vec())?;
+        Ok(Coerced { rows: self.fill(rows, changes)?, bad: bad.true_count(), sample })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What one attempt of one epoch reads and reports, carried to the operators by the `TaskContext`.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +9,7 @@ use datafusion::execution::TaskContext;
 
 use crate::common::{Error, Result};
 use crate::connectors::Source;
-use crate::state::{PaneDelta, PaneTable};
+use crate::state::{StateDelta, StateTable};
 
 /// The tables that a batch query reads from, by name.
 #[derive(Debug, Default)]
@@ -26,23 +27,23 @@ impl SourceSet {
     }
 }
 
-/// The name of a piece of state: the operator's node id and the shard.
+/// The name of a state table: the operator's number and the table's number in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateId {
     /// The operator's number in its job.
     pub node: u32,
-    /// The shard of its key space.
-    pub shard: u32,
+    /// Which of its tables.
+    pub table: u32,
 }
 
 impl std::fmt::Display for StateId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.node, self.shard)
+        write!(f, "{}/{}", self.node, self.table)
     }
 }
 
 /// State tables at one version.
-pub type StateTables = BTreeMap<StateId, Arc<PaneTable>>;
+pub type StateTables = BTreeMap<StateId, StateTable>;
 
 /// One attempt of one epoch.
 ///
@@ -70,7 +71,7 @@ pub struct EpochReport {
     /// The newest event time, in milliseconds, that the watermark expression gave per table and partition.
     pub event_times: BTreeMap<(String, i32), i64>,
     /// What changes in the state tables.
-    pub deltas: BTreeMap<StateId, PaneDelta>,
+    pub deltas: BTreeMap<StateId, StateDelta>,
     /// How many rows had no time, by the column that should hold it.
     pub timeless: BTreeMap<String, u64>,
     /// How many (row, window) pairs came too late, per operator.
@@ -100,9 +101,9 @@ impl EpochContext {
         self.inputs.get(&(table.to_string(), partition)).map_or(&[], Vec::as_slice)
     }
 
-    /// A state table at version n−1; empty if nothing was kept yet.
-    pub fn table(&self, id: StateId) -> Arc<PaneTable> {
-        self.state.get(&id).cloned().unwrap_or_default()
+    /// A state table at version n−1.
+    pub fn table(&self, id: StateId) -> Result<StateTable> {
+        self.state.get(&id).cloned().ok_or_else(|| Error::internal(format!("there is no state table {id}")))
     }
 
     /// Leaves rows for a later stage.
@@ -123,9 +124,16 @@ impl EpochContext {
     }
 
     /// Hands in what changes in a state table.
-    pub fn report_delta(&self, id: StateId, delta: PaneDelta) {
-        if !delta.is_empty() {
-            lock(&self.report).deltas.entry(id).or_default().merge(delta);
+    pub fn report_delta(&self, id: StateId, delta: StateDelta) -> Result<()> {
+        if delta.is_empty() {
+            return Ok(());
+        }
+        match lock(&self.report).deltas.entry(id) {
+            Entry::Occupied(mut before) => before.get_mut().merge(delta),
+            Entry::Vacant(none) => {
+                none.insert(delta);
+                Ok(())
+            }
         }
     }
 

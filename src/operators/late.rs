@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::Int64Array;
-use arrow::compute::kernels::cmp::gt;
-use arrow::compute::{filter_record_batch, min, not};
+use arrow::array::{Array, Int64Array};
+use arrow::compute::kernels::cmp::lt_eq;
+use arrow::compute::{filter_record_batch, min, not, prep_null_mask_filter};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DfResult;
@@ -20,7 +20,8 @@ use crate::common::{Error, Result};
 
 use super::{EpochContext, properties, to_millis};
 
-/// Drops and reports (row, window) pairs with `window end ≤ W at the epoch's start`.
+/// Drops and reports rows whose time has passed: (row, window) pairs with `window end + allowed lateness ≤ W at the epoch's
+/// start`, or rows with `ts < W`.
 ///
 /// It stands right below the first event-time operator, after windows are assigned, and looks at W at the *start*: so the
 /// order of rows inside an epoch does not matter.
@@ -29,18 +30,18 @@ pub struct LateFilterExec {
     input: Arc<dyn ExecutionPlan>,
     /// The operator that the rows are late for.
     node: u32,
-    /// The column that holds the window's end.
-    end_column: usize,
+    /// The column that holds a time, and how many milliseconds after it W makes the row late.
+    until: (usize, i64),
     /// W at the epoch's start; `None` in a template and before time is known.
     watermark: Option<i64>,
     properties: Arc<PlanProperties>,
 }
 
 impl LateFilterExec {
-    /// A filter for operator `node` on the window end in column `end_column`.
-    pub fn new(input: Arc<dyn ExecutionPlan>, node: u32, end_column: usize, watermark: Option<i64>) -> Self {
+    /// A filter for operator `node`: a row is late when the time in this column, plus so many milliseconds, is ≤ W.
+    pub fn new(input: Arc<dyn ExecutionPlan>, node: u32, until: (usize, i64), watermark: Option<i64>) -> Self {
         let properties = properties(&input.schema(), input.properties().partitioning.partition_count());
-        Self { input, node, end_column, watermark, properties }
+        Self { input, node, until, watermark, properties }
     }
 
     /// The operator that the rows are late for.
@@ -48,9 +49,9 @@ impl LateFilterExec {
         self.node
     }
 
-    /// The column that holds the window's end.
-    pub fn end_column(&self) -> usize {
-        self.end_column
+    /// The column that holds a time, and how many milliseconds after it W makes the row late.
+    pub fn until(&self) -> (usize, i64) {
+        self.until
     }
 
     /// W at the epoch's start.
@@ -66,19 +67,24 @@ impl LateFilterExec {
 }
 
 /// Splits a batch; the late part goes to the report.
-fn split(batch: RecordBatch, node: u32, end_column: usize, watermark: i64, epoch: &EpochContext) -> Result<RecordBatch> {
-    let ends = to_millis(batch.column(end_column))?;
+fn split(batch: RecordBatch, node: u32, (column, after): (usize, i64), watermark: i64, epoch: &EpochContext) -> Result<RecordBatch> {
+    let ends = to_millis(batch.column(column))?;
+    // A row without a time is the business of whoever needs one.
+    let watermark = watermark.saturating_sub(after);
     if min(&ends).is_none_or(|least| least > watermark) {
         return Ok(batch);
     }
-    let in_time = gt(&ends, &Int64Array::new_scalar(watermark))?;
-    epoch.report_late(node, filter_record_batch(&batch, &not(&in_time)?)?);
+    let late = lt_eq(&ends, &Int64Array::new_scalar(watermark))?;
+    let late = if late.null_count() > 0 { prep_null_mask_filter(&late) } else { late };
+    let in_time = not(&late)?;
+    epoch.report_late(node, filter_record_batch(&batch, &late)?);
     Ok(filter_record_batch(&batch, &in_time)?)
 }
 
 impl DisplayAs for LateFilterExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LateFilterExec: node={}, end={}", self.node, self.input.schema().field(self.end_column).name())
+        let (column, after) = self.until;
+        write!(f, "LateFilterExec: node={}, {} + {after} ms", self.node, self.input.schema().field(column).name())
     }
 }
 
@@ -109,20 +115,20 @@ impl ExecutionPlan for LateFilterExec {
         _: ReplaceChildrenOptions,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let input = children.pop().ok_or_else(|| Error::internal("LateFilterExec has one input"))?;
-        Ok(Arc::new(Self::new(input, self.node, self.end_column, self.watermark)))
+        Ok(Arc::new(Self::new(input, self.node, self.until, self.watermark)))
     }
 
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
         let input = children.pop().ok_or_else(|| Error::internal("LateFilterExec has one input"))?;
-        Ok(Arc::new(Self::new(input, self.node, self.end_column, self.watermark)))
+        Ok(Arc::new(Self::new(input, self.node, self.until, self.watermark)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let epoch = EpochContext::required(&context)?;
         let rows = self.input.execute(partition, context)?;
         let Some(watermark) = self.watermark else { return Ok(rows) };
-        let (node, end_column) = (self.node, self.end_column);
-        let rows = rows.map(move |batch| Ok(split(batch?, node, end_column, watermark, &epoch)?));
+        let (node, until) = (self.node, self.until);
+        let rows = rows.map(move |batch| Ok(split(batch?, node, until, watermark, &epoch)?));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.input.schema(), rows)))
     }
 }

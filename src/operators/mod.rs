@@ -4,21 +4,35 @@
 //! hands a delta to the [`EpochContext`], which `jobs` folds in when the epoch has succeeded or drops when it failed.
 //! Nodes hold only data that serialises; everything live comes from the `TaskContext`.
 
+pub mod closing;
 pub mod coerce;
 pub mod context;
 pub mod exchange;
+pub mod keyed_aggregate;
 pub mod late;
+pub mod materialize;
 pub mod merge;
+mod panes;
+pub mod recompute;
 pub mod scan;
-pub mod timed;
+pub mod stateful;
+pub mod subplan;
 pub mod window_aggregate;
+pub mod window_assign;
+pub mod windows;
+pub mod zset;
 
+pub use closing::Closing;
 pub use context::{EpochContext, EpochReport, SourceSet};
 pub use exchange::ExchangeExec;
+pub use keyed_aggregate::KeyedAggregate;
 pub use late::LateFilterExec;
+pub use materialize::Materialize;
+pub use recompute::Recompute;
 pub use scan::SourceScanExec;
-pub use timed::TimedExec;
-pub use window_aggregate::WindowAggregateExec;
+pub use stateful::{Moment, Operator, StatefulExec};
+pub use window_aggregate::WindowAggregate;
+pub use window_assign::WindowAssignExec;
 
 use std::sync::Arc;
 
@@ -30,15 +44,6 @@ use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{Partitioning, PlanProperties};
 
 use crate::common::{Error, Result};
-
-/// Time in milliseconds that an operator is told when it is bound to an epoch: the least over the node's sources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Watermarks {
-    /// At the epoch's start; decides what is late. `None`: no time is known yet.
-    pub start: Option<i64>,
-    /// At the epoch's end; decides what closes.
-    pub end: Option<i64>,
-}
 
 /// A timestamp column as milliseconds since 1970.
 ///

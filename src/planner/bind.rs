@@ -9,15 +9,15 @@ use datafusion::physical_plan::execution_plan::reset_plan_states;
 
 use crate::common::Result;
 use crate::connectors::Split;
-use crate::operators::{LateFilterExec, SourceScanExec, Watermarks, WindowAggregateExec};
+use crate::operators::{LateFilterExec, Moment, SourceScanExec, StatefulExec};
 
 /// What an epoch puts into a plan.
 #[derive(Debug, Clone, Default)]
 pub struct Binding {
     /// The epoch's splits by table.
     pub splits: BTreeMap<String, Vec<Split>>,
-    /// Watermarks by stateful node.
-    pub watermarks: BTreeMap<u32, Watermarks>,
+    /// Where the epoch stands in time, by stateful node.
+    pub moments: BTreeMap<u32, Moment>,
 }
 
 impl Binding {
@@ -26,14 +26,14 @@ impl Binding {
     /// # Errors
     /// When a node refuses its new children; that would be a bug.
     pub fn bind(&self, template: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-        let marks = |node: u32| self.watermarks.get(&node).copied().unwrap_or_default();
+        let moment = |node: u32| self.moments.get(&node).copied().unwrap_or_default();
         let bound = Arc::clone(template).transform_up(|node| {
             let new: Arc<dyn ExecutionPlan> = if let Some(scan) = node.downcast_ref::<SourceScanExec>() {
                 Arc::new(scan.with_splits(self.splits.get(scan.table()).cloned().unwrap_or_default()))
             } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-                Arc::new(late.with_watermark(marks(late.node()).start))
-            } else if let Some(aggregate) = node.downcast_ref::<WindowAggregateExec>() {
-                Arc::new(aggregate.with_watermark(marks(aggregate.node()).end))
+                Arc::new(late.with_watermark(moment(late.node()).start))
+            } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
+                Arc::new(stateful.at(moment(stateful.node())))
             } else {
                 return Ok(Transformed::no(node));
             };

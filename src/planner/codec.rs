@@ -21,7 +21,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
 use crate::connectors::Split;
-use crate::operators::{ExchangeExec, LateFilterExec, SourceScanExec, TimedExec, WindowAggregateExec};
+use crate::operators::closing::{Closing, WindowInput};
+use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
+use crate::operators::recompute::{Keyed, Recompute};
+use crate::operators::subplan::SubPlan;
+use crate::operators::{
+    ExchangeExec, LateFilterExec, Materialize, Moment, Operator, SourceScanExec, StatefulExec, WindowAggregate, WindowAssignExec,
+    windows::Windows,
+};
 
 /// Encodes and decodes the nodes of `operators`.
 #[derive(Debug)]
@@ -31,10 +38,90 @@ pub struct Codec;
 #[derive(Debug, Serialize, Deserialize)]
 enum Wire {
     Scan { table: String, columns: Vec<usize>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
-    Late { node: u32, end_column: usize, watermark: Option<i64> },
-    Timed { column: usize },
+    Late { node: u32, until: (usize, i64), watermark: Option<i64> },
+    Assign { time: usize, windows: Windows },
     Exchange { id: u32, schema: Nested },
-    Window { node: u32, end_column: usize, sources: Vec<String>, watermark: Option<i64>, last: Nested },
+    Stateful { node: u32, moment: Moment, operator: OperatorWire },
+}
+
+/// An operator with state.
+#[derive(Debug, Serialize, Deserialize)]
+enum OperatorWire {
+    Window { last: Nested, end: (usize, i64) },
+    Keyed { last: Nested, lifetime: Lifetime },
+    Recompute { plan: Nested, leaves: Vec<u32>, inputs: Vec<KeyedWire>, output: KeyedWire, why: String },
+    Materialize { schema: Nested, updating: bool },
+    Closing { plan: Nested, leaves: Vec<u32>, inputs: Vec<(Nested, (usize, i64))>, what: String },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct KeyedWire {
+    schema: Nested,
+    key: Vec<Nested>,
+}
+
+impl KeyedWire {
+    fn encode(keyed: &Keyed) -> Result<Self> {
+        let key = keyed.key.iter().map(|e| Nested::expr(e, Arc::clone(&keyed.schema))).collect::<Result<_>>()?;
+        Ok(Self { schema: Nested::schema(Arc::clone(&keyed.schema))?, key })
+    }
+
+    fn decode(self, context: &TaskContext) -> Result<Keyed> {
+        let key = self.key.into_iter().map(|e| e.into_expr(context)).collect::<Result<_>>()?;
+        Ok(Keyed { schema: self.schema.into_plan(context)?.schema(), key })
+    }
+}
+
+impl OperatorWire {
+    fn encode(operator: &Arc<dyn Operator>) -> Result<Self> {
+        let any = operator.as_any();
+        if let Some(window) = any.downcast_ref::<WindowAggregate>() {
+            return Ok(Self::Window { last: Nested::plan(Arc::clone(window.last()))?, end: window.end() });
+        }
+        if let Some(keyed) = any.downcast_ref::<KeyedAggregate>() {
+            return Ok(Self::Keyed { last: Nested::plan(Arc::clone(keyed.last()))?, lifetime: keyed.lifetime() });
+        }
+        if let Some(recompute) = any.downcast_ref::<Recompute>() {
+            return Ok(Self::Recompute {
+                plan: Nested::plan(Arc::clone(recompute.plan().plan()))?,
+                leaves: recompute.plan().leaves().to_vec(),
+                inputs: recompute.inputs().iter().map(KeyedWire::encode).collect::<Result<_>>()?,
+                output: KeyedWire::encode(recompute.output())?,
+                why: recompute.why().to_string(),
+            });
+        }
+        if let Some(view) = any.downcast_ref::<Materialize>() {
+            return Ok(Self::Materialize { schema: Nested::schema(view.schema())?, updating: view.updating() });
+        }
+        if let Some(closing) = any.downcast_ref::<Closing>() {
+            let input = |i: &WindowInput| Ok((Nested::schema(Arc::clone(&i.schema))?, i.end));
+            return Ok(Self::Closing {
+                plan: Nested::plan(Arc::clone(closing.plan().plan()))?,
+                leaves: closing.plan().leaves().to_vec(),
+                inputs: closing.inputs().iter().map(input).collect::<Result<_>>()?,
+                what: closing.what().to_string(),
+            });
+        }
+        Err(Error::internal(format!("{} cannot be sent", operator.name())))
+    }
+
+    fn decode(self, context: &TaskContext) -> Result<Arc<dyn Operator>> {
+        Ok(match self {
+            Self::Window { last, end } => Arc::new(WindowAggregate::new(last.into_plan(context)?, end)?),
+            Self::Keyed { last, lifetime } => Arc::new(KeyedAggregate::new(last.into_plan(context)?, lifetime)?),
+            Self::Recompute { plan, leaves, inputs, output, why } => {
+                let inputs = inputs.into_iter().map(|i| i.decode(context)).collect::<Result<_>>()?;
+                let plan = SubPlan::new(plan.into_plan(context)?, leaves);
+                Arc::new(Recompute::new(plan, inputs, output.decode(context)?, why)?)
+            }
+            Self::Materialize { schema, updating } => Arc::new(Materialize::new(schema.into_plan(context)?.schema(), updating)),
+            Self::Closing { plan, leaves, inputs, what } => {
+                let input = |(schema, end): (Nested, _)| Ok(WindowInput { schema: schema.into_plan(context)?.schema(), end });
+                let inputs = inputs.into_iter().map(input).collect::<Result<_>>()?;
+                Arc::new(Closing::new(SubPlan::new(plan.into_plan(context)?, leaves), inputs, what))
+            }
+        })
+    }
 }
 
 /// A plan of DataFusion's, encoded.
@@ -91,19 +178,13 @@ impl PhysicalExtensionCodec for Codec {
                 watermark: scan.watermark().map(|expr| Nested::expr(expr, scan.schema())).transpose()?,
             }
         } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-            Wire::Late { node: late.node(), end_column: late.end_column(), watermark: late.watermark() }
-        } else if let Some(timed) = node.downcast_ref::<TimedExec>() {
-            Wire::Timed { column: timed.column() }
+            Wire::Late { node: late.node(), until: late.until(), watermark: late.watermark() }
+        } else if let Some(assign) = node.downcast_ref::<WindowAssignExec>() {
+            Wire::Assign { time: assign.time(), windows: assign.windows() }
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
             Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
-        } else if let Some(window) = node.downcast_ref::<WindowAggregateExec>() {
-            Wire::Window {
-                node: window.node(),
-                end_column: window.end_column(),
-                sources: window.sources().to_vec(),
-                watermark: window.watermark(),
-                last: Nested::plan(Arc::clone(window.last()))?,
-            }
+        } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
+            Wire::Stateful { node: stateful.node(), moment: stateful.moment(), operator: OperatorWire::encode(stateful.operator())? }
         } else {
             return Err(Error::internal(format!("{} cannot be sent", node.name())).into());
         };
@@ -123,12 +204,11 @@ impl PhysicalExtensionCodec for Codec {
                 let watermark = watermark.map(|expr| expr.into_expr(context)).transpose()?;
                 Arc::new(SourceScanExec::new(&table, columns, schema.into_plan(context)?.schema(), splits, watermark))
             }
-            Wire::Late { node, end_column, watermark } => Arc::new(LateFilterExec::new(input()?, node, end_column, watermark)),
-            Wire::Timed { column } => Arc::new(TimedExec::new(input()?, column)),
+            Wire::Late { node, until, watermark } => Arc::new(LateFilterExec::new(input()?, node, until, watermark)),
+            Wire::Assign { time, windows } => Arc::new(WindowAssignExec::new(input()?, time, windows)?),
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
-            Wire::Window { node, end_column, sources, watermark, last } => {
-                let window = WindowAggregateExec::new(input()?, node, end_column, sources, last.into_plan(context)?)?;
-                Arc::new(window.with_watermark(watermark))
+            Wire::Stateful { node, moment, operator } => {
+                Arc::new(StatefulExec::new(node, inputs.to_vec(), operator.decode(context)?, moment))
             }
         })
     }

@@ -1,124 +1,72 @@
-//! Continuous queries: which node runs by which strategy, and the template that each epoch is bound from.
+//! Continuous queries: SQL trees to one program for a job.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::BTreeSet;
 
-use arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan};
-use datafusion::physical_plan::{ExecutionPlan, displayable};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use sqlparser::ast;
 
 use crate::common::{Error, Result};
-use crate::operators::{ExchangeExec, SourceScanExec, WindowAggregateExec};
+use crate::sql::ast::Emit;
 
-use super::physical::recompute;
+use super::lower::Lowering;
+use super::program::{Output, Program};
 use super::provider::TableSource;
 use super::session::Session;
-use super::window_close::WindowClose;
 
-/// A continuous query, planned once: stages to run in order, and what its stateful nodes hang on.
-///
-/// ```text
-///   stage 0:  scan ▸ filter ▸ windows ▸ late filter ▸ partial aggregate      leaves rows under its exchange number
-///   stage 1:  exchange ▸ window aggregate ▸ projection                       the last stage yields the query's rows
-/// ```
-/// # Invariants
-/// * Every stage but the last has an exchange number, read by a later stage.
-/// * Leaves hold no splits and nodes no watermarks: [`super::bind`] puts in an epoch's, and resets whatever a node may
-///   have kept from the run before.
-#[derive(Debug, Clone)]
-pub struct Template {
-    /// Stages in the order they run.
-    pub stages: Vec<Stage>,
-    /// Stateful nodes by number.
-    pub nodes: BTreeMap<u32, StateNode>,
-    /// The query's columns.
-    pub schema: SchemaRef,
-    /// Tables that it reads.
-    pub sources: Vec<String>,
-    /// The query in a canonical form, before optimisation and without connection options.
-    pub identity: String,
+pub use super::lower::Streaming;
+
+/// Plans the queries of one job, one after the other; what several of them compute is computed once.
+pub struct ContinuousPlanner<'s> {
+    session: &'s Session,
+    lowering: Lowering,
 }
 
-/// A piece of a plan that runs as a whole.
-#[derive(Debug, Clone)]
-pub struct Stage {
-    /// Where its rows are left for later stages; `None` for the last.
-    pub exchange: Option<u32>,
-    /// The plan, unbound.
-    pub plan: Arc<dyn ExecutionPlan>,
-}
-
-/// A node that keeps state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateNode {
-    /// Tables below it; its watermark is the least of theirs.
-    pub sources: Vec<String>,
-    /// What bounds its state, for people.
-    pub bound: String,
-}
-
-impl fmt::Display for Template {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for stage in &self.stages {
-            match stage.exchange {
-                Some(id) => writeln!(f, "stage {id}:")?,
-                None => writeln!(f, "output:")?,
-            }
-            write!(f, "{}", displayable(stage.plan.as_ref()).indent(false))?;
-        }
-        for (node, state) in &self.nodes {
-            writeln!(f, "state {node}: bounded by {}", state.bound)?;
-        }
-        Ok(())
+impl<'s> ContinuousPlanner<'s> {
+    /// A planner for one job.
+    pub fn new(session: &'s Session, settings: Streaming) -> Self {
+        Self { session, lowering: Lowering::new(session.state(), settings) }
     }
-}
 
-/// Plans a continuous query. `numbers` gives node numbers that are unique in the job.
-///
-/// # Errors
-/// What does not plan, and what cannot run continuously yet, with the reason.
-pub async fn plan(session: &Session, query: &ast::Query, numbers: &AtomicU32) -> Result<Template> {
-    let state = session.state();
-    let logical = session.logical(query).await?;
-    refuse_clock(&logical)?;
-    let identity = identity(&logical)?;
-    let optimized = state.optimize(&logical)?;
-    let rewritten = assign_strategies(optimized, numbers)?;
-    let physical = state.query_planner().create_physical_plan(&rewritten, &state).await?;
-    let schema = physical.schema();
+    /// Plans a query.
+    ///
+    /// # Errors
+    /// What does not plan, and what cannot run continuously yet, with the reason.
+    pub async fn add(&mut self, query: &ast::Query, emit: Emit) -> Result<Output> {
+        let logical = self.session.logical(query).await?;
+        refuse_clock(&logical)?;
+        let identity = identity(&logical)?;
+        let optimized = self.session.state().optimize(&logical)?;
+        let (stage, schema, lowered) = self.lowering.query(&optimized, emit).await?;
+        let schema = if lowered.traits.updating { crate::operators::zset::unweighted(&schema) } else { schema };
+        Ok(Output {
+            stage,
+            schema,
+            updating: lowered.traits.updating,
+            keys: lowered.traits.keys,
+            sources: lowered.traits.sources,
+            nodes: lowered.nodes,
+            identity,
+        })
+    }
 
-    let mut nodes = BTreeMap::new();
-    let mut sources = Vec::new();
-    physical.apply(|node| {
-        if let Some(aggregate) = node.downcast_ref::<WindowAggregateExec>() {
-            nodes.insert(aggregate.node(), StateNode { sources: aggregate.sources().to_vec(), bound: "the watermark (window end)".into() });
-        }
-        if let Some(scan) = node.downcast_ref::<SourceScanExec>() {
-            sources.push(scan.table().to_string());
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    sources.sort();
-    sources.dedup();
-    Ok(Template { stages: cut(physical)?, nodes, schema, sources, identity })
-}
+    /// Plans a query whose result is kept; returns the node that keeps it, all stateful nodes, and the query in a canonical form.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub async fn keep(&mut self, query: &ast::Query, emit: Emit) -> Result<(u32, BTreeSet<u32>, String)> {
+        let logical = self.session.logical(query).await?;
+        refuse_clock(&logical)?;
+        let identity = identity(&logical)?;
+        let optimized = self.session.state().optimize(&logical)?;
+        let (node, nodes) = self.lowering.keep(&optimized, emit).await?;
+        Ok((node, nodes, identity))
+    }
 
-/// Cuts below each stateful node, so that the watermark is known before the node runs.
-fn cut(plan: Arc<dyn ExecutionPlan>) -> Result<Vec<Stage>> {
-    let mut stages = Vec::new();
-    let last = plan.transform_up(|node| {
-        let Some(aggregate) = node.downcast_ref::<WindowAggregateExec>() else { return Ok(Transformed::no(node)) };
-        let below = Arc::clone(aggregate.input());
-        let exchange: Arc<dyn ExecutionPlan> = Arc::new(ExchangeExec::new(aggregate.node(), below.schema()));
-        stages.push(Stage { exchange: Some(aggregate.node()), plan: below });
-        Ok(Transformed::yes(node.replace_children(vec![exchange], recompute())?))
-    })?;
-    stages.push(Stage { exchange: None, plan: last.data });
-    Ok(stages)
+    /// The program of all queries that were added.
+    pub fn finish(self) -> Program {
+        self.lowering.program
+    }
 }
 
 /// What makes two queries the same job: the plan as written, with the declarations that change its answer.
@@ -157,28 +105,4 @@ fn refuse_clock(plan: &LogicalPlan) -> Result<()> {
             .hint("use the record's own time: a column `METADATA FROM 'timestamp'`")),
         None => Ok(()),
     }
-}
-
-/// Marks each aggregate with how it runs; refuses what has no strategy yet.
-fn assign_strategies(plan: LogicalPlan, numbers: &AtomicU32) -> Result<LogicalPlan> {
-    let rewritten = plan.transform_up(|node| match &node {
-        LogicalPlan::Aggregate(aggregate) => {
-            let close = WindowClose::of(aggregate, numbers.fetch_add(1, Ordering::SeqCst))?;
-            Ok(Transformed::yes(LogicalPlan::Extension(Extension { node: Arc::new(close) })))
-        }
-        LogicalPlan::Projection(_)
-        | LogicalPlan::Filter(_)
-        | LogicalPlan::SubqueryAlias(_)
-        | LogicalPlan::TableScan(_)
-        | LogicalPlan::Extension(_)
-        | LogicalPlan::Union(_) => Ok(Transformed::no(node)),
-        other => {
-            let name = other.display().to_string();
-            let name = name.split([':', '(']).next().unwrap_or_default().trim();
-            Err(Error::sql(format!("{name} cannot run continuously yet"))
-                .hint("filters, projections, UNION ALL and GROUP BY window_start, window_end can; `millstream query` answers any SELECT over what is there now")
-                .into())
-        }
-    })?;
-    Ok(rewritten.data)
 }

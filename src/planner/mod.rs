@@ -1,11 +1,11 @@
 //! SQL trees to plans: one session for batch queries, one for continuous ones, and the templates that epochs are bound from.
 //!
 //! ```text
-//!  sqlparser Query ─▶ session (names, TUMBLE ...) ─▶ LogicalPlan ─▶ optimizer
+//!  sqlparser Query ─▶ session (names, TUMBLE, HOP ...) ─▶ LogicalPlan ─▶ optimizer
 //!                                                        │ batch: run it
 //!                                                        ▼ continuous
-//!            continuous: which strategy per node ─▶ physical plan ─▶ stages: cut below each stateful node ─▶ Template
-//!                                                                                   bind(splits, W) ─▶ plan of one epoch
+//!            lower: which strategy per node; stages are cut at each stateful one ─▶ Program
+//!                                                              bind(splits, W) ─▶ plans of one epoch
 //! ```
 //! The planner uses only the traits of `connectors` and never a connector's name.
 
@@ -13,17 +13,26 @@ pub mod bind;
 mod cast_types;
 pub mod codec;
 pub mod continuous;
+mod cut;
 mod functions;
+mod lower;
 mod mode;
 mod physical;
+mod proctime;
+pub mod program;
 pub mod provider;
+mod row_fields;
 pub mod session;
-mod window_close;
-pub mod window_start;
+mod session_windows;
+mod total_order;
+mod traits;
+mod window_call;
 pub mod window_tvf;
 
 pub use bind::Binding;
-pub use continuous::{StateNode, Template};
+pub use continuous::{ContinuousPlanner, Streaming};
 pub use mode::Mode;
-pub use provider::{DeclaredTable, Relation, Tables};
+pub use program::{Output, Program, Stage, StateNode};
+pub use provider::{DeclaredTable, Kept, Relation, Tables};
 pub use session::Session;
+pub use traits::Domain;

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::catalog::{Session as DfSession, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -12,7 +13,9 @@ use datafusion::common::{Column as DfColumn, DFSchema};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, ExprSchemable, TableScan, TableType};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -32,6 +35,18 @@ pub enum Relation {
     Table(Arc<DeclaredTable>),
     /// A view: its query and its column names, if it renames them.
     View(ast::Query, Vec<String>),
+    /// A materialized view: the same, and its content for queries that end. A continuous query sees a view.
+    Materialized(ast::Query, Vec<String>, Arc<dyn Kept>),
+}
+
+/// The content of a materialized view.
+#[async_trait]
+pub trait Kept: Debug + Send + Sync {
+    /// Its rows as of now.
+    ///
+    /// # Errors
+    /// When no job keeps them, or they cannot be read.
+    async fn rows(&self) -> Result<Vec<RecordBatch>>;
 }
 
 /// Finds names; the catalog, seen from the planner.
@@ -172,7 +187,13 @@ impl TableProvider for TableSource {
         indices.dedup();
         let scanned: SchemaRef = Arc::new(read.project(&indices)?);
         let scanned_df = DFSchema::try_from(scanned.as_ref().clone())?;
-        let physical = |expr: &Expr| -> DfResult<Arc<dyn PhysicalExpr>> { session.create_physical_expr(expr.clone(), &scanned_df) };
+        let physical = |expr: &Expr| -> DfResult<Arc<dyn PhysicalExpr>> {
+            let expr = match self.mode {
+                Mode::Batch => at_start(expr.clone(), &scanned_df, session)?,
+                Mode::Streaming => expr.clone(),
+            };
+            session.create_physical_expr(expr, &scanned_df)
+        };
         let watermark = watermark.map(physical).transpose()?;
 
         let partitions = session.config().target_partitions();
@@ -202,6 +223,18 @@ impl TableProvider for TableSource {
         let plain = output.len() == scanned.fields().len() && output.iter().enumerate().all(|(i, (e, _))| is_column(e, i));
         if plain { Ok(scan) } else { Ok(Arc::new(ProjectionExec::try_new(output, scan)?)) }
     }
+}
+
+/// Puts the time at which the query began in the place of its clocks. DataFusion's optimizer does that for queries; it does
+/// not see the columns that a table computes.
+fn at_start(expr: Expr, schema: &DFSchema, session: &dyn DfSession) -> DfResult<Expr> {
+    let context = SimplifyContext::builder()
+        .with_schema(Arc::new(schema.clone()))
+        .with_config_options(Arc::clone(session.config().options()))
+        .with_query_execution_start_time(session.execution_props().query_execution_start_time)
+        .build();
+    let simplifier = ExprSimplifier::new(context);
+    simplifier.simplify(simplifier.coerce(expr, schema)?)
 }
 
 fn is_column(expr: &Arc<dyn PhysicalExpr>, index: usize) -> bool {

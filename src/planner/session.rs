@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::config::ConfigOptions;
-use datafusion::datasource::ViewTable;
+use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::error::Result as DfResult;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -16,6 +17,9 @@ use datafusion::functions::datetime::{to_timestamp_micros, to_timestamp_millis, 
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::combine_partial_final_agg::CombinePartialFinalAggregate;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
@@ -29,9 +33,12 @@ use super::cast_types::CastTypes;
 use super::functions;
 use super::mode::Mode;
 use super::physical::StreamingQueryPlanner;
+use super::proctime;
 use super::provider::{Relation, TableSource, Tables};
-use super::window_start;
-use super::window_tvf::WindowTvfPlanner;
+use super::row_fields;
+use super::session_windows::ExpandSessions;
+use super::total_order::total_order;
+use super::window_call::{self, WindowTvfPlanner};
 
 /// Plans queries over declared tables.
 #[derive(Clone)]
@@ -68,11 +75,19 @@ impl Session {
         if mode == Mode::Streaming {
             // It would turn one window aggregate into two.
             let rules = Optimizer::new().rules.into_iter().filter(|r| r.name() != SingleDistinctToGroupBy::new().name()).collect();
-            builder = builder.with_optimizer_rules(rules);
+            // Aggregates run in two halves, of which the first must not swallow the second.
+            let whole = CombinePartialFinalAggregate::new().name().to_string();
+            let physical = PhysicalOptimizer::new().rules.into_iter().filter(|r| r.name() != whole).collect();
+            builder = builder.with_optimizer_rules(rules).with_physical_optimizer_rules(physical);
+        }
+        if mode == Mode::Batch {
+            builder = builder.with_analyzer_rule(Arc::new(ExpandSessions));
         }
         let mut state = builder.with_type_planner(Arc::new(CastTypes)).with_query_planner(Arc::new(StreamingQueryPlanner)).build();
         state.register_relation_planner(Arc::new(WindowTvfPlanner))?;
-        state.register_udf(window_start::udf())?;
+        if mode == Mode::Batch {
+            state.register_udf(Arc::new(proctime::of_batch()))?;
+        }
         for function in zoneless_functions() {
             state.register_udf(function)?;
         }
@@ -105,8 +120,7 @@ impl Session {
     /// # Errors
     /// What does not resolve or type.
     pub async fn logical(&self, query: &ast::Query) -> Result<LogicalPlan> {
-        let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query.clone()))));
-        Ok(self.context.state().statement_to_plan(statement).await?)
+        statement(&self.context.state(), query.clone(), self.mode).await
     }
 
     /// The physical plan of a query that ends, as text.
@@ -159,13 +173,20 @@ impl SchemaProvider for Names {
         match self.tables.relation(name)? {
             Some(Relation::Table(table)) => Ok(Some(Arc::new(TableSource::new(table, self.mode, &state)?))),
             Some(Relation::View(query, columns)) => {
-                let statement = DfStatement::Statement(Box::new(ast::Statement::Query(query.query)));
-                let mut plan = state.statement_to_plan(statement).await?;
-                if !columns.is_empty() {
-                    plan = rename(plan, name, &columns)?;
-                }
-                Ok(Some(Arc::new(ViewTable::new(plan, None))))
+                Ok(Some(Arc::new(ViewTable::new(view(&state, name, query, &columns, self.mode).await?, None))))
             }
+            Some(Relation::Materialized(query, columns, kept)) => {
+                let plan = view(&state, name, query, &columns, self.mode).await?;
+                if self.mode == Mode::Streaming {
+                    return Ok(Some(Arc::new(ViewTable::new(plan, None))));
+                }
+                let schema = Arc::clone(plan.schema().inner());
+                let rows = kept.rows().await?;
+                let rows = rows.iter().map(|b| Ok(RecordBatch::try_new(Arc::clone(&schema), b.columns().to_vec())?));
+                Ok(Some(Arc::new(MemTable::try_new(Arc::clone(&schema), vec![rows.collect::<DfResult<_>>()?])?)))
+            }
+            // DataFusion asks for what is called in FROM, too.
+            None if window_call::is_window_function(name) || state.table_functions().contains_key(name) => Ok(None),
             None => {
                 let names = self.tables.names();
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -177,6 +198,19 @@ impl SchemaProvider for Names {
     fn table_exist(&self, name: &str) -> bool {
         matches!(self.tables.relation(name), Ok(Some(_)))
     }
+}
+
+/// Plans a query with names for fields of rows and an order for ties.
+async fn statement(state: &SessionState, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
+    row_fields::name(&mut query);
+    let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
+    total_order(state.statement_to_plan(statement).await?, mode)
+}
+
+/// Plans a view's query.
+async fn view(state: &SessionState, name: &str, query: crate::sql::ast::Query, columns: &[String], mode: Mode) -> Result<LogicalPlan> {
+    let plan = statement(state, *query.query, mode).await?;
+    if columns.is_empty() { Ok(plan) } else { rename(plan, name, columns) }
 }
 
 /// Gives a view's columns the names that CREATE VIEW lists.

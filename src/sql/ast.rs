@@ -234,7 +234,7 @@ pub struct Query {
 }
 
 /// When a continuous query shows its results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Emit {
     /// Not said.
     #[default]

@@ -11,13 +11,17 @@
 
 pub mod commit;
 pub mod conformance;
+pub mod keyed;
 pub mod local;
 pub mod location;
 pub mod object;
 pub mod panes;
 pub mod store;
+pub mod table;
 
 pub use commit::{CommitFile, Section};
+pub use keyed::{KeyMode, KeyedDelta, KeyedTable, Layout, StateMemory};
 pub use location::open;
 pub use panes::{PaneDelta, PaneTable};
 pub use store::{Created, StateStore};
+pub use table::{StateDelta, StateTable};

@@ -153,6 +153,14 @@ cases! {
     group_window
     duplicates
     functions
+    hop
+    cumulate
+    keyed
+    joins
+    over
+    window_relations
+    window_joins
+    fields
 }
 
 #[test]

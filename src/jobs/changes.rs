@@ -1,0 +1,102 @@
+//! Changes on their way to a sink: which sinks take them, and what is left of a commit's changes by key.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::array::{Int64Array, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use crate::common::{Error, Result};
+use crate::connectors::SinkMode;
+use crate::operators::zset;
+use crate::planner::Output;
+
+/// Refuses an updating query into a sink that can only add rows, naming the ways out.
+///
+/// # Errors
+/// See above.
+pub fn check(table: &str, output: &Output, mode: &SinkMode) -> Result<()> {
+    match mode {
+        SinkMode::Append if output.updating => Err(Error::sql(format!(
+            "INSERT INTO {table}: the query updates rows that it gave before, and the table can only add rows"
+        ))
+        .hint(
+            "ways out: a table with a PRIMARY KEY that takes updates (connector `upsert-kafka`), a changelog format (`debezium-json`), or a \
+             query that is final per window: GROUP BY window_start, window_end of TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '3' SECOND)) \
+             over a column with a WATERMARK, without EMIT CHANGES",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What a sink gets of a commit's rows: for a keyed one each key once, as its last row says; for a changelog what is left when
+/// all changes are added up.
+///
+/// # Errors
+/// When rows cannot be compared.
+pub fn consolidate(mode: &SinkMode, updating: bool, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
+    let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(Vec::new()) };
+    let one = match (mode, updating) {
+        (SinkMode::Append, _) | (SinkMode::Changelog, false) => return Ok(batches.to_vec()),
+        (SinkMode::Changelog, true) => {
+            let changes = zset::consolidate(&schema, batches)?;
+            concat_batches(&schema, &[zset::filter(&changes, |w| w < 0)?, zset::filter(&changes, |w| w > 0)?])?
+        }
+        (SinkMode::Upsert(key), false) => last_per_key(&concat_batches(&schema, batches)?, key)?,
+        (SinkMode::Upsert(key), true) => upserts(&zset::consolidate(&schema, batches)?, key)?,
+    };
+    Ok(if one.num_rows() == 0 { Vec::new() } else { vec![one] })
+}
+
+fn key_columns(schema: &SchemaRef, key: &[String]) -> Result<Vec<usize>> {
+    key.iter().map(|k| Ok(schema.index_of(k)?)).collect()
+}
+
+fn last_per_key(rows: &RecordBatch, key: &[String]) -> Result<RecordBatch> {
+    let columns = rows.project(&key_columns(&rows.schema(), key)?)?;
+    let Some(keys) = zset::encode(columns.columns())? else { return Ok(rows.clone()) };
+    let last: HashMap<&[u8], u32> = keys.iter().zip(0u32..).map(|(k, i)| (k.data(), i)).collect();
+    let kept: BTreeSet<u32> = last.into_values().collect();
+    Ok(take_record_batch(rows, &UInt32Array::from_iter_values(kept))?)
+}
+
+/// Each key once: +1 with the row that is there now, −1 if there is none.
+fn upserts(changes: &RecordBatch, key: &[String]) -> Result<RecordBatch> {
+    let goes = zset::filter(changes, |w| w < 0)?;
+    let comes = zset::filter(changes, |w| w > 0)?;
+    let schema = changes.schema();
+    // What comes stands behind what goes, so that it wins.
+    let last = last_per_key(&concat_batches(&schema, &[goes, comes])?, key)?;
+    let signs: Int64Array = zset::weights(&last)?.unary(i64::signum);
+    zset::with_weights(&zset::rows_of(&last)?, &schema, Arc::new(signs))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::StringArray;
+    use arrow::datatypes::{DataType, Field, Schema};
+
+    use super::*;
+
+    fn changes(rows: &[(&str, i64, i64)]) -> RecordBatch {
+        let fields = vec![Field::new("k", DataType::Utf8, false), Field::new("v", DataType::Int64, false)];
+        let schema = zset::weighted(&Arc::new(Schema::new(fields)));
+        let keys = StringArray::from_iter_values(rows.iter().map(|r| r.0));
+        let values = Int64Array::from_iter_values(rows.iter().map(|r| r.1));
+        let weights = Int64Array::from_iter_values(rows.iter().map(|r| r.2));
+        RecordBatch::try_new(schema, vec![Arc::new(keys), Arc::new(values), Arc::new(weights)]).unwrap()
+    }
+
+    #[test]
+    fn a_keyed_sink_gets_each_key_once() {
+        let a = changes(&[("a", 1, 1), ("b", 1, 1), ("c", 1, -1)]);
+        let b = changes(&[("a", 1, -1), ("a", 2, 1), ("b", 1, -1), ("d", 7, 1)]);
+        let mode = SinkMode::Upsert(vec!["k".into()]);
+        let out = consolidate(&mode, true, &[a.clone(), b.clone()]).unwrap();
+        assert_eq!(out, [changes(&[("c", 1, -1), ("a", 2, 1), ("d", 7, 1)])]);
+        let log = consolidate(&SinkMode::Changelog, true, &[a, b]).unwrap();
+        assert_eq!(log, out);
+    }
+}

@@ -1,0 +1,219 @@
+//! GROUP BY without a final window: each epoch shows which groups have changed.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
+use arrow::compute::{concat_batches, filter_record_batch, not};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::physical_plan::ExecutionPlan;
+use serde::{Deserialize, Serialize};
+
+use crate::common::{Error, Result};
+use crate::state::{KeyMode, KeyedDelta, Layout};
+
+use super::merge::{Functions, GroupMerger};
+use super::stateful::{Operator, Step, TableKind, TableSpec};
+use super::{to_millis, zset};
+
+/// The column behind a group's partial state by which it is forgotten, in milliseconds.
+const TIME: &str = "__time";
+
+/// What a [`KeyedAggregate`] does beyond merging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lifetime {
+    /// The result column (behind the groups) that counts a group's rows; a group is gone when it comes to 0. `None`: input
+    /// is append-only, so groups stay.
+    pub exists: Option<usize>,
+    /// Groups are forgotten when this group column, a time, plus so many milliseconds is passed by the watermark.
+    pub window: Option<(usize, i64)>,
+    /// Groups that did not change for so many milliseconds of wall time are forgotten.
+    pub ttl: Option<i64>,
+    /// Input is append-only and there are no aggregates: groups only come.
+    pub distinct: bool,
+}
+
+/// An updating aggregate over keyed state.
+///
+/// ```text
+///   partial rows of the epoch ─┐                       ┌▶ state of the dirty groups ▶ delta
+///   state n−1 of their groups ─┴▶ merge ───────────────┴▶ results ─┐
+///                └──────────────▶ evaluate ▶ earlier results ──────┴▶ −earlier, +new where they differ
+/// ```
+/// The idea is that of dirty groups (RisingWave's hash aggregation): only groups with input are looked at. Earlier results
+/// are not stored: they follow from the earlier state.
+///
+/// # Invariants
+/// * One row of state per group: group columns, then every aggregate's partial state.
+/// * Over updating input all aggregates are sums of weighted values (the planner sees to that), so that a retraction is
+///   merged like any other row.
+#[derive(Debug)]
+pub struct KeyedAggregate {
+    functions: Functions,
+    lifetime: Lifetime,
+    layout: Arc<Layout>,
+    schema: SchemaRef,
+}
+
+impl KeyedAggregate {
+    /// Finishes partial rows as `last`, DataFusion's final aggregate over an empty input of them, would.
+    ///
+    /// # Errors
+    /// When `last` is something else.
+    pub fn new(last: Arc<dyn ExecutionPlan>, lifetime: Lifetime) -> Result<Self> {
+        let functions = Functions::new(last)?;
+        let mut fields: Vec<_> = functions.partial().fields().iter().cloned().collect();
+        let timed = lifetime.window.is_some() || lifetime.ttl.is_some();
+        if timed {
+            fields.push(Arc::new(Field::new(TIME, DataType::Int64, false)));
+        }
+        let layout = Layout {
+            time: timed.then(|| fields.len() - 1),
+            schema: Arc::new(Schema::new(fields)),
+            key: (0..functions.groups()).collect(),
+            mode: KeyMode::Upsert,
+        };
+        let results = functions.results();
+        let schema = if lifetime.distinct { results } else { zset::weighted(&results) };
+        Ok(Self { functions, lifetime, layout: Arc::new(layout), schema })
+    }
+
+    /// DataFusion's final aggregate, over an empty input.
+    pub fn last(&self) -> &Arc<dyn ExecutionPlan> {
+        self.functions.last()
+    }
+
+    /// What it does beyond merging.
+    pub fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
+    /// Puts the time behind partial rows by which they are forgotten.
+    fn timed(&self, state: &RecordBatch, clock: i64) -> Result<RecordBatch> {
+        let mut columns = state.columns().to_vec();
+        match self.lifetime {
+            Lifetime { window: Some((column, shift)), .. } => {
+                let ends = to_millis(state.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(shift));
+                let no_time = || ends.iter().map(|t| Some(t.unwrap_or(i64::MAX))).collect::<Int64Array>();
+                let ends = if ends.null_count() > 0 { no_time() } else { ends };
+                columns.push(Arc::new(ends));
+            }
+            Lifetime { ttl: Some(_), .. } => columns.push(Arc::new(Int64Array::from_value(clock, state.num_rows()))),
+            _ => return Ok(state.clone()),
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&self.layout.schema), columns)?)
+    }
+
+    /// Stored rows as partial rows.
+    fn untimed(&self, stored: &RecordBatch) -> Result<RecordBatch> {
+        let width = self.functions.partial().fields().len();
+        Ok(RecordBatch::try_new(Arc::clone(self.functions.partial()), stored.columns()[..width].to_vec())?)
+    }
+
+    fn forgotten(&self, step: &Step) -> Option<i64> {
+        match self.lifetime {
+            Lifetime { window: Some(_), .. } => step.moment.end,
+            Lifetime { ttl: Some(ttl), .. } => Some(step.moment.clock.saturating_sub(ttl)),
+            _ => None,
+        }
+    }
+
+    /// Which of these result rows are of groups that have rows.
+    fn alive(&self, results: &RecordBatch) -> Result<Option<BooleanArray>> {
+        let Some(column) = self.lifetime.exists else { return Ok(None) };
+        let counts = results.column(self.functions.groups() + column);
+        let counts = counts.as_primitive_opt::<Int64Type>().ok_or_else(|| Error::internal("a count that is no BIGINT"))?;
+        Ok(Some(counts.iter().map(|n| Some(n.is_some_and(|n| n > 0))).collect()))
+    }
+}
+
+/// For each row whether `a` and `b` differ in it; they have the same number of rows.
+fn differ(a: &[ArrayRef], b: &[ArrayRef], rows: usize) -> Result<BooleanArray> {
+    Ok(match (zset::encode(a)?, zset::encode(b)?) {
+        (Some(a), Some(b)) => a.iter().zip(b.iter()).map(|(a, b)| Some(a != b)).collect(),
+        _ => BooleanArray::from(vec![false; rows]),
+    })
+}
+
+#[async_trait]
+impl Operator for KeyedAggregate {
+    fn name(&self) -> &'static str {
+        "KeyedAggregate"
+    }
+
+    fn describe(&self) -> String {
+        let keys: Vec<_> = self.functions.partial().fields().iter().take(self.functions.groups()).map(|f| f.name().as_str()).collect();
+        format!("keys=[{}], aggregates=[{}]", keys.join(", "), self.functions.names())
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let bound = match self.lifetime {
+            Lifetime { window: Some(_), .. } => Some("the watermark (window end)".to_string()),
+            Lifetime { ttl: Some(ttl), .. } => Some(format!("TTL {ttl} ms, approximate")),
+            _ if self.functions.groups() == 0 => Some("one row".to_string()),
+            _ => None,
+        };
+        vec![TableSpec { name: "groups", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false }]
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let input = inputs.into_iter().next().unwrap_or_default();
+        let mut delta = KeyedDelta { close_to: self.forgotten(step), ..KeyedDelta::default() };
+        let mut arrived = GroupMerger::new(&self.functions)?;
+        for batch in &input {
+            arrived.merge(batch)?;
+        }
+        let arrived = arrived.into_state()?;
+        if arrived.num_rows() == 0 {
+            step.change(0, delta)?;
+            return Ok(Vec::new());
+        }
+        let stored = step.keyed(0)?.get(&arrived.columns()[..self.functions.groups()])?;
+        let stored = self.untimed(&stored)?;
+        let known = stored.num_rows();
+
+        let mut earlier = GroupMerger::new(&self.functions)?;
+        let (mut state, mut results) = (GroupMerger::new(&self.functions)?, GroupMerger::new(&self.functions)?);
+        earlier.merge(&stored)?;
+        for batch in [&stored, &arrived] {
+            // Known groups first: so row i of the earlier results and of the new ones is the same group.
+            state.merge(batch)?;
+            results.merge(batch)?;
+        }
+        let (earlier, state, results) = (earlier.into_results()?, state.into_state()?, results.into_results()?);
+
+        let put = zset::weighted(&self.layout.schema);
+        if self.lifetime.distinct {
+            let new = known..results.num_rows();
+            let rows = if self.lifetime.ttl.is_some() { state } else { state.slice(new.start, new.len()) };
+            delta.rows.push(zset::with_weight(&self.timed(&rows, step.moment.clock)?, &put, 1)?);
+            step.change(0, delta)?;
+            return Ok(vec![results.slice(new.start, new.len())]);
+        }
+        let alive = self.alive(&results)?.unwrap_or_else(|| BooleanArray::from(vec![true; results.num_rows()]));
+        let changed = differ(earlier.columns(), results.slice(0, known).columns(), known)?;
+        let gone = filter_record_batch(&earlier, &changed)?;
+        let shown: BooleanArray = (0..results.num_rows()).map(|i| Some(alive.value(i) && (i >= known || changed.value(i)))).collect();
+        let came = filter_record_batch(&results, &shown)?;
+
+        let timed = self.timed(&state, step.moment.clock)?;
+        delta.rows.push(zset::with_weight(&filter_record_batch(&timed, &alive)?, &put, 1)?);
+        let dead = filter_record_batch(&timed.slice(0, known), &not(&alive.slice(0, known))?)?;
+        if dead.num_rows() > 0 {
+            delta.rows.push(zset::with_weight(&dead, &put, -1)?);
+        }
+        step.change(0, delta)?;
+        let out = [zset::with_weight(&gone, &self.schema, -1)?, zset::with_weight(&came, &self.schema, 1)?];
+        Ok(vec![concat_batches(&self.schema, &out)?])
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,165 @@
+//! Linear nodes: what they do to a row does not depend on other rows, so DataFusion's own nodes serve changes as well.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::logical_expr::{Extension, Filter, LogicalPlan, Projection, SubqueryAlias, TableScan, Union, Unnest};
+
+use crate::common::{Error, Result};
+use crate::operators::windows::WindowKind;
+
+use super::super::provider::TableSource;
+use super::super::traits::{Domain, Role, Time, Traits};
+use super::super::window_tvf::WindowTvf;
+use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
+
+impl Lowering {
+    pub(super) fn scan(plan: &LogicalPlan, scan: &TableScan) -> Result<Lowered> {
+        let table = TableSource::of(scan).ok_or_else(|| Error::internal(format!("`{}` is no declared table", scan.table_name)))?;
+        let mut traits = Traits::default();
+        traits.sources.insert(table.name().to_string());
+        for (i, field) in plan.schema().fields().iter().enumerate() {
+            if table.event_time() == Some(field.name()) {
+                let sources = traits.sources.clone();
+                traits.times.insert(i, Time { role: Role::Row, domain: Domain::Event, sources, hold: 0, guarded: false });
+            }
+        }
+        Ok(Lowered { plan: plan.clone(), traits, nodes: Default::default() })
+    }
+
+    pub(super) async fn projection(&mut self, projection: &Projection) -> Result<Lowered> {
+        let input = self.lower(&projection.input).await?;
+        let mut exprs = projection.expr.clone();
+        let from: Vec<_> = exprs.iter().map(|e| copied(e, projection.input.schema())).collect();
+        let traits = input.traits.project(&from);
+        if traits.updating {
+            exprs.push(weight(&input.plan)?);
+        }
+        let plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input.plan))?);
+        Ok(Lowered { plan, traits, nodes: input.nodes })
+    }
+
+    pub(super) async fn filter(&mut self, plan: &LogicalPlan, filter: &Filter) -> Result<Lowered> {
+        if let Some(lowered) = self.fused(plan).await? {
+            return Ok(lowered);
+        }
+        let input = self.lower(&filter.input).await?;
+        let plan = LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), Arc::new(input.plan))?);
+        Ok(Lowered { plan, ..input })
+    }
+
+    pub(super) async fn alias(&mut self, alias: &SubqueryAlias) -> Result<Lowered> {
+        let input = self.lower(&alias.input).await?;
+        let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(input.plan), alias.alias.clone())?);
+        Ok(Lowered { plan, traits: input.traits, nodes: input.nodes })
+    }
+
+    pub(super) async fn union(&mut self, union: &Union) -> Result<Lowered> {
+        let mut inputs = Vec::with_capacity(union.inputs.len());
+        for input in &union.inputs {
+            inputs.push(self.lower(input).await?);
+        }
+        let updating = inputs.iter().any(|i| i.traits.updating);
+        let mut some = (false, false);
+        for input in &inputs {
+            let (scans, cuts) = leaves(&input.plan)?;
+            some = (some.0 || scans, some.1 || cuts);
+        }
+        let mut traits = Traits { updating, ..Traits::default() };
+        traits.times = common_times(&inputs);
+        let mut plans = Vec::with_capacity(inputs.len());
+        let mut nodes = std::collections::BTreeSet::new();
+        for mut input in inputs {
+            if some == (true, true) && leaves(&input.plan)?.0 {
+                input = self.cut(input).await?;
+            }
+            if updating && !input.traits.updating {
+                let mut exprs = columns(input.plan.schema());
+                exprs.push(weight_one());
+                input.plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input.plan))?);
+            }
+            traits.sources.extend(input.traits.sources);
+            nodes.extend(input.nodes);
+            plans.push(Arc::new(input.plan));
+        }
+        let schema = if updating { weighted(&union.schema)? } else { Arc::clone(&union.schema) };
+        Ok(Lowered { plan: LogicalPlan::Union(Union { inputs: plans, schema }), traits, nodes })
+    }
+
+    pub(super) async fn unnest(&mut self, plan: &LogicalPlan, unnest: &Unnest) -> Result<Lowered> {
+        let input = self.lower(&unnest.input).await?;
+        // Columns that are not taken apart keep what is known of them, but no longer their keys.
+        let from: Vec<_> = plan.schema().columns().iter().map(|c| unnest.input.schema().maybe_index_of_column(c)).collect();
+        let mut traits = input.traits.project(&from);
+        traits.keys.clear();
+        let plan = plan.with_new_exprs(plan.expressions(), vec![input.plan])?;
+        Ok(Lowered { plan, traits, nodes: input.nodes })
+    }
+
+    pub(super) async fn extension(&mut self, plan: &LogicalPlan, extension: &Extension) -> Result<Lowered> {
+        let Some(window) = extension.node.as_any().downcast_ref::<WindowTvf>() else { return self.fallback(plan).await };
+        if matches!(window.kind, WindowKind::Session { .. }) {
+            return Err(Error::sql("SESSION windows cannot run continuously yet"));
+        }
+        let input = self.lower(&window.input).await?;
+        let index = window.input.schema().maybe_index_of_column(&window.time);
+        let time = index.and_then(|i| input.traits.times.get(&i)).filter(|t| matches!(t.role, Role::Row | Role::Last)).cloned();
+        let width = window.input.schema().fields().len();
+        let mut traits = input.traits.clone();
+        traits.keys.clear();
+        match time {
+            Some(time) => {
+                // Windows of one start end at different times when they grow.
+                let start = match window.kind {
+                    WindowKind::Tumble { size } | WindowKind::Hop { size, .. } => Some(Role::Start(size)),
+                    WindowKind::Cumulate { .. } | WindowKind::Session { .. } => None,
+                };
+                let roles = [start, Some(Role::End), Some(Role::Last)];
+                for (i, role) in roles.into_iter().enumerate() {
+                    traits.times.extend(role.map(|role| (width + i, Time { role, ..time.clone() })));
+                }
+            }
+            None if traits.updating => {}
+            None => return Err(no_event_time(window)),
+        }
+        let plan = plan.with_new_exprs(plan.expressions(), vec![input.plan])?;
+        Ok(Lowered { plan, traits, nodes: input.nodes })
+    }
+}
+
+/// Times that all inputs of a union have.
+fn common_times(inputs: &[Lowered]) -> BTreeMap<usize, Time> {
+    let Some((first, rest)) = inputs.split_first() else { return BTreeMap::new() };
+    let mut times = first.traits.times.clone();
+    for input in rest {
+        times.retain(|column, time| {
+            let Some(other) = input.traits.times.get(column) else { return false };
+            if other.role != time.role || other.domain != time.domain {
+                return false;
+            }
+            time.sources.extend(other.sources.iter().cloned());
+            time.hold = time.hold.max(other.hold);
+            time.guarded &= other.guarded;
+            true
+        });
+    }
+    times
+}
+
+fn no_event_time(window: &WindowTvf) -> Error {
+    Error::sql(format!("window over `{}`: it is not an event-time column", window.time.name)).hint(format!(
+        "declare `WATERMARK FOR {0} AS {0} - INTERVAL '1' SECOND` on its table, and pass the column on unchanged",
+        window.time.name
+    ))
+}
+
+/// The same piece with weights, if it has none: every row comes once.
+pub(super) fn with_weights(input: Lowered) -> Result<Lowered> {
+    if input.traits.updating {
+        return Ok(input);
+    }
+    let mut exprs = columns(input.plan.schema());
+    exprs.push(weight_one());
+    let plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input.plan))?);
+    Ok(Lowered { plan, traits: Traits { updating: true, ..input.traits }, nodes: input.nodes })
+}

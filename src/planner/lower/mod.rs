@@ -1,0 +1,281 @@
+//! A logical plan to a continuous program: which strategy each node runs by.
+//!
+//! DataFusion's optimized plan is walked from the leaves up. Linear nodes (filter, projection, union, unnest, windows of fixed
+//! length) stay DataFusion's; with the weight as one more column they serve changes as well. Every other node becomes an
+//! operator that keeps state, and cuts the plan: its inputs are stages that run before it, its output is read by number.
+//!
+//! ```text
+//!   Projection                  stage 3:  Projection ◂ stage 2
+//!     Aggregate          ──▶    stage 2:  KeyedAggregate ◂ stage 1
+//!       Filter                  stage 1:  partial Aggregate ◂ Filter ◂ TableScan
+//!         TableScan
+//! ```
+
+mod aggregate;
+mod join;
+mod linear;
+mod recompute;
+mod window;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, DFSchemaRef};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, LogicalPlan, lit};
+use datafusion::physical_plan::ExecutionPlan;
+use futures::future::BoxFuture;
+
+use crate::common::{Error, Result, WEIGHT};
+use crate::operators::{ExchangeExec, Materialize, Moment, Operator, StatefulExec};
+use crate::sql::ast::Emit;
+
+use super::cut::Cut;
+use super::program::{Program, Stage, StateNode};
+use super::traits::{Domain, Time, Traits};
+
+/// Leaves of plans inside operators are numbered from here, stages from 0.
+const FIRST_LEAF: u32 = 1 << 16;
+
+/// A piece of a continuous plan: linear nodes over scans or over cuts.
+#[derive(Debug, Clone)]
+pub(super) struct Lowered {
+    /// With the weight as the last column if it is updating.
+    pub plan: LogicalPlan,
+    /// What is known of its rows.
+    pub traits: Traits,
+    /// Stateful nodes below.
+    pub nodes: BTreeSet<u32>,
+}
+
+/// What an operator reads.
+enum Input {
+    /// A piece, to be planned.
+    Piece(Box<Lowered>),
+    /// A plan, whether it reads sources, and the stateful nodes below.
+    Planned(Arc<dyn ExecutionPlan>, bool, BTreeSet<u32>),
+}
+
+/// The state of one job's planning.
+pub(super) struct Lowering {
+    /// What stages are planned with.
+    state: SessionState,
+    /// What plans inside operators are planned with: one partition, since they are small.
+    inner: SessionState,
+    /// What has been planned so far.
+    pub program: Program,
+    /// Stateful nodes by the plan that they stand for: one that is used twice runs once.
+    shared: HashMap<(LogicalPlan, Emit), Lowered>,
+    next_leaf: u32,
+    emit: Emit,
+    ttl: Option<i64>,
+    lateness: i64,
+}
+
+/// Settings of a job that change how its queries run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Streaming {
+    /// `table.exec.state.ttl`, in milliseconds; `None`: state is kept for ever.
+    pub ttl: Option<i64>,
+    /// `table.exec.emit.allow-lateness`, in milliseconds.
+    pub lateness: i64,
+}
+
+impl Lowering {
+    pub fn new(state: SessionState, settings: Streaming) -> Self {
+        let mut inner = state.clone();
+        inner.config_mut().options_mut().execution.target_partitions = 1;
+        Self {
+            state,
+            inner,
+            program: Program::default(),
+            shared: HashMap::new(),
+            next_leaf: FIRST_LEAF,
+            emit: Emit::Unsaid,
+            ttl: settings.ttl,
+            lateness: settings.lateness,
+        }
+    }
+
+    /// Lowers one query and returns the stage that leaves its rows.
+    pub async fn query(&mut self, plan: &LogicalPlan, emit: Emit) -> Result<(u32, SchemaRef, Lowered)> {
+        self.emit = emit;
+        let lowered = self.lower(plan).await?;
+        let lowered = self.unmixed(lowered).await?;
+        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        let (stage, schema) = self.stage(&lowered.plan).await?;
+        Ok((stage, schema, lowered))
+    }
+
+    /// Lowers one query, and keeps its rows in a node, whose number is returned.
+    pub async fn keep(&mut self, plan: &LogicalPlan, emit: Emit) -> Result<(u32, BTreeSet<u32>)> {
+        self.emit = emit;
+        let lowered = self.lower(plan).await?;
+        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        let operator = Materialize::new(Arc::clone(plan.schema().inner()), lowered.traits.updating);
+        let node = self.next_node();
+        let kept = self.operator(Arc::new(operator), vec![Input::Piece(Box::new(lowered))], plan.schema(), None, Traits::default()).await?;
+        Ok((node, kept.nodes))
+    }
+
+    /// Lowers a plan. Boxed, because plans are trees.
+    fn lower<'a>(&'a mut self, plan: &'a LogicalPlan) -> BoxFuture<'a, Result<Lowered>> {
+        Box::pin(async move {
+            let key = (plan.clone(), self.emit);
+            if let Some(done) = self.shared.get(&key) {
+                return Ok(done.clone());
+            }
+            let before = self.program.nodes.len();
+            let lowered = match plan {
+                LogicalPlan::TableScan(scan) => Self::scan(plan, scan)?,
+                LogicalPlan::Projection(projection) => self.projection(projection).await?,
+                LogicalPlan::Filter(filter) => self.filter(plan, filter).await?,
+                LogicalPlan::SubqueryAlias(alias) => self.alias(alias).await?,
+                LogicalPlan::Union(union) => self.union(union).await?,
+                LogicalPlan::Unnest(unnest) => self.unnest(plan, unnest).await?,
+                LogicalPlan::Extension(extension) => self.extension(plan, extension).await?,
+                LogicalPlan::Aggregate(aggregate) => self.aggregate(plan, aggregate).await?,
+                LogicalPlan::Join(join) => self.join(plan, join).await?,
+                LogicalPlan::Window(window) => self.window(plan, window).await?,
+                // Rows of a stream have no order to be in; what counts is which rows there are.
+                LogicalPlan::Sort(sort) if sort.fetch.is_none() => self.lower(&sort.input).await?,
+                LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => self.limit(plan).await?,
+                LogicalPlan::RecursiveQuery(_) => {
+                    return Err(Error::sql("WITH RECURSIVE cannot run continuously yet")
+                        .hint("`millstream query` answers it over what is there now"));
+                }
+                LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => {
+                    return Err(Error::sql("a query over no table cannot run continuously").hint("INSERT INTO t VALUES (...) runs at once"));
+                }
+                other => self.fallback(other).await?,
+            };
+            // Only what ran through a new operator is worth finding again: linear nodes are cheap and stay with their reader.
+            if self.program.nodes.len() > before && matches!(lowered.plan, LogicalPlan::Extension(_)) {
+                self.shared.insert(key, lowered.clone());
+            }
+            Ok(lowered)
+        })
+    }
+
+    /// Plans a piece as a stage of its own.
+    async fn stage(&mut self, plan: &LogicalPlan) -> Result<(u32, SchemaRef)> {
+        let physical = self.state.query_planner().create_physical_plan(plan, &self.state).await?;
+        let (scans, _) = leaves(plan)?;
+        Ok(self.push(physical, scans))
+    }
+
+    fn push(&mut self, plan: Arc<dyn ExecutionPlan>, reads_sources: bool) -> (u32, SchemaRef) {
+        let id = u32::try_from(self.program.stages.len()).unwrap_or(u32::MAX);
+        let schema = plan.schema();
+        self.program.stages.push(Stage { id, plan, reads_sources });
+        (id, schema)
+    }
+
+    /// Makes a piece that reads sources or stages, but not both: those that read sources run before time is known.
+    async fn unmixed(&mut self, lowered: Lowered) -> Result<Lowered> {
+        match leaves(&lowered.plan)? {
+            (true, true) => Err(Error::internal("a stage that reads sources and other stages")),
+            _ => Ok(lowered),
+        }
+    }
+
+    /// Cuts a piece off: it runs as a stage, what is left is a leaf that reads it.
+    async fn cut(&mut self, lowered: Lowered) -> Result<Lowered> {
+        let schema = Arc::clone(lowered.plan.schema());
+        let (stage, _) = self.stage(&lowered.plan).await?;
+        Ok(Lowered { plan: Cut::plan(stage, schema), ..lowered })
+    }
+
+    fn next_node(&self) -> u32 {
+        u32::try_from(self.program.nodes.len()).unwrap_or(u32::MAX)
+    }
+
+    fn next_leaf(&mut self) -> u32 {
+        self.next_leaf += 1;
+        self.next_leaf - 1
+    }
+
+    /// Adds an operator over pieces; its rows are read by the leaf that is returned. `schema` are its columns without weight.
+    async fn operator(
+        &mut self,
+        operator: Arc<dyn Operator>,
+        inputs: Vec<Input>,
+        schema: &DFSchemaRef,
+        time: Option<&Time>,
+        traits: Traits,
+    ) -> Result<Lowered> {
+        let node = self.next_node();
+        let mut nodes = BTreeSet::from([node]);
+        let mut children: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(inputs.len());
+        // The number must be taken before inputs are planned: they may hold a late filter that names it.
+        let state = StateNode {
+            sources: time.map(|t| t.sources.iter().cloned().collect()).unwrap_or_default(),
+            hold: time.map_or(0, |t| t.hold),
+            domain: time.map_or(Domain::Event, |t| t.domain),
+            tables: operator.tables(),
+        };
+        self.program.nodes.insert(node, state);
+        for input in inputs {
+            let ((stage, schema), below) = match input {
+                Input::Piece(piece) => (self.stage(&piece.plan).await?, piece.nodes),
+                Input::Planned(plan, scans, below) => (self.push(plan, scans), below),
+            };
+            nodes.extend(below);
+            children.push(Arc::new(ExchangeExec::new(stage, schema)));
+        }
+        let exec = StatefulExec::new(node, children, operator, Moment::default());
+        let (stage, _) = self.push(Arc::new(exec), false);
+        let schema = if traits.updating { weighted(schema)? } else { Arc::clone(schema) };
+        Ok(Lowered { plan: Cut::plan(stage, schema), traits, nodes })
+    }
+}
+
+/// Whether a piece reads sources, and whether it reads stages.
+fn leaves(plan: &LogicalPlan) -> Result<(bool, bool)> {
+    let (mut scans, mut cuts) = (false, false);
+    plan.apply(|node| {
+        match node {
+            LogicalPlan::TableScan(_) => scans = true,
+            LogicalPlan::Extension(e) if e.node.as_any().is::<Cut>() => cuts = true,
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok((scans, cuts))
+}
+
+/// A schema with the weight behind its columns.
+fn weighted(schema: &DFSchema) -> Result<DFSchemaRef> {
+    let mut fields: Vec<_> = schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
+    fields.push((None, Arc::new(Field::new(WEIGHT, DataType::Int64, false))));
+    Ok(Arc::new(DFSchema::new_with_metadata(fields, schema.metadata().clone())?))
+}
+
+/// The weight of an updating piece, as an expression over it.
+fn weight(plan: &LogicalPlan) -> Result<Expr> {
+    let schema = plan.schema();
+    let last = schema.fields().len().checked_sub(1).filter(|i| schema.field(*i).name() == WEIGHT);
+    let last = last.ok_or_else(|| Error::internal("changes without a weight"))?;
+    Ok(Expr::Column(Column::from(schema.qualified_field(last))))
+}
+
+/// Every row comes once.
+fn weight_one() -> Expr {
+    lit(1i64).alias(WEIGHT)
+}
+
+/// The index of a column that an expression is a plain copy of.
+fn copied(expr: &Expr, schema: &DFSchema) -> Option<usize> {
+    match expr {
+        Expr::Alias(alias) => copied(&alias.expr, schema),
+        Expr::Column(column) => schema.maybe_index_of_column(column),
+        _ => None,
+    }
+}
+
+/// The columns of a plan as expressions.
+fn columns(schema: &DFSchema) -> Vec<Expr> {
+    schema.columns().into_iter().map(Expr::Column).collect()
+}

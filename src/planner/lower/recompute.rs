@@ -1,0 +1,184 @@
+//! Nodes without an incremental form: the batch plan over kept input, by key where there is one, by window where time closes
+//! them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::common::DFSchemaRef;
+use datafusion::logical_expr::{Expr, LogicalPlan, Sort};
+use datafusion::physical_expr::PhysicalExpr;
+
+use crate::common::{Error, Result};
+use crate::operators::Recompute;
+use crate::operators::closing::{Closing, WindowInput};
+use crate::operators::recompute::Keyed;
+use crate::operators::subplan::SubPlan;
+
+use super::super::cut::{Cut, Late};
+use super::super::traits::{Time, Traits};
+use super::{Input, Lowered, Lowering};
+
+/// How the rows of a node's inputs and of its output fall into partitions: one key expression list per input, and one for
+/// the output. Empty lists: there is one partition.
+pub(super) struct Partitioning {
+    pub inputs: Vec<Vec<Expr>>,
+    pub output: Vec<Expr>,
+}
+
+impl Partitioning {
+    pub(super) fn none(inputs: usize) -> Self {
+        Self { inputs: vec![Vec::new(); inputs], output: Vec::new() }
+    }
+}
+
+impl Lowering {
+    /// A node that nothing is known of: everything again whenever something changes.
+    pub(super) async fn fallback(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
+        let mut inputs = Vec::new();
+        for input in plan.inputs() {
+            inputs.push(self.lower(input).await?);
+        }
+        if inputs.is_empty() {
+            return Err(Error::sql(format!("{} cannot run continuously yet", title(plan))));
+        }
+        let partitioning = Partitioning::none(inputs.len());
+        self.recompute(plan, inputs, partitioning, Vec::new()).await
+    }
+
+    /// ORDER BY with LIMIT: both together, since only the order says which rows stay.
+    pub(super) async fn limit(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
+        let Some(sort) = sort_below(plan) else { return self.fallback(plan).await };
+        let input = self.lower(&sort.input).await?;
+        let originals = vec![Arc::clone(sort.input.schema())];
+        self.recompute_over(plan, originals, vec![input], Partitioning::none(1), Vec::new(), |plan, leaves| {
+            let leaf = leaves.first().ok_or_else(|| Error::internal("ORDER BY has one input"))?;
+            replace(plan, &|p| matches!(p, LogicalPlan::Sort(_)), leaf)
+        })
+        .await
+    }
+
+    /// Recomputes `plan`, whose inputs are lowered already.
+    pub(super) async fn recompute(
+        &mut self,
+        plan: &LogicalPlan,
+        inputs: Vec<Lowered>,
+        partitioning: Partitioning,
+        keys: Vec<BTreeSet<usize>>,
+    ) -> Result<Lowered> {
+        let originals: Vec<DFSchemaRef> = plan.inputs().iter().map(|i| Arc::clone(i.schema())).collect();
+        self.recompute_over(
+            plan,
+            originals,
+            inputs,
+            partitioning,
+            keys,
+            |plan, leaves| Ok(plan.with_new_exprs(plan.expressions(), leaves)?),
+        )
+        .await
+    }
+
+    /// The same for a plan whose inputs are not its children: `rebuild` puts leaves in their place.
+    pub(super) async fn recompute_over(
+        &mut self,
+        plan: &LogicalPlan,
+        originals: Vec<DFSchemaRef>,
+        inputs: Vec<Lowered>,
+        partitioning: Partitioning,
+        keys: Vec<BTreeSet<usize>>,
+        rebuild: impl FnOnce(&LogicalPlan, Vec<LogicalPlan>) -> Result<LogicalPlan>,
+    ) -> Result<Lowered> {
+        let sub = self.subplan(plan, &originals, rebuild).await?;
+        let mut keyed = Vec::new();
+        let mut weighted = Vec::new();
+        let mut sources = BTreeSet::new();
+        for ((input, original), key) in inputs.into_iter().zip(&originals).zip(&partitioning.inputs) {
+            keyed.push(Keyed { schema: Arc::clone(original.inner()), key: self.physical(key, original)? });
+            sources.extend(input.traits.sources.iter().cloned());
+            weighted.push(Input::Piece(Box::new(super::linear::with_weights(input)?)));
+        }
+        let output = Keyed { schema: sub.schema(), key: self.physical(&partitioning.output, plan.schema())? };
+        let operator = Recompute::new(sub, keyed, output, title(plan))?;
+        let traits = Traits { updating: true, keys, sources, ..Traits::default() };
+        self.operator(Arc::new(operator), weighted, plan.schema(), None, traits).await
+    }
+
+    /// Evaluates `plan` per window: `ends` names for each input the column that tells the window's end.
+    pub(super) async fn closing(
+        &mut self,
+        plan: &LogicalPlan,
+        originals: Vec<DFSchemaRef>,
+        inputs: Vec<Lowered>,
+        ends: Vec<(usize, Time)>,
+        traits: Traits,
+        rebuild: impl FnOnce(&LogicalPlan, Vec<LogicalPlan>) -> Result<LogicalPlan>,
+    ) -> Result<Lowered> {
+        let sub = self.subplan(plan, &originals, rebuild).await?;
+        let node = self.next_node();
+        let mut windows = Vec::new();
+        let mut guarded = Vec::new();
+        let mut time: Option<Time> = None;
+        for ((input, original), (column, end)) in inputs.into_iter().zip(&originals).zip(ends) {
+            let shift = end.to_end().ok_or_else(|| Error::internal("a window without an end"))?;
+            windows.push(WindowInput { schema: Arc::clone(original.inner()), end: (column, shift) });
+            guarded.push(Input::Piece(Box::new(guard(input, node, column, &end, shift)?)));
+            time = Some(match time {
+                None => end,
+                Some(t) => Time { sources: t.sources.union(&end.sources).cloned().collect(), hold: t.hold.max(end.hold), ..t },
+            });
+        }
+        let operator = Closing::new(sub, windows, title(plan));
+        self.operator(Arc::new(operator), guarded, plan.schema(), time.as_ref(), traits).await
+    }
+
+    /// The batch plan of a node over leaves in place of its inputs.
+    async fn subplan(
+        &mut self,
+        plan: &LogicalPlan,
+        originals: &[DFSchemaRef],
+        rebuild: impl FnOnce(&LogicalPlan, Vec<LogicalPlan>) -> Result<LogicalPlan>,
+    ) -> Result<SubPlan> {
+        let numbers: Vec<u32> = originals.iter().map(|_| self.next_leaf()).collect();
+        let leaves = numbers.iter().zip(originals).map(|(n, schema)| Cut::plan(*n, Arc::clone(schema))).collect();
+        let plan = rebuild(plan, leaves)?;
+        let physical = self.inner.query_planner().create_physical_plan(&plan, &self.inner).await?;
+        Ok(SubPlan::new(physical, numbers))
+    }
+
+    fn physical(&self, exprs: &[Expr], schema: &DFSchemaRef) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
+        exprs.iter().map(|e| Ok(self.inner.create_physical_expr(e.clone(), schema)?)).collect()
+    }
+}
+
+/// Puts a late filter on top of a piece, unless an operator below has one: a row is late when the time in `column`, plus
+/// `after`, is ≤ W.
+pub(super) fn guard(input: Lowered, node: u32, column: usize, time: &Time, after: i64) -> Result<Lowered> {
+    if time.guarded || time.domain == super::Domain::Processing {
+        return Ok(input);
+    }
+    let late = Late { input: input.plan, node, until: (column, after) };
+    let plan = LogicalPlan::Extension(datafusion::logical_expr::Extension { node: Arc::new(late) });
+    Ok(Lowered { plan, ..input })
+}
+
+/// The same chain of nodes over a leaf in place of the input of the one where `bottom` holds.
+pub(super) fn replace(plan: &LogicalPlan, bottom: &dyn Fn(&LogicalPlan) -> bool, leaf: &LogicalPlan) -> Result<LogicalPlan> {
+    let inputs = plan.inputs();
+    let [input] = inputs.as_slice() else { return Err(Error::internal(format!("{} has not one input", title(plan)))) };
+    let input = if bottom(plan) { leaf.clone() } else { replace(input, bottom, leaf)? };
+    Ok(plan.with_new_exprs(plan.expressions(), vec![input])?)
+}
+
+/// ORDER BY below linear nodes, if nothing else is in between.
+fn sort_below(plan: &LogicalPlan) -> Option<&Sort> {
+    match plan {
+        LogicalPlan::Sort(sort) => Some(sort),
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Limit(_) => sort_below(plan.inputs().first()?),
+        _ => None,
+    }
+}
+
+/// What a node is called, for people.
+pub(super) fn title(plan: &LogicalPlan) -> String {
+    let name = plan.display().to_string();
+    name.split([':', '(']).next().unwrap_or_default().trim().to_string()
+}

@@ -1,0 +1,99 @@
+//! What a job runs: stages in order, and the stateful nodes among them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::physical_plan::{ExecutionPlan, displayable};
+
+use crate::operators::stateful::TableSpec;
+
+use super::traits::Domain;
+
+/// All queries of a job, planned once: stages to run in order, the same for every epoch.
+///
+/// ```text
+///   stage 0:  scan ▸ filter ▸ windows ▸ late filter ▸ partial aggregate     reads sources; leaves rows under its number
+///   stage 1:  stage 0 ▸ WindowAggregate (stateful)                          runs once, however many stages read it
+///   stage 2:  stage 1 ▸ projection                                          the output of a query
+/// ```
+/// # Invariants
+/// * A stage reads only sources, or only earlier stages: so the epoch's watermark is known before the first stateful node.
+/// * Leaves hold no splits and nodes no moment: [`super::Binding`] puts in an epoch's, and resets whatever a node may have
+///   kept from the run before.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// Stages in the order they run.
+    pub stages: Vec<Stage>,
+    /// Stateful nodes by number.
+    pub nodes: BTreeMap<u32, StateNode>,
+    /// Tables that are read.
+    pub sources: BTreeSet<String>,
+}
+
+/// A piece of a plan that runs as a whole.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Where its rows are left for later stages.
+    pub id: u32,
+    /// The plan, unbound.
+    pub plan: Arc<dyn ExecutionPlan>,
+    /// Whether it reads sources; else it reads earlier stages.
+    pub reads_sources: bool,
+}
+
+/// A node that keeps state.
+#[derive(Debug, Clone)]
+pub struct StateNode {
+    /// Tables whose watermarks move it; its own is the least of theirs, less `hold`. None: it has no event time.
+    pub sources: Vec<String>,
+    /// How many milliseconds behind them it stands.
+    pub hold: i64,
+    /// Which clock moves it.
+    pub domain: Domain,
+    /// Its state tables.
+    pub tables: Vec<TableSpec>,
+}
+
+/// One query of a program.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The stage that leaves its rows.
+    pub stage: u32,
+    /// Its columns, without weight.
+    pub schema: SchemaRef,
+    /// Whether its rows are changes, with a weight behind the columns.
+    pub updating: bool,
+    /// Sets of columns that no two rows share, by index.
+    pub keys: Vec<BTreeSet<usize>>,
+    /// Tables below.
+    pub sources: BTreeSet<String>,
+    /// Stateful nodes below.
+    pub nodes: BTreeSet<u32>,
+    /// The query in a canonical form, before optimisation and without connection options.
+    pub identity: String,
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for stage in &self.stages {
+            writeln!(f, "stage {}:", stage.id)?;
+            write!(f, "{}", displayable(stage.plan.as_ref()).indent(false))?;
+        }
+        for (node, state) in &self.nodes {
+            for table in &state.tables {
+                let bound = table.bound.as_deref().map_or("UNBOUNDED".to_string(), |b| format!("bounded by {b}"));
+                writeln!(f, "state {node} {}: {bound}", table.name)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Program {
+    /// State tables that nothing keeps small.
+    pub fn unbounded(&self) -> impl Iterator<Item = (u32, &'static str)> {
+        self.nodes.iter().flat_map(|(node, s)| s.tables.iter().filter(|t| t.bound.is_none()).map(|t| (*node, t.name)))
+    }
+}

@@ -1,0 +1,106 @@
+//! What is known of a relation beyond its columns: changes, keys and time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the planner knows of the rows that a piece of a continuous plan yields. Columns are named by their index in its
+/// schema, the weight left out.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Traits {
+    /// Rows come and go: the last column is the weight.
+    pub updating: bool,
+    /// Sets of columns of which no two rows hold equal values at the same time.
+    pub keys: Vec<BTreeSet<usize>>,
+    /// Columns that time moves through.
+    pub times: BTreeMap<usize, Time>,
+    /// Declared tables below.
+    pub sources: BTreeSet<String>,
+}
+
+/// A column that the watermark says something about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Time {
+    /// What the column holds.
+    pub role: Role,
+    /// Which clock moves.
+    pub domain: Domain,
+    /// Tables whose watermarks are meant: W is the least of theirs.
+    pub sources: BTreeSet<String>,
+    /// Rows may still come that are so many milliseconds older than W.
+    pub hold: i64,
+    /// An operator below has taken late rows out.
+    pub guarded: bool,
+}
+
+/// What a time column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A row's own time: no more rows with a time below W.
+    Row,
+    /// A window's start; the window ends so many milliseconds later.
+    Start(i64),
+    /// A window's end.
+    End,
+    /// A window's last millisecond (`window_time`), a time attribute for cascades.
+    Last,
+}
+
+/// Which clock moves a time column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// Event time: watermarks.
+    Event,
+    /// Processing time: the epoch's clock.
+    Processing,
+}
+
+impl Time {
+    /// What to add to the column, in milliseconds, to get the end of the row's window; `None` if it tells of no window.
+    pub fn to_end(&self) -> Option<i64> {
+        match self.role {
+            Role::Row => None,
+            Role::Start(size) => Some(size),
+            Role::End => Some(0),
+            Role::Last => Some(1),
+        }
+    }
+
+    /// The same once late rows are out.
+    pub fn guarded(&self) -> Self {
+        Self { guarded: true, ..self.clone() }
+    }
+}
+
+impl Traits {
+    /// The same relation with columns chosen anew: `from[i]` is where output column i comes from, if it is a copy.
+    pub fn project(&self, from: &[Option<usize>]) -> Self {
+        let find = |index: usize| from.iter().position(|f| *f == Some(index));
+        let keys = self.keys.iter().filter_map(|key| key.iter().map(|c| find(*c)).collect::<Option<BTreeSet<_>>>()).collect();
+        let times = from.iter().enumerate().filter_map(|(i, f)| Some((i, self.times.get(&(*f)?)?.clone()))).collect();
+        Self { updating: self.updating, keys, times, sources: self.sources.clone() }
+    }
+
+    /// A time that tells of a window's end, among these columns.
+    pub fn window_end(&self, columns: impl IntoIterator<Item = usize>) -> Option<(usize, &Time)> {
+        columns.into_iter().find_map(|c| self.times.get(&c).filter(|t| t.to_end().is_some()).map(|t| (c, t)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn projections_keep_what_they_copy() {
+        let time = Time { role: Role::End, domain: Domain::Event, sources: BTreeSet::new(), hold: 0, guarded: false };
+        let traits = Traits {
+            updating: true,
+            keys: vec![BTreeSet::from([0, 2]), BTreeSet::from([1])],
+            times: BTreeMap::from([(2, time)]),
+            sources: BTreeSet::new(),
+        };
+        let projected = traits.project(&[Some(2), None, Some(0)]);
+        assert_eq!(projected.keys, [BTreeSet::from([0, 2])]);
+        assert_eq!(projected.times.keys().collect::<Vec<_>>(), [&0]);
+        assert_eq!(projected.window_end([1, 0]).map(|(c, _)| c), Some(0));
+    }
+}

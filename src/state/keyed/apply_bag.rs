@@ -1,0 +1,102 @@
+//! How a shard of a Z-set takes in an epoch.
+
+use arrow::array::Array;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use crate::common::{Error, Result};
+
+use super::codec::Encoded;
+use super::keys::{NONE, Tagged};
+use super::shape::Changes;
+use super::shard::Shard;
+
+/// A distinct row of an epoch: where it first came, its weights added up, and the stored row that equals it.
+struct Sum {
+    row: u32,
+    weight: i64,
+    slot: u32,
+}
+
+impl Shard {
+    /// Adds up the weights of equal rows, finds the stored row of each, and changes, adds or removes that.
+    ///
+    /// A retraction that finds nothing, or more than there is, is known at once: the stored weight is beside the row.
+    pub(super) fn apply_bag(&mut self, changes: &Changes, picks: &[u32], closed_to: Option<i64>) -> Result<()> {
+        let Some((full, hashes)) = &changes.full else { return Err(Error::internal("a Z-set's rows were not encoded")) };
+        let mut sums = add_up(changes, full, hashes, picks);
+        sums.retain(|sum| sum.weight != 0);
+        self.meet(&mut sums, full, hashes)?;
+        let times = self.shape.times(&changes.rows).cloned();
+        let base = self.segments.len();
+        let mut kept = Vec::new();
+        for Sum { row, weight, slot } in sums {
+            let (tag, at) = (hashes[row as usize] as u32, row as usize);
+            let stored = if slot == NONE { 0 } else { self.weight(slot) };
+            let weight = stored.saturating_add(weight);
+            let forgotten = || times.as_ref().is_some_and(|t| t.is_valid(at) && closed_to.is_some_and(|to| t.value(at) <= to));
+            if weight < 0 && !forgotten() {
+                self.unmatched = self.unmatched.saturating_add(weight.unsigned_abs());
+            }
+            if slot == NONE && weight > 0 {
+                let id = self.key(changes.hashes[at], changes.keys.bytes(row))?;
+                let head = self.heads[id as usize];
+                let Some(bag) = &mut self.bag else { continue };
+                let slot = bag.push(tag, weight, head);
+                self.attach(id, slot);
+                kept.push(row);
+            } else if slot != NONE && weight > 0 {
+                let Some(bag) = &mut self.bag else { continue };
+                bag.weights[slot as usize] = weight;
+            } else if slot != NONE {
+                self.kill(slot);
+                let Some(bag) = &mut self.bag else { continue };
+                bag.forget(tag, slot);
+            }
+        }
+        self.store(changes, kept, base)
+    }
+
+    /// Finds the stored row that equals each sum's: candidates by the hash, then all of them compared at once.
+    fn meet(&self, sums: &mut [Sum], full: &Encoded, hashes: &[u64]) -> Result<()> {
+        let (Some(bag), Some(codec)) = (&self.bag, &self.shape.full) else { return Ok(()) };
+        let (mut which, mut slots) = (Vec::new(), Vec::new());
+        for (at, sum) in sums.iter().enumerate() {
+            for slot in bag.candidates(hashes[sum.row as usize] as u32).filter(|slot| self.owner[*slot as usize] != NONE) {
+                which.push(at);
+                slots.push(slot);
+            }
+        }
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let stored = codec.encode(&self.segments.gather(&slots)?)?;
+        for (row, (at, slot)) in (0..).zip(which.into_iter().zip(slots)) {
+            if stored.bytes(row) == full.bytes(sums[at].row) {
+                sums[at].slot = slot;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The distinct rows among `picks`, in the order in which they first came.
+fn add_up(changes: &Changes, full: &Encoded, hashes: &[u64], picks: &[u32]) -> Vec<Sum> {
+    let mut sums: Vec<Sum> = Vec::with_capacity(picks.len());
+    let mut table: HashTable<Tagged> = HashTable::with_capacity(picks.len());
+    for row in picks.iter().copied() {
+        let (weight, tag) = (changes.weights.value(row as usize), hashes[row as usize] as u32);
+        let equal = |e: &Tagged| e.tag == tag && full.bytes(sums[e.id as usize].row) == full.bytes(row);
+        match table.entry(Tagged::spread(tag), equal, Tagged::hash) {
+            Entry::Occupied(entry) => {
+                let sum = &mut sums[entry.get().id as usize];
+                sum.weight = sum.weight.saturating_add(weight);
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(Tagged { tag, id: sums.len() as u32 });
+                sums.push(Sum { row, weight, slot: NONE });
+            }
+        }
+    }
+    sums
+}

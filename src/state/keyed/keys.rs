@@ -1,0 +1,113 @@
+//! From a key's bytes to a small number.
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use crate::common::{Error, Result};
+
+/// No slot, no key.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// An entry of a hash table: a part of the hash, so that growing and most mismatches never look at what it stands for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tagged {
+    /// The lower half of the stable hash; the upper half chooses the shard.
+    pub(super) tag: u32,
+    /// A key's id, or a slot.
+    pub(super) id: u32,
+}
+
+impl Tagged {
+    /// The hash for `hashbrown`, which takes the bucket from the lowest bits and seven more to compare from the highest.
+    pub(super) fn spread(tag: u32) -> u64 {
+        u64::from(tag) << 32 | u64::from(tag)
+    }
+
+    /// As [`Self::spread`], of an entry.
+    pub(super) fn hash(&self) -> u64 {
+        Self::spread(self.tag)
+    }
+}
+
+/// Keys numbered in the order in which they came; each is stored once, however many rows it has or had.
+///
+/// ```text
+///  hash ─▶ table: (tag, id) ─▶ ends[id−1]..ends[id] of bytes
+/// ```
+#[derive(Debug, Default)]
+pub(super) struct KeyIndex {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    table: HashTable<Tagged>,
+}
+
+impl KeyIndex {
+    /// An index with room for this many keys.
+    pub(super) fn with_capacity(keys: usize, bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(keys), table: HashTable::with_capacity(keys) }
+    }
+
+    /// How many keys.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The bytes of a key.
+    pub(super) fn key(&self, id: u32) -> &[u8] {
+        key(&self.bytes, &self.ends, id)
+    }
+
+    /// The number of a key.
+    pub(super) fn find(&self, hash: u64, bytes: &[u8]) -> Option<u32> {
+        let tag = hash as u32;
+        self.table.find(Tagged::spread(tag), |e| e.tag == tag && self.key(e.id) == bytes).map(|e| e.id)
+    }
+
+    /// The number of a key, which is new if it is [`Self::len`] before the call.
+    ///
+    /// # Errors
+    /// When the keys of this shard exceed 4 GiB.
+    pub(super) fn find_or_insert(&mut self, hash: u64, bytes: &[u8]) -> Result<u32> {
+        let tag = hash as u32;
+        let (stored, ends) = (&self.bytes, &self.ends);
+        match self.table.entry(Tagged::spread(tag), |e| e.tag == tag && key(stored, ends, e.id) == bytes, Tagged::hash) {
+            Entry::Occupied(entry) => Ok(entry.get().id),
+            Entry::Vacant(entry) => {
+                let id = self.ends.len() as u32;
+                let end = u32::try_from(self.bytes.len() + bytes.len()).ok().filter(|_| id < NONE);
+                self.ends.push(end.ok_or_else(|| Error::state("a part of a state table has more than 4 GiB of keys"))?);
+                self.bytes.extend_from_slice(bytes);
+                entry.insert(Tagged { tag, id });
+                Ok(id)
+            }
+        }
+    }
+
+    /// An index of the keys that have a new number in `renumbered`, which must ascend.
+    pub(super) fn renumber(&self, renumbered: &[u32], keys: usize) -> Self {
+        let mut kept = Self::with_capacity(keys, if keys == self.len() { self.bytes.len() } else { 0 });
+        for id in (0..).zip(renumbered).filter(|(_, new)| **new != NONE).map(|(id, _)| id) {
+            kept.bytes.extend_from_slice(self.key(id));
+            kept.ends.push(kept.bytes.len() as u32);
+        }
+        kept.bytes.shrink_to_fit();
+        for entry in &self.table {
+            let id = renumbered.get(entry.id as usize).copied().unwrap_or(NONE);
+            if id != NONE {
+                kept.table.insert_unique(entry.hash(), Tagged { tag: entry.tag, id }, Tagged::hash);
+            }
+        }
+        kept
+    }
+
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * 4 + self.table.allocation_size()
+    }
+}
+
+fn key<'a>(bytes: &'a [u8], ends: &[u32], id: u32) -> &'a [u8] {
+    let id = id as usize;
+    let start = if id == 0 { 0 } else { ends[id - 1] as usize };
+    &bytes[start..ends[id] as usize]
+}

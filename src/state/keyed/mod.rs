@@ -1,0 +1,54 @@
+//! Keyed state: tables with a key, under aggregates, joins, `Recompute`, `Normalize` and materialized views.
+//!
+//! ```text
+//!  KeyedTable ─▶ Directory: key hash ─▶ Cell ─▶ Shard in memory: keys ─▶ slots ─▶ segments (Arrow)
+//!      │                                   └──▶ or its log on disk
+//!  StateMemory: one budget for all tables of a job; the cells used least recently go to disk
+//! ```
+//! An operator reads version n−1 (`&self`, from several threads) and returns a [`KeyedDelta`]; the job folds it when the epoch
+//! has succeeded.
+
+mod apply_bag;
+mod bag;
+mod codec;
+mod delta;
+mod directory;
+pub mod hash;
+mod keys;
+mod memory;
+mod picked;
+mod segments;
+mod shape;
+mod shard;
+mod table;
+#[cfg(test)]
+mod tests;
+mod times;
+
+use arrow::datatypes::SchemaRef;
+
+pub use delta::KeyedDelta;
+pub use memory::StateMemory;
+pub use table::KeyedTable;
+
+/// What a table keeps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    /// The stored columns, without the weight.
+    pub schema: SchemaRef,
+    /// Which of them are the key. None: all rows have the same key.
+    pub key: Vec<usize>,
+    /// An Int64 column (milliseconds since 1970) by which old rows are dropped. A row with NULL there stays.
+    pub time: Option<usize>,
+    /// How rows of one key behave.
+    pub mode: KeyMode,
+}
+
+/// How rows of one key behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyMode {
+    /// One row per key: the last put wins.
+    Upsert,
+    /// A Z-set: rows with weights under a key.
+    Bag,
+}

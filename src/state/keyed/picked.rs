@@ -1,0 +1,42 @@
+//! Rows collected from several shards.
+
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+
+use crate::common::Result;
+
+use super::segments::gather;
+use super::shape::Shape;
+use super::shard::Shard;
+
+/// Places of rows in the batches of shards. It holds on to the batches, so that rows are copied after the shards' locks are free,
+/// and all at once.
+#[derive(Debug, Default)]
+pub(super) struct Picked {
+    batches: Vec<RecordBatch>,
+    at: Vec<(usize, usize)>,
+    weights: Vec<i64>,
+}
+
+impl Picked {
+    /// Adds live rows of a shard.
+    pub(super) fn add(&mut self, shard: &Shard, slots: &[u32]) {
+        if slots.is_empty() {
+            return;
+        }
+        let first = self.batches.len();
+        self.batches.extend(shard.segments.batches().cloned());
+        for slot in slots {
+            let (batch, row) = shard.segments.locate(*slot);
+            self.at.push((first + batch, row));
+            self.weights.push(shard.weight(*slot));
+        }
+    }
+
+    /// The rows with their weights.
+    pub(super) fn finish(self, shape: &Arc<Shape>) -> Result<RecordBatch> {
+        let rows = gather(shape.schema(), &self.batches.iter().collect::<Vec<_>>(), &self.at)?;
+        shape.weighted(&rows, self.weights)
+    }
+}

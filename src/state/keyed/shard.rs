@@ -1,0 +1,267 @@
+//! A part of a table in memory.
+
+use std::sync::Arc;
+
+use arrow::array::Array;
+use arrow::record_batch::RecordBatch;
+
+use crate::common::Result;
+
+use super::bag::Bag;
+use super::keys::{KeyIndex, NONE};
+use super::segments::{Segments, pick};
+use super::shape::{Changes, Shape};
+use super::times::Times;
+
+/// A shard is compacted only above this many dead rows or keys (few in tests, so that small cases come to it).
+const FEW: usize = if cfg!(test) { 8 } else { 1024 };
+/// Rows that are copied at once by compaction.
+const CHUNK: usize = 1 << 20;
+
+/// Rows of the keys whose hashes begin with the same bits: the unit of compaction, splitting and spilling.
+///
+/// ```text
+///  key ─▶ keys: id ─▶ heads[id] ─▶ slot ─▶ segments: batch, row
+///                                   │ owner[slot] = id, or NONE when the row is dead
+///                                   └─ Upsert: the only one      Bag: first of a chain (bag.rs)
+/// ```
+/// # Invariants
+/// * Slots and key ids are dense and are given in order; slot s is row s of `segments`.
+/// * A live row is reached from its key's head, and only live rows are; `live` counts them.
+/// * Dead rows and keys without rows stay until they are more than half; then the shard is rebuilt, so the cost of that is
+///   constant per row that died.
+/// * After [`Self::close`] no live row has a time at or before that.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub(super) shape: Arc<Shape>,
+    pub(super) keys: KeyIndex,
+    pub(super) heads: Vec<u32>,
+    pub(super) owner: Vec<u32>,
+    pub(super) segments: Segments,
+    pub(super) bag: Option<Bag>,
+    pub(super) times: Option<Times>,
+    pub(super) live: usize,
+    /// Retractions of rows that were not there, by weight.
+    pub(super) unmatched: u64,
+    empty_keys: usize,
+}
+
+impl Shard {
+    /// An empty shard.
+    pub(super) fn new(shape: Arc<Shape>) -> Self {
+        Self {
+            keys: KeyIndex::default(),
+            heads: Vec::new(),
+            owner: Vec::new(),
+            segments: Segments::new(shape.schema().clone()),
+            bag: shape.full.is_some().then(Bag::default),
+            times: shape.layout.time.map(|_| Times::default()),
+            live: 0,
+            unmatched: 0,
+            empty_keys: 0,
+            shape,
+        }
+    }
+
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let parts = self.bag.as_ref().map_or(0, Bag::bytes) + self.times.as_ref().map_or(0, Times::bytes);
+        self.segments.bytes() + self.keys.bytes() + (self.heads.capacity() + self.owner.capacity()) * 4 + parts
+    }
+
+    /// Takes in these rows of an epoch, in order. Rows at or before `closed_to` are expected to be closed right after.
+    pub(super) fn apply(&mut self, changes: &Changes, picks: &[u32], closed_to: Option<i64>) -> Result<()> {
+        match self.bag.is_some() {
+            true => self.apply_bag(changes, picks, closed_to)?,
+            false => self.apply_upsert(changes, picks)?,
+        }
+        self.compact_if_due()
+    }
+
+    fn apply_upsert(&mut self, changes: &Changes, picks: &[u32]) -> Result<()> {
+        let base = self.segments.len();
+        let mut kept: Vec<u32> = Vec::with_capacity(picks.len());
+        for row in picks.iter().copied() {
+            let weight = changes.weights.value(row as usize);
+            let (hash, key) = (changes.hashes[row as usize], changes.keys.bytes(row));
+            if weight < 0 {
+                if let Some(slot) = self.keys.find(hash, key).map(|id| self.heads[id as usize]).filter(|slot| *slot != NONE) {
+                    self.kill(slot);
+                }
+            } else if weight > 0 {
+                let id = self.key(hash, key)?;
+                let head = self.heads[id as usize];
+                if head != NONE && head as usize >= base {
+                    kept[head as usize - base] = row; // put twice in one epoch
+                    continue;
+                }
+                if head != NONE {
+                    self.kill(head);
+                }
+                self.attach(id, (base + kept.len()) as u32);
+                kept.push(row);
+            }
+        }
+        self.store(changes, kept, base)
+    }
+
+    /// Writes the rows of new slots.
+    pub(super) fn store(&mut self, changes: &Changes, kept: Vec<u32>, base: usize) -> Result<()> {
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let rows = pick(self.shape.schema(), &changes.rows, &kept.into())?;
+        if let (Some(times), Some(column)) = (&mut self.times, self.shape.times(&rows)) {
+            for row in (0..rows.num_rows()).filter(|row| column.is_valid(*row)) {
+                times.push(column.value(row), (base + row) as u32);
+            }
+        }
+        self.segments.append(rows)
+    }
+
+    /// The id of a key, made if it is new.
+    pub(super) fn key(&mut self, hash: u64, key: &[u8]) -> Result<u32> {
+        let id = self.keys.find_or_insert(hash, key)?;
+        if id as usize == self.heads.len() {
+            self.heads.push(NONE);
+            self.empty_keys += 1;
+        }
+        Ok(id)
+    }
+
+    /// Makes the next slot the head of a key.
+    pub(super) fn attach(&mut self, id: u32, slot: u32) {
+        debug_assert_eq!(slot as usize, self.owner.len());
+        let head = &mut self.heads[id as usize];
+        self.empty_keys -= usize::from(*head == NONE);
+        *head = slot;
+        self.owner.push(id);
+        self.live += 1;
+    }
+
+    /// A live row is gone.
+    pub(super) fn kill(&mut self, slot: u32) {
+        let id = std::mem::replace(&mut self.owner[slot as usize], NONE);
+        self.live -= 1;
+        let head = match &mut self.bag {
+            None => Some(NONE),
+            Some(bag) => bag.unlink(slot),
+        };
+        if let Some(head) = head {
+            self.heads[id as usize] = head;
+            self.empty_keys += usize::from(head == NONE);
+        }
+    }
+
+    fn is_live(&self, slot: u32) -> bool {
+        self.owner[slot as usize] != NONE
+    }
+
+    /// Drops the rows whose time is at or before `to`.
+    pub(super) fn close(&mut self, to: i64) -> Result<()> {
+        while let Some(slot) = self.times.as_mut().and_then(|times| times.pop(to)) {
+            if self.is_live(slot) {
+                self.kill(slot);
+            }
+        }
+        self.compact_if_due()
+    }
+
+    /// The least time of a live row.
+    pub(super) fn least(&mut self) -> Option<i64> {
+        let owner = &self.owner;
+        self.times.as_mut()?.least(|slot| owner[slot as usize] != NONE)
+    }
+
+    /// Live rows whose time is at or before `to`.
+    pub(super) fn due(&self, to: i64) -> Vec<u32> {
+        let due = self.times.as_ref().map_or_else(Vec::new, |times| times.due(to));
+        due.into_iter().filter(|slot| self.is_live(*slot)).collect()
+    }
+
+    /// All live rows, ascending.
+    pub(super) fn slots(&self) -> Vec<u32> {
+        (0..self.owner.len() as u32).filter(|slot| self.is_live(*slot)).collect()
+    }
+
+    /// The live rows under these keys, each once.
+    pub(super) fn find<'a>(&self, keys: impl Iterator<Item = (u64, &'a [u8])>) -> Vec<u32> {
+        let ids = distinct(keys.filter_map(|(hash, key)| self.keys.find(hash, key)).collect(), self.keys.len());
+        let heads = ids.into_iter().map(|id| self.heads[id as usize]).filter(|head| *head != NONE);
+        match &self.bag {
+            None => heads.collect(),
+            Some(bag) => heads.flat_map(|head| bag.chain(head)).collect(),
+        }
+    }
+
+    /// The weight of a live row.
+    pub(super) fn weight(&self, slot: u32) -> i64 {
+        self.bag.as_ref().map_or(1, |bag| bag.weights[slot as usize])
+    }
+
+    fn compact_if_due(&mut self) -> Result<()> {
+        let dead = self.owner.len() - self.live;
+        if dead > FEW.max(self.live) || self.empty_keys > FEW.max(self.keys.len() / 2) {
+            let unmatched = self.unmatched;
+            *self = self.rebuild(|_| true)?;
+            self.unmatched = unmatched;
+        }
+        Ok(())
+    }
+
+    /// A shard of the live rows of keys that pass, without gaps.
+    pub(super) fn rebuild(&self, keep: impl Fn(&[u8]) -> bool) -> Result<Self> {
+        let mut ids = 0;
+        let keys: Vec<u32> =
+            (0..).zip(&self.heads).map(|(id, head)| if *head != NONE && keep(self.keys.key(id)) { next(&mut ids) } else { NONE }).collect();
+        let mut count = 0;
+        let owner_of = |slot: usize| keys.get(self.owner[slot] as usize).copied().unwrap_or(NONE);
+        let slots: Vec<u32> = (0..self.owner.len()).map(|slot| if owner_of(slot) == NONE { NONE } else { next(&mut count) }).collect();
+        let old: Vec<u32> = (0..).zip(&slots).filter(|(_, new)| **new != NONE).map(|(old, _)| old).collect();
+        let mut segments = Segments::new(self.shape.schema().clone());
+        for chunk in old.chunks(CHUNK) {
+            segments.append(self.segments.gather(chunk)?)?;
+        }
+        let new = |slot: u32| slots.get(slot as usize).copied().unwrap_or(NONE);
+        let heads = self.heads.iter().zip(&keys).filter(|(_, id)| **id != NONE).map(|(head, _)| new(*head)).collect();
+        let mut rebuilt = Self {
+            keys: self.keys.renumber(&keys, ids as usize),
+            heads,
+            owner: old.iter().map(|slot| owner_of(*slot as usize)).collect(),
+            segments,
+            bag: self.bag.as_ref().map(|bag| bag.renumber(&slots, old.len())),
+            live: old.len(),
+            ..Self::new(self.shape.clone())
+        };
+        if rebuilt.times.is_some() {
+            let column = |rows: &RecordBatch| self.shape.times(rows).cloned();
+            let times = rebuilt.segments.batches().filter_map(column).flat_map(|c| c.iter().collect::<Vec<_>>());
+            rebuilt.times = Some(times.zip(0..).filter_map(|(time, slot)| Some((time?, slot))).collect());
+        }
+        Ok(rebuilt)
+    }
+}
+
+fn next(count: &mut u32) -> u32 {
+    *count += 1;
+    *count - 1
+}
+
+/// Each id once, ascending; all are below `bound`.
+fn distinct(mut ids: Vec<u32>, bound: usize) -> Vec<u32> {
+    if ids.len() < bound / 64 {
+        ids.sort_unstable();
+        ids.dedup();
+        return ids;
+    }
+    let mut seen = vec![0u64; bound.div_ceil(64)];
+    ids.iter().for_each(|id| seen[*id as usize / 64] |= 1 << (id % 64));
+    ids.clear();
+    for (word, mut bits) in (0..).zip(seen) {
+        while bits != 0 {
+            ids.push(word * 64 + bits.trailing_zeros());
+            bits &= bits - 1;
+        }
+    }
+    ids
+}

@@ -1,0 +1,205 @@
+//! Random epochs, compared with the model after each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::super::{KeyMode, KeyedDelta, KeyedTable, Layout, StateMemory};
+use super::model::{Model, weighted};
+use super::rows::{printed, random, random_columns, schema};
+
+/// Columns of a table, which of them are the key, and which is the time.
+struct Case(&'static [&'static str], &'static [usize], Option<usize>);
+
+const CASES: [Case; 12] = [
+    Case(&["many", "int", "text"], &[0], None),
+    Case(&["many", "int", "time"], &[0], Some(2)),
+    Case(&["text", "time", "float"], &[0, 2], Some(1)),
+    Case(&["view", "view", "list"], &[1], None),
+    Case(&["float", "decimal", "struct"], &[0, 1], None),
+    Case(&["stamp", "flag", "many", "time"], &[0, 2], Some(3)),
+    Case(&["int", "list"], &[], None),
+    Case(&["many", "time"], &[], Some(1)),
+    Case(&["bytes", "dictionary", "map"], &[1, 0], None),
+    Case(&["struct", "list", "int"], &[0, 1], None),
+    Case(&["many", "many", "view"], &[0, 1], None),
+    Case(&[], &[], None),
+];
+
+fn memories() -> [Arc<StateMemory>; 1] {
+    [StateMemory::unlimited()]
+}
+
+struct Run {
+    case: &'static Case,
+    rng: StdRng,
+    model: Model,
+    table: KeyedTable,
+    memory: Arc<StateMemory>,
+    /// Whether the counts of unmatched retractions are comparable: merged epochs close later, and what is closed is not counted.
+    exact: bool,
+}
+
+impl Run {
+    fn new(case: &'static Case, mode: KeyMode, seed: u64, memory: Arc<StateMemory>) -> Self {
+        let Case(_, key, time) = *case;
+        let model = Model { mode, key: key.to_vec(), time, rows: BTreeMap::new(), closed_to: None, unmatched: 0 };
+        let table = empty(case, mode, &memory);
+        Self { case, rng: StdRng::seed_from_u64(seed), model, table, memory, exact: true }
+    }
+
+    /// A batch that puts, deletes and touches some stored rows again.
+    fn batch(&mut self) -> RecordBatch {
+        let kinds = self.case.0;
+        let rows = *[0, 1, 3, 40, 300].get(self.rng.random_range(0..5)).unwrap();
+        let weight = |rng: &mut StdRng| *[1, 1, 1, 2, -1, -1, -2, 0].get(rng.random_range(0..8)).unwrap();
+        let weights = (0..rows).map(|_| weight(&mut self.rng)).collect();
+        random(kinds, weights, &mut self.rng)
+    }
+
+    fn epoch(&mut self) -> KeyedDelta {
+        let batches = self.rng.random_range(0..3);
+        let close = self.case.2.is_some() && self.rng.random_bool(0.3);
+        let to = close.then(|| self.model.closed_to.unwrap_or(-1) + self.rng.random_range(-2..9)).map(|to| to.min(50));
+        KeyedDelta::new((0..batches).map(|_| self.batch()).collect(), to)
+    }
+
+    /// Some epochs, merged, folded into the table or read back as from a commit.
+    fn step(&mut self) {
+        let mut merged = KeyedDelta::default();
+        let epochs = self.rng.random_range(1..4);
+        for _ in 0..epochs {
+            let epoch = self.epoch();
+            self.model.fold(&epoch);
+            merged.merge(epoch);
+        }
+        if self.rng.random_bool(0.3) {
+            merged.encode().unwrap().iter().for_each(|rows| self.table.restore(rows).unwrap());
+            self.table.fold(&KeyedDelta::new(Vec::new(), merged.close_to)).unwrap();
+            self.exact &= merged.close_to.is_none();
+        } else {
+            self.exact &= epochs == 1 || merged.close_to.is_none();
+            self.table.fold(&merged).unwrap();
+        }
+    }
+
+    /// The table from its snapshot.
+    fn restart(&mut self) {
+        let rows: Vec<_> = self.table.snapshot().unwrap().map(Result::unwrap).collect();
+        let mut table = empty(self.case, self.model.mode, &self.memory);
+        table.fold(&KeyedDelta::new(Vec::new(), self.table.closed_to())).unwrap();
+        rows.iter().for_each(|rows| table.restore(rows).unwrap());
+        self.table = table;
+        self.model.unmatched = 0;
+        self.exact = true;
+    }
+
+    fn check(&mut self) {
+        let Case(kinds, key, time) = *self.case;
+        let all = self.model.rows(|_| true);
+        assert_eq!(sorted(self.table.scan().unwrap()), all);
+        assert_eq!(self.table.len(), all.len());
+        assert_eq!(self.table.next_time(), self.model.next_time());
+        assert_eq!(self.table.closed_to(), self.model.closed_to);
+        if self.exact {
+            assert_eq!(self.table.unmatched(), self.model.unmatched);
+        }
+        let kinds: Vec<_> = key.iter().map(|c| kinds[*c]).collect();
+        for count in [0, 1, 3, 200] {
+            let columns = random_columns(&kinds, count, &mut self.rng);
+            let asked: BTreeSet<_> = printed(&columns, if key.is_empty() { 1 } else { count }).into_iter().collect();
+            let got = self.table.get(&columns).unwrap();
+            assert_eq!(sorted([Ok(got)]), self.model.get(&asked));
+        }
+        if let Some(t) = time {
+            let to = self.rng.random_range(0..60);
+            assert_eq!(sorted(self.table.due(to).unwrap()), self.model.rows(|row| row[t].parse::<i64>().unwrap() <= to));
+        }
+    }
+}
+
+fn empty(case: &Case, mode: KeyMode, memory: &Arc<StateMemory>) -> KeyedTable {
+    let layout = Layout { schema: schema(case.0), key: case.1.to_vec(), time: case.2, mode };
+    KeyedTable::new(Arc::new(layout), memory.clone()).unwrap()
+}
+
+fn sorted(batches: impl IntoIterator<Item = crate::common::Result<RecordBatch>>) -> Vec<(Vec<String>, i64)> {
+    let mut rows: Vec<_> = batches.into_iter().flat_map(|b| weighted(&b.unwrap())).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn tables_hold_what_the_naive_model_holds() {
+    for (number, case) in CASES.iter().enumerate() {
+        for mode in [KeyMode::Upsert, KeyMode::Bag] {
+            for memory in memories() {
+                for seed in 0..4 {
+                    let mut run = Run::new(case, mode, seed, memory.clone());
+                    for step in 0..25 {
+                        let place = format!("case {number} {mode:?}, seed {seed}, step {step}, {memory:?}");
+                        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                            run.step();
+                            run.check();
+                            if run.rng.random_bool(0.1) {
+                                run.restart();
+                                run.check();
+                            }
+                        }));
+                        assert!(done.is_ok(), "{place}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_retraction_may_come_before_its_insertion_in_an_epoch_but_not_across_epochs() {
+    let case = &CASES[6];
+    let mut rng = StdRng::seed_from_u64(1);
+    let plus = random(case.0, vec![1], &mut rng);
+    let mut minus = plus.columns().to_vec();
+    minus[2] = Arc::new(arrow::array::Int64Array::from(vec![-1]));
+    let minus = RecordBatch::try_new(plus.schema(), minus).unwrap();
+    let memory = StateMemory::unlimited();
+    let mut table = empty(case, KeyMode::Bag, &memory);
+    table.fold(&KeyedDelta::new(vec![minus.clone(), plus.clone()], None)).unwrap();
+    assert_eq!((table.len(), table.unmatched()), (0, 0));
+    let mut delta = KeyedDelta::new(vec![minus], None);
+    delta.merge(KeyedDelta::new(vec![plus], None));
+    table.fold(&delta).unwrap();
+    assert_eq!((table.len(), table.unmatched()), (1, 1));
+}
+
+#[test]
+fn many_keys_split_into_shards_and_are_found() {
+    let case = &CASES[0];
+    let memory = StateMemory::unlimited();
+    let mut table = empty(case, KeyMode::Upsert, &memory);
+    let mut rng = StdRng::seed_from_u64(7);
+    for _ in 0..30 {
+        table.fold(&KeyedDelta::new(vec![random(case.0, vec![1; 500], &mut rng)], None)).unwrap();
+    }
+    assert_eq!(table.len(), 400);
+    assert!(table.shards() > 2, "{} shards", table.shards());
+    let found = table.get(&random_columns(&["many"], 4000, &mut rng)).unwrap();
+    assert_eq!(found.num_rows(), 400);
+    assert_eq!(found.column(3).null_count(), 0);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let memory = StateMemory::unlimited();
+    let mut table = empty(&CASES[0], KeyMode::Upsert, &memory);
+    let mut rng = StdRng::seed_from_u64(7);
+    let other = random(&["int", "text"], vec![1, 1], &mut rng);
+    assert!(table.fold(&KeyedDelta::new(vec![other.clone()], None)).is_err());
+    assert!(table.restore(&other).unwrap_err().message().contains("does not fit"));
+    assert!(table.get(&random_columns(&["text"], 2, &mut rng)).is_err());
+    let time = Layout { schema: schema(&["text"]), key: vec![0], time: Some(0), mode: KeyMode::Bag };
+    assert!(KeyedTable::new(Arc::new(time), memory).is_err());
+}

@@ -1,0 +1,156 @@
+//! A state table of either kind, and what changes in it.
+
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+
+use crate::common::{Error, Result};
+
+use super::keyed::{KeyedDelta, KeyedTable};
+use super::panes::{PaneDelta, PaneTable};
+
+/// A state table at one version.
+#[derive(Debug, Clone)]
+pub enum StateTable {
+    /// Rows by pane, dropped pane by pane.
+    Panes(Arc<PaneTable>),
+    /// Rows by key.
+    Keyed(Arc<KeyedTable>),
+}
+
+/// What one epoch changes in a state table.
+#[derive(Debug, Clone)]
+pub enum StateDelta {
+    /// Of panes.
+    Panes(PaneDelta),
+    /// Of keys.
+    Keyed(KeyedDelta),
+}
+
+impl From<PaneDelta> for StateDelta {
+    fn from(delta: PaneDelta) -> Self {
+        Self::Panes(delta)
+    }
+}
+
+impl From<KeyedDelta> for StateDelta {
+    fn from(delta: KeyedDelta) -> Self {
+        Self::Keyed(delta)
+    }
+}
+
+impl StateDelta {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Panes(delta) => delta.is_empty(),
+            Self::Keyed(delta) => delta.is_empty(),
+        }
+    }
+
+    /// Adds what a later epoch changed.
+    ///
+    /// # Errors
+    /// When it is of another kind; that would be a bug.
+    pub fn merge(&mut self, later: Self) -> Result<()> {
+        match (self, later) {
+            (Self::Panes(delta), Self::Panes(later)) => delta.merge(later),
+            (Self::Keyed(delta), Self::Keyed(later)) => delta.merge(later),
+            _ => return Err(mixed()),
+        }
+        Ok(())
+    }
+
+    /// Up to where rows are dropped by time, in milliseconds since 1970.
+    pub fn close_to(&self) -> Option<i64> {
+        match self {
+            Self::Panes(delta) => delta.close_to,
+            Self::Keyed(delta) => delta.close_to,
+        }
+    }
+
+    /// Its rows for a commit, which [`StateTable::restore`] takes back; what it closes stands in the commit's header.
+    ///
+    /// # Errors
+    /// When Arrow refuses to build a batch.
+    pub fn encode(&self) -> Result<Vec<RecordBatch>> {
+        match self {
+            Self::Panes(delta) => Ok(PaneTable::encode(delta)?.into_iter().collect()),
+            Self::Keyed(delta) => Ok(delta.rows.clone()),
+        }
+    }
+}
+
+impl StateTable {
+    /// Takes in what an epoch changed.
+    ///
+    /// # Errors
+    /// When the delta is of another kind, or spilled rows cannot be read.
+    pub fn fold(&mut self, delta: &StateDelta) -> Result<()> {
+        match (self, delta) {
+            (Self::Panes(panes), StateDelta::Panes(delta)) => Arc::make_mut(panes).fold(delta),
+            (Self::Keyed(keyed), StateDelta::Keyed(delta)) => {
+                Arc::get_mut(keyed).ok_or_else(|| Error::internal("a state table is still being read"))?.fold(delta)?;
+            }
+            _ => return Err(mixed()),
+        }
+        Ok(())
+    }
+
+    /// Drops everything up to a time, as an epoch did whose commit is read back.
+    ///
+    /// # Errors
+    /// When spilled rows cannot be read.
+    pub fn close(&mut self, to: i64) -> Result<()> {
+        let delta = match self {
+            Self::Panes(_) => StateDelta::Panes(PaneDelta { close_to: Some(to), ..PaneDelta::default() }),
+            Self::Keyed(_) => StateDelta::Keyed(KeyedDelta { close_to: Some(to), ..KeyedDelta::default() }),
+        };
+        self.fold(&delta)
+    }
+
+    /// The least time that a row waits for.
+    pub fn next_time(&self) -> Option<i64> {
+        match self {
+            Self::Panes(panes) => panes.next_close(),
+            Self::Keyed(keyed) => keyed.next_time(),
+        }
+    }
+
+    /// Rows and bytes in memory.
+    pub fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Panes(panes) => panes.size(),
+            Self::Keyed(keyed) => {
+                let (rows, memory, _) = keyed.size();
+                (rows, memory)
+            }
+        }
+    }
+
+    /// The whole table for a commit.
+    ///
+    /// # Errors
+    /// When spilled rows cannot be read.
+    pub fn snapshot(&self) -> Result<Vec<RecordBatch>> {
+        match self {
+            Self::Panes(panes) => Ok(panes.snapshot()?.into_iter().collect()),
+            Self::Keyed(keyed) => keyed.snapshot()?.collect(),
+        }
+    }
+
+    /// Takes back what [`Self::snapshot`] or [`StateDelta::encode`] gave.
+    ///
+    /// # Errors
+    /// When the batch is not such.
+    pub fn restore(&mut self, stored: &RecordBatch) -> Result<()> {
+        match self {
+            Self::Panes(panes) => Arc::make_mut(panes).restore(stored),
+            Self::Keyed(keyed) => Arc::get_mut(keyed).ok_or_else(|| Error::internal("a state table is still being read"))?.restore(stored),
+        }
+    }
+}
+
+fn mixed() -> Error {
+    Error::internal("a delta of another kind than its state table")
+}
