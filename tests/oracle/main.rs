@@ -151,6 +151,8 @@ cases! {
     branches
     shapes
     group_window
+    duplicates
+    functions
     hop
     cumulate
     keyed
