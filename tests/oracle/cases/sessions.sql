@@ -1,6 +1,6 @@
 -- Sessions: merged when a row fills the gap between two, late when they would touch one that has closed.
 -- input events: rows=150 partitions=1 disorder=2500 nulls=0.05 step=90 seed=8
--- late: some
+-- late: some sessions
 CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND )
 WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');
 CREATE MATERIALIZED VIEW by_key AS SELECT window_start, window_end, k, COUNT(*) n, SUM(id) ids, MAX(v) hi FROM TABLE(SESSION(TABLE events PARTITION BY k, DESCRIPTOR(ts), INTERVAL '0.4' SECOND)) GROUP BY window_start, window_end, k;
