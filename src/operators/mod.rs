@@ -8,6 +8,8 @@ pub mod closing;
 pub mod coerce;
 pub mod context;
 pub mod exchange;
+pub mod interval;
+pub mod join;
 pub mod keyed_aggregate;
 mod keys;
 pub mod late;

@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::common::{Error, Result};
 use crate::connectors::Split;
 use crate::operators::closing::{Closing, WindowInput};
+use crate::operators::interval::IntervalJoin;
+use crate::operators::join::{DeltaJoin, Side, SideParts};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
 use crate::operators::merge::Functions;
 use crate::operators::recompute::{Keyed, Recompute};
@@ -53,6 +55,8 @@ enum OperatorWire {
     Window { last: Nested, end: (usize, i64) },
     Keyed { last: Nested, lifetime: Lifetime },
     Recompute { plan: Nested, leaves: Vec<u32>, inputs: Vec<KeyedWire>, output: KeyedWire, why: String },
+    Join { plan: Nested, leaves: Vec<u32>, sides: [(Nested, SideParts); 2] },
+    Interval { plan: Nested, leaves: Vec<u32>, sides: [(Nested, SideParts); 2], what: String },
     Session { last: Option<Nested>, rows: Nested, sessions: Sessions },
     Materialize { schema: Nested, updating: bool },
     Closing { plan: Nested, leaves: Vec<u32>, inputs: Vec<(Nested, (usize, i64))>, what: String },
@@ -94,6 +98,14 @@ impl OperatorWire {
                 why: recompute.why().to_string(),
             });
         }
+        if let Some(join) = any.downcast_ref::<DeltaJoin>() {
+            let (plan, leaves) = (Nested::plan(Arc::clone(join.plan().plan()))?, join.plan().leaves().to_vec());
+            return Ok(Self::Join { plan, leaves, sides: sides(join.sides())? });
+        }
+        if let Some(join) = any.downcast_ref::<IntervalJoin>() {
+            let (plan, leaves) = (Nested::plan(Arc::clone(join.plan().plan()))?, join.plan().leaves().to_vec());
+            return Ok(Self::Interval { plan, leaves, sides: sides(join.sides())?, what: join.what().to_string() });
+        }
         if let Some(session) = any.downcast_ref::<SessionMerge>() {
             let last = session.functions().map(|f| Nested::plan(Arc::clone(f.last()))).transpose()?;
             let rows = Nested::schema(Arc::clone(session.rows()))?;
@@ -123,6 +135,12 @@ impl OperatorWire {
                 let plan = SubPlan::new(plan.into_plan(context)?, leaves);
                 Arc::new(Recompute::new(plan, inputs, output.decode(context)?, why)?)
             }
+            Self::Join { plan, leaves, sides } => {
+                Arc::new(DeltaJoin::new(SubPlan::new(plan.into_plan(context)?, leaves), from_parts(sides, context)?))
+            }
+            Self::Interval { plan, leaves, sides, what } => {
+                Arc::new(IntervalJoin::new(SubPlan::new(plan.into_plan(context)?, leaves), from_parts(sides, context)?, what))
+            }
             Self::Session { last, rows, sessions } => {
                 let functions = last.map(|l| Functions::new(l.into_plan(context)?)).transpose()?;
                 Arc::new(SessionMerge::new(functions, rows.into_plan(context)?.schema(), sessions))
@@ -135,6 +153,21 @@ impl OperatorWire {
             }
         })
     }
+}
+
+fn sides([left, right]: &[Side; 2]) -> Result<[(Nested, SideParts); 2]> {
+    let parts = |s: &Side| -> Result<_> {
+        Ok((Nested::schema(Arc::clone(&s.schema))?, SideParts { key: s.key.clone(), updating: s.updating, until: s.until }))
+    };
+    Ok([parts(left)?, parts(right)?])
+}
+
+fn from_parts([left, right]: [(Nested, SideParts); 2], context: &TaskContext) -> Result<[Side; 2]> {
+    let side = |(schema, parts): (Nested, SideParts)| -> Result<Side> {
+        let schema = schema.into_plan(context)?.schema();
+        Ok(Side { schema, key: parts.key, updating: parts.updating, until: parts.until })
+    };
+    Ok([side(left)?, side(right)?])
 }
 
 /// A plan of DataFusion's, encoded.

@@ -161,6 +161,7 @@ cases! {
     window_relations
     window_joins
     sessions
+    intervals
     fields
 }
 

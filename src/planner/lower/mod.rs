@@ -12,6 +12,7 @@
 //! ```
 
 mod aggregate;
+mod interval;
 mod join;
 mod linear;
 mod recompute;

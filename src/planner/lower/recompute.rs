@@ -131,7 +131,7 @@ impl Lowering {
     }
 
     /// The batch plan of a node over leaves in place of its inputs.
-    async fn subplan(
+    pub(super) async fn subplan(
         &mut self,
         plan: &LogicalPlan,
         originals: &[DFSchemaRef],
