@@ -7,10 +7,12 @@
 pub mod closing;
 pub mod coerce;
 pub mod context;
+pub mod current;
 pub mod exchange;
 pub mod keyed_aggregate;
 pub mod late;
 pub mod merge;
+pub mod normalize;
 mod panes;
 pub mod recompute;
 pub mod scan;
@@ -23,9 +25,11 @@ pub mod zset;
 
 pub use closing::Closing;
 pub use context::{EpochContext, EpochReport, SourceSet};
+pub use current::CurrentRowsExec;
 pub use exchange::ExchangeExec;
 pub use keyed_aggregate::KeyedAggregate;
 pub use late::LateFilterExec;
+pub use normalize::Normalize;
 pub use recompute::Recompute;
 pub use scan::SourceScanExec;
 pub use stateful::{Moment, Operator, StatefulExec};

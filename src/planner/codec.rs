@@ -23,6 +23,7 @@ use crate::common::{Error, Result};
 use crate::connectors::Split;
 use crate::operators::closing::{Closing, WindowInput};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
+use crate::operators::normalize::{Normalize, Upserts};
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::subplan::SubPlan;
 use crate::operators::{
@@ -48,6 +49,7 @@ enum Wire {
 enum OperatorWire {
     Window { last: Nested, end: (usize, i64) },
     Keyed { last: Nested, lifetime: Lifetime },
+    Normalize { rows: Nested, upserts: Upserts },
     Recompute { plan: Nested, leaves: Vec<u32>, inputs: Vec<KeyedWire>, output: KeyedWire, why: String },
     Closing { plan: Nested, leaves: Vec<u32>, inputs: Vec<(Nested, (usize, i64))>, what: String },
 }
@@ -79,6 +81,9 @@ impl OperatorWire {
         if let Some(keyed) = any.downcast_ref::<KeyedAggregate>() {
             return Ok(Self::Keyed { last: Nested::plan(Arc::clone(keyed.last()))?, lifetime: keyed.lifetime() });
         }
+        if let Some(normalize) = any.downcast_ref::<Normalize>() {
+            return Ok(Self::Normalize { rows: Nested::schema(Arc::clone(normalize.rows()))?, upserts: normalize.upserts().clone() });
+        }
         if let Some(recompute) = any.downcast_ref::<Recompute>() {
             return Ok(Self::Recompute {
                 plan: Nested::plan(Arc::clone(recompute.plan().plan()))?,
@@ -104,6 +109,7 @@ impl OperatorWire {
         Ok(match self {
             Self::Window { last, end } => Arc::new(WindowAggregate::new(last.into_plan(context)?, end)?),
             Self::Keyed { last, lifetime } => Arc::new(KeyedAggregate::new(last.into_plan(context)?, lifetime)?),
+            Self::Normalize { rows, upserts } => Arc::new(Normalize::new(rows.into_plan(context)?.schema(), upserts)?),
             Self::Recompute { plan, leaves, inputs, output, why } => {
                 let inputs = inputs.into_iter().map(|i| i.decode(context)).collect::<Result<_>>()?;
                 let plan = SubPlan::new(plan.into_plan(context)?, leaves);
