@@ -90,6 +90,11 @@ const CASES: &[(&str, &[&str])] = &[
          GROUP BY k, window_start, window_end",
         &["a 00:00 1", "a 05:00 1", "a 17:30 1", "b 04:59.999 1"],
     ),
+    (
+        "SELECT k, window_start, SUM(v) FROM SESSION(TABLE (SELECT * FROM rows_of WHERE v > 1) PARTITION BY k, DESCRIPTOR(ts), INTERVAL '1' HOUR)
+         GROUP BY k, window_start, window_end",
+        &["a 05:00 7", "b 04:59.999 2"],
+    ),
     // What is asked of the rows behind the window must not change the sessions; of a partition it may be asked before.
     ("SELECT v, window_start, window_end FROM SESSION($DATA, DESCRIPTOR(ts), INTERVAL '5' MINUTE) WHERE v = 3", &["3 00:00 10:00"]),
     (

@@ -68,6 +68,9 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
     for parsed in statements {
         if let Done::Said(line) = workspace.declare(parsed)? {
             line.into_iter().for_each(|line| eprintln!("{line}"));
+            if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
+                inserts.push(parsed.clone());
+            }
             continue;
         }
         match &parsed.statement {

@@ -13,6 +13,7 @@ use crate::connectors::kafka::EmbeddedBroker;
 use crate::jobs::Workspace;
 use crate::sql::ast::{Parsed, Source};
 use crate::sql::parse;
+use crate::state;
 
 use super::args::Common;
 
@@ -22,7 +23,11 @@ pub(super) fn workspace(common: &Common) -> Result<Workspace> {
     let connectors = if common.embedded { Connectors::embedded(Arc::new(EmbeddedBroker::new())) } else { Connectors::real() };
     let mut overrides = Overrides::parse(&common.options)?;
     overrides.declare(catalog.names());
-    let workspace = Workspace::new(catalog, connectors, overrides);
+    let mut workspace = Workspace::new(catalog, connectors, overrides);
+    let jobs = common.data.join("jobs");
+    if jobs.exists() {
+        workspace = workspace.with_checkpoints(state::open(&jobs.to_string_lossy())?);
+    }
     for warning in workspace.warnings() {
         eprintln!("warning: {warning}");
     }

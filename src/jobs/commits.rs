@@ -50,6 +50,9 @@ pub struct Header {
     /// The newest commit whose rows each sink was known to have written, and so to have recorded.
     #[serde(default)]
     pub written: BTreeMap<String, u64>,
+    /// Materialized views and the state tables that hold them.
+    #[serde(default)]
+    pub views: BTreeMap<String, String>,
     /// The bounded input is exhausted.
     pub finished: bool,
 }
@@ -127,6 +130,22 @@ impl Commits {
             if store.create(&incarnation_path(me.incarnation), bytes).await? == Created::Won {
                 return Ok(Self { store, faults, me, exclusive, fresh });
             }
+        }
+    }
+
+    /// The commits of a folder, without a claim on it.
+    pub(super) fn over(store: Arc<dyn StateStore>, me: Incarnation, faults: Faults) -> Self {
+        Self { store, faults, me, exclusive: false, fresh: false }
+    }
+
+    /// The newest commit of any life of the job.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub async fn last(&self) -> Result<Option<Commit>> {
+        match self.store.list("commits").await?.iter().filter_map(|p| number(p)).max() {
+            Some(n) => self.read(n).await,
+            None => Ok(None),
         }
     }
 
@@ -315,6 +334,7 @@ mod tests {
             closed: BTreeMap::new(),
             confirmed: BTreeMap::new(),
             written: BTreeMap::new(),
+            views: BTreeMap::new(),
             finished: false,
         };
         commits.encode(&header, &[]).unwrap()

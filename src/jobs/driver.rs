@@ -428,6 +428,7 @@ impl Running<'_> {
             closed,
             confirmed: self.publishers.confirmed(),
             written: self.publishers.written(),
+            views: self.spec.views.iter().map(|v| (v.name.clone(), format!("{}/0", v.node))).collect(),
             finished: self.finished,
         };
         // Nobody needs commits below both the base and what every sink is known to hold.

@@ -16,6 +16,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod publish;
 pub mod spec;
+pub mod views;
 pub mod watermark;
 pub mod workspace;
 

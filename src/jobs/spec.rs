@@ -13,6 +13,7 @@ use crate::planner::{Output, Program, Session};
 use crate::state::StateStore;
 
 use super::progress::Status;
+use super::views::View;
 
 /// One `INSERT INTO sink SELECT ...`, planned.
 #[derive(Debug)]
@@ -100,6 +101,8 @@ pub struct JobSpec {
     pub program: Arc<Program>,
     /// What it writes.
     pub inserts: Arc<Vec<Insert>>,
+    /// Materialized views that it keeps.
+    pub views: Vec<View>,
     /// What it reads.
     pub sources: Vec<JobSource>,
     /// The session that its templates were planned in.
@@ -139,6 +142,7 @@ impl JobSpec {
             settings,
             program: Arc::new(program),
             inserts: Arc::new(inserts),
+            views: Vec::new(),
             status,
             clock: Arc::new(SystemClock),
             faults: Faults::none(),
@@ -150,7 +154,8 @@ impl JobSpec {
     pub fn identity(&self) -> String {
         let inserts = self.inserts.iter().map(|i| format!("INSERT INTO {} {}\n{}", i.id, i.sink.identity(), i.output.identity));
         let sources = self.sources.iter().map(|s| format!("FROM {} {}", s.table, s.source.identity()));
-        inserts.chain(sources).collect::<Vec<_>>().join("\n\n")
+        let views = self.views.iter().map(|v| format!("VIEW {}\n{}", v.name, v.identity));
+        inserts.chain(views).chain(sources).collect::<Vec<_>>().join("\n\n")
     }
 }
 

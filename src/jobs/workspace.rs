@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -21,6 +21,7 @@ use super::changes;
 use super::dead_letter;
 use super::once::{self, insert_columns};
 use super::spec::{DeadLetter, Insert, JobSource, JobSpec, Settings};
+use super::views::{self, Stored, View};
 
 /// How long a partition may be silent, if nothing is said.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +37,8 @@ pub struct Workspace {
 #[derive(Debug)]
 struct Shared {
     connectors: Arc<Connectors>,
+    /// The checkpoint folder of all jobs, in which the content of materialized views is.
+    checkpoints: OnceLock<Arc<dyn StateStore>>,
     inner: Mutex<Inner>,
 }
 
@@ -60,8 +63,15 @@ impl Workspace {
     /// A workspace over a catalog.
     pub fn new(catalog: Catalog, connectors: Connectors, overrides: Overrides) -> Self {
         let inner = Mutex::new(Inner { catalog, overrides, open: HashMap::new() });
-        let shared = Shared { connectors: Arc::new(connectors), inner };
+        let shared = Shared { connectors: Arc::new(connectors), checkpoints: OnceLock::new(), inner };
         Self { shared: Arc::new(shared), runtime: Arc::new(RuntimeEnv::default()) }
+    }
+
+    /// Materialized views are read from the commits in this checkpoint folder of all jobs.
+    #[must_use]
+    pub fn with_checkpoints(self, root: Arc<dyn StateStore>) -> Self {
+        let _ = self.shared.checkpoints.set(root);
+        self
     }
 
     /// Carries out CREATE, DROP, SET and RESET.
@@ -76,9 +86,6 @@ impl Workspace {
                 self.shared.connectors.get(&spec.connector).and_then(|c| c.validate(&spec)).map_err(|e| locate_option(parsed, &e))?;
                 inner.open.remove(&table.name);
                 inner.catalog.create(parsed).map(|_| None)
-            }
-            Statement::CreateView(view) if view.materialized => {
-                Err(Error::sql("materialized views are not supported yet").hint("write the result to a table: INSERT INTO t SELECT ..."))
             }
             Statement::CreateView(_) => inner.catalog.create(parsed).map(|_| None),
             Statement::Drop(drop) => inner.catalog.drop(drop).map(|_| None),
@@ -166,8 +173,17 @@ impl Workspace {
         let session = self.session(Mode::Streaming)?;
         let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
         let mut planned: Vec<Insert> = Vec::new();
+        let mut views = Vec::new();
         for parsed in inserts {
-            let Statement::Insert(insert) = &parsed.statement else { continue };
+            let insert = match &parsed.statement {
+                Statement::Insert(insert) => insert,
+                Statement::CreateView(view) if view.materialized => {
+                    let (node, nodes, identity) = planner.keep(&view.query.query, view.query.emit).await.map_err(|e| parsed.locate(e))?;
+                    views.push(View { name: view.name.clone(), node, nodes, identity });
+                    continue;
+                }
+                _ => continue,
+            };
             let mut id = insert.table.clone();
             if planned.iter().any(|p| p.id == id) {
                 id = format!("{id}-{}", planned.len());
@@ -177,8 +193,11 @@ impl Workspace {
         }
         let program = planner.finish();
         let sources = program.sources.iter().map(|t| self.job_source(t)).collect::<Result<Vec<_>>>()?;
+        for view in &views {
+            views::announce(store.as_ref(), &view.name, name).await?;
+        }
         let store = store.below(name);
-        Ok(JobSpec::new(name, program, planned, sources, session, store, settings))
+        Ok(JobSpec { views, ..JobSpec::new(name, program, planned, sources, session, store, settings) })
     }
 
     /// What the settings say about how queries run.
@@ -297,6 +316,11 @@ impl Tables for Shared {
     fn relation(&self, name: &str) -> Result<Option<Relation>> {
         let entry = match self.lock().catalog.find(name)? {
             None => return Ok(None),
+            Some(Entry::View(view)) if view.definition.materialized => {
+                let root = self.checkpoints.get().cloned();
+                let kept = Arc::new(Stored { root, view: view.definition.name.clone() });
+                return Ok(Some(Relation::Materialized(view.definition.query.clone(), view.definition.columns.clone(), kept)));
+            }
             Some(Entry::View(view)) => return Ok(Some(Relation::View(view.definition.query.clone(), view.definition.columns.clone()))),
             Some(Entry::Table(entry)) => entry,
         };

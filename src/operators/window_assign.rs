@@ -269,3 +269,73 @@ impl ExecutionPlan for WindowAssignExec {
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int32Array, TimestampSecondArray};
+    use arrow::compute::concat_batches;
+    use arrow::datatypes::{DataType, Field};
+    use arrow::util::pretty::pretty_format_batches;
+    use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::physical_plan::collect;
+    use datafusion::prelude::{SessionConfig, SessionContext};
+
+    use super::*;
+
+    /// Rows of time, number and weight.
+    fn rows(times: Vec<Option<i64>>) -> Arc<dyn ExecutionPlan> {
+        let numbers: Vec<i32> = (0..times.len() as i32).collect();
+        let time = TimestampSecondArray::from(times).with_timezone("UTC");
+        let weight = Int64Array::from(numbers.iter().map(|n| 1 - 2 * i64::from(n % 2)).collect::<Vec<_>>());
+        let fields = [("ts", time.data_type().clone(), true), ("n", DataType::Int32, false), (WEIGHT, DataType::Int64, false)];
+        let schema = Arc::new(Schema::new(fields.map(|(name, data_type, null)| Field::new(name, data_type, null)).to_vec()));
+        let columns: Vec<ArrayRef> = vec![Arc::new(time), Arc::new(Int32Array::from(numbers)), Arc::new(weight)];
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        MemorySourceConfig::try_new_exec(&[vec![batch]], schema, None).unwrap()
+    }
+
+    /// In an epoch, whose rows without a time are returned, with batches of at most four rows.
+    async fn run(plan: Arc<dyn ExecutionPlan>) -> (Vec<RecordBatch>, u64) {
+        let epoch = Arc::new(EpochContext::default());
+        let config = SessionConfig::new().with_batch_size(4).with_extension(Arc::clone(&epoch));
+        let batches = collect(plan, SessionContext::new_with_config(config).task_ctx()).await.unwrap();
+        (batches, epoch.finish().timeless.values().sum())
+    }
+
+    #[tokio::test]
+    async fn rows_are_repeated_and_the_weight_stays_last() {
+        let windows = Windows { kind: WindowKind::Hop { slide: 5_000, size: 10_500 }, offset: 0 };
+        let plan = WindowAssignExec::new(rows(vec![Some(1), None, Some(5), Some(-1)]), 0, windows).unwrap();
+        let (batches, timeless) = run(Arc::new(plan)).await;
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [4, 3]);
+        assert_eq!(timeless, 1);
+        let shown = pretty_format_batches(&batches).unwrap().to_string().replace("1970-01-01T00:00:", "").replace("1969-12-31T23:59:", "-");
+        let lines: Vec<String> = shown.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        // Seconds cannot hold window_time, so the window columns are finer than the time.
+        assert_eq!(
+            lines[3..lines.len() - 1],
+            [
+                "| 01Z | 0 | -55Z | 05.500Z | 05.499Z | 1 |",
+                "| 01Z | 0 | 00Z | 10.500Z | 10.499Z | 1 |",
+                "| 05Z | 2 | -55Z | 05.500Z | 05.499Z | 1 |",
+                "| 05Z | 2 | 00Z | 10.500Z | 10.499Z | 1 |",
+                "| 05Z | 2 | 05Z | 15.500Z | 15.499Z | 1 |",
+                "| -59Z | 3 | -50Z | 00.500Z | 00.499Z | -1 |",
+                "| -59Z | 3 | -55Z | 05.500Z | 05.499Z | -1 |",
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn one_window_takes_the_rows_as_they_are() {
+        let windows = Windows { kind: WindowKind::Tumble { size: 4_000 }, offset: 1_000 };
+        let times: Vec<i64> = (0..9).map(|i| i * 7 % 20 - 10).collect();
+        let plan = WindowAssignExec::new(rows(times.iter().copied().map(Some).collect()), 0, windows).unwrap();
+        let (batches, timeless) = run(Arc::new(plan)).await;
+        assert_eq!(timeless, 0);
+        let rows = concat_batches(batches[0].schema_ref(), &batches).unwrap();
+        let starts = cast(rows.column_by_name("window_start").unwrap(), &DataType::Int64).unwrap();
+        let expected: Vec<i64> = times.iter().map(|t| windows.windows_of(t * 1_000).next().unwrap().0).collect();
+        assert_eq!(starts.as_primitive::<Int64Type>().values().to_vec(), expected);
+    }
+}

@@ -27,7 +27,8 @@ use crate::operators::normalize::{Normalize, Upserts};
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::subplan::SubPlan;
 use crate::operators::{
-    ExchangeExec, LateFilterExec, Moment, Operator, SourceScanExec, StatefulExec, WindowAggregate, WindowAssignExec, windows::Windows,
+    ExchangeExec, LateFilterExec, Materialize, Moment, Operator, SourceScanExec, StatefulExec, WindowAggregate, WindowAssignExec,
+    windows::Windows,
 };
 
 /// Encodes and decodes the nodes of `operators`.
@@ -51,6 +52,7 @@ enum OperatorWire {
     Keyed { last: Nested, lifetime: Lifetime },
     Normalize { rows: Nested, upserts: Upserts },
     Recompute { plan: Nested, leaves: Vec<u32>, inputs: Vec<KeyedWire>, output: KeyedWire, why: String },
+    Materialize { schema: Nested, updating: bool },
     Closing { plan: Nested, leaves: Vec<u32>, inputs: Vec<(Nested, (usize, i64))>, what: String },
 }
 
@@ -93,6 +95,9 @@ impl OperatorWire {
                 why: recompute.why().to_string(),
             });
         }
+        if let Some(view) = any.downcast_ref::<Materialize>() {
+            return Ok(Self::Materialize { schema: Nested::schema(view.schema())?, updating: view.updating() });
+        }
         if let Some(closing) = any.downcast_ref::<Closing>() {
             let input = |i: &WindowInput| Ok((Nested::schema(Arc::clone(&i.schema))?, i.end));
             return Ok(Self::Closing {
@@ -115,6 +120,7 @@ impl OperatorWire {
                 let plan = SubPlan::new(plan.into_plan(context)?, leaves);
                 Arc::new(Recompute::new(plan, inputs, output.decode(context)?, why)?)
             }
+            Self::Materialize { schema, updating } => Arc::new(Materialize::new(schema.into_plan(context)?.schema(), updating)),
             Self::Closing { plan, leaves, inputs, what } => {
                 let input = |(schema, end): (Nested, _)| Ok(WindowInput { schema: schema.into_plan(context)?.schema(), end });
                 let inputs = inputs.into_iter().map(input).collect::<Result<_>>()?;

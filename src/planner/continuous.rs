@@ -1,5 +1,7 @@
 //! Continuous queries: SQL trees to one program for a job.
 
+use std::collections::BTreeSet;
+
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use sqlparser::ast;
@@ -37,7 +39,6 @@ impl<'s> ContinuousPlanner<'s> {
         let optimized = self.session.state().optimize(&logical)?;
         let (stage, schema, lowered) = self.lowering.query(&optimized, emit).await?;
         let schema = if lowered.traits.updating { crate::operators::zset::unweighted(&schema) } else { schema };
-        self.lowering.program.sources.extend(lowered.traits.sources.iter().cloned());
         Ok(Output {
             stage,
             schema,
@@ -47,6 +48,19 @@ impl<'s> ContinuousPlanner<'s> {
             nodes: lowered.nodes,
             identity,
         })
+    }
+
+    /// Plans a query whose result is kept; returns the node that keeps it, all stateful nodes, and the query in a canonical form.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub async fn keep(&mut self, query: &ast::Query, emit: Emit) -> Result<(u32, BTreeSet<u32>, String)> {
+        let logical = self.session.logical(query).await?;
+        refuse_clock(&logical)?;
+        let identity = identity(&logical)?;
+        let optimized = self.session.state().optimize(&logical)?;
+        let (node, nodes) = self.lowering.keep(&optimized, emit).await?;
+        Ok((node, nodes, identity))
     }
 
     /// The program of all queries that were added.

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::catalog::{Session as DfSession, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -34,6 +35,18 @@ pub enum Relation {
     Table(Arc<DeclaredTable>),
     /// A view: its query and its column names, if it renames them.
     View(ast::Query, Vec<String>),
+    /// A materialized view: the same, and its content for queries that end. A continuous query sees a view.
+    Materialized(ast::Query, Vec<String>, Arc<dyn Kept>),
+}
+
+/// The content of a materialized view.
+#[async_trait]
+pub trait Kept: Debug + Send + Sync {
+    /// Its rows as of now.
+    ///
+    /// # Errors
+    /// When no job keeps them, or they cannot be read.
+    async fn rows(&self) -> Result<Vec<RecordBatch>>;
 }
 
 /// Finds names; the catalog, seen from the planner.

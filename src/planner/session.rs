@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::config::ConfigOptions;
-use datafusion::datasource::ViewTable;
+use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::error::Result as DfResult;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -32,7 +33,9 @@ use super::mode::Mode;
 use super::physical::StreamingQueryPlanner;
 use super::proctime;
 use super::provider::{Relation, TableSource, Tables};
+use super::row_fields;
 use super::session_windows::ExpandSessions;
+use super::total_order::total_order;
 use super::window_call::{self, WindowTvfPlanner};
 
 /// Plans queries over declared tables.
@@ -116,8 +119,7 @@ impl Session {
     /// # Errors
     /// What does not resolve or type.
     pub async fn logical(&self, query: &ast::Query) -> Result<LogicalPlan> {
-        let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query.clone()))));
-        Ok(self.context.state().statement_to_plan(statement).await?)
+        statement(&self.context.state(), query.clone(), self.mode).await
     }
 
     /// The physical plan of a query that ends, as text.
@@ -170,12 +172,17 @@ impl SchemaProvider for Names {
         match self.tables.relation(name)? {
             Some(Relation::Table(table)) => Ok(Some(Arc::new(TableSource::new(table, self.mode, &state)?))),
             Some(Relation::View(query, columns)) => {
-                let statement = DfStatement::Statement(Box::new(ast::Statement::Query(query.query)));
-                let mut plan = state.statement_to_plan(statement).await?;
-                if !columns.is_empty() {
-                    plan = rename(plan, name, &columns)?;
+                Ok(Some(Arc::new(ViewTable::new(view(&state, name, query, &columns, self.mode).await?, None))))
+            }
+            Some(Relation::Materialized(query, columns, kept)) => {
+                let plan = view(&state, name, query, &columns, self.mode).await?;
+                if self.mode == Mode::Streaming {
+                    return Ok(Some(Arc::new(ViewTable::new(plan, None))));
                 }
-                Ok(Some(Arc::new(ViewTable::new(plan, None))))
+                let schema = Arc::clone(plan.schema().inner());
+                let rows = kept.rows().await?;
+                let rows = rows.iter().map(|b| Ok(RecordBatch::try_new(Arc::clone(&schema), b.columns().to_vec())?));
+                Ok(Some(Arc::new(MemTable::try_new(Arc::clone(&schema), vec![rows.collect::<DfResult<_>>()?])?)))
             }
             // DataFusion asks for what is called in FROM, too.
             None if window_call::is_window_function(name) || state.table_functions().contains_key(name) => Ok(None),
@@ -190,6 +197,19 @@ impl SchemaProvider for Names {
     fn table_exist(&self, name: &str) -> bool {
         matches!(self.tables.relation(name), Ok(Some(_)))
     }
+}
+
+/// Plans a query with names for fields of rows and an order for ties.
+async fn statement(state: &SessionState, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
+    row_fields::name(&mut query);
+    let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
+    total_order(state.statement_to_plan(statement).await?, mode)
+}
+
+/// Plans a view's query.
+async fn view(state: &SessionState, name: &str, query: crate::sql::ast::Query, columns: &[String], mode: Mode) -> Result<LogicalPlan> {
+    let plan = statement(state, *query.query, mode).await?;
+    if columns.is_empty() { Ok(plan) } else { rename(plan, name, columns) }
 }
 
 /// Gives a view's columns the names that CREATE VIEW lists.

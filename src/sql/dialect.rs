@@ -155,15 +155,16 @@ impl Dialect for MillstreamDialect {
     }
 }
 
-/// `TABLE name [PARTITION BY columns]` or `TABLE (query)`.
+/// `TABLE name [PARTITION BY columns]` or `TABLE (query) [PARTITION BY columns]`.
 fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
     parser.expect_keyword_is(Keyword::TABLE)?;
-    if parser.consume_token(&Token::LParen) {
-        let query = parser.parse_query()?;
+    let relation = if parser.consume_token(&Token::LParen) {
+        let subquery = parser.parse_query()?;
         parser.expect_token(&Token::RParen)?;
-        return Ok(ast::Expr::Subquery(query));
-    }
-    let name = parser.parse_object_name(false)?;
+        ast::TableFactor::Derived { lateral: false, subquery, alias: None, sample: None }
+    } else {
+        build::table(parser.parse_object_name(false)?).relation
+    };
     let partition_by = if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
         // Further arguments follow after a comma, so several columns stand in parentheses.
         if parser.consume_token(&Token::LParen) {
@@ -176,7 +177,11 @@ fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
     } else {
         Vec::new()
     };
-    let select = ast::Select { distribute_by: partition_by, ..build::select_all(vec![build::table(name)]) };
+    let relation = match relation {
+        ast::TableFactor::Derived { subquery, .. } if partition_by.is_empty() => return Ok(ast::Expr::Subquery(subquery)),
+        relation => ast::TableWithJoins { relation, joins: Vec::new() },
+    };
+    let select = ast::Select { distribute_by: partition_by, ..build::select_all(vec![relation]) };
     Ok(ast::Expr::Subquery(Box::new(build::query(ast::SetExpr::Select(Box::new(select))))))
 }
 

@@ -119,7 +119,7 @@ impl Reader<'_, '_> {
             return Err(self.cursor.error(TOO_DEEP));
         }
         let mut data_type = self.simple()?;
-        while self.cursor.take(&["ARRAY"]) {
+        while self.closed == 0 && self.cursor.take(&["ARRAY"]) {
             data_type = DataType::List(item(data_type, true));
         }
         self.depth -= 1;
@@ -226,6 +226,9 @@ impl Reader<'_, '_> {
     fn map(&mut self) -> Result<DataType> {
         self.open()?;
         let (key, _) = self.inner()?;
+        if self.closed > 0 {
+            return Err(self.cursor.expected("`,` and the type of the values inside MAP<...>"));
+        }
         self.cursor.expect_symbol(&Token::Comma)?;
         let (value, nullable) = self.inner()?;
         self.close()?;
@@ -247,10 +250,13 @@ impl Reader<'_, '_> {
                 return Err(self.cursor.text.error(at, format!("field `{name}` is given twice")));
             }
             let (data_type, nullable) = self.inner()?;
+            fields.push(Field::new(name, data_type, nullable));
+            if self.closed > 0 {
+                break; // a `>>` has ended this row, too: what follows belongs to others
+            }
             if matches!(self.cursor.peek().token, Token::SingleQuotedString(_)) {
                 self.cursor.next(); // a comment
             }
-            fields.push(Field::new(name, data_type, nullable));
             if !self.cursor.take_symbol(&Token::Comma) {
                 break;
             }
@@ -431,6 +437,8 @@ mod tests {
             ("INT ARRAY", "ARRAY<INT>"),
             ("ARRAY<ARRAY<INT>>", "ARRAY<ARRAY<INT>>"),
             ("MAP<STRING, ARRAY<ARRAY<INT>>>", "MAP<STRING, ARRAY<ARRAY<INT>>>"),
+            ("ROW<a ROW<b INT>> ARRAY", "ARRAY<ROW<a ROW<b INT>>>"),
+            ("ROW<a ROW<b ARRAY<INT>>, c INT, d ROW<e INT>>", "ROW<a ROW<b ARRAY<INT>>, c INT, d ROW<e INT>>"),
             ("ROW(a INT, `b c` STRING)", "ROW<a INT, `b c` STRING>"),
             ("ROW<a INT NOT NULL 'the first', b ROW<c DATE>>", "ROW<a INT NOT NULL, b ROW<c DATE>>"),
             ("ROW<INT, TIMESTAMP(3), STRING NOT NULL>", "ROW<f0 INT, f1 TIMESTAMP(3), f2 STRING NOT NULL>"),
@@ -454,6 +462,8 @@ mod tests {
             ("ARRAY<INT>>", "one `>` too many", ""),
             ("ARRAY", "expected `<`", ""),
             ("MAP<INT>", "expected `,`, found `>`", ""),
+            ("MAP<ARRAY<INT>>, INT", "expected `,` and the type of the values", ""),
+            ("ROW<a ROW<b INT>>, c INT", "expected the end of the statement, found `,`", ""),
             ("ROW<a INT, a INT>", "field `a` is given twice", ""),
             ("'INT'", "expected a type, found `'INT'`", "types are"),
             ("INT INT", "expected the end of the statement, found `INT`", ""),

@@ -4,10 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
 use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, DFSchema};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::physical_plan::collect;
+use futures::TryStreamExt;
 use millstream::catalog::{Catalog, Overrides};
 use millstream::common::faults::{Faults, Side};
 use millstream::common::{Error, ErrorKind};
@@ -16,6 +22,7 @@ use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::Broker;
 use millstream::jobs::spec::Probe;
 use millstream::jobs::{self, Done, Ending, JobSpec, Settings, Status, Workspace};
+use millstream::planner::{Mode, Session};
 use millstream::sql::ast::{Parsed, Source, Statement};
 use millstream::sql::parse;
 use millstream::state::StateStore;
@@ -27,10 +34,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::case::{Case, Row};
 
-/// Bags of rows by topic.
+/// Bags of rows by topic or materialized view.
 pub type Answer = BTreeMap<String, Vec<String>>;
-/// Ids of late rows by the place of the INSERT that they were late for.
-pub type LateIds = Vec<BTreeSet<i64>>;
+/// Ids of late rows, with the end of the window if it was for one, by the place of the output that they were late for.
+pub type LateIds = Vec<BTreeSet<(i64, Option<i64>)>>;
 
 /// Everything is read from the beginning to the end as of the start, and silence has no meaning.
 const OPTIONS: [&str; 3] = ["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset", "scan.watermark.idle-timeout=0 s"];
@@ -118,19 +125,21 @@ fn broker(case: &Case, without: &BTreeSet<i64>) -> Arc<EmbeddedBroker> {
     broker
 }
 
-/// A workspace with the case's declarations, and its INSERTs.
+/// A workspace with the case's declarations, and its INSERTs and materialized views.
 fn workspace(case: &Case, broker: &Arc<EmbeddedBroker>) -> (Workspace, Vec<Parsed>) {
     let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(broker)), Overrides::parse(&OPTIONS).unwrap());
     let statements = parse(&Source::new(case.name.as_str(), case.sql.as_str())).unwrap_or_else(|e| panic!("{e}"));
-    let mut inserts = Vec::new();
+    let mut outputs = Vec::new();
     for parsed in statements {
-        match workspace.declare(&parsed).unwrap_or_else(|e| panic!("{e}")) {
-            Done::Said(_) => {}
-            Done::No => inserts.push(parsed),
+        let done = workspace.declare(&parsed).unwrap_or_else(|e| panic!("{e}"));
+        match &parsed.statement {
+            Statement::Insert(_) => outputs.push(parsed),
+            Statement::CreateView(view) if view.materialized => outputs.push(parsed),
+            _ => assert!(matches!(done, Done::Said(_)), "{}", case.name),
         }
     }
-    assert!(!inserts.is_empty() && inserts.iter().all(|i| matches!(i.statement, Statement::Insert(_))), "{}", case.name);
-    (workspace, inserts)
+    assert!(!outputs.is_empty(), "{}", case.name);
+    (workspace, outputs)
 }
 
 /// What stands in every topic but the input's.
@@ -142,33 +151,142 @@ fn contents(case: &Case, broker: &EmbeddedBroker) -> Answer {
         let bounds = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(broker.bounds(&topic))).unwrap();
         let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest)).collect();
         let mut consumer = broker.consumer(&topic, &from).unwrap();
-        let mut rows = Vec::new();
-        let mut each =
-            |r: millstream::connectors::kafka::broker::Record<'_>| rows.push(String::from_utf8(r.value.unwrap().to_vec()).unwrap());
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let mut records = Vec::new();
+        let mut each = |r: millstream::connectors::kafka::broker::Record<'_>| records.push((r.key.map(text), r.value.map(text)));
         while consumer.poll(usize::MAX, Duration::ZERO, &mut each).unwrap() > 0 {}
-        rows.sort();
-        answer.insert(topic, rows);
+        answer.insert(topic, left(records));
     }
     answer
 }
 
-/// The batch answer, each INSERT over the input without the rows that were late for it.
+/// The rows that a topic's records leave: of those with a key the newest, of changes their sum.
+fn left(records: Vec<(Option<String>, Option<String>)>) -> Vec<String> {
+    let (mut by_key, mut rows) = (BTreeMap::new(), BTreeMap::<String, i64>::new());
+    for (key, value) in records {
+        let change = value.as_ref().and_then(|v| Some((v, v.strip_prefix("{\"before\":")?)));
+        match (key, change) {
+            (Some(key), _) => drop(by_key.insert(key, value)),
+            (None, Some((value, _))) => {
+                let change: serde_json::Value = serde_json::from_str(value).unwrap();
+                for (image, weight) in [("before", -1), ("after", 1)] {
+                    if !change[image].is_null() {
+                        *rows.entry(change[image].to_string()).or_default() += weight;
+                    }
+                }
+            }
+            (None, None) => *rows.entry(value.unwrap()).or_default() += 1,
+        }
+    }
+    for row in by_key.into_iter().filter_map(|(key, value)| Some(format!("{key} {}", value?))) {
+        *rows.entry(row).or_default() += 1;
+    }
+    assert!(rows.values().all(|n| *n >= 0), "more rows go than came: {rows:?}");
+    rows.into_iter().flat_map(|(row, n)| std::iter::repeat_n(row, usize::try_from(n).unwrap())).collect()
+}
+
+/// The content of the case's materialized views at the last commit.
+async fn views(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>) -> Answer {
+    let (workspace, outputs) = workspace(case, broker);
+    let workspace = workspace.with_checkpoints(Arc::clone(store));
+    let mut answer = Answer::new();
+    for output in &outputs {
+        let Statement::CreateView(view) = &output.statement else { continue };
+        let all = parse(&Source::new("read", format!("SELECT * FROM `{}`", view.name))).unwrap().remove(0);
+        let Statement::Query(query) = all.statement else { unreachable!() };
+        let session = workspace.session(Mode::Batch).unwrap();
+        let (_, rows) = session.run(&query.query).await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        answer.insert(view.name.clone(), show(&rows.try_collect::<Vec<_>>().await.unwrap_or_else(|e| panic!("{}: {e}", case.name))));
+    }
+    answer
+}
+
+/// Rows as text, sorted; floats with a tolerance.
+fn show(batches: &[RecordBatch]) -> Vec<String> {
+    let options = FormatOptions::default().with_null("NULL");
+    let mut rows = Vec::new();
+    for batch in batches {
+        let columns: Vec<_> = batch.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options).unwrap()).collect();
+        for row in 0..batch.num_rows() {
+            let value = |(i, f): (usize, &ArrayFormatter<'_>)| match batch.column(i).as_primitive_opt::<Float64Type>() {
+                Some(floats) if !floats.is_null(row) => format!("{:.9e}", floats.value(row)),
+                _ => f.value(row).to_string(),
+            };
+            rows.push(columns.iter().enumerate().map(value).collect::<Vec<_>>().join(" | "));
+        }
+    }
+    rows.sort();
+    rows
+}
+
+/// The batch answer, each output over the input without the rows that were late for it.
 pub async fn batch(case: &Case, late: &LateIds) -> Answer {
     let nothing = BTreeSet::new();
     let mut answer = Answer::new();
-    let count = workspace(case, &broker(case, &nothing)).1.len();
+    let count = workspace(case, &broker(case, &BTreeSet::new())).1.len();
     for i in 0..count {
-        let broker = broker(case, late.get(i).unwrap_or(&nothing));
-        let (workspace, inserts) = workspace(case, &broker);
-        let Statement::Insert(insert) = &inserts[i].statement else { continue };
-        workspace.insert_now(insert).await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
-        for (topic, rows) in contents(case, &broker) {
-            let all = answer.entry(topic).or_default();
-            all.extend(rows);
-            all.sort();
+        let late = late.get(i).unwrap_or(&nothing);
+        // A row that is late for one of its windows can be in time for another one.
+        let pairs: BTreeSet<(i64, i64)> = late.iter().filter_map(|(id, end)| Some((*id, (*end)?))).collect();
+        let ids: BTreeSet<i64> = late.iter().filter(|(_, end)| end.is_none()).map(|(id, _)| *id).collect();
+        let dropped = pairs.iter().map(|(id, _)| *id).chain(ids.iter().copied()).collect();
+        match &workspace(case, &broker(case, &nothing_late())).1[i].statement {
+            Statement::Insert(_) => {
+                let broker = broker(case, &dropped);
+                let (workspace, outputs) = workspace(case, &broker);
+                let Statement::Insert(insert) = &outputs[i].statement else { unreachable!() };
+                workspace.insert_now(insert).await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
+                for (topic, rows) in contents(case, &broker) {
+                    let all = answer.entry(topic).or_default();
+                    all.extend(rows);
+                    all.sort();
+                }
+            }
+            Statement::CreateView(view) => {
+                let broker = broker(case, &ids);
+                let (workspace, _) = workspace(case, &broker);
+                let session = workspace.session(Mode::Batch).unwrap();
+                let rows = answer_without(&session, &view.query.query, &pairs).await;
+                answer.insert(view.name.clone(), show(&rows.unwrap_or_else(|e| panic!("{}, {}: {e}", case.name, view.name))));
+            }
+            _ => unreachable!(),
         }
     }
     answer
+}
+
+fn nothing_late() -> BTreeSet<i64> {
+    BTreeSet::new()
+}
+
+/// Runs a query over window-expanded input without some (row, window) pairs.
+async fn answer_without(session: &Session, query: &sqlparser::ast::Query, pairs: &BTreeSet<(i64, i64)>) -> Result<Vec<RecordBatch>, Error> {
+    let plan = session.logical(query).await?;
+    let plan = plan.transform_up_with_subqueries(|node| {
+        let windows = matches!(&node, LogicalPlan::Extension(e) if e.node.name() == "WindowTvf");
+        // Windows over windows get rows that were in time below.
+        if !windows || pairs.is_empty() || node.schema().fields().iter().all(|f| f.name() != "id") {
+            return Ok(Transformed::no(node));
+        }
+        let end = cast_expr(node.schema(), "window_end");
+        let id = |id: i64| column(node.schema(), "id").eq(lit(id));
+        let gone = pairs.iter().map(|(row, close)| id(*row).and(end.clone().eq(lit(*close))));
+        let gone = gone.reduce(|a, b| a.or(b)).unwrap();
+        Ok(Transformed::yes(LogicalPlanBuilder::from(node).filter(gone.is_not_true())?.build()?))
+    })?;
+    let plan = session.state().create_physical_plan(&plan.data).await?;
+    Ok(collect(plan, session.task_context()).await?)
+}
+
+fn column(schema: &DFSchema, name: &str) -> Expr {
+    let index = schema.fields().iter().position(|f| f.name() == name).unwrap_or_else(|| panic!("rows are late, but there is no {name}"));
+    Expr::Column(Column::from(schema.qualified_field(index)))
+}
+
+/// A time column in milliseconds.
+fn cast_expr(schema: &DFSchema, name: &str) -> Expr {
+    let millis = DataType::Timestamp(TimeUnit::Millisecond, None);
+    datafusion::logical_expr::cast(datafusion::logical_expr::cast(column(schema, name), millis), DataType::Int64)
 }
 
 /// Runs the job to its end, starting it again after every injected stop, each of which comes in one life of it.
@@ -198,9 +316,11 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
         }
         starts += 1;
         let ended = tokio::time::timeout(PATIENCE, jobs::run(&spec, &stop)).await;
-        late.resize(spec.inserts.len(), BTreeSet::new());
+        late.resize(spec.inserts.len() + spec.views.len(), BTreeSet::new());
         for (node, rows) in recorder.late.lock().unwrap().drain(..) {
-            late[insert_of(&spec, node)].extend(ids(case, &rows));
+            for output in outputs_of(case, &broker, &spec, node) {
+                late[output].extend(ids(case, &rows));
+            }
         }
         match ended {
             Ok(Ok(Ending::Finished(_))) => break,
@@ -209,7 +329,9 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
             other => panic!("{}: {other:?} after {:?}, {:?}", case.name, begin.elapsed(), spec.status.borrow()),
         }
     }
-    Run { answer: contents(case, &broker), late, starts }
+    let mut answer = contents(case, &broker);
+    answer.extend(views(case, &broker, &store).await);
+    Run { answer, late, starts }
 }
 
 /// An empty store that nobody can lock, as on S3.
@@ -241,14 +363,23 @@ pub async fn take_over(case: &Case, after: u64) -> (Answer, Result<Ending, Error
     (contents(case, &broker), older)
 }
 
-/// Which INSERT an operator belongs to.
-fn insert_of(spec: &JobSpec, node: u32) -> usize {
-    spec.inserts.iter().position(|i| i.output.nodes.contains(&node)).unwrap()
+/// Which outputs, in the order of the file, stand above an operator.
+fn outputs_of(case: &Case, broker: &Arc<EmbeddedBroker>, spec: &JobSpec, node: u32) -> Vec<usize> {
+    let (mut inserts, mut views) = (spec.inserts.iter(), spec.views.iter());
+    let outputs = workspace(case, broker).1;
+    let above = |parsed: &Parsed| match parsed.statement {
+        Statement::Insert(_) => inserts.next().unwrap().output.nodes.contains(&node),
+        _ => views.next().unwrap().nodes.contains(&node),
+    };
+    outputs.iter().map(above).enumerate().filter(|(_, above)| *above).map(|(i, _)| i).collect()
 }
 
-/// Late rows by the column that numbers the input.
-fn ids(case: &Case, rows: &RecordBatch) -> Vec<i64> {
-    let column = rows.column_by_name("id").or_else(|| rows.column_by_name("transaction_id"));
-    let column = column.unwrap_or_else(|| panic!("{}: rows are late, but its query does not read `id`", case.name));
-    cast(column, &DataType::Int64).unwrap().as_primitive::<Int64Type>().values().to_vec()
+/// Late rows by the column that numbers the input, and the window that they were late for.
+fn ids(case: &Case, rows: &RecordBatch) -> Vec<(i64, Option<i64>)> {
+    let id = rows.column_by_name("id").or_else(|| rows.column_by_name("transaction_id"));
+    let id = id.unwrap_or_else(|| panic!("{}: rows are late, but its query does not read `id`", case.name));
+    let id = cast(id, &DataType::Int64).unwrap();
+    let end = rows.column_by_name("window_end").map(|end| millstream::operators::to_millis(end).unwrap());
+    let end = |row: usize| end.as_ref().filter(|e| e.is_valid(row)).map(|e| e.value(row));
+    id.as_primitive::<Int64Type>().values().iter().enumerate().map(|(row, id)| (*id, end(row))).collect()
 }

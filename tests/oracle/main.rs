@@ -153,6 +153,15 @@ cases! {
     group_window
     hop
     cumulate
+    keyed
+    joins
+    over
+    window_relations
+    window_joins
+    fields
+    upserts
+    upserts_written
+    envelopes
 }
 
 #[test]

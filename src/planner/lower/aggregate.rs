@@ -255,7 +255,7 @@ impl Linear {
         };
         let cast = |e: Expr, to: &DataType| Expr::Cast(Cast::new(Box::new(e), to.clone()));
         Ok(match (&self.kind, second) {
-            (LinearKind::Count, _) => datafusion::functions::core::expr_fn::coalesce(vec![first, zero()]),
+            (LinearKind::Count, _) => when(first.clone().is_not_null(), first).otherwise(zero())?,
             (LinearKind::Sum, Some(count)) => when(count.gt(zero()), cast(first, data_type)).end()?,
             (LinearKind::Average, Some(count)) => {
                 let float = DataType::Float64;

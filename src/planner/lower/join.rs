@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::common::JoinType;
-use datafusion::functions::core::expr_fn::coalesce;
-use datafusion::logical_expr::{Expr, Join, LogicalPlan};
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::{Expr, Join, LogicalPlan, when};
 
 use crate::common::Result;
 use crate::sql::ast::Emit;
@@ -24,7 +24,7 @@ impl Lowering {
             let traits = windowed_traits(join, &left.traits, &right.traits);
             return self.closing(plan, originals, vec![left, right], ends.into(), traits, rebuild).await;
         }
-        self.recompute(plan, vec![left, right], partitioning(join), Vec::new()).await
+        self.recompute(plan, vec![left, right], partitioning(join)?, Vec::new()).await
     }
 
     /// The columns that tell the window's end on both sides, if the join says that they are equal.
@@ -41,18 +41,21 @@ impl Lowering {
 }
 
 /// The parts of a join's answer are its answers per key.
-fn partitioning(join: &Join) -> Partitioning {
+fn partitioning(join: &Join) -> Result<Partitioning> {
     // NOT IN looks at every row of the other side, for a NULL.
     if join.null_aware || join.on.is_empty() {
-        return Partitioning::none(2);
+        return Ok(Partitioning::none(2));
     }
     let (left, right): (Vec<Expr>, Vec<Expr>) = join.on.iter().cloned().unzip();
     let output = match join.join_type {
         JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => right.clone(),
-        JoinType::Full => left.iter().zip(&right).map(|(l, r)| coalesce(vec![l.clone(), r.clone()])).collect(),
+        JoinType::Full => {
+            let either = |(l, r): (&Expr, &Expr)| when(l.clone().is_not_null(), l.clone()).otherwise(r.clone());
+            left.iter().zip(&right).map(either).collect::<DfResult<_>>()?
+        }
         _ => left.clone(),
     };
-    Partitioning { inputs: vec![left, right], output }
+    Ok(Partitioning { inputs: vec![left, right], output })
 }
 
 /// Which sides' columns come out, and whether a side's row always does in full.

@@ -30,7 +30,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 
 use crate::common::{Error, Result, WEIGHT};
-use crate::operators::{ExchangeExec, Moment, Operator, StatefulExec};
+use crate::operators::{ExchangeExec, Materialize, Moment, Operator, StatefulExec};
 use crate::sql::ast::Emit;
 
 use super::cut::Cut;
@@ -105,8 +105,20 @@ impl Lowering {
         self.emit = emit;
         let lowered = self.lower(plan).await?;
         let lowered = self.unmixed(lowered).await?;
+        self.program.sources.extend(lowered.traits.sources.iter().cloned());
         let (stage, schema) = self.stage(&lowered.plan).await?;
         Ok((stage, schema, lowered))
+    }
+
+    /// Lowers one query, and keeps its rows in a node, whose number is returned.
+    pub async fn keep(&mut self, plan: &LogicalPlan, emit: Emit) -> Result<(u32, BTreeSet<u32>)> {
+        self.emit = emit;
+        let lowered = self.lower(plan).await?;
+        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        let operator = Materialize::new(Arc::clone(plan.schema().inner()), lowered.traits.updating);
+        let node = self.next_node();
+        let kept = self.operator(Arc::new(operator), vec![Input::Piece(Box::new(lowered))], plan.schema(), None, Traits::default()).await?;
+        Ok((node, kept.nodes))
     }
 
     /// Lowers a plan. Boxed, because plans are trees.
@@ -130,6 +142,7 @@ impl Lowering {
                 LogicalPlan::Window(window) => self.window(plan, window).await?,
                 // Rows of a stream have no order to be in; what counts is which rows there are.
                 LogicalPlan::Sort(sort) if sort.fetch.is_none() => self.lower(&sort.input).await?,
+                LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => self.limit(plan).await?,
                 LogicalPlan::RecursiveQuery(_) => {
                     return Err(Error::sql("WITH RECURSIVE cannot run continuously yet")
                         .hint("`millstream query` answers it over what is there now"));

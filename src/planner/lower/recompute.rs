@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::DFSchemaRef;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, Sort};
 use datafusion::physical_expr::PhysicalExpr;
 
 use crate::common::{Error, Result};
@@ -43,6 +43,18 @@ impl Lowering {
         }
         let partitioning = Partitioning::none(inputs.len());
         self.recompute(plan, inputs, partitioning, Vec::new()).await
+    }
+
+    /// ORDER BY with LIMIT: both together, since only the order says which rows stay.
+    pub(super) async fn limit(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
+        let Some(sort) = sort_below(plan) else { return self.fallback(plan).await };
+        let input = self.lower(&sort.input).await?;
+        let originals = vec![Arc::clone(sort.input.schema())];
+        self.recompute_over(plan, originals, vec![input], Partitioning::none(1), Vec::new(), |plan, leaves| {
+            let leaf = leaves.first().ok_or_else(|| Error::internal("ORDER BY has one input"))?;
+            replace(plan, &|p| matches!(p, LogicalPlan::Sort(_)), leaf)
+        })
+        .await
     }
 
     /// Recomputes `plan`, whose inputs are lowered already.
@@ -146,6 +158,23 @@ pub(super) fn guard(input: Lowered, node: u32, column: usize, time: &Time, after
     let late = Late { input: input.plan, node, until: (column, after) };
     let plan = LogicalPlan::Extension(datafusion::logical_expr::Extension { node: Arc::new(late) });
     Ok(Lowered { plan, ..input })
+}
+
+/// The same chain of nodes over a leaf in place of the input of the one where `bottom` holds.
+pub(super) fn replace(plan: &LogicalPlan, bottom: &dyn Fn(&LogicalPlan) -> bool, leaf: &LogicalPlan) -> Result<LogicalPlan> {
+    let inputs = plan.inputs();
+    let [input] = inputs.as_slice() else { return Err(Error::internal(format!("{} has not one input", title(plan)))) };
+    let input = if bottom(plan) { leaf.clone() } else { replace(input, bottom, leaf)? };
+    Ok(plan.with_new_exprs(plan.expressions(), vec![input])?)
+}
+
+/// ORDER BY below linear nodes, if nothing else is in between.
+fn sort_below(plan: &LogicalPlan) -> Option<&Sort> {
+    match plan {
+        LogicalPlan::Sort(sort) => Some(sort),
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Limit(_) => sort_below(plan.inputs().first()?),
+        _ => None,
+    }
 }
 
 /// What a node is called, for people.

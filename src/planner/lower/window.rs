@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Window};
 use crate::common::{Error, Result};
 use crate::sql::ast::Emit;
 
-use super::recompute::Partitioning;
+use super::recompute::{Partitioning, replace};
 use super::{Lowered, Lowering, copied};
 
 impl Lowering {
@@ -34,7 +34,7 @@ impl Lowering {
         let columns: Vec<usize> = partition.iter().filter_map(|e| copied(e, &schema)).collect();
         let rebuild = |plan: &LogicalPlan, leaves: Vec<LogicalPlan>| {
             let leaf = leaves.into_iter().next().ok_or_else(|| Error::internal("OVER has one input"))?;
-            replace(plan, &leaf)
+            replace(plan, &|p| matches!(p, LogicalPlan::Window(_)), &leaf)
         };
         let end = input.traits.window_end(columns.iter().copied()).map(|(c, t)| (c, t.clone()));
         if let Some((column, time)) = end
@@ -65,18 +65,6 @@ fn below(plan: &LogicalPlan) -> Option<&Window> {
         LogicalPlan::SubqueryAlias(s) => below(&s.input),
         _ => None,
     }
-}
-
-/// The same nodes over another input of the OVER.
-fn replace(plan: &LogicalPlan, leaf: &LogicalPlan) -> Result<LogicalPlan> {
-    let input = match plan {
-        LogicalPlan::Window(_) => leaf.clone(),
-        LogicalPlan::Filter(f) => replace(&f.input, leaf)?,
-        LogicalPlan::Projection(p) => replace(&p.input, leaf)?,
-        LogicalPlan::SubqueryAlias(s) => replace(&s.input, leaf)?,
-        other => return Err(Error::internal(format!("{} above OVER", other.display()))),
-    };
-    Ok(plan.with_new_exprs(plan.expressions(), vec![input])?)
 }
 
 /// What all functions of an OVER partition by.

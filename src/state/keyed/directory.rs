@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use parking_lot::RwLock;
-
-use super::shard::Shard;
+use super::cell::Cell;
+use super::codec::Encoded;
+use super::part::Part;
 
 /// More shards than this are not made.
 const MAX_DEPTH: u32 = 16;
@@ -21,22 +21,16 @@ const MAX_DEPTH: u32 = 16;
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) cells: Vec<Arc<Cell>>,
+    /// By cell: how many bits of the hash all its keys share.
+    depths: Vec<u32>,
     index: Vec<u32>,
     depth: u32,
 }
 
-/// A shard.
-#[derive(Debug)]
-pub(super) struct Cell {
-    pub(super) shard: RwLock<Shard>,
-    /// How many bits of the hash all keys of it share.
-    pub(super) depth: u32,
-}
-
 impl Directory {
     /// One cell for everything.
-    pub(super) fn new(shard: Shard) -> Self {
-        Self { cells: vec![Arc::new(Cell { shard: RwLock::new(shard), depth: 0 })], index: vec![0], depth: 0 }
+    pub(super) fn new(cell: Arc<Cell>) -> Self {
+        Self { cells: vec![cell], depths: vec![0], index: vec![0], depth: 0 }
     }
 
     /// Which cell a hash belongs to.
@@ -44,42 +38,48 @@ impl Directory {
         self.index[hash.checked_shr(64 - self.depth).unwrap_or(0) as usize] as usize
     }
 
-    /// The rows with these hashes by cell: for each cell that has any, its number and its rows in order.
-    pub(super) fn partition(&self, hashes: &[u64]) -> Vec<(usize, Vec<u32>)> {
-        let rows = hashes.len() as u32;
+    /// The keys by cell: the number of each cell that has any, and its keys in order.
+    pub(super) fn partition(&self, keys: &Encoded, hashes: &[u64]) -> Vec<(usize, Part)> {
+        if hashes.is_empty() {
+            return Vec::new();
+        }
         if self.cells.len() == 1 {
-            return if rows == 0 { Vec::new() } else { vec![(0, (0..rows).collect())] };
+            return vec![(0, Part::all(keys, hashes))];
         }
         let cells: Vec<u32> = hashes.iter().map(|hash| self.cell(*hash) as u32).collect();
-        let mut counts = vec![0usize; self.cells.len()];
-        cells.iter().for_each(|cell| counts[*cell as usize] += 1);
-        let mut parts: Vec<Vec<u32>> = counts.into_iter().map(Vec::with_capacity).collect();
-        (0..).zip(cells).for_each(|(row, cell)| parts[cell as usize].push(row));
-        parts.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()).collect()
+        let mut counts = vec![(0, 0); self.cells.len()];
+        for (row, cell) in (0..).zip(&cells) {
+            let (rows, bytes) = &mut counts[*cell as usize];
+            (*rows, *bytes) = (*rows + 1, *bytes + keys.bytes(row).len());
+        }
+        let mut parts: Vec<Part> = counts.into_iter().map(|(rows, bytes)| Part::with_capacity(rows, bytes)).collect();
+        for (row, (cell, hash)) in (0..).zip(cells.iter().zip(hashes)) {
+            parts[*cell as usize].push(row, *hash, keys.bytes(row));
+        }
+        parts.into_iter().enumerate().filter(|(_, part)| part.len() > 0).collect()
     }
 
-    /// Whether a cell can be split once more.
-    pub(super) fn can_split(&self, cell: usize) -> bool {
-        self.cells[cell].depth < MAX_DEPTH
+    /// How many bits of the hash all keys of a cell share, if it can be split by one more.
+    pub(super) fn splittable(&self, cell: usize) -> Option<u32> {
+        self.depths.get(cell).copied().filter(|depth| *depth < MAX_DEPTH)
     }
 
-    /// Puts two shards in place of a cell: the first for keys whose next bit is 0.
-    pub(super) fn split(&mut self, cell: usize, halves: [Shard; 2]) {
-        let depth = self.cells[cell].depth + 1;
+    /// Puts two cells in place of one: the first for keys whose next bit is 0. The second's number is the count of cells before.
+    pub(super) fn split(&mut self, cell: usize, [low, high]: [Arc<Cell>; 2]) {
+        let depth = self.depths[cell] + 1;
         if depth > self.depth {
             self.index = self.index.iter().flat_map(|cell| [*cell, *cell]).collect();
             self.depth = depth;
         }
-        let [low, high] = halves.map(|shard| Arc::new(Cell { shard: RwLock::new(shard), depth }));
         let new = self.cells.len() as u32;
         let bit = self.depth - depth;
-        for (entry, named) in self.index.iter_mut().enumerate().filter(|(_, named)| **named as usize == cell) {
-            if entry >> bit & 1 == 1 {
-                *named = new;
-            }
+        for (_, named) in self.index.iter_mut().enumerate().filter(|(at, named)| **named as usize == cell && at >> bit & 1 == 1) {
+            *named = new;
         }
         self.cells[cell] = low;
         self.cells.push(high);
+        self.depths[cell] = depth;
+        self.depths.push(depth);
     }
 }
 

@@ -1,9 +1,13 @@
 //! From a key's bytes to a small number.
 
+use std::ops::Range;
+
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use crate::common::{Error, Result};
+
+use super::part::Part;
 
 /// No slot, no key.
 pub(super) const NONE: u32 = u32::MAX;
@@ -63,6 +67,22 @@ impl KeyIndex {
         self.table.find(Tagged::spread(tag), |e| e.tag == tag && self.key(e.id) == bytes).map(|e| e.id)
     }
 
+    /// The numbers of many keys, NONE for one that is not there.
+    ///
+    /// In several passes that each touch another place: in memory larger than the caches a pass waits for many keys at a time, where
+    /// looking them up one after the other would wait for each.
+    pub(super) fn find_all(&self, part: &Part) -> Vec<u32> {
+        let by_tag = |hash: &u64| self.table.find(Tagged::spread(*hash as u32), |e| e.tag == *hash as u32).map_or(NONE, |e| e.id);
+        let mut ids: Vec<u32> = part.hashes.iter().map(by_tag).collect();
+        let places: Vec<_> = ids.iter().map(|id| if *id == NONE { 0..0 } else { place(&self.ends, *id) }).collect();
+        for (at, (id, place)) in ids.iter_mut().zip(places).enumerate() {
+            if *id != NONE && self.bytes[place] != *part.key(at) {
+                *id = self.find(part.hashes[at], part.key(at)).unwrap_or(NONE); // another key has the same tag
+            }
+        }
+        ids
+    }
+
     /// The number of a key, which is new if it is [`Self::len`] before the call.
     ///
     /// # Errors
@@ -107,7 +127,11 @@ impl KeyIndex {
 }
 
 fn key<'a>(bytes: &'a [u8], ends: &[u32], id: u32) -> &'a [u8] {
+    &bytes[place(ends, id)]
+}
+
+fn place(ends: &[u32], id: u32) -> Range<usize> {
     let id = id as usize;
     let start = if id == 0 { 0 } else { ends[id - 1] as usize };
-    &bytes[start..ends[id] as usize]
+    start..ends[id] as usize
 }

@@ -10,16 +10,20 @@
 
 mod apply_bag;
 mod bag;
+mod cell;
 mod codec;
 mod delta;
 mod directory;
 pub mod hash;
 mod keys;
+mod log;
 mod memory;
+mod part;
 mod picked;
 mod segments;
 mod shape;
 mod shard;
+mod spans;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
@@ -18,6 +18,8 @@ pub(super) struct Shape {
     pub(super) layout: Arc<Layout>,
     /// The stored columns and the weight.
     pub(super) changes: SchemaRef,
+    /// These and the key's hash: what is written to disk.
+    logged: SchemaRef,
     /// The key.
     pub(super) keys: RowCodec,
     /// The whole row; only for [`KeyMode::Bag`].
@@ -44,11 +46,13 @@ impl Shape {
         }
         let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
+        let changes = Arc::new(Schema::new(fields.clone()));
+        fields.push(Arc::new(Field::new("__hash", DataType::UInt64, false)));
         let full = match layout.mode {
             KeyMode::Upsert => None,
             KeyMode::Bag => Some(RowCodec::new(schema, (0..schema.fields().len()).collect())?),
         };
-        Ok(Self { changes: Arc::new(Schema::new(fields)), keys: RowCodec::new(schema, layout.key.clone())?, full, layout })
+        Ok(Self { changes, logged: Arc::new(Schema::new(fields)), keys: RowCodec::new(schema, layout.key.clone())?, full, layout })
     }
 
     /// The stored columns.
@@ -80,5 +84,12 @@ impl Shape {
         let mut columns = rows.columns().to_vec();
         columns.push(Arc::new(Int64Array::from(weights)) as ArrayRef);
         Ok(RecordBatch::try_new(self.changes.clone(), columns)?)
+    }
+
+    /// Puts the hashes of the keys behind the weights.
+    pub(super) fn hashed(&self, rows: &RecordBatch, hashes: Vec<u64>) -> Result<RecordBatch> {
+        let mut columns = rows.columns().to_vec();
+        columns.push(Arc::new(UInt64Array::from(hashes)) as ArrayRef);
+        Ok(RecordBatch::try_new(self.logged.clone(), columns)?)
     }
 }

@@ -9,6 +9,7 @@ use crate::common::Result;
 
 use super::bag::Bag;
 use super::keys::{KeyIndex, NONE};
+use super::part::Part;
 use super::segments::{Segments, pick};
 use super::shape::{Changes, Shape};
 use super::times::Times;
@@ -70,26 +71,27 @@ impl Shard {
     }
 
     /// Takes in these rows of an epoch, in order. Rows at or before `closed_to` are expected to be closed right after.
-    pub(super) fn apply(&mut self, changes: &Changes, picks: &[u32], closed_to: Option<i64>) -> Result<()> {
+    pub(super) fn apply(&mut self, changes: &Changes, part: &Part, closed_to: Option<i64>) -> Result<()> {
         match self.bag.is_some() {
-            true => self.apply_bag(changes, picks, closed_to)?,
-            false => self.apply_upsert(changes, picks)?,
+            true => self.apply_bag(changes, &part.rows, closed_to)?,
+            false => self.apply_upsert(changes, part)?,
         }
         self.compact_if_due()
     }
 
-    fn apply_upsert(&mut self, changes: &Changes, picks: &[u32]) -> Result<()> {
+    fn apply_upsert(&mut self, changes: &Changes, part: &Part) -> Result<()> {
         let base = self.segments.len();
-        let mut kept: Vec<u32> = Vec::with_capacity(picks.len());
-        for row in picks.iter().copied() {
+        let mut kept: Vec<u32> = Vec::with_capacity(part.len());
+        for (at, known) in self.keys.find_all(part).into_iter().enumerate() {
+            let (row, hash, key) = (part.rows[at], part.hashes[at], part.key(at));
             let weight = changes.weights.value(row as usize);
-            let (hash, key) = (changes.hashes[row as usize], changes.keys.bytes(row));
             if weight < 0 {
-                if let Some(slot) = self.keys.find(hash, key).map(|id| self.heads[id as usize]).filter(|slot| *slot != NONE) {
+                let id = if known == NONE { self.keys.find(hash, key) } else { Some(known) };
+                if let Some(slot) = id.map(|id| self.heads[id as usize]).filter(|slot| *slot != NONE) {
                     self.kill(slot);
                 }
             } else if weight > 0 {
-                let id = self.key(hash, key)?;
+                let id = if known == NONE { self.key(hash, key)? } else { known };
                 let head = self.heads[id as usize];
                 if head != NONE && head as usize >= base {
                     kept[head as usize - base] = row; // put twice in one epoch
@@ -184,13 +186,17 @@ impl Shard {
         (0..self.owner.len() as u32).filter(|slot| self.is_live(*slot)).collect()
     }
 
-    /// The live rows under these keys, each once.
-    pub(super) fn find<'a>(&self, keys: impl Iterator<Item = (u64, &'a [u8])>) -> Vec<u32> {
-        let ids = distinct(keys.filter_map(|(hash, key)| self.keys.find(hash, key)).collect(), self.keys.len());
-        let heads = ids.into_iter().map(|id| self.heads[id as usize]).filter(|head| *head != NONE);
+    /// The live rows under these keys, each once; for single rows ascending.
+    pub(super) fn find(&self, keys: &Part) -> Vec<u32> {
+        let mut ids = self.keys.find_all(keys);
+        ids.retain(|id| *id != NONE);
         match &self.bag {
-            None => heads.collect(),
-            Some(bag) => heads.flat_map(|head| bag.chain(head)).collect(),
+            None => {
+                ids.iter_mut().for_each(|id| *id = self.heads[*id as usize]);
+                ids.retain(|slot| *slot != NONE);
+                distinct(ids, self.owner.len())
+            }
+            Some(bag) => distinct(ids, self.keys.len()).into_iter().flat_map(|id| bag.chain(self.heads[id as usize])).collect(),
         }
     }
 
@@ -247,7 +253,7 @@ fn next(count: &mut u32) -> u32 {
     *count - 1
 }
 
-/// Each id once, ascending; all are below `bound`.
+/// Each number once, ascending; all are below `bound`.
 fn distinct(mut ids: Vec<u32>, bound: usize) -> Vec<u32> {
     if ids.len() < bound / 64 {
         ids.sort_unstable();

@@ -7,18 +7,16 @@ use arrow::record_batch::RecordBatch;
 
 use crate::common::{Error, Result};
 
+use super::cell::{Cell, Need};
 use super::delta::one;
 use super::directory::{Directory, bit_below};
 use super::hash::hash_key;
+use super::memory::Evict;
 use super::picked::Picked;
 use super::shape::{Changes, Shape};
 use super::shard::Shard;
 use super::{KeyedDelta, Layout, StateMemory};
 
-/// A shard above this many bytes is split (small in tests, so that small cases come to it).
-const SPLIT_BYTES: usize = if cfg!(test) { 8 << 10 } else { 4 << 20 };
-/// A shard of fewer keys is not split: it is large because single keys are.
-const SPLIT_KEYS: usize = if cfg!(test) { 4 } else { 64 };
 /// Rows of a batch that [`KeyedTable::scan`] gives.
 const SCAN_ROWS: usize = 64 << 10;
 
@@ -52,7 +50,7 @@ impl KeyedTable {
     /// When the layout names columns that the schema does not have, or of types that cannot be compared.
     pub fn new(layout: Arc<Layout>, memory: Arc<StateMemory>) -> Result<Self> {
         let shape = Arc::new(Shape::new(layout)?);
-        let directory = Directory::new(Shard::new(shape.clone()));
+        let directory = Directory::new(Cell::new(Shard::new(shape.clone()), &memory));
         Ok(Self { shape, directory, closed_to: None, next_time: None, memory })
     }
 
@@ -74,21 +72,23 @@ impl KeyedTable {
     pub fn get(&self, keys: &[ArrayRef]) -> Result<RecordBatch> {
         let keys = self.shape.keys.encode_columns(keys)?;
         let hashes = keys.hashes();
+        self.memory.tick();
+        let coldest = if self.memory.on_disk() > 0 { self.memory.coldest() } else { u64::MAX };
         let mut picked = Picked::default();
-        for (cell, rows) in self.directory.partition(&hashes) {
-            let shard = self.directory.cells[cell].shard.read();
-            let slots = shard.find(rows.iter().map(|row| (hashes[*row as usize], keys.bytes(*row))));
-            picked.add(&shard, &slots);
+        for (cell, part) in self.directory.partition(&keys, &hashes) {
+            let cell = &self.directory.cells[cell];
+            cell.read(Some(&part), self.closed_to, coldest, |shard| picked.add(shard, &shard.find(&part)))?;
+            self.memory.balance()?;
         }
         picked.finish(&self.shape)
     }
 
-    /// All rows, in batches.
+    /// All rows, in batches. What is on disk is read a shard at a time and stays there.
     ///
     /// # Errors
     /// The iterator's, when a shard cannot be read back from disk.
     pub fn scan(&self) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        Ok(self.rows(Shard::slots))
+        Ok(self.directory.cells.iter().flat_map(|cell| self.rows(cell, Shard::slots)))
     }
 
     /// The rows whose time is at or before `to` (milliseconds since 1970), in batches: what closing to it would drop.
@@ -96,14 +96,15 @@ impl KeyedTable {
     /// # Errors
     /// As [`Self::scan`].
     pub fn due(&self, to: i64) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        Ok(self.rows(move |shard| shard.due(to)))
+        let cells = self.directory.cells.iter().filter(move |cell| cell.may_be_due(to, self.closed_to));
+        Ok(cells.flat_map(move |cell| self.rows(cell, |shard| shard.due(to))))
     }
 
-    fn rows<'a>(&'a self, slots: impl Fn(&Shard) -> Vec<u32> + 'a) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
-        self.directory.cells.iter().flat_map(move |cell| {
-            let shard = cell.shard.read();
-            slots(&shard).chunks(SCAN_ROWS).map(|slots| self.batch(&shard, slots)).collect::<Vec<_>>()
-        })
+    fn rows(&self, cell: &Cell, slots: impl Fn(&Shard) -> Vec<u32>) -> Vec<Result<RecordBatch>> {
+        let batches = cell.read(None, self.closed_to, u64::MAX, |shard| {
+            slots(shard).chunks(SCAN_ROWS).map(|slots| self.batch(shard, slots)).collect::<Vec<_>>()
+        });
+        batches.unwrap_or_else(|e| vec![Err(e)])
     }
 
     fn batch(&self, shard: &Shard, slots: &[u32]) -> Result<RecordBatch> {
@@ -117,6 +118,7 @@ impl KeyedTable {
     /// # Errors
     /// When the rows are not of the layout's schema with a weight, or a disk fails; the table is then of no use any more.
     pub fn fold(&mut self, delta: &KeyedDelta) -> Result<()> {
+        self.memory.tick();
         for epoch in delta.epochs() {
             self.apply(&self.shape.changes(&one(epoch)?)?)?;
         }
@@ -125,52 +127,48 @@ impl KeyedTable {
     }
 
     fn apply(&mut self, changes: &Changes) -> Result<()> {
-        for (cell, rows) in self.directory.partition(&changes.hashes) {
-            let mut shard = self.directory.cells[cell].shard.write();
-            shard.apply(changes, &rows, self.closed_to)?;
-            let large = shard.bytes() > SPLIT_BYTES && shard.keys.len() > SPLIT_KEYS;
-            drop(shard);
-            if large {
-                self.split(cell)?;
+        for (cell, part) in self.directory.partition(&changes.keys, &changes.hashes) {
+            match self.directory.cells[cell].apply(changes, &part, self.closed_to)? {
+                Need::Nothing => {}
+                Need::Split => drop(self.split(cell)?),
+                Need::Compact => self.compact(cell)?,
             }
+            self.memory.balance()?;
         }
         Ok(())
     }
 
-    /// Splits a shard until its parts are small or of single keys.
-    fn split(&mut self, cell: usize) -> Result<()> {
-        let mut large = vec![cell];
+    /// Writes a shard on disk anew, or keeps it in memory if there is room.
+    fn compact(&mut self, cell: usize) -> Result<()> {
+        let parts = if self.directory.cells[cell].compact(self.closed_to)? { self.split(cell)? } else { vec![cell] };
+        let parts = parts.into_iter().filter_map(|part| self.directory.cells.get(part));
+        parts.filter(|_| !self.memory.has_room(0)).try_for_each(|part| part.evict())
+    }
+
+    /// Splits a shard until its parts are small or of single keys; the parts.
+    fn split(&mut self, cell: usize) -> Result<Vec<usize>> {
+        let (mut large, mut small) = (vec![cell], Vec::new());
         while let Some(cell) = large.pop() {
-            if !self.directory.can_split(cell) {
-                continue;
+            let halves = match self.directory.splittable(cell) {
+                Some(depth) => self.directory.cells[cell].halves(|key| bit_below(hash_key(key), depth))?,
+                None => None,
+            };
+            match halves {
+                None => small.push(cell),
+                Some(halves) => {
+                    large.extend([cell, self.directory.cells.len()]);
+                    self.directory.split(cell, halves.map(|shard| Cell::new(shard, &self.memory)));
+                }
             }
-            let depth = self.directory.cells[cell].depth;
-            let shard = self.directory.cells[cell].shard.read();
-            if shard.bytes() <= SPLIT_BYTES || shard.keys.len() <= SPLIT_KEYS {
-                continue;
-            }
-            let mut low = shard.rebuild(|key| !bit_below(hash_key(key), depth))?;
-            let high = shard.rebuild(|key| bit_below(hash_key(key), depth))?;
-            low.unmatched = shard.unmatched;
-            drop(shard);
-            large.extend([cell, self.directory.cells.len()]);
-            self.directory.split(cell, [low, high]);
         }
-        Ok(())
+        Ok(small)
     }
 
     /// Drops what is due, and notes what is next.
     fn close(&mut self) -> Result<()> {
-        if self.shape.layout.time.is_none() {
-            return Ok(());
-        }
-        self.next_time = None;
-        for cell in &self.directory.cells {
-            let mut shard = cell.shard.write();
-            if let Some(to) = self.closed_to {
-                shard.close(to)?;
-            }
-            self.next_time = shard.least().into_iter().chain(self.next_time).min();
+        if self.shape.layout.time.is_some() {
+            let least = self.directory.cells.iter().map(|cell| cell.close(self.closed_to)).collect::<Result<Vec<_>>>()?;
+            self.next_time = least.into_iter().flatten().min();
         }
         Ok(())
     }
@@ -180,14 +178,15 @@ impl KeyedTable {
         self.closed_to
     }
 
-    /// The least time of a live row; `None` without a time column or without a row that has a time.
+    /// The least time of a live row; `None` without a time column or without a row that has a time. With shards on disk it may be
+    /// earlier than that, but is always after [`Self::closed_to`].
     pub fn next_time(&self) -> Option<i64> {
         self.next_time
     }
 
-    /// How many rows live.
+    /// How many rows live. Of shards on disk it is how many may live: every row put there since is counted.
     pub fn len(&self) -> usize {
-        self.directory.cells.iter().map(|cell| cell.shard.read().live).sum()
+        self.directory.cells.iter().map(|cell| cell.size().0).sum()
     }
 
     /// Into how many shards the rows are split.
@@ -200,14 +199,16 @@ impl KeyedTable {
         self.len() == 0
     }
 
-    /// Live rows, bytes in memory, bytes on disk.
+    /// Rows as by [`Self::len`], bytes in memory, bytes on disk.
     pub fn size(&self) -> (usize, usize, usize) {
-        (self.len(), self.directory.cells.iter().map(|cell| cell.shard.read().bytes()).sum(), 0)
+        let sizes = self.directory.cells.iter().map(|cell| cell.size());
+        sizes.fold((0, 0, 0), |sum, (rows, memory, disk, _)| (sum.0 + rows, sum.1 + memory, sum.2 + disk))
     }
 
-    /// Retractions, by weight, that found no row to retract and were dropped.
+    /// Retractions, by weight, that found no row to retract and were dropped. Of shards on disk it is what was known when they were
+    /// last read back.
     pub fn unmatched(&self) -> u64 {
-        self.directory.cells.iter().map(|cell| cell.shard.read().unmatched).sum()
+        self.directory.cells.iter().map(|cell| cell.size().3).sum()
     }
 
     /// All rows for a commit, in batches, each to be given to [`Self::restore`]. [`Self::closed_to`] is to be stored with them.

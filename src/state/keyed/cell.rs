@@ -1,0 +1,215 @@
+//! A shard, wherever it is.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+
+use parking_lot::RwLock;
+
+use crate::common::Result;
+
+use super::log::{Log, Wanted};
+use super::memory::{Evict, StateMemory};
+use super::part::Part;
+use super::shape::Changes;
+use super::shard::Shard;
+
+/// A shard above this many bytes is split (small in tests, so that small cases come to it).
+const SPLIT_BYTES: usize = if cfg!(test) { 8 << 10 } else { 4 << 20 };
+/// A shard of fewer keys is not split: it is large because single keys are.
+const SPLIT_KEYS: usize = if cfg!(test) { 4 } else { 64 };
+
+/// A shard in memory or on disk. It moves under its lock while the table is only read: by a reader that finds room, or by the
+/// [`StateMemory`] when another table needs room.
+#[derive(Debug)]
+pub(super) struct Cell {
+    memory: Arc<StateMemory>,
+    body: RwLock<Body>,
+    used: AtomicU64,
+    /// Bytes in memory as they are accounted.
+    bytes: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Body {
+    Memory(Box<Shard>),
+    Disk(Box<Log>),
+}
+
+/// What a cell needs after it has taken in an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    Nothing,
+    /// It is large and in memory.
+    Split,
+    /// Its log has become longer than its content.
+    Compact,
+}
+
+impl Cell {
+    /// A shard in memory.
+    pub(super) fn new(shard: Shard, memory: &Arc<StateMemory>) -> Arc<Self> {
+        let bytes = shard.bytes();
+        memory.account(0, bytes);
+        let cell = Arc::new(Self {
+            memory: memory.clone(),
+            body: RwLock::new(Body::Memory(Box::new(shard))),
+            used: AtomicU64::new(memory.now()),
+            bytes: AtomicUsize::new(bytes),
+        });
+        let part: Weak<Self> = Arc::downgrade(&cell);
+        memory.register(part);
+        cell
+    }
+
+    /// Calls `read` with a shard that holds all rows of these keys, or all rows.
+    ///
+    /// A shard on disk comes back when there is room, or when it was read several times since one in memory was last used (`coldest`
+    /// is the time of the one used least recently): then they change places. When all are used alike, none moves.
+    pub(super) fn read<T>(&self, keys: Option<&Part>, closed_to: Option<i64>, coldest: u64, read: impl FnOnce(&Shard) -> T) -> Result<T> {
+        self.used.store(self.memory.now(), Relaxed);
+        let body = self.body.read();
+        let log = match &*body {
+            Body::Memory(shard) => return Ok(read(shard)),
+            Body::Disk(log) => log,
+        };
+        let comes_back = keys.is_some() && (coldest < log.note_read() || self.memory.has_room(2 * log.bytes_on_disk()));
+        if !comes_back {
+            return Ok(read(&log.load(keys.map(|keys| Wanted::new(&keys.hashes)).as_ref(), closed_to)?));
+        }
+        drop(body);
+        let mut body = self.body.write();
+        self.come_back(&mut body, closed_to)?;
+        match &*body {
+            Body::Memory(shard) => Ok(read(shard)),
+            Body::Disk(log) => Ok(read(&log.load(None, closed_to)?)),
+        }
+    }
+
+    fn come_back(&self, body: &mut Body, closed_to: Option<i64>) -> Result<()> {
+        if let Body::Disk(log) = body {
+            *body = Body::Memory(Box::new(log.load(None, closed_to)?));
+            self.account(body);
+        }
+        Ok(())
+    }
+
+    /// Takes in these rows of an epoch.
+    pub(super) fn apply(&self, changes: &Changes, part: &Part, closed_to: Option<i64>) -> Result<Need> {
+        self.used.store(self.memory.now(), Relaxed);
+        let mut body = self.body.write();
+        let need = match &mut *body {
+            Body::Memory(shard) => {
+                shard.apply(changes, part, closed_to)?;
+                if is_large(shard) { Need::Split } else { Need::Nothing }
+            }
+            Body::Disk(log) => {
+                if log.apply(changes, &part.rows)? {
+                    Need::Compact
+                } else {
+                    Need::Nothing
+                }
+            }
+        };
+        self.account(&body);
+        Ok(need)
+    }
+
+    /// Reads the log back; whether the shard is to be split.
+    pub(super) fn compact(&self, closed_to: Option<i64>) -> Result<bool> {
+        let mut body = self.body.write();
+        self.come_back(&mut body, closed_to)?;
+        Ok(matches!(&*body, Body::Memory(shard) if is_large(shard)))
+    }
+
+    /// The two halves of a large shard in memory, by a property of its keys.
+    pub(super) fn halves(&self, high: impl Fn(&[u8]) -> bool) -> Result<Option<[Shard; 2]>> {
+        let body = self.body.read();
+        let Body::Memory(shard) = &*body else { return Ok(None) };
+        if !is_large(shard) {
+            return Ok(None);
+        }
+        let mut low = shard.rebuild(|key| !high(key))?;
+        low.unmatched = shard.unmatched;
+        Ok(Some([low, shard.rebuild(high)?]))
+    }
+
+    /// Drops rows whose time is at or before `to`; the least time of the rest.
+    pub(super) fn close(&self, to: Option<i64>) -> Result<Option<i64>> {
+        let mut body = self.body.write();
+        let least = match &mut *body {
+            Body::Memory(shard) => {
+                if let Some(to) = to {
+                    shard.close(to)?;
+                }
+                shard.least()
+            }
+            Body::Disk(log) => {
+                if to.is_some_and(|to| log.spans.close(to)) {
+                    let mut none = Shard::new(log.shape().clone());
+                    none.unmatched = log.unmatched;
+                    *body = Body::Memory(Box::new(none));
+                    None
+                } else {
+                    log.spans.least(to)
+                }
+            }
+        };
+        self.account(&body);
+        Ok(least)
+    }
+
+    /// Whether a row's time may be at or before `to`.
+    pub(super) fn may_be_due(&self, to: i64, closed_to: Option<i64>) -> bool {
+        match &*self.body.read() {
+            Body::Memory(_) => true,
+            Body::Disk(log) => log.spans.least(closed_to).is_some_and(|least| least <= to),
+        }
+    }
+
+    /// Rows that live (or may live, on disk), bytes in memory, bytes on disk, unmatched retractions.
+    pub(super) fn size(&self) -> (usize, usize, usize, u64) {
+        match &*self.body.read() {
+            Body::Memory(shard) => (shard.live, shard.bytes(), 0, shard.unmatched),
+            Body::Disk(log) => (log.rows, log.bytes(), log.bytes_on_disk(), log.unmatched),
+        }
+    }
+
+    fn account(&self, body: &Body) {
+        let bytes = match body {
+            Body::Memory(shard) => shard.bytes(),
+            Body::Disk(log) => log.bytes(),
+        };
+        self.memory.account(self.bytes.swap(bytes, Relaxed), bytes);
+    }
+}
+
+fn is_large(shard: &Shard) -> bool {
+    shard.bytes() > SPLIT_BYTES && shard.keys.len() > SPLIT_KEYS
+}
+
+impl Evict for Cell {
+    fn used(&self) -> u64 {
+        self.used.load(Relaxed)
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes.load(Relaxed)
+    }
+
+    fn evict(&self) -> Result<()> {
+        let Some(mut body) = self.body.try_write() else { return Ok(()) };
+        match &mut *body {
+            Body::Memory(shard) if shard.live == 0 => {}
+            Body::Memory(shard) => *body = Body::Disk(Box::new(Log::write(shard, &self.memory)?)),
+            Body::Disk(log) => log.flush()?,
+        }
+        self.account(&body);
+        Ok(())
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        self.memory.account(self.bytes.load(Relaxed), 0);
+    }
+}

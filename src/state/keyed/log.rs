@@ -1,0 +1,280 @@
+//! A shard on disk.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, UInt64Array};
+use arrow::buffer::Buffer;
+use arrow::compute::concat_batches;
+use arrow::datatypes::UInt64Type;
+use arrow::ipc::reader::StreamDecoder;
+use arrow::ipc::writer::StreamWriter;
+use arrow::record_batch::RecordBatch;
+
+use parking_lot::Mutex;
+
+use crate::common::{Error, Result};
+
+use super::KeyMode;
+use super::hash::hash_key;
+use super::memory::{StateMemory, cannot_use};
+use super::part::Part;
+use super::segments::pick;
+use super::shape::{Changes, Shape};
+use super::shard::Shard;
+use super::spans::Spans;
+
+/// Rows of a part of the base: what a look-up of one key reads.
+const PART_ROWS: usize = if cfg!(test) { 16 } else { 4096 };
+/// Epochs wait in memory until they have this many bytes.
+const TAIL_BYTES: usize = if cfg!(test) { 1 << 10 } else { 64 << 10 };
+/// A log below this many bytes is not compacted.
+const SHORT: usize = if cfg!(test) { 1 << 12 } else { 256 << 10 };
+/// How many reads are remembered.
+const READS: usize = 4;
+
+/// A shard's rows as they were when it left memory, then what epochs changed since.
+///
+/// ```text
+///  file   │ base: parts of rows, by hash │ part: epochs │ part: epochs │ …        tail (in memory): epochs
+///         │ 00..  │ 3f..  │ 81..  │ c2..  │    00..ff    │    01..fe    │
+/// ```
+/// * A part is an Arrow IPC stream of one batch: stored columns, `__weight`, `__hash`. It is not compressed: then reading makes no
+///   copies, and the file is mostly in the page cache.
+/// * A look-up reads the parts whose range of hashes holds a wanted one, takes the rows whose hash may be wanted, and folds them, in
+///   order, into a small shard of their own: the same code as in memory, so the same answer.
+/// * When what came since is longer than the base, the shard is read back and written anew, so an epoch's row is written O(1) times.
+/// * Rows whose time has passed stay until then; whoever reads drops them.
+#[derive(Debug)]
+pub(super) struct Log {
+    shape: Arc<Shape>,
+    memory: Arc<StateMemory>,
+    path: PathBuf,
+    parts: Vec<Piece>,
+    /// Bytes of the base, and of all parts.
+    base: usize,
+    len: usize,
+    tail: Vec<RecordBatch>,
+    tail_bytes: usize,
+    /// Times of the rows that may live.
+    pub(super) spans: Spans,
+    /// How many rows may live.
+    pub(super) rows: usize,
+    /// Unmatched retractions that were counted in memory.
+    pub(super) unmatched: u64,
+    /// When it was read most recently, the last time last.
+    reads: Mutex<[u64; READS]>,
+}
+
+#[derive(Debug)]
+struct Piece {
+    start: usize,
+    len: usize,
+    /// The least and the greatest hash in it.
+    hashes: (u64, u64),
+    /// The rows of each epoch in it.
+    epochs: Vec<u32>,
+}
+
+impl Log {
+    /// Writes a shard to a new file.
+    pub(super) fn write(shard: &mut Shard, memory: &Arc<StateMemory>) -> Result<Self> {
+        let mut log = Self {
+            shape: shard.shape.clone(),
+            path: memory.new_file()?,
+            parts: Vec::new(),
+            base: 0,
+            len: 0,
+            tail: Vec::new(),
+            tail_bytes: 0,
+            spans: Spans::default(),
+            rows: shard.live,
+            unmatched: shard.unmatched,
+            reads: Mutex::default(),
+            memory: memory.clone(),
+        };
+        let hashes: Vec<u64> = (0..shard.keys.len() as u32).map(|id| hash_key(shard.keys.key(id))).collect();
+        let mut slots: Vec<_> = shard.slots().into_iter().map(|slot| (hashes[shard.owner[slot as usize] as usize], slot)).collect();
+        slots.sort_unstable();
+        for part in slots.chunks(PART_ROWS) {
+            let rows = shard.segments.gather(&part.iter().map(|(_, slot)| *slot).collect::<Vec<_>>())?;
+            log.spans.add(log.shape.times(&rows));
+            let rows = log.shape.weighted(&rows, part.iter().map(|(_, slot)| shard.weight(*slot)).collect())?;
+            let rows = log.shape.hashed(&rows, part.iter().map(|(hash, _)| *hash).collect())?;
+            log.append(&rows, vec![part.len() as u32])?;
+        }
+        log.base = log.len;
+        memory.count_move(true);
+        Ok(log)
+    }
+
+    /// Adds what an epoch changed; whether the log has become long.
+    pub(super) fn apply(&mut self, changes: &Changes, picks: &[u32]) -> Result<bool> {
+        let picks = picks.to_vec().into();
+        let rows = pick(self.shape.schema(), &changes.rows, &picks)?;
+        self.spans.add(self.shape.times(&rows));
+        let weights: Vec<i64> = picks.values().iter().map(|row| changes.weights.value(*row as usize)).collect();
+        self.rows += weights.iter().filter(|weight| **weight > 0).count();
+        let hashes = picks.values().iter().map(|row| changes.hashes[*row as usize]).collect();
+        let rows = self.shape.hashed(&self.shape.weighted(&rows, weights)?, hashes)?;
+        self.tail_bytes += rows.get_array_memory_size();
+        self.tail.push(rows);
+        if self.tail_bytes > TAIL_BYTES {
+            self.flush()?;
+        }
+        Ok(self.len - self.base > self.base.max(SHORT))
+    }
+
+    /// Writes the tail.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        if let Some(first) = self.tail.first() {
+            let epochs = self.tail.iter().map(|rows| rows.num_rows() as u32);
+            let epochs = if self.shape.layout.mode == KeyMode::Upsert { vec![epochs.sum()] } else { epochs.collect() };
+            let rows = concat_batches(first.schema_ref(), &self.tail)?;
+            self.append(&rows, epochs)?;
+            (self.tail, self.tail_bytes) = (Vec::new(), 0);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, rows: &RecordBatch, epochs: Vec<u32>) -> Result<()> {
+        let mut writer = StreamWriter::try_new(Vec::new(), rows.schema_ref())?;
+        writer.write(rows)?;
+        let bytes = writer.into_inner()?;
+        let write = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&self.path)?;
+            file.seek(SeekFrom::Start(self.len as u64))?; // not at its end: a write that failed half-way may have left something
+            file.write_all(&bytes)
+        };
+        write().map_err(|e| cannot_use(&self.path, e))?;
+        let hashes = hashes(rows)?.values();
+        let hashes = hashes.iter().fold((u64::MAX, 0), |(low, high), hash| (low.min(*hash), high.max(*hash)));
+        self.parts.push(Piece { start: self.len, len: bytes.len(), hashes, epochs });
+        self.memory.account_disk(self.len, self.len + bytes.len());
+        self.len += bytes.len();
+        Ok(())
+    }
+
+    /// Notes that it is read now; when it was read a few reads ago, or 0.
+    pub(super) fn note_read(&self) -> u64 {
+        let mut reads = self.reads.lock();
+        reads.rotate_left(1);
+        if let Some(last) = reads.last_mut() {
+            *last = self.memory.now();
+        }
+        reads[0]
+    }
+
+    /// What it shares with the table.
+    pub(super) fn shape(&self) -> &Arc<Shape> {
+        &self.shape
+    }
+
+    /// Bytes in memory: what [`Self::flush`] frees.
+    pub(super) fn bytes(&self) -> usize {
+        self.tail_bytes
+    }
+
+    /// Bytes on disk.
+    pub(super) fn bytes_on_disk(&self) -> usize {
+        self.len
+    }
+
+    /// The shard: all of it, or at least all rows of wanted keys.
+    pub(super) fn load(&self, wanted: Option<&Wanted>, closed_to: Option<i64>) -> Result<Shard> {
+        let mut shard = Shard::new(self.shape.clone());
+        shard.unmatched = self.unmatched;
+        if self.parts.iter().any(|part| wanted.is_none_or(|w| w.within(part.hashes))) {
+            let mut file = File::open(&self.path).map_err(|e| cannot_use(&self.path, e))?;
+            for part in self.parts.iter().filter(|part| wanted.is_none_or(|w| w.within(part.hashes))) {
+                let rows = read(&mut file, part).map_err(|e| e.context(self.path.display()))?;
+                self.take_in(&mut shard, &rows, &part.epochs, wanted, closed_to)?;
+            }
+        }
+        for rows in &self.tail {
+            self.take_in(&mut shard, rows, &[rows.num_rows() as u32], wanted, closed_to)?;
+        }
+        if let Some(to) = closed_to {
+            shard.close(to)?;
+        }
+        if wanted.is_none() {
+            self.memory.count_move(false);
+        }
+        Ok(shard)
+    }
+
+    fn take_in(&self, shard: &mut Shard, rows: &RecordBatch, epochs: &[u32], want: Option<&Wanted>, closed: Option<i64>) -> Result<()> {
+        let (all, columns) = (hashes(rows)?.values(), rows.num_columns() - 1);
+        let stored = rows.project(&(0..columns).collect::<Vec<_>>())?;
+        let mut start = 0;
+        for len in epochs {
+            let end = start + len;
+            let epoch = match want {
+                None => stored.slice(start as usize, *len as usize),
+                Some(wanted) => {
+                    let picks: Vec<u32> = (start..end).filter(|row| wanted.may_hold(all[*row as usize])).collect();
+                    pick(&self.shape.changes, &stored, &picks.into())?
+                }
+            };
+            start = end;
+            if epoch.num_rows() > 0 {
+                let changes = self.shape.changes(&epoch)?;
+                shard.apply(&changes, &Part::all(&changes.keys, &changes.hashes), closed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        fs::remove_file(&self.path).ok(); // there is none if nothing was written
+        self.memory.account_disk(self.len, 0);
+    }
+}
+
+fn hashes(rows: &RecordBatch) -> Result<&UInt64Array> {
+    let column = rows.columns().last().and_then(|c: &ArrayRef| c.as_primitive_opt::<UInt64Type>());
+    column.ok_or_else(|| Error::internal("rows on disk lack their hashes"))
+}
+
+fn read(file: &mut File, part: &Piece) -> Result<RecordBatch> {
+    file.seek(SeekFrom::Start(part.start as u64))?;
+    let mut bytes = Vec::with_capacity(part.len);
+    file.take(part.len as u64).read_to_end(&mut bytes)?;
+    let rows = StreamDecoder::new().decode(&mut Buffer::from_vec(bytes))?;
+    rows.ok_or_else(|| Error::state("state that was written to disk has been cut off"))
+}
+
+/// The hashes of keys that are looked up.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    sorted: Vec<u64>,
+    /// A bit for the lowest bits of each hash: so large that few others meet one.
+    bits: Vec<u64>,
+}
+
+impl Wanted {
+    /// Keys with these hashes.
+    pub(super) fn new(hashes: &[u64]) -> Self {
+        let mut sorted = hashes.to_vec();
+        sorted.sort_unstable();
+        let mut bits = vec![0; (sorted.len() / 4).next_power_of_two()];
+        for hash in &sorted {
+            let at = *hash as usize & (bits.len() * 64 - 1);
+            bits[at / 64] |= 1 << (at % 64);
+        }
+        Self { sorted, bits }
+    }
+
+    fn within(&self, (least, greatest): (u64, u64)) -> bool {
+        self.sorted.get(self.sorted.partition_point(|hash| *hash < least)).is_some_and(|hash| *hash <= greatest)
+    }
+
+    fn may_hold(&self, hash: u64) -> bool {
+        let at = hash as usize & (self.bits.len() * 64 - 1);
+        self.bits[at / 64] >> (at % 64) & 1 == 1
+    }
+}

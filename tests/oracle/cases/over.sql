@@ -1,0 +1,13 @@
+-- Functions OVER partitions, top-N and deduplication without time.
+-- input events: rows=100 partitions=2 nulls=0.1 seed=5
+CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts )
+WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');
+CREATE MATERIALIZED VIEW top3 AS SELECT k, v, id, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC) rn FROM events) WHERE rn <= 3;
+CREATE MATERIALIZED VIEW best AS SELECT k, v, id FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC, id) rn FROM events WHERE v IS NOT NULL) WHERE rn = 1;
+CREATE MATERIALIZED VIEW ranks AS SELECT id, RANK() OVER (PARTITION BY k ORDER BY v) r, DENSE_RANK() OVER (PARTITION BY b ORDER BY v) d FROM events;
+CREATE MATERIALIZED VIEW lags AS SELECT id, LAG(v) OVER (PARTITION BY k ORDER BY id) p, LEAD(id, 2) OVER (PARTITION BY k ORDER BY id) n FROM events;
+CREATE MATERIALIZED VIEW running AS SELECT id, SUM(v) OVER (PARTITION BY k ORDER BY id) s, COUNT(*) OVER (PARTITION BY k ORDER BY id ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) c FROM events;
+CREATE MATERIALIZED VIEW shares AS SELECT id, v * 1.0 / SUM(v) OVER (PARTITION BY k) s, COUNT(*) OVER () n FROM events;
+CREATE MATERIALIZED VIEW limited AS SELECT id, v FROM events ORDER BY v DESC, id LIMIT 7;
+CREATE MATERIALIZED VIEW offset_limit AS SELECT id, v FROM events ORDER BY id LIMIT 5 OFFSET 3;
+CREATE MATERIALIZED VIEW ordered AS SELECT id, v FROM events WHERE v > 50 ORDER BY v;
