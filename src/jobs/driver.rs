@@ -345,6 +345,7 @@ impl Running<'_> {
         self.status.epoch += 1;
         self.status.rows += count;
         self.status.late += output.late;
+        self.status.unmatched += output.unmatched;
         self.status.bad += output.bad;
         self.status.notice = output.bad_sample.as_ref().map(|s| format!("row set aside: {s}")).or(self.status.notice.take());
         if let Some(probe) = &self.spec.probe {

@@ -41,6 +41,8 @@ pub struct EpochOutput {
     pub late: u64,
     /// See `late`; each with the number of the operator that it was too late for.
     pub late_rows: Vec<(u32, RecordBatch)>,
+    /// Records that took away a row that was not there.
+    pub unmatched: u64,
     /// Rows that have no time for their window, or do not fit into their sink.
     pub bad: u64,
     /// Why the first of them did not.
@@ -186,7 +188,7 @@ impl Pipeline {
         faults.pass(2, Side::After)?;
 
         faults.pass(3, Side::Before)?;
-        let EpochReport { deltas, late, late_rows, timeless, .. } = context.finish();
+        let EpochReport { deltas, late, late_rows, timeless, unmatched, .. } = context.finish();
         // Drops the context's references, so that folding changes the tables in place.
         drop((tasks, context));
         for (id, delta) in &deltas {
@@ -195,7 +197,7 @@ impl Pipeline {
         faults.pass(3, Side::After)?;
         output.bad += timeless.values().sum::<u64>();
         output.bad_sample = output.bad_sample.or(timeless.keys().next().map(|c| format!("`{c}` is NULL, so the row is in no window")));
-        Ok(EpochOutput { deltas, late: late.values().sum(), late_rows, ..output })
+        Ok(EpochOutput { deltas, late: late.values().sum(), late_rows, unmatched, ..output })
     }
 
     fn task_context(&self, epoch: &Arc<EpochContext>) -> Arc<TaskContext> {

@@ -7,6 +7,7 @@
 pub mod closing;
 pub mod coerce;
 pub mod context;
+pub mod current;
 pub mod exchange;
 pub mod interval;
 pub mod join;
@@ -15,6 +16,7 @@ mod keys;
 pub mod late;
 pub mod materialize;
 pub mod merge;
+pub mod normalize;
 mod panes;
 pub mod recompute;
 pub mod scan;
@@ -29,10 +31,12 @@ pub mod zset;
 
 pub use closing::Closing;
 pub use context::{EpochContext, EpochReport, SourceSet};
+pub use current::CurrentRowsExec;
 pub use exchange::ExchangeExec;
 pub use keyed_aggregate::KeyedAggregate;
 pub use late::LateFilterExec;
 pub use materialize::Materialize;
+pub use normalize::Normalize;
 pub use recompute::Recompute;
 pub use scan::SourceScanExec;
 pub use session_late::SessionLateExec;

@@ -26,6 +26,7 @@ use crate::operators::interval::IntervalJoin;
 use crate::operators::join::{DeltaJoin, Side, SideParts};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
 use crate::operators::merge::Functions;
+use crate::operators::normalize::{Normalize, Upserts};
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
@@ -54,6 +55,7 @@ enum Wire {
 enum OperatorWire {
     Window { last: Nested, end: (usize, i64) },
     Keyed { last: Nested, lifetime: Lifetime },
+    Normalize { rows: Nested, upserts: Upserts },
     Recompute { plan: Nested, leaves: Vec<u32>, inputs: Vec<KeyedWire>, output: KeyedWire, why: String },
     Join { plan: Nested, leaves: Vec<u32>, sides: [(Nested, SideParts); 2] },
     Interval { plan: Nested, leaves: Vec<u32>, sides: [(Nested, SideParts); 2], what: String },
@@ -88,6 +90,9 @@ impl OperatorWire {
         }
         if let Some(keyed) = any.downcast_ref::<KeyedAggregate>() {
             return Ok(Self::Keyed { last: Nested::plan(Arc::clone(keyed.last()))?, lifetime: keyed.lifetime() });
+        }
+        if let Some(normalize) = any.downcast_ref::<Normalize>() {
+            return Ok(Self::Normalize { rows: Nested::schema(Arc::clone(normalize.rows()))?, upserts: normalize.upserts().clone() });
         }
         if let Some(recompute) = any.downcast_ref::<Recompute>() {
             return Ok(Self::Recompute {
@@ -130,6 +135,7 @@ impl OperatorWire {
         Ok(match self {
             Self::Window { last, end } => Arc::new(WindowAggregate::new(last.into_plan(context)?, end)?),
             Self::Keyed { last, lifetime } => Arc::new(KeyedAggregate::new(last.into_plan(context)?, lifetime)?),
+            Self::Normalize { rows, upserts } => Arc::new(Normalize::new(rows.into_plan(context)?.schema(), upserts)?),
             Self::Recompute { plan, leaves, inputs, output, why } => {
                 let inputs = inputs.into_iter().map(|i| i.decode(context)).collect::<Result<_>>()?;
                 let plan = SubPlan::new(plan.into_plan(context)?, leaves);

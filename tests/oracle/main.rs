@@ -163,6 +163,9 @@ cases! {
     sessions
     intervals
     fields
+    upserts
+    upserts_written
+    envelopes
 }
 
 #[test]

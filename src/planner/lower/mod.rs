@@ -16,6 +16,7 @@ mod interval;
 mod join;
 mod linear;
 mod recompute;
+mod scan;
 mod session;
 mod window;
 
@@ -137,7 +138,7 @@ impl Lowering {
             }
             let before = self.program.nodes.len();
             let lowered = match plan {
-                LogicalPlan::TableScan(scan) => Self::scan(plan, scan)?,
+                LogicalPlan::TableScan(scan) => self.scan(plan, scan).await?,
                 LogicalPlan::Projection(projection) => self.projection(projection).await?,
                 LogicalPlan::Filter(filter) => self.filter(plan, filter).await?,
                 LogicalPlan::SubqueryAlias(alias) => self.alias(alias).await?,
