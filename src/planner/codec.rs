@@ -38,7 +38,7 @@ pub struct Codec;
 #[derive(Debug, Serialize, Deserialize)]
 enum Wire {
     Scan { table: String, columns: Vec<usize>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
-    Late { node: u32, until: (usize, i64), watermark: Option<i64> },
+    Late { node: u32, sources: Vec<String>, until: (usize, i64), watermark: Option<i64> },
     Assign { time: usize, windows: Windows },
     Exchange { id: u32, schema: Nested },
     Stateful { node: u32, moment: Moment, operator: OperatorWire },
@@ -178,7 +178,7 @@ impl PhysicalExtensionCodec for Codec {
                 watermark: scan.watermark().map(|expr| Nested::expr(expr, scan.schema())).transpose()?,
             }
         } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-            Wire::Late { node: late.node(), until: late.until(), watermark: late.watermark() }
+            Wire::Late { node: late.node(), sources: late.sources().to_vec(), until: late.until(), watermark: late.watermark() }
         } else if let Some(assign) = node.downcast_ref::<WindowAssignExec>() {
             Wire::Assign { time: assign.time(), windows: assign.windows() }
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
@@ -204,7 +204,9 @@ impl PhysicalExtensionCodec for Codec {
                 let watermark = watermark.map(|expr| expr.into_expr(context)).transpose()?;
                 Arc::new(SourceScanExec::new(&table, columns, schema.into_plan(context)?.schema(), splits, watermark))
             }
-            Wire::Late { node, until, watermark } => Arc::new(LateFilterExec::new(input()?, node, until, watermark)),
+            Wire::Late { node, sources, until, watermark } => {
+                Arc::new(LateFilterExec::new(input()?, node, sources.into(), until, watermark))
+            }
             Wire::Assign { time, windows } => Arc::new(WindowAssignExec::new(input()?, time, windows)?),
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
             Wire::Stateful { node, moment, operator } => {

@@ -23,6 +23,8 @@ pub(super) struct Late {
     pub input: LogicalPlan,
     /// The operator that they are late for.
     pub node: u32,
+    /// The tables that they come from.
+    pub sources: Vec<String>,
     /// The column that holds a time, and how many milliseconds after it W makes a row late.
     pub until: (usize, i64),
 }

@@ -53,7 +53,7 @@ impl ExtensionPlanner for Nodes {
             return Ok(Some(Arc::new(WindowAssignExec::new(Arc::clone(input), window.time_index()?, window.windows())?)));
         }
         if let Some(late) = node.downcast_ref::<Late>() {
-            return Ok(Some(Arc::new(LateFilterExec::new(Arc::clone(input), late.node, late.until, None))));
+            return Ok(Some(Arc::new(LateFilterExec::new(Arc::clone(input), late.node, late.sources.clone().into(), late.until, None))));
         }
         Ok(None)
     }
