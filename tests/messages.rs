@@ -67,6 +67,7 @@ fn a_wrong_word_is_answered_with_its_place_and_the_right_one() {
         ("CREATE TABLE t (a INT) WITH ('connector' = 'print');\nSELECT 1;", 1, &["a.sql:2:1", "millstream query", "print"]),
         ("SET 'checkpoint.intervall' = '1 s';", 1, &["did you mean `checkpoint.interval`?"]),
         ("SET 'checkpoint.interval' = 'soon';", 1, &["`soon` is not a duration"]),
+        ("SET 'table.exec.emit.allow-lateness' = 'a while';", 1, &["`a while` is not a duration"]),
         ("INSERT OVERWRITE t SELECT 1;", 1, &["OVERWRITE"]),
         ("CREATE TABLE t (a INT) WITH ('connector' = 'print'", 1, &["a.sql:1"]),
         ("-- nothing but a comment", 0, &["nothing to run"]),
@@ -87,7 +88,9 @@ fn what_cannot_run_continuously_yet_is_refused_with_the_reason() {
                   CREATE TABLE t (a BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json',
                     'properties.bootstrap.servers' = '127.0.0.1:1');\n";
     let cases = [
-        ("SELECT COUNT(*) FROM s", "the table can only add rows"),
+        ("SELECT COUNT(*) FROM s", "the query updates rows that it gave before, and the table can only add rows"),
+        ("SELECT x.a FROM s x LEFT JOIN s y ON x.a = y.a", "ways out: a table with a PRIMARY KEY"),
+        ("SELECT a FROM s ORDER BY a LIMIT 3", "a changelog format"),
         ("SELECT a FROM s WHERE ts > now()", "now() cannot be used in a continuous query yet"),
         (
             "SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(other), INTERVAL '3' SECOND)) GROUP BY window_start, window_end",
@@ -95,6 +98,11 @@ fn what_cannot_run_continuously_yet_is_refused_with_the_reason() {
         ),
         ("SELECT CAST(a AS STRING) FROM s", "column `a` is BIGINT, the query gives STRING"),
         ("SELECT a, ts FROM s", "the query has 2 columns, the table takes 1"),
+        (
+            "SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '3' SECOND)) GROUP BY window_start, window_end EMIT CHANGES",
+            "without EMIT CHANGES",
+        ),
+        ("SELECT 1", "a query over no table"),
     ];
     for (query, says) in cases {
         let file = place.file("a.sql", &format!("{source}INSERT INTO t {query};"));

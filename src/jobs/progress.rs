@@ -1,5 +1,6 @@
 //! What a running job tells about itself.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct Status {
     pub watermark: Option<i64>,
     /// (row, window) pairs that came too late.
     pub late: u64,
+    /// The same by the number of the operator that they were too late for.
+    pub late_by_node: BTreeMap<u32, u64>,
     /// Records that took away a row that was not there, and so were dropped.
     pub unmatched: u64,
     /// Messages and rows that were set aside.

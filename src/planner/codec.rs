@@ -43,8 +43,8 @@ pub struct Codec;
 #[derive(Debug, Serialize, Deserialize)]
 enum Wire {
     Scan { table: String, columns: Vec<usize>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
-    Late { node: u32, until: (usize, i64), watermark: Option<i64> },
-    SessionLate { node: u32, sessions: Sessions, watermark: Option<i64> },
+    Late { node: u32, sources: Vec<String>, until: (usize, i64), watermark: Option<i64> },
+    SessionLate { node: u32, sources: Vec<String>, sessions: Sessions, watermark: Option<i64> },
     Assign { time: usize, windows: Windows },
     Exchange { id: u32, schema: Nested },
     Stateful { node: u32, moment: Moment, operator: OperatorWire },
@@ -230,11 +230,16 @@ impl PhysicalExtensionCodec for Codec {
                 watermark: scan.watermark().map(|expr| Nested::expr(expr, scan.schema())).transpose()?,
             }
         } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-            Wire::Late { node: late.node(), until: late.until(), watermark: late.watermark() }
+            Wire::Late { node: late.node(), sources: late.sources().to_vec(), until: late.until(), watermark: late.watermark() }
         } else if let Some(assign) = node.downcast_ref::<WindowAssignExec>() {
             Wire::Assign { time: assign.time(), windows: assign.windows() }
         } else if let Some(late) = node.downcast_ref::<SessionLateExec>() {
-            Wire::SessionLate { node: late.node(), sessions: late.sessions().clone(), watermark: late.watermark() }
+            Wire::SessionLate {
+                node: late.node(),
+                sources: late.sources().to_vec(),
+                sessions: late.sessions().clone(),
+                watermark: late.watermark(),
+            }
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
             Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
         } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
@@ -258,9 +263,13 @@ impl PhysicalExtensionCodec for Codec {
                 let watermark = watermark.map(|expr| expr.into_expr(context)).transpose()?;
                 Arc::new(SourceScanExec::new(&table, columns, schema.into_plan(context)?.schema(), splits, watermark))
             }
-            Wire::Late { node, until, watermark } => Arc::new(LateFilterExec::new(input()?, node, until, watermark)),
+            Wire::Late { node, sources, until, watermark } => {
+                Arc::new(LateFilterExec::new(input()?, node, sources.into(), until, watermark))
+            }
             Wire::Assign { time, windows } => Arc::new(WindowAssignExec::new(input()?, time, windows)?),
-            Wire::SessionLate { node, sessions, watermark } => Arc::new(SessionLateExec::new(input()?, node, sessions, watermark)),
+            Wire::SessionLate { node, sources, sessions, watermark } => {
+                Arc::new(SessionLateExec::new(input()?, node, sources.into(), sessions, watermark))
+            }
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
             Wire::Stateful { node, moment, operator } => {
                 Arc::new(StatefulExec::new(node, inputs.to_vec(), operator.decode(context)?, moment))
