@@ -8,13 +8,19 @@
 //! -- row events/0: {"id": 1, ...}                      a row for partition 0 of a topic, as it stands there
 //! -- expect windows: {"n":3, ...}                      a row of the answer in a topic; all of them if there is one
 //! -- late: never | some [sessions]                     whether rows come too late when they are read one by one
+//! -- run: cuts=3,7 interval=0 stops=5-before-2,asked-9 one more run: epochs end after so many rows, commits every so many ms,
+//!                                                      stops at crash points, the n-th time, and in order after so many rows
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use millstream::common::faults::Side;
 use millstream::connectors::kafka::broker::OutRecord;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+
+use super::harness::Stop;
 
 /// 2024-05-01 12:00:00.
 const BASE: i64 = 1_714_564_800_000;
@@ -38,6 +44,16 @@ pub enum Late {
     Unknown,
 }
 
+/// One run of the job.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The numbers of rows after which an epoch ends.
+    pub cuts: Vec<u64>,
+    /// Milliseconds between commits.
+    pub interval: u64,
+    pub stops: Vec<Stop>,
+}
+
 /// A job with its input.
 #[derive(Debug, Clone)]
 pub struct Case {
@@ -50,21 +66,23 @@ pub struct Case {
     pub late: Late,
     /// Late rows are those of sessions: one that is in time can make a session that another one touches when it is closed.
     pub sessions: bool,
+    /// Runs that found something once.
+    pub plans: Vec<Plan>,
 }
 
 impl Case {
     /// Reads `tests/oracle/cases/<name>.sql`.
     pub fn load(name: &str) -> Self {
         let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(repo.join("tests/oracle/cases").join(format!("{name}.sql"))).unwrap();
-        let mut case = Self {
-            name: name.into(),
-            sql: String::new(),
-            input: BTreeMap::new(),
-            expected: BTreeMap::new(),
-            late: Late::Unknown,
-            sessions: false,
-        };
+        Self::parse(name, &std::fs::read_to_string(repo.join("tests/oracle/cases").join(format!("{name}.sql"))).unwrap())
+    }
+
+    /// Reads the text of a case.
+    pub fn parse(name: &str, text: &str) -> Self {
+        let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (input, expected) = (BTreeMap::new(), BTreeMap::new());
+        let mut case =
+            Self { name: name.into(), sql: String::new(), input, expected, late: Late::Unknown, sessions: false, plans: Vec::new() };
         for line in text.lines() {
             let Some((directive, rest)) = line.strip_prefix("-- ").and_then(|l| l.split_once(": ")) else { continue };
             match directive.split_once(' ').unwrap_or((directive, "")) {
@@ -77,6 +95,7 @@ impl Case {
                     case.input.entry(topic.into()).or_default().push(row);
                 }
                 ("expect", topic) => case.expected.entry(topic.into()).or_default().push(rest.into()),
+                ("run", "") => case.plans.push(Plan::parse(rest)),
                 ("late", "") => {
                     case.late = if rest == "never" { Late::Never } else { Late::Some };
                     case.sessions = rest.ends_with("sessions");
@@ -84,7 +103,7 @@ impl Case {
                 _ => {}
             }
         }
-        case.sql += &text;
+        case.sql += text;
         assert!(!case.input.is_empty(), "{name} has no input");
         case
     }
@@ -97,6 +116,44 @@ impl Case {
     /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.input.values().map(Vec::len).sum()
+    }
+}
+
+impl Plan {
+    fn parse(text: &str) -> Self {
+        let mut plan = Self::default();
+        for (key, value) in text.split_whitespace().map(|p| p.split_once('=').unwrap()) {
+            let items = value.split(',').filter(|v| !v.is_empty());
+            match key {
+                "cuts" => plan.cuts = items.map(|n| n.parse().unwrap()).collect(),
+                "interval" => plan.interval = value.parse().unwrap(),
+                _ => plan.stops = items.map(stop).collect(),
+            }
+        }
+        plan
+    }
+}
+
+fn stop(text: &str) -> Stop {
+    match text.split('-').collect::<Vec<_>>().as_slice() {
+        ["asked", rows] => Stop::Asked(rows.parse().unwrap()),
+        [step, side, nth] => {
+            let side = if *side == "before" { Side::Before } else { Side::After };
+            Stop::At(step.parse().unwrap(), side, nth.parse().unwrap())
+        }
+        _ => panic!("`{text}` is no stop"),
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cuts: Vec<String> = self.cuts.iter().map(ToString::to_string).collect();
+        let stop = |stop: &Stop| match stop {
+            Stop::Asked(rows) => format!("asked-{rows}"),
+            Stop::At(step, side, nth) => format!("{step}-{}-{nth}", if matches!(side, Side::Before) { "before" } else { "after" }),
+        };
+        let stops: Vec<String> = self.stops.iter().map(stop).collect();
+        write!(f, "cuts={} interval={} stops={}", cuts.join(","), self.interval, stops.join(","))
     }
 }
 

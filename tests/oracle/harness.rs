@@ -142,6 +142,28 @@ fn workspace(case: &Case, broker: &Arc<EmbeddedBroker>) -> (Workspace, Vec<Parse
     (workspace, outputs)
 }
 
+/// Plans every output, as batch and as a job.
+///
+/// # Errors
+/// Why one of them does not plan.
+pub async fn plans(case: &Case) -> Result<(), String> {
+    let broker = broker(case, &BTreeSet::new());
+    let (workspace, outputs) = workspace(case, &broker);
+    let session = workspace.session(Mode::Batch).unwrap();
+    for output in &outputs {
+        let query = match &output.statement {
+            Statement::Insert(insert) => &insert.query.query,
+            Statement::CreateView(view) => &view.query.query,
+            _ => unreachable!(),
+        };
+        let plan = session.logical(query).await.map_err(|e| format!("batch: {e}"))?;
+        session.state().create_physical_plan(&plan).await.map_err(|e| format!("batch: {e}"))?;
+    }
+    let settings = Settings::default();
+    workspace.plan_job(&case.name, &outputs, store(), settings).await.map_err(|e| format!("continuous: {e}"))?;
+    Ok(())
+}
+
 /// What stands in every topic but the input's.
 fn contents(case: &Case, broker: &EmbeddedBroker) -> Answer {
     let topics = tokio::runtime::Handle::current();
