@@ -48,7 +48,7 @@ const PRINTED: &str = "CREATE TABLE printed (n INT, at TIMESTAMP(3)) WITH ('conn
 fn a_wrong_word_is_answered_with_its_place_and_the_right_one() {
     let place = Place::new();
     // File, exit code, and what the message has to hold.
-    let cases: [(&str, i32, &[&str]); 13] = [
+    let cases: [(&str, i32, &[&str]); 14] = [
         ("CREATE TABEL t (a INT);", 1, &["a.sql:1:8", "^"]),
         ("CREATE TABLE t (a INTT) WITH ('connector' = 'print');", 1, &["a.sql:1:19", "INTT", "INT"]),
         ("CREATE TABLE t (a INT) WITH ('connector' = 'prnt');", 1, &["unknown `connector` 'prnt'", "did you mean `print`?"]),
