@@ -119,7 +119,8 @@ impl Lowering {
                     traits.times.extend(role.map(|role| (width + i, Time { role, ..time.clone() })));
                 }
             }
-            None if traits.updating => {}
+            // Windows over rows that never come need no time.
+            None if traits.updating || traits.sources.is_empty() => {}
             None => return Err(no_event_time(window)),
         }
         let plan = plan.with_new_exprs(plan.expressions(), vec![input.plan])?;

@@ -104,6 +104,7 @@ impl Lowering {
         self.emit = emit;
         let lowered = self.lower(plan).await?;
         let lowered = self.unmixed(lowered).await?;
+        over_some_table(&lowered)?;
         self.program.sources.extend(lowered.traits.sources.iter().cloned());
         let (stage, schema) = self.stage(&lowered.plan).await?;
         Ok((stage, schema, lowered))
@@ -113,6 +114,7 @@ impl Lowering {
     pub async fn keep(&mut self, plan: &LogicalPlan, emit: Emit) -> Result<(u32, BTreeSet<u32>)> {
         self.emit = emit;
         let lowered = self.lower(plan).await?;
+        over_some_table(&lowered)?;
         self.program.sources.extend(lowered.traits.sources.iter().cloned());
         let operator = Materialize::new(Arc::clone(plan.schema().inner()), lowered.traits.updating);
         let node = self.next_node();
@@ -146,8 +148,12 @@ impl Lowering {
                     return Err(Error::sql("WITH RECURSIVE cannot run continuously yet")
                         .hint("`millstream query` answers it over what is there now"));
                 }
+                // What the optimizer has found to be empty.
+                LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row => {
+                    Lowered { plan: plan.clone(), traits: Traits::default(), nodes: BTreeSet::new() }
+                }
                 LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => {
-                    return Err(Error::sql("a query over no table cannot run continuously").hint("INSERT INTO t VALUES (...) runs at once"));
+                    return Err(over_no_table());
                 }
                 other => self.fallback(other).await?,
             };
@@ -230,6 +236,15 @@ impl Lowering {
         let schema = if traits.updating { weighted(schema)? } else { Arc::clone(schema) };
         Ok(Lowered { plan: Cut::plan(stage, schema), traits, nodes })
     }
+}
+
+/// Nothing would ever come, and nothing would end.
+fn over_some_table(lowered: &Lowered) -> Result<()> {
+    if lowered.traits.sources.is_empty() { Err(over_no_table()) } else { Ok(()) }
+}
+
+fn over_no_table() -> Error {
+    Error::sql("a query over no table cannot run continuously").hint("INSERT INTO t VALUES (...) runs at once")
 }
 
 /// Whether a piece reads sources, and whether it reads stages.
