@@ -36,6 +36,8 @@ use super::cut::Cut;
 use super::program::{Program, Stage, StateNode};
 use super::traits::{Domain, Time, Traits};
 
+use recompute::Partitioning;
+
 /// Leaves of plans inside operators are numbered from here, stages from 0.
 const FIRST_LEAF: u32 = 1 << 16;
 
@@ -99,27 +101,37 @@ impl Lowering {
         }
     }
 
-    /// Lowers one query and returns the stage that leaves its rows.
-    pub async fn query(&mut self, plan: &LogicalPlan, emit: Emit) -> Result<(u32, SchemaRef, Lowered)> {
+    /// Lowers one query, in which these tables are `named`, and returns the stage that leaves its rows.
+    pub async fn query(&mut self, plan: &LogicalPlan, emit: Emit, named: BTreeSet<String>) -> Result<(u32, SchemaRef, Lowered)> {
         self.emit = emit;
         let lowered = self.lower(plan).await?;
-        let lowered = self.unmixed(lowered).await?;
-        over_some_table(&lowered)?;
-        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        let mut lowered = self.unmixed(lowered).await?;
+        self.read(&mut lowered, named)?;
         let (stage, schema) = self.stage(&lowered.plan).await?;
         Ok((stage, schema, lowered))
     }
 
-    /// Lowers one query, and keeps its rows in a node, whose number is returned.
-    pub async fn keep(&mut self, plan: &LogicalPlan, emit: Emit) -> Result<(u32, BTreeSet<u32>)> {
+    /// Lowers one query, in which these tables are `named`, and keeps its rows in a node, whose number is returned.
+    pub async fn keep(&mut self, plan: &LogicalPlan, emit: Emit, named: BTreeSet<String>) -> Result<(u32, BTreeSet<u32>)> {
         self.emit = emit;
-        let lowered = self.lower(plan).await?;
-        over_some_table(&lowered)?;
-        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        let mut lowered = self.lower(plan).await?;
+        self.read(&mut lowered, named)?;
         let operator = Materialize::new(Arc::clone(plan.schema().inner()), lowered.traits.updating);
         let node = self.next_node();
         let kept = self.operator(Arc::new(operator), vec![Input::Piece(Box::new(lowered))], plan.schema(), None, Traits::default()).await?;
         Ok((node, kept.nodes))
+    }
+
+    /// Notes which tables a query reads: those that it names, if the optimizer has found that none of them matters.
+    fn read(&mut self, lowered: &mut Lowered, named: BTreeSet<String>) -> Result<()> {
+        if lowered.traits.sources.is_empty() {
+            lowered.traits.sources = named;
+        }
+        if lowered.traits.sources.is_empty() {
+            return Err(Error::sql("a query over no table cannot run continuously").hint("INSERT INTO t VALUES (...) runs at once"));
+        }
+        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        Ok(())
     }
 
     /// Lowers a plan. Boxed, because plans are trees.
@@ -153,7 +165,7 @@ impl Lowering {
                     Lowered { plan: plan.clone(), traits: Traits::default(), nodes: BTreeSet::new() }
                 }
                 LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => {
-                    return Err(over_no_table());
+                    self.recompute(plan, Vec::new(), Partitioning::none(0), Vec::new()).await?
                 }
                 other => self.fallback(other).await?,
             };
@@ -236,15 +248,6 @@ impl Lowering {
         let schema = if traits.updating { weighted(schema)? } else { Arc::clone(schema) };
         Ok(Lowered { plan: Cut::plan(stage, schema), traits, nodes })
     }
-}
-
-/// Nothing would ever come, and nothing would end.
-fn over_some_table(lowered: &Lowered) -> Result<()> {
-    if lowered.traits.sources.is_empty() { Err(over_no_table()) } else { Ok(()) }
-}
-
-fn over_no_table() -> Error {
-    Error::sql("a query over no table cannot run continuously").hint("INSERT INTO t VALUES (...) runs at once")
 }
 
 /// Whether a piece reads sources, and whether it reads stages.
