@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
 use arrow::compute::{concat_batches, filter_record_batch, not};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
 use datafusion::physical_plan::ExecutionPlan;
 use serde::{Deserialize, Serialize};
@@ -109,7 +109,8 @@ impl KeyedAggregate {
     /// Stored rows as partial rows.
     fn untimed(&self, stored: &RecordBatch) -> Result<RecordBatch> {
         let width = self.functions.partial().fields().len();
-        Ok(RecordBatch::try_new(Arc::clone(self.functions.partial()), stored.columns()[..width].to_vec())?)
+        let rows = RecordBatchOptions::new().with_row_count(Some(stored.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(self.functions.partial()), stored.columns()[..width].to_vec(), &rows)?)
     }
 
     fn forgotten(&self, step: &Step) -> Option<i64> {

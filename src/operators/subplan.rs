@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 
@@ -53,6 +53,10 @@ impl SubPlan {
         let rows = collect(plan, Arc::clone(&step.tasks)).await?;
         let schema = self.schema();
         // DataFusion may say of a column that it is never NULL in one place and not in another.
-        rows.into_iter().map(|b| Ok(RecordBatch::try_new(Arc::clone(&schema), b.columns().to_vec())?)).collect()
+        let renamed = |b: RecordBatch| {
+            let rows = RecordBatchOptions::new().with_row_count(Some(b.num_rows()));
+            Ok(RecordBatch::try_new_with_options(Arc::clone(&schema), b.columns().to_vec(), &rows)?)
+        };
+        rows.into_iter().map(renamed).collect()
     }
 }

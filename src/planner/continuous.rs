@@ -37,7 +37,7 @@ impl<'s> ContinuousPlanner<'s> {
         refuse_clock(&logical)?;
         let identity = identity(&logical)?;
         let optimized = self.session.state().optimize(&logical)?;
-        let (stage, schema, lowered) = self.lowering.query(&optimized, emit).await?;
+        let (stage, schema, lowered) = self.lowering.query(&optimized, emit, tables(&logical)?).await?;
         let schema = if lowered.traits.updating { crate::operators::zset::unweighted(&schema) } else { schema };
         Ok(Output {
             stage,
@@ -59,7 +59,7 @@ impl<'s> ContinuousPlanner<'s> {
         refuse_clock(&logical)?;
         let identity = identity(&logical)?;
         let optimized = self.session.state().optimize(&logical)?;
-        let (node, nodes) = self.lowering.keep(&optimized, emit).await?;
+        let (node, nodes) = self.lowering.keep(&optimized, emit, tables(&logical)?).await?;
         Ok((node, nodes, identity))
     }
 
@@ -67,6 +67,18 @@ impl<'s> ContinuousPlanner<'s> {
     pub fn finish(self) -> Program {
         self.lowering.program
     }
+}
+
+/// The declared tables that a query names.
+fn tables(plan: &LogicalPlan) -> Result<BTreeSet<String>> {
+    let mut tables = BTreeSet::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            tables.extend(TableSource::of(scan).map(|table| table.name().to_string()));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(tables)
 }
 
 /// What makes two queries the same job: the plan as written, with the declarations that change its answer.

@@ -125,7 +125,8 @@ impl Lowering {
                     traits.times.extend(role.map(|role| (width + i, Time { role, ..time.clone() })));
                 }
             }
-            (None, _) if traits.updating => {}
+            // Windows over rows that never come need no time.
+            (None, _) if traits.updating || traits.sources.is_empty() => {}
             (None, _) => return Err(no_event_time(window)),
         }
         let plan = plan.with_new_exprs(plan.expressions(), vec![input.plan])?;
