@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
 use arrow::compute::{concat_batches, filter_record_batch, not};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::physical_plan::ExecutionPlan;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::merge::{Functions, GroupMerger};
 use super::stateful::{Operator, Step, TableKind, TableSpec};
-use super::{to_millis, zset};
+use super::{first_columns, to_millis, zset};
 
 /// The column behind a group's partial state by which it is forgotten, in milliseconds.
 const TIME: &str = "__time";
@@ -108,9 +108,7 @@ impl KeyedAggregate {
 
     /// Stored rows as partial rows.
     fn untimed(&self, stored: &RecordBatch) -> Result<RecordBatch> {
-        let width = self.functions.partial().fields().len();
-        let rows = RecordBatchOptions::new().with_row_count(Some(stored.num_rows()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(self.functions.partial()), stored.columns()[..width].to_vec(), &rows)?)
+        first_columns(self.functions.partial(), stored)
     }
 
     fn forgotten(&self, step: &Step) -> Option<i64> {

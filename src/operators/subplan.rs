@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::record_batch::RecordBatch;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 
 use crate::common::Result;
 
+use super::first_columns;
 use super::stateful::Step;
 
 /// A batch plan whose leaves are [`super::ExchangeExec`]s, numbered apart from the stages of its job.
@@ -53,10 +54,6 @@ impl SubPlan {
         let rows = collect(plan, Arc::clone(&step.tasks)).await?;
         let schema = self.schema();
         // DataFusion may say of a column that it is never NULL in one place and not in another.
-        let renamed = |b: RecordBatch| {
-            let rows = RecordBatchOptions::new().with_row_count(Some(b.num_rows()));
-            Ok(RecordBatch::try_new_with_options(Arc::clone(&schema), b.columns().to_vec(), &rows)?)
-        };
-        rows.into_iter().map(renamed).collect()
+        rows.iter().map(|b| first_columns(&schema, b)).collect()
     }
 }
