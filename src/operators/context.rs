@@ -145,7 +145,7 @@ impl EpochContext {
             return Ok(());
         }
         match lock(&self.report).deltas.entry(id) {
-            Entry::Occupied(mut before) => before.get_mut().merge(delta),
+            Entry::Occupied(mut before) => before.get_mut().join(delta),
             Entry::Vacant(none) => {
                 none.insert(delta);
                 Ok(())

@@ -23,11 +23,13 @@ use crate::common::{Error, Result};
 use crate::connectors::Split;
 use crate::operators::closing::{Closing, WindowInput};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
+use crate::operators::merge::Functions;
 use crate::operators::recompute::{Keyed, Recompute};
+use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
 use crate::operators::{
-    ExchangeExec, LateFilterExec, Materialize, Moment, Operator, SourceScanExec, StatefulExec, WindowAggregate, WindowAssignExec,
-    windows::Windows,
+    ExchangeExec, LateFilterExec, Materialize, Moment, Operator, SessionLateExec, SourceScanExec, StatefulExec, WindowAggregate,
+    WindowAssignExec, windows::Windows,
 };
 
 /// Encodes and decodes the nodes of `operators`.
@@ -39,6 +41,7 @@ pub struct Codec;
 enum Wire {
     Scan { table: String, columns: Vec<usize>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
     Late { node: u32, sources: Vec<String>, until: (usize, i64), watermark: Option<i64> },
+    SessionLate { node: u32, sources: Vec<String>, sessions: Sessions, watermark: Option<i64> },
     Assign { time: usize, windows: Windows },
     Exchange { id: u32, schema: Nested },
     Stateful { node: u32, moment: Moment, operator: OperatorWire },
@@ -50,6 +53,7 @@ enum OperatorWire {
     Window { last: Nested, end: (usize, i64) },
     Keyed { last: Nested, lifetime: Lifetime },
     Recompute { plan: Nested, leaves: Vec<u32>, inputs: Vec<KeyedWire>, output: KeyedWire, why: String },
+    Session { last: Option<Nested>, rows: Nested, sessions: Sessions },
     Materialize { schema: Nested, updating: bool },
     Closing { plan: Nested, leaves: Vec<u32>, inputs: Vec<(Nested, (usize, i64))>, what: String },
 }
@@ -90,6 +94,11 @@ impl OperatorWire {
                 why: recompute.why().to_string(),
             });
         }
+        if let Some(session) = any.downcast_ref::<SessionMerge>() {
+            let last = session.functions().map(|f| Nested::plan(Arc::clone(f.last()))).transpose()?;
+            let rows = Nested::schema(Arc::clone(session.rows()))?;
+            return Ok(Self::Session { last, rows, sessions: session.sessions().clone() });
+        }
         if let Some(view) = any.downcast_ref::<Materialize>() {
             return Ok(Self::Materialize { schema: Nested::schema(view.schema())?, updating: view.updating() });
         }
@@ -113,6 +122,10 @@ impl OperatorWire {
                 let inputs = inputs.into_iter().map(|i| i.decode(context)).collect::<Result<_>>()?;
                 let plan = SubPlan::new(plan.into_plan(context)?, leaves);
                 Arc::new(Recompute::new(plan, inputs, output.decode(context)?, why)?)
+            }
+            Self::Session { last, rows, sessions } => {
+                let functions = last.map(|l| Functions::new(l.into_plan(context)?)).transpose()?;
+                Arc::new(SessionMerge::new(functions, rows.into_plan(context)?.schema(), sessions))
             }
             Self::Materialize { schema, updating } => Arc::new(Materialize::new(schema.into_plan(context)?.schema(), updating)),
             Self::Closing { plan, leaves, inputs, what } => {
@@ -181,6 +194,9 @@ impl PhysicalExtensionCodec for Codec {
             Wire::Late { node: late.node(), sources: late.sources().to_vec(), until: late.until(), watermark: late.watermark() }
         } else if let Some(assign) = node.downcast_ref::<WindowAssignExec>() {
             Wire::Assign { time: assign.time(), windows: assign.windows() }
+        } else if let Some(late) = node.downcast_ref::<SessionLateExec>() {
+            let (sources, sessions) = (late.sources().to_vec(), late.sessions().clone());
+            Wire::SessionLate { node: late.node(), sources, sessions, watermark: late.watermark() }
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
             Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
         } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
@@ -208,6 +224,9 @@ impl PhysicalExtensionCodec for Codec {
                 Arc::new(LateFilterExec::new(input()?, node, sources.into(), until, watermark))
             }
             Wire::Assign { time, windows } => Arc::new(WindowAssignExec::new(input()?, time, windows)?),
+            Wire::SessionLate { node, sources, sessions, watermark } => {
+                Arc::new(SessionLateExec::new(input()?, node, sources.into(), sessions, watermark))
+            }
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
             Wire::Stateful { node, moment, operator } => {
                 Arc::new(StatefulExec::new(node, inputs.to_vec(), operator.decode(context)?, moment))

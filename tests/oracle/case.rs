@@ -5,7 +5,7 @@
 //! -- input events: rows=300 partitions=2 disorder=2000 nulls=0.1 seed=1      generated rows for a topic
 //! -- row events/0: {"id": 1, ...}                      a row for partition 0 of a topic, as it stands there
 //! -- expect windows: {"n":3, ...}                      a row of the answer in a topic; all of them if there is one
-//! -- late: never | some                                whether rows come too late when they are read one by one
+//! -- late: never | some [sessions]                     whether rows come too late when they are read one by one
 //! ```
 
 use std::collections::BTreeMap;
@@ -44,6 +44,8 @@ pub struct Case {
     /// The answer by topic, where it is written down.
     pub expected: BTreeMap<String, Vec<String>>,
     pub late: Late,
+    /// Late rows are those of sessions: one that is in time can make a session that another one touches when it is closed.
+    pub sessions: bool,
 }
 
 impl Case {
@@ -51,8 +53,14 @@ impl Case {
     pub fn load(name: &str) -> Self {
         let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(repo.join("tests/oracle/cases").join(format!("{name}.sql"))).unwrap();
-        let mut case =
-            Self { name: name.into(), sql: String::new(), input: BTreeMap::new(), expected: BTreeMap::new(), late: Late::Unknown };
+        let mut case = Self {
+            name: name.into(),
+            sql: String::new(),
+            input: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            late: Late::Unknown,
+            sessions: false,
+        };
         for line in text.lines() {
             let Some((directive, rest)) = line.strip_prefix("-- ").and_then(|l| l.split_once(": ")) else { continue };
             match directive.split_once(' ').unwrap_or((directive, "")) {
@@ -65,7 +73,10 @@ impl Case {
                     case.input.entry(topic.into()).or_default().push(row);
                 }
                 ("expect", topic) => case.expected.entry(topic.into()).or_default().push(rest.into()),
-                ("late", "") => case.late = if rest == "never" { Late::Never } else { Late::Some },
+                ("late", "") => {
+                    case.late = if rest == "never" { Late::Never } else { Late::Some };
+                    case.sessions = rest.ends_with("sessions");
+                }
                 _ => {}
             }
         }

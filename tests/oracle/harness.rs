@@ -244,6 +244,14 @@ async fn answer_without(session: &Session, query: &sqlparser::ast::Query, pairs:
         if !windows || pairs.is_empty() || node.schema().fields().iter().all(|f| f.name() != "id") {
             return Ok(Transformed::no(node));
         }
+        // A row is late for a session as a whole: without it the session is another one.
+        if node.display().to_string().contains("SESSION") {
+            let input = node.inputs()[0].clone();
+            let ids = pairs.iter().map(|(row, _)| lit(*row)).collect();
+            let kept = column(input.schema(), "id").in_list(ids, true);
+            let input = LogicalPlanBuilder::from(input).filter(kept)?.build()?;
+            return Ok(Transformed::yes(node.with_new_exprs(node.expressions(), vec![input])?));
+        }
         let end = cast_expr(node.schema(), "window_end");
         let id = |id: i64| column(node.schema(), "id").eq(lit(id));
         let gone = pairs.iter().map(|(row, close)| id(*row).and(end.clone().eq(lit(*close))));

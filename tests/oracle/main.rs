@@ -102,7 +102,7 @@ fn hold(name: &str) {
             let cuts = Cuts::random(&case, mean, seed);
             let split = check(&case, &format!("random epochs, seed {seed}"), &cuts, 3, &[]).await;
             let merged = check(&case, &format!("merged epochs, seed {seed}"), &cuts.merged(seed), 0, &[]).await;
-            if case.one_partition() {
+            if case.one_partition() && !case.sessions {
                 no_more_late(&case, &single, &split);
                 no_more_late(&case, &split, &merged);
             }
@@ -151,6 +151,8 @@ cases! {
     branches
     shapes
     group_window
+    duplicates
+    functions
     hop
     cumulate
     keyed
@@ -158,6 +160,7 @@ cases! {
     over
     window_relations
     window_joins
+    sessions
     fields
 }
 

@@ -87,5 +87,5 @@ fn windowed_traits(join: &Join, left: &Traits, right: &Traits) -> Traits {
     for time in times.values_mut() {
         time.sources = left.times.values().chain(right.times.values()).flat_map(|t| t.sources.iter().cloned()).collect();
     }
-    Traits { updating: false, keys: Vec::new(), times, sources }
+    Traits { times, sources, ..Traits::default() }
 }

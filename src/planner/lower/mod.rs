@@ -15,6 +15,7 @@ mod aggregate;
 mod join;
 mod linear;
 mod recompute;
+mod session;
 mod window;
 
 use std::collections::{BTreeSet, HashMap};
@@ -120,8 +121,14 @@ impl Lowering {
         Ok((node, kept.nodes))
     }
 
-    /// Lowers a plan. Boxed, because plans are trees.
-    fn lower<'a>(&'a mut self, plan: &'a LogicalPlan) -> BoxFuture<'a, Result<Lowered>> {
+    /// Lowers a plan.
+    async fn lower(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
+        let lowered = self.provisional(plan).await?;
+        self.settled(lowered).await
+    }
+
+    /// Lowers a plan, of which sessions may still have to be merged. Boxed, because plans are trees.
+    fn provisional<'a>(&'a mut self, plan: &'a LogicalPlan) -> BoxFuture<'a, Result<Lowered>> {
         Box::pin(async move {
             let key = (plan.clone(), self.emit);
             if let Some(done) = self.shared.get(&key) {
