@@ -150,8 +150,8 @@ fn every_query_is_read() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_tables_read_every_event() {
+/// A workspace with the tables over 1000 events.
+fn workspace() -> Workspace {
     let broker = Arc::new(EmbeddedBroker::new());
     broker.create("nexmark", Some(1));
     let record = |event: &Event| OutRecord { partition: Some(0), value: Some(serde_json::to_vec(event).unwrap()), ..OutRecord::default() };
@@ -161,6 +161,29 @@ async fn the_tables_read_every_event() {
     for parsed in parse(&Source::new("tables", tables)).unwrap() {
         assert!(matches!(workspace.declare(&parsed).unwrap(), Done::Said(_)));
     }
+    workspace
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_query_has_a_batch_answer() {
+    let workspace = workspace();
+    for file in queries() {
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        for parsed in parse(&Source::new(name.as_str(), std::fs::read_to_string(&file).unwrap())).unwrap() {
+            let Statement::Insert(insert) = &parsed.statement else {
+                assert!(matches!(workspace.declare(&parsed).unwrap(), Done::Said(_)));
+                continue;
+            };
+            let (_, rows) =
+                workspace.session(Mode::Batch).unwrap().run(&insert.query.query).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+            collect(rows).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tables_read_every_event() {
+    let workspace = workspace();
     for (sql, expected) in [
         // NULLs are not counted, so every field was there.
         (

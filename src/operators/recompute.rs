@@ -1,11 +1,10 @@
 //! What has no incremental form: the batch plan, run again on what is affected.
 
 use std::any::Any;
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, UInt32Array};
-use arrow::compute::{concat_batches, take};
+use arrow::array::ArrayRef;
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
@@ -14,6 +13,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, KeyedTable, Layout};
 
+use super::keys::distinct;
 use super::stateful::{Operator, Step, TableKind, TableSpec};
 use super::subplan::SubPlan;
 use super::zset;
@@ -121,33 +121,14 @@ impl Recompute {
 
     /// The distinct keys of all changes.
     fn dirty(&self, changes: &[RecordBatch]) -> Result<Vec<ArrayRef>> {
-        let mut parts = Vec::new();
-        for (input, change) in self.inputs.iter().zip(changes) {
-            parts.push(input.keys(&zset::rows_of(change)?)?);
-        }
-        let Some(first) = parts.first() else { return Ok(Vec::new()) };
-        let columns = (0..first.len())
-            .map(|i| {
-                let column: Vec<_> = parts.iter().filter_map(|p| p.get(i)).map(AsRef::as_ref).collect();
-                Ok(arrow::compute::concat(&column)?)
-            })
-            .collect::<Result<Vec<ArrayRef>>>()?;
-        distinct(columns)
+        let keys = |(input, change): (&Keyed, &RecordBatch)| input.keys(&zset::rows_of(change)?);
+        distinct(&self.inputs.iter().zip(changes).map(keys).collect::<Result<Vec<_>>>()?)
     }
 
     /// Kept rows of these keys, as weighted rows.
     fn kept(&self, of: &Keyed, table: &KeyedTable, keys: &[ArrayRef]) -> Result<RecordBatch> {
         of.unstored(&table.get(keys)?)
     }
-}
-
-/// Each key once.
-fn distinct(columns: Vec<ArrayRef>) -> Result<Vec<ArrayRef>> {
-    let Some(rows) = zset::encode(&columns)? else { return Ok(columns) };
-    let mut seen = HashSet::with_capacity(rows.num_rows());
-    let firsts = rows.iter().zip(0u32..).filter(|(row, _)| seen.insert(row.data().to_vec())).map(|(_, i)| i);
-    let indices = UInt32Array::from_iter_values(firsts);
-    columns.iter().map(|c| Ok(take(c, &indices, None)?)).collect()
 }
 
 #[async_trait]

@@ -49,11 +49,8 @@ impl WindowAssignExec {
     /// Windows over the time in column `time`.
     ///
     /// # Errors
-    /// When the column is not a timestamp, or the windows are sessions, which depend on other rows.
+    /// When the column is not a timestamp.
     pub fn new(input: Arc<dyn ExecutionPlan>, time: usize, windows: Windows) -> Result<Self> {
-        if matches!(windows.kind, WindowKind::Session { .. }) {
-            return Err(Error::internal("sessions are not found row by row"));
-        }
         let schema = input.schema();
         let data_type = window_type(schema.field(time).data_type())?;
         let (plain, weight) = schema.fields().split_at(before_weight(&schema));
@@ -106,6 +103,11 @@ impl Assigner {
             let starts = tumble(times.values(), self.windows, size);
             let ends = starts.iter().map(|start| start.saturating_add(size)).collect();
             return Ok(Batches::One(Some(self.output(&batch, starts, ends)?)));
+        }
+        // The session that the row alone would make; those that overlap are merged later.
+        if let WindowKind::Session { gap } = self.windows.kind {
+            let ends = times.values().iter().map(|start| start.saturating_add(gap)).collect();
+            return Ok(Batches::One(Some(self.output(&batch, times.values().to_vec(), ends)?)));
         }
         Ok(Batches::Many(Repeater { assigner: Arc::clone(self), batch, times, row: 0, run: None, next: 0 }))
     }

@@ -23,8 +23,23 @@ pub(super) struct Late {
     pub input: LogicalPlan,
     /// The operator that they are late for.
     pub node: u32,
+    /// The tables that they come from.
+    pub sources: Vec<String>,
     /// The column that holds a time, and how many milliseconds after it W makes a row late.
     pub until: (usize, i64),
+}
+
+/// Takes rows out that are late for sessions of operator `node`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
+pub(super) struct SessionLate {
+    /// What is below.
+    pub input: LogicalPlan,
+    /// The operator that they are late for.
+    pub node: u32,
+    /// Tables that the rows come from.
+    pub sources: Vec<String>,
+    /// The gap, the columns of the key, and those of the window.
+    pub sessions: (i64, Vec<usize>, [Option<usize>; 3]),
 }
 
 impl Cut {
@@ -85,6 +100,32 @@ impl UserDefinedLogicalNodeCore for Late {
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Late: node={}", self.node)
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
+        Ok(Self { input: inputs.pop().unwrap_or_else(|| self.input.clone()), ..self.clone() })
+    }
+}
+
+impl UserDefinedLogicalNodeCore for SessionLate {
+    fn name(&self) -> &'static str {
+        "SessionLate"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        self.input.schema()
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionLate: node={}", self.node)
     }
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {

@@ -10,9 +10,11 @@
 //! The planner uses only the traits of `connectors` and never a connector's name.
 
 pub mod bind;
+mod cast_types;
 pub mod codec;
 pub mod continuous;
 mod cut;
+mod functions;
 mod lower;
 mod mode;
 mod physical;

@@ -15,9 +15,10 @@ use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceC
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use crate::common::{Error, Result};
-use crate::operators::{ExchangeExec, LateFilterExec, WindowAssignExec};
+use crate::operators::session::Sessions;
+use crate::operators::{ExchangeExec, LateFilterExec, SessionLateExec, WindowAssignExec};
 
-use super::cut::{Cut, Late};
+use super::cut::{Cut, Late, SessionLate};
 use super::window_tvf::WindowTvf;
 
 /// DataFusion's planner with our nodes.
@@ -53,7 +54,12 @@ impl ExtensionPlanner for Nodes {
             return Ok(Some(Arc::new(WindowAssignExec::new(Arc::clone(input), window.time_index()?, window.windows())?)));
         }
         if let Some(late) = node.downcast_ref::<Late>() {
-            return Ok(Some(Arc::new(LateFilterExec::new(Arc::clone(input), late.node, late.until, None))));
+            return Ok(Some(Arc::new(LateFilterExec::new(Arc::clone(input), late.node, late.sources.clone().into(), late.until, None))));
+        }
+        if let Some(late) = node.downcast_ref::<SessionLate>() {
+            let (gap, keys, window) = late.sessions.clone();
+            let sessions = Sessions { gap, keys, window };
+            return Ok(Some(Arc::new(SessionLateExec::new(Arc::clone(input), late.node, late.sources.clone().into(), sessions, None))));
         }
         Ok(None)
     }

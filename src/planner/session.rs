@@ -13,7 +13,7 @@ use datafusion::error::Result as DfResult;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
-use datafusion::functions::datetime::{to_timestamp, to_timestamp_micros, to_timestamp_millis, to_timestamp_nanos, to_timestamp_seconds};
+use datafusion::functions::datetime::{to_timestamp_micros, to_timestamp_millis, to_timestamp_nanos, to_timestamp_seconds};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
@@ -29,6 +29,8 @@ use sqlparser::ast;
 use crate::common::{Error, Result, suggest};
 use crate::operators::SourceSet;
 
+use super::cast_types::CastTypes;
+use super::functions;
 use super::mode::Mode;
 use super::physical::StreamingQueryPlanner;
 use super::proctime;
@@ -81,16 +83,15 @@ impl Session {
         if mode == Mode::Batch {
             builder = builder.with_analyzer_rule(Arc::new(ExpandSessions));
         }
-        let mut state = builder.with_query_planner(Arc::new(StreamingQueryPlanner)).build();
+        let mut state = builder.with_type_planner(Arc::new(CastTypes)).with_query_planner(Arc::new(StreamingQueryPlanner)).build();
         state.register_relation_planner(Arc::new(WindowTvfPlanner))?;
         if mode == Mode::Batch {
             state.register_udf(Arc::new(proctime::of_batch()))?;
         }
-        // DataFusion's takes other patterns than Flink's: an error is better than another text.
-        state.deregister_udf("date_format")?;
         for function in zoneless_functions() {
             state.register_udf(function)?;
         }
+        functions::register(&mut state)?;
         let context = SessionContext::new_with_state(state);
         let schema = Names { tables, mode, state: context.state_weak_ref() };
         let options = context.state().config_options().catalog.clone();
@@ -144,11 +145,11 @@ impl Session {
     }
 }
 
-/// `to_timestamp` and its kin give a TIMESTAMP without a zone, as in Flink. Those that DataFusion makes for a session with a
+/// `to_timestamp_millis` and its kin give a TIMESTAMP without a zone. Those that DataFusion makes for a session with a
 /// time zone promise one with a zone, and then fail on every column of text.
 fn zoneless_functions() -> Vec<Arc<ScalarUDF>> {
     let without_zone = ConfigOptions::default();
-    let makers = [to_timestamp, to_timestamp_seconds, to_timestamp_millis, to_timestamp_micros, to_timestamp_nanos];
+    let makers = [to_timestamp_seconds, to_timestamp_millis, to_timestamp_micros, to_timestamp_nanos];
     makers.map(|make| make(&without_zone)).into()
 }
 

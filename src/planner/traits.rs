@@ -14,6 +14,21 @@ pub(super) struct Traits {
     pub times: BTreeMap<usize, Time>,
     /// Declared tables below.
     pub sources: BTreeSet<String>,
+    /// Rows carry provisional sessions, which are still to be merged.
+    pub session: Option<Session>,
+}
+
+/// Provisional sessions: every row has the window that it alone would make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Session {
+    /// The gap that ends a session, in milliseconds.
+    pub gap: i64,
+    /// Sessions are found within equal values of these columns.
+    pub partition: Vec<usize>,
+    /// `window_start`, `window_end`, `window_time`; the first two are needed.
+    pub window: [Option<usize>; 3],
+    /// The rows' own time.
+    pub time: Time,
 }
 
 /// A column that the watermark says something about.
@@ -76,7 +91,12 @@ impl Traits {
         let find = |index: usize| from.iter().position(|f| *f == Some(index));
         let keys = self.keys.iter().filter_map(|key| key.iter().map(|c| find(*c)).collect::<Option<BTreeSet<_>>>()).collect();
         let times = from.iter().enumerate().filter_map(|(i, f)| Some((i, self.times.get(&(*f)?)?.clone()))).collect();
-        Self { updating: self.updating, keys, times, sources: self.sources.clone() }
+        let session = self.session.as_ref().and_then(|s| {
+            let partition = s.partition.iter().map(|c| find(*c)).collect::<Option<_>>()?;
+            let window = s.window.map(|c| c.and_then(find));
+            (window[0].is_some() && window[1].is_some()).then(|| Session { partition, window, ..s.clone() })
+        });
+        Self { updating: self.updating, keys, times, sources: self.sources.clone(), session }
     }
 
     /// A time that tells of a window's end, among these columns.
@@ -96,7 +116,7 @@ mod tests {
             updating: true,
             keys: vec![BTreeSet::from([0, 2]), BTreeSet::from([1])],
             times: BTreeMap::from([(2, time)]),
-            sources: BTreeSet::new(),
+            ..Traits::default()
         };
         let projected = traits.project(&[Some(2), None, Some(0)]);
         assert_eq!(projected.keys, [BTreeSet::from([0, 2])]);

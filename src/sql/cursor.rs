@@ -8,6 +8,7 @@ use crate::common::{Error, Result};
 
 use super::ast::Pos;
 use super::dialect::{MillstreamDialect, allow_steps};
+use super::forms;
 use super::text::{Text, pos};
 
 static DIALECT: MillstreamDialect = MillstreamDialect;
@@ -165,14 +166,18 @@ impl<'a> Cursor<'a> {
     pub(super) fn expr(&mut self) -> Result<ast::Expr> {
         self.limit()?;
         let parsed = self.parser.parse_expr();
-        parsed.map_err(|error| self.parser_error(error))
+        let mut expr = parsed.map_err(|error| self.parser_error(error))?;
+        forms::rewrite(&mut expr, self.text)?;
+        Ok(expr)
     }
 
     /// Takes a query.
     pub(super) fn query(&mut self) -> Result<Box<ast::Query>> {
         self.limit()?;
         let parsed = self.parser.parse_query();
-        parsed.map_err(|error| self.parser_error(error))
+        let mut query = parsed.map_err(|error| self.parser_error(error))?;
+        forms::rewrite(query.as_mut(), self.text)?;
+        Ok(query)
     }
 
     /// Refuses brackets that are nested deeper than any query: sqlparser counts its own depth for most forms only. And

@@ -10,6 +10,8 @@ mod columns;
 mod create;
 mod cursor;
 pub mod dialect;
+mod duplicates;
+mod forms;
 mod group_window;
 mod query;
 mod script;
@@ -19,6 +21,8 @@ mod text;
 mod tokens;
 pub mod types;
 
+#[cfg(test)]
+mod forms_tests;
 #[cfg(test)]
 mod group_window_tests;
 #[cfg(test)]

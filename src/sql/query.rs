@@ -7,6 +7,7 @@ use crate::common::Result;
 
 use super::ast::{Emit, Insert, Query};
 use super::cursor::{Cursor, MAX_DEPTH, is_word};
+use super::duplicates;
 use super::group_window;
 use super::text::pos;
 
@@ -25,6 +26,7 @@ pub(super) fn query(cursor: &mut Cursor<'_>) -> Result<Query> {
     refuse_versions(cursor)?;
     let mut query = cursor.query()?;
     group_window::rewrite(&mut query, cursor.text)?;
+    duplicates::rename(&mut query);
     Ok(Query { query, emit })
 }
 

@@ -48,6 +48,19 @@ impl StateDelta {
         }
     }
 
+    /// Adds what another part of the same epoch changed.
+    ///
+    /// # Errors
+    /// When it is of another kind; that would be a bug.
+    pub fn join(&mut self, same_epoch: Self) -> Result<()> {
+        match (self, same_epoch) {
+            (Self::Panes(delta), Self::Panes(other)) => delta.merge(other),
+            (Self::Keyed(delta), Self::Keyed(other)) => delta.join(other),
+            _ => return Err(mixed()),
+        }
+        Ok(())
+    }
+
     /// Adds what a later epoch changed.
     ///
     /// # Errors
@@ -76,7 +89,7 @@ impl StateDelta {
     pub fn encode(&self) -> Result<Vec<RecordBatch>> {
         match self {
             Self::Panes(delta) => Ok(PaneTable::encode(delta)?.into_iter().collect()),
-            Self::Keyed(delta) => Ok(delta.rows.clone()),
+            Self::Keyed(delta) => delta.encode(),
         }
     }
 }

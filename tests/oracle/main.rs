@@ -98,7 +98,7 @@ fn hold(name: &str) {
             let cuts = Cuts::random(&case, mean, seed);
             let split = holds(&case, &format!("random epochs, seed {seed}"), &cuts, 3, &[]).await;
             let merged = holds(&case, &format!("merged epochs, seed {seed}"), &cuts.merged(seed), 0, &[]).await;
-            if case.one_partition() {
+            if case.one_partition() && !case.sessions {
                 no_more_late(&case, &single, &split);
                 no_more_late(&case, &split, &merged);
             }
@@ -150,6 +150,8 @@ cases! {
     branches
     shapes
     group_window
+    duplicates
+    functions
     hop
     cumulate
     keyed
@@ -157,6 +159,8 @@ cases! {
     over
     window_relations
     window_joins
+    sessions
+    intervals
     fields
     empty
     first_nulls
@@ -180,6 +184,9 @@ cases! {
     limits
     window_chains
     constants
+    upserts
+    upserts_written
+    envelopes
 }
 
 #[test]

@@ -1,51 +1,50 @@
 //! DECIMAL from text, exactly: no floating point on the way, no digit lost unnoticed.
 
 /// The unscaled value of `text` with this precision and scale. Digits behind the scale are rounded half up, as Flink does.
-///
-/// # Errors
-/// When it is no number, or has more digits before the point than fit.
-pub(super) fn parse(text: &str, precision: u8, scale: i8) -> Result<i128, String> {
-    let wrong = || format!("`{}` is not a number", super::text::shorten(text, 60));
+/// `None` when it is no number, or has more digits before the point than fit.
+pub(super) fn parse(text: &str, precision: u8, scale: i8) -> Option<i128> {
     let trimmed = text.trim();
-    let (negative, unsigned) = match trimmed.as_bytes().first() {
-        Some(b'-') => (true, &trimmed[1..]),
-        Some(b'+') => (false, &trimmed[1..]),
+    let (negative, unsigned) = match trimmed.as_bytes().first()? {
+        b'-' => (true, trimmed.get(1..)?),
+        b'+' => (false, trimmed.get(1..)?),
         _ => (false, trimmed),
     };
-    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
-        Some(at) => (&unsigned[..at], unsigned[at + 1..].parse::<i32>().map_err(|_| wrong())?),
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (unsigned, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if (whole.is_empty() && fraction.is_empty()) || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
-        return Err(wrong());
+    let all = || whole.bytes().chain(fraction.bytes());
+    if (whole.is_empty() && fraction.is_empty()) || !all().all(|b| b.is_ascii_digit()) {
+        return None;
     }
-    let overflow = || format!("`{}` does not fit DECIMAL({precision}, {scale})", super::text::shorten(text, 60));
-    let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).skip_while(|b| *b == b'0').collect();
-    if digits.is_empty() {
-        return Ok(0);
+    let zeros = all().take_while(|b| *b == b'0').count();
+    let digits = whole.len() + fraction.len() - zeros;
+    if digits == 0 {
+        return Some(0);
     }
-    // How many digits of `digits` stand before the end of the unscaled value.
-    let kept = digits.len() as i64 - fraction.len() as i64 + i64::from(exponent) + i64::from(scale);
+    // How many of the digits stand before the end of the unscaled value; zeros are put behind them if there are too few.
+    let kept = digits as i64 - fraction.len() as i64 + i64::from(exponent) + i64::from(scale);
     if kept > i64::from(precision) {
-        return Err(overflow());
+        return None;
     }
     if kept < 0 {
-        return Ok(0);
+        return Some(0);
     }
-    let kept = usize::try_from(kept).map_err(|_| overflow())?;
+    let kept = usize::try_from(kept).ok()?;
+    let mut rest = all().skip(zeros);
     let mut value: i128 = 0;
-    for i in 0..kept {
-        let digit = digits.get(i).map_or(0, |b| i128::from(b - b'0'));
-        value = value.checked_mul(10).and_then(|v| v.checked_add(digit)).ok_or_else(overflow)?;
+    for _ in 0..kept {
+        let digit = rest.next().map_or(0, |b| i128::from(b - b'0'));
+        value = value.checked_mul(10)?.checked_add(digit)?;
     }
-    if digits.get(kept).is_some_and(|b| *b >= b'5') {
+    if rest.next().is_some_and(|b| b >= b'5') {
         value += 1;
     }
-    if value >= 10_i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX) {
-        return Err(overflow());
+    if value >= 10_i128.checked_pow(u32::from(precision))? {
+        return None;
     }
-    Ok(if negative { -value } else { value })
+    Some(if negative { -value } else { value })
 }
 
 /// Appends an unscaled value as a plain number.
@@ -88,14 +87,14 @@ mod tests {
             ("0e999999", 0),
             ("-9999999.994", -999_999_999),
         ] {
-            assert_eq!(parse(text, 10, 2), Ok(value), "{text}");
+            assert_eq!(parse(text, 10, 2), Some(value), "{text}");
         }
         for wrong in ["", "-", "abc", "1.2.3", "1e", "1e99999999999", "true", "100000000", "99999999.995", "1e9", "0x1", "1_0"] {
-            assert!(parse(wrong, 10, 2).is_err(), "{wrong}");
+            assert!(parse(wrong, 10, 2).is_none(), "{wrong}");
         }
         let long = "9".repeat(400);
-        assert!(parse(&long, 38, 0).is_err());
-        assert_eq!(parse(&format!("0.{long}"), 38, 0), Ok(1));
+        assert!(parse(&long, 38, 0).is_none());
+        assert_eq!(parse(&format!("0.{long}"), 38, 0), Some(1));
     }
 
     #[test]

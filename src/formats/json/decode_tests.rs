@@ -1,7 +1,7 @@
 use super::*;
 use crate::formats::conformance;
 use arrow::array::*;
-use arrow::datatypes::{Int32Type, TimeUnit};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema, TimeUnit};
 
 fn messages<T: AsRef<[u8]>>(texts: &[T]) -> Messages {
     let mut messages = Messages::default();
@@ -76,9 +76,9 @@ fn wrong_types_and_overflow_are_rejected_and_missing_fields_are_null() {
     assert_eq!(
         reasons(&decoded),
         [
-            (1, "field 'n': failed to parse \"abc\" as Int32"),
-            (2, "field 'n': failed to parse 3000000000 as Int32"),
-            (3, "field 'n': expected primitive got {\"x\": 1}"),
+            (1, "field 'n': cannot read \"abc\" as INT"),
+            (2, "field 'n': cannot read 3000000000 as INT"),
+            (3, "field 'n': cannot read {\"x\":1} as INT"),
         ]
     );
 }
@@ -160,4 +160,86 @@ fn many_bad_ones_among_many_good_ones() {
     assert_eq!(decoded.rejected.len(), 4_000);
     let values = decoded.batch.column(0).as_primitive::<Int32Type>().values();
     assert!(decoded.origin.unwrap().iter().zip(values).all(|(o, v)| *o as i32 == *v));
+}
+
+#[test]
+fn the_last_of_two_fields_of_one_name_wins_also_over_what_does_not_fit() {
+    let map = DataType::Map(
+        Arc::new(Field::new(
+            "entries",
+            DataType::Struct(vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Int32, true)].into()),
+            false,
+        )),
+        false,
+    );
+    let inner = DataType::Struct(vec![Field::new("x", DataType::Int32, false), Field::new("l", map, true)].into());
+    let fields = vec![Field::new("r", inner, true), Field::new("s", DataType::Utf8, true)];
+    let texts = [
+        r#"{"r":{"x":1,"x":2},"s":"a","s":"b"}"#,
+        r#"{"s":"a","r":{"x":"no"},"r":{"x":3}}"#,
+        r#"{"s":"a","r":{"x":4},"r":{"x":"no"}}"#,
+        r#"{"s":{},"s":"c","r":{"x":null,"x":5,"l":{"k":1,"m":2,"k":3}}}"#,
+        r#"{"r":{"x":6},"r":{}}"#,
+        r#"{"r":{"x":7},"r":null}"#,
+    ];
+    let decoded = with(&[], fields, &texts);
+    assert_eq!(decoded.origin, Some(vec![0, 1, 3, 5]));
+    assert_eq!(reasons(&decoded), [(2, "field 'r.x': cannot read \"no\" as INT"), (4, "field 'r.x' is NOT NULL, but null or missing")]);
+    let r = decoded.batch.column(0).as_struct();
+    assert_eq!(r.column(0).as_primitive::<Int32Type>().values()[..3], [2, 3, 5]);
+    assert!(r.is_null(3));
+    let entries = r.column(1).as_map().value(2);
+    assert_eq!(entries.column(0).as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["m", "k"]);
+    assert_eq!(entries.column(1).as_primitive::<Int32Type>().values()[..], [2, 3]);
+    assert_eq!(decoded.batch.column(1).as_string::<i32>().iter().collect::<Vec<_>>(), [Some("b"), Some("a"), Some("c"), None]);
+}
+
+#[test]
+fn reasons_name_the_place_and_the_sql_type() {
+    let list = DataType::List(Arc::new(Field::new_list_field(
+        DataType::Struct(vec![Field::new("d", DataType::Decimal128(4, 1), true)].into()),
+        true,
+    )));
+    let fields = vec![
+        Field::new("t", DataType::Timestamp(TimeUnit::Millisecond, None), true),
+        Field::new("l", list, true),
+        Field::new("b", DataType::Binary, true),
+    ];
+    let cases = [
+        (r#"{"t":"2024-02-30 12:00:00"}"#, "field 't': cannot read \"2024-02-30 12:00:00\" as TIMESTAMP(3)"),
+        (r#"{"l":[{"d":1},{"d":1234}]}"#, "field 'l[].d': cannot read 1234 as DECIMAL(4, 1)"),
+        (r#"{"l":7}"#, "field 'l': cannot read 7 as ARRAY"),
+        (r#"{"b":"!"}"#, "field 'b': cannot read \"!\" as BYTES (base64)"),
+        ("{broken", "unexpected 'b' at byte 1"),
+        ("{\"t\":\"a\nb\"}", "unexpected character 0x0a at byte 7"),
+        (r#"{"t":"\x"}"#, "wrong escape sequence before byte 7"),
+        (r#"{"t":"a"#, "ends in the middle of a value"),
+        (r#"{"t":tru"#, "ends in the middle of a value"),
+        ("{} {}", "more than one JSON value in one message"),
+        ("[{},7]", "expected JSON objects in the array"),
+        ("7", "expected a JSON object"),
+    ];
+    let texts: Vec<&str> = cases.iter().map(|case| case.0).collect();
+    let decoded = with(&[], fields, &texts);
+    assert_eq!(decoded.batch.num_rows(), 0);
+    let expected: Vec<&str> = cases.iter().map(|case| case.1).collect();
+    assert_eq!(reasons(&decoded).iter().map(|r| r.1).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn keys_are_found_in_any_order_and_spacing() {
+    let fields: Vec<Field> = (0..30).map(|i| Field::new(format!("k{i}"), DataType::Int32, true)).collect();
+    let mut texts: Vec<String> = Vec::new();
+    for turn in 0..60 {
+        let space = [" ", "", "\n\t", "                                        "][turn / 2 % 4];
+        let each = (0..30).map(|i| (i * 7 + turn / 3) % 30).map(|i| format!("{space}\"k{i}\"{space}:{}", i * 100 + turn));
+        texts.push(format!("{{{}}}", each.collect::<Vec<_>>().join(",")));
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let decoded = with(&[], fields, &texts);
+    assert!(decoded.rejected.is_empty(), "{:?}", decoded.rejected);
+    for (i, column) in decoded.batch.columns().iter().enumerate() {
+        let expected: Vec<i32> = (0..60).map(|turn| i as i32 * 100 + turn).collect();
+        assert_eq!(column.as_primitive::<Int32Type>().values()[..], expected);
+    }
 }

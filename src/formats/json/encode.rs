@@ -12,7 +12,7 @@ use arrow::datatypes::{
 use crate::common::{Error, Result};
 use crate::formats::{Encoder, FormatOptions, Messages};
 
-use super::{JsonOptions, NullKey, decimal, stand_in, text};
+use super::{JsonOptions, NullKey, base64, decimal, text};
 
 /// Writes one JSON object per row: compact, columns in order, NULL as `null`.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ fn float(number: serde_json::Result<String>, value: f64, out: &mut Vec<u8>) {
 
 fn binary(value: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    stand_in::write_bytes(value, out);
+    base64::write(value, out);
     out.push(b'"');
 }
 

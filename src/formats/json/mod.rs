@@ -16,11 +16,16 @@ use crate::common::{OptionSpec, Result};
 
 use super::FormatOptions;
 
+mod base64;
+mod column;
+mod cursor;
 mod decimal;
 mod decode;
 mod encode;
-mod guard;
-mod stand_in;
+mod find;
+mod keys;
+mod leaf;
+mod moment;
 mod text;
 
 pub use decode::JsonDecoder;

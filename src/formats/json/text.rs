@@ -1,5 +1,6 @@
 //! Dates and times as Flink writes them in JSON, quoted strings, and reasons for people.
 
+use arrow::datatypes::{DataType, TimeUnit};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
 
 /// Appends `"text"` with what JSON wants escaped.
@@ -103,14 +104,33 @@ pub(super) fn shorten(text: &str, chars: usize) -> String {
     }
 }
 
-/// What arrow-json says, for people.
-pub(super) fn reason(text: &str) -> String {
-    let text = ["Json error: ", "Parser error: ", "Cast error: ", "Invalid argument error: "]
-        .iter()
-        .find_map(|prefix| text.strip_prefix(prefix))
-        .unwrap_or(text)
-        .replace("whilst decoding field ", "field ")
-        .replace("Encountered unexpected", "unexpected")
-        .replace(" whilst parsing ", " in ");
-    shorten(&text, 300)
+/// What SQL calls a type, without what stands inside it.
+pub(super) fn sql_type(data_type: &DataType) -> String {
+    let digits = |unit: &TimeUnit| match unit {
+        TimeUnit::Second => 0,
+        TimeUnit::Millisecond => 3,
+        TimeUnit::Microsecond => 6,
+        TimeUnit::Nanosecond => 9,
+    };
+    let name = match data_type {
+        DataType::Boolean => "BOOLEAN",
+        DataType::Int8 => "TINYINT",
+        DataType::Int16 => "SMALLINT",
+        DataType::Int32 => "INT",
+        DataType::Int64 => "BIGINT",
+        DataType::Float32 => "FLOAT",
+        DataType::Float64 => "DOUBLE",
+        DataType::Decimal128(precision, scale) => return format!("DECIMAL({precision}, {scale})"),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "STRING",
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "BYTES (base64)",
+        DataType::Date32 | DataType::Date64 => "DATE",
+        DataType::Time32(unit) | DataType::Time64(unit) => return format!("TIME({})", digits(unit)),
+        DataType::Timestamp(unit, None) => return format!("TIMESTAMP({})", digits(unit)),
+        DataType::Timestamp(unit, Some(_)) => return format!("TIMESTAMP_LTZ({})", digits(unit)),
+        DataType::List(_) => "ARRAY",
+        DataType::Map(..) => "MAP",
+        DataType::Struct(_) => "ROW",
+        other => return other.to_string(),
+    };
+    name.to_string()
 }

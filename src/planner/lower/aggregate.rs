@@ -19,6 +19,7 @@ use crate::sql::ast::Emit;
 use super::super::physical::halves;
 use super::super::traits::{Role, Time, Traits};
 use super::recompute::{Partitioning, guard};
+use super::session::session_groups;
 use super::{Input, Lowered, Lowering, copied, leaves, weight, weighted};
 
 /// The name of the hidden aggregate that counts a group's rows.
@@ -26,8 +27,14 @@ const EXISTS: &str = "__rows";
 
 impl Lowering {
     pub(super) async fn aggregate(&mut self, plan: &LogicalPlan, aggregate: &Aggregate) -> Result<Lowered> {
-        let input = self.lower(&aggregate.input).await?;
+        let mut input = self.provisional(&aggregate.input).await?;
         let schema = aggregate.input.schema();
+        if let Some(session) = input.traits.session.clone() {
+            if let Some(groups) = session_groups(aggregate, &session) {
+                return self.session_aggregate(plan, aggregate, input, &session, groups).await;
+            }
+            input = self.settled(input).await?;
+        }
         if let [Expr::GroupingSet(sets)] = aggregate.group_expr.as_slice() {
             return self.grouping_sets(plan, aggregate, sets, input).await;
         }
@@ -85,10 +92,19 @@ impl Lowering {
     /// Plans an aggregate in two halves: the first over the input, the second as functions.
     async fn halves(&mut self, aggregate: &Aggregate, input: Lowered) -> Result<(Input, Arc<dyn ExecutionPlan>)> {
         let (scans, _) = leaves(&input.plan)?;
-        let over = Aggregate::try_new(Arc::new(input.plan), aggregate.group_expr.clone(), aggregate.aggr_expr.clone())?;
-        let plan = LogicalPlan::Aggregate(over);
-        let (first, last) = halves(&self.state.query_planner().create_physical_plan(&plan, &self.state).await?)?;
+        let (first, last) = self.aggregate_halves(aggregate, input.plan).await?;
         Ok((Input::Planned(first, scans, input.nodes), last))
+    }
+
+    /// The same as plans.
+    pub(super) async fn aggregate_halves(
+        &self,
+        aggregate: &Aggregate,
+        input: LogicalPlan,
+    ) -> Result<(Arc<dyn ExecutionPlan>, Arc<dyn ExecutionPlan>)> {
+        let over = Aggregate::try_new(Arc::new(input), aggregate.group_expr.clone(), aggregate.aggr_expr.clone())?;
+        let plan = LogicalPlan::Aggregate(over);
+        halves(&self.state.query_planner().create_physical_plan(&plan, &self.state).await?)
     }
 
     /// Over updating input every aggregate becomes sums of weighted values, if it can; else groups are computed again.
@@ -118,7 +134,8 @@ impl Lowering {
         let over = Aggregate::try_new(Arc::new(input.plan.clone()), groups.clone(), sums)?;
         let lifetime = Lifetime { exists: (!groups.is_empty()).then_some(exists), ttl: self.ttl, ..Lifetime::default() };
         let key: BTreeSet<usize> = (0..groups.len()).collect();
-        let traits = Traits { updating: true, keys: vec![key], times: BTreeMap::new(), sources: input.traits.sources.clone() };
+        let traits =
+            Traits { updating: true, keys: vec![key], times: BTreeMap::new(), sources: input.traits.sources.clone(), ..Traits::default() };
         let sums_schema = Arc::clone(&over.schema);
         let lowered = self.keyed(&over, input, lifetime, &sums_schema, None, traits).await?;
         // From the sums to what was asked for.

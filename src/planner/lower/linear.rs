@@ -3,34 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::logical_expr::{Extension, Filter, LogicalPlan, Projection, SubqueryAlias, TableScan, Union, Unnest};
+use datafusion::common::{Column, DFSchema};
+use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan, Projection, SubqueryAlias, Union, Unnest};
 
 use crate::common::{Error, Result};
 use crate::operators::windows::WindowKind;
+use crate::sql::ast::Emit;
 
-use super::super::provider::TableSource;
-use super::super::traits::{Domain, Role, Time, Traits};
+use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
 
 impl Lowering {
-    pub(super) fn scan(plan: &LogicalPlan, scan: &TableScan) -> Result<Lowered> {
-        let table = TableSource::of(scan).ok_or_else(|| Error::internal(format!("`{}` is no declared table", scan.table_name)))?;
-        let mut traits = Traits::default();
-        traits.sources.insert(table.name().to_string());
-        for (i, field) in plan.schema().fields().iter().enumerate() {
-            if table.event_time() == Some(field.name()) {
-                let sources = traits.sources.clone();
-                traits.times.insert(i, Time { role: Role::Row, domain: Domain::Event, sources, hold: 0, guarded: false });
-            }
-        }
-        Ok(Lowered { plan: plan.clone(), traits, nodes: Default::default() })
-    }
-
     pub(super) async fn projection(&mut self, projection: &Projection) -> Result<Lowered> {
-        let input = self.lower(&projection.input).await?;
+        let mut input = self.provisional(&projection.input).await?;
         let mut exprs = projection.expr.clone();
         let from: Vec<_> = exprs.iter().map(|e| copied(e, projection.input.schema())).collect();
+        let computed = exprs.iter().zip(&from).filter(|(_, f)| f.is_none()).map(|(e, _)| e);
+        if input.traits.session.is_some()
+            && (input.traits.project(&from).session.is_none() || asks_for_sessions(&input, computed, projection.input.schema()))
+        {
+            input = self.settled(input).await?;
+        }
         let traits = input.traits.project(&from);
         if traits.updating {
             exprs.push(weight(&input.plan)?);
@@ -43,13 +37,21 @@ impl Lowering {
         if let Some(lowered) = self.fused(plan).await? {
             return Ok(lowered);
         }
-        let input = self.lower(&filter.input).await?;
+        let mut input = self.provisional(&filter.input).await?;
+        // Less rows are other sessions, unless all rows of a key go.
+        if let Some(session) = &input.traits.session {
+            let schema = filter.input.schema();
+            let by_key = |c: &Column| schema.maybe_index_of_column(c).is_some_and(|i| session.partition.contains(&i));
+            if !filter.predicate.column_refs().into_iter().all(by_key) {
+                input = self.settled(input).await?;
+            }
+        }
         let plan = LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), Arc::new(input.plan))?);
         Ok(Lowered { plan, ..input })
     }
 
     pub(super) async fn alias(&mut self, alias: &SubqueryAlias) -> Result<Lowered> {
-        let input = self.lower(&alias.input).await?;
+        let input = self.provisional(&alias.input).await?;
         let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(input.plan), alias.alias.clone())?);
         Ok(Lowered { plan, traits: input.traits, nodes: input.nodes })
     }
@@ -98,17 +100,21 @@ impl Lowering {
 
     pub(super) async fn extension(&mut self, plan: &LogicalPlan, extension: &Extension) -> Result<Lowered> {
         let Some(window) = extension.node.as_any().downcast_ref::<WindowTvf>() else { return self.fallback(plan).await };
-        if matches!(window.kind, WindowKind::Session { .. }) {
-            return Err(Error::sql("SESSION windows cannot run continuously yet"));
-        }
         let input = self.lower(&window.input).await?;
         let index = window.input.schema().maybe_index_of_column(&window.time);
         let time = index.and_then(|i| input.traits.times.get(&i)).filter(|t| matches!(t.role, Role::Row | Role::Last)).cloned();
         let width = window.input.schema().fields().len();
         let mut traits = input.traits.clone();
         traits.keys.clear();
-        match time {
-            Some(time) => {
+        match (time, window.kind) {
+            (_, WindowKind::Session { .. }) if traits.updating || traits.sources.is_empty() || self.emit == Emit::Changes => {
+                return self.changing_sessions(plan, window, input).await;
+            }
+            (Some(time), WindowKind::Session { gap }) => {
+                let partition = window.partition.iter().filter_map(|c| window.input.schema().maybe_index_of_column(c)).collect();
+                traits.session = Some(Session { gap, partition, window: [width, width + 1, width + 2].map(Some), time });
+            }
+            (Some(time), _) => {
                 // Windows of one start end at different times when they grow.
                 let start = match window.kind {
                     WindowKind::Tumble { size } | WindowKind::Hop { size, .. } => Some(Role::Start(size)),
@@ -120,12 +126,19 @@ impl Lowering {
                 }
             }
             // Windows over rows that never come need no time.
-            None if traits.updating || traits.sources.is_empty() => {}
-            None => return Err(no_event_time(window)),
+            (None, _) if traits.updating || traits.sources.is_empty() => {}
+            (None, _) => return Err(no_event_time(window)),
         }
         let plan = plan.with_new_exprs(plan.expressions(), vec![input.plan])?;
         Ok(Lowered { plan, traits, nodes: input.nodes })
     }
+}
+
+/// Whether expressions look at sessions that are still to be merged.
+fn asks_for_sessions<'a>(input: &Lowered, exprs: impl IntoIterator<Item = &'a Expr>, schema: &DFSchema) -> bool {
+    let Some(session) = &input.traits.session else { return false };
+    let mut columns = exprs.into_iter().flat_map(|e| e.column_refs());
+    columns.any(|c| session.window.contains(&schema.maybe_index_of_column(c)))
 }
 
 /// Times that all inputs of a union have.

@@ -209,7 +209,9 @@ impl Shard {
         let dead = self.owner.len() - self.live;
         if dead > FEW.max(self.live) || self.empty_keys > FEW.max(self.keys.len() / 2) {
             let unmatched = self.unmatched;
-            *self = self.rebuild(|_| true)?;
+            let (ids, count) = self.renumbered(|_| true);
+            let keys = if self.empty_keys == 0 { std::mem::take(&mut self.keys) } else { self.keys.renumber(&ids, count) };
+            *self = self.copy(&ids, keys)?;
             self.unmatched = unmatched;
         }
         Ok(())
@@ -217,11 +219,22 @@ impl Shard {
 
     /// A shard of the live rows of keys that pass, without gaps.
     pub(super) fn rebuild(&self, keep: impl Fn(&[u8]) -> bool) -> Result<Self> {
-        let mut ids = 0;
-        let keys: Vec<u32> =
-            (0..).zip(&self.heads).map(|(id, head)| if *head != NONE && keep(self.keys.key(id)) { next(&mut ids) } else { NONE }).collect();
+        let (ids, count) = self.renumbered(keep);
+        self.copy(&ids, self.keys.renumber(&ids, count))
+    }
+
+    /// By key: its id among those that have rows and pass, or NONE; and how many there are.
+    fn renumbered(&self, keep: impl Fn(&[u8]) -> bool) -> (Vec<u32>, usize) {
         let mut count = 0;
-        let owner_of = |slot: usize| keys.get(self.owner[slot] as usize).copied().unwrap_or(NONE);
+        let passes = |(id, head): (u32, &u32)| *head != NONE && keep(self.keys.key(id));
+        let ids = (0..).zip(&self.heads).map(|key| if passes(key) { next(&mut count) } else { NONE }).collect();
+        (ids, count as usize)
+    }
+
+    /// A shard of these keys, named by their new ids, and of their live rows.
+    fn copy(&self, ids: &[u32], keys: KeyIndex) -> Result<Self> {
+        let mut count = 0;
+        let owner_of = |slot: usize| ids.get(self.owner[slot] as usize).copied().unwrap_or(NONE);
         let slots: Vec<u32> = (0..self.owner.len()).map(|slot| if owner_of(slot) == NONE { NONE } else { next(&mut count) }).collect();
         let old: Vec<u32> = (0..).zip(&slots).filter(|(_, new)| **new != NONE).map(|(old, _)| old).collect();
         let mut segments = Segments::new(self.shape.schema().clone());
@@ -229,22 +242,21 @@ impl Shard {
             segments.append(self.segments.gather(chunk)?)?;
         }
         let new = |slot: u32| slots.get(slot as usize).copied().unwrap_or(NONE);
-        let heads = self.heads.iter().zip(&keys).filter(|(_, id)| **id != NONE).map(|(head, _)| new(*head)).collect();
-        let mut rebuilt = Self {
-            keys: self.keys.renumber(&keys, ids as usize),
-            heads,
+        let mut copy = Self {
+            keys,
+            heads: self.heads.iter().zip(ids).filter(|(_, id)| **id != NONE).map(|(head, _)| new(*head)).collect(),
             owner: old.iter().map(|slot| owner_of(*slot as usize)).collect(),
             segments,
             bag: self.bag.as_ref().map(|bag| bag.renumber(&slots, old.len())),
             live: old.len(),
             ..Self::new(self.shape.clone())
         };
-        if rebuilt.times.is_some() {
+        if copy.times.is_some() {
             let column = |rows: &RecordBatch| self.shape.times(rows).cloned();
-            let times = rebuilt.segments.batches().filter_map(column).flat_map(|c| c.iter().collect::<Vec<_>>());
-            rebuilt.times = Some(times.zip(0..).filter_map(|(time, slot)| Some((time?, slot))).collect());
+            let times = copy.segments.batches().filter_map(column).flat_map(|c| c.iter().collect::<Vec<_>>());
+            copy.times = Some(times.zip(0..).filter_map(|(time, slot)| Some((time?, slot))).collect());
         }
-        Ok(rebuilt)
+        Ok(copy)
     }
 }
 

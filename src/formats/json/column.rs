@@ -1,0 +1,472 @@
+//! Arrow columns that are filled from a cursor, with the columns inside them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, ListArray, MapArray, NullBufferBuilder, StructArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::error::ArrowError;
+
+use super::cursor::{Cursor, Quoted, Syntax};
+use super::keys::{Keys, Next};
+use super::leaf::Leaf;
+use super::text;
+
+/// One column: as many values as bits that say which of them are NULL.
+///
+/// A message is written straight into the columns, while it is read; nothing stands between its bytes and Arrow's buffers. What
+/// makes that possible is [`Column::truncate`], which takes back everything from some value on, however far a broken message had
+/// come:
+///
+/// ```text
+///   {"a": 1, "b": [2, 3], "b": [4], "c": tru}
+///         ▲       ▲            ▲         ▲
+///         │       │            │         └ no JSON: all columns are cut back to the row's number
+///         │       │            └ b has a value in this row already: cut back by one, the last one wins
+///         └───────┴ appended
+/// ```
+///
+/// A value that does not fit is no end to reading, because the message may turn out to be broken, or the field to be given
+/// again. It is appended as NULL, and the misfit noted at its place; cutting back takes the note away, too. What is still
+/// noted when the message has been read makes it bad.
+#[derive(Debug)]
+pub(super) struct Column {
+    // What it is.
+    data_type: DataType,
+    nullable: bool,
+    // What was read.
+    values: Values,
+    nulls: NullBufferBuilder,
+    /// The first misfit that has not been taken back, and its place.
+    misfit: Option<Box<(usize, Misfit)>>,
+}
+
+#[derive(Debug)]
+enum Values {
+    Leaf(Leaf),
+    Row(Row),
+    List(List),
+    Map(Map),
+}
+
+/// Why a value is not what its column wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Misfit {
+    /// This piece of JSON cannot be read as the column's type.
+    Unreadable(String),
+    /// NULL or missing in a NOT NULL column.
+    Null,
+    /// Missing, which an option forbids.
+    Missing,
+}
+
+impl Column {
+    /// An empty column for a field.
+    ///
+    /// # Errors
+    /// Names a type that JSON does not hold.
+    pub(super) fn new(field: &Field) -> Result<Self, String> {
+        let data_type = field.data_type().clone();
+        let values = match &data_type {
+            DataType::Struct(fields) => Values::Row(Row::new(fields)?),
+            DataType::List(element) => {
+                Values::List(List { ends: vec![0], field: Arc::clone(element), element: Box::new(Self::new(element)?) })
+            }
+            DataType::Map(entries, _) => Values::Map(Map::new(entries)?),
+            other => Values::Leaf(Leaf::of(other).ok_or_else(|| format!("type {other} has no form in JSON"))?),
+        };
+        Ok(Self { data_type, nullable: field.is_nullable(), values, nulls: NullBufferBuilder::new(0), misfit: None })
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.nulls.len()
+    }
+
+    /// Makes room for so many values.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        match &mut self.values {
+            Values::Leaf(leaf) => leaf.reserve(rows),
+            Values::Row(row) => row.columns.iter_mut().for_each(|column| column.reserve(rows)),
+            Values::List(_) | Values::Map(_) => {}
+        }
+    }
+
+    /// Takes the value at the cursor, whatever it is, and appends one value.
+    ///
+    /// # Errors
+    /// When it is no JSON; then the column has to be truncated.
+    #[inline]
+    pub(super) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Syntax> {
+        if cursor.peek() == b'n' {
+            cursor.literal(b"null")?;
+            self.append_null();
+            return Ok(());
+        }
+        let from = cursor.position();
+        let fits = match &mut self.values {
+            Values::Leaf(leaf) => leaf.read(cursor)?,
+            nested => nested.read_nested(cursor)?,
+        };
+        if fits {
+            self.nulls.append_non_null();
+        } else {
+            self.unreadable(cursor, from);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn unreadable(&mut self, cursor: &mut Cursor<'_>, from: usize) {
+        if !cursor.rules.lenient {
+            let json = String::from_utf8_lossy(cursor.since(from)).into_owned();
+            self.note(cursor, Misfit::Unreadable(json));
+        }
+        self.append_null();
+    }
+
+    /// Notes a misfit at the value that is appended next, or at the one appended last if it was a NULL.
+    #[cold]
+    fn note(&mut self, cursor: &mut Cursor<'_>, misfit: Misfit) {
+        cursor.misfits += 1;
+        let place = match misfit {
+            Misfit::Unreadable(_) => self.len(),
+            Misfit::Null | Misfit::Missing => self.len().saturating_sub(1),
+        };
+        self.misfit.get_or_insert_with(|| Box::new((place, misfit)));
+    }
+
+    /// Appends a NULL.
+    pub(super) fn append_null(&mut self) {
+        match &mut self.values {
+            Values::Leaf(leaf) => leaf.skip(),
+            Values::Row(row) => {
+                row.columns.iter_mut().for_each(Self::append_null);
+                row.len += 1;
+            }
+            Values::List(list) => list.ends.push(end(&list.element)),
+            Values::Map(map) => map.ends.push(end(&map.key)),
+        }
+        self.nulls.append_null();
+    }
+
+    /// Notes a misfit if the last value is a NULL that may not be one.
+    #[inline]
+    fn check_null(&mut self, cursor: &mut Cursor<'_>) {
+        if !self.nullable && !self.len().checked_sub(1).is_some_and(|last| self.nulls.is_valid(last)) {
+            self.note(cursor, Misfit::Null);
+        }
+    }
+
+    /// Takes back all values from `len` on, and what was begun behind them.
+    pub(super) fn truncate(&mut self, len: usize) {
+        match &mut self.values {
+            Values::Leaf(leaf) => leaf.truncate(len),
+            Values::Row(row) => row.truncate(len),
+            Values::List(List { ends, element, .. }) => {
+                ends.truncate(len + 1);
+                element.truncate(ends.last().map_or(0, |end| *end as usize));
+            }
+            Values::Map(Map { ends, key, value, .. }) => {
+                ends.truncate(len + 1);
+                let entries = ends.last().map_or(0, |end| *end as usize);
+                key.truncate(entries);
+                value.truncate(entries);
+            }
+        }
+        self.nulls.truncate(len);
+        if self.misfit.as_ref().is_some_and(|misfit| misfit.0 >= len) {
+            self.misfit = None;
+        }
+    }
+
+    /// What is wrong in this column or inside it, with its `path` from the top.
+    fn misfit(&self, path: &str) -> Option<String> {
+        let inside = match &self.values {
+            Values::Leaf(_) => None,
+            Values::Row(row) => row.misfit(&format!("{path}.")),
+            Values::List(list) => list.element.misfit(&format!("{path}[]")),
+            Values::Map(map) => map.key.misfit(&format!("{path}[] key")).or_else(|| map.value.misfit(&format!("{path}[]"))),
+        };
+        inside.or_else(|| {
+            self.misfit.as_ref().map(|misfit| match &misfit.1 {
+                Misfit::Unreadable(json) => {
+                    format!("field '{path}': cannot read {} as {}", text::shorten(json, 60), text::sql_type(&self.data_type))
+                }
+                Misfit::Null => format!("field '{path}' is NOT NULL, but null or missing"),
+                Misfit::Missing => format!("field '{path}' is missing"),
+            })
+        })
+    }
+
+    /// The column as an array; this one is empty again.
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let len = self.len();
+        let nulls = self.nulls.finish();
+        match &mut self.values {
+            Values::Leaf(leaf) => leaf.finish(&self.data_type, nulls),
+            Values::Row(row) => {
+                let fields = row.fields.clone();
+                Ok(Arc::new(StructArray::try_new_with_length(fields, row.finish()?, nulls, len)?))
+            }
+            Values::List(list) => {
+                let ends = std::mem::replace(&mut list.ends, vec![0]);
+                let element = list.element.finish()?;
+                Ok(Arc::new(ListArray::try_new(Arc::clone(&list.field), OffsetBuffer::new(ends.into()), element, nulls)?))
+            }
+            Values::Map(map) => {
+                let ends = std::mem::replace(&mut map.ends, vec![0]);
+                let DataType::Map(entries, sorted) = &self.data_type else { return Err(ArrowError::InvalidArgumentError("no MAP".into())) };
+                let columns = vec![map.key.finish()?, map.value.finish()?];
+                let pairs = StructArray::try_new(map.fields.clone(), columns, None)?;
+                Ok(Arc::new(MapArray::try_new(Arc::clone(entries), OffsetBuffer::new(ends.into()), pairs, nulls, *sorted)?))
+            }
+        }
+    }
+}
+
+/// Where an element ends. As with texts, there are fewer than there are bytes in the messages of a run, which are below 2 GiB.
+fn end(element: &Column) -> i32 {
+    element.len() as i32
+}
+
+impl Values {
+    fn read_nested(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, Syntax> {
+        match (self, cursor.peek()) {
+            (Self::Row(row), b'{') => row.read(cursor)?,
+            (Self::List(list), b'[') => list.read(cursor)?,
+            (Self::Map(map), b'{') => map.read(cursor)?,
+            _ => return cursor.skip().map(|()| false),
+        }
+        Ok(true)
+    }
+}
+
+/// Columns side by side, filled from objects: a ROW, or the whole table.
+#[derive(Debug)]
+pub(super) struct Row {
+    fields: Fields,
+    columns: Vec<Column>,
+    keys: Keys,
+    /// How many rows there are, which every column has outside of [`Row::read`].
+    len: usize,
+    /// Whether a column is NOT NULL.
+    strict: bool,
+}
+
+impl Row {
+    /// Columns for these fields.
+    ///
+    /// # Errors
+    /// As [`Column::new`], with the name of the field.
+    pub(super) fn new(fields: &Fields) -> Result<Self, String> {
+        let column = |field: &FieldRef| Column::new(field).map_err(|e| format!("column `{}`: {e}", field.name()));
+        Ok(Self {
+            fields: fields.clone(),
+            columns: fields.iter().map(column).collect::<Result<_, _>>()?,
+            keys: Keys::new(fields.iter().map(|field| field.name().as_str())),
+            len: 0,
+            strict: fields.iter().any(|field| !field.is_nullable()),
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.columns.iter_mut().for_each(|column| column.reserve(rows));
+    }
+
+    /// Takes an object.
+    ///
+    /// # Errors
+    /// When it is no JSON; then the row has to be truncated.
+    pub(super) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Syntax> {
+        let row = self.len;
+        let mut filled = 0;
+        let mut n = 0;
+        cursor.expect(b'{')?;
+        loop {
+            match self.keys.next(n, cursor)? {
+                Next::Column(i) => {
+                    if let Some(column) = self.columns.get_mut(i) {
+                        if column.len() > row {
+                            column.truncate(row);
+                        } else {
+                            filled += 1;
+                        }
+                        column.read(cursor)?;
+                    }
+                }
+                Next::Unknown => cursor.skip()?,
+                Next::End => break,
+            }
+            n += 1;
+        }
+        if filled < self.columns.len() || self.strict {
+            self.complete(cursor);
+        }
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Takes a value for the only column.
+    ///
+    /// # Errors
+    /// As [`Row::read`].
+    pub(super) fn read_scalar(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Syntax> {
+        match self.columns.first_mut() {
+            Some(column) => {
+                column.read(cursor)?;
+                column.check_null(cursor);
+            }
+            None => cursor.skip()?,
+        }
+        self.len += 1;
+        Ok(())
+    }
+
+    /// What is missing becomes NULL, where that is allowed.
+    fn complete(&mut self, cursor: &mut Cursor<'_>) {
+        for column in &mut self.columns {
+            let missing = column.len() == self.len;
+            if missing {
+                column.append_null();
+            }
+            column.check_null(cursor);
+            if missing && cursor.rules.require {
+                column.note(cursor, Misfit::Missing);
+            }
+        }
+    }
+
+    /// Takes back all rows from `len` on.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.columns.iter_mut().for_each(|column| column.truncate(len));
+        self.len = len;
+    }
+
+    /// What is wrong with a value, with the path to it behind `prefix`.
+    pub(super) fn misfit(&self, prefix: &str) -> Option<String> {
+        self.columns.iter().zip(&self.fields).find_map(|(column, field)| column.misfit(&format!("{prefix}{}", field.name())))
+    }
+
+    /// The columns; there are no more rows afterwards.
+    ///
+    /// # Errors
+    /// When Arrow does not want them: a bug.
+    pub(super) fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        self.len = 0;
+        self.columns.iter_mut().map(Column::finish).collect()
+    }
+}
+
+/// An ARRAY.
+#[derive(Debug)]
+struct List {
+    /// Where each list ends among the elements, after a zero.
+    ends: Vec<i32>,
+    field: FieldRef,
+    element: Box<Column>,
+}
+
+impl List {
+    fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Syntax> {
+        if !cursor.open(b']') {
+            loop {
+                self.element.read(cursor)?;
+                self.element.check_null(cursor);
+                if !cursor.more(b']')? {
+                    break;
+                }
+            }
+        }
+        self.ends.push(end(&self.element));
+        Ok(())
+    }
+}
+
+/// A MAP.
+#[derive(Debug)]
+struct Map {
+    /// Where each map ends among the entries, after a zero.
+    ends: Vec<i32>,
+    fields: Fields,
+    key: Box<Column>,
+    value: Box<Column>,
+}
+
+impl Map {
+    fn new(entries: &Field) -> Result<Self, String> {
+        match entries.data_type() {
+            DataType::Struct(fields) if fields.len() == 2 => {
+                // A key is there whatever the declaration says.
+                let key = fields[0].as_ref().clone().with_nullable(false);
+                let (key, value) = (Box::new(Column::new(&key)?), Box::new(Column::new(&fields[1])?));
+                Ok(Self { ends: vec![0], fields: fields.clone(), key, value })
+            }
+            other => Err(format!("a MAP of {other} has no form in JSON")),
+        }
+    }
+
+    fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Syntax> {
+        let (from, len) = (cursor.position(), self.key.len());
+        let mut names = Vec::new();
+        self.entries(cursor, |name| names.push(name), &[])?;
+        let passed = overwritten(&names);
+        if passed.contains(&true) {
+            self.key.truncate(len);
+            self.value.truncate(len);
+            cursor.rewind(from);
+            self.entries(cursor, |_| (), &passed)?;
+        }
+        self.ends.push(end(&self.key));
+        Ok(())
+    }
+
+    /// Takes the entries, and appends those that are not `passed` over.
+    fn entries<'a>(&mut self, cursor: &mut Cursor<'a>, mut name: impl FnMut(Quoted<'a>), passed: &[bool]) -> Result<(), Syntax> {
+        if cursor.open(b'}') {
+            return Ok(());
+        }
+        for n in 0.. {
+            let at = cursor.position();
+            name(cursor.string()?);
+            let pass = passed.get(n).copied().unwrap_or(false);
+            if !pass {
+                cursor.rewind(at);
+                self.key.read(cursor)?;
+                self.key.check_null(cursor);
+            }
+            cursor.colon()?;
+            if pass {
+                cursor.skip()?;
+            } else {
+                self.value.read(cursor)?;
+                self.value.check_null(cursor);
+            }
+            if !cursor.more(b'}')? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// For each name whether it comes again: of two values of one key the last one wins.
+fn overwritten(names: &[Quoted<'_>]) -> Vec<bool> {
+    if names.len() < 2 {
+        return Vec::new();
+    }
+    let plain = |name: &Quoted<'_>| {
+        let mut text = Vec::with_capacity(name.text.len());
+        name.append_to(&mut text);
+        text
+    };
+    let mut later = HashSet::with_capacity(names.len());
+    let mut passed: Vec<bool> = names.iter().rev().map(|name| !later.insert(plain(name))).collect();
+    passed.reverse();
+    passed
+}

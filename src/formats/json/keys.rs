@@ -1,0 +1,129 @@
+//! Which column a key belongs to.
+//!
+//! Messages of one topic mostly have the same keys in the same order, spaced the same way. So for the n-th field we remember
+//! the bytes that stood between the value before it and its own value (`, "user_id": `) and which column that was. If the next
+//! message has the same bytes there, they need not be read as JSON again: one comparison stands for a comma, a string, a search
+//! and a colon. If not, the key is read and looked up, and remembered in its turn.
+
+use std::collections::HashMap;
+
+use super::cursor::{Cursor, Syntax};
+
+/// How many bytes are compared at once; what is longer is read anew each time.
+const WIDTH: usize = 32;
+/// So many fields of an object are remembered.
+const FIELDS: usize = 256;
+/// From so many names on a hash is cheaper than looking at each.
+const MANY: usize = 12;
+
+/// What comes next in an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The value of this column.
+    Column(usize),
+    /// A value that nobody asked for.
+    Unknown,
+    /// Nothing: the bracket was taken.
+    End,
+}
+
+/// What stood before the value of a field.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    bytes: [u128; 2],
+    mask: [u128; 2],
+    len: usize,
+    next: Next,
+}
+
+/// The names of an object's columns, and the order in which they were seen last.
+#[derive(Debug)]
+pub(super) struct Keys {
+    names: Vec<Box<[u8]>>,
+    by_name: HashMap<Box<[u8]>, usize>,
+    seen: Vec<Seen>,
+}
+
+impl Keys {
+    pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let names: Vec<Box<[u8]>> = names.map(|name| name.as_bytes().into()).collect();
+        let by_name = if names.len() < MANY {
+            HashMap::new()
+        } else {
+            // Of two columns of one name the first is read.
+            names.iter().cloned().enumerate().rev().map(|(i, name)| (name, i)).collect()
+        };
+        Self { names, by_name, seen: Vec::new() }
+    }
+
+    /// Goes to the value of field `n`. The cursor stands behind the bracket if that is 0, and else behind the value before.
+    #[inline]
+    pub(super) fn next(&mut self, n: usize, cursor: &mut Cursor<'_>) -> Result<Next, Syntax> {
+        if let Some(seen) = self.seen.get(n)
+            && let Some(here) = halves(cursor.beyond())
+            && (here[0] ^ seen.bytes[0]) & seen.mask[0] == 0
+            && (here[1] ^ seen.bytes[1]) & seen.mask[1] == 0
+            && cursor.has(seen.len)
+        {
+            cursor.advance(seen.len);
+            // There may be more of it than last time.
+            cursor.space();
+            return Ok(seen.next);
+        }
+        self.read(n, cursor)
+    }
+
+    #[inline(never)]
+    fn read(&mut self, n: usize, cursor: &mut Cursor<'_>) -> Result<Next, Syntax> {
+        let from = cursor.position();
+        if n == 0 {
+            cursor.space();
+            if cursor.peek() == b'}' {
+                cursor.advance(1);
+                return Ok(Next::End);
+            }
+        } else if !cursor.more(b'}')? {
+            return Ok(Next::End);
+        }
+        let name = cursor.string()?;
+        cursor.colon()?;
+        let next = if name.escaped {
+            let mut plain = Vec::with_capacity(name.text.len());
+            name.append_to(&mut plain);
+            self.find(&plain)
+        } else {
+            self.find(name.text)
+        };
+        self.remember(n, cursor.since(from), next);
+        Ok(next)
+    }
+
+    fn find(&self, name: &[u8]) -> Next {
+        let found =
+            if self.by_name.is_empty() { self.names.iter().position(|known| **known == *name) } else { self.by_name.get(name).copied() };
+        found.map_or(Next::Unknown, Next::Column)
+    }
+
+    fn remember(&mut self, n: usize, bytes: &[u8], next: Next) {
+        let mut padded = [0; WIDTH];
+        let mut mask = [0; WIDTH];
+        let (Some(place), Some(used)) = (padded.get_mut(..bytes.len()), mask.get_mut(..bytes.len())) else { return };
+        place.copy_from_slice(bytes);
+        used.fill(0xff);
+        let (Some(bytes), Some(mask), len) = (halves(&padded), halves(&mask), bytes.len()) else { return };
+        let seen = Seen { bytes, mask, len, next };
+        if let Some(place) = self.seen.get_mut(n) {
+            *place = seen;
+        } else if n == self.seen.len() && n < FIELDS {
+            self.seen.push(seen);
+        }
+    }
+}
+
+/// The first [`WIDTH`] bytes, if there are so many.
+#[inline]
+fn halves(bytes: &[u8]) -> Option<[u128; 2]> {
+    let bytes = bytes.first_chunk::<WIDTH>()?;
+    let (low, high) = bytes.split_first_chunk::<16>()?;
+    Some([u128::from_le_bytes(*low), u128::from_le_bytes(*high.first_chunk::<16>()?)])
+}

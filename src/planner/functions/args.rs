@@ -1,0 +1,120 @@
+//! Arguments by row: a literal is looked at once, a column as it lies in memory.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeStringArray, StringArray, StringViewArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use chrono::{DateTime, NaiveDateTime};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::ColumnarValue;
+
+use crate::common::{Error, Result};
+
+/// A text argument.
+pub(super) enum Text {
+    /// The same in every row.
+    Literal(Option<String>),
+    Utf8(StringArray),
+    View(StringViewArray),
+    Large(LargeStringArray),
+}
+
+impl Text {
+    pub(super) fn of(arg: &ColumnarValue) -> Result<Self> {
+        Ok(match arg {
+            ColumnarValue::Scalar(ScalarValue::Utf8(s) | ScalarValue::Utf8View(s) | ScalarValue::LargeUtf8(s)) => Self::Literal(s.clone()),
+            ColumnarValue::Scalar(ScalarValue::Null) => Self::Literal(None),
+            ColumnarValue::Array(array) if *array.data_type() == DataType::Utf8 => Self::Utf8(array.as_string().clone()),
+            ColumnarValue::Array(array) if *array.data_type() == DataType::Utf8View => Self::View(array.as_string_view().clone()),
+            ColumnarValue::Array(array) if *array.data_type() == DataType::LargeUtf8 => Self::Large(array.as_string().clone()),
+            other => return Err(Error::internal(format!("{} is no text", other.data_type()))),
+        })
+    }
+
+    /// The text in a row.
+    pub(super) fn get(&self, row: usize) -> Option<&str> {
+        match self {
+            Self::Literal(text) => text.as_deref(),
+            Self::Utf8(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::View(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::Large(array) => array.is_valid(row).then(|| array.value(row)),
+        }
+    }
+}
+
+/// A whole number.
+pub(super) enum Int {
+    /// The same in every row.
+    Literal(Option<i64>),
+    Column(Int64Array),
+}
+
+impl Int {
+    pub(super) fn of(arg: &ColumnarValue) -> Result<Self> {
+        Ok(match arg {
+            ColumnarValue::Scalar(ScalarValue::Int64(value)) => Self::Literal(*value),
+            ColumnarValue::Array(array) if *array.data_type() == DataType::Int64 => Self::Column(array.as_primitive::<Int64Type>().clone()),
+            other => return Err(Error::internal(format!("{} is no BIGINT", other.data_type()))),
+        })
+    }
+
+    /// The number in a row.
+    pub(super) fn get(&self, row: usize) -> Option<i64> {
+        match self {
+            Self::Literal(value) => *value,
+            Self::Column(array) => array.is_valid(row).then(|| array.value(row)),
+        }
+    }
+}
+
+/// Times in UTC.
+pub(super) struct Times {
+    values: Int64Array,
+    unit: TimeUnit,
+}
+
+impl Times {
+    pub(super) fn of(array: &ArrayRef) -> Result<Self> {
+        let DataType::Timestamp(unit, _) = array.data_type() else {
+            return Err(Error::internal(format!("{} is no timestamp", array.data_type())));
+        };
+        Ok(Self { values: cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone(), unit: *unit })
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The time in a row.
+    pub(super) fn get(&self, row: usize) -> Option<NaiveDateTime> {
+        if self.values.is_null(row) {
+            return None;
+        }
+        let value = self.values.value(row);
+        let time = match self.unit {
+            TimeUnit::Second => DateTime::from_timestamp(value, 0),
+            TimeUnit::Millisecond => DateTime::from_timestamp_millis(value),
+            TimeUnit::Microsecond => DateTime::from_timestamp_micros(value),
+            TimeUnit::Nanosecond => Some(DateTime::from_timestamp_nanos(value)),
+        };
+        Some(time?.naive_utc())
+    }
+
+    /// Times as an array of a timestamp type; what is out of its range is NULL.
+    pub(super) fn array(times: Vec<Option<NaiveDateTime>>, data_type: &DataType) -> Result<ArrayRef> {
+        let DataType::Timestamp(unit, _) = data_type else { return Err(Error::internal(format!("{data_type} is no timestamp"))) };
+        let values = times.into_iter().map(|time| {
+            let time = time?.and_utc();
+            match unit {
+                TimeUnit::Second => Some(time.timestamp()),
+                TimeUnit::Millisecond => Some(time.timestamp_millis()),
+                TimeUnit::Microsecond => Some(time.timestamp_micros()),
+                TimeUnit::Nanosecond => time.timestamp_nanos_opt(),
+            }
+        });
+        let values: ArrayRef = Arc::new(values.collect::<Int64Array>());
+        Ok(cast(&values, data_type)?)
+    }
+}

@@ -1,0 +1,103 @@
+//! SESSION windows: merged with the aggregate above them where that groups by their key, else row by row.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::logical_expr::{Aggregate, Expr, Extension, LogicalPlan};
+
+use crate::common::{Error, Result};
+use crate::operators::merge::Functions;
+use crate::operators::session::{SessionMerge, Sessions};
+
+use super::super::cut::SessionLate;
+use super::super::session_windows::expand_sessions;
+use super::super::traits::{Role, Session, Time, Traits};
+use super::super::window_tvf::WindowTvf;
+use super::recompute::Partitioning;
+use super::{Input, Lowered, Lowering, copied, leaves};
+
+impl Lowering {
+    /// Rows with the bounds of their complete sessions, if theirs are provisional.
+    pub(super) async fn settled(&mut self, input: Lowered) -> Result<Lowered> {
+        let Some(session) = input.traits.session.clone() else { return Ok(input) };
+        let schema = Arc::clone(input.plan.schema());
+        let mut traits = Traits { session: None, keys: Vec::new(), times: BTreeMap::new(), ..input.traits.clone() };
+        traits.times.extend(times(&session, Some));
+        let sessions = Sessions { gap: session.gap, keys: session.partition.clone(), window: session.window };
+        let input = self.in_time(input, &session);
+        let operator = SessionMerge::new(None, Arc::clone(schema.inner()), sessions);
+        let input = Input::Piece(Box::new(input));
+        self.operator(Arc::new(operator), vec![input], &schema, Some(&session.time), traits).await
+    }
+
+    /// An aggregate by sessions: `groups` are the places of the key and of the window among its groups.
+    pub(super) async fn session_aggregate(
+        &mut self,
+        plan: &LogicalPlan,
+        aggregate: &Aggregate,
+        input: Lowered,
+        session: &Session,
+        groups: Sessions,
+    ) -> Result<Lowered> {
+        let schema = plan.schema();
+        let count = aggregate.group_expr.len();
+        let mut traits = Traits { sources: input.traits.sources.clone(), keys: vec![(0..count).collect()], ..Traits::default() };
+        let place = |column: usize| session.window.iter().position(|c| *c == Some(column)).and_then(|which| groups.window[which]);
+        traits.times.extend(times(session, place));
+        let input = self.in_time(input, session);
+        let (scans, nodes) = (leaves(&input.plan)?.0, input.nodes.clone());
+        let (first, last) = self.aggregate_halves(aggregate, input.plan).await?;
+        let functions = Functions::new(last)?;
+        let rows = Arc::clone(functions.partial());
+        let operator = SessionMerge::new(Some(functions), rows, groups);
+        let input = Input::Planned(first, scans, nodes);
+        self.operator(Arc::new(operator), vec![input], schema, Some(&session.time), traits).await
+    }
+
+    /// Takes late rows out, unless an operator below has done so.
+    fn in_time(&self, input: Lowered, session: &Session) -> Lowered {
+        if session.time.guarded || session.time.domain == super::Domain::Processing {
+            return input;
+        }
+        let sessions = (session.gap, session.partition.clone(), session.window);
+        let sources = input.traits.sources.iter().cloned().collect();
+        let late = SessionLate { input: input.plan, node: self.next_node(), sources, sessions };
+        Lowered { plan: LogicalPlan::Extension(Extension { node: Arc::new(late) }), ..input }
+    }
+
+    /// Sessions that may change: over updates, or shown before they are complete.
+    pub(super) async fn changing_sessions(&mut self, plan: &LogicalPlan, window: &WindowTvf, input: Lowered) -> Result<Lowered> {
+        let keys: Vec<Expr> = window.partition.iter().cloned().map(Expr::Column).collect();
+        let partitioning = Partitioning { inputs: vec![keys.clone()], output: keys };
+        let originals = vec![Arc::clone(window.input.schema())];
+        self.recompute_over(plan, originals, vec![input], partitioning, Vec::new(), |plan, leaves| {
+            let expanded = expand_sessions(plan.with_new_exprs(plan.expressions(), leaves)?)?;
+            // The same columns in the same order, whatever they are called inside.
+            if expanded.schema().fields().len() == plan.schema().fields().len() {
+                Ok(expanded)
+            } else {
+                Err(Error::internal("sessions with other columns"))
+            }
+        })
+        .await
+    }
+}
+
+/// Times of complete sessions: `place` says where a window column stands in the output.
+fn times(session: &Session, place: impl Fn(usize) -> Option<usize>) -> Vec<(usize, Time)> {
+    // A session's start says nothing of its end.
+    let roles = [None, Some(Role::End), Some(Role::Last)];
+    let columns = session.window.iter().zip(roles);
+    columns.filter_map(|(column, role)| Some((place((*column)?)?, Time { role: role?, ..session.time.guarded() }))).collect()
+}
+
+/// Where the session's columns are among the groups of an aggregate, if it groups by the session and its key and nothing else.
+pub(super) fn session_groups(aggregate: &Aggregate, session: &Session) -> Option<Sessions> {
+    let schema = aggregate.input.schema();
+    let groups = aggregate.group_expr.iter().map(|e| copied(e, schema)).collect::<Option<Vec<usize>>>()?;
+    let place = |column: usize| groups.iter().position(|g| *g == column);
+    let window = session.window.map(|c| c.and_then(place));
+    let keys = session.partition.iter().map(|c| place(*c)).collect::<Option<Vec<usize>>>()?;
+    let others = groups.iter().enumerate().any(|(i, _)| !keys.contains(&i) && !window.contains(&Some(i)));
+    (window[0].is_some() && window[1].is_some() && !others).then_some(Sessions { gap: session.gap, keys, window })
+}

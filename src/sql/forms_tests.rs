@@ -1,0 +1,56 @@
+//! Forms of expressions, before and after.
+
+use super::tests::{error, one, show};
+
+#[test]
+fn forms_become_calls() {
+    for (sql, rewritten) in [
+        ("EXTRACT(HOUR FROM ts) + extract(doy from x)", "extract('HOUR', ts) + extract('DOY', x)"),
+        ("TIMESTAMPDIFF(day, a, b)", "TIMESTAMPDIFF('DAY', a, b)"),
+        ("TIMESTAMPADD(SQL_TSI_MONTH, -1, ts)", "TIMESTAMPADD('MONTH', -1, ts)"),
+        ("FLOOR(ts TO HOUR), CEIL(ts TO YEAR), FLOOR(x), CEIL(x)", "floor_time('HOUR', ts), ceil_time('YEAR', ts), FLOOR(x), CEIL(x)"),
+        ("IF(a > 1, b, IF(c, d, e))", "CASE WHEN a > 1 THEN b ELSE CASE WHEN c THEN d ELSE e END END"),
+        ("MOD(a + 1, b) * 2", "((a + 1) % b) * 2"),
+        ("LISTAGG(x), LISTAGG(DISTINCT x, ';')", "LISTAGG(x, ','), LISTAGG(DISTINCT x, ';')"),
+        ("UNIX_TIMESTAMP()", "UNIX_TIMESTAMP(CURRENT_TIMESTAMP)"),
+        ("JSON_VALUE(j, '$.a' RETURNING INT)", "TRY_CAST(JSON_VALUE(j, '$.a') AS INT)"),
+        ("`if`(a, b, c)", "`if`(a, b, c)"),
+    ] {
+        assert_eq!(show(&one(&format!("SELECT {sql} FROM t"))), format!("query: SELECT {rewritten} FROM t"), "{sql}");
+    }
+    let table = "CREATE TABLE t (a INT, ts TIMESTAMP(3), h AS EXTRACT(HOUR FROM ts), WATERMARK FOR ts AS TIMESTAMPADD(SECOND, -5, ts))";
+    let shown = show(&one(table));
+    assert!(shown.contains("h as extract('HOUR', ts)") && shown.contains("watermark(ts as TIMESTAMPADD('SECOND', -5, ts))"), "{shown}");
+}
+
+#[test]
+fn columns_of_one_name_get_numbers() {
+    for (sql, rewritten) in [
+        ("SELECT a, a, t.a AS b, t.a FROM t", "SELECT a, a AS a0, t.a AS b, t.a AS a1 FROM t"),
+        ("SELECT a, a0, a FROM t", "SELECT a, a0, a AS a1 FROM t"),
+        ("SELECT a AS b, b FROM t", "SELECT a AS b, b AS b0 FROM t"),
+        ("SELECT COUNT(*), COUNT(*) FROM t", "SELECT COUNT(*), COUNT(*) AS EXPR$1 FROM t"),
+        ("SELECT l.id, r.id FROM l JOIN r ON l.k = r.k", "SELECT l.id, r.id AS id0 FROM l JOIN r ON l.k = r.k"),
+        (
+            "SELECT * FROM (SELECT a, a FROM t) UNION ALL SELECT b, b FROM u",
+            "SELECT * FROM (SELECT a, a AS a0 FROM t) UNION ALL SELECT b, b AS b0 FROM u",
+        ),
+        ("WITH w AS (SELECT a, a FROM t) SELECT a0 FROM w", "WITH w AS (SELECT a, a AS a0 FROM t) SELECT a0 FROM w"),
+        (
+            "SELECT TUMBLE_START(ts, INTERVAL '1' DAY), TUMBLE_START(ts, INTERVAL '1' DAY) FROM t GROUP BY TUMBLE(ts, INTERVAL '1' DAY)",
+            "SELECT window_start, window_start AS window_start0 FROM TABLE(TUMBLE((SELECT * FROM t), DESCRIPTOR(ts), INTERVAL '1' DAY)) \
+             GROUP BY window_start, window_end",
+        ),
+        ("SELECT *, a, A FROM t", "SELECT *, a, A FROM t"),
+    ] {
+        assert_eq!(show(&one(sql)), format!("query: {rewritten}"), "{sql}");
+    }
+}
+
+#[test]
+fn an_unknown_unit_is_pointed_at() {
+    let error = error("SELECT a,\n TIMESTAMPDIFF(MINUET, a, b) FROM t");
+    let place = error.place().unwrap();
+    assert_eq!((error.message(), place.line, place.column), ("`MINUET` is no unit of TIMESTAMPDIFF", 2, 16));
+    assert!(error.hint_text().unwrap().contains("did you mean `MINUTE`?"), "{error}");
+}
