@@ -107,7 +107,7 @@ impl Lowering {
         let mut traits = input.traits.clone();
         traits.keys.clear();
         match (time, window.kind) {
-            (_, WindowKind::Session { .. }) if traits.updating || self.emit == Emit::Changes => {
+            (_, WindowKind::Session { .. }) if traits.updating || traits.sources.is_empty() || self.emit == Emit::Changes => {
                 return self.changing_sessions(plan, window, input).await;
             }
             (Some(time), WindowKind::Session { gap }) => {
