@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 /// 2024-05-01 12:00:00.
-const BASE: i64 = 1_714_564_800_000;
+pub const BASE: i64 = 1_714_564_800_000;
 
 /// A row of the input.
 #[derive(Debug, Clone)]
@@ -51,8 +51,13 @@ pub struct Case {
 impl Case {
     /// Reads `tests/oracle/cases/<name>.sql`.
     pub fn load(name: &str) -> Self {
+        Self::read("cases", name)
+    }
+
+    /// Reads `tests/oracle/<folder>/<name>.sql`.
+    pub fn read(folder: &str, name: &str) -> Self {
         let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(repo.join("tests/oracle/cases").join(format!("{name}.sql"))).unwrap();
+        let text = std::fs::read_to_string(repo.join("tests/oracle").join(folder).join(format!("{name}.sql"))).unwrap();
         let mut case = Self {
             name: name.into(),
             sql: String::new(),

@@ -12,6 +12,7 @@
 //! ```
 
 mod aggregate;
+mod clock;
 mod join;
 mod linear;
 mod recompute;

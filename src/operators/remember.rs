@@ -1,0 +1,136 @@
+//! The clock behind rows that come and go.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use crate::common::clock::Millis;
+use crate::common::{Error, Result};
+use crate::state::{KeyMode, KeyedDelta, Layout};
+
+use super::clock::{clock_array, clocked};
+use super::stateful::{Operator, Step, TableKind, TableSpec};
+use super::zset;
+
+/// Puts the clock behind changes, such that a retraction carries the clock at which its row was inserted.
+///
+/// ```text
+///  epoch at 12:00   + (a, 1)    ─▶  + (a, 1, 12:00)
+///  epoch at 12:05   − (a, 1)    ─▶  − (a, 1, 12:00)      of several equal rows the one that came first
+///                   + (a, 2)    ─▶  + (a, 2, 12:05)
+/// ```
+/// # Invariants
+/// * Kept are exactly the rows of the input as it is now, each with its clock.
+/// * A row that comes and goes in the same epoch was never there.
+#[derive(Debug)]
+pub struct Remember {
+    rows: SchemaRef,
+    schema: SchemaRef,
+    layout: Arc<Layout>,
+}
+
+impl Remember {
+    /// The clock behind rows of `rows`, which come with weights.
+    pub fn new(rows: SchemaRef) -> Self {
+        let kept = clocked(&rows);
+        let key = (0..rows.fields().len()).collect();
+        let layout = Layout { schema: Arc::clone(&kept), key, time: None, mode: KeyMode::Bag };
+        Self { rows, schema: zset::weighted(&kept), layout: Arc::new(layout) }
+    }
+
+    /// The columns, without clock and weight.
+    pub fn rows(&self) -> &SchemaRef {
+        &self.rows
+    }
+
+    /// The kept clocks of these rows, the earliest first, each with its weight.
+    fn kept(&self, step: &Step, rows: &RecordBatch) -> Result<HashMap<Vec<u8>, Vec<(Millis, i64)>>> {
+        let width = self.rows.fields().len();
+        let mut kept: HashMap<Vec<u8>, Vec<(Millis, i64)>> = HashMap::new();
+        let stored = step.keyed(0)?.get(zset::rows_of(rows)?.columns())?;
+        let clocks = stored.column(width).as_primitive::<TimestampMillisecondType>();
+        let each =
+            keys(&stored.columns()[..width], stored.num_rows())?.into_iter().zip(clocks.values()).zip(zset::weights(&stored)?.values());
+        for ((key, clock), weight) in each {
+            kept.entry(key).or_default().push((*clock, *weight));
+        }
+        kept.values_mut().for_each(|clocks| clocks.sort_unstable());
+        Ok(kept)
+    }
+}
+
+/// Rows as comparable bytes.
+fn keys(columns: &[ArrayRef], rows: usize) -> Result<Vec<Vec<u8>>> {
+    let encoded = zset::encode(columns)?;
+    Ok(encoded.map_or_else(|| vec![Vec::new(); rows], |e| e.iter().map(|row| row.data().to_vec()).collect()))
+}
+
+#[async_trait]
+impl Operator for Remember {
+    fn name(&self) -> &'static str {
+        "Remember"
+    }
+
+    fn describe(&self) -> String {
+        "the clock at which each row came".to_string()
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let bound = Some("the rows of its input".to_string());
+        vec![TableSpec { name: "clocks", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false }]
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let changes = zset::consolidate(&zset::weighted(&self.rows), &inputs.into_iter().flatten().collect::<Vec<_>>())?;
+        if changes.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        let gone = zset::filter(&changes, |w| w < 0)?;
+        let mut kept = if gone.num_rows() > 0 { self.kept(step, &gone)? } else { HashMap::new() };
+        let plain = zset::rows_of(&changes)?;
+        let (mut rows, mut clocks, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        let each = (0u32..).zip(keys(plain.columns(), plain.num_rows())?).zip(zset::weights(&changes)?.values());
+        for ((row, key), weight) in each {
+            if *weight > 0 {
+                rows.push(row);
+                clocks.push(step.moment.clock);
+                weights.push(*weight);
+                continue;
+            }
+            let mut left = -weight;
+            for (clock, held) in kept.get_mut(&key).into_iter().flatten() {
+                let taken = left.min(*held);
+                if taken > 0 {
+                    rows.push(row);
+                    clocks.push(*clock);
+                    weights.push(-taken);
+                }
+                left -= taken;
+            }
+            if left > 0 {
+                return Err(Error::internal("a row is taken back that never came"));
+            }
+        }
+        let indices = UInt32Array::from(rows);
+        let mut columns = plain.columns().iter().map(|c| Ok(take(c, &indices, None)?)).collect::<Result<Vec<_>>>()?;
+        columns.push(clock_array(clocks));
+        columns.push(Arc::new(Int64Array::from(weights)));
+        let out = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+        step.change(0, KeyedDelta::new(vec![out.clone()], None))?;
+        Ok(vec![out])
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
