@@ -35,6 +35,9 @@ pub struct Remember {
     layout: Arc<Layout>,
 }
 
+/// Clocks with their weights by row.
+type Clocks = HashMap<Vec<u8>, Vec<(Millis, i64)>>;
+
 impl Remember {
     /// The clock behind rows of `rows`, which come with weights.
     pub fn new(rows: SchemaRef) -> Self {
@@ -50,9 +53,9 @@ impl Remember {
     }
 
     /// The kept clocks of these rows, the earliest first, each with its weight.
-    fn kept(&self, step: &Step, rows: &RecordBatch) -> Result<HashMap<Vec<u8>, Vec<(Millis, i64)>>> {
+    fn kept(&self, step: &Step, rows: &RecordBatch) -> Result<Clocks> {
         let width = self.rows.fields().len();
-        let mut kept: HashMap<Vec<u8>, Vec<(Millis, i64)>> = HashMap::new();
+        let mut kept = Clocks::new();
         let stored = step.keyed(0)?.get(zset::rows_of(rows)?.columns())?;
         let clocks = stored.column(width).as_primitive::<TimestampMillisecondType>();
         let each =
@@ -96,7 +99,7 @@ impl Operator for Remember {
             return Ok(Vec::new());
         }
         let gone = zset::filter(&changes, |w| w < 0)?;
-        let mut kept = if gone.num_rows() > 0 { self.kept(step, &gone)? } else { HashMap::new() };
+        let mut kept = if gone.num_rows() > 0 { self.kept(step, &gone)? } else { Clocks::new() };
         let plain = zset::rows_of(&changes)?;
         let (mut rows, mut clocks, mut weights) = (Vec::new(), Vec::new(), Vec::new());
         let each = (0u32..).zip(keys(plain.columns(), plain.num_rows())?).zip(zset::weights(&changes)?.values());

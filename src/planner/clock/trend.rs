@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::expr::Between;
-use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use super::{has_clock, is_clock};
@@ -10,9 +10,9 @@ use super::{has_clock, is_clock};
 /// When a row passes a predicate by the clock.
 #[derive(Debug, PartialEq)]
 pub enum Passing {
-    /// For one span of time: from when the first predicate begins to hold until the second one ceases to. Each holds once and
-    /// for all, or ceases once and for all; `None` holds always.
-    Span(Option<Expr>, Option<Expr>),
+    /// For one span of time: from when all of the first begin to hold until one of the second ceases to. The first begin once and
+    /// for all, the second cease once and for all.
+    Span(Vec<Expr>, Vec<Expr>),
     /// Now and again; it can change every so many milliseconds.
     Ticking(i64),
 }
@@ -41,7 +41,7 @@ pub fn passing(predicate: &Expr) -> Passing {
             None => return Passing::Ticking(if by_day(predicate) { DAY } else { SECOND }),
         }
     }
-    Passing::Span(conjunction(enter), conjunction(leave))
+    Passing::Span(enter, leave)
 }
 
 /// An equation and a BETWEEN as two bounds.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::utils::conjunction;
 
 use crate::common::{Error, Result};
 use crate::operators::temporal_filter::Halves;
@@ -33,14 +34,14 @@ impl Lowering {
         let input = with_weights(self.lower(&live.input).await?)?;
         let rows = Arc::clone(live.input.schema().inner());
         let over = Arc::new(with_clock(live.input.schema())?);
-        let physical = |predicate: Option<Expr>| -> Result<_> {
-            let predicate = predicate.map(from_column).transpose()?;
+        let physical = |conjuncts: Vec<Expr>| -> Result<_> {
+            let predicate = conjunction(conjuncts).map(from_column).transpose()?;
             Ok(self.physical(predicate.as_slice(), &over)?.pop())
         };
         let operator: Arc<dyn Operator> = match passing(&live.predicate) {
             Passing::Span(enter, leave) => Arc::new(TemporalFilter::new(rows, Halves { enter: physical(enter)?, leave: physical(leave)? })),
             Passing::Ticking(period) => {
-                let predicate = physical(Some(live.predicate.clone()))?;
+                let predicate = physical(vec![live.predicate.clone()])?;
                 let predicate = predicate.ok_or_else(|| Error::internal("a filter without a predicate"))?;
                 Arc::new(TickingFilter::new(rows, predicate, period))
             }
