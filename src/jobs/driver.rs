@@ -143,7 +143,8 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
     let (newest, last) = commits.newest().await?;
     let memory = StateMemory::new(spec.settings.state_memory, std::env::temp_dir());
     let tested = spec.probe.is_some();
-    let mut pipeline = Pipeline::new(spec.session.clone(), Arc::clone(&spec.program), Arc::clone(&spec.inserts), &memory, tested)?;
+    let pipeline = Pipeline::new(spec.session.clone(), Arc::clone(&spec.program), Arc::clone(&spec.inserts), &memory, tested)?;
+    let mut pipeline = pipeline.keeping_late_rows(!spec.late.is_empty());
     let mut stored = Starts::new();
     let mut held = Held::default();
     let mut unpublished = Vec::new();
@@ -213,11 +214,12 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
     }
 }
 
-/// All sinks by id. One that takes rows of several queries, or rows and rejected messages, is still one sink.
+/// All sinks by id. One that takes rows of several queries, or rows, rejected messages and late rows, is still one sink.
 fn sinks(spec: &JobSpec) -> Vec<(String, Arc<dyn Sink>)> {
     let inserts = spec.inserts.iter().map(|i| (i.id.clone(), Arc::clone(&i.sink)));
     let dead = spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()).map(|d| (d.id.clone(), Arc::clone(&d.sink)));
-    inserts.chain(dead).collect::<BTreeMap<_, _>>().into_iter().collect()
+    let late = spec.late.iter().map(|l| (l.id.clone(), Arc::clone(&l.sink)));
+    inserts.chain(dead).chain(late).collect::<BTreeMap<_, _>>().into_iter().collect()
 }
 
 fn check_identity(spec: &JobSpec, now: &str, then: &str) -> Result<()> {
@@ -238,9 +240,8 @@ async fn wait_for_starts(
     loop {
         let found = async {
             // Sinks first: one INSERT may read the topic that another one of this job writes.
-            let dead = spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()).map(|d| &d.sink);
             let mut made = Vec::new();
-            for sink in spec.inserts.iter().map(|i| &i.sink).chain(dead) {
+            for (_, sink) in sinks(spec) {
                 made.extend(sink.prepare().await?);
             }
             if !made.is_empty() {
@@ -332,6 +333,7 @@ impl Running<'_> {
     async fn step(&mut self) -> Result<()> {
         self.spec.faults.pass(1, Side::Before)?;
         let max = self.spec.probe.as_ref().map_or(self.spec.settings.max_rows_per_epoch, |p| p.epoch_rows());
+        self.inputs.align(self.spec.clock.now());
         let fetch = self.inputs.fetch(max, self.wait()).await?;
         self.spec.faults.pass(1, Side::After)?;
         self.pending.dirty |= fetch.moved;
@@ -352,12 +354,17 @@ impl Running<'_> {
         let output = self.pipeline.epoch(fetch.rows, &start, clock, &self.spec.faults, |times| inputs.advance(times, clock)).await?;
         self.status.epoch += 1;
         self.status.rows += count;
-        self.status.late += output.late;
+        for (node, late) in &output.late {
+            self.status.late += late;
+            *self.status.late_by_node.entry(*node).or_default() += late;
+        }
+        self.status.unmatched += output.unmatched;
         self.status.bad += output.bad;
         self.status.notice = output.bad_sample.as_ref().map(|s| format!("row set aside: {s}")).or(self.status.notice.take());
         if let Some(probe) = &self.spec.probe {
-            probe.late(output.late_rows.clone());
+            probe.late(output.late_rows.iter().map(|l| (l.node, l.rows.clone())).collect());
         }
+        self.route_late(&output)?;
         self.status.rows_out += self.pending.take_in(output)?;
         self.speed.add(count);
         self.finish_if_exhausted();
@@ -395,6 +402,18 @@ impl Running<'_> {
         Ok(())
     }
 
+    /// Late rows go to their table, with the epoch that dropped them.
+    fn route_late(&mut self, output: &EpochOutput) -> Result<()> {
+        for late in &output.late_rows {
+            for route in &self.spec.late {
+                let Some(coerced) = route.rows(late)? else { continue };
+                self.status.bad += coerced.bad as u64;
+                self.pending.rows.entry(route.id.clone()).or_default().push(coerced.rows);
+            }
+        }
+        Ok(())
+    }
+
     /// Starts writing a commit of everything that is pending.
     fn commit(&mut self, identity: &str) -> Result<()> {
         let n = self.newest + 1;
@@ -416,7 +435,10 @@ impl Running<'_> {
         for (sink, batches) in pending.rows {
             let batches = match self.spec.inserts.iter().find(|i| i.id == sink) {
                 Some(insert) => changes::consolidate(&insert.sink.mode(), insert.output.updating, &batches)?,
-                None => batches,
+                None => match self.spec.late.iter().find(|l| l.id == sink) {
+                    Some(late) => changes::consolidate(&late.sink.mode(), false, &batches)?,
+                    None => batches,
+                },
             };
             if !batches.is_empty() {
                 sections.push(Section { name: sink_section(&sink), batches });

@@ -11,6 +11,7 @@ use crate::common::Result;
 use crate::common::clock::Millis;
 use crate::connectors::{Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Rejected, Source, SourceCounters, Split};
 
+use super::alignment::Floor;
 use super::commits::StoredSource;
 use super::pipeline::{EpochReportTimes, EpochRows, TableTimes};
 use super::spec::JobSource;
@@ -27,6 +28,10 @@ struct Input {
     follow: Box<dyn Follow>,
     clock: SourceClock,
     has_watermark: bool,
+    /// How many milliseconds a partition may be ahead of the slowest of the job; `None`: it neither waits nor is waited for.
+    max_drift: Option<Millis>,
+    /// Partitions that are too far ahead.
+    paused: Vec<i32>,
     ends: BTreeMap<i32, Option<i64>>,
     states: BTreeMap<i32, PartitionState>,
     /// Partitions that gave rows in the newest fetch.
@@ -115,6 +120,8 @@ impl Inputs {
                 follow: source.source.follow(limited, projection, Prefetch::default())?,
                 clock,
                 has_watermark: source.has_watermark,
+                max_drift: source.max_drift.map(|d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX)),
+                paused: Vec::new(),
                 ends: start.positions.iter().map(|r| (r.partition, r.end)).collect(),
                 states: start.positions.iter().map(|r| (r.partition, state(r))).collect(),
                 active: BTreeSet::new(),
@@ -155,6 +162,20 @@ impl Inputs {
         Ok(fetch)
     }
 
+    /// Lets partitions wait that are too far ahead of the slowest, and go on that are near again.
+    pub fn align(&mut self, now: Millis) {
+        let aligned = self.sources.iter().filter(|i| i.max_drift.is_some());
+        let floor = aligned.filter_map(|i| Floor::of(&i.clock, i.states.values(), i.clock.idles())).min();
+        for input in &mut self.sources {
+            let Some(drift) = input.max_drift else { continue };
+            let ahead = floor.map_or(Vec::new(), |floor| floor.ahead(&input.clock, input.states.values(), drift, now));
+            if ahead != input.paused {
+                input.follow.pause(&ahead);
+                input.paused = ahead;
+            }
+        }
+    }
+
     /// Takes what the operators saw, moves time on and returns it per table.
     pub fn advance(&mut self, times: &EpochReportTimes, now: Millis) -> TableTimes {
         for input in &mut self.sources {
@@ -162,8 +183,9 @@ impl Inputs {
                 input.clock.observe(*partition, *time, now);
             }
             let states: Vec<_> = input.states.values().map(|s| PartitionState { exhausted: s.exhausted && input.flush, ..*s }).collect();
-            let active = &input.active;
-            input.clock.positions(&states, |p| active.contains(&p), now);
+            // One that has to wait is not silent.
+            let (active, paused) = (&input.active, &input.paused);
+            input.clock.positions(&states, |p| active.contains(&p) || paused.contains(&p), now);
             input.clock.advance(now);
         }
         self.times()

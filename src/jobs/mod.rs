@@ -6,11 +6,14 @@
 //! ```
 //! The three run side by side: the next epoch runs while a commit is written, and commits go on while a sink lags.
 
+mod alignment;
 mod changes;
 pub mod commits;
 pub mod dead_letter;
 pub mod driver;
 pub mod inputs;
+mod job_sources;
+pub mod late;
 mod once;
 pub mod pipeline;
 pub mod progress;

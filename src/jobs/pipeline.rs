@@ -12,7 +12,7 @@ use crate::common::clock::Millis;
 use crate::common::faults::{Faults, Side};
 use crate::common::{Error, Result};
 use crate::connectors::Split;
-use crate::operators::context::{StateId, StateTables};
+use crate::operators::context::{LateRows, StateId, StateTables};
 use crate::operators::stateful::TableKind;
 use crate::operators::{EpochContext, EpochReport, Moment, SourceScanExec};
 use crate::planner::{Binding, Domain, Program, Session, Stage, StateNode, codec};
@@ -37,10 +37,12 @@ pub struct EpochOutput {
     pub rows: BTreeMap<String, Vec<RecordBatch>>,
     /// What changed in the state, folded in already.
     pub deltas: BTreeMap<StateId, StateDelta>,
-    /// Rows that came too late, in number and, if asked for, themselves.
-    pub late: u64,
-    /// See `late`; each with the number of the operator that it was too late for.
-    pub late_rows: Vec<(u32, RecordBatch)>,
+    /// How many rows came too late, by the number of the operator that they were too late for.
+    pub late: BTreeMap<u32, u64>,
+    /// Those rows, if they are asked for.
+    pub late_rows: Vec<LateRows>,
+    /// Records that took away a row that was not there.
+    pub unmatched: u64,
     /// Rows that have no time for their window, or do not fit into their sink.
     pub bad: u64,
     /// Why the first of them did not.
@@ -58,11 +60,12 @@ pub struct Pipeline {
     inserts: Arc<Vec<Insert>>,
     state: StateTables,
     tested: bool,
+    keep_late_rows: bool,
 }
 
 impl Pipeline {
     /// The queries of a job, with empty state. Under test late rows are kept, and every bound plan is encoded, decoded, and
-    /// only then run.
+    /// only then run; see [`Self::keeping_late_rows`].
     ///
     /// # Errors
     /// When a state table cannot be laid out.
@@ -83,7 +86,13 @@ impl Pipeline {
                 state.insert(StateId { node: *node, table }, empty);
             }
         }
-        Ok(Self { session, program, inserts, state, tested })
+        Ok(Self { session, program, inserts, state, tested, keep_late_rows: tested })
+    }
+
+    /// Hands late rows out, if `keep`, instead of only counting them.
+    #[must_use]
+    pub fn keeping_late_rows(self, keep: bool) -> Self {
+        Self { keep_late_rows: self.tested || keep, ..self }
     }
 
     /// The job's queries.
@@ -156,7 +165,7 @@ impl Pipeline {
         time: impl FnOnce(&EpochReportTimes) -> TableTimes,
     ) -> Result<EpochOutput> {
         faults.pass(2, Side::Before)?;
-        let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), self.tested));
+        let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), self.keep_late_rows));
         let tasks = self.task_context(&context);
         let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new(), clock };
         for (node, info) in &self.program.nodes {
@@ -187,7 +196,7 @@ impl Pipeline {
         faults.pass(2, Side::After)?;
 
         faults.pass(3, Side::Before)?;
-        let EpochReport { deltas, late, late_rows, timeless, .. } = context.finish();
+        let EpochReport { deltas, late, late_rows, timeless, unmatched, .. } = context.finish();
         // Drops the context's references, so that folding changes the tables in place.
         drop((tasks, context));
         for (id, delta) in &deltas {
@@ -196,7 +205,7 @@ impl Pipeline {
         faults.pass(3, Side::After)?;
         output.bad += timeless.values().sum::<u64>();
         output.bad_sample = output.bad_sample.or(timeless.keys().next().map(|c| format!("`{c}` is NULL, so the row is in no window")));
-        Ok(EpochOutput { deltas, late: late.values().sum(), late_rows, ..output })
+        Ok(EpochOutput { deltas, late, late_rows, unmatched, ..output })
     }
 
     fn task_context(&self, epoch: &Arc<EpochContext>) -> Arc<TaskContext> {

@@ -12,6 +12,7 @@ use crate::operators::coerce::Coercion;
 use crate::planner::{Output, Program, Session};
 use crate::state::StateStore;
 
+use super::late::LateRoute;
 use super::progress::Status;
 use super::views::View;
 
@@ -39,6 +40,9 @@ pub struct JobSource {
     pub idle_timeout: Duration,
     /// Whether a watermark is declared.
     pub has_watermark: bool,
+    /// How far a partition may be ahead of the slowest of the job in event time; `None`: its event time moves nothing in this
+    /// job, so that it neither waits nor is waited for.
+    pub max_drift: Option<Duration>,
     /// Where messages go that cannot be read, if not only into a counter.
     pub dead_letter: Option<DeadLetter>,
 }
@@ -105,6 +109,8 @@ pub struct JobSpec {
     pub views: Vec<View>,
     /// What it reads.
     pub sources: Vec<JobSource>,
+    /// Where late rows go, if not only into a counter.
+    pub late: Vec<LateRoute>,
     /// The session that its templates were planned in.
     pub session: Session,
     /// The job's own folder of the checkpoint store.
@@ -143,6 +149,7 @@ impl JobSpec {
             program: Arc::new(program),
             inserts: Arc::new(inserts),
             views: Vec::new(),
+            late: Vec::new(),
             status,
             clock: Arc::new(SystemClock),
             faults: Faults::none(),

@@ -9,7 +9,7 @@ use crate::common::clock::Millis;
 use crate::connectors::PartitionState;
 
 /// A newest row within this of wall time makes a source *live*: its time goes on by itself when all is silent.
-const LIVE_WITHIN: Millis = 60_000;
+pub(super) const LIVE_WITHIN: Millis = 60_000;
 
 /// The end of time: nothing can come any more.
 pub const END_OF_TIME: i64 = i64::MAX;
@@ -80,6 +80,16 @@ impl SourceClock {
             newest: self.partitions.iter().filter_map(|(p, c)| Some((*p, c.newest?))).collect(),
             idle: self.partitions.iter().filter(|(_, c)| c.idle).map(|(p, _)| *p).collect(),
         }
+    }
+
+    /// A partition's newest time, and whether it is idle.
+    pub fn partition(&self, partition: i32) -> (Option<i64>, bool) {
+        self.partitions.get(&partition).map_or((None, false), |c| (c.newest, c.idle))
+    }
+
+    /// Whether partitions become idle after a while.
+    pub fn idles(&self) -> bool {
+        self.idle_timeout > 0
     }
 
     /// The newest time of a partition's rows in this epoch.

@@ -1,6 +1,6 @@
 //! Where statements meet: the catalog, the connectors and the options of one run, and the jobs and queries made from them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -9,22 +9,21 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::catalog::settings::RuntimeMode;
 use crate::catalog::{Catalog, Entry, JobSettings, Overrides, TableEntry, table_spec};
-use crate::common::{Error, OptionSpec, Result, units};
+use crate::common::{Error, OptionSpec, Result};
 use crate::connectors::{Connectors, Sink, TableSpec};
 use crate::operators::coerce::Coercion;
-use crate::planner::{ContinuousPlanner, DeclaredTable, Mode, Relation, Session, Streaming, Tables};
+use crate::planner::{ContinuousPlanner, DeclaredTable, Mode, Program, Relation, Session, Streaming, Tables};
 use crate::sql::ast::{self, Emit, Parsed, Statement};
 use crate::sql::types::display;
 use crate::state::StateStore;
 
 use super::changes;
 use super::dead_letter;
+use super::job_sources;
+use super::late::{self, LateRoute};
 use super::once::{self, insert_columns};
 use super::spec::{DeadLetter, Insert, JobSource, JobSpec, Settings};
 use super::views::{self, Stored, View};
-
-/// How long a partition may be silent, if nothing is said.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The catalog, connectors and options of one run or one shell.
 #[derive(Debug)]
@@ -192,12 +191,13 @@ impl Workspace {
             planned.push(insert);
         }
         let program = planner.finish();
-        let sources = program.sources.iter().map(|t| self.job_source(t)).collect::<Result<Vec<_>>>()?;
+        let sources = program.sources.iter().map(|t| self.job_source(t, &program)).collect::<Result<Vec<_>>>()?;
+        let late = self.late_routes(&program, &planned)?;
         for view in &views {
             views::announce(store.as_ref(), &view.name, name).await?;
         }
         let store = store.below(name);
-        Ok(JobSpec { views, ..JobSpec::new(name, program, planned, sources, session, store, settings) })
+        Ok(JobSpec { views, late, ..JobSpec::new(name, program, planned, sources, session, store, settings) })
     }
 
     /// What the settings say about how queries run.
@@ -248,31 +248,32 @@ impl Workspace {
         Ok(batch.join("\n"))
     }
 
-    fn job_source(&self, table: &str) -> Result<JobSource> {
-        let declared = self.source(table)?;
+    fn job_source(&self, table: &str, program: &Program) -> Result<JobSource> {
         let (entry, spec) = self.shared.table(table)?;
-        let place =
-            |key: &str, e: Error| entry.locate(entry.definition.options.pos(key), e.context(format!("table `{table}`, option `{key}`")));
-        const IDLE: &str = "scan.watermark.idle-timeout";
-        const LATE: &str = "late-rows.table";
-        if spec.option(LATE).is_some() {
-            return Err(place(LATE, Error::sql("late rows cannot be routed yet")).hint("they are counted in the status line"));
+        job_sources::job_source(self.source(table)?.as_ref(), &entry, &spec, program, &|target| self.dead_letter(target))
+    }
+
+    /// From the late filters of a job to the tables that their source tables name.
+    fn late_routes(&self, program: &Program, inserts: &[Insert]) -> Result<Vec<LateRoute>> {
+        let mut wanted = BTreeMap::new();
+        for source in &program.sources {
+            let (entry, spec) = self.shared.table(source)?;
+            let Some(target) = spec.option(late::OPTION) else { continue };
+            let columns = entry.definition.columns.iter().map(|c| c.name.clone()).collect();
+            wanted.insert(source.clone(), late::Wanted { target: target.to_string(), columns });
         }
-        for (key, _) in
-            spec.options.iter().filter(|(key, _)| key.starts_with("scan.watermark.alignment.") || key.contains("partition-discovery"))
-        {
-            tracing::warn!("table `{table}`: option `{key}` has no effect yet");
+        let place = |source: &str, e: Error| match self.shared.table(source) {
+            Ok((entry, _)) => job_sources::place(&entry, late::OPTION, e),
+            Err(_) => e,
+        };
+        let routes = late::routes(program, &wanted, &|target| self.sink(target)).map_err(|(source, e)| place(&source, e))?;
+        match inserts.iter().find(|i| i.output.updating && routes.iter().any(|r| r.id == i.id)) {
+            Some(insert) => {
+                Err(Error::sql(format!("table `{}` takes late rows, which never change, and rows of a query that do", insert.id))
+                    .hint("name another table in late-rows.table"))
+            }
+            None => Ok(routes),
         }
-        let idle_timeout = spec.option(IDLE).map(units::duration).transpose().map_err(|e| place(IDLE, e))?;
-        let dead_letter =
-            declared.source.dead_letter().map(|target| self.dead_letter(target)).transpose().map_err(|e| place("dead-letter.table", e))?;
-        Ok(JobSource {
-            table: table.to_string(),
-            source: Arc::clone(&declared.source),
-            idle_timeout: idle_timeout.unwrap_or(IDLE_TIMEOUT),
-            has_watermark: declared.definition.watermark.is_some(),
-            dead_letter,
-        })
     }
 
     fn dead_letter(&self, target: &str) -> Result<DeadLetter> {

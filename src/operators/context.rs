@@ -74,10 +74,23 @@ pub struct EpochReport {
     pub deltas: BTreeMap<StateId, StateDelta>,
     /// How many rows had no time, by the column that should hold it.
     pub timeless: BTreeMap<String, u64>,
+    /// How many records took away a row that was not there.
+    pub unmatched: u64,
     /// How many (row, window) pairs came too late, per operator.
     pub late: BTreeMap<u32, u64>,
-    /// Those rows with their operator, when they are asked for.
-    pub late_rows: Vec<(u32, RecordBatch)>,
+    /// Those rows, when they are asked for.
+    pub late_rows: Vec<LateRows>,
+}
+
+/// Rows that came too late.
+#[derive(Debug, Clone)]
+pub struct LateRows {
+    /// The operator that they were too late for.
+    pub node: u32,
+    /// The tables that they come from.
+    pub sources: Arc<[String]>,
+    /// The rows, as the operator would have read them.
+    pub rows: RecordBatch,
 }
 
 impl EpochContext {
@@ -116,6 +129,11 @@ impl EpochContext {
         lock(&self.exchanges).get(&id).cloned().ok_or_else(|| Error::internal(format!("stage {id} has not run")))
     }
 
+    /// Lets rows go that no later stage reads.
+    pub fn drop_exchange(&self, id: u32) {
+        lock(&self.exchanges).remove(&id);
+    }
+
     /// Reports an event time.
     pub fn report_event_time(&self, table: &str, partition: i32, millis: i64) {
         let mut report = lock(&self.report);
@@ -138,17 +156,22 @@ impl EpochContext {
     }
 
     /// Reports rows that came too late.
-    pub fn report_late(&self, node: u32, rows: RecordBatch) {
+    pub fn report_late(&self, late: LateRows) {
         let mut report = lock(&self.report);
-        *report.late.entry(node).or_default() += rows.num_rows() as u64;
+        *report.late.entry(late.node).or_default() += late.rows.num_rows() as u64;
         if self.keep_late_rows {
-            report.late_rows.push((node, rows));
+            report.late_rows.push(late);
         }
     }
 
     /// Reports rows that belong to no window, because their time is NULL.
     pub fn report_timeless(&self, column: &str, rows: u64) {
         *lock(&self.report).timeless.entry(column.to_string()).or_default() += rows;
+    }
+
+    /// Reports records that took away a row that was not there.
+    pub fn report_unmatched(&self, records: u64) {
+        lock(&self.report).unmatched += records;
     }
 
     /// The event times reported so far.

@@ -18,6 +18,7 @@ use futures::StreamExt;
 
 use crate::common::{Error, Result};
 
+use super::context::LateRows;
 use super::{EpochContext, properties, to_millis};
 
 /// Drops and reports rows whose time has passed: (row, window) pairs with `window end + allowed lateness ≤ W at the epoch's
@@ -30,6 +31,8 @@ pub struct LateFilterExec {
     input: Arc<dyn ExecutionPlan>,
     /// The operator that the rows are late for.
     node: u32,
+    /// The tables that the rows come from.
+    sources: Arc<[String]>,
     /// The column that holds a time, and how many milliseconds after it W makes the row late.
     until: (usize, i64),
     /// W at the epoch's start; `None` in a template and before time is known.
@@ -39,9 +42,15 @@ pub struct LateFilterExec {
 
 impl LateFilterExec {
     /// A filter for operator `node`: a row is late when the time in this column, plus so many milliseconds, is ≤ W.
-    pub fn new(input: Arc<dyn ExecutionPlan>, node: u32, until: (usize, i64), watermark: Option<i64>) -> Self {
+    /// The rows come from `sources`.
+    pub fn new(input: Arc<dyn ExecutionPlan>, node: u32, sources: Arc<[String]>, until: (usize, i64), watermark: Option<i64>) -> Self {
         let properties = properties(&input.schema(), input.properties().partitioning.partition_count());
-        Self { input, node, until, watermark, properties }
+        Self { input, node, sources, until, watermark, properties }
+    }
+
+    /// The tables that the rows come from.
+    pub fn sources(&self) -> &Arc<[String]> {
+        &self.sources
     }
 
     /// The operator that the rows are late for.
@@ -67,7 +76,8 @@ impl LateFilterExec {
 }
 
 /// Splits a batch; the late part goes to the report.
-fn split(batch: RecordBatch, node: u32, (column, after): (usize, i64), watermark: i64, epoch: &EpochContext) -> Result<RecordBatch> {
+fn split(batch: RecordBatch, filter: &LateFilterExec, watermark: i64, epoch: &EpochContext) -> Result<RecordBatch> {
+    let (column, after) = filter.until;
     let ends = to_millis(batch.column(column))?;
     // A row without a time is the business of whoever needs one.
     let watermark = watermark.saturating_sub(after);
@@ -77,7 +87,8 @@ fn split(batch: RecordBatch, node: u32, (column, after): (usize, i64), watermark
     let late = lt_eq(&ends, &Int64Array::new_scalar(watermark))?;
     let late = if late.null_count() > 0 { prep_null_mask_filter(&late) } else { late };
     let in_time = not(&late)?;
-    epoch.report_late(node, filter_record_batch(&batch, &late)?);
+    let rows = filter_record_batch(&batch, &late)?;
+    epoch.report_late(LateRows { node: filter.node, sources: Arc::clone(&filter.sources), rows });
     Ok(filter_record_batch(&batch, &in_time)?)
 }
 
@@ -115,20 +126,20 @@ impl ExecutionPlan for LateFilterExec {
         _: ReplaceChildrenOptions,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let input = children.pop().ok_or_else(|| Error::internal("LateFilterExec has one input"))?;
-        Ok(Arc::new(Self::new(input, self.node, self.until, self.watermark)))
+        Ok(Arc::new(Self::new(input, self.node, Arc::clone(&self.sources), self.until, self.watermark)))
     }
 
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
         let input = children.pop().ok_or_else(|| Error::internal("LateFilterExec has one input"))?;
-        Ok(Arc::new(Self::new(input, self.node, self.until, self.watermark)))
+        Ok(Arc::new(Self::new(input, self.node, Arc::clone(&self.sources), self.until, self.watermark)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let epoch = EpochContext::required(&context)?;
         let rows = self.input.execute(partition, context)?;
         let Some(watermark) = self.watermark else { return Ok(rows) };
-        let (node, until) = (self.node, self.until);
-        let rows = rows.map(move |batch| Ok(split(batch?, node, until, watermark, &epoch)?));
+        let filter = self.clone();
+        let rows = rows.map(move |batch| Ok(split(batch?, &filter, watermark, &epoch)?));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.input.schema(), rows)))
     }
 }

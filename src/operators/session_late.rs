@@ -19,7 +19,7 @@ use futures::StreamExt;
 use crate::common::{Error, Result};
 use crate::state::{KeyedTable, StateTable};
 
-use super::context::StateId;
+use super::context::{LateRows, StateId};
 use super::session::Sessions;
 use super::{EpochContext, properties, to_millis, zset};
 
@@ -31,21 +31,28 @@ use super::{EpochContext, properties, to_millis, zset};
 pub struct SessionLateExec {
     input: Arc<dyn ExecutionPlan>,
     node: u32,
+    /// Tables that the rows come from.
+    sources: Arc<[String]>,
     sessions: Sessions,
     watermark: Option<i64>,
     properties: Arc<PlanProperties>,
 }
 
 impl SessionLateExec {
-    /// A filter for operator `node`, over rows with provisional sessions.
-    pub fn new(input: Arc<dyn ExecutionPlan>, node: u32, sessions: Sessions, watermark: Option<i64>) -> Self {
+    /// A filter for operator `node`, over rows of `sources` with provisional sessions.
+    pub fn new(input: Arc<dyn ExecutionPlan>, node: u32, sources: Arc<[String]>, sessions: Sessions, watermark: Option<i64>) -> Self {
         let properties = properties(&input.schema(), input.properties().partitioning.partition_count());
-        Self { input, node, sessions, watermark, properties }
+        Self { input, node, sources, sessions, watermark, properties }
     }
 
     /// The operator.
     pub fn node(&self) -> u32 {
         self.node
+    }
+
+    /// Tables that the rows come from.
+    pub fn sources(&self) -> &Arc<[String]> {
+        &self.sources
     }
 
     /// Where the columns of sessions are.
@@ -66,19 +73,13 @@ impl SessionLateExec {
 
     fn with_input(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
         let input = children.pop().ok_or_else(|| Error::internal("SessionLateExec has one input"))?;
-        Ok(Self::new(input, self.node, self.sessions.clone(), self.watermark))
+        Ok(Self::new(input, self.node, Arc::clone(&self.sources), self.sessions.clone(), self.watermark))
     }
 }
 
 /// Splits a batch; the late part goes to the report.
-fn split(
-    batch: RecordBatch,
-    sessions: &Sessions,
-    watermark: i64,
-    closed: &KeyedTable,
-    epoch: &EpochContext,
-    node: u32,
-) -> Result<RecordBatch> {
+fn split(batch: RecordBatch, filter: &SessionLateExec, watermark: i64, closed: &KeyedTable, epoch: &EpochContext) -> Result<RecordBatch> {
+    let sessions = &filter.sessions;
     let end = sessions.window[1].ok_or_else(|| Error::internal("a session without an end"))?;
     let ends = to_millis(batch.column(end))?;
     let gap = sessions.gap;
@@ -107,7 +108,8 @@ fn split(
     if late.true_count() == 0 {
         return Ok(batch);
     }
-    epoch.report_late(node, filter_record_batch(&batch, &late)?);
+    let rows = filter_record_batch(&batch, &late)?;
+    epoch.report_late(LateRows { node: filter.node, sources: Arc::clone(&filter.sources), rows });
     Ok(filter_record_batch(&batch, &not(&late)?)?)
 }
 
@@ -157,8 +159,8 @@ impl ExecutionPlan for SessionLateExec {
         let StateTable::Keyed(closed) = epoch.table(StateId { node: self.node, table: 1 })? else {
             return Err(Error::internal("closed sessions have keys").into());
         };
-        let (node, sessions) = (self.node, self.sessions.clone());
-        let rows = rows.map(move |batch| Ok(split(batch?, &sessions, watermark, &closed, &epoch, node)?));
+        let filter = self.clone();
+        let rows = rows.map(move |batch| Ok(split(batch?, &filter, watermark, &closed, &epoch)?));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.input.schema(), rows)))
     }
 }

@@ -24,8 +24,11 @@ use crate::common::{Error, Result};
 use crate::connectors::Split;
 use crate::operators::clock::clocked;
 use crate::operators::closing::{Closing, WindowInput};
+use crate::operators::interval::IntervalJoin;
+use crate::operators::join::{DeltaJoin, Side, SideParts};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
 use crate::operators::merge::Functions;
+use crate::operators::normalize::{Normalize, Upserts};
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
@@ -43,8 +46,8 @@ pub struct Codec;
 #[derive(Debug, Serialize, Deserialize)]
 enum Wire {
     Scan { table: String, columns: Vec<usize>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
-    Late { node: u32, until: (usize, i64), watermark: Option<i64> },
-    SessionLate { node: u32, sessions: Sessions, watermark: Option<i64> },
+    Late { node: u32, sources: Vec<String>, until: (usize, i64), watermark: Option<i64> },
+    SessionLate { node: u32, sources: Vec<String>, sessions: Sessions, watermark: Option<i64> },
     Assign { time: usize, windows: Windows },
     Exchange { id: u32, schema: Nested },
     Clock { clock: Millis },
@@ -56,7 +59,10 @@ enum Wire {
 enum OperatorWire {
     Window { last: Nested, end: (usize, i64) },
     Keyed { last: Nested, lifetime: Lifetime },
+    Normalize { rows: Nested, upserts: Upserts },
     Recompute { plan: Nested, leaves: Vec<u32>, inputs: Vec<KeyedWire>, output: KeyedWire, why: String },
+    Join { plan: Nested, leaves: Vec<u32>, sides: [(Nested, SideParts); 2] },
+    Interval { plan: Nested, leaves: Vec<u32>, sides: [(Nested, SideParts); 2], what: String },
     Session { last: Option<Nested>, rows: Nested, sessions: Sessions },
     Materialize { schema: Nested, updating: bool },
     Closing { plan: Nested, leaves: Vec<u32>, inputs: Vec<(Nested, (usize, i64))>, what: String },
@@ -92,6 +98,9 @@ impl OperatorWire {
         if let Some(keyed) = any.downcast_ref::<KeyedAggregate>() {
             return Ok(Self::Keyed { last: Nested::plan(Arc::clone(keyed.last()))?, lifetime: keyed.lifetime() });
         }
+        if let Some(normalize) = any.downcast_ref::<Normalize>() {
+            return Ok(Self::Normalize { rows: Nested::schema(Arc::clone(normalize.rows()))?, upserts: normalize.upserts().clone() });
+        }
         if let Some(recompute) = any.downcast_ref::<Recompute>() {
             return Ok(Self::Recompute {
                 plan: Nested::plan(Arc::clone(recompute.plan().plan()))?,
@@ -100,6 +109,14 @@ impl OperatorWire {
                 output: KeyedWire::encode(recompute.output())?,
                 why: recompute.why().to_string(),
             });
+        }
+        if let Some(join) = any.downcast_ref::<DeltaJoin>() {
+            let (plan, leaves) = (Nested::plan(Arc::clone(join.plan().plan()))?, join.plan().leaves().to_vec());
+            return Ok(Self::Join { plan, leaves, sides: sides(join.sides())? });
+        }
+        if let Some(join) = any.downcast_ref::<IntervalJoin>() {
+            let (plan, leaves) = (Nested::plan(Arc::clone(join.plan().plan()))?, join.plan().leaves().to_vec());
+            return Ok(Self::Interval { plan, leaves, sides: sides(join.sides())?, what: join.what().to_string() });
         }
         if let Some(session) = any.downcast_ref::<SessionMerge>() {
             let last = session.functions().map(|f| Nested::plan(Arc::clone(f.last()))).transpose()?;
@@ -137,10 +154,17 @@ impl OperatorWire {
         Ok(match self {
             Self::Window { last, end } => Arc::new(WindowAggregate::new(last.into_plan(context)?, end)?),
             Self::Keyed { last, lifetime } => Arc::new(KeyedAggregate::new(last.into_plan(context)?, lifetime)?),
+            Self::Normalize { rows, upserts } => Arc::new(Normalize::new(rows.into_plan(context)?.schema(), upserts)?),
             Self::Recompute { plan, leaves, inputs, output, why } => {
                 let inputs = inputs.into_iter().map(|i| i.decode(context)).collect::<Result<_>>()?;
                 let plan = SubPlan::new(plan.into_plan(context)?, leaves);
                 Arc::new(Recompute::new(plan, inputs, output.decode(context)?, why)?)
+            }
+            Self::Join { plan, leaves, sides } => {
+                Arc::new(DeltaJoin::new(SubPlan::new(plan.into_plan(context)?, leaves), from_parts(sides, context)?))
+            }
+            Self::Interval { plan, leaves, sides, what } => {
+                Arc::new(IntervalJoin::new(SubPlan::new(plan.into_plan(context)?, leaves), from_parts(sides, context)?, what))
             }
             Self::Session { last, rows, sessions } => {
                 let functions = last.map(|l| Functions::new(l.into_plan(context)?)).transpose()?;
@@ -163,6 +187,21 @@ impl OperatorWire {
             Self::Remember { rows } => Arc::new(Remember::new(rows.into_plan(context)?.schema())),
         })
     }
+}
+
+fn sides([left, right]: &[Side; 2]) -> Result<[(Nested, SideParts); 2]> {
+    let parts = |s: &Side| -> Result<_> {
+        Ok((Nested::schema(Arc::clone(&s.schema))?, SideParts { key: s.key.clone(), updating: s.updating, until: s.until }))
+    };
+    Ok([parts(left)?, parts(right)?])
+}
+
+fn from_parts([left, right]: [(Nested, SideParts); 2], context: &TaskContext) -> Result<[Side; 2]> {
+    let side = |(schema, parts): (Nested, SideParts)| -> Result<Side> {
+        let schema = schema.into_plan(context)?.schema();
+        Ok(Side { schema, key: parts.key, updating: parts.updating, until: parts.until })
+    };
+    Ok([side(left)?, side(right)?])
 }
 
 /// A plan of DataFusion's, encoded.
@@ -219,11 +258,16 @@ impl PhysicalExtensionCodec for Codec {
                 watermark: scan.watermark().map(|expr| Nested::expr(expr, scan.schema())).transpose()?,
             }
         } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-            Wire::Late { node: late.node(), until: late.until(), watermark: late.watermark() }
+            Wire::Late { node: late.node(), sources: late.sources().to_vec(), until: late.until(), watermark: late.watermark() }
         } else if let Some(assign) = node.downcast_ref::<WindowAssignExec>() {
             Wire::Assign { time: assign.time(), windows: assign.windows() }
         } else if let Some(late) = node.downcast_ref::<SessionLateExec>() {
-            Wire::SessionLate { node: late.node(), sessions: late.sessions().clone(), watermark: late.watermark() }
+            Wire::SessionLate {
+                node: late.node(),
+                sources: late.sources().to_vec(),
+                sessions: late.sessions().clone(),
+                watermark: late.watermark(),
+            }
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
             Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
         } else if let Some(clock) = node.downcast_ref::<ClockExec>() {
@@ -249,9 +293,13 @@ impl PhysicalExtensionCodec for Codec {
                 let watermark = watermark.map(|expr| expr.into_expr(context)).transpose()?;
                 Arc::new(SourceScanExec::new(&table, columns, schema.into_plan(context)?.schema(), splits, watermark))
             }
-            Wire::Late { node, until, watermark } => Arc::new(LateFilterExec::new(input()?, node, until, watermark)),
+            Wire::Late { node, sources, until, watermark } => {
+                Arc::new(LateFilterExec::new(input()?, node, sources.into(), until, watermark))
+            }
             Wire::Assign { time, windows } => Arc::new(WindowAssignExec::new(input()?, time, windows)?),
-            Wire::SessionLate { node, sessions, watermark } => Arc::new(SessionLateExec::new(input()?, node, sessions, watermark)),
+            Wire::SessionLate { node, sources, sessions, watermark } => {
+                Arc::new(SessionLateExec::new(input()?, node, sources.into(), sessions, watermark))
+            }
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
             Wire::Clock { clock } => Arc::new(ClockExec::new(input()?, clock)),
             Wire::Stateful { node, moment, operator } => {

@@ -23,6 +23,8 @@ pub(super) struct Late {
     pub input: LogicalPlan,
     /// The operator that they are late for.
     pub node: u32,
+    /// The tables that they come from.
+    pub sources: Vec<String>,
     /// The column that holds a time, and how many milliseconds after it W makes a row late.
     pub until: (usize, i64),
 }
@@ -34,6 +36,8 @@ pub(super) struct SessionLate {
     pub input: LogicalPlan,
     /// The operator that they are late for.
     pub node: u32,
+    /// Tables that the rows come from.
+    pub sources: Vec<String>,
     /// The gap, the columns of the key, and those of the window.
     pub sessions: (i64, Vec<usize>, [Option<usize>; 3]),
 }

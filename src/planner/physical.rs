@@ -58,12 +58,12 @@ impl ExtensionPlanner for Nodes {
             return Ok(Some(Arc::new(ClockExec::new(Arc::clone(input), 0))));
         }
         if let Some(late) = node.downcast_ref::<Late>() {
-            return Ok(Some(Arc::new(LateFilterExec::new(Arc::clone(input), late.node, late.until, None))));
+            return Ok(Some(Arc::new(LateFilterExec::new(Arc::clone(input), late.node, late.sources.clone().into(), late.until, None))));
         }
         if let Some(late) = node.downcast_ref::<SessionLate>() {
             let (gap, keys, window) = late.sessions.clone();
             let sessions = Sessions { gap, keys, window };
-            return Ok(Some(Arc::new(SessionLateExec::new(Arc::clone(input), late.node, sessions, None))));
+            return Ok(Some(Arc::new(SessionLateExec::new(Arc::clone(input), late.node, late.sources.clone().into(), sessions, None))));
         }
         Ok(None)
     }

@@ -21,9 +21,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use sqlparser::ast::ExprWithAlias;
 
-use crate::common::{Error, Result};
-use crate::connectors::{ReadMode, Source, Split};
-use crate::operators::{ClockExec, SourceScanExec, SourceSet};
+use crate::common::{Error, Result, WEIGHT};
+use crate::connectors::{Changes, ReadMode, Source, Split};
+use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet};
 use crate::sql::ast::{self, ColumnKind, CreateTable};
 
 use super::clock;
@@ -72,7 +72,7 @@ pub struct DeclaredTable {
 }
 
 /// A declared table with its computed columns and its watermark as expressions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TableSource {
     table: Arc<DeclaredTable>,
     mode: Mode,
@@ -152,6 +152,35 @@ impl TableSource {
         self.schema.index_of(column).ok().and_then(|i| self.columns.get(i)).is_some_and(clock::is_clock)
     }
 
+    /// Whether one of these columns is made of the clock.
+    pub fn has_clock(&self, columns: &[usize]) -> bool {
+        columns.iter().filter_map(|i| self.columns.get(*i)).any(clock::has_clock)
+    }
+
+    /// What the table's records say.
+    pub fn changes(&self) -> Changes {
+        self.table.source.changes()
+    }
+
+    /// The table as its records are, which say changes: its columns, and the weight behind them. Where a record can tell the
+    /// key alone, all others may be NULL.
+    pub fn records(&self) -> Self {
+        let partial = |name: &str| matches!(self.changes(), Changes::Upsert(key) if !key.iter().any(|k| k == name));
+        let fields = self.schema.fields().iter();
+        let mut fields: Vec<Field> = fields.map(|f| f.as_ref().clone().with_nullable(f.is_nullable() || partial(f.name()))).collect();
+        fields.push(Field::new(WEIGHT, DataType::Int64, false));
+        let mut columns = self.columns.clone();
+        columns.push(Expr::Column(DfColumn::new_unqualified(WEIGHT)));
+        Self { schema: Arc::new(Schema::new(fields)), columns, ..self.clone() }
+    }
+
+    /// The columns of a scan that stand behind it once the weight is gone, NOT NULL as declared.
+    fn declared(&self, scanned: &SchemaRef) -> SchemaRef {
+        let declared = |name: &str| self.table.definition.columns.iter().find(|c| c.name == name).is_none_or(|c| c.nullable);
+        let fields = scanned.fields().iter().filter(|f| f.name() != WEIGHT);
+        Arc::new(Schema::new(fields.map(|f| f.as_ref().clone().with_nullable(declared(f.name()))).collect::<Vec<_>>()))
+    }
+
     /// The watermark's expression for people.
     pub fn watermark_text(&self) -> Option<String> {
         self.watermark.as_ref().map(|(expr, _)| expr.to_string())
@@ -193,12 +222,21 @@ impl TableProvider for TableSource {
                 Ok(TreeNodeRecursion::Continue)
             })?;
         }
+        // What a batch query answers from is the rows that are left of all changes.
+        let changes = Some(self.changes()).filter(|changes| self.mode == Mode::Batch && *changes != Changes::Append);
+        if let Some(changes) = &changes {
+            indices.push(read.index_of(WEIGHT)?);
+            for key in keys_of(changes) {
+                indices.push(read.index_of(key)?);
+            }
+        }
         indices.sort_unstable();
         indices.dedup();
         let scanned: SchemaRef = Arc::new(read.project(&indices)?);
+        let rows = if changes.is_some() { self.declared(&scanned) } else { Arc::clone(&scanned) };
         // A continuous query has its clock from the epoch, as one more column.
-        let clocked = self.mode == Mode::Streaming && wanted.iter().any(|i| clock::has_clock(&self.columns[*i]));
-        let mut scanned_df = DFSchema::try_from(scanned.as_ref().clone())?;
+        let clocked = self.mode == Mode::Streaming && self.has_clock(&wanted);
+        let mut scanned_df = DFSchema::try_from(rows.as_ref().clone())?;
         if clocked {
             scanned_df = clock::with_clock(&scanned_df)?;
         }
@@ -231,12 +269,24 @@ impl TableProvider for TableSource {
         if clocked {
             scan = Arc::new(ClockExec::new(scan, 0));
         }
+        if let Some(changes) = &changes {
+            let key = keys_of(changes).iter().map(|k| rows.index_of(k)).collect::<std::result::Result<Vec<_>, _>>()?;
+            let key = matches!(changes, Changes::Upsert(_)).then_some(key);
+            scan = Arc::new(CurrentRowsExec::new(scan, key, Arc::clone(&rows)));
+        }
         let mut output = Vec::with_capacity(wanted.len());
         for i in wanted {
             output.push((physical(&self.columns[i])?, self.schema.field(i).name().clone()));
         }
-        let plain = !clocked && output.len() == scanned.fields().len() && output.iter().enumerate().all(|(i, (e, _))| is_column(e, i));
+        let plain = !clocked && output.len() == rows.fields().len() && output.iter().enumerate().all(|(i, (e, _))| is_column(e, i));
         if plain { Ok(scan) } else { Ok(Arc::new(ProjectionExec::try_new(output, scan)?)) }
+    }
+}
+
+fn keys_of(changes: &Changes) -> &[String] {
+    match changes {
+        Changes::Upsert(key) => key,
+        Changes::Append | Changes::All => &[],
     }
 }
 

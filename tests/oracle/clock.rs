@@ -20,7 +20,7 @@ use millstream::common::clock::{Clock, ManualClock, Millis};
 use millstream::common::faults::{Faults, Side};
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::OutRecord;
-use millstream::jobs::{self, JobSpec, Settings};
+use millstream::jobs::{self, Ending, JobSpec, Settings};
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
@@ -116,7 +116,7 @@ impl World {
     async fn batch(&self) -> BTreeMap<String, Vec<String>> {
         let entered = self.entered().await;
         let with_time = |row: &Row| {
-            let mut value: serde_json::Value = serde_json::from_str(&row.value).unwrap();
+            let mut value: serde_json::Value = serde_json::from_str(row.value.as_deref()?).unwrap();
             value["entered"] = (*entered.get(&row.id)?).into();
             Some(OutRecord { value: Some(value.to_string().into_bytes()), ..row.record() })
         };
@@ -156,7 +156,7 @@ impl World {
                 let [(name, rows), ..] = differ.as_slice() else { panic!("{what}: {entered} of {} rows entered", self.come.len()) };
                 let answer = BTreeMap::from([(name.to_string(), rows.to_vec())]);
                 let got = BTreeMap::from([(name.to_string(), got.get(*name).cloned().unwrap_or_default())]);
-                panic!("{}, {what}, clock {}:\n{}", self.case.name, self.clock.now(), super::difference(&got, &answer));
+                panic!("{}, {what}, clock {}:\n{}", self.case.name, self.clock.now(), super::compare::difference(&got, &answer));
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -229,4 +229,81 @@ fn filters_that_tick() {
 #[test]
 fn windows_by_the_clock() {
     (0..2).for_each(|seed| follow("windows", seed));
+}
+
+#[test]
+fn bounded_input_ends_a_job_that_waits_for_the_clock() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        for (name, flushed) in [("filters", None), ("windows", Some("tumbling")), ("ticks", None)] {
+            let mut world = World::new(name);
+            let rows = world.case.input["events"].clone();
+            world.arrive(&rows);
+            let options = [OPTIONS.as_slice(), &["scan.bounded.mode=latest-offset"]].concat();
+            let (workspace, outputs) = workspace_with(&world.case, &world.broker, &options);
+            let settings = Settings::default();
+            let mut spec = workspace.plan_job(name, &outputs, Arc::clone(&world.store), settings).await.unwrap();
+            spec.clock = Arc::new(world.clock.clone());
+            let ended = tokio::time::timeout(PATIENCE, jobs::run(&spec, &CancellationToken::new())).await.unwrap().unwrap();
+            assert!(matches!(ended, Ending::Finished(_)), "{name}: {ended:?}");
+            let (content, expected) = (world.content().await, world.batch().await);
+            match flushed {
+                // Windows that wait for the clock come when nothing else can.
+                Some(view) => assert!(!content[view].is_empty()),
+                None => assert_eq!(content, expected, "{name}: the content as of the last epoch"),
+            }
+        }
+    });
+}
+
+/// How clocks are planned: what EXPLAIN says, and what it does not.
+#[test]
+fn plans_by_the_clock() {
+    let windowed = "SELECT window_end, COUNT(*) n FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(at), INTERVAL '1' SECOND)) GROUP BY window_start, window_end";
+    let cases = [
+        (
+            "SELECT id FROM events WHERE ts > now() - INTERVAL '5' MINUTE AND v > 3",
+            "FilterExec: v@2 > 3|TemporalFilter|bounded by the clock",
+            "Ticking",
+        ),
+        ("SELECT id FROM events WHERE d = CURRENT_DATE", "TemporalFilter|from [|until not [", "Ticking"),
+        ("SELECT id FROM events WHERE d <> CURRENT_DATE", "TickingFilter|every 86400 s|rows: UNBOUNDED", "Temporal"),
+        ("SELECT id FROM events WHERE MOD(EXTRACT(SECOND FROM now()), 2) = v", "TickingFilter|every 1 s", "Temporal"),
+        ("SELECT id, now() FROM events", "ClockExec", "state"),
+        ("SELECT k, now() FROM (SELECT k, COUNT(*) n FROM events GROUP BY k)", "Remember", "ClockExec"),
+        (windowed, "ClockExec|WindowAggregate|bounded by the watermark", "KeyedAggregate"),
+        // The filter stays above the window, which still comes once.
+        (
+            &format!("SELECT * FROM ({windowed}) WHERE window_end > now() - INTERVAL '1' HOUR AND n > 2"),
+            "WindowAggregate|TemporalFilter",
+            "KeyedAggregate",
+        ),
+        // Below a join it keeps the join's state small.
+        ("SELECT a.id FROM events a JOIN events b ON a.k = b.k WHERE a.ts > now() - INTERVAL '1' HOUR", "TemporalFilter|Join", "Ticking"),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (workspace, _) = workspace_with(&Case::read("clock", "filters"), &broker_of(std::iter::empty()), &OPTIONS);
+        let explain = async |sql: &str| {
+            let emit = if sql.contains("window_end") { "EMIT FINAL" } else { "EMIT CHANGES" };
+            let parsed = parse(&Source::new("explain", format!("EXPLAIN {sql} {emit}"))).unwrap().remove(0);
+            let Statement::Explain(explain) = &parsed.statement else { unreachable!() };
+            workspace.explain(explain).await
+        };
+        for (sql, says, not) in cases {
+            let plan = explain(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+            // One after the other.
+            let found = says.split('|').try_fold(plan.as_str(), |rest, s| rest.split_once(s).map(|(_, rest)| rest));
+            assert!(found.is_some() && !plan.contains(not), "{sql}:\n{plan}");
+        }
+        let refused = [
+            "SELECT COUNT(*) FILTER (WHERE ts > now()) FROM events",
+            "SELECT a.id FROM events a LEFT JOIN events b ON a.k = b.k AND b.ts > a.ts - (now() - a.ts)",
+            "SELECT id, ROW_NUMBER() OVER (PARTITION BY k ORDER BY now()) FROM events",
+        ];
+        for sql in refused {
+            let error = explain(sql).await.unwrap_err().to_string();
+            assert!(error.contains("cannot stand in"), "{sql}: {error}");
+        }
+    });
 }

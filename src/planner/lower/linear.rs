@@ -4,35 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::common::{Column, DFSchema};
-use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan, Projection, SubqueryAlias, TableScan, Union, Unnest};
+use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan, Projection, SubqueryAlias, Union, Unnest};
 
 use crate::common::{Error, Result};
 use crate::operators::windows::WindowKind;
 use crate::sql::ast::Emit;
 
 use super::super::clock::{Clock, Live};
-use super::super::provider::TableSource;
-use super::super::traits::{Domain, Role, Session, Time, Traits};
+use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
-use super::clock::entered;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
 
 impl Lowering {
-    pub(super) fn scan(plan: &LogicalPlan, scan: &TableScan) -> Result<Lowered> {
-        let table = TableSource::of(scan).ok_or_else(|| Error::internal(format!("`{}` is no declared table", scan.table_name)))?;
-        let mut traits = Traits::default();
-        traits.sources.insert(table.name().to_string());
-        for (i, field) in plan.schema().fields().iter().enumerate() {
-            if table.event_time() == Some(field.name()) {
-                let sources = traits.sources.clone();
-                traits.times.insert(i, Time { role: Role::Row, domain: Domain::Event, sources, hold: 0, guarded: false });
-            } else if table.is_clock(field.name()) {
-                traits.times.insert(i, entered(&traits));
-            }
-        }
-        Ok(Lowered { plan: plan.clone(), traits, nodes: Default::default() })
-    }
-
     pub(super) async fn projection(&mut self, projection: &Projection) -> Result<Lowered> {
         let mut input = self.provisional(&projection.input).await?;
         let mut exprs = projection.expr.clone();

@@ -13,9 +13,11 @@
 
 mod aggregate;
 mod clock;
+mod interval;
 mod join;
 mod linear;
 mod recompute;
+mod scan;
 mod session;
 mod window;
 
@@ -130,14 +132,14 @@ impl Lowering {
 
     /// Lowers a plan, of which sessions may still have to be merged. Boxed, because plans are trees.
     fn provisional<'a>(&'a mut self, plan: &'a LogicalPlan) -> BoxFuture<'a, Result<Lowered>> {
-        Box::pin(async move {
+        let lowering = async move {
             let key = (plan.clone(), self.emit);
             if let Some(done) = self.shared.get(&key) {
                 return Ok(done.clone());
             }
             let before = self.program.nodes.len();
             let lowered = match plan {
-                LogicalPlan::TableScan(scan) => Self::scan(plan, scan)?,
+                LogicalPlan::TableScan(scan) => self.scan(plan, scan).await?,
                 LogicalPlan::Projection(projection) => self.projection(projection).await?,
                 LogicalPlan::Filter(filter) => self.filter(plan, filter).await?,
                 LogicalPlan::SubqueryAlias(alias) => self.alias(alias).await?,
@@ -164,7 +166,8 @@ impl Lowering {
                 self.shared.insert(key, lowered.clone());
             }
             Ok(lowered)
-        })
+        };
+        Box::pin(Deep(Box::pin(lowering)))
     }
 
     /// Plans a piece as a stage of its own.
@@ -237,6 +240,19 @@ impl Lowering {
         let (stage, _) = self.push(Arc::new(exec), false);
         let schema = if traits.updating { weighted(schema)? } else { Arc::clone(schema) };
         Ok(Lowered { plan: Cut::plan(stage, schema), traits, nodes })
+    }
+}
+
+/// A future that polls another one with enough stack: each level of a plan is one more poll inside a poll.
+struct Deep<F>(std::pin::Pin<Box<F>>);
+
+impl<F: Future> Future for Deep<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<F::Output> {
+        const ENOUGH: usize = 512 << 10;
+        const MORE: usize = 4 << 20;
+        stacker::maybe_grow(ENOUGH, MORE, || self.0.as_mut().poll(context))
     }
 }
 

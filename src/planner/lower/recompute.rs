@@ -131,7 +131,7 @@ impl Lowering {
     }
 
     /// The batch plan of a node over leaves in place of its inputs.
-    async fn subplan(
+    pub(super) async fn subplan(
         &mut self,
         plan: &LogicalPlan,
         originals: &[DFSchemaRef],
@@ -155,7 +155,8 @@ pub(super) fn guard(input: Lowered, node: u32, column: usize, time: &Time, after
     if time.guarded || time.domain == super::Domain::Processing {
         return Ok(input);
     }
-    let late = Late { input: input.plan, node, until: (column, after) };
+    let sources = input.traits.sources.iter().cloned().collect();
+    let late = Late { input: input.plan, node, sources, until: (column, after) };
     let plan = LogicalPlan::Extension(datafusion::logical_expr::Extension { node: Arc::new(late) });
     Ok(Lowered { plan, ..input })
 }

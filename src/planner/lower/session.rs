@@ -60,7 +60,8 @@ impl Lowering {
             return input;
         }
         let sessions = (session.gap, session.partition.clone(), session.window);
-        let late = SessionLate { input: input.plan, node: self.next_node(), sessions };
+        let sources = input.traits.sources.iter().cloned().collect();
+        let late = SessionLate { input: input.plan, node: self.next_node(), sources, sessions };
         Lowered { plan: LogicalPlan::Extension(Extension { node: Arc::new(late) }), ..input }
     }
 

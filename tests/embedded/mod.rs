@@ -1,0 +1,125 @@
+//! Jobs in this process, over topics in this process: what a test puts in, what comes out, and what the job said meanwhile.
+#![allow(dead_code, reason = "every test crate uses a part of it")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+use millstream::catalog::{Catalog, Overrides};
+use millstream::common::Error;
+use millstream::connectors::Connectors;
+use millstream::connectors::kafka::EmbeddedBroker;
+use millstream::connectors::kafka::broker::{Broker, OutRecord, Record};
+use millstream::jobs::spec::Probe;
+use millstream::jobs::{self, Done, Ending, JobSpec, Settings, Status, Workspace};
+use millstream::sql::ast::{Parsed, Source, Statement};
+use millstream::sql::parse;
+use millstream::state::StateStore;
+use millstream::state::object::RemoteStore;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Everything is read from the beginning to the end as of the start.
+pub const BOUNDED: &[&str] = &["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset"];
+
+/// Topics, and a checkpoint folder in memory.
+pub struct Place {
+    pub broker: Arc<EmbeddedBroker>,
+    pub store: Arc<dyn StateStore>,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let memory = Arc::new(object_store::memory::InMemory::new());
+        Self {
+            broker: Arc::new(EmbeddedBroker::new()),
+            store: Arc::new(RemoteStore::new(memory, object_store::path::Path::default(), "memory")),
+        }
+    }
+
+    /// Writes JSON records: partition and value.
+    pub fn put(&self, topic: &str, partitions: usize, rows: impl IntoIterator<Item = (i32, String)>) {
+        self.broker.create(topic, Some(partitions));
+        let record = |(partition, value): (i32, String)| OutRecord {
+            partition: Some(partition),
+            value: Some(value.into_bytes()),
+            ..OutRecord::default()
+        };
+        self.broker.append(topic, rows.into_iter().map(record).collect()).unwrap();
+    }
+
+    /// What stands in a topic, sorted.
+    pub async fn read(&self, topic: &str) -> Vec<String> {
+        let bounds = self.broker.bounds(topic).await.unwrap();
+        let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest)).collect();
+        let mut consumer = self.broker.consumer(topic, &from).unwrap();
+        let mut rows = Vec::new();
+        let mut each = |r: Record<'_>| rows.push(String::from_utf8(r.value.unwrap().to_vec()).unwrap());
+        while consumer.poll(usize::MAX, Duration::ZERO, &mut each).unwrap() > 0 {}
+        rows.sort();
+        rows
+    }
+
+    /// The declarations carried out, and the rest.
+    pub fn workspace(&self, sql: &str, options: &[&str]) -> (Workspace, Vec<Parsed>) {
+        let options = Overrides::parse(options).unwrap();
+        let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(&self.broker)), options);
+        let mut rest = Vec::new();
+        for parsed in parse(&Source::new("test.sql", sql)).unwrap_or_else(|e| panic!("{e}")) {
+            if let Done::No = workspace.declare(&parsed).unwrap_or_else(|e| panic!("{e}")) {
+                rest.push(parsed);
+            } else if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
+                rest.push(parsed);
+            }
+        }
+        (workspace, rest)
+    }
+
+    pub async fn plan(&self, sql: &str, options: &[&str], settings: Settings) -> Result<JobSpec, Error> {
+        let (workspace, inserts) = self.workspace(sql, options);
+        workspace.plan_job("job", &inserts, Arc::clone(&self.store), settings).await
+    }
+
+    /// Runs a job until its bounded input is exhausted, with at most so many rows in an epoch.
+    pub async fn run(&self, sql: &str, options: &[&str], epoch_rows: usize) -> Watched {
+        let mut spec = self.plan(sql, options, Settings::default()).await.unwrap_or_else(|e| panic!("{e}"));
+        let watched = Watched::new(epoch_rows, &spec);
+        spec.probe = Some(Arc::new(watched.clone()));
+        let ended = tokio::time::timeout(Duration::from_secs(60), jobs::run(&spec, &CancellationToken::new())).await;
+        assert!(matches!(ended, Ok(Ok(Ending::Finished(_)))), "{ended:?}");
+        watched
+    }
+}
+
+/// Watches a job from epoch to epoch.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    epoch_rows: usize,
+    status: watch::Receiver<Status>,
+    seen: Arc<Mutex<Vec<Status>>>,
+}
+
+impl Watched {
+    pub fn new(epoch_rows: usize, spec: &JobSpec) -> Self {
+        Self { epoch_rows, status: spec.status.subscribe(), seen: Arc::default() }
+    }
+
+    /// What the job said last.
+    pub fn last(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// The most of something that the job has told.
+    pub fn most(&self, of: impl Fn(&Status) -> u64) -> u64 {
+        self.seen.lock().unwrap().iter().map(of).max().unwrap_or(0)
+    }
+}
+
+impl Probe for Watched {
+    fn epoch_rows(&self) -> usize {
+        self.seen.lock().unwrap().push(self.status.borrow().clone());
+        self.epoch_rows
+    }
+
+    fn late(&self, _: Vec<(u32, RecordBatch)>) {}
+}

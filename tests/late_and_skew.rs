@@ -1,0 +1,94 @@
+//! Late rows that go to a table, and partitions that wait for each other while a job catches up.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod embedded;
+
+use embedded::{BOUNDED, Place};
+use millstream::jobs::Settings;
+
+const SOURCE: &str = "CREATE TABLE s (id BIGINT, k STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+  WITH ('connector' = 'kafka', 'topic' = 's', 'format' = 'json'{options});
+CREATE TABLE counts (window_end TIMESTAMP(3), n BIGINT) WITH ('connector' = 'kafka', 'topic' = 'counts', 'format' = 'json');
+CREATE TABLE late (window_end TIMESTAMP(3), id BIGINT, k STRING) WITH ('connector' = 'kafka', 'topic' = 'late', 'format' = 'json');
+";
+const COUNT: &str = "INSERT INTO counts SELECT window_end, COUNT(id) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND))
+  GROUP BY window_start, window_end;";
+
+fn script(options: &str, query: &str) -> String {
+    format!("{}{query}", SOURCE.replace("{options}", options))
+}
+
+fn row(id: i64, second: i64) -> String {
+    let at = chrono::DateTime::from_timestamp(1_714_564_800 + second, 0).unwrap().format("%Y-%m-%d %H:%M:%S");
+    format!(r#"{{"id":{id},"k":"k{id}","ts":"{at}"}}"#)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn late_rows_go_to_their_table_with_the_columns_that_the_query_reads() {
+    let place = Place::new();
+    place.put("s", 1, [(1, 5), (2, 30), (3, 6), (4, 31), (5, 7)].map(|(id, second)| (0, row(id, second))));
+    let watched = place.run(&script(", 'late-rows.table' = 'late'", COUNT), BOUNDED, 1).await;
+    // The query does not read `k`, so a late row has none.
+    let expected = [3, 5].map(|id| format!(r#"{{"window_end":"2024-05-01 12:00:10","id":{id},"k":null}}"#)).to_vec();
+    assert_eq!(place.read("late").await, expected);
+    assert_eq!(place.read("counts").await.len(), 2);
+    let status = watched.last();
+    assert_eq!((status.late, status.late_by_node.into_iter().collect::<Vec<_>>()), (2, vec![(0, 2)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_cannot_take_late_rows_is_refused_when_the_job_is_planned() {
+    let cases = [
+        ("nowhere", "", "no table is called `nowhere`"),
+        ("counts", "", "has a column `n`, which a late row of `s` has not"),
+        ("other", "CREATE TABLE other (id STRING) WITH ('connector' = 'print');", "column `id` is STRING, the query gives BIGINT"),
+        ("other", "CREATE TABLE other (k STRING) WITH ('connector' = 'print');", "none of the columns of the late rows"),
+        (
+            "other",
+            "CREATE TABLE other (id BIGINT, k STRING NOT NULL) WITH ('connector' = 'print');",
+            "column `k` may not be NULL and is not listed",
+        ),
+    ];
+    for (target, declaration, says) in cases {
+        let place = Place::new();
+        place.put("s", 1, []);
+        let sql = script(&format!(",\n 'late-rows.table' = '{target}'"), &format!("{declaration}\n{COUNT}"));
+        let error = place.plan(&sql, BOUNDED, Settings::default()).await.unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains("`late-rows.table`") && error.contains("test.sql:3:"), "{target}: {error}");
+    }
+}
+
+/// A partition that is days ahead is not read until the other one has come near, or has nothing more to give.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_is_ahead_waits_for_the_others() {
+    const ROWS: i64 = 400;
+    const DAY: i64 = 86_400;
+    // Each row a window of its own.
+    let rows = (0..ROWS).flat_map(|i| [(0, row(2 * i, 10 * i)), (1, row(2 * i + 1, 3 * DAY + 10 * i))]).collect::<Vec<_>>();
+    // The drift, and whether few windows are open together.
+    for (drift, aligned) in [("", true), (", 'scan.watermark.alignment.max-drift' = '0 s'", false)] {
+        let place = Place::new();
+        place.put("s", 2, rows.clone());
+        let watched = place.run(&script(drift, COUNT), BOUNDED, 20).await;
+        let most = watched.most(|s| s.state_rows);
+        assert_eq!(place.read("counts").await.len(), 2 * ROWS as usize);
+        assert_eq!(watched.last().late, 0);
+        assert_eq!(most < 50, aligned, "{most} windows open");
+    }
+}
+
+/// One source is as good as another: the slowest partition of the whole job is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sources_of_a_job_wait_for_each_other() {
+    const ROWS: i64 = 300;
+    let place = Place::new();
+    place.put("s", 1, (0..ROWS).map(|i| (0, row(i, 10 * i))));
+    place.put("t", 1, (0..ROWS).map(|i| (0, row(i, 3600 + 10 * i))));
+    let second = "CREATE TABLE t (id BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');
+      INSERT INTO counts SELECT window_end, COUNT(*) FROM TABLE(TUMBLE(TABLE (SELECT ts FROM s UNION ALL SELECT ts FROM t),
+      DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end;";
+    let watched = place.run(&script("", second), BOUNDED, 10).await;
+    let most = watched.most(|s| s.state_rows);
+    assert_eq!(place.read("counts").await.len(), 2 * ROWS as usize);
+    assert!(most < 60, "{most} windows open");
+}
