@@ -4,14 +4,14 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, UInt32Array};
-use arrow::compute::take;
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, UInt32Array};
+use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
+use crate::common::Result;
 use crate::common::clock::Millis;
-use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::clock::{clock_array, clocked};
@@ -101,39 +101,94 @@ impl Operator for Remember {
         let gone = zset::filter(&changes, |w| w < 0)?;
         let mut kept = if gone.num_rows() > 0 { self.kept(step, &gone)? } else { Clocks::new() };
         let plain = zset::rows_of(&changes)?;
-        let (mut rows, mut clocks, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rows, mut clocks, mut weights, mut known) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut add = |row: u32, clock: Millis, weight: i64, is_known: bool| {
+            rows.push(row);
+            clocks.push(clock);
+            weights.push(weight);
+            known.push(is_known);
+        };
         let each = (0u32..).zip(keys(plain.columns(), plain.num_rows())?).zip(zset::weights(&changes)?.values());
         for ((row, key), weight) in each {
             if *weight > 0 {
-                rows.push(row);
-                clocks.push(step.moment.clock);
-                weights.push(*weight);
+                add(row, step.moment.clock, *weight, true);
                 continue;
             }
             let mut left = -weight;
             for (clock, held) in kept.get_mut(&key).into_iter().flatten() {
                 let taken = left.min(*held);
                 if taken > 0 {
-                    rows.push(row);
-                    clocks.push(*clock);
-                    weights.push(-taken);
+                    add(row, *clock, -taken, true);
                 }
                 left -= taken;
             }
             if left > 0 {
-                return Err(Error::internal("a row is taken back that never came"));
+                // What never came cannot be taken back: the table counts it.
+                add(row, step.moment.clock, -left, false);
             }
         }
         let indices = UInt32Array::from(rows);
         let mut columns = plain.columns().iter().map(|c| Ok(take(c, &indices, None)?)).collect::<Result<Vec<_>>>()?;
         columns.push(clock_array(clocks));
         columns.push(Arc::new(Int64Array::from(weights)));
-        let out = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
-        step.change(0, KeyedDelta::new(vec![out.clone()], None))?;
+        let changes = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+        let out = filter_record_batch(&changes, &BooleanArray::from(known))?;
+        step.change(0, KeyedDelta::new(vec![changes], None))?;
         Ok(vec![out])
     }
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use datafusion::execution::TaskContext;
+
+    use super::*;
+    use crate::operators::context::{EpochContext, StateId, StateTables};
+    use crate::operators::stateful::Moment;
+    use crate::state::{KeyedTable, StateDelta, StateMemory, StateTable};
+
+    /// Runs epochs of (clock, changes of (value, weight)) and returns what comes out: (value, clock, weight).
+    async fn run(epochs: &[(Millis, &[(i64, i64)])]) -> (Vec<Vec<(i64, Millis, i64)>>, u64) {
+        let schema = Arc::new(Schema::new(vec![Field::new("v", DataType::Int64, false)]));
+        let operator = Remember::new(Arc::clone(&schema));
+        let memory = StateMemory::new(1 << 30, std::env::temp_dir());
+        let mut table = Arc::new(KeyedTable::new(Arc::clone(&operator.layout), memory).unwrap());
+        let mut all = Vec::new();
+        for (clock, changes) in epochs {
+            let (values, weights): (Vec<i64>, Vec<i64>) = changes.iter().copied().unzip();
+            let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values)), Arc::new(Int64Array::from(weights))];
+            let input = RecordBatch::try_new(zset::weighted(&schema), columns).unwrap();
+            let state = StateTables::from([(StateId { node: 0, table: 0 }, StateTable::Keyed(Arc::clone(&table)))]);
+            let epoch = Arc::new(EpochContext::new(HashMap::new(), state, false));
+            let moment = Moment { clock: *clock, ..Moment::default() };
+            let step = Step::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));
+            let out = operator.step(&step, vec![vec![input]]).await.unwrap();
+            let delta = epoch.finish().deltas.into_values().next();
+            drop((step, epoch));
+            if let Some(StateDelta::Keyed(delta)) = delta {
+                Arc::get_mut(&mut table).unwrap().fold(&delta).unwrap();
+            }
+            let rows = out.iter().flat_map(|b| {
+                let clocks = b.column(1).as_primitive::<TimestampMillisecondType>().values().to_vec();
+                let values = b.column(0).as_primitive::<Int64Type>().values().to_vec();
+                values.into_iter().zip(clocks).zip(zset::weights(b).unwrap().values().to_vec()).map(|((v, c), w)| (v, c, w))
+            });
+            all.push(rows.collect());
+        }
+        (all, table.unmatched())
+    }
+
+    #[tokio::test]
+    async fn the_earliest_equal_row_is_taken_back_first() {
+        let (out, unmatched) = run(&[(10, &[(1, 1), (2, 1)]), (20, &[(1, 2)]), (30, &[(1, -2), (2, -1), (3, 1)]), (40, &[(1, -2)])]).await;
+        let expected: [&[(i64, Millis, i64)]; 4] =
+            [&[(1, 10, 1), (2, 10, 1)], &[(1, 20, 2)], &[(1, 10, -1), (1, 20, -1), (2, 10, -1), (3, 30, 1)], &[(1, 20, -1)]];
+        assert_eq!(out, expected);
+        assert_eq!(unmatched, 1, "what never came is counted, and does not come out");
     }
 }

@@ -124,3 +124,55 @@ fn both(a: Trend, b: Trend) -> Option<Trend> {
         (a, b) => (a == b).then_some(a),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::common::DFSchema;
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::logical_expr::simplify::SimplifyContext;
+    use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+
+    use super::super::super::mode::Mode;
+    use super::*;
+
+    /// How often rows begin to pass (0 or 1), and cease to; or the period in which they are looked at.
+    fn shape(sql: &str) -> (usize, usize, Option<i64>) {
+        let mut state = SessionStateBuilder::new().with_default_features().build();
+        super::super::register(&mut state, Mode::Streaming).unwrap();
+        let time = DataType::Timestamp(arrow::datatypes::TimeUnit::Millisecond, None);
+        let fields = [("ts", time), ("d", DataType::Date32), ("v", DataType::Int64)];
+        let fields = fields.map(|(name, t)| arrow::datatypes::Field::new(name, t, true)).to_vec();
+        let schema = DFSchema::try_from(arrow::datatypes::Schema::new(fields)).unwrap();
+        let expr = state.create_logical_expr(sql, &schema).unwrap();
+        let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_schema(std::sync::Arc::new(schema.clone())).build());
+        let expr = simplifier.simplify(simplifier.coerce(expr, &schema).unwrap()).unwrap();
+        match passing(&expr) {
+            Passing::Span(enter, leave) => (enter.len(), leave.len(), None),
+            Passing::Ticking(period) => (0, 0, Some(period)),
+        }
+    }
+
+    #[test]
+    fn predicates_that_turn_once_have_a_span() {
+        let cases = [
+            ("ts > now() - INTERVAL '5' MINUTE", (0, 1, None)),
+            ("now() > ts", (1, 0, None)),
+            ("NOT (now() > ts)", (0, 1, None)),
+            ("ts BETWEEN now() - INTERVAL '1' DAY AND now()", (1, 1, None)),
+            ("d = current_date", (1, 1, None)),
+            ("ts > now() OR v > 3", (0, 1, None)),
+            ("(ts < now() AND v > 3) OR v IS NULL", (1, 0, None)),
+            ("date_trunc('hour', ts) = date_trunc('hour', localtimestamp())", (1, 1, None)),
+            ("ts - now() > INTERVAL '1' HOUR", (0, 1, None)),
+            ("ts <> now()", (0, 0, Some(1_000))),
+            ("d <> current_date", (0, 0, Some(86_400_000))),
+            ("d <> current_date OR ts > now()", (0, 0, Some(1_000))),
+            ("ts > now() OR ts < now() - INTERVAL '1' HOUR", (0, 0, Some(1_000))),
+            ("CAST(now() AS VARCHAR) > '2024'", (0, 0, Some(1_000))),
+            ("current_time() > TIME '12:00:00'", (0, 0, Some(1_000))),
+        ];
+        for (sql, expected) in cases {
+            assert_eq!(shape(sql), expected, "{sql}");
+        }
+    }
+}
