@@ -91,7 +91,9 @@ fn what_cannot_run_continuously_yet_is_refused_with_the_reason() {
         ("SELECT COUNT(*) FROM s", "the query updates rows that it gave before, and the table can only add rows"),
         ("SELECT x.a FROM s x LEFT JOIN s y ON x.a = y.a", "ways out: a table with a PRIMARY KEY"),
         ("SELECT a FROM s ORDER BY a LIMIT 3", "a changelog format"),
-        ("SELECT a FROM s WHERE ts > now()", "now() cannot be used in a continuous query yet"),
+        // Rows leave by themselves.
+        ("SELECT a FROM s WHERE ts > now()", "the query updates rows that it gave before, and the table can only add rows"),
+        ("SELECT COUNT(*) FILTER (WHERE ts > now()) FROM s", "the clock (now(), CURRENT_DATE, PROCTIME() ...) cannot stand in FILTER"),
         (
             "SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(other), INTERVAL '3' SECOND)) GROUP BY window_start, window_end",
             "not an event-time column",

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::common::clock::Millis;
 use crate::common::faults::Side;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::{Sink, SourceCounters};
@@ -135,6 +136,9 @@ struct Running<'a> {
     status: Status,
     speed: Speed,
     started: Instant,
+    /// The newest epoch's clock, in milliseconds since 1970. It never goes back, whatever the machine's clock does, also not over a
+    /// restart: rows that it let enter or leave stay so.
+    clock: Millis,
 }
 
 async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> Result<Attempt> {
@@ -149,10 +153,12 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
     let mut unpublished = Vec::new();
     let mut base = None;
     let mut finished = false;
+    let mut clock = Millis::MIN;
     let resumed = last.as_ref().map(|c| c.body.n);
     if let Some(last) = last {
         check_identity(spec, &identity, &last.body.identity)?;
         held = Held { confirmed: last.body.confirmed.clone(), written: last.body.written.clone() };
+        clock = last.body.clock;
         (stored, base, finished) = (last.body.sources.clone(), Some(last.body.base), last.body.finished);
         let least = held.confirmed.values().min().copied().unwrap_or(0);
         for commit in commits.chain(last).await? {
@@ -203,6 +209,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         status: Status { phase: Phase::Running, ..status },
         speed: Speed::default(),
         started: Instant::now(),
+        clock: clock.max(spec.clock.now()),
     };
     running.tell();
     match running.run(stop, &identity).await {
@@ -336,7 +343,8 @@ impl Running<'_> {
         self.pending.dirty |= fetch.moved;
         self.set_aside(&fetch)?;
         let start = self.inputs.times();
-        let clock = self.spec.clock.now();
+        self.clock = self.clock.max(self.spec.clock.now());
+        let clock = self.clock;
         if fetch.count == 0 && self.begun {
             // Time may have come on without rows: idle partitions, the wall clock, the end of a bounded source.
             let now = self.inputs.advance(&BTreeMap::new(), clock);
@@ -448,7 +456,7 @@ impl Running<'_> {
             incarnation: self.commits.me.incarnation,
             attempt: Uuid::new_v4().to_string(),
             identity: identity.to_string(),
-            clock: self.spec.clock.now(),
+            clock: self.clock,
             sources: self.inputs.store(),
             base: self.base.unwrap_or(n),
             closed,

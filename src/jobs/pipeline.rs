@@ -140,9 +140,10 @@ impl Pipeline {
         })
     }
 
-    /// Whether nothing waits for time to come on.
+    /// Whether nothing waits for time to come on. Rows that enter or leave a filter by the clock do so as long as the job runs; they
+    /// do not keep it running, so a job whose input ends leaves the content as of its last epoch.
     pub fn all_closed(&self) -> bool {
-        self.waiting().all(|(_, table)| table.next_time().is_none())
+        self.waiting().filter(|(node, _)| node.domain != Domain::Clock).all(|(_, table)| table.next_time().is_none())
     }
 
     /// Whether a node has something to do at these watermarks and this clock, also without input.
@@ -166,7 +167,7 @@ impl Pipeline {
         faults.pass(2, Side::Before)?;
         let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), self.keep_late_rows));
         let tasks = self.task_context(&context);
-        let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new() };
+        let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new(), clock };
         for (node, info) in &self.program.nodes {
             binding.moments.insert(*node, Moment { start: mark(start, clock, info), end: None, clock });
         }
@@ -231,6 +232,7 @@ fn mark(at: &TableTimes, clock: Millis, node: &StateNode) -> Option<i64> {
             let time = least(&mut node.sources.iter().map(|s| at.get(s).unwrap_or(&None)))?;
             Some(if time == END_OF_TIME { time } else { time.saturating_sub(node.hold) })
         }
+        Domain::Clock => Some(clock),
         // When all input has ended, nothing is left to wait for.
         Domain::Processing => match least(&mut at.values()) {
             Some(END_OF_TIME) => Some(END_OF_TIME),

@@ -4,6 +4,7 @@
 //! hands a delta to the [`EpochContext`], which `jobs` folds in when the epoch has succeeded or drops when it failed.
 //! Nodes hold only data that serialises; everything live comes from the `TaskContext`.
 
+pub mod clock;
 pub mod closing;
 pub mod coerce;
 pub mod context;
@@ -19,16 +20,20 @@ pub mod merge;
 pub mod normalize;
 mod panes;
 pub mod recompute;
+pub mod remember;
 pub mod scan;
 pub mod session;
 pub mod session_late;
 pub mod stateful;
 pub mod subplan;
+pub mod temporal_filter;
+pub mod ticking_filter;
 pub mod window_aggregate;
 pub mod window_assign;
 pub mod windows;
 pub mod zset;
 
+pub use clock::ClockExec;
 pub use closing::Closing;
 pub use context::{EpochContext, EpochReport, SourceSet};
 pub use current::CurrentRowsExec;
@@ -38,9 +43,12 @@ pub use late::LateFilterExec;
 pub use materialize::Materialize;
 pub use normalize::Normalize;
 pub use recompute::Recompute;
+pub use remember::Remember;
 pub use scan::SourceScanExec;
 pub use session_late::SessionLateExec;
 pub use stateful::{Moment, Operator, StatefulExec};
+pub use temporal_filter::TemporalFilter;
+pub use ticking_filter::TickingFilter;
 pub use window_aggregate::WindowAggregate;
 pub use window_assign::WindowAssignExec;
 

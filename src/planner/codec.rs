@@ -19,8 +19,10 @@ use datafusion_proto::bytes::{physical_plan_from_bytes_with_extension_codec, phy
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use serde::{Deserialize, Serialize};
 
+use crate::common::clock::Millis;
 use crate::common::{Error, Result};
 use crate::connectors::Split;
+use crate::operators::clock::clocked;
 use crate::operators::closing::{Closing, WindowInput};
 use crate::operators::interval::IntervalJoin;
 use crate::operators::join::{DeltaJoin, Side, SideParts};
@@ -30,9 +32,10 @@ use crate::operators::normalize::{Normalize, Upserts};
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
+use crate::operators::temporal_filter::Halves;
 use crate::operators::{
-    ExchangeExec, LateFilterExec, Materialize, Moment, Operator, SessionLateExec, SourceScanExec, StatefulExec, WindowAggregate,
-    WindowAssignExec, windows::Windows,
+    ClockExec, ExchangeExec, LateFilterExec, Materialize, Moment, Operator, Remember, SessionLateExec, SourceScanExec, StatefulExec,
+    TemporalFilter, TickingFilter, WindowAggregate, WindowAssignExec, windows::Windows,
 };
 
 /// Encodes and decodes the nodes of `operators`.
@@ -47,6 +50,7 @@ enum Wire {
     SessionLate { node: u32, sources: Vec<String>, sessions: Sessions, watermark: Option<i64> },
     Assign { time: usize, windows: Windows },
     Exchange { id: u32, schema: Nested },
+    Clock { clock: Millis },
     Stateful { node: u32, moment: Moment, operator: OperatorWire },
 }
 
@@ -62,6 +66,9 @@ enum OperatorWire {
     Session { last: Option<Nested>, rows: Nested, sessions: Sessions },
     Materialize { schema: Nested, updating: bool },
     Closing { plan: Nested, leaves: Vec<u32>, inputs: Vec<(Nested, (usize, i64))>, what: String },
+    Temporal { rows: Nested, enter: Option<Nested>, leave: Option<Nested> },
+    Ticking { rows: Nested, predicate: Nested, period: Millis },
+    Remember { rows: Nested },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -128,6 +135,18 @@ impl OperatorWire {
                 what: closing.what().to_string(),
             });
         }
+        if let Some(filter) = any.downcast_ref::<TemporalFilter>() {
+            let half = |half: &Option<_>| half.as_ref().map(|e| Nested::expr(e, clocked(filter.rows()))).transpose();
+            let rows = Nested::schema(Arc::clone(filter.rows()))?;
+            return Ok(Self::Temporal { rows, enter: half(&filter.halves().enter)?, leave: half(&filter.halves().leave)? });
+        }
+        if let Some(filter) = any.downcast_ref::<TickingFilter>() {
+            let predicate = Nested::expr(filter.predicate(), clocked(filter.rows()))?;
+            return Ok(Self::Ticking { rows: Nested::schema(Arc::clone(filter.rows()))?, predicate, period: filter.period() });
+        }
+        if let Some(remember) = any.downcast_ref::<Remember>() {
+            return Ok(Self::Remember { rows: Nested::schema(Arc::clone(remember.rows()))? });
+        }
         Err(Error::internal(format!("{} cannot be sent", operator.name())))
     }
 
@@ -157,6 +176,15 @@ impl OperatorWire {
                 let inputs = inputs.into_iter().map(input).collect::<Result<_>>()?;
                 Arc::new(Closing::new(SubPlan::new(plan.into_plan(context)?, leaves), inputs, what))
             }
+            Self::Temporal { rows, enter, leave } => {
+                let half = |half: Option<Nested>| half.map(|e| e.into_expr(context)).transpose();
+                let halves = Halves { enter: half(enter)?, leave: half(leave)? };
+                Arc::new(TemporalFilter::new(rows.into_plan(context)?.schema(), halves))
+            }
+            Self::Ticking { rows, predicate, period } => {
+                Arc::new(TickingFilter::new(rows.into_plan(context)?.schema(), predicate.into_expr(context)?, period))
+            }
+            Self::Remember { rows } => Arc::new(Remember::new(rows.into_plan(context)?.schema())),
         })
     }
 }
@@ -242,6 +270,8 @@ impl PhysicalExtensionCodec for Codec {
             }
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
             Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
+        } else if let Some(clock) = node.downcast_ref::<ClockExec>() {
+            Wire::Clock { clock: clock.clock() }
         } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
             Wire::Stateful { node: stateful.node(), moment: stateful.moment(), operator: OperatorWire::encode(stateful.operator())? }
         } else {
@@ -271,6 +301,7 @@ impl PhysicalExtensionCodec for Codec {
                 Arc::new(SessionLateExec::new(input()?, node, sources.into(), sessions, watermark))
             }
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
+            Wire::Clock { clock } => Arc::new(ClockExec::new(input()?, clock)),
             Wire::Stateful { node, moment, operator } => {
                 Arc::new(StatefulExec::new(node, inputs.to_vec(), operator.decode(context)?, moment))
             }

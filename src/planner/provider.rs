@@ -23,9 +23,10 @@ use sqlparser::ast::ExprWithAlias;
 
 use crate::common::{Error, Result, WEIGHT};
 use crate::connectors::{Changes, ReadMode, Source, Split};
-use crate::operators::{CurrentRowsExec, SourceScanExec, SourceSet};
+use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet};
 use crate::sql::ast::{self, ColumnKind, CreateTable};
 
+use super::clock;
 use super::mode::Mode;
 
 /// What a name stands for.
@@ -123,6 +124,10 @@ impl TableSource {
                 _ => Ok(Transformed::no(e)),
             })?
             .data;
+        if clock::has_clock(&expr) {
+            return Err(context(Error::sql("the clock says nothing of the rows that are still to come"))
+                .hint("windows over PROCTIME() need no watermark"));
+        }
         Ok((expr, watermark.column.clone()))
     }
 
@@ -140,6 +145,16 @@ impl TableSource {
     /// The column that carries event time, if a watermark is declared.
     pub fn event_time(&self) -> Option<&str> {
         self.watermark.as_ref().map(|(_, column)| column.as_str())
+    }
+
+    /// Whether a column is the clock at which its row entered.
+    pub fn is_clock(&self, column: &str) -> bool {
+        self.schema.index_of(column).ok().and_then(|i| self.columns.get(i)).is_some_and(clock::is_clock)
+    }
+
+    /// Whether one of these columns is made of the clock.
+    pub fn has_clock(&self, columns: &[usize]) -> bool {
+        columns.iter().filter_map(|i| self.columns.get(*i)).any(clock::has_clock)
     }
 
     /// What the table's records say.
@@ -219,12 +234,14 @@ impl TableProvider for TableSource {
         indices.dedup();
         let scanned: SchemaRef = Arc::new(read.project(&indices)?);
         let rows = if changes.is_some() { self.declared(&scanned) } else { Arc::clone(&scanned) };
-        let scanned_df = DFSchema::try_from(rows.as_ref().clone())?;
+        // A continuous query has its clock from the epoch, as one more column.
+        let clocked = self.mode == Mode::Streaming && self.has_clock(&wanted);
+        let mut scanned_df = DFSchema::try_from(rows.as_ref().clone())?;
+        if clocked {
+            scanned_df = clock::with_clock(&scanned_df)?;
+        }
         let physical = |expr: &Expr| -> DfResult<Arc<dyn PhysicalExpr>> {
-            let expr = match self.mode {
-                Mode::Batch => at_start(expr.clone(), &scanned_df, session)?,
-                Mode::Streaming => expr.clone(),
-            };
+            let expr = clock::from_column(with_clocks(expr.clone(), &scanned_df, session)?)?;
             session.create_physical_expr(expr, &scanned_df)
         };
         let watermark = watermark.map(physical).transpose()?;
@@ -249,6 +266,9 @@ impl TableProvider for TableSource {
             }
         };
         let mut scan: Arc<dyn ExecutionPlan> = Arc::new(scan);
+        if clocked {
+            scan = Arc::new(ClockExec::new(scan, 0));
+        }
         if let Some(changes) = &changes {
             let key = keys_of(changes).iter().map(|k| rows.index_of(k)).collect::<std::result::Result<Vec<_>, _>>()?;
             let key = matches!(changes, Changes::Upsert(_)).then_some(key);
@@ -258,7 +278,7 @@ impl TableProvider for TableSource {
         for i in wanted {
             output.push((physical(&self.columns[i])?, self.schema.field(i).name().clone()));
         }
-        let plain = output.len() == rows.fields().len() && output.iter().enumerate().all(|(i, (e, _))| is_column(e, i));
+        let plain = !clocked && output.len() == rows.fields().len() && output.iter().enumerate().all(|(i, (e, _))| is_column(e, i));
         if plain { Ok(scan) } else { Ok(Arc::new(ProjectionExec::try_new(output, scan)?)) }
     }
 }
@@ -270,9 +290,9 @@ fn keys_of(changes: &Changes) -> &[String] {
     }
 }
 
-/// Puts the time at which the query began in the place of its clocks. DataFusion's optimizer does that for queries; it does
-/// not see the columns that a table computes.
-fn at_start(expr: Expr, schema: &DFSchema, session: &dyn DfSession) -> DfResult<Expr> {
+/// Puts what clocks stand for in their place: the time at which the query began, or `__clock()`. DataFusion's optimizer does
+/// that for queries; it does not see the columns that a table computes.
+fn with_clocks(expr: Expr, schema: &DFSchema, session: &dyn DfSession) -> DfResult<Expr> {
     let context = SimplifyContext::builder()
         .with_schema(Arc::new(schema.clone()))
         .with_config_options(Arc::clone(session.config().options()))

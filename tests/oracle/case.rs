@@ -23,7 +23,7 @@ use rand::{Rng, SeedableRng};
 use super::harness::Stop;
 
 /// 2024-05-01 12:00:00.
-const BASE: i64 = 1_714_564_800_000;
+pub const BASE: i64 = 1_714_564_800_000;
 
 /// A row of the input.
 #[derive(Debug, Clone)]
@@ -73,8 +73,13 @@ pub struct Case {
 impl Case {
     /// Reads `tests/oracle/cases/<name>.sql`.
     pub fn load(name: &str) -> Self {
+        Self::read("cases", name)
+    }
+
+    /// Reads `tests/oracle/<folder>/<name>.sql`.
+    pub fn read(folder: &str, name: &str) -> Self {
         let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        Self::parse(name, &std::fs::read_to_string(repo.join("tests/oracle/cases").join(format!("{name}.sql"))).unwrap())
+        Self::parse(name, &std::fs::read_to_string(repo.join("tests/oracle").join(folder).join(format!("{name}.sql"))).unwrap())
     }
 
     /// Reads the text of a case.

@@ -127,7 +127,12 @@ fn broker(case: &Case, without: &BTreeSet<i64>) -> Arc<EmbeddedBroker> {
 
 /// A workspace with the case's declarations, and its INSERTs and materialized views.
 fn workspace(case: &Case, broker: &Arc<EmbeddedBroker>) -> (Workspace, Vec<Parsed>) {
-    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(broker)), Overrides::parse(&OPTIONS).unwrap());
+    workspace_with(case, broker, &OPTIONS)
+}
+
+/// The same with other options.
+pub fn workspace_with(case: &Case, broker: &Arc<EmbeddedBroker>, options: &[&str]) -> (Workspace, Vec<Parsed>) {
+    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(broker)), Overrides::parse(options).unwrap());
     let statements = parse(&Source::new(case.name.as_str(), case.sql.as_str())).unwrap_or_else(|e| panic!("{e}"));
     let mut outputs = Vec::new();
     for parsed in statements {
@@ -208,7 +213,7 @@ fn left(records: Vec<(Option<String>, Option<String>)>) -> Vec<String> {
 }
 
 /// The content of the case's materialized views at the last commit.
-async fn views(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>) -> Answer {
+pub async fn views(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>) -> Answer {
     let (workspace, outputs) = workspace(case, broker);
     let workspace = workspace.with_checkpoints(Arc::clone(store));
     let mut answer = Answer::new();
@@ -224,7 +229,7 @@ async fn views(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateS
 }
 
 /// Rows as text, sorted; floats with a tolerance.
-fn show(batches: &[RecordBatch]) -> Vec<String> {
+pub fn show(batches: &[RecordBatch]) -> Vec<String> {
     let options = FormatOptions::default().with_null("NULL");
     let mut rows = Vec::new();
     for batch in batches {
@@ -365,7 +370,7 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
 }
 
 /// An empty store that nobody can lock, as on S3.
-fn store() -> Arc<dyn StateStore> {
+pub fn store() -> Arc<dyn StateStore> {
     Arc::new(RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), "memory"))
 }
 

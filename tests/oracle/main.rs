@@ -4,6 +4,7 @@
 #![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss, clippy::cast_precision_loss)]
 
 mod case;
+mod clock;
 mod compare;
 mod generate;
 mod generated;

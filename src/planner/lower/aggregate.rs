@@ -17,7 +17,7 @@ use crate::operators::{KeyedAggregate, WindowAggregate};
 use crate::sql::ast::Emit;
 
 use super::super::physical::halves;
-use super::super::traits::{Role, Time, Traits};
+use super::super::traits::{Domain, Role, Time, Traits};
 use super::recompute::{Partitioning, guard};
 use super::session::session_groups;
 use super::{Input, Lowered, Lowering, copied, leaves, weight, weighted};
@@ -52,14 +52,16 @@ impl Lowering {
         match end {
             Some((group, column, time, shift)) if !input.traits.updating => {
                 let node = self.next_node();
-                let final_only = self.emit != Emit::Changes && self.lateness == 0;
-                let input = guard(input, node, column, &time, shift.saturating_add(self.lateness))?;
+                // No row comes too late for the clock.
+                let lateness = if time.domain == Domain::Processing { 0 } else { self.lateness };
+                let final_only = self.emit != Emit::Changes && lateness == 0;
+                let input = guard(input, node, column, &time, shift.saturating_add(lateness))?;
                 if final_only {
                     let (partial, last) = self.halves(aggregate, input).await?;
                     let operator = WindowAggregate::new(last, (group, shift))?;
                     return self.operator(Arc::new(operator), vec![partial], plan.schema(), Some(&time), traits).await;
                 }
-                let window = Some((group, shift.saturating_add(self.lateness)));
+                let window = Some((group, shift.saturating_add(lateness)));
                 let lifetime = Lifetime { window, ..Lifetime::default() };
                 let traits = Traits { updating: true, ..traits };
                 self.keyed(aggregate, input, lifetime, plan.schema(), Some(&time), traits).await

@@ -10,6 +10,7 @@ use crate::common::{Error, Result};
 use crate::operators::windows::WindowKind;
 use crate::sql::ast::Emit;
 
+use super::super::clock::{Clock, Live};
 use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
@@ -99,6 +100,12 @@ impl Lowering {
     }
 
     pub(super) async fn extension(&mut self, plan: &LogicalPlan, extension: &Extension) -> Result<Lowered> {
+        if let Some(clock) = extension.node.as_any().downcast_ref::<Clock>() {
+            return self.clock(clock).await;
+        }
+        if let Some(live) = extension.node.as_any().downcast_ref::<Live>() {
+            return self.live(live).await;
+        }
         let Some(window) = extension.node.as_any().downcast_ref::<WindowTvf>() else { return self.fallback(plan).await };
         let input = self.lower(&window.input).await?;
         let index = window.input.schema().maybe_index_of_column(&window.time);
@@ -162,7 +169,7 @@ fn common_times(inputs: &[Lowered]) -> BTreeMap<usize, Time> {
 
 fn no_event_time(window: &WindowTvf) -> Error {
     Error::sql(format!("window over `{}`: it is not an event-time column", window.time.name)).hint(format!(
-        "declare `WATERMARK FOR {0} AS {0} - INTERVAL '1' SECOND` on its table, and pass the column on unchanged",
+        "declare `WATERMARK FOR {0} AS {0} - INTERVAL '1' SECOND` on its table, and pass the column on unchanged, or use PROCTIME()",
         window.time.name
     ))
 }

@@ -12,6 +12,7 @@
 //! ```
 
 mod aggregate;
+mod clock;
 mod interval;
 mod join;
 mod linear;

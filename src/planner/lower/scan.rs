@@ -14,6 +14,7 @@ use crate::operators::normalize::Upserts;
 
 use super::super::provider::TableSource;
 use super::super::traits::{Domain, Role, Time, Traits};
+use super::clock::entered;
 use super::{Input, Lowered, Lowering};
 
 impl Lowering {
@@ -27,14 +28,24 @@ impl Lowering {
                     if table.event_time() == Some(field.name()) {
                         let sources = traits.sources.clone();
                         traits.times.insert(i, Time { role: Role::Row, domain: Domain::Event, sources, hold: 0, guarded: false });
+                    } else if table.is_clock(field.name()) {
+                        traits.times.insert(i, entered(&traits));
                     }
                 }
                 Ok(Lowered { plan: plan.clone(), traits, nodes: Default::default() })
             }
             // Rows that can go again are not closed by time: their time column is a column like others.
             Changes::All => {
+                let read = read(scan, &table);
+                if table.has_clock(&read) {
+                    return Err(Error::sql(format!(
+                        "table `{}` has a column of the clock, which its records cannot take back",
+                        table.name()
+                    ))
+                    .hint("leave PROCTIME() out of the table, and select it in a query: there it is kept with the row"));
+                }
                 traits.updating = true;
-                Ok(Lowered { plan: records(scan, &table, read(scan, &table))?, traits, nodes: Default::default() })
+                Ok(Lowered { plan: records(scan, &table, read)?, traits, nodes: Default::default() })
             }
             Changes::Upsert(key) => self.normalize(plan, scan, &table, &key, traits).await,
         }
