@@ -95,10 +95,6 @@ fn what_cannot_run_continuously_yet_is_refused_with_the_reason() {
             "SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(other), INTERVAL '3' SECOND)) GROUP BY window_start, window_end",
             "not an event-time column",
         ),
-        (
-            "SELECT COUNT(*) FROM TABLE(SESSION(TABLE s PARTITION BY a, DESCRIPTOR(ts), INTERVAL '3' SECOND)) GROUP BY a, window_end",
-            "SESSION windows cannot run continuously yet",
-        ),
         ("SELECT CAST(a AS STRING) FROM s", "column `a` is BIGINT, the query gives STRING"),
         ("SELECT a, ts FROM s", "the query has 2 columns, the table takes 1"),
         (

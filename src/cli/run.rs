@@ -1,5 +1,6 @@
 //! `millstream run FILE...`: the files' INSERTs as one continuous job.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
@@ -8,8 +9,10 @@ use tokio_util::sync::CancellationToken;
 use crate::common::faults::Faults;
 use crate::common::{Error, Result};
 use crate::connectors::ReadMode;
+use crate::jobs::memory::Memory;
 use crate::jobs::workspace::{job_name, settings};
 use crate::jobs::{self, Done, Ending, Workspace};
+use crate::planner::Program;
 use crate::sql::ast::{Parsed, Statement};
 use crate::state::object::RemoteStore;
 use crate::state::{self, StateStore};
@@ -22,11 +25,13 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let from = position(&args)?;
     let statements = setup::statements(&args.files)?;
     let workspace = setup::workspace(common)?;
-    let inserts = carry_out(&workspace, &statements).await?;
+    let memory = setup::memory(common);
+    let inserts = carry_out(&workspace, &statements, &memory).await?;
     let said = workspace.job_settings()?;
     let name = job_name(args.name.as_deref().or(said.pipeline_name.as_deref()), &args.files);
     let (root, remote) = checkpoints(common, &args)?;
     let mut settings = settings(&said, remote);
+    memory.share(&mut settings);
     settings.until_now = args.until_now;
     settings.from = from.unwrap_or(ReadMode::Stream);
     let mut spec = workspace.plan_job(&name, &inserts, root, settings).await?;
@@ -39,10 +44,8 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     }
     spec.settings.fresh = args.fresh && confirm_fresh(&spec, args.yes).await?;
     spec.faults = Faults::from_env()?;
-    for (node, table) in spec.program.unbounded() {
-        tracing::warn!(
-            "state {node} ({table}) is UNBOUNDED: nothing makes it forget; `SET 'table.exec.state.ttl'` bounds it, EXPLAIN shows it"
-        );
+    for text in unbounded(&spec.program) {
+        tracing::warn!("{text}");
     }
     eprintln!("job {name}: {} in {}", plural(inserts.len(), "INSERT"), spec.store.describe());
     let stop = setup::stop_signal()?;
@@ -58,12 +61,25 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     Ok(())
 }
 
+/// What is said of state that nothing keeps small: a line for each operator that has some.
+fn unbounded(program: &Program) -> Vec<String> {
+    let mut nodes: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for (node, table) in program.unbounded() {
+        nodes.entry(node).or_default().push(table);
+    }
+    let name = |node: u32| program.operator(node).map_or("state", |o| o.name());
+    let text = |(node, tables): (u32, Vec<&str>)| {
+        format!("the state of {} (node {node}: {}) is UNBOUNDED: SET 'table.exec.state.ttl' bounds it", name(node), tables.join(", "))
+    };
+    nodes.into_iter().map(text).collect()
+}
+
 fn plural(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 /// Carries out declarations and settings in order, and hands back the INSERTs that make up the job.
-async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<Parsed>> {
+async fn carry_out(workspace: &Workspace, statements: &[Parsed], memory: &Memory) -> Result<Vec<Parsed>> {
     let mut inserts = Vec::new();
     for parsed in statements {
         if let Done::Said(line) = workspace.declare(parsed)? {
@@ -79,7 +95,7 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
                 eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
             }
             Statement::Insert(_) => inserts.push(parsed.clone()),
-            Statement::Explain(explain) => print!("{}", workspace.explain(explain).await.map_err(|e| parsed.locate(e))?),
+            Statement::Explain(explain) => print!("{}", workspace.explain(explain, Some(memory)).await.map_err(|e| parsed.locate(e))?),
             Statement::Query(_) => {
                 let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
                 return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));
