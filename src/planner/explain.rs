@@ -61,7 +61,8 @@ impl fmt::Display for Explained<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(m) = self.measured {
             let rows = human(m.rows);
-            writeln!(f, "read {rows} rows in {} epochs, {}; nothing was written\n", m.epochs, seconds(m.elapsed))?;
+            let epochs = if m.epochs == 1 { "1 epoch".to_string() } else { format!("{} epochs", human(m.epochs)) };
+            writeln!(f, "read {rows} rows in {epochs}, {}; nothing was written\n", seconds(m.elapsed))?;
         }
         for (i, stage) in self.program.stages.iter().enumerate() {
             if i > 0 {
@@ -80,6 +81,9 @@ impl Explained<'_> {
         let (tables, stages) = leaves(&stage.plan);
         let title = match stateful {
             Some(exec) => format!("{}, node {}", exec.operator().name(), exec.node()),
+            None if outputs.is_empty() && tables.is_empty() => {
+                format!("over stage {}", stages.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            }
             None if outputs.is_empty() => format!("reads {}", tables.iter().cloned().collect::<Vec<_>>().join(", ")),
             None => outputs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "),
         };
@@ -129,8 +133,8 @@ impl Explained<'_> {
 fn shape(f: &mut fmt::Formatter<'_>, shape: &Shape) -> fmt::Result {
     line(f, "changelog", if shape.updating { "[I,UB,UA,D] updating" } else { "[I] append-only" })?;
     if !shape.keys.is_empty() {
-        let keys: Vec<_> = shape.keys.iter().map(|key| format!("({})", key.join(", "))).collect();
-        line(f, "unique keys", keys.join(", "))?;
+        let key = |key: &Vec<String>| if key.is_empty() { "(), one row at most".to_string() } else { format!("({})", key.join(", ")) };
+        line(f, "unique keys", shape.keys.iter().map(key).collect::<Vec<_>>().join(", "))?;
     }
     Ok(())
 }
