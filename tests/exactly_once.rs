@@ -4,11 +4,12 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use common::process::{Job, Running, repo};
-use common::transactions::{Transactions, windows, windows_of};
+use common::transactions::{Transactions, users, windows, windows_of};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -117,4 +118,73 @@ fn kill_at_random(seed: u64, settings: impl Fn(&Job) -> Job) {
     // All partitions end within one window.
     t.add(rows..rows + 60);
     finish(&t, job.start(), &windows(rows + 60, false));
+}
+
+/// Two aggregates, the second over what the first one has written by key; its groups come and go.
+const BY_KEY: &str = "
+CREATE TABLE per_user ( user_id STRING, n BIGINT, total BIGINT, PRIMARY KEY (user_id) NOT ENFORCED )
+WITH ('connector' = 'upsert-kafka', 'topic' = 'x', 'properties.bootstrap.servers' = 'x',
+      'key.format' = 'raw', 'value.format' = 'json', 'value.fields-include' = 'EXCEPT_KEY');
+CREATE TABLE per_count ( n BIGINT, users BIGINT, total BIGINT, PRIMARY KEY (n) NOT ENFORCED )
+WITH ('connector' = 'upsert-kafka', 'topic' = 'x', 'properties.bootstrap.servers' = 'x', 'key.format' = 'json', 'value.format' = 'json');
+INSERT INTO per_user SELECT user_id, COUNT(*), SUM(total_paid) FROM transactions_table GROUP BY user_id;
+INSERT INTO per_count SELECT n, COUNT(*), SUM(total) FROM per_user GROUP BY n;
+";
+
+#[test]
+fn what_is_written_by_key_is_right_after_kills() {
+    let points = ["3-after@4", "5-after@6", "7-after@2", "8-before@3", "8-after@2", "9-before@4", ""];
+    crash_at(points.map(String::from).to_vec(), |point| {
+        let t = Transactions::with(0..200);
+        let (per_user, per_count) = (common::unique("per-user"), common::unique("per-count"));
+        common::create(&per_user, 3);
+        common::create(&per_count, 2);
+        let script = t.job.folder().join("by_key.sql");
+        std::fs::write(&script, BY_KEY).unwrap();
+        let job = t.job.of_files(&[repo().join("sql/transactions/flink/1_source.sql"), script]);
+        let job = busy(&job.option("per_user.topic", &per_user).option("per_count.topic", &per_count), 10);
+        // The rest of the options is of tables that this job does not have.
+        let job = job.without("transactions_paid_agg_table.topic");
+        if point.is_empty() {
+            for rows in [200, 260, 310] {
+                let running = job.start();
+                std::thread::sleep(Duration::from_millis(400));
+                assert!(running.kill().killed());
+                t.add(
+                    rows..if rows == 200 {
+                        260
+                    } else if rows == 260 {
+                        310
+                    } else {
+                        353
+                    },
+                );
+            }
+        } else {
+            let ended = job.start_to_crash(point).ended();
+            assert!(ended.killed(), "{point}: {:?}\n{}", ended.status, ended.said);
+            t.add(200..353);
+        }
+        let users = users(353);
+        let mut counts: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+        for (n, total) in users.values() {
+            let (count, sum) = counts.entry(*n).or_default();
+            (*count, *sum) = (*count + 1, *sum + total);
+        }
+        assert!(counts.len() > 1);
+        let first: BTreeMap<String, String> =
+            users.iter().map(|(user, (n, total))| (user.clone(), format!("{{\"n\":{n},\"total\":{total}}}"))).collect();
+        let value = |n: &i64, (users, total): &(i64, i64)| format!("{{\"n\":{n},\"users\":{users},\"total\":{total}}}");
+        let second: BTreeMap<String, String> = counts.iter().map(|(n, c)| (format!("{{\"n\":{n}}}"), value(n, c))).collect();
+        let mut running = job.start();
+        running.until(&format!("{second:?}"), |_| common::latest(&per_count) == second);
+        assert_eq!(common::latest(&per_user), first);
+        running.stop().code(0);
+        assert_eq!((common::latest(&per_user), common::latest(&per_count)), (first, second));
+        // Groups have gone, and a query over the topic answers what is there.
+        assert!(common::records(&per_count).iter().any(|(_, value)| value.is_none()));
+        let lines = counts.iter().map(|(n, (users, total))| format!("{n},{users},{total}\n")).collect::<String>();
+        assert_eq!(job.query("SELECT n, users, total FROM per_count ORDER BY n"), format!("n,users,total\n{lines}"));
+        assert_eq!(job.query("SELECT COUNT(*) c FROM per_user LIMIT 1"), "c\n10\n");
+    });
 }

@@ -39,7 +39,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
                 continue;
             }
             Statement::Explain(explain) => {
-                print!("{}", workspace.explain(explain, Some(&setup::memory(common))).await.map_err(|e| parsed.locate(e))?);
+                print!("{}", workspace.explain(explain).await.map_err(|e| parsed.locate(e))?);
                 continue;
             }
             _ => return Err(parsed.locate(Error::sql("`query` answers SELECT, WITH, VALUES and EXPLAIN"))),

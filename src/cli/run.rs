@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use crate::common::faults::Faults;
 use crate::common::{Error, Result};
 use crate::connectors::ReadMode;
-use crate::jobs::memory::Memory;
 use crate::jobs::workspace::{job_name, settings};
 use crate::jobs::{self, Done, Ending, Workspace};
 use crate::planner::Program;
@@ -25,13 +24,12 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let from = position(&args)?;
     let statements = setup::statements(&args.files)?;
     let workspace = setup::workspace(common)?;
-    let memory = setup::memory(common);
-    let inserts = carry_out(&workspace, &statements, &memory).await?;
+    let inserts = carry_out(&workspace, &statements).await?;
     let said = workspace.job_settings()?;
     let name = job_name(args.name.as_deref().or(said.pipeline_name.as_deref()), &args.files);
     let (root, remote) = checkpoints(common, &args)?;
     let mut settings = settings(&said, remote);
-    memory.share(&mut settings);
+    setup::memory(common).share(&mut settings);
     settings.until_now = args.until_now;
     settings.from = from.unwrap_or(ReadMode::Stream);
     let mut spec = workspace.plan_job(&name, &inserts, root, settings).await?;
@@ -79,7 +77,7 @@ fn plural(n: usize, what: &str) -> String {
 }
 
 /// Carries out declarations and settings in order, and hands back the INSERTs that make up the job.
-async fn carry_out(workspace: &Workspace, statements: &[Parsed], memory: &Memory) -> Result<Vec<Parsed>> {
+async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<Parsed>> {
     let mut inserts = Vec::new();
     for parsed in statements {
         if let Done::Said(line) = workspace.declare(parsed)? {
@@ -95,7 +93,7 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed], memory: &Memory
                 eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
             }
             Statement::Insert(_) => inserts.push(parsed.clone()),
-            Statement::Explain(explain) => print!("{}", workspace.explain(explain, Some(memory)).await.map_err(|e| parsed.locate(e))?),
+            Statement::Explain(explain) => print!("{}", workspace.explain(explain).await.map_err(|e| parsed.locate(e))?),
             Statement::Query(_) => {
                 let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
                 return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));

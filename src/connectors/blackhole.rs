@@ -48,10 +48,7 @@ impl Sink for Blackhole {
 
     /// Updates and deletes vanish as well as inserts do.
     fn mode(&self) -> SinkMode {
-        match self.0.primary_key.is_empty() {
-            true => SinkMode::Append,
-            false => SinkMode::Upsert(self.0.primary_key.clone()),
-        }
+        SinkMode::Changelog
     }
 
     async fn prepare(&self) -> Result<Option<String>> {

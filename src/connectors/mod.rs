@@ -107,7 +107,7 @@ pub trait Source: Debug + Send + Sync {
     fn schema(&self) -> SchemaRef;
 
     /// What its rows say. Other than [`Changes::Append`], [`Self::schema`] ends with the column [`WEIGHT`](crate::common::WEIGHT): +1 for a row that
-    /// is there now, −1 for one that is gone (of which an upsert table tells the key alone, its other columns are NULL).
+    /// is there now, −1 for one that is gone (of which an upsert table tells the key alone: its other columns may be NULL, and mean nothing).
     fn changes(&self) -> Changes {
         Changes::Append
     }

@@ -27,8 +27,8 @@ impl Connectors {
     }
 
     fn with(kafka: KafkaConnector) -> Self {
-        let all: [Arc<dyn Connector>; 4] =
-            [Arc::new(kafka), Arc::new(DatagenConnector), Arc::new(PrintConnector), Arc::new(BlackholeConnector)];
+        let all: [Arc<dyn Connector>; 5] =
+            [Arc::new(kafka.upsert()), Arc::new(kafka), Arc::new(DatagenConnector), Arc::new(PrintConnector), Arc::new(BlackholeConnector)];
         Self(all.into_iter().map(|c| (c.name(), c)).collect())
     }
 

@@ -1,10 +1,13 @@
 //! What every format has to keep, as one suite that each runs with rows and bad messages of its own.
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
 
-use crate::common::{Error, Result};
+use arrow::array::{Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
 
-use super::{Decoded, FormatOptions, Messages, decoder, encoder};
+use crate::common::{Error, Result, WEIGHT};
+
+use super::{Decoded, FormatOptions, Messages, decoder, encoder, tells_changes};
 
 /// Runs the suite: rows survive the round trip, any projection works, bad messages are set aside wherever they stand, and
 /// their neighbours are not harmed.
@@ -24,7 +27,7 @@ pub fn run(format: &str, good: &RecordBatch, bad: &[&[u8]]) -> Result<()> {
     let mut projections = vec![every.clone(), Vec::new(), every.iter().rev().copied().collect()];
     projections.extend(every.iter().map(|column| vec![*column]));
     for projection in projections {
-        let expected = good.project(&projection)?;
+        let expected = expected(format, good.project(&projection)?)?;
         let mut decoder = decoder(format, &schema, &projection, &options)?;
         check(decoder.schema() == expected.schema(), || format!("schema of projection {projection:?}"))?;
 
@@ -55,6 +58,18 @@ pub fn run(format: &str, good: &RecordBatch, bad: &[&[u8]]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is read back: from a format of changes, rows that come.
+fn expected(format: &str, rows: RecordBatch) -> Result<RecordBatch> {
+    if !tells_changes(format) {
+        return Ok(rows);
+    }
+    let mut fields = rows.schema().fields().to_vec();
+    fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(Int64Array::from_value(1, rows.num_rows())));
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
 /// Puts `wrong` before the good messages of these indices.

@@ -10,13 +10,14 @@ use arrow::record_batch::RecordBatch;
 use crate::common::Result;
 
 pub mod conformance;
+pub mod debezium;
 pub mod json;
 pub mod options;
 pub mod raw;
 pub mod registry;
 
 pub use options::FormatOptions;
-pub use registry::{decoder, encoder, known, options_of};
+pub use registry::{decoder, encoder, known, options_of, tells_changes};
 
 /// A run of messages, laid end to end in one buffer so that decoding walks memory once.
 #[derive(Debug, Default, Clone)]
@@ -79,7 +80,8 @@ pub struct Decoded {
 /// only counted, but broken messages are still found). A field that is missing is NULL. Every message is either in
 /// `origin` (once per row it yields) or in `rejected`. `decode` keeps nothing between calls.
 pub trait Decoder: Send {
-    /// The columns of the batches that come out.
+    /// The columns of the batches that come out: those that were asked for, and behind them
+    /// [`WEIGHT`](crate::common::WEIGHT) if the format [tells changes](tells_changes).
     fn schema(&self) -> SchemaRef;
 
     /// Decodes all messages.
@@ -91,7 +93,8 @@ pub trait Decoder: Send {
 
 /// Writes rows as messages.
 pub trait Encoder: Send {
-    /// Appends one message per row of `batch` to `out`. The batch has the columns that the encoder was made for.
+    /// Appends one message per row of `batch` to `out`. The batch has the columns that the encoder was made for; for a format
+    /// that [tells changes](tells_changes) there may be a [`WEIGHT`](crate::common::WEIGHT) behind them, of 1 or −1.
     ///
     /// # Errors
     /// When a value cannot be written in this format.

@@ -10,6 +10,8 @@ pub struct FormatOptions {
     /// How the table spells these options: ``, `key.` or `value.`; for messages.
     prefix: String,
     pairs: BTreeMap<String, String>,
+    /// The table has a primary key: messages need not tell the row that goes when another one of its key comes.
+    keyed: bool,
 }
 
 impl FormatOptions {
@@ -27,7 +29,28 @@ impl FormatOptions {
             }
         }
         pairs.extend(prefixed);
-        Self { prefix: prefix.to_string(), pairs }
+        Self { prefix: prefix.to_string(), pairs, keyed: false }
+    }
+
+    /// The same for a table with a primary key, or without one.
+    #[must_use]
+    pub fn keyed(self, keyed: bool) -> Self {
+        Self { keyed, ..self }
+    }
+
+    /// Whether the table has a primary key.
+    pub fn is_keyed(&self) -> bool {
+        self.keyed
+    }
+
+    /// The options that a format hands on to the one it wraps: `debezium-json.a` as `json.a`.
+    #[must_use]
+    pub fn wrapped(&self, outer: &str, inner: &str) -> Self {
+        let rename = |(key, value): (&String, &String)| {
+            let rest = key.strip_prefix(outer).and_then(|rest| rest.strip_prefix('.'))?;
+            Some((format!("{inner}.{rest}"), value.clone()))
+        };
+        Self { pairs: self.pairs.iter().filter_map(rename).collect(), ..self.clone() }
     }
 
     /// The value of an option.

@@ -4,11 +4,16 @@ use arrow::datatypes::SchemaRef;
 
 use crate::common::{Error, OptionSpec, Result, suggest};
 
-use super::{Decoder, Encoder, FormatOptions, json, raw};
+use super::{Decoder, Encoder, FormatOptions, debezium, json, raw};
 
 /// The names of all formats.
 pub fn known() -> &'static [&'static str] {
-    &["json", "raw"]
+    &["json", "raw", debezium::NAME]
+}
+
+/// Whether messages of a format say that rows come and go: its decoder yields weights, its encoder takes them.
+pub fn tells_changes(format: &str) -> bool {
+    format == debezium::NAME
 }
 
 /// The options that a format knows, with its name in front (`json.ignore-parse-errors`).
@@ -19,6 +24,7 @@ pub fn options_of(format: &str) -> Result<Vec<OptionSpec>> {
     match format {
         "json" => Ok(json::options()),
         "raw" => Ok(raw::options()),
+        debezium::NAME => Ok(debezium::options()),
         _ => Err(unknown(format)),
     }
 }
@@ -31,6 +37,7 @@ pub fn decoder(format: &str, physical: &SchemaRef, projection: &[usize], options
     match format {
         "json" => Ok(Box::new(json::JsonDecoder::new(physical, projection, options)?)),
         "raw" => Ok(Box::new(raw::RawDecoder::new(physical, projection, options)?)),
+        debezium::NAME => Ok(Box::new(debezium::DebeziumDecoder::new(physical, projection, options)?)),
         _ => Err(unknown(format)),
     }
 }
@@ -43,6 +50,7 @@ pub fn encoder(format: &str, schema: &SchemaRef, options: &FormatOptions) -> Res
     match format {
         "json" => Ok(Box::new(json::JsonEncoder::new(schema, options)?)),
         "raw" => Ok(Box::new(raw::RawEncoder::new(schema, options)?)),
+        debezium::NAME => Ok(Box::new(debezium::DebeziumEncoder::new(schema, options)?)),
         _ => Err(unknown(format)),
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::common::clock::Millis;
 use crate::common::faults::Side;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::{Sink, SourceCounters};
@@ -122,6 +123,9 @@ struct Running<'a> {
     /// Which commits hold state tables whole.
     snapshots: Snapshots,
     floor: u64,
+    /// Whether an epoch has run, in this life or an earlier one. The first one runs also without rows: `COUNT(*)` over nothing
+    /// is 0, and a commit holds what was answered to the input up to it.
+    begun: bool,
     /// Whether the newest commit says that the job is finished.
     finished: bool,
     last_commit: Instant,
@@ -132,6 +136,9 @@ struct Running<'a> {
     status: Status,
     speed: Speed,
     started: Instant,
+    /// The newest epoch's clock, in milliseconds since 1970. It never goes back, whatever the machine's clock does, also not over a
+    /// restart: rows that it let enter or leave stay so.
+    clock: Millis,
 }
 
 async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> Result<Attempt> {
@@ -141,6 +148,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
     let tested = spec.probe.is_some();
     let pipeline = Pipeline::new(spec.session.clone(), Arc::clone(&spec.program), Arc::clone(&spec.inserts), &memory, tested)?;
     let mut pipeline = pipeline.keeping_late_rows(!spec.late.is_empty());
+    let clock = last.as_ref().map_or(Millis::MIN, |c| c.body.clock);
     let resumed = last.as_ref().map(|c| c.body.n);
     let mut recovered = match &last {
         Some(last) => {
@@ -174,6 +182,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         publishers,
         // Where a new job begins is worth a commit: a second start must not begin elsewhere because the topic has grown.
         pending: Pending { dirty: resumed.is_none(), ..Pending::default() },
+        begun: resumed.is_some(),
         in_flight: None,
         newest,
         snapshots: recovered.snapshots,
@@ -185,6 +194,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         status: Status { phase: Phase::Running, ..status },
         speed: Speed::default(),
         started: Instant::now(),
+        clock: clock.max(spec.clock.now()),
     };
     running.tell();
     match running.run(stop, &identity).await {
@@ -291,8 +301,9 @@ impl Running<'_> {
         self.pending.dirty |= fetch.moved;
         self.set_aside(&fetch)?;
         let start = self.inputs.times();
-        let clock = self.spec.clock.now();
-        if fetch.count == 0 {
+        self.clock = self.clock.max(self.spec.clock.now());
+        let clock = self.clock;
+        if fetch.count == 0 && self.begun {
             // Time may have come on without rows: idle partitions, the wall clock, the end of a bounded source.
             let now = self.inputs.advance(&BTreeMap::new(), clock);
             if !self.pipeline.due(&now, clock) {
@@ -303,6 +314,7 @@ impl Running<'_> {
         let count = fetch.count as u64;
         let inputs = &mut self.inputs;
         let output = self.pipeline.epoch(fetch.rows, &start, clock, &self.spec.faults, |times| inputs.advance(times, clock)).await?;
+        self.begun = true;
         self.status.epoch += 1;
         self.status.retries += u64::from(output.retried);
         self.status.rows += count;
@@ -310,6 +322,7 @@ impl Running<'_> {
             self.status.late += late;
             *self.status.late_by_node.entry(*node).or_default() += late;
         }
+        self.status.unmatched += output.unmatched;
         self.status.bad += output.bad;
         self.status.notice = output.bad_sample.as_ref().map(|s| format!("row set aside: {s}")).or(self.status.notice.take());
         if let Some(probe) = &self.spec.probe {
@@ -392,7 +405,7 @@ impl Running<'_> {
             incarnation: self.commits.me.incarnation,
             attempt,
             identity: identity.to_string(),
-            clock: self.spec.clock.now(),
+            clock: self.clock,
             sources: self.inputs.store(),
             bases,
             closed,

@@ -43,6 +43,8 @@ pub struct EpochOutput {
     pub late: BTreeMap<u32, u64>,
     /// Those rows, if they are asked for.
     pub late_rows: Vec<LateRows>,
+    /// Records that took away a row that was not there.
+    pub unmatched: u64,
     /// Rows that have no time for their window, or do not fit into their sink.
     pub bad: u64,
     /// Why the first of them did not.
@@ -162,9 +164,10 @@ impl Pipeline {
         })
     }
 
-    /// Whether nothing waits for time to come on.
+    /// Whether nothing waits for time to come on. Rows that enter or leave a filter by the clock do so as long as the job runs; they
+    /// do not keep it running, so a job whose input ends leaves the content as of its last epoch.
     pub fn all_closed(&self) -> bool {
-        self.waiting().all(|(_, table)| table.next_time().is_none())
+        self.waiting().filter(|(node, _)| node.domain != Domain::Clock).all(|(_, table)| table.next_time().is_none())
     }
 
     /// Whether a node has something to do at these watermarks and this clock, also without input.
@@ -198,14 +201,14 @@ impl Pipeline {
             other => other?,
         };
         faults.pass(3, Side::Before)?;
-        let EpochReport { deltas, late, late_rows, timeless, .. } = report;
+        let EpochReport { deltas, late, late_rows, timeless, unmatched, .. } = report;
         for (id, delta) in &deltas {
             self.restore(*id)?.fold(delta)?;
         }
         faults.pass(3, Side::After)?;
         output.bad += timeless.values().sum::<u64>();
         output.bad_sample = output.bad_sample.or(timeless.keys().next().map(|c| format!("`{c}` is NULL, so the row is in no window")));
-        Ok(EpochOutput { deltas, late, late_rows, ..output })
+        Ok(EpochOutput { deltas, late, late_rows, unmatched, ..output })
     }
 
     /// Tells DataFusion's memory pool what the state takes.
@@ -232,7 +235,7 @@ impl Pipeline {
         faults.pass(2, Side::Before)?;
         let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), self.keep_late_rows));
         let tasks = self.task_context(&context);
-        let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new() };
+        let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new(), clock };
         for (node, info) in &self.program.nodes {
             binding.moments.insert(*node, Moment { start: mark(start, clock, info), end: None, clock });
         }
@@ -307,6 +310,7 @@ fn mark(at: &TableTimes, clock: Millis, node: &StateNode) -> Option<i64> {
             let time = least(&mut node.sources.iter().map(|s| at.get(s).unwrap_or(&None)))?;
             Some(if time == END_OF_TIME { time } else { time.saturating_sub(node.hold) })
         }
+        Domain::Clock => Some(clock),
         // When all input has ended, nothing is left to wait for.
         Domain::Processing => match least(&mut at.values()) {
             Some(END_OF_TIME) => Some(END_OF_TIME),

@@ -33,6 +33,8 @@ pub struct Status {
     pub late: u64,
     /// The same by the number of the operator that they were too late for.
     pub late_by_node: BTreeMap<u32, u64>,
+    /// Records that took away a row that was not there, and so were dropped.
+    pub unmatched: u64,
     /// Messages and rows that were set aside.
     pub bad: u64,
     /// Messages without a value that were skipped.
@@ -101,7 +103,7 @@ impl fmt::Display for Status {
             write!(f, " (published {})", self.published)?;
         }
         write!(f, ", in {}, out {}", human(self.rows), human(self.rows_out))?;
-        for (n, what) in [(self.late, "late"), (self.bad, "bad"), (self.tombstones, "tombstones")] {
+        for (n, what) in [(self.late, "late"), (self.bad, "bad"), (self.tombstones, "tombstones"), (self.unmatched, "unmatched deletes")] {
             if n > 0 {
                 write!(f, ", {what} {}", human(n))?;
             }

@@ -32,6 +32,8 @@ use super::views::{self, Stored, View};
 pub struct Workspace {
     shared: Arc<Shared>,
     runtime: Arc<RuntimeEnv>,
+    /// The memory that the runtime was made for; `None`: as much as is asked for.
+    memory: Option<Memory>,
 }
 
 /// What sessions keep a hold of while they plan.
@@ -65,7 +67,7 @@ impl Workspace {
     pub fn new(catalog: Catalog, connectors: Connectors, overrides: Overrides) -> Self {
         let inner = Mutex::new(Inner { catalog, overrides, open: HashMap::new() });
         let shared = Shared { connectors: Arc::new(connectors), checkpoints: OnceLock::new(), inner };
-        Self { shared: Arc::new(shared), runtime: Arc::new(RuntimeEnv::default()) }
+        Self { shared: Arc::new(shared), runtime: Arc::new(RuntimeEnv::default()), memory: None }
     }
 
     /// Materialized views are read from the commits in this checkpoint folder of all jobs.
@@ -80,7 +82,7 @@ impl Workspace {
     /// # Errors
     /// When DataFusion refuses it.
     pub fn with_memory(self, memory: &Memory) -> Result<Self> {
-        Ok(Self { runtime: memory.runtime()?, ..self })
+        Ok(Self { runtime: memory.runtime()?, memory: Some(memory.clone()), ..self })
     }
 
     /// Carries out CREATE, DROP, SET and RESET.
@@ -222,6 +224,9 @@ impl Workspace {
         let output = planner.add(&insert.query.query, insert.query.emit).await?;
         changes::check(&insert.table, &output, &sink.mode())?;
         let target = insert_columns(&insert.table, &insert.columns, &sink)?;
+        if let Some(warning) = changes::unproven_key(&insert.table, &output, &sink.mode(), &target) {
+            tracing::warn!("{warning}");
+        }
         let coercion = Coercion::new(&insert.table, &output.schema, target, display)?.filling(sink.schema())?;
         Ok(Insert { id, sink, output, coercion })
     }
@@ -231,7 +236,7 @@ impl Workspace {
     ///
     /// # Errors
     /// What does not plan, and with ANALYZE what does not run.
-    pub async fn explain(&self, explain: &ast::Explain, memory: Option<&Memory>) -> Result<String> {
+    pub async fn explain(&self, explain: &ast::Explain) -> Result<String> {
         let session = self.session(Mode::Streaming)?;
         let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
         let (mut shown, mut outputs) = (Vec::new(), Vec::new());
@@ -252,16 +257,16 @@ impl Workspace {
         }
         let program = Arc::new(planner.finish());
         if !program.stages.is_empty() {
-            let measured = if explain.analyze { Some(self.analyze(session, &program, memory).await?) } else { None };
+            let measured = if explain.analyze { Some(self.analyze(session, &program).await?) } else { None };
             shown.insert(0, Explained { program: &program, outputs: &outputs, measured: measured.as_ref() }.to_string());
         }
         Ok(shown.join("\n"))
     }
 
-    async fn analyze(&self, session: Session, program: &Arc<Program>, memory: Option<&Memory>) -> Result<Measured> {
+    async fn analyze(&self, session: Session, program: &Arc<Program>) -> Result<Measured> {
         let sources = program.sources.iter().map(|t| self.job_source(t, program)).collect::<Result<Vec<_>>>()?;
         let mut settings = settings(&self.job_settings()?, false);
-        if let Some(memory) = memory {
+        if let Some(memory) = &self.memory {
             memory.share(&mut settings);
         }
         analyze::analyze(session, Arc::clone(program), &sources, &settings).await

@@ -74,6 +74,8 @@ pub struct EpochReport {
     pub deltas: BTreeMap<StateId, StateDelta>,
     /// How many rows had no time, by the column that should hold it.
     pub timeless: BTreeMap<String, u64>,
+    /// How many records took away a row that was not there.
+    pub unmatched: u64,
     /// How many (row, window) pairs came too late, per operator.
     pub late: BTreeMap<u32, u64>,
     /// Those rows, when they are asked for.
@@ -165,6 +167,11 @@ impl EpochContext {
     /// Reports rows that belong to no window, because their time is NULL.
     pub fn report_timeless(&self, column: &str, rows: u64) {
         *lock(&self.report).timeless.entry(column.to_string()).or_default() += rows;
+    }
+
+    /// Reports records that took away a row that was not there.
+    pub fn report_unmatched(&self, records: u64) {
+        lock(&self.report).unmatched += records;
     }
 
     /// The event times reported so far.

@@ -4,37 +4,51 @@
 //! hands a delta to the [`EpochContext`], which `jobs` folds in when the epoch has succeeded or drops when it failed.
 //! Nodes hold only data that serialises; everything live comes from the `TaskContext`.
 
+pub mod clock;
 pub mod closing;
 pub mod coerce;
 pub mod context;
+pub mod current;
 pub mod exchange;
+pub mod interval;
+pub mod join;
 pub mod keyed_aggregate;
 mod keys;
 pub mod late;
 pub mod materialize;
 pub mod merge;
+pub mod normalize;
 mod panes;
 pub mod recompute;
+pub mod remember;
 pub mod scan;
 pub mod session;
 pub mod session_late;
 pub mod stateful;
 pub mod subplan;
+pub mod temporal_filter;
+pub mod ticking_filter;
 pub mod window_aggregate;
 pub mod window_assign;
 pub mod windows;
 pub mod zset;
 
+pub use clock::ClockExec;
 pub use closing::Closing;
 pub use context::{EpochContext, EpochReport, SourceSet};
+pub use current::CurrentRowsExec;
 pub use exchange::ExchangeExec;
 pub use keyed_aggregate::KeyedAggregate;
 pub use late::LateFilterExec;
 pub use materialize::Materialize;
+pub use normalize::Normalize;
 pub use recompute::Recompute;
+pub use remember::Remember;
 pub use scan::SourceScanExec;
 pub use session_late::SessionLateExec;
 pub use stateful::{Moment, Operator, StatefulExec};
+pub use temporal_filter::TemporalFilter;
+pub use ticking_filter::TickingFilter;
 pub use window_aggregate::WindowAggregate;
 pub use window_assign::WindowAssignExec;
 
@@ -43,6 +57,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMillisecondType};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{Partitioning, PlanProperties};
@@ -60,6 +75,16 @@ pub fn to_millis(column: &ArrayRef) -> Result<Int64Array> {
     };
     let millis = cast(column, &DataType::Timestamp(TimeUnit::Millisecond, zone))?;
     Ok(millis.as_primitive::<TimestampMillisecondType>().reinterpret_cast())
+}
+
+/// The first columns of a batch under another schema with as many columns; it may have none at all.
+///
+/// # Errors
+/// When they do not fit it.
+fn first_columns(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().take(schema.fields().len()).cloned().collect();
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)?)
 }
 
 /// Properties of a node of ours: bounded, nothing known about order.

@@ -31,6 +31,7 @@ use super::{EpochContext, properties, to_millis, zset};
 pub struct SessionLateExec {
     input: Arc<dyn ExecutionPlan>,
     node: u32,
+    /// Tables that the rows come from.
     sources: Arc<[String]>,
     sessions: Sessions,
     watermark: Option<i64>,
@@ -38,7 +39,7 @@ pub struct SessionLateExec {
 }
 
 impl SessionLateExec {
-    /// A filter for operator `node`, over rows of these tables, with provisional sessions.
+    /// A filter for operator `node`, over rows of `sources` with provisional sessions.
     pub fn new(input: Arc<dyn ExecutionPlan>, node: u32, sources: Arc<[String]>, sessions: Sessions, watermark: Option<i64>) -> Self {
         let properties = properties(&input.schema(), input.properties().partitioning.partition_count());
         Self { input, node, sources, sessions, watermark, properties }
@@ -49,7 +50,7 @@ impl SessionLateExec {
         self.node
     }
 
-    /// The tables that the rows come from.
+    /// Tables that the rows come from.
     pub fn sources(&self) -> &Arc<[String]> {
         &self.sources
     }

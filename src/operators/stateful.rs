@@ -102,6 +102,11 @@ pub struct Step {
 }
 
 impl Step {
+    #[cfg(test)]
+    pub(super) fn new(node: u32, moment: Moment, epoch: Arc<EpochContext>, tasks: Arc<TaskContext>) -> Self {
+        Self { node, moment, epoch, tasks }
+    }
+
     /// A table kept by panes, at version n−1.
     pub fn panes(&self, table: u32) -> Result<Arc<PaneTable>> {
         match self.epoch.table(self.id(table))? {

@@ -8,8 +8,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 
 use crate::common::Result;
+use crate::common::clock::Millis;
 use crate::connectors::Split;
-use crate::operators::{LateFilterExec, Moment, SessionLateExec, SourceScanExec, StatefulExec};
+use crate::operators::{ClockExec, LateFilterExec, Moment, SessionLateExec, SourceScanExec, StatefulExec};
 
 /// What an epoch puts into a plan.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +19,8 @@ pub struct Binding {
     pub splits: BTreeMap<String, Vec<Split>>,
     /// Where the epoch stands in time, by stateful node.
     pub moments: BTreeMap<u32, Moment>,
+    /// The epoch's recorded clock, in milliseconds since 1970.
+    pub clock: Millis,
 }
 
 impl Binding {
@@ -36,6 +39,8 @@ impl Binding {
                 Arc::new(late.with_watermark(moment(late.node()).start))
             } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
                 Arc::new(stateful.at(moment(stateful.node())))
+            } else if let Some(clock) = node.downcast_ref::<ClockExec>() {
+                Arc::new(clock.at(self.clock))
             } else {
                 return Ok(Transformed::no(node));
             };

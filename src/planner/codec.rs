@@ -19,17 +19,23 @@ use datafusion_proto::bytes::{physical_plan_from_bytes_with_extension_codec, phy
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use serde::{Deserialize, Serialize};
 
+use crate::common::clock::Millis;
 use crate::common::{Error, Result};
 use crate::connectors::Split;
+use crate::operators::clock::clocked;
 use crate::operators::closing::{Closing, WindowInput};
+use crate::operators::interval::IntervalJoin;
+use crate::operators::join::{DeltaJoin, Side, SideParts};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
 use crate::operators::merge::Functions;
+use crate::operators::normalize::{Normalize, Upserts};
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
+use crate::operators::temporal_filter::Halves;
 use crate::operators::{
-    ExchangeExec, LateFilterExec, Materialize, Moment, Operator, SessionLateExec, SourceScanExec, StatefulExec, WindowAggregate,
-    WindowAssignExec, windows::Windows,
+    ClockExec, ExchangeExec, LateFilterExec, Materialize, Moment, Operator, Remember, SessionLateExec, SourceScanExec, StatefulExec,
+    TemporalFilter, TickingFilter, WindowAggregate, WindowAssignExec, windows::Windows,
 };
 
 /// Encodes and decodes the nodes of `operators`.
@@ -44,6 +50,7 @@ enum Wire {
     SessionLate { node: u32, sources: Vec<String>, sessions: Sessions, watermark: Option<i64> },
     Assign { time: usize, windows: Windows },
     Exchange { id: u32, schema: Nested },
+    Clock { clock: Millis },
     Stateful { node: u32, moment: Moment, operator: OperatorWire },
 }
 
@@ -52,10 +59,16 @@ enum Wire {
 enum OperatorWire {
     Window { last: Nested, end: (usize, i64) },
     Keyed { last: Nested, lifetime: Lifetime },
+    Normalize { rows: Nested, upserts: Upserts },
     Recompute { plan: Nested, leaves: Vec<u32>, inputs: Vec<KeyedWire>, output: KeyedWire, why: String },
+    Join { plan: Nested, leaves: Vec<u32>, sides: [(Nested, SideParts); 2] },
+    Interval { plan: Nested, leaves: Vec<u32>, sides: [(Nested, SideParts); 2], what: String },
     Session { last: Option<Nested>, rows: Nested, sessions: Sessions },
     Materialize { schema: Nested, updating: bool },
     Closing { plan: Nested, leaves: Vec<u32>, inputs: Vec<(Nested, (usize, i64))>, what: String },
+    Temporal { rows: Nested, enter: Option<Nested>, leave: Option<Nested> },
+    Ticking { rows: Nested, predicate: Nested, period: Millis },
+    Remember { rows: Nested },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,6 +98,9 @@ impl OperatorWire {
         if let Some(keyed) = any.downcast_ref::<KeyedAggregate>() {
             return Ok(Self::Keyed { last: Nested::plan(Arc::clone(keyed.last()))?, lifetime: keyed.lifetime() });
         }
+        if let Some(normalize) = any.downcast_ref::<Normalize>() {
+            return Ok(Self::Normalize { rows: Nested::schema(Arc::clone(normalize.rows()))?, upserts: normalize.upserts().clone() });
+        }
         if let Some(recompute) = any.downcast_ref::<Recompute>() {
             return Ok(Self::Recompute {
                 plan: Nested::plan(Arc::clone(recompute.plan().plan()))?,
@@ -93,6 +109,14 @@ impl OperatorWire {
                 output: KeyedWire::encode(recompute.output())?,
                 why: recompute.why().to_string(),
             });
+        }
+        if let Some(join) = any.downcast_ref::<DeltaJoin>() {
+            let (plan, leaves) = (Nested::plan(Arc::clone(join.plan().plan()))?, join.plan().leaves().to_vec());
+            return Ok(Self::Join { plan, leaves, sides: sides(join.sides())? });
+        }
+        if let Some(join) = any.downcast_ref::<IntervalJoin>() {
+            let (plan, leaves) = (Nested::plan(Arc::clone(join.plan().plan()))?, join.plan().leaves().to_vec());
+            return Ok(Self::Interval { plan, leaves, sides: sides(join.sides())?, what: join.what().to_string() });
         }
         if let Some(session) = any.downcast_ref::<SessionMerge>() {
             let last = session.functions().map(|f| Nested::plan(Arc::clone(f.last()))).transpose()?;
@@ -111,6 +135,18 @@ impl OperatorWire {
                 what: closing.what().to_string(),
             });
         }
+        if let Some(filter) = any.downcast_ref::<TemporalFilter>() {
+            let half = |half: &Option<_>| half.as_ref().map(|e| Nested::expr(e, clocked(filter.rows()))).transpose();
+            let rows = Nested::schema(Arc::clone(filter.rows()))?;
+            return Ok(Self::Temporal { rows, enter: half(&filter.halves().enter)?, leave: half(&filter.halves().leave)? });
+        }
+        if let Some(filter) = any.downcast_ref::<TickingFilter>() {
+            let predicate = Nested::expr(filter.predicate(), clocked(filter.rows()))?;
+            return Ok(Self::Ticking { rows: Nested::schema(Arc::clone(filter.rows()))?, predicate, period: filter.period() });
+        }
+        if let Some(remember) = any.downcast_ref::<Remember>() {
+            return Ok(Self::Remember { rows: Nested::schema(Arc::clone(remember.rows()))? });
+        }
         Err(Error::internal(format!("{} cannot be sent", operator.name())))
     }
 
@@ -118,10 +154,17 @@ impl OperatorWire {
         Ok(match self {
             Self::Window { last, end } => Arc::new(WindowAggregate::new(last.into_plan(context)?, end)?),
             Self::Keyed { last, lifetime } => Arc::new(KeyedAggregate::new(last.into_plan(context)?, lifetime)?),
+            Self::Normalize { rows, upserts } => Arc::new(Normalize::new(rows.into_plan(context)?.schema(), upserts)?),
             Self::Recompute { plan, leaves, inputs, output, why } => {
                 let inputs = inputs.into_iter().map(|i| i.decode(context)).collect::<Result<_>>()?;
                 let plan = SubPlan::new(plan.into_plan(context)?, leaves);
                 Arc::new(Recompute::new(plan, inputs, output.decode(context)?, why)?)
+            }
+            Self::Join { plan, leaves, sides } => {
+                Arc::new(DeltaJoin::new(SubPlan::new(plan.into_plan(context)?, leaves), from_parts(sides, context)?))
+            }
+            Self::Interval { plan, leaves, sides, what } => {
+                Arc::new(IntervalJoin::new(SubPlan::new(plan.into_plan(context)?, leaves), from_parts(sides, context)?, what))
             }
             Self::Session { last, rows, sessions } => {
                 let functions = last.map(|l| Functions::new(l.into_plan(context)?)).transpose()?;
@@ -133,8 +176,32 @@ impl OperatorWire {
                 let inputs = inputs.into_iter().map(input).collect::<Result<_>>()?;
                 Arc::new(Closing::new(SubPlan::new(plan.into_plan(context)?, leaves), inputs, what))
             }
+            Self::Temporal { rows, enter, leave } => {
+                let half = |half: Option<Nested>| half.map(|e| e.into_expr(context)).transpose();
+                let halves = Halves { enter: half(enter)?, leave: half(leave)? };
+                Arc::new(TemporalFilter::new(rows.into_plan(context)?.schema(), halves))
+            }
+            Self::Ticking { rows, predicate, period } => {
+                Arc::new(TickingFilter::new(rows.into_plan(context)?.schema(), predicate.into_expr(context)?, period))
+            }
+            Self::Remember { rows } => Arc::new(Remember::new(rows.into_plan(context)?.schema())),
         })
     }
+}
+
+fn sides([left, right]: &[Side; 2]) -> Result<[(Nested, SideParts); 2]> {
+    let parts = |s: &Side| -> Result<_> {
+        Ok((Nested::schema(Arc::clone(&s.schema))?, SideParts { key: s.key.clone(), updating: s.updating, until: s.until }))
+    };
+    Ok([parts(left)?, parts(right)?])
+}
+
+fn from_parts([left, right]: [(Nested, SideParts); 2], context: &TaskContext) -> Result<[Side; 2]> {
+    let side = |(schema, parts): (Nested, SideParts)| -> Result<Side> {
+        let schema = schema.into_plan(context)?.schema();
+        Ok(Side { schema, key: parts.key, updating: parts.updating, until: parts.until })
+    };
+    Ok([side(left)?, side(right)?])
 }
 
 /// A plan of DataFusion's, encoded.
@@ -195,10 +262,16 @@ impl PhysicalExtensionCodec for Codec {
         } else if let Some(assign) = node.downcast_ref::<WindowAssignExec>() {
             Wire::Assign { time: assign.time(), windows: assign.windows() }
         } else if let Some(late) = node.downcast_ref::<SessionLateExec>() {
-            let (sources, sessions) = (late.sources().to_vec(), late.sessions().clone());
-            Wire::SessionLate { node: late.node(), sources, sessions, watermark: late.watermark() }
+            Wire::SessionLate {
+                node: late.node(),
+                sources: late.sources().to_vec(),
+                sessions: late.sessions().clone(),
+                watermark: late.watermark(),
+            }
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
             Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
+        } else if let Some(clock) = node.downcast_ref::<ClockExec>() {
+            Wire::Clock { clock: clock.clock() }
         } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
             Wire::Stateful { node: stateful.node(), moment: stateful.moment(), operator: OperatorWire::encode(stateful.operator())? }
         } else {
@@ -228,6 +301,7 @@ impl PhysicalExtensionCodec for Codec {
                 Arc::new(SessionLateExec::new(input()?, node, sources.into(), sessions, watermark))
             }
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
+            Wire::Clock { clock } => Arc::new(ClockExec::new(input()?, clock)),
             Wire::Stateful { node, moment, operator } => {
                 Arc::new(StatefulExec::new(node, inputs.to_vec(), operator.decode(context)?, moment))
             }

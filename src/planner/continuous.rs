@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::LogicalPlan;
 use sqlparser::ast;
 
-use crate::common::{Error, Result};
+use crate::common::Result;
 use crate::sql::ast::Emit;
 
+use super::clock::place;
 use super::lower::Lowering;
 use super::program::{Output, Program};
 use super::provider::TableSource;
@@ -34,10 +35,9 @@ impl<'s> ContinuousPlanner<'s> {
     /// What does not plan, and what cannot run continuously yet, with the reason.
     pub async fn add(&mut self, query: &ast::Query, emit: Emit) -> Result<Output> {
         let logical = self.session.logical(query).await?;
-        refuse_clock(&logical)?;
         let identity = identity(&logical)?;
-        let optimized = self.session.state().optimize(&logical)?;
-        let (stage, schema, lowered) = self.lowering.query(&optimized, emit).await?;
+        let optimized = place(self.session.state().optimize(&logical)?)?;
+        let (stage, schema, lowered) = self.lowering.query(&optimized, emit, tables(&logical)?).await?;
         let schema = if lowered.traits.updating { crate::operators::zset::unweighted(&schema) } else { schema };
         Ok(Output {
             stage,
@@ -57,10 +57,9 @@ impl<'s> ContinuousPlanner<'s> {
     /// As [`Self::add`].
     pub async fn keep(&mut self, query: &ast::Query, emit: Emit) -> Result<(u32, BTreeSet<u32>, String)> {
         let logical = self.session.logical(query).await?;
-        refuse_clock(&logical)?;
         let identity = identity(&logical)?;
-        let optimized = self.session.state().optimize(&logical)?;
-        let (node, nodes) = self.lowering.keep(&optimized, emit).await?;
+        let optimized = place(self.session.state().optimize(&logical)?)?;
+        let (node, nodes) = self.lowering.keep(&optimized, emit, tables(&logical)?).await?;
         Ok((node, nodes, identity))
     }
 
@@ -68,6 +67,18 @@ impl<'s> ContinuousPlanner<'s> {
     pub fn finish(self) -> Program {
         self.lowering.program
     }
+}
+
+/// The declared tables that a query names.
+fn tables(plan: &LogicalPlan) -> Result<BTreeSet<String>> {
+    let mut tables = BTreeSet::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            tables.extend(TableSource::of(scan).map(|table| table.name().to_string()));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(tables)
 }
 
 /// What makes two queries the same job: the plan as written, with the declarations that change its answer.
@@ -83,27 +94,4 @@ fn identity(plan: &LogicalPlan) -> Result<String> {
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(text)
-}
-
-/// DataFusion would freeze the clock at the moment of planning.
-fn refuse_clock(plan: &LogicalPlan) -> Result<()> {
-    const CLOCKS: [&str; 6] = ["now", "current_timestamp", "current_date", "current_time", "localtimestamp", "proctime"];
-    let mut found = None;
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expr| {
-            expr.apply(|e| {
-                if let Expr::ScalarFunction(f) = e
-                    && CLOCKS.contains(&f.name())
-                {
-                    found = Some(f.name().to_string());
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    })?;
-    match found {
-        Some(name) => Err(Error::sql(format!("{name}() cannot be used in a continuous query yet"))
-            .hint("use the record's own time: a column `METADATA FROM 'timestamp'`")),
-        None => Ok(()),
-    }
 }

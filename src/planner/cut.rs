@@ -36,7 +36,7 @@ pub(super) struct SessionLate {
     pub input: LogicalPlan,
     /// The operator that they are late for.
     pub node: u32,
-    /// The tables that they come from.
+    /// Tables that the rows come from.
     pub sources: Vec<String>,
     /// The gap, the columns of the key, and those of the window.
     pub sessions: (i64, Vec<usize>, [Option<usize>; 3]),

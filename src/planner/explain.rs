@@ -141,7 +141,7 @@ fn shape(f: &mut fmt::Formatter<'_>, shape: &Shape) -> fmt::Result {
 
 fn watermark(f: &mut fmt::Formatter<'_>, node: &StateNode) -> fmt::Result {
     let mut text = match node.domain {
-        Domain::Processing => "the clock".to_string(),
+        Domain::Processing | Domain::Clock => "the clock".to_string(),
         Domain::Event if node.sources.is_empty() => return Ok(()),
         Domain::Event => format!("of {}", node.sources.join(", ")),
     };

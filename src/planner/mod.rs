@@ -11,6 +11,7 @@
 
 pub mod bind;
 mod cast_types;
+mod clock;
 pub mod codec;
 pub mod continuous;
 mod cut;
@@ -19,7 +20,6 @@ mod functions;
 mod lower;
 mod mode;
 mod physical;
-mod proctime;
 pub mod program;
 pub mod provider;
 mod row_fields;

@@ -16,8 +16,9 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 
 use crate::common::{Error, Result};
 use crate::operators::session::Sessions;
-use crate::operators::{ExchangeExec, LateFilterExec, SessionLateExec, WindowAssignExec};
+use crate::operators::{ClockExec, ExchangeExec, LateFilterExec, SessionLateExec, WindowAssignExec};
 
+use super::clock::Clock;
 use super::cut::{Cut, Late, SessionLate};
 use super::window_tvf::WindowTvf;
 
@@ -52,6 +53,9 @@ impl ExtensionPlanner for Nodes {
         let Some(input) = inputs.first() else { return Ok(None) };
         if let Some(window) = node.downcast_ref::<WindowTvf>() {
             return Ok(Some(Arc::new(WindowAssignExec::new(Arc::clone(input), window.time_index()?, window.windows())?)));
+        }
+        if node.is::<Clock>() {
+            return Ok(Some(Arc::new(ClockExec::new(Arc::clone(input), 0))));
         }
         if let Some(late) = node.downcast_ref::<Late>() {
             return Ok(Some(Arc::new(LateFilterExec::new(Arc::clone(input), late.node, late.sources.clone().into(), late.until, None))));

@@ -21,11 +21,12 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use sqlparser::ast::ExprWithAlias;
 
-use crate::common::{Error, Result};
-use crate::connectors::{ReadMode, Source, Split};
-use crate::operators::{SourceScanExec, SourceSet};
+use crate::common::{Error, Result, WEIGHT};
+use crate::connectors::{Changes, ReadMode, Source, Split};
+use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet};
 use crate::sql::ast::{self, ColumnKind, CreateTable};
 
+use super::clock;
 use super::mode::Mode;
 
 /// What a name stands for.
@@ -71,7 +72,7 @@ pub struct DeclaredTable {
 }
 
 /// A declared table with its computed columns and its watermark as expressions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TableSource {
     table: Arc<DeclaredTable>,
     mode: Mode,
@@ -123,6 +124,10 @@ impl TableSource {
                 _ => Ok(Transformed::no(e)),
             })?
             .data;
+        if clock::has_clock(&expr) {
+            return Err(context(Error::sql("the clock says nothing of the rows that are still to come"))
+                .hint("windows over PROCTIME() need no watermark"));
+        }
         Ok((expr, watermark.column.clone()))
     }
 
@@ -140,6 +145,40 @@ impl TableSource {
     /// The column that carries event time, if a watermark is declared.
     pub fn event_time(&self) -> Option<&str> {
         self.watermark.as_ref().map(|(_, column)| column.as_str())
+    }
+
+    /// Whether a column is the clock at which its row entered.
+    pub fn is_clock(&self, column: &str) -> bool {
+        self.schema.index_of(column).ok().and_then(|i| self.columns.get(i)).is_some_and(clock::is_clock)
+    }
+
+    /// Whether one of these columns is made of the clock.
+    pub fn has_clock(&self, columns: &[usize]) -> bool {
+        columns.iter().filter_map(|i| self.columns.get(*i)).any(clock::has_clock)
+    }
+
+    /// What the table's records say.
+    pub fn changes(&self) -> Changes {
+        self.table.source.changes()
+    }
+
+    /// The table as its records are, which say changes: its columns, and the weight behind them. Where a record can tell the
+    /// key alone, all others may be NULL.
+    pub fn records(&self) -> Self {
+        let partial = |name: &str| matches!(self.changes(), Changes::Upsert(key) if !key.iter().any(|k| k == name));
+        let fields = self.schema.fields().iter();
+        let mut fields: Vec<Field> = fields.map(|f| f.as_ref().clone().with_nullable(f.is_nullable() || partial(f.name()))).collect();
+        fields.push(Field::new(WEIGHT, DataType::Int64, false));
+        let mut columns = self.columns.clone();
+        columns.push(Expr::Column(DfColumn::new_unqualified(WEIGHT)));
+        Self { schema: Arc::new(Schema::new(fields)), columns, ..self.clone() }
+    }
+
+    /// The columns of a scan that stand behind it once the weight is gone, NOT NULL as declared.
+    fn declared(&self, scanned: &SchemaRef) -> SchemaRef {
+        let declared = |name: &str| self.table.definition.columns.iter().find(|c| c.name == name).is_none_or(|c| c.nullable);
+        let fields = scanned.fields().iter().filter(|f| f.name() != WEIGHT);
+        Arc::new(Schema::new(fields.map(|f| f.as_ref().clone().with_nullable(declared(f.name()))).collect::<Vec<_>>()))
     }
 
     /// The watermark's expression for people.
@@ -183,15 +222,26 @@ impl TableProvider for TableSource {
                 Ok(TreeNodeRecursion::Continue)
             })?;
         }
+        // What a batch query answers from is the rows that are left of all changes.
+        let changes = Some(self.changes()).filter(|changes| self.mode == Mode::Batch && *changes != Changes::Append);
+        if let Some(changes) = &changes {
+            indices.push(read.index_of(WEIGHT)?);
+            for key in keys_of(changes) {
+                indices.push(read.index_of(key)?);
+            }
+        }
         indices.sort_unstable();
         indices.dedup();
         let scanned: SchemaRef = Arc::new(read.project(&indices)?);
-        let scanned_df = DFSchema::try_from(scanned.as_ref().clone())?;
+        let rows = if changes.is_some() { self.declared(&scanned) } else { Arc::clone(&scanned) };
+        // A continuous query has its clock from the epoch, as one more column.
+        let clocked = self.mode == Mode::Streaming && self.has_clock(&wanted);
+        let mut scanned_df = DFSchema::try_from(rows.as_ref().clone())?;
+        if clocked {
+            scanned_df = clock::with_clock(&scanned_df)?;
+        }
         let physical = |expr: &Expr| -> DfResult<Arc<dyn PhysicalExpr>> {
-            let expr = match self.mode {
-                Mode::Batch => at_start(expr.clone(), &scanned_df, session)?,
-                Mode::Streaming => expr.clone(),
-            };
+            let expr = clock::from_column(with_clocks(expr.clone(), &scanned_df, session)?)?;
             session.create_physical_expr(expr, &scanned_df)
         };
         let watermark = watermark.map(physical).transpose()?;
@@ -215,19 +265,34 @@ impl TableProvider for TableSource {
                 SourceScanExec::new(self.name(), indices, Arc::clone(&scanned), vec![Vec::new(); partitions], None).with_splits(splits)
             }
         };
-        let scan: Arc<dyn ExecutionPlan> = Arc::new(scan);
+        let mut scan: Arc<dyn ExecutionPlan> = Arc::new(scan);
+        if clocked {
+            scan = Arc::new(ClockExec::new(scan, 0));
+        }
+        if let Some(changes) = &changes {
+            let key = keys_of(changes).iter().map(|k| rows.index_of(k)).collect::<std::result::Result<Vec<_>, _>>()?;
+            let key = matches!(changes, Changes::Upsert(_)).then_some(key);
+            scan = Arc::new(CurrentRowsExec::new(scan, key, Arc::clone(&rows)));
+        }
         let mut output = Vec::with_capacity(wanted.len());
         for i in wanted {
             output.push((physical(&self.columns[i])?, self.schema.field(i).name().clone()));
         }
-        let plain = output.len() == scanned.fields().len() && output.iter().enumerate().all(|(i, (e, _))| is_column(e, i));
+        let plain = !clocked && output.len() == rows.fields().len() && output.iter().enumerate().all(|(i, (e, _))| is_column(e, i));
         if plain { Ok(scan) } else { Ok(Arc::new(ProjectionExec::try_new(output, scan)?)) }
     }
 }
 
-/// Puts the time at which the query began in the place of its clocks. DataFusion's optimizer does that for queries; it does
-/// not see the columns that a table computes.
-fn at_start(expr: Expr, schema: &DFSchema, session: &dyn DfSession) -> DfResult<Expr> {
+fn keys_of(changes: &Changes) -> &[String] {
+    match changes {
+        Changes::Upsert(key) => key,
+        Changes::Append | Changes::All => &[],
+    }
+}
+
+/// Puts what clocks stand for in their place: the time at which the query began, or `__clock()`. DataFusion's optimizer does
+/// that for queries; it does not see the columns that a table computes.
+fn with_clocks(expr: Expr, schema: &DFSchema, session: &dyn DfSession) -> DfResult<Expr> {
     let context = SimplifyContext::builder()
         .with_schema(Arc::new(schema.clone()))
         .with_config_options(Arc::clone(session.config().options()))

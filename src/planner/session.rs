@@ -32,10 +32,10 @@ use crate::common::{Error, Result, suggest};
 use crate::operators::SourceSet;
 
 use super::cast_types::CastTypes;
+use super::clock::{self, KeepClockFilters};
 use super::functions;
 use super::mode::Mode;
 use super::physical::StreamingQueryPlanner;
-use super::proctime;
 use super::provider::{Relation, TableSource, Tables};
 use super::row_fields;
 use super::session_windows::ExpandSessions;
@@ -76,7 +76,9 @@ impl Session {
         let mut builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
         if mode == Mode::Streaming {
             // It would turn one window aggregate into two.
-            let rules = Optimizer::new().rules.into_iter().filter(|r| r.name() != SingleDistinctToGroupBy::new().name()).collect();
+            let rules = Optimizer::new().rules.into_iter().filter(|r| r.name() != SingleDistinctToGroupBy::new().name());
+            let push_down = KeepClockFilters::default();
+            let rules = rules.map(|r| if r.name() == push_down.name() { Arc::new(KeepClockFilters::default()) } else { r }).collect();
             // Aggregates run in two halves, of which the first must not swallow the second.
             let whole = CombinePartialFinalAggregate::new().name().to_string();
             let physical = PhysicalOptimizer::new().rules.into_iter().filter(|r| r.name() != whole).collect();
@@ -87,9 +89,7 @@ impl Session {
         }
         let mut state = builder.with_type_planner(Arc::new(CastTypes)).with_query_planner(Arc::new(StreamingQueryPlanner)).build();
         state.register_relation_planner(Arc::new(WindowTvfPlanner))?;
-        if mode == Mode::Batch {
-            state.register_udf(Arc::new(proctime::of_batch()))?;
-        }
+        clock::register(&mut state, mode)?;
         for function in zoneless_functions() {
             state.register_udf(function)?;
         }
@@ -187,6 +187,8 @@ impl SchemaProvider for Names {
                 if self.mode == Mode::Streaming {
                     return Ok(Some(Arc::new(ViewTable::new(plan, None))));
                 }
+                // Its rows have the types that the query was given when it was made to type.
+                let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
                 let schema = Arc::clone(plan.schema().inner());
                 let rows = kept.rows().await?;
                 let rows = rows.iter().map(|b| Ok(RecordBatch::try_new(Arc::clone(&schema), b.columns().to_vec())?));

@@ -75,8 +75,10 @@ pub(super) enum Role {
 pub enum Domain {
     /// Event time: watermarks.
     Event,
-    /// Processing time: the epoch's clock.
+    /// Processing time: the epoch's clock, until all input has ended.
     Processing,
+    /// The epoch's clock and nothing else: what waits for it does not keep a job whose input has ended.
+    Clock,
 }
 
 impl Time {

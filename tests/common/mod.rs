@@ -63,6 +63,19 @@ pub fn write(topic: &str, records: Vec<OutRecord>) {
 
 /// The values that a topic holds now for a reader of committed records, sorted; nothing if there is no such topic.
 pub fn read(topic: &str) -> Vec<String> {
+    let mut values: Vec<String> = records(topic).into_iter().map(|(_, value)| value.unwrap_or_default()).collect();
+    values.sort();
+    values
+}
+
+/// The newest value of each key of a topic, without those that are gone.
+pub fn latest(topic: &str) -> BTreeMap<String, String> {
+    let newest: BTreeMap<_, _> = records(topic).into_iter().map(|(key, value)| (key.unwrap(), value)).collect();
+    newest.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+/// Key and value of every committed record, in order per partition.
+pub fn records(topic: &str) -> Vec<(Option<String>, Option<String>)> {
     if block(BROKER.partitions(topic)).unwrap().is_none() {
         return Vec::new();
     }
@@ -74,14 +87,12 @@ pub fn read(topic: &str) -> Vec<String> {
     }
     let ends: BTreeMap<i32, i64> = bounds.iter().map(|b| (b.partition, b.latest)).collect();
     let mut consumer = BROKER.consumer(topic, &open).unwrap();
-    let (mut values, begin) = (Vec::new(), Instant::now());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (mut records, begin) = (Vec::new(), Instant::now());
     loop {
-        consumer
-            .poll(1000, Duration::from_millis(50), &mut |r| values.push(String::from_utf8_lossy(r.value.unwrap_or_default()).into_owned()))
-            .unwrap();
+        consumer.poll(1000, Duration::from_millis(50), &mut |r| records.push((r.key.map(text), r.value.map(text)))).unwrap();
         if consumer.positions().iter().all(|p| p.next >= ends[&p.partition]) {
-            values.sort();
-            return values;
+            return records;
         }
         assert!(begin.elapsed() < Duration::from_secs(30), "topic {topic} cannot be read: {:?}", consumer.outage());
     }

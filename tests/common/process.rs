@@ -35,6 +35,15 @@ impl Job {
         self.args(&["--option", &format!("{key}={value}")])
     }
 
+    /// Takes an option out again.
+    #[must_use]
+    pub fn without(&self, key: &str) -> Self {
+        let mut job = self.clone();
+        let at = job.args.iter().position(|arg| arg.starts_with(&format!("{key}="))).unwrap();
+        job.args.drain(at - 1..=at);
+        job
+    }
+
     /// Adds flags.
     #[must_use]
     pub fn args(&self, more: &[&str]) -> Self {
@@ -76,6 +85,22 @@ impl Job {
         command.arg("run").args(&self.files).args(&self.args).arg("--data").arg(self.data.path()).env_remove("MILLSTREAM_CRASH");
         command.envs(env.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
         Running { child: command.spawn().unwrap(), log, _data: Arc::clone(&self.data) }
+    }
+
+    /// What `millstream query` answers over the job's tables, with its options.
+    #[track_caller]
+    pub fn query(&self, sql: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
+        command.args(["query", sql, "--data"]).arg(self.data.path());
+        for file in &self.files {
+            command.arg("-f").arg(file);
+        }
+        for pair in self.args.chunks(2).filter(|pair| pair[1].contains(".topic=") || pair[1].contains("bootstrap")) {
+            command.args(pair);
+        }
+        let ended = command.output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        String::from_utf8(ended.stdout).unwrap()
     }
 
     /// Starts it and waits until it ends by itself.

@@ -27,7 +27,7 @@ fn time(millis: i64) -> chrono::DateTime<chrono::Utc> {
 pub fn records(rows: Range<i64>) -> Vec<OutRecord> {
     let record = |k: i64| {
         let (partition, at, paid, done) = row(k);
-        let user = format!("{}4660caf-55b6-4c9c-a4dd-3b66d3b4c7b1", paid / 10 % 10);
+        let user = user(paid);
         let value = format!(
             r#"{{"event_timestamp": "{}", "user_id": "{user}", "transaction_id": {k}, "total_paid": {paid}, "status": "{}"}}"#,
             time(at).format("%Y-%m-%d %H:%M:%S%.3f"),
@@ -69,6 +69,21 @@ pub fn windows_of(length: i64, rows: i64, flush: bool) -> Vec<String> {
     let mut lines: Vec<String> = sums.into_iter().filter(|(start, _)| flush || start + length <= watermark).map(line).collect();
     lines.sort();
     lines
+}
+
+/// What each user has paid, refused payments too, once all rows below `rows` are read: number and sum by user.
+pub fn users(rows: i64) -> BTreeMap<String, (i64, i64)> {
+    let mut users = BTreeMap::new();
+    for k in 0..rows {
+        let paid = row(k).2;
+        let (count, sum) = users.entry(user(paid)).or_insert((0, 0));
+        (*count, *sum) = (*count + 1, *sum + paid);
+    }
+    users
+}
+
+fn user(paid: i64) -> String {
+    format!("{}4660caf-55b6-4c9c-a4dd-3b66d3b4c7b1", paid / 10 % 10)
 }
 
 /// The three scripts over topics of their own, with a data folder of their own.

@@ -3,25 +3,35 @@
 //! ```sql
 //! -- file: sql/transactions/flink/1_source.sql        statements of another file of the repository come first
 //! -- input events: rows=300 partitions=2 disorder=2000 nulls=0.1 seed=1      generated rows for a topic
+//! -- input users: rows=300 upserts=20 deletes=0.2 repeats=0.1      records of 20 keys, some without a value, some a second time
+//! -- input users: rows=300 envelopes=20 deletes=0.2        changes of rows with 20 ids, as Debezium tells them
 //! -- row events/0: {"id": 1, ...}                      a row for partition 0 of a topic, as it stands there
 //! -- expect windows: {"n":3, ...}                      a row of the answer in a topic; all of them if there is one
 //! -- late: never | some [sessions]                     whether rows come too late when they are read one by one
+//! -- run: cuts=3,7 interval=0 stops=5-before-2,asked-9 one more run: epochs end after so many rows, commits every so many ms,
+//!                                                      stops at crash points, the n-th time, and in order after so many rows
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use millstream::common::faults::Side;
 use millstream::connectors::kafka::broker::OutRecord;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::harness::Stop;
+
 /// 2024-05-01 12:00:00.
-const BASE: i64 = 1_714_564_800_000;
+pub const BASE: i64 = 1_714_564_800_000;
 
 /// A row of the input.
 #[derive(Debug, Clone)]
 pub struct Row {
     pub partition: i32,
-    pub value: String,
+    pub key: Option<String>,
+    /// Without one it is a tombstone.
+    pub value: Option<String>,
     /// The number that late rows are known by.
     pub id: i64,
 }
@@ -32,6 +42,16 @@ pub enum Late {
     Never,
     Some,
     Unknown,
+}
+
+/// One run of the job.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The numbers of rows after which an epoch ends.
+    pub cuts: Vec<u64>,
+    /// Milliseconds between commits.
+    pub interval: u64,
+    pub stops: Vec<Stop>,
 }
 
 /// A job with its input.
@@ -46,21 +66,28 @@ pub struct Case {
     pub late: Late,
     /// Late rows are those of sessions: one that is in time can make a session that another one touches when it is closed.
     pub sessions: bool,
+    /// Runs that found something once.
+    pub plans: Vec<Plan>,
 }
 
 impl Case {
     /// Reads `tests/oracle/cases/<name>.sql`.
     pub fn load(name: &str) -> Self {
+        Self::read("cases", name)
+    }
+
+    /// Reads `tests/oracle/<folder>/<name>.sql`.
+    pub fn read(folder: &str, name: &str) -> Self {
         let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(repo.join("tests/oracle/cases").join(format!("{name}.sql"))).unwrap();
-        let mut case = Self {
-            name: name.into(),
-            sql: String::new(),
-            input: BTreeMap::new(),
-            expected: BTreeMap::new(),
-            late: Late::Unknown,
-            sessions: false,
-        };
+        Self::parse(name, &std::fs::read_to_string(repo.join("tests/oracle").join(folder).join(format!("{name}.sql"))).unwrap())
+    }
+
+    /// Reads the text of a case.
+    pub fn parse(name: &str, text: &str) -> Self {
+        let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (input, expected) = (BTreeMap::new(), BTreeMap::new());
+        let mut case =
+            Self { name: name.into(), sql: String::new(), input, expected, late: Late::Unknown, sessions: false, plans: Vec::new() };
         for line in text.lines() {
             let Some((directive, rest)) = line.strip_prefix("-- ").and_then(|l| l.split_once(": ")) else { continue };
             match directive.split_once(' ').unwrap_or((directive, "")) {
@@ -69,10 +96,11 @@ impl Case {
                 ("row", place) => {
                     let (topic, partition) = place.split_once('/').unwrap();
                     let id = serde_json::from_str::<serde_json::Value>(rest).ok().and_then(|v| v.get("id")?.as_i64()).unwrap_or(-1);
-                    let row = Row { partition: partition.parse().unwrap(), value: rest.into(), id };
+                    let row = Row { partition: partition.parse().unwrap(), key: None, value: Some(rest.into()), id };
                     case.input.entry(topic.into()).or_default().push(row);
                 }
                 ("expect", topic) => case.expected.entry(topic.into()).or_default().push(rest.into()),
+                ("run", "") => case.plans.push(Plan::parse(rest)),
                 ("late", "") => {
                     case.late = if rest == "never" { Late::Never } else { Late::Some };
                     case.sessions = rest.ends_with("sessions");
@@ -80,7 +108,7 @@ impl Case {
                 _ => {}
             }
         }
-        case.sql += &text;
+        case.sql += text;
         assert!(!case.input.is_empty(), "{name} has no input");
         case
     }
@@ -96,10 +124,50 @@ impl Case {
     }
 }
 
+impl Plan {
+    fn parse(text: &str) -> Self {
+        let mut plan = Self::default();
+        for (key, value) in text.split_whitespace().map(|p| p.split_once('=').unwrap()) {
+            let items = value.split(',').filter(|v| !v.is_empty());
+            match key {
+                "cuts" => plan.cuts = items.map(|n| n.parse().unwrap()).collect(),
+                "interval" => plan.interval = value.parse().unwrap(),
+                _ => plan.stops = items.map(stop).collect(),
+            }
+        }
+        plan
+    }
+}
+
+fn stop(text: &str) -> Stop {
+    match text.split('-').collect::<Vec<_>>().as_slice() {
+        ["asked", rows] => Stop::Asked(rows.parse().unwrap()),
+        [step, side, nth] => {
+            let side = if *side == "before" { Side::Before } else { Side::After };
+            Stop::At(step.parse().unwrap(), side, nth.parse().unwrap())
+        }
+        _ => panic!("`{text}` is no stop"),
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cuts: Vec<String> = self.cuts.iter().map(ToString::to_string).collect();
+        let stop = |stop: &Stop| match stop {
+            Stop::Asked(rows) => format!("asked-{rows}"),
+            Stop::At(step, side, nth) => format!("{step}-{}-{nth}", if matches!(side, Side::Before) { "before" } else { "after" }),
+        };
+        let stops: Vec<String> = self.stops.iter().map(stop).collect();
+        write!(f, "cuts={} interval={} stops={}", cuts.join(","), self.interval, stops.join(","))
+    }
+}
+
 impl Row {
     /// As a record.
     pub fn record(&self) -> OutRecord {
-        OutRecord { partition: Some(self.partition), value: Some(self.value.clone().into_bytes()), ..OutRecord::default() }
+        let bytes = |text: &String| text.clone().into_bytes();
+        let (key, value) = (self.key.as_ref().map(bytes), self.value.as_ref().map(bytes));
+        OutRecord { partition: Some(self.partition), key, value, ..OutRecord::default() }
     }
 }
 
@@ -112,7 +180,7 @@ fn generate(parameters: &str) -> Vec<Row> {
     let whole = |key: &str, default: i64| get(key, default as f64) as i64;
     let (nulls, seed) = (get("nulls", 0.0), whole("seed", 1));
     let mut random = StdRng::seed_from_u64(seed as u64);
-    (0..whole("rows", 200))
+    let rows = (0..whole("rows", 200))
         .map(|k| {
             let id = whole("first", 0) + k;
             let jumps = k.checked_div(whole("jump", 0)).unwrap_or(0);
@@ -138,7 +206,50 @@ fn generate(parameters: &str) -> Vec<Row> {
                 "status": if random.random_bool(0.1) { "Refused" } else { "Paid" },
             });
             let partition = random.random_range(0..whole("partitions", 1)) as i32;
-            Row { partition, value: value.to_string(), id }
+            Row { partition, key: None, value: Some(value.to_string()), id }
         })
-        .collect()
+        .collect();
+    let partitions = whole("partitions", 1);
+    match (whole("upserts", 0), whole("envelopes", 0)) {
+        (0, 0) => rows,
+        (0, ids) => envelopes(rows, ids, partitions, get("deletes", 0.0), &mut random),
+        (keys, _) => upserts(rows, keys, partitions, [get("deletes", 0.0), get("repeats", 0.0)], &mut random),
+    }
+}
+
+/// Gives a row another id, which is its key.
+fn renumbered(row: &Row, id: i64) -> serde_json::Value {
+    let mut value: serde_json::Value = serde_json::from_str(row.value.as_ref().unwrap()).unwrap();
+    value["id"] = id.into();
+    value
+}
+
+/// Rows as records of `keys` keys, all of a key in one partition; some take their key away, and some come a second time.
+fn upserts(rows: Vec<Row>, keys: i64, partitions: i64, [deletes, repeats]: [f64; 2], random: &mut StdRng) -> Vec<Row> {
+    let record = |row: Row| {
+        let id = random.random_range(0..keys);
+        let value = (!random.random_bool(deletes)).then(|| renumbered(&row, id).to_string());
+        let record = Row { partition: (id % partitions) as i32, key: Some(format!("{{\"id\":{id}}}")), value, id: -1 };
+        vec![record; if random.random_bool(repeats) { 2 } else { 1 }]
+    };
+    rows.into_iter().flat_map(record).collect()
+}
+
+/// The life of rows with `ids` ids, as changes.
+fn envelopes(rows: Vec<Row>, ids: i64, partitions: i64, deletes: f64, random: &mut StdRng) -> Vec<Row> {
+    let mut now: BTreeMap<i64, serde_json::Value> = BTreeMap::new();
+    let change = |row: Row| {
+        let id = random.random_range(0..ids);
+        let before = now.remove(&id);
+        let after = (before.is_none() || !random.random_bool(deletes)).then(|| renumbered(&row, id));
+        now.extend(after.clone().map(|after| (id, after)));
+        let op = match (&before, &after) {
+            (None, _) => "c",
+            (_, None) => "d",
+            _ => "u",
+        };
+        let value = serde_json::json!({"before": before, "after": after, "op": op, "ts_ms": BASE}).to_string();
+        Row { partition: (id % partitions) as i32, key: None, value: Some(value), id: -1 }
+    };
+    rows.into_iter().map(change).collect()
 }

@@ -127,7 +127,12 @@ fn broker(case: &Case, without: &BTreeSet<i64>) -> Arc<EmbeddedBroker> {
 
 /// A workspace with the case's declarations, and its INSERTs and materialized views.
 fn workspace(case: &Case, broker: &Arc<EmbeddedBroker>) -> (Workspace, Vec<Parsed>) {
-    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(broker)), Overrides::parse(&OPTIONS).unwrap());
+    workspace_with(case, broker, &OPTIONS)
+}
+
+/// The same with other options.
+pub fn workspace_with(case: &Case, broker: &Arc<EmbeddedBroker>, options: &[&str]) -> (Workspace, Vec<Parsed>) {
+    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(broker)), Overrides::parse(options).unwrap());
     let statements = parse(&Source::new(case.name.as_str(), case.sql.as_str())).unwrap_or_else(|e| panic!("{e}"));
     let mut outputs = Vec::new();
     for parsed in statements {
@@ -142,6 +147,28 @@ fn workspace(case: &Case, broker: &Arc<EmbeddedBroker>) -> (Workspace, Vec<Parse
     (workspace, outputs)
 }
 
+/// Plans every output, as batch and as a job.
+///
+/// # Errors
+/// Why one of them does not plan.
+pub async fn plans(case: &Case) -> Result<(), String> {
+    let broker = broker(case, &BTreeSet::new());
+    let (workspace, outputs) = workspace(case, &broker);
+    let session = workspace.session(Mode::Batch).unwrap();
+    for output in &outputs {
+        let query = match &output.statement {
+            Statement::Insert(insert) => &insert.query.query,
+            Statement::CreateView(view) => &view.query.query,
+            _ => unreachable!(),
+        };
+        let plan = session.logical(query).await.map_err(|e| format!("batch: {e}"))?;
+        session.state().create_physical_plan(&plan).await.map_err(|e| format!("batch: {e}"))?;
+    }
+    let settings = Settings::default();
+    workspace.plan_job(&case.name, &outputs, store(), settings).await.map_err(|e| format!("continuous: {e}"))?;
+    Ok(())
+}
+
 /// What stands in every topic but the input's.
 fn contents(case: &Case, broker: &EmbeddedBroker) -> Answer {
     let topics = tokio::runtime::Handle::current();
@@ -151,18 +178,42 @@ fn contents(case: &Case, broker: &EmbeddedBroker) -> Answer {
         let bounds = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(broker.bounds(&topic))).unwrap();
         let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest)).collect();
         let mut consumer = broker.consumer(&topic, &from).unwrap();
-        let mut rows = Vec::new();
-        let mut each =
-            |r: millstream::connectors::kafka::broker::Record<'_>| rows.push(String::from_utf8(r.value.unwrap().to_vec()).unwrap());
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let mut records = Vec::new();
+        let mut each = |r: millstream::connectors::kafka::broker::Record<'_>| records.push((r.key.map(text), r.value.map(text)));
         while consumer.poll(usize::MAX, Duration::ZERO, &mut each).unwrap() > 0 {}
-        rows.sort();
-        answer.insert(topic, rows);
+        answer.insert(topic, left(records));
     }
     answer
 }
 
+/// The rows that a topic's records leave: of those with a key the newest, of changes their sum.
+fn left(records: Vec<(Option<String>, Option<String>)>) -> Vec<String> {
+    let (mut by_key, mut rows) = (BTreeMap::new(), BTreeMap::<String, i64>::new());
+    for (key, value) in records {
+        let change = value.as_ref().and_then(|v| Some((v, v.strip_prefix("{\"before\":")?)));
+        match (key, change) {
+            (Some(key), _) => drop(by_key.insert(key, value)),
+            (None, Some((value, _))) => {
+                let change: serde_json::Value = serde_json::from_str(value).unwrap();
+                for (image, weight) in [("before", -1), ("after", 1)] {
+                    if !change[image].is_null() {
+                        *rows.entry(change[image].to_string()).or_default() += weight;
+                    }
+                }
+            }
+            (None, None) => *rows.entry(value.unwrap()).or_default() += 1,
+        }
+    }
+    for row in by_key.into_iter().filter_map(|(key, value)| Some(format!("{key} {}", value?))) {
+        *rows.entry(row).or_default() += 1;
+    }
+    assert!(rows.values().all(|n| *n >= 0), "more rows go than came: {rows:?}");
+    rows.into_iter().flat_map(|(row, n)| std::iter::repeat_n(row, usize::try_from(n).unwrap())).collect()
+}
+
 /// The content of the case's materialized views at the last commit.
-async fn views(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>) -> Answer {
+pub async fn views(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>) -> Answer {
     let (workspace, outputs) = workspace(case, broker);
     let workspace = workspace.with_checkpoints(Arc::clone(store));
     let mut answer = Answer::new();
@@ -178,7 +229,7 @@ async fn views(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateS
 }
 
 /// Rows as text, sorted; floats with a tolerance.
-fn show(batches: &[RecordBatch]) -> Vec<String> {
+pub fn show(batches: &[RecordBatch]) -> Vec<String> {
     let options = FormatOptions::default().with_null("NULL");
     let mut rows = Vec::new();
     for batch in batches {
@@ -319,7 +370,7 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
 }
 
 /// An empty store that nobody can lock, as on S3.
-fn store() -> Arc<dyn StateStore> {
+pub fn store() -> Arc<dyn StateStore> {
     Arc::new(RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), "memory"))
 }
 

@@ -3,20 +3,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::common::{Error, Result, suggest};
-use crate::connectors::TableSpec;
+use crate::common::{Error, Result, WEIGHT, suggest};
 use crate::connectors::options::parse;
+use crate::connectors::{Changes, TableSpec};
 use crate::formats::{self, FormatOptions};
 
-use super::{metadata, offsets};
+use super::{metadata, offsets, sides};
+
+/// The connector whose records are rows of their own.
+pub const APPEND: &str = "kafka";
+/// The connector whose records replace the one of their key.
+pub const UPSERT: &str = "upsert-kafka";
 
 /// A declared Kafka table.
 #[derive(Debug)]
 pub struct KafkaTable {
     /// The declaration.
     pub spec: Arc<TableSpec>,
+    /// What its records say: each is a row, the newest row of its key, or a change.
+    pub changes: Changes,
     /// The topic.
     pub topic: String,
     /// `properties.bootstrap.servers`, empty if not given.
@@ -137,23 +144,19 @@ impl KafkaTable {
     }
 
     fn read_inner(spec: Arc<TableSpec>) -> Result<Self> {
-        if !spec.primary_key.is_empty() {
-            return Err(Error::sql("connector 'kafka' cannot have a PRIMARY KEY: a topic of single records does not keep one")
-                .hint("take the PRIMARY KEY out"));
-        }
         metadata::check(&spec)?;
         let topic = topic(&spec)?;
         let (properties, group, reset) = properties(&spec)?;
-        let value_format = spec.option("value.format").or(spec.option("format"));
-        let value_format = value_format.ok_or_else(|| missing("format").hint("add 'format' = 'json'"))?;
-        let key = key(&spec)?;
-        let value = value(&spec, value_format, key.as_ref())?;
+        let changes = sides::changes(&spec)?;
+        let key = sides::key(&spec)?;
+        let value = sides::value(&spec, &changes, key.as_ref())?;
         // Makes what is made for every read, so that a column that a format cannot hold is found now.
         for side in key.iter().chain([&value]) {
             let all: Vec<usize> = (0..side.columns.len()).collect();
             formats::decoder(&side.format, &side.schema, &all, &side.options)?;
         }
         Ok(Self {
+            changes,
             topic,
             bootstrap: spec.option("properties.bootstrap.servers").unwrap_or_default().to_string(),
             properties,
@@ -170,6 +173,29 @@ impl KafkaTable {
         })
     }
 
+    /// Whether it is an `upsert-kafka` table: a record without a value takes the row of its key away.
+    pub fn is_upsert(&self) -> bool {
+        is_upsert(&self.spec)
+    }
+
+    /// Whether a column is part of the primary key.
+    pub fn in_primary_key(&self, column: &str) -> bool {
+        self.spec.primary_key.iter().any(|k| k == column)
+    }
+
+    /// The columns as reading yields them: with the weight if records say changes, and where a record can tell the key alone
+    /// all others may be NULL.
+    pub fn read_schema(&self) -> SchemaRef {
+        let columns = self.spec.columns.iter();
+        let mut fields: Vec<Field> = match &self.changes {
+            Changes::Append => return self.spec.schema(),
+            Changes::All => columns.map(|c| Field::new(&c.name, c.data_type.clone(), c.nullable)).collect(),
+            Changes::Upsert(_) => columns.map(|c| Field::new(&c.name, c.data_type.clone(), !self.in_primary_key(&c.name))).collect(),
+        };
+        fields.push(Field::new(WEIGHT, DataType::Int64, false));
+        Arc::new(Schema::new(fields))
+    }
+
     /// Whether a continuous read ends by itself.
     pub fn is_bounded(&self) -> bool {
         self.bounded != Bounded::Never
@@ -181,7 +207,12 @@ impl KafkaTable {
     }
 }
 
-fn missing(option: &str) -> Error {
+/// Whether a declaration is of `upsert-kafka`.
+pub(super) fn is_upsert(spec: &TableSpec) -> bool {
+    spec.connector == UPSERT
+}
+
+pub(super) fn missing(option: &str) -> Error {
     Error::sql(format!("option `{option}` is missing"))
 }
 
@@ -233,65 +264,10 @@ fn properties(spec: &TableSpec) -> Result<Properties> {
     Ok((rest, group, reset))
 }
 
-fn key(spec: &TableSpec) -> Result<Option<Side>> {
-    let Some(format) = spec.option("key.format") else {
-        for option in ["key.fields", "key.fields-prefix"] {
-            if spec.option(option).is_some() {
-                return Err(Error::sql(format!("option `{option}` needs `key.format`")).hint("add 'key.format' = 'raw' or 'json'"));
-            }
-        }
-        return Ok(None);
-    };
-    let Some(names) = spec.option("key.fields") else {
-        return Err(Error::sql("option `key.format` needs `key.fields`").hint("add 'key.fields' = 'a;b', the columns that make the key"));
-    };
-    let prefix = spec.option("key.fields-prefix").unwrap_or_default();
-    if !prefix.is_empty() && !except_key(spec) {
-        return Err(Error::sql("option `key.fields-prefix` needs 'value.fields-include' = 'EXCEPT_KEY'")
-            .hint("otherwise the prefixed columns would be looked for in the value, too"));
-    }
-    let physical: Vec<&str> = spec.columns.iter().filter(|c| c.metadata.is_none()).map(|c| c.name.as_str()).collect();
-    let mut columns = Vec::new();
-    let mut fields = Vec::new();
-    for name in names.split(';').map(str::trim).filter(|name| !name.is_empty()) {
-        let Some(index) = spec.columns.iter().position(|c| c.metadata.is_none() && c.name == name) else {
-            return Err(Error::sql(format!("option `key.fields` names `{name}`, which is no column of the record"))
-                .hint(suggest::hint(name, &physical)));
-        };
-        let Some(inner) = name.strip_prefix(prefix).filter(|inner| !inner.is_empty()) else {
-            return Err(Error::sql(format!("key column `{name}` does not begin with '{prefix}'"))
-                .hint("`key.fields-prefix` has to be the beginning of every column in `key.fields`"));
-        };
-        let column = &spec.columns[index];
-        columns.push(index);
-        fields.push(Field::new(inner, column.data_type.clone(), column.nullable));
-    }
-    if columns.is_empty() {
-        return Err(Error::sql("option `key.fields` names no column"));
-    }
-    let options = FormatOptions::pick(format, "key.", spec.options.iter());
-    Ok(Some(Side { format: format.to_string(), options, schema: Arc::new(Schema::new(fields)), columns }))
-}
-
-fn except_key(spec: &TableSpec) -> bool {
-    spec.option("value.fields-include").is_some_and(|v| v.eq_ignore_ascii_case("EXCEPT_KEY"))
-}
-
-fn value(spec: &TableSpec, format: &str, key: Option<&Side>) -> Result<Side> {
-    let except = except_key(spec);
-    if except && key.is_none() {
-        return Err(Error::sql("'value.fields-include' = 'EXCEPT_KEY' needs `key.fields`"));
-    }
-    let in_key = |i: &usize| except && key.is_some_and(|key| key.columns.contains(i));
-    let columns: Vec<usize> = (0..spec.columns.len()).filter(|i| spec.columns[*i].metadata.is_none() && !in_key(i)).collect();
-    let fields = columns.iter().map(|i| &spec.columns[*i]).map(|c| Field::new(&c.name, c.data_type.clone(), c.nullable));
-    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let options = FormatOptions::pick(format, "value.", spec.options.iter());
-    Ok(Side { format: format.to_string(), options, schema, columns })
-}
-
 fn startup(spec: &TableSpec) -> Result<Startup> {
-    Ok(match spec.option("scan.startup.mode").unwrap_or("group-offsets") {
+    // What an upsert topic says began with its first record.
+    let default = if is_upsert(spec) { "earliest-offset" } else { "group-offsets" };
+    Ok(match spec.option("scan.startup.mode").unwrap_or(default) {
         "earliest-offset" => Startup::Earliest,
         "latest-offset" => Startup::Latest,
         "group-offsets" => Startup::Group,
@@ -343,7 +319,9 @@ fn on_error(spec: &TableSpec) -> Result<OnError> {
                     .iter()
                     .any(|prefix| spec.option(&format!("{prefix}{option}")).is_some_and(|v| v.eq_ignore_ascii_case(value)))
             };
-            let fatal = says("json.ignore-parse-errors", "false") || says("json.fail-on-missing-field", "true");
+            let fatal = says("json.ignore-parse-errors", "false")
+                || says("json.fail-on-missing-field", "true")
+                || says("debezium-json.ignore-parse-errors", "false");
             Ok(if fatal { OnError::Fail } else { OnError::Skip })
         }
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::common::error::ErrorKind;
-use crate::connectors::kafka::testing::table;
+use crate::connectors::kafka::testing::{keyed, table};
 
 fn read(options: &[(&str, &str)]) -> Result<KafkaTable> {
     KafkaTable::read(table("t", options))
@@ -47,4 +47,43 @@ fn keys_and_errors() {
     assert_eq!(read(&fatal).unwrap().on_error, OnError::Fail);
     let routed = [("topic", "a"), ("format", "json"), ("dead-letter.table", "x")];
     assert_eq!(read(&routed).unwrap().on_error, OnError::DeadLetter);
+}
+
+#[test]
+fn what_records_say() {
+    let upsert = [("topic", "a"), ("key.format", "json"), ("value.format", "json")];
+    let table = KafkaTable::read(keyed(UPSERT, "t", &upsert)).unwrap();
+    assert_eq!((table.startup, table.changes), (Startup::Earliest, Changes::Upsert(vec!["id".into()])));
+    assert_eq!((table.key.unwrap().columns, table.value.columns), (vec![0], vec![0, 1, 2]));
+    let debezium = [("topic", "a"), ("format", "debezium-json")];
+    assert_eq!(read(&debezium).unwrap().changes, Changes::All);
+    let table = KafkaTable::read(keyed(APPEND, "t", &debezium)).unwrap();
+    assert_eq!((table.startup, table.changes), (Startup::Group, Changes::Upsert(vec!["id".into()])));
+    let fatal = [("topic", "a"), ("format", "debezium-json"), ("debezium-json.ignore-parse-errors", "false")];
+    assert_eq!(read(&fatal).unwrap().on_error, OnError::Fail);
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let json = [("topic", "a"), ("format", "json")];
+    let upsert = |pairs: &[(&str, &str)]| KafkaTable::read(keyed(UPSERT, "t", pairs)).unwrap_err();
+    let keyless = |pairs: &[(&str, &str)]| {
+        let mut spec = (*table("t", pairs)).clone();
+        spec.connector = UPSERT.into();
+        KafkaTable::read(Arc::new(spec)).unwrap_err()
+    };
+    for (error, message) in [
+        (KafkaTable::read(keyed(APPEND, "t", &json)).unwrap_err(), "connector 'kafka' cannot have a PRIMARY KEY with format 'json'"),
+        (keyless(&[("topic", "a"), ("key.format", "json"), ("value.format", "json")]), "connector 'upsert-kafka' needs a PRIMARY KEY"),
+        (upsert(&[("topic", "a"), ("value.format", "json")]), "option `key.format` is missing"),
+        (upsert(&[("topic", "a"), ("key.format", "json")]), "option `value.format` is missing"),
+        (upsert(&[("topic", "a"), ("key.format", "json"), ("value.format", "debezium-json")]), "cannot have format 'debezium-json'"),
+        (
+            read(&[("topic", "a"), ("format", "json"), ("key.format", "debezium-json"), ("key.fields", "id")]).unwrap_err(),
+            "a format of values",
+        ),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Sql);
+        assert!(error.message().contains(message), "{error}");
+    }
 }

@@ -1,4 +1,4 @@
-//! `'connector' = 'kafka'`.
+//! `'connector' = 'kafka'` and `'connector' = 'upsert-kafka'`: one connector, whose records say rows or the newest row of a key.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,6 +10,7 @@ use crate::common::{Error, OptionSpec, Result};
 use crate::connectors::{Connector, Sink, Source, TableSpec};
 
 use super::broker::Broker;
+use super::config::{APPEND, UPSERT};
 use super::{EmbeddedBroker, KafkaSink, KafkaSource, KafkaTable, metadata, options};
 
 /// Makes a client for bootstrap servers and the `properties.*` of a table (without the prefix).
@@ -20,7 +21,8 @@ type Cluster = (String, Vec<(String, String)>);
 
 /// Kafka tables. Tables of one cluster with the same properties share one client.
 pub struct KafkaConnector {
-    brokers: Brokers,
+    brokers: Arc<Brokers>,
+    name: &'static str,
 }
 
 enum Brokers {
@@ -30,19 +32,25 @@ enum Brokers {
 
 impl fmt::Debug for KafkaConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if matches!(self.brokers, Brokers::Embedded(_)) { "KafkaConnector(embedded)" } else { "KafkaConnector" })
+        f.write_str(if matches!(*self.brokers, Brokers::Embedded(_)) { "KafkaConnector(embedded)" } else { "KafkaConnector" })
     }
 }
 
 impl KafkaConnector {
     /// Over real clusters.
     pub fn new(make: BrokerFactory) -> Self {
-        Self { brokers: Brokers::Real { make, made: Mutex::default() } }
+        Self { brokers: Arc::new(Brokers::Real { make, made: Mutex::default() }), name: APPEND }
     }
 
     /// Over the in-process topic log, whatever bootstrap servers a table names.
     pub fn embedded(broker: Arc<EmbeddedBroker>) -> Self {
-        Self { brokers: Brokers::Embedded(broker) }
+        Self { brokers: Arc::new(Brokers::Embedded(broker)), name: APPEND }
+    }
+
+    /// `upsert-kafka` on the same clusters, with the same clients.
+    #[must_use]
+    pub fn upsert(&self) -> Self {
+        Self { brokers: Arc::clone(&self.brokers), name: UPSERT }
     }
 
     /// The client of a table.
@@ -50,7 +58,7 @@ impl KafkaConnector {
     /// # Errors
     /// When no broker is named, or a property cannot be used.
     pub fn broker(&self, table: &KafkaTable) -> Result<Arc<dyn Broker>> {
-        let (make, made) = match &self.brokers {
+        let (make, made) = match &*self.brokers {
             Brokers::Embedded(broker) => return Ok(Arc::clone(broker) as Arc<dyn Broker>),
             Brokers::Real { make, made } => (make, made),
         };
@@ -70,7 +78,7 @@ impl KafkaConnector {
     fn read(&self, table: &Arc<TableSpec>) -> Result<Arc<KafkaTable>> {
         crate::connectors::options::check(table, &options::of_table(table))?;
         let read = KafkaTable::read(Arc::clone(table))?;
-        if matches!(self.brokers, Brokers::Real { .. }) {
+        if matches!(*self.brokers, Brokers::Real { .. }) {
             bootstrap(&read)?;
         }
         Ok(Arc::new(read))
@@ -87,11 +95,11 @@ fn bootstrap(table: &KafkaTable) -> Result<()> {
 
 impl Connector for KafkaConnector {
     fn name(&self) -> &'static str {
-        "kafka"
+        self.name
     }
 
     fn options(&self) -> Vec<OptionSpec> {
-        options::all()
+        options::all(self.name == UPSERT)
     }
 
     fn metadata(&self) -> Vec<(&'static str, DataType)> {

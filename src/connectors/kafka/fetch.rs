@@ -13,7 +13,8 @@ use crate::connectors::{PartitionRange, PartitionState, Rejected, SourceCounters
 
 use super::broker::{Broker, Consumer, Position};
 use super::config::{KafkaTable, OnError};
-use super::rows::{Bad, Pending, RowDecoder};
+use super::pending::{Bad, Pending};
+use super::rows::RowDecoder;
 
 /// How often a warning about the same thing is repeated.
 const WARN_EVERY: Duration = Duration::from_secs(10);
@@ -147,12 +148,10 @@ impl Fetcher {
                 return;
             }
             reading.seen = record.offset + 1;
-            match record.value {
-                Some(value) => {
-                    bytes += value.len() + record.key.map_or(0, <[u8]>::len);
-                    decoder.push(&mut reading.pending, &record, value);
-                }
-                None => tombstones += 1,
+            if decoder.push(&mut reading.pending, &record) {
+                bytes += record.value.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
+            } else {
+                tombstones += 1;
             }
         })?;
         SourceCounters::add(&counters.tombstones, tombstones);
@@ -185,7 +184,7 @@ impl Fetcher {
                         position: bad.offset,
                         timestamp: bad.timestamp,
                         key: bad.key.clone(),
-                        value: Some(bad.value.clone()),
+                        value: bad.value.clone(),
                         error: bad.reason.clone(),
                     });
                 }
@@ -204,7 +203,7 @@ impl Fetcher {
     /// Decision 20: warns of bad records, at most every ten seconds and with one of them as a sample, or fails.
     fn bad(&mut self, all: &[(i32, Bad)]) -> Result<()> {
         let Some((partition, bad)) = all.first() else { return Ok(()) };
-        let sample: String = String::from_utf8_lossy(&bad.value).chars().take(200).collect();
+        let sample: String = String::from_utf8_lossy(bad.value.as_deref().unwrap_or_default()).chars().take(200).collect();
         let place = format!("{}: topic `{}`, partition {partition}, offset {}", self.table.label(), self.table.topic, bad.offset);
         if self.table.on_error == OnError::Fail {
             return Err(Error::data(format!("{place}: {}: `{sample}`", bad.reason))

@@ -77,9 +77,9 @@ pub fn check(table: &TableSpec) -> Result<()> {
     for column in &table.columns {
         let Some(key) = &column.metadata else { continue };
         let Some(metadata) = Metadata::of(key) else {
-            return Err(
-                Error::sql(format!("column `{}`: connector 'kafka' has no metadata '{key}'", column.name)).hint(suggest::hint(key, &known))
-            );
+            let of_format = key.starts_with("value.") || key.starts_with("key.");
+            let what = if of_format { "metadata of formats is not supported yet".to_string() } else { suggest::hint(key, &known) };
+            return Err(Error::sql(format!("column `{}`: connector '{}' has no metadata '{key}'", column.name, table.connector)).hint(what));
         };
         let fits = match (metadata, &column.data_type) {
             (Metadata::Headers, DataType::Map(entries, _)) => match entries.data_type() {

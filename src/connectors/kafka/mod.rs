@@ -3,6 +3,9 @@
 //! ```text
 //!  connector ─▶ config (the declaration) ─▶ source ─▶ startup (where to begin) ─▶ fetch (poll, rows) ─▶ follow | read
 //!                                        └▶ sink (transactions that hold the commit's number)
+//!  what a record says:  kafka            a row                                    config, sides
+//!                       upsert-kafka     the newest row of its key, or its end    rows (tombstones), writer
+//!                       debezium-json    a change, one or two rows with weights   formats/debezium
 //!  all over the trait in broker: embedded, or Apache Kafka through librdkafka
 //! ```
 
@@ -23,7 +26,10 @@ pub mod startup;
 
 mod fetch;
 mod follow;
+mod metadata_columns;
+mod pending;
 mod read;
+mod sides;
 mod tail;
 #[cfg(test)]
 mod testing;

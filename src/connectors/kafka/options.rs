@@ -4,13 +4,29 @@ use crate::common::OptionSpec;
 use crate::connectors::TableSpec;
 use crate::formats;
 
+use super::config::is_upsert;
+
 pub(super) const STARTUP_MODES: &[&str] = &["earliest-offset", "latest-offset", "group-offsets", "timestamp", "specific-offsets"];
 pub(super) const BOUNDED_MODES: &[&str] = &["unbounded", "latest-offset", "group-offsets", "timestamp", "specific-offsets"];
 pub(super) const ON_ERROR: &[&str] = &["skip", "fail", "dead-letter"];
 pub(super) const GUARANTEES: &[&str] = &["exactly-once", "at-least-once", "none"];
 pub(super) const PARTITIONERS: &[&str] = &["default", "fixed", "round-robin"];
 
-/// The options of the connector itself, without its formats'.
+/// What only `kafka` knows: an upsert topic has its key and its partitions by the primary key.
+const APPEND_ONLY: &[&str] = &["format", "key.fields", "topic-pattern", "sink.partitioner", "sink.semantic"];
+
+/// The options of one of the two connectors, without its formats'.
+fn of_connector(upsert: bool) -> Vec<OptionSpec> {
+    let mut options = own();
+    if upsert {
+        options.retain(|option| !APPEND_ONLY.contains(&option.key.as_ref()) && !option.key.starts_with("record."));
+        options.push(OptionSpec::text("sink.buffer-flush.max-rows", "accepted; each commit writes a key once"));
+        options.push(OptionSpec::text("sink.buffer-flush.interval", "accepted; `checkpoint.interval` sets how often is written"));
+    }
+    options
+}
+
+/// The options of `kafka` itself.
 fn own() -> Vec<OptionSpec> {
     let text = OptionSpec::text;
     let one_of = OptionSpec::one_of;
@@ -27,7 +43,7 @@ fn own() -> Vec<OptionSpec> {
         text("key.fields", "the columns of the key, separated by `;`"),
         text("key.fields-prefix", "what key columns begin with in the table and not in the record"),
         one_of("value.fields-include", &["ALL", "EXCEPT_KEY"], "whether the value holds the key's columns, too"),
-        one_of("scan.startup.mode", STARTUP_MODES, "where a new job begins (default: group-offsets)"),
+        one_of("scan.startup.mode", STARTUP_MODES, "where a new job begins (default: group-offsets; upsert-kafka: earliest-offset)"),
         text("scan.startup.specific-offsets", "partition:0,offset:42;partition:1,offset:300"),
         text("scan.startup.timestamp-millis", "milliseconds since 1970-01-01 UTC"),
         one_of("scan.bounded.mode", BOUNDED_MODES, "where a job ends (default: unbounded)"),
@@ -59,8 +75,8 @@ fn of_format(format: &str, prefix: &str) -> Vec<OptionSpec> {
 }
 
 /// All options, with those of every format.
-pub fn all() -> Vec<OptionSpec> {
-    let mut options = own();
+pub fn all(upsert: bool) -> Vec<OptionSpec> {
+    let mut options = of_connector(upsert);
     for format in formats::known() {
         for prefix in ["", "value.", "key."] {
             options.extend(of_format(format, prefix));
@@ -71,7 +87,7 @@ pub fn all() -> Vec<OptionSpec> {
 
 /// The options that this table may have: the connector's and those of the formats that it names.
 pub fn of_table(table: &TableSpec) -> Vec<OptionSpec> {
-    let mut options = own();
+    let mut options = of_connector(is_upsert(table));
     if let Some(format) = table.option("value.format").or(table.option("format")) {
         options.extend(of_format(format, ""));
         options.extend(of_format(format, "value."));

@@ -5,84 +5,36 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, BinaryBuilder, BooleanArray, Int32Array, Int64Array, MapArray, RecordBatch, RecordBatchOptions, StringArray,
-    StringBuilder, StructArray, TimestampMillisecondArray, UInt32Array,
-};
-use arrow::buffer::OffsetBuffer;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{CastOptions, cast_with_options, filter, take};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 
 use crate::common::{Error, Result};
-use crate::formats::{self, Decoded, Decoder, Messages};
+use crate::connectors::Changes;
+use crate::formats::{self, Decoded, Decoder};
 
-use super::broker::{Record, TimestampType};
+use super::broker::Record;
 use super::config::KafkaTable;
 use super::metadata::Metadata;
+use super::metadata_columns::metadata_column;
+use super::pending::{Bad, Pending};
 
-/// Where an output column comes from: the n-th column of the value's or key's decoder, or metadata.
+/// Where an output column comes from: the n-th column of the value's or key's decoder, metadata, or what the record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Slot {
     Value(usize),
     Key(usize),
     Metadata(Metadata),
+    Weight,
 }
 
-/// The headers of one record.
-type Headers = Vec<(String, Option<Vec<u8>>)>;
-
-/// Records that wait to be decoded together.
-#[derive(Debug)]
-pub struct Pending {
-    partition: i32,
-    values: Messages,
-    /// Keys of the records that have one.
-    keys: Messages,
-    /// For every record the index of its key.
-    key_index: Vec<Option<u32>>,
-    offsets: Vec<i64>,
-    timestamps: Vec<Option<i64>>,
-    types: Vec<TimestampType>,
-    epochs: Vec<Option<i32>>,
-    headers: Vec<Headers>,
-}
-
-impl Pending {
-    /// None of a partition yet.
-    pub fn new(partition: i32) -> Self {
-        Self {
-            partition,
-            values: Messages::default(),
-            keys: Messages::default(),
-            key_index: Vec::new(),
-            offsets: Vec::new(),
-            timestamps: Vec::new(),
-            types: Vec::new(),
-            epochs: Vec::new(),
-            headers: Vec::new(),
-        }
-    }
-
-    /// How many records there are.
-    pub fn len(&self) -> usize {
-        self.offsets.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.offsets.is_empty()
-    }
-
-    fn clear(&mut self) {
-        self.values.clear();
-        self.keys.clear();
-        self.key_index.clear();
-        self.offsets.clear();
-        self.timestamps.clear();
-        self.types.clear();
-        self.epochs.clear();
-        self.headers.clear();
-    }
+/// In which rows a column must have a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Required {
+    Never,
+    Always,
+    /// In those that come; of one that goes the key may be all that is told.
+    Coming,
 }
 
 /// Rows of one partition.
@@ -96,30 +48,20 @@ pub struct Rows {
     pub bad: Vec<Bad>,
 }
 
-/// A record that could not be read.
-#[derive(Debug)]
-pub struct Bad {
-    /// Its offset.
-    pub offset: i64,
-    /// Its time.
-    pub timestamp: Option<i64>,
-    /// Its key, if keys are kept.
-    pub key: Option<Vec<u8>>,
-    /// Its value.
-    pub value: Vec<u8>,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
 /// Turns records into rows. Belongs to one reader.
 pub struct RowDecoder {
     schema: SchemaRef,
     /// `schema` with every column nullable: NULLs in NOT NULL columns are taken out at the end.
     relaxed: SchemaRef,
     slots: Vec<Slot>,
+    required: Vec<Required>,
     topic: String,
     value: Box<dyn Decoder>,
     key: Option<Box<dyn Decoder>>,
+    /// A record without a value is one that goes.
+    upsert: bool,
+    /// The value's format tells weights, in the column behind those that were asked for.
+    weighted: Option<usize>,
     keep_keys: bool,
     keep_headers: bool,
 }
@@ -130,15 +72,31 @@ impl RowDecoder {
     /// # Errors
     /// When the format cannot be made, which the table's own check has found before.
     pub fn new(table: &KafkaTable, projection: &[usize], keep_keys: bool) -> Result<Self> {
-        let schema = Arc::new(table.spec.schema().project(projection)?);
+        let schema = Arc::new(table.read_schema().project(projection)?);
         let relaxed = Arc::new(Schema::new(schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>()));
-        let (mut value_fields, mut key_fields, mut slots) = (Vec::new(), Vec::new(), Vec::new());
+        let upsert = table.is_upsert();
+        let (mut value_fields, mut key_fields, mut slots, mut required) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        if upsert {
+            // Which row it is about is told by the whole key, whatever is read of it.
+            key_fields.extend(0..table.key.as_ref().map_or(0, |key| key.columns.len()));
+        }
         for column in projection {
-            let metadata = table.spec.columns[*column].metadata.as_deref().and_then(Metadata::of);
+            let Some(declared) = table.spec.columns.get(*column) else {
+                slots.push(Slot::Weight);
+                required.push(Required::Never);
+                continue;
+            };
+            required.push(match &table.changes {
+                _ if declared.nullable => Required::Never,
+                Changes::Upsert(_) if !table.in_primary_key(&declared.name) => Required::Coming,
+                _ => Required::Always,
+            });
+            let metadata = declared.metadata.as_deref().and_then(Metadata::of);
             let in_value = table.value.columns.iter().position(|c| c == column);
             let in_key = table.key.as_ref().and_then(|key| key.columns.iter().position(|c| c == column));
             slots.push(match (metadata, in_value, in_key) {
                 (Some(metadata), ..) => Slot::Metadata(metadata),
+                (None, _, Some(field)) if upsert => Slot::Key(field),
                 // A column that stands in both is read from the value, as Flink does.
                 (None, Some(field), _) => {
                     value_fields.push(field);
@@ -152,13 +110,15 @@ impl RowDecoder {
             });
         }
         let value = formats::decoder(&table.value.format, &table.value.schema, &value_fields, &table.value.options)?;
+        let weighted = formats::tells_changes(&table.value.format).then_some(value_fields.len());
         let key = match &table.key {
             Some(key) if !key_fields.is_empty() => Some(formats::decoder(&key.format, &key.schema, &key_fields, &key.options)?),
             _ => None,
         };
         let keep_keys = keep_keys || key.is_some();
         let keep_headers = slots.contains(&Slot::Metadata(Metadata::Headers));
-        Ok(Self { schema, relaxed, slots, topic: table.topic.clone(), value, key, keep_keys, keep_headers })
+        let topic = table.topic.clone();
+        Ok(Self { schema, relaxed, slots, required, topic, value, key, upsert, weighted, keep_keys, keep_headers })
     }
 
     /// The columns of the rows.
@@ -166,39 +126,46 @@ impl RowDecoder {
         Arc::clone(&self.schema)
     }
 
-    /// Keeps of a record what will be needed. The record has a value.
-    pub fn push(&self, pending: &mut Pending, record: &Record<'_>, value: &[u8]) {
-        pending.values.push(value);
-        pending.offsets.push(record.offset);
-        pending.timestamps.push(record.timestamp);
-        pending.types.push(record.timestamp_type);
-        pending.epochs.push(record.leader_epoch);
-        if self.keep_keys {
-            pending.key_index.push(record.key.map(|key| {
-                pending.keys.push(key);
-                u32::try_from(pending.keys.len() - 1).unwrap_or(u32::MAX)
-            }));
+    /// Keeps of a record what will be needed. False: it has no value, in a table that has no deletes.
+    pub fn push(&self, pending: &mut Pending, record: &Record<'_>) -> bool {
+        if record.value.is_none() && !self.upsert {
+            return false;
         }
-        if self.keep_headers {
-            let mut headers = Vec::new();
-            record.headers.each(&mut |key, value| headers.push((key.to_string(), value.map(<[u8]>::to_vec))));
-            pending.headers.push(headers);
-        }
+        pending.push(record, self.keep_keys, self.keep_headers);
+        true
     }
 
     /// Decodes what is pending, and empties it.
     pub fn decode(&mut self, pending: &mut Pending) -> Result<Rows> {
-        let Decoded { batch, origin, rejected } = self.value.decode(&pending.values)?;
+        let mut decoded = self.value.decode(&pending.values)?;
+        if !pending.tombstones.is_empty() {
+            decoded = with_tombstones(decoded, pending)?;
+        }
+        let Decoded { batch, origin, rejected } = decoded;
         let mut bad: Vec<(u32, String)> = rejected;
         let keys = match &mut self.key {
             Some(decoder) => Some(align(decoder.decode(&pending.keys)?, &pending.key_index, &mut bad)?),
             None => None,
         };
+        if self.upsert {
+            let keyless = (0_u32..).zip(&pending.key_index).filter(|(_, key)| key.is_none());
+            bad.extend(keyless.map(|(record, _)| (record, "a record without a key".to_string())));
+        }
         let rows = batch.num_rows();
-        let mut columns = Vec::with_capacity(self.slots.len());
+        let message = |row: usize| origin.as_ref().map_or(u32::try_from(row).unwrap_or(u32::MAX), |origin| origin[row]);
+        let weights: Int64Array = match self.weighted {
+            Some(column) => batch.column(column).as_primitive::<Int64Type>().clone(),
+            None => {
+                let gone = |row| pending.tombstones.binary_search(&message(row)).is_ok();
+                let weight = |row| if !pending.tombstones.is_empty() && gone(row) { -1 } else { 1 };
+                (0..rows).map(|row| Some(weight(row))).collect()
+            }
+        };
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.slots.len());
         for (slot, field) in self.slots.iter().zip(self.schema.fields()) {
             let column = match slot {
                 Slot::Value(i) => Arc::clone(batch.column(*i)),
+                Slot::Weight => Arc::new(weights.clone()),
                 Slot::Key(i) => match &keys {
                     Some(keys) => by_row(keys.column(*i), origin.as_deref())?,
                     None => return Err(Error::internal("a key column without a key")),
@@ -210,10 +177,10 @@ impl RowDecoder {
             };
             columns.push(column);
         }
-        let message = |row: usize| origin.as_ref().map_or(u32::try_from(row).unwrap_or(u32::MAX), |origin| origin[row]);
-        for (field, column) in self.schema.fields().iter().zip(&columns) {
-            if !field.is_nullable() && column.null_count() > 0 {
-                let nulls = (0..rows).filter(|row| column.is_null(*row));
+        for ((field, column), required) in self.schema.fields().iter().zip(&columns).zip(&self.required) {
+            if *required != Required::Never && column.null_count() > 0 {
+                let all = *required == Required::Always;
+                let nulls = (0..rows).filter(|row| column.is_null(*row) && (all || weights.value(*row) > 0));
                 bad.extend(nulls.map(|row| (message(row), format!("column '{}' is NOT NULL, but there is no value", field.name()))));
             }
         }
@@ -232,23 +199,37 @@ impl RowDecoder {
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.relaxed), columns, &options)?;
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), batch.columns().to_vec(), &options)?;
-        let bad = bad.into_iter().map(|(message, reason)| pending.bad(message as usize, reason)).collect();
+        let bad = bad.into_iter().map(|(message, reason)| pending.bad(message, reason)).collect();
         pending.clear();
         Ok(Rows { batch, offsets, bad })
     }
 }
 
-impl Pending {
-    fn bad(&self, message: usize, reason: String) -> Bad {
-        let key = self.key_index.get(message).copied().flatten();
-        Bad {
-            offset: self.offsets[message],
-            timestamp: self.timestamps[message],
-            key: key.map(|key| self.keys.get(key as usize).to_vec()),
-            value: self.values.get(message).to_vec(),
-            reason,
-        }
-    }
+/// Rows of values as rows of records: one of NULLs for each record without a value, in its place.
+fn with_tombstones(decoded: Decoded, pending: &Pending) -> Result<Decoded> {
+    let records = pending.records();
+    let record = |value: u32| records.get(value as usize).copied().unwrap_or(u32::MAX);
+    let values = u32::try_from(decoded.batch.num_rows()).unwrap_or(u32::MAX);
+    let of_values: Vec<u32> = match &decoded.origin {
+        Some(origin) => origin.iter().map(|value| record(*value)).collect(),
+        None => (0..values).map(record).collect(),
+    };
+    let mut rows: Vec<(u32, Option<u32>)> = of_values.into_iter().zip((0..values).map(Some)).collect();
+    rows.extend(pending.tombstones.iter().map(|record| (*record, None)));
+    // Rows of one record stay in their order: `None` has a record to itself.
+    rows.sort_by_key(|(record, row)| (*record, *row));
+    let (origin, rows): (Vec<u32>, Vec<Option<u32>>) = rows.into_iter().unzip();
+    let batch = take_or_null(&decoded.batch, &UInt32Array::from(rows))?;
+    let rejected = decoded.rejected.into_iter().map(|(value, reason)| (record(value), reason)).collect();
+    Ok(Decoded { batch, origin: Some(origin), rejected })
+}
+
+/// The rows of these indices; NULLs where there is none.
+fn take_or_null(batch: &RecordBatch, indices: &UInt32Array) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().map(|column| take(column, indices, None)).collect::<Result<Vec<_>, _>>()?;
+    let fields: Vec<Field> = batch.schema().fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(indices.len()));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
 }
 
 /// Decoded keys, one row per record: NULLs for a record without a key or with a bad one, which is set aside.
@@ -279,11 +260,7 @@ fn align(decoded: Decoded, key_index: &[Option<u32>], bad: &mut Vec<(u32, String
         }
         rows.push(row);
     }
-    let indices = UInt32Array::from(rows);
-    let columns = decoded.batch.columns().iter().map(|column| take(column, &indices, None)).collect::<Result<Vec<_>, _>>()?;
-    let fields: Vec<Field> = decoded.batch.schema().fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(indices.len()));
-    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
+    take_or_null(&decoded.batch, &UInt32Array::from(rows))
 }
 
 /// A column of records as a column of rows.
@@ -299,43 +276,4 @@ fn cast(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         return Ok(Arc::clone(column));
     }
     Ok(cast_with_options(column, to, &CastOptions { safe: false, ..CastOptions::default() })?)
-}
-
-/// A metadata column in its own type, one value per record.
-fn metadata_column(metadata: Metadata, declared: &DataType, topic: &str, pending: &Pending) -> Result<ArrayRef> {
-    let count = pending.len();
-    Ok(match metadata {
-        Metadata::Topic => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(topic, count))),
-        Metadata::Partition => Arc::new(Int32Array::from_iter_values(std::iter::repeat_n(pending.partition, count))),
-        Metadata::Offset => Arc::new(Int64Array::from_iter_values(pending.offsets.iter().copied())),
-        Metadata::Timestamp => Arc::new(TimestampMillisecondArray::from(pending.timestamps.clone()).with_timezone("UTC")),
-        Metadata::TimestampType => Arc::new(StringArray::from_iter_values(pending.types.iter().map(|t| t.as_str()))),
-        Metadata::LeaderEpoch => Arc::new(Int32Array::from(pending.epochs.clone())),
-        Metadata::Headers => headers_column(declared, &pending.headers)?,
-    })
-}
-
-fn headers_column(declared: &DataType, headers: &[Headers]) -> Result<ArrayRef> {
-    let DataType::Map(entries, sorted) = declared else {
-        return Err(Error::internal("headers that are no map"));
-    };
-    let DataType::Struct(fields) = entries.data_type() else {
-        return Err(Error::internal("a map without entries"));
-    };
-    let (mut keys, mut values, mut lengths) = (StringBuilder::new(), BinaryBuilder::new(), Vec::with_capacity(headers.len()));
-    for headers in headers {
-        let mut count = 0;
-        for (i, (key, value)) in headers.iter().enumerate() {
-            // A map has a key once; of several headers with one name the last counts.
-            if headers[i + 1..].iter().all(|(later, _)| later != key) {
-                keys.append_value(key);
-                values.append_option(value.as_deref().or((!fields[1].is_nullable()).then_some(&[])));
-                count += 1;
-            }
-        }
-        lengths.push(count);
-    }
-    let columns: Vec<ArrayRef> = vec![Arc::new(keys.finish()), Arc::new(values.finish())];
-    let entries_array = StructArray::try_new(fields.clone(), columns, None)?;
-    Ok(Arc::new(MapArray::try_new(Arc::clone(entries), OffsetBuffer::from_lengths(lengths), entries_array, None, *sorted)?))
 }

@@ -13,7 +13,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
 use crate::common::{Error, Result};
-use crate::connectors::{Sink, SinkMode, SinkWriter, Writer};
+use crate::connectors::{Changes, Sink, SinkMode, SinkWriter, Writer};
 
 use super::broker::Broker;
 use super::config::{Guarantee, KafkaTable};
@@ -100,7 +100,12 @@ impl Sink for KafkaSink {
     }
 
     fn mode(&self) -> SinkMode {
-        SinkMode::Append
+        match &self.table.changes {
+            Changes::Append => SinkMode::Append,
+            Changes::Upsert(key) if self.table.is_upsert() => SinkMode::Upsert(key.clone()),
+            // A format of changes tells the row that goes in full, key or not.
+            Changes::Upsert(_) | Changes::All => SinkMode::Changelog,
+        }
     }
 
     async fn prepare(&self) -> Result<Option<String>> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
 
 use crate::common::Result;
-use crate::connectors::{Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split};
+use crate::connectors::{Changes, Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split};
 
 use super::broker::Broker;
 use super::config::{KafkaTable, OnError};
@@ -43,11 +43,19 @@ impl KafkaSource {
 #[async_trait]
 impl Source for KafkaSource {
     fn schema(&self) -> SchemaRef {
-        self.table.spec.schema()
+        self.table.read_schema()
+    }
+
+    fn changes(&self) -> Changes {
+        self.table.changes.clone()
     }
 
     fn identity(&self) -> String {
-        format!("topic {}", self.table.topic)
+        match &self.table.changes {
+            Changes::Append => format!("topic {}", self.table.topic),
+            Changes::Upsert(key) => format!("topic {} by key {}", self.table.topic, key.join(", ")),
+            Changes::All => format!("topic {} of changes", self.table.topic),
+        }
     }
 
     fn dead_letter(&self) -> Option<&str> {

@@ -28,3 +28,12 @@ pub(super) fn table(name: &str, pairs: &[(&str, &str)]) -> Arc<TableSpec> {
     let columns = vec![column("id", DataType::Int32), column("name", DataType::Utf8), column("amount", DataType::Int64)];
     table_of(name, columns, pairs)
 }
+
+/// `(id INT, name STRING, amount BIGINT, PRIMARY KEY (id))` of a connector.
+pub(super) fn keyed(connector: &str, name: &str, pairs: &[(&str, &str)]) -> Arc<TableSpec> {
+    let mut spec = (*table(name, pairs)).clone();
+    spec.connector = connector.to_string();
+    spec.primary_key = vec!["id".to_string()];
+    spec.columns[0].nullable = false;
+    Arc::new(spec)
+}

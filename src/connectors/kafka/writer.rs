@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
-use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::{CastOptions, cast_with_options, filter_record_batch, take};
+use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef, TimestampMillisecondType};
 use async_trait::async_trait;
 
-use crate::common::{Error, Result};
-use crate::connectors::SinkWriter;
+use crate::common::{Error, Result, WEIGHT};
+use crate::connectors::{Changes, SinkWriter};
 use crate::formats::{self, Encoder, Messages};
 
 use super::broker::{OutRecord, Producer};
@@ -49,6 +49,8 @@ pub(super) struct Committing {
 struct Part {
     encoder: Box<dyn Encoder>,
     columns: Vec<usize>,
+    /// The format takes weights.
+    weighted: bool,
 }
 
 impl Part {
@@ -56,12 +58,15 @@ impl Part {
         let place = |column: &usize| written.iter().position(|w| w == column);
         let columns = side.columns.iter().map(place).collect::<Option<Vec<_>>>();
         let columns = columns.ok_or_else(|| Error::internal("a field that is not written"))?;
-        Ok(Self { encoder: formats::encoder(&side.format, &side.schema, &side.options)?, columns })
+        let encoder = formats::encoder(&side.format, &side.schema, &side.options)?;
+        Ok(Self { encoder, columns, weighted: formats::tells_changes(&side.format) })
     }
 
-    /// One message per row, `None` where the format has none for it.
-    fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<Option<Vec<u8>>>> {
-        let part = batch.project(&self.columns)?;
+    /// One message per row, `None` where the format has none for it. `width` columns of the batch are the table's.
+    fn encode(&mut self, batch: &RecordBatch, width: usize) -> Result<Vec<Option<Vec<u8>>>> {
+        let weight = (self.weighted && batch.num_columns() > width).then_some(width);
+        let columns: Vec<usize> = self.columns.iter().copied().chain(weight).collect();
+        let part = batch.project(&columns)?;
         let mut messages = Messages::default();
         self.encoder.encode(&part, &mut messages)?;
         let message = |row: usize| (!self.encoder.absent(&part, row)).then(|| messages.get(row).to_vec());
@@ -88,16 +93,22 @@ impl KafkaWriter {
         Ok(Self { table, producer, commit, schema, value, key, timestamp, headers, partitions, turn: 0, rejected })
     }
 
-    /// The rows with the table's types, without those that a NOT NULL column forbids.
-    fn check(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        if rows.num_columns() != self.schema.fields().len() {
-            return Err(Error::internal(format!(
-                "{} columns for {} of {}",
-                rows.num_columns(),
-                self.schema.fields().len(),
-                self.table.label()
-            )));
+    /// The weights of rows, if they are changes: behind the table's columns.
+    fn weights(&self, rows: &RecordBatch) -> Result<Option<Int64Array>> {
+        let width = self.schema.fields().len();
+        let weight = rows.columns().get(width).map(|w| w.as_primitive_opt::<Int64Type>().cloned());
+        match (rows.num_columns().checked_sub(width), weight) {
+            (Some(0), None) => Ok(None),
+            (Some(1), Some(Some(weights))) if self.table.changes != Changes::Append => Ok(Some(weights)),
+            _ => Err(Error::internal(format!("{} columns for {width} of {}", rows.num_columns(), self.table.label()))),
         }
+    }
+
+    /// The rows with the table's types, without those that a NOT NULL column forbids; changes with their weights behind.
+    fn check(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+        let weights = self.weights(rows)?;
+        // Of a row that goes only its key is written.
+        let goes = |row: usize| self.table.is_upsert() && weights.as_ref().is_some_and(|w| w.value(row) < 0);
         let strict = CastOptions { safe: false, ..CastOptions::default() };
         let columns = rows.columns().iter().zip(self.schema.fields()).map(|(column, field)| {
             if column.data_type() == field.data_type() {
@@ -106,10 +117,12 @@ impl KafkaWriter {
                 cast_with_options(column, field.data_type(), &strict)
             }
         });
-        let columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
+        let mut columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
         let forbidden = |row: usize| {
             let mut pairs = columns.iter().zip(self.schema.fields());
-            pairs.find(|(column, field)| !field.is_nullable() && column.is_null(row)).map(|(_, field)| field.name().clone())
+            let wrong = |(column, field): &(&ArrayRef, &FieldRef)| !field.is_nullable() && column.is_null(row);
+            let found = pairs.find(|pair| wrong(pair) && (!goes(row) || self.table.in_primary_key(pair.1.name())));
+            found.map(|(_, field)| field.name().clone())
         };
         let any = columns.iter().zip(self.schema.fields()).any(|(column, field)| !field.is_nullable() && column.null_count() > 0);
         let keep = if any {
@@ -125,14 +138,18 @@ impl KafkaWriter {
         } else {
             None
         };
-        let relaxed =
-            arrow::datatypes::Schema::new(self.schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>());
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-        let batch = RecordBatch::try_new_with_options(Arc::new(relaxed), columns, &options)?;
-        match keep {
-            Some(keep) => Ok(filter_record_batch(&batch, &keep)?),
-            None => Ok(batch),
+        let mut relaxed: Vec<Field> = self.schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+        if let Some(weights) = weights.clone() {
+            relaxed.push(Field::new(WEIGHT, DataType::Int64, false));
+            columns.push(Arc::new(weights));
         }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(relaxed)), columns, &options)?;
+        let batch = match keep {
+            Some(keep) => filter_record_batch(&batch, &keep)?,
+            None => batch,
+        };
+        if weights.is_some() { one_by_one(&batch) } else { Ok(batch) }
     }
 
     /// A row that cannot be written is a bad record: counted and warned of, or the end of the job if the table says so.
@@ -169,9 +186,18 @@ impl KafkaWriter {
     }
 
     fn encode(&mut self, batch: &RecordBatch, header: Option<&str>) -> Result<Vec<OutRecord>> {
-        let values = self.value.encode(batch)?;
+        let width = self.schema.fields().len();
+        let values = match self.weights(batch)?.filter(|_| self.table.is_upsert()) {
+            None => self.value.encode(batch, width)?,
+            Some(weights) => {
+                let comes: BooleanArray = weights.iter().map(|w| Some(w.is_some_and(|w| w > 0))).collect();
+                let mut values = self.value.encode(&filter_record_batch(batch, &comes)?, width)?.into_iter();
+                // What goes has no value: a tombstone.
+                comes.values().iter().map(|comes| if comes { values.next().flatten() } else { None }).collect()
+            }
+        };
         let keys = match &mut self.key {
-            Some(key) => key.encode(batch)?,
+            Some(key) => key.encode(batch, width)?,
             None => vec![None; values.len()],
         };
         let times = match self.timestamp {
@@ -201,6 +227,21 @@ impl KafkaWriter {
             }
         }
     }
+}
+
+/// A change of weight n as n changes, each of weight 1 or −1.
+fn one_by_one(changes: &RecordBatch) -> Result<RecordBatch> {
+    let Some((weights, rows)) = changes.columns().split_last() else { return Ok(changes.clone()) };
+    let weights = weights.as_primitive::<Int64Type>();
+    if weights.values().iter().all(|w| w.abs() == 1) {
+        return Ok(changes.clone());
+    }
+    let count = |weight: &i64| usize::try_from(weight.unsigned_abs()).unwrap_or(usize::MAX);
+    let indices: Vec<u32> = (0..).zip(weights.values()).flat_map(|(row, w)| std::iter::repeat_n(row, count(w))).collect();
+    let indices = UInt32Array::from(indices);
+    let mut columns = rows.iter().map(|c| Ok(take(c, &indices, None)?)).collect::<Result<Vec<ArrayRef>>>()?;
+    columns.push(take(&weights.unary::<_, Int64Type>(i64::signum), &indices, None)?);
+    Ok(RecordBatch::try_new(changes.schema(), columns)?)
 }
 
 /// The headers of a row; a header without a value is written empty.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Float32Type, Float64Type, Time32MillisecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType,
@@ -10,10 +10,11 @@ use arrow::datatypes::{
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, NaiveDate, NaiveTime, Timelike};
 
-/// Appends `+I[a, b]`.
-pub(super) fn row(batch: &RecordBatch, row: usize, out: &mut String) {
-    out.push_str("+I[");
-    list(batch.columns().iter(), row, out);
+/// Appends `+I[a, b]`, with what is given for `+I`.
+pub(super) fn row(kind: &str, columns: &[ArrayRef], row: usize, out: &mut String) {
+    out.push_str(kind);
+    out.push('[');
+    list(columns.iter(), row, out);
     out.push(']');
 }
 

@@ -1,5 +1,8 @@
 //! `'connector' = 'print'`: shows rows, one line each, as Flink's print sink does: `+I[a, 1, null]`.
 //!
+//! Of a query that updates its rows, `-D[...]` are those that go and `+I[...]` those that come. With a PRIMARY KEY the two rows of
+//! one key are an update, `-U[...]` and `+U[...]`, one behind the other.
+//!
 //! What is shown cannot be taken back, so after a crash some lines can come a second time.
 
 use std::fmt;
@@ -14,6 +17,7 @@ use crate::common::{Error, OptionSpec, Result};
 
 use super::{Connector, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
 
+mod kinds;
 mod line;
 
 /// Where lines go.
@@ -78,11 +82,9 @@ impl Sink for PrintSink {
         self.table.writable()
     }
 
+    /// Every change is shown, key or not, as Flink does.
     fn mode(&self) -> SinkMode {
-        match self.table.primary_key.is_empty() {
-            true => SinkMode::Append,
-            false => SinkMode::Upsert(self.table.primary_key.clone()),
-        }
+        SinkMode::Changelog
     }
 
     async fn prepare(&self) -> Result<Option<String>> {
@@ -93,7 +95,9 @@ impl Sink for PrintSink {
         let identifier = self.table.option("print-identifier").filter(|text| !text.is_empty());
         let prefix = identifier.map(|text| format!("{text}> ")).unwrap_or_default();
         let to_stderr = self.table.option("standard-error").is_some_and(|text| text.eq_ignore_ascii_case("true"));
-        Ok((Box::new(PrintWriter { prefix, to_stderr, output: self.output.clone() }), None))
+        let key = self.table.primary_key.iter().filter_map(|k| self.schema().index_of(k).ok()).collect();
+        let width = self.schema().fields().len();
+        Ok((Box::new(PrintWriter { prefix, to_stderr, output: self.output.clone(), width, key }), None))
     }
 }
 
@@ -101,6 +105,9 @@ struct PrintWriter {
     prefix: String,
     to_stderr: bool,
     output: Option<Output>,
+    /// How many columns are the table's; a weight may stand behind them.
+    width: usize,
+    key: Vec<usize>,
 }
 
 #[async_trait]
@@ -108,9 +115,10 @@ impl SinkWriter for PrintWriter {
     async fn write(&mut self, _n: u64, rows: &[RecordBatch]) -> Result<()> {
         let mut text = String::new();
         for batch in rows {
-            for row in 0..batch.num_rows() {
+            let columns = &batch.columns()[..self.width.min(batch.num_columns())];
+            for (kind, row) in kinds::of(batch, self.width, &self.key) {
                 text.push_str(&self.prefix);
-                line::row(batch, row, &mut text);
+                line::row(kind, columns, row, &mut text);
                 text.push('\n');
             }
         }

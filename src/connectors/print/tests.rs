@@ -3,15 +3,17 @@ use crate::connectors::TableColumn;
 use crate::connectors::blackhole::BlackholeConnector;
 use crate::sql::ast::{Options, Pos};
 use arrow::array::*;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, Schema};
 
 fn table(pairs: &[(&str, &str)]) -> Arc<TableSpec> {
     let mut options = Options::default();
     for (key, value) in pairs {
         options.push((*key).to_string(), (*value).to_string(), Pos::default()).unwrap();
     }
-    let column = TableColumn { name: "a".into(), data_type: DataType::Utf8, nullable: true, metadata: None, is_virtual: false };
-    Arc::new(TableSpec { name: "p".into(), connector: "print".into(), columns: vec![column], primary_key: Vec::new(), options })
+    let column =
+        |name: &str| TableColumn { name: name.into(), data_type: DataType::Utf8, nullable: true, metadata: None, is_virtual: false };
+    let columns = ["a", "t", "z", "l", "f", "b", "d"].map(column).to_vec();
+    Arc::new(TableSpec { name: "p".into(), connector: "print".into(), columns, primary_key: Vec::new(), options })
 }
 
 fn writer() -> Writer {
@@ -45,6 +47,30 @@ async fn rows_look_as_flink_shows_them() {
         "x> +I[häuser, 2024-05-01T12:00, 1970-01-01T00:00:00Z, [1, null], 1.0, [-1, 1], 1.50]\n\
          x> +I[null, 2024-05-01T12:00:03.500, null, null, NaN, [], 0.05]\n"
     );
+}
+
+#[tokio::test]
+async fn changes_have_the_kinds_of_flink() {
+    let fields =
+        vec![Field::new("a", DataType::Utf8, true), Field::new("t", DataType::Utf8, true), Field::new("__weight", DataType::Int64, false)];
+    let columns: [ArrayRef; 3] = [
+        Arc::new(StringArray::from(vec!["x", "y", "y", "z"])),
+        Arc::new(StringArray::from(vec!["1", "1", "2", "1"])),
+        Arc::new(Int64Array::from(vec![-1, -1, 1, 2])),
+    ];
+    let changes = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.to_vec()).unwrap();
+    for (key, expected) in
+        [(&[][..], "-D[x, 1]\n-D[y, 1]\n+I[y, 2]\n+I[z, 1]\n+I[z, 1]\n"), (&["a"], "-D[x, 1]\n-U[y, 1]\n+U[y, 2]\n+I[z, 1]\n+I[z, 1]\n")]
+    {
+        let out = Arc::new(Mutex::new(Vec::<u8>::new()));
+        let mut spec = (*table(&[])).clone();
+        spec.columns.truncate(2);
+        spec.primary_key = key.iter().map(ToString::to_string).collect();
+        let sink = PrintSink::new(Arc::new(spec), Some(Arc::clone(&out) as Output)).unwrap();
+        assert_eq!(sink.mode(), SinkMode::Changelog);
+        sink.open(&writer()).await.unwrap().0.write(1, std::slice::from_ref(&changes)).await.unwrap();
+        assert_eq!(String::from_utf8(out.lock().unwrap().clone()).unwrap(), expected);
+    }
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::operators::{KeyedAggregate, WindowAggregate};
 use crate::sql::ast::Emit;
 
 use super::super::physical::halves;
-use super::super::traits::{Role, Time, Traits};
+use super::super::traits::{Domain, Role, Time, Traits};
 use super::recompute::{Partitioning, guard};
 use super::session::session_groups;
 use super::{Input, Lowered, Lowering, copied, leaves, weight, weighted};
@@ -38,6 +38,10 @@ impl Lowering {
         if let [Expr::GroupingSet(sets)] = aggregate.group_expr.as_slice() {
             return self.grouping_sets(plan, aggregate, sets, input).await;
         }
+        if input.traits.sources.is_empty() {
+            // Over nothing there is one answer, for good.
+            return self.recompute(plan, vec![input], Partitioning::none(1), Vec::new()).await;
+        }
         let groups: Vec<Option<usize>> = aggregate.group_expr.iter().map(|e| copied(e, schema)).collect();
         let end = groups.iter().enumerate().find_map(|(group, column)| {
             let column = (*column)?;
@@ -48,14 +52,16 @@ impl Lowering {
         match end {
             Some((group, column, time, shift)) if !input.traits.updating => {
                 let node = self.next_node();
-                let final_only = self.emit != Emit::Changes && self.lateness == 0;
-                let input = guard(input, node, column, &time, shift.saturating_add(self.lateness))?;
+                // No row comes too late for the clock.
+                let lateness = if time.domain == Domain::Processing { 0 } else { self.lateness };
+                let final_only = self.emit != Emit::Changes && lateness == 0;
+                let input = guard(input, node, column, &time, shift.saturating_add(lateness))?;
                 if final_only {
                     let (partial, last) = self.halves(aggregate, input).await?;
                     let operator = WindowAggregate::new(last, (group, shift))?;
                     return self.operator(Arc::new(operator), vec![partial], plan.schema(), Some(&time), traits).await;
                 }
-                let window = Some((group, shift.saturating_add(self.lateness)));
+                let window = Some((group, shift.saturating_add(lateness)));
                 let lifetime = Lifetime { window, ..Lifetime::default() };
                 let traits = Traits { updating: true, ..traits };
                 self.keyed(aggregate, input, lifetime, plan.schema(), Some(&time), traits).await

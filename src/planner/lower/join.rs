@@ -3,16 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::common::JoinType;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, JoinType, NullEquality};
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::{Expr, Join, LogicalPlan, when};
+use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, col, when};
 
-use crate::common::Result;
+use crate::common::{Error, Result, WEIGHT};
+use crate::operators::interval::IntervalJoin;
+use crate::operators::join::{DeltaJoin, Side};
+use crate::operators::subplan::SubPlan;
 use crate::sql::ast::Emit;
 
 use super::super::traits::{Time, Traits};
-use super::recompute::Partitioning;
-use super::{Lowered, Lowering, copied};
+use super::interval::{Interval, interval};
+use super::recompute::{Partitioning, guard, title};
+use super::{Input, Lowered, Lowering, copied};
 
 impl Lowering {
     pub(super) async fn join(&mut self, plan: &LogicalPlan, join: &Join) -> Result<Lowered> {
@@ -24,7 +29,122 @@ impl Lowering {
             let traits = windowed_traits(join, &left.traits, &right.traits);
             return self.closing(plan, originals, vec![left, right], ends.into(), traits, rebuild).await;
         }
-        self.recompute(plan, vec![left, right], partitioning(join)?, Vec::new()).await
+        let append_only = self.emit != Emit::Changes && !left.traits.updating && !right.traits.updating;
+        let interval = interval(join, &left.traits, &right.traits).filter(|_| append_only);
+        let keys = plain_keys(join);
+        match (join.join_type, keys, interval) {
+            (JoinType::Inner, Some(keys), interval) => self.delta_join(plan, join, [left, right], keys, interval).await,
+            (kind, Some(keys), Some(interval)) if preserved(kind).is_some() && interval.bounded() && !join.null_aware => {
+                self.interval_join(plan, join, [left, right], keys, &interval).await
+            }
+            _ => self.recompute(plan, vec![left, right], partitioning(join)?, Vec::new()).await,
+        }
+    }
+
+    /// An inner join by what changes on each side.
+    async fn delta_join(
+        &mut self,
+        plan: &LogicalPlan,
+        join: &Join,
+        sides: [Lowered; 2],
+        keys: [Vec<usize>; 2],
+        interval: Option<Interval>,
+    ) -> Result<Lowered> {
+        let [left, right] = sides;
+        let mut traits = Traits { updating: left.traits.updating || right.traits.updating, ..Traits::default() };
+        traits.sources = left.traits.sources.union(&right.traits.sources).cloned().collect();
+        // The weights take part as columns and are multiplied at the end.
+        let weighted = [named(join.left.schema(), "__left")?, named(join.right.schema(), "__right")?];
+        let sub = self
+            .subplan(plan, &weighted, |_, leaves| {
+                let both = LogicalPlanBuilder::from(leaves[0].clone()).join_detailed(
+                    leaves[1].clone(),
+                    join.join_type,
+                    (Vec::<Column>::new(), Vec::<Column>::new()),
+                    condition(join),
+                    join.null_equality,
+                )?;
+                let product = col("__left") * col("__right");
+                let columns = super::columns(plan.schema()).into_iter().chain([product.alias(WEIGHT)]);
+                Ok(both.project(columns)?.build()?)
+            })
+            .await?;
+        let until = interval.as_ref().map_or([None, None], Interval::until);
+        let side = |schema: &DFSchemaRef, key: &[usize], updating, until| Side {
+            schema: Arc::clone(schema.inner()),
+            key: key.to_vec(),
+            updating,
+            until,
+        };
+        let operator = DeltaJoin::new(
+            sub,
+            [
+                side(join.left.schema(), &keys[0], left.traits.updating, until[0]),
+                side(join.right.schema(), &keys[1], right.traits.updating, until[1]),
+            ],
+        );
+        let time = interval.as_ref().map(Interval::time);
+        let [left, right] = self.guarded([left, right], interval.as_ref())?;
+        if let Some(interval) = &interval {
+            let offset = join.left.schema().fields().len();
+            traits.times.extend(interval.times().map(|(side, column, time)| (side * offset + column, time)));
+        }
+        let inputs = vec![Input::Piece(Box::new(left)), Input::Piece(Box::new(right))];
+        self.operator(Arc::new(operator), inputs, plan.schema(), time.as_ref(), traits).await
+    }
+
+    /// An outer, semi or anti join whose rows can meet only within an interval of time.
+    async fn interval_join(
+        &mut self,
+        plan: &LogicalPlan,
+        join: &Join,
+        sides: [Lowered; 2],
+        keys: [Vec<usize>; 2],
+        interval: &Interval,
+    ) -> Result<Lowered> {
+        let originals = [Arc::clone(join.left.schema()), Arc::clone(join.right.schema())];
+        // The operator's first side is the preserved one.
+        let swapped = preserved(join.join_type) == Some(1);
+        let sub = self.subplan(plan, &originals, |plan, leaves| Ok(plan.with_new_exprs(plan.expressions(), leaves)?)).await?;
+        let [left_until, right_until] = interval.until();
+        let wait = interval.width();
+        let mut parts: Vec<Side> = originals
+            .iter()
+            .zip(&keys)
+            .zip([left_until, right_until])
+            .map(|((schema, key), until)| Side { schema: Arc::clone(schema.inner()), key: key.clone(), updating: false, until })
+            .collect();
+        // The other side has to last until the rows that it can meet are joined.
+        let other = usize::from(!swapped);
+        parts[other].until = parts[other].until.map(|(column, after)| (column, after.saturating_add(wait)));
+        let mut sides: Vec<Lowered> = self.guarded(sides, Some(interval))?.into();
+        let mut leaves = sub.leaves().to_vec();
+        if swapped {
+            parts.reverse();
+            sides.reverse();
+            leaves.reverse();
+        }
+        let [first, second] = <[Side; 2]>::try_from(parts).map_err(|_| Error::internal("a join has two sides"))?;
+        let operator = IntervalJoin::new(SubPlan::new(Arc::clone(sub.plan()), leaves), [first, second], title(plan));
+        let mut traits = Traits::default();
+        traits.sources = sides.iter().flat_map(|s| s.traits.sources.iter().cloned()).collect();
+        let (left_out, ..) = sides_of(join);
+        let offset = if left_out { originals[0].fields().len() } else { 0 };
+        let whole = usize::from(swapped);
+        let times = interval.times().filter(|(side, ..)| *side == whole);
+        traits.times.extend(times.map(|(side, column, time)| (side * offset + column, time)));
+        let inputs = sides.into_iter().map(|s| Input::Piece(Box::new(s))).collect();
+        self.operator(Arc::new(operator), inputs, plan.schema(), Some(&interval.time()), traits).await
+    }
+
+    /// Rows whose time has passed are late for an interval.
+    fn guarded(&self, sides: [Lowered; 2], interval: Option<&Interval>) -> Result<[Lowered; 2]> {
+        let Some(interval) = interval else { return Ok(sides) };
+        let [left, right] = sides;
+        let node = self.next_node();
+        // A row is late when its time is before W: one millisecond later W has reached.
+        let left = guard(left, node, interval.left.0, &interval.left.1, 1)?;
+        Ok([left, guard(right, node, interval.right.0, &interval.right.1, 1)?])
     }
 
     /// The columns that tell the window's end on both sides, if the join says that they are equal.
@@ -58,8 +178,47 @@ fn partitioning(join: &Join) -> Result<Partitioning> {
     Ok(Partitioning { inputs: vec![left, right], output })
 }
 
+/// A join that can run per key: the columns of its keys, none if it has none.
+fn plain_keys(join: &Join) -> Option<[Vec<usize>; 2]> {
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for (l, r) in &join.on {
+        // What is no plain column is checked by the join itself.
+        if let (Some(l), Some(r)) = (copied(l, join.left.schema()), copied(r, join.right.schema())) {
+            left.push(l);
+            right.push(r);
+        }
+    }
+    (!join.null_aware).then_some([left, right])
+}
+
+/// The side of which every row comes out, or could: 0 is the left.
+fn preserved(kind: JoinType) -> Option<usize> {
+    use JoinType::{Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
+    match kind {
+        Left | LeftSemi | LeftAnti | LeftMark => Some(0),
+        Right | RightSemi | RightAnti | RightMark => Some(1),
+        JoinType::Inner | JoinType::Full => None,
+    }
+}
+
+/// All conditions of a join as one.
+fn condition(join: &Join) -> Option<Expr> {
+    let equal = join.on.iter().map(|(l, r)| match join.null_equality {
+        NullEquality::NullEqualsNothing => l.clone().eq(r.clone()),
+        NullEquality::NullEqualsNull => binary_expr(l.clone(), Operator::IsNotDistinctFrom, r.clone()),
+    });
+    equal.chain(join.filter.clone()).reduce(Expr::and)
+}
+
+/// A schema with a weight of its own name behind its columns.
+fn named(schema: &DFSchema, weight: &str) -> Result<DFSchemaRef> {
+    let mut fields: Vec<_> = schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
+    fields.push((None, Arc::new(Field::new(weight, DataType::Int64, false))));
+    Ok(Arc::new(DFSchema::new_with_metadata(fields, schema.metadata().clone())?))
+}
+
 /// Which sides' columns come out, and whether a side's row always does in full.
-fn sides(join: &Join) -> (bool, bool, bool, bool) {
+fn sides_of(join: &Join) -> (bool, bool, bool, bool) {
     use JoinType::{Full, Inner, Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
     match join.join_type {
         Inner => (true, true, true, true),
@@ -73,7 +232,7 @@ fn sides(join: &Join) -> (bool, bool, bool, bool) {
 
 /// What a window join keeps: the times of windows, of sides that are never filled with NULLs.
 fn windowed_traits(join: &Join, left: &Traits, right: &Traits) -> Traits {
-    let (left_out, _, left_whole, right_whole) = sides(join);
+    let (left_out, _, left_whole, right_whole) = sides_of(join);
     let offset = if left_out { join.left.schema().fields().len() } else { 0 };
     let mut times = BTreeMap::new();
     let windows = |t: &&Time| t.to_end().is_some();

@@ -4,31 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::common::{Column, DFSchema};
-use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan, Projection, SubqueryAlias, TableScan, Union, Unnest};
+use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan, Projection, SubqueryAlias, Union, Unnest};
 
 use crate::common::{Error, Result};
 use crate::operators::windows::WindowKind;
 use crate::sql::ast::Emit;
 
-use super::super::provider::TableSource;
-use super::super::traits::{Domain, Role, Session, Time, Traits};
+use super::super::clock::{Clock, Live};
+use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
 
 impl Lowering {
-    pub(super) fn scan(plan: &LogicalPlan, scan: &TableScan) -> Result<Lowered> {
-        let table = TableSource::of(scan).ok_or_else(|| Error::internal(format!("`{}` is no declared table", scan.table_name)))?;
-        let mut traits = Traits::default();
-        traits.sources.insert(table.name().to_string());
-        for (i, field) in plan.schema().fields().iter().enumerate() {
-            if table.event_time() == Some(field.name()) {
-                let sources = traits.sources.clone();
-                traits.times.insert(i, Time { role: Role::Row, domain: Domain::Event, sources, hold: 0, guarded: false });
-            }
-        }
-        Ok(Lowered { plan: plan.clone(), traits, nodes: Default::default() })
-    }
-
     pub(super) async fn projection(&mut self, projection: &Projection) -> Result<Lowered> {
         let mut input = self.provisional(&projection.input).await?;
         let mut exprs = projection.expr.clone();
@@ -113,6 +100,12 @@ impl Lowering {
     }
 
     pub(super) async fn extension(&mut self, plan: &LogicalPlan, extension: &Extension) -> Result<Lowered> {
+        if let Some(clock) = extension.node.as_any().downcast_ref::<Clock>() {
+            return self.clock(clock).await;
+        }
+        if let Some(live) = extension.node.as_any().downcast_ref::<Live>() {
+            return self.live(live).await;
+        }
         let Some(window) = extension.node.as_any().downcast_ref::<WindowTvf>() else { return self.fallback(plan).await };
         let input = self.lower(&window.input).await?;
         let index = window.input.schema().maybe_index_of_column(&window.time);
@@ -121,7 +114,7 @@ impl Lowering {
         let mut traits = input.traits.clone();
         traits.keys.clear();
         match (time, window.kind) {
-            (_, WindowKind::Session { .. }) if traits.updating || self.emit == Emit::Changes => {
+            (_, WindowKind::Session { .. }) if traits.updating || traits.sources.is_empty() || self.emit == Emit::Changes => {
                 return self.changing_sessions(plan, window, input).await;
             }
             (Some(time), WindowKind::Session { gap }) => {
@@ -139,7 +132,8 @@ impl Lowering {
                     traits.times.extend(role.map(|role| (width + i, Time { role, ..time.clone() })));
                 }
             }
-            (None, _) if traits.updating => {}
+            // Windows over rows that never come need no time.
+            (None, _) if traits.updating || traits.sources.is_empty() => {}
             (None, _) => return Err(no_event_time(window)),
         }
         let plan = plan.with_new_exprs(plan.expressions(), vec![input.plan])?;
@@ -175,7 +169,7 @@ fn common_times(inputs: &[Lowered]) -> BTreeMap<usize, Time> {
 
 fn no_event_time(window: &WindowTvf) -> Error {
     Error::sql(format!("window over `{}`: it is not an event-time column", window.time.name)).hint(format!(
-        "declare `WATERMARK FOR {0} AS {0} - INTERVAL '1' SECOND` on its table, and pass the column on unchanged",
+        "declare `WATERMARK FOR {0} AS {0} - INTERVAL '1' SECOND` on its table, and pass the column on unchanged, or use PROCTIME()",
         window.time.name
     ))
 }

@@ -12,9 +12,12 @@
 //! ```
 
 mod aggregate;
+mod clock;
+mod interval;
 mod join;
 mod linear;
 mod recompute;
+mod scan;
 mod session;
 mod window;
 
@@ -36,6 +39,8 @@ use crate::sql::ast::Emit;
 use super::cut::Cut;
 use super::program::{Program, Stage, StateNode};
 use super::traits::{Domain, Time, Traits};
+
+use recompute::Partitioning;
 
 /// Leaves of plans inside operators are numbered from here, stages from 0.
 const FIRST_LEAF: u32 = 1 << 16;
@@ -100,25 +105,37 @@ impl Lowering {
         }
     }
 
-    /// Lowers one query and returns the stage that leaves its rows.
-    pub async fn query(&mut self, plan: &LogicalPlan, emit: Emit) -> Result<(u32, SchemaRef, Lowered)> {
+    /// Lowers one query, in which these tables are `named`, and returns the stage that leaves its rows.
+    pub async fn query(&mut self, plan: &LogicalPlan, emit: Emit, named: BTreeSet<String>) -> Result<(u32, SchemaRef, Lowered)> {
         self.emit = emit;
         let lowered = self.lower(plan).await?;
-        let lowered = self.unmixed(lowered).await?;
-        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        let mut lowered = self.unmixed(lowered).await?;
+        self.read(&mut lowered, named)?;
         let (stage, schema) = self.stage(&lowered.plan).await?;
         Ok((stage, schema, lowered))
     }
 
-    /// Lowers one query, and keeps its rows in a node, whose number is returned.
-    pub async fn keep(&mut self, plan: &LogicalPlan, emit: Emit) -> Result<(u32, BTreeSet<u32>)> {
+    /// Lowers one query, in which these tables are `named`, and keeps its rows in a node, whose number is returned.
+    pub async fn keep(&mut self, plan: &LogicalPlan, emit: Emit, named: BTreeSet<String>) -> Result<(u32, BTreeSet<u32>)> {
         self.emit = emit;
-        let lowered = self.lower(plan).await?;
-        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        let mut lowered = self.lower(plan).await?;
+        self.read(&mut lowered, named)?;
         let operator = Materialize::new(Arc::clone(plan.schema().inner()), lowered.traits.updating);
         let node = self.next_node();
         let kept = self.operator(Arc::new(operator), vec![Input::Piece(Box::new(lowered))], plan.schema(), None, Traits::default()).await?;
         Ok((node, kept.nodes))
+    }
+
+    /// Notes which tables a query reads: those that it names, if the optimizer has found that none of them matters.
+    fn read(&mut self, lowered: &mut Lowered, named: BTreeSet<String>) -> Result<()> {
+        if lowered.traits.sources.is_empty() {
+            lowered.traits.sources = named;
+        }
+        if lowered.traits.sources.is_empty() {
+            return Err(Error::sql("a query over no table cannot run continuously").hint("INSERT INTO t VALUES (...) runs at once"));
+        }
+        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        Ok(())
     }
 
     /// Lowers a plan.
@@ -129,14 +146,14 @@ impl Lowering {
 
     /// Lowers a plan, of which sessions may still have to be merged. Boxed, because plans are trees.
     fn provisional<'a>(&'a mut self, plan: &'a LogicalPlan) -> BoxFuture<'a, Result<Lowered>> {
-        Box::pin(async move {
+        let lowering = async move {
             let key = (plan.clone(), self.emit);
             if let Some(done) = self.shared.get(&key) {
                 return Ok(done.clone());
             }
             let before = self.program.nodes.len();
             let lowered = match plan {
-                LogicalPlan::TableScan(scan) => Self::scan(plan, scan)?,
+                LogicalPlan::TableScan(scan) => self.scan(plan, scan).await?,
                 LogicalPlan::Projection(projection) => self.projection(projection).await?,
                 LogicalPlan::Filter(filter) => self.filter(plan, filter).await?,
                 LogicalPlan::SubqueryAlias(alias) => self.alias(alias).await?,
@@ -153,8 +170,12 @@ impl Lowering {
                     return Err(Error::sql("WITH RECURSIVE cannot run continuously yet")
                         .hint("`millstream query` answers it over what is there now"));
                 }
+                // What the optimizer has found to be empty.
+                LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row => {
+                    Lowered { plan: plan.clone(), traits: Traits::default(), nodes: BTreeSet::new() }
+                }
                 LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => {
-                    return Err(Error::sql("a query over no table cannot run continuously").hint("INSERT INTO t VALUES (...) runs at once"));
+                    self.recompute(plan, Vec::new(), Partitioning::none(0), Vec::new()).await?
                 }
                 other => self.fallback(other).await?,
             };
@@ -163,7 +184,8 @@ impl Lowering {
                 self.shared.insert(key, lowered.clone());
             }
             Ok(lowered)
-        })
+        };
+        Box::pin(Deep(Box::pin(lowering)))
     }
 
     /// Plans a piece as a stage of its own.
@@ -237,6 +259,19 @@ impl Lowering {
         let (stage, _) = self.push(Arc::new(exec), false);
         let schema = if traits.updating { weighted(schema)? } else { Arc::clone(schema) };
         Ok(Lowered { plan: Cut::plan(stage, schema), traits, nodes })
+    }
+}
+
+/// A future that polls another one with enough stack: each level of a plan is one more poll inside a poll.
+struct Deep<F>(std::pin::Pin<Box<F>>);
+
+impl<F: Future> Future for Deep<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<F::Output> {
+        const ENOUGH: usize = 512 << 10;
+        const MORE: usize = 4 << 20;
+        stacker::maybe_grow(ENOUGH, MORE, || self.0.as_mut().poll(context))
     }
 }
 

@@ -131,7 +131,7 @@ impl Lowering {
     }
 
     /// The batch plan of a node over leaves in place of its inputs.
-    async fn subplan(
+    pub(super) async fn subplan(
         &mut self,
         plan: &LogicalPlan,
         originals: &[DFSchemaRef],
@@ -144,7 +144,7 @@ impl Lowering {
         Ok(SubPlan::new(physical, numbers))
     }
 
-    fn physical(&self, exprs: &[Expr], schema: &DFSchemaRef) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
+    pub(super) fn physical(&self, exprs: &[Expr], schema: &DFSchemaRef) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
         exprs.iter().map(|e| Ok(self.inner.create_physical_expr(e.clone(), schema)?)).collect()
     }
 }

@@ -7,13 +7,14 @@ use arrow::array::*;
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimeUnit};
 
 use super::broker::{Broker, OutRecord};
-use super::testing::{column, metadata, table, table_of};
+use super::testing::{column, keyed, metadata, table, table_of};
 use super::{EmbeddedBroker, KafkaConnector};
 use crate::common::ErrorKind;
 use crate::connectors::{Connector, Fetched, PartitionRange, Prefetch, ReadMode, SourceCounters, conformance};
 
 mod modes;
 mod reading;
+mod upserting;
 mod writing;
 
 const PLAIN: &[(&str, &str)] = &[("topic", "t"), ("format", "json"), ("scan.startup.mode", "earliest-offset")];

@@ -1,0 +1,153 @@
+//! Envelopes to rows with weights.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StructArray};
+use arrow::compute::interleave;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::common::{Error, Result, WEIGHT};
+use crate::formats::{Decoded, Decoder, FormatOptions, Messages, registry};
+
+use super::{INNER, NAME, SCHEMA_INCLUDE, envelope, nullable};
+
+/// Reads changes; see the format's page for what each `op` means.
+///
+/// The envelope is one row of the inner format: ROW<before ROW<...>, after ROW<...>, op STRING>. All messages are read at once
+/// into those three columns, then the images that count are picked out of the two structs, column by column.
+pub struct DebeziumDecoder {
+    inner: Box<dyn Decoder>,
+    /// What comes out, with the weight.
+    schema: SchemaRef,
+    /// The envelope stands in the field `payload`.
+    wrapped: bool,
+    keyed: bool,
+}
+
+/// An image that becomes a row: of which envelope, which of its sides, and its weight.
+struct Pick {
+    row: usize,
+    side: usize,
+    message: u32,
+}
+
+const BEFORE: usize = 0;
+const AFTER: usize = 1;
+
+impl DebeziumDecoder {
+    /// A decoder of the columns `projection` out of `physical`.
+    ///
+    /// # Errors
+    /// For a wrong option, or a type that JSON cannot hold.
+    pub fn new(physical: &SchemaRef, projection: &[usize], options: &FormatOptions) -> Result<Self> {
+        let projected = physical.project(projection)?;
+        // A struct of no columns has no length of its own, so one of them is read in any case.
+        let read = if projection.is_empty() { physical.project(&[0])? } else { projected.clone() };
+        let wrapped = options.flag(SCHEMA_INCLUDE)?.unwrap_or(false);
+        let plain = envelope(&nullable(&read));
+        let outer = match wrapped {
+            true => Arc::new(Schema::new(vec![Field::new("payload", DataType::Struct(plain.fields().clone()), true)])),
+            false => plain,
+        };
+        let all: Vec<usize> = (0..outer.fields().len()).collect();
+        let inner = registry::decoder(INNER, &outer, &all, &options.wrapped(NAME, INNER))?;
+        let mut fields = projected.fields().to_vec();
+        fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
+        Ok(Self { inner, schema: Arc::new(Schema::new(fields)), wrapped, keyed: options.is_keyed() })
+    }
+
+    /// `before`, `after` and `op`.
+    fn parts<'a>(&self, batch: &'a RecordBatch) -> Result<(&'a StructArray, &'a StructArray, &'a StringArray)> {
+        let columns = match (self.wrapped, batch.columns()) {
+            (true, [payload]) => payload.as_struct_opt().map(StructArray::columns),
+            (false, columns) => Some(columns),
+            _ => None,
+        };
+        match columns {
+            Some([before, after, op]) => match (before.as_struct_opt(), after.as_struct_opt(), op.as_string_opt()) {
+                (Some(before), Some(after), Some(op)) => Ok((before, after, op)),
+                _ => Err(unexpected()),
+            },
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Which images of an envelope become rows.
+    fn images(&self, op: Option<&str>, before: bool, after: bool) -> std::result::Result<&'static [usize], String> {
+        let needs =
+            |there: bool, image: &str, what: &str, sides: &'static [usize]| if there { Ok(sides) } else { Err(missing(image, what)) };
+        match op {
+            Some("c" | "r") => needs(after, "after", "an insert", &[AFTER]),
+            Some("u") if !after => Err(missing("after", "an update")),
+            Some("u") if self.keyed => Ok(&[AFTER]),
+            Some("u") => needs(before, "before", "an update", &[BEFORE, AFTER]),
+            Some("d") => needs(before, "before", "a delete", &[BEFORE]),
+            Some(other) => Err(format!("op '{other}' is none of c, r, u, d")),
+            None => Err("`op` is missing: this is no message of Debezium".to_string()),
+        }
+    }
+}
+
+fn missing(image: &str, what: &str) -> String {
+    let hint = "; for PostgreSQL set REPLICA IDENTITY FULL, or declare a PRIMARY KEY";
+    format!("`{image}` of {what} is missing{}", if image == "before" { hint } else { "" })
+}
+
+fn unexpected() -> Error {
+    Error::internal("an envelope of another shape")
+}
+
+impl Decoder for DebeziumDecoder {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn decode(&mut self, messages: &Messages) -> Result<Decoded> {
+        let Decoded { batch, origin, rejected } = self.inner.decode(messages)?;
+        let (before, after, op) = self.parts(&batch)?;
+        let mut rejected = rejected;
+        let mut picks: Vec<Pick> = Vec::with_capacity(batch.num_rows());
+        for row in 0..batch.num_rows() {
+            let message = match &origin {
+                Some(origin) => origin.get(row).copied().ok_or_else(unexpected)?,
+                None => u32::try_from(row).unwrap_or(u32::MAX),
+            };
+            match self.images(op.is_valid(row).then(|| op.value(row)), before.is_valid(row), after.is_valid(row)) {
+                Ok(sides) => picks.extend(sides.iter().map(|side| Pick { row, side: *side, message })),
+                Err(reason) => rejected.push((message, reason)),
+            }
+        }
+        keep(&mut picks, &rejected);
+        let width = self.schema.fields().len() - 1;
+        let columns = |picks: &[Pick]| -> Result<Vec<ArrayRef>> {
+            let indices: Vec<(usize, usize)> = picks.iter().map(|p| (p.side, p.row)).collect();
+            let sides = before.columns().iter().zip(after.columns()).take(width);
+            sides.map(|(b, a)| Ok(interleave(&[b.as_ref(), a.as_ref()], &indices)?)).collect()
+        };
+        let mut picked = columns(&picks)?;
+        let known = rejected.len();
+        for (field, column) in self.schema.fields().iter().zip(&picked).filter(|(f, c)| !f.is_nullable() && c.null_count() > 0) {
+            let nulls = picks.iter().enumerate().filter(|(row, _)| column.is_null(*row));
+            rejected.extend(nulls.map(|(_, p)| (p.message, format!("field '{}' is NOT NULL, but null or missing", field.name()))));
+        }
+        if rejected.len() > known {
+            keep(&mut picks, &rejected);
+            picked = columns(&picks)?;
+        }
+        rejected.sort_by_key(|(message, _)| *message);
+        rejected.dedup_by_key(|(message, _)| *message);
+        picked.push(Arc::new(Int64Array::from_iter_values(picks.iter().map(|p| if p.side == AFTER { 1 } else { -1 }))));
+        let options = RecordBatchOptions::new().with_row_count(Some(picks.len()));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), picked, &options)?;
+        Ok(Decoded { batch, origin: Some(picks.into_iter().map(|p| p.message).collect()), rejected })
+    }
+}
+
+/// Drops what belongs to a message that is set aside: a message counts as a whole or not at all.
+fn keep(picks: &mut Vec<Pick>, rejected: &[(u32, String)]) {
+    if !rejected.is_empty() {
+        let bad: BTreeSet<u32> = rejected.iter().map(|(message, _)| *message).collect();
+        picks.retain(|pick| !bad.contains(&pick.message));
+    }
+}

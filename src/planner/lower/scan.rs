@@ -1,0 +1,97 @@
+//! Tables: rows as they come, changes as they are told, or newest rows per key, of which changes are made first.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{LogicalPlan, TableScan, TableScanBuilder};
+
+use crate::common::{Error, Result};
+use crate::connectors::Changes;
+use crate::operators::Normalize;
+use crate::operators::normalize::Upserts;
+
+use super::super::provider::TableSource;
+use super::super::traits::{Domain, Role, Time, Traits};
+use super::clock::entered;
+use super::{Input, Lowered, Lowering};
+
+impl Lowering {
+    pub(super) async fn scan(&mut self, plan: &LogicalPlan, scan: &TableScan) -> Result<Lowered> {
+        let table = TableSource::of(scan).ok_or_else(|| Error::internal(format!("`{}` is no declared table", scan.table_name)))?;
+        let mut traits = Traits::default();
+        traits.sources.insert(table.name().to_string());
+        match table.changes() {
+            Changes::Append => {
+                for (i, field) in plan.schema().fields().iter().enumerate() {
+                    if table.event_time() == Some(field.name()) {
+                        let sources = traits.sources.clone();
+                        traits.times.insert(i, Time { role: Role::Row, domain: Domain::Event, sources, hold: 0, guarded: false });
+                    } else if table.is_clock(field.name()) {
+                        traits.times.insert(i, entered(&traits));
+                    }
+                }
+                Ok(Lowered { plan: plan.clone(), traits, nodes: Default::default() })
+            }
+            // Rows that can go again are not closed by time: their time column is a column like others.
+            Changes::All => {
+                let read = read(scan, &table);
+                if table.has_clock(&read) {
+                    return Err(Error::sql(format!(
+                        "table `{}` has a column of the clock, which its records cannot take back",
+                        table.name()
+                    ))
+                    .hint("leave PROCTIME() out of the table, and select it in a query: there it is kept with the row"));
+                }
+                traits.updating = true;
+                Ok(Lowered { plan: records(scan, &table, read)?, traits, nodes: Default::default() })
+            }
+            Changes::Upsert(key) => self.normalize(plan, scan, &table, &key, traits).await,
+        }
+    }
+
+    /// Only what the query reads is kept, and the key.
+    async fn normalize(
+        &mut self,
+        plan: &LogicalPlan,
+        scan: &TableScan,
+        table: &TableSource,
+        key: &[String],
+        traits: Traits,
+    ) -> Result<Lowered> {
+        let schema = table.schema();
+        let mut columns = read(scan, table);
+        let width = columns.len();
+        let mut places = Vec::with_capacity(key.len());
+        for name in key {
+            let column = schema.index_of(name)?;
+            let place = columns.iter().position(|c| *c == column).unwrap_or(columns.len());
+            if place == columns.len() {
+                columns.push(column);
+            }
+            places.push(place);
+        }
+        let rows = Arc::new(schema.project(&columns)?);
+        let records = Lowered { plan: records(scan, table, columns)?, traits: Traits::default(), nodes: Default::default() };
+        let unique: BTreeSet<usize> = places.iter().copied().collect();
+        let keys = if unique.iter().all(|place| *place < width) { vec![unique] } else { Vec::new() };
+        let operator = Normalize::new(rows, Upserts { key: places, width, ttl: self.ttl })?;
+        let traits = Traits { updating: true, keys, ..traits };
+        self.operator(Arc::new(operator), vec![Input::Piece(Box::new(records))], plan.schema(), None, traits).await
+    }
+}
+
+/// The table's columns that a scan reads.
+fn read(scan: &TableScan, table: &TableSource) -> Vec<usize> {
+    let all = table.schema().fields().len();
+    scan.projection.clone().unwrap_or_else(|| (0..all).collect())
+}
+
+/// A scan of these columns as its records tell them, with the weight.
+fn records(scan: &TableScan, table: &TableSource, mut columns: Vec<usize>) -> Result<LogicalPlan> {
+    let source = table.records();
+    columns.push(source.schema().fields().len() - 1);
+    let source = provider_as_source(Arc::new(source));
+    Ok(LogicalPlan::TableScan(TableScanBuilder::new(scan.table_name.clone(), source).with_projection(Some(columns)).build()?))
+}

@@ -1,0 +1,119 @@
+//! Random tables and rows.
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use serde_json::{Map, Value, json};
+
+use super::expr::{Col, Type};
+
+/// 2024-05-01 12:00:00.
+const BASE: i64 = 1_714_564_800_000;
+
+/// A topic with its table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub name: String,
+    pub cols: Vec<Col>,
+    /// How its columns are declared.
+    types: Vec<&'static str>,
+    /// What is taken off the time of a row for its watermark, in seconds.
+    delay: i64,
+    /// Partition and JSON text, in order of arrival.
+    pub rows: Vec<(i32, String)>,
+}
+
+/// What is chosen once for all tables of a case.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Rows can come later than the watermark allows.
+    pub late: bool,
+    pub partitions: i32,
+}
+
+impl Table {
+    pub fn random(r: &mut StdRng, number: i64, manner: Manner) -> Self {
+        let pool = [
+            ("k", "STRING", Type::Text),
+            ("v", "INT", Type::Int),
+            ("w", "BIGINT", Type::Int),
+            ("x", "DOUBLE", Type::Float),
+            ("b", "BOOLEAN", Type::Bool),
+            ("d", "DATE", Type::Date),
+            ("m", "DECIMAL(10, 2)", Type::Decimal),
+        ];
+        let mut chosen = vec![("id", "BIGINT", Type::Int), ("ts", "TIMESTAMP(3)", Type::Time)];
+        // k and v are always there, so that tables have something in common.
+        chosen.extend(pool.iter().enumerate().filter(|(i, _)| *i < 2 || r.random_bool(0.45)).map(|(_, c)| *c));
+        let cols: Vec<Col> = chosen.iter().map(|(name, _, ty)| Col { name: (*name).into(), ty: *ty }).collect();
+        // A row that comes again has to be in time still.
+        let repeats = !manner.late && r.random_bool(0.25);
+        let delay = if repeats { 600 } else { r.random_range(0..3) };
+        let disorder = if manner.late { r.random_range(1000..6000) } else { delay.min(3) * 1000 };
+        let count = if r.random_bool(0.03) { 0 } else { r.random_range(3..30) };
+        let nulls = [0.0, 0.1, 0.1, 0.4].choose(r).copied().unwrap_or(0.0);
+        let keys = r.random_range(1..5);
+        let step = [10, 100, 400, 1500].choose(r).copied().unwrap_or(100);
+        let mut rows: Vec<(i32, String)> = Vec::new();
+        let mut jumps = 0;
+        for k in 0..count {
+            let partition = r.random_range(0..manner.partitions);
+            if let Some((_, same)) = rows.choose(r).filter(|_| repeats).cloned()
+                && r.random_bool(0.15)
+            {
+                rows.push((partition, same));
+                continue;
+            }
+            jumps += if r.random_bool(0.03) { 20_000 } else { 0 };
+            let at = BASE + k * step + jumps - r.random_range(0..=disorder);
+            let mut row = Map::new();
+            row.insert("id".into(), json!(number * 1000 + k));
+            for (name, _, ty) in chosen.iter().skip(1) {
+                if r.random_bool(nulls) {
+                    if r.random_bool(0.5) {
+                        row.insert((*name).into(), Value::Null);
+                    }
+                    continue;
+                }
+                row.insert((*name).into(), field(r, *ty, at, keys));
+            }
+            rows.push((partition, Value::Object(row).to_string()));
+        }
+        Self { name: format!("t{number}"), cols, types: kinds(&chosen), delay, rows }
+    }
+
+    /// `CREATE TABLE`.
+    pub fn ddl(&self) -> String {
+        let columns: Vec<String> = self.cols.iter().zip(&self.types).map(|(c, ty)| format!("{} {ty}", c.name)).collect();
+        format!(
+            "CREATE TABLE {0} ( {1}, WATERMARK FOR ts AS ts - INTERVAL '{2}' SECOND )\nWITH {3};",
+            self.name,
+            columns.join(", "),
+            self.delay,
+            with(&self.name)
+        )
+    }
+}
+
+fn kinds(chosen: &[(&str, &'static str, Type)]) -> Vec<&'static str> {
+    chosen.iter().map(|(_, ddl, _)| *ddl).collect()
+}
+
+/// The options of a JSON topic.
+pub fn with(topic: &str) -> String {
+    format!("('connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = 'x', 'format' = 'json')")
+}
+
+/// Few different values, the first ones more often.
+fn field(r: &mut StdRng, ty: Type, at: i64, keys: i64) -> Value {
+    let small = r.random_range(0..keys).min(r.random_range(0..=keys));
+    match ty {
+        Type::Int => json!(if r.random_bool(0.7) { small } else { r.random_range(-20..20) }),
+        Type::Decimal => json!(format!("{}.{}", small, ["00", "25", "50"].choose(r).copied().unwrap_or("00"))),
+        Type::Float | Type::Inexact => json!((small * 3 - 4) as f64 / 4.0),
+        Type::Text => json!(["a", "b", "c", ""].get(small as usize).copied().unwrap_or("a")),
+        Type::Bool => json!(r.random_bool(0.5)),
+        Type::Date => json!(format!("2024-05-0{}", 1 + small)),
+        Type::Time => json!(chrono::DateTime::from_timestamp_millis(at).unwrap().format("%Y-%m-%d %H:%M:%S%.3f").to_string()),
+    }
+}

@@ -1,0 +1,151 @@
+//! Runs generated cases, shrinks those that fail, and prints them as files that can stay.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::check;
+use super::generate::{Spec, shrink::shrink};
+use super::harness::{self, Cuts};
+
+/// How many cases a plain `cargo test` runs.
+const SEEDS: u64 = 300;
+
+/// Plans are trees, and walking a deep one takes room in a build that is not optimised.
+const STACK: usize = 64 << 20;
+
+/// The cases that were asked for: `MILLSTREAM_ORACLE_SEEDS=10000`, or `=4711..4712` for one.
+fn seeds() -> (u64, u64) {
+    let Ok(text) = std::env::var("MILLSTREAM_ORACLE_SEEDS") else { return (0, SEEDS) };
+    match text.split_once("..") {
+        Some((from, to)) => (from.parse().unwrap(), to.parse().unwrap()),
+        None => (0, text.parse().unwrap()),
+    }
+}
+
+/// How a case ended.
+#[derive(Debug, Clone)]
+enum Outcome {
+    Same,
+    /// Batch and continuous answers differ.
+    Differs(String),
+    /// One of them stopped with an error.
+    Fails(String),
+}
+
+impl Outcome {
+    /// Whether a smaller case shows the same fault: errors by how they begin, without names and numbers.
+    fn like(&self, other: &Self) -> bool {
+        let kind = |text: &str| text.chars().filter(|c| c.is_alphabetic() || *c == ' ').take(60).collect::<String>();
+        match (self, other) {
+            (Self::Differs(_), Self::Differs(_)) => true,
+            (Self::Fails(a), Self::Fails(b)) => kind(a) == kind(b),
+            _ => false,
+        }
+    }
+}
+
+/// Runs a case once, as its plan says.
+fn run(spec: &Spec, runtime: &tokio::runtime::Runtime) -> Outcome {
+    let attempt = || {
+        let case = spec.case();
+        let plan = &spec.plan;
+        runtime.block_on(check(&case, "generated", &Cuts(plan.cuts.clone()), plan.interval, &plan.stops))
+    };
+    match catch_unwind(AssertUnwindSafe(attempt)) {
+        Ok(Ok(_)) => Outcome::Same,
+        Ok(Err(text)) => Outcome::Differs(text),
+        Err(panic) => Outcome::Fails(text(panic.as_ref())),
+    }
+}
+
+fn text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
+}
+
+/// The case without the queries that do not plan, and why they do not.
+fn plannable(spec: Spec, runtime: &tokio::runtime::Runtime, refused: &Mutex<BTreeMap<String, Vec<u64>>>) -> Option<Spec> {
+    use super::generate::Statement;
+    let plans = |spec: &Spec| {
+        let plan = || runtime.block_on(harness::plans(&spec.case()));
+        catch_unwind(AssertUnwindSafe(plan)).unwrap_or_else(|panic| Err(text(panic.as_ref())))
+    };
+    if plans(&spec).is_ok() {
+        return Some(spec);
+    }
+    let mut good = Vec::new();
+    for statement in &spec.statements {
+        let (Statement::Kept(name, ..) | Statement::Insert(name, ..)) = statement else { continue };
+        let one = spec.only(|s| matches!(s, Statement::Kept(n, ..) | Statement::Insert(n, ..) if n == name));
+        match plans(&one) {
+            Ok(()) => good.push(name.clone()),
+            Err(why) => refused.lock().unwrap().entry(why).or_default().push(spec.seed),
+        }
+    }
+    let rest = spec.only(|s| matches!(s, Statement::Kept(n, ..) | Statement::Insert(n, ..) if good.contains(n)));
+    (!good.is_empty() && plans(&rest).is_ok()).then_some(rest)
+}
+
+#[test]
+fn generated() {
+    let (from, to) = seeds();
+    let next = AtomicU64::new(from);
+    let (failures, refused) = (Mutex::new(Vec::new()), Mutex::new(BTreeMap::new()));
+    let (begin, told) = (Instant::now(), Mutex::new(Instant::now()));
+    // Panics on these threads are outcomes; they are told with the case.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().name() != Some("generated") {
+            hook(info);
+        }
+    }));
+    let work = || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK).enable_all().build().unwrap();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= to || failures.lock().unwrap().len() >= 20 {
+                break;
+            }
+            if to - from == 1 {
+                println!("{}", Spec::random(seed).text());
+            }
+            let Some(spec) = plannable(Spec::random(seed), &runtime, &refused) else { continue };
+            let outcome = run(&spec, &runtime);
+            if !matches!(outcome, Outcome::Same) {
+                let small = shrink(spec, |spec| run(spec, &runtime).like(&outcome));
+                let now = run(&small, &runtime);
+                let why = match if matches!(now, Outcome::Same) { outcome } else { now } {
+                    Outcome::Differs(text) | Outcome::Fails(text) => text,
+                    Outcome::Same => unreachable!(),
+                };
+                let report = format!("{}\n{why}\n", small.text());
+                println!("seed {seed} fails:\n{report}");
+                failures.lock().unwrap().push(seed);
+            }
+            let mut told = told.lock().unwrap();
+            if told.elapsed() > Duration::from_secs(if std::io::stdout().is_terminal() { 5 } else { 30 }) {
+                *told = Instant::now();
+                println!("seed {seed} of {from}..{to}, {} failed, {:.0} s", failures.lock().unwrap().len(), begin.elapsed().as_secs_f64());
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            std::thread::Builder::new().name("generated".into()).stack_size(STACK).spawn_scoped(scope, work).unwrap();
+        }
+    });
+    let refused = refused.into_inner().unwrap();
+    for (why, seeds) in &refused {
+        println!("{} queries not planned, as in seed {}: {why}", seeds.len(), seeds[0]);
+    }
+    println!("{} cases in {:.0} s", to - from, begin.elapsed().as_secs_f64());
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "seeds {failures:?} fail; their cases stand above");
+    // Few queries may be nonsense, or the rest tries little.
+    let lost: usize = refused.values().map(Vec::len).sum();
+    assert!((lost as u64) * 10 <= to - from, "{lost} queries of {} cases do not plan", to - from);
+}
