@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::common::units;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Streaming SQL on DataFusion, in one binary.
@@ -26,12 +27,26 @@ pub(super) struct Common {
     /// Set an option of tables, or of the job: [TABLE.]KEY=VALUE
     #[arg(long = "option", short = 'o', global = true, value_name = "[TABLE.]KEY=VALUE")]
     pub(super) options: Vec<String>,
+    /// The memory for queries and state, like 512MB [default: 60 % of the machine's or the cgroup's]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = memory)]
+    pub(super) memory_limit: Option<u64>,
     /// Put an in-process topic log in place of every Kafka table (in memory, gone with the process)
     #[arg(long, global = true)]
     pub(super) embedded: bool,
     /// Say more on stderr (RUST_LOG sets it in detail)
     #[arg(long, global = true)]
     pub(super) verbose: bool,
+}
+
+/// Less than this is of no use to anybody: batches alone take some.
+const LEAST_MEMORY: u64 = 16 << 20;
+
+fn memory(text: &str) -> Result<u64, String> {
+    match units::bytes(text) {
+        Ok(bytes) if bytes >= LEAST_MEMORY => Ok(bytes),
+        Ok(_) => Err("at least 16MB are needed".to_string()),
+        Err(e) => Err(format!("{}; {}", e.message(), e.hint_text().unwrap_or_default())),
+    }
 }
 
 /// What to do.

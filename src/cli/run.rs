@@ -1,5 +1,6 @@
 //! `millstream run FILE...`: the files' INSERTs as one continuous job.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::common::{Error, Result};
 use crate::connectors::ReadMode;
 use crate::jobs::workspace::{job_name, settings};
 use crate::jobs::{self, Done, Ending, Workspace};
+use crate::planner::Program;
 use crate::sql::ast::{Parsed, Statement};
 use crate::state::object::RemoteStore;
 use crate::state::{self, StateStore};
@@ -27,6 +29,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let name = job_name(args.name.as_deref().or(said.pipeline_name.as_deref()), &args.files);
     let (root, remote) = checkpoints(common, &args)?;
     let mut settings = settings(&said, remote);
+    setup::memory(common).share(&mut settings);
     settings.until_now = args.until_now;
     settings.from = from.unwrap_or(ReadMode::Stream);
     let mut spec = workspace.plan_job(&name, &inserts, root, settings).await?;
@@ -39,10 +42,8 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     }
     spec.settings.fresh = args.fresh && confirm_fresh(&spec, args.yes).await?;
     spec.faults = Faults::from_env()?;
-    for (node, table) in spec.program.unbounded() {
-        tracing::warn!(
-            "state {node} ({table}) is UNBOUNDED: nothing makes it forget; `SET 'table.exec.state.ttl'` bounds it, EXPLAIN shows it"
-        );
+    for text in unbounded(&spec.program) {
+        tracing::warn!("{text}");
     }
     eprintln!("job {name}: {} in {}", plural(inserts.len(), "INSERT"), spec.store.describe());
     let stop = setup::stop_signal()?;
@@ -56,6 +57,19 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
         Ending::Stopped(n) => eprintln!("job {name} stopped at commit {n}; the same command resumes it"),
     }
     Ok(())
+}
+
+/// What is said of state that nothing keeps small: a line for each operator that has some.
+fn unbounded(program: &Program) -> Vec<String> {
+    let mut nodes: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for (node, table) in program.unbounded() {
+        nodes.entry(node).or_default().push(table);
+    }
+    let name = |node: u32| program.operator(node).map_or("state", |o| o.name());
+    let text = |(node, tables): (u32, Vec<&str>)| {
+        format!("the state of {} (node {node}: {}) is UNBOUNDED: SET 'table.exec.state.ttl' bounds it", name(node), tables.join(", "))
+    };
+    nodes.into_iter().map(text).collect()
 }
 
 fn plural(n: usize, what: &str) -> String {

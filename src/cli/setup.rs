@@ -11,6 +11,7 @@ use crate::common::{Error, Result};
 use crate::connectors::Connectors;
 use crate::connectors::kafka::EmbeddedBroker;
 use crate::jobs::Workspace;
+use crate::jobs::memory::Memory;
 use crate::sql::ast::{Parsed, Source};
 use crate::sql::parse;
 use crate::state;
@@ -23,7 +24,7 @@ pub(super) fn workspace(common: &Common) -> Result<Workspace> {
     let connectors = if common.embedded { Connectors::embedded(Arc::new(EmbeddedBroker::new())) } else { Connectors::real() };
     let mut overrides = Overrides::parse(&common.options)?;
     overrides.declare(catalog.names());
-    let mut workspace = Workspace::new(catalog, connectors, overrides);
+    let mut workspace = Workspace::new(catalog, connectors, overrides).with_memory(&memory(common))?;
     let jobs = common.data.join("jobs");
     if jobs.exists() {
         workspace = workspace.with_checkpoints(state::open(&jobs.to_string_lossy())?);
@@ -32,6 +33,11 @@ pub(super) fn workspace(common: &Common) -> Result<Workspace> {
         eprintln!("warning: {warning}");
     }
     Ok(workspace)
+}
+
+/// The memory that the flags give, with the data folder for what does not fit.
+pub(super) fn memory(common: &Common) -> Memory {
+    Memory::new(common.memory_limit, &common.data.join("tmp"))
 }
 
 /// Reads and parses files, all of them before anything is carried out.

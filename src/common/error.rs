@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Usage,
     /// A server, topic or folder cannot be reached right now (exit code 3).
     Unavailable,
+    /// There is not enough memory for it; with less of something else in memory it may succeed.
+    Memory,
     /// A record could not be read or written, and the table says that this is fatal.
     Data,
     /// What is stored does not fit what was asked: a changed query, a second copy, a damaged commit.
@@ -223,11 +225,15 @@ impl From<DataFusionError> for Error {
             | DataFusionError::NotImplemented(_)
             | DataFusionError::Configuration(_) => ErrorKind::Sql,
             DataFusionError::Internal(_) => ErrorKind::Internal,
+            DataFusionError::ResourcesExhausted(_) => ErrorKind::Memory,
             _ => ErrorKind::Data,
         };
         let text = first_line(&root.strip_backtrace());
         match same_name(&text) {
             Some(name) => Self::sql(format!("two columns of the query are called `{name}`")).hint("give them names of their own with AS"),
+            None if kind == ErrorKind::Memory => {
+                Self::new(kind, text).hint("raise --memory-limit, or lower max.rows.per.epoch: an epoch's rows are in memory together")
+            }
             None => Self::new(kind, text),
         }
     }

@@ -5,7 +5,8 @@
 pub mod clock;
 pub mod error;
 pub mod faults;
-pub mod options;
+pub mod machine;
+mod options;
 pub mod secret;
 pub mod suggest;
 pub mod units;

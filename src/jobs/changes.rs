@@ -115,6 +115,7 @@ mod tests {
     fn a_key_of_the_query_has_to_lie_within_the_sinks() {
         let schema = changes(&[]).schema();
         let output = |keys: &[&[usize]], updating| Output {
+            shape: Default::default(),
             stage: 0,
             schema: Arc::clone(&schema),
             updating,

@@ -12,15 +12,21 @@ use crate::common::faults::{Faults, Side};
 use crate::common::{Error, Result};
 use crate::connectors::PartitionRange;
 use crate::state::commit::CommitReader;
-use crate::state::{CommitFile, Created, Section, StateStore};
+use crate::state::{CommitFile, Created, Section, StateStore, Written};
 
 use super::watermark::StoredClock;
 
 /// The version of what stands in a commit; a newer one is refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A commit as it is read back.
 pub type Commit = CommitReader<Header>;
+
+/// All that is known of a commit before it is known to be of our version.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
 
 /// What a commit says beside its rows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,8 +47,8 @@ pub struct Header {
     pub clock: Millis,
     /// How far each table was read.
     pub sources: BTreeMap<String, StoredSource>,
-    /// The commit whose state sections hold whole tables; those after it hold what changed.
-    pub base: u64,
+    /// For each state table the commit that holds it whole; those after it hold what changed.
+    pub bases: BTreeMap<String, u64>,
     /// For each state table what was closed since the commit before.
     pub closed: BTreeMap<String, i64>,
     /// What each sink was known to hold.
@@ -55,6 +61,13 @@ pub struct Header {
     pub views: BTreeMap<String, String>,
     /// The bounded input is exhausted.
     pub finished: bool,
+}
+
+impl Header {
+    /// The first commit that the state is rebuilt from.
+    pub fn base(&self) -> u64 {
+        self.bases.values().min().copied().unwrap_or(self.n)
+    }
 }
 
 /// How far a table was read.
@@ -176,11 +189,14 @@ impl Commits {
     pub async fn read(&self, n: u64) -> Result<Option<Commit>> {
         let path = commit_path(n);
         let Some(bytes) = self.store.get(&path).await? else { return Ok(None) };
-        let commit = Commit::open(&path, bytes)?;
-        if commit.body.format > FORMAT {
-            return Err(Error::state(format!("commit {n} was written by a newer version (format {})", commit.body.format))
+        // The version first: of another one not even the header may be readable.
+        let format = CommitReader::<Format>::open(&path, bytes.clone())?.body.format;
+        if format != FORMAT {
+            let age = if format > FORMAT { "a newer" } else { "an older" };
+            return Err(Error::state(format!("commit {n} was written by {age} version (format {format}, this one has {FORMAT})"))
                 .hint("run that version, or start with --fresh"));
         }
+        let commit = Commit::open(&path, bytes)?;
         Ok(Some(commit))
     }
 
@@ -263,26 +279,17 @@ impl Commits {
         self.faults.pass(10, Side::After)
     }
 
-    /// Encodes a commit of ours.
+    /// What begins the names of the objects of one try of writing a commit.
+    pub fn stem(&self, n: u64, attempt: &str) -> String {
+        format!("{n:020}-{}-{attempt}", self.me.incarnation)
+    }
+
+    /// Encodes a commit of ours; `written` are sections that stand in the store already.
     ///
     /// # Errors
     /// When a batch cannot be written.
-    pub fn encode(&self, header: &Header, sections: &[Section]) -> Result<CommitFile> {
-        CommitFile::encode(header, sections, &format!("{:020}-{}-{}", header.n, header.incarnation, header.attempt))
-    }
-
-    /// The commits from the base of `last` up to `last`, in order: what rebuilds the state.
-    ///
-    /// # Errors
-    /// When one is missing or damaged.
-    pub async fn chain(&self, last: Commit) -> Result<Vec<Commit>> {
-        let n = last.body.n;
-        let mut chain = Vec::new();
-        for i in last.body.base..n {
-            chain.push(self.read(i).await?.ok_or_else(|| Error::state(format!("commit {i}, which commit {n} builds on, is gone")))?);
-        }
-        chain.push(last);
-        Ok(chain)
+    pub fn encode(&self, header: &Header, sections: &[Section], written: Vec<Written>) -> Result<CommitFile> {
+        CommitFile::encode(header, sections, written, &self.stem(header.n, &header.attempt))
     }
 }
 
@@ -330,14 +337,14 @@ mod tests {
             identity: String::new(),
             clock: 0,
             sources: BTreeMap::new(),
-            base: n,
+            bases: BTreeMap::new(),
             closed: BTreeMap::new(),
             confirmed: BTreeMap::new(),
             written: BTreeMap::new(),
             views: BTreeMap::new(),
             finished: false,
         };
-        commits.encode(&header, &[]).unwrap()
+        commits.encode(&header, &[], Vec::new()).unwrap()
     }
 
     #[tokio::test]

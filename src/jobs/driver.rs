@@ -20,12 +20,14 @@ use crate::state::commit::CommitReader;
 use crate::state::{Section, StateDelta, StateMemory};
 
 use super::changes;
-use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section, state_section};
+use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
 use super::dead_letter;
 use super::inputs::{Ends, Fetch, Inputs, Starts, ends_now, starts};
 use super::pipeline::{EpochOutput, Pipeline};
 use super::progress::{Phase, Status};
-use super::publish::{Held, Publishers};
+use super::publish::Publishers;
+use super::recovery::{Recovered, recover};
+use super::snapshots::{Snapshots, StateSections};
 use super::spec::JobSpec;
 
 /// The longest that the loop waits for rows before it looks at clocks and signals again.
@@ -34,8 +36,6 @@ const TICK: Duration = Duration::from_millis(50);
 const ASK_EVERY: Duration = Duration::from_secs(2);
 /// How long a stop waits for sinks to take the last commits; what is left is published at the next start.
 const STOP_WAIT: Duration = Duration::from_secs(15);
-/// After so many commits the next one holds whole state tables again, so that a restart reads a bounded chain.
-const SNAPSHOT_EVERY: u64 = 100;
 /// Old commits are pruned when so many can go.
 const PRUNE_EVERY: u64 = 16;
 
@@ -120,8 +120,8 @@ struct Running<'a> {
     /// A commit that is being written.
     in_flight: Option<JoinHandle<Landing>>,
     newest: u64,
-    /// The commit that holds whole state tables; `None` until this life of the job has one.
-    base: Option<u64>,
+    /// Which commits hold state tables whole.
+    snapshots: Snapshots,
     floor: u64,
     /// Whether an epoch has run, in this life or an earlier one. The first one runs also without rows: `COUNT(*)` over nothing
     /// is 0, and a commit holds what was answered to the input up to it.
@@ -144,48 +144,33 @@ struct Running<'a> {
 async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> Result<Attempt> {
     let identity = spec.identity();
     let (newest, last) = commits.newest().await?;
-    let memory = StateMemory::new(spec.settings.state_memory, std::env::temp_dir());
+    let memory = StateMemory::new(spec.settings.state_memory, spec.settings.tmp.clone());
     let tested = spec.probe.is_some();
     let pipeline = Pipeline::new(spec.session.clone(), Arc::clone(&spec.program), Arc::clone(&spec.inserts), &memory, tested)?;
     let mut pipeline = pipeline.keeping_late_rows(!spec.late.is_empty());
-    let mut stored = Starts::new();
-    let mut held = Held::default();
-    let mut unpublished = Vec::new();
-    let mut base = None;
-    let mut finished = false;
-    let mut clock = Millis::MIN;
+    let clock = last.as_ref().map_or(Millis::MIN, |c| c.body.clock);
     let resumed = last.as_ref().map(|c| c.body.n);
-    if let Some(last) = last {
-        check_identity(spec, &identity, &last.body.identity)?;
-        held = Held { confirmed: last.body.confirmed.clone(), written: last.body.written.clone() };
-        clock = last.body.clock;
-        (stored, base, finished) = (last.body.sources.clone(), Some(last.body.base), last.body.finished);
-        let least = held.confirmed.values().min().copied().unwrap_or(0);
-        for commit in commits.chain(last).await? {
-            restore(&mut pipeline, &commit, &commits).await?;
-            unpublished.push(Arc::new(commit));
+    let mut recovered = match &last {
+        Some(last) => {
+            check_identity(spec, &identity, &last.body.identity)?;
+            recover(&commits, &mut pipeline, last).await?
         }
-        // Commits between what the slowest sink holds and the base of the state.
-        let mut earlier = Vec::new();
-        for n in (least + 1).max(commits.floor().await? + 1)..base.unwrap_or(newest) {
-            earlier.extend(commits.read(n).await?.filter(|c| c.body.job_uuid == commits.me.job_uuid).map(Arc::new));
-        }
-        unpublished.splice(0..0, earlier);
-    }
-    let notice = finished.then(|| "its input was read to the end before; --fresh --yes runs it again from the start".to_string());
+        None => Recovered::default(),
+    };
+    let notice = recovered.finished.then(|| "its input was read to the end before; --fresh --yes runs it again from the start".to_string());
     let sinks = sinks(spec);
     if resumed.is_none() {
         // A new life counts on from the commits of the one before it, of which its sinks owe nothing.
-        held.confirmed = sinks.iter().map(|(id, _)| (id.clone(), newest)).collect();
+        recovered.held.confirmed = sinks.iter().map(|(id, _)| (id.clone(), newest)).collect();
     }
-    let status =
-        Status { commit: newest, resumed, published: held.confirmed.values().min().copied().unwrap_or(0), notice, ..Status::default() };
-    let Some((starts, until)) = wait_for_starts(spec, &stored, &status, stop).await? else {
+    let published = recovered.held.confirmed.values().min().copied().unwrap_or(0);
+    let status = Status { commit: newest, resumed, published, notice, ..Status::default() };
+    let Some((starts, until)) = wait_for_starts(spec, &recovered.stored, &status, stop).await? else {
         return Ok(Attempt::Ended(Ending::Stopped(newest)));
     };
     let inputs = Inputs::open(&spec.sources, &starts, until.as_ref(), &pipeline.columns()?)?;
-    let publishers = Publishers::start(&spec.name, sinks, &commits, newest, &held, &spec.faults);
-    for commit in &unpublished {
+    let publishers = Publishers::start(&spec.name, sinks, &commits, newest, &recovered.held, &spec.faults);
+    for commit in &recovered.unpublished {
         publishers.send(commit);
     }
     let mut running = Running {
@@ -200,8 +185,8 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         begun: resumed.is_some(),
         in_flight: None,
         newest,
-        base,
-        finished,
+        snapshots: recovered.snapshots,
+        finished: recovered.finished,
         last_commit: Instant::now(),
         last_report: Instant::now(),
         unreported: None,
@@ -271,33 +256,6 @@ async fn wait_for_starts(
     }
 }
 
-/// Puts a commit's state sections into the tables: whole tables if it is the base of its chain, else what changed.
-async fn restore(pipeline: &mut Pipeline, commit: &Commit, commits: &Commits) -> Result<()> {
-    let names: Vec<String> = commit.names().filter(|n| n.starts_with("state/")).map(ToString::to_string).collect();
-    for name in names {
-        let id =
-            parse_state_id(&name).ok_or_else(|| Error::state(format!("commit {}: section `{name}` has no state id", commit.body.n)))?;
-        for batch in commit.section(&name, commits.store().as_ref()).await?.unwrap_or_default() {
-            pipeline.restore(id)?.restore(&batch)?;
-        }
-    }
-    for (name, to) in &commit.body.closed {
-        if let Some(id) = parse_state_id(&format!("state/{name}")) {
-            pipeline.restore(id)?.close(*to)?;
-        }
-    }
-    Ok(())
-}
-
-fn section(id: &StateId, batches: Vec<RecordBatch>) -> Option<Section> {
-    (!batches.is_empty()).then(|| Section { name: state_section(id), batches })
-}
-
-fn parse_state_id(section: &str) -> Option<StateId> {
-    let (node, table) = section.strip_prefix("state/")?.split_once('/')?;
-    Some(StateId { node: node.parse().ok()?, table: table.parse().ok()? })
-}
-
 impl Running<'_> {
     async fn run(&mut self, stop: &CancellationToken, identity: &str) -> Result<Attempt> {
         let mut last_epoch = Instant::now();
@@ -327,7 +285,7 @@ impl Running<'_> {
             last_epoch = Instant::now();
             self.step().await?;
             if self.pending.dirty && self.in_flight.is_none() && self.last_commit.elapsed() >= self.spec.settings.checkpoint_interval {
-                self.commit(identity)?;
+                self.commit(identity).await?;
             }
             self.tell();
         }
@@ -358,6 +316,7 @@ impl Running<'_> {
         let output = self.pipeline.epoch(fetch.rows, &start, clock, &self.spec.faults, |times| inputs.advance(times, clock)).await?;
         self.begun = true;
         self.status.epoch += 1;
+        self.status.retries += u64::from(output.retried);
         self.status.rows += count;
         for (node, late) in &output.late {
             self.status.late += late;
@@ -420,23 +379,13 @@ impl Running<'_> {
     }
 
     /// Starts writing a commit of everything that is pending.
-    fn commit(&mut self, identity: &str) -> Result<()> {
+    async fn commit(&mut self, identity: &str) -> Result<()> {
         let n = self.newest + 1;
         let pending = std::mem::take(&mut self.pending);
-        let whole = self.base.is_none_or(|base| n - base >= SNAPSHOT_EVERY);
-        let mut sections = Vec::new();
-        let mut closed = BTreeMap::new();
-        if whole {
-            self.base = Some(n);
-            for (id, table) in self.pipeline.state() {
-                sections.extend(section(id, table.snapshot()?));
-            }
-        } else {
-            for (id, delta) in &pending.deltas {
-                sections.extend(section(id, delta.encode()?));
-                closed.extend(delta.close_to().map(|to| (id.to_string(), to)));
-            }
-        }
+        let attempt = Uuid::new_v4().to_string();
+        let (store, stem) = (self.commits.store(), self.commits.stem(n, &attempt));
+        let state = StateSections::build(n, self.pipeline.state(), &pending.deltas, &self.snapshots, store, &stem).await?;
+        let StateSections { mut sections, written, bases, closed } = state;
         for (sink, batches) in pending.rows {
             let batches = match self.spec.inserts.iter().find(|i| i.id == sink) {
                 Some(insert) => changes::consolidate(&insert.sink.mode(), insert.output.updating, &batches)?,
@@ -454,11 +403,11 @@ impl Running<'_> {
             n,
             job_uuid: self.commits.me.job_uuid.clone(),
             incarnation: self.commits.me.incarnation,
-            attempt: Uuid::new_v4().to_string(),
+            attempt,
             identity: identity.to_string(),
             clock: self.clock,
             sources: self.inputs.store(),
-            base: self.base.unwrap_or(n),
+            bases,
             closed,
             confirmed: self.publishers.confirmed(),
             written: self.publishers.written(),
@@ -466,19 +415,20 @@ impl Running<'_> {
             finished: self.finished,
         };
         // Nobody needs commits below both the base and what every sink is known to hold.
-        let floor = self.base.unwrap_or(n).min(self.publishers.least().saturating_add(1)).saturating_sub(1);
+        let floor = header.base().min(self.publishers.least().saturating_add(1)).saturating_sub(1);
         let prune = (floor >= self.floor + PRUNE_EVERY).then_some(floor);
         self.floor = prune.unwrap_or(self.floor);
         let commits = self.commits.clone();
         self.last_commit = Instant::now();
         self.in_flight = Some(tokio::spawn(async move {
-            let file = commits.encode(&header, &sections)?;
+            let file = commits.encode(&header, &sections, written)?;
             drop(sections);
             let put = commits.put(n, &file).await?;
             if let (Put::Won, Some(floor)) = (put, prune) {
                 commits.prune(floor).await?;
             }
-            Ok((put, Arc::new(CommitReader::from_file(&format!("commits/{n}"), &file)?)))
+            // Sinks may ask for their rows soon, nobody for the state.
+            Ok((put, Arc::new(CommitReader::from_file(&format!("commits/{n}"), file, |section| section.starts_with("sink/"))?)))
         }));
         Ok(())
     }
@@ -492,6 +442,8 @@ impl Running<'_> {
         let (put, commit) = task.await.map_err(|e| Error::internal("a commit was cut off").because(e))??;
         if put == Put::Won {
             self.newest = commit.body.n;
+            self.snapshots.observe(&commit);
+            self.status.committed_bytes += commit.len() as u64;
             self.unreported = Some(commit.body.sources.clone());
             self.publishers.send(&commit);
         }
@@ -518,7 +470,7 @@ impl Running<'_> {
             return Ok(Attempt::Again);
         }
         if self.pending.dirty {
-            self.commit(identity)?;
+            self.commit(identity).await?;
             if self.land(true).await? == Some(Put::Adopt) {
                 return Ok(Attempt::Again);
             }
@@ -562,6 +514,7 @@ impl Running<'_> {
             tombstones,
             state_rows: rows as u64,
             state_bytes: bytes as u64,
+            state_disk: self.pipeline.on_disk() as u64,
             uptime: self.started.elapsed(),
             ..self.status.clone()
         };

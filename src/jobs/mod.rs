@@ -7,6 +7,7 @@
 //! The three run side by side: the next epoch runs while a commit is written, and commits go on while a sink lags.
 
 mod alignment;
+mod analyze;
 mod changes;
 pub mod commits;
 pub mod dead_letter;
@@ -14,10 +15,13 @@ pub mod driver;
 pub mod inputs;
 mod job_sources;
 pub mod late;
+pub mod memory;
 mod once;
 pub mod pipeline;
 pub mod progress;
 pub mod publish;
+mod recovery;
+mod snapshots;
 pub mod spec;
 pub mod views;
 pub mod watermark;

@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::collect;
 
 use crate::common::clock::Millis;
 use crate::common::faults::{Faults, Side};
-use crate::common::{Error, Result};
+use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Split;
 use crate::operators::context::{LateRows, StateId, StateTables};
 use crate::operators::stateful::TableKind;
-use crate::operators::{EpochContext, EpochReport, Moment, SourceScanExec};
+use crate::operators::{EpochContext, EpochReport, ExchangeExec, Moment, SourceScanExec};
 use crate::planner::{Binding, Domain, Program, Session, Stage, StateNode, codec};
 use crate::state::{KeyedTable, StateDelta, StateMemory, StateTable};
 
@@ -47,6 +49,19 @@ pub struct EpochOutput {
     pub bad: u64,
     /// Why the first of them did not.
     pub bad_sample: Option<String>,
+    /// What each stage took and gave.
+    pub stages: BTreeMap<u32, StageRun>,
+    /// It ran twice, because memory ran out the first time.
+    pub retried: bool,
+}
+
+/// One run of a stage.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StageRun {
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How many rows came out.
+    pub rows: u64,
 }
 
 /// Watermarks by table.
@@ -59,6 +74,11 @@ pub struct Pipeline {
     program: Arc<Program>,
     inserts: Arc<Vec<Insert>>,
     state: StateTables,
+    memory: Arc<StateMemory>,
+    /// What DataFusion's memory pool knows of the state.
+    reserved: MemoryReservation,
+    /// For each stage the stages whose rows nobody reads after it.
+    last_reads: BTreeMap<u32, Vec<u32>>,
     tested: bool,
     keep_late_rows: bool,
 }
@@ -86,7 +106,11 @@ impl Pipeline {
                 state.insert(StateId { node: *node, table }, empty);
             }
         }
-        Ok(Self { session, program, inserts, state, tested, keep_late_rows: tested })
+        let reserved = MemoryConsumer::new("state").register(&session.task_context().runtime_env().memory_pool);
+        let outputs: Vec<u32> = inserts.iter().map(|i| i.output.stage).collect();
+        let last_reads = last_reads(&program, &outputs)?;
+        let memory = Arc::clone(memory);
+        Ok(Self { session, program, inserts, state, memory, reserved, last_reads, tested, keep_late_rows: tested })
     }
 
     /// Hands late rows out, if `keep`, instead of only counting them.
@@ -152,7 +176,7 @@ impl Pipeline {
     }
 
     /// Runs one epoch: stages that read, then `time` is asked for the watermarks at its end, then the stateful stages;
-    /// and folds what changed.
+    /// and folds what changed. An epoch that runs out of memory is run again, once, with less of the state in memory.
     ///
     /// # Errors
     /// Leaves the state as it was, so that the same epoch can run again.
@@ -162,8 +186,52 @@ impl Pipeline {
         start: &TableTimes,
         clock: Millis,
         faults: &Faults,
-        time: impl FnOnce(&EpochReportTimes) -> TableTimes,
+        mut time: impl FnMut(&EpochReportTimes) -> TableTimes,
     ) -> Result<EpochOutput> {
+        self.reserve();
+        let first = self.attempt(rows.clone(), start, clock, faults, &mut time).await;
+        let (mut output, report) = match first {
+            Err(e) if e.kind() == ErrorKind::Memory => {
+                self.memory.halve()?;
+                self.reserve();
+                tracing::debug!("an epoch runs again with {} bytes of state in memory: {e}", self.memory.resident());
+                let (output, report) = self.attempt(rows, start, clock, faults, &mut time).await?;
+                (EpochOutput { retried: true, ..output }, report)
+            }
+            other => other?,
+        };
+        faults.pass(3, Side::Before)?;
+        let EpochReport { deltas, late, late_rows, timeless, unmatched, .. } = report;
+        for (id, delta) in &deltas {
+            self.restore(*id)?.fold(delta)?;
+        }
+        faults.pass(3, Side::After)?;
+        output.bad += timeless.values().sum::<u64>();
+        output.bad_sample = output.bad_sample.or(timeless.keys().next().map(|c| format!("`{c}` is NULL, so the row is in no window")));
+        Ok(EpochOutput { deltas, late, late_rows, unmatched, ..output })
+    }
+
+    /// Tells DataFusion's memory pool what the state takes.
+    fn reserve(&mut self) {
+        let panes = self.state.values().filter(|t| matches!(t, StateTable::Panes(_))).map(|t| t.size().1).sum::<usize>();
+        self.reserved.resize(self.memory.resident().saturating_add(panes));
+    }
+
+    /// Bytes of state on the local disk.
+    pub fn on_disk(&self) -> usize {
+        self.memory.on_disk()
+    }
+
+    /// Runs one epoch without changing anything. What it used of the state is let go, so that folding can change the tables in
+    /// place.
+    async fn attempt(
+        &self,
+        rows: EpochRows,
+        start: &TableTimes,
+        clock: Millis,
+        faults: &Faults,
+        time: &mut impl FnMut(&EpochReportTimes) -> TableTimes,
+    ) -> Result<(EpochOutput, EpochReport)> {
         faults.pass(2, Side::Before)?;
         let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), self.keep_late_rows));
         let tasks = self.task_context(&context);
@@ -171,17 +239,17 @@ impl Pipeline {
         for (node, info) in &self.program.nodes {
             binding.moments.insert(*node, Moment { start: mark(start, clock, info), end: None, clock });
         }
+        let mut output = EpochOutput::default();
         for stage in self.program.stages.iter().filter(|s| s.reads_sources) {
-            context.put_exchange(stage.id, run(stage, &binding, &tasks, self.tested).await?);
+            self.run(stage, &binding, &tasks, &context, &mut output).await?;
         }
         let end = time(&context.event_times());
         for (node, info) in &self.program.nodes {
             binding.moments.entry(*node).or_default().end = mark(&end, clock, info);
         }
         for stage in self.program.stages.iter().filter(|s| !s.reads_sources) {
-            context.put_exchange(stage.id, run(stage, &binding, &tasks, self.tested).await?);
+            self.run(stage, &binding, &tasks, &context, &mut output).await?;
         }
-        let mut output = EpochOutput::default();
         for insert in self.inserts.iter() {
             let kept = output.rows.entry(insert.id.clone()).or_default();
             for batch in context.exchange(insert.output.stage)?.iter().filter(|b| b.num_rows() > 0) {
@@ -194,18 +262,28 @@ impl Pipeline {
             }
         }
         faults.pass(2, Side::After)?;
+        Ok((output, context.finish()))
+    }
 
-        faults.pass(3, Side::Before)?;
-        let EpochReport { deltas, late, late_rows, timeless, unmatched, .. } = context.finish();
-        // Drops the context's references, so that folding changes the tables in place.
-        drop((tasks, context));
-        for (id, delta) in &deltas {
-            self.restore(*id)?.fold(delta)?;
+    /// Runs a stage, and lets go of what it was the last to read.
+    async fn run(
+        &self,
+        stage: &Stage,
+        binding: &Binding,
+        tasks: &Arc<TaskContext>,
+        context: &EpochContext,
+        output: &mut EpochOutput,
+    ) -> Result<()> {
+        let begin = Instant::now();
+        let mut plan = binding.bind(&stage.plan)?;
+        if self.tested {
+            plan = codec::round_trip(plan, tasks)?;
         }
-        faults.pass(3, Side::After)?;
-        output.bad += timeless.values().sum::<u64>();
-        output.bad_sample = output.bad_sample.or(timeless.keys().next().map(|c| format!("`{c}` is NULL, so the row is in no window")));
-        Ok(EpochOutput { deltas, late, late_rows, unmatched, ..output })
+        let rows = collect(plan, Arc::clone(tasks)).await?;
+        output.stages.insert(stage.id, StageRun { elapsed: begin.elapsed(), rows: rows.iter().map(|b| b.num_rows() as u64).sum() });
+        context.put_exchange(stage.id, rows);
+        self.last_reads.get(&stage.id).into_iter().flatten().for_each(|id| context.drop_exchange(*id));
+        Ok(())
     }
 
     fn task_context(&self, epoch: &Arc<EpochContext>) -> Arc<TaskContext> {
@@ -244,10 +322,22 @@ fn mark(at: &TableTimes, clock: Millis, node: &StateNode) -> Option<i64> {
 /// The newest event time per table and partition, as the operators reported it.
 pub type EpochReportTimes = BTreeMap<(String, i32), i64>;
 
-async fn run(stage: &Stage, binding: &Binding, tasks: &Arc<TaskContext>, through_bytes: bool) -> Result<Vec<RecordBatch>> {
-    let mut plan = binding.bind(&stage.plan)?;
-    if through_bytes {
-        plan = codec::round_trip(plan, tasks)?;
+/// For each stage the stages whose rows nobody reads after it.
+fn last_reads(program: &Program, outputs: &[u32]) -> Result<BTreeMap<u32, Vec<u32>>> {
+    let mut last: BTreeMap<u32, u32> = BTreeMap::new();
+    let (first, second): (Vec<&Stage>, Vec<&Stage>) = program.stages.iter().partition(|s| s.reads_sources);
+    for stage in first.into_iter().chain(second) {
+        last.insert(stage.id, stage.id);
+        stage.plan.apply(|node| {
+            if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
+                last.insert(exchange.id(), stage.id);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
     }
-    Ok(collect(plan, Arc::clone(tasks)).await?)
+    let mut reads: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (id, reader) in last.into_iter().filter(|(id, _)| !outputs.contains(id)) {
+        reads.entry(reader).or_default().push(id);
+    }
+    Ok(reads)
 }

@@ -39,10 +39,16 @@ pub struct Status {
     pub bad: u64,
     /// Messages without a value that were skipped.
     pub tombstones: u64,
+    /// Epochs that ran out of memory and were run again with less state in it.
+    pub retries: u64,
+    /// Bytes of all commits since this start: rows for sinks and changes of the state.
+    pub committed_bytes: u64,
     /// Rows in state tables.
     pub state_rows: u64,
-    /// Bytes in state tables.
+    /// Bytes in state tables, in memory.
     pub state_bytes: u64,
+    /// Bytes of state on the local disk, because they do not fit into memory.
+    pub state_disk: u64,
     /// How long the job has run.
     pub uptime: Duration,
     /// What people should know: a broker that is away, the first bad row.

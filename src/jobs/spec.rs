@@ -1,5 +1,6 @@
 //! What a job is, before it runs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +72,8 @@ pub struct Settings {
     pub max_rows_per_epoch: usize,
     /// How many bytes of state are kept in memory; the rest goes to disk.
     pub state_memory: usize,
+    /// Where that disk is: a folder for what is of no use after the process.
+    pub tmp: PathBuf,
     /// How many commits may wait for a sink before the job waits too.
     pub max_pending_commits: u64,
     /// Where reading begins when there is no commit to resume from.
@@ -88,6 +91,7 @@ impl Default for Settings {
             trigger_interval: Duration::ZERO,
             max_rows_per_epoch: 1 << 18,
             state_memory: 1 << 30,
+            tmp: std::env::temp_dir(),
             max_pending_commits: 64,
             from: ReadMode::Stream,
             fresh: false,

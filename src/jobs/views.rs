@@ -84,7 +84,8 @@ impl Stored {
         let table = last.body.views.get(&self.view).cloned().ok_or_else(missing)?;
         let mut content: Option<KeyedTable> = None;
         let newest = last.body.n;
-        for n in last.body.base..=newest {
+        let base = last.body.bases.get(&table).copied().unwrap_or(newest);
+        for n in base..=newest {
             let Some(commit) = commits.read(n).await? else { return Ok(None) };
             fold(&mut content, &commit, &table, commits).await?;
         }
@@ -94,7 +95,7 @@ impl Stored {
 }
 
 async fn fold(content: &mut Option<KeyedTable>, commit: &Commit, table: &str, commits: &Commits) -> Result<()> {
-    for batch in commit.section(&state_section(table), commits.store().as_ref()).await?.unwrap_or_default() {
+    let take = |batch: RecordBatch| {
         let content = match content {
             Some(content) => content,
             None => {
@@ -104,9 +105,9 @@ async fn fold(content: &mut Option<KeyedTable>, commit: &Commit, table: &str, co
                 content.insert(KeyedTable::new(Arc::new(layout), StateMemory::unlimited())?)
             }
         };
-        content.restore(&batch)?;
-    }
-    Ok(())
+        content.restore(&batch)
+    };
+    commit.each(&state_section(table), commits.store().as_ref(), take).await.map(drop)
 }
 
 impl Commits {

@@ -12,15 +12,17 @@ use crate::catalog::{Catalog, Entry, JobSettings, Overrides, TableEntry, table_s
 use crate::common::{Error, OptionSpec, Result};
 use crate::connectors::{Connectors, Sink, TableSpec};
 use crate::operators::coerce::Coercion;
-use crate::planner::{ContinuousPlanner, DeclaredTable, Mode, Program, Relation, Session, Streaming, Tables};
+use crate::planner::{ContinuousPlanner, DeclaredTable, Explained, Measured, Mode, Program, Relation, Session, Streaming, Tables};
 use crate::sql::ast::{self, Emit, Parsed, Statement};
 use crate::sql::types::display;
 use crate::state::StateStore;
 
+use super::analyze;
 use super::changes;
 use super::dead_letter;
 use super::job_sources;
 use super::late::{self, LateRoute};
+use super::memory::Memory;
 use super::once::{self, insert_columns};
 use super::spec::{DeadLetter, Insert, JobSource, JobSpec, Settings};
 use super::views::{self, Stored, View};
@@ -30,6 +32,8 @@ use super::views::{self, Stored, View};
 pub struct Workspace {
     shared: Arc<Shared>,
     runtime: Arc<RuntimeEnv>,
+    /// The memory that the runtime was made for; `None`: as much as is asked for.
+    memory: Option<Memory>,
 }
 
 /// What sessions keep a hold of while they plan.
@@ -63,7 +67,7 @@ impl Workspace {
     pub fn new(catalog: Catalog, connectors: Connectors, overrides: Overrides) -> Self {
         let inner = Mutex::new(Inner { catalog, overrides, open: HashMap::new() });
         let shared = Shared { connectors: Arc::new(connectors), checkpoints: OnceLock::new(), inner };
-        Self { shared: Arc::new(shared), runtime: Arc::new(RuntimeEnv::default()) }
+        Self { shared: Arc::new(shared), runtime: Arc::new(RuntimeEnv::default()), memory: None }
     }
 
     /// Materialized views are read from the commits in this checkpoint folder of all jobs.
@@ -71,6 +75,14 @@ impl Workspace {
     pub fn with_checkpoints(self, root: Arc<dyn StateStore>) -> Self {
         let _ = self.shared.checkpoints.set(root);
         self
+    }
+
+    /// Plans run within this memory.
+    ///
+    /// # Errors
+    /// When DataFusion refuses it.
+    pub fn with_memory(self, memory: &Memory) -> Result<Self> {
+        Ok(Self { runtime: memory.runtime()?, memory: Some(memory.clone()), ..self })
     }
 
     /// Carries out CREATE, DROP, SET and RESET.
@@ -219,36 +231,45 @@ impl Workspace {
         Ok(Insert { id, sink, output, coercion })
     }
 
-    /// How statements would run: the stages of an INSERT or a live query, the plan of a query that ends.
+    /// How statements would run: the stages of an INSERT or a live query, the plan of a query that ends. With ANALYZE they run, to
+    /// the end of what is there now, and nothing is written.
     ///
     /// # Errors
-    /// What does not plan.
+    /// What does not plan, and with ANALYZE what does not run.
     pub async fn explain(&self, explain: &ast::Explain) -> Result<String> {
-        if explain.analyze {
-            return Err(Error::sql("EXPLAIN ANALYZE is not supported yet").hint("EXPLAIN shows the plan without running it"));
-        }
         let session = self.session(Mode::Streaming)?;
         let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
-        let mut batch = Vec::new();
+        let (mut shown, mut outputs) = (Vec::new(), Vec::new());
         for statement in &explain.statements {
             match statement {
                 Statement::Insert(insert) if !insert.values && !self.reads_batch()? => {
-                    self.plan_insert(&mut planner, insert.table.clone(), insert).await?;
+                    let planned = self.plan_insert(&mut planner, insert.table.clone(), insert).await?;
+                    outputs.push((format!("INSERT INTO {}", insert.table), planned.output));
                 }
                 Statement::Query(query) if query.emit != Emit::Unsaid => {
-                    planner.add(&query.query, query.emit).await?;
+                    outputs.push(("SELECT".to_string(), planner.add(&query.query, query.emit).await?));
                 }
                 Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => {
-                    batch.push(self.session(Mode::Batch)?.explain(&query.query).await?);
+                    shown.push(self.session(Mode::Batch)?.explain(&query.query, explain.analyze).await?);
                 }
                 _ => return Err(Error::sql("EXPLAIN shows the plan of an INSERT or a SELECT")),
             }
         }
-        let program = planner.finish();
+        let program = Arc::new(planner.finish());
         if !program.stages.is_empty() {
-            batch.insert(0, program.to_string());
+            let measured = if explain.analyze { Some(self.analyze(session, &program).await?) } else { None };
+            shown.insert(0, Explained { program: &program, outputs: &outputs, measured: measured.as_ref() }.to_string());
         }
-        Ok(batch.join("\n"))
+        Ok(shown.join("\n"))
+    }
+
+    async fn analyze(&self, session: Session, program: &Arc<Program>) -> Result<Measured> {
+        let sources = program.sources.iter().map(|t| self.job_source(t, program)).collect::<Result<Vec<_>>>()?;
+        let mut settings = settings(&self.job_settings()?, false);
+        if let Some(memory) = &self.memory {
+            memory.share(&mut settings);
+        }
+        analyze::analyze(session, Arc::clone(program), &sources, &settings).await
     }
 
     fn job_source(&self, table: &str, program: &Program) -> Result<JobSource> {

@@ -72,6 +72,10 @@ impl Operator for Closing {
         format!("{}, final per window", self.what)
     }
 
+    fn strategy(&self) -> String {
+        format!("recompute ({} has no incremental form here; once per window, when it is complete)", self.what)
+    }
+
     fn schema(&self) -> SchemaRef {
         self.plan.schema()
     }

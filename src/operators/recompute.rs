@@ -143,6 +143,11 @@ impl Operator for Recompute {
         format!("{}, partitioned by {key}", self.why)
     }
 
+    fn strategy(&self) -> String {
+        let how = if self.output.key.is_empty() { "all of it, whenever something changes" } else { "by key, where something changes" };
+        format!("recompute ({} has no incremental form here; {how})", self.why)
+    }
+
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }

@@ -49,6 +49,11 @@ pub trait Operator: Debug + Send + Sync + Any {
     /// What else EXPLAIN says of it.
     fn describe(&self) -> String;
 
+    /// How it keeps its answer up to date, for EXPLAIN.
+    fn strategy(&self) -> String {
+        "incremental".to_string()
+    }
+
     /// The rows that come out; with [`crate::common::WEIGHT`] as the last column if they are changes.
     fn schema(&self) -> SchemaRef;
 

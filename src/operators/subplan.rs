@@ -51,7 +51,9 @@ impl SubPlan {
         }
         // An executed plan is never reused: a build side or a channel of the run before must not leak into this one.
         let plan = reset_plan_states(Arc::clone(&self.plan))?;
-        let rows = collect(plan, Arc::clone(&step.tasks)).await?;
+        let rows = collect(plan, Arc::clone(&step.tasks)).await;
+        self.leaves.iter().for_each(|id| step.epoch.drop_exchange(*id));
+        let rows = rows?;
         let schema = self.schema();
         // DataFusion may say of a column that it is never NULL in one place and not in another.
         rows.iter().map(|b| first_columns(&schema, b)).collect()

@@ -41,6 +41,7 @@ impl<'s> ContinuousPlanner<'s> {
         let schema = if lowered.traits.updating { crate::operators::zset::unweighted(&schema) } else { schema };
         Ok(Output {
             stage,
+            shape: lowered.traits.shape(|c| schema.field(c).name().clone()),
             schema,
             updating: lowered.traits.updating,
             keys: lowered.traits.keys,

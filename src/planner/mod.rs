@@ -15,6 +15,7 @@ mod clock;
 pub mod codec;
 pub mod continuous;
 mod cut;
+pub mod explain;
 mod functions;
 mod lower;
 mod mode;
@@ -31,8 +32,9 @@ pub mod window_tvf;
 
 pub use bind::Binding;
 pub use continuous::{ContinuousPlanner, Streaming};
+pub use explain::{Explained, Measured};
 pub use mode::Mode;
 pub use program::{Output, Program, Stage, StateNode};
 pub use provider::{DeclaredTable, Kept, Relation, Tables};
 pub use session::Session;
-pub use traits::Domain;
+pub use traits::{Domain, Shape};

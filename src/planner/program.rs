@@ -5,11 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::physical_plan::{ExecutionPlan, displayable};
+use datafusion::physical_plan::ExecutionPlan;
 
 use crate::operators::stateful::TableSpec;
+use crate::operators::{Operator, StatefulExec};
 
-use super::traits::Domain;
+use super::explain::Explained;
+use super::traits::{Domain, Shape};
 
 /// All queries of a job, planned once: stages to run in order, the same for every epoch.
 ///
@@ -54,6 +56,8 @@ pub struct StateNode {
     pub domain: Domain,
     /// Its state tables.
     pub tables: Vec<TableSpec>,
+    /// The rows that come out.
+    pub shape: Shape,
 }
 
 /// One query of a program.
@@ -67,6 +71,8 @@ pub struct Output {
     pub updating: bool,
     /// Sets of columns that no two rows share, by index.
     pub keys: Vec<BTreeSet<usize>>,
+    /// The same for people, and more.
+    pub shape: Shape,
     /// Tables below.
     pub sources: BTreeSet<String>,
     /// Stateful nodes below.
@@ -77,21 +83,17 @@ pub struct Output {
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for stage in &self.stages {
-            writeln!(f, "stage {}:", stage.id)?;
-            write!(f, "{}", displayable(stage.plan.as_ref()).indent(false))?;
-        }
-        for (node, state) in &self.nodes {
-            for table in &state.tables {
-                let bound = table.bound.as_deref().map_or("UNBOUNDED".to_string(), |b| format!("bounded by {b}"));
-                writeln!(f, "state {node} {}: {bound}", table.name)?;
-            }
-        }
-        Ok(())
+        Explained { program: self, outputs: &[], measured: None }.fmt(f)
     }
 }
 
 impl Program {
+    /// A stateful node's operator.
+    pub fn operator(&self, node: u32) -> Option<&Arc<dyn Operator>> {
+        let exec = self.stages.iter().filter_map(|s| s.plan.downcast_ref::<StatefulExec>()).find(|exec| exec.node() == node)?;
+        Some(exec.operator())
+    }
+
     /// State tables that nothing keeps small.
     pub fn unbounded(&self) -> impl Iterator<Item = (u32, &'static str)> {
         self.nodes.iter().flat_map(|(node, s)| s.tables.iter().filter(|t| t.bound.is_none()).map(|t| (*node, t.name)))

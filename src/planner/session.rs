@@ -20,9 +20,11 @@ use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::combine_partial_final_agg::CombinePartialFinalAggregate;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
+use futures::StreamExt;
 use parking_lot::RwLock;
 use sqlparser::ast;
 
@@ -123,14 +125,19 @@ impl Session {
         statement(&self.context.state(), query.clone(), self.mode).await
     }
 
-    /// The physical plan of a query that ends, as text.
+    /// The physical plan of a query that ends, as text; with `analyze` it runs, and each node says what it cost.
     ///
     /// # Errors
     /// What does not plan, and servers that are away: how many partitions there are is part of the plan.
-    pub async fn explain(&self, query: &ast::Query) -> Result<String> {
+    pub async fn explain(&self, query: &ast::Query, analyze: bool) -> Result<String> {
         let logical = self.logical(query).await?;
         let plan = self.context.state().create_physical_plan(&logical).await?;
-        Ok(displayable(plan.as_ref()).indent(false).to_string())
+        if !analyze {
+            return Ok(displayable(plan.as_ref()).indent(false).to_string());
+        }
+        let mut rows = execute_stream(Arc::clone(&plan), self.context.task_ctx())?;
+        while rows.next().await.transpose()?.is_some() {}
+        Ok(DisplayableExecutionPlan::with_metrics(plan.as_ref()).indent(false).to_string())
     }
 
     /// Runs a query that ends, over everything its tables hold now.

@@ -31,6 +31,17 @@ pub(super) struct Session {
     pub time: Time,
 }
 
+/// What EXPLAIN tells of a relation's rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Rows come and go.
+    pub updating: bool,
+    /// Sets of columns that no two rows share.
+    pub keys: Vec<Vec<String>>,
+    /// Columns that the watermark moves through.
+    pub times: Vec<String>,
+}
+
 /// A column that the watermark says something about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Time {
@@ -99,6 +110,12 @@ impl Traits {
             (window[0].is_some() && window[1].is_some()).then(|| Session { partition, window, ..s.clone() })
         });
         Self { updating: self.updating, keys, times, sources: self.sources.clone(), session }
+    }
+
+    /// The same for people; `name` gives a column's.
+    pub fn shape(&self, name: impl Fn(usize) -> String) -> Shape {
+        let keys = self.keys.iter().map(|key| key.iter().map(|c| name(*c)).collect()).collect();
+        Shape { updating: self.updating, keys, times: self.times.keys().map(|c| name(*c)).collect() }
     }
 
     /// A time that tells of a window's end, among these columns.

@@ -4,7 +4,10 @@
 //! "MSCOMMIT" │ header length u32 │ header JSON: {body, sections:[{name, place, len, xxh3}]} │ section bytes … │ xxh3 of all before
 //! ```
 //! A section is an Arrow IPC stream. One that is larger than [`INLINE_LIMIT`] is an object of its own, written before the
-//! commit and named in it, so that the put that decides stays small.
+//! commit and named in it, so that the put that decides stays small. One that is larger than memory should hold at once is
+//! written in pieces ([`PieceWriter`]), each an IPC stream and an object.
+
+use std::sync::Arc;
 
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
@@ -12,6 +15,7 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::common::{Error, Result};
@@ -22,6 +26,9 @@ const MAGIC: &[u8; 8] = b"MSCOMMIT";
 
 /// Sections above this many bytes become objects of their own.
 pub const INLINE_LIMIT: usize = 1 << 20;
+
+/// About so many bytes of batches make a piece of a large section.
+const PIECE: usize = 8 << 20;
 
 /// Named Arrow batches of one schema.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,9 +50,24 @@ struct Entry {
     name: String,
     /// The object's path if the section stands outside.
     object: Option<String>,
+    /// Of all its pieces, if it was written in pieces.
     len: usize,
     xxh3: u64,
+    /// Where it stands if it was written in pieces, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pieces: Vec<Piece>,
 }
+
+/// A part of a large section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Piece {
+    object: String,
+    xxh3: u64,
+}
+
+/// A section that stands in the store already.
+#[derive(Debug, Clone)]
+pub struct Written(Entry);
 
 /// A commit that is encoded and whose large sections are split off.
 #[derive(Debug, Clone)]
@@ -57,23 +79,26 @@ pub struct CommitFile {
 }
 
 impl CommitFile {
-    /// Encodes a header and sections; `stem` begins the names of large sections' objects and must be unique to the attempt.
+    /// Encodes a header and sections, and names those that are `written`; `stem` begins the names of large sections' objects and
+    /// must be unique to the attempt.
     ///
     /// # Errors
     /// When a batch cannot be written as Arrow IPC.
-    pub fn encode<H: Serialize>(body: &H, sections: &[Section], stem: &str) -> Result<Self> {
+    pub fn encode<H: Serialize>(body: &H, sections: &[Section], written: Vec<Written>, stem: &str) -> Result<Self> {
         let mut entries = Vec::with_capacity(sections.len());
         let mut inline = Vec::new();
         let mut objects = Vec::new();
         for section in sections {
             let bytes = to_ipc(&section.batches)?;
             let object = (bytes.len() > INLINE_LIMIT).then(|| format!("objects/{stem}-{}", entries.len()));
-            entries.push(Entry { name: section.name.clone(), object: object.clone(), len: bytes.len(), xxh3: xxh3_64(&bytes) });
+            let (name, xxh3) = (section.name.clone(), xxh3_64(&bytes));
+            entries.push(Entry { name, object: object.clone(), len: bytes.len(), xxh3, pieces: Vec::new() });
             match object {
                 Some(path) => objects.push((path, bytes.into())),
                 None => inline.extend_from_slice(&bytes),
             }
         }
+        entries.extend(written.into_iter().map(|w| w.0));
         let header = serde_json::to_vec(&Directory { body, sections: entries })?;
         let header_len = u32::try_from(header.len()).map_err(|_| Error::internal("a commit header of more than 4 GiB"))?;
         let mut bytes = Vec::with_capacity(20 + header.len() + inline.len());
@@ -89,9 +114,7 @@ impl CommitFile {
     /// Writes the large sections. They may be written again by a later attempt under another name.
     pub async fn write_objects(&self, store: &dyn StateStore) -> Result<()> {
         for (path, bytes) in &self.objects {
-            if store.create(path, bytes.clone()).await? == Created::Lost {
-                return Err(Error::internal(format!("object `{path}` was written by somebody else")));
-            }
+            create(store, path, bytes.clone()).await?;
         }
         Ok(())
     }
@@ -136,10 +159,11 @@ impl<H: DeserializeOwned> CommitReader<H> {
         })
     }
 
-    /// Opens a commit that this process has just written, without asking the store for its large sections again.
-    pub fn from_file(path: &str, file: &CommitFile) -> Result<Self> {
-        let mut reader = Self::open(path, file.bytes.clone())?;
-        reader.objects = file.objects.clone();
+    /// Opens a commit that this process has just written. Large sections that are to be `kept` are not asked of the store again.
+    pub fn from_file(path: &str, file: CommitFile, kept: impl Fn(&str) -> bool) -> Result<Self> {
+        let mut reader = Self::open(path, file.bytes)?;
+        let kept = |path: &str| reader.sections.iter().any(|s| s.object.as_deref() == Some(path) && kept(&s.name));
+        reader.objects = file.objects.into_iter().filter(|(path, _)| kept(path)).collect();
         Ok(reader)
     }
 
@@ -148,9 +172,19 @@ impl<H: DeserializeOwned> CommitReader<H> {
         self.sections.iter().map(|s| s.name.as_str())
     }
 
-    /// Paths of the objects that belong to it.
-    pub fn object_paths(&self) -> impl Iterator<Item = &str> {
-        self.sections.iter().filter_map(|s| s.object.as_deref())
+    /// How many bytes a section has, wherever it stands; 0 if there is none of that name.
+    pub fn section_len(&self, name: &str) -> usize {
+        self.sections.iter().find(|s| s.name == name).map_or(0, |s| s.len)
+    }
+
+    /// How many bytes all sections have.
+    pub fn len(&self) -> usize {
+        self.sections.iter().map(|s| s.len).sum()
+    }
+
+    /// Whether it holds no rows.
+    pub fn is_empty(&self) -> bool {
+        self.sections.is_empty()
     }
 
     /// Reads a section; `None` if the commit has none of that name.
@@ -158,28 +192,133 @@ impl<H: DeserializeOwned> CommitReader<H> {
     /// # Errors
     /// When its bytes are gone or damaged.
     pub async fn section(&self, name: &str, store: &dyn StateStore) -> Result<Option<Vec<RecordBatch>>> {
+        let mut batches = Vec::new();
+        let found = self.each(name, store, |batch| {
+            batches.push(batch);
+            Ok(())
+        });
+        Ok(found.await?.then_some(batches))
+    }
+
+    /// Reads a section piece by piece, so that it need not fit into memory; whether there is one of that name.
+    ///
+    /// # Errors
+    /// When its bytes are gone or damaged, and what `take` says.
+    pub async fn each(&self, name: &str, store: &dyn StateStore, mut take: impl FnMut(RecordBatch) -> Result<()>) -> Result<bool> {
         let mut start = 0;
         for entry in &self.sections {
             if entry.name != name {
-                start += if entry.object.is_none() { entry.len } else { 0 };
+                start += if entry.object.is_none() && entry.pieces.is_empty() { entry.len } else { 0 };
                 continue;
+            }
+            let gone = |path: &str| Error::state(format!("commit `{}`: its object `{path}` is gone", self.path));
+            let check = |bytes: &Bytes, sum: u64| match xxh3_64(bytes) == sum {
+                true => Ok(()),
+                false => Err(Error::state(format!("commit `{}`: section `{name}` is damaged", self.path))),
+            };
+            if !entry.pieces.is_empty() {
+                for piece in &entry.pieces {
+                    let bytes = store.get(&piece.object).await?.ok_or_else(|| gone(&piece.object))?;
+                    check(&bytes, piece.xxh3)?;
+                    from_ipc(&bytes, &mut take)?;
+                }
+                return Ok(true);
             }
             let bytes = match &entry.object {
                 None => self.inline.slice(start..start + entry.len),
                 Some(path) => match self.objects.iter().find(|(p, _)| p == path) {
                     Some((_, bytes)) => bytes.clone(),
-                    None => store
-                        .get(path)
-                        .await?
-                        .ok_or_else(|| Error::state(format!("commit `{}`: its object `{path}` is gone", self.path)))?,
+                    None => store.get(path).await?.ok_or_else(|| gone(path))?,
                 },
             };
-            if xxh3_64(&bytes) != entry.xxh3 {
-                return Err(Error::state(format!("commit `{}`: section `{name}` is damaged", self.path)));
-            }
-            return from_ipc(&bytes).map(Some);
+            check(&bytes, entry.xxh3)?;
+            from_ipc(&bytes, &mut take)?;
+            return Ok(true);
         }
-        Ok(None)
+        Ok(false)
+    }
+}
+
+/// Writes the batches of one section, however many there are, with little of them in memory: what is small becomes a section of
+/// the commit, what is large is written in pieces while it comes.
+pub struct PieceWriter {
+    store: Arc<dyn StateStore>,
+    name: String,
+    /// Begins the names of its objects.
+    stem: String,
+    waiting: Vec<RecordBatch>,
+    bytes: usize,
+    len: usize,
+    pieces: Vec<Piece>,
+    /// One piece is written while the next one is made.
+    writing: JoinSet<Result<()>>,
+}
+
+/// A section as it came out of a [`PieceWriter`].
+#[derive(Debug)]
+pub enum Done {
+    /// It is small.
+    Small(Section),
+    /// It stands in the store.
+    Large(Written),
+}
+
+impl PieceWriter {
+    /// A writer of a section; `stem` begins the names of its objects and must be unique to the attempt and the section.
+    pub fn new(store: Arc<dyn StateStore>, name: String, stem: String) -> Self {
+        Self { store, name, stem, waiting: Vec::new(), bytes: 0, len: 0, pieces: Vec::new(), writing: JoinSet::new() }
+    }
+
+    /// Adds a batch; all of them have one schema.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        self.bytes += batch.get_array_memory_size();
+        self.waiting.push(batch);
+        if self.bytes >= PIECE { self.write().await } else { Ok(()) }
+    }
+
+    async fn write(&mut self) -> Result<()> {
+        let bytes = Bytes::from(to_ipc(&std::mem::take(&mut self.waiting))?);
+        self.bytes = 0;
+        self.len += bytes.len();
+        let object = format!("objects/{}-{}", self.stem, self.pieces.len());
+        self.pieces.push(Piece { object: object.clone(), xxh3: xxh3_64(&bytes) });
+        self.written().await?;
+        let store = Arc::clone(&self.store);
+        self.writing.spawn(async move { create(store.as_ref(), &object, bytes).await });
+        Ok(())
+    }
+
+    async fn written(&mut self) -> Result<()> {
+        while let Some(done) = self.writing.join_next().await {
+            done.map_err(|e| Error::internal("writing a section was cut off").because(e))??;
+        }
+        Ok(())
+    }
+
+    /// The section; `None` if nothing was added.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn finish(mut self) -> Result<Option<Done>> {
+        if self.pieces.is_empty() {
+            let section = Section { name: self.name, batches: self.waiting };
+            return Ok((!section.batches.is_empty()).then_some(Done::Small(section)));
+        }
+        if !self.waiting.is_empty() {
+            self.write().await?;
+        }
+        self.written().await?;
+        Ok(Some(Done::Large(Written(Entry { name: self.name, object: None, len: self.len, xxh3: 0, pieces: self.pieces }))))
+    }
+}
+
+async fn create(store: &dyn StateStore, path: &str, bytes: Bytes) -> Result<()> {
+    match store.create(path, bytes).await? {
+        Created::Won => Ok(()),
+        Created::Lost => Err(Error::internal(format!("object `{path}` was written by somebody else"))),
     }
 }
 
@@ -192,14 +331,12 @@ fn to_ipc(batches: &[RecordBatch]) -> Result<Vec<u8>> {
     Ok(writer.into_inner()?)
 }
 
-fn from_ipc(bytes: &[u8]) -> Result<Vec<RecordBatch>> {
-    Ok(StreamReader::try_new(bytes, None)?.collect::<Result<Vec<_>, _>>()?)
+fn from_ipc(bytes: &[u8], take: &mut impl FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+    StreamReader::try_new(bytes, None)?.try_for_each(|batch| take(batch?))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::Int64Array;
     use arrow::datatypes::{DataType, Field, Schema};
 
@@ -216,7 +353,7 @@ mod tests {
         let store = RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), "j".into(), "memory");
         let sections = ["a", "big", "c"]
             .map(|name| Section { name: name.into(), batches: vec![rows(if name == "big" { 300_000 } else { 3 }), rows(0)] });
-        let file = CommitFile::encode(&serde_json::json!({"n": 7}), &sections, "7-1-x").unwrap();
+        let file = CommitFile::encode(&serde_json::json!({"n": 7}), &sections, Vec::new(), "7-1-x").unwrap();
         assert_eq!(file.objects.len(), 1);
         file.write_objects(&store).await.unwrap();
         let read = CommitReader::<serde_json::Value>::open("commits/7", file.bytes.clone()).unwrap();
@@ -227,9 +364,36 @@ mod tests {
         assert!(read.section("d", &store).await.unwrap().is_none());
     }
 
+    #[tokio::test]
+    async fn a_section_larger_than_memory_is_written_and_read_in_pieces() {
+        let store: Arc<dyn StateStore> = Arc::new(RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), "j".into(), "memory"));
+        let mut written = Vec::new();
+        for (name, batches) in [("small", 2), ("large", 40)] {
+            let mut writer = PieceWriter::new(Arc::clone(&store), name.into(), format!("7-1-x-{name}"));
+            for _ in 0..batches {
+                writer.push(rows(100_000)).await.unwrap();
+            }
+            written.push(writer.finish().await.unwrap().unwrap());
+        }
+        let (Some(Done::Large(large)), Some(Done::Small(small))) = (written.pop(), written.pop()) else { panic!("too small or too large") };
+        let objects = store.list("objects").await.unwrap().len();
+        assert!((3..=6).contains(&objects), "{objects} pieces of 32 MB");
+        let file = CommitFile::encode(&0, &[small], vec![large], "7-1-x").unwrap();
+        assert!(file.bytes.len() < 2000);
+        file.write_objects(store.as_ref()).await.unwrap();
+        let read = CommitReader::<i32>::open("commits/7", file.bytes).unwrap();
+        for (name, batches) in [("small", 2), ("large", 40)] {
+            assert_eq!(read.section(name, store.as_ref()).await.unwrap().unwrap(), vec![rows(100_000); batches]);
+        }
+        assert!(read.section_len("large") > 32_000_000);
+        store.delete("objects/7-1-x-large-1").await.unwrap();
+        let error = read.section("large", store.as_ref()).await.unwrap_err();
+        assert!(error.message().contains("is gone"), "{error}");
+    }
+
     #[test]
     fn any_flipped_byte_is_noticed() {
-        let file = CommitFile::encode(&1, &[Section { name: "a".into(), batches: vec![rows(3)] }], "x").unwrap();
+        let file = CommitFile::encode(&1, &[Section { name: "a".into(), batches: vec![rows(3)] }], Vec::new(), "x").unwrap();
         for i in 0..file.bytes.len() {
             let mut broken = file.bytes.to_vec();
             broken[i] ^= 1;

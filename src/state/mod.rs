@@ -16,10 +16,11 @@ pub mod local;
 pub mod location;
 pub mod object;
 pub mod panes;
+pub mod scratch;
 pub mod store;
 pub mod table;
 
-pub use commit::{CommitFile, Section};
+pub use commit::{CommitFile, PieceWriter, Section, Written};
 pub use keyed::{KeyMode, KeyedDelta, KeyedTable, Layout, StateMemory};
 pub use location::open;
 pub use panes::{PaneDelta, PaneTable};

@@ -141,14 +141,22 @@ impl StateTable {
         }
     }
 
-    /// The whole table for a commit.
+    /// The whole table for a commit, in batches; [`Self::closed_to`] is to be stored with them.
     ///
     /// # Errors
-    /// When spilled rows cannot be read.
-    pub fn snapshot(&self) -> Result<Vec<RecordBatch>> {
+    /// Also the iterator's: when spilled rows cannot be read.
+    pub fn snapshot(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send + '_>> {
+        Ok(match self {
+            Self::Panes(panes) => Box::new(panes.snapshot()),
+            Self::Keyed(keyed) => Box::new(keyed.snapshot()?),
+        })
+    }
+
+    /// Everything whose time is at or before this was dropped, in milliseconds since 1970.
+    pub fn closed_to(&self) -> Option<i64> {
         match self {
-            Self::Panes(panes) => Ok(panes.snapshot()?.into_iter().collect()),
-            Self::Keyed(keyed) => keyed.snapshot()?.collect(),
+            Self::Panes(panes) => panes.closed_to(),
+            Self::Keyed(keyed) => keyed.closed_to(),
         }
     }
 

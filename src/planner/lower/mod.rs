@@ -244,6 +244,7 @@ impl Lowering {
             hold: time.map_or(0, |t| t.hold),
             domain: time.map_or(Domain::Event, |t| t.domain),
             tables: operator.tables(),
+            shape: traits.shape(|c| schema.field(c).name().clone()),
         };
         self.program.nodes.insert(node, state);
         for input in inputs {

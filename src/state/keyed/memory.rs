@@ -1,6 +1,5 @@
 //! The memory that all state tables of a job share.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
@@ -9,9 +8,10 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::common::{Error, Result};
+use crate::state::scratch::Scratch;
 
-/// Folders of files that did not fit into memory have names that begin with this.
-const PREFIX: &str = "spill-";
+/// The limit is never lowered below this part of what it was.
+const LEAST_SHARE: usize = 16;
 
 /// A part of a table that can leave memory.
 pub(super) trait Evict: Send + Sync {
@@ -29,10 +29,10 @@ pub(super) trait Evict: Send + Sync {
 /// Beyond the limit come what one call reads back for its own use, a few megabytes for each thread that reads from disk, and what
 /// one call hands out.
 pub struct StateMemory {
-    limit: usize,
-    parent: PathBuf,
-    /// The folder and its lock, once it is needed.
-    folder: Mutex<Option<(PathBuf, File)>>,
+    limit: AtomicUsize,
+    /// What the limit was at first.
+    given: usize,
+    folder: Scratch,
     parts: Mutex<Vec<Weak<dyn Evict>>>,
     resident: AtomicUsize,
     disk: AtomicUsize,
@@ -46,9 +46,9 @@ impl StateMemory {
     /// with the last table. Folders that a killed process left there are removed then, too.
     pub fn new(limit: usize, folder: PathBuf) -> Arc<Self> {
         Arc::new(Self {
-            limit,
-            parent: folder,
-            folder: Mutex::default(),
+            limit: AtomicUsize::new(limit),
+            given: limit,
+            folder: Scratch::new(folder),
             parts: Mutex::default(),
             resident: AtomicUsize::new(0),
             disk: AtomicUsize::new(0),
@@ -65,7 +65,17 @@ impl StateMemory {
 
     /// Bytes that all tables may hold in memory.
     pub fn limit(&self) -> usize {
-        self.limit
+        self.limit.load(Relaxed)
+    }
+
+    /// Gives half of what is held in memory to others, for good: an epoch has found too little. No table may be in use.
+    ///
+    /// # Errors
+    /// When the disk cannot be written.
+    pub fn halve(&self) -> Result<()> {
+        let limit = self.resident().min(self.limit()) / 2;
+        self.limit.store(limit.max(self.given / LEAST_SHARE), Relaxed);
+        self.balance()
     }
 
     /// Bytes that all tables hold in memory now.
@@ -85,7 +95,7 @@ impl StateMemory {
 
     /// Whether this many more bytes fit, with some air.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
-        self.resident().saturating_add(bytes) <= self.limit - self.limit / 4
+        self.resident().saturating_add(bytes) <= self.limit() - self.limit() / 4
     }
 
     /// The time of a new call.
@@ -129,14 +139,15 @@ impl StateMemory {
 
     /// Evicts until it fits again, and an eighth more, so that it need not be done for every row. The caller holds no lock of a part.
     pub(super) fn balance(&self) -> Result<()> {
-        if self.resident() <= self.limit {
+        let limit = self.limit();
+        if self.resident() <= limit {
             return Ok(());
         }
         let parts: Vec<_> = self.parts.lock().iter().filter_map(Weak::upgrade).collect();
         let mut parts: Vec<_> = parts.into_iter().filter(|part| part.bytes() > 0).map(|part| (part.used(), part)).collect();
         parts.sort_by_key(|(used, _)| *used);
         for (_, part) in parts {
-            if self.resident() <= self.limit - self.limit / 8 {
+            if self.resident() <= limit - limit / 8 {
                 break;
             }
             part.evict()?;
@@ -146,11 +157,7 @@ impl StateMemory {
 
     /// The name of a new file.
     pub(super) fn new_file(&self) -> Result<PathBuf> {
-        let mut folder = self.folder.lock();
-        if folder.is_none() {
-            *folder = Some(open_folder(&self.parent).map_err(|e| cannot_use(&self.parent, e))?);
-        }
-        let folder = folder.as_ref().map(|(path, _)| path.as_path()).unwrap_or(&self.parent);
+        let folder = self.folder.folder().map_err(|e| cannot_use(self.folder.parent(), e))?;
         Ok(folder.join(Uuid::now_v7().simple().to_string()))
     }
 }
@@ -162,33 +169,9 @@ pub(super) fn cannot_use(path: &Path, e: impl std::error::Error + Send + Sync + 
         .hint("make room there, or raise --memory-limit")
 }
 
-/// Makes a folder of our own with a lock in it, and removes those whose owner is gone.
-fn open_folder(parent: &Path) -> std::io::Result<(PathBuf, File)> {
-    fs::create_dir_all(parent)?;
-    for entry in fs::read_dir(parent)?.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(PREFIX)) {
-        let abandoned = File::open(entry.path().join("lock")).is_ok_and(|lock| lock.try_lock().is_ok());
-        if abandoned {
-            fs::remove_dir_all(entry.path()).ok(); // another process may be doing the same
-        }
-    }
-    let path = parent.join(format!("{PREFIX}{}", Uuid::now_v7().simple()));
-    fs::create_dir(&path)?;
-    let lock = File::create_new(path.join("lock"))?;
-    lock.try_lock()?;
-    Ok((path, lock))
-}
-
 impl std::fmt::Debug for StateMemory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (limit, resident, disk) = (self.limit, self.resident(), self.on_disk());
+        let (limit, resident, disk) = (self.limit(), self.resident(), self.on_disk());
         f.debug_struct("StateMemory").field("limit", &limit).field("resident", &resident).field("on_disk", &disk).finish()
-    }
-}
-
-impl Drop for StateMemory {
-    fn drop(&mut self) {
-        if let Some((path, _)) = self.folder.lock().take() {
-            fs::remove_dir_all(path).ok(); // nobody is there to be told; the next start removes it
-        }
     }
 }

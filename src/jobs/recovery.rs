@@ -1,0 +1,84 @@
+//! Coming back: from the newest commit to state, positions, and what the sinks still have to get.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+
+use crate::common::{Error, Result};
+
+use super::commits::{Commit, Commits};
+use super::inputs::Starts;
+use super::pipeline::Pipeline;
+use super::publish::Held;
+use super::snapshots::{self, Snapshots};
+
+/// How many commits are read at once; over a network each of them takes its time.
+const AT_ONCE: usize = 16;
+
+/// Where a job goes on.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Positions and event time per table.
+    pub stored: Starts,
+    /// What the sinks were known to hold.
+    pub held: Held,
+    /// Commits that some sink may not hold, in order.
+    pub unpublished: Vec<Arc<Commit>>,
+    /// Where the state tables' chains begin.
+    pub snapshots: Snapshots,
+    /// The bounded input was exhausted.
+    pub finished: bool,
+}
+
+/// Rebuilds the state as of commit `last`: each table from the commit that holds it whole, and what changed since then.
+///
+/// # Errors
+/// When a commit is gone or damaged, or does not fit the job.
+pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit) -> Result<Recovered> {
+    let body = &last.body;
+    let mut recovered = Recovered {
+        stored: body.sources.clone(),
+        held: Held { confirmed: body.confirmed.clone(), written: body.written.clone() },
+        finished: body.finished,
+        ..Recovered::default()
+    };
+    let least = recovered.held.confirmed.values().min().copied().unwrap_or(0);
+    let (n, base) = (body.n, body.base());
+    // Above what the slowest sink holds there may be commits below the base; they are read for their rows alone.
+    let from = base.min((least + 1).max(commits.floor().await? + 1));
+    let mut chain = stream::iter(from..=n).map(|i| async move { (i, commits.read(i).await) }).buffered(AT_ONCE);
+    while let Some((i, commit)) = chain.next().await {
+        let commit = match commit?.filter(|c| c.body.job_uuid == commits.me.job_uuid) {
+            Some(commit) => commit,
+            None if i < base => continue,
+            None => return Err(Error::state(format!("commit {i}, which commit {n} builds on, is gone"))),
+        };
+        if i >= base {
+            restore(pipeline, &commit, &body.bases, commits).await?;
+            recovered.snapshots.observe(&commit);
+        }
+        if i > least {
+            recovered.unpublished.push(Arc::new(commit));
+        }
+    }
+    Ok(recovered)
+}
+
+/// Puts a commit's state sections into the tables, but for tables that a later commit holds whole.
+async fn restore(pipeline: &mut Pipeline, commit: &Commit, bases: &BTreeMap<String, u64>, commits: &Commits) -> Result<()> {
+    let n = commit.body.n;
+    let counts = |name: &str| bases.get(name).is_none_or(|base| *base <= n);
+    let id = |name: &str| snapshots::parse(name).ok_or_else(|| Error::state(format!("commit {n}: `{name}` is no state table")));
+    for section in commit.names().filter(|s| s.starts_with("state/")) {
+        let name = section.trim_start_matches("state/");
+        if counts(name) {
+            let table = pipeline.restore(id(name)?)?;
+            commit.each(section, commits.store().as_ref(), |batch| table.restore(&batch)).await?;
+        }
+    }
+    for (name, to) in commit.body.closed.iter().filter(|(name, _)| counts(name)) {
+        pipeline.restore(id(name)?)?.close(*to)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! A program for people: EXPLAIN and EXPLAIN ANALYZE.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::physical_plan::{ExecutionPlan, displayable};
+
+use crate::common::units::human;
+use crate::operators::{ExchangeExec, SourceScanExec, StatefulExec};
+
+use super::program::{Output, Program, Stage, StateNode};
+use super::traits::{Domain, Shape};
+
+/// What a run of a program cost, node by node.
+#[derive(Debug, Clone, Default)]
+pub struct Measured {
+    /// How many epochs ran.
+    pub epochs: u64,
+    /// How many rows were read.
+    pub rows: u64,
+    /// How long all of it took, reading included.
+    pub elapsed: Duration,
+    /// Time and rows that came out, by stage.
+    pub stages: BTreeMap<u32, (Duration, u64)>,
+    /// Rows that came too late, by stateful node.
+    pub late: BTreeMap<u32, u64>,
+    /// Rows and bytes at the end, by stateful node and table.
+    pub state: BTreeMap<(u32, u32), (u64, u64)>,
+}
+
+/// Shows a program: its stages in the order they run, and of each what is known of its rows and its state.
+///
+/// ```text
+/// stage 1: WindowAggregate, node 0
+///     strategy     incremental
+///     changelog    [I] append-only
+///     unique keys  (window_start, window_end)
+///     watermark    of s; bounds window_start, window_end
+///     state        panes: bounded by the watermark (window end)
+///     WindowAggregate: node=0, final on window_start, aggregates=[count(Int64(1))]
+///       ExchangeExec: stage=0
+/// ```
+#[derive(Debug)]
+pub struct Explained<'a> {
+    /// The program.
+    pub program: &'a Program,
+    /// Its queries: what they are called, and where their rows come out.
+    pub outputs: &'a [(String, Output)],
+    /// What it cost, if it was run.
+    pub measured: Option<&'a Measured>,
+}
+
+/// Lines are aligned behind their names.
+fn line(f: &mut fmt::Formatter<'_>, name: &str, text: impl fmt::Display) -> fmt::Result {
+    writeln!(f, "    {name:<12} {text}")
+}
+
+impl fmt::Display for Explained<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(m) = self.measured {
+            let rows = human(m.rows);
+            let epochs = if m.epochs == 1 { "1 epoch".to_string() } else { format!("{} epochs", human(m.epochs)) };
+            writeln!(f, "read {rows} rows in {epochs}, {}; nothing was written\n", seconds(m.elapsed))?;
+        }
+        for (i, stage) in self.program.stages.iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            self.stage(f, stage)?;
+        }
+        Ok(())
+    }
+}
+
+impl Explained<'_> {
+    fn stage(&self, f: &mut fmt::Formatter<'_>, stage: &Stage) -> fmt::Result {
+        let stateful = stage.plan.downcast_ref::<StatefulExec>();
+        let outputs = self.outputs.iter().filter(|(_, o)| o.stage == stage.id).collect::<Vec<_>>();
+        let (tables, stages) = leaves(&stage.plan);
+        let title = match stateful {
+            Some(exec) => format!("{}, node {}", exec.operator().name(), exec.node()),
+            None if outputs.is_empty() && tables.is_empty() => {
+                format!("over stage {}", stages.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            }
+            None if outputs.is_empty() => format!("reads {}", tables.iter().cloned().collect::<Vec<_>>().join(", ")),
+            None => outputs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "),
+        };
+        writeln!(f, "stage {}: {title}", stage.id)?;
+        let node = stateful.and_then(|exec| Some((exec, self.program.nodes.get(&exec.node())?)));
+        if let Some((exec, node)) = node {
+            line(f, "strategy", exec.operator().strategy())?;
+            shape(f, &node.shape)?;
+            watermark(f, node)?;
+        }
+        for (_, output) in outputs {
+            shape(f, &output.shape)?;
+        }
+        if let Some((exec, node)) = node {
+            self.state(f, exec.node(), node)?;
+        }
+        if let Some(measured) = self.measured {
+            let (elapsed, rows) = measured.stages.get(&stage.id).copied().unwrap_or_default();
+            let from = |id: &u32| measured.stages.get(id).map(|(_, rows)| *rows);
+            let read = match stages.iter().filter_map(from).sum::<u64>() {
+                _ if stages.is_empty() => String::new(),
+                rows => format!("in {} rows, ", human(rows)),
+            };
+            line(f, "measured", format_args!("{read}out {} rows, {}", human(rows), seconds(elapsed)))?;
+            let late = stateful.and_then(|exec| measured.late.get(&exec.node())).copied().unwrap_or_default();
+            if late > 0 {
+                line(f, "late", format_args!("{} rows", human(late)))?;
+            }
+        }
+        for text in displayable(stage.plan.as_ref()).indent(false).to_string().lines() {
+            writeln!(f, "    {text}")?;
+        }
+        Ok(())
+    }
+
+    fn state(&self, f: &mut fmt::Formatter<'_>, number: u32, node: &StateNode) -> fmt::Result {
+        for (table, spec) in (0u32..).zip(&node.tables) {
+            let bound = spec.bound.as_deref().map_or("UNBOUNDED".to_string(), |b| format!("bounded by {b}"));
+            let size = self.measured.and_then(|m| m.state.get(&(number, table)));
+            let size = size.map_or(String::new(), |(rows, bytes)| format!("; {} rows, {}", human(*rows), size_of(*bytes)));
+            line(f, "state", format_args!("{}: {bound}{size}", spec.name))?;
+        }
+        Ok(())
+    }
+}
+
+fn shape(f: &mut fmt::Formatter<'_>, shape: &Shape) -> fmt::Result {
+    line(f, "changelog", if shape.updating { "[I,UB,UA,D] updating" } else { "[I] append-only" })?;
+    if !shape.keys.is_empty() {
+        let key = |key: &Vec<String>| if key.is_empty() { "(), one row at most".to_string() } else { format!("({})", key.join(", ")) };
+        line(f, "unique keys", shape.keys.iter().map(key).collect::<Vec<_>>().join(", "))?;
+    }
+    Ok(())
+}
+
+fn watermark(f: &mut fmt::Formatter<'_>, node: &StateNode) -> fmt::Result {
+    let mut text = match node.domain {
+        Domain::Processing | Domain::Clock => "the clock".to_string(),
+        Domain::Event if node.sources.is_empty() => return Ok(()),
+        Domain::Event => format!("of {}", node.sources.join(", ")),
+    };
+    if node.hold > 0 {
+        text.push_str(&format!(", {} ms behind", node.hold));
+    }
+    if !node.shape.times.is_empty() {
+        text.push_str(&format!("; bounds {}", node.shape.times.join(", ")));
+    }
+    line(f, "watermark", text)
+}
+
+/// Tables and stages that a stage reads.
+fn leaves(plan: &std::sync::Arc<dyn ExecutionPlan>) -> (BTreeSet<String>, BTreeSet<u32>) {
+    let (mut tables, mut stages) = (BTreeSet::new(), BTreeSet::new());
+    // The closure never fails, so neither does the walk.
+    let _ = plan.apply(|node| {
+        if let Some(scan) = node.downcast_ref::<SourceScanExec>() {
+            tables.insert(scan.table().to_string());
+        }
+        if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
+            stages.insert(exchange.id());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    (tables, stages)
+}
+
+/// `1.234 s`, `56.7 ms`.
+fn seconds(time: Duration) -> String {
+    match time.as_secs_f64() {
+        s if s >= 1.0 => format!("{s:.3} s"),
+        s => format!("{:.1} ms", s * 1e3),
+    }
+}
+
+/// `512 bytes`, `3.4 KB`.
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+fn size_of(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        _ if bytes < 1 << 20 => format!("{:.1} KB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MB", bytes as f64 / (1024.0 * 1024.0)),
+    }
+}

@@ -1,0 +1,89 @@
+//! State that does not fit into memory, and commits that hold what changed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod embedded;
+
+use std::sync::Arc;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use embedded::{Place, Watched};
+use futures::TryStreamExt;
+use millstream::jobs::memory::Memory;
+use millstream::jobs::{self, Ending, Settings, Status};
+use millstream::planner::Mode;
+use millstream::sql::ast::{Source, Statement};
+use millstream::sql::parse;
+use tokio_util::sync::CancellationToken;
+
+const MB: usize = 1 << 20;
+
+/// Every key comes `times` times, in the same order each time, so that none is ever the one that was used last.
+fn script(keys: usize, times: usize) -> String {
+    format!(
+        "CREATE TABLE s (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '{}', 'rows-per-second' = 'unlimited',
+           'fields.id.kind' = 'sequence', 'fields.id.start' = '0');
+         CREATE MATERIALIZED VIEW counts AS SELECT id % {keys} AS k, COUNT(*) AS n, SUM(1) AS v FROM s GROUP BY id % {keys};",
+        keys * times
+    )
+}
+
+/// Runs a job with so much memory, of which the state may take so much; how it ended, and the sums over its view.
+async fn run(place: &Place, sql: &str, memory: usize, state: usize, epoch_rows: usize) -> (Status, Vec<i64>) {
+    let tmp = tempfile::tempdir().unwrap();
+    let memory = Memory::new(Some(memory as u64), tmp.path());
+    let (workspace, statements) = place.workspace(sql, &[]);
+    let workspace = workspace.with_memory(&memory).unwrap().with_checkpoints(Arc::clone(&place.store));
+    let mut settings = Settings::default();
+    memory.share(&mut settings);
+    settings.state_memory = state;
+    settings.max_rows_per_epoch = epoch_rows;
+    let mut spec = workspace.plan_job("job", &statements, Arc::clone(&place.store), settings).await.unwrap();
+    let watched = Watched::new(epoch_rows, &spec);
+    spec.probe = None;
+    let ended = jobs::run(&spec, &CancellationToken::new()).await;
+    assert!(matches!(ended, Ok(Ending::Finished(_))), "{ended:?}");
+    drop(spec);
+    assert_eq!(std::fs::read_dir(tmp.path()).map_or(0, |d| d.count()), 0, "files are left");
+    let asked = parse(&Source::new("q", "SELECT COUNT(*), SUM(n), SUM(v), COUNT(DISTINCT k) FROM counts")).unwrap().remove(0);
+    let Statement::Query(query) = asked.statement else { unreachable!() };
+    let (_, rows) = workspace.session(Mode::Batch).unwrap().run(&query.query).await.unwrap();
+    let rows: Vec<_> = rows.try_collect().await.unwrap();
+    let sums = rows[0].columns().iter().map(|c| c.as_primitive::<Int64Type>().value(0)).collect();
+    (watched.last(), sums)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_state_is_larger_than_its_memory_runs_to_the_end() {
+    let (status, sums) = run(&Place::new(), &script(60_000, 3), 256 * MB, MB, 8192).await;
+    assert_eq!(sums, [60_000, 180_000, 180_000, 60_000]);
+    assert!(status.state_disk > MB as u64, "{status:?}");
+    assert!(status.state_bytes < 3 * MB as u64, "{status:?}");
+}
+
+/// State takes nearly all the memory that there is, so that the join of an epoch finds too little.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_epoch_that_finds_too_little_memory_runs_again_with_less_state() {
+    const ROWS: i64 = 150_000;
+    let sql = format!(
+        "CREATE TABLE s (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '{ROWS}', 'rows-per-second' = 'unlimited',
+           'fields.id.kind' = 'sequence', 'fields.id.start' = '0');
+         CREATE MATERIALIZED VIEW counts AS SELECT a.id AS k, 1 AS n, 1 AS v FROM s a JOIN s b ON a.id = b.id;"
+    );
+    let (status, sums) = run(&Place::new(), &sql, 16 * MB, 16 * MB, 30_000).await;
+    assert_eq!(sums, [ROWS; 4]);
+    assert!(status.retries > 0 && status.state_disk > 0, "{status:?}");
+}
+
+/// Whole tables are written again as they grow, but not with every commit: about twice what changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_hold_what_changed() {
+    let place = Place::new();
+    let (status, sums) = run(&place, &script(100_000, 2), 1024 * MB, 512 * MB, 20_000).await;
+    assert_eq!(sums, [100_000, 200_000, 200_000, 100_000]);
+    // Two tables: 200,000 groups are put, and a view changes by 300,000 rows.
+    let changed = 200_000 * 40 + 300_000 * 40;
+    assert!(status.committed_bytes < 2 * changed, "{} bytes", status.committed_bytes);
+    let commits = place.store.below("job").list("commits").await.unwrap().len();
+    assert!(commits > 0);
+}
