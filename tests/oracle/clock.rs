@@ -270,7 +270,7 @@ fn plans_by_the_clock() {
         ("SELECT id FROM events WHERE d <> CURRENT_DATE", "TickingFilter|every 86400 s|rows: UNBOUNDED", "Temporal"),
         ("SELECT id FROM events WHERE MOD(EXTRACT(SECOND FROM now()), 2) = v", "TickingFilter|every 1 s", "Temporal"),
         ("SELECT id, now() FROM events", "ClockExec", "state"),
-        ("SELECT k, now() FROM (SELECT k, COUNT(*) n FROM events GROUP BY k)", "Remember", "ClockExec"),
+        ("SELECT k, n, now() FROM (SELECT k, COUNT(*) n FROM events GROUP BY k)", "Remember", "ClockExec"),
         (windowed, "ClockExec|WindowAggregate|bounded by the watermark", "KeyedAggregate"),
         // The filter stays above the window, which still comes once.
         (
