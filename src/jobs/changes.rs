@@ -31,6 +31,28 @@ pub fn check(table: &str, output: &Output, mode: &SinkMode) -> Result<()> {
     }
 }
 
+/// What to warn of when rows of an updating query may share a key of the sink: then the newest change of either counts, and one
+/// that goes takes the other with it. `target` are the columns that the INSERT fills, by position.
+pub fn unproven_key(table: &str, output: &Output, mode: &SinkMode, target: &SchemaRef) -> Option<String> {
+    let SinkMode::Upsert(key) = mode else { return None };
+    let in_key = |column: &usize| target.fields().get(*column).is_some_and(|f| key.contains(f.name()));
+    if !output.updating || output.keys.iter().any(|unique| unique.iter().all(in_key)) {
+        return None;
+    }
+    let names = |unique: &BTreeSet<usize>| {
+        let names = unique.iter().filter_map(|column| output.schema.fields().get(*column)).map(|f| f.name().as_str());
+        format!("({})", names.collect::<Vec<_>>().join(", "))
+    };
+    let known = match output.keys.first() {
+        Some(unique) => format!("they are known to differ in {} only", names(unique)),
+        None => "nothing is known of what they differ in".to_string(),
+    };
+    Some(format!(
+        "INSERT INTO {table}: rows of the query may share a PRIMARY KEY ({}): {known}. The newest change of a key counts, and a row that goes takes the key away",
+        key.join(", ")
+    ))
+}
+
 /// What a sink gets of a commit's rows: for a keyed one each key once, as its last row says; for a changelog what is left when
 /// all changes are added up.
 ///
@@ -87,6 +109,26 @@ mod tests {
         let values = Int64Array::from_iter_values(rows.iter().map(|r| r.1));
         let weights = Int64Array::from_iter_values(rows.iter().map(|r| r.2));
         RecordBatch::try_new(schema, vec![Arc::new(keys), Arc::new(values), Arc::new(weights)]).unwrap()
+    }
+
+    #[test]
+    fn a_key_of_the_query_has_to_lie_within_the_sinks() {
+        let schema = changes(&[]).schema();
+        let output = |keys: &[&[usize]], updating| Output {
+            stage: 0,
+            schema: Arc::clone(&schema),
+            updating,
+            keys: keys.iter().map(|k| k.iter().copied().collect()).collect(),
+            sources: BTreeSet::new(),
+            nodes: BTreeSet::new(),
+            identity: String::new(),
+        };
+        let warned = |output: &Output| unproven_key("t", output, &SinkMode::Upsert(vec!["k".into()]), &schema);
+        assert!(warned(&output(&[&[0]], true)).is_none() && warned(&output(&[&[]], true)).is_none());
+        assert!(warned(&output(&[&[0, 1]], false)).is_none());
+        assert!(warned(&output(&[&[0, 1]], true)).unwrap().contains("known to differ in (k, v) only"));
+        assert!(warned(&output(&[], true)).unwrap().contains("nothing is known"));
+        assert!(unproven_key("t", &output(&[], true), &SinkMode::Changelog, &schema).is_none());
     }
 
     #[test]

@@ -123,6 +123,9 @@ struct Running<'a> {
     /// The commit that holds whole state tables; `None` until this life of the job has one.
     base: Option<u64>,
     floor: u64,
+    /// Whether an epoch has run, in this life or an earlier one. The first one runs also without rows: `COUNT(*)` over nothing
+    /// is 0, and a commit holds what was answered to the input up to it.
+    begun: bool,
     /// Whether the newest commit says that the job is finished.
     finished: bool,
     last_commit: Instant,
@@ -194,6 +197,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         publishers,
         // Where a new job begins is worth a commit: a second start must not begin elsewhere because the topic has grown.
         pending: Pending { dirty: resumed.is_none(), ..Pending::default() },
+        begun: resumed.is_some(),
         in_flight: None,
         newest,
         base,
@@ -341,7 +345,7 @@ impl Running<'_> {
         let start = self.inputs.times();
         self.clock = self.clock.max(self.spec.clock.now());
         let clock = self.clock;
-        if fetch.count == 0 {
+        if fetch.count == 0 && self.begun {
             // Time may have come on without rows: idle partitions, the wall clock, the end of a bounded source.
             let now = self.inputs.advance(&BTreeMap::new(), clock);
             if !self.pipeline.due(&now, clock) {
@@ -352,6 +356,7 @@ impl Running<'_> {
         let count = fetch.count as u64;
         let inputs = &mut self.inputs;
         let output = self.pipeline.epoch(fetch.rows, &start, clock, &self.spec.faults, |times| inputs.advance(times, clock)).await?;
+        self.begun = true;
         self.status.epoch += 1;
         self.status.rows += count;
         for (node, late) in &output.late {

@@ -212,6 +212,9 @@ impl Workspace {
         let output = planner.add(&insert.query.query, insert.query.emit).await?;
         changes::check(&insert.table, &output, &sink.mode())?;
         let target = insert_columns(&insert.table, &insert.columns, &sink)?;
+        if let Some(warning) = changes::unproven_key(&insert.table, &output, &sink.mode(), &target) {
+            tracing::warn!("{warning}");
+        }
         let coercion = Coercion::new(&insert.table, &output.schema, target, display)?.filling(sink.schema())?;
         Ok(Insert { id, sink, output, coercion })
     }

@@ -15,7 +15,7 @@ use super::join::Side;
 use super::keys::distinct;
 use super::stateful::{Operator, Step, TableKind, TableSpec};
 use super::subplan::SubPlan;
-use super::zset;
+use super::{first_columns, zset};
 
 /// A row of the preserved side (the first) waits until the last row that could meet it must have come, and is joined then.
 ///
@@ -103,10 +103,7 @@ impl Operator for IntervalJoin {
         }
         let kept = second.get(&distinct(&[waiting.keys(&complete)])?)?;
         let met = concat_batches(&others.schema(), [&kept, &others])?;
-        let plain = |side: &Side, rows: &RecordBatch| -> Result<RecordBatch> {
-            let rows = zset::expand(rows)?;
-            Ok(RecordBatch::try_new(Arc::clone(&side.schema), rows.columns()[..side.schema.fields().len()].to_vec())?)
-        };
+        let plain = |side: &Side, rows: &RecordBatch| -> Result<RecordBatch> { first_columns(&side.schema, &zset::expand(rows)?) };
         self.plan.run(step, vec![plain(waiting, &complete)?, plain(other, &met)?]).await
     }
 

@@ -16,7 +16,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::merge::{Functions, GroupMerger};
 use super::stateful::{Operator, Step, TableKind, TableSpec};
-use super::{to_millis, zset};
+use super::{first_columns, to_millis, zset};
 
 /// The column behind a group's partial state by which it is forgotten, in milliseconds.
 const TIME: &str = "__time";
@@ -108,8 +108,7 @@ impl KeyedAggregate {
 
     /// Stored rows as partial rows.
     fn untimed(&self, stored: &RecordBatch) -> Result<RecordBatch> {
-        let width = self.functions.partial().fields().len();
-        Ok(RecordBatch::try_new(Arc::clone(self.functions.partial()), stored.columns()[..width].to_vec())?)
+        first_columns(self.functions.partial(), stored)
     }
 
     fn forgotten(&self, step: &Step) -> Option<i64> {

@@ -81,8 +81,11 @@ impl<'f> GroupMerger<'f> {
     /// A merger for partial rows of these functions.
     pub fn new(functions: &'f Functions) -> Result<Self> {
         let key = Schema::new(functions.partial.fields().iter().take(functions.groups).cloned().collect::<Vec<_>>());
-        let accumulators =
-            functions.aggregates.iter().map(|a| Ok((accumulator(a)?, a.state_fields()?.len()))).collect::<Result<Vec<_>>>()?;
+        let accumulators = functions
+            .aggregates
+            .iter()
+            .map(|a| Ok((accumulator(a, functions.groups > 0)?, a.state_fields()?.len())))
+            .collect::<Result<Vec<_>>>()?;
         let groups = new_group_values(Arc::new(key), &GroupOrdering::None)?;
         Ok(Self { functions, groups, accumulators, indices: Vec::new(), rows: 0 })
     }
@@ -131,9 +134,11 @@ impl<'f> GroupMerger<'f> {
     }
 }
 
-/// What DataFusion does privately: its vectorised accumulator, or an adapter over the row-wise one.
-fn accumulator(aggregate: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn GroupsAccumulator>> {
-    if aggregate.groups_accumulator_supported() {
+/// What DataFusion does privately: its vectorised accumulator, or an adapter over the row-wise one. That one also where there are
+/// no groups, because DataFusion makes the partial rows with it then: the state of an average over nothing is a count of 0,
+/// which the vectorised one takes for a value and divides by.
+fn accumulator(aggregate: &Arc<AggregateFunctionExpr>, grouped: bool) -> Result<Box<dyn GroupsAccumulator>> {
+    if grouped && aggregate.groups_accumulator_supported() {
         return Ok(aggregate.create_groups_accumulator()?);
     }
     let aggregate = Arc::clone(aggregate);

@@ -57,6 +57,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMillisecondType};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{Partitioning, PlanProperties};
@@ -74,6 +75,16 @@ pub fn to_millis(column: &ArrayRef) -> Result<Int64Array> {
     };
     let millis = cast(column, &DataType::Timestamp(TimeUnit::Millisecond, zone))?;
     Ok(millis.as_primitive::<TimestampMillisecondType>().reinterpret_cast())
+}
+
+/// The first columns of a batch under another schema with as many columns; it may have none at all.
+///
+/// # Errors
+/// When they do not fit it.
+fn first_columns(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().take(schema.fields().len()).cloned().collect();
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)?)
 }
 
 /// Properties of a node of ours: bounded, nothing known about order.

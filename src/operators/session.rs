@@ -17,7 +17,7 @@ use super::keys::distinct;
 use super::merge::{Functions, GroupMerger};
 use super::stateful::{Operator, Step, TableKind, TableSpec};
 use super::windows::per_milli;
-use super::{to_millis, zset};
+use super::{first_columns, to_millis, zset};
 
 /// Columns behind a stored row: the bounds of its session so far, in milliseconds; and until when a closed one is known.
 const START: &str = "__start";
@@ -178,8 +178,7 @@ impl SessionMerge {
     }
 
     fn plain(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        let width = self.rows.fields().len();
-        Ok(RecordBatch::try_new(Arc::clone(&self.rows), rows.columns()[..width].to_vec())?)
+        first_columns(&self.rows, rows)
     }
 }
 

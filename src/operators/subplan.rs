@@ -9,6 +9,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 
 use crate::common::Result;
 
+use super::first_columns;
 use super::stateful::Step;
 
 /// A batch plan whose leaves are [`super::ExchangeExec`]s, numbered apart from the stages of its job.
@@ -53,6 +54,6 @@ impl SubPlan {
         let rows = collect(plan, Arc::clone(&step.tasks)).await?;
         let schema = self.schema();
         // DataFusion may say of a column that it is never NULL in one place and not in another.
-        rows.into_iter().map(|b| Ok(RecordBatch::try_new(Arc::clone(&schema), b.columns().to_vec())?)).collect()
+        rows.iter().map(|b| first_columns(&schema, b)).collect()
     }
 }

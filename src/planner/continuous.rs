@@ -37,7 +37,7 @@ impl<'s> ContinuousPlanner<'s> {
         let logical = self.session.logical(query).await?;
         let identity = identity(&logical)?;
         let optimized = place(self.session.state().optimize(&logical)?)?;
-        let (stage, schema, lowered) = self.lowering.query(&optimized, emit).await?;
+        let (stage, schema, lowered) = self.lowering.query(&optimized, emit, tables(&logical)?).await?;
         let schema = if lowered.traits.updating { crate::operators::zset::unweighted(&schema) } else { schema };
         Ok(Output {
             stage,
@@ -58,7 +58,7 @@ impl<'s> ContinuousPlanner<'s> {
         let logical = self.session.logical(query).await?;
         let identity = identity(&logical)?;
         let optimized = place(self.session.state().optimize(&logical)?)?;
-        let (node, nodes) = self.lowering.keep(&optimized, emit).await?;
+        let (node, nodes) = self.lowering.keep(&optimized, emit, tables(&logical)?).await?;
         Ok((node, nodes, identity))
     }
 
@@ -66,6 +66,18 @@ impl<'s> ContinuousPlanner<'s> {
     pub fn finish(self) -> Program {
         self.lowering.program
     }
+}
+
+/// The declared tables that a query names.
+fn tables(plan: &LogicalPlan) -> Result<BTreeSet<String>> {
+    let mut tables = BTreeSet::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            tables.extend(TableSource::of(scan).map(|table| table.name().to_string()));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(tables)
 }
 
 /// What makes two queries the same job: the plan as written, with the declarations that change its answer.

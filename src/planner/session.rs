@@ -180,6 +180,8 @@ impl SchemaProvider for Names {
                 if self.mode == Mode::Streaming {
                     return Ok(Some(Arc::new(ViewTable::new(plan, None))));
                 }
+                // Its rows have the types that the query was given when it was made to type.
+                let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
                 let schema = Arc::clone(plan.schema().inner());
                 let rows = kept.rows().await?;
                 let rows = rows.iter().map(|b| Ok(RecordBatch::try_new(Arc::clone(&schema), b.columns().to_vec())?));

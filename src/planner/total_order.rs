@@ -6,8 +6,11 @@ use crate::common::Result;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::expr::{Sort as SortExpr, WindowFunction};
-use datafusion::logical_expr::{Expr, Limit, LogicalPlan, LogicalPlanBuilder, Sort, Window, WindowFrameUnits};
+use datafusion::logical_expr::expr::{NullTreatment, Sort as SortExpr, WindowFunction};
+use datafusion::logical_expr::{
+    Expr, Limit, LogicalPlan, LogicalPlanBuilder, Sort, Window, WindowFrame, WindowFrameBound, WindowFrameUnits,
+};
+use datafusion::scalar::ScalarValue;
 
 use super::mode::Mode;
 
@@ -49,6 +52,10 @@ fn windows(window: Window) -> DfResult<Transformed<LogicalPlan>> {
 
 fn completed(expr: &Expr, schema: &DFSchema, changed: &mut bool) -> Expr {
     let Expr::WindowFunction(function) = expr.clone().unalias() else { return expr.clone() };
+    if let Some(function) = end_of_frame(&function, schema) {
+        *changed = true;
+        return Expr::WindowFunction(Box::new(function));
+    }
     let rows = function.params.window_frame.units == WindowFrameUnits::Rows && !whole(&function);
     if !RANKING.contains(&function.fun.name()) && !rows {
         return expr.clone();
@@ -59,6 +66,38 @@ fn completed(expr: &Expr, schema: &DFSchema, changed: &mut bool) -> Expr {
         function.params.order_by.iter().map(|s| s.expr.clone()).chain(function.params.partition_by.iter().cloned()).collect();
     function.params.order_by.extend(rest(schema, &known));
     Expr::WindowFunction(function)
+}
+
+/// FIRST_VALUE and LAST_VALUE where it is left open which of several rows is the first or the last one: over the whole
+/// partition, up to all rows that are equal to the current one (what SQL says if no frame is given), and without any order.
+fn end_of_frame(function: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction> {
+    let frame = &function.params.window_frame;
+    let first = match function.fun.name() {
+        "first_value" => true,
+        "last_value" => false,
+        _ => return None,
+    };
+    if function.params.null_treatment == Some(NullTreatment::IgnoreNulls) {
+        return None;
+    }
+    let mut ordered = function.clone();
+    let params = &mut ordered.params;
+    let to_current = matches!(frame.end_bound, WindowFrameBound::CurrentRow) && frame.units != WindowFrameUnits::Rows;
+    if !first && to_current && !params.order_by.is_empty() {
+        // The last one of those that are equal, which are a partition of their own.
+        params.partition_by.extend(std::mem::take(&mut params.order_by).into_iter().map(|s| s.expr));
+    } else if !(whole(function) || first && frame.start_bound.is_unbounded()) {
+        return None;
+    }
+    let known: Vec<Expr> = params.order_by.iter().map(|s| s.expr.clone()).chain(params.partition_by.iter().cloned()).collect();
+    params.order_by.extend(rest(schema, &known));
+    let unbounded = ScalarValue::UInt64(None);
+    params.window_frame = WindowFrame::new_bounds(
+        WindowFrameUnits::Rows,
+        WindowFrameBound::Preceding(unbounded.clone()),
+        WindowFrameBound::Following(unbounded),
+    );
+    Some(ordered)
 }
 
 /// The frame is the whole partition: order means nothing to it.

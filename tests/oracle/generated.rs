@@ -14,6 +14,9 @@ use super::harness::{self, Cuts};
 /// How many cases a plain `cargo test` runs.
 const SEEDS: u64 = 300;
 
+/// Plans are trees, and walking a deep one takes room in a build that is not optimised.
+const STACK: usize = 64 << 20;
+
 /// The cases that were asked for: `MILLSTREAM_ORACLE_SEEDS=10000`, or `=4711..4712` for one.
 fn seeds() -> (u64, u64) {
     let Ok(text) = std::env::var("MILLSTREAM_ORACLE_SEEDS") else { return (0, SEEDS) };
@@ -101,11 +104,14 @@ fn generated() {
         }
     }));
     let work = || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK).enable_all().build().unwrap();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= to || failures.lock().unwrap().len() >= 20 {
                 break;
+            }
+            if to - from == 1 {
+                println!("{}", Spec::random(seed).text());
             }
             let Some(spec) = plannable(Spec::random(seed), &runtime, &refused) else { continue };
             let outcome = run(&spec, &runtime);
@@ -129,7 +135,7 @@ fn generated() {
     };
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
-            std::thread::Builder::new().name("generated".into()).spawn_scoped(scope, work).unwrap();
+            std::thread::Builder::new().name("generated".into()).stack_size(STACK).spawn_scoped(scope, work).unwrap();
         }
     });
     let refused = refused.into_inner().unwrap();

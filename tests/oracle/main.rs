@@ -166,6 +166,28 @@ cases! {
     upserts
     upserts_written
     envelopes
+    empty
+    first_nulls
+    nan
+    having_changes
+    left_join_later
+    top_ties
+    retractions
+    distinct_aggregates
+    union_windows
+    self_joins
+    joins_and_aggregates
+    shared
+    set_operations
+    decimals_and_dates
+    subqueries
+    grouping
+    common_tables
+    types
+    contradictions
+    limits
+    window_chains
+    constants
 }
 
 #[test]

@@ -38,6 +38,10 @@ impl Lowering {
         if let [Expr::GroupingSet(sets)] = aggregate.group_expr.as_slice() {
             return self.grouping_sets(plan, aggregate, sets, input).await;
         }
+        if input.traits.sources.is_empty() {
+            // Over nothing there is one answer, for good.
+            return self.recompute(plan, vec![input], Partitioning::none(1), Vec::new()).await;
+        }
         let groups: Vec<Option<usize>> = aggregate.group_expr.iter().map(|e| copied(e, schema)).collect();
         let end = groups.iter().enumerate().find_map(|(group, column)| {
             let column = (*column)?;

@@ -114,7 +114,7 @@ impl Lowering {
         let mut traits = input.traits.clone();
         traits.keys.clear();
         match (time, window.kind) {
-            (_, WindowKind::Session { .. }) if traits.updating || self.emit == Emit::Changes => {
+            (_, WindowKind::Session { .. }) if traits.updating || traits.sources.is_empty() || self.emit == Emit::Changes => {
                 return self.changing_sessions(plan, window, input).await;
             }
             (Some(time), WindowKind::Session { gap }) => {
@@ -132,7 +132,8 @@ impl Lowering {
                     traits.times.extend(role.map(|role| (width + i, Time { role, ..time.clone() })));
                 }
             }
-            (None, _) if traits.updating => {}
+            // Windows over rows that never come need no time.
+            (None, _) if traits.updating || traits.sources.is_empty() => {}
             (None, _) => return Err(no_event_time(window)),
         }
         let plan = plan.with_new_exprs(plan.expressions(), vec![input.plan])?;

@@ -40,6 +40,8 @@ use super::cut::Cut;
 use super::program::{Program, Stage, StateNode};
 use super::traits::{Domain, Time, Traits};
 
+use recompute::Partitioning;
+
 /// Leaves of plans inside operators are numbered from here, stages from 0.
 const FIRST_LEAF: u32 = 1 << 16;
 
@@ -103,25 +105,37 @@ impl Lowering {
         }
     }
 
-    /// Lowers one query and returns the stage that leaves its rows.
-    pub async fn query(&mut self, plan: &LogicalPlan, emit: Emit) -> Result<(u32, SchemaRef, Lowered)> {
+    /// Lowers one query, in which these tables are `named`, and returns the stage that leaves its rows.
+    pub async fn query(&mut self, plan: &LogicalPlan, emit: Emit, named: BTreeSet<String>) -> Result<(u32, SchemaRef, Lowered)> {
         self.emit = emit;
         let lowered = self.lower(plan).await?;
-        let lowered = self.unmixed(lowered).await?;
-        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        let mut lowered = self.unmixed(lowered).await?;
+        self.read(&mut lowered, named)?;
         let (stage, schema) = self.stage(&lowered.plan).await?;
         Ok((stage, schema, lowered))
     }
 
-    /// Lowers one query, and keeps its rows in a node, whose number is returned.
-    pub async fn keep(&mut self, plan: &LogicalPlan, emit: Emit) -> Result<(u32, BTreeSet<u32>)> {
+    /// Lowers one query, in which these tables are `named`, and keeps its rows in a node, whose number is returned.
+    pub async fn keep(&mut self, plan: &LogicalPlan, emit: Emit, named: BTreeSet<String>) -> Result<(u32, BTreeSet<u32>)> {
         self.emit = emit;
-        let lowered = self.lower(plan).await?;
-        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        let mut lowered = self.lower(plan).await?;
+        self.read(&mut lowered, named)?;
         let operator = Materialize::new(Arc::clone(plan.schema().inner()), lowered.traits.updating);
         let node = self.next_node();
         let kept = self.operator(Arc::new(operator), vec![Input::Piece(Box::new(lowered))], plan.schema(), None, Traits::default()).await?;
         Ok((node, kept.nodes))
+    }
+
+    /// Notes which tables a query reads: those that it names, if the optimizer has found that none of them matters.
+    fn read(&mut self, lowered: &mut Lowered, named: BTreeSet<String>) -> Result<()> {
+        if lowered.traits.sources.is_empty() {
+            lowered.traits.sources = named;
+        }
+        if lowered.traits.sources.is_empty() {
+            return Err(Error::sql("a query over no table cannot run continuously").hint("INSERT INTO t VALUES (...) runs at once"));
+        }
+        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        Ok(())
     }
 
     /// Lowers a plan.
@@ -156,8 +170,12 @@ impl Lowering {
                     return Err(Error::sql("WITH RECURSIVE cannot run continuously yet")
                         .hint("`millstream query` answers it over what is there now"));
                 }
+                // What the optimizer has found to be empty.
+                LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row => {
+                    Lowered { plan: plan.clone(), traits: Traits::default(), nodes: BTreeSet::new() }
+                }
                 LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => {
-                    return Err(Error::sql("a query over no table cannot run continuously").hint("INSERT INTO t VALUES (...) runs at once"));
+                    self.recompute(plan, Vec::new(), Partitioning::none(0), Vec::new()).await?
                 }
                 other => self.fallback(other).await?,
             };

@@ -59,7 +59,8 @@ impl Spec {
                     named.push(Relation { sql: Sql::from(&name), query: query.clone() });
                     Statement::View(name, query.sql)
                 }
-                2 if query.append && query.cols.iter().all(|c| c.ty != Type::Inexact) => {
+                // What is late for some windows of a row only can be left out of views alone.
+                2 if query.append && !manner.late && query.cols.iter().all(|c| c.ty != Type::Inexact) => {
                     Statement::Insert(format!("out{i}"), query.cols, query.sql)
                 }
                 3 => Statement::Kept(format!("mv{i}"), query.sql, Sql::from(" EMIT CHANGES").maybe()),
