@@ -4,8 +4,8 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, UInt32Array};
-use arrow::compute::{filter_record_batch, take};
+use arrow::array::{ArrayRef, AsArray, Int64Array, UInt32Array};
+use arrow::compute::take;
 use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -101,39 +101,36 @@ impl Operator for Remember {
         let gone = zset::filter(&changes, |w| w < 0)?;
         let mut kept = if gone.num_rows() > 0 { self.kept(step, &gone)? } else { Clocks::new() };
         let plain = zset::rows_of(&changes)?;
-        let (mut rows, mut clocks, mut weights, mut known) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut add = |row: u32, clock: Millis, weight: i64, is_known: bool| {
+        let (mut rows, mut clocks, mut weights, mut unmatched) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let mut add = |row: u32, clock: Millis, weight: i64| {
             rows.push(row);
             clocks.push(clock);
             weights.push(weight);
-            known.push(is_known);
         };
         let each = (0u32..).zip(keys(plain.columns(), plain.num_rows())?).zip(zset::weights(&changes)?.values());
         for ((row, key), weight) in each {
             if *weight > 0 {
-                add(row, step.moment.clock, *weight, true);
+                add(row, step.moment.clock, *weight);
                 continue;
             }
             let mut left = -weight;
             for (clock, held) in kept.get_mut(&key).into_iter().flatten() {
                 let taken = left.min(*held);
                 if taken > 0 {
-                    add(row, *clock, -taken, true);
+                    add(row, *clock, -taken);
                 }
                 left -= taken;
             }
-            if left > 0 {
-                // What never came cannot be taken back: the table counts it.
-                add(row, step.moment.clock, -left, false);
-            }
+            unmatched += u64::try_from(left).unwrap_or(0);
         }
         let indices = UInt32Array::from(rows);
         let mut columns = plain.columns().iter().map(|c| Ok(take(c, &indices, None)?)).collect::<Result<Vec<_>>>()?;
         columns.push(clock_array(clocks));
         columns.push(Arc::new(Int64Array::from(weights)));
-        let changes = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
-        let out = filter_record_batch(&changes, &BooleanArray::from(known))?;
-        step.change(0, KeyedDelta::new(vec![changes], None))?;
+        // What never came cannot be taken back.
+        step.epoch.report_unmatched(unmatched);
+        let out = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+        step.change(0, KeyedDelta::new(vec![out.clone()], None))?;
         Ok(vec![out])
     }
 
@@ -158,7 +155,7 @@ mod tests {
         let operator = Remember::new(Arc::clone(&schema));
         let memory = StateMemory::new(1 << 30, std::env::temp_dir());
         let mut table = Arc::new(KeyedTable::new(Arc::clone(&operator.layout), memory).unwrap());
-        let mut all = Vec::new();
+        let (mut all, mut unmatched) = (Vec::new(), 0);
         for (clock, changes) in epochs {
             let (values, weights): (Vec<i64>, Vec<i64>) = changes.iter().copied().unzip();
             let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values)), Arc::new(Int64Array::from(weights))];
@@ -168,9 +165,10 @@ mod tests {
             let moment = Moment { clock: *clock, ..Moment::default() };
             let step = Step::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));
             let out = operator.step(&step, vec![vec![input]]).await.unwrap();
-            let delta = epoch.finish().deltas.into_values().next();
+            let report = epoch.finish();
+            unmatched += report.unmatched;
             drop((step, epoch));
-            if let Some(StateDelta::Keyed(delta)) = delta {
+            if let Some(StateDelta::Keyed(delta)) = report.deltas.into_values().next() {
                 Arc::get_mut(&mut table).unwrap().fold(&delta).unwrap();
             }
             let rows = out.iter().flat_map(|b| {
@@ -180,7 +178,7 @@ mod tests {
             });
             all.push(rows.collect());
         }
-        (all, table.unmatched())
+        (all, unmatched)
     }
 
     #[tokio::test]

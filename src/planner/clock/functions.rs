@@ -84,7 +84,8 @@ impl ScalarUDFImpl for Function {
             Value::Recorded | Value::Instant => clock_type(),
             Value::Local => DataType::Timestamp(TimeUnit::Millisecond, None),
             Value::Date => DataType::Date32,
-            Value::Time => DataType::Time32(TimeUnit::Millisecond),
+            // As that of a literal, `TIME '12:00:00'`.
+            Value::Time => DataType::Time64(TimeUnit::Nanosecond),
         })
     }
 
@@ -107,7 +108,7 @@ impl ScalarUDFImpl for Function {
             Value::Date => cast(local(TimeUnit::Millisecond), DataType::Date32),
             Value::Time => {
                 let seconds = cast(local(TimeUnit::Second), DataType::Time32(TimeUnit::Second));
-                cast(seconds, DataType::Time32(TimeUnit::Millisecond))
+                cast(seconds, DataType::Time64(TimeUnit::Nanosecond))
             }
         }))
     }
