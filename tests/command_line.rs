@@ -192,8 +192,7 @@ fn query_prints_in_four_forms() {
     let none: serde_json::Value = serde_json::from_str(&query("SELECT 1 AS a WHERE 1 = 0", "json").ok().out).unwrap();
     assert_eq!(none, serde_json::json!([]));
     assert_eq!(Home::new().run(&["query", "SELECT 1 AS a"]).ok().out, "a\n1\n");
-    let ended = query("SELECT 1 AS a, 2 AS a", "csv").exits(1);
-    ended.says(&["two columns of the query are called `a`", "<sql>:1:1", "AS"]);
+    assert_eq!(query("SELECT 1 AS a, 2 AS a", "csv").ok().out, "a,a0\n1,2\n");
 }
 
 #[test]
