@@ -279,7 +279,7 @@ fn the_whole_line_works_in_one_process() {
 
 #[test]
 fn demo_shows_windows_and_ends() {
-    let ended = Home::new().run(&["demo", "--seconds", "3"]).ok();
+    let ended = Home::new().run(&["demo", "--seconds", "10"]).ok();
     let windows: Vec<&str> = ended.out.lines().filter(|l| l.contains(" transactions ") && l.contains(" paid ")).collect();
     assert!(windows.len() >= 8, "half a minute of the past is shown at once:\n{ended}");
     ended.says(&["millstream run sql/transactions/flink --option properties.bootstrap.servers=HOST:PORT"]);
