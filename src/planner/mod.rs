@@ -14,6 +14,7 @@ mod cast_types;
 pub mod codec;
 pub mod continuous;
 mod cut;
+mod filter_pushdown;
 mod functions;
 mod lower;
 mod mode;
