@@ -16,6 +16,7 @@ pub mod codec;
 pub mod continuous;
 mod cut;
 pub mod explain;
+mod filter_pushdown;
 mod functions;
 mod lower;
 mod mode;

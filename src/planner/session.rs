@@ -19,7 +19,6 @@ use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::combine_partial_final_agg::CombinePartialFinalAggregate;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -33,6 +32,7 @@ use crate::operators::SourceSet;
 
 use super::cast_types::CastTypes;
 use super::clock::{self, KeepClockFilters};
+use super::filter_pushdown::physical_rules;
 use super::functions;
 use super::mode::Mode;
 use super::physical::StreamingQueryPlanner;
@@ -81,11 +81,11 @@ impl Session {
             let rules = rules.map(|r| if r.name() == push_down.name() { Arc::new(KeepClockFilters::default()) } else { r }).collect();
             // Aggregates run in two halves, of which the first must not swallow the second.
             let whole = CombinePartialFinalAggregate::new().name().to_string();
-            let physical = PhysicalOptimizer::new().rules.into_iter().filter(|r| r.name() != whole).collect();
+            let physical = physical_rules().into_iter().filter(|r| r.name() != whole).collect();
             builder = builder.with_optimizer_rules(rules).with_physical_optimizer_rules(physical);
         }
         if mode == Mode::Batch {
-            builder = builder.with_analyzer_rule(Arc::new(ExpandSessions));
+            builder = builder.with_analyzer_rule(Arc::new(ExpandSessions)).with_physical_optimizer_rules(physical_rules());
         }
         let mut state = builder.with_type_planner(Arc::new(CastTypes)).with_query_planner(Arc::new(StreamingQueryPlanner)).build();
         state.register_relation_planner(Arc::new(WindowTvfPlanner))?;

@@ -1,5 +1,5 @@
 -- WITH: read once, twice and three times, nested, and hidden by a name of its own.
--- input events: rows=60 partitions=2 nulls=0.1 disorder=900 seed=35
+-- input events: rows=45 partitions=2 nulls=0.1 disorder=900 seed=35
 CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND )
 WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');
 CREATE MATERIALIZED VIEW once AS WITH c AS (SELECT k, COUNT(*) n FROM events GROUP BY k) SELECT * FROM c WHERE n > 5;

@@ -1,5 +1,5 @@
 -- DISTINCT inside aggregates: alone, several of them, with FILTER, with others, per window, over what changes.
--- input events: rows=90 partitions=2 nulls=0.2 disorder=900 seed=23
+-- input events: rows=60 partitions=2 nulls=0.2 disorder=900 seed=23
 CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND )
 WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');
 CREATE MATERIALIZED VIEW one AS SELECT k, COUNT(DISTINCT v % 5) n FROM events GROUP BY k;

@@ -1,5 +1,5 @@
 -- Grouping sets of every kind, GROUPING(), and what stands above them.
--- input events: rows=70 partitions=2 nulls=0.2 disorder=900 seed=34
+-- input events: rows=50 partitions=2 nulls=0.2 disorder=900 seed=34
 CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND )
 WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');
 CREATE MATERIALIZED VIEW rolled AS SELECT k, b, COUNT(*) n, SUM(v) s FROM events GROUP BY ROLLUP(k, b);

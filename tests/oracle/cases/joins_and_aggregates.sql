@@ -1,6 +1,6 @@
 -- Aggregates of joins, joins of aggregates, and both on top of each other.
--- input events: rows=60 partitions=1 nulls=0.1 seed=27
--- input others: rows=50 partitions=2 nulls=0.1 first=1000 seed=28
+-- input events: rows=45 partitions=1 nulls=0.1 seed=27
+-- input others: rows=35 partitions=2 nulls=0.1 first=1000 seed=28
 CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts )
 WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');
 CREATE TABLE others ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts )
@@ -18,3 +18,4 @@ CREATE MATERIALIZED VIEW anti_of AS SELECT k, n FROM e WHERE NOT EXISTS (SELECT 
 CREATE MATERIALIZED VIEW unequal_of AS SELECT e.k, o.k ok FROM e JOIN o ON e.n < o.n;
 CREATE MATERIALIZED VIEW deeper AS SELECT d, COUNT(*) c FROM (SELECT e.n - o.n d FROM e JOIN o ON e.k = o.k) GROUP BY d;
 CREATE MATERIALIZED VIEW rows_and_groups AS SELECT r.id, e.n, o.n onn FROM events r JOIN e ON r.k = e.k LEFT JOIN o ON r.k = o.k WHERE r.v > 70;
+CREATE MATERIALIZED VIEW without_columns AS SELECT 'x' x FROM events e JOIN (SELECT COUNT(*) n FROM others GROUP BY k) o ON TRUE;

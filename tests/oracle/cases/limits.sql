@@ -1,5 +1,5 @@
 -- ORDER BY with LIMIT: over rows, groups and joins, with OFFSET, NULLS FIRST, below something else.
--- input events: rows=60 partitions=2 nulls=0.2 disorder=900 seed=37
+-- input events: rows=45 partitions=2 nulls=0.2 disorder=900 seed=37
 CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND )
 WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');
 CREATE MATERIALIZED VIEW first AS SELECT id, v FROM events ORDER BY v LIMIT 4;

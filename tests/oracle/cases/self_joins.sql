@@ -1,5 +1,5 @@
 -- A table with itself: the same rows arrive on both sides in one epoch.
--- input events: rows=60 partitions=2 nulls=0.1 disorder=900 seed=26
+-- input events: rows=45 partitions=2 nulls=0.1 disorder=900 seed=26
 CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND )
 WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');
 CREATE MATERIALIZED VIEW equal AS SELECT a.id, b.id bid FROM events a JOIN events b ON a.v = b.v;

@@ -1,5 +1,5 @@
 -- UNION, INTERSECT and EXCEPT, with NULLs, duplicates, and over what changes.
--- input events: rows=60 partitions=1 nulls=0.2 seed=30
+-- input events: rows=45 partitions=1 nulls=0.2 seed=30
 -- input others: rows=50 partitions=2 nulls=0.2 first=1000 seed=31
 CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts )
 WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');

@@ -1,5 +1,5 @@
 -- Equal rows have one order, in stream and batch: ranks, neighbours, first and last values, limits.
--- input events: rows=80 partitions=2 nulls=0.2 seed=21
+-- input events: rows=50 partitions=2 nulls=0.2 seed=21
 CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts )
 WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');
 CREATE VIEW small AS SELECT id, k, v % 3 AS v, b FROM events;

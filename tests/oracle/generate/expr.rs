@@ -147,8 +147,9 @@ pub fn aggregate(r: &mut StdRng, cols: &[Col]) -> (Sql, Type) {
         (0, _, _) | (_, None, _) => count,
         (1, Some((v, _)), _) => (sql!["COUNT(", v, ")"], Type::Int),
         (2, Some((v, _)), _) => (sql!["COUNT(DISTINCT ", v, ")"], Type::Int),
-        (3 | 4, Some((v, ty)), _) if ty != Type::Bool => (sql!["MIN(", v, ")"], ty),
-        (5, Some((v, ty)), _) if ty != Type::Bool => (sql!["MAX(", v, ")"], ty),
+        // DataFusion's extremes of floats depend on the order of rows where one is NaN.
+        (3 | 4, Some((v, ty)), _) if !matches!(ty, Type::Bool | Type::Float) => (sql!["MIN(", v, ")"], ty),
+        (5, Some((v, ty)), _) if !matches!(ty, Type::Bool | Type::Float) => (sql!["MAX(", v, ")"], ty),
         (6, _, Some((v, _))) => (sql!["AVG(", v, ")"], Type::Inexact),
         (7, _, Some((v, Type::Int))) => (sql!["SUM(DISTINCT ", v, ")"], Type::Int),
         (7, _, Some((v, _))) => {

@@ -5,6 +5,7 @@ pub mod expr;
 pub mod query;
 pub mod shrink;
 pub mod sql;
+pub mod windows;
 
 use std::fmt::Write as _;
 

@@ -38,16 +38,16 @@ pub struct Writer<'r> {
 }
 
 impl Writer<'_> {
-    fn fresh(&mut self, prefix: char) -> String {
+    pub(super) fn fresh(&mut self, prefix: char) -> String {
         *self.next += 1;
         format!("{prefix}{}", self.next)
     }
 
-    fn chance(&mut self, p: f64) -> bool {
+    pub(super) fn chance(&mut self, p: f64) -> bool {
         self.r.random_bool(p)
     }
 
-    fn table(&mut self) -> Relation {
+    pub(super) fn table(&mut self) -> Relation {
         self.named[..self.tables].choose(self.r).unwrap().clone()
     }
 
@@ -61,7 +61,7 @@ impl Writer<'_> {
     }
 
     /// `relation AS alias`, and its columns under that name.
-    fn aliased(&mut self, relation: &Relation) -> (Sql, String, Vec<Col>) {
+    pub(super) fn aliased(&mut self, relation: &Relation) -> (Sql, String, Vec<Col>) {
         let alias = self.fresh('r');
         let cols = relation.query.cols.iter().map(|c| Col { name: format!("{alias}.{}", c.name), ty: c.ty }).collect();
         (sql![&relation.sql, format!(" AS {alias}")], alias, cols)
@@ -90,7 +90,7 @@ impl Writer<'_> {
     }
 
     /// Some columns under their own names or expressions under new ones.
-    fn items(&mut self, cols: &[Col]) -> (Vec<Sql>, Vec<Col>) {
+    pub(super) fn items(&mut self, cols: &[Col]) -> (Vec<Sql>, Vec<Col>) {
         let mut items = Vec::new();
         let mut out: Vec<Col> = Vec::new();
         let wanted = self.r.random_range(1..5);
@@ -114,7 +114,7 @@ impl Writer<'_> {
         (items, out)
     }
 
-    fn filter(&mut self, cols: &[Col], p: f64) -> Sql {
+    pub(super) fn filter(&mut self, cols: &[Col], p: f64) -> Sql {
         if self.chance(p) { sql![" WHERE ", condition(self.r, cols, 2)].maybe() } else { "".into() }
     }
 
@@ -173,7 +173,7 @@ impl Writer<'_> {
     }
 
     /// Keys for GROUP BY, with how they are selected.
-    fn keys(&mut self, cols: &[Col], most: usize) -> (Vec<Sql>, Vec<Sql>, Vec<Col>) {
+    pub(super) fn keys(&mut self, cols: &[Col], most: usize) -> (Vec<Sql>, Vec<Sql>, Vec<Col>) {
         let (mut keys, mut items, mut out) = (Vec::new(), Vec::new(), Vec::new());
         let usable = of(cols, &Type::KEYS);
         for _ in 0..self.r.random_range(0..=most) {
@@ -193,7 +193,7 @@ impl Writer<'_> {
         (keys, items, out)
     }
 
-    fn aggregates(&mut self, cols: &[Col], items: &mut Vec<Sql>, out: &mut Vec<Col>) {
+    pub(super) fn aggregates(&mut self, cols: &[Col], items: &mut Vec<Sql>, out: &mut Vec<Col>) {
         for _ in 0..self.r.random_range(1..4) {
             let (call, ty) = aggregate(self.r, cols);
             let name = self.fresh('c');
@@ -202,7 +202,7 @@ impl Writer<'_> {
         }
     }
 
-    fn having(&mut self) -> Sql {
+    pub(super) fn having(&mut self) -> Sql {
         match self.r.random_range(0..8) {
             0 | 1 => format!(" HAVING COUNT(*) > {}", self.r.random_range(1..4)).into(),
             2 => format!(" HAVING COUNT(*) % 2 = {}", self.r.random_range(0..2)).into(),
@@ -280,7 +280,7 @@ impl Writer<'_> {
     }
 
     /// One or two equalities between columns of two sides.
-    fn equalities(&mut self, left: &[Col], right: &[Col]) -> Vec<Sql> {
+    pub(super) fn equalities(&mut self, left: &[Col], right: &[Col]) -> Vec<Sql> {
         let mut on = Vec::new();
         for _ in 0..self.r.random_range(1..3) {
             let usable: Vec<(&Col, &Col)> = left
@@ -317,12 +317,12 @@ impl Writer<'_> {
         let not = if self.chance(0.4) { "NOT " } else { "" };
         let predicate = match (self.r.random_range(0..5), pair) {
             (0 | 1, Some((l, r))) => sql![&l.name, format!(" {not}IN (SELECT {} FROM ", r.name), inner, filter, ")"],
-            (2, Some((l, r))) if l.ty != Type::Bool => {
+            (2, Some((l, r))) if !matches!(l.ty, Type::Bool | Type::Float) => {
                 let name = ["MAX", "MIN"].choose(self.r).copied().unwrap();
                 let sign = ["<", "=", ">="].choose(self.r).copied().unwrap();
                 sql![&l.name, format!(" {sign} (SELECT {name}({}) FROM ", r.name), inner, filter, ")"]
             }
-            (3, Some((l, r))) if l.ty != Type::Bool => {
+            (3, Some((l, r))) if !matches!(l.ty, Type::Bool | Type::Float) => {
                 sql![&l.name, format!(" = (SELECT MAX({}) FROM ", r.name), inner, " WHERE ", on, ")"]
             }
             _ => sql![format!("{not}EXISTS (SELECT 1 FROM "), inner, " WHERE ", on, ")"],
@@ -384,7 +384,7 @@ impl Writer<'_> {
     }
 
     /// The first rows of each partition, whose keys begin with those of a window.
-    fn ranked(&mut self, input: &Relation, window: Option<&(String, String)>) -> Query {
+    pub(super) fn ranked(&mut self, input: &Relation, window: Option<&(String, String)>) -> Query {
         let (from, alias, cols) = self.aliased(input);
         let usable = of(&cols, &Type::KEYS);
         let order = usable.choose(self.r).map_or("1".into(), |c| c.name.clone());
@@ -447,167 +447,14 @@ impl Writer<'_> {
         let sql = sql![format!("WITH {name} AS ("), &shared.sql, ") SELECT ", Sql::List(items, ", "), " FROM ", a, " JOIN ", b, " ON ", on];
         Query { sql: sql.or(&shared.sql), cols: out, time: None, window: None, append: false }
     }
-
-    /// A table with time, as it is or filtered.
-    fn timed(&mut self) -> Relation {
-        let named: Vec<&Relation> = self.named.iter().filter(|n| n.query.time.is_some()).collect();
-        named.choose(self.r).copied().unwrap().clone()
-    }
-
-    /// A window function over a relation whose time column has this name.
-    fn tvf(&mut self, input: &Relation, shape: &Shape) -> Relation {
-        let time = input.query.time.clone().unwrap_or_default();
-        let table = if input.sql.to_string().starts_with('(') { sql![&input.sql] } else { sql!["TABLE ", &input.sql] };
-        let sql = sql!["TABLE(", shape.name, "(", table, format!(", DESCRIPTOR({time}), {}))", shape.arguments)];
-        let mut query = input.query.clone();
-        for name in ["window_start", "window_end", "window_time"] {
-            query.cols.push(Col { name: name.into(), ty: Type::Time });
-        }
-        query.window = Some(("window_start".into(), "window_end".into()));
-        Relation { sql, query }
-    }
-
-    fn window_groups(&mut self, _: u32) -> Query {
-        let (input, shape) = (self.timed(), Shape::random(self.r));
-        let windows = self.tvf(&input, &shape);
-        self.group_windows(&windows, false)
-    }
-
-    /// GROUP BY the window and more; with `ids` if rows can be late, which are known by it.
-    pub fn group_windows(&mut self, windows: &Relation, ids: bool) -> Query {
-        let (from, alias, cols) = self.aliased(windows);
-        let cols: Vec<Col> = cols.into_iter().filter(|c| !c.name.contains(".window_")).collect();
-        let (mut keys, mut items, mut out) = self.keys(&cols, 2);
-        let (start, end, last) = (self.fresh('c'), self.fresh('c'), self.fresh('c'));
-        let mut by = Vec::new();
-        for (name, column, p) in [(&start, "window_start", 0.8), (&end, "window_end", 1.0), (&last, "window_time", 0.4)] {
-            if self.chance(p) {
-                by.push(sql![format!("{alias}.{column}")]);
-                items.push(sql![format!("{alias}.{column} AS {name}")]);
-                out.push(Col { name: name.clone(), ty: Type::Time });
-            }
-        }
-        by.append(&mut keys);
-        self.aggregates(&cols, &mut items, &mut out);
-        if ids {
-            let name = self.fresh('c');
-            items.push(sql![format!("SUM({alias}.id) AS {name}")]);
-            out.push(Col { name, ty: Type::Int });
-        }
-        let (filter, having) = (self.filter(&cols, 0.3), self.having().maybe());
-        let sql = sql!["SELECT ", Sql::List(items, ", "), " FROM ", from, filter, " GROUP BY ", Sql::List(by, ", "), having];
-        let has = |name: &String| out.iter().any(|c| c.name == *name);
-        let window = (has(&start) && has(&end)).then(|| (start.clone(), end.clone()));
-        let time = has(&last).then(|| last.clone());
-        Query { sql, time, window, append: windows.query.append, cols: out }
-    }
-
-    /// The first rows of each window.
-    fn window_top(&mut self, _: u32) -> Query {
-        let (input, shape) = (self.timed(), Shape::random(self.r));
-        let windows = self.tvf(&input, &shape);
-        self.top_of(&windows)
-    }
-
-    pub fn top_of(&mut self, windows: &Relation) -> Query {
-        let window = ("window_start".to_string(), "window_end".to_string());
-        self.ranked(windows, Some(&window))
-    }
-
-    /// Windows over the results of windows.
-    fn cascade(&mut self, depth: u32) -> Query {
-        for _ in 0..5 {
-            let query = self.window_groups(depth);
-            if query.time.is_some() {
-                let inner = Relation { sql: sql!["(", &query.sql, ")"], query };
-                let shape = Shape::random(self.r);
-                let windows = self.tvf(&inner, &shape);
-                return self.group_windows(&windows, false);
-            }
-        }
-        self.window_groups(depth)
-    }
-
-    fn window_join(&mut self, _: u32) -> Query {
-        let shape = Shape::random(self.r);
-        let side = |w: &mut Self| {
-            let input = w.timed();
-            let windows = w.tvf(&input, &shape);
-            if w.chance(0.3) {
-                let query = w.group_windows(&windows, false);
-                if query.window.is_some() {
-                    return Relation { sql: sql!["(", &query.sql, ")"], query };
-                }
-            }
-            windows
-        };
-        let (left, right) = (side(self), side(self));
-        let (left_from, a, mut cols) = self.aliased(&left);
-        let (right_from, b, others) = self.aliased(&right);
-        let mut on = self.equalities(&cols, &others);
-        on.truncate(1);
-        let (ls, le) = left.query.window.clone().unwrap();
-        let (rs, re) = right.query.window.clone().unwrap();
-        on.insert(0, sql![format!("{a}.{ls} = {b}.{rs} AND {a}.{le} = {b}.{re}")]);
-        let on = Sql::List(on, " AND ");
-        let kind = self.r.random_range(0..6);
-        if kind < 2 {
-            let (items, out) = self.items(&cols);
-            let not = if kind == 0 { "NOT " } else { "" };
-            let sql = sql![
-                "SELECT ",
-                Sql::List(items, ", "),
-                " FROM ",
-                left_from,
-                format!(" WHERE {not}EXISTS (SELECT 1 FROM "),
-                right_from,
-                " WHERE ",
-                on,
-                ")"
-            ];
-            return Query { sql, cols: out, time: None, window: None, append: true };
-        }
-        let word = [" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN "][kind - 2];
-        cols.extend(others);
-        let (items, out) = self.items(&cols);
-        let sql = sql!["SELECT ", Sql::List(items, ", "), " FROM ", left_from, Sql::from(word).or(" JOIN "), right_from, " ON ", on];
-        Query { sql, cols: out, time: None, window: None, append: true }
-    }
-
-    /// Windows over a table, some of whose rows may be late.
-    pub fn late(&mut self) -> Query {
-        let (input, shape) = (self.table(), Shape::random(self.r));
-        let windows = self.tvf(&input, &shape);
-        if self.chance(0.3) { self.top_of(&windows) } else { self.group_windows(&windows, true) }
-    }
 }
 
 /// A list of which no item can be left out.
-fn list(items: Vec<Sql>) -> Sql {
+pub(super) fn list(items: Vec<Sql>) -> Sql {
     let mut all = Vec::new();
     for (i, item) in items.into_iter().enumerate() {
         all.push(Sql::from(if i == 0 { "" } else { ", " }));
         all.push(item);
     }
     Sql::Seq(all)
-}
-
-/// Which windows.
-struct Shape {
-    name: &'static str,
-    arguments: String,
-}
-
-impl Shape {
-    fn random(r: &mut StdRng) -> Self {
-        let seconds = |n: i64| format!("INTERVAL '{n}' SECOND");
-        let step = r.random_range(1..4);
-        let size = step * r.random_range(1..4);
-        let offset = if r.random_bool(0.15) { ", INTERVAL '0.5' SECOND" } else { "" };
-        match r.random_range(0..5) {
-            0 => Self { name: "HOP", arguments: format!("{}, {}{offset}", seconds(step), seconds(size)) },
-            1 => Self { name: "CUMULATE", arguments: format!("{}, {}{offset}", seconds(step), seconds(size)) },
-            _ => Self { name: "TUMBLE", arguments: format!("{}{offset}", seconds(size)) },
-        }
-    }
 }

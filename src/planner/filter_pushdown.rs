@@ -1,0 +1,51 @@
+//! DataFusion's physical filter push-down, where it can be trusted.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result as DfResult;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
+
+/// Applies a rule only to those parts of a plan in which no node has two columns of one name.
+///
+/// DataFusion 55 finds the column that a filter means in a node below by its name alone (`FilterRemapper`). Above a join of
+/// `a.d` with `b.d` a filter on the one becomes a filter on the other, and rows are lost. Filters have been pushed down by
+/// logical rules before, which know tables; this rule only hands them to the source.
+#[derive(Debug)]
+struct NamedApart(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+
+/// DataFusion's physical rules, of which filter push-down keeps to plans that it understands.
+pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let careful = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
+        if rule.name().starts_with("FilterPushdown") { Arc::new(NamedApart(rule)) } else { rule }
+    };
+    PhysicalOptimizer::new().rules.into_iter().map(careful).collect()
+}
+
+impl PhysicalOptimizerRule for NamedApart {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> DfResult<Arc<dyn ExecutionPlan>> {
+        if named_apart(&plan) {
+            return self.0.optimize(plan, config);
+        }
+        let children = plan.children().into_iter().map(|child| self.optimize(Arc::clone(child), config)).collect::<DfResult<_>>()?;
+        replace_children_if_necessary(plan, children)
+    }
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn schema_check(&self) -> bool {
+        self.0.schema_check()
+    }
+}
+
+/// Whether no node of a plan has two columns of one name.
+fn named_apart(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let schema = plan.schema();
+    let mut names = HashSet::with_capacity(schema.fields().len());
+    schema.fields().iter().all(|field| names.insert(field.name().as_str())) && plan.children().into_iter().all(named_apart)
+}
