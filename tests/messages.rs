@@ -305,7 +305,7 @@ fn state_without_a_bound_is_told_in_one_line_for_each_operator() {
     let (_, err) = place.run(&["run", &file], 0);
     let told: Vec<_> = err.lines().filter(|l| l.contains("UNBOUNDED")).collect();
     assert_eq!(told.len(), 2, "{err}");
-    assert!(told[0].contains("the state of Recompute (node 0: input, input, output) is UNBOUNDED"), "{err}");
+    assert!(told[0].contains("the state of DeltaJoin (node 0: left, right) is UNBOUNDED"), "{err}");
 }
 
 #[test]

@@ -267,7 +267,7 @@ fn plans_by_the_clock() {
             "Ticking",
         ),
         ("SELECT id FROM events WHERE d = CURRENT_DATE", "TemporalFilter|from [|until not [", "Ticking"),
-        ("SELECT id FROM events WHERE d <> CURRENT_DATE", "TickingFilter|every 86400 s|rows: UNBOUNDED", "Temporal"),
+        ("SELECT id FROM events WHERE d <> CURRENT_DATE", "TickingFilter|rows: UNBOUNDED|every 86400 s", "Temporal"),
         ("SELECT id FROM events WHERE MOD(EXTRACT(SECOND FROM now()), 2) = v", "TickingFilter|every 1 s", "Temporal"),
         ("SELECT id, now() FROM events", "ClockExec", "state"),
         ("SELECT k, n, now() FROM (SELECT k, COUNT(*) n FROM events GROUP BY k)", "Remember", "ClockExec"),
