@@ -8,9 +8,9 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 
 use crate::common::{Error, Result, suggest};
 use crate::connectors::Sink;
+use crate::operators::LateFilterExec;
 use crate::operators::coerce::{Coerced, Coercion};
 use crate::operators::context::LateRows;
-use crate::operators::{LateFilterExec, SessionLateExec};
 use crate::planner::Program;
 use crate::sql::types::display;
 
@@ -138,9 +138,7 @@ fn filters(program: &Program) -> Result<Vec<(Arc<[String]>, SchemaRef)>> {
     for stage in &program.stages {
         stage.plan.apply(|node| {
             if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-                all.push((Arc::clone(late.sources()), node.schema()));
-            } else if let Some(late) = node.downcast_ref::<SessionLateExec>() {
-                all.push((Arc::clone(late.sources()), node.schema()));
+                all.push((late.operator().sources.clone().into(), node.schema()));
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
