@@ -132,6 +132,16 @@ pub fn routes(
     Ok(routes)
 }
 
+/// What is said of operators for which no lateness can be allowed: a line for each.
+pub fn no_lateness(program: &Program) -> impl Iterator<Item = String> {
+    let operators = program.punctual().into_iter().filter_map(|node| Some((node, program.operator(node)?.name())));
+    operators.map(|(node, name)| {
+        format!(
+            "`table.exec.emit.allow-lateness` does not work for {name} (node {node}): what it has told is final, later rows are dropped"
+        )
+    })
+}
+
 /// Every late filter of a program: where its rows come from, and their columns.
 fn filters(program: &Program) -> Result<Vec<(Arc<[String]>, SchemaRef)>> {
     let mut all = Vec::new();

@@ -192,7 +192,7 @@ impl OperatorWire {
 
 fn sides([left, right]: &[Side; 2]) -> Result<[(Nested, SideParts); 2]> {
     let parts = |s: &Side| -> Result<_> {
-        Ok((Nested::schema(Arc::clone(&s.schema))?, SideParts { key: s.key.clone(), updating: s.updating, until: s.until }))
+        Ok((Nested::schema(Arc::clone(&s.schema))?, SideParts { key: s.key.clone(), updating: s.updating, until: s.until, ttl: s.ttl }))
     };
     Ok([parts(left)?, parts(right)?])
 }
@@ -200,7 +200,7 @@ fn sides([left, right]: &[Side; 2]) -> Result<[(Nested, SideParts); 2]> {
 fn from_parts([left, right]: [(Nested, SideParts); 2], context: &TaskContext) -> Result<[Side; 2]> {
     let side = |(schema, parts): (Nested, SideParts)| -> Result<Side> {
         let schema = schema.into_plan(context)?.schema();
-        Ok(Side { schema, key: parts.key, updating: parts.updating, until: parts.until })
+        Ok(Side { schema, key: parts.key, updating: parts.updating, until: parts.until, ttl: parts.ttl })
     };
     Ok([side(left)?, side(right)?])
 }
