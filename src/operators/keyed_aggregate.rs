@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
-use arrow::compute::{concat_batches, filter_record_batch, not};
+use arrow::compute::{concat_batches, filter_record_batch, not, or};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -119,6 +119,12 @@ impl KeyedAggregate {
         }
     }
 
+    /// The columns of which a change is told: how many rows a group has, nobody reads.
+    fn told(&self, results: &RecordBatch) -> Vec<ArrayRef> {
+        let hidden = self.lifetime.exists.map(|column| self.functions.groups() + column);
+        results.columns().iter().enumerate().filter(|(i, _)| Some(*i) != hidden).map(|(_, column)| Arc::clone(column)).collect()
+    }
+
     /// Which of these result rows are of groups that have rows.
     fn alive(&self, results: &RecordBatch) -> Result<Option<BooleanArray>> {
         let Some(column) = self.lifetime.exists else { return Ok(None) };
@@ -196,7 +202,8 @@ impl Operator for KeyedAggregate {
             return Ok(vec![results.slice(new.start, new.len())]);
         }
         let alive = self.alive(&results)?.unwrap_or_else(|| BooleanArray::from(vec![true; results.num_rows()]));
-        let changed = differ(earlier.columns(), results.slice(0, known).columns(), known)?;
+        let changed = differ(&self.told(&earlier), &self.told(&results.slice(0, known)), known)?;
+        let changed = or(&changed, &not(&alive.slice(0, known))?)?;
         let gone = filter_record_batch(&earlier, &changed)?;
         let shown: BooleanArray = (0..results.num_rows()).map(|i| Some(alive.value(i) && (i >= known || changed.value(i)))).collect();
         let came = filter_record_batch(&results, &shown)?;

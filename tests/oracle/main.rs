@@ -174,6 +174,7 @@ cases! {
     top_ties
     retractions
     distinct_aggregates
+    distinct_values
     union_windows
     self_joins
     joins_and_aggregates

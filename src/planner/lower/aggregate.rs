@@ -3,13 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchemaRef};
-use datafusion::functions_aggregate::sum::sum_udaf;
-use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
-use datafusion::logical_expr::{Aggregate, Cast, Expr, ExprSchemable, LogicalPlan, Projection, lit, when};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Projection};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::scalar::ScalarValue;
 
 use crate::common::{Error, Result};
 use crate::operators::keyed_aggregate::Lifetime;
@@ -20,6 +16,7 @@ use super::super::physical::halves;
 use super::super::traits::{Domain, Role, Time, Traits};
 use super::recompute::{Partitioning, guard};
 use super::session::session_groups;
+use super::sums::{Kept, sum_of};
 use super::{Input, Lowered, Lowering, copied, leaves, weight, weighted};
 
 /// The name of the hidden aggregate that counts a group's rows.
@@ -64,6 +61,9 @@ impl Lowering {
                 let window = Some((group, shift.saturating_add(lateness)));
                 let lifetime = Lifetime { window, ..Lifetime::default() };
                 let traits = Traits { updating: true, ..traits };
+                if let Some(lowered) = self.distinct(plan, aggregate, &input, lifetime, Some(&time), &traits).await? {
+                    return Ok(lowered);
+                }
                 self.keyed(aggregate, input, lifetime, plan.schema(), Some(&time), traits).await
             }
             _ if input.traits.updating => self.updating(plan, aggregate, input).await,
@@ -72,12 +72,15 @@ impl Lowering {
                 let lifetime = Lifetime { ttl: self.ttl, distinct, ..Lifetime::default() };
                 // A group may come long after its window has closed.
                 let traits = Traits { updating: !distinct, times: BTreeMap::new(), ..traits };
+                if let Some(lowered) = self.distinct(plan, aggregate, &input, lifetime, None, &traits).await? {
+                    return Ok(lowered);
+                }
                 self.keyed(aggregate, input, lifetime, plan.schema(), None, traits).await
             }
         }
     }
 
-    async fn keyed(
+    pub(super) async fn keyed(
         &mut self,
         aggregate: &Aggregate,
         input: Lowered,
@@ -109,48 +112,78 @@ impl Lowering {
         halves(&self.state.query_planner().create_physical_plan(&plan, &self.state).await?)
     }
 
-    /// Over updating input every aggregate becomes sums of weighted values, if it can; else groups are computed again.
+    /// Over updating input DISTINCT is told by its values, everything else by the rows.
     async fn updating(&mut self, plan: &LogicalPlan, aggregate: &Aggregate, input: Lowered) -> Result<Lowered> {
+        let lifetime = Lifetime { ttl: self.ttl, ..Lifetime::default() };
+        let key = (0..aggregate.group_expr.len()).collect();
+        let traits = Traits { updating: true, keys: vec![key], sources: input.traits.sources.clone(), ..Traits::default() };
+        match self.distinct(plan, aggregate, &input, lifetime, None, &traits).await? {
+            Some(lowered) => Ok(lowered),
+            None => self.changing(plan, aggregate, input, lifetime, traits).await,
+        }
+    }
+
+    /// Over updating input every aggregate becomes sums of weighted values, if it can; else groups are computed again.
+    pub(super) async fn changing(
+        &mut self,
+        plan: &LogicalPlan,
+        aggregate: &Aggregate,
+        input: Lowered,
+        lifetime: Lifetime,
+        traits: Traits,
+    ) -> Result<Lowered> {
         let schema = aggregate.input.schema();
         let weight = weight(&input.plan)?;
-        let linear: Option<Vec<Linear>> =
-            aggregate.aggr_expr.iter().map(|e| Linear::of(e, schema, &weight)).collect::<Result<Option<_>>>()?;
-        let groups = &aggregate.group_expr;
-        let Some(linear) = linear else {
+        let sums = aggregate.aggr_expr.iter().map(|e| Kept::sums(e, schema, &weight)).collect::<Result<Option<Vec<_>>>>()?;
+        let groups = aggregate.group_expr.clone();
+        let Some(sums) = sums else {
             let output = plan.schema().columns().into_iter().take(groups.len()).map(Expr::Column).collect();
-            let partitioning = Partitioning { inputs: vec![groups.clone()], output };
-            let key = (0..groups.len()).collect();
-            return self.recompute(plan, vec![input], partitioning, vec![key]).await;
+            let partitioning = Partitioning { inputs: vec![groups], output };
+            return self.recompute(plan, vec![input], partitioning, traits.keys).await;
         };
-        let mut sums: Vec<Expr> = Vec::new();
-        for part in &linear {
-            for sum in &part.sums {
-                if !sums.contains(sum) {
-                    sums.push(sum.clone());
-                }
+        self.kept(plan, groups, sums, Some(weight), input, lifetime, None, traits).await
+    }
+
+    /// The aggregates of `plan` by those that are kept of them over `input`. With `counted`, a row's weight, a group is gone when its
+    /// weights come to 0.
+    #[expect(clippy::too_many_arguments, reason = "what an aggregate is, what it is made of, and what is known of it")]
+    pub(super) async fn kept(
+        &mut self,
+        plan: &LogicalPlan,
+        groups: Vec<Expr>,
+        aggregates: Vec<Kept>,
+        counted: Option<Expr>,
+        input: Lowered,
+        lifetime: Lifetime,
+        time: Option<&Time>,
+        traits: Traits,
+    ) -> Result<Lowered> {
+        let mut parts: Vec<&Expr> = Vec::new();
+        for part in aggregates.iter().flat_map(|a| &a.parts) {
+            if !parts.contains(&part) {
+                parts.push(part);
             }
         }
-        let rows = sum_of(weight.clone(), None).alias(EXISTS);
-        let exists = sums.len();
-        sums.push(rows);
-        let over = Aggregate::try_new(Arc::new(input.plan.clone()), groups.clone(), sums)?;
-        let lifetime = Lifetime { exists: (!groups.is_empty()).then_some(exists), ttl: self.ttl, ..Lifetime::default() };
-        let key: BTreeSet<usize> = (0..groups.len()).collect();
-        let traits =
-            Traits { updating: true, keys: vec![key], times: BTreeMap::new(), sources: input.traits.sources.clone(), ..Traits::default() };
-        let sums_schema = Arc::clone(&over.schema);
-        let lowered = self.keyed(&over, input, lifetime, &sums_schema, None, traits).await?;
-        // From the sums to what was asked for.
+        let exists = counted.is_some() && !groups.is_empty();
+        let lifetime = Lifetime { exists: exists.then_some(parts.len()), ..lifetime };
+        let mut named = named(&parts);
+        named.extend(counted.map(|weight| sum_of(weight, None).alias(EXISTS)));
+        let count = groups.len();
+        let over = Aggregate::try_new(Arc::new(input.plan.clone()), groups, named)?;
+        let schema = Arc::clone(&over.schema);
+        let lowered = self.keyed(&over, input, lifetime, &schema, time, traits).await?;
+        // From what is kept to what was asked for.
         let mut exprs: Vec<Expr> = Vec::new();
         let mut out = plan.schema().iter();
-        for column in sums_schema.columns().into_iter().take(groups.len()) {
+        for column in schema.columns().into_iter().take(count) {
             let (qualifier, field) = out.next().ok_or_else(|| Error::internal("a group without a column"))?;
             exprs.push(Expr::Column(column).alias_qualified(qualifier.cloned(), field.name()));
         }
-        for part in linear {
+        for aggregate in &aggregates {
             let (qualifier, field) = out.next().ok_or_else(|| Error::internal("an aggregate without a column"))?;
-            let columns = part.sums.iter().map(|s| Expr::Column(Column::new_unqualified(s.schema_name().to_string()))).collect();
-            exprs.push(part.result(columns, field.data_type())?.alias_qualified(qualifier.cloned(), field.name()));
+            let places = aggregate.parts.iter().filter_map(|part| parts.iter().position(|p| *p == part));
+            let columns = places.map(|place| Expr::Column(Column::from(schema.qualified_field(count + place)))).collect();
+            exprs.push(aggregate.result(columns, field.data_type())?.alias_qualified(qualifier.cloned(), field.name()));
         }
         exprs.push(super::weight(&lowered.plan)?);
         let schema = weighted(plan.schema())?;
@@ -199,6 +232,21 @@ impl Lowering {
     }
 }
 
+/// Aggregates under names of their own: those that differ only in a cast are shown alike.
+fn named(aggregates: &[&Expr]) -> Vec<Expr> {
+    let mut taken = BTreeSet::new();
+    let mut named = Vec::new();
+    for expr in aggregates {
+        let mut name = expr.schema_name().to_string();
+        let unique = taken.insert(name.clone());
+        while !unique && !taken.insert(name.clone()) {
+            name.push('\'');
+        }
+        named.push(if unique { (*expr).clone() } else { (*expr).clone().alias(name) });
+    }
+    named
+}
+
 fn grouping_lists(sets: &datafusion::logical_expr::GroupingSet) -> Vec<Vec<Expr>> {
     use datafusion::logical_expr::GroupingSet;
     match sets {
@@ -216,107 +264,4 @@ fn grouped(groups: &[Option<usize>], input: &Traits) -> Traits {
     traits.times.values_mut().for_each(|t| t.guarded = true);
     traits.updating = false;
     traits
-}
-
-/// An aggregate as sums of weighted values: a retraction is then a row like any other.
-struct Linear {
-    kind: LinearKind,
-    /// Sums over the weighted input.
-    sums: Vec<Expr>,
-}
-
-enum LinearKind {
-    Count,
-    Sum,
-    Average,
-}
-
-impl Linear {
-    /// `None` for what is not linear: floats (subtraction does not undo their addition), DISTINCT, extremes, ordered ones.
-    fn of(expr: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<Option<Self>> {
-        let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else { return Ok(None) };
-        let AggregateFunctionParams { args, distinct, filter, order_by, .. } = params;
-        let [arg] = args.as_slice() else { return Ok(None) };
-        if distinct || !order_by.is_empty() {
-            return Ok(None);
-        }
-        let present = |value: &Expr| -> Result<Option<Box<Expr>>> {
-            let known = match value {
-                Expr::Literal(value, _) if !value.is_null() => None,
-                value if !value.nullable(schema)? => None,
-                value => Some(value.clone().is_not_null()),
-            };
-            Ok(match (known, &filter) {
-                (None, None) => None,
-                (None, Some(filter)) => Some(filter.clone()),
-                (Some(known), None) => Some(Box::new(known)),
-                (Some(known), Some(filter)) => Some(Box::new(filter.as_ref().clone().and(known))),
-            })
-        };
-        let count = |value: &Expr| -> Result<Expr> { Ok(sum_of(weight.clone(), present(value)?)) };
-        Ok(match func.name() {
-            "count" => Some(Self { kind: LinearKind::Count, sums: vec![count(arg)?] }),
-            "sum" => match weighted_value(arg, schema, weight)? {
-                Some(value) => Some(Self { kind: LinearKind::Sum, sums: vec![sum_of(value, filter.clone()), count(arg)?] }),
-                None => None,
-            },
-            "avg" => match exact(arg, schema)? {
-                Some(arg) => match weighted_value(&arg, schema, weight)? {
-                    Some(value) => Some(Self { kind: LinearKind::Average, sums: vec![sum_of(value, filter.clone()), count(&arg)?] }),
-                    None => None,
-                },
-                None => None,
-            },
-            _ => None,
-        })
-    }
-
-    fn result(&self, columns: Vec<Expr>, data_type: &DataType) -> Result<Expr> {
-        let zero = || lit(0i64);
-        let (Some(first), second) = (columns.first().cloned(), columns.get(1).cloned()) else {
-            return Err(Error::internal("an aggregate without sums"));
-        };
-        let cast = |e: Expr, to: &DataType| Expr::Cast(Cast::new(Box::new(e), to.clone()));
-        Ok(match (&self.kind, second) {
-            (LinearKind::Count, _) => when(first.clone().is_not_null(), first).otherwise(zero())?,
-            (LinearKind::Sum, Some(count)) => when(count.gt(zero()), cast(first, data_type)).end()?,
-            (LinearKind::Average, Some(count)) => {
-                let float = DataType::Float64;
-                let quotient = cast(first, &float) / cast(count.clone(), &float);
-                when(count.gt(zero()), cast(quotient, data_type)).end()?
-            }
-            _ => return Err(Error::internal("an aggregate without a count")),
-        })
-    }
-}
-
-fn sum_of(value: Expr, filter: Option<Box<Expr>>) -> Expr {
-    Expr::AggregateFunction(AggregateFunction::new_udf(sum_udaf(), vec![value], false, filter, Vec::new(), None))
-}
-
-/// `value * weight` in a type that adds up exactly; `None` if there is none.
-fn weighted_value(value: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<Option<Expr>> {
-    Ok(match value.get_type(schema)? {
-        DataType::Int64 => Some(value.clone() * weight.clone()),
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
-            Some(Expr::Cast(Cast::new(Box::new(value.clone()), DataType::Int64)) * weight.clone())
-        }
-        DataType::Decimal128(_, scale) if (0..=18).contains(&scale) => {
-            let wide = |e: Expr, scale| Expr::Cast(Cast::new(Box::new(e), DataType::Decimal128(38 - 19, scale)));
-            Some(wide(value.clone(), scale) * wide(weight.clone(), 0))
-        }
-        _ => None,
-    })
-}
-
-/// What an average is taken of, before it was made a float: integers add up exactly.
-fn exact(value: &Expr, schema: &DFSchemaRef) -> Result<Option<Expr>> {
-    Ok(match value {
-        Expr::Cast(cast) if cast.field.data_type() == &DataType::Float64 => {
-            let integer = cast.expr.get_type(schema)?.is_signed_integer();
-            integer.then(|| cast.expr.as_ref().clone())
-        }
-        Expr::Literal(ScalarValue::Float64(_), _) => None,
-        _ => None,
-    })
 }

@@ -13,12 +13,14 @@
 
 mod aggregate;
 mod clock;
+mod distinct;
 mod interval;
 mod join;
 mod linear;
 mod recompute;
 mod scan;
 mod session;
+mod sums;
 mod window;
 
 use std::collections::{BTreeSet, HashMap};
