@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, Int64Array};
+use arrow::array::{Array, BooleanArray, Int64Array};
 use arrow::compute::kernels::cmp::lt_eq;
 use arrow::compute::{filter_record_batch, min, not, prep_null_mask_filter};
+use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DfResult;
@@ -19,6 +20,7 @@ use futures::StreamExt;
 use crate::common::{Error, Result};
 
 use super::context::LateRows;
+use super::panes::{Panes, by_pane};
 use super::{EpochContext, properties, to_millis};
 
 /// Drops and reports rows whose time has passed: (row, window) pairs with `window end + allowed lateness ≤ W at the epoch's
@@ -35,6 +37,8 @@ pub struct LateFilterExec {
     sources: Arc<[String]>,
     /// The column that holds a time, and how many milliseconds after it W makes the row late.
     until: (usize, i64),
+    /// The rows' windows, if they carry panes that windows share.
+    panes: Option<Panes>,
     /// W at the epoch's start; `None` in a template and before time is known.
     watermark: Option<i64>,
     properties: Arc<PlanProperties>,
@@ -45,7 +49,18 @@ impl LateFilterExec {
     /// The rows come from `sources`.
     pub fn new(input: Arc<dyn ExecutionPlan>, node: u32, sources: Arc<[String]>, until: (usize, i64), watermark: Option<i64>) -> Self {
         let properties = properties(&input.schema(), input.properties().partitioning.partition_count());
-        Self { input, node, sources, until, watermark, properties }
+        Self { input, node, sources, until, panes: None, watermark, properties }
+    }
+
+    /// A filter of rows that carry panes in place of windows: the time in the column tells the end of the row's pane.
+    #[must_use]
+    pub fn of_panes(self, panes: Option<Panes>) -> Self {
+        Self { panes, ..self }
+    }
+
+    /// The rows' windows, if they carry panes.
+    pub fn panes(&self) -> Option<&Panes> {
+        self.panes.as_ref()
     }
 
     /// The tables that the rows come from.
@@ -78,6 +93,9 @@ impl LateFilterExec {
 /// Splits a batch; the late part goes to the report.
 fn split(batch: RecordBatch, filter: &LateFilterExec, watermark: i64, epoch: &EpochContext) -> Result<RecordBatch> {
     let (column, after) = filter.until;
+    if let Some(panes) = &filter.panes {
+        return split_panes(batch, filter, panes, watermark, epoch);
+    }
     let ends = to_millis(batch.column(column))?;
     // A row without a time is the business of whoever needs one.
     let watermark = watermark.saturating_sub(after);
@@ -92,10 +110,32 @@ fn split(batch: RecordBatch, filter: &LateFilterExec, watermark: i64, epoch: &Ep
     Ok(filter_record_batch(&batch, &in_time)?)
 }
 
+/// The same for rows that carry panes: each is reported with those of its windows that are late, and stays as long as one is not.
+fn split_panes(batch: RecordBatch, filter: &LateFilterExec, panes: &Panes, watermark: i64, epoch: &EpochContext) -> Result<RecordBatch> {
+    let ends = to_millis(batch.column(filter.until.0))?.unary::<_, Int64Type>(|end| end.saturating_add(filter.until.1));
+    let first_open = panes.windows.first_end_after(watermark).unwrap_or(i64::MAX);
+    // Windows that hold a pane end with it at the earliest, and each end is one of a window.
+    if min(&ends).is_none_or(|least| least >= first_open) {
+        return Ok(batch);
+    }
+    for (pane, rows) in by_pane(std::slice::from_ref(&batch), filter.until.0, filter.until.1)?.range(..first_open) {
+        for window in panes.windows.windows_of_pane(*pane).take_while(|(_, end)| *end <= watermark) {
+            for rows in rows {
+                let rows = panes.in_window(rows, window)?;
+                epoch.report_late(LateRows { node: filter.node, sources: Arc::clone(&filter.sources), rows });
+            }
+        }
+    }
+    let done = panes.windows.panes_done(watermark);
+    let in_time: BooleanArray = ends.iter().map(|end| Some(end.is_none_or(|end| end > done))).collect();
+    Ok(filter_record_batch(&batch, &in_time)?)
+}
+
 impl DisplayAs for LateFilterExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (column, after) = self.until;
-        write!(f, "LateFilterExec: node={}, {} + {after} ms", self.node, self.input.schema().field(column).name())
+        write!(f, "LateFilterExec: node={}, {} + {after} ms", self.node, self.input.schema().field(column).name())?;
+        self.panes.as_ref().map_or(Ok(()), |panes| write!(f, ", panes of {}", panes.windows))
     }
 }
 
@@ -126,12 +166,12 @@ impl ExecutionPlan for LateFilterExec {
         _: ReplaceChildrenOptions,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let input = children.pop().ok_or_else(|| Error::internal("LateFilterExec has one input"))?;
-        Ok(Arc::new(Self::new(input, self.node, Arc::clone(&self.sources), self.until, self.watermark)))
+        Ok(Arc::new(Self::new(input, self.node, Arc::clone(&self.sources), self.until, self.watermark).of_panes(self.panes.clone())))
     }
 
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
         let input = children.pop().ok_or_else(|| Error::internal("LateFilterExec has one input"))?;
-        Ok(Arc::new(Self::new(input, self.node, Arc::clone(&self.sources), self.until, self.watermark)))
+        Ok(Arc::new(Self::new(input, self.node, Arc::clone(&self.sources), self.until, self.watermark).of_panes(self.panes.clone())))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {

@@ -29,13 +29,14 @@ use crate::operators::join::{DeltaJoin, Side, SideParts};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
 use crate::operators::merge::Functions;
 use crate::operators::normalize::{Normalize, Upserts};
+use crate::operators::panes::Panes;
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
 use crate::operators::temporal_filter::Halves;
 use crate::operators::{
-    ClockExec, ExchangeExec, LateFilterExec, Materialize, Moment, Operator, Remember, SessionLateExec, SourceScanExec, StatefulExec,
-    TemporalFilter, TickingFilter, WindowAggregate, WindowAssignExec, windows::Windows,
+    ClockExec, ExchangeExec, LateFilterExec, Materialize, Moment, Operator, PaneAggregate, Remember, SessionLateExec, SourceScanExec,
+    StatefulExec, TemporalFilter, TickingFilter, WindowAggregate, WindowAssignExec, windows::Windows,
 };
 
 /// Encodes and decodes the nodes of `operators`.
@@ -46,7 +47,7 @@ pub struct Codec;
 #[derive(Debug, Serialize, Deserialize)]
 enum Wire {
     Scan { table: String, columns: Vec<usize>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
-    Late { node: u32, sources: Vec<String>, until: (usize, i64), watermark: Option<i64> },
+    Late { node: u32, sources: Vec<String>, until: (usize, i64), panes: Option<Panes>, watermark: Option<i64> },
     SessionLate { node: u32, sources: Vec<String>, sessions: Sessions, watermark: Option<i64> },
     Assign { time: usize, windows: Windows },
     Exchange { id: u32, schema: Nested },
@@ -57,7 +58,8 @@ enum Wire {
 /// An operator with state.
 #[derive(Debug, Serialize, Deserialize)]
 enum OperatorWire {
-    Window { last: Nested, end: (usize, i64) },
+    Window { last: Nested, end: (usize, i64), partial: bool },
+    Pane { last: Nested, end: (usize, i64), panes: Panes },
     Keyed { last: Nested, lifetime: Lifetime },
     Normalize { rows: Nested, upserts: Upserts },
     Recompute { plan: Nested, leaves: Vec<u32>, inputs: Vec<KeyedWire>, output: KeyedWire, why: String },
@@ -93,7 +95,10 @@ impl OperatorWire {
     fn encode(operator: &Arc<dyn Operator>) -> Result<Self> {
         let any = operator.as_any();
         if let Some(window) = any.downcast_ref::<WindowAggregate>() {
-            return Ok(Self::Window { last: Nested::plan(Arc::clone(window.last()))?, end: window.end() });
+            return Ok(Self::Window { last: Nested::plan(Arc::clone(window.last()))?, end: window.end(), partial: window.is_partial() });
+        }
+        if let Some(pane) = any.downcast_ref::<PaneAggregate>() {
+            return Ok(Self::Pane { last: Nested::plan(Arc::clone(pane.last()))?, end: pane.end(), panes: pane.panes().clone() });
         }
         if let Some(keyed) = any.downcast_ref::<KeyedAggregate>() {
             return Ok(Self::Keyed { last: Nested::plan(Arc::clone(keyed.last()))?, lifetime: keyed.lifetime() });
@@ -152,7 +157,9 @@ impl OperatorWire {
 
     fn decode(self, context: &TaskContext) -> Result<Arc<dyn Operator>> {
         Ok(match self {
-            Self::Window { last, end } => Arc::new(WindowAggregate::new(last.into_plan(context)?, end)?),
+            Self::Window { last, end, partial: false } => Arc::new(WindowAggregate::new(last.into_plan(context)?, end)?),
+            Self::Window { last, end, partial: true } => Arc::new(WindowAggregate::partial(last.into_plan(context)?, end)?),
+            Self::Pane { last, end, panes } => Arc::new(PaneAggregate::new(last.into_plan(context)?, end, panes)?),
             Self::Keyed { last, lifetime } => Arc::new(KeyedAggregate::new(last.into_plan(context)?, lifetime)?),
             Self::Normalize { rows, upserts } => Arc::new(Normalize::new(rows.into_plan(context)?.schema(), upserts)?),
             Self::Recompute { plan, leaves, inputs, output, why } => {
@@ -258,7 +265,13 @@ impl PhysicalExtensionCodec for Codec {
                 watermark: scan.watermark().map(|expr| Nested::expr(expr, scan.schema())).transpose()?,
             }
         } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-            Wire::Late { node: late.node(), sources: late.sources().to_vec(), until: late.until(), watermark: late.watermark() }
+            Wire::Late {
+                node: late.node(),
+                sources: late.sources().to_vec(),
+                until: late.until(),
+                panes: late.panes().cloned(),
+                watermark: late.watermark(),
+            }
         } else if let Some(assign) = node.downcast_ref::<WindowAssignExec>() {
             Wire::Assign { time: assign.time(), windows: assign.windows() }
         } else if let Some(late) = node.downcast_ref::<SessionLateExec>() {
@@ -293,8 +306,8 @@ impl PhysicalExtensionCodec for Codec {
                 let watermark = watermark.map(|expr| expr.into_expr(context)).transpose()?;
                 Arc::new(SourceScanExec::new(&table, columns, schema.into_plan(context)?.schema(), splits, watermark))
             }
-            Wire::Late { node, sources, until, watermark } => {
-                Arc::new(LateFilterExec::new(input()?, node, sources.into(), until, watermark))
+            Wire::Late { node, sources, until, panes, watermark } => {
+                Arc::new(LateFilterExec::new(input()?, node, sources.into(), until, watermark).of_panes(panes))
             }
             Wire::Assign { time, windows } => Arc::new(WindowAssignExec::new(input()?, time, windows)?),
             Wire::SessionLate { node, sources, sessions, watermark } => {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use datafusion::common::{DFSchemaRef, Result as DfResult};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 
+use crate::operators::panes::Panes;
+
 /// A leaf that stands for rows of an earlier stage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Cut {
@@ -27,6 +29,8 @@ pub(super) struct Late {
     pub sources: Vec<String>,
     /// The column that holds a time, and how many milliseconds after it W makes a row late.
     pub until: (usize, i64),
+    /// The rows' windows, if they carry panes that windows share.
+    pub panes: Option<Panes>,
 }
 
 /// Takes rows out that are late for sessions of operator `node`.

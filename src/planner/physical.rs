@@ -58,7 +58,8 @@ impl ExtensionPlanner for Nodes {
             return Ok(Some(Arc::new(ClockExec::new(Arc::clone(input), 0))));
         }
         if let Some(late) = node.downcast_ref::<Late>() {
-            return Ok(Some(Arc::new(LateFilterExec::new(Arc::clone(input), late.node, late.sources.clone().into(), late.until, None))));
+            let filter = LateFilterExec::new(Arc::clone(input), late.node, late.sources.clone().into(), late.until, None);
+            return Ok(Some(Arc::new(filter.of_panes(late.panes.clone()))));
         }
         if let Some(late) = node.downcast_ref::<SessionLate>() {
             let (gap, keys, window) = late.sessions.clone();

@@ -155,6 +155,9 @@ cases! {
     functions
     hop
     cumulate
+    panes
+    panes_late
+    lateness
     keyed
     joins
     over

@@ -9,12 +9,13 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::common::{Error, Result};
 use crate::operators::keyed_aggregate::Lifetime;
-use crate::operators::{KeyedAggregate, WindowAggregate};
+use crate::operators::{KeyedAggregate, Operator, PaneAggregate, WindowAggregate};
 use crate::sql::ast::Emit;
 
 use super::super::physical::halves;
 use super::super::traits::{Domain, Role, Time, Traits};
-use super::recompute::{Partitioning, guard};
+use super::panes::paned;
+use super::recompute::{Partitioning, guard, guard_panes};
 use super::session::session_groups;
 use super::sums::{Kept, sum_of};
 use super::{Input, Lowered, Lowering, copied, leaves, weight, weighted};
@@ -51,16 +52,15 @@ impl Lowering {
                 let node = self.next_node();
                 // No row comes too late for the clock.
                 let lateness = if time.domain == Domain::Processing { 0 } else { self.lateness };
-                let final_only = self.emit != Emit::Changes && lateness == 0;
-                let input = guard(input, node, column, &time, shift.saturating_add(lateness))?;
-                if final_only {
-                    let (partial, last) = self.halves(aggregate, input).await?;
-                    let operator = WindowAggregate::new(last, (group, shift))?;
-                    return self.operator(Arc::new(operator), vec![partial], plan.schema(), Some(&time), traits).await;
+                if self.emit != Emit::Changes && lateness == 0 {
+                    return self.closing_windows(plan, aggregate, input, (group, column, shift), &time, traits).await;
                 }
-                let window = Some((group, shift.saturating_add(lateness)));
-                let lifetime = Lifetime { window, ..Lifetime::default() };
+                let input = guard(input, node, column, &time, shift.saturating_add(lateness))?;
                 let traits = Traits { updating: true, ..traits };
+                let lifetime = Lifetime { window: Some((group, shift.saturating_add(lateness))), ..Lifetime::default() };
+                if self.emit != Emit::Changes {
+                    return self.corrected_windows(plan, aggregate, input, (group, shift), lifetime, &time, traits).await;
+                }
                 if let Some(lowered) = self.distinct(plan, aggregate, &input, lifetime, Some(&time), &traits).await? {
                     return Ok(lowered);
                 }
@@ -78,6 +78,53 @@ impl Lowering {
                 self.keyed(aggregate, input, lifetime, plan.schema(), None, traits).await
             }
         }
+    }
+
+    /// Windows that come out once. `end` is the group and the column that tell the end, and what to add.
+    async fn closing_windows(
+        &mut self,
+        plan: &LogicalPlan,
+        aggregate: &Aggregate,
+        input: Lowered,
+        (group, column, shift): (usize, usize, i64),
+        time: &Time,
+        traits: Traits,
+    ) -> Result<Lowered> {
+        let node = self.next_node();
+        if let Some(paned) = paned(aggregate, &input.plan)? {
+            // A pane's start is as far from its end as a pane is long.
+            let shift = if matches!(time.role, Role::Start(_)) { paned.length } else { shift };
+            let input = guard_panes(Lowered { plan: paned.plan, ..input }, node, column, time, shift, Some(paned.input))?;
+            let (partial, last) = self.halves(aggregate, input).await?;
+            let operator = PaneAggregate::new(last, (group, shift), paned.groups)?;
+            return self.operator(Arc::new(operator), vec![partial], plan.schema(), Some(time), traits).await;
+        }
+        let input = guard(input, node, column, time, shift)?;
+        let (partial, last) = self.halves(aggregate, input).await?;
+        let operator = WindowAggregate::new(last, (group, shift))?;
+        self.operator(Arc::new(operator), vec![partial], plan.schema(), Some(time), traits).await
+    }
+
+    /// Windows that come out when they end, and again when a row comes within their allowed lateness.
+    #[expect(clippy::too_many_arguments, reason = "what an aggregate is, when it comes out, and what is known of it")]
+    async fn corrected_windows(
+        &mut self,
+        plan: &LogicalPlan,
+        aggregate: &Aggregate,
+        input: Lowered,
+        end: (usize, i64),
+        lifetime: Lifetime,
+        time: &Time,
+        traits: Traits,
+    ) -> Result<Lowered> {
+        let (partial, last) = self.halves(aggregate, input).await?;
+        let first = WindowAggregate::partial(Arc::clone(&last), end)?;
+        let rows = first.schema();
+        let first = self.operator(Arc::new(first), vec![partial], plan.schema(), Some(time), Traits::default()).await?;
+        let stage = self.program.stages.last().map(|s| s.id).ok_or_else(|| Error::internal("an operator without a stage"))?;
+        let input = Input::Stage(stage, rows, first.nodes);
+        let operator = KeyedAggregate::new(last, lifetime)?;
+        self.operator(Arc::new(operator), vec![input], plan.schema(), Some(time), traits).await
     }
 
     pub(super) async fn keyed(

@@ -17,6 +17,7 @@ mod distinct;
 mod interval;
 mod join;
 mod linear;
+mod panes;
 mod recompute;
 mod scan;
 mod session;
@@ -64,6 +65,8 @@ enum Input {
     Piece(Box<Lowered>),
     /// A plan, whether it reads sources, and the stateful nodes below.
     Planned(Arc<dyn ExecutionPlan>, bool, BTreeSet<u32>),
+    /// A stage, its columns, and the stateful nodes below.
+    Stage(u32, SchemaRef, BTreeSet<u32>),
 }
 
 /// The state of one job's planning.
@@ -182,7 +185,7 @@ impl Lowering {
                 other => self.fallback(other).await?,
             };
             // Only what ran through a new operator is worth finding again: linear nodes are cheap and stay with their reader.
-            if self.program.nodes.len() > before && matches!(lowered.plan, LogicalPlan::Extension(_)) {
+            if self.program.nodes.len() > before && near_cut(&lowered.plan) {
                 self.shared.insert(key, lowered.clone());
             }
             Ok(lowered)
@@ -253,6 +256,7 @@ impl Lowering {
             let ((stage, schema), below) = match input {
                 Input::Piece(piece) => (self.stage(&piece.plan).await?, piece.nodes),
                 Input::Planned(plan, scans, below) => (self.push(plan, scans), below),
+                Input::Stage(stage, schema, below) => ((stage, schema), below),
             };
             nodes.extend(below);
             children.push(Arc::new(ExchangeExec::new(stage, schema)));
@@ -274,6 +278,15 @@ impl<F: Future> Future for Deep<F> {
         const ENOUGH: usize = 512 << 10;
         const MORE: usize = 4 << 20;
         stacker::maybe_grow(ENOUGH, MORE, || self.0.as_mut().poll(context))
+    }
+}
+
+/// Whether a piece is what an operator left, or columns of that.
+fn near_cut(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Extension(_) => true,
+        LogicalPlan::Projection(p) => matches!(p.input.as_ref(), LogicalPlan::Extension(_)),
+        _ => false,
     }
 }
 
