@@ -23,6 +23,8 @@ use sqlparser::ast::ExprWithAlias;
 
 use crate::common::{Error, Result, WEIGHT};
 use crate::connectors::{Changes, ReadMode, Source, Split};
+use crate::operators::clock::Clock;
+use crate::operators::current::CurrentRows;
 use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet};
 use crate::sql::ast::{self, ColumnKind, CreateTable};
 
@@ -267,12 +269,12 @@ impl TableProvider for TableSource {
         };
         let mut scan: Arc<dyn ExecutionPlan> = Arc::new(scan);
         if clocked {
-            scan = Arc::new(ClockExec::new(scan, 0));
+            scan = Arc::new(ClockExec::new(scan, Clock { clock: 0 })?);
         }
         if let Some(changes) = &changes {
             let key = keys_of(changes).iter().map(|k| rows.index_of(k)).collect::<std::result::Result<Vec<_>, _>>()?;
             let key = matches!(changes, Changes::Upsert(_)).then_some(key);
-            scan = Arc::new(CurrentRowsExec::new(scan, key, Arc::clone(&rows)));
+            scan = Arc::new(CurrentRowsExec::new(scan, CurrentRows { key, schema: Arc::clone(&rows) })?);
         }
         let mut output = Vec::with_capacity(wanted.len());
         for i in wanted {

@@ -9,13 +9,15 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::common::{Error, Result};
 use crate::operators::keyed_aggregate::Lifetime;
+use crate::operators::late::LateRule;
 use crate::operators::{KeyedAggregate, Operator, PaneAggregate, WindowAggregate};
 use crate::sql::ast::Emit;
 
 use super::super::physical::halves;
 use super::super::traits::{Domain, Role, Time, Traits};
+use super::distinct::values_below;
 use super::panes::paned;
-use super::recompute::{Partitioning, guard, guard_panes};
+use super::recompute::{Partitioning, guard, guard_by};
 use super::session::session_groups;
 use super::sums::{Kept, sum_of};
 use super::{Input, Lowered, Lowering, copied, leaves, weight, weighted};
@@ -49,15 +51,17 @@ impl Lowering {
         let traits = grouped(&groups, &input.traits);
         match end {
             Some((group, column, time, shift)) if !input.traits.updating => {
-                let node = self.next_node();
                 // No row comes too late for the clock.
                 let lateness = if time.domain == Domain::Processing { 0 } else { self.lateness };
                 if self.emit != Emit::Changes && lateness == 0 {
                     return self.closing_windows(plan, aggregate, input, (group, column, shift), &time, traits).await;
                 }
-                let input = guard(input, node, column, &time, shift.saturating_add(lateness))?;
+                let until = shift.saturating_add(lateness);
                 let traits = Traits { updating: true, ..traits };
-                let lifetime = Lifetime { window: Some((group, shift.saturating_add(lateness))), ..Lifetime::default() };
+                let lifetime = Lifetime { window: Some((group, until)), ..Lifetime::default() };
+                // Rows are late for the last of its operators, which tells the windows.
+                let before = if self.emit == Emit::Changes { values_below(aggregate)? } else { 1 };
+                let input = guard(input, self.next_node().saturating_add(before), column, &time, until)?;
                 if self.emit != Emit::Changes {
                     return self.corrected_windows(plan, aggregate, input, (group, shift), lifetime, &time, traits).await;
                 }
@@ -94,7 +98,8 @@ impl Lowering {
         if let Some(paned) = paned(aggregate, &input.plan)? {
             // A pane's start is as far from its end as a pane is long.
             let shift = if matches!(time.role, Role::Start(_)) { paned.length } else { shift };
-            let input = guard_panes(Lowered { plan: paned.plan, ..input }, node, column, time, shift, Some(paned.input))?;
+            let rule = LateRule::Pane(column, shift, paned.input);
+            let input = guard_by(Lowered { plan: paned.plan, ..input }, node, time, rule)?;
             let (partial, last) = self.halves(aggregate, input).await?;
             let operator = PaneAggregate::new(last, (group, shift), paned.groups)?;
             return self.operator(Arc::new(operator), vec![partial], plan.schema(), Some(time), traits).await;

@@ -152,6 +152,12 @@ impl Distinct {
     }
 }
 
+/// How many operators [`Lowering::distinct`] puts below the one that yields the groups.
+pub(super) fn values_below(aggregate: &Aggregate) -> Result<u32> {
+    let values = Distinct::of(aggregate)?.map_or(0, |distinct| distinct.values.len());
+    Ok(u32::try_from(values).unwrap_or(u32::MAX))
+}
+
 impl Lowering {
     /// An aggregate over kept groups of which some functions are DISTINCT; `None` if they are not, or are kept as lists. `lifetime` and
     /// `time` are those of a group, `traits` those of the result.

@@ -70,11 +70,12 @@ impl Lowering {
             })
             .await?;
         let until = interval.as_ref().map_or([None, None], Interval::until);
-        let side = |schema: &DFSchemaRef, key: &[usize], updating, until| Side {
+        let side = |schema: &DFSchemaRef, key: &[usize], updating, until: Option<_>| Side {
             schema: Arc::clone(schema.inner()),
             key: key.to_vec(),
             updating,
             until,
+            ttl: self.ttl.filter(|_| until.is_none()),
         };
         let operator = DeltaJoin::new(
             sub,
@@ -112,7 +113,7 @@ impl Lowering {
             .iter()
             .zip(&keys)
             .zip([left_until, right_until])
-            .map(|((schema, key), until)| Side { schema: Arc::clone(schema.inner()), key: key.clone(), updating: false, until })
+            .map(|((schema, key), until)| Side { schema: Arc::clone(schema.inner()), key: key.clone(), updating: false, until, ttl: None })
             .collect();
         // The other side has to last until the rows that it can meet are joined.
         let other = usize::from(!swapped);

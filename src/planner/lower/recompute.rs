@@ -11,7 +11,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use crate::common::{Error, Result};
 use crate::operators::Recompute;
 use crate::operators::closing::{Closing, WindowInput};
-use crate::operators::panes::Panes;
+use crate::operators::late::{LateFilter, LateRule};
 use crate::operators::recompute::Keyed;
 use crate::operators::subplan::SubPlan;
 
@@ -153,18 +153,17 @@ impl Lowering {
 /// Puts a late filter on top of a piece, unless an operator below has one: a row is late when the time in `column`, plus
 /// `after`, is ≤ W.
 pub(super) fn guard(input: Lowered, node: u32, column: usize, time: &Time, after: i64) -> Result<Lowered> {
-    guard_panes(input, node, column, time, after, None)
+    guard_by(input, node, time, LateRule::Until(column, after))
 }
 
-/// The same for rows that carry `panes`: of these the time in `column`, plus `after`, is the end.
-pub(super) fn guard_panes(input: Lowered, node: u32, column: usize, time: &Time, after: i64, panes: Option<Panes>) -> Result<Lowered> {
+/// The same by any rule.
+pub(super) fn guard_by(input: Lowered, node: u32, time: &Time, rule: LateRule) -> Result<Lowered> {
     if time.guarded || time.domain == super::Domain::Processing {
         return Ok(input);
     }
     let sources = input.traits.sources.iter().cloned().collect();
-    let late = Late { input: input.plan, node, sources, until: (column, after), panes };
-    let plan = LogicalPlan::Extension(datafusion::logical_expr::Extension { node: Arc::new(late) });
-    Ok(Lowered { plan, ..input })
+    let filter = LateFilter { node, sources, rule, watermark: None };
+    Ok(Lowered { plan: Late::plan(input.plan, filter), ..input })
 }
 
 /// The same chain of nodes over a leaf in place of the input of the one where `bottom` holds.
