@@ -10,6 +10,7 @@ pub mod coerce;
 pub mod context;
 pub mod current;
 pub mod exchange;
+pub mod extremes;
 pub mod interval;
 pub mod join;
 pub mod keyed_aggregate;

@@ -157,6 +157,7 @@ cases! {
     cumulate
     panes
     panes_late
+    panes_edges
     lateness
     keyed
     joins
@@ -178,6 +179,7 @@ cases! {
     retractions
     distinct_aggregates
     distinct_values
+    extremes_of_changes
     union_windows
     self_joins
     joins_and_aggregates

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::common::{Column, DFSchemaRef};
+use datafusion::common::{Column, DFSchema, DFSchemaRef};
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Projection};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::common::{Error, Result};
+use crate::operators::extremes::Extreme;
 use crate::operators::keyed_aggregate::Lifetime;
 use crate::operators::late::LateRule;
 use crate::operators::{KeyedAggregate, Operator, PaneAggregate, WindowAggregate};
@@ -16,6 +17,7 @@ use crate::sql::ast::Emit;
 use super::super::physical::halves;
 use super::super::traits::{Domain, Role, Time, Traits};
 use super::distinct::values_below;
+use super::extremes::{Sought, sought};
 use super::panes::paned;
 use super::recompute::{Partitioning, guard, guard_by};
 use super::session::session_groups;
@@ -24,6 +26,17 @@ use super::{Input, Lowered, Lowering, copied, leaves, weight, weighted};
 
 /// The name of the hidden aggregate that counts a group's rows.
 const EXISTS: &str = "__rows";
+
+/// What a keyed aggregate is to yield.
+#[derive(Default)]
+pub(super) struct Wanted {
+    pub groups: Vec<Expr>,
+    pub aggregates: Vec<Kept>,
+    /// A row's weight, over changes: a group is gone when they come to 0.
+    pub counted: Option<Expr>,
+    /// Extremes over changes, in the order of the aggregates, and the changes of their values.
+    pub extremes: Vec<(Extreme, Lowered)>,
+}
 
 impl Lowering {
     pub(super) async fn aggregate(&mut self, plan: &LogicalPlan, aggregate: &Aggregate) -> Result<Lowered> {
@@ -175,7 +188,8 @@ impl Lowering {
         }
     }
 
-    /// Over updating input every aggregate becomes sums of weighted values, if it can; else groups are computed again.
+    /// Over updating input every aggregate becomes sums of weighted values, or the extreme of kept ones, if it can; else groups are
+    /// computed again.
     pub(super) async fn changing(
         &mut self,
         plan: &LogicalPlan,
@@ -184,32 +198,56 @@ impl Lowering {
         lifetime: Lifetime,
         traits: Traits,
     ) -> Result<Lowered> {
-        let schema = aggregate.input.schema();
-        let weight = weight(&input.plan)?;
-        let sums = aggregate.aggr_expr.iter().map(|e| Kept::sums(e, schema, &weight)).collect::<Result<Option<Vec<_>>>>()?;
-        let groups = aggregate.group_expr.clone();
-        let Some(sums) = sums else {
-            let output = plan.schema().columns().into_iter().take(groups.len()).map(Expr::Column).collect();
-            let partitioning = Partitioning { inputs: vec![groups], output };
+        let Some((aggregates, extremes)) = self.parts(aggregate, &input)? else {
+            let output = plan.schema().columns().into_iter().take(aggregate.group_expr.len()).map(Expr::Column).collect();
+            let partitioning = Partitioning { inputs: vec![aggregate.group_expr.clone()], output };
             return self.recompute(plan, vec![input], partitioning, traits.keys).await;
         };
-        self.kept(plan, groups, sums, Some(weight), input, lifetime, None, traits).await
+        let input = if extremes.is_empty() { input } else { self.cut_once(input).await? };
+        let mut wanted = Wanted { groups: aggregate.group_expr.clone(), aggregates, ..Wanted::default() };
+        let mut known: Vec<(Expr, Lowered)> = Vec::new();
+        for extreme in extremes {
+            let values = match known.iter().find(|(argument, _)| *argument == extreme.argument) {
+                Some((_, values)) => values.clone(),
+                None => self.values_of(aggregate, extreme.argument.clone(), &input).await?,
+            };
+            wanted.extremes.push((extreme.of(&values)?, values.clone()));
+            known.push((extreme.argument, values));
+        }
+        wanted.counted = Some(weight(&input.plan)?);
+        self.kept(plan, wanted, input, lifetime, None, traits).await
     }
 
-    /// The aggregates of `plan` by those that are kept of them over `input`. With `counted`, a row's weight, a group is gone when its
-    /// weights come to 0.
-    #[expect(clippy::too_many_arguments, reason = "what an aggregate is, what it is made of, and what is known of it")]
+    /// Every aggregate over changes as sums or as an extreme, which are listed once more. `None` if one of them is neither.
+    fn parts(&self, aggregate: &Aggregate, input: &Lowered) -> Result<Option<(Vec<Kept>, Vec<Sought>)>> {
+        let weight = weight(&input.plan)?;
+        let (mut kept, mut extremes) = (Vec::new(), Vec::new());
+        for expr in &aggregate.aggr_expr {
+            kept.push(match Kept::sums(expr, aggregate.input.schema(), &weight)? {
+                Some(sums) => sums,
+                // A value that was forgotten could be the next extreme.
+                None if self.ttl.is_some() => return Ok(None),
+                None => {
+                    let Some(extreme) = sought(expr, aggregate)? else { return Ok(None) };
+                    extremes.push(extreme);
+                    Kept::extreme()
+                }
+            });
+        }
+        Ok(Some((kept, extremes)))
+    }
+
+    /// The aggregates of `plan` by those that are kept of them over `input`.
     pub(super) async fn kept(
         &mut self,
         plan: &LogicalPlan,
-        groups: Vec<Expr>,
-        aggregates: Vec<Kept>,
-        counted: Option<Expr>,
+        wanted: Wanted,
         input: Lowered,
         lifetime: Lifetime,
         time: Option<&Time>,
         traits: Traits,
     ) -> Result<Lowered> {
+        let Wanted { groups, aggregates, counted, extremes } = wanted;
         let mut parts: Vec<&Expr> = Vec::new();
         for part in aggregates.iter().flat_map(|a| &a.parts) {
             if !parts.contains(&part) {
@@ -222,8 +260,17 @@ impl Lowering {
         named.extend(counted.map(|weight| sum_of(weight, None).alias(EXISTS)));
         let count = groups.len();
         let over = Aggregate::try_new(Arc::new(input.plan.clone()), groups, named)?;
-        let schema = Arc::clone(&over.schema);
-        let lowered = self.keyed(&over, input, lifetime, &schema, time, traits).await?;
+        let (extremes, values): (Vec<Extreme>, Vec<Lowered>) = extremes.into_iter().unzip();
+        let mut fields: Vec<_> = over.schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
+        let mut apart = fields.len()..;
+        for extreme in &extremes {
+            fields.push((None, extreme.field()?));
+        }
+        let schema = Arc::new(DFSchema::new_with_metadata(fields, over.schema.metadata().clone())?);
+        let (partial, last) = self.halves(&over, input).await?;
+        let operator = KeyedAggregate::with_extremes(last, lifetime, extremes)?;
+        let inputs = std::iter::once(partial).chain(values.into_iter().map(|v| Input::Piece(Box::new(v)))).collect();
+        let lowered = self.operator(Arc::new(operator), inputs, &schema, time, traits).await?;
         // From what is kept to what was asked for.
         let mut exprs: Vec<Expr> = Vec::new();
         let mut out = plan.schema().iter();
@@ -233,8 +280,9 @@ impl Lowering {
         }
         for aggregate in &aggregates {
             let (qualifier, field) = out.next().ok_or_else(|| Error::internal("an aggregate without a column"))?;
-            let places = aggregate.parts.iter().filter_map(|part| parts.iter().position(|p| *p == part));
-            let columns = places.map(|place| Expr::Column(Column::from(schema.qualified_field(count + place)))).collect();
+            let places = aggregate.parts.iter().filter_map(|part| parts.iter().position(|p| *p == part)).map(|place| count + place);
+            let places: Vec<usize> = if aggregate.is_extreme() { apart.by_ref().take(1).collect() } else { places.collect() };
+            let columns = places.into_iter().map(|place| Expr::Column(Column::from(schema.qualified_field(place)))).collect();
             exprs.push(aggregate.result(columns, field.data_type())?.alias_qualified(qualifier.cloned(), field.name()));
         }
         exprs.push(super::weight(&lowered.plan)?);

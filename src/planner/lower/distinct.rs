@@ -28,8 +28,8 @@ use datafusion::logical_expr::{Aggregate, Cast, Expr, ExprSchemable, LogicalPlan
 use crate::common::{Error, Result};
 use crate::operators::keyed_aggregate::Lifetime;
 
-use super::super::cut::Cut;
 use super::super::traits::{Time, Traits};
+use super::aggregate::Wanted;
 use super::sums::{Kept, exact};
 use super::{Lowered, Lowering, weight, weight_one};
 
@@ -183,7 +183,7 @@ impl Lowering {
         }
         // With a time to live each row has to keep its group alive.
         let raw = others().next().is_some() || lifetime.ttl.is_some();
-        let input = if (raw || distinct.values.len() > 1) && !is_cut(&input.plan) { self.cut(input.clone()).await? } else { input.clone() };
+        let input = if raw || distinct.values.len() > 1 { self.cut_once(input.clone()).await? } else { input.clone() };
         let mut pieces = Vec::new();
         let mut nodes = input.nodes.clone();
         if raw {
@@ -199,8 +199,8 @@ impl Lowering {
         let weight = weight(&all.plan)?;
         let kept = distinct.aggregates.iter().map(|a| kept(a, &distinct, &schema, &weight, updating)).collect::<Result<Vec<_>>>()?;
         let groups = schema.columns().into_iter().take(aggregate.group_expr.len()).map(Expr::Column).collect();
-        let counted = updating.then_some(weight);
-        Ok(Some(self.kept(plan, groups, kept, counted, all, lifetime, time, traits.clone()).await?))
+        let wanted = Wanted { groups, aggregates: kept, counted: updating.then_some(weight), extremes: Vec::new() };
+        Ok(Some(self.kept(plan, wanted, all, lifetime, time, traits.clone()).await?))
     }
 
     /// The values of one argument per group, and for each filter whether a row with the value passes it (over changes: how many).
@@ -338,8 +338,4 @@ fn kept(asked: &Asked, distinct: &Distinct, schema: &DFSchemaRef, weight: &Expr,
         }
     };
     Kept::sums(&expr, schema, weight)?.ok_or_else(not_linear)
-}
-
-fn is_cut(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::Extension(e) if e.node.as_any().is::<Cut>())
 }

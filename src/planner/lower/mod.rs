@@ -14,6 +14,7 @@
 mod aggregate;
 mod clock;
 mod distinct;
+mod extremes;
 mod interval;
 mod join;
 mod linear;
@@ -215,6 +216,14 @@ impl Lowering {
         let schema = Arc::clone(lowered.plan.schema());
         let (stage, _) = self.stage(&lowered.plan).await?;
         Ok(Lowered { plan: Cut::plan(stage, schema), ..lowered })
+    }
+
+    /// The same for a piece of which several parts are read, unless it is a leaf already.
+    async fn cut_once(&mut self, lowered: Lowered) -> Result<Lowered> {
+        match &lowered.plan {
+            LogicalPlan::Extension(e) if e.node.as_any().is::<Cut>() => Ok(lowered),
+            _ => self.cut(lowered).await,
+        }
     }
 
     fn next_node(&self) -> u32 {

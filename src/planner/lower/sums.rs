@@ -29,6 +29,7 @@ pub(super) struct Kept {
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Itself,
+    Extreme,
     Count,
     Sum,
     Average,
@@ -38,6 +39,16 @@ impl Kept {
     /// As it is, over rows that only come.
     pub(super) fn itself(aggregate: Expr) -> Self {
         Self { kind: Kind::Itself, parts: vec![aggregate] }
+    }
+
+    /// MIN or MAX over changes, which is kept apart from the others.
+    pub(super) fn extreme() -> Self {
+        Self { kind: Kind::Extreme, parts: Vec::new() }
+    }
+
+    /// Whether it is kept apart.
+    pub(super) fn is_extreme(&self) -> bool {
+        matches!(self.kind, Kind::Extreme)
     }
 
     /// As sums over changes; `None` for what is not linear: floats (subtraction does not undo their addition), DISTINCT, extremes,
@@ -89,7 +100,7 @@ impl Kept {
         };
         let cast = |e: Expr, to: &DataType| Expr::Cast(Cast::new(Box::new(e), to.clone()));
         Ok(match (self.kind, second) {
-            (Kind::Itself, _) => first,
+            (Kind::Itself | Kind::Extreme, _) => first,
             (Kind::Count, _) => when(first.clone().is_not_null(), first).otherwise(zero())?,
             (Kind::Sum, Some(count)) => when(count.gt(zero()), cast(first, data_type)).end()?,
             (Kind::Average, Some(count)) => {
