@@ -92,3 +92,50 @@ async fn two_sources_of_a_job_wait_for_each_other() {
     assert_eq!(place.read("counts").await.len(), 2 * ROWS as usize);
     assert!(most < 60, "{most} windows open");
 }
+
+/// With allowed lateness a window answers when it ends, and not before; then each row that comes soon enough corrects it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_with_allowed_lateness_answers_when_it_ends_and_again_for_late_rows() {
+    let place = Place::new();
+    // W is a second behind: row 4 closes the first window, 5 comes for it, 7 comes too late.
+    let seconds = [(1, 1), (2, 2), (3, 3), (4, 12), (5, 4), (6, 18), (7, 5), (8, 21)];
+    place.put("s", 1, seconds.map(|(id, second)| (0, row(id, second))));
+    let query = "SET 'table.exec.emit.allow-lateness' = '5 s';
+      CREATE TABLE changes (window_end TIMESTAMP(3), n BIGINT) WITH ('connector' = 'kafka', 'topic' = 'changes', 'format' = 'debezium-json');
+      INSERT INTO changes SELECT window_end, COUNT(id) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND))
+      GROUP BY window_start, window_end;";
+    // A commit for each epoch, so that the topic has every change.
+    let settings = Settings { checkpoint_interval: std::time::Duration::ZERO, ..Settings::default() };
+    let watched = place.run_with(&script(", 'late-rows.table' = 'late'", query), BOUNDED, 1, settings).await;
+    let mut changes: Vec<String> = Vec::new();
+    for change in place.read("changes").await {
+        let change: serde_json::Value = serde_json::from_str(&change).unwrap();
+        for (image, sign) in [("before", '-'), ("after", '+')] {
+            if let Some(window) = change[image]["window_end"].as_str() {
+                changes.push(format!("{sign}{} {}", &window[17..], change[image]["n"]));
+            }
+        }
+    }
+    changes.sort();
+    assert_eq!(changes, ["+10 3", "+10 4", "+20 2", "+30 1", "-10 3"]);
+    assert_eq!(place.read("late").await, [r#"{"window_end":"2024-05-01 12:00:10","id":7,"k":null}"#]);
+    assert_eq!(watched.last().late, 1);
+}
+
+/// Sixty windows hold each row; it is kept once.
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_that_overlap_keep_a_row_once() {
+    const ROWS: i64 = 200;
+    for (call, windows) in [
+        ("HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '1' SECOND, INTERVAL '60' SECOND)", ROWS + 59),
+        ("CUMULATE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' SECOND, INTERVAL '60' SECOND)", 240),
+    ] {
+        let place = Place::new();
+        place.put("s", 1, (0..ROWS).map(|i| (0, row(i, i))));
+        let count = format!("INSERT INTO counts SELECT window_end, COUNT(id) FROM TABLE({call}) GROUP BY window_start, window_end;");
+        let watched = place.run(&script("", &count), BOUNDED, 1).await;
+        assert_eq!(place.read("counts").await.len() as i64, windows, "{call}");
+        let most = watched.most(|s| s.state_rows);
+        assert!(most < 70, "{call}: {most} rows kept");
+    }
+}

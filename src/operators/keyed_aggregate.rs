@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
-use arrow::compute::{concat_batches, filter_record_batch, not};
+use arrow::compute::{concat_batches, filter_record_batch, not, or};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
+use super::extremes::{Extreme, Places};
 use super::merge::{Functions, GroupMerger};
 use super::stateful::{Operator, Step, TableKind, TableSpec};
 use super::{first_columns, to_millis, zset};
@@ -48,10 +49,12 @@ pub struct Lifetime {
 /// # Invariants
 /// * One row of state per group: group columns, then every aggregate's partial state.
 /// * Over updating input all aggregates are sums of weighted values (the planner sees to that), so that a retraction is
-///   merged like any other row.
+///   merged like any other row; but for extremes, whose values come as further inputs and have tables of their own.
 #[derive(Debug)]
 pub struct KeyedAggregate {
     functions: Functions,
+    /// MIN and MAX over changes; their results come last.
+    extremes: Vec<Extreme>,
     lifetime: Lifetime,
     layout: Arc<Layout>,
     schema: SchemaRef,
@@ -63,8 +66,17 @@ impl KeyedAggregate {
     /// # Errors
     /// When `last` is something else.
     pub fn new(last: Arc<dyn ExecutionPlan>, lifetime: Lifetime) -> Result<Self> {
+        Self::with_extremes(last, lifetime, Vec::new())
+    }
+
+    /// The same with extremes, of which each has an input of its own behind the partial rows: the changes of its values.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_extremes(last: Arc<dyn ExecutionPlan>, lifetime: Lifetime, extremes: Vec<Extreme>) -> Result<Self> {
         let functions = Functions::new(last)?;
-        let mut fields: Vec<_> = functions.partial().fields().iter().cloned().collect();
+        let extreme_fields = extremes.iter().map(Extreme::field).collect::<Result<Vec<_>>>()?;
+        let mut fields: Vec<_> = functions.partial().fields().iter().chain(&extreme_fields).cloned().collect();
         let timed = lifetime.window.is_some() || lifetime.ttl.is_some();
         if timed {
             fields.push(Arc::new(Field::new(TIME, DataType::Int64, false)));
@@ -76,8 +88,14 @@ impl KeyedAggregate {
             mode: KeyMode::Upsert,
         };
         let results = functions.results();
+        let results = Arc::new(Schema::new(results.fields().iter().chain(&extreme_fields).cloned().collect::<Vec<_>>()));
         let schema = if lifetime.distinct { results } else { zset::weighted(&results) };
-        Ok(Self { functions, lifetime, layout: Arc::new(layout), schema })
+        Ok(Self { functions, extremes, lifetime, layout: Arc::new(layout), schema })
+    }
+
+    /// MIN and MAX over changes.
+    pub fn extremes(&self) -> &[Extreme] {
+        &self.extremes
     }
 
     /// DataFusion's final aggregate, over an empty input.
@@ -111,12 +129,47 @@ impl KeyedAggregate {
         first_columns(self.functions.partial(), stored)
     }
 
+    /// Puts the extremes so far behind earlier results, and the new ones behind new results and states; reports the values that change.
+    fn add_extremes(&self, step: &Step, inputs: &[Vec<RecordBatch>], stored: &RecordBatch, rows: Rows) -> Result<Rows> {
+        if self.extremes.is_empty() {
+            return Ok(rows);
+        }
+        let groups = rows.results.columns().get(..self.functions.groups()).unwrap_or_default();
+        let places = Places::new(groups)?;
+        let first = self.functions.partial().fields().len();
+        let (mut before, mut now) = (Vec::new(), Vec::new());
+        for (which, extreme) in self.extremes.iter().enumerate() {
+            let table = u32::try_from(which + 1).map_err(|_| Error::internal("too many extremes"))?;
+            let batches = inputs.get(which + 1).map_or(&[][..], Vec::as_slice);
+            let changes = zset::consolidate(&zset::weighted(&extreme.schema), batches)?;
+            let old = stored.column(first + which);
+            now.push(extreme.advance(groups, &places, old, &changes, step.keyed(table)?.as_ref())?);
+            before.push(Arc::clone(old));
+            if changes.num_rows() > 0 {
+                step.change(table, KeyedDelta::new(vec![changes], None))?;
+            }
+        }
+        let fields = self.extremes.iter().map(Extreme::field).collect::<Result<Vec<_>>>()?;
+        let add = |batch: &RecordBatch, columns: &[ArrayRef]| -> Result<RecordBatch> {
+            let schema = Schema::new(batch.schema_ref().fields().iter().chain(&fields).cloned().collect::<Vec<_>>());
+            let columns = batch.columns().iter().chain(columns).cloned().collect();
+            Ok(RecordBatch::try_new(Arc::new(schema), columns)?)
+        };
+        Ok(Rows { earlier: add(&rows.earlier, &before)?, state: add(&rows.state, &now)?, results: add(&rows.results, &now)? })
+    }
+
     fn forgotten(&self, step: &Step) -> Option<i64> {
         match self.lifetime {
             Lifetime { window: Some(_), .. } => step.moment.end,
             Lifetime { ttl: Some(ttl), .. } => Some(step.moment.clock.saturating_sub(ttl)),
             _ => None,
         }
+    }
+
+    /// The columns of which a change is told: how many rows a group has, nobody reads.
+    fn told(&self, results: &RecordBatch) -> Vec<ArrayRef> {
+        let hidden = self.lifetime.exists.map(|column| self.functions.groups() + column);
+        results.columns().iter().enumerate().filter(|(i, _)| Some(*i) != hidden).map(|(_, column)| Arc::clone(column)).collect()
     }
 
     /// Which of these result rows are of groups that have rows.
@@ -126,6 +179,14 @@ impl KeyedAggregate {
         let counts = counts.as_primitive_opt::<Int64Type>().ok_or_else(|| Error::internal("a count that is no BIGINT"))?;
         Ok(Some(counts.iter().map(|n| Some(n.is_some_and(|n| n > 0))).collect()))
     }
+}
+
+/// The dirty groups of an epoch: known ones first, in the same order in all of these.
+struct Rows {
+    /// Earlier results, of known groups.
+    earlier: RecordBatch,
+    state: RecordBatch,
+    results: RecordBatch,
 }
 
 /// For each row whether `a` and `b` differ in it; they have the same number of rows.
@@ -144,7 +205,9 @@ impl Operator for KeyedAggregate {
 
     fn describe(&self) -> String {
         let keys: Vec<_> = self.functions.partial().fields().iter().take(self.functions.groups()).map(|f| f.name().as_str()).collect();
-        format!("keys=[{}], aggregates=[{}]", keys.join(", "), self.functions.names())
+        let extremes = self.extremes.iter().filter_map(|e| Some(e.field().ok()?.name().clone()));
+        let names: Vec<String> = Some(self.functions.names()).filter(|n| !n.is_empty()).into_iter().chain(extremes).collect();
+        format!("keys=[{}], aggregates=[{}]", keys.join(", "), names.join(", "))
     }
 
     fn forgets(&self) -> bool {
@@ -162,14 +225,16 @@ impl Operator for KeyedAggregate {
             _ if self.functions.groups() == 0 => Some("one row".to_string()),
             _ => None,
         };
-        vec![TableSpec { name: "groups", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false }]
+        let groups = TableSpec { name: "groups", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false };
+        let values = |e: &Extreme| TableSpec { name: "values", kind: TableKind::Keyed(Arc::new(e.layout())), bound: None, waits: false };
+        std::iter::once(groups).chain(self.extremes.iter().map(values)).collect()
     }
 
     async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let input = inputs.into_iter().next().unwrap_or_default();
+        let input = inputs.first().map_or(&[][..], Vec::as_slice);
         let mut delta = KeyedDelta { close_to: self.forgotten(step), ..KeyedDelta::default() };
         let mut arrived = GroupMerger::new(&self.functions)?;
-        for batch in &input {
+        for batch in input {
             arrived.merge(batch)?;
         }
         let arrived = arrived.into_state()?;
@@ -178,7 +243,8 @@ impl Operator for KeyedAggregate {
             return Ok(Vec::new());
         }
         let stored = step.keyed(0)?.get(&arrived.columns()[..self.functions.groups()])?;
-        let stored = self.untimed(&stored)?;
+        let with_extremes = stored;
+        let stored = self.untimed(&with_extremes)?;
         let known = stored.num_rows();
 
         let mut earlier = GroupMerger::new(&self.functions)?;
@@ -189,7 +255,8 @@ impl Operator for KeyedAggregate {
             state.merge(batch)?;
             results.merge(batch)?;
         }
-        let (earlier, state, results) = (earlier.into_results()?, state.into_state()?, results.into_results()?);
+        let rows = Rows { earlier: earlier.into_results()?, state: state.into_state()?, results: results.into_results()? };
+        let Rows { earlier, state, results } = self.add_extremes(step, &inputs, &with_extremes, rows)?;
 
         let put = zset::weighted(&self.layout.schema);
         if self.lifetime.distinct {
@@ -200,7 +267,8 @@ impl Operator for KeyedAggregate {
             return Ok(vec![results.slice(new.start, new.len())]);
         }
         let alive = self.alive(&results)?.unwrap_or_else(|| BooleanArray::from(vec![true; results.num_rows()]));
-        let changed = differ(earlier.columns(), results.slice(0, known).columns(), known)?;
+        let changed = differ(&self.told(&earlier), &self.told(&results.slice(0, known)), known)?;
+        let changed = or(&changed, &not(&alive.slice(0, known))?)?;
         let gone = filter_record_batch(&earlier, &changed)?;
         let shown: BooleanArray = (0..results.num_rows()).map(|i| Some(alive.value(i) && (i >= known || changed.value(i)))).collect();
         let came = filter_record_batch(&results, &shown)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, BooleanArray, Int64Array};
 use arrow::compute::kernels::cmp::lt_eq;
 use arrow::compute::{filter_record_batch, min, not, prep_null_mask_filter};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -18,6 +18,7 @@ use crate::state::{KeyedTable, StateTable};
 
 use super::context::{LateRows, StateId};
 use super::one_input::{OneInput, OneInputExec};
+use super::panes::{Panes, by_pane};
 use super::session::Sessions;
 use super::{EpochContext, session_late, to_millis};
 
@@ -46,6 +47,9 @@ pub enum LateRule {
     /// When the time in this column, plus so many milliseconds, is ≤ W: a window's end plus the allowed lateness, or the row's
     /// own time.
     Until(usize, i64),
+    /// The same where rows carry panes that windows share: the column tells a pane's end, the row is late for each window of its own
+    /// that has ended, and stays as long as there is another one.
+    Pane(usize, i64, Panes),
     /// When `ts + gap` ≤ W, or when the row touches a session that has closed: with it that would have been another one. Closed
     /// sessions are the operator's table 1, at version n−1.
     Session(Sessions),
@@ -78,6 +82,34 @@ impl LateFilter {
             StateTable::Panes(_) => Err(Error::internal("closed sessions have keys")),
         }
     }
+
+    /// Reports each row with those of its windows that have ended, and takes out those that have no other.
+    fn split_panes(
+        &self,
+        batch: RecordBatch,
+        (column, after, panes): (usize, i64, &Panes),
+        watermark: i64,
+        sources: &Arc<[String]>,
+        epoch: &EpochContext,
+    ) -> Result<RecordBatch> {
+        let ends = to_millis(batch.column(column))?.unary::<_, Int64Type>(|end| end.saturating_add(after));
+        // A pane ends with the first of its windows, or before.
+        let open = panes.windows.first_end_after(watermark).unwrap_or(i64::MAX);
+        if min(&ends).is_none_or(|least| least >= open) {
+            return Ok(batch);
+        }
+        for (pane, batches) in by_pane(std::slice::from_ref(&batch), column, after)?.range(..open) {
+            for window in panes.windows.windows_of_pane(*pane).take_while(|(_, end)| *end <= watermark) {
+                for rows in batches {
+                    let rows = panes.in_window(rows, window)?;
+                    epoch.report_late(LateRows { node: self.node, sources: Arc::clone(sources), rows });
+                }
+            }
+        }
+        let done = panes.windows.panes_done(watermark);
+        let in_time: BooleanArray = ends.iter().map(|end| Some(end.is_none_or(|end| end > done))).collect();
+        Ok(filter_record_batch(&batch, &in_time)?)
+    }
 }
 
 /// Rows whose time, `after` milliseconds later, W has reached; `None`: there are none.
@@ -102,6 +134,9 @@ impl OneInput for LateFilter {
     fn describe(&self, input: &Schema) -> String {
         match &self.rule {
             LateRule::Until(column, after) => format!("node={}, {} + {after} ms", self.node, input.field(*column).name()),
+            LateRule::Pane(column, after, panes) => {
+                format!("node={}, {} + {after} ms, panes of {}", self.node, input.field(*column).name(), panes.windows)
+            }
             LateRule::Session(sessions) => format!("node={}, sessions, gap={} ms", self.node, sessions.gap),
         }
     }
@@ -118,6 +153,9 @@ impl OneInput for LateFilter {
         let sources: Arc<[String]> = self.sources.clone().into();
         let split = move |batch: RecordBatch| {
             let late = match (&self.rule, &closed) {
+                (LateRule::Pane(column, after, panes), _) => {
+                    return self.split_panes(batch, (*column, *after, panes), watermark, &sources, &epoch);
+                }
                 (LateRule::Until(column, after), _) => until(&batch, *column, *after, watermark)?,
                 (LateRule::Session(sessions), Some(closed)) => session_late::late(&batch, sessions, watermark, closed)?,
                 (LateRule::Session(_), None) => None,

@@ -4,7 +4,6 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -14,11 +13,8 @@ use crate::common::Result;
 use crate::state::{PaneDelta, PaneTable};
 
 use super::merge::{Functions, GroupMerger};
-use super::panes::by_pane;
+use super::panes::{by_pane, keep};
 use super::stateful::{Operator, Step, TableKind, TableSpec};
-
-/// A pane with more batches than this is merged into one when it is next added to.
-const COMPACT_AT: usize = 32;
 
 /// Final aggregation per window.
 ///
@@ -33,11 +29,16 @@ const COMPACT_AT: usize = 32;
 /// # Invariants
 /// * A window comes out at most once: its pane goes in the epoch that emits it, and rows for it are late from then on.
 /// * The output does not depend on how the input was split into epochs, because merging partial states is associative.
+///
+/// With allowed lateness the output is partial rows again, for a [`super::KeyedAggregate`] above that shows a result when the first of
+/// them come. Rows that come between the window's end and the end of its lateness pass at once, and correct that result.
 #[derive(Debug)]
 pub struct WindowAggregate {
     functions: Functions,
     /// Which group column tells the window's end, and how many milliseconds to add to it.
     end: (usize, i64),
+    /// What comes out is partial.
+    partial: bool,
 }
 
 impl WindowAggregate {
@@ -46,7 +47,20 @@ impl WindowAggregate {
     /// # Errors
     /// When `last` is something else.
     pub fn new(last: Arc<dyn ExecutionPlan>, end: (usize, i64)) -> Result<Self> {
-        Ok(Self { functions: Functions::new(last)?, end })
+        Ok(Self { functions: Functions::new(last)?, end, partial: false })
+    }
+
+    /// The same without finishing them.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn partial(last: Arc<dyn ExecutionPlan>, end: (usize, i64)) -> Result<Self> {
+        Ok(Self { functions: Functions::new(last)?, end, partial: true })
+    }
+
+    /// Whether what comes out is partial.
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// Which group column tells the window's end, and how many milliseconds to add to it.
@@ -61,7 +75,6 @@ impl WindowAggregate {
 
     /// One step: state and partial rows in, results and delta out.
     fn advance(&self, state: &PaneTable, input: &[RecordBatch], watermark: i64) -> Result<(RecordBatch, PaneDelta)> {
-        let partial = self.functions.partial();
         let mut arrived = by_pane(input, self.end.0, self.end.1)?;
         let mut delta = PaneDelta::default();
 
@@ -78,19 +91,8 @@ impl WindowAggregate {
         for batch in closing.values().flatten() {
             results.merge(batch)?;
         }
-        for (end, batches) in open {
-            let kept = state.pane(end);
-            if kept.len() < COMPACT_AT {
-                delta.add.push((end, concat_batches(partial, &batches)?));
-                continue;
-            }
-            let mut pane = GroupMerger::new(&self.functions)?;
-            for batch in kept.iter().chain(&batches) {
-                pane.merge(batch)?;
-            }
-            delta.replace.push((end, pane.into_state()?));
-        }
-        Ok((results.into_results()?, delta))
+        keep(&self.functions, state, open, &mut delta)?;
+        Ok((if self.partial { results.into_state()? } else { results.into_results()? }, delta))
     }
 }
 
@@ -102,11 +104,12 @@ impl Operator for WindowAggregate {
 
     fn describe(&self) -> String {
         let end = self.functions.partial().field(self.end.0).name();
-        format!("final on {end}, aggregates=[{}]", self.functions.names())
+        let what = if self.partial { "first" } else { "final" };
+        format!("{what} on {end}, aggregates=[{}]", self.functions.names())
     }
 
     fn schema(&self) -> SchemaRef {
-        self.functions.results()
+        if self.partial { Arc::clone(self.functions.partial()) } else { self.functions.results() }
     }
 
     fn tables(&self) -> Vec<TableSpec> {

@@ -122,6 +122,16 @@ impl Windows {
         self.pane().map(|pane| self.start_of(end).saturating_add(pane)..=end)
     }
 
+    /// The end of the last pane all of whose windows have ended when time has come to `watermark`. Windows must not have gaps.
+    pub fn panes_done(self, watermark: i64) -> i64 {
+        match self.kind {
+            _ if watermark == i64::MAX => watermark,
+            WindowKind::Hop { slide, size } => self.floor(watermark.saturating_sub(size), slide).saturating_add(slide),
+            WindowKind::Tumble { size } | WindowKind::Cumulate { size, .. } => self.floor(watermark, size),
+            WindowKind::Session { .. } => watermark,
+        }
+    }
+
     /// The least end of a window above a time, whether the window holds it or not; `None` for sessions.
     pub fn first_end_after(self, time: i64) -> Option<i64> {
         (!matches!(self.kind, WindowKind::Session { .. })).then(|| self.end_after(time))
@@ -303,6 +313,20 @@ mod tests {
                     assert!(panes.contains(&pane_end), "{windows}, {end}: {panes:?} without {pane_end}");
                     assert_eq!((panes.start() - pane, *panes.end()), (start, end), "{windows}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn panes_are_done_with_their_last_window() {
+        let overlapping = |kind: &WindowKind| !matches!(kind, Hop { slide, size } if slide > size);
+        for windows in KINDS.into_iter().filter(overlapping).flat_map(|kind| [0, 1, -17].map(|offset| Windows { kind, offset })) {
+            let pane = windows.pane().unwrap();
+            for watermark in -20..20 {
+                let done = windows.panes_done(watermark);
+                let last = |pane_end: i64| windows.last_end(pane_end - pane).unwrap();
+                assert!(last(done) <= watermark && last(done + pane) > watermark, "{windows} at {watermark}");
+                assert_eq!(windows.pane_of(done), Some(done + pane), "{windows} at {watermark}");
             }
         }
     }

@@ -25,20 +25,22 @@ use crate::common::{Error, Result};
 use crate::connectors::Split;
 use crate::operators::clock::{Clock, clocked};
 use crate::operators::closing::{Closing, WindowInput};
+use crate::operators::extremes::Extreme;
 use crate::operators::interval::IntervalJoin;
 use crate::operators::join::{DeltaJoin, Side, SideParts};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
 use crate::operators::late::LateFilter;
 use crate::operators::merge::Functions;
 use crate::operators::normalize::{Normalize, Upserts};
+use crate::operators::panes::Panes;
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
 use crate::operators::temporal_filter::Halves;
 use crate::operators::window_assign::WindowAssign;
 use crate::operators::{
-    ClockExec, ExchangeExec, LateFilterExec, Materialize, Moment, Operator, Remember, SourceScanExec, StatefulExec, TemporalFilter,
-    TickingFilter, WindowAggregate, WindowAssignExec,
+    ClockExec, ExchangeExec, LateFilterExec, Materialize, Moment, Operator, PaneAggregate, Remember, SourceScanExec, StatefulExec,
+    TemporalFilter, TickingFilter, WindowAggregate, WindowAssignExec,
 };
 
 /// Encodes and decodes the nodes of `operators`.
@@ -59,18 +61,72 @@ enum Wire {
 /// An operator with state.
 #[derive(Debug, Serialize, Deserialize)]
 enum OperatorWire {
-    Window { last: Nested, end: (usize, i64) },
-    Keyed { last: Nested, lifetime: Lifetime },
-    Normalize { rows: Nested, upserts: Upserts },
-    Recompute { plan: Nested, leaves: Vec<u32>, inputs: Vec<KeyedWire>, output: KeyedWire, why: String },
-    Join { plan: Nested, leaves: Vec<u32>, sides: [(Nested, SideParts); 2] },
-    Interval { plan: Nested, leaves: Vec<u32>, sides: [(Nested, SideParts); 2], what: String },
-    Session { last: Option<Nested>, rows: Nested, sessions: Sessions },
-    Materialize { schema: Nested, updating: bool },
-    Closing { plan: Nested, leaves: Vec<u32>, inputs: Vec<(Nested, (usize, i64))>, what: String },
-    Temporal { rows: Nested, enter: Option<Nested>, leave: Option<Nested> },
-    Ticking { rows: Nested, predicate: Nested, period: Millis },
-    Remember { rows: Nested },
+    Window {
+        last: Nested,
+        end: (usize, i64),
+        partial: bool,
+    },
+    Pane {
+        last: Nested,
+        end: (usize, i64),
+        panes: Panes,
+    },
+    /// Extremes: their columns, and whether they are the largest.
+    Keyed {
+        last: Nested,
+        lifetime: Lifetime,
+        extremes: Vec<(Nested, bool)>,
+    },
+    Normalize {
+        rows: Nested,
+        upserts: Upserts,
+    },
+    Recompute {
+        plan: Nested,
+        leaves: Vec<u32>,
+        inputs: Vec<KeyedWire>,
+        output: KeyedWire,
+        why: String,
+    },
+    Join {
+        plan: Nested,
+        leaves: Vec<u32>,
+        sides: [(Nested, SideParts); 2],
+    },
+    Interval {
+        plan: Nested,
+        leaves: Vec<u32>,
+        sides: [(Nested, SideParts); 2],
+        what: String,
+    },
+    Session {
+        last: Option<Nested>,
+        rows: Nested,
+        sessions: Sessions,
+    },
+    Materialize {
+        schema: Nested,
+        updating: bool,
+    },
+    Closing {
+        plan: Nested,
+        leaves: Vec<u32>,
+        inputs: Vec<(Nested, (usize, i64))>,
+        what: String,
+    },
+    Temporal {
+        rows: Nested,
+        enter: Option<Nested>,
+        leave: Option<Nested>,
+    },
+    Ticking {
+        rows: Nested,
+        predicate: Nested,
+        period: Millis,
+    },
+    Remember {
+        rows: Nested,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -95,10 +151,15 @@ impl OperatorWire {
     fn encode(operator: &Arc<dyn Operator>) -> Result<Self> {
         let any = operator.as_any();
         if let Some(window) = any.downcast_ref::<WindowAggregate>() {
-            return Ok(Self::Window { last: Nested::plan(Arc::clone(window.last()))?, end: window.end() });
+            return Ok(Self::Window { last: Nested::plan(Arc::clone(window.last()))?, end: window.end(), partial: window.is_partial() });
+        }
+        if let Some(pane) = any.downcast_ref::<PaneAggregate>() {
+            return Ok(Self::Pane { last: Nested::plan(Arc::clone(pane.last()))?, end: pane.end(), panes: pane.panes().clone() });
         }
         if let Some(keyed) = any.downcast_ref::<KeyedAggregate>() {
-            return Ok(Self::Keyed { last: Nested::plan(Arc::clone(keyed.last()))?, lifetime: keyed.lifetime() });
+            let extreme = |e: &Extreme| Ok((Nested::schema(Arc::clone(&e.schema))?, e.largest));
+            let extremes = keyed.extremes().iter().map(extreme).collect::<Result<_>>()?;
+            return Ok(Self::Keyed { last: Nested::plan(Arc::clone(keyed.last()))?, lifetime: keyed.lifetime(), extremes });
         }
         if let Some(normalize) = any.downcast_ref::<Normalize>() {
             return Ok(Self::Normalize { rows: Nested::schema(Arc::clone(normalize.rows()))?, upserts: normalize.upserts().clone() });
@@ -154,8 +215,14 @@ impl OperatorWire {
 
     fn decode(self, context: &TaskContext) -> Result<Arc<dyn Operator>> {
         Ok(match self {
-            Self::Window { last, end } => Arc::new(WindowAggregate::new(last.into_plan(context)?, end)?),
-            Self::Keyed { last, lifetime } => Arc::new(KeyedAggregate::new(last.into_plan(context)?, lifetime)?),
+            Self::Window { last, end, partial: false } => Arc::new(WindowAggregate::new(last.into_plan(context)?, end)?),
+            Self::Window { last, end, partial: true } => Arc::new(WindowAggregate::partial(last.into_plan(context)?, end)?),
+            Self::Pane { last, end, panes } => Arc::new(PaneAggregate::new(last.into_plan(context)?, end, panes)?),
+            Self::Keyed { last, lifetime, extremes } => {
+                let extreme = |(schema, largest): (Nested, bool)| Ok(Extreme { schema: schema.into_plan(context)?.schema(), largest });
+                let extremes = extremes.into_iter().map(extreme).collect::<Result<_>>()?;
+                Arc::new(KeyedAggregate::with_extremes(last.into_plan(context)?, lifetime, extremes)?)
+            }
             Self::Normalize { rows, upserts } => Arc::new(Normalize::new(rows.into_plan(context)?.schema(), upserts)?),
             Self::Recompute { plan, leaves, inputs, output, why } => {
                 let inputs = inputs.into_iter().map(|i| i.decode(context)).collect::<Result<_>>()?;

@@ -30,6 +30,7 @@ mod total_order;
 mod traits;
 mod window_call;
 pub mod window_tvf;
+mod zeros;
 
 pub use bind::Binding;
 pub use continuous::{ContinuousPlanner, Streaming};

@@ -41,6 +41,7 @@ use super::row_fields;
 use super::session_windows::ExpandSessions;
 use super::total_order::total_order;
 use super::window_call::{self, WindowTvfPlanner};
+use super::zeros::one_zero;
 
 /// Plans queries over declared tables.
 #[derive(Clone)]
@@ -209,11 +210,11 @@ impl SchemaProvider for Names {
     }
 }
 
-/// Plans a query with names for fields of rows and an order for ties.
+/// Plans a query with names for fields of rows, an order for ties and one zero.
 async fn statement(state: &SessionState, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
     row_fields::name(&mut query);
     let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
-    total_order(state.statement_to_plan(statement).await?, mode)
+    one_zero(total_order(state.statement_to_plan(statement).await?, mode)?)
 }
 
 /// Plans a view's query.

@@ -68,6 +68,11 @@ impl PaneTable {
         self.panes.get(&end).map_or(&[], Vec::as_slice)
     }
 
+    /// The ends of all panes, in order.
+    pub fn panes(&self) -> impl Iterator<Item = i64> {
+        self.panes.keys().copied()
+    }
+
     /// The ends of the panes that close when time has come to `watermark`, in order.
     pub fn closing(&self, watermark: i64) -> Vec<i64> {
         self.panes.range(..=watermark).map(|(end, _)| *end).collect()

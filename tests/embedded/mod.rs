@@ -82,7 +82,12 @@ impl Place {
 
     /// Runs a job until its bounded input is exhausted, with at most so many rows in an epoch.
     pub async fn run(&self, sql: &str, options: &[&str], epoch_rows: usize) -> Watched {
-        let mut spec = self.plan(sql, options, Settings::default()).await.unwrap_or_else(|e| panic!("{e}"));
+        self.run_with(sql, options, epoch_rows, Settings::default()).await
+    }
+
+    /// The same with settings of the job.
+    pub async fn run_with(&self, sql: &str, options: &[&str], epoch_rows: usize, settings: Settings) -> Watched {
+        let mut spec = self.plan(sql, options, settings).await.unwrap_or_else(|e| panic!("{e}"));
         let watched = Watched::new(epoch_rows, &spec);
         spec.probe = Some(Arc::new(watched.clone()));
         let ended = tokio::time::timeout(Duration::from_secs(60), jobs::run(&spec, &CancellationToken::new())).await;

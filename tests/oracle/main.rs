@@ -155,6 +155,10 @@ cases! {
     functions
     hop
     cumulate
+    panes
+    panes_late
+    panes_edges
+    lateness
     keyed
     joins
     over
@@ -174,6 +178,8 @@ cases! {
     top_ties
     retractions
     distinct_aggregates
+    distinct_values
+    extremes_of_changes
     union_windows
     self_joins
     joins_and_aggregates

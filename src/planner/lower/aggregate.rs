@@ -3,27 +3,40 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
-use datafusion::common::{Column, DFSchemaRef};
-use datafusion::functions_aggregate::sum::sum_udaf;
-use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
-use datafusion::logical_expr::{Aggregate, Cast, Expr, ExprSchemable, LogicalPlan, Projection, lit, when};
+use datafusion::common::{Column, DFSchema, DFSchemaRef};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Projection};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::scalar::ScalarValue;
 
 use crate::common::{Error, Result};
+use crate::operators::extremes::Extreme;
 use crate::operators::keyed_aggregate::Lifetime;
-use crate::operators::{KeyedAggregate, WindowAggregate};
+use crate::operators::late::LateRule;
+use crate::operators::{KeyedAggregate, Operator, PaneAggregate, WindowAggregate};
 use crate::sql::ast::Emit;
 
 use super::super::physical::halves;
 use super::super::traits::{Domain, Role, Time, Traits};
-use super::recompute::{Partitioning, guard};
+use super::distinct::values_below;
+use super::extremes::{Sought, sought};
+use super::panes::paned;
+use super::recompute::{Partitioning, guard, guard_by};
 use super::session::session_groups;
+use super::sums::{Kept, sum_of};
 use super::{Input, Lowered, Lowering, copied, leaves, weight, weighted};
 
 /// The name of the hidden aggregate that counts a group's rows.
 const EXISTS: &str = "__rows";
+
+/// What a keyed aggregate is to yield.
+#[derive(Default)]
+pub(super) struct Wanted {
+    pub groups: Vec<Expr>,
+    pub aggregates: Vec<Kept>,
+    /// A row's weight, over changes: a group is gone when they come to 0.
+    pub counted: Option<Expr>,
+    /// Extremes over changes, in the order of the aggregates, and the changes of their values.
+    pub extremes: Vec<(Extreme, Lowered)>,
+}
 
 impl Lowering {
     pub(super) async fn aggregate(&mut self, plan: &LogicalPlan, aggregate: &Aggregate) -> Result<Lowered> {
@@ -51,19 +64,23 @@ impl Lowering {
         let traits = grouped(&groups, &input.traits);
         match end {
             Some((group, column, time, shift)) if !input.traits.updating => {
-                let node = self.next_node();
                 // No row comes too late for the clock.
                 let lateness = if time.domain == Domain::Processing { 0 } else { self.lateness };
-                let final_only = self.emit != Emit::Changes && lateness == 0;
-                let input = guard(input, node, column, &time, shift.saturating_add(lateness))?;
-                if final_only {
-                    let (partial, last) = self.halves(aggregate, input).await?;
-                    let operator = WindowAggregate::new(last, (group, shift))?;
-                    return self.operator(Arc::new(operator), vec![partial], plan.schema(), Some(&time), traits).await;
+                if self.emit != Emit::Changes && lateness == 0 {
+                    return self.closing_windows(plan, aggregate, input, (group, column, shift), &time, traits).await;
                 }
-                let window = Some((group, shift.saturating_add(lateness)));
-                let lifetime = Lifetime { window, ..Lifetime::default() };
+                let until = shift.saturating_add(lateness);
                 let traits = Traits { updating: true, ..traits };
+                let lifetime = Lifetime { window: Some((group, until)), ..Lifetime::default() };
+                // Rows are late for the last of its operators, which tells the windows.
+                let before = if self.emit == Emit::Changes { values_below(aggregate)? } else { 1 };
+                let input = guard(input, self.next_node().saturating_add(before), column, &time, until)?;
+                if self.emit != Emit::Changes {
+                    return self.corrected_windows(plan, aggregate, input, (group, shift), lifetime, &time, traits).await;
+                }
+                if let Some(lowered) = self.distinct(plan, aggregate, &input, lifetime, Some(&time), &traits).await? {
+                    return Ok(lowered);
+                }
                 self.keyed(aggregate, input, lifetime, plan.schema(), Some(&time), traits).await
             }
             _ if input.traits.updating => self.updating(plan, aggregate, input).await,
@@ -72,12 +89,63 @@ impl Lowering {
                 let lifetime = Lifetime { ttl: self.ttl, distinct, ..Lifetime::default() };
                 // A group may come long after its window has closed.
                 let traits = Traits { updating: !distinct, times: BTreeMap::new(), ..traits };
+                if let Some(lowered) = self.distinct(plan, aggregate, &input, lifetime, None, &traits).await? {
+                    return Ok(lowered);
+                }
                 self.keyed(aggregate, input, lifetime, plan.schema(), None, traits).await
             }
         }
     }
 
-    async fn keyed(
+    /// Windows that come out once. `end` is the group and the column that tell the end, and what to add.
+    async fn closing_windows(
+        &mut self,
+        plan: &LogicalPlan,
+        aggregate: &Aggregate,
+        input: Lowered,
+        (group, column, shift): (usize, usize, i64),
+        time: &Time,
+        traits: Traits,
+    ) -> Result<Lowered> {
+        let node = self.next_node();
+        if let Some(paned) = paned(aggregate, &input.plan)? {
+            // A pane's start is as far from its end as a pane is long.
+            let shift = if matches!(time.role, Role::Start(_)) { paned.length } else { shift };
+            let rule = LateRule::Pane(column, shift, paned.input);
+            let input = guard_by(Lowered { plan: paned.plan, ..input }, node, time, rule)?;
+            let (partial, last) = self.halves(aggregate, input).await?;
+            let operator = PaneAggregate::new(last, (group, shift), paned.groups)?;
+            return self.operator(Arc::new(operator), vec![partial], plan.schema(), Some(time), traits).await;
+        }
+        let input = guard(input, node, column, time, shift)?;
+        let (partial, last) = self.halves(aggregate, input).await?;
+        let operator = WindowAggregate::new(last, (group, shift))?;
+        self.operator(Arc::new(operator), vec![partial], plan.schema(), Some(time), traits).await
+    }
+
+    /// Windows that come out when they end, and again when a row comes within their allowed lateness.
+    #[expect(clippy::too_many_arguments, reason = "what an aggregate is, when it comes out, and what is known of it")]
+    async fn corrected_windows(
+        &mut self,
+        plan: &LogicalPlan,
+        aggregate: &Aggregate,
+        input: Lowered,
+        end: (usize, i64),
+        lifetime: Lifetime,
+        time: &Time,
+        traits: Traits,
+    ) -> Result<Lowered> {
+        let (partial, last) = self.halves(aggregate, input).await?;
+        let first = WindowAggregate::partial(Arc::clone(&last), end)?;
+        let rows = first.schema();
+        let first = self.operator(Arc::new(first), vec![partial], plan.schema(), Some(time), Traits::default()).await?;
+        let stage = self.program.stages.last().map(|s| s.id).ok_or_else(|| Error::internal("an operator without a stage"))?;
+        let input = Input::Stage(stage, rows, first.nodes);
+        let operator = KeyedAggregate::new(last, lifetime)?;
+        self.operator(Arc::new(operator), vec![input], plan.schema(), Some(time), traits).await
+    }
+
+    pub(super) async fn keyed(
         &mut self,
         aggregate: &Aggregate,
         input: Lowered,
@@ -109,48 +177,113 @@ impl Lowering {
         halves(&self.state.query_planner().create_physical_plan(&plan, &self.state).await?)
     }
 
-    /// Over updating input every aggregate becomes sums of weighted values, if it can; else groups are computed again.
+    /// Over updating input DISTINCT is told by its values, everything else by the rows.
     async fn updating(&mut self, plan: &LogicalPlan, aggregate: &Aggregate, input: Lowered) -> Result<Lowered> {
-        let schema = aggregate.input.schema();
-        let weight = weight(&input.plan)?;
-        let linear: Option<Vec<Linear>> =
-            aggregate.aggr_expr.iter().map(|e| Linear::of(e, schema, &weight)).collect::<Result<Option<_>>>()?;
-        let groups = &aggregate.group_expr;
-        let Some(linear) = linear else {
-            let output = plan.schema().columns().into_iter().take(groups.len()).map(Expr::Column).collect();
-            let partitioning = Partitioning { inputs: vec![groups.clone()], output };
-            let key = (0..groups.len()).collect();
-            return self.recompute(plan, vec![input], partitioning, vec![key]).await;
+        let lifetime = Lifetime { ttl: self.ttl, ..Lifetime::default() };
+        let key = (0..aggregate.group_expr.len()).collect();
+        let traits = Traits { updating: true, keys: vec![key], sources: input.traits.sources.clone(), ..Traits::default() };
+        match self.distinct(plan, aggregate, &input, lifetime, None, &traits).await? {
+            Some(lowered) => Ok(lowered),
+            None => self.changing(plan, aggregate, input, lifetime, traits).await,
+        }
+    }
+
+    /// Over updating input every aggregate becomes sums of weighted values, or the extreme of kept ones, if it can; else groups are
+    /// computed again.
+    pub(super) async fn changing(
+        &mut self,
+        plan: &LogicalPlan,
+        aggregate: &Aggregate,
+        input: Lowered,
+        lifetime: Lifetime,
+        traits: Traits,
+    ) -> Result<Lowered> {
+        let Some((aggregates, extremes)) = self.parts(aggregate, &input)? else {
+            let output = plan.schema().columns().into_iter().take(aggregate.group_expr.len()).map(Expr::Column).collect();
+            let partitioning = Partitioning { inputs: vec![aggregate.group_expr.clone()], output };
+            return self.recompute(plan, vec![input], partitioning, traits.keys).await;
         };
-        let mut sums: Vec<Expr> = Vec::new();
-        for part in &linear {
-            for sum in &part.sums {
-                if !sums.contains(sum) {
-                    sums.push(sum.clone());
+        let input = if extremes.is_empty() { input } else { self.cut_once(input).await? };
+        let mut wanted = Wanted { groups: aggregate.group_expr.clone(), aggregates, ..Wanted::default() };
+        let mut known: Vec<(Expr, Lowered)> = Vec::new();
+        for extreme in extremes {
+            let values = match known.iter().find(|(argument, _)| *argument == extreme.argument) {
+                Some((_, values)) => values.clone(),
+                None => self.values_of(aggregate, extreme.argument.clone(), &input).await?,
+            };
+            wanted.extremes.push((extreme.of(&values)?, values.clone()));
+            known.push((extreme.argument, values));
+        }
+        wanted.counted = Some(weight(&input.plan)?);
+        self.kept(plan, wanted, input, lifetime, None, traits).await
+    }
+
+    /// Every aggregate over changes as sums or as an extreme, which are listed once more. `None` if one of them is neither.
+    fn parts(&self, aggregate: &Aggregate, input: &Lowered) -> Result<Option<(Vec<Kept>, Vec<Sought>)>> {
+        let weight = weight(&input.plan)?;
+        let (mut kept, mut extremes) = (Vec::new(), Vec::new());
+        for expr in &aggregate.aggr_expr {
+            kept.push(match Kept::sums(expr, aggregate.input.schema(), &weight)? {
+                Some(sums) => sums,
+                // A value that was forgotten could be the next extreme.
+                None if self.ttl.is_some() => return Ok(None),
+                None => {
+                    let Some(extreme) = sought(expr, aggregate)? else { return Ok(None) };
+                    extremes.push(extreme);
+                    Kept::extreme()
                 }
+            });
+        }
+        Ok(Some((kept, extremes)))
+    }
+
+    /// The aggregates of `plan` by those that are kept of them over `input`.
+    pub(super) async fn kept(
+        &mut self,
+        plan: &LogicalPlan,
+        wanted: Wanted,
+        input: Lowered,
+        lifetime: Lifetime,
+        time: Option<&Time>,
+        traits: Traits,
+    ) -> Result<Lowered> {
+        let Wanted { groups, aggregates, counted, extremes } = wanted;
+        let mut parts: Vec<&Expr> = Vec::new();
+        for part in aggregates.iter().flat_map(|a| &a.parts) {
+            if !parts.contains(&part) {
+                parts.push(part);
             }
         }
-        let rows = sum_of(weight.clone(), None).alias(EXISTS);
-        let exists = sums.len();
-        sums.push(rows);
-        let over = Aggregate::try_new(Arc::new(input.plan.clone()), groups.clone(), sums)?;
-        let lifetime = Lifetime { exists: (!groups.is_empty()).then_some(exists), ttl: self.ttl, ..Lifetime::default() };
-        let key: BTreeSet<usize> = (0..groups.len()).collect();
-        let traits =
-            Traits { updating: true, keys: vec![key], times: BTreeMap::new(), sources: input.traits.sources.clone(), ..Traits::default() };
-        let sums_schema = Arc::clone(&over.schema);
-        let lowered = self.keyed(&over, input, lifetime, &sums_schema, None, traits).await?;
-        // From the sums to what was asked for.
+        let exists = counted.is_some() && !groups.is_empty();
+        let lifetime = Lifetime { exists: exists.then_some(parts.len()), ..lifetime };
+        let mut named = named(&parts);
+        named.extend(counted.map(|weight| sum_of(weight, None).alias(EXISTS)));
+        let count = groups.len();
+        let over = Aggregate::try_new(Arc::new(input.plan.clone()), groups, named)?;
+        let (extremes, values): (Vec<Extreme>, Vec<Lowered>) = extremes.into_iter().unzip();
+        let mut fields: Vec<_> = over.schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
+        let mut apart = fields.len()..;
+        for extreme in &extremes {
+            fields.push((None, extreme.field()?));
+        }
+        let schema = Arc::new(DFSchema::new_with_metadata(fields, over.schema.metadata().clone())?);
+        let (partial, last) = self.halves(&over, input).await?;
+        let operator = KeyedAggregate::with_extremes(last, lifetime, extremes)?;
+        let inputs = std::iter::once(partial).chain(values.into_iter().map(|v| Input::Piece(Box::new(v)))).collect();
+        let lowered = self.operator(Arc::new(operator), inputs, &schema, time, traits).await?;
+        // From what is kept to what was asked for.
         let mut exprs: Vec<Expr> = Vec::new();
         let mut out = plan.schema().iter();
-        for column in sums_schema.columns().into_iter().take(groups.len()) {
+        for column in schema.columns().into_iter().take(count) {
             let (qualifier, field) = out.next().ok_or_else(|| Error::internal("a group without a column"))?;
             exprs.push(Expr::Column(column).alias_qualified(qualifier.cloned(), field.name()));
         }
-        for part in linear {
+        for aggregate in &aggregates {
             let (qualifier, field) = out.next().ok_or_else(|| Error::internal("an aggregate without a column"))?;
-            let columns = part.sums.iter().map(|s| Expr::Column(Column::new_unqualified(s.schema_name().to_string()))).collect();
-            exprs.push(part.result(columns, field.data_type())?.alias_qualified(qualifier.cloned(), field.name()));
+            let places = aggregate.parts.iter().filter_map(|part| parts.iter().position(|p| *p == part)).map(|place| count + place);
+            let places: Vec<usize> = if aggregate.is_extreme() { apart.by_ref().take(1).collect() } else { places.collect() };
+            let columns = places.into_iter().map(|place| Expr::Column(Column::from(schema.qualified_field(place)))).collect();
+            exprs.push(aggregate.result(columns, field.data_type())?.alias_qualified(qualifier.cloned(), field.name()));
         }
         exprs.push(super::weight(&lowered.plan)?);
         let schema = weighted(plan.schema())?;
@@ -199,6 +332,21 @@ impl Lowering {
     }
 }
 
+/// Aggregates under names of their own: those that differ only in a cast are shown alike.
+fn named(aggregates: &[&Expr]) -> Vec<Expr> {
+    let mut taken = BTreeSet::new();
+    let mut named = Vec::new();
+    for expr in aggregates {
+        let mut name = expr.schema_name().to_string();
+        let unique = taken.insert(name.clone());
+        while !unique && !taken.insert(name.clone()) {
+            name.push('\'');
+        }
+        named.push(if unique { (*expr).clone() } else { (*expr).clone().alias(name) });
+    }
+    named
+}
+
 fn grouping_lists(sets: &datafusion::logical_expr::GroupingSet) -> Vec<Vec<Expr>> {
     use datafusion::logical_expr::GroupingSet;
     match sets {
@@ -216,107 +364,4 @@ fn grouped(groups: &[Option<usize>], input: &Traits) -> Traits {
     traits.times.values_mut().for_each(|t| t.guarded = true);
     traits.updating = false;
     traits
-}
-
-/// An aggregate as sums of weighted values: a retraction is then a row like any other.
-struct Linear {
-    kind: LinearKind,
-    /// Sums over the weighted input.
-    sums: Vec<Expr>,
-}
-
-enum LinearKind {
-    Count,
-    Sum,
-    Average,
-}
-
-impl Linear {
-    /// `None` for what is not linear: floats (subtraction does not undo their addition), DISTINCT, extremes, ordered ones.
-    fn of(expr: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<Option<Self>> {
-        let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else { return Ok(None) };
-        let AggregateFunctionParams { args, distinct, filter, order_by, .. } = params;
-        let [arg] = args.as_slice() else { return Ok(None) };
-        if distinct || !order_by.is_empty() {
-            return Ok(None);
-        }
-        let present = |value: &Expr| -> Result<Option<Box<Expr>>> {
-            let known = match value {
-                Expr::Literal(value, _) if !value.is_null() => None,
-                value if !value.nullable(schema)? => None,
-                value => Some(value.clone().is_not_null()),
-            };
-            Ok(match (known, &filter) {
-                (None, None) => None,
-                (None, Some(filter)) => Some(filter.clone()),
-                (Some(known), None) => Some(Box::new(known)),
-                (Some(known), Some(filter)) => Some(Box::new(filter.as_ref().clone().and(known))),
-            })
-        };
-        let count = |value: &Expr| -> Result<Expr> { Ok(sum_of(weight.clone(), present(value)?)) };
-        Ok(match func.name() {
-            "count" => Some(Self { kind: LinearKind::Count, sums: vec![count(arg)?] }),
-            "sum" => match weighted_value(arg, schema, weight)? {
-                Some(value) => Some(Self { kind: LinearKind::Sum, sums: vec![sum_of(value, filter.clone()), count(arg)?] }),
-                None => None,
-            },
-            "avg" => match exact(arg, schema)? {
-                Some(arg) => match weighted_value(&arg, schema, weight)? {
-                    Some(value) => Some(Self { kind: LinearKind::Average, sums: vec![sum_of(value, filter.clone()), count(&arg)?] }),
-                    None => None,
-                },
-                None => None,
-            },
-            _ => None,
-        })
-    }
-
-    fn result(&self, columns: Vec<Expr>, data_type: &DataType) -> Result<Expr> {
-        let zero = || lit(0i64);
-        let (Some(first), second) = (columns.first().cloned(), columns.get(1).cloned()) else {
-            return Err(Error::internal("an aggregate without sums"));
-        };
-        let cast = |e: Expr, to: &DataType| Expr::Cast(Cast::new(Box::new(e), to.clone()));
-        Ok(match (&self.kind, second) {
-            (LinearKind::Count, _) => when(first.clone().is_not_null(), first).otherwise(zero())?,
-            (LinearKind::Sum, Some(count)) => when(count.gt(zero()), cast(first, data_type)).end()?,
-            (LinearKind::Average, Some(count)) => {
-                let float = DataType::Float64;
-                let quotient = cast(first, &float) / cast(count.clone(), &float);
-                when(count.gt(zero()), cast(quotient, data_type)).end()?
-            }
-            _ => return Err(Error::internal("an aggregate without a count")),
-        })
-    }
-}
-
-fn sum_of(value: Expr, filter: Option<Box<Expr>>) -> Expr {
-    Expr::AggregateFunction(AggregateFunction::new_udf(sum_udaf(), vec![value], false, filter, Vec::new(), None))
-}
-
-/// `value * weight` in a type that adds up exactly; `None` if there is none.
-fn weighted_value(value: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<Option<Expr>> {
-    Ok(match value.get_type(schema)? {
-        DataType::Int64 => Some(value.clone() * weight.clone()),
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
-            Some(Expr::Cast(Cast::new(Box::new(value.clone()), DataType::Int64)) * weight.clone())
-        }
-        DataType::Decimal128(_, scale) if (0..=18).contains(&scale) => {
-            let wide = |e: Expr, scale| Expr::Cast(Cast::new(Box::new(e), DataType::Decimal128(38 - 19, scale)));
-            Some(wide(value.clone(), scale) * wide(weight.clone(), 0))
-        }
-        _ => None,
-    })
-}
-
-/// What an average is taken of, before it was made a float: integers add up exactly.
-fn exact(value: &Expr, schema: &DFSchemaRef) -> Result<Option<Expr>> {
-    Ok(match value {
-        Expr::Cast(cast) if cast.field.data_type() == &DataType::Float64 => {
-            let integer = cast.expr.get_type(schema)?.is_signed_integer();
-            integer.then(|| cast.expr.as_ref().clone())
-        }
-        Expr::Literal(ScalarValue::Float64(_), _) => None,
-        _ => None,
-    })
 }

@@ -13,12 +13,16 @@
 
 mod aggregate;
 mod clock;
+mod distinct;
+mod extremes;
 mod interval;
 mod join;
 mod linear;
+mod panes;
 mod recompute;
 mod scan;
 mod session;
+mod sums;
 mod window;
 
 use std::collections::{BTreeSet, HashMap};
@@ -62,6 +66,8 @@ enum Input {
     Piece(Box<Lowered>),
     /// A plan, whether it reads sources, and the stateful nodes below.
     Planned(Arc<dyn ExecutionPlan>, bool, BTreeSet<u32>),
+    /// A stage, its columns, and the stateful nodes below.
+    Stage(u32, SchemaRef, BTreeSet<u32>),
 }
 
 /// The state of one job's planning.
@@ -179,7 +185,7 @@ impl Lowering {
                 other => self.fallback(other).await?,
             };
             // Only what ran through a new operator is worth finding again: linear nodes are cheap and stay with their reader.
-            if self.program.nodes.len() > before && matches!(lowered.plan, LogicalPlan::Extension(_)) {
+            if self.program.nodes.len() > before && near_cut(&lowered.plan) {
                 self.shared.insert(key, lowered.clone());
             }
             Ok(lowered)
@@ -210,6 +216,14 @@ impl Lowering {
         let schema = Arc::clone(lowered.plan.schema());
         let (stage, _) = self.stage(&lowered.plan).await?;
         Ok(Lowered { plan: Cut::plan(stage, schema), ..lowered })
+    }
+
+    /// The same for a piece of which several parts are read, unless it is a leaf already.
+    async fn cut_once(&mut self, lowered: Lowered) -> Result<Lowered> {
+        match &lowered.plan {
+            LogicalPlan::Extension(e) if e.node.as_any().is::<Cut>() => Ok(lowered),
+            _ => self.cut(lowered).await,
+        }
     }
 
     fn next_node(&self) -> u32 {
@@ -246,6 +260,7 @@ impl Lowering {
             let ((stage, schema), below) = match input {
                 Input::Piece(piece) => (self.stage(&piece.plan).await?, piece.nodes),
                 Input::Planned(plan, scans, below) => (self.push(plan, scans), below),
+                Input::Stage(stage, schema, below) => ((stage, schema), below),
             };
             nodes.extend(below);
             children.push(Arc::new(ExchangeExec::new(stage, schema)));
@@ -267,6 +282,15 @@ impl<F: Future> Future for Deep<F> {
         const ENOUGH: usize = 512 << 10;
         const MORE: usize = 4 << 20;
         stacker::maybe_grow(ENOUGH, MORE, || self.0.as_mut().poll(context))
+    }
+}
+
+/// Whether a piece is what an operator left, or columns of that.
+fn near_cut(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Extension(_) => true,
+        LogicalPlan::Projection(p) => matches!(p.input.as_ref(), LogicalPlan::Extension(_)),
+        _ => false,
     }
 }
 

@@ -153,11 +153,16 @@ impl Lowering {
 /// Puts a late filter on top of a piece, unless an operator below has one: a row is late when the time in `column`, plus
 /// `after`, is ≤ W.
 pub(super) fn guard(input: Lowered, node: u32, column: usize, time: &Time, after: i64) -> Result<Lowered> {
+    guard_by(input, node, time, LateRule::Until(column, after))
+}
+
+/// The same by any rule.
+pub(super) fn guard_by(input: Lowered, node: u32, time: &Time, rule: LateRule) -> Result<Lowered> {
     if time.guarded || time.domain == super::Domain::Processing {
         return Ok(input);
     }
     let sources = input.traits.sources.iter().cloned().collect();
-    let filter = LateFilter { node, sources, rule: LateRule::Until(column, after), watermark: None };
+    let filter = LateFilter { node, sources, rule, watermark: None };
     Ok(Lowered { plan: Late::plan(input.plan, filter), ..input })
 }
 

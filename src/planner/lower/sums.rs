@@ -1,0 +1,146 @@
+//! What is kept of an aggregate: itself, or sums from which it follows.
+
+use datafusion::common::DFSchemaRef;
+use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, lit, when};
+use datafusion::scalar::ScalarValue;
+
+use arrow::datatypes::DataType;
+
+use crate::common::{Error, Result};
+
+/// An aggregate of a query in terms of those that a group's state holds.
+///
+/// Over changes these are sums of weighted values, so that a retraction is a row like any other:
+///
+/// ```text
+///   COUNT(x)   SUM(__weight) FILTER (x IS NOT NULL)
+///   SUM(x)     SUM(x * __weight), NULL while the count is 0
+///   AVG(x)     the quotient of both
+/// ```
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    kind: Kind,
+    /// The aggregates that are kept.
+    pub parts: Vec<Expr>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Itself,
+    Extreme,
+    Count,
+    Sum,
+    Average,
+}
+
+impl Kept {
+    /// As it is, over rows that only come.
+    pub(super) fn itself(aggregate: Expr) -> Self {
+        Self { kind: Kind::Itself, parts: vec![aggregate] }
+    }
+
+    /// MIN or MAX over changes, which is kept apart from the others.
+    pub(super) fn extreme() -> Self {
+        Self { kind: Kind::Extreme, parts: Vec::new() }
+    }
+
+    /// Whether it is kept apart.
+    pub(super) fn is_extreme(&self) -> bool {
+        matches!(self.kind, Kind::Extreme)
+    }
+
+    /// As sums over changes; `None` for what is not linear: floats (subtraction does not undo their addition), DISTINCT, extremes,
+    /// ordered ones.
+    pub(super) fn sums(expr: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<Option<Self>> {
+        let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else { return Ok(None) };
+        let AggregateFunctionParams { args, distinct, filter, order_by, .. } = params;
+        let [arg] = args.as_slice() else { return Ok(None) };
+        if distinct || !order_by.is_empty() {
+            return Ok(None);
+        }
+        let present = |value: &Expr| -> Result<Option<Box<Expr>>> {
+            let known = match value {
+                Expr::Literal(value, _) if !value.is_null() => None,
+                value if !value.nullable(schema)? => None,
+                value => Some(value.clone().is_not_null()),
+            };
+            Ok(match (known, &filter) {
+                (None, None) => None,
+                (None, Some(filter)) => Some(filter.clone()),
+                (Some(known), None) => Some(Box::new(known)),
+                (Some(known), Some(filter)) => Some(Box::new(filter.as_ref().clone().and(known))),
+            })
+        };
+        let count = |value: &Expr| -> Result<Expr> { Ok(sum_of(weight.clone(), present(value)?)) };
+        Ok(match func.name() {
+            "count" => Some(Self { kind: Kind::Count, parts: vec![count(arg)?] }),
+            "sum" => match weighted_value(arg, schema, weight)? {
+                Some(value) => Some(Self { kind: Kind::Sum, parts: vec![sum_of(value, filter.clone()), count(arg)?] }),
+                None => None,
+            },
+            "avg" => match exact(arg, schema)? {
+                Some(arg) => match weighted_value(&arg, schema, weight)? {
+                    Some(value) => Some(Self { kind: Kind::Average, parts: vec![sum_of(value, filter.clone()), count(&arg)?] }),
+                    None => None,
+                },
+                None => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// The aggregate by the columns that hold its parts.
+    pub(super) fn result(&self, columns: Vec<Expr>, data_type: &DataType) -> Result<Expr> {
+        let zero = || lit(0i64);
+        let mut columns = columns.into_iter();
+        let (Some(first), second) = (columns.next(), columns.next()) else {
+            return Err(Error::internal("an aggregate of which nothing is kept"));
+        };
+        let cast = |e: Expr, to: &DataType| Expr::Cast(Cast::new(Box::new(e), to.clone()));
+        Ok(match (self.kind, second) {
+            (Kind::Itself | Kind::Extreme, _) => first,
+            (Kind::Count, _) => when(first.clone().is_not_null(), first).otherwise(zero())?,
+            (Kind::Sum, Some(count)) => when(count.gt(zero()), cast(first, data_type)).end()?,
+            (Kind::Average, Some(count)) => {
+                let float = DataType::Float64;
+                let quotient = cast(first, &float) / cast(count.clone(), &float);
+                when(count.gt(zero()), cast(quotient, data_type)).end()?
+            }
+            _ => return Err(Error::internal("an aggregate without a count")),
+        })
+    }
+}
+
+/// `SUM(value) FILTER (WHERE filter)`.
+pub(super) fn sum_of(value: Expr, filter: Option<Box<Expr>>) -> Expr {
+    Expr::AggregateFunction(AggregateFunction::new_udf(sum_udaf(), vec![value], false, filter, Vec::new(), None))
+}
+
+/// `value * weight` in a type that adds up exactly; `None` if there is none.
+fn weighted_value(value: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<Option<Expr>> {
+    Ok(match value.get_type(schema)? {
+        DataType::Int64 => Some(value.clone() * weight.clone()),
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
+            Some(Expr::Cast(Cast::new(Box::new(value.clone()), DataType::Int64)) * weight.clone())
+        }
+        DataType::Decimal128(_, scale) if (0..=18).contains(&scale) => {
+            let wide = |e: Expr, scale| Expr::Cast(Cast::new(Box::new(e), DataType::Decimal128(38 - 19, scale)));
+            Some(wide(value.clone(), scale) * wide(weight.clone(), 0))
+        }
+        _ => None,
+    })
+}
+
+/// What an average is taken of, before it was made a float: integers add up exactly.
+pub(super) fn exact(value: &Expr, schema: &DFSchemaRef) -> Result<Option<Expr>> {
+    Ok(match value {
+        Expr::Cast(cast) if cast.field.data_type() == &DataType::Float64 => {
+            let integer = cast.expr.get_type(schema)?.is_signed_integer();
+            integer.then(|| cast.expr.as_ref().clone())
+        }
+        Expr::Literal(ScalarValue::Float64(_), _) => None,
+        _ => None,
+    })
+}
