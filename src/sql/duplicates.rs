@@ -19,6 +19,7 @@ impl VisitorMut for Rename {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        name_casts(select);
         let mut taken: HashSet<String> = select.projection.iter().filter_map(name).collect();
         let mut seen = HashSet::new();
         for (i, item) in select.projection.iter_mut().enumerate() {
@@ -33,6 +34,21 @@ impl VisitorMut for Rename {
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// DataFusion calls `CAST(a AS INT)` `a`, which another column may be called.
+fn name_casts(select: &mut Select) {
+    let of = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(Expr::Cast { expr, .. }) => name(&SelectItem::UnnamedExpr(expr.as_ref().clone())),
+        _ => name(item),
+    };
+    let names: Vec<Option<String>> = select.projection.iter().map(of).collect();
+    for (i, item) in select.projection.iter_mut().enumerate() {
+        let SelectItem::UnnamedExpr(expr @ Expr::Cast { .. }) = item else { continue };
+        if names.iter().enumerate().any(|(k, name)| k != i && *name == names[i]) {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::new(format!("EXPR${i}")) };
+        }
     }
 }
 

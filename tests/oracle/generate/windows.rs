@@ -118,6 +118,7 @@ impl Writer<'_> {
             windows
         };
         let (left, right) = (side(self), side(self));
+        let append = left.query.append && right.query.append;
         let (left_from, a, mut cols) = self.aliased(&left);
         let (right_from, b, others) = self.aliased(&right);
         let mut on = self.equalities(&cols, &others);
@@ -141,13 +142,13 @@ impl Writer<'_> {
                 on,
                 ")"
             ];
-            return Query { sql, cols: out, time: None, window: None, append: true };
+            return Query { sql, cols: out, time: None, window: None, append };
         }
         let word = [" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN "][kind - 2];
         cols.extend(others);
         let (items, out) = self.items(&cols);
         let sql = sql!["SELECT ", Sql::List(items, ", "), " FROM ", left_from, Sql::from(word).or(" JOIN "), right_from, " ON ", on];
-        Query { sql, cols: out, time: None, window: None, append: true }
+        Query { sql, cols: out, time: None, window: None, append }
     }
 
     /// A join of rows that are only so far apart in time.
