@@ -135,7 +135,7 @@ impl Writer<'_> {
         // An expression may have taken the name's place: names are copies only of columns that were not computed.
         let mut append = input.query.append;
         let filter = match &time {
-            Some(time) if self.chance(0.08) => {
+            Some(time) if self.chance(0.15) => {
                 append = false;
                 sql![" WHERE ", clock(self.r, &format!("{alias}.{time}")), sql![" AND ", condition(self.r, &cols, 1)].maybe()].maybe()
             }

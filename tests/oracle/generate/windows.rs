@@ -46,7 +46,10 @@ impl Writer<'_> {
     fn group_windows(&mut self, windows: &Relation, ids: bool) -> Query {
         let (from, alias, cols) = self.aliased(windows);
         let cols: Vec<Col> = cols.into_iter().filter(|c| !c.name.contains(".window_")).collect();
-        let (mut keys, mut items, mut out) = self.keys(&cols, 2);
+        // Sessions are merged with the aggregate where that groups by them and their key alone.
+        let session = windows.sql.to_string().contains("(SESSION(");
+        let others = if session && self.chance(0.6) { 0 } else { 2 };
+        let (mut keys, mut items, mut out) = self.keys(&cols, others);
         let (start, end, last) = (self.fresh('c'), self.fresh('c'), self.fresh('c'));
         let mut by = Vec::new();
         for (name, column, p) in [(&start, "window_start", 0.8), (&end, "window_end", 1.0), (&last, "window_time", 0.4)] {
@@ -57,8 +60,7 @@ impl Writer<'_> {
             }
         }
         by.append(&mut keys);
-        // Sessions are merged with the aggregate where that groups by their key.
-        if windows.sql.to_string().contains(" PARTITION BY ") && self.chance(0.7) {
+        if windows.sql.to_string().contains(" PARTITION BY ") && self.chance(0.8) {
             let (key, name) = (cols[0].clone(), self.fresh('c'));
             by.push(sql![&key.name]);
             items.push(sql![&key.name, format!(" AS {name}")]);
@@ -269,10 +271,10 @@ impl Shape {
         let step = r.random_range(1..4);
         let size = step * r.random_range(1..4);
         let offset = if r.random_bool(0.15) { ", INTERVAL '0.5' SECOND" } else { "" };
-        match r.random_range(0..6) {
+        match r.random_range(0..7) {
             0 => Self { name: "HOP", arguments: format!("{}, {}{offset}", seconds(step), seconds(size)) },
             1 => Self { name: "CUMULATE", arguments: format!("{}, {}{offset}", seconds(step), seconds(size)) },
-            2 => Self { name: "SESSION", arguments: format!("INTERVAL '0.{}' SECOND", r.random_range(1..9)) },
+            2 | 3 => Self { name: "SESSION", arguments: format!("INTERVAL '0.{}' SECOND", r.random_range(1..9)) },
             _ => Self { name: "TUMBLE", arguments: format!("{}{offset}", seconds(size)) },
         }
     }
