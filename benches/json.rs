@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use arrow_json::ReaderBuilder;
+use millstream::common::Projection;
 use millstream::formats::{self, FormatOptions, Messages};
 
 // As the binary has it.
@@ -59,7 +60,8 @@ fn compare(name: &str, schema: &SchemaRef, projection: &[usize], rows: &[Vec<u8>
         assert_eq!(count, rows.len());
     });
     let ours = best(rounds, rows.len(), || {
-        let mut decoder = formats::decoder("json", schema, projection, &FormatOptions::default()).unwrap();
+        let mut decoder =
+            formats::decoder("json", schema, &Projection::columns(schema, projection).unwrap(), &FormatOptions::default()).unwrap();
         let mut count = 0;
         for run in &runs {
             count += black_box(decoder.decode(run).unwrap()).batch.num_rows();

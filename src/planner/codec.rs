@@ -20,6 +20,7 @@ use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConve
 use serde::{Deserialize, Serialize};
 
 use crate::common::clock::Millis;
+use crate::common::projection::ColumnPath;
 use crate::common::{Error, Result};
 use crate::connectors::Split;
 use crate::operators::clock::{Clock, clocked};
@@ -47,7 +48,7 @@ pub struct Codec;
 /// A node of ours without its inputs.
 #[derive(Debug, Serialize, Deserialize)]
 enum Wire {
-    Scan { table: String, columns: Vec<usize>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
+    Scan { table: String, columns: Vec<ColumnPath>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
     Late(LateFilter),
     Assign(WindowAssign),
     Exchange { id: u32, schema: Nested },

@@ -21,6 +21,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use sqlparser::ast::ExprWithAlias;
 
+use crate::common::projection::ColumnPath;
 use crate::common::{Error, Result, WEIGHT};
 use crate::connectors::{Changes, ReadMode, Source, Split};
 use crate::operators::clock::Clock;
@@ -247,10 +248,11 @@ impl TableProvider for TableSource {
             session.create_physical_expr(expr, &scanned_df)
         };
         let watermark = watermark.map(physical).transpose()?;
+        let paths: Vec<ColumnPath> = scanned.fields().iter().map(|f| vec![f.name().clone()]).collect();
 
         let partitions = session.config().target_partitions();
         let scan = match self.mode {
-            Mode::Streaming => SourceScanExec::new(self.name(), indices, Arc::clone(&scanned), vec![Vec::new(); partitions], watermark),
+            Mode::Streaming => SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], watermark),
             Mode::Batch => {
                 let ranges = self.table.source.plan(ReadMode::Batch).await?;
                 let split = |r: &crate::connectors::PartitionRange| {
@@ -264,7 +266,7 @@ impl TableProvider for TableSource {
                     open.add(self.name(), Arc::clone(&self.table.source));
                 }
                 let partitions = partitions.min(splits.len()).max(1);
-                SourceScanExec::new(self.name(), indices, Arc::clone(&scanned), vec![Vec::new(); partitions], None).with_splits(splits)
+                SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], None).with_splits(splits)
             }
         };
         let mut scan: Arc<dyn ExecutionPlan> = Arc::new(scan);
