@@ -11,9 +11,25 @@ use sqlparser::ast::{Expr, GroupByExpr, Query, Select, Visit, VisitMut, Visitor,
 
 use super::build;
 
+/// Stack for the longest chain of operators that is taken: comparing copies and shows expressions, which is recursive.
+const STACK: usize = 64 << 20;
+
 /// Tells such expressions apart everywhere in a query.
 pub(super) fn distinguish(query: &mut Query) {
-    _ = query.visit(&mut Selects);
+    if Visit::visit(&*query, &mut AnyCast).is_break() {
+        stacker::grow(STACK, || _ = VisitMut::visit(query, &mut Selects));
+    }
+}
+
+/// Stops at a cast.
+struct AnyCast;
+
+impl Visitor for AnyCast {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if matches!(expr, Expr::Cast { .. }) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
 }
 
 struct Selects;

@@ -40,7 +40,7 @@ impl VisitorMut for Rename {
 /// DataFusion calls `CAST(a AS INT)` `a`, which another column may be called.
 fn name_casts(select: &mut Select) {
     let of = |item: &SelectItem| match item {
-        SelectItem::UnnamedExpr(Expr::Cast { expr, .. }) => name(&SelectItem::UnnamedExpr(expr.as_ref().clone())),
+        SelectItem::UnnamedExpr(Expr::Cast { expr, .. }) => Some(name_of(expr)),
         _ => name(item),
     };
     let names: Vec<Option<String>> = select.projection.iter().map(of).collect();
@@ -67,9 +67,15 @@ pub fn untaken(name: String, taken: &mut HashSet<String>) -> String {
 pub fn name(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
-        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.value.clone()),
-        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path)) => path.last().map(|name| name.value.clone()),
-        SelectItem::UnnamedExpr(expr) => Some(expr.to_string()),
+        SelectItem::UnnamedExpr(expr) => Some(name_of(expr)),
         _ => None,
+    }
+}
+
+fn name_of(expr: &Expr) -> String {
+    match expr {
+        Expr::Identifier(name) => name.value.clone(),
+        Expr::CompoundIdentifier(path) => path.last().map(|name| name.value.clone()).unwrap_or_default(),
+        expr => expr.to_string(),
     }
 }
