@@ -19,6 +19,7 @@ impl VisitorMut for Rename {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        name_casts(select);
         let mut taken: HashSet<String> = select.projection.iter().filter_map(name).collect();
         let mut seen = HashSet::new();
         for (i, item) in select.projection.iter_mut().enumerate() {
@@ -33,6 +34,21 @@ impl VisitorMut for Rename {
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// DataFusion calls `CAST(a AS INT)` `a`, which another column may be called.
+fn name_casts(select: &mut Select) {
+    let of = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(Expr::Cast { expr, .. }) => Some(name_of(expr)),
+        _ => name(item),
+    };
+    let names: Vec<Option<String>> = select.projection.iter().map(of).collect();
+    for (i, item) in select.projection.iter_mut().enumerate() {
+        let SelectItem::UnnamedExpr(expr @ Expr::Cast { .. }) = item else { continue };
+        if names.iter().enumerate().any(|(k, name)| k != i && *name == names[i]) {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::new(format!("EXPR${i}")) };
+        }
     }
 }
 
@@ -51,9 +67,15 @@ pub fn untaken(name: String, taken: &mut HashSet<String>) -> String {
 pub fn name(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
-        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.value.clone()),
-        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path)) => path.last().map(|name| name.value.clone()),
-        SelectItem::UnnamedExpr(expr) => Some(expr.to_string()),
+        SelectItem::UnnamedExpr(expr) => Some(name_of(expr)),
         _ => None,
+    }
+}
+
+fn name_of(expr: &Expr) -> String {
+    match expr {
+        Expr::Identifier(name) => name.value.clone(),
+        Expr::CompoundIdentifier(path) => path.last().map(|name| name.value.clone()).unwrap_or_default(),
+        expr => expr.to_string(),
     }
 }

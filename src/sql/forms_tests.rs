@@ -30,6 +30,18 @@ fn columns_of_one_name_get_numbers() {
         ("SELECT a, a0, a FROM t", "SELECT a, a0, a AS a1 FROM t"),
         ("SELECT a AS b, b FROM t", "SELECT a AS b, b AS b0 FROM t"),
         ("SELECT COUNT(*), COUNT(*) FROM t", "SELECT COUNT(*), COUNT(*) AS EXPR$1 FROM t"),
+        ("SELECT CAST(a AS INT), a FROM t", "SELECT CAST(a AS INT) AS EXPR$0, a FROM t"),
+        ("SELECT t.a, CAST(a AS INT), CAST(b AS INT) FROM t", "SELECT t.a, CAST(a AS INT) AS EXPR$1, CAST(b AS INT) FROM t"),
+        ("SELECT SUM(a), SUM(CAST(b AS INT)) FROM t", "SELECT SUM(a), SUM(CAST(b AS INT)) FROM t"),
+        ("SELECT SUM(a), SUM(CAST(a AS INT)) FROM t", "SELECT SUM(a), SUM(COALESCE(CAST(a AS INT))) FROM t"),
+        (
+            "SELECT MIN(CAST(a AS INT)), MAX(a) FROM t HAVING MIN(CAST(a AS DATE)) > 1",
+            "SELECT MIN(COALESCE(CAST(a AS INT))), MAX(a) FROM t HAVING MIN(COALESCE(COALESCE(CAST(a AS DATE)))) > 1",
+        ),
+        (
+            "SELECT a, CAST(a AS DATE) AS d FROM t GROUP BY a, CAST(a AS DATE)",
+            "SELECT a, COALESCE(CAST(a AS DATE)) AS d FROM t GROUP BY a, COALESCE(CAST(a AS DATE))",
+        ),
         ("SELECT l.id, r.id FROM l JOIN r ON l.k = r.k", "SELECT l.id, r.id AS id0 FROM l JOIN r ON l.k = r.k"),
         (
             "SELECT * FROM (SELECT a, a FROM t) UNION ALL SELECT b, b FROM u",

@@ -6,6 +6,7 @@
 
 pub mod ast;
 mod build;
+mod casts;
 mod columns;
 mod create;
 mod cursor;

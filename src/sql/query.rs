@@ -6,6 +6,7 @@ use sqlparser::tokenizer::Token;
 use crate::common::Result;
 
 use super::ast::{Emit, Insert, Query};
+use super::casts;
 use super::cursor::{Cursor, MAX_DEPTH, is_word};
 use super::duplicates;
 use super::group_window;
@@ -27,6 +28,7 @@ pub(super) fn query(cursor: &mut Cursor<'_>) -> Result<Query> {
     let mut query = cursor.query()?;
     group_window::rewrite(&mut query, cursor.text)?;
     duplicates::rename(&mut query);
+    casts::distinguish(&mut query);
     Ok(Query { query, emit })
 }
 

@@ -275,6 +275,7 @@ fn too_long_chains_are_refused() {
         ("SELECT 1", " UNION ALL SELECT 1"),
         ("SELECT 1, 2", " EXCEPT SELECT 1, 2"),
         ("SELECT a", "::INT"),
+        ("SELECT SUM(a), SUM(CAST(a AS INT)), CAST(a AS INT)", " + 1"),
     ] {
         for (n, taken) in [(1_000, true), (100_000, false)] {
             let parsed = script(&format!("{first}{}", more.repeat(n)));

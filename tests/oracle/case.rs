@@ -6,6 +6,7 @@
 //! -- input users: rows=300 upserts=20 deletes=0.2 repeats=0.1      records of 20 keys, some without a value, some a second time
 //! -- input users: rows=300 envelopes=20 deletes=0.2        changes of rows with 20 ids, as Debezium tells them
 //! -- row events/0: {"id": 1, ...}                      a row for partition 0 of a topic, as it stands there
+//! -- record users/0: {"id":1} {"id": 1, ...}           the same with a key, up to the first space; without a value it takes the row away
 //! -- expect windows: {"n":3, ...}                      a row of the answer in a topic; all of them if there is one
 //! -- late: never | some [sessions]                     whether rows come too late when they are read one by one
 //! -- run: cuts=3,7 interval=0 stops=5-before-2,asked-9 one more run: epochs end after so many rows, commits every so many ms,
@@ -97,6 +98,12 @@ impl Case {
                     let (topic, partition) = place.split_once('/').unwrap();
                     let id = serde_json::from_str::<serde_json::Value>(rest).ok().and_then(|v| v.get("id")?.as_i64()).unwrap_or(-1);
                     let row = Row { partition: partition.parse().unwrap(), key: None, value: Some(rest.into()), id };
+                    case.input.entry(topic.into()).or_default().push(row);
+                }
+                ("record", place) => {
+                    let (topic, partition) = place.split_once('/').unwrap();
+                    let (key, value) = rest.split_once(' ').map_or((rest, None), |(key, value)| (key, Some(value.into())));
+                    let row = Row { partition: partition.parse().unwrap(), key: Some(key.into()), value, id: -1 };
                     case.input.entry(topic.into()).or_default().push(row);
                 }
                 ("expect", topic) => case.expected.entry(topic.into()).or_default().push(rest.into()),

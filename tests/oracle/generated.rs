@@ -1,6 +1,6 @@
 //! Runs generated cases, shrinks those that fail, and prints them as files that can stay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -67,14 +67,27 @@ fn text(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
 }
 
-/// The case without the queries that do not plan, and why they do not.
-fn plannable(spec: Spec, runtime: &tokio::runtime::Runtime, refused: &Mutex<BTreeMap<String, Vec<u64>>>) -> Option<Spec> {
+/// What became of plans: why queries do not plan, with their seeds; and in how many cases each operator runs.
+#[derive(Default)]
+struct Planned {
+    refused: BTreeMap<String, Vec<u64>>,
+    operators: BTreeMap<String, u64>,
+}
+
+/// The case without the queries that do not plan.
+fn plannable(spec: Spec, runtime: &tokio::runtime::Runtime, planned: &Mutex<Planned>) -> Option<Spec> {
     use super::generate::Statement;
+    let count = |operators: Vec<String>| {
+        for name in operators.into_iter().collect::<BTreeSet<_>>() {
+            *planned.lock().unwrap().operators.entry(name).or_default() += 1;
+        }
+    };
     let plans = |spec: &Spec| {
         let plan = || runtime.block_on(harness::plans(&spec.case()));
         catch_unwind(AssertUnwindSafe(plan)).unwrap_or_else(|panic| Err(text(panic.as_ref())))
     };
-    if plans(&spec).is_ok() {
+    if let Ok(operators) = plans(&spec) {
+        count(operators);
         return Some(spec);
     }
     let mut good = Vec::new();
@@ -82,19 +95,20 @@ fn plannable(spec: Spec, runtime: &tokio::runtime::Runtime, refused: &Mutex<BTre
         let (Statement::Kept(name, ..) | Statement::Insert(name, ..)) = statement else { continue };
         let one = spec.only(|s| matches!(s, Statement::Kept(n, ..) | Statement::Insert(n, ..) if n == name));
         match plans(&one) {
-            Ok(()) => good.push(name.clone()),
-            Err(why) => refused.lock().unwrap().entry(why).or_default().push(spec.seed),
+            Ok(_) => good.push(name.clone()),
+            Err(why) => planned.lock().unwrap().refused.entry(why).or_default().push(spec.seed),
         }
     }
     let rest = spec.only(|s| matches!(s, Statement::Kept(n, ..) | Statement::Insert(n, ..) if good.contains(n)));
-    (!good.is_empty() && plans(&rest).is_ok()).then_some(rest)
+    count(plans(&rest).ok().filter(|_| !good.is_empty())?);
+    Some(rest)
 }
 
 #[test]
 fn generated() {
     let (from, to) = seeds();
     let next = AtomicU64::new(from);
-    let (failures, refused) = (Mutex::new(Vec::new()), Mutex::new(BTreeMap::new()));
+    let (failures, planned) = (Mutex::new(Vec::new()), Mutex::<Planned>::default());
     let (begin, told) = (Instant::now(), Mutex::new(Instant::now()));
     // Panics on these threads are outcomes; they are told with the case.
     let hook = std::panic::take_hook();
@@ -113,7 +127,7 @@ fn generated() {
             if to - from == 1 {
                 println!("{}", Spec::random(seed).text());
             }
-            let Some(spec) = plannable(Spec::random(seed), &runtime, &refused) else { continue };
+            let Some(spec) = plannable(Spec::random(seed), &runtime, &planned) else { continue };
             let outcome = run(&spec, &runtime);
             if !matches!(outcome, Outcome::Same) {
                 let small = shrink(spec, |spec| run(spec, &runtime).like(&outcome));
@@ -138,10 +152,12 @@ fn generated() {
             std::thread::Builder::new().name("generated".into()).stack_size(STACK).spawn_scoped(scope, work).unwrap();
         }
     });
-    let refused = refused.into_inner().unwrap();
+    let Planned { refused, operators } = planned.into_inner().unwrap();
     for (why, seeds) in &refused {
         println!("{} queries not planned, as in seed {}: {why}", seeds.len(), seeds[0]);
     }
+    let operators: Vec<String> = operators.iter().map(|(name, cases)| format!("{name} {cases}")).collect();
+    println!("cases by operator: {}", operators.join(", "));
     println!("{} cases in {:.0} s", to - from, begin.elapsed().as_secs_f64());
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "seeds {failures:?} fail; their cases stand above");

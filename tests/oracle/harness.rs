@@ -147,11 +147,11 @@ pub fn workspace_with(case: &Case, broker: &Arc<EmbeddedBroker>, options: &[&str
     (workspace, outputs)
 }
 
-/// Plans every output, as batch and as a job.
+/// Plans every output, as batch and as a job; what runs them, and whether it drops late rows.
 ///
 /// # Errors
 /// Why one of them does not plan.
-pub async fn plans(case: &Case) -> Result<(), String> {
+pub async fn plans(case: &Case) -> Result<Vec<String>, String> {
     let broker = broker(case, &BTreeSet::new());
     let (workspace, outputs) = workspace(case, &broker);
     let session = workspace.session(Mode::Batch).unwrap();
@@ -165,8 +165,9 @@ pub async fn plans(case: &Case) -> Result<(), String> {
         session.state().create_physical_plan(&plan).await.map_err(|e| format!("batch: {e}"))?;
     }
     let settings = Settings::default();
-    workspace.plan_job(&case.name, &outputs, store(), settings).await.map_err(|e| format!("continuous: {e}"))?;
-    Ok(())
+    let job = workspace.plan_job(&case.name, &outputs, store(), settings).await.map_err(|e| format!("continuous: {e}"))?;
+    let timed = |node: u32| if job.program.nodes[&node].sources.is_empty() { "" } else { " by time" };
+    Ok(job.program.nodes.keys().filter_map(|node| Some(format!("{}{}", job.program.operator(*node)?.name(), timed(*node)))).collect())
 }
 
 /// What stands in every topic but the input's.

@@ -195,6 +195,7 @@ cases! {
     window_chains
     constants
     outer_join_filters
+    casts
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::common::Result;
 mod args;
 mod calendar;
 mod compiled;
+mod extremes;
 mod java_parse;
 mod java_time;
 mod json;
@@ -38,5 +39,8 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     // LISTAGG and STRING_AGG are one: NULLs are left out, and nothing at all is NULL.
     let string_agg = state.udaf("string_agg")?;
     state.register_udaf(std::sync::Arc::new(string_agg.as_ref().clone().with_aliases(["listagg"])))?;
+    for function in extremes::functions() {
+        state.register_udaf(function)?;
+    }
     Ok(())
 }

@@ -19,7 +19,9 @@ pub struct Table {
     types: Vec<&'static str>,
     /// What is taken off the time of a row for its watermark, in seconds.
     delay: i64,
-    /// Partition and JSON text, in order of arrival.
+    /// It has a primary key: rows are records of keys.
+    pub keyed: bool,
+    /// Partition and text of a row or record, in order of arrival.
     pub rows: Vec<(i32, String)>,
 }
 
@@ -48,6 +50,7 @@ impl Table {
         let cols: Vec<Col> = chosen.iter().map(|(name, _, ty)| Col { name: (*name).into(), ty: *ty }).collect();
         // A row that comes again has to be in time still.
         let repeats = !manner.late && r.random_bool(0.25);
+        let keyed = !manner.late && r.random_bool(0.2);
         let delay = if repeats { 600 } else { r.random_range(0..3) };
         let disorder = if manner.late { r.random_range(1000..6000) } else { delay.min(3) * 1000 };
         let count = if r.random_bool(0.03) { 0 } else { r.random_range(3..30) };
@@ -58,16 +61,19 @@ impl Table {
         let mut jumps = 0;
         for k in 0..count {
             let partition = r.random_range(0..manner.partitions);
-            if let Some((_, same)) = rows.choose(r).filter(|_| repeats).cloned()
+            if let Some((before, same)) = rows.choose(r).filter(|_| repeats).cloned()
                 && r.random_bool(0.15)
             {
-                rows.push((partition, same));
+                rows.push((if keyed { before } else { partition }, same));
                 continue;
             }
             jumps += if r.random_bool(0.03) { 20_000 } else { 0 };
             let at = BASE + k * step + jumps - r.random_range(0..=disorder);
             let mut row = Map::new();
-            row.insert("id".into(), json!(number * 1000 + k));
+            // Each key has a few records, all in one partition.
+            let id = if keyed { r.random_range(0..=count / 3) } else { number * 1000 + k };
+            let partition = if keyed { (id % i64::from(manner.partitions)) as i32 } else { partition };
+            row.insert("id".into(), json!(id));
             for (name, _, ty) in chosen.iter().skip(1) {
                 if r.random_bool(nulls) {
                     if r.random_bool(0.5) {
@@ -77,22 +83,30 @@ impl Table {
                 }
                 row.insert((*name).into(), field(r, *ty, at, keys));
             }
-            rows.push((partition, Value::Object(row).to_string()));
+            let gone = keyed && r.random_bool(0.2);
+            let value = if gone { String::new() } else { Value::Object(row).to_string() };
+            rows.push((partition, if keyed { format!("{{\"id\":{id}}} {value}").trim_end().to_string() } else { value }));
         }
-        Self { name: format!("t{number}"), cols, types: kinds(&chosen), delay, rows }
+        Self { name: format!("t{number}"), cols, types: kinds(&chosen), delay, keyed, rows }
     }
 
     /// `CREATE TABLE`.
     pub fn ddl(&self) -> String {
         let columns: Vec<String> = self.cols.iter().zip(&self.types).map(|(c, ty)| format!("{} {ty}", c.name)).collect();
-        format!(
-            "CREATE TABLE {0} ( {1}, WATERMARK FOR ts AS ts - INTERVAL '{2}' SECOND )\nWITH {3};",
-            self.name,
-            columns.join(", "),
-            self.delay,
-            with(&self.name)
-        )
+        let (key, with) = if self.keyed { (", PRIMARY KEY (id) NOT ENFORCED", upserts(&self.name)) } else { ("", with(&self.name)) };
+        let (name, delay) = (&self.name, self.delay);
+        format!("CREATE TABLE {name} ( {}, WATERMARK FOR ts AS ts - INTERVAL '{delay}' SECOND{key} )\nWITH {with};", columns.join(", "))
     }
+
+    /// What a line of its input is called in a case.
+    pub fn directive(&self) -> &'static str {
+        if self.keyed { "record" } else { "row" }
+    }
+}
+
+/// The options of a topic of upserts.
+fn upserts(topic: &str) -> String {
+    with(topic).replace("'kafka'", "'upsert-kafka'").replace("'format'", "'key.format' = 'json', 'value.format'")
 }
 
 fn kinds(chosen: &[(&str, &'static str, Type)]) -> Vec<&'static str> {

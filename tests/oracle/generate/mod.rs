@@ -83,7 +83,7 @@ impl Spec {
         for table in &self.tables {
             writeln!(text, "-- input {}: rows=0", table.name).unwrap();
             for (partition, row) in &table.rows {
-                writeln!(text, "-- row {}/{partition}: {row}", table.name).unwrap();
+                writeln!(text, "-- {} {}/{partition}: {row}", table.directive(), table.name).unwrap();
             }
         }
         for table in &self.tables {
@@ -116,7 +116,7 @@ impl Spec {
 
 fn relation(table: &Table) -> Relation {
     let time = Some("ts".to_string());
-    let query = Query { sql: "".into(), cols: table.cols.clone(), time, window: None, append: true };
+    let query = Query { sql: "".into(), cols: table.cols.clone(), time, window: None, append: !table.keyed };
     Relation { sql: Sql::from(&table.name), query }
 }
 

@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use super::expr::{Col, Type, aggregate, condition, of, value};
+use super::expr::{Col, Type, aggregate, clock, condition, of, value};
 use super::sql::{Sql, sql};
 
 /// A query, and what the next one above has to know.
@@ -68,7 +68,7 @@ impl Writer<'_> {
     }
 
     pub fn query(&mut self, depth: u32) -> Query {
-        match self.r.random_range(0..20) {
+        match self.r.random_range(0..24) {
             0..=2 => self.projection(depth),
             3 => self.union(depth),
             4 => self.distinct(depth),
@@ -81,11 +81,14 @@ impl Writer<'_> {
             15 => self.limited(depth),
             16 => self.common(depth),
             17 | 18 => self.window_groups(depth),
-            _ => match self.r.random_range(0..3) {
+            19 => match self.r.random_range(0..3) {
                 0 => self.window_join(depth),
                 1 => self.window_top(depth),
                 _ => self.cascade(depth),
             },
+            20 | 21 => self.interval_join(),
+            22 => self.over_time(),
+            _ => self.newest(),
         }
     }
 
@@ -130,9 +133,16 @@ impl Writer<'_> {
             out.push(Col { name: time.clone(), ty: Type::Time });
         }
         // An expression may have taken the name's place: names are copies only of columns that were not computed.
-        let filter = self.filter(&cols, 0.6);
+        let mut append = input.query.append;
+        let filter = match &time {
+            Some(time) if self.chance(0.15) => {
+                append = false;
+                sql![" WHERE ", clock(self.r, &format!("{alias}.{time}")), sql![" AND ", condition(self.r, &cols, 1)].maybe()].maybe()
+            }
+            _ => self.filter(&cols, 0.6),
+        };
         let sql = sql!["SELECT ", Sql::List(items, ", "), " FROM ", from, filter];
-        Query { sql, cols: out, time, window: None, append: input.query.append }
+        Query { sql, cols: out, time, window: None, append }
     }
 
     /// Expressions of these types over a relation.
@@ -317,12 +327,12 @@ impl Writer<'_> {
         let not = if self.chance(0.4) { "NOT " } else { "" };
         let predicate = match (self.r.random_range(0..5), pair) {
             (0 | 1, Some((l, r))) => sql![&l.name, format!(" {not}IN (SELECT {} FROM ", r.name), inner, filter, ")"],
-            (2, Some((l, r))) if !matches!(l.ty, Type::Bool | Type::Float) => {
+            (2, Some((l, r))) if l.ty != Type::Bool => {
                 let name = ["MAX", "MIN"].choose(self.r).copied().unwrap();
                 let sign = ["<", "=", ">="].choose(self.r).copied().unwrap();
                 sql![&l.name, format!(" {sign} (SELECT {name}({}) FROM ", r.name), inner, filter, ")"]
             }
-            (3, Some((l, r))) if !matches!(l.ty, Type::Bool | Type::Float) => {
+            (3, Some((l, r))) if l.ty != Type::Bool => {
                 sql![&l.name, format!(" = (SELECT MAX({}) FROM ", r.name), inner, " WHERE ", on, ")"]
             }
             _ => sql![format!("{not}EXISTS (SELECT 1 FROM "), inner, " WHERE ", on, ")"],

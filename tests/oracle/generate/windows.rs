@@ -4,8 +4,8 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use super::expr::{Col, Type};
-use super::query::{Query, Relation, Writer};
+use super::expr::{Col, Type, condition, of};
+use super::query::{Query, Relation, Writer, list};
 use super::sql::{Sql, sql};
 
 impl Writer<'_> {
@@ -18,9 +18,17 @@ impl Writer<'_> {
     /// A window function over a relation whose time column has this name.
     fn tvf(&mut self, input: &Relation, shape: &Shape) -> Relation {
         let time = input.query.time.clone().unwrap_or_default();
-        let table = if input.sql.to_string().starts_with('(') { sql![&input.sql] } else { sql!["TABLE ", &input.sql] };
-        let sql = sql!["TABLE(", shape.name, "(", table, format!(", DESCRIPTOR({time}), {}))", shape.arguments)];
+        let by = match of(&input.query.cols, &Type::KEYS).choose(self.r) {
+            Some(key) if shape.name == "SESSION" && self.r.random_bool(0.7) => Some(key.name.clone()),
+            _ => None,
+        };
+        let bare = by.is_none() && input.sql.to_string().starts_with('(');
+        let table = if bare { sql![&input.sql] } else { sql!["TABLE ", &input.sql] };
+        let partition = by.as_ref().map_or("".into(), |key| sql![format!(" PARTITION BY {key}")].maybe());
+        let sql = sql!["TABLE(", shape.name, "(", table, partition, format!(", DESCRIPTOR({time}), {}))", shape.arguments)];
         let mut query = input.query.clone();
+        // What a session is partitioned by comes first, to be grouped by.
+        query.cols.sort_by_key(|c| Some(&c.name) != by.as_ref());
         for name in ["window_start", "window_end", "window_time"] {
             query.cols.push(Col { name: name.into(), ty: Type::Time });
         }
@@ -38,7 +46,10 @@ impl Writer<'_> {
     fn group_windows(&mut self, windows: &Relation, ids: bool) -> Query {
         let (from, alias, cols) = self.aliased(windows);
         let cols: Vec<Col> = cols.into_iter().filter(|c| !c.name.contains(".window_")).collect();
-        let (mut keys, mut items, mut out) = self.keys(&cols, 2);
+        // Sessions are merged with the aggregate where that groups by them and their key alone.
+        let session = windows.sql.to_string().contains("(SESSION(");
+        let others = if session && self.chance(0.6) { 0 } else { 2 };
+        let (mut keys, mut items, mut out) = self.keys(&cols, others);
         let (start, end, last) = (self.fresh('c'), self.fresh('c'), self.fresh('c'));
         let mut by = Vec::new();
         for (name, column, p) in [(&start, "window_start", 0.8), (&end, "window_end", 1.0), (&last, "window_time", 0.4)] {
@@ -49,6 +60,12 @@ impl Writer<'_> {
             }
         }
         by.append(&mut keys);
+        if windows.sql.to_string().contains(" PARTITION BY ") && self.chance(0.8) {
+            let (key, name) = (cols[0].clone(), self.fresh('c'));
+            by.push(sql![&key.name]);
+            items.push(sql![&key.name, format!(" AS {name}")]);
+            out.push(Col { name, ty: key.ty });
+        }
         self.aggregates(&cols, &mut items, &mut out);
         if ids {
             let name = self.fresh('c');
@@ -103,6 +120,7 @@ impl Writer<'_> {
             windows
         };
         let (left, right) = (side(self), side(self));
+        let append = left.query.append && right.query.append;
         let (left_from, a, mut cols) = self.aliased(&left);
         let (right_from, b, others) = self.aliased(&right);
         let mut on = self.equalities(&cols, &others);
@@ -126,13 +144,111 @@ impl Writer<'_> {
                 on,
                 ")"
             ];
-            return Query { sql, cols: out, time: None, window: None, append: true };
+            return Query { sql, cols: out, time: None, window: None, append };
         }
         let word = [" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN "][kind - 2];
         cols.extend(others);
         let (items, out) = self.items(&cols);
         let sql = sql!["SELECT ", Sql::List(items, ", "), " FROM ", left_from, Sql::from(word).or(" JOIN "), right_from, " ON ", on];
-        Query { sql, cols: out, time: None, window: None, append: true }
+        Query { sql, cols: out, time: None, window: None, append }
+    }
+
+    /// A join of rows that are only so far apart in time.
+    pub(super) fn interval_join(&mut self) -> Query {
+        let (left, right) = (self.timed(), self.timed());
+        let (left_from, a, mut cols) = self.aliased(&left);
+        let (right_from, b, others) = self.aliased(&right);
+        let (l, r) = (format!("{a}.{}", left.query.time.unwrap()), format!("{b}.{}", right.query.time.unwrap()));
+        let (before, after) = (self.r.random_range(0..3), self.r.random_range(0..4));
+        let apart = match self.r.random_range(0..6) {
+            0 => format!("{l} = {r}"),
+            1 => format!("{l} > {r}"),
+            2 => format!("{r} >= {l} AND {r} < {l} + INTERVAL '0.{after}' SECOND"),
+            _ => format!("{l} BETWEEN {r} - INTERVAL '{before}' SECOND AND {r} + INTERVAL '{after}' SECOND"),
+        };
+        let mut on = if self.chance(0.8) { self.equalities(&cols, &others) } else { Vec::new() };
+        on.push(sql![apart]);
+        if self.chance(0.2) {
+            on.push(sql![condition(self.r, &[cols.clone(), others.clone()].concat(), 1)]);
+        }
+        let on = Sql::List(on, " AND ");
+        let append = left.query.append && right.query.append;
+        let kind = self.r.random_range(0..8);
+        if kind < 2 {
+            let (items, out) = self.items(&cols);
+            let not = if kind == 0 { "NOT " } else { "" };
+            let exists = sql![format!(" WHERE {not}EXISTS (SELECT 1 FROM "), right_from, " WHERE ", on, ")"];
+            let sql = sql!["SELECT ", Sql::List(items, ", "), " FROM ", left_from, exists];
+            return Query { sql, cols: out, time: None, window: None, append: false };
+        }
+        let word = [" JOIN ", " JOIN ", " JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN "][kind - 2];
+        cols.extend(others);
+        let (mut items, mut out) = self.items(&cols);
+        let inner = word == " JOIN ";
+        let time = (inner && append).then(|| self.fresh('c'));
+        if let Some(time) = &time {
+            items.push(format!("{l} AS {time}").into());
+            out.push(Col { name: time.clone(), ty: Type::Time });
+        }
+        let sql = sql!["SELECT ", list(items), " FROM ", left_from, Sql::from(word).or(" JOIN "), right_from, " ON ", on];
+        Query { sql, cols: out, time, window: None, append: append && inner }
+    }
+
+    /// Functions over rows in the order of time.
+    pub(super) fn over_time(&mut self) -> Query {
+        let input = self.timed();
+        let (from, alias, cols) = self.aliased(&input);
+        let (mut items, mut out) = self.items(&cols);
+        let by = of(&cols, &Type::KEYS).choose(self.r).filter(|_| self.r.random_bool(0.7)).map(|c| format!("PARTITION BY {} ", c.name));
+        let order = format!("{}ORDER BY {alias}.{}", by.unwrap_or_default(), input.query.time.unwrap());
+        let rows = self.r.random_range(0..4);
+        let frame = match self.r.random_range(0..4) {
+            0 => String::new(),
+            1 => format!(" ROWS BETWEEN {rows} PRECEDING AND CURRENT ROW"),
+            2 => " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW".to_string(),
+            _ => format!(" RANGE BETWEEN INTERVAL '0.{rows}' SECOND PRECEDING AND CURRENT ROW"),
+        };
+        let over = format!(" OVER ({order}{frame})");
+        let numbers = of(&cols, &[Type::Int, Type::Decimal]);
+        for _ in 0..self.r.random_range(1..4) {
+            let col = cols.choose(self.r).cloned().unwrap();
+            let (call, ty) = match (self.r.random_range(0..6), numbers.choose(self.r)) {
+                (0, Some(n)) => (format!("SUM({}){over}", n.name), n.ty),
+                (1, Some(n)) => (format!("AVG({}){over}", n.name), Type::Inexact),
+                (2, Some(n)) => (format!("MAX({}){over}", n.name), n.ty),
+                (3, _) => (format!("LAG({}) OVER ({order})", col.name), col.ty),
+                (4, _) => (format!("ROW_NUMBER() OVER ({order})"), Type::Int),
+                _ => (format!("COUNT({}){over}", col.name), Type::Int),
+            };
+            let name = self.fresh('c');
+            items.push(sql![call, format!(" AS {name}")]);
+            out.push(Col { name, ty });
+        }
+        let sql = sql!["SELECT ", Sql::List(items, ", "), " FROM ", from];
+        Query { sql, cols: out, time: None, window: None, append: false }
+    }
+
+    /// The oldest or newest row of each key.
+    pub(super) fn newest(&mut self) -> Query {
+        let input = self.timed();
+        let (from, alias, cols) = self.aliased(&input);
+        let usable = of(&cols, &Type::KEYS);
+        let by: Vec<Sql> = (0..self.r.random_range(0..3)).filter_map(|_| usable.choose(self.r)).map(|c| Sql::from(&c.name)).collect();
+        let by = if by.is_empty() { "".into() } else { sql!["PARTITION BY ", Sql::List(by, ", "), " "].maybe() };
+        let way = ["", " DESC"].choose(self.r).copied().unwrap();
+        let (time, rank) = (input.query.time.clone().unwrap(), self.fresh('c'));
+        let names: Vec<Sql> = input.query.cols.iter().map(|c| Sql::from(&c.name)).collect();
+        let n = self.r.random_range(1..3);
+        let sql = sql![
+            "SELECT ",
+            list(names),
+            format!(" FROM (SELECT {alias}.*, ROW_NUMBER() OVER ("),
+            by,
+            format!("ORDER BY {alias}.{time}{way}) AS {rank} FROM "),
+            from,
+            format!(") WHERE {rank} <= {n}")
+        ];
+        Query { sql, append: false, window: None, ..input.query }
     }
 
     /// Windows over a table, some of whose rows may be late.
@@ -155,9 +271,10 @@ impl Shape {
         let step = r.random_range(1..4);
         let size = step * r.random_range(1..4);
         let offset = if r.random_bool(0.15) { ", INTERVAL '0.5' SECOND" } else { "" };
-        match r.random_range(0..5) {
+        match r.random_range(0..7) {
             0 => Self { name: "HOP", arguments: format!("{}, {}{offset}", seconds(step), seconds(size)) },
             1 => Self { name: "CUMULATE", arguments: format!("{}, {}{offset}", seconds(step), seconds(size)) },
+            2 | 3 => Self { name: "SESSION", arguments: format!("INTERVAL '0.{}' SECOND", r.random_range(1..9)) },
             _ => Self { name: "TUMBLE", arguments: format!("{}{offset}", seconds(size)) },
         }
     }

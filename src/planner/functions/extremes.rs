@@ -1,0 +1,155 @@
+//! `MIN` and `MAX` over floats in a total order: NaN is above everything, as in Flink, and −0 below 0.
+//!
+//! DataFusion's answer depends on the order of rows where one is NaN, and its groups begin at the least finite number, so that
+//! the greatest of `-Infinity` alone would be that.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use datafusion::error::Result as DfResult;
+use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
+};
+use datafusion::scalar::ScalarValue;
+use datafusion_functions_aggregate_common::aggregate::groups_accumulator::prim_op::PrimitiveGroupsAccumulator;
+
+/// Both.
+pub(super) fn functions() -> [Arc<AggregateUDF>; 2] {
+    [(max_udaf(), true), (min_udaf(), false)].map(|(of, max)| Arc::new(AggregateUDF::new_from_impl(Extreme { of, max })))
+}
+
+/// DataFusion's function, but for floats.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Extreme {
+    of: Arc<AggregateUDF>,
+    max: bool,
+}
+
+/// Whether one value is to be kept rather than another.
+fn better(max: bool, one: f64, other: f64) -> bool {
+    let (one, other) = if max { (one, other) } else { (other, one) };
+    // NaN has two signs, which nobody sees.
+    !other.is_nan() && (one.is_nan() || one.total_cmp(&other).is_gt())
+}
+
+/// For groups. Any value is at least as good as `worst`.
+fn groups<T: ArrowPrimitiveType + Send>(max: bool, data_type: &DataType, worst: T::Native) -> Box<dyn GroupsAccumulator>
+where
+    T::Native: Into<f64>,
+{
+    let keep = move |best: &mut T::Native, new: T::Native| {
+        if better(max, new.into(), (*best).into()) {
+            *best = new;
+        }
+    };
+    Box::new(PrimitiveGroupsAccumulator::<T, _>::new(data_type, keep).with_starting_value(worst))
+}
+
+/// Without groups. Every `FLOAT` is a `DOUBLE`, too.
+#[derive(Debug)]
+struct Single {
+    max: bool,
+    data_type: DataType,
+    best: Option<f64>,
+}
+
+impl Accumulator for Single {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> DfResult<()> {
+        for values in values {
+            for value in cast(values, &DataType::Float64)?.as_primitive::<Float64Type>().iter().flatten() {
+                if self.best.is_none_or(|best| better(self.max, value, best)) {
+                    self.best = Some(value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> DfResult<()> {
+        self.update_batch(states)
+    }
+
+    fn state(&mut self) -> DfResult<Vec<ScalarValue>> {
+        Ok(vec![self.evaluate()?])
+    }
+
+    fn evaluate(&mut self) -> DfResult<ScalarValue> {
+        ScalarValue::Float64(self.best).cast_to(&self.data_type)
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+impl AggregateUDFImpl for Extreme {
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
+        match args.return_field.data_type() {
+            float @ (DataType::Float32 | DataType::Float64) => Ok(Box::new(Single { max: self.max, data_type: float.clone(), best: None })),
+            _ => self.of.accumulator(args),
+        }
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn GroupsAccumulator>> {
+        Ok(match args.return_field.data_type() {
+            float @ DataType::Float32 => groups::<Float32Type>(self.max, float, if self.max { f32::NEG_INFINITY } else { f32::NAN }),
+            float @ DataType::Float64 => groups::<Float64Type>(self.max, float, if self.max { f64::NEG_INFINITY } else { f64::NAN }),
+            _ => return self.of.create_groups_accumulator(args),
+        })
+    }
+
+    // The rest is DataFusion's.
+
+    fn name(&self) -> &str {
+        self.of.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.of.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
+        self.of.return_type(types)
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> DfResult<Vec<DataType>> {
+        self.of.coerce_types(types)
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+        self.of.groups_accumulator_supported(args)
+    }
+
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
+        self.of.create_sliding_accumulator(args)
+    }
+
+    fn is_descending(&self) -> Option<bool> {
+        self.of.is_descending()
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        self.of.order_sensitivity()
+    }
+
+    fn reverse_expr(&self) -> ReversedUDAF {
+        self.of.reverse_udf()
+    }
+
+    fn value_from_stats(&self, statistics: &StatisticsArgs<'_>) -> Option<ScalarValue> {
+        self.of.value_from_stats(statistics)
+    }
+
+    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
+        self.of.inner().set_monotonicity(data_type)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.of.documentation()
+    }
+}
