@@ -167,6 +167,7 @@ cases! {
     sessions
     intervals
     fields
+    fields_apart
     upserts
     upserts_written
     envelopes
