@@ -176,7 +176,7 @@ const WINDOWED: &str = "INSERT INTO w SELECT window_end, COUNT(*) FROM TABLE(TUM
   GROUP BY window_start, window_end";
 
 /// Statements and what is shown of them; a time is shown as `#`.
-const EXPLAINED: [(&str, &str, &str); 3] = [
+const EXPLAINED: [(&str, &str, &str); 5] = [
     (
         "EXPLAIN ANALYZE",
         WINDOWED,
@@ -236,7 +236,7 @@ stage 2: INSERT INTO c
     ),
     (
         "EXPLAIN",
-        "SELECT MAX(id) FROM (SELECT k, MAX(id) AS id FROM s GROUP BY k) EMIT CHANGES",
+        "SELECT MEDIAN(id) FROM (SELECT k, MAX(id) AS id FROM s GROUP BY k) EMIT CHANGES",
         "\
 stage 0: reads s
     AggregateExec: mode=Partial, gby=[k@1 as k], aggr=[max(s.id)]
@@ -270,6 +270,72 @@ stage 4: SELECT
     unique keys  (), one row at most
     CooperativeExec
       ExchangeExec: stage=3
+",
+    ),
+    (
+        "EXPLAIN",
+        "SELECT k, COUNT(DISTINCT id) FROM s GROUP BY k EMIT CHANGES",
+        "\
+stage 0: reads s
+    AggregateExec: mode=Partial, gby=[k@1 as k, id@0 as DISTINCT s.id], aggr=[]
+      ProjectionExec: expr=[id@0 as id, k@1 as k]
+        SourceScanExec: table=s, columns=[id, k, ts], watermark=ts@2
+
+stage 1: KeyedAggregate, node 0
+    strategy     incremental
+    changelog    [I] append-only
+    unique keys  (k, DISTINCT s.id)
+    state        groups: UNBOUNDED
+    KeyedAggregate: node=0, keys=[k, DISTINCT s.id], aggregates=[]
+      ExchangeExec: stage=0
+
+stage 2: over stage 1
+    AggregateExec: mode=Partial, gby=[k@0 as k], aggr=[sum(__weight) FILTER (WHERE DISTINCT s.id IS NOT NULL)]
+      ProjectionExec: expr=[k@0 as k, DISTINCT s.id@1 as DISTINCT s.id, false as __raw, 1 as __weight]
+        ExchangeExec: stage=1
+
+stage 3: KeyedAggregate, node 1
+    strategy     incremental
+    changelog    [I,UB,UA,D] updating
+    unique keys  (k)
+    state        groups: UNBOUNDED
+    KeyedAggregate: node=1, keys=[k], aggregates=[sum(__weight) FILTER (WHERE DISTINCT s.id IS NOT NULL)]
+      ExchangeExec: stage=2
+
+stage 4: SELECT
+    changelog    [I,UB,UA,D] updating
+    unique keys  (k)
+    ProjectionExec: expr=[k@0 as k, CASE WHEN sum(__weight) FILTER (WHERE DISTINCT s.id IS NOT NULL)@1 IS NOT NULL THEN sum(__weight) FILTER (WHERE DISTINCT s.id IS NOT NULL)@1 ELSE 0 END as count(DISTINCT s.id), __weight@2 as __weight]
+      CooperativeExec
+        ExchangeExec: stage=3
+",
+    ),
+    (
+        "EXPLAIN",
+        "SELECT window_end, COUNT(*) FROM TABLE(HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '1' SECOND, INTERVAL '5' SECOND)) GROUP BY window_start, window_end EMIT FINAL",
+        "\
+stage 0: reads s
+    AggregateExec: mode=Partial, gby=[window_start@0 as window_start, window_end@1 as window_end], aggr=[count(Int64(1))]
+      LateFilterExec: node=0, window_start + 1000 ms, panes of HOP(slide=1000 ms, size=5000 ms)
+        ProjectionExec: expr=[window_start@1 as window_start, window_end@2 as window_end]
+          WindowAssignExec: time=ts, TUMBLE(size=1000 ms)
+            SourceScanExec: table=s, columns=[ts], watermark=ts@0
+
+stage 1: PaneAggregate, node 0
+    strategy     incremental
+    changelog    [I] append-only
+    unique keys  (window_start, window_end)
+    watermark    of s; bounds window_start, window_end
+    state        panes: bounded by the watermark (window end)
+    state        ends: bounded by the watermark (window end)
+    PaneAggregate: node=0, final per window of HOP(slide=1000 ms, size=5000 ms), which share panes of 1000 ms, aggregates=[count(Int64(1))]
+      ExchangeExec: stage=0
+
+stage 2: SELECT
+    changelog    [I] append-only
+    ProjectionExec: expr=[window_end@1 as window_end, count(Int64(1))@2 as count(*)]
+      CooperativeExec
+        ExchangeExec: stage=1
 ",
     ),
 ];

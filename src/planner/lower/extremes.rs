@@ -15,9 +15,6 @@ use super::super::traits::Traits;
 use super::aggregate::Wanted;
 use super::{Lowered, Lowering, weight};
 
-/// The column of values.
-const VALUE: &str = "__value";
-
 /// MIN or MAX as a query asks for it.
 pub(super) struct Sought {
     /// MAX.
@@ -52,7 +49,8 @@ impl Lowering {
     /// The values of an argument per group of `aggregate`, over changes: each comes when its first row does and goes with its last.
     pub(super) async fn values_of(&mut self, aggregate: &Aggregate, argument: Expr, input: &Lowered) -> Result<Lowered> {
         let mut groups = aggregate.group_expr.clone();
-        groups.push(argument.alias(VALUE));
+        let name = format!("VALUE {}", argument.schema_name());
+        groups.push(argument.alias(name));
         let over = Aggregate::try_new(Arc::clone(&aggregate.input), groups, Vec::new())?;
         let key = (0..over.group_expr.len()).collect();
         let traits = Traits { updating: true, keys: vec![key], sources: input.traits.sources.clone(), ..Traits::default() };
