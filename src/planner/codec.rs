@@ -29,6 +29,7 @@ use crate::operators::join::{DeltaJoin, Side, SideParts};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
 use crate::operators::merge::Functions;
 use crate::operators::normalize::{Normalize, Upserts};
+use crate::operators::over::{OverAggregate, OverRows, Past};
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
@@ -66,6 +67,7 @@ enum OperatorWire {
     Session { last: Option<Nested>, rows: Nested, sessions: Sessions },
     Materialize { schema: Nested, updating: bool },
     Closing { plan: Nested, leaves: Vec<u32>, inputs: Vec<(Nested, (usize, i64))>, what: String },
+    Over { plan: Nested, leaves: Vec<u32>, output: Nested, time: (usize, i64), partition: KeyedWire, past: Past, ttl: Option<i64> },
     Temporal { rows: Nested, enter: Option<Nested>, leave: Option<Nested> },
     Ticking { rows: Nested, predicate: Nested, period: Millis },
     Remember { rows: Nested },
@@ -135,6 +137,18 @@ impl OperatorWire {
                 what: closing.what().to_string(),
             });
         }
+        if let Some(over) = any.downcast_ref::<OverAggregate>() {
+            let rows = over.rows();
+            return Ok(Self::Over {
+                plan: Nested::plan(Arc::clone(over.plan().plan()))?,
+                leaves: over.plan().leaves().to_vec(),
+                output: Nested::schema(Arc::clone(&rows.output))?,
+                time: rows.time,
+                partition: KeyedWire::encode(&Keyed { schema: Arc::clone(&rows.input), key: rows.partition.clone() })?,
+                past: over.past(),
+                ttl: over.ttl(),
+            });
+        }
         if let Some(filter) = any.downcast_ref::<TemporalFilter>() {
             let half = |half: &Option<_>| half.as_ref().map(|e| Nested::expr(e, clocked(filter.rows()))).transpose();
             let rows = Nested::schema(Arc::clone(filter.rows()))?;
@@ -175,6 +189,11 @@ impl OperatorWire {
                 let input = |(schema, end): (Nested, _)| Ok(WindowInput { schema: schema.into_plan(context)?.schema(), end });
                 let inputs = inputs.into_iter().map(input).collect::<Result<_>>()?;
                 Arc::new(Closing::new(SubPlan::new(plan.into_plan(context)?, leaves), inputs, what))
+            }
+            Self::Over { plan, leaves, output, time, partition, past, ttl } => {
+                let Keyed { schema: input, key: partition } = partition.decode(context)?;
+                let rows = OverRows { input, output: output.into_plan(context)?.schema(), time, partition };
+                Arc::new(OverAggregate::new(SubPlan::new(plan.into_plan(context)?, leaves), rows, past, ttl)?)
             }
             Self::Temporal { rows, enter, leave } => {
                 let half = |half: Option<Nested>| half.map(|e| e.into_expr(context)).transpose();

@@ -189,6 +189,9 @@ cases! {
     window_chains
     constants
     outer_join_filters
+    over_by_time
+    dedup_first
+    over_late
 }
 
 #[test]
