@@ -214,9 +214,14 @@ impl Operator for OverAggregate {
     }
 
     fn describe(&self) -> String {
-        let (width, output) = (self.rows.input.fields().len(), self.rows.output.fields());
-        let functions: Vec<_> = output.iter().skip(width).map(|f| f.name().as_str()).collect();
-        format!("final on {}, [{}]", self.rows.input.field(self.rows.time.0).name(), functions.join(", "))
+        let (width, (time, _)) = (self.rows.input.fields().len(), self.rows.time);
+        // DataFusion names a function with all of its OVER, whose order is long by now.
+        let short =
+            |name: &str| name.split(" PARTITION BY [").next().and_then(|n| n.split(" ORDER BY [").next()).unwrap_or(name).to_string();
+        let functions: Vec<_> = self.rows.output.fields().iter().skip(width).map(|f| short(f.name())).collect();
+        let partition: Vec<_> = self.rows.partition.iter().map(ToString::to_string).collect();
+        let time = self.rows.input.field(time).name();
+        format!("final on {time}, partition=[{}], functions=[{}]", partition.join(", "), functions.join(", "))
     }
 
     fn strategy(&self) -> String {

@@ -118,7 +118,7 @@ fn millis(interval: &ScalarValue) -> Option<i64> {
         _ => return None,
     };
     let days = i64::from(months).saturating_mul(31).saturating_add(i64::from(days));
-    Some(days.saturating_mul(DAY).saturating_add(nanos.div_euclid(1_000_000)).saturating_add(1))
+    Some(days.saturating_mul(DAY).saturating_add(nanos.saturating_add(999_999).div_euclid(1_000_000)))
 }
 
 #[cfg(test)]
@@ -141,8 +141,8 @@ mod tests {
             (Rows, rows(None), rows(Some(1)), Some(Past::Everything)),
             (Rows, rows(Some(3)), ahead.clone(), None),
             (Range, now(), now(), Some(Past::Nothing)),
-            (Range, second, now(), Some(Past::Within(1001))),
-            (Range, month, now(), Some(Past::Within(31 * DAY + 1))),
+            (Range, second, now(), Some(Past::Within(1000))),
+            (Range, month, now(), Some(Past::Within(31 * DAY))),
             (Groups, rows(Some(1)), now(), Some(Past::Everything)),
             (Range, rows(None), ahead, None),
         ] {

@@ -76,6 +76,10 @@ impl Writer<'_> {
             8 => self.sets(depth),
             9..=11 => self.join(depth),
             12 => self.subquery(depth),
+            13 if self.chance(0.5) => {
+                let input = self.timed();
+                self.over_time(&input)
+            }
             13 => self.over(depth),
             14 => self.top(depth),
             15 => self.limited(depth),
@@ -371,7 +375,7 @@ impl Writer<'_> {
         }
     }
 
-    fn partition(&mut self, cols: &[Col]) -> Sql {
+    pub(super) fn partition(&mut self, cols: &[Col]) -> Sql {
         let usable = of(cols, &Type::KEYS);
         let count = self.r.random_range(0..3);
         let names: Vec<Sql> = (0..count).filter_map(|_| usable.choose(self.r)).map(|c| Sql::from(&c.name)).collect();

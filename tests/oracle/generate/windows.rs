@@ -10,7 +10,7 @@ use super::sql::{Sql, sql};
 
 impl Writer<'_> {
     /// A table with time, as it is or filtered.
-    fn timed(&mut self) -> Relation {
+    pub(super) fn timed(&mut self) -> Relation {
         let named: Vec<&Relation> = self.named.iter().filter(|n| n.query.time.is_some()).collect();
         named.choose(self.r).copied().unwrap().clone()
     }
@@ -135,8 +135,12 @@ impl Writer<'_> {
         Query { sql, cols: out, time: None, window: None, append: true }
     }
 
-    /// Windows over a table, some of whose rows may be late.
+    /// Windows over a table, some of whose rows may be late, or functions over it in order of time.
     pub fn late(&mut self) -> Query {
+        if self.chance(0.3) {
+            let input = self.table();
+            return self.over_time(&input);
+        }
         let (input, shape) = (self.table(), Shape::random(self.r));
         let windows = self.tvf(&input, &shape);
         if self.chance(0.3) { self.top_of(&windows) } else { self.group_windows(&windows, true) }
