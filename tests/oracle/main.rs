@@ -190,8 +190,10 @@ cases! {
     constants
     outer_join_filters
     over_by_time
+    over_frames
     dedup_first
     over_late
+    over_ties
 }
 
 #[test]

@@ -92,7 +92,8 @@ pub struct OverAggregate {
 }
 
 impl OverAggregate {
-    /// Runs `plan`. Totals and last rows of partitions that got no row for `ttl` milliseconds of wall time are forgotten.
+    /// Runs `plan`. What no watermark bounds is forgotten after `ttl` milliseconds of wall time: totals and last rows of
+    /// partitions that got no row for so long, or rows that are so old.
     ///
     /// # Errors
     /// When the partition does not type, or the plan leaves less than it should.
@@ -116,7 +117,7 @@ impl OverAggregate {
         for (i, expr) in rows.partition.iter().enumerate() {
             kept.push(Arc::new(Field::new(format!("__key{i}"), expr.data_type(&rows.input)?, true)));
         }
-        let ttl = ttl.filter(|_| matches!(past, Past::Totals | Past::Last(_)));
+        let ttl = ttl.filter(|_| !matches!(past, Past::Nothing | Past::Within(_)));
         let timed = ttl.is_some() || matches!(past, Past::Within(_));
         kept.extend(timed.then_some(until));
         let mode = if past == Past::Totals { KeyMode::Upsert } else { KeyMode::Bag };
@@ -140,7 +141,7 @@ impl OverAggregate {
         self.past
     }
 
-    /// After how many milliseconds it forgets a partition without new rows.
+    /// After how many milliseconds of wall time it forgets.
     pub fn ttl(&self) -> Option<i64> {
         self.ttl
     }

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, DFSchema, DFSchemaRef};
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::WindowFunction;
-use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, Window, WindowFunctionDefinition, lit};
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, Window, WindowFunctionDefinition, cast, lit};
 
 use crate::common::{Error, Result};
 use crate::operators::OverAggregate;
@@ -16,36 +16,52 @@ use crate::sql::ast::Emit;
 
 use super::super::traits::{Domain, Time, Traits};
 use super::over_past::{both, function, past};
-use super::over_totals::Totals;
+use super::over_totals::{Totals, average};
 use super::recompute::guard;
 use super::{Input, Lowered, Lowering, columns};
 
-/// The column that rows are ordered by, and what each function has to know of the past.
+/// An OVER whose functions are all final when W has passed a row.
 pub(super) struct ByTime {
+    /// The column that rows are ordered by.
     column: usize,
     time: Time,
-    pasts: Vec<Past>,
+    /// Functions, each with what it has to know of the past.
+    functions: Vec<(Expr, Past)>,
+    /// What comes out of them, in place of the columns of the OVER.
+    columns: Vec<Expr>,
 }
 
-impl Lowering {
-    /// Whether all functions of an OVER are final when W has passed a row.
-    pub(super) fn by_time(&self, window: &Window, input: &Traits) -> Option<ByTime> {
-        if input.updating || self.emit == Emit::Changes {
-            return None;
-        }
+impl ByTime {
+    fn new(window: &Window, column: usize, time: &Time) -> Option<Self> {
         let schema = window.input.schema();
-        input.times.iter().filter(|(_, time)| time.domain != Domain::Clock).find_map(|(column, time)| {
-            let pasts = window.window_expr.iter().map(|e| past(e, schema, *column)).collect::<Option<_>>()?;
-            Some(ByTime { column: *column, time: time.clone(), pasts })
-        })
+        let mut by = Self { column, time: time.clone(), functions: Vec::new(), columns: columns(schema) };
+        let fields = window.schema.fields().iter().skip(schema.fields().len());
+        for (expr, field) in window.window_expr.iter().zip(fields) {
+            match (past(expr, schema, column)?, average(expr, field)) {
+                (Past::Everything, Some([sum, count])) => {
+                    let value = |e: &Expr| named(&e.schema_name().to_string());
+                    by.columns.push((value(&sum) / cast(value(&count), field.data_type().clone())).alias(field.name()));
+                    for part in [sum, count] {
+                        if by.functions.iter().all(|(known, _)| *known != part) {
+                            by.functions.push((part, Past::Totals));
+                        }
+                    }
+                }
+                (past, _) => {
+                    by.columns.push(named(field.name()));
+                    by.functions.push((expr.clone(), past));
+                }
+            }
+        }
+        Some(by)
     }
 
-    /// Lowers an OVER by time: one operator for all functions that have a partition and a past in common.
-    pub(super) async fn over_by_time(&mut self, window: &Window, input: Lowered, by: ByTime) -> Result<Lowered> {
+    /// The functions by what they have in common: partition, order and past.
+    fn groups(self) -> Vec<(Past, Vec<Expr>)> {
         let mut groups: Vec<(Past, Vec<Expr>)> = Vec::new();
-        for (expr, past) in window.window_expr.iter().zip(by.pasts) {
+        for (expr, past) in self.functions {
             let alike = |other: &Expr| {
-                let (a, b) = (function(expr)?, function(other)?);
+                let (a, b) = (function(&expr)?, function(other)?);
                 Some(a.params.partition_by == b.params.partition_by && a.params.order_by == b.params.order_by)
             };
             let joined = groups.iter_mut().find_map(|(p, of)| {
@@ -55,23 +71,44 @@ impl Lowering {
             match joined {
                 Some((both, p, of)) => {
                     *p = both;
-                    of.push(expr.clone());
+                    of.push(expr);
                 }
-                None => groups.push((past, vec![expr.clone()])),
+                None => groups.push((past, vec![expr])),
             }
         }
-        let alone = groups.len() == 1;
-        let (mut lowered, mut below, mut time) = (input, Arc::clone(&window.input), by.time);
-        for (past, exprs) in groups {
-            let window = Window::try_new(exprs, below)?;
-            lowered = self.over_aggregate(&window, lowered, (by.column, &time), past).await?;
-            time = time.guarded();
-            below = Arc::new(LogicalPlan::Window(window));
+        groups
+    }
+}
+
+impl Lowering {
+    /// Whether all functions of an OVER are final when W has passed a row.
+    pub(super) fn by_time(&self, window: &Window, input: &Traits) -> Option<ByTime> {
+        if input.updating || self.emit == Emit::Changes {
+            return None;
         }
-        if alone {
+        let mut times = input.times.iter().filter(|(_, time)| time.domain != Domain::Clock);
+        times.find_map(|(column, time)| ByTime::new(window, *column, time))
+    }
+
+    /// Lowers an OVER by time: one operator for all functions that have a partition and a past in common.
+    pub(super) async fn over_by_time(&mut self, window: &Window, input: Lowered, by: ByTime) -> Result<Lowered> {
+        let (column, mut time, columns) = (by.column, by.time.clone(), by.columns.clone());
+        let (mut lowered, mut below) = (input, Arc::clone(&window.input));
+        for (past, exprs) in by.groups() {
+            let part = Window::try_new(exprs, below)?;
+            let key = (LogicalPlan::Window(part.clone()), self.emit);
+            lowered = match self.shared.get(&key) {
+                Some(done) => done.clone(),
+                None => self.over_aggregate(&part, lowered, (column, &time), past).await?,
+            };
+            self.shared.insert(key, lowered.clone());
+            time = time.guarded();
+            below = Arc::new(LogicalPlan::Window(part));
+        }
+        if below.schema() == &window.schema {
             return Ok(lowered);
         }
-        let plan = Projection::try_new_with_schema(columns(&window.schema), Arc::new(lowered.plan), Arc::clone(&window.schema))?;
+        let plan = Projection::try_new_with_schema(columns, Arc::new(lowered.plan), Arc::clone(&window.schema))?;
         Ok(Lowered { plan: LogicalPlan::Projection(plan), ..lowered })
     }
 

@@ -3,16 +3,25 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
-use datafusion::functions_aggregate::{count::count_udaf, min_max::max_udaf, min_max::min_udaf};
+use datafusion::functions_aggregate::{count::count_udaf, min_max::max_udaf, min_max::min_udaf, sum::sum_udaf};
 use datafusion::functions_window::{nth_value::first_value_udwf, row_number::row_number_udwf};
 use datafusion::logical_expr::expr::WindowFunction;
-use datafusion::logical_expr::{Expr, LogicalPlan, Window, cast, lit, when};
+use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrameBound, WindowFunctionDefinition, cast, lit, when};
 
 use crate::common::{Error, Result};
 
 use super::columns;
 use super::over_past::function;
 use super::over_time::{NUMBER, named, project, whole_partition, windows};
+
+/// AVG as the SUM and the COUNT that it is the quotient of, where that loses nothing.
+pub(super) fn average(expr: &Expr, field: &Field) -> Option<[Expr; 2]> {
+    let average = function(expr).filter(|f| f.fun.name() == "avg" && !f.params.distinct)?;
+    let frame = &average.params.window_frame;
+    let running = frame.start_bound.is_unbounded() && matches!(frame.end_bound, WindowFrameBound::CurrentRow);
+    let part = |fun| Expr::from(WindowFunction { fun: WindowFunctionDefinition::AggregateUDF(fun), ..average.clone() });
+    (running && field.data_type() == &DataType::Float64).then(|| [part(sum_udaf()), part(count_udaf())])
+}
 
 /// The functions over new rows, added to totals of the rows before, and the totals of both.
 ///
