@@ -8,12 +8,14 @@
 //! message in memory and ends with a record batch.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod cpu;
+
 use std::hint::black_box;
-use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use arrow_json::ReaderBuilder;
+use millstream::common::Projection;
 use millstream::formats::{self, FormatOptions, Messages};
 
 // As the binary has it.
@@ -58,7 +60,8 @@ fn compare(name: &str, schema: &SchemaRef, projection: &[usize], rows: &[Vec<u8>
         assert_eq!(count, rows.len());
     });
     let ours = best(rounds, rows.len(), || {
-        let mut decoder = formats::decoder("json", schema, projection, &FormatOptions::default()).unwrap();
+        let mut decoder =
+            formats::decoder("json", schema, &Projection::columns(schema, projection).unwrap(), &FormatOptions::default()).unwrap();
         let mut count = 0;
         for run in &runs {
             count += black_box(decoder.decode(run).unwrap()).batch.num_rows();
@@ -76,23 +79,11 @@ fn compare(name: &str, schema: &SchemaRef, projection: &[usize], rows: &[Vec<u8>
 /// CPU-seconds per million rows of the best round.
 fn best(rounds: usize, rows: usize, mut round: impl FnMut()) -> f64 {
     let each = (0..rounds).map(|_| {
-        let before = cpu();
+        let before = cpu::seconds();
         round();
-        cpu() - before
+        cpu::seconds() - before
     });
     each.fold(f64::MAX, f64::min) * 1e6 / rows as f64
-}
-
-/// User and system time of this process, in seconds.
-fn cpu() -> f64 {
-    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the pointer is valid for a `rusage`, which the call fills.
-    let usage = unsafe {
-        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
-        usage.assume_init()
-    };
-    let seconds = |t: libc::timeval| t.tv_sec as f64 + t.tv_usec as f64 / 1e6;
-    seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }
 
 fn random(state: &mut u64) -> u64 {

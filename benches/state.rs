@@ -7,7 +7,8 @@
 //! reads the same keys before, as an aggregate does. CPU is that of the whole process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::mem::MaybeUninit;
+mod cpu;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -52,11 +53,11 @@ fn measure(name: &str, mode: KeyMode, keys: u64, limit: usize, rows: usize, epoc
     let folder = tempfile::tempdir().unwrap();
     let memory = StateMemory::new(limit, folder.path().into());
     let mut table = KeyedTable::new(Arc::new(Layout { schema: schema(false), key: vec![0], time: None, mode }), memory.clone()).unwrap();
-    let start = cpu();
+    let start = cpu::seconds();
     for from in (0..keys).step_by(EPOCH) {
         table.fold(&delta(&(from..keys.min(from + EPOCH as u64)).collect::<Vec<_>>(), 0)).unwrap();
     }
-    let fill = (cpu() - start) / keys as f64 * 1e6;
+    let fill = (cpu::seconds() - start) / keys as f64 * 1e6;
     let (mut get, mut fold, mut found) = (0.0, 0.0, 0);
     let mut rng = StdRng::seed_from_u64(1);
     let clock = Instant::now();
@@ -64,9 +65,9 @@ fn measure(name: &str, mode: KeyMode, keys: u64, limit: usize, rows: usize, epoc
     for epoch in 0..epochs {
         let picked: Vec<u64> = rand::seq::index::sample(&mut rng, keys as usize, rows).into_iter().map(|key| key as u64).collect();
         let (asked, mut delta) = (text(&picked), delta(&picked, epoch as i64 + 1));
-        let start = cpu();
+        let start = cpu::seconds();
         let old = table.get(&[asked]).unwrap();
-        get += cpu() - start;
+        get += cpu::seconds() - start;
         found += old.num_rows();
         if mode == KeyMode::Bag {
             let part = old.slice(0, old.num_rows() / 4);
@@ -75,9 +76,9 @@ fn measure(name: &str, mode: KeyMode, keys: u64, limit: usize, rows: usize, epoc
             columns.push(arrow::compute::kernels::numeric::neg(&weights).unwrap());
             delta.rows.push(RecordBatch::try_new(schema(true), columns).unwrap());
         }
-        let start = cpu();
+        let start = cpu::seconds();
         table.fold(&delta).unwrap();
-        fold += cpu() - start;
+        fold += cpu::seconds() - start;
     }
     let seconds = clock.elapsed().as_secs_f64();
     let million = (rows * epochs) as f64 / 1e6;
@@ -112,16 +113,4 @@ fn delta(keys: &[u64], value: i64) -> KeyedDelta {
     let ones = Arc::new(Int64Array::from_value(1, keys.len()));
     let columns = vec![text(keys), numbers(value), numbers(-value), Arc::new(Int64Array::from_value(value, keys.len())), ones];
     KeyedDelta::new(vec![RecordBatch::try_new(schema(true), columns).unwrap()], None)
-}
-
-/// CPU seconds of this process so far.
-fn cpu() -> f64 {
-    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: getrusage fills the struct that it is given.
-    let usage = unsafe {
-        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
-        usage.assume_init()
-    };
-    let seconds = |t: libc::timeval| t.tv_sec as f64 + t.tv_usec as f64 / 1e6;
-    seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
+use millstream::common::Projection;
 use millstream::connectors::kafka::broker::{Broker, OutRecord};
 use millstream::connectors::kafka::{KafkaConnector, RdKafkaBroker};
 use millstream::connectors::{Connector, Prefetch, ReadMode, TableColumn, TableSpec, conformance};
@@ -83,7 +84,7 @@ async fn a_live_reader_sees_a_commit_in_one_wait() {
     broker.create_topic(&topic, Some(2)).await.unwrap();
     let source = kafka(&broker).source(spec).unwrap();
     let from = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow = source.follow(from, vec![0], Prefetch::default()).unwrap();
+    let mut follow = source.follow(from, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
     let begin = std::time::Instant::now();
     while !follow.next(10, Duration::from_millis(100)).await.unwrap().partitions.iter().all(|p| p.at_end) {
         assert!(begin.elapsed() < Duration::from_secs(20));

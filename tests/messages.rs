@@ -328,11 +328,35 @@ fn without_times(text: &str) -> String {
 #[test]
 fn state_without_a_bound_is_told_in_one_line_for_each_operator() {
     let place = Place::new();
-    let file = place.file("job.sql", &format!("{TICKS}INSERT INTO c SELECT a.k, COUNT(*) FROM s a JOIN s b ON a.id = b.id GROUP BY a.k;"));
-    let (_, err) = place.run(&["run", &file], 0);
+    let script = format!("{TICKS}INSERT INTO c SELECT a.k, COUNT(*) FROM s a JOIN s b ON a.id = b.id GROUP BY a.k;");
+    let (_, err) = place.run(&["run", &place.file("job.sql", &script)], 0);
     let told: Vec<_> = err.lines().filter(|l| l.contains("UNBOUNDED")).collect();
     assert_eq!(told.len(), 2, "{err}");
-    assert!(told[0].contains("the state of DeltaJoin (node 0: left, right) is UNBOUNDED"), "{err}");
+    assert!(told[0].contains("the state of DeltaJoin (node 0: left, right) is UNBOUNDED: SET 'table.exec.state.ttl' bounds it"), "{err}");
+    let file = place.file("ttl.sql", &format!("SET 'table.exec.state.ttl' = '1 h';{script}"));
+    assert!(!place.run(&["run", &file], 0).1.contains("UNBOUNDED"));
+    let top = "INSERT INTO c SELECT k, id FROM s ORDER BY id LIMIT 3;";
+    let file = place.file("top.sql", &format!("{TICKS}{top}"));
+    let (_, err) = place.run(&["run", &file], 0);
+    assert!(err.contains("is UNBOUNDED: it grows") && !err.contains("table.exec.state.ttl"), "{err}");
+}
+
+#[test]
+fn operators_that_take_no_late_rows_are_told() {
+    let place = Place::new();
+    let session = "INSERT INTO w SELECT window_end, COUNT(*) FROM TABLE(SESSION(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND))
+      GROUP BY window_start, window_end;";
+    let late = "SET 'table.exec.emit.allow-lateness' = '1 s';\n";
+    let keyed = TICKS.replace("'print'", "'blackhole'");
+    for (script, told) in [
+        (format!("{TICKS}{session}"), None),
+        (format!("{late}{TICKS}{session}"), Some("`table.exec.emit.allow-lateness` does not work for SessionAggregate (node 0)")),
+        (format!("{late}{keyed}{WINDOWED};").replace("n BIGINT) WITH", "n BIGINT, PRIMARY KEY (window_end) NOT ENFORCED) WITH"), None),
+    ] {
+        let (_, err) = place.run(&["run", "--fresh", "--yes", &place.file("job.sql", &script)], 0);
+        assert_eq!(err.contains("allow-lateness"), told.is_some(), "{err}");
+        assert!(told.is_none_or(|t| err.contains(t)), "{err}");
+    }
 }
 
 #[test]

@@ -2,19 +2,16 @@
 //! each window, and what is said about calls that mean nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::sync::Arc;
+mod embedded;
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
+use embedded::Place;
 use futures::TryStreamExt;
-use millstream::catalog::{Catalog, Overrides};
 use millstream::common::Error;
-use millstream::connectors::Connectors;
-use millstream::connectors::kafka::EmbeddedBroker;
-use millstream::connectors::kafka::broker::OutRecord;
 use millstream::jobs::Workspace;
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
@@ -171,20 +168,16 @@ const WRONG: &[(&str, &str, &str)] = &[
 
 /// A workspace with the view `rows_of` and a topic.
 fn workspace(records: Vec<String>) -> Workspace {
-    let broker = Arc::new(EmbeddedBroker::new());
-    broker.create("events", Some(3));
-    let record =
-        |(i, value): (usize, String)| OutRecord { partition: Some(i as i32 % 3), value: Some(value.into()), ..OutRecord::default() };
-    broker.append("events", records.into_iter().enumerate().map(record).collect()).unwrap();
-    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(broker), Overrides::parse(&[] as &[&str]).unwrap());
-    let text = format!(
-        "CREATE VIEW rows_of AS SELECT * FROM {DATA};
-         CREATE TABLE events (id BIGINT, ms BIGINT, k STRING, ts AS TO_TIMESTAMP_MILLIS(ms), pt AS PROCTIME())
-         WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');"
+    let place = Place::new();
+    place.put("events", 3, (0..).zip(records).map(|(i, record)| (i % 3, record)));
+    let (workspace, _) = place.workspace(
+        &format!(
+            "CREATE VIEW rows_of AS SELECT * FROM {DATA};
+             CREATE TABLE events (id BIGINT, ms BIGINT, k STRING, ts AS TO_TIMESTAMP_MILLIS(ms), pt AS PROCTIME())
+             WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json');"
+        ),
+        &[],
     );
-    for parsed in parse(&Source::new("windows", text.as_str())).unwrap() {
-        workspace.declare(&parsed).unwrap();
-    }
     workspace
 }
 

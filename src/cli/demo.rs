@@ -12,7 +12,7 @@ use arrow::record_batch::RecordBatch;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Overrides};
-use crate::common::{Error, Result};
+use crate::common::{Error, Projection, Result};
 use crate::connectors::kafka::EmbeddedBroker;
 use crate::connectors::{Connectors, Follow, Prefetch, ReadMode};
 use crate::jobs::progress::show_time;
@@ -68,8 +68,7 @@ pub(super) async fn demo(common: &Common, args: DemoArgs) -> Result<()> {
     }
     let shown = workspace.source(SHOWN)?;
     let from = shown.source.plan(ReadMode::FromEarliest).await?;
-    let all = (0..shown.source.schema().fields().len()).collect();
-    let rows = shown.source.follow(from, all, Prefetch::default())?;
+    let rows = shown.source.follow(from, Projection::all(&shown.source.schema()), Prefetch::default())?;
     let (a, b, c) = tokio::join!(jobs::run(&generator, &stop), jobs::run(&windows, &stop), show(rows, &windows, &stop));
     a.and(b)?;
     c?;

@@ -65,9 +65,15 @@ fn unbounded(program: &Program) -> Vec<String> {
     for (node, table) in program.unbounded() {
         nodes.entry(node).or_default().push(table);
     }
-    let name = |node: u32| program.operator(node).map_or("state", |o| o.name());
     let text = |(node, tables): (u32, Vec<&str>)| {
-        format!("the state of {} (node {node}: {}) is UNBOUNDED: SET 'table.exec.state.ttl' bounds it", name(node), tables.join(", "))
+        let operator = program.operator(node);
+        let name = operator.map_or("state", |o| o.name());
+        let what = if operator.is_some_and(|o| o.forgets()) {
+            "SET 'table.exec.state.ttl' bounds it"
+        } else {
+            "it grows with what it reads, and no setting bounds it"
+        };
+        format!("the state of {name} (node {node}: {}) is UNBOUNDED: {what}", tables.join(", "))
     };
     nodes.into_iter().map(text).collect()
 }

@@ -1,4 +1,5 @@
-//! What every room may use: errors, places in a text, the clock, crash points, options, units and spelling help.
+//! What every room may use: errors, places in a text, the clock, crash points, options, projections, units and
+//! spelling help.
 //!
 //! Nothing here knows of SQL, Kafka or Arrow plans; arrows point down to this room and none leaves it.
 
@@ -7,6 +8,7 @@ pub mod error;
 pub mod faults;
 pub mod machine;
 mod options;
+pub mod projection;
 pub mod secret;
 pub mod suggest;
 pub mod units;
@@ -14,4 +16,5 @@ pub mod weight;
 
 pub use error::{Error, ErrorKind, Result};
 pub use options::OptionSpec;
+pub use projection::Projection;
 pub use weight::WEIGHT;

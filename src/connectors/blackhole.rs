@@ -46,9 +46,8 @@ impl Sink for Blackhole {
         self.0.writable()
     }
 
-    /// Updates and deletes vanish as well as inserts do.
     fn mode(&self) -> SinkMode {
-        SinkMode::Changelog
+        SinkMode::Discard
     }
 
     async fn prepare(&self) -> Result<Option<String>> {

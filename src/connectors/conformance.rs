@@ -9,7 +9,7 @@ use arrow::compute::concat_batches;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
 
-use crate::common::{Error, ErrorKind, Result};
+use crate::common::{Error, ErrorKind, Projection, Result};
 
 use super::{Fetched, PartitionRange, PartitionState, Prefetch, ReadMode, Sink, Source, Split, Writer};
 
@@ -44,12 +44,13 @@ pub async fn read_all(source: &dyn Source, projection: &[usize]) -> Result<Rows>
 }
 
 async fn read_ranges(source: &dyn Source, ranges: &[PartitionRange], projection: &[usize]) -> Result<Rows> {
-    let schema = source.schema().project(projection)?;
+    let projection = Projection::columns(&source.schema(), projection)?;
+    let schema = projection.schema();
     let mut rows = Rows::new();
     for range in ranges {
         let end = range.end.ok_or_else(|| Error::internal("a batch read without an end"))?;
         let split = Split { table: "t".to_string(), partition: range.partition, start: range.start, end };
-        let mut stream = source.read(&split, projection)?;
+        let mut stream = source.read(&split, &projection)?;
         check(stream.schema().fields() == schema.fields(), || format!("schema of the stream: {:?}", stream.schema()))?;
         let of_partition = rows.entry(range.partition).or_default();
         while let Some(batch) = stream.next().await {
@@ -112,7 +113,7 @@ async fn drain(
 ) -> Result<(Rows, Vec<PartitionState>)> {
     // Little room, so that the reader has to wait for us.
     let prefetch = Prefetch { batch_rows: 5, max_bytes: 1_000 };
-    let mut follow = source.follow(ranges.to_vec(), projection.to_vec(), prefetch)?;
+    let mut follow = source.follow(ranges.to_vec(), Projection::columns(&source.schema(), projection)?, prefetch)?;
     let mut rows: Rows = ranges.iter().map(|r| (r.partition, Vec::new())).collect();
     let mut at: BTreeMap<i32, i64> = ranges.iter().map(|r| (r.partition, r.start)).collect();
     let until = Instant::now() + PATIENCE;

@@ -23,7 +23,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use serde::{Deserialize, Serialize};
 
 pub use crate::common::OptionSpec;
-use crate::common::Result;
+use crate::common::{Projection, Result};
 
 pub mod blackhole;
 pub mod conformance;
@@ -132,11 +132,11 @@ pub trait Source: Debug + Send + Sync {
     /// from their beginning), and fails when rows that were not read yet are gone.
     async fn resume(&self, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>>;
 
-    /// Reads one split, only the columns of `projection` (indices into [`Self::schema`]).
-    fn read(&self, split: &Split, projection: &[usize]) -> Result<SendableRecordBatchStream>;
+    /// Reads one split, only what `projection` wants of [`Self::schema`].
+    fn read(&self, split: &Split, projection: &Projection) -> Result<SendableRecordBatchStream>;
 
-    /// Starts reading ahead from these positions, on a thread of its own, only the columns of `projection`.
-    fn follow(&self, from: Vec<PartitionRange>, projection: Vec<usize>, prefetch: Prefetch) -> Result<Box<dyn Follow>>;
+    /// Starts reading ahead from these positions, on a thread of its own, only what `projection` wants of [`Self::schema`].
+    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn Follow>>;
 
     /// Tells the server how far a job has read; for information only, so errors are only logged.
     async fn report(&self, positions: &[(i32, i64)]);
@@ -282,6 +282,8 @@ pub enum SinkMode {
     Upsert(Vec<String>),
     /// Takes every change as it is: the rows that go (−1) before those that come (+1).
     Changelog,
+    /// Takes rows and changes of any kind, and drops them, so that none are kept for it.
+    Discard,
 }
 
 /// What a table's rows say.

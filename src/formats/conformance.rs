@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use crate::common::{Error, Result, WEIGHT};
+use crate::common::{Error, Projection, Result, WEIGHT};
 
 use super::{Decoded, FormatOptions, Messages, decoder, encoder, tells_changes};
 
@@ -28,7 +28,7 @@ pub fn run(format: &str, good: &RecordBatch, bad: &[&[u8]]) -> Result<()> {
     projections.extend(every.iter().map(|column| vec![*column]));
     for projection in projections {
         let expected = expected(format, good.project(&projection)?)?;
-        let mut decoder = decoder(format, &schema, &projection, &options)?;
+        let mut decoder = decoder(format, &schema, &Projection::columns(&schema, &projection)?, &options)?;
         check(decoder.schema() == expected.schema(), || format!("schema of projection {projection:?}"))?;
 
         let all = decoder.decode(&encoded)?;

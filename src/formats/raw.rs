@@ -10,7 +10,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, SchemaRef};
 
-use crate::common::{Error, OptionSpec, Result};
+use crate::common::{Error, OptionSpec, Projection, Result};
 
 use super::{Decoded, Decoder, Encoder, FormatOptions, Messages};
 
@@ -59,9 +59,9 @@ impl RawDecoder {
     ///
     /// # Errors
     /// When there are more columns, or of another type than bytes can be.
-    pub fn new(physical: &SchemaRef, projection: &[usize], options: &FormatOptions) -> Result<Self> {
+    pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
         let little = check(physical, options)?;
-        Ok(Self { physical: Arc::clone(physical), schema: Arc::new(physical.project(projection)?), little })
+        Ok(Self { physical: Arc::clone(physical), schema: Arc::clone(projection.schema()), little })
     }
 
     fn numbers<T: ArrowPrimitiveType, const N: usize>(
@@ -244,6 +244,6 @@ mod tests {
         assert_eq!(out.get(0), [1, 0, 0, 0, 0, 0, 0, 0]);
         assert!(encoder.absent(&batch, 1) && !encoder.absent(&batch, 0));
         let two = Arc::new(Schema::new(vec![Field::new("a", DataType::Utf8, true), Field::new("b", DataType::Utf8, true)]));
-        assert!(RawDecoder::new(&two, &[0], &FormatOptions::default()).is_err());
+        assert!(RawDecoder::new(&two, &Projection::columns(&two, &[0]).unwrap(), &FormatOptions::default()).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::SchemaRef;
 
-use crate::common::{Error, OptionSpec, Result, suggest};
+use crate::common::{Error, OptionSpec, Projection, Result, suggest};
 
 use super::{Decoder, Encoder, FormatOptions, debezium, json, raw};
 
@@ -29,11 +29,11 @@ pub fn options_of(format: &str) -> Result<Vec<OptionSpec>> {
     }
 }
 
-/// A decoder of the columns `projection` (indices into `physical`, the record's columns as declared).
+/// A decoder of what `projection` wants of `physical`, the record's columns as declared.
 ///
 /// # Errors
 /// For an unknown format, a wrong option, or columns that the format cannot hold.
-pub fn decoder(format: &str, physical: &SchemaRef, projection: &[usize], options: &FormatOptions) -> Result<Box<dyn Decoder>> {
+pub fn decoder(format: &str, physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Box<dyn Decoder>> {
     match format {
         "json" => Ok(Box::new(json::JsonDecoder::new(physical, projection, options)?)),
         "raw" => Ok(Box::new(raw::RawDecoder::new(physical, projection, options)?)),

@@ -61,6 +61,7 @@ pub fn unproven_key(table: &str, output: &Output, mode: &SinkMode, target: &Sche
 pub fn consolidate(mode: &SinkMode, updating: bool, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
     let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(Vec::new()) };
     let one = match (mode, updating) {
+        (SinkMode::Discard, _) => return Ok(Vec::new()),
         (SinkMode::Append, _) | (SinkMode::Changelog, false) => return Ok(batches.to_vec()),
         (SinkMode::Changelog, true) => {
             let changes = zset::consolidate(&schema, batches)?;

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::common::Result;
 use crate::common::clock::Millis;
+use crate::common::projection::{ColumnPath, Projection};
 use crate::connectors::{Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Rejected, Source, SourceCounters, Split};
 
 use super::alignment::Floor;
@@ -97,13 +98,19 @@ impl Inputs {
     ///
     /// # Errors
     /// When a source cannot be opened.
-    pub fn open(sources: &[JobSource], starts: &Starts, until: Option<&Ends>, columns: &BTreeMap<String, Vec<usize>>) -> Result<Self> {
+    pub fn open(
+        sources: &[JobSource],
+        starts: &Starts,
+        until: Option<&Ends>,
+        columns: &BTreeMap<String, BTreeSet<ColumnPath>>,
+    ) -> Result<Self> {
         let mut all = Vec::new();
         for source in sources {
             let start = starts.get(&source.table).cloned().unwrap_or_default();
             let mut clock = SourceClock::new(start.positions.iter().map(|p| p.partition), source.idle_timeout);
             clock.restore(&start.clock);
-            let projection = columns.get(&source.table).cloned().unwrap_or_default();
+            let paths = columns.get(&source.table).into_iter().flatten().map(Vec::as_slice);
+            let projection = Projection::of_paths(&source.source.schema(), paths)?;
             let state = |r: &PartitionRange| PartitionState {
                 partition: r.partition,
                 position: r.start,

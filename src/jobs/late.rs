@@ -8,9 +8,9 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 
 use crate::common::{Error, Result, suggest};
 use crate::connectors::Sink;
+use crate::operators::LateFilterExec;
 use crate::operators::coerce::{Coerced, Coercion};
 use crate::operators::context::LateRows;
-use crate::operators::{LateFilterExec, SessionLateExec};
 use crate::planner::Program;
 use crate::sql::types::display;
 
@@ -132,15 +132,23 @@ pub fn routes(
     Ok(routes)
 }
 
+/// What is said of operators for which no lateness can be allowed: a line for each.
+pub fn no_lateness(program: &Program) -> impl Iterator<Item = String> {
+    let operators = program.punctual().into_iter().filter_map(|node| Some((node, program.operator(node)?.name())));
+    operators.map(|(node, name)| {
+        format!(
+            "`table.exec.emit.allow-lateness` does not work for {name} (node {node}): what it has told is final, later rows are dropped"
+        )
+    })
+}
+
 /// Every late filter of a program: where its rows come from, and their columns.
 fn filters(program: &Program) -> Result<Vec<(Arc<[String]>, SchemaRef)>> {
     let mut all = Vec::new();
     for stage in &program.stages {
         stage.plan.apply(|node| {
             if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-                all.push((Arc::clone(late.sources()), node.schema()));
-            } else if let Some(late) = node.downcast_ref::<SessionLateExec>() {
-                all.push((Arc::clone(late.sources()), node.schema()));
+                all.push((late.operator().sources.clone().into(), node.schema()));
             }
             Ok(TreeNodeRecursion::Continue)
         })?;

@@ -1,6 +1,6 @@
 //! The compiled job: templates, state tables, and one step of all of them together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use datafusion::physical_plan::collect;
 
 use crate::common::clock::Millis;
 use crate::common::faults::{Faults, Side};
+use crate::common::projection::ColumnPath;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Split;
 use crate::operators::context::{LateRows, StateId, StateTables};
@@ -137,20 +138,16 @@ impl Pipeline {
         self.state.get_mut(&id).ok_or_else(|| Error::state(format!("a commit holds state table {id}, which the job does not have")))
     }
 
-    /// For each table the columns that any of the queries reads.
-    pub fn columns(&self) -> Result<BTreeMap<String, Vec<usize>>> {
-        let mut all: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    /// For each table the columns, and the fields of ROWs, that any of the queries reads.
+    pub fn columns(&self) -> Result<BTreeMap<String, BTreeSet<ColumnPath>>> {
+        let mut all: BTreeMap<String, BTreeSet<ColumnPath>> = BTreeMap::new();
         for stage in &self.program.stages {
             stage.plan.apply(|node| {
                 if let Some(scan) = node.downcast_ref::<SourceScanExec>() {
-                    all.entry(scan.table().to_string()).or_default().extend(scan.columns());
+                    all.entry(scan.table().to_string()).or_default().extend(scan.columns().iter().cloned());
                 }
                 Ok(TreeNodeRecursion::Continue)
             })?;
-        }
-        for columns in all.values_mut() {
-            columns.sort_unstable();
-            columns.dedup();
         }
         Ok(all)
     }

@@ -205,6 +205,9 @@ impl Workspace {
         let program = planner.finish();
         let sources = program.sources.iter().map(|t| self.job_source(t, &program)).collect::<Result<Vec<_>>>()?;
         let late = self.late_routes(&program, &planned)?;
+        if self.streaming()?.lateness > 0 {
+            late::no_lateness(&program).for_each(|text| tracing::warn!("{text}"));
+        }
         for view in &views {
             views::announce(store.as_ref(), &view.name, name).await?;
         }

@@ -1,25 +1,21 @@
 //! What a table of changes holds, for a batch query: its rows as of the end.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::UInt32Array;
 use arrow::compute::{concat_batches, take_record_batch};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{Distribution, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 
-use crate::common::{Error, Result};
+use crate::common::Result;
 
 use super::normalize::newest;
-use super::{properties, zset};
+use super::one_input::{OneInput, OneInputExec};
+use super::zset;
 
 /// So many records are collected before they are merged, at least.
 const FEW: usize = 1 << 16;
@@ -31,23 +27,18 @@ const BATCH: usize = 8192;
 /// With a key it is the newest record of each that counts, unless that one takes the row away; without one, weights are added
 /// up. It stands right above the scan and asks for one partition: nothing between it and the source may change the order of
 /// the records of a partition, and a filter or a limit below it would count records instead of rows.
+pub type CurrentRowsExec = OneInputExec<CurrentRows>;
+
+/// What a [`CurrentRowsExec`] does, over records whose columns are `schema` and a weight.
 #[derive(Debug, Clone)]
-pub struct CurrentRowsExec {
-    input: Arc<dyn ExecutionPlan>,
+pub struct CurrentRows {
     /// Columns that tell one row from another; `None`: records tell rows in full.
-    key: Option<Vec<usize>>,
+    pub key: Option<Vec<usize>>,
     /// The columns without weight, NOT NULL as declared.
-    schema: SchemaRef,
-    properties: Arc<PlanProperties>,
+    pub schema: SchemaRef,
 }
 
-impl CurrentRowsExec {
-    /// Over records whose columns are `schema` and a weight.
-    pub fn new(input: Arc<dyn ExecutionPlan>, key: Option<Vec<usize>>, schema: SchemaRef) -> Self {
-        let properties = properties(&schema, 1);
-        Self { input, key, schema, properties }
-    }
-
+impl CurrentRows {
     /// Fewer records that say the same.
     fn merge(&self, records: &[RecordBatch]) -> Result<Option<RecordBatch>> {
         let Some(first) = records.first() else { return Ok(None) };
@@ -79,67 +70,28 @@ impl CurrentRowsExec {
     }
 }
 
-impl DisplayAs for CurrentRowsExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.key {
-            None => write!(f, "CurrentRowsExec: all changes"),
-            Some(key) => {
-                let names: Vec<_> = key.iter().filter_map(|k| self.schema.fields().get(*k)).map(|f| f.name().as_str()).collect();
-                write!(f, "CurrentRowsExec: key=[{}]", names.join(", "))
-            }
-        }
-    }
-}
+impl OneInput for CurrentRows {
+    const NAME: &'static str = "CurrentRowsExec";
+    const TOGETHER: bool = true;
 
-impl ExecutionPlan for CurrentRowsExec {
-    fn name(&self) -> &'static str {
-        "CurrentRowsExec"
+    fn schema(&self, _: &SchemaRef) -> Result<SchemaRef> {
+        Ok(Arc::clone(&self.schema))
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
+    fn describe(&self, _: &Schema) -> String {
+        let Some(key) = &self.key else { return "all changes".to_string() };
+        let names: Vec<_> = key.iter().filter_map(|k| self.schema.fields().get(*k)).map(|f| f.name().as_str()).collect();
+        format!("key=[{}]", names.join(", "))
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![Distribution::SinglePartition]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let input = children.pop().ok_or_else(|| Error::internal("rows of nothing"))?;
-        Ok(Arc::new(Self { input, ..self.as_ref().clone() }))
-    }
-
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let input = children.pop().ok_or_else(|| Error::internal("rows of nothing"))?;
-        Ok(Arc::new(Self { input, ..self.as_ref().clone() }))
-    }
-
-    fn execute(&self, _: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
-        let (of, schema) = (self.clone(), Arc::clone(&self.schema));
-        let records = self.input.execute(0, context)?;
-        let rows = stream::once(of.collect(records)).flat_map(|rows| {
+    fn run(self, records: SendableRecordBatchStream, _: SchemaRef, _: &TaskContext) -> Result<BoxStream<'static, DfResult<RecordBatch>>> {
+        let rows = stream::once(self.collect(records)).flat_map(|rows| {
             let rows: Vec<DfResult<RecordBatch>> = match rows {
                 Ok(rows) => rows.into_iter().map(Ok).collect(),
                 Err(error) => vec![Err(error.into())],
             };
             stream::iter(rows)
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+        Ok(rows.boxed())
     }
 }

@@ -1,6 +1,7 @@
 //! Inner joins, kept up to date by what has changed on each side.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array};
@@ -32,6 +33,8 @@ pub struct Side {
     pub updating: bool,
     /// No row of the other side can meet one whose time in this column, plus so many milliseconds, W has reached.
     pub until: Option<(usize, i64)>,
+    /// Where time bounds nothing: rows that did not change for so many milliseconds of wall time are forgotten.
+    pub ttl: Option<i64>,
 }
 
 /// What is said of a side that can be sent.
@@ -43,15 +46,18 @@ pub struct SideParts {
     pub updating: bool,
     /// See [`Side::until`].
     pub until: Option<(usize, i64)>,
+    /// See [`Side::ttl`].
+    pub ttl: Option<i64>,
 }
 
 impl Side {
     pub(super) fn layout(&self) -> Layout {
         let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
-        if self.until.is_some() {
+        let timed = self.until.is_some() || self.ttl.is_some();
+        if timed {
             fields.push(Arc::new(Field::new(UNTIL, DataType::Int64, true)));
         }
-        let time = self.until.map(|_| fields.len() - 1);
+        let time = timed.then(|| fields.len() - 1);
         Layout { schema: Arc::new(Schema::new(fields)), key: self.key.clone(), time, mode: KeyMode::Bag }
     }
 
@@ -71,12 +77,43 @@ impl Side {
 
     pub(super) fn stored(&self, layout: &Layout, changes: &RecordBatch) -> Result<RecordBatch> {
         let Some((column, after)) = self.until else { return Ok(changes.clone()) };
+        self.timed(layout, changes, to_millis(changes.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(after)))
+    }
+
+    /// Weighted rows with the time behind them by which they are dropped.
+    fn timed(&self, layout: &Layout, changes: &RecordBatch, times: Int64Array) -> Result<RecordBatch> {
         let (columns, weight) = changes.columns().split_at(self.schema.fields().len());
-        let until: Int64Array = to_millis(changes.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(after));
         let mut columns = columns.to_vec();
-        columns.push(Arc::new(until));
+        columns.push(Arc::new(times));
         columns.extend(weight.iter().cloned());
         Ok(RecordBatch::try_new(zset::weighted(&layout.schema), columns)?)
+    }
+
+    /// Stored rows without that time.
+    fn untimed(&self, stored: &RecordBatch) -> Result<RecordBatch> {
+        let mut columns = stored.columns()[..self.schema.fields().len()].to_vec();
+        columns.extend(stored.columns().last().cloned());
+        Ok(RecordBatch::try_new(zset::weighted(&self.schema), columns)?)
+    }
+
+    /// What a table with a TTL takes of changes: what it keeps of the same rows moves to `clock`. A row that was forgotten
+    /// cannot be taken back any more.
+    fn refreshed(&self, layout: &Layout, table: &KeyedTable, changes: &RecordBatch, clock: i64) -> Result<RecordBatch> {
+        let now = |rows: &RecordBatch| self.timed(layout, rows, Int64Array::from_value(clock, rows.num_rows()));
+        if !self.updating {
+            return now(changes);
+        }
+        let stored = table.get(&distinct(&[self.keys(changes)])?)?;
+        let width = self.schema.fields().len();
+        let (changed, known) = (zset::encode(&changes.columns()[..width])?, zset::encode(&stored.columns()[..width])?);
+        let changed: HashSet<&[u8]> = changed.iter().flatten().map(|row| row.data()).collect();
+        let same: BooleanArray = match &known {
+            Some(known) => known.iter().map(|row| Some(changed.contains(row.data()))).collect(),
+            None => vec![true; stored.num_rows()].into(),
+        };
+        let old = filter_record_batch(&stored, &same)?;
+        let sum = zset::consolidate(&changes.schema(), &[self.untimed(&old)?, changes.clone()])?;
+        Ok(concat_batches(&old.schema(), [&zset::negate(&old)?, &now(&zset::filter(&sum, |weight| weight > 0)?)?])?)
     }
 
     /// Stored rows that nothing can meet any more, and those that something may. A row without a time meets nothing.
@@ -89,10 +126,27 @@ impl Side {
 
     /// Kept rows of these keys, as weighted rows.
     fn kept(&self, table: &KeyedTable, keys: &[ArrayRef]) -> Result<RecordBatch> {
-        let stored = table.get(keys)?;
-        let mut columns = stored.columns()[..self.schema.fields().len()].to_vec();
-        columns.extend(stored.columns().last().cloned());
-        Ok(RecordBatch::try_new(zset::weighted(&self.schema), columns)?)
+        self.untimed(&table.get(keys)?)
+    }
+
+    /// What keeps its table small, for people.
+    fn bound(&self) -> Option<String> {
+        let until = self.until.map(|(column, after)| format!("the watermark ({} + {after} ms)", self.schema.field(column).name()));
+        until.or_else(|| self.ttl.map(|ttl| format!("TTL {ttl} ms, approximate")))
+    }
+
+    /// What changes in its table.
+    fn delta(&self, layout: &Layout, table: &KeyedTable, changes: &RecordBatch, step: &Step) -> Result<KeyedDelta> {
+        let (rows, close_to) = match (self.until, self.ttl) {
+            (Some(_), _) => (self.due(&self.stored(layout, changes)?, step.watermark())?.1, step.moment.end),
+            (None, Some(ttl)) => {
+                let clock = step.moment.clock;
+                (self.refreshed(layout, table, changes, clock)?, Some(clock.saturating_sub(ttl)))
+            }
+            (None, None) => (changes.clone(), None),
+        };
+        let rows = if rows.num_rows() > 0 { vec![rows] } else { Vec::new() };
+        Ok(KeyedDelta::new(rows, close_to))
     }
 }
 
@@ -111,6 +165,8 @@ impl Side {
 /// * Output is append-only if both sides are.
 /// * A row with a bound is dropped when W says that nothing can meet it any more: an interval join keeps no more than its
 ///   interval.
+/// * With a TTL a row is forgotten so long after it came or changed last, and nothing is said of it (Flink's rule): what it
+///   had met stays.
 #[derive(Debug)]
 pub struct DeltaJoin {
     plan: SubPlan,
@@ -151,6 +207,10 @@ impl Operator for DeltaJoin {
         format!("[{}] = [{}]", names(left), names(right))
     }
 
+    fn forgets(&self) -> bool {
+        true
+    }
+
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
@@ -159,7 +219,7 @@ impl Operator for DeltaJoin {
         let table = |(name, (side, layout)): (&'static str, (&Side, &Arc<Layout>))| TableSpec {
             name,
             kind: TableKind::Keyed(Arc::clone(layout)),
-            bound: side.until.map(|(column, after)| format!("the watermark ({} + {after} ms)", side.schema.field(column).name())),
+            bound: side.bound(),
             waits: false,
         };
         ["left", "right"].into_iter().zip(self.sides.iter().zip(&self.layouts)).map(table).collect()
@@ -185,14 +245,8 @@ impl Operator for DeltaJoin {
                 output.extend(self.plan.run(step, vec![met, from_right.clone()]).await?);
             }
         }
-        for ((table, changes), (side, layout)) in (0u32..).zip([&from_left, &from_right]).zip(self.sides.iter().zip(&self.layouts)) {
-            let mut rows = side.stored(layout, changes)?;
-            if side.until.is_some() {
-                rows = side.due(&rows, step.watermark())?.1;
-            }
-            let rows = if rows.num_rows() > 0 { vec![rows] } else { Vec::new() };
-            step.change(table, KeyedDelta::new(rows, step.moment.end.filter(|_| side.until.is_some())))?;
-        }
+        step.change(0, left.delta(&self.layouts[0], &kept_left, &from_left, step)?)?;
+        step.change(1, right.delta(&self.layouts[1], &kept_right, &from_right, step)?)?;
         if self.sides.iter().any(|s| s.updating) {
             return Ok(output);
         }
@@ -203,3 +257,7 @@ impl Operator for DeltaJoin {
         self
     }
 }
+
+#[cfg(test)]
+#[path = "join_tests.rs"]
+mod tests;

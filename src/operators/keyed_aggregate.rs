@@ -147,6 +147,10 @@ impl Operator for KeyedAggregate {
         format!("keys=[{}], aggregates=[{}]", keys.join(", "), self.functions.names())
     }
 
+    fn forgets(&self) -> bool {
+        true
+    }
+
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }

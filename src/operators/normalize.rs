@@ -148,6 +148,10 @@ impl Operator for Normalize {
         format!("key=[{}]", names.join(", "))
     }
 
+    fn forgets(&self) -> bool {
+        true
+    }
+
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }

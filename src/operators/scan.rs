@@ -3,25 +3,30 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::AsArray;
-use arrow::compute::max;
-use arrow::datatypes::{DataType, Int64Type, SchemaRef, TimeUnit};
-use arrow::record_batch::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::common::Result;
+use crate::common::projection::{ColumnPath, Projection, at, narrow};
 use crate::connectors::Split;
 
-use super::{EpochContext, SourceSet, properties, to_millis};
+use super::leaves::leaves;
+use super::newest::Newest;
+use super::{EpochContext, SourceSet, properties};
 
 /// Reads splits of a table.
+///
+/// Its columns may stand inside of ROWs: a projection above that takes `bid.price` alone becomes a column `bid.price` of the
+/// scan ([`super::leaves`]), and the source reads nothing else of `bid`.
 ///
 /// In a template the splits are empty; `bind` spreads an epoch's over the same number of partitions. Inside an epoch the
 /// rows come from the [`EpochContext`] (they were read ahead), in a batch query from the [`SourceSet`]. Every row passes
@@ -31,8 +36,8 @@ use super::{EpochContext, SourceSet, properties, to_millis};
 #[derive(Debug, Clone)]
 pub struct SourceScanExec {
     table: String,
-    /// Indices into the source's schema.
-    columns: Vec<usize>,
+    /// Where each column stands in the source: at its top, or inside of a ROW.
+    columns: Vec<ColumnPath>,
     schema: SchemaRef,
     splits: Vec<Vec<Split>>,
     watermark: Option<Arc<dyn PhysicalExpr>>,
@@ -43,7 +48,7 @@ impl SourceScanExec {
     /// A scan of `columns` of a table whose batches have `schema`; `watermark` is an expression over that schema.
     pub fn new(
         table: &str,
-        columns: Vec<usize>,
+        columns: Vec<ColumnPath>,
         schema: SchemaRef,
         splits: Vec<Vec<Split>>,
         watermark: Option<Arc<dyn PhysicalExpr>>,
@@ -57,8 +62,8 @@ impl SourceScanExec {
         &self.table
     }
 
-    /// Indices of its columns in the source's schema.
-    pub fn columns(&self) -> &[usize] {
+    /// The ways to its columns in the source.
+    pub fn columns(&self) -> &[ColumnPath] {
         &self.columns
     }
 
@@ -95,23 +100,6 @@ impl DisplayAs for SourceScanExec {
     }
 }
 
-/// Evaluates the watermark expression and reports the newest time.
-fn observe(epoch: &EpochContext, split: &Split, watermark: Option<&Arc<dyn PhysicalExpr>>, batch: &RecordBatch) -> Result<()> {
-    let Some(expr) = watermark else { return Ok(()) };
-    let times = expr.evaluate(batch)?.into_array(batch.num_rows())?;
-    // The common case without a copy: a millisecond column.
-    let newest = match times.data_type() {
-        DataType::Timestamp(TimeUnit::Millisecond, _) => {
-            max(&times.as_primitive::<arrow::datatypes::TimestampMillisecondType>().reinterpret_cast::<Int64Type>())
-        }
-        _ => max(&to_millis(&times)?),
-    };
-    if let Some(newest) = newest {
-        epoch.report_event_time(&split.table, split.partition, newest);
-    }
-    Ok(())
-}
-
 impl ExecutionPlan for SourceScanExec {
     fn name(&self) -> &'static str {
         "SourceScanExec"
@@ -137,25 +125,37 @@ impl ExecutionPlan for SourceScanExec {
         Ok(self)
     }
 
+    fn try_swapping_with_projection(&self, projection: &ProjectionExec) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(leaves) = leaves(&self.columns, &self.schema, self.watermark.as_ref(), projection.expr())? else { return Ok(None) };
+        let scan = Self::new(&self.table, leaves.columns, leaves.schema, self.splits.clone(), leaves.watermark);
+        Ok(Some(Arc::new(ProjectionExec::try_new(leaves.projection, Arc::new(scan))?)))
+    }
+
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let splits = self.splits.get(partition).cloned().unwrap_or_default();
-        let schema = Arc::clone(&self.schema);
+        let (schema, out) = (Arc::clone(&self.schema), Arc::clone(&self.schema));
+        let columns = self.columns.clone();
         let Some(epoch) = EpochContext::of(&context) else {
             let sources = context.session_config().get_extension::<SourceSet>().unwrap_or_default();
-            let columns = self.columns.clone();
             let rows = stream::iter(splits)
-                .map(move |split| -> DfResult<_> { Ok(sources.get(&split.table)?.read(&split, &columns)?) })
+                .map(move |split| -> DfResult<_> {
+                    let source = sources.get(&split.table)?;
+                    let projection = Projection::of_paths(&source.schema(), columns.iter().map(Vec::as_slice))?;
+                    let (columns, out) = (columns.clone(), Arc::clone(&out));
+                    Ok(source.read(&split, &projection)?.map(move |batch| Ok(pick(&batch?, &columns, &out)?)))
+                })
                 .try_flatten();
             return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)));
         };
-        let watermark = self.watermark.clone();
-        let out = Arc::clone(&self.schema);
+        let watermark = self.watermark.as_ref().map(Newest::new);
         let rows = stream::iter(splits).flat_map(move |split| {
             let batches = epoch.input(&split.table, split.partition).to_vec();
-            let (epoch, watermark, out) = (Arc::clone(&epoch), watermark.clone(), Arc::clone(&out));
+            let (epoch, watermark, columns, out) = (Arc::clone(&epoch), watermark.clone(), columns.clone(), Arc::clone(&out));
             stream::iter(batches).map(move |batch| -> DfResult<RecordBatch> {
-                let batch = pick(&batch, &out)?;
-                observe(&epoch, &split, watermark.as_ref(), &batch)?;
+                let batch = pick(&batch, &columns, &out)?;
+                if let Some(newest) = watermark.as_ref().map(|w| w.of(&batch)).transpose()?.flatten() {
+                    epoch.report_event_time(&split.table, split.partition, newest);
+                }
                 Ok(batch)
             })
         });
@@ -163,11 +163,9 @@ impl ExecutionPlan for SourceScanExec {
     }
 }
 
-/// An epoch's batches hold every column that any query of the job reads; this one wants its own.
-fn pick(batch: &RecordBatch, wanted: &SchemaRef) -> Result<RecordBatch> {
-    if batch.schema_ref().fields() == wanted.fields() {
-        return Ok(batch.clone());
-    }
-    let indices = wanted.fields().iter().map(|f| batch.schema_ref().index_of(f.name())).collect::<Result<Vec<_>, _>>()?;
-    Ok(batch.project(&indices)?)
+/// An epoch's batches hold everything that any query of the job reads; this one wants its own.
+fn pick(batch: &RecordBatch, columns: &[ColumnPath], wanted: &SchemaRef) -> Result<RecordBatch> {
+    let arrays = columns.iter().zip(wanted.fields()).map(|(path, field)| narrow(&at(batch, path)?, field.data_type()));
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(wanted), arrays.collect::<Result<_>>()?, &options)?)
 }

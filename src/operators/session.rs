@@ -25,7 +25,7 @@ const END: &str = "__end";
 const UNTIL: &str = "__until";
 
 /// Where the columns of a session stand among its rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sessions {
     /// The gap that ends a session, in milliseconds.
     pub gap: i64,
@@ -46,7 +46,7 @@ pub struct Sessions {
 /// ```
 /// # Invariants
 /// * Open sessions of a key do not overlap, and none touches a closed one: such rows are late, which
-///   [`super::SessionLateExec`] finds with the bounds of closed sessions; those are kept until W ≥ end + gap.
+///   [`super::LateFilterExec`] finds with the bounds of closed sessions; those are kept until W ≥ end + gap.
 /// * A session comes out once.
 #[derive(Debug)]
 pub struct SessionMerge {

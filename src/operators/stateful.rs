@@ -54,6 +54,11 @@ pub trait Operator: Debug + Send + Sync + Any {
         "incremental".to_string()
     }
 
+    /// Whether `table.exec.state.ttl` bounds what else has no bound: it forgets rows that do not change.
+    fn forgets(&self) -> bool {
+        false
+    }
+
     /// The rows that come out; with [`crate::common::WEIGHT`] as the last column if they are changes.
     fn schema(&self) -> SchemaRef;
 

@@ -1,25 +1,22 @@
 //! The window columns of TUMBLE, HOP and CUMULATE.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, UInt32Array};
 use arrow::compute::{cast, filter_record_batch, is_not_null, take_record_batch};
 use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result, WEIGHT};
 
+use super::EpochContext;
+use super::one_input::{OneInput, OneInputExec};
 use super::windows::{Run, WindowKind, Windows, per_milli, window_fields, window_type};
-use super::{EpochContext, properties};
 
 /// Repeats every row for each window that holds its time.
 ///
@@ -35,42 +32,15 @@ use super::{EpochContext, properties};
 /// * Output: the input's columns, the window columns, and last the weight, if the input ends with one.
 /// * A row's copies come out behind each other, the earliest end first, and rows keep their order.
 /// * However many windows a row has, batches stay at the session's batch size: they are made one by one.
-#[derive(Debug, Clone)]
-pub struct WindowAssignExec {
-    input: Arc<dyn ExecutionPlan>,
+pub type WindowAssignExec = OneInputExec<WindowAssign>;
+
+/// What a [`WindowAssignExec`] does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WindowAssign {
     /// The column that holds the time.
-    time: usize,
-    windows: Windows,
-    properties: Arc<PlanProperties>,
-    schema: SchemaRef,
-}
-
-impl WindowAssignExec {
-    /// Windows over the time in column `time`.
-    ///
-    /// # Errors
-    /// When the column is not a timestamp.
-    pub fn new(input: Arc<dyn ExecutionPlan>, time: usize, windows: Windows) -> Result<Self> {
-        let schema = input.schema();
-        let data_type = window_type(schema.field(time).data_type())?;
-        let (plain, weight) = schema.fields().split_at(before_weight(&schema));
-        let mut fields = plain.to_vec();
-        fields.extend(window_fields(&data_type).map(Arc::new));
-        fields.extend(weight.iter().cloned());
-        let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
-        let properties = properties(&schema, input.properties().partitioning.partition_count());
-        Ok(Self { input, time, windows, properties, schema })
-    }
-
-    /// The column that holds the time.
-    pub fn time(&self) -> usize {
-        self.time
-    }
-
+    pub time: usize,
     /// The windows.
-    pub fn windows(&self) -> Windows {
-        self.windows
-    }
+    pub windows: Windows,
 }
 
 /// How many columns stand before the weight, or in all if there is none.
@@ -207,60 +177,39 @@ impl Iterator for Repeater {
     }
 }
 
-impl DisplayAs for WindowAssignExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WindowAssignExec: time={}, {}", self.input.schema().field(self.time).name(), self.windows)
-    }
-}
+impl OneInput for WindowAssign {
+    const NAME: &'static str = "WindowAssignExec";
 
-impl ExecutionPlan for WindowAssignExec {
-    fn name(&self) -> &'static str {
-        "WindowAssignExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
+    fn schema(&self, input: &SchemaRef) -> Result<SchemaRef> {
+        let data_type = window_type(input.field(self.time).data_type())?;
+        let (plain, weight) = input.fields().split_at(before_weight(input));
+        let mut fields = plain.to_vec();
+        fields.extend(window_fields(&data_type).map(Arc::new));
+        fields.extend(weight.iter().cloned());
+        Ok(Arc::new(Schema::new_with_metadata(fields, input.metadata().clone())))
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
+    fn describe(&self, input: &Schema) -> String {
+        format!("time={}, {}", input.field(self.time).name(), self.windows)
     }
 
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let input = children.pop().ok_or_else(|| Error::internal("WindowAssignExec has one input"))?;
-        Ok(Arc::new(Self::new(input, self.time, self.windows)?))
-    }
-
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let input = children.pop().ok_or_else(|| Error::internal("WindowAssignExec has one input"))?;
-        Ok(Arc::new(Self::new(input, self.time, self.windows)?))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
-        let data_type = window_type(self.input.schema().field(self.time).data_type())?;
+    fn run(
+        self,
+        rows: SendableRecordBatchStream,
+        schema: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<BoxStream<'static, DfResult<RecordBatch>>> {
+        let data_type = window_type(rows.schema().field(self.time).data_type())?;
         let per_milli = per_milli(&data_type);
         let assigner = Arc::new(Assigner {
             time: self.time,
             windows: self.windows.times(per_milli),
             per_milli,
             data_type,
-            schema: Arc::clone(&self.schema),
+            schema,
             batch_size: context.session_config().batch_size(),
-            epoch: EpochContext::of(&context),
+            epoch: EpochContext::of(context),
         });
-        let rows = self.input.execute(partition, context)?;
         let rows = rows.flat_map(move |batch| {
             let batches = batch.and_then(|batch| Ok(assigner.assign(batch)?));
             match batches {
@@ -268,7 +217,7 @@ impl ExecutionPlan for WindowAssignExec {
                 Err(e) => stream::iter([Err(e)]).right_stream(),
             }
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows)))
+        Ok(rows.boxed())
     }
 }
 
@@ -279,7 +228,7 @@ mod tests {
     use arrow::datatypes::{DataType, Field};
     use arrow::util::pretty::pretty_format_batches;
     use datafusion::datasource::memory::MemorySourceConfig;
-    use datafusion::physical_plan::collect;
+    use datafusion::physical_plan::{ExecutionPlan, collect};
     use datafusion::prelude::{SessionConfig, SessionContext};
 
     use super::*;
@@ -307,7 +256,7 @@ mod tests {
     #[tokio::test]
     async fn rows_are_repeated_and_the_weight_stays_last() {
         let windows = Windows { kind: WindowKind::Hop { slide: 5_000, size: 10_500 }, offset: 0 };
-        let plan = WindowAssignExec::new(rows(vec![Some(1), None, Some(5), Some(-1)]), 0, windows).unwrap();
+        let plan = WindowAssignExec::new(rows(vec![Some(1), None, Some(5), Some(-1)]), WindowAssign { time: 0, windows }).unwrap();
         let (batches, timeless) = run(Arc::new(plan)).await;
         assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [4, 3]);
         assert_eq!(timeless, 1);
@@ -332,7 +281,7 @@ mod tests {
     async fn one_window_takes_the_rows_as_they_are() {
         let windows = Windows { kind: WindowKind::Tumble { size: 4_000 }, offset: 1_000 };
         let times: Vec<i64> = (0..9).map(|i| i * 7 % 20 - 10).collect();
-        let plan = WindowAssignExec::new(rows(times.iter().copied().map(Some).collect()), 0, windows).unwrap();
+        let plan = WindowAssignExec::new(rows(times.iter().copied().map(Some).collect()), WindowAssign { time: 0, windows }).unwrap();
         let (batches, timeless) = run(Arc::new(plan)).await;
         assert_eq!(timeless, 0);
         let rows = concat_batches(batches[0].schema_ref(), &batches).unwrap();

@@ -10,7 +10,7 @@ use datafusion::physical_plan::execution_plan::reset_plan_states;
 use crate::common::Result;
 use crate::common::clock::Millis;
 use crate::connectors::Split;
-use crate::operators::{ClockExec, LateFilterExec, Moment, SessionLateExec, SourceScanExec, StatefulExec};
+use crate::operators::{ClockExec, LateFilterExec, Moment, SourceScanExec, StatefulExec};
 
 /// What an epoch puts into a plan.
 #[derive(Debug, Clone, Default)]
@@ -34,9 +34,7 @@ impl Binding {
             let new: Arc<dyn ExecutionPlan> = if let Some(scan) = node.downcast_ref::<SourceScanExec>() {
                 Arc::new(scan.with_splits(self.splits.get(scan.table()).cloned().unwrap_or_default()))
             } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-                Arc::new(late.with_watermark(moment(late.node()).start))
-            } else if let Some(late) = node.downcast_ref::<SessionLateExec>() {
-                Arc::new(late.with_watermark(moment(late.node()).start))
+                Arc::new(late.with_watermark(moment(late.operator().node).start))
             } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
                 Arc::new(stateful.at(moment(stateful.node())))
             } else if let Some(clock) = node.downcast_ref::<ClockExec>() {

@@ -20,13 +20,15 @@ use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConve
 use serde::{Deserialize, Serialize};
 
 use crate::common::clock::Millis;
+use crate::common::projection::ColumnPath;
 use crate::common::{Error, Result};
 use crate::connectors::Split;
-use crate::operators::clock::clocked;
+use crate::operators::clock::{Clock, clocked};
 use crate::operators::closing::{Closing, WindowInput};
 use crate::operators::interval::IntervalJoin;
 use crate::operators::join::{DeltaJoin, Side, SideParts};
 use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
+use crate::operators::late::LateFilter;
 use crate::operators::merge::Functions;
 use crate::operators::normalize::{Normalize, Upserts};
 use crate::operators::over::{OverAggregate, OverRows, Past};
@@ -34,9 +36,10 @@ use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
 use crate::operators::temporal_filter::Halves;
+use crate::operators::window_assign::WindowAssign;
 use crate::operators::{
-    ClockExec, ExchangeExec, LateFilterExec, Materialize, Moment, Operator, Remember, SessionLateExec, SourceScanExec, StatefulExec,
-    TemporalFilter, TickingFilter, WindowAggregate, WindowAssignExec, windows::Windows,
+    ClockExec, ExchangeExec, LateFilterExec, Materialize, Moment, Operator, Remember, SourceScanExec, StatefulExec, TemporalFilter,
+    TickingFilter, WindowAggregate, WindowAssignExec,
 };
 
 /// Encodes and decodes the nodes of `operators`.
@@ -46,12 +49,11 @@ pub struct Codec;
 /// A node of ours without its inputs.
 #[derive(Debug, Serialize, Deserialize)]
 enum Wire {
-    Scan { table: String, columns: Vec<usize>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
-    Late { node: u32, sources: Vec<String>, until: (usize, i64), watermark: Option<i64> },
-    SessionLate { node: u32, sources: Vec<String>, sessions: Sessions, watermark: Option<i64> },
-    Assign { time: usize, windows: Windows },
+    Scan { table: String, columns: Vec<ColumnPath>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
+    Late(LateFilter),
+    Assign(WindowAssign),
     Exchange { id: u32, schema: Nested },
-    Clock { clock: Millis },
+    Clock(Clock),
     Stateful { node: u32, moment: Moment, operator: OperatorWire },
 }
 
@@ -210,7 +212,7 @@ impl OperatorWire {
 
 fn sides([left, right]: &[Side; 2]) -> Result<[(Nested, SideParts); 2]> {
     let parts = |s: &Side| -> Result<_> {
-        Ok((Nested::schema(Arc::clone(&s.schema))?, SideParts { key: s.key.clone(), updating: s.updating, until: s.until }))
+        Ok((Nested::schema(Arc::clone(&s.schema))?, SideParts { key: s.key.clone(), updating: s.updating, until: s.until, ttl: s.ttl }))
     };
     Ok([parts(left)?, parts(right)?])
 }
@@ -218,7 +220,7 @@ fn sides([left, right]: &[Side; 2]) -> Result<[(Nested, SideParts); 2]> {
 fn from_parts([left, right]: [(Nested, SideParts); 2], context: &TaskContext) -> Result<[Side; 2]> {
     let side = |(schema, parts): (Nested, SideParts)| -> Result<Side> {
         let schema = schema.into_plan(context)?.schema();
-        Ok(Side { schema, key: parts.key, updating: parts.updating, until: parts.until })
+        Ok(Side { schema, key: parts.key, updating: parts.updating, until: parts.until, ttl: parts.ttl })
     };
     Ok([side(left)?, side(right)?])
 }
@@ -277,20 +279,13 @@ impl PhysicalExtensionCodec for Codec {
                 watermark: scan.watermark().map(|expr| Nested::expr(expr, scan.schema())).transpose()?,
             }
         } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-            Wire::Late { node: late.node(), sources: late.sources().to_vec(), until: late.until(), watermark: late.watermark() }
+            Wire::Late(late.operator().clone())
         } else if let Some(assign) = node.downcast_ref::<WindowAssignExec>() {
-            Wire::Assign { time: assign.time(), windows: assign.windows() }
-        } else if let Some(late) = node.downcast_ref::<SessionLateExec>() {
-            Wire::SessionLate {
-                node: late.node(),
-                sources: late.sources().to_vec(),
-                sessions: late.sessions().clone(),
-                watermark: late.watermark(),
-            }
+            Wire::Assign(assign.operator().clone())
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
             Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
         } else if let Some(clock) = node.downcast_ref::<ClockExec>() {
-            Wire::Clock { clock: clock.clock() }
+            Wire::Clock(clock.operator().clone())
         } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
             Wire::Stateful { node: stateful.node(), moment: stateful.moment(), operator: OperatorWire::encode(stateful.operator())? }
         } else {
@@ -312,15 +307,10 @@ impl PhysicalExtensionCodec for Codec {
                 let watermark = watermark.map(|expr| expr.into_expr(context)).transpose()?;
                 Arc::new(SourceScanExec::new(&table, columns, schema.into_plan(context)?.schema(), splits, watermark))
             }
-            Wire::Late { node, sources, until, watermark } => {
-                Arc::new(LateFilterExec::new(input()?, node, sources.into(), until, watermark))
-            }
-            Wire::Assign { time, windows } => Arc::new(WindowAssignExec::new(input()?, time, windows)?),
-            Wire::SessionLate { node, sources, sessions, watermark } => {
-                Arc::new(SessionLateExec::new(input()?, node, sources.into(), sessions, watermark))
-            }
+            Wire::Late(late) => Arc::new(LateFilterExec::new(input()?, late)?),
+            Wire::Assign(assign) => Arc::new(WindowAssignExec::new(input()?, assign)?),
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
-            Wire::Clock { clock } => Arc::new(ClockExec::new(input()?, clock)),
+            Wire::Clock(clock) => Arc::new(ClockExec::new(input()?, clock)?),
             Wire::Stateful { node, moment, operator } => {
                 Arc::new(StatefulExec::new(node, inputs.to_vec(), operator.decode(context)?, moment))
             }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use datafusion::common::{DFSchemaRef, Result as DfResult};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 
+use crate::operators::late::LateFilter;
+
 /// A leaf that stands for rows of an earlier stage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Cut {
@@ -16,30 +18,13 @@ pub(super) struct Cut {
     pub schema: DFSchemaRef,
 }
 
-/// Takes late rows out before operator `node`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
+/// Takes late rows out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Late {
     /// What is below.
     pub input: LogicalPlan,
-    /// The operator that they are late for.
-    pub node: u32,
-    /// The tables that they come from.
-    pub sources: Vec<String>,
-    /// The column that holds a time, and how many milliseconds after it W makes a row late.
-    pub until: (usize, i64),
-}
-
-/// Takes rows out that are late for sessions of operator `node`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
-pub(super) struct SessionLate {
-    /// What is below.
-    pub input: LogicalPlan,
-    /// The operator that they are late for.
-    pub node: u32,
-    /// Tables that the rows come from.
-    pub sources: Vec<String>,
-    /// The gap, the columns of the key, and those of the window.
-    pub sessions: (i64, Vec<usize>, [Option<usize>; 3]),
+    /// Which rows are late; at no watermark yet.
+    pub filter: LateFilter,
 }
 
 impl Cut {
@@ -52,6 +37,19 @@ impl Cut {
 impl PartialOrd for Cut {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         self.stage.partial_cmp(&other.stage)
+    }
+}
+
+impl Late {
+    /// On top of a piece.
+    pub fn plan(input: LogicalPlan, filter: LateFilter) -> LogicalPlan {
+        LogicalPlan::Extension(Extension { node: Arc::new(Self { input, filter }) })
+    }
+}
+
+impl PartialOrd for Late {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.filter.node.partial_cmp(&other.filter.node)
     }
 }
 
@@ -99,33 +97,7 @@ impl UserDefinedLogicalNodeCore for Late {
     }
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Late: node={}", self.node)
-    }
-
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
-        Ok(Self { input: inputs.pop().unwrap_or_else(|| self.input.clone()), ..self.clone() })
-    }
-}
-
-impl UserDefinedLogicalNodeCore for SessionLate {
-    fn name(&self) -> &'static str {
-        "SessionLate"
-    }
-
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        self.input.schema()
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        Vec::new()
-    }
-
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionLate: node={}", self.node)
+        write!(f, "Late: node={}", self.filter.node)
     }
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {

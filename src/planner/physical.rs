@@ -15,11 +15,12 @@ use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceC
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use crate::common::{Error, Result};
-use crate::operators::session::Sessions;
-use crate::operators::{ClockExec, ExchangeExec, LateFilterExec, SessionLateExec, WindowAssignExec};
+use crate::operators::clock::Clock as ClockColumn;
+use crate::operators::window_assign::WindowAssign;
+use crate::operators::{ClockExec, ExchangeExec, LateFilterExec, WindowAssignExec};
 
 use super::clock::Clock;
-use super::cut::{Cut, Late, SessionLate};
+use super::cut::{Cut, Late};
 use super::window_tvf::WindowTvf;
 
 /// DataFusion's planner with our nodes.
@@ -50,20 +51,16 @@ impl ExtensionPlanner for Nodes {
         if let Some(cut) = node.downcast_ref::<Cut>() {
             return Ok(Some(Arc::new(ExchangeExec::new(cut.stage, Arc::clone(cut.schema.inner())))));
         }
-        let Some(input) = inputs.first() else { return Ok(None) };
+        let Some(input) = inputs.first().cloned() else { return Ok(None) };
         if let Some(window) = node.downcast_ref::<WindowTvf>() {
-            return Ok(Some(Arc::new(WindowAssignExec::new(Arc::clone(input), window.time_index()?, window.windows())?)));
+            let assign = WindowAssign { time: window.time_index()?, windows: window.windows() };
+            return Ok(Some(Arc::new(WindowAssignExec::new(input, assign)?)));
         }
         if node.is::<Clock>() {
-            return Ok(Some(Arc::new(ClockExec::new(Arc::clone(input), 0))));
+            return Ok(Some(Arc::new(ClockExec::new(input, ClockColumn { clock: 0 })?)));
         }
         if let Some(late) = node.downcast_ref::<Late>() {
-            return Ok(Some(Arc::new(LateFilterExec::new(Arc::clone(input), late.node, late.sources.clone().into(), late.until, None))));
-        }
-        if let Some(late) = node.downcast_ref::<SessionLate>() {
-            let (gap, keys, window) = late.sessions.clone();
-            let sessions = Sessions { gap, keys, window };
-            return Ok(Some(Arc::new(SessionLateExec::new(Arc::clone(input), late.node, late.sources.clone().into(), sessions, None))));
+            return Ok(Some(Arc::new(LateFilterExec::new(input, late.filter.clone())?)));
         }
         Ok(None)
     }

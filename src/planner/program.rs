@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::operators::stateful::TableSpec;
-use crate::operators::{Operator, StatefulExec};
+use crate::operators::{LateFilterExec, Operator, StatefulExec};
 
 use super::explain::Explained;
 use super::traits::{Domain, Shape};
@@ -92,6 +93,19 @@ impl Program {
     pub fn operator(&self, node: u32) -> Option<&Arc<dyn Operator>> {
         let exec = self.stages.iter().filter_map(|s| s.plan.downcast_ref::<StatefulExec>()).find(|exec| exec.node() == node)?;
         Some(exec.operator())
+    }
+
+    /// Stateful nodes that drop late rows and never change what they have said, so that no lateness can be allowed.
+    pub fn punctual(&self) -> Vec<u32> {
+        let mut nodes = BTreeSet::new();
+        for stage in &self.stages {
+            // The closure never fails, so neither does the walk.
+            let _ = stage.plan.apply(|plan| {
+                nodes.extend(plan.downcast_ref::<LateFilterExec>().map(|late| late.operator().node));
+                Ok(TreeNodeRecursion::Continue)
+            });
+        }
+        nodes.into_iter().filter(|node| self.nodes.get(node).is_some_and(|n| !n.shape.updating)).collect()
     }
 
     /// State tables that nothing keeps small.

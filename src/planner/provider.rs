@@ -21,8 +21,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use sqlparser::ast::ExprWithAlias;
 
+use crate::common::projection::ColumnPath;
 use crate::common::{Error, Result, WEIGHT};
 use crate::connectors::{Changes, ReadMode, Source, Split};
+use crate::operators::clock::Clock;
+use crate::operators::current::CurrentRows;
 use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet};
 use crate::sql::ast::{self, ColumnKind, CreateTable};
 
@@ -245,10 +248,11 @@ impl TableProvider for TableSource {
             session.create_physical_expr(expr, &scanned_df)
         };
         let watermark = watermark.map(physical).transpose()?;
+        let paths: Vec<ColumnPath> = scanned.fields().iter().map(|f| vec![f.name().clone()]).collect();
 
         let partitions = session.config().target_partitions();
         let scan = match self.mode {
-            Mode::Streaming => SourceScanExec::new(self.name(), indices, Arc::clone(&scanned), vec![Vec::new(); partitions], watermark),
+            Mode::Streaming => SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], watermark),
             Mode::Batch => {
                 let ranges = self.table.source.plan(ReadMode::Batch).await?;
                 let split = |r: &crate::connectors::PartitionRange| {
@@ -262,17 +266,17 @@ impl TableProvider for TableSource {
                     open.add(self.name(), Arc::clone(&self.table.source));
                 }
                 let partitions = partitions.min(splits.len()).max(1);
-                SourceScanExec::new(self.name(), indices, Arc::clone(&scanned), vec![Vec::new(); partitions], None).with_splits(splits)
+                SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], None).with_splits(splits)
             }
         };
         let mut scan: Arc<dyn ExecutionPlan> = Arc::new(scan);
         if clocked {
-            scan = Arc::new(ClockExec::new(scan, 0));
+            scan = Arc::new(ClockExec::new(scan, Clock { clock: 0 })?);
         }
         if let Some(changes) = &changes {
             let key = keys_of(changes).iter().map(|k| rows.index_of(k)).collect::<std::result::Result<Vec<_>, _>>()?;
             let key = matches!(changes, Changes::Upsert(_)).then_some(key);
-            scan = Arc::new(CurrentRowsExec::new(scan, key, Arc::clone(&rows)));
+            scan = Arc::new(CurrentRowsExec::new(scan, CurrentRows { key, schema: Arc::clone(&rows) })?);
         }
         let mut output = Vec::with_capacity(wanted.len());
         for i in wanted {

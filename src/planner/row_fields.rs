@@ -9,6 +9,8 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, TableFactor, Visit, VisitMut, Visitor, VisitorMut};
 
+use crate::sql::duplicates;
+
 /// Names the fields in every SELECT of a query.
 pub fn name(query: &mut Query) {
     let _ = query.visit(&mut Selects);
@@ -39,26 +41,12 @@ fn name_fields(select: &mut Select) {
     if !select.projection.iter().any(is_field) {
         return;
     }
-    let mut taken: HashSet<String> = select.projection.iter().filter(|item| !is_field(item)).filter_map(name_of).collect();
+    let mut taken: HashSet<String> = select.projection.iter().filter(|item| !is_field(item)).filter_map(duplicates::name).collect();
     for item in select.projection.iter_mut().filter(|item| is_field(item)) {
         let SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path)) = item else { continue };
         let Some(field) = path.last() else { continue };
-        let mut alias = field.clone();
-        let mut n = 0;
-        while !taken.insert(alias.value.clone()) {
-            alias.value = format!("{}{n}", field.value);
-            n += 1;
-        }
+        let alias = Ident { value: duplicates::untaken(field.value.clone(), &mut taken), ..field.clone() };
         *item = SelectItem::ExprWithAlias { expr: Expr::CompoundIdentifier(std::mem::take(path)), alias };
-    }
-}
-
-/// What another column is called, if its text says so.
-fn name_of(item: &SelectItem) -> Option<String> {
-    match item {
-        SelectItem::UnnamedExpr(Expr::Identifier(name)) | SelectItem::ExprWithAlias { alias: name, .. } => Some(name.value.clone()),
-        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path)) => path.last().map(|name| name.value.clone()),
-        _ => None,
     }
 }
 

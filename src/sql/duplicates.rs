@@ -27,13 +27,7 @@ impl VisitorMut for Rename {
                 SelectItem::UnnamedExpr(expr) => !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)),
                 _ => false,
             };
-            let mut other = if nameless { format!("EXPR${i}") } else { format!("{name}0") };
-            for n in 1.. {
-                if taken.insert(other.clone()) {
-                    break;
-                }
-                other = format!("{name}{n}");
-            }
+            let other = untaken(if nameless { format!("EXPR${i}") } else { name }, &mut taken);
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                 *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::new(other) };
             }
@@ -42,8 +36,19 @@ impl VisitorMut for Rename {
     }
 }
 
+/// The first of `a`, `a0`, `a1` ... that is not taken; from now on it is.
+pub fn untaken(name: String, taken: &mut HashSet<String>) -> String {
+    let mut candidate = name.clone();
+    let mut n = 0;
+    while !taken.insert(candidate.clone()) {
+        candidate = format!("{name}{n}");
+        n += 1;
+    }
+    candidate
+}
+
 /// What a column is called; an expression without an alias by its text.
-fn name(item: &SelectItem) -> Option<String> {
+pub fn name(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
         SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.value.clone()),

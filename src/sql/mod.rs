@@ -10,7 +10,7 @@ mod columns;
 mod create;
 mod cursor;
 pub mod dialect;
-mod duplicates;
+pub mod duplicates;
 mod forms;
 mod group_window;
 mod query;

@@ -3,4 +3,4 @@ CREATE TABLE nexmark_q2 ( auction BIGINT, price BIGINT )
 WITH ('connector' = 'blackhole');
 
 INSERT INTO nexmark_q2
-SELECT auction, price FROM bid WHERE auction % 123 = 0;
+SELECT auction, price FROM bid WHERE MOD(auction, 123) = 0;

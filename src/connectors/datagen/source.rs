@@ -11,6 +11,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use tokio::time::Instant;
 
 use crate::common::clock::{Clock, SystemClock};
+use crate::common::projection::{Projection, narrow};
 use crate::common::{Error, Result};
 use crate::connectors::{
     Chunk, Fetched, Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Source, SourceCounters, Split, TableSpec,
@@ -48,27 +49,26 @@ impl DatagenSource {
     pub fn with_clock(table: &TableSpec, clock: Arc<dyn Clock>) -> Result<Self> {
         let config = Arc::new(Config::read(table)?);
         // Makes a row of every column, so that a type that cannot be made is found now.
-        let every: Vec<usize> = (0..config.fields.len()).collect();
-        config.rows(0, 0, 1, &every, clock.now()).map_err(|e| e.context(format!("table `{}`", table.name)))?;
+        config.rows(0, 0, 1, &Projection::all(&config.schema), clock.now()).map_err(|e| e.context(format!("table `{}`", table.name)))?;
         Ok(Self { config, name: table.name.clone(), clock, counters: Arc::default() })
     }
 }
 
 impl Config {
     /// Rows `[start, end)` of a partition.
-    fn rows(&self, partition: i64, start: i64, end: i64, projection: &[usize], now: i64) -> Result<RecordBatch> {
+    fn rows(&self, partition: i64, start: i64, end: i64, projection: &Projection, now: i64) -> Result<RecordBatch> {
         let moment = Moment { now, anchor: self.anchor };
-        let mut columns = Vec::with_capacity(projection.len());
-        for column in projection {
+        let mut columns = Vec::with_capacity(projection.indices().len());
+        for (column, wanted) in projection.iter() {
             let slot = |offset: i64| {
                 let row = offset.saturating_mul(self.partitions).saturating_add(partition);
-                Slot { random: Random::new(self.seed, *column as u64, row), row }
+                Slot { random: Random::new(self.seed, column as u64, row), row }
             };
             let mut slots: Vec<Slot> = (start..end).map(slot).collect();
-            columns.push(self.fields[*column].array(&mut slots, moment)?);
+            columns.push(narrow(&self.fields[column].array(&mut slots, moment)?, wanted.data_type())?);
         }
         let options = RecordBatchOptions::new().with_row_count(usize::try_from(end - start).ok());
-        Ok(RecordBatch::try_new_with_options(Arc::new(self.schema.project(projection)?), columns, &options)?)
+        Ok(RecordBatch::try_new_with_options(Arc::clone(projection.schema()), columns, &options)?)
     }
 }
 
@@ -124,9 +124,9 @@ impl Source for DatagenSource {
         Ok(Vec::new())
     }
 
-    fn read(&self, split: &Split, projection: &[usize]) -> Result<SendableRecordBatchStream> {
-        let (config, counters, projection) = (Arc::clone(&self.config), Arc::clone(&self.counters), projection.to_vec());
-        let schema = Arc::new(config.schema.project(&projection)?);
+    fn read(&self, split: &Split, projection: &Projection) -> Result<SendableRecordBatchStream> {
+        let (config, counters, projection) = (Arc::clone(&self.config), Arc::clone(&self.counters), projection.clone());
+        let schema = Arc::clone(projection.schema());
         let (partition, end, now) = (i64::from(split.partition), split.end, self.clock.now());
         let batches =
             std::iter::successors((split.start < end).then_some(split.start), move |start| Some(start + BATCH).filter(|next| *next < end));
@@ -138,7 +138,7 @@ impl Source for DatagenSource {
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches))))
     }
 
-    fn follow(&self, from: Vec<PartitionRange>, projection: Vec<usize>, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
+    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
         let pace = Pace::new(&self.config, &from, self.clock.now());
         Ok(Box::new(DatagenFollow {
             config: Arc::clone(&self.config),
@@ -166,7 +166,7 @@ struct DatagenFollow {
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
     counters: Arc<SourceCounters>,
-    projection: Vec<usize>,
+    projection: Projection,
     batch: i64,
     max_bytes: usize,
     /// `start` is the position.

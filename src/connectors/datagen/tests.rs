@@ -1,4 +1,5 @@
 use super::*;
+use crate::common::Projection;
 use crate::common::clock::{Clock, ManualClock};
 use crate::connectors::{PartitionRange, Prefetch, ReadMode, TableColumn, conformance};
 use crate::sql::ast::{Options, Pos};
@@ -86,7 +87,7 @@ async fn rows_come_at_their_pace() {
     let source = DatagenSource::with_clock(&spec, Arc::new(clock.clone())).unwrap();
     assert!(!source.bounded() && source.plan(ReadMode::Batch).await.is_err());
     let from = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow = source.follow(from, vec![0], Prefetch::default()).unwrap();
+    let mut follow = source.follow(from, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
     assert_eq!(follow.next(1_000, Duration::ZERO).await.unwrap().rows(), 1);
     let none = follow.next(1_000, Duration::from_millis(5)).await.unwrap();
     assert!(none.rows() == 0 && none.partitions[0].at_end && !none.partitions[0].exhausted);
@@ -114,7 +115,7 @@ async fn a_start_relative_to_now_is_tied_to_the_wall_clock() {
     let spec = table(&columns, &options);
     let source = DatagenSource::with_clock(&spec, Arc::new(clock.clone())).unwrap();
     let from = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow = source.follow(from.clone(), vec![0, 1], Prefetch::default()).unwrap();
+    let mut follow = source.follow(from.clone(), Projection::columns(&source.schema(), &[0, 1]).unwrap(), Prefetch::default()).unwrap();
     // The past 30 seconds at once, and nothing of the future.
     let mut rows = 0;
     let mut first = i64::MAX;
@@ -144,7 +145,7 @@ async fn a_start_relative_to_now_is_tied_to_the_wall_clock() {
         .map(|p| PartitionRange { partition: p.partition, start: p.position, end: None })
         .collect();
     assert!(source.resume(&stood).await.unwrap().is_empty());
-    let mut again = source.follow(stood, vec![0], Prefetch::default()).unwrap();
+    let mut again = source.follow(stood, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
     let next = again.next(1, Duration::ZERO).await.unwrap().chunks[0].batch.clone();
     assert_eq!(next.column(0).as_primitive::<TimestampMillisecondType>().value(0), last + 1);
     let batch = source.plan(ReadMode::Batch).await.unwrap();

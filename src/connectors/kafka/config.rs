@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::common::{Error, Result, WEIGHT, suggest};
+use crate::common::{Error, Projection, Result, WEIGHT, suggest};
 use crate::connectors::options::parse;
 use crate::connectors::{Changes, TableSpec};
 use crate::formats::{self, FormatOptions};
@@ -152,8 +152,7 @@ impl KafkaTable {
         let value = sides::value(&spec, &changes, key.as_ref())?;
         // Makes what is made for every read, so that a column that a format cannot hold is found now.
         for side in key.iter().chain([&value]) {
-            let all: Vec<usize> = (0..side.columns.len()).collect();
-            formats::decoder(&side.format, &side.schema, &all, &side.options)?;
+            formats::decoder(&side.format, &side.schema, &Projection::all(&side.schema), &side.options)?;
         }
         Ok(Self {
             changes,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Projection, Result};
 use crate::connectors::{PartitionRange, PartitionState, Rejected, SourceCounters};
 
 use super::broker::{Broker, Consumer, Position};
@@ -71,7 +71,7 @@ impl Fetcher {
         table: Arc<KafkaTable>,
         broker: &dyn Broker,
         from: &[PartitionRange],
-        projection: &[usize],
+        projection: &Projection,
         counters: Arc<SourceCounters>,
     ) -> Result<Self> {
         let decoder = RowDecoder::new(&table, projection, table.on_error == OnError::DeadLetter)?;

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{CastOptions, cast_with_options, filter, take};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 
+use crate::common::projection::{Projection, narrow};
 use crate::common::{Error, Result};
 use crate::connectors::Changes;
 use crate::formats::{self, Decoded, Decoder};
 
 use super::broker::Record;
-use super::config::KafkaTable;
+use super::config::{KafkaTable, Side};
 use super::metadata::Metadata;
 use super::metadata_columns::metadata_column;
 use super::pending::{Bad, Pending};
@@ -67,21 +68,21 @@ pub struct RowDecoder {
 }
 
 impl RowDecoder {
-    /// A decoder of these columns of a table. `keep_keys` keeps keys for dead letters even if no column needs them.
+    /// A decoder of what is wanted of a table. `keep_keys` keeps keys for dead letters even if no column needs them.
     ///
     /// # Errors
     /// When the format cannot be made, which the table's own check has found before.
-    pub fn new(table: &KafkaTable, projection: &[usize], keep_keys: bool) -> Result<Self> {
-        let schema = Arc::new(table.read_schema().project(projection)?);
+    pub fn new(table: &KafkaTable, projection: &Projection, keep_keys: bool) -> Result<Self> {
+        let schema = Arc::clone(projection.schema());
         let relaxed = Arc::new(Schema::new(schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>()));
         let upsert = table.is_upsert();
         let (mut value_fields, mut key_fields, mut slots, mut required) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         if upsert {
             // Which row it is about is told by the whole key, whatever is read of it.
-            key_fields.extend(0..table.key.as_ref().map_or(0, |key| key.columns.len()));
+            key_fields.extend(table.key.iter().flat_map(|key| key.schema.fields().iter().cloned().enumerate()));
         }
-        for column in projection {
-            let Some(declared) = table.spec.columns.get(*column) else {
+        for (column, wanted) in projection.iter() {
+            let Some(declared) = table.spec.columns.get(column) else {
                 slots.push(Slot::Weight);
                 required.push(Required::Never);
                 continue;
@@ -92,27 +93,29 @@ impl RowDecoder {
                 _ => Required::Always,
             });
             let metadata = declared.metadata.as_deref().and_then(Metadata::of);
-            let in_value = table.value.columns.iter().position(|c| c == column);
-            let in_key = table.key.as_ref().and_then(|key| key.columns.iter().position(|c| c == column));
+            let in_value = table.value.columns.iter().position(|c| *c == column);
+            let in_key = table.key.as_ref().and_then(|key| key.columns.iter().position(|c| *c == column));
             slots.push(match (metadata, in_value, in_key) {
                 (Some(metadata), ..) => Slot::Metadata(metadata),
                 (None, _, Some(field)) if upsert => Slot::Key(field),
                 // A column that stands in both is read from the value, as Flink does.
                 (None, Some(field), _) => {
-                    value_fields.push(field);
+                    value_fields.push((field, as_stored(&table.value, field, wanted)));
                     Slot::Value(value_fields.len() - 1)
                 }
                 (None, None, Some(field)) => {
-                    key_fields.push(field);
+                    key_fields.extend(table.key.iter().map(|key| (field, as_stored(key, field, wanted))));
                     Slot::Key(key_fields.len() - 1)
                 }
                 (None, None, None) => return Err(Error::internal(format!("column {column} has no place in the record"))),
             });
         }
-        let value = formats::decoder(&table.value.format, &table.value.schema, &value_fields, &table.value.options)?;
         let weighted = formats::tells_changes(&table.value.format).then_some(value_fields.len());
+        let value = formats::decoder(&table.value.format, &table.value.schema, &Projection::new(value_fields), &table.value.options)?;
         let key = match &table.key {
-            Some(key) if !key_fields.is_empty() => Some(formats::decoder(&key.format, &key.schema, &key_fields, &key.options)?),
+            Some(key) if !key_fields.is_empty() => {
+                Some(formats::decoder(&key.format, &key.schema, &Projection::new(key_fields), &key.options)?)
+            }
             _ => None,
         };
         let keep_keys = keep_keys || key.is_some();
@@ -167,7 +170,7 @@ impl RowDecoder {
                 Slot::Value(i) => Arc::clone(batch.column(*i)),
                 Slot::Weight => Arc::new(weights.clone()),
                 Slot::Key(i) => match &keys {
-                    Some(keys) => by_row(keys.column(*i), origin.as_deref())?,
+                    Some(keys) => by_row(&narrow(keys.column(*i), field.data_type())?, origin.as_deref())?,
                     None => return Err(Error::internal("a key column without a key")),
                 },
                 Slot::Metadata(metadata) => {
@@ -203,6 +206,11 @@ impl RowDecoder {
         pending.clear();
         Ok(Rows { batch, offsets, bad })
     }
+}
+
+/// A field as the record names it, with no more in it than is wanted.
+fn as_stored(side: &Side, field: usize, wanted: &Field) -> FieldRef {
+    Arc::new(side.schema.field(field).clone().with_data_type(wanted.data_type().clone()))
 }
 
 /// Rows of values as rows of records: one of NULLs for each record without a value, in its place.

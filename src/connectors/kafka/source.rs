@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
 
-use crate::common::Result;
+use crate::common::{Projection, Result};
 use crate::connectors::{Changes, Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split};
 
 use super::broker::Broker;
@@ -35,7 +35,7 @@ impl KafkaSource {
         Self { table, broker, counters: Arc::default() }
     }
 
-    fn fetcher(&self, from: &[PartitionRange], projection: &[usize]) -> Result<Fetcher> {
+    fn fetcher(&self, from: &[PartitionRange], projection: &Projection) -> Result<Fetcher> {
         Fetcher::new(Arc::clone(&self.table), &*self.broker, from, projection, Arc::clone(&self.counters))
     }
 }
@@ -74,12 +74,12 @@ impl Source for KafkaSource {
         startup::resume(&self.table, &*self.broker, positions).await
     }
 
-    fn read(&self, split: &Split, projection: &[usize]) -> Result<SendableRecordBatchStream> {
+    fn read(&self, split: &Split, projection: &Projection) -> Result<SendableRecordBatchStream> {
         let range = PartitionRange { partition: split.partition, start: split.start, end: Some(split.end) };
         read::stream(self.fetcher(&[range], projection)?, &self.table.spec.name, self.broker.address())
     }
 
-    fn follow(&self, from: Vec<PartitionRange>, projection: Vec<usize>, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
+    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
         let fetcher = self.fetcher(&from, &projection)?;
         Ok(Box::new(KafkaFollow::start(fetcher, &self.table.spec.name, prefetch)?))
     }

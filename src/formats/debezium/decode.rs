@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatc
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::common::{Error, Result, WEIGHT};
+use crate::common::{Error, Projection, Result, WEIGHT};
 use crate::formats::{Decoded, Decoder, FormatOptions, Messages, registry};
 
 use super::{INNER, NAME, SCHEMA_INCLUDE, envelope, nullable};
@@ -36,22 +36,21 @@ const BEFORE: usize = 0;
 const AFTER: usize = 1;
 
 impl DebeziumDecoder {
-    /// A decoder of the columns `projection` out of `physical`.
+    /// A decoder of what `projection` wants of `physical`.
     ///
     /// # Errors
     /// For a wrong option, or a type that JSON cannot hold.
-    pub fn new(physical: &SchemaRef, projection: &[usize], options: &FormatOptions) -> Result<Self> {
-        let projected = physical.project(projection)?;
+    pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
+        let projected = projection.schema();
         // A struct of no columns has no length of its own, so one of them is read in any case.
-        let read = if projection.is_empty() { physical.project(&[0])? } else { projected.clone() };
+        let read = if projected.fields().is_empty() { physical.project(&[0])? } else { projected.as_ref().clone() };
         let wrapped = options.flag(SCHEMA_INCLUDE)?.unwrap_or(false);
         let plain = envelope(&nullable(&read));
         let outer = match wrapped {
             true => Arc::new(Schema::new(vec![Field::new("payload", DataType::Struct(plain.fields().clone()), true)])),
             false => plain,
         };
-        let all: Vec<usize> = (0..outer.fields().len()).collect();
-        let inner = registry::decoder(INNER, &outer, &all, &options.wrapped(NAME, INNER))?;
+        let inner = registry::decoder(INNER, &outer, &Projection::all(&outer), &options.wrapped(NAME, INNER))?;
         let mut fields = projected.fields().to_vec();
         fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
         Ok(Self { inner, schema: Arc::new(Schema::new(fields)), wrapped, keyed: options.is_keyed() })

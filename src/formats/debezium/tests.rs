@@ -5,7 +5,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions as Shown};
 
 use super::*;
-use crate::common::WEIGHT;
+use crate::common::{Projection, WEIGHT};
 use crate::formats::{FormatOptions, Messages, conformance, decoder, encoder};
 
 fn schema(not_null: bool) -> SchemaRef {
@@ -28,7 +28,7 @@ fn messages(lines: &[&str]) -> Messages {
 
 /// `weight id|name|...` per row, and what was set aside.
 fn read(schema: &SchemaRef, projection: &[usize], options: &FormatOptions, lines: &[&str]) -> (Vec<String>, Vec<(u32, String)>) {
-    let mut decoder = decoder(NAME, schema, projection, options).unwrap();
+    let mut decoder = decoder(NAME, schema, &Projection::columns(schema, projection).unwrap(), options).unwrap();
     let decoded = decoder.decode(&messages(lines)).unwrap();
     assert_eq!(decoded.batch.schema(), decoder.schema());
     assert_eq!(decoded.batch.schema().fields().last().unwrap().name(), WEIGHT);

@@ -1,6 +1,7 @@
 //! Arrow columns that are filled from a cursor, with the columns inside them.
 
 use std::collections::HashSet;
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, ListArray, MapArray, NullBufferBuilder, StructArray};
@@ -139,16 +140,17 @@ impl Column {
 
     /// Appends a NULL.
     pub(super) fn append_null(&mut self) {
+        self.append_nulls(1);
+    }
+
+    fn append_nulls(&mut self, count: usize) {
         match &mut self.values {
-            Values::Leaf(leaf) => leaf.skip(),
-            Values::Row(row) => {
-                row.columns.iter_mut().for_each(Self::append_null);
-                row.len += 1;
-            }
-            Values::List(list) => list.ends.push(end(&list.element)),
-            Values::Map(map) => map.ends.push(end(&map.key)),
+            Values::Leaf(leaf) => leaf.skip(count),
+            Values::Row(row) => row.append_nulls(count),
+            Values::List(list) => list.ends.extend(repeat_n(end(&list.element), count)),
+            Values::Map(map) => map.ends.extend(repeat_n(end(&map.key), count)),
         }
-        self.nulls.append_null();
+        self.nulls.append_n_nulls(count);
     }
 
     /// Notes a misfit if the last value is a NULL that may not be one.
@@ -249,8 +251,11 @@ pub(super) struct Row {
     fields: Fields,
     columns: Vec<Column>,
     keys: Keys,
-    /// How many rows there are, which every column has outside of [`Row::read`].
+    /// How many rows there are, which every column has outside of [`Row::read`], but for those that they are behind.
     len: usize,
+    /// How many NULL rows at the end the columns do not know of yet: many at once cost as much as one. In topics of events of
+    /// several kinds most ROWs of a message are NULL.
+    behind: usize,
     /// Whether a column is NOT NULL.
     strict: bool,
 }
@@ -267,6 +272,7 @@ impl Row {
             columns: fields.iter().map(column).collect::<Result<_, _>>()?,
             keys: Keys::new(fields.iter().map(|field| field.name().as_str())),
             len: 0,
+            behind: 0,
             strict: fields.iter().any(|field| !field.is_nullable()),
         })
     }
@@ -284,6 +290,7 @@ impl Row {
     /// # Errors
     /// When it is no JSON; then the row has to be truncated.
     pub(super) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Syntax> {
+        self.catch_up();
         let row = self.len;
         let mut filled = 0;
         let mut n = 0;
@@ -342,8 +349,23 @@ impl Row {
         }
     }
 
+    fn append_nulls(&mut self, count: usize) {
+        self.len += count;
+        self.behind += count;
+    }
+
+    /// Tells the columns of the NULL rows that they do not have.
+    #[inline]
+    fn catch_up(&mut self) {
+        if self.behind > 0 {
+            let behind = std::mem::take(&mut self.behind);
+            self.columns.iter_mut().for_each(|column| column.append_nulls(behind));
+        }
+    }
+
     /// Takes back all rows from `len` on.
     pub(super) fn truncate(&mut self, len: usize) {
+        self.catch_up();
         self.columns.iter_mut().for_each(|column| column.truncate(len));
         self.len = len;
     }
@@ -358,6 +380,7 @@ impl Row {
     /// # Errors
     /// When Arrow does not want them: a bug.
     pub(super) fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        self.catch_up();
         self.len = 0;
         self.columns.iter_mut().map(Column::finish).collect()
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Projection, Result};
 use crate::formats::{Decoded, Decoder, FormatOptions, Messages};
 
 use super::JsonOptions;
@@ -47,13 +47,13 @@ impl From<Syntax> for Bad {
 }
 
 impl JsonDecoder {
-    /// A decoder of the columns `projection` out of `physical`.
+    /// A decoder of what `projection` wants of `physical`.
     ///
     /// # Errors
     /// For a wrong option, or a type that JSON cannot hold.
-    pub fn new(physical: &SchemaRef, projection: &[usize], options: &FormatOptions) -> Result<Self> {
+    pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
         let options = JsonOptions::read(options)?;
-        let schema = Arc::new(physical.project(projection)?);
+        let schema = Arc::clone(projection.schema());
         let rows = Row::new(schema.fields()).map_err(|e| Error::sql(format!("format 'json' cannot read these columns: {e}")))?;
         let rules = Rules { lenient: options.ignore_parse_errors, require: options.fail_on_missing_field };
         Ok(Self { schema, rules, single: physical.fields().len() == 1, rows })

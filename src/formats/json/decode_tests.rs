@@ -20,9 +20,8 @@ fn transactions() -> SchemaRef {
 
 fn with(options: &[(&str, &str)], fields: Vec<Field>, texts: &[&str]) -> Decoded {
     let schema = Arc::new(Schema::new(fields));
-    let all: Vec<usize> = (0..schema.fields().len()).collect();
     let options = FormatOptions::pick("json", "", options.iter().copied());
-    JsonDecoder::new(&schema, &all, &options).unwrap().decode(&messages(texts)).unwrap()
+    JsonDecoder::new(&schema, &Projection::all(&schema), &options).unwrap().decode(&messages(texts)).unwrap()
 }
 
 fn reasons(decoded: &Decoded) -> Vec<(u32, &str)> {

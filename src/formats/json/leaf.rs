@@ -128,10 +128,10 @@ impl Leaf {
         each!(self, values => values.truncate(len), bytes => bytes.truncate(len));
     }
 
-    /// Keeps a place for a NULL.
+    /// Keeps places for so many NULLs.
     #[inline]
-    pub(super) fn skip(&mut self) {
-        each!(self, values => values.push(Default::default()), bytes => bytes.end());
+    pub(super) fn skip(&mut self, count: usize) {
+        each!(self, values => values.resize(values.len() + count, Default::default()), bytes => (0..count).for_each(|_| bytes.end()));
     }
 
     /// Takes the value at the cursor, which is not `null`. If it does not fit, false: it is taken, but nothing is appended.

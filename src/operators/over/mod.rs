@@ -41,6 +41,13 @@ pub enum Past {
     Everything,
 }
 
+impl Past {
+    /// Whether no watermark bounds it.
+    fn unbounded(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Within(_))
+    }
+}
+
 /// The rows of an [`OverAggregate`].
 #[derive(Debug, Clone)]
 pub struct OverRows {
@@ -117,7 +124,7 @@ impl OverAggregate {
         for (i, expr) in rows.partition.iter().enumerate() {
             kept.push(Arc::new(Field::new(format!("__key{i}"), expr.data_type(&rows.input)?, true)));
         }
-        let ttl = ttl.filter(|_| !matches!(past, Past::Nothing | Past::Within(_)));
+        let ttl = ttl.filter(|_| past.unbounded());
         let timed = ttl.is_some() || matches!(past, Past::Within(_));
         kept.extend(timed.then_some(until));
         let mode = if past == Past::Totals { KeyMode::Upsert } else { KeyMode::Bag };
@@ -230,6 +237,10 @@ impl Operator for OverAggregate {
             Past::Everything => "final per row; all earlier rows of its partition are read again".to_string(),
             _ => "incremental, final per row".to_string(),
         }
+    }
+
+    fn forgets(&self) -> bool {
+        self.past.unbounded()
     }
 
     fn schema(&self) -> SchemaRef {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
-use datafusion::common::{Column, DFSchema, DFSchemaRef, JoinType, NullEquality};
+use datafusion::common::{DFSchema, DFSchemaRef, JoinType};
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, col, when};
+use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, col, when};
 
 use crate::common::{Error, Result, WEIGHT};
 use crate::operators::interval::IntervalJoin;
@@ -57,24 +57,19 @@ impl Lowering {
         let weighted = [named(join.left.schema(), "__left")?, named(join.right.schema(), "__right")?];
         let sub = self
             .subplan(plan, &weighted, |_, leaves| {
-                let both = LogicalPlanBuilder::from(leaves[0].clone()).join_detailed(
-                    leaves[1].clone(),
-                    join.join_type,
-                    (Vec::<Column>::new(), Vec::<Column>::new()),
-                    condition(join),
-                    join.null_equality,
-                )?;
+                let both = plan.with_new_exprs(plan.expressions(), leaves)?;
                 let product = col("__left") * col("__right");
                 let columns = super::columns(plan.schema()).into_iter().chain([product.alias(WEIGHT)]);
-                Ok(both.project(columns)?.build()?)
+                Ok(LogicalPlanBuilder::from(both).project(columns)?.build()?)
             })
             .await?;
         let until = interval.as_ref().map_or([None, None], Interval::until);
-        let side = |schema: &DFSchemaRef, key: &[usize], updating, until| Side {
+        let side = |schema: &DFSchemaRef, key: &[usize], updating, until: Option<_>| Side {
             schema: Arc::clone(schema.inner()),
             key: key.to_vec(),
             updating,
             until,
+            ttl: self.ttl.filter(|_| until.is_none()),
         };
         let operator = DeltaJoin::new(
             sub,
@@ -112,7 +107,7 @@ impl Lowering {
             .iter()
             .zip(&keys)
             .zip([left_until, right_until])
-            .map(|((schema, key), until)| Side { schema: Arc::clone(schema.inner()), key: key.clone(), updating: false, until })
+            .map(|((schema, key), until)| Side { schema: Arc::clone(schema.inner()), key: key.clone(), updating: false, until, ttl: None })
             .collect();
         // The other side has to last until the rows that it can meet are joined.
         let other = usize::from(!swapped);
@@ -199,15 +194,6 @@ fn preserved(kind: JoinType) -> Option<usize> {
         Right | RightSemi | RightAnti | RightMark => Some(1),
         JoinType::Inner | JoinType::Full => None,
     }
-}
-
-/// All conditions of a join as one.
-fn condition(join: &Join) -> Option<Expr> {
-    let equal = join.on.iter().map(|(l, r)| match join.null_equality {
-        NullEquality::NullEqualsNothing => l.clone().eq(r.clone()),
-        NullEquality::NullEqualsNull => binary_expr(l.clone(), Operator::IsNotDistinctFrom, r.clone()),
-    });
-    equal.chain(join.filter.clone()).reduce(Expr::and)
 }
 
 /// A schema with a weight of its own name behind its columns.

@@ -111,8 +111,7 @@ impl Lowering {
     /// Lowers one query, in which these tables are `named`, and returns the stage that leaves its rows.
     pub async fn query(&mut self, plan: &LogicalPlan, emit: Emit, named: BTreeSet<String>) -> Result<(u32, SchemaRef, Lowered)> {
         self.emit = emit;
-        let lowered = self.lower(plan).await?;
-        let mut lowered = self.unmixed(lowered).await?;
+        let mut lowered = self.lower(plan).await?;
         self.read(&mut lowered, named)?;
         let (stage, schema) = self.stage(&lowered.plan).await?;
         Ok((stage, schema, lowered))
@@ -191,10 +190,14 @@ impl Lowering {
         Box::pin(Deep(Box::pin(lowering)))
     }
 
-    /// Plans a piece as a stage of its own.
+    /// Plans a piece as a stage of its own. It reads sources or stages, but not both: those that read sources run before time is
+    /// known.
     async fn stage(&mut self, plan: &LogicalPlan) -> Result<(u32, SchemaRef)> {
+        let (scans, cuts) = leaves(plan)?;
+        if scans && cuts {
+            return Err(Error::internal("a stage that reads sources and other stages"));
+        }
         let physical = self.state.query_planner().create_physical_plan(plan, &self.state).await?;
-        let (scans, _) = leaves(plan)?;
         Ok(self.push(physical, scans))
     }
 
@@ -203,14 +206,6 @@ impl Lowering {
         let schema = plan.schema();
         self.program.stages.push(Stage { id, plan, reads_sources });
         (id, schema)
-    }
-
-    /// Makes a piece that reads sources or stages, but not both: those that read sources run before time is known.
-    async fn unmixed(&mut self, lowered: Lowered) -> Result<Lowered> {
-        match leaves(&lowered.plan)? {
-            (true, true) => Err(Error::internal("a stage that reads sources and other stages")),
-            _ => Ok(lowered),
-        }
     }
 
     /// Cuts a piece off: it runs as a stage, what is left is a leaf that reads it.

@@ -11,6 +11,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use crate::common::{Error, Result};
 use crate::operators::Recompute;
 use crate::operators::closing::{Closing, WindowInput};
+use crate::operators::late::{LateFilter, LateRule};
 use crate::operators::recompute::Keyed;
 use crate::operators::subplan::SubPlan;
 
@@ -156,9 +157,8 @@ pub(super) fn guard(input: Lowered, node: u32, column: usize, time: &Time, after
         return Ok(input);
     }
     let sources = input.traits.sources.iter().cloned().collect();
-    let late = Late { input: input.plan, node, sources, until: (column, after) };
-    let plan = LogicalPlan::Extension(datafusion::logical_expr::Extension { node: Arc::new(late) });
-    Ok(Lowered { plan, ..input })
+    let filter = LateFilter { node, sources, rule: LateRule::Until(column, after), watermark: None };
+    Ok(Lowered { plan: Late::plan(input.plan, filter), ..input })
 }
 
 /// The same chain of nodes over a leaf in place of the input of the one where `bottom` holds.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::logical_expr::{Aggregate, Expr, Extension, LogicalPlan};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 
 use crate::common::{Error, Result};
+use crate::operators::late::{LateFilter, LateRule};
 use crate::operators::merge::Functions;
 use crate::operators::session::{SessionMerge, Sessions};
 
-use super::super::cut::SessionLate;
+use super::super::cut::Late;
 use super::super::session_windows::expand_sessions;
 use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
@@ -59,10 +60,10 @@ impl Lowering {
         if session.time.guarded || session.time.domain == super::Domain::Processing {
             return input;
         }
-        let sessions = (session.gap, session.partition.clone(), session.window);
+        let sessions = Sessions { gap: session.gap, keys: session.partition.clone(), window: session.window };
         let sources = input.traits.sources.iter().cloned().collect();
-        let late = SessionLate { input: input.plan, node: self.next_node(), sources, sessions };
-        Lowered { plan: LogicalPlan::Extension(Extension { node: Arc::new(late) }), ..input }
+        let filter = LateFilter { node: self.next_node(), sources, rule: LateRule::Session(sessions), watermark: None };
+        Lowered { plan: Late::plan(input.plan, filter), ..input }
     }
 
     /// Sessions that may change: over updates, or shown before they are complete.

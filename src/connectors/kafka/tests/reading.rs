@@ -1,4 +1,5 @@
 use super::*;
+use crate::common::Projection;
 
 #[tokio::test]
 async fn keeps_to_the_contract_with_gaps_and_bad_records() {
@@ -24,7 +25,7 @@ async fn a_control_record_at_the_end_is_no_wait() {
     assert!(source.bounded());
     let ranges = source.plan(ReadMode::Stream).await.unwrap();
     assert_eq!(ranges, [PartitionRange { partition: 0, start: 0, end: Some(2) }]);
-    let mut follow = source.follow(ranges, vec![0], Prefetch::default()).unwrap();
+    let mut follow = source.follow(ranges, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
     let fetched = follow.next(100, Duration::from_secs(5)).await.unwrap();
     assert_eq!(ids(&fetched), [1]);
     assert_eq!((fetched.partitions[0].position, fetched.partitions[0].exhausted), (2, true));
@@ -90,14 +91,16 @@ async fn bad_records_fail_or_are_routed_when_asked() {
     let all = |end| vec![PartitionRange { partition: 0, start: 0, end }];
 
     let source = kafka.source(table("t", &with(&[("json.ignore-parse-errors", "false")]))).unwrap();
-    let mut follow = source.follow(all(None), vec![0], Prefetch { batch_rows: 1, max_bytes: 1 << 20 }).unwrap();
+    let mut follow = source
+        .follow(all(None), Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch { batch_rows: 1, max_bytes: 1 << 20 })
+        .unwrap();
     assert_eq!(ids(&follow.next(10, Duration::from_secs(5)).await.unwrap()), [1]);
     let error = follow.next(10, Duration::from_secs(5)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Data);
     assert!(error.message().contains("topic `t`, partition 0, offset 1: field 'id'"), "{error}");
 
     let source = kafka.source(table("t", &with(&[("dead-letter.table", "dead")]))).unwrap();
-    let mut follow = source.follow(all(Some(4)), vec![0], Prefetch::default()).unwrap();
+    let mut follow = source.follow(all(Some(4)), Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
     let first = follow.next(1, Duration::from_secs(5)).await.unwrap();
     // The first row alone: the bad record stands before the next row, so it comes along.
     assert_eq!((ids(&first), first.partitions[0].position, first.rejected.len()), (vec![1], 2, 1));
@@ -114,7 +117,7 @@ async fn an_exploded_array_is_never_cut() {
     broker.append("t", vec![record(0, &row(1)), record(0, "[{\"id\":2},{\"id\":3},{\"id\":4}]"), record(0, &row(5))]).unwrap();
     let source = kafka.source(table("t", PLAIN)).unwrap();
     let range = vec![PartitionRange { partition: 0, start: 0, end: Some(3) }];
-    let mut follow = source.follow(range, vec![0], Prefetch::default()).unwrap();
+    let mut follow = source.follow(range, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
     let mut steps = Vec::new();
     for max in [2, 1, 1] {
         let fetched = follow.next(max, Duration::from_secs(5)).await.unwrap();
@@ -131,7 +134,8 @@ async fn paused_partitions_wait_and_do_not_block_the_others() {
     }
     let source = kafka.source(table("t", PLAIN)).unwrap();
     let ranges = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow = source.follow(ranges, vec![0], Prefetch { batch_rows: 4, max_bytes: 100 }).unwrap();
+    let mut follow =
+        source.follow(ranges, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch { batch_rows: 4, max_bytes: 100 }).unwrap();
     follow.pause(&[0]);
     let mut got = Vec::new();
     while got.len() < 50 {
@@ -149,7 +153,7 @@ async fn new_rows_come_at_once_and_an_outage_is_no_end() {
     let (broker, kafka) = log(1);
     let source = kafka.source(table("t", PLAIN)).unwrap();
     let ranges = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow = source.follow(ranges, vec![0, 2], Prefetch::default()).unwrap();
+    let mut follow = source.follow(ranges, Projection::columns(&source.schema(), &[0, 2]).unwrap(), Prefetch::default()).unwrap();
     let empty = follow.next(10, Duration::from_millis(150)).await.unwrap();
     assert!(empty.rows() == 0 && empty.partitions[0].at_end && !empty.partitions[0].exhausted);
     let writer = Arc::clone(&broker);
@@ -176,7 +180,7 @@ async fn a_dropped_stream_stops_its_thread() {
     let source = kafka.source(table("t", PLAIN)).unwrap();
     // An end that is never reached.
     let split = crate::connectors::Split { table: "t".into(), partition: 0, start: 0, end: 1_000 };
-    let stream = source.read(&split, &[0]).unwrap();
+    let stream = source.read(&split, &Projection::columns(&source.schema(), &[0]).unwrap()).unwrap();
     drop(stream);
     let before = SourceCounters::get(&source.counters().rows);
     tokio::time::sleep(Duration::from_millis(300)).await;

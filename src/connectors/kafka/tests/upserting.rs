@@ -1,6 +1,7 @@
 //! Tables whose records say changes.
 
 use super::*;
+use crate::common::Projection;
 use crate::common::WEIGHT;
 use crate::connectors::{Changes, Sink, SinkMode, Source, Writer};
 use arrow::datatypes::{Field, Schema};
@@ -73,7 +74,7 @@ async fn a_bad_tombstone_goes_to_the_dead_letters() {
     broker.append("t", vec![said(0, Some("{"), None)]).unwrap();
     let source = kafka.source(keyed("upsert-kafka", "t", &upsert(&[("dead-letter.table", "dead")]))).unwrap();
     let range = PartitionRange { partition: 0, start: 0, end: Some(1) };
-    let mut follow = source.follow(vec![range], vec![0], Prefetch::default()).unwrap();
+    let mut follow = source.follow(vec![range], Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
     let fetched = follow.next(10, Duration::from_secs(5)).await.unwrap();
     assert_eq!((fetched.rejected[0].key.as_deref(), fetched.rejected[0].value.as_deref()), (Some(b"{".as_ref()), None));
 }

@@ -1,0 +1,71 @@
+//! The newest watermark that a batch of rows gives.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, make_array};
+use arrow::compute::{cast, max};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use arrow::record_batch::RecordBatch;
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
+use datafusion::scalar::ScalarValue;
+
+use crate::common::Result;
+use crate::common::clock::Millis;
+
+use super::to_millis;
+
+/// A watermark's expression, evaluated no more often than it has to be.
+///
+/// Watermarks are nearly always `ts - INTERVAL '5' SECOND`. What is taken from every row does not change which row is the
+/// newest, so the newest `ts` is found first, and the interval taken from it alone:
+///
+/// ```text
+///   max(ts - INTERVAL '5' SECOND)  =  max(ts) - INTERVAL '5' SECOND
+/// ```
+#[derive(Debug, Clone)]
+pub(super) struct Newest {
+    /// What is evaluated for every row.
+    time: Arc<dyn PhysicalExpr>,
+    /// What is done to the newest of them, the only column of a batch of one row.
+    rest: Option<(Operator, Arc<dyn PhysicalExpr>)>,
+}
+
+impl Newest {
+    /// For a watermark's expression.
+    pub(super) fn new(watermark: &Arc<dyn PhysicalExpr>) -> Self {
+        let fixed = |expr: &Arc<dyn PhysicalExpr>| {
+            let literal = expr.downcast_ref::<Literal>().map(Literal::value);
+            matches!(literal, Some(ScalarValue::IntervalMonthDayNano(Some(_)) | ScalarValue::IntervalDayTime(Some(_))))
+        };
+        match watermark.downcast_ref::<BinaryExpr>() {
+            Some(shift) if matches!(shift.op(), Operator::Minus | Operator::Plus) && fixed(shift.right()) => {
+                Self { time: Arc::clone(shift.left()), rest: Some((*shift.op(), Arc::clone(shift.right()))) }
+            }
+            _ => Self { time: Arc::clone(watermark), rest: None },
+        }
+    }
+
+    /// The newest watermark of a batch; `None` if no row has one.
+    ///
+    /// # Errors
+    /// When the expression cannot be evaluated.
+    pub(super) fn of(&self, batch: &RecordBatch) -> Result<Option<Millis>> {
+        let times = self.time.evaluate(batch)?.into_array(batch.num_rows())?;
+        let Some((op, interval)) = &self.rest else { return Ok(max(&to_millis(&times)?)) };
+        let Some(newest) = newest(&times)? else { return Ok(None) };
+        let schema = Arc::new(Schema::new(vec![Field::new("ts", newest.data_type().clone(), true)]));
+        let shifted = BinaryExpr::new(Arc::new(Column::new("ts", 0)), *op, Arc::clone(interval));
+        let one = shifted.evaluate(&RecordBatch::try_new(schema, vec![newest])?)?.into_array(1)?;
+        Ok(max(&to_millis(&one)?))
+    }
+}
+
+/// The newest of these timestamps, as an array of one.
+fn newest(times: &ArrayRef) -> Result<Option<ArrayRef>> {
+    // A timestamp of any unit and zone is an Int64.
+    let numbers = make_array(times.to_data().into_builder().data_type(DataType::Int64).build()?);
+    let Some(newest) = max(numbers.as_primitive::<Int64Type>()) else { return Ok(None) };
+    Ok(Some(cast(&Int64Array::from(vec![newest]), times.data_type())?))
+}
