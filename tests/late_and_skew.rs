@@ -37,6 +37,21 @@ async fn late_rows_go_to_their_table_with_the_columns_that_the_query_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_late_for_over_by_time_go_to_their_table() {
+    let place = Place::new();
+    place.put("s", 1, [(1, 5), (2, 30), (3, 6), (4, 31), (5, 29)].map(|(id, second)| (0, row(id, second))));
+    let first = "CREATE TABLE firsts (id BIGINT, k STRING) WITH ('connector' = 'kafka', 'topic' = 'firsts', 'format' = 'json');
+      INSERT INTO firsts SELECT id, k FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts) AS rn FROM s) WHERE rn = 1;";
+    let watched = place.run(&script(", 'late-rows.table' = 'late'", first), BOUNDED, 1).await;
+    // W is 29 s before row 4 and 30 s after it: a row at W is in time, one before is not.
+    let expected = [3, 5].map(|id| format!(r#"{{"window_end":null,"id":{id},"k":"k{id}"}}"#)).to_vec();
+    assert_eq!(place.read("late").await, expected);
+    let expected = [1, 2, 4].map(|id| format!(r#"{{"id":{id},"k":"k{id}"}}"#)).to_vec();
+    assert_eq!(place.read("firsts").await, expected);
+    assert_eq!(watched.last().late, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_cannot_take_late_rows_is_refused_when_the_job_is_planned() {
     let cases = [
         ("nowhere", "", "no table is called `nowhere`"),

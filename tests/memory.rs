@@ -9,6 +9,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use embedded::{Place, Watched};
 use futures::TryStreamExt;
+use millstream::common::clock::ManualClock;
 use millstream::jobs::memory::Memory;
 use millstream::jobs::{self, Ending, Settings, Status};
 use millstream::planner::Mode;
@@ -87,4 +88,43 @@ async fn commits_hold_what_changed() {
     assert!(status.committed_bytes < 2 * changed, "{} bytes", status.committed_bytes);
     let commits = place.store.below("job").list("commits").await.unwrap().len();
     assert!(commits > 0);
+}
+
+/// A key that got no row for so long is new again: approximate, as EXPLAIN says.
+#[tokio::test(flavor = "multi_thread")]
+async fn first_rows_are_forgotten_after_their_ttl() {
+    let place = Place::new();
+    let sql = "SET 'table.exec.state.ttl' = '1 h';
+      CREATE TABLE s (k STRING, id BIGINT, at AS PROCTIME()) WITH ('connector' = 'kafka', 'topic' = 's', 'format' = 'json',
+        'scan.startup.mode' = 'earliest-offset');
+      CREATE TABLE firsts (k STRING, id BIGINT) WITH ('connector' = 'kafka', 'topic' = 'firsts', 'format' = 'json');
+      INSERT INTO firsts SELECT k, id FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY at) AS rn FROM s) WHERE rn = 1;";
+    let clock = ManualClock::at(1_714_564_800_000);
+    let mut expected = Vec::new();
+    // Minutes that pass, the key that comes, and whether it is the first of its kind.
+    for (id, (minutes, key, first)) in
+        [(0, "a", true), (30, "a", false), (59, "a", false), (61, "b", true), (1, "a", true)].into_iter().enumerate()
+    {
+        clock.advance(minutes * 60_000);
+        place.put("s", 1, [(0, format!(r#"{{"k":"{key}","id":{id}}}"#))]);
+        if first {
+            expected.push(format!(r#"{{"k":"{key}","id":{id}}}"#));
+        }
+        let mut spec = place.plan(sql, &[], Settings::default()).await.unwrap();
+        spec.clock = Arc::new(clock.clone());
+        let (stop, mut status) = (CancellationToken::new(), spec.status.subscribe());
+        let job = tokio::spawn({
+            let stop = stop.clone();
+            async move { jobs::run(&spec, &stop).await }
+        });
+        let read = status.wait_for(|s| s.rows == 1).await.unwrap().epoch;
+        // What has come out is known when the clock has gone on.
+        clock.advance(1);
+        drop(status.wait_for(|s| s.epoch > read).await.unwrap());
+        stop.cancel();
+        job.await.unwrap().unwrap();
+        let mut sorted = expected.clone();
+        sorted.sort();
+        assert_eq!(place.read("firsts").await, sorted, "after row {id}");
+    }
 }

@@ -176,7 +176,7 @@ const WINDOWED: &str = "INSERT INTO w SELECT window_end, COUNT(*) FROM TABLE(TUM
   GROUP BY window_start, window_end";
 
 /// Statements and what is shown of them; a time is shown as `#`.
-const EXPLAINED: [(&str, &str, &str); 5] = [
+const EXPLAINED: [(&str, &str, &str); 6] = [
     (
         "EXPLAIN ANALYZE",
         WINDOWED,
@@ -232,6 +232,33 @@ stage 2: INSERT INTO c
     ProjectionExec: expr=[k@0 as k, count(Int64(1))@1 as count(*), __weight@2 as __weight]
       CooperativeExec
         ExchangeExec: stage=1
+",
+    ),
+    (
+        "EXPLAIN",
+        "INSERT INTO c SELECT k, id FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts) AS rn FROM s) WHERE rn = 1",
+        "\
+stage 0: reads s
+    LateFilterExec: node=0, ts + 1 ms
+      CooperativeExec
+        SourceScanExec: table=s, columns=[id, k, ts], watermark=ts@2
+
+stage 1: OverAggregate, node 0
+    strategy     incremental, final per row
+    changelog    [I] append-only
+    watermark    of s; bounds ts
+    state        waiting: bounded by the watermark (ts + 1 ms)
+    state        totals: UNBOUNDED
+    OverAggregate: node=0, final on ts, partition=[k@1], functions=[row_number()]
+      ExchangeExec: stage=0
+
+stage 2: INSERT INTO c
+    changelog    [I] append-only
+    unique keys  (k)
+    FilterExec: row_number() PARTITION BY [s.k] ORDER BY [s.ts ASC NULLS LAST, s.id ASC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@2 = 1, projection=[k@1, id@0]
+      ProjectionExec: expr=[id@0 as id, k@1 as k, row_number() PARTITION BY [s.k] ORDER BY [s.ts ASC NULLS LAST, s.id ASC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3 as row_number() PARTITION BY [s.k] ORDER BY [s.ts ASC NULLS LAST, s.id ASC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW]
+        CooperativeExec
+          ExchangeExec: stage=1
 ",
     ),
     (

@@ -32,6 +32,7 @@ use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
 use crate::operators::late::LateFilter;
 use crate::operators::merge::Functions;
 use crate::operators::normalize::{Normalize, Upserts};
+use crate::operators::over::{OverAggregate, OverRows, Past};
 use crate::operators::panes::Panes;
 use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::session::{SessionMerge, Sessions};
@@ -113,6 +114,15 @@ enum OperatorWire {
         leaves: Vec<u32>,
         inputs: Vec<(Nested, (usize, i64))>,
         what: String,
+    },
+    Over {
+        plan: Nested,
+        leaves: Vec<u32>,
+        output: Nested,
+        time: (usize, i64),
+        partition: KeyedWire,
+        past: Past,
+        ttl: Option<i64>,
     },
     Temporal {
         rows: Nested,
@@ -198,6 +208,18 @@ impl OperatorWire {
                 what: closing.what().to_string(),
             });
         }
+        if let Some(over) = any.downcast_ref::<OverAggregate>() {
+            let rows = over.rows();
+            return Ok(Self::Over {
+                plan: Nested::plan(Arc::clone(over.plan().plan()))?,
+                leaves: over.plan().leaves().to_vec(),
+                output: Nested::schema(Arc::clone(&rows.output))?,
+                time: rows.time,
+                partition: KeyedWire::encode(&Keyed { schema: Arc::clone(&rows.input), key: rows.partition.clone() })?,
+                past: over.past(),
+                ttl: over.ttl(),
+            });
+        }
         if let Some(filter) = any.downcast_ref::<TemporalFilter>() {
             let half = |half: &Option<_>| half.as_ref().map(|e| Nested::expr(e, clocked(filter.rows()))).transpose();
             let rows = Nested::schema(Arc::clone(filter.rows()))?;
@@ -244,6 +266,11 @@ impl OperatorWire {
                 let input = |(schema, end): (Nested, _)| Ok(WindowInput { schema: schema.into_plan(context)?.schema(), end });
                 let inputs = inputs.into_iter().map(input).collect::<Result<_>>()?;
                 Arc::new(Closing::new(SubPlan::new(plan.into_plan(context)?, leaves), inputs, what))
+            }
+            Self::Over { plan, leaves, output, time, partition, past, ttl } => {
+                let Keyed { schema: input, key: partition } = partition.decode(context)?;
+                let rows = OverRows { input, output: output.into_plan(context)?.schema(), time, partition };
+                Arc::new(OverAggregate::new(SubPlan::new(plan.into_plan(context)?, leaves), rows, past, ttl)?)
             }
             Self::Temporal { rows, enter, leave } => {
                 let half = |half: Option<Nested>| half.map(|e| e.into_expr(context)).transpose();

@@ -232,10 +232,15 @@ fn windows_by_the_clock() {
 }
 
 #[test]
+fn over_by_the_clock() {
+    (0..2).for_each(|seed| follow("over", seed));
+}
+
+#[test]
 fn bounded_input_ends_a_job_that_waits_for_the_clock() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        for (name, flushed) in [("filters", None), ("windows", Some("tumbling")), ("ticks", None)] {
+        for (name, flushed) in [("filters", None), ("windows", Some("tumbling")), ("over", Some("first_rows")), ("ticks", None)] {
             let mut world = World::new(name);
             let rows = world.case.input["events"].clone();
             world.arrive(&rows);
@@ -271,6 +276,11 @@ fn plans_by_the_clock() {
         ("SELECT id FROM events WHERE MOD(EXTRACT(SECOND FROM now()), 2) = v", "TickingFilter|every 1 s", "Temporal"),
         ("SELECT id, now() FROM events", "ClockExec", "state"),
         ("SELECT k, n, now() FROM (SELECT k, COUNT(*) n FROM events GROUP BY k)", "Remember", "ClockExec"),
+        (
+            "SELECT id, ROW_NUMBER() OVER (PARTITION BY k ORDER BY now()) n FROM events",
+            "ClockExec|OverAggregate|final per row|the clock|append-only",
+            "Recompute",
+        ),
         (windowed, "ClockExec|WindowAggregate|bounded by the watermark", "KeyedAggregate"),
         // The filter stays above the window, which still comes once.
         (
@@ -285,7 +295,7 @@ fn plans_by_the_clock() {
     runtime.block_on(async {
         let (workspace, _) = workspace_with(&Case::read("clock", "filters"), &broker_of(std::iter::empty()), &OPTIONS);
         let explain = async |sql: &str| {
-            let emit = if sql.contains("window_end") { "EMIT FINAL" } else { "EMIT CHANGES" };
+            let emit = if sql.contains("window_end") || sql.contains("OVER") { "EMIT FINAL" } else { "EMIT CHANGES" };
             let parsed = parse(&Source::new("explain", format!("EXPLAIN {sql} {emit}"))).unwrap().remove(0);
             let Statement::Explain(explain) = &parsed.statement else { unreachable!() };
             workspace.explain(explain).await
@@ -299,7 +309,6 @@ fn plans_by_the_clock() {
         let refused = [
             "SELECT COUNT(*) FILTER (WHERE ts > now()) FROM events",
             "SELECT a.id FROM events a LEFT JOIN events b ON a.k = b.k AND b.ts > a.ts - (now() - a.ts)",
-            "SELECT id, ROW_NUMBER() OVER (PARTITION BY k ORDER BY now()) FROM events",
         ];
         for sql in refused {
             let error = explain(sql).await.unwrap_err().to_string();

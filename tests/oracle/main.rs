@@ -197,6 +197,11 @@ cases! {
     constants
     outer_join_filters
     casts
+    over_by_time
+    over_frames
+    dedup_first
+    over_late
+    over_ties
 }
 
 #[test]

@@ -7,14 +7,14 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Aggregate, Expr, Filter, Join, LogicalPlan, Projection};
+use datafusion::logical_expr::{Aggregate, Expr, Filter, Join, LogicalPlan, Projection, Window};
 
 use crate::common::{Error, Result};
 
 use super::nodes::{Clock, Live};
 use super::{from_column, has_clock};
 
-/// The same plan with [`Clock`] below projections and aggregates that ask for the clock, and [`Live`] in the place of filters
+/// The same plan with [`Clock`] below projections, aggregates and OVER that ask for the clock, and [`Live`] in the place of filters
 /// by it. The schemas of all nodes that were there stay as they were.
 ///
 /// # Errors
@@ -34,6 +34,7 @@ pub fn place(plan: LogicalPlan) -> Result<LogicalPlan> {
             LogicalPlan::Aggregate(a) => aggregate(a)?,
             LogicalPlan::Filter(f) => filter(f)?,
             LogicalPlan::Join(j) => join(j)?,
+            LogicalPlan::Window(w) => window(w)?,
             other => {
                 let name = other.display().to_string();
                 return Err(refused(name.split([':', '(']).next().unwrap_or_default().trim()).into());
@@ -46,7 +47,7 @@ pub fn place(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 fn refused(place: &str) -> Error {
     Error::sql(format!("the clock (now(), CURRENT_DATE, PROCTIME() ...) cannot stand in {place} of a continuous query yet")).hint(
-        "it can stand in WHERE, where rows come and go with it, and in SELECT and GROUP BY, where it is the time at which a row entered",
+        "it can stand in WHERE, where rows come and go with it, and in SELECT, GROUP BY and OVER, where it is the time at which a row entered",
     )
 }
 
@@ -85,6 +86,15 @@ fn aggregate(aggregate: Aggregate) -> DfResult<LogicalPlan> {
     let keep = |exprs: Vec<Expr>| exprs.into_iter().map(kept).collect::<DfResult<Vec<_>>>();
     let (groups, aggregates) = (keep(aggregate.group_expr)?, keep(aggregate.aggr_expr)?);
     Ok(LogicalPlan::Aggregate(Aggregate::try_new_with_schema(Arc::new(input), groups, aggregates, aggregate.schema)?))
+}
+
+/// The clock is no column of what comes out.
+fn window(window: Window) -> DfResult<LogicalPlan> {
+    let input = Clock::plan(Arc::unwrap_or_clone(window.input))?;
+    let exprs = window.window_expr.into_iter().map(kept).collect::<DfResult<_>>()?;
+    let over = Window::try_new(exprs, Arc::new(input))?;
+    let columns = window.schema.columns().into_iter().map(Expr::Column).collect();
+    Ok(LogicalPlan::Projection(Projection::try_new_with_schema(columns, Arc::new(LogicalPlan::Window(over)), window.schema)?))
 }
 
 fn filter(filter: Filter) -> DfResult<LogicalPlan> {

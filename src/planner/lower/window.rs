@@ -1,4 +1,4 @@
-//! OVER: per window where the partition is one, else by partition.
+//! OVER: per window where the partition is one, per row where the order is time, else by partition.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -47,6 +47,14 @@ impl Lowering {
             traits.times.values_mut().for_each(|t| t.guarded = true);
             traits.keys = ranked(plan, window, &partition);
             return self.closing(plan, vec![schema], vec![input], vec![(column, time)], traits, rebuild).await;
+        }
+        if let Some(by) = self.by_time(window, &input.traits) {
+            let lowered = self.over_by_time(window, input, by).await?;
+            let mut traits = lowered.traits.project(&trace_all(plan));
+            traits.keys.extend(ranked(plan, window, &partition));
+            let over = |p: &LogicalPlan| matches!(p.inputs().first(), Some(LogicalPlan::Window(_)));
+            let plan = if let LogicalPlan::Window(_) = plan { lowered.plan } else { replace(plan, &over, &lowered.plan)? };
+            return Ok(Lowered { plan, traits, nodes: lowered.nodes });
         }
         let output = partition.iter().filter_map(|e| trace(plan, window, e)).collect::<Vec<_>>();
         let partitioning =

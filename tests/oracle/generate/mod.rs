@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod expr;
+pub mod over;
 pub mod query;
 pub mod shrink;
 pub mod sql;

@@ -87,7 +87,10 @@ impl Writer<'_> {
                 _ => self.cascade(depth),
             },
             20 | 21 => self.interval_join(),
-            22 => self.over_time(),
+            22 => {
+                let input = self.timed();
+                self.over_time(&input)
+            }
             _ => self.newest(),
         }
     }
@@ -381,7 +384,7 @@ impl Writer<'_> {
         }
     }
 
-    fn partition(&mut self, cols: &[Col]) -> Sql {
+    pub(super) fn partition(&mut self, cols: &[Col]) -> Sql {
         let usable = of(cols, &Type::KEYS);
         let count = self.r.random_range(0..3);
         let names: Vec<Sql> = (0..count).filter_map(|_| usable.choose(self.r)).map(|c| Sql::from(&c.name)).collect();

@@ -10,7 +10,7 @@ use super::sql::{Sql, sql};
 
 impl Writer<'_> {
     /// A table with time, as it is or filtered.
-    fn timed(&mut self) -> Relation {
+    pub(super) fn timed(&mut self) -> Relation {
         let named: Vec<&Relation> = self.named.iter().filter(|n| n.query.time.is_some()).collect();
         named.choose(self.r).copied().unwrap().clone()
     }
@@ -194,40 +194,6 @@ impl Writer<'_> {
         Query { sql, cols: out, time, window: None, append: append && inner }
     }
 
-    /// Functions over rows in the order of time.
-    pub(super) fn over_time(&mut self) -> Query {
-        let input = self.timed();
-        let (from, alias, cols) = self.aliased(&input);
-        let (mut items, mut out) = self.items(&cols);
-        let by = of(&cols, &Type::KEYS).choose(self.r).filter(|_| self.r.random_bool(0.7)).map(|c| format!("PARTITION BY {} ", c.name));
-        let order = format!("{}ORDER BY {alias}.{}", by.unwrap_or_default(), input.query.time.unwrap());
-        let rows = self.r.random_range(0..4);
-        let frame = match self.r.random_range(0..4) {
-            0 => String::new(),
-            1 => format!(" ROWS BETWEEN {rows} PRECEDING AND CURRENT ROW"),
-            2 => " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW".to_string(),
-            _ => format!(" RANGE BETWEEN INTERVAL '0.{rows}' SECOND PRECEDING AND CURRENT ROW"),
-        };
-        let over = format!(" OVER ({order}{frame})");
-        let numbers = of(&cols, &[Type::Int, Type::Decimal]);
-        for _ in 0..self.r.random_range(1..4) {
-            let col = cols.choose(self.r).cloned().unwrap();
-            let (call, ty) = match (self.r.random_range(0..6), numbers.choose(self.r)) {
-                (0, Some(n)) => (format!("SUM({}){over}", n.name), n.ty),
-                (1, Some(n)) => (format!("AVG({}){over}", n.name), Type::Inexact),
-                (2, Some(n)) => (format!("MAX({}){over}", n.name), n.ty),
-                (3, _) => (format!("LAG({}) OVER ({order})", col.name), col.ty),
-                (4, _) => (format!("ROW_NUMBER() OVER ({order})"), Type::Int),
-                _ => (format!("COUNT({}){over}", col.name), Type::Int),
-            };
-            let name = self.fresh('c');
-            items.push(sql![call, format!(" AS {name}")]);
-            out.push(Col { name, ty });
-        }
-        let sql = sql!["SELECT ", Sql::List(items, ", "), " FROM ", from];
-        Query { sql, cols: out, time: None, window: None, append: false }
-    }
-
     /// The oldest or newest row of each key.
     pub(super) fn newest(&mut self) -> Query {
         let input = self.timed();
@@ -251,8 +217,12 @@ impl Writer<'_> {
         Query { sql, append: false, window: None, ..input.query }
     }
 
-    /// Windows over a table, some of whose rows may be late.
+    /// Windows over a table, some of whose rows may be late, or functions over it in order of time.
     pub fn late(&mut self) -> Query {
+        if self.chance(0.3) {
+            let input = self.table();
+            return self.over_time(&input);
+        }
         let (input, shape) = (self.table(), Shape::random(self.r));
         let windows = self.tvf(&input, &shape);
         if self.chance(0.3) { self.top_of(&windows) } else { self.group_windows(&windows, true) }

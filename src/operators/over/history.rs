@@ -1,0 +1,69 @@
+//! The past as rows: read with the new ones, and dropped when no frame can reach them.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array};
+use arrow::compute::{concat_batches, filter_record_batch, not};
+use arrow::record_batch::RecordBatch;
+
+use crate::common::Result;
+use crate::state::Layout;
+
+use super::super::keys::distinct;
+use super::super::stateful::Step;
+use super::super::{first_columns, zset};
+use super::{OverAggregate, Past, stored};
+
+impl OverAggregate {
+    /// The answer over `new` rows, and what changes in the past.
+    pub(super) async fn over_rows(
+        &self,
+        step: &Step,
+        kept: Option<&Layout>,
+        new: RecordBatch,
+    ) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>)> {
+        let Some(layout) = kept else {
+            let answer = self.plan.run(step, vec![self.told(&new, 0)?]).await?;
+            return Ok((answer, Vec::new()));
+        };
+        let kept = step.keyed(1)?.get(&distinct(&[self.keys(&new)?])?)?;
+        let earlier = first_columns(&self.rows.input, &zset::expand(&kept)?)?;
+        let all = concat_batches(&self.rows.input, [&earlier, &new])?;
+        let answer = self.plan.run(step, vec![self.told(&all, earlier.num_rows())?]).await?;
+        match self.past {
+            Past::Last(_) => {
+                // What is kept is written anew, so that its life begins again.
+                let mut changes = vec![zset::negate(&kept)?];
+                let mut shown = Vec::with_capacity(answer.len());
+                for rows in &answer {
+                    let last = filter_record_batch(rows, self.flag(rows, 1)?)?;
+                    changes.push(self.put(step, layout, &first_columns(&self.rows.input, &last)?)?);
+                    shown.push(filter_record_batch(rows, self.flag(rows, 0)?)?);
+                }
+                Ok((shown, vec![zset::consolidate(&zset::weighted(&layout.schema), &changes)?]))
+            }
+            Past::Within(_) => {
+                let put = self.put(step, layout, &new)?;
+                let lasting = filter_record_batch(&put, &not(&self.passed(&put, step.watermark())?)?)?;
+                Ok((answer, vec![lasting]))
+            }
+            _ => Ok((answer, vec![self.put(step, layout, &new)?])),
+        }
+    }
+
+    /// Rows with which of them are new: all but the first `old` ones.
+    fn told(&self, rows: &RecordBatch, old: usize) -> Result<RecordBatch> {
+        let new: BooleanArray = (0..rows.num_rows()).map(|row| Some(row >= old)).collect();
+        let columns = rows.columns().iter().cloned().chain([Arc::new(new) as ArrayRef]).collect();
+        Ok(RecordBatch::try_new(Arc::clone(&self.leaf), columns)?)
+    }
+
+    /// Rows as they are kept.
+    fn put(&self, step: &Step, layout: &Layout, rows: &RecordBatch) -> Result<RecordBatch> {
+        let until = match self.past {
+            Past::Within(age) => Some(self.until(rows, age)?),
+            _ => self.ttl.map(|_| Int64Array::from_value(step.moment.clock, rows.num_rows())),
+        };
+        stored(rows, &self.keys(rows)?, until, layout)
+    }
+}

@@ -1,0 +1,297 @@
+//! OVER by time: final per row, when the watermark has passed it.
+
+mod history;
+mod totals;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array};
+use arrow::compute::{concat_batches, filter_record_batch, not};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::physical_expr::PhysicalExpr;
+use serde::{Deserialize, Serialize};
+
+use crate::common::{Error, Result};
+use crate::state::{KeyMode, KeyedDelta, Layout};
+
+use super::recompute::one;
+use super::stateful::{Operator, Step, TableKind, TableSpec};
+use super::subplan::SubPlan;
+use super::{first_columns, to_millis, zset};
+
+/// The column behind a stored row that says when it is complete, or no longer needed, in milliseconds.
+const UNTIL: &str = "__until";
+
+/// What the functions of an [`OverAggregate`] have to know of rows that have come out already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Past {
+    /// Nothing: no frame holds rows of another time.
+    Nothing,
+    /// One row of totals per partition, which the results over new rows are added to: ranks, and frames that begin with the
+    /// partition.
+    Totals,
+    /// The last so many rows of each partition.
+    Last(u64),
+    /// Rows that are at most so many milliseconds older than what can still come.
+    Within(i64),
+    /// Every row.
+    Everything,
+}
+
+impl Past {
+    /// Whether no watermark bounds it.
+    fn unbounded(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Within(_))
+    }
+}
+
+/// The rows of an [`OverAggregate`].
+#[derive(Debug, Clone)]
+pub struct OverRows {
+    /// The columns that come in.
+    pub input: SchemaRef,
+    /// The same, with those of the functions behind them.
+    pub output: SchemaRef,
+    /// The column that rows are ordered by first, a time; and how many milliseconds after it W says that all rows with this
+    /// time are there.
+    pub time: (usize, i64),
+    /// What all functions partition by, over the columns that come in.
+    pub partition: Vec<Arc<dyn PhysicalExpr>>,
+}
+
+/// Functions OVER rows up to the current one, in order of time: each row comes out once, when W has passed it.
+///
+/// ```text
+///  rows ─▶ waiting, until W has passed their time ─▶ batch plan ─▶ output, append-only
+///                                                     ▲      │
+///                                   past at n−1, by partition └▶ past at n
+/// ```
+/// Rows whose time W has not passed may still get others before them, so they wait. A row that came out never changes,
+/// because all that come later stand behind it. `ROW_NUMBER() ... WHERE rn <= n` by time (top-N, and Flink's deduplication
+/// that keeps the first row) is one of these functions, with a filter above: its past is a count per partition.
+///
+/// The batch plan reads the rows that have become complete together with the past:
+///
+/// | [`Past`] | is read as | what the plan leaves behind the output's columns |
+/// |---|---|---|
+/// | `Totals` | columns, NULL if there is none: `__seen`, and a total per function | the same, now; whether the row is its partition's one |
+/// | `Last` | rows, `__new` is false | `__new`, and whether to keep the row |
+/// | others | rows, `__new` is false | nothing: it leaves new rows only |
+///
+/// # Invariants
+/// * Input is append-only; of rows of one time all become complete in the same epoch.
+/// * A row without a time stands behind all others (the planner sees to that): it is complete when all input has ended.
+/// * All functions have the same partition and need the same past.
+#[derive(Debug)]
+pub struct OverAggregate {
+    plan: SubPlan,
+    rows: OverRows,
+    past: Past,
+    ttl: Option<i64>,
+    waiting: Arc<Layout>,
+    /// The table of the past, if there is one.
+    kept: Option<Arc<Layout>>,
+    /// What the plan reads.
+    leaf: SchemaRef,
+}
+
+impl OverAggregate {
+    /// Runs `plan`. What no watermark bounds is forgotten after `ttl` milliseconds of wall time: totals and last rows of
+    /// partitions that got no row for so long, or rows that are so old.
+    ///
+    /// # Errors
+    /// When the partition does not type, or the plan leaves less than it should.
+    pub fn new(plan: SubPlan, rows: OverRows, past: Past, ttl: Option<i64>) -> Result<Self> {
+        let until = Arc::new(Field::new(UNTIL, DataType::Int64, false));
+        let fields: Vec<_> = rows.input.fields().iter().cloned().chain([Arc::clone(&until)]).collect();
+        // Any key would do; rows of one time go together.
+        let time = fields.len() - 1;
+        let waiting = Layout { schema: Arc::new(Schema::new(fields)), key: vec![time], time: Some(time), mode: KeyMode::Bag };
+
+        let behind = match past {
+            Past::Totals => totals::columns(&plan, &rows)?,
+            _ => vec![Arc::new(Field::new("__new", DataType::Boolean, false))],
+        };
+        let leaf = rows.input.fields().iter().cloned().chain(behind.iter().cloned()).collect::<Vec<_>>();
+        let mut kept = match past {
+            Past::Totals => behind,
+            _ => rows.input.fields().to_vec(),
+        };
+        let key: Vec<usize> = (kept.len()..kept.len() + rows.partition.len()).collect();
+        for (i, expr) in rows.partition.iter().enumerate() {
+            kept.push(Arc::new(Field::new(format!("__key{i}"), expr.data_type(&rows.input)?, true)));
+        }
+        let ttl = ttl.filter(|_| past.unbounded());
+        let timed = ttl.is_some() || matches!(past, Past::Within(_));
+        kept.extend(timed.then_some(until));
+        let mode = if past == Past::Totals { KeyMode::Upsert } else { KeyMode::Bag };
+        let time = timed.then(|| kept.len() - 1);
+        let kept = (past != Past::Nothing).then(|| Arc::new(Layout { schema: Arc::new(Schema::new(kept)), key, time, mode }));
+        Ok(Self { plan, rows, past, ttl, waiting: Arc::new(waiting), kept, leaf: Arc::new(Schema::new(leaf)) })
+    }
+
+    /// The batch plan.
+    pub fn plan(&self) -> &SubPlan {
+        &self.plan
+    }
+
+    /// Its rows.
+    pub fn rows(&self) -> &OverRows {
+        &self.rows
+    }
+
+    /// What it knows of rows that have come out.
+    pub fn past(&self) -> Past {
+        self.past
+    }
+
+    /// After how many milliseconds of wall time it forgets.
+    pub fn ttl(&self) -> Option<i64> {
+        self.ttl
+    }
+
+    /// The rows that have become complete, at least one of them; the others wait.
+    fn complete(&self, step: &Step, input: &[RecordBatch]) -> Result<Option<RecordBatch>> {
+        let arrived = one(&self.rows.input, input)?;
+        let arrived = stored(&arrived, &[], Some(self.until(&arrived, 0)?), &self.waiting)?;
+        let ready = self.passed(&arrived, step.watermark())?;
+        let open = filter_record_batch(&arrived, &not(&ready)?)?;
+        let mut complete = step.keyed(0)?.due(step.watermark())?.collect::<Result<Vec<_>>>()?;
+        let close_to = step.moment.end.filter(|_| complete.iter().any(|rows| rows.num_rows() > 0));
+        step.change(0, KeyedDelta::new(Vec::from_iter((open.num_rows() > 0).then_some(open)), close_to))?;
+        complete.push(filter_record_batch(&arrived, &ready)?);
+        let complete = zset::expand(&concat_batches(&zset::weighted(&self.waiting.schema), &complete)?)?;
+        Ok(if complete.num_rows() > 0 { Some(first_columns(&self.rows.input, &complete)?) } else { None })
+    }
+
+    /// When rows are complete, and so many milliseconds more; those without a time at the end of all input.
+    fn until(&self, rows: &RecordBatch, age: i64) -> Result<Int64Array> {
+        let (column, after) = self.rows.time;
+        let times = to_millis(rows.column(column))?;
+        Ok(times.iter().map(|t| Some(t.map_or(i64::MAX, |t| t.saturating_add(after).saturating_add(age)))).collect())
+    }
+
+    /// Which stored rows W has passed.
+    fn passed(&self, stored: &RecordBatch, watermark: i64) -> Result<BooleanArray> {
+        let until = stored.columns().iter().rev().nth(1).and_then(|c| c.as_primitive_opt::<Int64Type>());
+        let until = until.ok_or_else(|| Error::internal("stored rows without a time"))?;
+        Ok(until.values().iter().map(|t| Some(*t <= watermark)).collect())
+    }
+
+    /// What rows partition by.
+    fn keys(&self, rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
+        self.rows.partition.iter().map(|e| Ok(e.evaluate(rows)?.into_array(rows.num_rows())?)).collect()
+    }
+
+    /// To which time the past is forgotten in this epoch, if there is something to forget.
+    fn forgotten(&self, step: &Step) -> Result<Option<i64>> {
+        if self.kept.as_ref().is_none_or(|kept| kept.time.is_none()) {
+            return Ok(None);
+        }
+        let to = match self.ttl {
+            Some(ttl) => Some(step.moment.clock.saturating_sub(ttl)),
+            None => step.moment.end,
+        };
+        let next = step.keyed(1)?.next_time();
+        Ok(to.filter(|to| next.is_some_and(|next| next <= *to)))
+    }
+
+    /// A column of flags behind those of the output.
+    fn flag<'a>(&self, answer: &'a RecordBatch, behind: usize) -> Result<&'a BooleanArray> {
+        let column = answer.columns().get(self.rows.output.fields().len() + behind).and_then(|c| c.as_boolean_opt());
+        column.ok_or_else(|| Error::internal("a plan over the past that leaves no flags"))
+    }
+}
+
+/// Rows as they are stored: with further columns, a time, and the weight 1.
+fn stored(rows: &RecordBatch, more: &[ArrayRef], until: Option<Int64Array>, layout: &Layout) -> Result<RecordBatch> {
+    let mut columns = rows.columns().to_vec();
+    columns.extend(more.iter().cloned());
+    columns.extend(until.map(|u| Arc::new(u) as ArrayRef));
+    columns.push(Arc::new(Int64Array::from_value(1, rows.num_rows())));
+    Ok(RecordBatch::try_new(zset::weighted(&layout.schema), columns)?)
+}
+
+#[async_trait]
+impl Operator for OverAggregate {
+    fn name(&self) -> &'static str {
+        "OverAggregate"
+    }
+
+    fn describe(&self) -> String {
+        let (width, (time, _)) = (self.rows.input.fields().len(), self.rows.time);
+        // DataFusion names a function with all of its OVER, whose order is long by now.
+        let short =
+            |name: &str| name.split(" PARTITION BY [").next().and_then(|n| n.split(" ORDER BY [").next()).unwrap_or(name).to_string();
+        let functions: Vec<_> = self.rows.output.fields().iter().skip(width).map(|f| short(f.name())).collect();
+        let partition: Vec<_> = self.rows.partition.iter().map(ToString::to_string).collect();
+        let time = self.rows.input.field(time).name();
+        format!("final on {time}, partition=[{}], functions=[{}]", partition.join(", "), functions.join(", "))
+    }
+
+    fn strategy(&self) -> String {
+        match self.past {
+            Past::Everything => "final per row; all earlier rows of its partition are read again".to_string(),
+            _ => "incremental, final per row".to_string(),
+        }
+    }
+
+    fn forgets(&self) -> bool {
+        self.past.unbounded()
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.rows.output)
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let (column, after) = self.rows.time;
+        let time = self.rows.input.field(column).name();
+        let waiting = TableSpec {
+            name: "waiting",
+            kind: TableKind::Keyed(Arc::clone(&self.waiting)),
+            bound: Some(format!("the watermark ({time} + {after} ms)")),
+            waits: true,
+        };
+        let bound = match (self.past, self.ttl) {
+            (Past::Within(age), _) => Some(format!("the watermark ({time} + {} ms)", after.saturating_add(age))),
+            (_, Some(ttl)) => Some(format!("TTL {ttl} ms, approximate")),
+            (Past::Totals, _) if self.rows.partition.is_empty() => Some("one row".to_string()),
+            (Past::Last(n), _) if self.rows.partition.is_empty() => Some(format!("the last {n} rows")),
+            _ => None,
+        };
+        let name = if self.past == Past::Totals { "totals" } else { "earlier rows" };
+        let kept =
+            self.kept.iter().map(|kept| TableSpec { name, kind: TableKind::Keyed(Arc::clone(kept)), bound: bound.clone(), waits: false });
+        [waiting].into_iter().chain(kept).collect()
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let input = inputs.into_iter().next().unwrap_or_default();
+        let complete = self.complete(step, &input)?;
+        let close_to = self.forgotten(step)?;
+        let Some(new) = complete else {
+            // Nothing comes out, but time goes on.
+            return if close_to.is_some() {
+                step.change(1, KeyedDelta::new(Vec::new(), close_to)).map(|()| Vec::new())
+            } else {
+                Ok(Vec::new())
+            };
+        };
+        let (answer, changes) = match (self.past, &self.kept) {
+            (Past::Totals, Some(kept)) => self.over_totals(step, kept, new).await?,
+            (_, kept) => self.over_rows(step, kept.as_deref(), new).await?,
+        };
+        if self.kept.is_some() {
+            step.change(1, KeyedDelta::new(changes, close_to))?;
+        }
+        answer.iter().map(|rows| first_columns(&self.rows.output, rows)).collect()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

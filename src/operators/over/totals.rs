@@ -1,0 +1,51 @@
+//! The past as one row of totals per partition.
+
+use std::sync::Arc;
+
+use arrow::array::{Int64Array, UInt32Array};
+use arrow::compute::{filter_record_batch, take};
+use arrow::datatypes::FieldRef;
+use arrow::record_batch::RecordBatch;
+
+use crate::common::{Error, Result};
+use crate::state::Layout;
+
+use super::super::first_columns;
+use super::super::keys::{distinct, places};
+use super::super::stateful::Step;
+use super::super::subplan::SubPlan;
+use super::{OverAggregate, OverRows, stored};
+
+/// The columns of totals: what the plan leaves between the output's columns and the flag at the end.
+pub(super) fn columns(plan: &SubPlan, rows: &OverRows) -> Result<Vec<FieldRef>> {
+    let schema = plan.schema();
+    let behind = schema.fields().get(rows.output.fields().len()..).and_then(|f| f.split_last());
+    let (_, totals) = behind.ok_or_else(|| Error::internal("a plan over totals that leaves none"))?;
+    Ok(totals.iter().map(|f| Arc::new(f.as_ref().clone().with_nullable(true))).collect())
+}
+
+impl OverAggregate {
+    /// The answer over `new` rows, and the totals that have changed.
+    pub(super) async fn over_totals(&self, step: &Step, layout: &Layout, new: RecordBatch) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>)> {
+        let totals = self.leaf.fields().len() - self.rows.input.fields().len();
+        let keys = self.keys(&new)?;
+        let kept = step.keyed(1)?.get(&distinct(std::slice::from_ref(&keys))?)?;
+        let known = &kept.columns()[totals..totals + keys.len()];
+        let at = UInt32Array::from(places((&keys, new.num_rows()), (known, kept.num_rows()))?);
+        let mut columns = new.columns().to_vec();
+        for total in &kept.columns()[..totals] {
+            columns.push(take(total, &at, None)?);
+        }
+        let answer = self.plan.run(step, vec![RecordBatch::try_new(Arc::clone(&self.leaf), columns)?]).await?;
+        let mut changes = Vec::with_capacity(answer.len());
+        let behind = self.rows.output.fields().len();
+        for rows in &answer {
+            let one = filter_record_batch(rows, self.flag(rows, totals)?)?;
+            let keys = self.keys(&first_columns(&self.rows.input, &one)?)?;
+            let until = self.ttl.map(|_| Int64Array::from_value(step.moment.clock, one.num_rows()));
+            let now = one.project(&(behind..behind + totals).collect::<Vec<_>>())?;
+            changes.push(stored(&now, &keys, until, layout)?);
+        }
+        Ok((answer, changes))
+    }
+}

@@ -1,0 +1,192 @@
+//! OVER by time: functions that are final when W has passed a row.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::{Column, DFSchema, DFSchemaRef};
+use datafusion::functions_window::row_number::row_number_udwf;
+use datafusion::logical_expr::expr::WindowFunction;
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, Window, WindowFunctionDefinition, cast, lit};
+
+use crate::common::{Error, Result};
+use crate::operators::OverAggregate;
+use crate::operators::over::{OverRows, Past};
+use crate::sql::ast::Emit;
+
+use super::super::traits::{Domain, Time, Traits};
+use super::over_past::{both, function, past};
+use super::over_totals::{Totals, average};
+use super::recompute::guard;
+use super::{Input, Lowered, Lowering, columns};
+
+/// An OVER whose functions are all final when W has passed a row.
+pub(super) struct ByTime {
+    /// The column that rows are ordered by.
+    column: usize,
+    time: Time,
+    /// Functions, each with what it has to know of the past.
+    functions: Vec<(Expr, Past)>,
+    /// What comes out of them, in place of the columns of the OVER.
+    columns: Vec<Expr>,
+}
+
+impl ByTime {
+    fn new(window: &Window, column: usize, time: &Time) -> Option<Self> {
+        let schema = window.input.schema();
+        let mut by = Self { column, time: time.clone(), functions: Vec::new(), columns: columns(schema) };
+        let fields = window.schema.fields().iter().skip(schema.fields().len());
+        for (expr, field) in window.window_expr.iter().zip(fields) {
+            match (past(expr, schema, column)?, average(expr, field)) {
+                (Past::Everything, Some([sum, count])) => {
+                    let value = |e: &Expr| named(&e.schema_name().to_string());
+                    by.columns.push((value(&sum) / cast(value(&count), field.data_type().clone())).alias(field.name()));
+                    for part in [sum, count] {
+                        if by.functions.iter().all(|(known, _)| *known != part) {
+                            by.functions.push((part, Past::Totals));
+                        }
+                    }
+                }
+                (past, _) => {
+                    by.columns.push(named(field.name()));
+                    by.functions.push((expr.clone(), past));
+                }
+            }
+        }
+        Some(by)
+    }
+
+    /// The functions by what they have in common: partition, order and past.
+    fn groups(self) -> Vec<(Past, Vec<Expr>)> {
+        let mut groups: Vec<(Past, Vec<Expr>)> = Vec::new();
+        for (expr, past) in self.functions {
+            let alike = |other: &Expr| {
+                let (a, b) = (function(&expr)?, function(other)?);
+                Some(a.params.partition_by == b.params.partition_by && a.params.order_by == b.params.order_by)
+            };
+            let joined = groups.iter_mut().find_map(|(p, of)| {
+                let both = both(*p, past)?;
+                of.first().and_then(alike)?.then_some((both, p, of))
+            });
+            match joined {
+                Some((both, p, of)) => {
+                    *p = both;
+                    of.push(expr);
+                }
+                None => groups.push((past, vec![expr])),
+            }
+        }
+        groups
+    }
+}
+
+impl Lowering {
+    /// Whether all functions of an OVER are final when W has passed a row.
+    pub(super) fn by_time(&self, window: &Window, input: &Traits) -> Option<ByTime> {
+        if input.updating || self.emit == Emit::Changes {
+            return None;
+        }
+        let mut times = input.times.iter().filter(|(_, time)| time.domain != Domain::Clock);
+        times.find_map(|(column, time)| ByTime::new(window, *column, time))
+    }
+
+    /// Lowers an OVER by time: one operator for all functions that have a partition and a past in common.
+    pub(super) async fn over_by_time(&mut self, window: &Window, input: Lowered, by: ByTime) -> Result<Lowered> {
+        let (column, mut time, columns) = (by.column, by.time.clone(), by.columns.clone());
+        let (mut lowered, mut below) = (input, Arc::clone(&window.input));
+        for (past, exprs) in by.groups() {
+            let part = Window::try_new(exprs, below)?;
+            let key = (LogicalPlan::Window(part.clone()), self.emit);
+            lowered = match self.shared.get(&key) {
+                Some(done) => done.clone(),
+                None => self.over_aggregate(&part, lowered, (column, &time), past).await?,
+            };
+            self.shared.insert(key, lowered.clone());
+            time = time.guarded();
+            below = Arc::new(LogicalPlan::Window(part));
+        }
+        if below.schema() == &window.schema {
+            return Ok(lowered);
+        }
+        let plan = Projection::try_new_with_schema(columns, Arc::new(lowered.plan), Arc::clone(&window.schema))?;
+        Ok(Lowered { plan: LogicalPlan::Projection(plan), ..lowered })
+    }
+
+    async fn over_aggregate(&mut self, window: &Window, input: Lowered, (column, time): (usize, &Time), past: Past) -> Result<Lowered> {
+        let schema = Arc::clone(window.input.schema());
+        let partition = window.window_expr.first().and_then(function).map(|f| f.params.partition_by.clone()).unwrap_or_default();
+        let partition = self.physical(&partition, &schema)?;
+        let whole = LogicalPlan::Window(window.clone());
+        let sub = match past {
+            Past::Totals => {
+                let totals = Totals::new(window)?;
+                self.subplan(&whole, &[with_behind(&schema, &totals.fields())?], |_, leaves| totals.plan(only(leaves)?)).await?
+            }
+            _ => {
+                let new = Field::new(NEW, DataType::Boolean, false);
+                self.subplan(&whole, &[with_behind(&schema, &[new])?], |_, leaves| rows_plan(window, past, only(leaves)?)).await?
+            }
+        };
+        let after = time.to_end().unwrap_or(1);
+        let (from, to) = (Arc::clone(schema.inner()), Arc::clone(window.schema.inner()));
+        let rows = OverRows { input: from, output: to, time: (column, after), partition };
+        let operator = OverAggregate::new(sub, rows, past, self.ttl)?;
+        // Rows come out in the epoch in which W passes them: none is older than W was at its start.
+        let times = BTreeMap::from([(column, time.guarded())]);
+        let traits = Traits { times, keys: input.traits.keys.clone(), sources: input.traits.sources.clone(), ..Traits::default() };
+        let input = guard(input, self.next_node(), column, time, after)?;
+        self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], &window.schema, Some(time), traits).await
+    }
+}
+
+/// Tells new rows from those of the past.
+const NEW: &str = "__new";
+/// Numbers the rows of a partition.
+pub(super) const NUMBER: &str = "__number";
+
+fn only(leaves: Vec<LogicalPlan>) -> Result<LogicalPlan> {
+    leaves.into_iter().next().ok_or_else(|| Error::internal("OVER has one input"))
+}
+
+fn with_behind(schema: &DFSchema, behind: &[Field]) -> Result<DFSchemaRef> {
+    let mut fields: Vec<_> = schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
+    fields.extend(behind.iter().map(|f| (None, Arc::new(f.clone()))));
+    Ok(Arc::new(DFSchema::new_with_metadata(fields, schema.metadata().clone())?))
+}
+
+/// A column without a table, whatever its name.
+pub(super) fn named(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
+pub(super) fn windows(exprs: Vec<Expr>, input: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(LogicalPlan::Window(Window::try_new(exprs, Arc::new(input))?))
+}
+
+pub(super) fn project(exprs: Vec<Expr>, input: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?))
+}
+
+/// OVER all rows of the partition.
+pub(super) fn whole_partition(function: impl Into<WindowFunctionDefinition>, args: Vec<Expr>, partition: &[Expr]) -> WindowFunction {
+    let mut call = WindowFunction::new(function, args);
+    call.params.partition_by = partition.to_vec();
+    call
+}
+
+/// The functions over rows of which some are of the past: the new ones come out, and of [`Past::Last`] those that stay.
+fn rows_plan(window: &Window, past: Past, leaf: LogicalPlan) -> Result<LogicalPlan> {
+    let mut out = columns(&window.schema);
+    let mut plan = windows(window.window_expr.clone(), leaf)?;
+    let mut wanted = named(NEW);
+    if let (Past::Last(rows), Some(first)) = (past, window.window_expr.first().and_then(function)) {
+        // Counted from the end.
+        let mut number = whole_partition(row_number_udwf(), Vec::new(), &first.params.partition_by);
+        number.params.order_by = first.params.order_by.iter().map(|s| s.expr.clone().sort(!s.asc, !s.nulls_first)).collect();
+        plan = windows(vec![Expr::from(number).alias(NUMBER)], plan)?;
+        let last = named(NUMBER).lt_eq(lit(rows));
+        wanted = wanted.or(last.clone());
+        out.extend([named(NEW), last.alias("__kept")]);
+    }
+    project(out, LogicalPlan::Filter(Filter::try_new(wanted, Arc::new(plan))?))
+}
