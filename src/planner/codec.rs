@@ -15,6 +15,8 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
+use datafusion::physical_plan::work_table::WorkTableExec;
 use datafusion_proto::bytes::{physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec};
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,8 @@ enum Wire {
     Assign(WindowAssign),
     Exchange { id: u32, schema: Nested },
     Clock(Clock),
+    Recursion { name: String, schema: Nested, distinct: bool },
+    WorkTable { name: String, schema: Nested },
     Stateful { node: u32, moment: Moment, operator: OperatorWire },
 }
 
@@ -361,6 +365,11 @@ impl PhysicalExtensionCodec for Codec {
             Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
         } else if let Some(clock) = node.downcast_ref::<ClockExec>() {
             Wire::Clock(clock.operator().clone())
+        } else if let Some(recursion) = node.downcast_ref::<RecursiveQueryExec>() {
+            let (name, schema) = (recursion.name().to_string(), Nested::schema(node.schema())?);
+            Wire::Recursion { name, schema, distinct: recursion.is_distinct() }
+        } else if let Some(work) = node.downcast_ref::<WorkTableExec>() {
+            Wire::WorkTable { name: work.name().to_string(), schema: Nested::schema(node.schema())? }
         } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
             Wire::Stateful { node: stateful.node(), moment: stateful.moment(), operator: OperatorWire::encode(stateful.operator())? }
         } else {
@@ -386,6 +395,12 @@ impl PhysicalExtensionCodec for Codec {
             Wire::Assign(assign) => Arc::new(WindowAssignExec::new(input()?, assign)?),
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
             Wire::Clock(clock) => Arc::new(ClockExec::new(input()?, clock)?),
+            Wire::Recursion { name, schema, distinct } => {
+                let (first, again) = inputs.split_first().and_then(|(first, rest)| Some((first, rest.first()?))).ok_or_else(damaged)?;
+                let (first, again) = (Arc::clone(first), Arc::clone(again));
+                Arc::new(RecursiveQueryExec::try_new(name, schema.into_plan(context)?.schema(), first, again, distinct)?)
+            }
+            Wire::WorkTable { name, schema } => Arc::new(WorkTableExec::new(name, schema.into_plan(context)?.schema(), None)?),
             Wire::Stateful { node, moment, operator } => {
                 Arc::new(StatefulExec::new(node, inputs.to_vec(), operator.decode(context)?, moment))
             }

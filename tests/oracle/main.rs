@@ -196,6 +196,7 @@ cases! {
     window_chains
     constants
     outer_join_filters
+    recursive
     casts
     over_by_time
     over_frames

@@ -23,6 +23,7 @@ mod over_time;
 mod over_totals;
 mod panes;
 mod recompute;
+mod recursion;
 mod scan;
 mod session;
 mod sums;
@@ -174,10 +175,7 @@ impl Lowering {
                 // Rows of a stream have no order to be in; what counts is which rows there are.
                 LogicalPlan::Sort(sort) if sort.fetch.is_none() => self.lower(&sort.input).await?,
                 LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => self.limit(plan).await?,
-                LogicalPlan::RecursiveQuery(_) => {
-                    return Err(Error::sql("WITH RECURSIVE cannot run continuously yet")
-                        .hint("`millstream query` answers it over what is there now"));
-                }
+                LogicalPlan::RecursiveQuery(_) => self.recursion(plan).await?,
                 // What the optimizer has found to be empty.
                 LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row => {
                     Lowered { plan: plan.clone(), traits: Traits::default(), nodes: BTreeSet::new() }

@@ -1,0 +1,58 @@
+//! WITH RECURSIVE: all of it again, over what is kept of its tables.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder};
+
+use crate::common::{Error, Result};
+
+use super::super::provider::TableSource;
+use super::recompute::Partitioning;
+use super::{Lowered, Lowering};
+
+impl Lowering {
+    /// What lies between a recursion and its tables is part of it: only the tables are inputs.
+    pub(super) async fn recursion(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
+        let mut scans = Vec::new();
+        plan.apply(|node| {
+            if is_declared(node) {
+                scans.push(node.clone());
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        let mut inputs = Vec::with_capacity(scans.len());
+        for scan in &scans {
+            inputs.push(self.lower(scan).await?);
+        }
+        let schemas = scans.iter().map(|scan| Arc::clone(scan.schema())).collect();
+        let partitioning = Partitioning::none(scans.len());
+        self.recompute_over(plan, schemas, inputs, partitioning, Vec::new(), |plan, leaves| {
+            let mut leaves = leaves.into_iter();
+            let over = plan.clone().transform_down(|node| match &node {
+                _ if is_declared(&node) => {
+                    let leaf = leaves.next().ok_or_else(|| Error::internal("a table of a recursion without a leaf"))?;
+                    Ok(Transformed::new(leaf, true, TreeNodeRecursion::Jump))
+                }
+                LogicalPlan::TableScan(scan) if scan.projection.is_some() => {
+                    Ok(Transformed::new(projected(scan)?, true, TreeNodeRecursion::Jump))
+                }
+                _ => Ok(Transformed::no(node)),
+            })?;
+            Ok(over.data)
+        })
+        .await
+    }
+}
+
+fn is_declared(node: &LogicalPlan) -> bool {
+    matches!(node, LogicalPlan::TableScan(scan) if TableSource::of(scan).is_some())
+}
+
+/// A scan of the rows of the step before, with its projection above it: a `WorkTableExec` does not say what it projects, so a plan
+/// in which one does could not be sent.
+fn projected(scan: &TableScan) -> Result<LogicalPlan> {
+    let columns: Vec<Expr> = scan.projected_schema.columns().into_iter().map(Expr::Column).collect();
+    let whole = TableScanBuilder::new(scan.table_name.clone(), Arc::clone(&scan.source)).build()?;
+    Ok(LogicalPlanBuilder::from(LogicalPlan::TableScan(whole)).project(columns)?.build()?)
+}
