@@ -41,6 +41,8 @@ enum Found {
     Before,
     Came(usize),
     Read(usize),
+    /// All values have gone: what is over no group answers NULL then.
+    Nowhere,
 }
 
 /// Groups by their place among the groups of an epoch.
@@ -122,8 +124,8 @@ impl Extreme {
         let kept = self.kept(groups, &UInt32Array::from(read), changes, values)?;
         let left = Values::new(&kept, &order, places, self.groups())?.best(count, |place| lost.get(place) == Some(&true))?;
         for (place, best) in left.into_iter().enumerate() {
-            if let (Some(row), Some(found)) = (best, found.get_mut(place)) {
-                *found = Found::Read(row);
+            if let Some(found) = found.get_mut(place).filter(|_| lost.get(place) == Some(&true)) {
+                *found = best.map_or(Found::Nowhere, Found::Read);
             }
         }
         let indices: Vec<(usize, usize)> = found
@@ -133,9 +135,11 @@ impl Extreme {
                 Found::Before => (0, place),
                 Found::Came(row) => (1, *row),
                 Found::Read(row) => (2, *row),
+                Found::Nowhere => (3, 0),
             })
             .collect();
-        Ok(interleave(&[before.as_ref(), changes.column(self.groups()), kept.column(self.groups())], &indices)?)
+        let null = new_null_array(before.data_type(), 1);
+        Ok(interleave(&[before.as_ref(), changes.column(self.groups()), kept.column(self.groups()), null.as_ref()], &indices)?)
     }
 
     /// All values of the groups at these places, with the changes.

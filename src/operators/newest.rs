@@ -19,7 +19,7 @@ use super::to_millis;
 /// A watermark's expression, evaluated no more often than it has to be.
 ///
 /// Watermarks are nearly always `ts - INTERVAL '5' SECOND`. What is taken from every row does not change which row is the
-/// newest, so the newest `ts` is found first, and the interval taken from it alone:
+/// newest (months do: they are not of one length), so the newest `ts` is found first, and the interval taken from it alone:
 ///
 /// ```text
 ///   max(ts - INTERVAL '5' SECOND)  =  max(ts) - INTERVAL '5' SECOND
@@ -35,9 +35,10 @@ pub(super) struct Newest {
 impl Newest {
     /// For a watermark's expression.
     pub(super) fn new(watermark: &Arc<dyn PhysicalExpr>) -> Self {
-        let fixed = |expr: &Arc<dyn PhysicalExpr>| {
-            let literal = expr.downcast_ref::<Literal>().map(Literal::value);
-            matches!(literal, Some(ScalarValue::IntervalMonthDayNano(Some(_)) | ScalarValue::IntervalDayTime(Some(_))))
+        let fixed = |expr: &Arc<dyn PhysicalExpr>| match expr.downcast_ref::<Literal>().map(Literal::value) {
+            Some(ScalarValue::IntervalMonthDayNano(Some(interval))) => interval.months == 0,
+            Some(ScalarValue::IntervalDayTime(Some(_))) => true,
+            _ => false,
         };
         match watermark.downcast_ref::<BinaryExpr>() {
             Some(shift) if matches!(shift.op(), Operator::Minus | Operator::Plus) && fixed(shift.right()) => {

@@ -108,7 +108,7 @@ impl PaneAggregate {
         let some_close = windows.first_end_after(closed).is_none_or(|end| end <= watermark);
         for pane in state.panes().filter(|_| some_close) {
             let rows = state.pane(pane);
-            if !windows.windows_of_pane(pane).any(|(_, end)| end > closed && end <= watermark) {
+            if windows.pane_ends_after(pane, closed).is_none_or(|end| end > watermark) {
                 continue;
             }
             if rows.len() == 1 {
@@ -140,8 +140,7 @@ impl PaneAggregate {
     fn next_end(&self, state: &PaneTable, delta: &PaneDelta, watermark: i64) -> Option<i64> {
         let gone = delta.close_to.unwrap_or(i64::MIN);
         let panes = state.panes().filter(|pane| *pane > gone).chain(delta.add.iter().map(|(pane, _)| *pane));
-        let next = |pane| self.panes.windows.windows_of_pane(pane).map(|(_, end)| end).find(|end| *end > watermark);
-        panes.filter_map(next).min()
+        panes.filter_map(|pane| self.panes.windows.pane_ends_after(pane, watermark)).min()
     }
 }
 

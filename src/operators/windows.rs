@@ -117,6 +117,14 @@ impl Windows {
         self.pane().into_iter().flat_map(move |pane| self.windows_of(pane_end.saturating_sub(pane)))
     }
 
+    /// The end of the first window of a pane that ends after a time; `None` if none does, and for sessions.
+    pub fn pane_ends_after(self, pane_end: i64, time: i64) -> Option<i64> {
+        let pane = self.pane()?;
+        let last = self.last_end(pane_end.saturating_sub(pane))?;
+        // A pane's windows end at every end from its own on, up to the last one's.
+        self.first_end_after(time.max(pane_end.saturating_sub(1))).filter(|end| *end <= last)
+    }
+
     /// The ends of a window's first and last pane, between which one lies every [`Self::pane`]; `None` for sessions.
     pub fn panes_of_window(self, end: i64) -> Option<RangeInclusive<i64>> {
         self.pane().map(|pane| self.start_of(end).saturating_add(pane)..=end)

@@ -181,6 +181,7 @@ cases! {
     distinct_aggregates
     distinct_values
     extremes_of_changes
+    emptied
     union_windows
     self_joins
     joins_and_aggregates

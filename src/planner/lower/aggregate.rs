@@ -1,14 +1,13 @@
 //! GROUP BY: final per window, updating by key, or the batch plan again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::common::{Column, DFSchema, DFSchemaRef};
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Projection};
+use datafusion::common::DFSchemaRef;
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::common::{Error, Result};
-use crate::operators::extremes::Extreme;
 use crate::operators::keyed_aggregate::Lifetime;
 use crate::operators::late::LateRule;
 use crate::operators::{KeyedAggregate, Operator, PaneAggregate, WindowAggregate};
@@ -18,25 +17,12 @@ use super::super::physical::halves;
 use super::super::traits::{Domain, Role, Time, Traits};
 use super::distinct::values_below;
 use super::extremes::{Sought, sought};
+use super::kept::Wanted;
 use super::panes::paned;
 use super::recompute::{Partitioning, guard, guard_by};
 use super::session::session_groups;
-use super::sums::{Kept, sum_of};
-use super::{Input, Lowered, Lowering, copied, leaves, weight, weighted};
-
-/// The name of the hidden aggregate that counts a group's rows.
-const EXISTS: &str = "__rows";
-
-/// What a keyed aggregate is to yield.
-#[derive(Default)]
-pub(super) struct Wanted {
-    pub groups: Vec<Expr>,
-    pub aggregates: Vec<Kept>,
-    /// A row's weight, over changes: a group is gone when they come to 0.
-    pub counted: Option<Expr>,
-    /// Extremes over changes, in the order of the aggregates, and the changes of their values.
-    pub extremes: Vec<(Extreme, Lowered)>,
-}
+use super::sums::Kept;
+use super::{Input, Lowered, Lowering, copied, leaves, weight};
 
 impl Lowering {
     pub(super) async fn aggregate(&mut self, plan: &LogicalPlan, aggregate: &Aggregate) -> Result<Lowered> {
@@ -160,7 +146,7 @@ impl Lowering {
     }
 
     /// Plans an aggregate in two halves: the first over the input, the second as functions.
-    async fn halves(&mut self, aggregate: &Aggregate, input: Lowered) -> Result<(Input, Arc<dyn ExecutionPlan>)> {
+    pub(super) async fn halves(&mut self, aggregate: &Aggregate, input: Lowered) -> Result<(Input, Arc<dyn ExecutionPlan>)> {
         let (scans, _) = leaves(&input.plan)?;
         let (first, last) = self.aggregate_halves(aggregate, input.plan).await?;
         Ok((Input::Planned(first, scans, input.nodes), last))
@@ -237,60 +223,6 @@ impl Lowering {
         Ok(Some((kept, extremes)))
     }
 
-    /// The aggregates of `plan` by those that are kept of them over `input`.
-    pub(super) async fn kept(
-        &mut self,
-        plan: &LogicalPlan,
-        wanted: Wanted,
-        input: Lowered,
-        lifetime: Lifetime,
-        time: Option<&Time>,
-        traits: Traits,
-    ) -> Result<Lowered> {
-        let Wanted { groups, aggregates, counted, extremes } = wanted;
-        let mut parts: Vec<&Expr> = Vec::new();
-        for part in aggregates.iter().flat_map(|a| &a.parts) {
-            if !parts.contains(&part) {
-                parts.push(part);
-            }
-        }
-        let exists = counted.is_some() && !groups.is_empty();
-        let lifetime = Lifetime { exists: exists.then_some(parts.len()), ..lifetime };
-        let mut named = named(&parts);
-        named.extend(counted.map(|weight| sum_of(weight, None).alias(EXISTS)));
-        let count = groups.len();
-        let over = Aggregate::try_new(Arc::new(input.plan.clone()), groups, named)?;
-        let (extremes, values): (Vec<Extreme>, Vec<Lowered>) = extremes.into_iter().unzip();
-        let mut fields: Vec<_> = over.schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
-        let mut apart = fields.len()..;
-        for extreme in &extremes {
-            fields.push((None, extreme.field()?));
-        }
-        let schema = Arc::new(DFSchema::new_with_metadata(fields, over.schema.metadata().clone())?);
-        let (partial, last) = self.halves(&over, input).await?;
-        let operator = KeyedAggregate::with_extremes(last, lifetime, extremes)?;
-        let inputs = std::iter::once(partial).chain(values.into_iter().map(|v| Input::Piece(Box::new(v)))).collect();
-        let lowered = self.operator(Arc::new(operator), inputs, &schema, time, traits).await?;
-        // From what is kept to what was asked for.
-        let mut exprs: Vec<Expr> = Vec::new();
-        let mut out = plan.schema().iter();
-        for column in schema.columns().into_iter().take(count) {
-            let (qualifier, field) = out.next().ok_or_else(|| Error::internal("a group without a column"))?;
-            exprs.push(Expr::Column(column).alias_qualified(qualifier.cloned(), field.name()));
-        }
-        for aggregate in &aggregates {
-            let (qualifier, field) = out.next().ok_or_else(|| Error::internal("an aggregate without a column"))?;
-            let places = aggregate.parts.iter().filter_map(|part| parts.iter().position(|p| *p == part)).map(|place| count + place);
-            let places: Vec<usize> = if aggregate.is_extreme() { apart.by_ref().take(1).collect() } else { places.collect() };
-            let columns = places.into_iter().map(|place| Expr::Column(Column::from(schema.qualified_field(place)))).collect();
-            exprs.push(aggregate.result(columns, field.data_type())?.alias_qualified(qualifier.cloned(), field.name()));
-        }
-        exprs.push(super::weight(&lowered.plan)?);
-        let schema = weighted(plan.schema())?;
-        let plan = LogicalPlan::Projection(Projection::try_new_with_schema(exprs, Arc::new(lowered.plan), schema)?);
-        Ok(Lowered { plan, ..lowered })
-    }
-
     /// GROUPING SETS, ROLLUP, CUBE: the batch plan again, by what all sets group by.
     async fn grouping_sets(
         &mut self,
@@ -330,21 +262,6 @@ impl Lowering {
         let partitioning = Partitioning { inputs: vec![common.into_iter().map(|(_, e)| e).collect()], output };
         self.recompute(plan, vec![input], partitioning, Vec::new()).await
     }
-}
-
-/// Aggregates under names of their own: those that differ only in a cast are shown alike.
-fn named(aggregates: &[&Expr]) -> Vec<Expr> {
-    let mut taken = BTreeSet::new();
-    let mut named = Vec::new();
-    for expr in aggregates {
-        let mut name = expr.schema_name().to_string();
-        let unique = taken.insert(name.clone());
-        while !unique && !taken.insert(name.clone()) {
-            name.push('\'');
-        }
-        named.push(if unique { (*expr).clone() } else { (*expr).clone().alias(name) });
-    }
-    named
 }
 
 fn grouping_lists(sets: &datafusion::logical_expr::GroupingSet) -> Vec<Vec<Expr>> {

@@ -29,7 +29,7 @@ use crate::common::{Error, Result};
 use crate::operators::keyed_aggregate::Lifetime;
 
 use super::super::traits::{Time, Traits};
-use super::aggregate::Wanted;
+use super::kept::Wanted;
 use super::sums::{Kept, exact};
 use super::{Lowered, Lowering, weight, weight_one};
 

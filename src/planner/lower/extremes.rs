@@ -12,7 +12,7 @@ use crate::operators::keyed_aggregate::Lifetime;
 use crate::operators::zset;
 
 use super::super::traits::Traits;
-use super::aggregate::Wanted;
+use super::kept::Wanted;
 use super::{Lowered, Lowering, weight};
 
 /// MIN or MAX as a query asks for it.

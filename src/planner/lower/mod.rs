@@ -17,6 +17,7 @@ mod distinct;
 mod extremes;
 mod interval;
 mod join;
+mod kept;
 mod linear;
 mod over_past;
 mod over_time;

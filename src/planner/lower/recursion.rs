@@ -7,7 +7,9 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableScan,
 
 use crate::common::{Error, Result};
 
+use super::super::clock::{Clock, Live};
 use super::super::provider::TableSource;
+use super::super::session_windows::expand_sessions;
 use super::recompute::Partitioning;
 use super::{Lowered, Lowering};
 
@@ -15,7 +17,15 @@ impl Lowering {
     /// What lies between a recursion and its tables is part of it: only the tables are inputs.
     pub(super) async fn recursion(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
         let mut scans = Vec::new();
+        let plan = &expand_sessions(plan.clone())?;
         plan.apply(|node| {
+            if let LogicalPlan::Extension(e) = node
+                && (e.node.as_any().is::<Clock>() || e.node.as_any().is::<Live>())
+            {
+                return Err(Error::sql("the clock inside WITH RECURSIVE cannot run continuously yet")
+                    .hint("select now() outside of it, or filter its result")
+                    .into());
+            }
             if is_declared(node) {
                 scans.push(node.clone());
             }

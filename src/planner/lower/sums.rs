@@ -125,9 +125,9 @@ fn weighted_value(value: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<O
         DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
             Some(Expr::Cast(Cast::new(Box::new(value.clone()), DataType::Int64)) * weight.clone())
         }
-        DataType::Decimal128(_, scale) if (0..=18).contains(&scale) => {
-            let wide = |e: Expr, scale| Expr::Cast(Cast::new(Box::new(e), DataType::Decimal128(38 - 19, scale)));
-            Some(wide(value.clone(), scale) * wide(weight.clone(), 0))
+        // What a product has room for: a row may come ten thousand million times.
+        DataType::Decimal128(precision, scale) if precision <= 28 && scale >= 0 => {
+            Some(value.clone() * Expr::Cast(Cast::new(Box::new(weight.clone()), DataType::Decimal128(38 - precision, 0))))
         }
         _ => None,
     })
