@@ -19,6 +19,7 @@ mod interval;
 mod join;
 mod linear;
 mod over_past;
+mod over_plan;
 mod over_time;
 mod over_totals;
 mod panes;
