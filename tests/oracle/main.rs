@@ -204,6 +204,7 @@ cases! {
     dedup_first
     over_late
     over_ties
+    over_averages
 }
 
 #[test]

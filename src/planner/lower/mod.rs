@@ -20,6 +20,7 @@ mod join;
 mod kept;
 mod linear;
 mod over_past;
+mod over_plan;
 mod over_time;
 mod over_totals;
 mod panes;

@@ -1,13 +1,14 @@
 //! What functions OVER rows in order of time have to know of rows that have come out already.
 
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::expr::{NullTreatment, WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::expr::{NullTreatment, WindowFunctionParams};
 use datafusion::logical_expr::{Expr, ExprSchemable, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition};
 use datafusion::scalar::ScalarValue;
 
 use crate::operators::over::Past;
 
 use super::copied;
+use super::over_plan::function;
 
 const DAY: i64 = 86_400_000;
 
@@ -63,15 +64,6 @@ pub(super) fn both(a: Past, b: Past) -> Option<Past> {
         (Past::Last(a), Past::Last(b)) => Some(Past::Last(a.max(b))),
         (Past::Within(a), Past::Within(b)) => Some(Past::Within(a.max(b))),
         (Past::Last(_), Past::Within(_)) | (Past::Within(_), Past::Last(_)) => None,
-    }
-}
-
-/// The function in an expression of OVER.
-pub(super) fn function(expr: &Expr) -> Option<&WindowFunction> {
-    match expr {
-        Expr::Alias(alias) => function(&alias.expr),
-        Expr::WindowFunction(function) => Some(function),
-        _ => None,
     }
 }
 

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
-use datafusion::common::{Column, DFSchema, DFSchemaRef};
+use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::functions_window::row_number::row_number_udwf;
-use datafusion::logical_expr::expr::WindowFunction;
-use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, Window, WindowFunctionDefinition, cast, lit};
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, Window, cast, lit};
 
 use crate::common::{Error, Result};
 use crate::operators::OverAggregate;
@@ -15,7 +14,8 @@ use crate::operators::over::{OverRows, Past};
 use crate::sql::ast::Emit;
 
 use super::super::traits::{Domain, Time, Traits};
-use super::over_past::{both, function, past};
+use super::over_past::{both, past};
+use super::over_plan::{NUMBER, function, named, project, whole_partition, windows};
 use super::over_totals::{Totals, average};
 use super::recompute::guard;
 use super::{Input, Lowered, Lowering, columns};
@@ -25,7 +25,7 @@ pub(super) struct ByTime {
     /// The column that rows are ordered by.
     column: usize,
     time: Time,
-    /// Functions, each with what it has to know of the past.
+    /// Functions, no two alike, each with what it has to know of the past.
     functions: Vec<(Expr, Past)>,
     /// What comes out of them, in place of the columns of the OVER.
     columns: Vec<Expr>,
@@ -37,23 +37,30 @@ impl ByTime {
         let mut by = Self { column, time: time.clone(), functions: Vec::new(), columns: columns(schema) };
         let fields = window.schema.fields().iter().skip(schema.fields().len());
         for (expr, field) in window.window_expr.iter().zip(fields) {
-            match (past(expr, schema, column)?, average(expr, field)) {
-                (Past::Everything, Some([sum, count])) => {
-                    let value = |e: &Expr| named(&e.schema_name().to_string());
-                    by.columns.push((value(&sum) / cast(value(&count), field.data_type().clone())).alias(field.name()));
-                    for part in [sum, count] {
-                        if by.functions.iter().all(|(known, _)| *known != part) {
-                            by.functions.push((part, Past::Totals));
-                        }
-                    }
+            let value = match (past(expr, schema, column)?, average(expr, field)) {
+                (Past::Everything, Some(parts)) => {
+                    let [sum, count] = parts.map(|part| {
+                        // DataFusion's names leave casts out: the SUM of a column and that of its AVG would share one.
+                        let own = format!("__part{}", by.functions.len());
+                        by.answer(part.alias(own), Past::Totals)
+                    });
+                    sum / cast(count, field.data_type().clone())
                 }
-                (past, _) => {
-                    by.columns.push(named(field.name()));
-                    by.functions.push((expr.clone(), past));
-                }
-            }
+                (past, _) => by.answer(expr.clone(), past),
+            };
+            by.columns.push(value.alias(field.name()));
         }
         Some(by)
+    }
+
+    /// The column of a function's answers, which may be there under another name.
+    fn answer(&mut self, expr: Expr, past: Past) -> Expr {
+        let known = self.functions.iter().find(|(known, _)| function(known) == function(&expr));
+        let (_, name) = known.map_or(&expr, |(known, _)| known).qualified_name();
+        if known.is_none() {
+            self.functions.push((expr, past));
+        }
+        named(&name)
     }
 
     /// The functions by what they have in common: partition, order and past.
@@ -141,8 +148,6 @@ impl Lowering {
 
 /// Tells new rows from those of the past.
 const NEW: &str = "__new";
-/// Numbers the rows of a partition.
-pub(super) const NUMBER: &str = "__number";
 
 fn only(leaves: Vec<LogicalPlan>) -> Result<LogicalPlan> {
     leaves.into_iter().next().ok_or_else(|| Error::internal("OVER has one input"))
@@ -152,26 +157,6 @@ fn with_behind(schema: &DFSchema, behind: &[Field]) -> Result<DFSchemaRef> {
     let mut fields: Vec<_> = schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
     fields.extend(behind.iter().map(|f| (None, Arc::new(f.clone()))));
     Ok(Arc::new(DFSchema::new_with_metadata(fields, schema.metadata().clone())?))
-}
-
-/// A column without a table, whatever its name.
-pub(super) fn named(name: &str) -> Expr {
-    Expr::Column(Column::new_unqualified(name))
-}
-
-pub(super) fn windows(exprs: Vec<Expr>, input: LogicalPlan) -> Result<LogicalPlan> {
-    Ok(LogicalPlan::Window(Window::try_new(exprs, Arc::new(input))?))
-}
-
-pub(super) fn project(exprs: Vec<Expr>, input: LogicalPlan) -> Result<LogicalPlan> {
-    Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?))
-}
-
-/// OVER all rows of the partition.
-pub(super) fn whole_partition(function: impl Into<WindowFunctionDefinition>, args: Vec<Expr>, partition: &[Expr]) -> WindowFunction {
-    let mut call = WindowFunction::new(function, args);
-    call.params.partition_by = partition.to_vec();
-    call
 }
 
 /// The functions over rows of which some are of the past: the new ones come out, and of [`Past::Last`] those that stay.

@@ -11,8 +11,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrameBound, Wind
 use crate::common::{Error, Result};
 
 use super::columns;
-use super::over_past::function;
-use super::over_time::{NUMBER, named, project, whole_partition, windows};
+use super::over_plan::{NUMBER, function, named, project, whole_partition, windows};
 
 /// AVG as the SUM and the COUNT that it is the quotient of, where that loses nothing.
 pub(super) fn average(expr: &Expr, field: &Field) -> Option<[Expr; 2]> {
