@@ -1,7 +1,7 @@
 //! Whether a continuous answer is the batch answer.
 //!
 //! ```text
-//!               ┌─ run, at most 1/20 of the events an epoch ─▶ topic or materialized view ─ SELECT * ─┐
+//!               ┌─ run, at most 1/16 of the events an epoch ─▶ topic or materialized view ─ SELECT * ─┐
 //!   topic ──────┤                                                                                     ├─▶ the same bag of rows?
 //!               └─ query, once ─────────────────────────────────────────────▶ topic or rows ──────────┘
 //! ```
@@ -16,7 +16,7 @@ use super::child::{Ended, millstream};
 use super::queries::{self, Answer, Query};
 use super::topic::Topic;
 
-/// One fewer than the most that there may be, for an epoch that comes out short.
+/// So many full epochs: with some that come out short there are at most 20.
 const EPOCHS: u64 = 16;
 
 /// What is needed to run something.
