@@ -70,3 +70,38 @@ fn newest(times: &ArrayRef) -> Result<Option<ArrayRef>> {
     let Some(newest) = max(numbers.as_primitive::<Int64Type>()) else { return Ok(None) };
     Ok(Some(cast(&Int64Array::from(vec![newest]), times.data_type())?))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::TimestampMillisecondArray;
+    use arrow::datatypes::{IntervalMonthDayNano, TimeUnit};
+
+    use super::*;
+
+    /// The newest watermark of `times` in two ways: as it is found, and by all rows.
+    fn both(times: Vec<Option<i64>>, interval: IntervalMonthDayNano) -> [Option<Millis>; 2] {
+        let column: ArrayRef = Arc::new(TimestampMillisecondArray::from(times));
+        let schema = Arc::new(Schema::new(vec![Field::new("ts", DataType::Timestamp(TimeUnit::Millisecond, None), true)]));
+        let batch = RecordBatch::try_new(schema, vec![column]).unwrap();
+        let interval = Arc::new(Literal::new(ScalarValue::IntervalMonthDayNano(Some(interval))));
+        let watermark: Arc<dyn PhysicalExpr> = Arc::new(BinaryExpr::new(Arc::new(Column::new("ts", 0)), Operator::Minus, interval));
+        let all = watermark.evaluate(&batch).unwrap().into_array(batch.num_rows()).unwrap();
+        [Newest::new(&watermark).of(&batch).unwrap(), max(&to_millis(&all).unwrap())]
+    }
+
+    #[test]
+    fn an_interval_is_taken_from_the_newest_row_alone() {
+        let delay = IntervalMonthDayNano::new(0, 1, 2_500_000_000);
+        let day = 86_400_000;
+        assert_eq!(both(vec![Some(5 * day), None, Some(7 * day), Some(6 * day)], delay), [Some(6 * day - 2_500); 2]);
+        assert_eq!(both(vec![None, None], delay), [None; 2]);
+        assert_eq!(both(Vec::new(), delay), [None; 2]);
+    }
+
+    #[test]
+    fn months_are_not_of_one_length() {
+        // 30 March 23:00 and 31 March 01:00 of 2023: the 31st becomes the 28th, too, and so the earlier of the two.
+        let [found, all] = both(vec![Some(1_680_217_200_000), Some(1_680_224_400_000)], IntervalMonthDayNano::new(1, 0, 0));
+        assert!(found.is_some() && found == all);
+    }
+}

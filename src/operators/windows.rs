@@ -270,6 +270,20 @@ pub fn per_milli(window_type: &DataType) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_next_window_of_a_pane_is_found_without_a_walk() {
+        let kinds =
+            [WindowKind::Hop { slide: 2, size: 6 }, WindowKind::Hop { slide: 3, size: 7 }, WindowKind::Cumulate { step: 2, size: 8 }];
+        for (kind, offset) in kinds.into_iter().flat_map(|kind| [0, 1, 5].map(|offset| (kind, offset))) {
+            let windows = Windows { kind, offset };
+            for (pane, time) in (-30..30).flat_map(|t| (-40..40).map(move |time| (t, time))) {
+                let Some(pane) = windows.pane_of(pane) else { continue };
+                let walked = windows.windows_of_pane(pane).map(|(_, end)| end).find(|end| *end > time);
+                assert_eq!(windows.pane_ends_after(pane, time), walked, "{windows}: pane {pane} after {time}");
+            }
+        }
+    }
+
     use super::WindowKind::{Cumulate, Hop, Session, Tumble};
     use super::*;
 

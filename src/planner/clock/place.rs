@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::common::JoinType;
 use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, JoinType};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Aggregate, Expr, Filter, Join, LogicalPlan, Projection, Window};
+use datafusion::logical_expr::{Aggregate, Expr, Filter, Join, LogicalPlan, Projection, Union, Window, lit};
 
 use crate::common::{Error, Result};
 
@@ -47,7 +47,7 @@ pub fn place(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 fn refused(place: &str) -> Error {
     Error::sql(format!("the clock (now(), CURRENT_DATE, PROCTIME() ...) cannot stand in {place} of a continuous query yet")).hint(
-        "it can stand in WHERE, where rows come and go with it, and in SELECT, GROUP BY and OVER, where it is the time at which a row entered",
+        "it can stand in WHERE and FILTER, where rows come and go with it, and in SELECT, GROUP BY and OVER, where it is the time at which a row entered",
     )
 }
 
@@ -75,17 +75,75 @@ fn aggregate(aggregate: Aggregate) -> DfResult<LogicalPlan> {
     if let [Expr::GroupingSet(_)] = aggregate.group_expr.as_slice() {
         return Err(refused("GROUPING SETS").into());
     }
-    let filtered = |e: &Expr| match e.clone().unalias() {
-        Expr::AggregateFunction(AggregateFunction { params, .. }) => params.filter.is_some_and(|f| has_clock(&f)),
-        _ => false,
-    };
-    if aggregate.aggr_expr.iter().any(filtered) {
-        return Err(refused("FILTER (WHERE ...)").into());
+    let mut aggregate = aggregate;
+    if aggregate.aggr_expr.iter().any(|e| live_filter(e).is_some()) {
+        aggregate = by_parts(aggregate)?;
+    }
+    if !aggregate.group_expr.iter().chain(&aggregate.aggr_expr).any(has_clock) {
+        return Ok(LogicalPlan::Aggregate(aggregate));
     }
     let input = Clock::plan(Arc::unwrap_or_clone(aggregate.input))?;
     let keep = |exprs: Vec<Expr>| exprs.into_iter().map(kept).collect::<DfResult<Vec<_>>>();
     let (groups, aggregates) = (keep(aggregate.group_expr)?, keep(aggregate.aggr_expr)?);
     Ok(LogicalPlan::Aggregate(Aggregate::try_new_with_schema(Arc::new(input), groups, aggregates, aggregate.schema)?))
+}
+
+/// The FILTER of an aggregate, if it asks for the clock.
+fn live_filter(expr: &Expr) -> Option<Expr> {
+    match expr.clone().unalias() {
+        Expr::AggregateFunction(AggregateFunction { params, .. }) => params.filter.map(|f| *f).filter(has_clock),
+        _ => None,
+    }
+}
+
+/// The column that tells the parts of an aggregate's input apart.
+const PART: &str = "__part";
+
+/// What passes a FILTER by the clock comes and goes, so it is an input of its own: part 1 and above; part 0 is every row.
+///
+/// ```text
+///   Aggregate: COUNT(*), COUNT(*) FILTER (WHERE p)     Aggregate: COUNT(*) FILTER (WHERE __part = 0), COUNT(*) FILTER (WHERE __part = 1)
+///     input                                        ─▶    Union
+///                                                          Projection: *, 0 AS __part      input
+///                                                          Projection: *, 1 AS __part      Live: p      input
+/// ```
+fn by_parts(aggregate: Aggregate) -> DfResult<Aggregate> {
+    let Aggregate { input, group_expr, aggr_expr, schema, .. } = aggregate;
+    let columns = |part: i64| {
+        let all = input.schema().columns().into_iter().map(Expr::Column);
+        all.chain([lit(part).alias(PART)]).collect::<Vec<_>>()
+    };
+    let everything = Projection::try_new(columns(0), Arc::clone(&input))?;
+    let parted = Arc::clone(&everything.schema);
+    let mut parts = vec![Arc::new(LogicalPlan::Projection(everything))];
+    let mut known: Vec<Expr> = Vec::new();
+    let mut aggregates = Vec::with_capacity(aggr_expr.len());
+    for expr in aggr_expr {
+        let (qualifier, name) = expr.qualified_name();
+        let live = live_filter(&expr);
+        let Expr::AggregateFunction(mut function) = expr.unalias() else { return Err(refused("such an aggregate").into()) };
+        let part = match &live {
+            None => 0,
+            Some(live) => known.iter().position(|k| k == live).map_or(known.len(), |at| at) + 1,
+        };
+        let number = i64::try_from(part).unwrap_or(i64::MAX);
+        let of_part = Expr::Column(Column::new_unqualified(PART)).eq(lit(number));
+        function.params.filter = Some(Box::new(match (live, function.params.filter.take()) {
+            (None, Some(plain)) => of_part.and(*plain),
+            (None, None) => of_part,
+            (Some(live), _) => {
+                if part > known.len() {
+                    let passing = filter(Filter::try_new(live.clone(), Arc::clone(&input))?)?;
+                    parts.push(Arc::new(LogicalPlan::Projection(Projection::try_new(columns(number), Arc::new(passing))?)));
+                    known.push(live);
+                }
+                of_part
+            }
+        }));
+        aggregates.push(Expr::AggregateFunction(function).alias_qualified(qualifier, name));
+    }
+    let union = LogicalPlan::Union(Union { inputs: parts, schema: parted });
+    Aggregate::try_new_with_schema(Arc::new(union), group_expr, aggregates, schema)
 }
 
 /// The clock is no column of what comes out.

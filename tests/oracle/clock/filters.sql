@@ -24,3 +24,7 @@ WHERE a.ts > now() - INTERVAL '1' SECOND AND b.ts + INTERVAL '2' SECOND > now();
 CREATE MATERIALIZED VIEW both_sides AS SELECT a.id, b.id AS other FROM events a JOIN events b ON a.v = b.v AND a.ts + INTERVAL '2' SECOND > now() - (b.ts - a.ts);
 CREATE MATERIALIZED VIEW best AS SELECT k, id, v FROM (
   SELECT k, id, v, ts, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC) AS rn FROM events WHERE ts > now() - INTERVAL '2' SECOND) WHERE rn <= 2;
+CREATE MATERIALIZED VIEW by_filter AS SELECT k, COUNT(*) n, COUNT(*) FILTER (WHERE ts > now() - INTERVAL '2' SECOND) fresh,
+  SUM(v) FILTER (WHERE ts > now() - INTERVAL '2' SECOND) fresh_sum, MAX(v) FILTER (WHERE ts > now() - INTERVAL '1' SECOND AND v < 50) low,
+  COUNT(DISTINCT v) FILTER (WHERE ts + INTERVAL '1' SECOND < now()) old, MIN(id) FILTER (WHERE v > 50) first FROM events GROUP BY k;
+CREATE MATERIALIZED VIEW by_filter_alone AS SELECT COUNT(*) FILTER (WHERE ts > now() - INTERVAL '1' SECOND) fresh FROM events;
