@@ -9,14 +9,15 @@
 //! | `MOD(a, b)` | `(a % b)` |
 //! | `LISTAGG(x)` | `LISTAGG(x, ',')` |
 //! | `UNIX_TIMESTAMP()` | `UNIX_TIMESTAMP(CURRENT_TIMESTAMP)`: of the one clock that there is |
+//! | `TIMESTAMP '2024-05-01 12:00:00.5'` | a `TIMESTAMP(3)`, or (6) or (9) if it has more digits, not always (9) |
 //! | `JSON_VALUE(json, path RETURNING INT)` | `TRY_CAST(JSON_VALUE(json, path) AS INT)` |
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, Ident, Value, VisitMut, VisitorMut,
+    BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArguments, Ident, TypedString, Value, VisitMut, VisitorMut,
 };
 
 use crate::common::{Error, Result, suggest};
@@ -35,6 +36,16 @@ pub(super) fn rewrite(tree: &mut impl VisitMut, text: &Text<'_>) -> Result<()> {
     }
 }
 
+/// As many digits of a second as a timestamp's text has, of the precisions that Arrow has a unit for.
+fn precision_of(text: &str) -> u64 {
+    let digits = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
+    match digits {
+        0..=3 => 3,
+        4..=6 => 6,
+        _ => 9,
+    }
+}
+
 struct Rewrite<'a> {
     text: &'a Text<'a>,
 }
@@ -50,6 +61,9 @@ impl VisitorMut for Rewrite<'_> {
             }
             Expr::Ceil { expr: of, field: CeilFloorKind::DateTimeField(field) } if *field != DateTimeField::NoDateTime => {
                 *expr = by_unit("ceil_time", field, of);
+            }
+            Expr::TypedString(TypedString { data_type: DataType::Timestamp(precision @ None, _), value, .. }) => {
+                *precision = value.value.clone().into_string().as_deref().map(precision_of);
             }
             Expr::Function(function) => match self.call(function) {
                 Ok(Some(other)) => *expr = other,
