@@ -57,6 +57,12 @@ fn line(f: &mut fmt::Formatter<'_>, name: &str, text: impl fmt::Display) -> fmt:
     writeln!(f, "    {name:<12} {text}")
 }
 
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Explained { program: self, outputs: &[], measured: None }.fmt(f)
+    }
+}
+
 impl fmt::Display for Explained<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(m) = self.measured {

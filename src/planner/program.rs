@@ -1,7 +1,6 @@
 //! What a job runs: stages in order, and the stateful nodes among them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -11,7 +10,6 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::operators::stateful::TableSpec;
 use crate::operators::{LateFilterExec, Operator, StatefulExec};
 
-use super::explain::Explained;
 use super::traits::{Domain, Shape};
 
 /// All queries of a job, planned once: stages to run in order, the same for every epoch.
@@ -80,12 +78,6 @@ pub struct Output {
     pub nodes: BTreeSet<u32>,
     /// The query in a canonical form, before optimisation and without connection options.
     pub identity: String,
-}
-
-impl fmt::Display for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Explained { program: self, outputs: &[], measured: None }.fmt(f)
-    }
 }
 
 impl Program {

@@ -8,14 +8,11 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use crate::common::{Error, Projection, Result, WEIGHT, suggest};
 use crate::connectors::options::parse;
 use crate::connectors::{Changes, TableSpec};
-use crate::formats::{self, FormatOptions};
+use crate::formats;
 
+use super::options::{is_upsert, missing};
+use super::sides::Side;
 use super::{metadata, offsets, sides};
-
-/// The connector whose records are rows of their own.
-pub const APPEND: &str = "kafka";
-/// The connector whose records replace the one of their key.
-pub const UPSERT: &str = "upsert-kafka";
 
 /// A declared Kafka table.
 #[derive(Debug)]
@@ -48,19 +45,6 @@ pub struct KafkaTable {
     pub guarantee: Guarantee,
     /// `sink.partitioner`.
     pub partitioner: Partitioner,
-}
-
-/// One side of a record: its format and the columns in it.
-#[derive(Debug)]
-pub struct Side {
-    /// The format's name.
-    pub format: String,
-    /// Its options.
-    pub options: FormatOptions,
-    /// The fields as the record names them.
-    pub schema: SchemaRef,
-    /// For every field the index of its column in the table.
-    pub columns: Vec<usize>,
 }
 
 /// Where to begin without an offset.
@@ -204,15 +188,6 @@ impl KafkaTable {
     pub fn label(&self) -> String {
         format!("table `{}`", self.spec.name)
     }
-}
-
-/// Whether a declaration is of `upsert-kafka`.
-pub(super) fn is_upsert(spec: &TableSpec) -> bool {
-    spec.connector == UPSERT
-}
-
-pub(super) fn missing(option: &str) -> Error {
-    Error::sql(format!("option `{option}` is missing"))
 }
 
 fn topic(spec: &TableSpec) -> Result<String> {

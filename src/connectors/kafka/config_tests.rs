@@ -1,5 +1,6 @@
 use super::*;
 use crate::common::error::ErrorKind;
+use crate::connectors::kafka::options::{APPEND, UPSERT};
 use crate::connectors::kafka::testing::{keyed, table};
 
 fn read(options: &[(&str, &str)]) -> Result<KafkaTable> {

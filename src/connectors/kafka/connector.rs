@@ -10,7 +10,7 @@ use crate::common::{Error, OptionSpec, Result};
 use crate::connectors::{Connector, Sink, Source, TableSpec};
 
 use super::broker::Broker;
-use super::config::{APPEND, UPSERT};
+use super::options::{APPEND, UPSERT};
 use super::{EmbeddedBroker, KafkaSink, KafkaSource, KafkaTable, metadata, options};
 
 /// Makes a client for bootstrap servers and the `properties.*` of a table (without the prefix).

@@ -1,10 +1,22 @@
 //! Every option of a Kafka table.
 
-use crate::common::OptionSpec;
+use crate::common::{Error, OptionSpec};
 use crate::connectors::TableSpec;
 use crate::formats;
 
-use super::config::is_upsert;
+/// The connector whose records are rows of their own.
+pub const APPEND: &str = "kafka";
+/// The connector whose records replace the one of their key.
+pub const UPSERT: &str = "upsert-kafka";
+
+/// Whether a declaration is of `upsert-kafka`.
+pub(super) fn is_upsert(spec: &TableSpec) -> bool {
+    spec.connector == UPSERT
+}
+
+pub(super) fn missing(option: &str) -> Error {
+    Error::sql(format!("option `{option}` is missing"))
+}
 
 pub(super) const STARTUP_MODES: &[&str] = &["earliest-offset", "latest-offset", "group-offsets", "timestamp", "specific-offsets"];
 pub(super) const BOUNDED_MODES: &[&str] = &["unbounded", "latest-offset", "group-offsets", "timestamp", "specific-offsets"];

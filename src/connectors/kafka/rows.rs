@@ -15,10 +15,11 @@ use crate::connectors::Changes;
 use crate::formats::{self, Decoded, Decoder};
 
 use super::broker::Record;
-use super::config::{KafkaTable, Side};
+use super::config::KafkaTable;
 use super::metadata::Metadata;
 use super::metadata_columns::metadata_column;
 use super::pending::{Bad, Pending};
+use super::sides::Side;
 
 /// Where an output column comes from: the n-th column of the value's or key's decoder, metadata, or what the record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,13 +2,26 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use crate::common::{Error, Result, suggest};
 use crate::connectors::{Changes, TableSpec};
 use crate::formats::{self, FormatOptions};
 
-use super::config::{APPEND, Side, UPSERT, is_upsert, missing};
+use super::options::{APPEND, UPSERT, is_upsert, missing};
+
+/// One side of a record: its format and the columns in it.
+#[derive(Debug)]
+pub struct Side {
+    /// The format's name.
+    pub format: String,
+    /// Its options.
+    pub options: FormatOptions,
+    /// The fields as the record names them.
+    pub schema: SchemaRef,
+    /// For every field the index of its column in the table.
+    pub columns: Vec<usize>,
+}
 
 /// What the records of a table say.
 ///

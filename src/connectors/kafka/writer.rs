@@ -13,8 +13,9 @@ use crate::connectors::{Changes, SinkWriter};
 use crate::formats::{self, Encoder, Messages};
 
 use super::broker::{OutRecord, Producer};
-use super::config::{KafkaTable, OnError, Partitioner, Side};
+use super::config::{KafkaTable, OnError, Partitioner};
 use super::metadata::Metadata;
+use super::sides::Side;
 use super::tail::HEADER;
 
 /// Writes the commits of one sink.
