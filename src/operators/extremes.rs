@@ -1,6 +1,5 @@
 //! MIN and MAX over changes: the values of each group are kept, and looked at when the extreme one goes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array, new_null_array};
@@ -12,6 +11,7 @@ use arrow::row::{Row, RowConverter, Rows, SortField};
 use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedTable, Layout};
 
+use super::keys::Places;
 use super::zset;
 
 /// MIN or MAX of a column over changes, for a [`super::KeyedAggregate`].
@@ -43,23 +43,6 @@ enum Found {
     Read(usize),
     /// All values have gone: what is over no group answers NULL then.
     Nowhere,
-}
-
-/// Groups by their place among the groups of an epoch.
-pub(super) struct Places(HashMap<Box<[u8]>, usize>);
-
-impl Places {
-    /// Of these groups, in order.
-    pub(super) fn new(groups: &[ArrayRef]) -> Result<Self> {
-        let Some(rows) = zset::encode(groups)? else { return Ok(Self(HashMap::from([(Box::default(), 0)]))) };
-        Ok(Self(rows.iter().enumerate().map(|(place, row)| (row.data().into(), place)).collect()))
-    }
-
-    /// The places of other rows' groups; `None` for groups that are not among them.
-    fn of(&self, groups: &[ArrayRef], rows: usize) -> Result<Vec<Option<usize>>> {
-        let Some(encoded) = zset::encode(groups)? else { return Ok(vec![self.0.get(&[][..]).copied(); rows]) };
-        Ok(encoded.iter().map(|row| self.0.get(row.data()).copied()).collect())
-    }
 }
 
 impl Extreme {

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
-use super::extremes::{Extreme, Places};
+use super::extremes::Extreme;
+use super::keys::Places;
 use super::merge::{Functions, GroupMerger};
 use super::stateful::{Operator, Step, TableKind, TableSpec};
 use super::{first_columns, to_millis, zset};
@@ -135,7 +136,7 @@ impl KeyedAggregate {
             return Ok(rows);
         }
         let groups = rows.results.columns().get(..self.functions.groups()).unwrap_or_default();
-        let places = Places::new(groups)?;
+        let places = Places::new(groups, rows.results.num_rows())?;
         let first = self.functions.partial().fields().len();
         let (mut before, mut now) = (Vec::new(), Vec::new());
         for (which, extreme) in self.extremes.iter().enumerate() {
@@ -242,8 +243,7 @@ impl Operator for KeyedAggregate {
             step.change(0, delta)?;
             return Ok(Vec::new());
         }
-        let stored = step.keyed(0)?.get(&arrived.columns()[..self.functions.groups()])?;
-        let with_extremes = stored;
+        let with_extremes = step.keyed(0)?.get(&arrived.columns()[..self.functions.groups()])?;
         let stored = self.untimed(&with_extremes)?;
         let known = stored.num_rows();
 

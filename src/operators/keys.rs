@@ -27,15 +27,28 @@ pub(super) fn distinct(parts: &[Vec<ArrayRef>]) -> Result<Vec<ArrayRef>> {
     columns.iter().map(|c| Ok(take(c, &indices, None)?)).collect()
 }
 
-/// For each of the keys its place among the known ones, if it is there. Both are columns and how many rows they have.
-///
-/// # Errors
-/// When keys cannot be compared.
-pub(super) fn places(keys: (&[ArrayRef], usize), known: (&[ArrayRef], usize)) -> Result<Vec<Option<u32>>> {
-    let (Some(rows), Some(stored)) = (zset::encode(keys.0)?, zset::encode(known.0)?) else {
-        // Without columns all keys are the same.
-        return Ok(vec![(known.1 > 0).then_some(0); keys.1]);
-    };
-    let at: HashMap<&[u8], u32> = stored.iter().map(|row| row.data()).zip(0..).collect();
-    Ok(rows.iter().map(|row| at.get(row.data()).copied()).collect())
+/// Keys by their place.
+pub(super) struct Places(HashMap<Box<[u8]>, usize>);
+
+impl Places {
+    /// Of these keys, in order, as columns and how many rows they have.
+    ///
+    /// # Errors
+    /// When keys cannot be compared.
+    pub(super) fn new(keys: &[ArrayRef], rows: usize) -> Result<Self> {
+        let Some(encoded) = zset::encode(keys)? else {
+            // Without columns all keys are the same.
+            return Ok(Self((rows > 0).then(|| (Box::default(), 0)).into_iter().collect()));
+        };
+        Ok(Self(encoded.iter().enumerate().map(|(place, row)| (row.data().into(), place)).collect()))
+    }
+
+    /// The places of other rows' keys; `None` for those that are not among them.
+    ///
+    /// # Errors
+    /// When keys cannot be compared.
+    pub(super) fn of(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<Option<usize>>> {
+        let Some(encoded) = zset::encode(keys)? else { return Ok(vec![self.0.get(&[][..]).copied(); rows]) };
+        Ok(encoded.iter().map(|row| self.0.get(row.data()).copied()).collect())
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Int64Array, UInt32Array};
+use arrow::array::{Int64Array, UInt64Array};
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::FieldRef;
 use arrow::record_batch::RecordBatch;
@@ -11,7 +11,7 @@ use crate::common::{Error, Result};
 use crate::state::Layout;
 
 use super::super::first_columns;
-use super::super::keys::{distinct, places};
+use super::super::keys::{Places, distinct};
 use super::super::stateful::Step;
 use super::super::subplan::SubPlan;
 use super::{OverAggregate, OverRows, stored};
@@ -31,7 +31,8 @@ impl OverAggregate {
         let keys = self.keys(&new)?;
         let kept = step.keyed(1)?.get(&distinct(std::slice::from_ref(&keys))?)?;
         let known = &kept.columns()[totals..totals + keys.len()];
-        let at = UInt32Array::from(places((&keys, new.num_rows()), (known, kept.num_rows()))?);
+        let at = Places::new(known, kept.num_rows())?.of(&keys, new.num_rows())?;
+        let at: UInt64Array = at.into_iter().map(|place| place.map(|place| place as u64)).collect();
         let mut columns = new.columns().to_vec();
         for total in &kept.columns()[..totals] {
             columns.push(take(total, &at, None)?);

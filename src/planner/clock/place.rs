@@ -71,11 +71,10 @@ fn projection(projection: Projection) -> DfResult<LogicalPlan> {
     Ok(LogicalPlan::Projection(Projection::try_new_with_schema(exprs, Arc::new(input), projection.schema)?))
 }
 
-fn aggregate(aggregate: Aggregate) -> DfResult<LogicalPlan> {
+fn aggregate(mut aggregate: Aggregate) -> DfResult<LogicalPlan> {
     if let [Expr::GroupingSet(_)] = aggregate.group_expr.as_slice() {
         return Err(refused("GROUPING SETS").into());
     }
-    let mut aggregate = aggregate;
     if aggregate.aggr_expr.iter().any(|e| live_filter(e).is_some()) {
         aggregate = by_parts(aggregate)?;
     }
@@ -124,7 +123,7 @@ fn by_parts(aggregate: Aggregate) -> DfResult<Aggregate> {
         let Expr::AggregateFunction(mut function) = expr.unalias() else { return Err(refused("such an aggregate").into()) };
         let part = match &live {
             None => 0,
-            Some(live) => known.iter().position(|k| k == live).map_or(known.len(), |at| at) + 1,
+            Some(live) => known.iter().position(|k| k == live).unwrap_or(known.len()) + 1,
         };
         let number = i64::try_from(part).unwrap_or(i64::MAX);
         let of_part = Expr::Column(Column::new_unqualified(PART)).eq(lit(number));

@@ -27,6 +27,7 @@ use datafusion::logical_expr::{Aggregate, Cast, Expr, ExprSchemable, LogicalPlan
 
 use crate::common::{Error, Result};
 use crate::operators::keyed_aggregate::Lifetime;
+use crate::sql::duplicates::untaken;
 
 use super::super::traits::{Time, Traits};
 use super::kept::Wanted;
@@ -133,12 +134,9 @@ impl Distinct {
     }
 
     /// A name that no column has: expressions that differ only in a cast are shown alike.
-    fn unnamed(&self, mut name: String) -> String {
-        let taken = |name: &String| self.values.iter().map(|v| &v.name).chain(self.filters.iter().map(|f| &f.name)).any(|n| n == name);
-        while taken(&name) {
-            name.push('\'');
-        }
-        name
+    fn unnamed(&self, name: String) -> String {
+        let mut taken = self.values.iter().map(|v| v.name.clone()).chain(self.filters.iter().map(|f| f.name.clone())).collect();
+        untaken(name, &mut taken)
     }
 
     /// The columns of raw rows that other aggregates read, but for those that rows are grouped by.

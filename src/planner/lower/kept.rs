@@ -1,6 +1,6 @@
 //! Keyed aggregates whose results are made of what is kept: sums, counts and extremes.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::common::{Column, DFSchema};
@@ -10,6 +10,7 @@ use crate::common::{Error, Result};
 use crate::operators::KeyedAggregate;
 use crate::operators::extremes::Extreme;
 use crate::operators::keyed_aggregate::Lifetime;
+use crate::sql::duplicates::untaken;
 
 use super::super::traits::{Time, Traits};
 use super::sums::{Kept, sum_of};
@@ -87,15 +88,11 @@ impl Lowering {
 
 /// Aggregates under names of their own: those that differ only in a cast are shown alike.
 fn named(aggregates: &[&Expr]) -> Vec<Expr> {
-    let mut taken = BTreeSet::new();
-    let mut named = Vec::new();
-    for expr in aggregates {
-        let mut name = expr.schema_name().to_string();
-        let unique = taken.insert(name.clone());
-        while !unique && !taken.insert(name.clone()) {
-            name.push('\'');
-        }
-        named.push(if unique { (*expr).clone() } else { (*expr).clone().alias(name) });
-    }
-    named
+    let mut taken = HashSet::new();
+    let name = |expr: &&Expr| {
+        let name = expr.schema_name().to_string();
+        let own = untaken(name.clone(), &mut taken);
+        if own == name { (*expr).clone() } else { (*expr).clone().alias(own) }
+    };
+    aggregates.iter().map(name).collect()
 }

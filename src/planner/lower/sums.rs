@@ -4,7 +4,6 @@ use datafusion::common::DFSchemaRef;
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, lit, when};
-use datafusion::scalar::ScalarValue;
 
 use arrow::datatypes::DataType;
 
@@ -140,7 +139,6 @@ pub(super) fn exact(value: &Expr, schema: &DFSchemaRef) -> Result<Option<Expr>> 
             let integer = cast.expr.get_type(schema)?.is_signed_integer();
             integer.then(|| cast.expr.as_ref().clone())
         }
-        Expr::Literal(ScalarValue::Float64(_), _) => None,
         _ => None,
     })
 }
