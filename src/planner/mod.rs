@@ -20,6 +20,7 @@ mod filter_pushdown;
 mod functions;
 mod lower;
 mod mode;
+mod over_forms;
 mod physical;
 pub mod program;
 pub mod provider;

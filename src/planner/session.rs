@@ -35,6 +35,7 @@ use super::clock::{self, KeepClockFilters};
 use super::filter_pushdown::physical_rules;
 use super::functions;
 use super::mode::Mode;
+use super::over_forms::sendable;
 use super::physical::StreamingQueryPlanner;
 use super::provider::{Relation, TableSource, Tables};
 use super::row_fields;
@@ -210,11 +211,11 @@ impl SchemaProvider for Names {
     }
 }
 
-/// Plans a query with names for fields of rows, an order for ties and one zero.
+/// Plans a query with names for fields of rows, an order for ties, one zero, and OVER in forms that can be sent.
 async fn statement(state: &SessionState, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
     row_fields::name(&mut query);
     let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
-    one_zero(total_order(state.statement_to_plan(statement).await?, mode)?)
+    sendable(one_zero(total_order(state.statement_to_plan(statement).await?, mode)?)?)
 }
 
 /// Plans a view's query.

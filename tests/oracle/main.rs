@@ -200,6 +200,7 @@ cases! {
     recursive
     casts
     over_by_time
+    over_filters
     over_frames
     dedup_first
     over_late
