@@ -3,7 +3,8 @@
 //! sqlparser has no Flink dialect. What it cannot read as an expression is taken in [`Dialect::parse_prefix`]:
 //! - `TABLE name` and `TABLE (query)` as a function's argument become the sub-query `(SELECT * FROM name)`, in which
 //!   DataFusion finds the table's name; `PARTITION BY` behind it is kept in `distribute_by`;
-//! - `MAP[k1, v1, ...]` becomes a map literal.
+//! - `MAP[k1, v1, ...]` becomes a map literal;
+//! - JSON functions with words between their arguments: `json_calls.rs`. Conditions are read in `infix.rs`.
 
 use std::any::TypeId;
 use std::cell::Cell;
@@ -14,7 +15,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
 
-use super::build;
+use super::{build, infix, json_calls};
 
 thread_local! {
     /// How many expressions may still be begun; see [`allow_steps`].
@@ -150,8 +151,12 @@ impl Dialect for MillstreamDialect {
             (Token::Word(Word { keyword: Keyword::MAP, quote_style: None, .. }), Token::LBracket) if is_map_literal(parser) => {
                 Some(map_literal(parser))
             }
-            _ => None,
+            _ => json_calls::call(parser),
         }
+    }
+
+    fn parse_infix(&self, parser: &mut Parser, expr: &ast::Expr, precedence: u8) -> Option<Result<ast::Expr, ParserError>> {
+        infix::condition(parser, expr, precedence)
     }
 }
 

@@ -7,14 +7,20 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 
 use crate::common::Result;
 
+mod adapted;
 mod args;
+mod arrays;
 mod calendar;
+mod call;
+mod codes;
 mod compiled;
 mod extremes;
 mod java_parse;
 mod java_time;
 mod json;
 mod json_path;
+mod numbers;
+mod places;
 mod regex;
 mod scalar;
 mod text;
@@ -28,11 +34,22 @@ mod tests;
 /// # Errors
 /// When DataFusion refuses one.
 pub fn register(state: &mut SessionState) -> Result<()> {
-    let families = [text::functions(), regex::functions(), time::functions(), calendar::functions(), json::functions()];
+    let families = [
+        text::functions(),
+        places::functions(),
+        codes::functions(),
+        arrays::functions(),
+        adapted::functions(state)?,
+        numbers::functions(),
+        regex::functions(),
+        time::functions(),
+        calendar::functions(),
+        json::functions(),
+    ];
     for function in families.into_iter().flatten() {
         state.register_udf(function)?;
     }
-    for (name, alias) in [("starts_with", "startswith"), ("ends_with", "endswith"), ("trunc", "truncate"), ("signum", "sign")] {
+    for (name, alias) in [("starts_with", "startswith"), ("ends_with", "endswith")] {
         let function = state.udf(name)?;
         state.register_udf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
     }
