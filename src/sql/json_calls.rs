@@ -115,8 +115,7 @@ fn path_call(parser: &mut Parser, form: Form) -> Result<Expr, ParserError> {
         _ if plain => {}
         Form::Value => {
             args.extend([said(&empty), said(&error)]);
-            let defaults = [empty, error].map(|o| o.value.map_or_else(null, |value| cast(CastKind::Cast, value, DataType::String(None))));
-            args.extend(defaults);
+            args.extend([empty, error].map(|otherwise| otherwise.value.map_or_else(null, default)));
         }
         Form::Query => args.extend([text(wrapper.unwrap_or("WITHOUT")), said(&empty), said(&error)]),
         _ => args.push(text(error.behaviour.unwrap_or("FALSE"))),
@@ -128,6 +127,14 @@ fn path_call(parser: &mut Parser, form: Form) -> Result<Expr, ParserError> {
         (Form::Query, _) => build::call("JSON_QUERY", args),
         _ => build::call("JSON_EXISTS", args),
     })
+}
+
+/// A default as text; truth is written as JSON has it.
+fn default(value: Expr) -> Expr {
+    match &value {
+        Expr::Value(literal) if matches!(literal.value, Value::Boolean(_)) => text(value.to_string().to_lowercase()),
+        _ => cast(CastKind::Cast, value, DataType::String(None)),
+    }
 }
 
 fn otherwise(parser: &mut Parser, form: Form) -> Result<Otherwise, ParserError> {
@@ -249,7 +256,7 @@ fn aggregated(parser: &mut Parser, form: Form) -> Result<Expr, ParserError> {
         item = build::call("COALESCE", [item, text("null")]);
     }
     if let Some(key) = key {
-        let key = build::call("JSON_QUOTE", [cast(CastKind::Cast, key, DataType::String(None))]);
+        let key = build::call("JSON_STRING", [cast(CastKind::Cast, key, DataType::String(None))]);
         item = joined(joined(key, text(":")), item);
     }
     let mut list = build::call("LISTAGG", [item, text(",")]);

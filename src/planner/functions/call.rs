@@ -62,7 +62,9 @@ impl Call {
             DataType::Float64 => Ok(RowArg::Double(arg.to_array(self.rows)?.as_primitive::<Float64Type>().clone())),
             DataType::Boolean => Ok(RowArg::Bool(arg.to_array(self.rows)?.as_boolean().clone())),
             DataType::Binary => Ok(RowArg::Bytes(arg.to_array(self.rows)?.as_binary().clone())),
-            DataType::Timestamp(..) => Ok(RowArg::Time(Times::of(&arg.to_array(self.rows)?)?)),
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Time32(_) | DataType::Time64(_) => {
+                Ok(RowArg::Time(Times::of(&arg.to_array(self.rows)?)?))
+            }
             _ => Ok(RowArg::Text(Text::of(arg)?)),
         });
         Ok(RowArgs(args.collect::<Result<_>>()?))

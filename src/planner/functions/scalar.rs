@@ -41,6 +41,8 @@ pub(super) enum Param {
     Bytes,
     /// TIMESTAMP or TIMESTAMP_LTZ; DATE and texts become TIMESTAMP(3).
     Time,
+    /// TIMESTAMP, TIMESTAMP_LTZ, DATE or TIME; texts become TIMESTAMP(3).
+    Moment,
     /// ARRAY.
     List,
     /// MAP.
@@ -60,6 +62,7 @@ impl Param {
             Self::List => element(given).is_some() || given.is_null(),
             Self::Map => matches!(given, DataType::Map(..) | DataType::Null),
             Self::Time => matches!(given, DataType::Timestamp(..) | DataType::Date32 | DataType::Null) || is_text(given),
+            Self::Moment => Self::Time.accepts(given) || matches!(given, DataType::Time32(_) | DataType::Time64(_)),
             Self::Any => true,
         }
     }
@@ -75,6 +78,8 @@ impl Param {
             Self::List => element(given).map_or(DataType::Null, |field| DataType::List(Arc::clone(field))),
             Self::Map => given.clone(),
             Self::Time if matches!(given, DataType::Timestamp(..)) => given.clone(),
+            Self::Moment if matches!(given, DataType::Date32 | DataType::Time32(_) | DataType::Time64(_)) => given.clone(),
+            Self::Moment => Self::Time.coerced(given),
             Self::Time => TIMESTAMP,
             Self::Any => given.clone(),
         }
@@ -89,7 +94,7 @@ impl Param {
             Self::Bytes => "BYTES",
             Self::List => "ARRAY",
             Self::Map => "MAP",
-            Self::Time => "TIMESTAMP",
+            Self::Time | Self::Moment => "TIMESTAMP",
             Self::Any => "any",
         }
     }
