@@ -9,6 +9,7 @@
 //! ```
 //! The planner uses only the traits of `connectors` and never a connector's name.
 
+mod averages;
 pub mod bind;
 mod cast_types;
 mod clock;
@@ -27,6 +28,7 @@ pub mod provider;
 mod row_fields;
 pub mod session;
 mod session_windows;
+mod text_casts;
 mod total_order;
 mod traits;
 mod window_call;

@@ -30,6 +30,7 @@ use sqlparser::ast;
 use crate::common::{Error, Result, suggest};
 use crate::operators::SourceSet;
 
+use super::averages::integer_averages;
 use super::cast_types::CastTypes;
 use super::clock::{self, KeepClockFilters};
 use super::filter_pushdown::physical_rules;
@@ -40,6 +41,7 @@ use super::physical::StreamingQueryPlanner;
 use super::provider::{Relation, TableSource, Tables};
 use super::row_fields;
 use super::session_windows::ExpandSessions;
+use super::text_casts::flink_texts;
 use super::total_order::total_order;
 use super::window_call::{self, WindowTvfPlanner};
 use super::zeros::one_zero;
@@ -211,11 +213,13 @@ impl SchemaProvider for Names {
     }
 }
 
-/// Plans a query with names for fields of rows, an order for ties, one zero, and OVER in forms that can be sent.
-async fn statement(state: &SessionState, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
+/// Plans a query with names for fields of rows, an order for ties, one zero, OVER in forms that can be sent, and the
+/// averages and texts that Flink has.
+pub(super) async fn statement(state: &SessionState, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
     row_fields::name(&mut query);
     let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
-    sendable(one_zero(total_order(state.statement_to_plan(statement).await?, mode)?)?)
+    let plan = state.statement_to_plan(statement).await.map_err(|e| functions::missing(state, e.into()))?;
+    flink_texts(integer_averages(sendable(one_zero(total_order(plan, mode)?)?)?)?, state)
 }
 
 /// Plans a view's query.

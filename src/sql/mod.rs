@@ -6,6 +6,7 @@
 
 pub mod ast;
 mod build;
+mod calls;
 mod casts;
 mod columns;
 mod create;
@@ -14,6 +15,9 @@ pub mod dialect;
 pub mod duplicates;
 mod forms;
 mod group_window;
+mod infix;
+mod intervals;
+mod json_calls;
 mod query;
 mod script;
 mod settings;
