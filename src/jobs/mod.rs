@@ -11,6 +11,7 @@ mod analyze;
 mod changes;
 pub mod commits;
 pub mod dead_letter;
+mod declare;
 pub mod driver;
 pub mod inputs;
 mod job_sources;
@@ -27,7 +28,8 @@ pub mod views;
 pub mod watermark;
 pub mod workspace;
 
+pub use declare::Done;
 pub use driver::{Ending, run};
 pub use progress::Status;
 pub use spec::{Insert, JobSpec, Settings};
-pub use workspace::{Done, Workspace};
+pub use workspace::Workspace;
