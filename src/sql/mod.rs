@@ -53,3 +53,11 @@ pub fn quoted(name: &str) -> String {
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
+
+/// `SELECT * FROM name`, of a canonical name.
+pub fn select_all(name: &str) -> sqlparser::ast::Query {
+    let (database, last) = name::split(name);
+    let parts = database.into_iter().chain([last]).map(|part| sqlparser::ast::Ident::with_quote('`', part)).collect::<Vec<_>>();
+    let select = build::select_all(vec![build::table(sqlparser::ast::ObjectName::from(parts))]);
+    build::query(sqlparser::ast::SetExpr::Select(Box::new(select)))
+}
