@@ -8,10 +8,13 @@
 
 mod alignment;
 mod analyze;
+mod answers;
 mod changes;
 pub mod commits;
 pub mod dead_letter;
+mod declare;
 pub mod driver;
+mod execute;
 pub mod inputs;
 mod job_sources;
 pub mod late;
@@ -27,7 +30,9 @@ pub mod views;
 pub mod watermark;
 pub mod workspace;
 
+pub use declare::Done;
 pub use driver::{Ending, run};
+pub use execute::Outcome;
 pub use progress::Status;
 pub use spec::{Insert, JobSpec, Settings};
-pub use workspace::{Done, Workspace};
+pub use workspace::Workspace;

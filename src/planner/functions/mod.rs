@@ -74,8 +74,12 @@ pub fn missing(state: &SessionState, error: Error) -> Error {
     let known = state.udfs().into_iter().chain(state.udafs()).chain(state.udwfs());
     let names: Vec<String> = known.filter(|name| !name.starts_with('_')).collect();
     let near = suggest::nearest(name, names.iter().map(String::as_str)).map(|near| format!("did you mean {}? ", near.to_uppercase()));
-    let error = Error::sql(format!("function {} does not exist", name.to_uppercase()));
-    error.hint(format!("{}docs/functions.md lists all of them", near.unwrap_or_default()))
+    let unknown = Error::sql(format!("function {} does not exist", name.to_uppercase()));
+    let unknown = unknown.hint(format!("{}docs/functions.md lists all of them", near.unwrap_or_default()));
+    match error.spot() {
+        Some((line, column)) => unknown.at_spot(line, column),
+        None => unknown,
+    }
 }
 
 #[cfg(test)]
