@@ -17,7 +17,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
     let asked = parse(&Source::new("<sql>", args.sql.as_str()))?;
     let workspace = setup::workspace(common)?;
     for parsed in &declarations {
-        match (workspace.declare(parsed)?, &parsed.statement) {
+        match (workspace.declare(parsed).await?, &parsed.statement) {
             (Done::Said(line), _) => line.into_iter().for_each(|line| eprintln!("{line}")),
             // Files of a job declare its tables too; its INSERTs are not meant here.
             (Done::No, Statement::Insert(_)) => {}
@@ -27,7 +27,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
     let format = args.format.unwrap_or(if std::io::stdout().is_terminal() { Format::Table } else { Format::Csv });
     let stop = setup::stop_signal()?;
     for (i, parsed) in asked.iter().enumerate() {
-        if let Done::Said(line) = workspace.declare(parsed)? {
+        if let Done::Said(line) = workspace.declare(parsed).await? {
             line.into_iter().for_each(|line| eprintln!("{line}"));
             continue;
         }

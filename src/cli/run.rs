@@ -86,7 +86,7 @@ fn plural(n: usize, what: &str) -> String {
 async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<Parsed>> {
     let mut inserts = Vec::new();
     for parsed in statements {
-        if let Done::Said(line) = workspace.declare(parsed)? {
+        if let Done::Said(line) = workspace.declare(parsed).await? {
             line.into_iter().for_each(|line| eprintln!("{line}"));
             if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
                 inserts.push(parsed.clone());

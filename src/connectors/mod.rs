@@ -19,15 +19,18 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
 use serde::{Deserialize, Serialize};
 
 pub use crate::common::OptionSpec;
-use crate::common::{Projection, Result};
+use crate::common::{Error, Projection, Result};
+use crate::sql::ast::Options;
 
 pub mod blackhole;
 pub mod conformance;
 pub mod datagen;
+pub mod files;
 pub mod kafka;
 pub mod options;
 
@@ -36,9 +39,10 @@ pub mod registry;
 pub mod table;
 
 pub use registry::Connectors;
-pub use table::{TableColumn, TableSpec};
+pub use table::{Inferred, InferredColumn, TableColumn, TableSpec};
 
 /// A system that tables can be declared on: `'connector' = '...'`.
+#[async_trait]
 pub trait Connector: Debug + Send + Sync {
     /// The value of the `connector` option.
     fn name(&self) -> &'static str;
@@ -59,6 +63,20 @@ pub trait Connector: Debug + Send + Sync {
 
     /// The table as something to write, or an error if it cannot be written.
     fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>>;
+
+    /// The options of a table that nobody declared, but whose name alone says where it is: `FROM 'data/*.parquet'`.
+    fn table_of(&self, _name: &str) -> Option<Options> {
+        None
+    }
+
+    /// Finds out the columns of a table that declares none, asking the system.
+    ///
+    /// # Errors
+    /// When the connector cannot do that, or there is nothing to find them in.
+    async fn infer(&self, table: &TableSpec) -> Result<Inferred> {
+        Err(Error::sql(format!("table `{}`: connector '{}' does not find out columns", table.name, self.name()))
+            .hint(format!("declare them: CREATE TABLE {} (column TYPE, ...)", table.name)))
+    }
 }
 
 /// `[start, end)` of one partition of one table.
@@ -119,6 +137,12 @@ pub trait Source: Debug + Send + Sync {
 
     /// The table that takes messages which cannot be read ([`Fetched::rejected`]), if they are not only counted.
     fn dead_letter(&self) -> Option<&str> {
+        None
+    }
+
+    /// The same table as DataFusion reads it, for queries that end: a source that plans better than split by split has one.
+    /// Its columns are those of [`Self::schema`], and all its rows are facts ([`Changes::Append`]).
+    fn table_provider(&self) -> Option<Arc<dyn TableProvider>> {
         None
     }
 

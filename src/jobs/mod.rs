@@ -13,6 +13,7 @@ pub mod commits;
 pub mod dead_letter;
 pub mod driver;
 pub mod inputs;
+mod inferred;
 mod job_sources;
 pub mod late;
 pub mod memory;

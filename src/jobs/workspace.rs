@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::catalog::settings::RuntimeMode;
@@ -20,6 +21,7 @@ use crate::state::StateStore;
 use super::analyze;
 use super::changes;
 use super::dead_letter;
+use super::inferred::{self, unnamed_entry};
 use super::job_sources;
 use super::late::{self, LateRoute};
 use super::memory::Memory;
@@ -89,14 +91,16 @@ impl Workspace {
     ///
     /// # Errors
     /// With the statement's place.
-    pub fn declare(&self, parsed: &Parsed) -> Result<Done> {
+    pub async fn declare(&self, parsed: &Parsed) -> Result<Done> {
+        let found = match &parsed.statement {
+            Statement::CreateTable(table) => self.shared.check(table).await.map_err(|e| locate_option(parsed, &e))?,
+            _ => None,
+        };
         let mut inner = self.shared.lock();
         let done = match &parsed.statement {
             Statement::CreateTable(table) => {
-                let spec = self.shared.spec_of(&inner.overrides, table).map_err(|e| locate_option(parsed, &e))?;
-                self.shared.connectors.get(&spec.connector).and_then(|c| c.validate(&spec)).map_err(|e| locate_option(parsed, &e))?;
                 inner.open.remove(&table.name);
-                inner.catalog.create(parsed).map(|_| None)
+                inner.catalog.create(parsed).map(|_| found)
             }
             Statement::CreateView(_) => inner.catalog.create(parsed).map(|_| None),
             Statement::Drop(drop) => inner.catalog.drop(drop).map(|_| None),
@@ -160,6 +164,10 @@ impl Workspace {
     /// When there is no such table, or it cannot be written.
     pub fn sink(&self, name: &str) -> Result<Arc<dyn Sink>> {
         let (entry, spec) = self.shared.table(name)?;
+        if spec.columns.is_empty() {
+            return Err(Error::sql(format!("table `{name}` declares no columns, so that nothing can be written to it"))
+                .hint(format!("declare them: CREATE TABLE {name} (column TYPE, ...)")));
+        }
         let sink = self.shared.connectors.get(&spec.connector)?.sink(Arc::new(spec));
         sink.map_err(|e| locate_entry(&entry, e))
     }
@@ -168,8 +176,8 @@ impl Workspace {
     ///
     /// # Errors
     /// When there is no such table, or it cannot be read.
-    pub fn source(&self, name: &str) -> Result<Arc<DeclaredTable>> {
-        match self.shared.relation(name)? {
+    pub async fn source(&self, name: &str) -> Result<Arc<DeclaredTable>> {
+        match self.shared.relation(name).await? {
             Some(Relation::Table(table)) => Ok(table),
             _ => Err(Error::sql(format!("table `{name}` does not exist"))),
         }
@@ -203,7 +211,7 @@ impl Workspace {
             planned.push(insert);
         }
         let program = planner.finish();
-        let sources = program.sources.iter().map(|t| self.job_source(t, &program)).collect::<Result<Vec<_>>>()?;
+        let sources = self.job_sources(&program).await?;
         let late = self.late_routes(&program, &planned)?;
         if self.streaming()?.lateness > 0 {
             late::no_lateness(&program).for_each(|text| tracing::warn!("{text}"));
@@ -267,7 +275,7 @@ impl Workspace {
     }
 
     async fn analyze(&self, session: Session, program: &Arc<Program>) -> Result<Measured> {
-        let sources = program.sources.iter().map(|t| self.job_source(t, program)).collect::<Result<Vec<_>>>()?;
+        let sources = self.job_sources(program).await?;
         let mut settings = settings(&self.job_settings()?, false);
         if let Some(memory) = &self.memory {
             memory.share(&mut settings);
@@ -275,9 +283,14 @@ impl Workspace {
         analyze::analyze(session, Arc::clone(program), &sources, &settings).await
     }
 
-    fn job_source(&self, table: &str, program: &Program) -> Result<JobSource> {
-        let (entry, spec) = self.shared.table(table)?;
-        job_sources::job_source(self.source(table)?.as_ref(), &entry, &spec, program, &|target| self.dead_letter(target))
+    async fn job_sources(&self, program: &Program) -> Result<Vec<JobSource>> {
+        let mut all = Vec::with_capacity(program.sources.len());
+        for table in &program.sources {
+            let source = self.source(table).await?;
+            let (entry, spec) = self.shared.table(table)?;
+            all.push(job_sources::job_source(source.as_ref(), &entry, &spec, program, &|target| self.dead_letter(target))?);
+        }
+        Ok(all)
     }
 
     /// From the late filters of a job to the tables that their source tables name.
@@ -334,16 +347,61 @@ impl Shared {
     /// A declared table and what its connector gets to see.
     fn table(&self, name: &str) -> Result<(Arc<TableEntry>, TableSpec)> {
         let inner = self.lock();
-        let entry = inner.catalog.get_table(name)?;
+        let open = inner.open.get(name);
+        let entry = match (open, inner.catalog.get_table(name)) {
+            // Its columns were found out, or its name alone says what it is.
+            (Some(open), Ok(entry)) if entry.definition.columns.is_empty() => {
+                Arc::new(TableEntry { definition: open.definition.clone(), ..entry.as_ref().clone() })
+            }
+            (Some(open), Err(_)) => Arc::new(unnamed_entry(open.definition.clone())),
+            (_, entry) => entry?,
+        };
         let spec = self.spec_of(&inner.overrides, &entry.definition)?;
         Ok((entry, spec))
     }
+
+    /// Checks a declaration. Columns that it leaves to be found out are, and come back as a line for people.
+    async fn check(&self, table: &ast::CreateTable) -> Result<Option<String>> {
+        let spec = self.spec_of(&self.lock().overrides, table)?;
+        let connector = self.connectors.get(&spec.connector)?;
+        if !table.columns.is_empty() {
+            return connector.validate(&spec).map(|()| None);
+        }
+        let inferred = connector.infer(&spec).await?;
+        Ok(Some(inferred::shown(&table.name, &inferred)))
+    }
+
+    /// A table opened for reading, its columns found out if it declares none.
+    async fn opened(&self, mut definition: ast::CreateTable) -> Result<DeclaredTable> {
+        let mut spec = self.spec_of(&self.lock().overrides, &definition)?;
+        let connector = self.connectors.get(&spec.connector)?;
+        if definition.columns.is_empty() {
+            definition = inferred::declared(definition, connector.infer(&spec).await?);
+            spec = self.spec_of(&self.lock().overrides, &definition)?;
+        }
+        connector.validate(&spec)?;
+        let source = connector.source(Arc::new(spec))?;
+        Ok(DeclaredTable { definition, source })
+    }
+
+    /// The table that a name alone describes: `FROM 'data/*.parquet'`.
+    async fn unnamed(&self, name: &str) -> Result<Option<Relation>> {
+        if let Some(open) = self.lock().open.get(name) {
+            return Ok(Some(Relation::Table(Arc::clone(open))));
+        }
+        let Some(options) = self.connectors.table_of(name) else { return Ok(None) };
+        let table = Arc::new(self.opened(inferred::unnamed(name, options)).await?);
+        self.lock().open.insert(name.to_string(), Arc::clone(&table));
+        Ok(Some(Relation::Table(table)))
+    }
 }
 
+#[async_trait]
 impl Tables for Shared {
-    fn relation(&self, name: &str) -> Result<Option<Relation>> {
-        let entry = match self.lock().catalog.find(name)? {
-            None => return Ok(None),
+    async fn relation(&self, name: &str) -> Result<Option<Relation>> {
+        let found = self.lock().catalog.find(name)?;
+        let entry = match found {
+            None => return self.unnamed(name).await,
             Some(Entry::View(view)) if view.definition.materialized => {
                 let root = self.checkpoints.get().cloned();
                 let kept = Arc::new(Stored { root, view: view.definition.name.clone() });
@@ -356,10 +414,8 @@ impl Tables for Shared {
         if let Some(open) = self.lock().open.get(&key) {
             return Ok(Some(Relation::Table(Arc::clone(open))));
         }
-        let (_, spec) = self.table(&key)?;
-        let connector = self.connectors.get(&spec.connector)?;
-        let source = connector.validate(&spec).and_then(|()| connector.source(Arc::new(spec))).map_err(|e| locate_entry(&entry, e))?;
-        let table = Arc::new(DeclaredTable { definition: entry.definition.clone(), source });
+        let table = self.opened(entry.definition.clone()).await.map_err(|e| locate_entry(&entry, e))?;
+        let table = Arc::new(table);
         self.lock().open.insert(key, Arc::clone(&table));
         Ok(Some(Relation::Table(table)))
     }

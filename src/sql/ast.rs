@@ -94,12 +94,14 @@ pub struct CreateTable {
     pub temporary: bool,
     /// `IF NOT EXISTS`.
     pub if_not_exists: bool,
-    /// Columns, in order.
+    /// Columns, in order; none if the table's connector is to find them out.
     pub columns: Vec<Column>,
     /// `WATERMARK FOR column AS expr`.
     pub watermark: Option<Watermark>,
     /// Columns of `PRIMARY KEY (...) NOT ENFORCED`.
     pub primary_key: Vec<String>,
+    /// Columns of `PARTITIONED BY (...)`.
+    pub partitioned_by: Vec<String>,
     /// `COMMENT '...'`.
     pub comment: Option<String>,
     /// `WITH ('key' = 'value')`.

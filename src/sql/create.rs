@@ -4,7 +4,7 @@ use sqlparser::tokenizer::{Token, Word};
 
 use crate::common::{Error, Result, suggest};
 
-use super::ast::{CreateTable, CreateView, Drop, DropKind, Options, Statement};
+use super::ast::{ColumnKind, CreateTable, CreateView, Drop, DropKind, Options, Statement};
 use super::columns;
 use super::cursor::Cursor;
 use super::query;
@@ -85,20 +85,21 @@ fn other_thing(cursor: &Cursor<'_>, verb: &str) -> Error {
 fn table(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) -> Result<CreateTable> {
     let if_not_exists = cursor.take(&["IF", "NOT", "EXISTS"]);
     let name = cursor.object_name("the name of a table")?;
-    if cursor.sees(&["WITH"]) || cursor.sees(&["AS"]) {
+    if cursor.sees(&["AS"]) {
         return Err(cursor.error("columns are not found out yet").hint(format!("declare them: CREATE TABLE {name} (column TYPE, ...)")));
     }
-    let columns = columns::columns(cursor)?;
+    // Some connectors find them out.
+    let columns = if cursor.sees(&["WITH"]) { columns::Columns::default() } else { columns::columns(cursor)? };
     let comment = if cursor.take(&["COMMENT"]) { Some(cursor.string("a comment")?) } else { None };
     for (words, what) in [
-        (["DISTRIBUTED", "BY"].as_slice(), "DISTRIBUTED BY is not supported: sinks are partitioned by their own options"),
-        (&["DISTRIBUTED", "INTO"], "DISTRIBUTED INTO is not supported: sinks are partitioned by their own options"),
-        (&["PARTITIONED", "BY"], "PARTITIONED BY is not supported yet: there are no tables on files"),
+        (["DISTRIBUTED", "BY"], "DISTRIBUTED BY is not supported: sinks are partitioned by their own options"),
+        (["DISTRIBUTED", "INTO"], "DISTRIBUTED INTO is not supported: sinks are partitioned by their own options"),
     ] {
-        if cursor.sees(words) {
+        if cursor.sees(&words) {
             return Err(cursor.error(what));
         }
     }
+    let partitioned_by = partitioned_by(cursor, &columns)?;
     let options = if cursor.take(&["WITH"]) { options(cursor)? } else { Options::default() };
     if cursor.sees(&["LIKE"]) {
         return Err(cursor.error("CREATE TABLE ... LIKE is not supported yet").hint("declare columns and options in full"));
@@ -107,7 +108,34 @@ fn table(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) -> Result<C
         return Err(cursor.error("CREATE TABLE ... AS is not supported yet").hint("declare the table, then INSERT INTO it"));
     }
     let columns::Columns { columns, watermark, primary_key, .. } = columns;
-    Ok(CreateTable { name, or_replace, temporary, if_not_exists, columns, watermark, primary_key, comment, options })
+    Ok(CreateTable { name, or_replace, temporary, if_not_exists, columns, watermark, primary_key, partitioned_by, comment, options })
+}
+
+/// `PARTITIONED BY (column, ...)`, if it is there.
+fn partitioned_by(cursor: &mut Cursor<'_>, columns: &columns::Columns) -> Result<Vec<String>> {
+    let mut keys: Vec<String> = Vec::new();
+    if !cursor.take(&["PARTITIONED", "BY"]) {
+        return Ok(keys);
+    }
+    cursor.expect_symbol(&Token::LParen)?;
+    loop {
+        let at = cursor.pos();
+        let key = cursor.name("the name of a column")?;
+        if keys.contains(&key) {
+            return Err(cursor.text.error(at, format!("column `{key}` is given twice")));
+        }
+        let names: Vec<&str> = columns.columns.iter().filter(|c| matches!(c.kind, ColumnKind::Physical)).map(|c| c.name.as_str()).collect();
+        if !names.contains(&key.as_str()) {
+            let error = cursor.text.error(at, format!("PARTITIONED BY names column `{key}`, which is not declared"));
+            return Err(error.hint(suggest::hint(&key, &names)));
+        }
+        keys.push(key);
+        if !cursor.take_symbol(&Token::Comma) {
+            break;
+        }
+    }
+    cursor.expect_symbol(&Token::RParen)?;
+    Ok(keys)
 }
 
 /// `('key' = 'value', ...)`.

@@ -1,0 +1,69 @@
+//! `'connector' = 'filesystem'`.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use async_trait::async_trait;
+
+use crate::common::{Error, OptionSpec, Result};
+use crate::connectors::{Connector, Inferred, Sink, Source, TableSpec};
+use crate::sql::ast::Options;
+
+use super::config::Config;
+use super::format::extension;
+use super::infer;
+use super::metadata::Metadata;
+use super::options::{self, NAME};
+use super::source::FilesSource;
+
+/// Tables on files, local and on S3.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct FilesConnector;
+
+#[async_trait]
+impl Connector for FilesConnector {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options(&self) -> Vec<OptionSpec> {
+        options::all()
+    }
+
+    fn metadata(&self) -> Vec<(&'static str, DataType)> {
+        Metadata::ALL.into_iter().map(|m| (m.key(), m.data_type())).collect()
+    }
+
+    fn validate(&self, table: &TableSpec) -> Result<()> {
+        crate::connectors::options::check(table, &self.options())?;
+        if !table.primary_key.is_empty() {
+            return Err(Error::sql(format!("table `{}`: files have no PRIMARY KEY: each row is one of its own", table.name)));
+        }
+        Config::read(table).map(drop)
+    }
+
+    fn source(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Source>> {
+        self.validate(&table)?;
+        Ok(Arc::new(FilesSource::new(&table)?))
+    }
+
+    fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>> {
+        Err(Error::sql(format!("table `{}`: files cannot be written by INSERT yet", table.name)))
+    }
+
+    fn table_of(&self, name: &str) -> Option<Options> {
+        // A URL of another kind is refused with a reason, instead of as a table that does not exist.
+        if !name.contains("://") && extension(name).is_none() {
+            return None;
+        }
+        let mut options = Options::default();
+        options.set("connector", NAME);
+        options.set("path", name);
+        Some(options)
+    }
+
+    async fn infer(&self, table: &TableSpec) -> Result<Inferred> {
+        crate::connectors::options::check(table, &self.options())?;
+        infer::infer(table).await.map_err(|e| e.context(format!("table `{}`", table.name)))
+    }
+}
