@@ -38,6 +38,15 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
                 eprintln!("{}", if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") });
                 continue;
             }
+            Statement::Copy(copy) => {
+                let copied = async { workspace.copy(copy).await.map_err(|e| parsed.locate(e)) };
+                let rows = tokio::select! {
+                    () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
+                    rows = copied => rows?,
+                };
+                eprintln!("{} to {}", if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") }, copy.path);
+                continue;
+            }
             Statement::Explain(explain) => {
                 print!("{}", workspace.explain(explain).await.map_err(|e| parsed.locate(e))?);
                 continue;

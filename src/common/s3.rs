@@ -1,7 +1,7 @@
 //! Buckets of S3 and of servers that speak its protocol, from options or from the AWS environment. The one place where they are made.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -82,9 +82,8 @@ impl Access {
     /// # Errors
     /// When the store cannot be made of these options. Nothing is connected yet.
     pub fn bucket(&self, bucket: &str) -> Result<Arc<Bucket>> {
-        static OPEN: Mutex<Option<HashMap<(String, Access), Arc<Bucket>>>> = Mutex::new(None);
+        static OPEN: LazyLock<Mutex<Buckets>> = LazyLock::new(Mutex::default);
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = open.get_or_insert_default();
         let key = (bucket.to_string(), self.clone());
         if let Some(found) = open.get(&key) {
             return Ok(Arc::clone(found));
@@ -131,6 +130,9 @@ impl Access {
     }
 }
 
+/// The buckets that the process has opened, by name and access.
+type Buckets = HashMap<(String, Access), Arc<Bucket>>;
+
 /// An open bucket.
 #[derive(Debug)]
 pub struct Bucket {
@@ -162,7 +164,10 @@ mod tests {
             (&[("s3.endpoint", "localhost:9000")][..], "option `s3.endpoint` cannot be 'localhost:9000'"),
             (&[("s3.access-key", "a")], "option `s3.access-key` needs `s3.secret-key`"),
             (&[("s3.secret-key", "hunter2")], "option `s3.secret-key` needs `s3.access-key`"),
-            (&[("s3.anonymous", "true"), ("s3.access-key", "a"), ("s3.secret-key", "b")], "option `s3.anonymous` contradicts `s3.access-key`"),
+            (
+                &[("s3.anonymous", "true"), ("s3.access-key", "a"), ("s3.secret-key", "b")],
+                "option `s3.anonymous` contradicts `s3.access-key`",
+            ),
         ] {
             assert_eq!(access(options).unwrap_err().message(), message);
         }

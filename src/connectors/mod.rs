@@ -55,6 +55,11 @@ pub trait Connector: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether a table may be `PARTITIONED BY` columns.
+    fn has_partitions(&self) -> bool {
+        false
+    }
+
     /// Checks a declaration without connecting to anything.
     fn validate(&self, table: &TableSpec) -> Result<()>;
 
@@ -67,6 +72,20 @@ pub trait Connector: Debug + Send + Sync {
     /// The options of a table that nobody declared, but whose name alone says where it is: `FROM 'data/*.parquet'`.
     fn table_of(&self, _name: &str) -> Option<Options> {
         None
+    }
+
+    /// The options of the table that `COPY ... TO` writes with these words (`format`, `header`, ...); `None` if this connector is not
+    /// one to copy to.
+    fn copy_options(&self, _path: &str, _words: &[(String, String)]) -> Option<Result<Options>> {
+        None
+    }
+
+    /// Opens what `COPY ... TO` writes.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    async fn copy(&self, table: Arc<TableSpec>) -> Result<Box<dyn Target>> {
+        Err(Error::internal(format!("nothing is copied to connector '{}': {}", self.name(), table.name)))
     }
 
     /// Finds out the columns of a table that declares none, asking the system.
@@ -343,11 +362,29 @@ pub trait Sink: Debug + Send + Sync {
         false
     }
 
+    /// Opens it for a whole result that is written once: an INSERT that ends. `None`: the result is one commit.
+    async fn whole(&self) -> Result<Option<Box<dyn Target>>> {
+        Ok(None)
+    }
+
     /// Takes over from older copies and returns the writer with the newest commit that the target holds, if any.
     ///
     /// # Errors
     /// [`crate::common::ErrorKind::Fenced`] when a newer copy has taken over already.
     async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)>;
+}
+
+/// Takes a whole result, of which nothing shows before all of it is there.
+#[async_trait]
+pub trait Target: Send {
+    /// Adds rows.
+    async fn write(&mut self, rows: RecordBatch) -> Result<()>;
+
+    /// Shows all of them.
+    async fn finish(&mut self) -> Result<()>;
+
+    /// Takes back what was written.
+    async fn abort(&mut self);
 }
 
 /// Writes commits, in order, each exactly once.

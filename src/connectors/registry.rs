@@ -54,6 +54,15 @@ impl Connectors {
         self.0.values().find_map(|c| c.table_of(name))
     }
 
+    /// The options of the table that `COPY ... TO` writes.
+    ///
+    /// # Errors
+    /// For a word that means nothing there.
+    pub fn copy_options(&self, path: &str, words: &[(String, String)]) -> Result<Options> {
+        let found = self.0.values().find_map(|c| c.copy_options(path, words));
+        found.unwrap_or_else(|| Err(Error::internal("no connector has files to copy to")))
+    }
+
     /// Whether any connector knows an option.
     pub fn knows(&self, key: &str) -> bool {
         self.0.values().any(|c| c.options().iter().any(|spec| spec.matches(key)))

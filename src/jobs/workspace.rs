@@ -330,6 +330,19 @@ impl Workspace {
     pub async fn insert_now(&self, insert: &ast::Insert) -> Result<u64> {
         once::insert(&self.session(Mode::Batch)?, self.sink(&insert.table)?, insert).await
     }
+
+    /// Runs a COPY. Returns how many rows were written.
+    ///
+    /// # Errors
+    /// Nothing is written then.
+    pub async fn copy(&self, copy: &ast::Copy) -> Result<u64> {
+        let options = self.shared.connectors.copy_options(&copy.path, &copy.options)?;
+        let (schema, rows) = self.session(Mode::Batch)?.run(&copy.query.query).await?;
+        let table = inferred::copied(&copy.path, options, &schema, &copy.partitioned_by)?;
+        let spec = self.shared.spec_of(&self.shared.lock().overrides, &table)?;
+        let target = self.shared.connectors.get(&spec.connector)?.copy(Arc::new(spec)).await?;
+        once::write_whole(target, rows, |batch| inferred::plain(&batch)).await
+    }
 }
 
 impl Shared {
@@ -365,7 +378,7 @@ impl Shared {
         let spec = self.spec_of(&self.lock().overrides, table)?;
         let connector = self.connectors.get(&spec.connector)?;
         if !table.columns.is_empty() {
-            return connector.validate(&spec).map(|()| None);
+            return inferred::validate(connector.as_ref(), &spec).map(|()| None);
         }
         let inferred = connector.infer(&spec).await?;
         Ok(Some(inferred::shown(&table.name, &inferred)))
@@ -379,7 +392,7 @@ impl Shared {
             definition = inferred::declared(definition, connector.infer(&spec).await?);
             spec = self.spec_of(&self.lock().overrides, &definition)?;
         }
-        connector.validate(&spec)?;
+        inferred::validate(connector.as_ref(), &spec)?;
         let source = connector.source(Arc::new(spec))?;
         Ok(DeclaredTable { definition, source })
     }

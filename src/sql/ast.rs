@@ -73,6 +73,8 @@ pub enum Statement {
     Drop(Drop),
     /// `INSERT INTO ... SELECT | VALUES`.
     Insert(Insert),
+    /// `COPY ... TO 'file'`.
+    Copy(Copy),
     /// `SELECT`, `VALUES`, `WITH ... SELECT`.
     Query(Query),
     /// `EXPLAIN [ANALYZE]` of an INSERT, a query or a statement set.
@@ -224,6 +226,19 @@ pub struct Insert {
     pub query: Query,
     /// True for a bare `VALUES`, which runs at once.
     pub values: bool,
+}
+
+/// `COPY (query) TO 'file'`.
+#[derive(Debug, Clone)]
+pub struct Copy {
+    /// What is written.
+    pub query: Query,
+    /// Where to.
+    pub path: String,
+    /// `FORMAT csv, HEADER`: keys in small letters.
+    pub options: Vec<(String, String)>,
+    /// Columns of `PARTITIONED BY`.
+    pub partitioned_by: Vec<String>,
 }
 
 /// A query and how it wants to be answered.

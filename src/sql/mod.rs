@@ -8,6 +8,7 @@ pub mod ast;
 mod build;
 mod casts;
 mod columns;
+mod copy;
 mod create;
 mod cursor;
 pub mod dialect;

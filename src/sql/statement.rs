@@ -7,13 +7,13 @@ use crate::common::{Error, Result, suggest};
 use super::ast::{Explain, Statement};
 use super::cursor::{Cursor, is_space, is_word};
 use super::text::Text;
-use super::{create, query, settings};
+use super::{copy, create, query, settings};
 
 /// First words of the statements that there are.
-const SUPPORTED: [&str; 10] = ["CREATE", "DROP", "INSERT", "EXECUTE", "SELECT", "WITH", "VALUES", "EXPLAIN", "SET", "RESET"];
+const SUPPORTED: [&str; 11] = ["COPY", "CREATE", "DROP", "INSERT", "EXECUTE", "SELECT", "WITH", "VALUES", "EXPLAIN", "SET", "RESET"];
 
 /// What is supported, for hints.
-const HINT: &str = "supported: CREATE TABLE, CREATE [MATERIALIZED] VIEW, DROP, INSERT INTO, SELECT, EXPLAIN, SET, RESET";
+const HINT: &str = "supported: CREATE TABLE, CREATE [MATERIALIZED] VIEW, DROP, INSERT INTO, COPY, SELECT, EXPLAIN, SET, RESET";
 
 /// Statements of Flink and ksqlDB that people may try.
 const KNOWN: [&str; 28] = [
@@ -70,6 +70,9 @@ fn parse(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
     if cursor.take(&["EXPLAIN"]) {
         return explain(cursor);
+    }
+    if cursor.sees(&["COPY"]) {
+        return copy::copy(cursor).map(Statement::Copy);
     }
     runnable(cursor)?.ok_or_else(|| unsupported(cursor))
 }

@@ -59,6 +59,7 @@ pub(super) fn show(statement: &Statement) -> String {
             format!("explain{} {}", flag(e.analyze, "analyze"), shown.join("; "))
         }
         Statement::Set(s) => format!("set {} = {}", s.key, s.value),
+        Statement::Copy(copy) => format!("copy to {}", copy.path),
         Statement::Reset(key) => format!("reset {}", key.as_deref().unwrap_or("all")),
     }
 }
@@ -340,8 +341,9 @@ fn errors_say_what_where_and_what_would_be_right() {
         ("CREATE TABLE t (ts STRING, WATERMARK FOR ts AS ts)", "a watermark needs a TIMESTAMP", 1, 42, "computed column"),
         ("CREATE TABLE t (a INT METADATA FROM x)", "expected a metadata key, found `x`", 1, 37, "single quotes: 'x'"),
         ("CREATE TABLE t (a AS )", "expected an expression, found `)`", 1, 22, ""),
-        ("CREATE TABLE t WITH ('a' = 'b')", "columns are not found out yet", 1, 16, "CREATE TABLE t (column TYPE"),
-        ("CREATE TABLE t (a INT) PARTITIONED BY (a)", "PARTITIONED BY is not supported yet", 1, 24, ""),
+        ("CREATE TABLE t AS SELECT 1", "columns are not found out yet", 1, 16, "CREATE TABLE t (column TYPE"),
+        ("CREATE TABLE t (a INT) PARTITIONED BY (b)", "PARTITIONED BY names column `b`", 1, 40, ""),
+        ("CREATE TABLE t (a INT) PARTITIONED BY (a, a)", "column `a` is given twice", 1, 43, ""),
         ("CREATE TABLE t (a INT) LIKE u", "CREATE TABLE ... LIKE is not supported yet", 1, 24, ""),
         ("CREATE TABLE t (a INT) AS SELECT 1", "CREATE TABLE ... AS is not supported yet", 1, 24, ""),
         // Options.

@@ -4,3 +4,4 @@
 mod place;
 mod reading;
 mod s3;
+mod writing;

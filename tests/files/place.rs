@@ -97,6 +97,8 @@ pub async fn run(sql: &str, options: &[&str]) -> Result<Said, Error> {
                 rows.sort();
                 said.rows.extend(rows);
             }
+            Statement::Copy(copy) => said.lines.push(format!("{} rows", workspace.copy(copy).await?)),
+            Statement::Insert(insert) => said.lines.push(format!("{} rows", workspace.insert_now(insert).await?)),
             Statement::Explain(explain) => said.lines.push(workspace.explain(explain).await?),
             other => panic!("{other:?}"),
         }

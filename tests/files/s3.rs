@@ -52,7 +52,10 @@ async fn a_bucket_is_read_like_a_folder() {
     assert!(!said.lines.iter().any(|l| l.contains("millstream-secret")), "{:?}", said.lines);
 
     // Without a declaration the options come from SET or from outside.
-    let set = format!("SET 's3.endpoint' = '{}'; SET 's3.access-key' = 'millstream'; SET 's3.secret-key' = 'millstream-secret';", bucket.endpoint);
+    let set = format!(
+        "SET 's3.endpoint' = '{}'; SET 's3.access-key' = 'millstream'; SET 's3.secret-key' = 'millstream-secret';",
+        bucket.endpoint
+    );
     let sql = format!("{set} SELECT s FROM '{}' WHERE n = 2", bucket.path("t/**/*.parquet"));
     assert_eq!(run(&sql, &[]).await.unwrap().rows, ["b"]);
 
@@ -80,4 +83,30 @@ async fn two_tables_on_one_bucket_keep_their_own_keys() {
         assert!(error.message().contains("may not be read"), "{error}");
         assert!(!error.to_string().contains("hunter2") && !error.to_string().contains("millstream-secret"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn copy_and_insert_into_a_bucket() {
+    let bucket = Bucket::new();
+    let set = format!(
+        "SET 's3.endpoint' = '{}'; SET 's3.access-key' = 'millstream'; SET 's3.secret-key' = 'millstream-secret';",
+        bucket.endpoint
+    );
+    // Large enough for several parts.
+    let rows = "SELECT value AS n, arrow_cast(random(), 'Utf8') || arrow_cast(random(), 'Utf8') AS s FROM generate_series(1, 600000)";
+    let path = bucket.path("big.csv");
+    let sql = format!("{set} COPY ({rows}) TO '{path}'; SELECT COUNT(*), SUM(n) FROM '{path}'");
+    assert_eq!(run(&sql, &[]).await.unwrap().rows, ["600000|180000300000"]);
+    let failing =
+        "SELECT CAST(CASE WHEN value = 600000 THEN 'x' ELSE '1' END AS INT) AS n, repeat('y', 100) AS s FROM generate_series(1, 600000)";
+    let path = bucket.path("failed/x.csv");
+    run(&format!("{set} COPY ({failing}) TO '{path}'"), &[]).await.unwrap_err();
+    let error = run(&format!("{set} SELECT * FROM '{path}'"), &[]).await.unwrap_err();
+    assert!(error.message().contains("there is no file"), "{error}");
+    let table = format!(
+        "{set} CREATE TABLE t (n INT, p STRING) PARTITIONED BY (p) WITH ('connector' = 'filesystem', 'format' = 'parquet', 'path' = '{}');",
+        bucket.path("t")
+    );
+    let sql = format!("{table} INSERT INTO t VALUES (1, 'a b'), (2, 'c/d%'); INSERT INTO t VALUES (3, 'a b'); SELECT * FROM t");
+    assert_eq!(run(&sql, &[]).await.unwrap().rows, ["1|a b", "2|c/d%", "3|a b"]);
 }

@@ -43,6 +43,7 @@ pub struct Config {
     /// Columns that each file has one value of.
     pub path_columns: Vec<FieldRef>,
     from_path: Vec<FromPath>,
+    partitioned_by: Vec<String>,
     null_partition: String,
 }
 
@@ -52,9 +53,9 @@ impl Config {
     /// # Errors
     /// Names the option or column that is wrong, and what would be right.
     pub fn read(table: &TableSpec) -> Result<Self> {
-        let path = table.option("path").ok_or_else(|| {
-            Error::sql(format!("table `{}` does not say where its files are", table.name)).hint("add 'path' = '...'")
-        })?;
+        let path = table
+            .option("path")
+            .ok_or_else(|| Error::sql(format!("table `{}` does not say where its files are", table.name)).hint("add 'path' = '...'"))?;
         let location = Location::parse(path).map_err(|e| e.context(format!("table `{}`, option `path`", table.name)))?;
         let access = Access::read(|key| table.option(key)).map_err(|e| e.context(format!("table `{}`", table.name)))?;
         let store = Store::open(&location.place, &access)?;
@@ -88,8 +89,19 @@ impl Config {
             content,
             path_columns,
             from_path,
+            partitioned_by: table.partitioned_by.clone(),
             null_partition: table.option("partition.default-name").unwrap_or("__DEFAULT_PARTITION__").to_string(),
         })
+    }
+
+    /// Columns that the path tells by `key=value` folders, in declared order.
+    pub fn partition_keys(&self) -> impl Iterator<Item = &str> {
+        self.partitioned_by.iter().map(String::as_str)
+    }
+
+    /// The name of the partition without a value.
+    pub fn null_partition(&self) -> &str {
+        &self.null_partition
     }
 
     /// The files as of now.
@@ -98,7 +110,8 @@ impl Config {
     /// When the store cannot be asked, and when there is nothing at all where the files should be.
     pub async fn list(&self) -> Result<Vec<File>> {
         let files = listing::list(&self.location, &self.store.objects).await?;
-        let folder_is_there = || self.store.local && self.location.pattern.is_none() && std::path::Path::new(&format!("/{}", self.location.base)).is_dir();
+        let folder_is_there =
+            || self.store.local && self.location.pattern.is_none() && std::path::Path::new(&format!("/{}", self.location.base)).is_dir();
         if files.is_empty() && !folder_is_there() {
             return Err(listing::nothing(&self.location));
         }
@@ -123,9 +136,8 @@ fn from_path_of(table: &TableSpec, column: &TableColumn) -> Result<Option<FromPa
         return Ok(table.partitioned_by.contains(&column.name).then_some(FromPath::Partition));
     };
     let keys = Metadata::ALL.map(Metadata::key);
-    let metadata = Metadata::parse(key).ok_or_else(|| {
-        Error::sql(format!("column `{}`: files have no metadata '{key}'", column.name)).hint(suggest::hint(key, &keys))
-    })?;
+    let metadata = Metadata::parse(key)
+        .ok_or_else(|| Error::sql(format!("column `{}`: files have no metadata '{key}'", column.name)).hint(suggest::hint(key, &keys)))?;
     let (has, wants) = (metadata.data_type(), &column.data_type);
     if !arrow::compute::can_cast_types(&has, wants) {
         let show = crate::sql::types::display;

@@ -6,15 +6,18 @@ use arrow::datatypes::DataType;
 use async_trait::async_trait;
 
 use crate::common::{Error, OptionSpec, Result};
-use crate::connectors::{Connector, Inferred, Sink, Source, TableSpec};
+use crate::connectors::{Connector, Inferred, Sink, Source, TableSpec, Target};
 use crate::sql::ast::Options;
 
 use super::config::Config;
-use super::format::extension;
+use super::copy;
+use super::format::{Header, extension};
 use super::infer;
 use super::metadata::Metadata;
 use super::options::{self, NAME};
+use super::sink::FilesSink;
 use super::source::FilesSource;
+use super::target::{FilesTarget, Naming};
 
 /// Tables on files, local and on S3.
 #[derive(Debug, Default, Clone, Copy)]
@@ -34,6 +37,10 @@ impl Connector for FilesConnector {
         Metadata::ALL.into_iter().map(|m| (m.key(), m.data_type())).collect()
     }
 
+    fn has_partitions(&self) -> bool {
+        true
+    }
+
     fn validate(&self, table: &TableSpec) -> Result<()> {
         crate::connectors::options::check(table, &self.options())?;
         if !table.primary_key.is_empty() {
@@ -48,7 +55,8 @@ impl Connector for FilesConnector {
     }
 
     fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>> {
-        Err(Error::sql(format!("table `{}`: files cannot be written by INSERT yet", table.name)))
+        self.validate(&table)?;
+        Ok(Arc::new(FilesSink::new(&table)?))
     }
 
     fn table_of(&self, name: &str) -> Option<Options> {
@@ -60,6 +68,19 @@ impl Connector for FilesConnector {
         options.set("connector", NAME);
         options.set("path", name);
         Some(options)
+    }
+
+    fn copy_options(&self, path: &str, words: &[(String, String)]) -> Option<Result<Options>> {
+        Some(copy::copy_options(path, words))
+    }
+
+    async fn copy(&self, table: Arc<TableSpec>) -> Result<Box<dyn Target>> {
+        let config = Config::read(&table)?;
+        if config.location.pattern.is_some() {
+            return Err(Error::sql(format!("'{}' is a pattern, which tells no place to write to", config.location.shown)));
+        }
+        let header = config.format.header != Header::None;
+        Ok(Box::new(FilesTarget::new(Arc::new(config), Naming::Path, header)))
     }
 
     async fn infer(&self, table: &TableSpec) -> Result<Inferred> {

@@ -56,6 +56,8 @@ pub struct Format {
     pub kind: Kind,
     /// Of CSV.
     pub header: Header,
+    /// The text that stands for NULL, of CSV.
+    pub null_literal: Option<String>,
     /// By each file's extension if `None`.
     compression: Option<FileCompressionType>,
     csv: CsvOptions,
@@ -87,7 +89,8 @@ impl Format {
         {
             return Err(Error::sql(format!("option `{key}` is of format 'csv', not '{text}'")));
         }
-        Ok(Self { kind, header: header(table), compression, csv: csv(table, &text)? })
+        let null_literal = table.option("csv.null-literal").map(ToString::to_string);
+        Ok(Self { kind, header: header(table), null_literal, compression, csv: csv(table, &text)? })
     }
 
     /// The compression of a file.
@@ -116,6 +119,39 @@ impl Format {
             Kind::Avro => Arc::new(AvroFormat),
             Kind::Arrow => Arc::new(ArrowFormat),
         }
+    }
+
+    /// The compression that is asked for by name.
+    pub fn named_compression(&self) -> Option<FileCompressionType> {
+        self.compression
+    }
+
+    /// The extension of files that are written.
+    pub fn extension(&self) -> String {
+        let format = match self.kind {
+            Kind::Parquet => "parquet",
+            Kind::Csv => "csv",
+            Kind::Json => "json",
+            Kind::Avro => "avro",
+            Kind::Arrow => "arrow",
+        };
+        match self.compression {
+            Some(FileCompressionType::GZIP) if matches!(self.kind, Kind::Csv | Kind::Json) => format!("{format}.gz"),
+            Some(FileCompressionType::ZSTD) if matches!(self.kind, Kind::Csv | Kind::Json) => format!("{format}.zst"),
+            _ => format.to_string(),
+        }
+    }
+
+    /// How CSV is written: times as in SQL, a fraction only where there is one.
+    pub fn csv_writer(&self, header: bool) -> arrow_csv::WriterBuilder {
+        let writer = arrow_csv::WriterBuilder::new().with_header(header).with_delimiter(self.csv.delimiter).with_quote(self.csv.quote);
+        let writer = writer.with_timestamp_format("%Y-%m-%d %H:%M:%S%.f".to_string());
+        let writer = writer.with_timestamp_tz_format("%Y-%m-%d %H:%M:%S%.fZ".to_string());
+        let writer = match self.csv.escape {
+            Some(escape) => writer.with_double_quote(false).with_escape(escape),
+            None => writer,
+        };
+        writer.with_null(self.null_literal.clone().unwrap_or_default())
     }
 
     /// A reader that looks at the first line of a CSV file alone: its values come out as names of columns.
@@ -181,7 +217,6 @@ fn csv(table: &TableSpec, format: &str) -> Result<CsvOptions> {
         quote: byte("csv.quote-character")?.unwrap_or(b'"'),
         escape: byte("csv.escape-character")?,
         comment: flag("csv.allow-comments").filter(|on| *on).map(|_| b'#'),
-        null_regex: table.option("csv.null-literal").map(|text| format!("^({})?$", regex::escape(text))),
         // Cutting a file at line ends would cut inside of such values, too.
         newlines_in_values: Some(flag("csv.allow-line-breaks").unwrap_or(true)),
         ..CsvOptions::default()

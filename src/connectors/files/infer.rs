@@ -12,7 +12,7 @@ use crate::connectors::{Inferred, InferredColumn, TableSpec};
 use super::config::Config;
 use super::format::{Header, Kind};
 use super::listing::{self, File};
-use super::shape::{first_line, unreadable};
+use super::shape::{first_line, looks_like_a_name, unreadable};
 use super::types::{partition_type, sql_type};
 
 /// How many files are opened; all of them are listed.
@@ -31,7 +31,8 @@ pub async fn infer(table: &TableSpec) -> Result<Inferred> {
     let opened = sample(&files);
     let content = content(&config, &opened).await?;
     let partitions = partitions(&files);
-    let from_path = partitions.iter().map(|(name, data_type)| InferredColumn { name: name.clone(), data_type: data_type.clone(), nullable: true });
+    let from_path =
+        partitions.iter().map(|(name, data_type)| InferredColumn { name: name.clone(), data_type: data_type.clone(), nullable: true });
     let own = content.fields().iter().filter(|f| !partitions.iter().any(|(name, _)| name == f.name()));
     // What one file always has may be missing in the next.
     let own = own.map(|f| InferredColumn { name: f.name().clone(), data_type: sql_type(f.data_type()), nullable: true });
@@ -83,13 +84,6 @@ async fn content(config: &Config, files: &[File]) -> Result<Schema> {
             .map_err(|e| Error::data(format!("the files of '{}' contradict each other", config.location.shown)).because(e))?;
     }
     Ok(merged)
-}
-
-/// Whether a value in the first line of a CSV file is likely to name a column.
-fn looks_like_a_name(value: &str) -> bool {
-    let value = value.trim();
-    let first_is_letter = value.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    first_is_letter && !["true", "false", "null", "nan", "inf"].contains(&value.to_ascii_lowercase().as_str())
 }
 
 /// Keys of `key=value` folders that all files are in, with their types.

@@ -57,11 +57,14 @@ impl Location {
                 (Place::S3(bucket.to_string()), key.to_string())
             }
             Some(("http" | "https", _)) => {
-                return Err(Error::sql(format!("'{text}': files cannot be read over HTTP, which can neither list nor promise that a file stays as it is"))
-                    .hint("copy it to a local folder or to S3"));
+                return Err(Error::sql(format!(
+                    "'{text}': files cannot be read over HTTP, which can neither list nor promise that a file stays as it is"
+                ))
+                .hint("copy it to a local folder or to S3"));
             }
             Some((scheme, _)) => {
-                return Err(Error::sql(format!("'{text}': there is no store for `{scheme}://`")).hint("use a path, file:///path or s3://bucket/path"));
+                return Err(Error::sql(format!("'{text}': there is no store for `{scheme}://`"))
+                    .hint("use a path, file:///path or s3://bucket/path"));
             }
         };
         if path.is_empty() && place == Place::Local {

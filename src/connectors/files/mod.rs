@@ -8,21 +8,27 @@
 //!                         │
 //!   query that ends ── scan.rs ── listing.rs  which files, what their paths say
 //!                         └────── shape.rs    files that are read alike ─▶ DataFusion's readers
+//!   COPY, INSERT that ends ── target.rs ── encode.rs  rows to bytes ── output.rs  a file that is whole or not there
 //! ```
 //! What a table declares counts: columns are found by name, cast to the declared type, and NULL where a file lacks them.
 
 mod config;
 mod connector;
+mod copy;
+mod encode;
 mod format;
 mod infer;
 mod listing;
 mod location;
 mod metadata;
 mod options;
+mod output;
 mod scan;
 mod shape;
+mod sink;
 mod source;
 mod store;
+mod target;
 mod types;
 
 pub use connector::FilesConnector;

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -12,9 +12,9 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
+use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{CastExpr, Column, Literal, binary, case, lit};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -88,9 +88,10 @@ impl FilesTable {
         let places: Vec<Option<usize>> = wanted.iter().map(|f| place(f.name())).collect();
         let read: Vec<usize> = places.iter().copied().flatten().collect();
 
-        let files = shape.files.iter().map(|file| {
-            Ok(PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(self.config.path_values(file)?))
-        });
+        let files = shape
+            .files
+            .iter()
+            .map(|file| Ok(PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(self.config.path_values(file)?)));
         let files = FileGroup::new(files.collect::<Result<Vec<_>>>()?);
         let groups = files.split_files(session.config().target_partitions());
         let scan = FileScanConfigBuilder::new(self.config.store.url.clone(), shape.reader.file_source(table))
@@ -99,13 +100,14 @@ impl FilesTable {
             .with_limit(limit)
             .build();
         let plan = shape.reader.create_physical_plan(session, scan).await?;
-        fit(plan, wanted, &places)
+        fit(plan, wanted, &places, self.config.format.null_literal.as_deref())
     }
 
     /// Leaves files out of which paths and metadata tell that no row passes the filters.
     fn prune(&self, session: &dyn Session, files: Vec<File>, filters: &[Expr]) -> DfResult<Vec<File>> {
         let known = |name: &str| self.config.path_columns.iter().any(|f| f.name() == name);
-        let filters: Vec<&Expr> = filters.iter().filter(|e| !e.column_refs().is_empty() && e.column_refs().iter().all(|c| known(&c.name))).collect();
+        let filters: Vec<&Expr> =
+            filters.iter().filter(|e| !e.column_refs().is_empty() && e.column_refs().iter().all(|c| known(&c.name))).collect();
         if filters.is_empty() || files.is_empty() {
             return Ok(files);
         }
@@ -128,7 +130,12 @@ impl FilesTable {
 }
 
 /// Brings what a reader yields into the order and types that are wanted; what files lack is NULL.
-fn fit(plan: Arc<dyn ExecutionPlan>, wanted: &[FieldRef], places: &[Option<usize>]) -> DfResult<Arc<dyn ExecutionPlan>> {
+fn fit(
+    plan: Arc<dyn ExecutionPlan>,
+    wanted: &[FieldRef],
+    places: &[Option<usize>],
+    null_literal: Option<&str>,
+) -> DfResult<Arc<dyn ExecutionPlan>> {
     let schema = plan.schema();
     let (mut exprs, mut next, mut plain) = (Vec::with_capacity(wanted.len()), 0, true);
     for (field, place) in wanted.iter().zip(places) {
@@ -138,16 +145,26 @@ fn fit(plan: Arc<dyn ExecutionPlan>, wanted: &[FieldRef], places: &[Option<usize
                 Arc::new(Literal::new(ScalarValue::try_from(field.data_type())?))
             }
             Some(_) => {
-                let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), next));
+                let mut value: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), next));
                 let same = schema.field(next).data_type() == field.data_type();
+                if let Some(null) = null_literal.filter(|_| *schema.field(next).data_type() == DataType::Utf8) {
+                    value = null_if(value, null, &schema)?;
+                    plain = false;
+                }
                 next += 1;
                 plain &= same;
-                if same { column } else { Arc::new(CastExpr::new(column, field.data_type().clone(), None)) }
+                if same { value } else { Arc::new(CastExpr::new(value, field.data_type().clone(), None)) }
             }
         };
         exprs.push((expr, field.name().clone()));
     }
     if plain { Ok(plan) } else { Ok(Arc::new(ProjectionExec::try_new(exprs, plan)?)) }
+}
+
+/// A text, or NULL where it is `null`.
+fn null_if(text: Arc<dyn PhysicalExpr>, null: &str, schema: &Schema) -> DfResult<Arc<dyn PhysicalExpr>> {
+    let is_null = binary(Arc::clone(&text), Operator::Eq, lit(null), schema)?;
+    case(None, vec![(is_null, lit(ScalarValue::Utf8(None)))], Some(text))
 }
 
 #[async_trait]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
@@ -66,7 +66,11 @@ pub async fn shapes(config: &Config, session: &dyn Session, files: Vec<File>) ->
 async fn key(config: &Config, session: &dyn Session, file: &File) -> Result<Option<Key>> {
     let format = &config.format;
     let compression = format.compression_of(&file.meta.location);
-    let declared = || Arc::new(Schema::new(config.content.clone()));
+    // Text that may stand for NULL is made into other types when that has been looked at.
+    let declared = || match format.null_literal {
+        Some(_) => Arc::new(Schema::new(config.content.iter().map(|f| text(f.name())).collect::<Vec<_>>())),
+        None => Arc::new(Schema::new(config.content.clone())),
+    };
     let plain = |header, content| Ok(Some(Key { compression, header, content }));
     match (format.kind, format.header) {
         (Kind::Parquet | Kind::Avro | Kind::Json, _) | (Kind::Csv, Header::None) => plain(false, declared()),
@@ -78,21 +82,37 @@ async fn key(config: &Config, session: &dyn Session, file: &File) -> Result<Opti
         }
         (Kind::Csv, Header::Auto | Header::Names) => {
             let Some(names) = first_line(config, session, file).await? else { return Ok(None) };
-            let is_header = format.header == Header::Names || config.content.iter().all(|f| names.contains(f.name()));
-            if !is_header {
+            if format.header == Header::Auto && !names_columns(&names, &config.content) {
                 return plain(false, declared());
             }
             if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
                 return Err(unreadable(config, file, Error::data(format!("its first line names column `{}` twice", twice.1))));
             }
             let field = |name: &String| match config.content.iter().find(|f| f.name() == name) {
-                Some(declared) => Arc::clone(declared),
-                // Nobody asks for it, so it need not be understood.
-                None => Arc::new(Field::new(name, DataType::Utf8, true)),
+                Some(declared) if format.null_literal.is_none() => Arc::clone(declared),
+                // Nobody asks for the others, so they need not be understood.
+                _ => text(name),
             };
             plain(true, Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>())))
         }
     }
+}
+
+fn text(column: &str) -> FieldRef {
+    Arc::new(Field::new(column, DataType::Utf8, true))
+}
+
+/// Whether the first line of a CSV file is its header: all of it may be names, and much of it is declared.
+fn names_columns(line: &[String], declared: &[FieldRef]) -> bool {
+    let known = declared.iter().filter(|f| line.contains(f.name())).count();
+    line.iter().all(|v| looks_like_a_name(v)) && known * 2 >= declared.len().min(line.len())
+}
+
+/// Whether a value in the first line of a CSV file may name a column.
+pub fn looks_like_a_name(value: &str) -> bool {
+    let value = value.trim();
+    let first_is_letter = value.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+    first_is_letter && !["true", "false", "null", "nan", "inf"].contains(&value.to_ascii_lowercase().as_str())
 }
 
 /// The values in the first line of a CSV file; `None` if it has none.

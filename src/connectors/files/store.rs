@@ -33,9 +33,7 @@ impl Store {
     /// When the options are no way to reach it.
     pub fn open(place: &Place, access: &Access) -> Result<Self> {
         match place {
-            Place::Local => {
-                Ok(Self { objects: Arc::new(LocalFileSystem::new()), url: ObjectStoreUrl::local_filesystem(), local: true })
-            }
+            Place::Local => Ok(Self { objects: Arc::new(LocalFileSystem::new()), url: ObjectStoreUrl::local_filesystem(), local: true }),
             Place::S3(bucket) => {
                 let bucket = access.bucket(bucket)?;
                 let url = ObjectStoreUrl::parse(bucket.unique())?;
