@@ -34,7 +34,8 @@ fn table(more: &[(&str, &str)]) -> (String, Arc<TableSpec>) {
         options.push((*key).to_string(), (*value).to_string(), Pos::default()).unwrap();
     }
     let columns = vec![column("id", DataType::Int32), column("name", DataType::Utf8), column("amount", DataType::Int64)];
-    let spec = TableSpec { name: "t".into(), connector: "kafka".into(), columns, primary_key: Vec::new(), options };
+    let spec =
+        TableSpec { name: "t".into(), connector: "kafka".into(), columns, primary_key: Vec::new(), partitioned_by: Vec::new(), options };
     (topic, Arc::new(spec))
 }
 

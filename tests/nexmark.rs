@@ -151,7 +151,7 @@ fn every_query_is_read() {
 }
 
 /// A workspace with the tables over 1000 events.
-fn workspace() -> Workspace {
+async fn workspace() -> Workspace {
     let broker = Arc::new(EmbeddedBroker::new());
     broker.create("nexmark", Some(1));
     let record = |event: &Event| OutRecord { partition: Some(0), value: Some(serde_json::to_vec(event).unwrap()), ..OutRecord::default() };
@@ -159,19 +159,19 @@ fn workspace() -> Workspace {
     let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(broker), Overrides::parse(&[] as &[&str]).unwrap());
     let tables = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/nexmark/queries/tables.sql")).unwrap();
     for parsed in parse(&Source::new("tables", tables)).unwrap() {
-        assert!(matches!(workspace.declare(&parsed).unwrap(), Done::Said(_)));
+        assert!(matches!(workspace.declare(&parsed).await.unwrap(), Done::Said(_)));
     }
     workspace
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_has_a_batch_answer() {
-    let workspace = workspace();
+    let workspace = workspace().await;
     for file in queries() {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         for parsed in parse(&Source::new(name.as_str(), std::fs::read_to_string(&file).unwrap())).unwrap() {
             let Statement::Insert(insert) = &parsed.statement else {
-                assert!(matches!(workspace.declare(&parsed).unwrap(), Done::Said(_)));
+                assert!(matches!(workspace.declare(&parsed).await.unwrap(), Done::Said(_)));
                 continue;
             };
             let (_, rows) =
@@ -183,7 +183,7 @@ async fn every_query_has_a_batch_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tables_read_every_event() {
-    let workspace = workspace();
+    let workspace = workspace().await;
     for (sql, expected) in [
         // NULLs are not counted, so every field was there.
         (

@@ -34,6 +34,7 @@ pub fn table_spec(table: &CreateTable, options: &Options) -> Result<TableSpec> {
         connector,
         columns: columns.collect(),
         primary_key: table.primary_key.clone(),
+        partitioned_by: table.partitioned_by.clone(),
         options: resolved,
     })
 }

@@ -66,7 +66,7 @@ pub(super) async fn demo(common: &Common, args: DemoArgs) -> Result<()> {
     for insert in generator.inserts.iter().chain(windows.inserts.iter()) {
         insert.sink.prepare().await?;
     }
-    let shown = workspace.source(SHOWN)?;
+    let shown = workspace.source(SHOWN).await?;
     let from = shown.source.plan(ReadMode::FromEarliest).await?;
     let rows = shown.source.follow(from, Projection::all(&shown.source.schema()), Prefetch::default())?;
     let (a, b, c) = tokio::join!(jobs::run(&generator, &stop), jobs::run(&windows, &stop), show(rows, &windows, &stop));
@@ -82,7 +82,7 @@ async fn job(workspace: &Workspace, name: &str, files: &[(&str, &str)]) -> Resul
     let mut inserts: Vec<Parsed> = Vec::new();
     for (file, text) in files {
         for parsed in parse(&Source::new(*file, *text))? {
-            workspace.declare(&parsed)?;
+            workspace.declare(&parsed).await?;
             if matches!(parsed.statement, Statement::Insert(_)) {
                 inserts.push(parsed);
             }

@@ -24,6 +24,14 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
                 Outcome::Said(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
                 Outcome::Rows(schema, rows) => output::print_batch(schema, rows, format).await?,
                 Outcome::Text(text) => print!("{text}"),
+                Outcome::Copy(copy) => {
+                    let copied = async { workspace.copy(&copy).await.map_err(|e| parsed.locate(e)) };
+                    let rows = tokio::select! {
+                        () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
+                        rows = copied => rows?,
+                    };
+                    eprintln!("{} to {}", if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") }, copy.path);
+                }
                 Outcome::InsertNow(insert) => write(&workspace, parsed, &insert).await?,
                 // Nothing goes on here: an INSERT reads up to now.
                 Outcome::Job(part) => {
@@ -48,7 +56,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
 async fn prepare(workspace: &Workspace, parsed: &Parsed) -> Result<()> {
     // Files of a job declare its tables too; its INSERTs are not meant here.
     for parsed in workspace.unfold(parsed).await? {
-        match (workspace.declare(&parsed)?, &parsed.statement) {
+        match (workspace.declare(&parsed).await?, &parsed.statement) {
             (Done::Said(line), _) => line.into_iter().for_each(|line| eprintln!("{line}")),
             (Done::No, Statement::Insert(_) | Statement::Show(_) | Statement::Describe(_)) => {}
             (Done::No, _) => return Err(parsed.locate(Error::sql("only declarations and SET can stand in a file for -f of `query`"))),

@@ -35,7 +35,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let mut spec = workspace.plan_job(&name, &inserts, root, settings).await?;
     workspace.check_options_used()?;
     if inserts.is_empty() {
-        if statements.iter().all(|s| !matches!(s.statement, Statement::Insert(_) | Statement::Explain(_))) {
+        if statements.iter().all(|s| !matches!(s.statement, Statement::Insert(_) | Statement::Copy(_) | Statement::Explain(_))) {
             eprintln!("nothing to run: the files declare tables, but hold no INSERT");
         }
         return Ok(());
@@ -92,6 +92,10 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
                 Outcome::Rows(schema, rows) => output::print_batch(schema, rows, output::format(None)).await?,
                 Outcome::Text(text) => print!("{text}"),
                 Outcome::Job(part) => inserts.push(*part),
+                Outcome::Copy(copy) => {
+                    let rows = workspace.copy(&copy).await.map_err(|e| parsed.locate(e))?;
+                    eprintln!("{} to {}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"), copy.path);
+                }
                 Outcome::InsertNow(insert) => {
                     let rows = workspace.insert_now(&insert).await.map_err(|e| parsed.locate(e))?;
                     eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));

@@ -9,6 +9,7 @@ pub mod faults;
 pub mod machine;
 mod options;
 pub mod projection;
+pub mod s3;
 pub mod secret;
 pub mod suggest;
 pub mod units;

@@ -19,15 +19,18 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
 use serde::{Deserialize, Serialize};
 
 pub use crate::common::OptionSpec;
-use crate::common::{Projection, Result};
+use crate::common::{Error, Projection, Result};
+use crate::sql::ast::Options;
 
 pub mod blackhole;
 pub mod conformance;
 pub mod datagen;
+pub mod files;
 pub mod kafka;
 pub mod options;
 
@@ -36,9 +39,10 @@ pub mod registry;
 pub mod table;
 
 pub use registry::Connectors;
-pub use table::{TableColumn, TableSpec};
+pub use table::{Inferred, InferredColumn, TableColumn, TableSpec};
 
 /// A system that tables can be declared on: `'connector' = '...'`.
+#[async_trait]
 pub trait Connector: Debug + Send + Sync {
     /// The value of the `connector` option.
     fn name(&self) -> &'static str;
@@ -51,6 +55,11 @@ pub trait Connector: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether a table may be `PARTITIONED BY` columns.
+    fn has_partitions(&self) -> bool {
+        false
+    }
+
     /// Checks a declaration without connecting to anything.
     fn validate(&self, table: &TableSpec) -> Result<()>;
 
@@ -59,6 +68,34 @@ pub trait Connector: Debug + Send + Sync {
 
     /// The table as something to write, or an error if it cannot be written.
     fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>>;
+
+    /// The options of a table that nobody declared, but whose name alone says where it is: `FROM 'data/*.parquet'`.
+    fn table_of(&self, _name: &str) -> Option<Options> {
+        None
+    }
+
+    /// The options of the table that `COPY ... TO` writes with these words (`format`, `header`, ...); `None` if this connector is not
+    /// one to copy to.
+    fn copy_options(&self, _path: &str, _words: &[(String, String)]) -> Option<Result<Options>> {
+        None
+    }
+
+    /// Opens what `COPY ... TO` writes.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    async fn copy(&self, table: Arc<TableSpec>) -> Result<Box<dyn Target>> {
+        Err(Error::internal(format!("nothing is copied to connector '{}': {}", self.name(), table.name)))
+    }
+
+    /// Finds out the columns of a table that declares none, asking the system.
+    ///
+    /// # Errors
+    /// When the connector cannot do that, or there is nothing to find them in.
+    async fn infer(&self, table: &TableSpec) -> Result<Inferred> {
+        Err(Error::sql(format!("table `{}`: connector '{}' does not find out columns", table.name, self.name()))
+            .hint(format!("declare them: CREATE TABLE {} (column TYPE, ...)", table.name)))
+    }
 }
 
 /// `[start, end)` of one partition of one table.
@@ -119,6 +156,12 @@ pub trait Source: Debug + Send + Sync {
 
     /// The table that takes messages which cannot be read ([`Fetched::rejected`]), if they are not only counted.
     fn dead_letter(&self) -> Option<&str> {
+        None
+    }
+
+    /// The same table as DataFusion reads it, for queries that end: a source that plans better than split by split has one.
+    /// Its columns are those of [`Self::schema`], and all its rows are facts ([`Changes::Append`]).
+    fn table_provider(&self) -> Option<Arc<dyn TableProvider>> {
         None
     }
 
@@ -319,11 +362,29 @@ pub trait Sink: Debug + Send + Sync {
         false
     }
 
+    /// Opens it for a whole result that is written once: an INSERT that ends. `None`: the result is one commit.
+    async fn whole(&self) -> Result<Option<Box<dyn Target>>> {
+        Ok(None)
+    }
+
     /// Takes over from older copies and returns the writer with the newest commit that the target holds, if any.
     ///
     /// # Errors
     /// [`crate::common::ErrorKind::Fenced`] when a newer copy has taken over already.
     async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)>;
+}
+
+/// Takes a whole result, of which nothing shows before all of it is there.
+#[async_trait]
+pub trait Target: Send {
+    /// Adds rows.
+    async fn write(&mut self, rows: RecordBatch) -> Result<()>;
+
+    /// Shows all of them.
+    async fn finish(&mut self) -> Result<()>;
+
+    /// Takes back what was written.
+    async fn abort(&mut self);
 }
 
 /// Writes commits, in order, each exactly once.

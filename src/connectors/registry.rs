@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::common::{Error, Result, suggest};
+use crate::sql::ast::Options;
 
 use super::Connector;
 use super::blackhole::BlackholeConnector;
 use super::datagen::DatagenConnector;
+use super::files::FilesConnector;
 use super::kafka::{EmbeddedBroker, KafkaConnector, RdKafkaBroker};
 use super::print::PrintConnector;
 
@@ -27,8 +29,14 @@ impl Connectors {
     }
 
     fn with(kafka: KafkaConnector) -> Self {
-        let all: [Arc<dyn Connector>; 5] =
-            [Arc::new(kafka.upsert()), Arc::new(kafka), Arc::new(DatagenConnector), Arc::new(PrintConnector), Arc::new(BlackholeConnector)];
+        let all: [Arc<dyn Connector>; 6] = [
+            Arc::new(kafka.upsert()),
+            Arc::new(kafka),
+            Arc::new(FilesConnector),
+            Arc::new(DatagenConnector),
+            Arc::new(PrintConnector),
+            Arc::new(BlackholeConnector),
+        ];
         Self(all.into_iter().map(|c| (c.name(), c)).collect())
     }
 
@@ -39,6 +47,20 @@ impl Connectors {
     pub fn get(&self, name: &str) -> Result<Arc<dyn Connector>> {
         let names: Vec<&str> = self.0.keys().copied().collect();
         self.0.get(name).cloned().ok_or_else(|| Error::sql(format!("unknown `connector` '{name}'")).hint(suggest::hint(name, &names)))
+    }
+
+    /// The options of a table that nobody declared, but whose name says where it is.
+    pub fn table_of(&self, name: &str) -> Option<Options> {
+        self.0.values().find_map(|c| c.table_of(name))
+    }
+
+    /// The options of the table that `COPY ... TO` writes.
+    ///
+    /// # Errors
+    /// For a word that means nothing there.
+    pub fn copy_options(&self, path: &str, words: &[(String, String)]) -> Result<Options> {
+        let found = self.0.values().find_map(|c| c.copy_options(path, words));
+        found.unwrap_or_else(|| Err(Error::internal("no connector has files to copy to")))
     }
 
     /// Whether any connector knows an option.

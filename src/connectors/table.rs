@@ -21,6 +21,28 @@ pub struct TableColumn {
     pub is_virtual: bool,
 }
 
+/// A column that was found out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InferredColumn {
+    /// Its name.
+    pub name: String,
+    /// Its Arrow type, one that SQL has.
+    pub data_type: DataType,
+    /// Whether NULL is allowed.
+    pub nullable: bool,
+}
+
+/// What a connector has found out about a table that declares no columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inferred {
+    /// Its columns.
+    pub columns: Vec<InferredColumn>,
+    /// Which of them it is partitioned by.
+    pub partitioned_by: Vec<String>,
+    /// For people: `in 3 files`.
+    pub found_in: String,
+}
+
 /// A declared table, without its computed columns and its watermark, which are the planner's.
 #[derive(Debug, Clone)]
 pub struct TableSpec {
@@ -32,6 +54,8 @@ pub struct TableSpec {
     pub columns: Vec<TableColumn>,
     /// Columns of the primary key.
     pub primary_key: Vec<String>,
+    /// Columns of `PARTITIONED BY`.
+    pub partitioned_by: Vec<String>,
     /// All options, after `SET` and `--option`.
     pub options: Options,
 }

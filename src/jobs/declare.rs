@@ -6,6 +6,7 @@ use crate::planner::Mode;
 use crate::sql::ast::{self, Column, ColumnKind, CreateTable, Insert, Parsed, Pos, Statement};
 use crate::sql::types::display;
 
+use super::inferred;
 use super::workspace::{Inner, Shared, Workspace};
 
 /// What became of a statement that declares or sets something.
@@ -22,11 +23,12 @@ impl Workspace {
     ///
     /// # Errors
     /// With the statement's place.
-    pub fn declare(&self, parsed: &Parsed) -> Result<Done> {
+    pub async fn declare(&self, parsed: &Parsed) -> Result<Done> {
+        let found = self.shared.found(parsed).await.map_err(|e| locate_option(parsed, &e))?;
         let mut inner = self.shared.lock();
         let done = match &parsed.statement {
             Statement::CreateTable(table) if table.query.is_some() => Err(Error::internal("CREATE TABLE ... AS was not unfolded")),
-            Statement::CreateTable(_) => self.shared.create_table(&mut inner, parsed).map(|()| None),
+            Statement::CreateTable(_) => self.shared.create_table(&mut inner, parsed).map(|()| found),
             Statement::CreateView(_) | Statement::CreateDatabase(_) | Statement::CreateFunction(_) => {
                 inner.open.clear();
                 inner.catalog.create(parsed).map(|_| None)
@@ -111,11 +113,27 @@ impl Shared {
         inner.catalog.alter(alter, &after)
     }
 
+    /// Which columns a table has that declares none, for people.
+    async fn found(&self, parsed: &Parsed) -> Result<Option<String>> {
+        let Statement::CreateTable(table) = &parsed.statement else { return Ok(None) };
+        if !table.columns.is_empty() || table.like.is_some() || table.query.is_some() {
+            return Ok(None);
+        }
+        let spec = self.spec_of(&self.lock().overrides, table)?;
+        let inferred = self.connectors.get(&spec.connector)?.infer(&spec).await?;
+        Ok(Some(inferred::shown(&table.name, &inferred)))
+    }
+
     /// Asks the connector whether it can do what a table asks of it.
     fn check(&self, inner: &Inner, parsed: &Parsed) -> Result<()> {
         let Statement::CreateTable(table) = &parsed.statement else { return Ok(()) };
+        if table.columns.is_empty() {
+            return Ok(()); // They were found out.
+        }
         let named = CreateTable { name: inner.catalog.canonical(&table.name)?, ..table.clone() };
-        let checked = self.spec_of(&inner.overrides, &named).and_then(|spec| self.connectors.get(&spec.connector)?.validate(&spec));
+        let checked = self
+            .spec_of(&inner.overrides, &named)
+            .and_then(|spec| inferred::validate(self.connectors.get(&spec.connector)?.as_ref(), &spec));
         checked.map_err(|error| locate_option(parsed, &error))
     }
 }

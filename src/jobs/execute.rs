@@ -4,7 +4,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use crate::common::{Error, Result};
-use crate::sql::ast::{Insert, Parsed, Query, Statement};
+use crate::sql::ast::{Copy, Insert, Parsed, Query, Statement};
 
 use super::declare::Done;
 use super::workspace::Workspace;
@@ -22,6 +22,8 @@ pub enum Outcome {
     Query(Box<Query>),
     /// Rows to write at once: INSERT ... VALUES, or any INSERT when `execution.runtime-mode` is batch.
     InsertNow(Box<Insert>),
+    /// Rows to write to a file at once.
+    Copy(Box<Copy>),
     /// Part of a job: an INSERT, or a materialized view that was declared.
     Job(Box<Parsed>),
 }
@@ -40,7 +42,7 @@ impl Workspace {
     }
 
     async fn one(&self, parsed: &Parsed, outcomes: &mut Vec<Outcome>) -> Result<()> {
-        if let Done::Said(line) = self.declare(parsed)? {
+        if let Done::Said(line) = self.declare(parsed).await? {
             outcomes.push(Outcome::Said(line));
             if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
                 outcomes.push(Outcome::Job(Box::new(parsed.clone())));
@@ -50,6 +52,7 @@ impl Workspace {
         outcomes.push(match &parsed.statement {
             Statement::Insert(insert) if insert.values || self.reads_batch()? => Outcome::InsertNow(Box::new(insert.clone())),
             Statement::Insert(_) => Outcome::Job(Box::new(parsed.clone())),
+            Statement::Copy(copy) => Outcome::Copy(Box::new(copy.clone())),
             Statement::Query(query) => Outcome::Query(Box::new(query.clone())),
             Statement::Explain(explain) => Outcome::Text(self.explain(explain).await?),
             Statement::Show(show) => self.show(show).await.map(|(schema, rows)| Outcome::Rows(schema, rows))?,

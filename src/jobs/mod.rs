@@ -15,6 +15,7 @@ pub mod dead_letter;
 mod declare;
 pub mod driver;
 mod execute;
+mod inferred;
 pub mod inputs;
 mod job_sources;
 pub mod late;

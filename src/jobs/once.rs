@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use uuid::Uuid;
 
 use crate::common::{Error, Result, suggest};
-use crate::connectors::{Sink, Writer};
+use crate::connectors::{Sink, Target, Writer};
 use crate::operators::coerce::Coercion;
 use crate::planner::Session;
 use crate::sql::ast;
@@ -21,15 +23,23 @@ pub(super) async fn insert(session: &Session, sink: Arc<dyn Sink>, insert: &ast:
     let (schema, mut rows) = session.run(&insert.query.query).await?;
     let target = insert_columns(&insert.table, &insert.columns, &sink)?;
     let coercion = Coercion::new(&insert.table, &schema, target, display)?.filling(sink.schema())?;
+    let fit = |batch: RecordBatch| {
+        let coerced = coercion.apply(&batch)?;
+        match coerced.sample {
+            Some(sample) => Err(Error::data(format!("INSERT INTO {}: {sample}", insert.table)).hint("nothing was written")),
+            None => Ok(coerced.rows),
+        }
+    };
+    if let Some(target) = sink.whole().await? {
+        sink.prepare().await?;
+        return write_whole(target, rows, fit).await;
+    }
     let mut batches = Vec::new();
     let mut count = 0;
     while let Some(batch) = rows.next().await {
-        let coerced = coercion.apply(&batch?)?;
-        if let Some(sample) = coerced.sample {
-            return Err(Error::data(format!("INSERT INTO {}: {sample}", insert.table)).hint("nothing was written"));
-        }
-        count += coerced.rows.num_rows() as u64;
-        batches.push(coerced.rows);
+        let batch = fit(batch?)?;
+        count += batch.num_rows() as u64;
+        batches.push(batch);
     }
     sink.prepare().await?;
     let name = format!("insert-{}", Uuid::new_v4().simple());
@@ -37,6 +47,31 @@ pub(super) async fn insert(session: &Session, sink: Arc<dyn Sink>, insert: &ast:
     let (mut writer, _) = sink.open(&writer).await?;
     writer.write(1, &batches).await?;
     writer.commit(1).await?;
+    Ok(count)
+}
+
+/// Writes all rows of a query, which are then shown together. Returns how many there were.
+///
+/// # Errors
+/// Nothing is written then.
+pub(super) async fn write_whole(
+    mut target: Box<dyn Target>,
+    mut rows: SendableRecordBatchStream,
+    fit: impl Fn(RecordBatch) -> Result<RecordBatch>,
+) -> Result<u64> {
+    let mut count = 0;
+    let written = async {
+        while let Some(batch) = rows.next().await {
+            let batch = fit(batch?)?;
+            count += batch.num_rows() as u64;
+            target.write(batch).await?;
+        }
+        target.finish().await
+    };
+    if let Err(error) = written.await {
+        target.abort().await;
+        return Err(error);
+    }
     Ok(count)
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::catalog::settings::RuntimeMode;
@@ -20,6 +21,7 @@ use crate::state::StateStore;
 use super::analyze;
 use super::changes;
 use super::dead_letter;
+use super::inferred;
 use super::job_sources;
 use super::late::{self, LateRoute};
 use super::memory::Memory;
@@ -128,6 +130,10 @@ impl Workspace {
     /// The same with options of an INSERT's hint.
     pub(super) fn sink_with(&self, name: &str, options: &ast::Options) -> Result<Arc<dyn Sink>> {
         let (entry, spec) = self.shared.table_with(name, options)?;
+        if spec.columns.is_empty() {
+            return Err(Error::sql(format!("table `{name}` declares no columns, so that nothing can be written to it"))
+                .hint(format!("declare them: CREATE TABLE {name} (column TYPE, ...)")));
+        }
         let sink = self.shared.connectors.get(&spec.connector)?.sink(Arc::new(spec));
         sink.map_err(|e| locate_entry(&entry, e))
     }
@@ -136,8 +142,8 @@ impl Workspace {
     ///
     /// # Errors
     /// When there is no such table, or it cannot be read.
-    pub fn source(&self, name: &str) -> Result<Arc<DeclaredTable>> {
-        match self.shared.relation(name)? {
+    pub async fn source(&self, name: &str) -> Result<Arc<DeclaredTable>> {
+        match self.shared.relation(name).await? {
             Some(Relation::Table(table)) => Ok(table),
             _ => Err(Error::sql(format!("table `{name}` does not exist"))),
         }
@@ -171,7 +177,7 @@ impl Workspace {
             planned.push(insert);
         }
         let program = planner.finish();
-        let sources = program.sources.iter().map(|t| self.job_source(t, &program)).collect::<Result<Vec<_>>>()?;
+        let sources = self.job_sources(&program).await?;
         let late = self.late_routes(&program, &planned)?;
         if self.streaming()?.lateness > 0 {
             late::no_lateness(&program).for_each(|text| tracing::warn!("{text}"));
@@ -240,7 +246,7 @@ impl Workspace {
     }
 
     async fn analyze(&self, session: Session, program: &Arc<Program>) -> Result<Measured> {
-        let sources = program.sources.iter().map(|t| self.job_source(t, program)).collect::<Result<Vec<_>>>()?;
+        let sources = self.job_sources(program).await?;
         let mut settings = settings(&self.job_settings()?, false);
         if let Some(memory) = &self.memory {
             memory.share(&mut settings);
@@ -248,9 +254,14 @@ impl Workspace {
         analyze::analyze(session, Arc::clone(program), &sources, &settings).await
     }
 
-    fn job_source(&self, table: &str, program: &Program) -> Result<JobSource> {
-        let (entry, spec) = self.shared.table(table)?;
-        job_sources::job_source(self.source(table)?.as_ref(), &entry, &spec, program, &|target| self.dead_letter(target))
+    async fn job_sources(&self, program: &Program) -> Result<Vec<JobSource>> {
+        let mut all = Vec::with_capacity(program.sources.len());
+        for table in &program.sources {
+            let source = self.source(table).await?;
+            let (entry, spec) = self.shared.table(table)?;
+            all.push(job_sources::job_source(source.as_ref(), &entry, &spec, program, &|target| self.dead_letter(target))?);
+        }
+        Ok(all)
     }
 
     /// From the late filters of a job to the tables that their source tables name.
@@ -290,6 +301,19 @@ impl Workspace {
     pub async fn insert_now(&self, insert: &ast::Insert) -> Result<u64> {
         once::insert(&self.session(Mode::Batch)?, self.sink_with(&insert.table, &insert.options)?, insert).await
     }
+
+    /// Runs a COPY. Returns how many rows were written.
+    ///
+    /// # Errors
+    /// Nothing is written then.
+    pub async fn copy(&self, copy: &ast::Copy) -> Result<u64> {
+        let options = self.shared.connectors.copy_options(&copy.path, &copy.options)?;
+        let (schema, rows) = self.session(Mode::Batch)?.run(&copy.query.query).await?;
+        let table = inferred::copied(&copy.path, options, &schema, &copy.partitioned_by)?;
+        let spec = self.shared.spec_of(&self.shared.lock().overrides, &table)?;
+        let target = self.shared.connectors.get(&spec.connector)?.copy(Arc::new(spec)).await?;
+        once::write_whole(target, rows, |batch| inferred::plain(&batch)).await
+    }
 }
 
 impl Shared {
@@ -316,7 +340,15 @@ impl Shared {
     /// A declared table with other options.
     fn table_with(&self, name: &str, options: &ast::Options) -> Result<(Arc<TableEntry>, TableSpec)> {
         let inner = self.lock();
-        let mut entry = inner.catalog.get_table(name)?;
+        let open = inner.open.get(name);
+        let mut entry = match (open, inner.catalog.get_table(name)) {
+            // Its columns were found out, or its name alone says what it is.
+            (Some(open), Ok(entry)) if entry.definition.columns.is_empty() => {
+                Arc::new(TableEntry { definition: open.definition.clone(), ..entry.as_ref().clone() })
+            }
+            (Some(open), Err(_)) => Arc::new(inferred::unnamed_entry(open.definition.clone())),
+            (_, entry) => entry?,
+        };
         if !options.is_empty() {
             let mut definition = entry.definition.clone();
             options.iter().for_each(|(key, value)| definition.options.set(key, value));
@@ -357,6 +389,30 @@ impl Shared {
         inner.keep(hinted);
         Ok(View { query, columns: view.definition.columns.clone(), source: view.source.clone() })
     }
+
+    /// A table opened for reading, its columns found out if it declares none.
+    async fn opened(&self, mut definition: ast::CreateTable) -> Result<DeclaredTable> {
+        let mut spec = self.spec_of(&self.lock().overrides, &definition)?;
+        let connector = self.connectors.get(&spec.connector)?;
+        if definition.columns.is_empty() {
+            definition = inferred::declared(definition, connector.infer(&spec).await?);
+            spec = self.spec_of(&self.lock().overrides, &definition)?;
+        }
+        inferred::validate(connector.as_ref(), &spec)?;
+        let source = connector.source(Arc::new(spec))?;
+        Ok(DeclaredTable { definition, source })
+    }
+
+    /// The table that a name alone describes: `FROM 'data/*.parquet'`.
+    async fn unnamed(&self, name: &str) -> Result<Option<Relation>> {
+        if let Some(open) = self.lock().open.get(name) {
+            return Ok(Some(Relation::Table(Arc::clone(open))));
+        }
+        let Some(options) = self.connectors.table_of(name) else { return Ok(None) };
+        let table = Arc::new(self.opened(inferred::unnamed(name, options)).await?);
+        self.lock().open.insert(name.to_string(), Arc::clone(&table));
+        Ok(Some(Relation::Table(table)))
+    }
 }
 
 impl Inner {
@@ -375,13 +431,15 @@ fn catalog_database(catalog: &Catalog, name: &str, hinted: &HashMap<String, Hint
     }
 }
 
+#[async_trait]
 impl Tables for Shared {
-    fn relation(&self, name: &str) -> Result<Option<Relation>> {
+    async fn relation(&self, name: &str) -> Result<Option<Relation>> {
         let hinted = self.lock().hinted.contains_key(name);
         let found = if hinted { None } else { self.lock().catalog.find(name)? };
         let entry = match found {
             None if hinted => self.table(name)?.0,
-            None | Some(Entry::Function(_)) => return Ok(None),
+            None => return self.unnamed(name).await,
+            Some(Entry::Function(_)) => return Ok(None),
             Some(Entry::View(view)) if view.definition.materialized => {
                 let root = self.checkpoints.get().cloned();
                 let kept = Arc::new(Stored { root, view: view.definition.name.clone() });
@@ -394,10 +452,8 @@ impl Tables for Shared {
         if let Some(open) = self.lock().open.get(&key) {
             return Ok(Some(Relation::Table(Arc::clone(open))));
         }
-        let (_, spec) = self.table(&key)?;
-        let connector = self.connectors.get(&spec.connector)?;
-        let source = connector.validate(&spec).and_then(|()| connector.source(Arc::new(spec))).map_err(|e| locate_entry(&entry, e))?;
-        let table = Arc::new(DeclaredTable { definition: self.resolved(&entry)?, source });
+        let definition = self.resolved(&entry)?;
+        let table = Arc::new(self.opened(definition).await.map_err(|e| locate_entry(&entry, e))?);
         self.lock().open.insert(key, Arc::clone(&table));
         Ok(Some(Relation::Table(table)))
     }

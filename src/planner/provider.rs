@@ -15,7 +15,7 @@ use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{Expr, ExprSchemable, TableScan, TableType};
+use datafusion::logical_expr::{Expr, ExprSchemable, TableProviderFilterPushDown, TableScan, TableType};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
@@ -67,12 +67,13 @@ pub trait Kept: Debug + Send + Sync {
 }
 
 /// Finds names; the catalog, seen from the planner.
+#[async_trait]
 pub trait Tables: Debug + Send + Sync {
-    /// What a name stands for; `None` if nothing does.
+    /// What a name stands for; `None` if nothing does. A table that declares no columns is asked for them.
     ///
     /// # Errors
     /// When a name is ambiguous or its declaration is broken.
-    fn relation(&self, name: &str) -> Result<Option<Relation>>;
+    async fn relation(&self, name: &str) -> Result<Option<Relation>>;
 
     /// Gives the names in a query their meaning, and puts in what stands for something else (functions, hints).
     ///
@@ -232,12 +233,28 @@ impl TableProvider for TableSource {
         TableType::Base
     }
 
+    /// A source that plans its own reads sees what filters say of its columns, but for those that are computed above it.
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
+        let provider = self.table.source.table_provider().filter(|_| self.mode == Mode::Batch);
+        let read = |name: &str| {
+            let column = self.schema.index_of(name).ok().and_then(|i| self.columns.get(i));
+            column.is_some_and(|expr| matches!(expr, Expr::Column(c) if c.name == name))
+        };
+        let judge = |filter: &&Expr| match &provider {
+            Some(provider) if filter.column_refs().iter().all(|c| read(&c.name)) => {
+                Ok(provider.supports_filters_pushdown(&[*filter])?.pop().unwrap_or(TableProviderFilterPushDown::Unsupported))
+            }
+            _ => Ok(TableProviderFilterPushDown::Unsupported),
+        };
+        filters.iter().map(judge).collect()
+    }
+
     async fn scan(
         &self,
         session: &dyn DfSession,
         projection: Option<&Vec<usize>>,
-        _: &[Expr],
-        _: Option<usize>,
+        filters: &[Expr],
+        limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.columns.len()).collect());
         let watermark = self.watermark.as_ref().filter(|_| self.mode == Mode::Streaming).map(|(expr, _)| expr);
@@ -278,9 +295,12 @@ impl TableProvider for TableSource {
         let paths: Vec<ColumnPath> = scanned.fields().iter().map(|f| vec![f.name().clone()]).collect();
 
         let partitions = session.config().target_partitions();
-        let scan = match self.mode {
-            Mode::Streaming => SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], watermark),
-            Mode::Batch => {
+        let mut scan: Arc<dyn ExecutionPlan> = match (self.mode, self.table.source.table_provider()) {
+            (Mode::Batch, Some(provider)) => provider.scan(session, Some(&indices), filters, limit).await?,
+            (Mode::Streaming, _) => {
+                Arc::new(SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], watermark))
+            }
+            (Mode::Batch, None) => {
                 let ranges = self.table.source.plan(ReadMode::Batch).await?;
                 let split = |r: &crate::connectors::PartitionRange| {
                     let end = r.end.ok_or_else(|| {
@@ -293,10 +313,10 @@ impl TableProvider for TableSource {
                     open.add(self.name(), Arc::clone(&self.table.source));
                 }
                 let partitions = partitions.min(splits.len()).max(1);
-                SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], None).with_splits(splits)
+                let scan = SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], None);
+                Arc::new(scan.with_splits(splits))
             }
         };
-        let mut scan: Arc<dyn ExecutionPlan> = Arc::new(scan);
         if clocked {
             scan = Arc::new(ClockExec::new(scan, Clock { clock: 0 })?);
         }

@@ -206,7 +206,7 @@ impl SchemaProvider for Names {
 
     async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
         let state = self.state.upgrade().ok_or_else(|| Error::internal("the session is gone"))?.read().clone();
-        match self.tables.relation(name)? {
+        match self.tables.relation(name).await? {
             Some(Relation::Table(table)) => Ok(Some(Arc::new(TableSource::new(table, self.mode, &state)?))),
             Some(Relation::View(found)) => Ok(Some(Arc::new(ViewTable::new(view(&state, name, found, self.mode).await?, None)))),
             Some(Relation::Materialized(found, kept)) => {
@@ -232,7 +232,7 @@ impl SchemaProvider for Names {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        matches!(self.tables.relation(name), Ok(Some(_)))
+        self.tables.names().iter().any(|n| n == name)
     }
 }
 

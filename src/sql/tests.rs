@@ -86,6 +86,7 @@ pub(super) fn show(statement: &Statement) -> String {
             format!("explain{} {}", flag(e.analyze, "analyze"), shown.join("; "))
         }
         Statement::Set(s) => format!("set {} = {}", s.key, s.value),
+        Statement::Copy(copy) => format!("copy to {}", copy.path),
         Statement::Reset(key) => format!("reset {}", key.as_deref().unwrap_or("all")),
     }
 }
@@ -398,7 +399,7 @@ fn errors_say_what_where_and_what_would_be_right() {
         ("CREATE TABLE t (ts STRING, WATERMARK FOR ts AS ts)", "a watermark needs a TIMESTAMP", 1, 42, "computed column"),
         ("CREATE TABLE t (a INT METADATA FROM x)", "expected a metadata key, found `x`", 1, 37, "single quotes: 'x'"),
         ("CREATE TABLE t (a AS )", "expected an expression, found `)`", 1, 22, ""),
-        ("CREATE TABLE t WITH ('a' = 'b')", "expected columns, LIKE or AS, found the end", 1, 32, "CREATE TABLE t (column TYPE"),
+        ("CREATE TABLE t", "expected columns, LIKE or AS, found the end", 1, 15, "CREATE TABLE t (column TYPE"),
         ("CREATE TABLE t (a INT) PARTITIONED BY (b)", "PARTITIONED BY names column `b`", 1, 39, "known: `a`"),
         ("CREATE TABLE t LIKE u (OVERWRITING CONSTRAINTS)", "OVERWRITING CONSTRAINTS is not possible", 1, 24, "INCLUDING"),
         ("CREATE TABLE t LIKE u (INCLUDING ALL EXCLUDING ALL)", "ALL is said twice", 1, 38, ""),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::common::s3::Access;
 use crate::common::{Error, Result};
 
 use super::local::LocalStore;
@@ -18,11 +19,16 @@ pub fn open(location: &str) -> Result<Arc<dyn StateStore>> {
         return Ok(Arc::new(LocalStore::new(Path::new(location))));
     }
     let url = url::Url::parse(location).map_err(|e| Error::usage(format!("`{location}` is not a URL")).because(e))?;
-    let known = |e| {
+    let known = |e: object_store::Error| {
         Error::usage(format!("checkpoints cannot be kept at `{location}`"))
             .because(e)
             .hint("use a folder, s3://bucket/prefix or file:///folder")
     };
+    if let Some(bucket) = url.host_str().filter(|_| matches!(url.scheme(), "s3" | "s3a")) {
+        let bucket = Access::default().bucket(bucket)?;
+        let prefix = object_store::path::Path::from_url_path(url.path()).map_err(|e| known(e.into()))?;
+        return Ok(Arc::new(RemoteStore::new(Arc::clone(&bucket.store), prefix, location)));
+    }
     let env = std::env::vars().map(|(k, v)| (k.to_ascii_lowercase(), v));
     let (store, prefix) = object_store::parse_url_opts(&url, env).map_err(known)?;
     Ok(Arc::new(RemoteStore::new(Arc::from(store), prefix, location)))

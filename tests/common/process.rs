@@ -20,13 +20,14 @@ pub fn repo() -> PathBuf {
 pub struct Job {
     files: Vec<PathBuf>,
     args: Vec<String>,
+    env: Vec<(String, String)>,
     data: Arc<tempfile::TempDir>,
 }
 
 impl Job {
     /// A job from a file or a folder, with a new data folder.
     pub fn new(file: &Path) -> Self {
-        Self { files: vec![file.to_path_buf()], args: Vec::new(), data: Arc::new(tempfile::tempdir().unwrap()) }
+        Self { files: vec![file.to_path_buf()], args: Vec::new(), env: Vec::new(), data: Arc::new(tempfile::tempdir().unwrap()) }
     }
 
     /// Adds `--option KEY=VALUE`.
@@ -49,6 +50,14 @@ impl Job {
     pub fn args(&self, more: &[&str]) -> Self {
         let mut job = self.clone();
         job.args.extend(more.iter().map(ToString::to_string));
+        job
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(&self, key: &str, value: &str) -> Self {
+        let mut job = self.clone();
+        job.env.push((key.to_string(), value.to_string()));
         job
     }
 
@@ -83,7 +92,12 @@ impl Job {
         let log = self.data.path().join(format!("stderr-{}", uuid::Uuid::now_v7().simple()));
         let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
         command.arg("run").args(&self.files).args(&self.args).arg("--data").arg(self.data.path()).env_remove("MILLSTREAM_CRASH");
-        command.envs(env.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        command
+            .envs(self.env.iter().map(|(k, v)| (k, v)))
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap());
         Running { child: command.spawn().unwrap(), log, _data: Arc::clone(&self.data) }
     }
 

@@ -66,7 +66,7 @@ impl Place {
         let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(&self.broker)), options);
         let mut rest = Vec::new();
         for parsed in parse(&Source::new("test.sql", sql)).unwrap_or_else(|e| panic!("{e}")) {
-            if let Done::No = workspace.declare(&parsed).unwrap_or_else(|e| panic!("{e}")) {
+            if let Done::No = futures::executor::block_on(workspace.declare(&parsed)).unwrap_or_else(|e| panic!("{e}")) {
                 rest.push(parsed);
             } else if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
                 rest.push(parsed);

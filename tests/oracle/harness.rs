@@ -136,7 +136,7 @@ pub fn workspace_with(case: &Case, broker: &Arc<EmbeddedBroker>, options: &[&str
     let statements = parse(&Source::new(case.name.as_str(), case.sql.as_str())).unwrap_or_else(|e| panic!("{e}"));
     let mut outputs = Vec::new();
     for parsed in statements {
-        let done = workspace.declare(&parsed).unwrap_or_else(|e| panic!("{e}"));
+        let done = futures::executor::block_on(workspace.declare(&parsed)).unwrap_or_else(|e| panic!("{e}"));
         match &parsed.statement {
             Statement::Insert(_) => outputs.push(parsed),
             Statement::CreateView(view) if view.materialized => outputs.push(parsed),

@@ -24,6 +24,7 @@ fn table(columns: &[(&str, DataType)], pairs: &[(&str, &str)]) -> Arc<TableSpec>
         connector: "datagen".to_string(),
         columns: columns.iter().map(column).collect(),
         primary_key: Vec::new(),
+        partitioned_by: Vec::new(),
         options,
     })
 }

@@ -20,7 +20,14 @@ pub(super) fn table_of(name: &str, columns: Vec<TableColumn>, pairs: &[(&str, &s
     for (key, value) in pairs {
         options.push((*key).to_string(), (*value).to_string(), Pos::default()).unwrap();
     }
-    Arc::new(TableSpec { name: name.to_string(), connector: "kafka".to_string(), columns, primary_key: Vec::new(), options })
+    Arc::new(TableSpec {
+        name: name.to_string(),
+        connector: "kafka".to_string(),
+        columns,
+        primary_key: Vec::new(),
+        partitioned_by: Vec::new(),
+        options,
+    })
 }
 
 /// `(id INT, name STRING, amount BIGINT)`.

@@ -13,7 +13,14 @@ fn table(pairs: &[(&str, &str)]) -> Arc<TableSpec> {
     let column =
         |name: &str| TableColumn { name: name.into(), data_type: DataType::Utf8, nullable: true, metadata: None, is_virtual: false };
     let columns = ["a", "t", "z", "l", "f", "b", "d"].map(column).to_vec();
-    Arc::new(TableSpec { name: "p".into(), connector: "print".into(), columns, primary_key: Vec::new(), options })
+    Arc::new(TableSpec {
+        name: "p".into(),
+        connector: "print".into(),
+        columns,
+        primary_key: Vec::new(),
+        partitioned_by: Vec::new(),
+        options,
+    })
 }
 
 fn writer() -> Writer {

@@ -25,8 +25,9 @@ use super::java_time::Pattern;
 #[derive(Debug)]
 struct Nothing;
 
+#[async_trait::async_trait]
 impl Tables for Nothing {
-    fn relation(&self, _: &str) -> Result<Option<Relation>> {
+    async fn relation(&self, _: &str) -> Result<Option<Relation>> {
         Ok(None)
     }
 

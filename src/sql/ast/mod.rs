@@ -16,7 +16,7 @@ pub use ddl::{
 };
 pub use options::{Options, Setting};
 pub use place::{Pos, Source};
-pub use query::{Emit, Insert, Query};
+pub use query::{Copy, Emit, Insert, Query};
 pub use table::{Column, ColumnKind, CreateTable, Feature, Like, Merge, Watermark};
 
 /// One statement with its text and place.
@@ -57,6 +57,8 @@ pub enum Statement {
     Alter(Alter),
     /// `INSERT INTO ... SELECT | VALUES`.
     Insert(Insert),
+    /// `COPY ... TO 'file'`.
+    Copy(Copy),
     /// `SELECT`, `VALUES`, `WITH ... SELECT`.
     Query(Query),
     /// `EXPLAIN [ANALYZE]` of an INSERT, a query or a statement set.

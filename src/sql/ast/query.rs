@@ -39,3 +39,16 @@ pub struct Insert {
     /// True for a bare `VALUES`, which runs at once.
     pub values: bool,
 }
+
+/// `COPY (query) TO 'file'`.
+#[derive(Debug, Clone)]
+pub struct Copy {
+    /// What is written.
+    pub query: Query,
+    /// Where to.
+    pub path: String,
+    /// `FORMAT csv, HEADER`: keys in small letters.
+    pub options: Vec<(String, String)>,
+    /// Columns of `PARTITIONED BY`.
+    pub partitioned_by: Vec<String>,
+}

@@ -18,7 +18,7 @@ pub struct CreateTable {
     pub temporary: bool,
     /// `IF NOT EXISTS`.
     pub if_not_exists: bool,
-    /// Columns, in order.
+    /// Columns, in order; none if the table's connector is to find them out.
     pub columns: Vec<Column>,
     /// `WATERMARK FOR column AS expr`.
     pub watermark: Option<Watermark>,

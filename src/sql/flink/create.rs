@@ -114,7 +114,8 @@ fn table(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateTable> {
     let like = if cursor.take(&["LIKE"]) { Some(like(cursor)?) } else { None };
     let query = if like.is_none() && cursor.take(&["AS"]) { Some(Box::new(query::query(cursor)?)) } else { None };
     if like.is_none() && query.is_none() {
-        if !has_columns {
+        // Some connectors find columns out.
+        if !has_columns && options.is_empty() {
             let error = cursor.expected("columns, LIKE or AS");
             return Err(error.hint(format!("CREATE TABLE {} (column TYPE, ...) WITH ('connector' = '...')", crate::sql::name::sql(&name))));
         }

@@ -2,6 +2,7 @@
 
 mod alter;
 mod columns;
+mod copy;
 mod create;
 mod drop;
 mod external;

@@ -8,16 +8,16 @@ use crate::sql::cursor::{Cursor, is_space, is_word};
 use crate::sql::settings;
 use crate::sql::text::Text;
 
-use super::{alter, create, drop, query, show};
+use super::{alter, copy, create, drop, query, show};
 
 /// First words of the statements that there are.
-const SUPPORTED: [&str; 16] = [
-    "CREATE", "REPLACE", "DROP", "ALTER", "INSERT", "EXECUTE", "SELECT", "WITH", "VALUES", "EXPLAIN", "SHOW", "DESCRIBE", "DESC", "USE",
-    "SET", "RESET",
+const SUPPORTED: [&str; 17] = [
+    "COPY", "CREATE", "REPLACE", "DROP", "ALTER", "INSERT", "EXECUTE", "SELECT", "WITH", "VALUES", "EXPLAIN", "SHOW", "DESCRIBE", "DESC",
+    "USE", "SET", "RESET",
 ];
 
 /// What is supported, for hints.
-const HINT: &str = "supported: CREATE, DROP, ALTER, INSERT INTO, SELECT, EXPLAIN, SHOW, DESCRIBE, USE, SET, RESET";
+const HINT: &str = "supported: CREATE, DROP, ALTER, INSERT INTO, COPY, SELECT, EXPLAIN, SHOW, DESCRIBE, USE, SET, RESET";
 
 /// Statements of Flink and ksqlDB that people may try, and what is to be said about them.
 const REFUSED: [(&str, &str); 22] = [
@@ -80,6 +80,9 @@ fn parse(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
     if cursor.take(&["EXPLAIN"]) {
         return explain(cursor);
+    }
+    if cursor.sees(&["COPY"]) {
+        return copy::copy(cursor).map(Statement::Copy);
     }
     runnable(cursor)?.ok_or_else(|| unsupported(cursor))
 }

@@ -1,0 +1,90 @@
+//! `'connector' = 'filesystem'`.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use async_trait::async_trait;
+
+use crate::common::{Error, OptionSpec, Result};
+use crate::connectors::{Connector, Inferred, Sink, Source, TableSpec, Target};
+use crate::sql::ast::Options;
+
+use super::config::Config;
+use super::copy;
+use super::format::{Header, extension};
+use super::infer;
+use super::metadata::Metadata;
+use super::options::{self, NAME};
+use super::sink::FilesSink;
+use super::source::FilesSource;
+use super::target::{FilesTarget, Naming};
+
+/// Tables on files, local and on S3.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct FilesConnector;
+
+#[async_trait]
+impl Connector for FilesConnector {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options(&self) -> Vec<OptionSpec> {
+        options::all()
+    }
+
+    fn metadata(&self) -> Vec<(&'static str, DataType)> {
+        Metadata::ALL.into_iter().map(|m| (m.key(), m.data_type())).collect()
+    }
+
+    fn has_partitions(&self) -> bool {
+        true
+    }
+
+    fn validate(&self, table: &TableSpec) -> Result<()> {
+        crate::connectors::options::check(table, &self.options())?;
+        if !table.primary_key.is_empty() {
+            return Err(Error::sql(format!("table `{}`: files have no PRIMARY KEY: each row is one of its own", table.name)));
+        }
+        Config::read(table).map(drop)
+    }
+
+    fn source(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Source>> {
+        self.validate(&table)?;
+        Ok(Arc::new(FilesSource::new(&table)?))
+    }
+
+    fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>> {
+        self.validate(&table)?;
+        Ok(Arc::new(FilesSink::new(&table)?))
+    }
+
+    fn table_of(&self, name: &str) -> Option<Options> {
+        // A URL of another kind is refused with a reason, instead of as a table that does not exist.
+        if !name.contains("://") && extension(name).is_none() {
+            return None;
+        }
+        let mut options = Options::default();
+        options.set("connector", NAME);
+        options.set("path", name);
+        Some(options)
+    }
+
+    fn copy_options(&self, path: &str, words: &[(String, String)]) -> Option<Result<Options>> {
+        Some(copy::copy_options(path, words))
+    }
+
+    async fn copy(&self, table: Arc<TableSpec>) -> Result<Box<dyn Target>> {
+        let config = Config::read(&table)?;
+        if config.location.pattern.is_some() {
+            return Err(Error::sql(format!("'{}' is a pattern, which tells no place to write to", config.location.shown)));
+        }
+        let header = config.format.header != Header::None;
+        Ok(Box::new(FilesTarget::new(Arc::new(config), Naming::Path, header)))
+    }
+
+    async fn infer(&self, table: &TableSpec) -> Result<Inferred> {
+        crate::connectors::options::check(table, &self.options())?;
+        infer::infer(table).await.map_err(|e| e.context(format!("table `{}`", table.name)))
+    }
+}

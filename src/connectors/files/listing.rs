@@ -1,0 +1,115 @@
+//! The files of a table, and what their paths say.
+
+use std::sync::Arc;
+
+use datafusion::common::ScalarValue;
+use datafusion::common::arrow::datatypes::DataType;
+use futures::TryStreamExt;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use percent_encoding::percent_decode_str;
+
+use crate::common::{Error, Result};
+
+use super::location::{Location, Place};
+
+/// A partition without a value is named so by Hive and Spark.
+pub const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// A file of a table.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Where it is, how large, and when it was changed.
+    pub meta: ObjectMeta,
+    /// `key=value` parts of its path, outermost first.
+    pub partitions: Vec<(String, String)>,
+}
+
+/// All files of a location in order of their paths. Hidden ones (`_` or `.` in front) and empty ones are left out.
+///
+/// # Errors
+/// When the store cannot be asked, or a local folder is not there.
+pub async fn list(location: &Location, store: &Arc<dyn ObjectStore>) -> Result<Vec<File>> {
+    let found = match objects(location, store).await {
+        Ok(found) => found,
+        Err(object_store::Error::NotFound { .. }) => Vec::new(),
+        Err(e) => return Err(unreachable(location, e)),
+    };
+    let mut files: Vec<File> = found.into_iter().filter_map(|meta| file(location, meta)).collect();
+    files.sort_by(|a, b| a.meta.location.cmp(&b.meta.location));
+    Ok(files)
+}
+
+/// The error for a location where there is nothing.
+pub fn nothing(location: &Location) -> Error {
+    let what = if location.pattern.is_some() { "no file matches" } else { "there is no file at" };
+    let relative = location.place == Place::Local && !location.shown.starts_with('/') && !location.shown.contains("://");
+    let error = Error::sql(format!("{what} '{}'", location.shown));
+    if relative { error.hint(format!("looked for in /{}", location.base)) } else { error }
+}
+
+async fn objects(location: &Location, store: &Arc<dyn ObjectStore>) -> object_store::Result<Vec<ObjectMeta>> {
+    if location.is_flat() {
+        return Ok(store.list_with_delimiter(Some(&location.base)).await?.objects);
+    }
+    let is_root = location.base.as_ref().is_empty();
+    if location.pattern.is_none() && !is_root {
+        match store.head(&location.base).await {
+            Ok(file) => return Ok(vec![file]),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    store.list((!is_root).then_some(&location.base)).try_collect().await
+}
+
+/// The file, if it is one of the table's.
+fn file(location: &Location, meta: ObjectMeta) -> Option<File> {
+    if meta.size == 0 {
+        return None;
+    }
+    let below: Vec<String> = meta.location.prefix_match(&location.base)?.map(|p| p.as_ref().to_string()).collect();
+    if !location.matches(&below) {
+        return None;
+    }
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let mut parts: Vec<_> = meta.location.parts().map(|p| p.as_ref().to_string()).collect();
+    parts.pop();
+    let partitions = parts.iter().filter_map(|p| p.split_once('=')).map(|(k, v)| (decode(k), decode(v))).collect();
+    Some(File { meta, partitions })
+}
+
+fn unreachable(location: &Location, error: object_store::Error) -> Error {
+    use object_store::Error::{PermissionDenied, Unauthenticated};
+    let shown = &location.shown;
+    match error {
+        PermissionDenied { .. } | Unauthenticated { .. } => Error::sql(format!("'{shown}' may not be read"))
+            .because(error)
+            .hint("give `s3.access-key` and `s3.secret-key`, or the AWS environment; `s3.anonymous` = 'true' for a public bucket"),
+        _ => Error::unavailable(format!("'{shown}' cannot be listed")).because(error),
+    }
+}
+
+impl File {
+    /// The value of a partition column, as text; `None` if the path does not have it.
+    pub fn partition(&self, key: &str) -> Option<&str> {
+        self.partitions.iter().rev().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
+    }
+
+    /// The value of a partition column.
+    ///
+    /// # Errors
+    /// When the path does not have it, or its text does not fit the type.
+    pub fn partition_value(&self, key: &str, data_type: &DataType, null: &str) -> Result<ScalarValue> {
+        let text = self.partition(key).ok_or_else(|| {
+            Error::data(format!("/{}: its path has no `{key}=...`", self.meta.location))
+                .hint(format!("PARTITIONED BY ({key}) wants folders such as `{key}=value/`"))
+        })?;
+        if text == null || text == HIVE_NULL {
+            return Ok(ScalarValue::try_from(data_type)?);
+        }
+        ScalarValue::from(text).cast_to(data_type).map_err(|e| {
+            let shown = crate::sql::types::display(data_type);
+            Error::data(format!("/{}: `{key}={text}` is no {shown}", self.meta.location)).because(e)
+        })
+    }
+}

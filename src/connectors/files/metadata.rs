@@ -1,0 +1,68 @@
+//! What is known of a file beside its content, as columns.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::ScalarValue;
+
+use crate::common::Result;
+
+use super::listing::File;
+use super::location::Location;
+
+/// A metadata column that a table may declare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metadata {
+    /// The whole path.
+    Path,
+    /// The last part of it.
+    Name,
+    /// In bytes.
+    Size,
+    /// When the file was changed.
+    Modified,
+}
+
+impl Metadata {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Path, Self::Name, Self::Size, Self::Modified];
+
+    /// The name in `METADATA FROM '...'`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Path => "file.path",
+            Self::Name => "file.name",
+            Self::Size => "file.size",
+            Self::Modified => "file.modification-time",
+        }
+    }
+
+    /// The type that it has by itself.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::Path | Self::Name => DataType::Utf8,
+            Self::Size => DataType::Int64,
+            Self::Modified => DataType::Timestamp(TimeUnit::Millisecond, Some(Arc::from("UTC"))),
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|m| m.key() == key)
+    }
+
+    /// Its value for a file, in the declared type.
+    ///
+    /// # Errors
+    /// When it does not fit the declared type.
+    pub fn value(self, file: &File, location: &Location, declared: &DataType) -> Result<ScalarValue> {
+        let meta = &file.meta;
+        let value = match self {
+            Self::Path => ScalarValue::from(location.show(&meta.location)),
+            Self::Name => ScalarValue::from(meta.location.filename().unwrap_or_default()),
+            Self::Size => ScalarValue::from(i64::try_from(meta.size).unwrap_or(i64::MAX)),
+            Self::Modified => ScalarValue::TimestampMillisecond(Some(meta.last_modified.timestamp_millis()), Some(Arc::from("UTC"))),
+        };
+        Ok(value.cast_to(declared)?)
+    }
+}

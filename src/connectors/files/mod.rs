@@ -1,0 +1,34 @@
+//! Files, local and on S3: `'connector' = 'filesystem'`, and `FROM 'data/*.parquet'`.
+//!
+//! ```text
+//!                    location.rs   what `path` says             store.rs    the local disk, or a bucket
+//!                    format.rs     Parquet, CSV, JSON, ...      infer.rs    columns that nobody declared
+//!                         │
+//!                    config.rs     all that a table says, read once
+//!                         │
+//!   query that ends ── scan.rs ── listing.rs  which files, what their paths say
+//!                         └────── shape.rs    files that are read alike ─▶ DataFusion's readers
+//!   COPY, INSERT that ends ── target.rs ── encode.rs  rows to bytes ── output.rs  a file that is whole or not there
+//! ```
+//! What a table declares counts: columns are found by name, cast to the declared type, and NULL where a file lacks them.
+
+mod config;
+mod connector;
+mod copy;
+mod encode;
+mod format;
+mod infer;
+mod listing;
+mod location;
+mod metadata;
+mod options;
+mod output;
+mod scan;
+mod shape;
+mod sink;
+mod source;
+mod store;
+mod target;
+mod types;
+
+pub use connector::FilesConnector;

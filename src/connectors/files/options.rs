@@ -1,0 +1,32 @@
+//! Every option of a table on files.
+
+use crate::common::{OptionSpec, s3};
+
+/// The value of `connector`.
+pub const NAME: &str = "filesystem";
+
+/// Formats, as `format` names them.
+pub const FORMATS: [&str; 7] = ["parquet", "csv", "tsv", "json", "ndjson", "avro", "arrow"];
+
+/// Compressions, as `compression` names them.
+pub const COMPRESSIONS: [&str; 7] = ["auto", "none", "uncompressed", "gzip", "zstd", "bzip2", "xz"];
+
+/// All of them, for errors, completion and documentation.
+pub fn all() -> Vec<OptionSpec> {
+    let own = [
+        OptionSpec::text("path", "a file, a folder with all that is below it, or a pattern with * ? [abc] **; local, file:// or s3://"),
+        OptionSpec::one_of("format", &FORMATS, "default: by the extension in `path`"),
+        OptionSpec::one_of("compression", &COMPRESSIONS, "of csv and json; default: auto, by each file's extension"),
+        OptionSpec::text("partition.default-name", "the name of the partition without a value; default: __DEFAULT_PARTITION__"),
+        OptionSpec::one_of("csv.header", &["auto", "true", "false"], "whether the first line names columns; default: auto"),
+        OptionSpec::flag("csv.ignore-first-line", "leave the first line out, whatever it says; default: false"),
+        OptionSpec::text("csv.field-delimiter", "one character; default: , (a tab for tsv)"),
+        OptionSpec::text("csv.quote-character", "one character; default: \""),
+        OptionSpec::text("csv.escape-character", "one character; default: none, a quote is doubled"),
+        OptionSpec::flag("csv.allow-comments", "lines that begin with # are left out; default: false"),
+        OptionSpec::text("csv.null-literal", "the text of NULL, beside the empty one"),
+        OptionSpec::flag("csv.allow-line-breaks", "quoted values may go over lines; false reads one large file in parallel; default: true"),
+        OptionSpec::one_of("on-error", &["fail"], "a value that does not fit its column fails the query"),
+    ];
+    own.into_iter().chain(s3::OPTIONS).collect()
+}

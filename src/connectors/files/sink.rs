@@ -1,0 +1,75 @@
+//! A table on files as something to write.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::common::{Error, Result};
+use crate::connectors::{Sink, SinkMode, SinkWriter, TableSpec, Target, Writer};
+
+use super::config::Config;
+use super::format::{Header, extension};
+use super::target::{FilesTarget, Naming};
+
+/// Files that rows are added to a folder in.
+#[derive(Debug)]
+pub struct FilesSink {
+    config: Arc<Config>,
+    schema: SchemaRef,
+}
+
+impl FilesSink {
+    /// The folder that a table declares.
+    ///
+    /// # Errors
+    /// When it is a pattern or a file, or has columns that cannot be written.
+    pub fn new(table: &TableSpec) -> Result<Self> {
+        let config = Config::read(table)?;
+        let shown = &config.location.shown;
+        if config.location.pattern.is_some() {
+            return Err(Error::sql(format!("table `{}`: '{shown}' is a pattern, which tells no place to write to", table.name))
+                .hint("declare another table on the folder"));
+        }
+        if extension(shown).is_some() {
+            return Err(Error::sql(format!("table `{}`: INSERT adds files to a folder, and '{shown}' is one file", table.name))
+                .hint("give `path` a folder and add 'format'; COPY (query) TO 'file' writes one file"));
+        }
+        if let Some(column) = table.columns.iter().find(|c| c.metadata.is_some() && !c.is_virtual) {
+            return Err(Error::sql(format!("table `{}`: metadata column `{}` cannot be written", table.name, column.name))
+                .hint("declare it VIRTUAL"));
+        }
+        Ok(Self { schema: table.writable(), config: Arc::new(config) })
+    }
+}
+
+#[async_trait]
+impl Sink for FilesSink {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn identity(&self) -> String {
+        self.config.location.shown.clone()
+    }
+
+    fn mode(&self) -> SinkMode {
+        SinkMode::Append
+    }
+
+    async fn prepare(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    async fn whole(&self) -> Result<Option<Box<dyn Target>>> {
+        let name = format!("part-{}", Uuid::now_v7().simple());
+        let header = self.config.format.header == Header::Names;
+        Ok(Some(Box::new(FilesTarget::new(Arc::clone(&self.config), Naming::Folder(name), header))))
+    }
+
+    async fn open(&self, _: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)> {
+        Err(Error::sql(format!("table `{}`: files cannot be written by a continuous job yet", self.config.table))
+            .hint("SET 'execution.runtime-mode' = 'batch' writes them once"))
+    }
+}

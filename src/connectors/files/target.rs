@@ -1,0 +1,153 @@
+//! A whole result, written once: COPY, and INSERTs that end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{cast, take_record_batch};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use async_trait::async_trait;
+use object_store::path::Path;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::common::{Error, Result};
+use crate::connectors::Target;
+
+use super::config::Config;
+use super::encode::Encoder;
+use super::output::Output;
+
+/// How many partitions one result may have: each is a file that is open.
+const MOST_PARTITIONS: usize = 1000;
+
+/// What Hive escapes in the name of a partition.
+const ESCAPED: &AsciiSet = &CONTROLS
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'\'')
+    .add(b'*')
+    .add(b'/')
+    .add(b':')
+    .add(b'=')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'{')
+    .add(b'[')
+    .add(b']')
+    .add(b'^');
+
+/// What the names of files are made of.
+#[derive(Debug, Clone)]
+pub enum Naming {
+    /// Exactly the path; with partitions a file of this name in each.
+    Path,
+    /// Files of this name in the folder.
+    Folder(String),
+}
+
+/// Rows on their way into files, of which none shows before all are written.
+pub struct FilesTarget {
+    config: Arc<Config>,
+    naming: Naming,
+    header: bool,
+    content: SchemaRef,
+    open: BTreeMap<String, (Encoder, Output)>,
+}
+
+impl FilesTarget {
+    /// A result with the columns of the table; `header`: CSV says their names.
+    pub fn new(config: Arc<Config>, naming: Naming, header: bool) -> Self {
+        let content = Arc::new(Schema::new(config.content.clone()));
+        Self { config, naming, header, content, open: BTreeMap::new() }
+    }
+
+    /// The file of a partition.
+    fn path(&self, partition: &str) -> Result<Path> {
+        let base = &self.config.location.base;
+        let extension = || self.config.format.extension();
+        let parts: Vec<String> = match &self.naming {
+            Naming::Path if self.config.partition_keys().next().is_none() => return Ok(base.clone()),
+            Naming::Path => vec![partition.to_string(), format!("data.{}", extension())],
+            Naming::Folder(name) => vec![partition.to_string(), format!("{name}.{}", extension())],
+        };
+        let below: Vec<&str> = std::iter::once(base.as_ref()).chain(parts.iter().map(String::as_str)).filter(|p| !p.is_empty()).collect();
+        Path::parse(below.join("/")).map_err(|e| Error::data(format!("`{partition}` cannot be the name of a folder")).because(e))
+    }
+
+    async fn file(&mut self, partition: String) -> Result<&mut (Encoder, Output)> {
+        if !self.open.contains_key(&partition) {
+            if self.open.len() >= MOST_PARTITIONS {
+                return Err(Error::data(format!("the result has more than {MOST_PARTITIONS} partitions"))
+                    .hint("write it in several parts, or partition by fewer values"));
+            }
+            let path = self.path(&partition)?;
+            let compression = self.config.format.compression_of(&path);
+            let encoder = Encoder::new(&self.config.format, compression, self.header, &self.content)?;
+            let output = Output::create(&self.config.store, &path, &self.config.location.show(&path)).await?;
+            self.open.insert(partition.clone(), (encoder, output));
+        }
+        self.open.get_mut(&partition).ok_or_else(|| Error::internal("a file that was just opened is gone"))
+    }
+}
+
+#[async_trait]
+impl Target for FilesTarget {
+    async fn write(&mut self, rows: RecordBatch) -> Result<()> {
+        for (partition, rows) in by_partition(&self.config, &self.content, &rows)? {
+            let (encoder, output) = self.file(partition).await?;
+            encoder.write(&rows)?;
+            output.write(encoder.take()).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        if self.open.is_empty() && matches!(self.naming, Naming::Path) && self.config.partition_keys().next().is_none() {
+            self.file(String::new()).await?;
+        }
+        let mut whole = Vec::with_capacity(self.open.len());
+        for (encoder, mut output) in std::mem::take(&mut self.open).into_values() {
+            output.write(encoder.finish()?).await?;
+            whole.push(output);
+        }
+        for output in whole {
+            output.show().await?;
+        }
+        Ok(())
+    }
+
+    async fn abort(&mut self) {
+        for (_, output) in std::mem::take(&mut self.open).into_values() {
+            output.abort().await;
+        }
+    }
+}
+
+/// Rows by the folder of their partition (`dt=2024-05-01/region=eu`), without the columns that its name tells.
+///
+/// # Errors
+/// When a value has no text.
+pub fn by_partition(config: &Config, content: &SchemaRef, rows: &RecordBatch) -> Result<Vec<(String, RecordBatch)>> {
+    let column = |name: &str| rows.schema_ref().index_of(name).map(|i| rows.column(i));
+    let keys: Vec<&str> = config.partition_keys().collect();
+    let columns = content.fields().iter().map(|f| column(f.name()).cloned()).collect::<std::result::Result<Vec<ArrayRef>, _>>()?;
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    let whole = RecordBatch::try_new_with_options(Arc::clone(content), columns, &options)?;
+    if keys.is_empty() {
+        return Ok(vec![(String::new(), whole)]);
+    }
+    let values = keys.iter().map(|key| Ok(cast(column(key)?, &DataType::Utf8)?)).collect::<Result<Vec<_>>>()?;
+    let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for row in 0..rows.num_rows() {
+        let part = |(key, values): (&&str, &ArrayRef)| {
+            let values = values.as_string::<i32>();
+            let text = if values.is_null(row) || values.value(row).is_empty() { config.null_partition() } else { values.value(row) };
+            format!("{}={}", utf8_percent_encode(key, ESCAPED), utf8_percent_encode(text, ESCAPED))
+        };
+        let folder = keys.iter().zip(&values).map(part).collect::<Vec<_>>().join("/");
+        groups.entry(folder).or_default().push(u32::try_from(row).map_err(|_| Error::internal("a batch of too many rows"))?);
+    }
+    let taken = |(folder, rows): (String, Vec<u32>)| Ok((folder, take_record_batch(&whole, &UInt32Array::from(rows))?));
+    groups.into_iter().map(taken).collect()
+}

@@ -1,0 +1,113 @@
+//! A folder with files, and what SQL says of them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::prelude::SessionContext;
+use futures::TryStreamExt;
+use millstream::catalog::{Catalog, Overrides};
+use millstream::common::Error;
+use millstream::connectors::Connectors;
+use millstream::connectors::kafka::EmbeddedBroker;
+use millstream::jobs::{Done, Workspace};
+use millstream::planner::Mode;
+use millstream::sql::ast::{Source, Statement};
+use millstream::sql::parse;
+use tempfile::TempDir;
+
+/// A folder of its own.
+pub struct Place(TempDir);
+
+/// What a script said and answered.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// Lines of declarations, and texts of EXPLAIN.
+    pub lines: Vec<String>,
+    /// The rows of all its queries, sorted per query, values separated by `|`.
+    pub rows: Vec<String>,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file, and the folders that it is in.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Writes a query's rows as DataFusion does, in the format of the file's extension.
+    pub async fn copy(&self, query: &str, name: &str, options: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let sql = format!("COPY ({query}) TO '{}' {options}", path.display());
+        SessionContext::new().sql(&sql).await.unwrap().collect().await.unwrap();
+    }
+
+    /// Runs a script in which `DIR` stands for this folder.
+    pub async fn run(&self, sql: &str) -> Result<Said, Error> {
+        run(&sql.replace("DIR", &self.0.path().to_string_lossy()), &[]).await
+    }
+
+    /// The rows of its queries.
+    #[track_caller]
+    pub fn rows(&self, sql: &str) -> impl Future<Output = Vec<String>> {
+        let at = std::panic::Location::caller();
+        async move { self.run(sql).await.unwrap_or_else(|e| panic!("{at}: {sql}\n{e}")).rows }
+    }
+
+    /// Why it fails.
+    pub async fn error(&self, sql: &str) -> Error {
+        match self.run(sql).await {
+            Ok(said) => panic!("{sql} answers {said:?}"),
+            Err(e) => e,
+        }
+    }
+}
+
+/// Compresses a file with a program of the machine, which then has another extension.
+pub fn compress(path: &Path, program: &str) {
+    assert!(std::process::Command::new(program).args(["-q", "-f"]).arg(path).status().unwrap().success());
+}
+
+/// Runs a script: declarations, queries and EXPLAIN.
+pub async fn run(sql: &str, options: &[&str]) -> Result<Said, Error> {
+    let connectors = Connectors::embedded(Arc::new(EmbeddedBroker::new()));
+    let workspace = Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(options).unwrap());
+    let mut said = Said::default();
+    for parsed in parse(&Source::new("<sql>", sql))? {
+        if let Done::Said(line) = workspace.declare(&parsed).await? {
+            said.lines.extend(line);
+            continue;
+        }
+        match &parsed.statement {
+            Statement::Query(query) => {
+                let (_, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;
+                let rows: Vec<RecordBatch> = rows.try_collect().await?;
+                let mut rows: Vec<String> = rows.iter().flat_map(show).collect();
+                rows.sort();
+                said.rows.extend(rows);
+            }
+            Statement::Copy(copy) => said.lines.push(format!("{} rows", workspace.copy(copy).await?)),
+            Statement::Insert(insert) => said.lines.push(format!("{} rows", workspace.insert_now(insert).await?)),
+            Statement::Explain(explain) => said.lines.push(workspace.explain(explain).await?),
+            other => panic!("{other:?}"),
+        }
+    }
+    Ok(said)
+}
+
+fn show(batch: &RecordBatch) -> Vec<String> {
+    let options = FormatOptions::default().with_null("NULL");
+    let columns: Vec<_> = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options).unwrap()).collect();
+    (0..batch.num_rows()).map(|i| columns.iter().map(|c| c.value(i).to_string()).collect::<Vec<_>>().join("|")).collect()
+}
