@@ -6,6 +6,8 @@
 -- expect averages: a | 4 | 4 | 2
 -- expect averages: b | -7 | -7 | 1
 -- expect again: -1
+-- expect joined: 1 | 0
+-- expect joined: 2 | 1
 -- expect texts: 1 | TRUE | 0.5 | 2024-05-01 12:00:00.000 | 2024
 -- expect texts: 2 | FALSE | 1.0E10 | 2024-05-01 12:00:01.000 | 2024
 -- expect texts: 3 | NULL | NULL | 2024-05-01 12:00:02.000 | 2024
@@ -27,6 +29,7 @@ CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b B
 WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'x', 'format' = 'json', 'scan.bounded.mode' = 'latest-offset');
 CREATE MATERIALIZED VIEW averages AS SELECT k, AVG(v) a, AVG(DISTINCT v) d, COUNT(v) n FROM events GROUP BY k HAVING AVG(v) < 5;
 CREATE MATERIALIZED VIEW again AS SELECT AVG(a) a FROM (SELECT k, AVG(v) a FROM events GROUP BY k);
+CREATE MATERIALIZED VIEW joined AS SELECT e.id, e.v - t.a d FROM events e JOIN (SELECT k, AVG(v) a FROM events GROUP BY k) t ON e.k = t.k WHERE t.a > (SELECT AVG(v) FROM events);
 CREATE MATERIALIZED VIEW texts AS SELECT id, CAST(b AS STRING) b, CAST(f AS STRING) f, CAST(ts AS STRING) t, CAST(ts AS VARCHAR(4)) y FROM events;
 CREATE MATERIALIZED VIEW by_text AS SELECT CAST(b AS STRING) b, COUNT(*) n FROM events GROUP BY CAST(b AS STRING);
 CREATE MATERIALIZED VIEW largest AS SELECT id, GREATEST(v, CAST(id AS INT)) m FROM events;
