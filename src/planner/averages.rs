@@ -23,7 +23,30 @@ use crate::common::Result;
 /// # Errors
 /// When DataFusion refuses to build a node; that would be a bug.
 pub(super) fn integer_averages(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let whole = plan.transform_up_with_subqueries(|node| match node {
+    // What is above one has other types then.
+    let mut changed = false;
+    let whole = plan.transform_up_with_subqueries(|node| {
+        let node = if changed { retyped(node)? } else { node };
+        let node = quotients(node)?;
+        changed |= node.transformed;
+        Ok(node)
+    })?;
+    Ok(whole.data)
+}
+
+/// A node with the types that its inputs have now.
+fn retyped(node: LogicalPlan) -> DfResult<LogicalPlan> {
+    match node {
+        LogicalPlan::Extension(_) => {
+            let inputs = node.inputs().into_iter().cloned().collect();
+            node.with_new_exprs(node.expressions(), inputs)
+        }
+        other => other.recompute_schema(),
+    }
+}
+
+fn quotients(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
+    match node {
         LogicalPlan::Aggregate(aggregate) => {
             let Some(parts) = Parts::of(&aggregate.aggr_expr, aggregate.input.schema())? else {
                 return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
@@ -41,8 +64,7 @@ pub(super) fn integer_averages(plan: LogicalPlan) -> Result<LogicalPlan> {
             parts.quotients(LogicalPlan::Window(over), before, &window.schema)
         }
         other => Ok(Transformed::no(other)),
-    })?;
-    Ok(whole.data)
+    }
 }
 
 /// What functions are made of.

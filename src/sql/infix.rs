@@ -7,6 +7,9 @@ use sqlparser::tokenizer::Token;
 
 use super::build;
 
+/// Reads what follows on the words of a condition.
+type Read = fn(&mut Parser, &Expr, u8) -> Result<Expr, ParserError>;
+
 /// Reads such a condition about `left` if one comes next.
 pub(super) fn condition(parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
     let words = [0, 1, 2].map(|n| match &parser.peek_nth_token_ref(n).token {
@@ -14,7 +17,7 @@ pub(super) fn condition(parser: &mut Parser, left: &Expr, precedence: u8) -> Opt
         _ => String::new(),
     });
     let words = words.each_ref().map(String::as_str);
-    let (condition, skip, negated): (fn(&mut Parser, &Expr, u8) -> Result<Expr, ParserError>, _, _) = match words {
+    let (condition, skip, negated): (Read, _, _) = match words {
         ["BETWEEN", "SYMMETRIC", _] => (symmetric, 2, false),
         ["BETWEEN", "ASYMMETRIC", _] => (asymmetric, 2, false),
         ["NOT", "BETWEEN", "SYMMETRIC"] => (symmetric, 3, true),

@@ -16,7 +16,7 @@ pub(super) fn rewrite(interval: &mut Interval) -> Result<()> {
         let hint = "write INTERVAL '1 02:03:04.5' DAY TO SECOND, INTERVAL '2:30' HOUR TO MINUTE or INTERVAL '1-6' YEAR TO MONTH";
         return Err(Error::sql(format!("`{text}` is no interval of {first} TO {last}")).hint(hint));
     };
-    interval.value = Box::new(Expr::Value(Value::SingleQuotedString(parts).into()));
+    *interval.value = Expr::Value(Value::SingleQuotedString(parts).into());
     (interval.leading_field, interval.last_field, interval.leading_precision) = (None, None, None);
     interval.fractional_seconds_precision = None;
     Ok(())

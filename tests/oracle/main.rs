@@ -173,6 +173,7 @@ cases! {
     envelopes
     empty
     first_nulls
+    flink_answers
     nan
     having_changes
     left_join_later

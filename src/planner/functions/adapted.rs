@@ -24,6 +24,9 @@ use super::arrays::{picked, spans};
 /// What is made of DataFusion's answer; the arguments come in Flink's order, as arrays of all rows.
 type Then = fn(ArrayRef, &[ArrayRef]) -> Result<ArrayRef>;
 
+/// What is given for these arguments instead.
+type Whole = fn(&[ArrayRef]) -> Result<ArrayRef>;
+
 /// A function of DataFusion's under Flink's rules; see the module.
 #[derive(Debug)]
 struct Adapted {
@@ -37,7 +40,7 @@ struct Adapted {
     returns: Option<DataType>,
     then: Option<Then>,
     /// What it gives for integers, in their type.
-    whole: Option<fn(&[ArrayRef]) -> Result<ArrayRef>>,
+    whole: Option<Whole>,
     signature: Signature,
 }
 

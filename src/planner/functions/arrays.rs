@@ -1,10 +1,10 @@
-//! Functions over arrays and maps.
+//! Functions over arrays.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, MapArray, UInt32Array, UInt64Array, new_null_array};
+use arrow::array::{Array, ArrayRef, Int32Array, ListArray, UInt32Array, UInt64Array, new_null_array};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::{SortOptions, concat, sort_to_indices, take};
+use arrow::compute::{SortOptions, sort_to_indices, take};
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 
@@ -19,7 +19,6 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         Scalar::new("element", &[&[List]], element_type, sole),
         Scalar::new("array_slice", &[&[List, Int], &[List, Int, Int]], first, slice),
         Scalar::new("array_sort", &[&[List], &[List, Bool], &[List, Bool, Bool]], first, sort),
-        Scalar::new("map_union", &[&[Map]], first, map_union).rest(Map),
     ]
     .into_iter()
     .map(Scalar::udf)
@@ -108,35 +107,4 @@ fn sort(call: &Call) -> Result<ArrayRef> {
         rows.push(Some(order.values().iter().map(|n| n + from).collect()));
     }
     picked(&lists, rows)
-}
-
-/// `MAP_UNION(map, ...)`: of a key in several, the value of the last one.
-fn map_union(call: &Call) -> Result<ArrayRef> {
-    let maps = (0..call.args.len()).map(|n| call.keyed(n)).collect::<Result<Option<Vec<MapArray>>>>();
-    let Some(maps) = maps? else { return Ok(new_null_array(&first(&call.types())?, call.rows)) };
-    let Some(DataType::Map(field, sorted)) = maps.first().map(|map| map.data_type().clone()) else {
-        return Err(Error::internal("a map is none"));
-    };
-    let entries = maps.iter().map(|map| map.entries() as &dyn Array).collect::<Vec<_>>();
-    let all = concat(&entries)?;
-    let keys = arrow::row::RowConverter::new(vec![arrow::row::SortField::new(all.as_struct().column(0).data_type().clone())])?
-        .convert_columns(&[Arc::clone(all.as_struct().column(0))])?;
-    let starts: Vec<usize> = maps.iter().scan(0, |start, map| Some(std::mem::replace(start, *start + map.entries().len()))).collect();
-    let (mut places, mut lengths, mut valid): (Vec<u64>, Vec<usize>, Vec<bool>) = Default::default();
-    for row in 0..call.rows {
-        let mut found: indexmap::IndexMap<arrow::row::Row<'_>, u64> = indexmap::IndexMap::new();
-        valid.push(maps.iter().all(|map| map.is_valid(row)));
-        for (map, start) in maps.iter().zip(&starts).filter(|_| valid.last() == Some(&true)) {
-            let at = |n: i32| usize::try_from(n).unwrap_or(0);
-            let (from, to) = (at(map.offsets()[row]), at(map.offsets()[row + 1]));
-            for place in start + from..start + to {
-                found.insert(keys.row(place), place as u64);
-            }
-        }
-        lengths.push(found.len());
-        places.extend(found.into_values());
-    }
-    let entries = take(&all, &UInt64Array::from(places), None)?;
-    let entries = entries.as_struct().clone();
-    Ok(Arc::new(MapArray::try_new(field, OffsetBuffer::from_lengths(lengths), entries, Some(valid.into()), sorted)?))
 }

@@ -20,6 +20,7 @@ mod java_time;
 mod json;
 mod json_build;
 mod json_path;
+mod maps;
 mod numbers;
 mod places;
 mod printf;
@@ -39,6 +40,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         places::functions(),
         codes::functions(),
         arrays::functions(),
+        maps::functions(),
         adapted::functions(state)?,
         numbers::functions(),
         regex::functions(),

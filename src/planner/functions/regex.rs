@@ -107,7 +107,8 @@ fn extract_all(regex: &Regex, row: &Row<'_>) -> Option<Vec<Option<String>>> {
     (group < regex.captures_len()).then(|| found.collect())
 }
 
-fn compile(pattern: &str) -> Result<Regex> {
+/// A regular expression.
+pub(super) fn compile(pattern: &str) -> Result<Regex> {
     Regex::new(pattern).map_err(|e| {
         let why = e.to_string();
         let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string();

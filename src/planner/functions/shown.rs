@@ -58,12 +58,9 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 
 /// Whether the text of such a value is not the one that DataFusion gives.
 pub fn differs(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Boolean | DataType::Float32 | DataType::Float64 | DataType::Timestamp(..) => true,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => true,
-        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Map(..) | DataType::Struct(_) => true,
-        _ => false,
-    }
+    let plain = matches!(data_type, DataType::Boolean | DataType::Float32 | DataType::Float64 | DataType::Timestamp(..));
+    let bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_));
+    plain || bytes || data_type.is_nested()
 }
 
 type Show = Box<dyn Fn(usize, &mut String)>;

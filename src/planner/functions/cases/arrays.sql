@@ -63,3 +63,9 @@ SPLIT(NULL, ',') => NULL
 SPLIT('a', NULL) => NULL
 ROW(1, 'a') => {c0: 1, c1: a} ROW<c0 BIGINT, c1 STRING>
 (1, 'a') => {c0: 1, c1: a} ROW<c0 BIGINT, c1 STRING>
+STR_TO_MAP('a=1,b=2') => {a: 1, b: 2} MAP<STRING, STRING>
+STR_TO_MAP('a:1;b:2;a:3', ';', ':') => {a: 3, b: 2} MAP<STRING, STRING>
+STR_TO_MAP('a=1=2,b') => {a: 1=2, b: NULL} MAP<STRING, STRING>
+STR_TO_MAP('k1$$v1|k2$$v2', '\|', '\$\$')['k2'] => v2
+STR_TO_MAP('') => {} MAP<STRING, STRING>
+STR_TO_MAP(NULL) => NULL MAP<STRING, STRING>
