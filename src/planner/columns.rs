@@ -164,6 +164,11 @@ fn unknown(missing: &Column, valid: &[Column], tree: &impl Visit) -> Error {
     };
     let mut find = Find { missing, at: None };
     let _ = tree.visit(&mut find);
+    let alike: Vec<String> = names.iter().filter(|n| n.to_lowercase() == missing.name.to_lowercase()).map(|n| format!("`{n}`")).collect();
+    if missing.relation.is_none() && alike.len() > 1 {
+        let several = Error::sql(format!("column `{}` can mean {}", missing.name, alike.join(" or ")));
+        return spot(several.hint("write it in the case in which it was declared"), find.at);
+    }
     spot(error.hint(suggest::hint(&missing.name, &names)), find.at)
 }
 
