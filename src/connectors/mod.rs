@@ -14,7 +14,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -171,6 +171,11 @@ pub trait Source: Debug + Send + Sync {
     /// The partitions and where to begin and end, asking the server.
     async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>>;
 
+    /// Before [`Self::resume`]: all that was ever [learned](Fetched::learned) and committed, in order.
+    fn recall(&self, _learned: &[String]) -> Result<()> {
+        Ok(())
+    }
+
     /// Checks stored positions against the server before a job resumes: returns partitions that are new since (to be read
     /// from their beginning), and fails when rows that were not read yet are gone.
     async fn resume(&self, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>>;
@@ -224,6 +229,9 @@ pub struct Fetched {
     pub partitions: Vec<PartitionState>,
     /// Messages that were set aside, for a dead-letter table.
     pub rejected: Vec<Rejected>,
+    /// What the source has to know again after a restart, in lines of its own making. They are committed together with the rows, and
+    /// come back by [`Source::recall`].
+    pub learned: Vec<String>,
 }
 
 impl Fetched {
@@ -398,4 +406,20 @@ pub trait SinkWriter: Send {
 
     /// Makes them visible, together with the number n.
     async fn commit(&mut self, n: u64) -> Result<()>;
+
+    /// After commit `n`: up to which commit the target holds everything for good. Rows of later ones are held back, and come again
+    /// after a restart.
+    fn settled(&self, n: u64) -> u64 {
+        n
+    }
+
+    /// When [`Self::flush`] wants to be called, if no commit comes before.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Makes visible what is held back.
+    async fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
 }

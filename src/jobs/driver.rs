@@ -23,6 +23,7 @@ use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
 use super::dead_letter;
 use super::inputs::{Ends, Fetch, Inputs, Starts, ends_now, starts};
+use super::memories::Memories;
 use super::pipeline::{EpochOutput, Pipeline};
 use super::progress::{Phase, Status};
 use super::publish::Publishers;
@@ -122,6 +123,8 @@ struct Running<'a> {
     newest: u64,
     /// Which commits hold state tables whole.
     snapshots: Snapshots,
+    /// What the sources have to know again.
+    memories: Memories,
     floor: u64,
     /// Whether an epoch has run, in this life or an earlier one. The first one runs also without rows: `COUNT(*)` over nothing
     /// is 0, and a commit holds what was answered to the input up to it.
@@ -165,6 +168,9 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
     }
     let published = recovered.held.confirmed.values().min().copied().unwrap_or(0);
     let status = Status { commit: newest, resumed, published, notice, ..Status::default() };
+    for source in &spec.sources {
+        source.source.recall(recovered.memories.of(&source.table))?;
+    }
     let Some((starts, until)) = wait_for_starts(spec, &recovered.stored, &status, stop).await? else {
         return Ok(Attempt::Ended(Ending::Stopped(newest)));
     };
@@ -186,6 +192,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         in_flight: None,
         newest,
         snapshots: recovered.snapshots,
+        memories: recovered.memories,
         finished: recovered.finished,
         last_commit: Instant::now(),
         last_report: Instant::now(),
@@ -269,7 +276,7 @@ impl Running<'_> {
             }
             self.report();
             self.publishers.check()?;
-            if self.newest.saturating_sub(self.publishers.least()) >= self.spec.settings.max_pending_commits {
+            if self.newest.saturating_sub(self.publishers.taken()) >= self.spec.settings.max_pending_commits {
                 self.status.notice = self.publishers.notice().or(Some("waiting for a sink".into()));
                 self.tell();
                 let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
@@ -298,7 +305,10 @@ impl Running<'_> {
         self.inputs.align(self.spec.clock.now());
         let fetch = self.inputs.fetch(max, self.wait()).await?;
         self.spec.faults.pass(1, Side::After)?;
-        self.pending.dirty |= fetch.moved;
+        self.pending.dirty |= fetch.moved || !fetch.learned.is_empty();
+        for (table, learned) in &fetch.learned {
+            self.memories.learn(table, learned);
+        }
         self.set_aside(&fetch)?;
         let start = self.inputs.times();
         self.clock = self.clock.max(self.spec.clock.now());
@@ -385,7 +395,10 @@ impl Running<'_> {
         let attempt = Uuid::new_v4().to_string();
         let (store, stem) = (self.commits.store(), self.commits.stem(n, &attempt));
         let state = StateSections::build(n, self.pipeline.state(), &pending.deltas, &self.snapshots, store, &stem).await?;
-        let StateSections { mut sections, written, bases, closed } = state;
+        let StateSections { mut sections, written, mut bases, closed } = state;
+        let (remembered, theirs) = self.memories.sections(n)?;
+        sections.extend(remembered);
+        bases.extend(theirs);
         for (sink, batches) in pending.rows {
             let batches = match self.spec.inserts.iter().find(|i| i.id == sink) {
                 Some(insert) => changes::consolidate(&insert.sink.mode(), insert.output.updating, &batches)?,
@@ -475,6 +488,7 @@ impl Running<'_> {
                 return Ok(Attempt::Again);
             }
         }
+        self.publishers.flush();
         // Everything is committed, so where the inputs stand is what the newest commit holds.
         let reported = self.inputs.report(&self.inputs.store(), self.reporting.take());
         let report_until = Instant::now() + REPORT_WAIT;

@@ -52,6 +52,8 @@ pub struct Fetch {
     pub moved: bool,
     /// Messages that were set aside, by table.
     pub rejected: Vec<(String, Rejected)>,
+    /// What sources have to know again, by table.
+    pub learned: Vec<(String, Vec<String>)>,
 }
 
 /// Where each partition of each table begins.
@@ -157,6 +159,9 @@ impl Inputs {
             }
             fetch.rows.batches.extend(batches);
             fetch.rejected.extend(fetched.rejected.into_iter().map(|r| (input.table.clone(), r)));
+            if !fetched.learned.is_empty() {
+                fetch.learned.push((input.table.clone(), fetched.learned));
+            }
             let splits = fetch.rows.splits.entry(input.table.clone()).or_default();
             for state in fetched.partitions {
                 let start = input.states.insert(state.partition, state).map_or(state.position, |before| before.position);

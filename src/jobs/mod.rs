@@ -19,6 +19,7 @@ mod inferred;
 pub mod inputs;
 mod job_sources;
 pub mod late;
+mod memories;
 pub mod memory;
 mod once;
 pub mod pipeline;

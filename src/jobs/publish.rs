@@ -1,4 +1,7 @@
 //! From commits to sinks: one task per sink, in order, each commit exactly once.
+//!
+//! Most sinks hold a commit as soon as it is written. One that writes files holds rows back until a file is full: it *settles* commits
+//! later than it takes them, and those that are not settled are kept, and handed to it again after a restart.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +23,8 @@ const RETRY: Duration = Duration::from_millis(500);
 /// The sinks of a job, each with its own task and its own pace.
 ///
 /// ```text
-///  commit n is known to have won ─▶ queue ─▶ [open: fence, ask for the recorded number] ─▶ write ▸ commit ─▶ confirmed = n
+///  commit n is known to have won ─▶ queue ─▶ [open: fence, ask for the recorded number] ─▶ write ▸ commit ─▶ taken = n
+///                                                                                                       confirmed = settled(n)
 /// ```
 /// # Invariants
 /// * Rows are taken from the commit, never from the epoch: live and after a restart the same bytes are published.
@@ -45,7 +49,8 @@ pub struct Held {
 
 #[derive(Debug)]
 struct Publisher {
-    queue: mpsc::UnboundedSender<Arc<Commit>>,
+    queue: mpsc::UnboundedSender<Work>,
+    taken: Arc<AtomicU64>,
     confirmed: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     task: JoinHandle<()>,
@@ -57,6 +62,14 @@ struct Failure {
     notice: Mutex<Option<String>>,
 }
 
+/// What a sink's task is given to do.
+#[derive(Debug)]
+enum Work {
+    Commit(Arc<Commit>),
+    /// Show what is held back.
+    Flush,
+}
+
 /// What a sink's task needs.
 struct Task {
     id: String,
@@ -65,6 +78,8 @@ struct Task {
     /// Commits up to here stood in the folder when the task began.
     newest: u64,
     faults: Faults,
+    /// The newest commit that this writer was given.
+    taken: Arc<AtomicU64>,
     confirmed: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     failure: Arc<Failure>,
@@ -82,12 +97,14 @@ impl Publishers {
             let (queue, commits_in) = mpsc::unbounded_channel();
             let known = |of: &BTreeMap<String, u64>| Arc::new(AtomicU64::new(of.get(&id).copied().unwrap_or(0)));
             let (confirmed, written) = (known(&held.confirmed), known(&held.written));
+            let taken = known(&held.confirmed);
             let task = Task {
                 id: id.clone(),
                 sink,
                 commits: commits.clone(),
                 newest,
                 faults: faults.clone(),
+                taken: Arc::clone(&taken),
                 confirmed: Arc::clone(&confirmed),
                 written: Arc::clone(&written),
                 failure: Arc::clone(&failure),
@@ -95,7 +112,7 @@ impl Publishers {
                 job: job.to_string(),
             };
             let task = tokio::spawn(task.run(commits_in));
-            all.insert(id, Publisher { queue, confirmed, written, task });
+            all.insert(id, Publisher { queue, taken, confirmed, written, task });
         }
         Self { sinks: all, failure, progress }
     }
@@ -104,8 +121,20 @@ impl Publishers {
     pub fn send(&self, commit: &Arc<Commit>) {
         for publisher in self.sinks.values() {
             // A task that has failed receives no more; `check` tells why.
-            let _ = publisher.queue.send(Arc::clone(commit));
+            let _ = publisher.queue.send(Work::Commit(Arc::clone(commit)));
         }
+    }
+
+    /// Lets every sink show what it holds back: there is an end, or a stop.
+    pub fn flush(&self) {
+        for publisher in self.sinks.values() {
+            let _ = publisher.queue.send(Work::Flush);
+        }
+    }
+
+    /// The commit that every sink was given, held back or not.
+    pub fn taken(&self) -> u64 {
+        self.sinks.values().map(|p| p.taken.load(Ordering::SeqCst)).min().unwrap_or(u64::MAX)
     }
 
     /// What each sink holds.
@@ -148,46 +177,97 @@ impl Drop for Publishers {
 }
 
 impl Task {
-    async fn run(self, mut queue: mpsc::UnboundedReceiver<Arc<Commit>>) {
+    async fn run(self, mut queue: mpsc::UnboundedReceiver<Work>) {
         if let Err(error) = self.publish_all(&mut queue).await {
             self.failure.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             self.progress.notify_waiters();
         }
     }
 
-    async fn publish_all(&self, queue: &mut mpsc::UnboundedReceiver<Arc<Commit>>) -> Result<()> {
+    async fn publish_all(&self, queue: &mut mpsc::UnboundedReceiver<Work>) -> Result<()> {
         let mut writer = self.open().await?;
-        while let Some(commit) = queue.recv().await {
-            let n = commit.body.n;
-            while n > self.confirmed.load(Ordering::SeqCst) {
-                match self.publish(writer.as_mut(), &commit).await {
-                    Ok(()) => self.confirm(n),
+        loop {
+            let work = match writer.due() {
+                None => queue.recv().await,
+                Some(due) => tokio::time::timeout_at(due.into(), queue.recv()).await.unwrap_or(Some(Work::Flush)),
+            };
+            let Some(work) = work else { return Ok(()) };
+            loop {
+                match self.carry_out(writer.as_mut(), &work).await {
+                    Ok(()) => break,
                     Err(e) if is_final(&e) => return Err(e),
-                    // Whether n got through is what the sink itself says when it is opened again.
-                    Err(e) => {
-                        self.tell(Some(format!("sink {} tries again: {e}", self.id)));
-                        tokio::time::sleep(RETRY).await;
-                        writer = self.open().await?;
-                    }
+                    // Whether it got through is what the sink itself says when it is opened again.
+                    Err(e) => writer = self.again(e).await?,
                 }
             }
             self.tell(None);
+        }
+    }
+
+    async fn carry_out(&self, writer: &mut dyn SinkWriter, work: &Work) -> Result<()> {
+        let taken = self.taken.load(Ordering::SeqCst);
+        match work {
+            Work::Commit(commit) if commit.body.n <= taken => Ok(()),
+            Work::Commit(commit) => self.publish(writer, commit).await,
+            Work::Flush => {
+                writer.flush().await?;
+                self.settle(writer, taken);
+                Ok(())
+            }
+        }
+    }
+
+    /// A new writer after an error, with what the old one held back.
+    async fn again(&self, mut error: Error) -> Result<Box<dyn SinkWriter>> {
+        let until = self.taken.load(Ordering::SeqCst);
+        loop {
+            self.tell(Some(format!("sink {} tries again: {error}", self.id)));
+            tokio::time::sleep(RETRY).await;
+            let mut writer = self.open().await?;
+            match self.repeat(writer.as_mut(), until).await {
+                Ok(()) => return Ok(writer),
+                Err(e) if is_final(&e) => return Err(e),
+                Err(e) => error = e,
+            }
+        }
+    }
+
+    /// Hands commits to a new writer that it has not settled, up to this one.
+    async fn repeat(&self, writer: &mut dyn SinkWriter, until: u64) -> Result<()> {
+        for n in self.taken.load(Ordering::SeqCst) + 1..=until {
+            let commit =
+                self.commits.read(n).await?.ok_or_else(|| Error::state(format!("commit {n}, which sink `{}` needs, is gone", self.id)))?;
+            self.publish(writer, &commit).await?;
         }
         Ok(())
     }
 
     /// Steps 7 to 9.
     async fn publish(&self, writer: &mut dyn SinkWriter, commit: &Commit) -> Result<()> {
-        let Some(rows) = commit.section(&sink_section(&self.id), self.commits.store().as_ref()).await? else { return Ok(()) };
         let n = commit.body.n;
+        let Some(rows) = commit.section(&sink_section(&self.id), self.commits.store().as_ref()).await? else {
+            self.taken.fetch_max(n, Ordering::SeqCst);
+            self.settle(writer, n);
+            return Ok(());
+        };
         self.faults.pass(7, Side::Before)?;
         writer.write(n, &rows).await?;
         self.faults.pass(7, Side::After)?;
         self.faults.pass(8, Side::Before)?;
         writer.commit(n).await?;
-        self.written.fetch_max(n, Ordering::SeqCst);
+        self.taken.fetch_max(n, Ordering::SeqCst);
         self.faults.pass(8, Side::After)?;
-        self.faults.pass(9, Side::Before)
+        self.faults.pass(9, Side::Before)?;
+        if writer.settled(n) == n {
+            self.written.fetch_max(n, Ordering::SeqCst);
+        }
+        self.settle(writer, n);
+        Ok(())
+    }
+
+    /// Takes in what the sink needs no more, once it was given all up to `n`.
+    fn settle(&self, writer: &dyn SinkWriter, n: u64) {
+        self.confirm(writer.settled(n));
     }
 
     fn confirm(&self, n: u64) {
@@ -213,6 +293,8 @@ impl Task {
                         }
                         None => self.check_missing()?,
                     }
+                    // What the writer before this one held back is not in this one.
+                    self.taken.store(self.confirmed.load(Ordering::SeqCst), Ordering::SeqCst);
                     self.tell(None);
                     return Ok(writer);
                 }

@@ -9,6 +9,7 @@ use crate::common::{Error, Result};
 
 use super::commits::{Commit, Commits};
 use super::inputs::Starts;
+use super::memories::Memories;
 use super::pipeline::Pipeline;
 use super::publish::Held;
 use super::snapshots::{self, Snapshots};
@@ -27,6 +28,8 @@ pub struct Recovered {
     pub unpublished: Vec<Arc<Commit>>,
     /// Where the state tables' chains begin.
     pub snapshots: Snapshots,
+    /// What the sources have to know again.
+    pub memories: Memories,
     /// The bounded input was exhausted.
     pub finished: bool,
 }
@@ -57,6 +60,7 @@ pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit) 
         if i >= base {
             restore(pipeline, &commit, &body.bases, commits).await?;
             recovered.snapshots.observe(&commit);
+            recovered.memories.take_in(&commit, &body.bases, commits.store().as_ref()).await?;
         }
         if i > least {
             recovered.unpublished.push(Arc::new(commit));

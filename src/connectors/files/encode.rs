@@ -99,6 +99,7 @@ enum Writer {
 pub struct Encoder {
     writer: Writer,
     buffer: Buffer,
+    taken: usize,
 }
 
 impl Encoder {
@@ -125,7 +126,7 @@ impl Encoder {
             }
             Kind::Arrow => Writer::Arrow(Box::new(FileWriter::try_new(out, schema)?)),
         };
-        Ok(Self { writer, buffer })
+        Ok(Self { writer, buffer, taken: 0 })
     }
 
     /// Adds rows.
@@ -158,7 +159,18 @@ impl Encoder {
 
     /// Takes the bytes that are ready.
     pub fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut *self.buffer.0.lock())
+        let bytes = std::mem::take(&mut *self.buffer.0.lock());
+        self.taken += bytes.len();
+        bytes
+    }
+
+    /// About how many bytes the file has by now.
+    pub fn len(&self) -> usize {
+        let waiting = match &self.writer {
+            Writer::Parquet(writer) => writer.in_progress_size(),
+            _ => 0,
+        };
+        self.taken + self.buffer.0.lock().len() + waiting
     }
 
     /// Ends the file and hands out the rest of its bytes.

@@ -14,6 +14,23 @@ pub const COMPRESSIONS: [&str; 7] = ["auto", "none", "uncompressed", "gzip", "zs
 /// All of them, for errors, completion and documentation.
 pub fn all() -> Vec<OptionSpec> {
     let own = [
+        OptionSpec::text(
+            "source.monitor-interval",
+            "a continuous job looks for new files this often; without it, it reads those that are there and ends",
+        ),
+        OptionSpec::text("sink.rolling-policy.file-size", "a file that is as large is shown, and another one begun; default: 128MB"),
+        OptionSpec::text("sink.rolling-policy.rollover-interval", "the longest that rows wait to be shown; default: 30 min"),
+        OptionSpec::text("sink.rolling-policy.inactivity-interval", "rows are shown when none came for so long; default: 30 min"),
+        OptionSpec::text("sink.rolling-policy.check-interval", "accepted; intervals are kept to the millisecond"),
+        OptionSpec::one_of(
+            "sink.partition-commit.trigger",
+            &["process-time"],
+            "when a partition gets its success file: as soon as its files are shown",
+        ),
+        OptionSpec::text("sink.partition-commit.delay", "0 s, which is the default: partitions are not waited for"),
+        OptionSpec::one_of("sink.partition-commit.policy.kind", &["success-file"], "what tells that a partition's files are there"),
+        OptionSpec::text("sink.partition-commit.success-file.name", "default: _SUCCESS"),
+        OptionSpec::text("sink.parallelism", "accepted; has no meaning here"),
         OptionSpec::text("path", "a file, a folder with all that is below it, or a pattern with * ? [abc] **; local, file:// or s3://"),
         OptionSpec::one_of("format", &FORMATS, "default: by the extension in `path`"),
         OptionSpec::one_of("compression", &COMPRESSIONS, "of csv and json; default: auto, by each file's extension"),

@@ -11,13 +11,16 @@ use crate::connectors::{Sink, SinkMode, SinkWriter, TableSpec, Target, Writer};
 
 use super::config::Config;
 use super::format::{Header, extension};
+use super::rolling::Rolling;
 use super::target::{FilesTarget, Naming};
+use super::writer::FilesWriter;
 
 /// Files that rows are added to a folder in.
 #[derive(Debug)]
 pub struct FilesSink {
     config: Arc<Config>,
     schema: SchemaRef,
+    rolling: Rolling,
 }
 
 impl FilesSink {
@@ -40,7 +43,14 @@ impl FilesSink {
             return Err(Error::sql(format!("table `{}`: metadata column `{}` cannot be written", table.name, column.name))
                 .hint("declare it VIRTUAL"));
         }
-        Ok(Self { schema: table.writable(), config: Arc::new(config) })
+        Ok(Self { schema: table.writable(), rolling: Rolling::read(table)?, config: Arc::new(config) })
+    }
+}
+
+impl FilesSink {
+    /// As in Flink, CSV says no names unless it is told to.
+    fn header(&self) -> bool {
+        self.config.format.header == Header::Names
     }
 }
 
@@ -64,12 +74,15 @@ impl Sink for FilesSink {
 
     async fn whole(&self) -> Result<Option<Box<dyn Target>>> {
         let name = format!("part-{}", Uuid::now_v7().simple());
-        let header = self.config.format.header == Header::Names;
-        Ok(Some(Box::new(FilesTarget::new(Arc::clone(&self.config), Naming::Folder(name), header))))
+        Ok(Some(Box::new(FilesTarget::new(Arc::clone(&self.config), Naming::Folder(name), self.header()))))
     }
 
-    async fn open(&self, _: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)> {
-        Err(Error::sql(format!("table `{}`: files cannot be written by a continuous job yet", self.config.table))
-            .hint("SET 'execution.runtime-mode' = 'batch' writes them once"))
+    fn exactly_once(&self) -> bool {
+        true
+    }
+
+    async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)> {
+        let (writer, last) = FilesWriter::open(Arc::clone(&self.config), self.rolling.clone(), self.header(), writer).await?;
+        Ok((Box::new(writer), last))
     }
 }

@@ -1,24 +1,39 @@
 //! A table on files as something to read.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
+use parking_lot::Mutex;
 
-use crate::common::{Error, Projection, Result};
+use crate::common::{Error, Projection, Result, units};
 use crate::connectors::{Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split, TableSpec};
 
 use super::config::Config;
+use super::follow::{Begin, Begun, FilesFollow, PARTITION};
+use super::listing::{self, File};
 use super::scan::FilesTable;
 
 /// The files of a table.
+///
+/// A continuous job reads them one after the other, as one partition whose positions count rows. Which file a position is in it
+/// knows by the lines that it [learned](crate::connectors::Fetched::learned).
 #[derive(Debug)]
 pub struct FilesSource {
     config: Arc<Config>,
     schema: SchemaRef,
+    monitor: Option<Duration>,
     counters: Arc<SourceCounters>,
+    /// Files that commits know.
+    known: Mutex<Vec<Begun>>,
+    /// Files that are not to be read, and that no commit knows yet.
+    passed_over: Mutex<Vec<Begun>>,
+    /// Only what is there now is wanted.
+    until_now: AtomicBool,
 }
 
 impl FilesSource {
@@ -27,12 +42,30 @@ impl FilesSource {
     /// # Errors
     /// Names the option that is wrong.
     pub fn new(table: &TableSpec) -> Result<Self> {
-        Ok(Self { config: Arc::new(Config::read(table)?), schema: table.schema(), counters: Arc::default() })
+        let key = "source.monitor-interval";
+        let monitor = table.option(key).map(units::duration).transpose();
+        let monitor = monitor.map_err(|e| e.context(format!("table `{}`, option `{key}`", table.name)))?;
+        Ok(Self {
+            config: Arc::new(Config::read(table)?),
+            schema: table.schema(),
+            // Looking without a pause is of no use to anybody.
+            monitor: monitor.map(|interval| interval.max(Duration::from_millis(10))),
+            counters: Arc::default(),
+            known: Mutex::default(),
+            passed_over: Mutex::default(),
+            until_now: AtomicBool::new(false),
+        })
     }
 
-    fn only_batch(&self) -> Error {
-        Error::sql(format!("table `{}`: files cannot be read by a continuous job yet", self.config.table))
-            .hint("SET 'execution.runtime-mode' = 'batch' reads them once")
+    fn table(&self) -> FilesTable {
+        FilesTable::new(Arc::clone(&self.config), Arc::clone(&self.schema))
+    }
+
+    /// Leaves out the files that are there and for which `old` holds.
+    async fn pass_over(&self, old: impl Fn(&File) -> bool) -> Result<()> {
+        let files = listing::list(&self.config.location, &self.config.store.objects).await?;
+        *self.passed_over.lock() = files.iter().filter(|f| old(f)).map(|f| Begun::new(f, None)).collect();
+        Ok(())
     }
 }
 
@@ -47,27 +80,46 @@ impl Source for FilesSource {
     }
 
     fn bounded(&self) -> bool {
-        true
+        self.monitor.is_none()
     }
 
     fn table_provider(&self) -> Option<Arc<dyn TableProvider>> {
-        Some(Arc::new(FilesTable::new(Arc::clone(&self.config), Arc::clone(&self.schema))))
+        Some(Arc::new(self.table()))
     }
 
-    async fn plan(&self, _: ReadMode) -> Result<Vec<PartitionRange>> {
-        Err(self.only_batch())
+    async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>> {
+        match mode {
+            ReadMode::Batch => self.until_now.store(true, Ordering::SeqCst),
+            ReadMode::FromLatest => self.pass_over(|_| true).await?,
+            ReadMode::FromTimestamp(ms) => self.pass_over(|f| f.meta.last_modified.timestamp_millis() < ms).await?,
+            ReadMode::Stream | ReadMode::FromEarliest => {}
+        }
+        Ok(vec![PartitionRange { partition: PARTITION, start: 0, end: None }])
+    }
+
+    fn recall(&self, learned: &[String]) -> Result<()> {
+        *self.known.lock() = learned.iter().map(|line| Begun::parse(line)).collect::<Result<_>>()?;
+        Ok(())
     }
 
     async fn resume(&self, _: &[PartitionRange]) -> Result<Vec<PartitionRange>> {
-        Err(self.only_batch())
+        Ok(Vec::new())
     }
 
     fn read(&self, _: &Split, _: &Projection) -> Result<SendableRecordBatchStream> {
-        Err(self.only_batch())
+        Err(Error::internal(format!("table `{}`: files are not read by splits", self.config.table)))
     }
 
-    fn follow(&self, _: Vec<PartitionRange>, _: Projection, _: Prefetch) -> Result<Box<dyn Follow>> {
-        Err(self.only_batch())
+    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, _: Prefetch) -> Result<Box<dyn Follow>> {
+        let wanted: Vec<FieldRef> = self.schema.project(projection.indices())?.fields().to_vec();
+        let begin = Begin {
+            known: self.known.lock().clone(),
+            passed_over: std::mem::take(&mut *self.passed_over.lock()),
+            position: from.first().map_or(0, |range| range.start),
+            interval: self.monitor.filter(|_| !self.until_now.load(Ordering::SeqCst)),
+        };
+        let config = Arc::clone(&self.config);
+        Ok(Box::new(FilesFollow::start(config, self.table(), projection, wanted, Arc::clone(&self.counters), begin)))
     }
 
     async fn report(&self, _: &[(i32, i64)]) {}

@@ -1,0 +1,142 @@
+//! What a job has written into a folder: a small hidden object beside its files.
+
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+
+use crate::common::{Error, Result};
+use crate::connectors::Writer;
+
+use super::config::Config;
+use super::output::Output;
+
+/// `<path>/_millstream/<job>.<sink>.json`.
+///
+/// ```text
+///  open ─▶ {incarnation}    roll ─▶ {rolling: n} ─▶ files shown ─▶ {last: n}
+/// ```
+/// `rolling` is written before the first file of a roll is shown. After a crash in between, the same commits are rolled again, up to
+/// exactly that one: so the same files come out, under the same names, and nobody sees a row twice.
+///
+/// On S3 every write is conditional on the one before, so that an older copy of the job is stopped before it shows anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Content {
+    job_uuid: String,
+    incarnation: u64,
+    /// Everything up to this commit is in files.
+    last: u64,
+    /// The commit up to which files are being shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rolling: Option<u64>,
+}
+
+/// The record, as this writer has left it.
+#[derive(Debug)]
+pub struct Record {
+    path: Path,
+    content: Content,
+    version: Option<UpdateVersion>,
+}
+
+impl Record {
+    /// Takes the record over from older copies. Returns the commit that it tells, if it is of this life of the job.
+    ///
+    /// # Errors
+    /// `Fenced` when a newer copy has it.
+    pub async fn claim(config: &Config, writer: &Writer) -> Result<(Self, Option<u64>)> {
+        let name = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let base = config.location.base.as_ref();
+        let path = format!("{base}/_millstream/{}.{}.json", name(&writer.job), name(&writer.sink));
+        let path = Path::parse(path.trim_start_matches('/')).map_err(|e| Error::internal("a record without a path").because(e))?;
+        let fresh = Content { job_uuid: writer.job_uuid.clone(), incarnation: writer.incarnation, last: 0, rolling: None };
+        let away = |e| Error::unavailable(format!("{} cannot be read", config.location.show(&path))).because(e);
+        let (content, version, known) = match config.store.objects.get(&path).await {
+            Err(object_store::Error::NotFound { .. }) => (fresh, None, None),
+            Err(e) => return Err(away(e)),
+            Ok(found) => {
+                let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
+                let bytes = found.bytes().await.map_err(away)?;
+                let shown = config.location.show(&path);
+                let before: Content =
+                    serde_json::from_slice(&bytes).map_err(|e| Error::state(format!("{shown} is no record of Millstream")).because(e))?;
+                if before.job_uuid != writer.job_uuid {
+                    (fresh, Some(version), None)
+                } else if before.incarnation > writer.incarnation {
+                    return Err(taken_over(&config.table));
+                } else {
+                    let last = before.last;
+                    (Content { incarnation: writer.incarnation, ..before }, Some(version), Some(last))
+                }
+            }
+        };
+        let mut record = Self { path, content, version };
+        record.save(config).await?;
+        Ok((record, known))
+    }
+
+    /// The commit up to which files were being shown when the writer before this one ended.
+    pub fn rolling(&self) -> Option<u64> {
+        self.content.rolling
+    }
+
+    /// Says that files up to a commit are going to be shown.
+    ///
+    /// # Errors
+    /// `Fenced` when a newer copy has taken over.
+    pub async fn announce(&mut self, config: &Config, n: u64) -> Result<()> {
+        if self.content.rolling == Some(n) {
+            return Ok(());
+        }
+        self.content.rolling = Some(n);
+        self.save(config).await
+    }
+
+    /// Says that they are there.
+    ///
+    /// # Errors
+    /// As [`Self::announce`].
+    pub async fn done(&mut self, config: &Config, n: u64) -> Result<()> {
+        self.content.last = n;
+        self.content.rolling = None;
+        self.save(config).await
+    }
+
+    async fn save(&mut self, config: &Config) -> Result<()> {
+        let bytes = serde_json::to_vec(&self.content)?;
+        let shown = config.location.show(&self.path);
+        if config.store.local {
+            // The checkpoint folder's lock keeps other copies away.
+            let mut output = Output::create(&config.store, &self.path, &shown).await?;
+            output.write(bytes).await?;
+            return output.show().await;
+        }
+        let mode = self.version.clone().map_or(PutMode::Create, PutMode::Update);
+        let options = PutOptions { mode, ..PutOptions::default() };
+        match config.store.objects.put_opts(&self.path, PutPayload::from(bytes.clone()), options).await {
+            Ok(put) => {
+                self.version = Some(put.into());
+                Ok(())
+            }
+            Err(e) => {
+                // It may have been our own first try, whose answer was lost: only the bytes tell.
+                let away = |e| Error::unavailable(format!("{shown} cannot be written")).because(e);
+                let Ok(found) = config.store.objects.get(&self.path).await else { return Err(away(e)) };
+                let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
+                let stands = found.bytes().await.map_err(away)?;
+                if stands == bytes {
+                    self.version = Some(version);
+                    return Ok(());
+                }
+                match e {
+                    object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. } => Err(taken_over(&config.table)),
+                    e => Err(away(e)),
+                }
+            }
+        }
+    }
+}
+
+fn taken_over(table: &str) -> Error {
+    Error::fenced(format!("table `{table}`: a newer copy of the job writes these files"))
+}

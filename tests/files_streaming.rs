@@ -1,0 +1,254 @@
+//! Continuous jobs that read folders and write files: however often they are killed, every row is in the files once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use common::process::Job;
+use millstream::connectors::kafka::broker::OutRecord;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+/// A folder that is read and one that is written, and the job between them.
+struct Copying {
+    dir: tempfile::TempDir,
+    job: Job,
+}
+
+const ROLLING: &str = "'sink.rolling-policy.file-size' = '300', 'sink.rolling-policy.rollover-interval' = '200 ms'";
+
+impl Copying {
+    fn new(sink: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("in")).unwrap();
+        let sql = format!(
+            "CREATE TABLE src (k BIGINT, p STRING) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR/in', 'source.monitor-interval' = '20 ms');
+             CREATE TABLE dst (k BIGINT, p STRING) PARTITIONED BY (p) WITH ('connector' = 'filesystem', 'format' = 'json', {sink});
+             INSERT INTO dst SELECT k, p FROM src;"
+        );
+        let script = dir.path().join("job.sql");
+        std::fs::write(&script, sql.replace("DIR", &dir.path().to_string_lossy())).unwrap();
+        let job = Job::new(&script).option("checkpoint.interval", "0").option("max.rows.per.epoch", "7");
+        Self { dir, job }
+    }
+
+    /// A file of twenty rows with numbers from `first` on, which appears as a whole.
+    fn add(&self, first: i64) {
+        let rows: String = (first..first + 20).map(|k| format!("{k},p{}\n", k % 3)).collect();
+        let (hidden, shown) = (self.dir.path().join(format!("in/.{first}")), self.dir.path().join(format!("in/{first}.csv")));
+        std::fs::write(&hidden, rows).unwrap();
+        std::fs::rename(hidden, shown).unwrap();
+    }
+
+    fn out(&self) -> PathBuf {
+        self.dir.path().join("out")
+    }
+}
+
+/// All visible files below a folder.
+fn visible(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let hidden = entry.file_name().to_string_lossy().starts_with(['.', '_']);
+        if entry.path().is_dir() && !hidden {
+            visible(&entry.path(), found);
+        } else if !hidden {
+            found.push(entry.path());
+        }
+    }
+}
+
+/// The numbers in the output, each of which may be there once only, and in its partition.
+#[track_caller]
+fn numbers(folder: &Path) -> BTreeSet<i64> {
+    let (mut files, mut all) = (Vec::new(), BTreeSet::new());
+    visible(folder, &mut files);
+    for file in files {
+        for line in std::fs::read_to_string(&file).unwrap().lines() {
+            let row: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{}: {line}: {e}", file.display()));
+            let k = row["k"].as_i64().unwrap();
+            assert!(file.parent().unwrap().ends_with(format!("p=p{}", k % 3)), "{k} is in {}", file.display());
+            assert!(all.insert(k), "{k} is there twice");
+        }
+    }
+    all
+}
+
+/// Runs until everything is there, stops, and looks once more.
+#[track_caller]
+fn finish(copying: &Copying, rows: i64) {
+    let (out, expected) = (copying.out(), (0..rows).collect::<BTreeSet<_>>());
+    let mut running = copying.job.start();
+    running.until(&format!("{rows} rows"), |_| numbers(&out) == expected);
+    running.stop().code(0);
+    assert_eq!(numbers(&out), expected);
+}
+
+#[test]
+fn a_kill_at_every_point_loses_and_doubles_nothing() {
+    let points: Vec<String> = [3, 4, 5, 6, 7, 8, 9, 10].iter().flat_map(|n| [format!("{n}-before@2"), format!("{n}-after@3")]).collect();
+    for points in points.chunks(4) {
+        std::thread::scope(|scope| {
+            for point in points {
+                scope.spawn(move || {
+                    let copying = Copying::new(&format!("'path' = 'DIR/out', {ROLLING}"));
+                    (0..20).for_each(|i| copying.add(i * 20));
+                    let ended = copying.job.start_to_crash(point).ended();
+                    assert!(ended.killed(), "{point}: {:?}\n{}", ended.status, ended.said);
+                    copying.add(400);
+                    finish(&copying, 420);
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn kills_at_any_time_lose_and_double_nothing() {
+    let copying = Copying::new(&format!("'path' = 'DIR/out', {ROLLING}, 'sink.partition-commit.policy.kind' = 'success-file'"));
+    let mut random = StdRng::seed_from_u64(7);
+    let (mut next, mut seen) = (0, BTreeSet::new());
+    for _ in 0..12 {
+        let running = copying.job.start();
+        for _ in 0..random.random_range(1..8) {
+            copying.add(next);
+            next += 20;
+            std::thread::sleep(Duration::from_millis(random.random_range(20..120)));
+            let now = numbers(&copying.out());
+            assert!(now.is_superset(&seen), "what was shown is gone");
+            seen = now;
+        }
+        assert!(running.kill().killed());
+    }
+    finish(&copying, next);
+    assert!(copying.out().join("p=p0/_SUCCESS").exists());
+    let mut left = Vec::new();
+    for folder in ["out/p=p0", "out/p=p1", "out/p=p2"] {
+        let entries = std::fs::read_dir(copying.dir.path().join(folder)).unwrap();
+        left.extend(entries.map(|e| e.unwrap().file_name().into_string().unwrap()).filter(|n| n.ends_with(".tmp")));
+    }
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn rows_wait_for_their_file_and_a_stop_shows_them() {
+    let copying = Copying::new("'path' = 'DIR/out', 'sink.rolling-policy.rollover-interval' = '1 h'");
+    copying.add(0);
+    let mut running = copying.job.start();
+    // Far more commits than a sink that lags may leave waiting.
+    (1..40).for_each(|i| copying.add(i * 20));
+    running.until("the last rows to be read", |r| r.said().contains("epoch") || std::fs::read_dir(copying.out().join("p=p2")).is_ok());
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(numbers(&copying.out()).is_empty());
+    running.stop().code(0);
+    assert_eq!(numbers(&copying.out()), (0..800).collect());
+}
+
+#[test]
+fn a_bounded_read_ends_and_shows_all() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("in")).unwrap();
+    for (name, rows) in [("b", "3,x\n4,y\n"), ("a", "1,x\n2,x\n")] {
+        std::fs::write(dir.path().join(format!("in/{name}.csv")), rows).unwrap();
+    }
+    let sql = "CREATE TABLE src (k BIGINT, p STRING) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR/in');
+               CREATE TABLE copy (k BIGINT) WITH ('connector' = 'filesystem', 'format' = 'parquet', 'path' = 'DIR/copy');
+               INSERT INTO copy SELECT k FROM src;";
+    let script = dir.path().join("job.sql");
+    std::fs::write(&script, sql.replace("DIR", &dir.path().to_string_lossy())).unwrap();
+    let job = Job::new(&script);
+    let said = job.run().code(0);
+    assert!(said.contains("finished"), "{said}");
+    assert_eq!(job.query("SELECT SUM(k) AS s, COUNT(*) AS n FROM copy"), "s,n\n10,4\n");
+    // Again: it is finished, and nothing is written twice.
+    job.run().code(0);
+    assert_eq!(job.query("SELECT COUNT(*) AS n FROM copy"), "n\n4\n");
+}
+
+#[test]
+fn a_topic_meets_files() {
+    let topic = common::unique("orders");
+    common::create(&topic, 1);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("users")).unwrap();
+    std::fs::write(dir.path().join("users/a.csv"), "id,name\n1,ann\n2,bob\n").unwrap();
+    let sql = "CREATE TABLE orders (id INT, user_id INT) WITH ('connector' = 'kafka', 'topic' = 'TOPIC', 'properties.bootstrap.servers' = 'BROKER',
+                   'format' = 'json', 'scan.startup.mode' = 'earliest-offset');
+               CREATE TABLE users (id INT, name STRING) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR/users');
+               CREATE TABLE named (id INT, name STRING) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR/named',
+                   'sink.rolling-policy.rollover-interval' = '100 ms');
+               INSERT INTO named SELECT o.id, u.name FROM orders AS o JOIN users AS u ON o.user_id = u.id;";
+    let sql = sql.replace("DIR", &dir.path().to_string_lossy()).replace("TOPIC", &topic).replace("BROKER", &common::address());
+    let script = dir.path().join("job.sql");
+    std::fs::write(&script, sql).unwrap();
+    let order = |id: i32, user: i32| OutRecord {
+        value: Some(format!(r#"{{"id": {id}, "user_id": {user}}}"#).into_bytes()),
+        ..OutRecord::default()
+    };
+    common::write(&topic, vec![order(1, 1), order(2, 2), order(3, 3)]);
+    let job = Job::new(&script);
+    let mut running = job.start();
+    let shown = || {
+        let mut files = Vec::new();
+        visible(&dir.path().join("named"), &mut files);
+        let mut rows: Vec<String> =
+            files.iter().flat_map(|f| std::fs::read_to_string(f).unwrap().lines().map(String::from).collect::<Vec<_>>()).collect();
+        rows.sort();
+        rows
+    };
+    running.until("two rows", |_| shown() == ["1,ann", "2,bob"]);
+    common::write(&topic, vec![order(4, 1)]);
+    running.until("three rows", |_| shown() == ["1,ann", "2,bob", "4,ann"]);
+    running.stop().code(0);
+    // The same as a query that ends.
+    assert_eq!(
+        job.query("SELECT u.name, COUNT(*) AS n FROM orders o JOIN users u ON o.user_id = u.id GROUP BY u.name ORDER BY 1"),
+        "name,n\nann,2\nbob,1\n"
+    );
+}
+
+#[test]
+fn files_on_s3_are_whole_and_hold_each_row_once() {
+    let endpoint = std::env::var("MILLSTREAM_TEST_S3")
+        .unwrap_or_else(|_| panic!("no S3; run: tests/services start s3 && eval \"$(tests/services env)\""));
+    let path = format!("s3://millstream/{}", common::unique("out"));
+    let keys = format!("'s3.endpoint' = '{endpoint}', 's3.access-key' = 'millstream', 's3.secret-key' = 'millstream-secret'");
+    let copying = Copying::new(&format!("'path' = '{path}', {keys}, {ROLLING}"));
+    for i in 0..4 {
+        (0..10).for_each(|k| copying.add(i * 200 + k * 20));
+        if i < 3 {
+            let running = copying.job.start();
+            std::thread::sleep(Duration::from_millis(700));
+            assert!(running.kill().killed());
+        }
+    }
+    let mut running = copying.job.start();
+    let question = "SELECT COUNT(*) AS n, COUNT(DISTINCT k) AS d, MAX(k) AS m FROM dst";
+    running.until("all rows", |_| copying.job.query(question) == "n,d,m\n800,800,799\n");
+    running.stop().code(0);
+    assert_eq!(copying.job.query(question), "n,d,m\n800,800,799\n");
+}
+
+#[test]
+fn a_file_is_read_when_it_has_stopped_growing() {
+    let copying = Copying::new("'path' = 'DIR/out', 'sink.rolling-policy.rollover-interval' = '50 ms'");
+    let job = copying.job.option("source.monitor-interval", "400 ms");
+    let growing = copying.dir.path().join("in/growing.csv");
+    let mut running = job.start();
+    let mut text = String::new();
+    for k in 0..10 {
+        text.push_str(&format!("{k},p{}\n", k % 3));
+        std::fs::write(&growing, &text).unwrap();
+        std::thread::sleep(Duration::from_millis(150));
+        assert!(numbers(&copying.out()).is_empty(), "read while it grew");
+    }
+    let expected: BTreeSet<i64> = (0..10).collect();
+    running.until("its rows", |_| numbers(&copying.out()) == expected);
+    // What changes afterwards is not read again, but said.
+    std::fs::write(&growing, "99,p0\n").unwrap();
+    running.until("a warning", |r| r.said().contains("has changed after it was read"));
+    running.stop().code(0);
+    assert_eq!(numbers(&copying.out()), expected);
+}
