@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_commit_holds_what_is_new_and_now_and_then_all() {
         let mut memories = Memories::default();
-        let mut rows = |memories: &mut Memories, n: u64, new: usize| {
+        let rows = |memories: &mut Memories, n: u64, new: usize| {
             memories.learn("t", &vec!["x".to_string(); new]);
             let (sections, bases) = memories.sections(n).unwrap();
             (sections.iter().map(|s| s.batches[0].num_rows()).sum::<usize>(), bases.get("source/t").copied())
