@@ -127,6 +127,14 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// The same catalog, of which nothing is written any more.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.folder = None;
+        self.own.values_mut().for_each(|stored| stored.file = None);
+        self
+    }
+
     fn share(&mut self, declared: &files::Declared) {
         match &declared.parsed.statement {
             Statement::CreateDatabase(database) => drop(self.databases.insert(database.name.clone())),

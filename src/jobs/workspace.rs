@@ -195,13 +195,13 @@ impl Workspace {
     }
 
     /// What the settings say about how queries run.
-    fn streaming(&self) -> Result<Streaming> {
+    pub(super) fn streaming(&self) -> Result<Streaming> {
         let job = self.job_settings()?;
         let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
         Ok(Streaming { ttl: job.state_ttl.filter(|d| !d.is_zero()).map(millis), lateness: job.allow_lateness.map_or(0, millis) })
     }
 
-    async fn plan_insert(&self, planner: &mut ContinuousPlanner<'_>, id: String, insert: &ast::Insert) -> Result<Insert> {
+    pub(super) async fn plan_insert(&self, planner: &mut ContinuousPlanner<'_>, id: String, insert: &ast::Insert) -> Result<Insert> {
         let sink = self.sink_with(&insert.table, &insert.options)?;
         let output = planner.add(&insert.query.query, insert.query.emit).await?;
         changes::check(&insert.table, &output, &sink.mode())?;
