@@ -39,12 +39,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
                 continue;
             }
             Statement::Copy(copy) => {
-                let copied = async { workspace.copy(copy).await.map_err(|e| parsed.locate(e)) };
-                let rows = tokio::select! {
-                    () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
-                    rows = copied => rows?,
-                };
-                eprintln!("{} to {}", if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") }, copy.path);
+                setup::copy(&workspace, copy, parsed, &stop).await?;
                 continue;
             }
             Statement::Explain(explain) => {

@@ -99,8 +99,7 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
                 eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
             }
             Statement::Copy(copy) => {
-                let rows = workspace.copy(copy).await.map_err(|e| parsed.locate(e))?;
-                eprintln!("{} to {}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"), copy.path);
+                setup::copy(workspace, copy, parsed, &setup::stop_signal()?).await?;
             }
             Statement::Insert(_) => inserts.push(parsed.clone()),
             Statement::Explain(explain) => print!("{}", workspace.explain(explain).await.map_err(|e| parsed.locate(e))?),

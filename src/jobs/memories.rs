@@ -12,13 +12,13 @@ use crate::state::{Section, StateStore};
 use super::commits::Commit;
 
 /// After so many commits all lines are written again, so that older commits can go.
-const CHAIN: u64 = 512;
+const CHAIN: u64 = 128;
 
 /// Lines of each table, in the order in which they were learned.
 ///
 /// ```text
-///  commit       1        2     3     4    ...   513
-///  source/t   a b c      d           e         a b c d e      base 1, then 513
+///  commit       1        2     3     4    ...   129
+///  source/t   a b c      d           e         a b c d e      base 1, then 129
 /// ```
 /// A commit holds only what is new, but for one in [`CHAIN`], which holds all: its number stands among the bases of the state tables,
 /// from which a restart reads on.
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_commit_holds_what_is_new_and_now_and_then_all() {
         let mut memories = Memories::default();
-        let mut rows = |memories: &mut Memories, n: u64, new: usize| {
+        let rows = |memories: &mut Memories, n: u64, new: usize| {
             memories.learn("t", &vec!["x".to_string(); new]);
             let (sections, bases) = memories.sections(n).unwrap();
             (sections.iter().map(|s| s.batches[0].num_rows()).sum::<usize>(), bases.get("source/t").copied())
