@@ -1,11 +1,15 @@
 //! Declarations as .sql files: one per object in the data folder, any number in a shared one.
 //!
-//! ```sql
-//! -- created by sql/transactions/flink/1_source.sql
-//! CREATE OR REPLACE TABLE transactions_table (...) WITH (...);
+//! ```text
+//! catalog/orders.sql              -- created by sql/transactions/flink/1_source.sql
+//!                                 CREATE OR REPLACE TABLE orders (...) WITH (...);
+//! catalog/to_cents.function.sql   functions have names of their own
+//! catalog/shop/                   a database
+//! catalog/shop/shop.database.sql  its declaration
+//! catalog/shop/orders.sql         CREATE TABLE orders (...): names in it are looked up in `shop`
 //! ```
-//! A file is replaced by renaming a complete one over it, so a reader, or another process that writes the same one, never
-//! meets half a declaration.
+//! A file is replaced by renaming a complete one over it, so a reader never meets half a declaration. Who changes something holds
+//! the lock of the folder from reading to writing, so that two processes do not overwrite what the other one has just declared.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -15,37 +19,69 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::common::{Error, Result};
 use crate::sql::ast::{Parsed, Source, Statement};
+use crate::sql::name::DEFAULT_DATABASE;
 use crate::sql::parse;
+
+use super::entry::Space;
 
 /// How the first line of a file begins.
 const CREATED_BY: &str = "-- created by ";
 
 /// A statement of a file, and who wrote it.
+#[derive(Debug, Clone)]
 pub(super) struct Declared {
     pub(super) parsed: Parsed,
     pub(super) created_by: String,
     pub(super) file: PathBuf,
+    /// The database whose folder it is in.
+    pub(super) database: String,
 }
 
-/// The .sql files of a folder in the order of their names; the path itself if it is a file.
-pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>> {
+/// A .sql file, and the database whose folder it is in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) database: String,
+    pub(super) file: PathBuf,
+}
+
+/// The databases of a folder, and all .sql files in the order of their names; the path itself if it is a file.
+pub(super) fn list(path: &Path) -> Result<(Vec<String>, Vec<Place>)> {
+    let here = DEFAULT_DATABASE.to_string();
     if path.is_file() {
-        return Ok(vec![path.to_path_buf()]);
+        return Ok((Vec::new(), vec![Place { database: here, file: path.to_path_buf() }]));
     }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path).map_err(|error| cannot("read", path, error))? {
-        let file = entry.map_err(|error| cannot("read", path, error))?.path();
-        let hidden = file.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden && file.extension().is_some_and(|e| e.eq_ignore_ascii_case("sql")) && file.is_file() {
-            files.push(file);
+    let (mut databases, mut places) = (Vec::new(), Vec::new());
+    for found in entries(path)? {
+        if found.is_dir() {
+            let Some(database) = found.file_name().and_then(|name| unescaped(&name.to_string_lossy())) else { continue };
+            places.extend(entries(&found)?.into_iter().filter(|f| is_sql(f)).map(|file| Place { database: database.clone(), file }));
+            databases.push(database);
+        } else if is_sql(&found) {
+            places.push(Place { database: here.clone(), file: found });
         }
     }
-    files.sort();
-    Ok(files)
+    places.sort();
+    Ok((databases, places))
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| cannot("read", folder, error))? {
+        let path = entry.map_err(|error| cannot("read", folder, error))?.path();
+        if path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.')) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn is_sql(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("sql")) && path.is_file()
 }
 
 /// Reads the declarations of one file.
-pub(super) fn read(file: &Path) -> Result<Vec<Declared>> {
+pub(super) fn read(place: &Place) -> Result<Vec<Declared>> {
+    let file = &place.file;
     let bytes = fs::read(file).map_err(|error| cannot("read", file, error))?;
     let text = String::from_utf8(bytes).map_err(|_| Error::sql(format!("{} is not UTF-8 text", file.display())))?;
     let shown = file.display().to_string();
@@ -53,12 +89,20 @@ pub(super) fn read(file: &Path) -> Result<Vec<Declared>> {
     let source = Source::new(shown, text);
     let mut declared = Vec::new();
     for parsed in parse(&source)? {
-        if !matches!(parsed.statement, Statement::CreateTable(_) | Statement::CreateView(_)) {
-            return Err(
-                parsed.locate(Error::sql("a catalog holds only CREATE TABLE and CREATE VIEW").hint("put other statements in a job file"))
-            );
+        use Statement::{CreateDatabase, CreateFunction, CreateTable, CreateView};
+        match &parsed.statement {
+            CreateTable(table) if table.like.is_some() || table.query.is_some() => {
+                let error = Error::sql("a catalog holds declarations in full, without LIKE and AS").hint("declare columns and options");
+                return Err(parsed.locate(error));
+            }
+            CreateTable(_) | CreateView(_) | CreateFunction(_) | CreateDatabase(_) => {}
+            _ => {
+                let error = Error::sql("a catalog holds only CREATE TABLE, VIEW, FUNCTION and DATABASE");
+                return Err(parsed.locate(error.hint("put other statements in a job file")));
+            }
         }
-        declared.push(Declared { parsed, created_by: created_by.clone(), file: file.to_path_buf() });
+        let (created_by, database) = (created_by.clone(), place.database.clone());
+        declared.push(Declared { parsed, created_by, file: file.clone(), database });
     }
     Ok(declared)
 }
@@ -76,7 +120,8 @@ pub(super) fn write(file: &Path, created_by: &str, text: &str) -> Result<()> {
             write!(out, "{CREATED_BY}{created_by}\n{text};\n")?;
             out.sync_all()
         })
-        .and_then(|()| fs::rename(&temporary, file));
+        .and_then(|()| fs::rename(&temporary, file))
+        .and_then(|()| File::open(folder)?.sync_all());
     written.map_err(|error| {
         let _ = fs::remove_file(&temporary); // it may not be there
         cannot("write", file, error)
@@ -91,8 +136,34 @@ pub(super) fn remove(file: &Path) -> Result<()> {
     }
 }
 
-/// The name of an object's file: what is not a letter, a digit, `_` or `-` is written as `%XX`, byte by byte.
-pub(super) fn file_name(name: &str) -> String {
+/// Removes a database's folder, with whatever is left in it that is not a declaration.
+pub(super) fn remove_folder(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot("remove", folder, error)),
+        _ => Ok(()),
+    }
+}
+
+/// The folder of a database below that of the catalog.
+pub(super) fn folder_of(catalog: &Path, database: &str) -> PathBuf {
+    if database == DEFAULT_DATABASE { catalog.to_path_buf() } else { catalog.join(escaped(database)) }
+}
+
+/// The file that declares a database.
+pub(super) fn database_file(catalog: &Path, database: &str) -> PathBuf {
+    folder_of(catalog, database).join(format!("{}.database.sql", escaped(database)))
+}
+
+/// The name of an object's file, by its name without a database.
+pub(super) fn file_name(space: Space, name: &str) -> String {
+    match space {
+        Space::Relations => format!("{}.sql", escaped(name)),
+        Space::Functions => format!("{}.function.sql", escaped(name)),
+    }
+}
+
+/// What is not a letter, a digit, `_` or `-` is written as `%XX`, byte by byte.
+fn escaped(name: &str) -> String {
     let mut file = String::with_capacity(name.len() + 4);
     for c in name.chars() {
         if c.is_alphanumeric() || c == '_' || c == '-' {
@@ -103,7 +174,19 @@ pub(super) fn file_name(name: &str) -> String {
             }
         }
     }
-    file + ".sql"
+    file
+}
+
+/// The name that such a text stands for; nothing if it is none.
+fn unescaped(file: &str) -> Option<String> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(file.len()), file);
+    while let Some((plain, escape)) = rest.split_once('%') {
+        bytes.extend(plain.bytes());
+        bytes.push(u8::from_str_radix(escape.get(..2)?, 16).ok()?);
+        rest = escape.get(2..)?;
+    }
+    bytes.extend(rest.bytes());
+    String::from_utf8(bytes).ok()
 }
 
 fn cannot(what: &str, path: &Path, error: std::io::Error) -> Error {
@@ -123,7 +206,10 @@ mod tests {
             ("..", "%2E%2E.sql"),
             ("100%", "100%25.sql"),
         ] {
-            assert_eq!(file_name(name), file);
+            assert_eq!(file_name(Space::Relations, name), file);
+            assert_eq!(unescaped(&escaped(name)).as_deref(), Some(name));
         }
+        assert_eq!(file_name(Space::Functions, "f"), "f.function.sql");
+        assert_eq!(unescaped("a%2"), None);
     }
 }

@@ -1,6 +1,17 @@
 //! Looking a name up among declared ones: exact, then the only one that differs in case, else an error (decision 16).
 
 use crate::common::{Error, Result, suggest};
+use crate::sql::name::{self, DEFAULT_DATABASE};
+
+/// The canonical name of a thing in a database (see [`crate::sql::name`]).
+pub fn canonical(database: &str, name: &str) -> String {
+    name::join(Some(database).filter(|d| *d != DEFAULT_DATABASE), name)
+}
+
+/// The database of a canonical name.
+pub fn database(canonical: &str) -> String {
+    name::split(canonical).0.unwrap_or_else(|| DEFAULT_DATABASE.to_string())
+}
 
 /// The declared name that `name` means; nothing if there is none.
 ///

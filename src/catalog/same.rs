@@ -17,8 +17,9 @@ fn essence(text: &str) -> Option<Vec<Token>> {
     if is(&tokens, CREATE, &["OR", "REPLACE"]) {
         tokens.drain(CREATE..CREATE + 2);
     }
-    // CREATE TABLE, or CREATE TEMPORARY TABLE.
-    let name = if is(&tokens, CREATE, &["TEMPORARY"]) { CREATE + 2 } else { CREATE + 1 };
+    // CREATE TABLE, CREATE TEMPORARY TABLE, CREATE MATERIALIZED VIEW ...
+    let more = ["TEMPORARY", "SYSTEM", "MATERIALIZED", "EXTERNAL"];
+    let name = CREATE + 1 + (0..2).take_while(|n| more.iter().any(|word| is(&tokens, CREATE + n, &[word]))).count();
     if is(&tokens, name, &["IF", "NOT", "EXISTS"]) {
         tokens.drain(name..name + 3);
     }

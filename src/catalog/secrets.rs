@@ -1,7 +1,48 @@
 //! Options as they may be shown: without passwords.
 
+use sqlparser::tokenizer::{Token, Tokenizer};
+
 use crate::common::secret::{MASK, is_secret};
 use crate::sql::ast::Options;
+use crate::sql::dialect::MillstreamDialect;
+use crate::sql::literal;
+
+/// A declaration's text with secret values of its options as `****`. A text that cannot be read is not shown.
+pub fn masked_text(text: &str) -> String {
+    let Ok(tokens) = Tokenizer::new(&MillstreamDialect, text).tokenize() else { return MASK.to_string() };
+    let mut shown = String::with_capacity(text.len());
+    // The key, once `'key' =` has been read.
+    let (mut key, mut equals): (Option<String>, bool) = (None, false);
+    for token in tokens {
+        match &token {
+            Token::Whitespace(_) => shown.push_str(&token.to_string()),
+            Token::SingleQuotedString(value) => {
+                match key.take() {
+                    Some(key) => {
+                        shown.push_str(&literal(&mask(&key, value)));
+                        equals = false;
+                        continue;
+                    }
+                    None => shown.push_str(&literal(value)),
+                }
+                key = Some(value.clone());
+                equals = false;
+                continue;
+            }
+            // Also without `=`, as in OPTIONS ('key' 'value').
+            Token::Eq if key.is_some() && !equals => {
+                equals = true;
+                shown.push('=');
+                continue;
+            }
+            other => shown.push_str(&other.to_string()),
+        }
+        if !matches!(token, Token::Whitespace(_)) {
+            key = None;
+        }
+    }
+    shown
+}
 
 /// All options in order, secret values as `****`. A reference such as `${env:PASSWORD}` tells nothing and is shown.
 pub fn masked(options: &Options) -> Vec<(String, String)> {
@@ -31,6 +72,22 @@ fn without_password(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_shown_without_secrets() {
+        for (text, shown) in [
+            (
+                "CREATE TABLE t (a INT) -- it's\n WITH ('topic' = 'it''s', 'x.password'='p', 'b' =\n 'c')",
+                "CREATE TABLE t (a INT) -- it's\n WITH ('topic' = 'it''s', 'x.password'='****', 'b' =\n 'c')",
+            ),
+            ("OPTIONS ('password' 'p', 'a' 'password', 'b' 'c')", "OPTIONS ('password' '****', 'a' 'password', 'b' 'c')"),
+            ("WITH ('password' = '${env:PW}')", "WITH ('password' = '${env:PW}')"),
+            ("SELECT 'password', 'x'", "SELECT 'password', 'x'"),
+            ("'unclosed", "****"),
+        ] {
+            assert_eq!(masked_text(text), shown);
+        }
+    }
 
     #[test]
     fn secrets_are_masked() {

@@ -27,6 +27,9 @@ pub(super) struct Common {
     /// Set an option of tables, or of the job: [TABLE.]KEY=VALUE
     #[arg(long = "option", short = 'o', global = true, value_name = "[TABLE.]KEY=VALUE")]
     pub(super) options: Vec<String>,
+    /// Give a variable a value: `:NAME` and `${NAME}` in statements become it
+    #[arg(short = 'v', long = "variable", global = true, value_name = "NAME=VALUE")]
+    pub(super) variables: Vec<String>,
     /// The memory for queries and state, like 512MB [default: 60 % of the machine's or the cgroup's]
     #[arg(long, global = true, value_name = "SIZE", value_parser = memory)]
     pub(super) memory_limit: Option<u64>,

@@ -1,6 +1,6 @@
 //! Printing rows.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::sync::Arc;
 
 use arrow::array::{Array, StringArray};
@@ -9,6 +9,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::FormatOptions as Display;
 use arrow::util::pretty::pretty_format_batches_with_options;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
 use crate::common::{Error, Result};
@@ -51,6 +52,17 @@ pub(super) async fn print(schema: SchemaRef, mut rows: SendableRecordBatchStream
         Format::Json | Format::Ndjson => json(schema, rows, format == Format::Json, &mut out).await?,
     }
     written(out.flush())
+}
+
+/// Prints rows that are there already.
+pub(super) async fn print_batch(schema: SchemaRef, rows: RecordBatch, format: Format) -> Result<()> {
+    let stream = RecordBatchStreamAdapter::new(Arc::clone(&schema), futures::stream::iter([Ok(rows)]));
+    print(schema, Box::pin(stream), format).await
+}
+
+/// The format that was asked for, else one that suits who reads it.
+pub(super) fn format(asked: Option<Format>) -> Format {
+    asked.unwrap_or(if std::io::stdout().is_terminal() { Format::Table } else { Format::Csv })
 }
 
 /// CSV has no nesting: such columns become JSON text.

@@ -1,70 +1,79 @@
 //! `millstream query SQL`: an answer over what the tables hold now.
 
-use std::io::IsTerminal;
-
 use crate::common::{Error, ErrorKind, Result};
-use crate::jobs::Done;
+use crate::jobs::{Done, Outcome, Workspace};
 use crate::planner::Mode;
-use crate::sql::ast::{Emit, Source, Statement};
-use crate::sql::parse;
+use crate::sql::ast::{Emit, Insert, Parsed, Query, Statement};
 
-use super::args::{Common, Format, QueryArgs};
+use super::args::{Common, QueryArgs};
 use super::{output, setup};
 
 /// Answers and ends.
 pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
-    let declarations = setup::statements(&args.files)?;
-    let asked = parse(&Source::new("<sql>", args.sql.as_str()))?;
+    let declarations = setup::statements(common, &args.files)?;
+    let asked = setup::typed(common, &args.sql)?;
     let workspace = setup::workspace(common)?;
     for parsed in &declarations {
-        match (workspace.declare(parsed).await?, &parsed.statement) {
-            (Done::Said(line), _) => line.into_iter().for_each(|line| eprintln!("{line}")),
-            // Files of a job declare its tables too; its INSERTs are not meant here.
-            (Done::No, Statement::Insert(_)) => {}
-            (Done::No, _) => return Err(parsed.locate(Error::sql("only declarations and SET can stand in a file for -f of `query`"))),
-        }
+        prepare(&workspace, parsed).await?;
     }
-    let format = args.format.unwrap_or(if std::io::stdout().is_terminal() { Format::Table } else { Format::Csv });
+    let format = output::format(args.format);
     let stop = setup::stop_signal()?;
     for (i, parsed) in asked.iter().enumerate() {
-        if let Done::Said(line) = workspace.declare(parsed).await? {
-            line.into_iter().for_each(|line| eprintln!("{line}"));
-            continue;
-        }
-        let query = match &parsed.statement {
-            Statement::Query(query) => query,
-            Statement::Insert(insert) => {
-                let rows = workspace.insert_now(insert).await.map_err(|e| parsed.locate(e))?;
-                eprintln!("{}", if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") });
-                continue;
+        for outcome in workspace.execute(parsed).await? {
+            match outcome {
+                Outcome::Said(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
+                Outcome::Rows(schema, rows) => output::print_batch(schema, rows, format).await?,
+                Outcome::Text(text) => print!("{text}"),
+                Outcome::Copy(copy) => setup::copy(&workspace, &copy, parsed, &stop).await?,
+                Outcome::InsertNow(insert) => write(&workspace, parsed, &insert).await?,
+                // Nothing goes on here: an INSERT reads up to now.
+                Outcome::Job(part) => {
+                    if let Statement::Insert(insert) = &part.statement {
+                        write(&workspace, &part, insert).await?;
+                    }
+                }
+                Outcome::Query(query) => {
+                    let last = i + 1 == asked.len();
+                    tokio::select! {
+                        () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
+                        printed = answer(&workspace, parsed, &query, format, last) => printed?,
+                    }
+                }
             }
-            Statement::Copy(copy) => {
-                setup::copy(&workspace, copy, parsed, &stop).await?;
-                continue;
-            }
-            Statement::Explain(explain) => {
-                print!("{}", workspace.explain(explain).await.map_err(|e| parsed.locate(e))?);
-                continue;
-            }
-            _ => return Err(parsed.locate(Error::sql("`query` answers SELECT, WITH, VALUES and EXPLAIN"))),
-        };
-        if query.emit != Emit::Unsaid {
-            let error = Error::sql("`query` answers over what is there now and ends; EMIT asks for a live answer");
-            return Err(parsed.locate(error.hint("leave EMIT out, or write it as INSERT INTO ... SELECT for `run`")));
-        }
-        let session = workspace.session(Mode::Batch)?;
-        let answer = async {
-            let (schema, rows) = session.run(&query.query).await.map_err(|e| parsed.locate(e))?;
-            // Planned, so every option that means something has been used: a mistyped one shows before the answer.
-            if i + 1 == asked.len() {
-                workspace.check_options_used()?;
-            }
-            output::print(schema, rows, format).await
-        };
-        tokio::select! {
-            () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
-            printed = answer => printed?,
         }
     }
     workspace.check_options_used()
+}
+
+/// Carries out a statement of a file for `-f`.
+async fn prepare(workspace: &Workspace, parsed: &Parsed) -> Result<()> {
+    // Files of a job declare its tables too; its INSERTs are not meant here.
+    for parsed in workspace.unfold(parsed).await? {
+        match (workspace.declare(&parsed).await?, &parsed.statement) {
+            (Done::Said(line), _) => line.into_iter().for_each(|line| eprintln!("{line}")),
+            (Done::No, Statement::Insert(_) | Statement::Show(_) | Statement::Describe(_)) => {}
+            (Done::No, _) => return Err(parsed.locate(Error::sql("only declarations and SET can stand in a file for -f of `query`"))),
+        }
+    }
+    Ok(())
+}
+
+async fn write(workspace: &Workspace, parsed: &Parsed, insert: &Insert) -> Result<()> {
+    let rows = workspace.insert_now(insert).await.map_err(|e| parsed.locate(e))?;
+    eprintln!("{}", if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") });
+    Ok(())
+}
+
+async fn answer(workspace: &Workspace, parsed: &Parsed, query: &Query, format: super::args::Format, last: bool) -> Result<()> {
+    if query.emit != Emit::Unsaid {
+        let error = Error::sql("`query` answers over what is there now and ends; EMIT asks for a live answer");
+        return Err(parsed.locate(error.hint("leave EMIT out, or write it as INSERT INTO ... SELECT for `run`")));
+    }
+    let session = workspace.session(Mode::Batch)?;
+    let (schema, rows) = session.run(&query.query).await.map_err(|e| parsed.locate(e))?;
+    // Planned, so every option that means something has been used: a mistyped one shows before the answer.
+    if last {
+        workspace.check_options_used()?;
+    }
+    output::print(schema, rows, format).await
 }

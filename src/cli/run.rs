@@ -10,19 +10,19 @@ use crate::common::faults::Faults;
 use crate::common::{Error, Result};
 use crate::connectors::ReadMode;
 use crate::jobs::workspace::{job_name, settings};
-use crate::jobs::{self, Done, Ending, Workspace};
+use crate::jobs::{self, Ending, Outcome, Workspace};
 use crate::planner::Program;
 use crate::sql::ast::{Parsed, Statement};
 use crate::state::object::RemoteStore;
 use crate::state::{self, StateStore};
 
 use super::args::{Common, RunArgs};
-use super::{setup, status};
+use super::{output, setup, status};
 
 /// Runs until the job ends or is stopped.
 pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let from = position(&args)?;
-    let statements = setup::statements(&args.files)?;
+    let statements = setup::statements(common, &args.files)?;
     let workspace = setup::workspace(common)?;
     let inserts = carry_out(&workspace, &statements).await?;
     let said = workspace.job_settings()?;
@@ -86,28 +86,22 @@ fn plural(n: usize, what: &str) -> String {
 async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<Parsed>> {
     let mut inserts = Vec::new();
     for parsed in statements {
-        if let Done::Said(line) = workspace.declare(parsed).await? {
-            line.into_iter().for_each(|line| eprintln!("{line}"));
-            if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
-                inserts.push(parsed.clone());
+        for outcome in workspace.execute(parsed).await? {
+            match outcome {
+                Outcome::Said(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
+                Outcome::Rows(schema, rows) => output::print_batch(schema, rows, output::format(None)).await?,
+                Outcome::Text(text) => print!("{text}"),
+                Outcome::Job(part) => inserts.push(*part),
+                Outcome::Copy(copy) => setup::copy(workspace, &copy, parsed, &setup::stop_signal()?).await?,
+                Outcome::InsertNow(insert) => {
+                    let rows = workspace.insert_now(&insert).await.map_err(|e| parsed.locate(e))?;
+                    eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
+                }
+                Outcome::Query(_) => {
+                    let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
+                    return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));
+                }
             }
-            continue;
-        }
-        match &parsed.statement {
-            Statement::Insert(insert) if insert.values || workspace.reads_batch()? => {
-                let rows = workspace.insert_now(insert).await.map_err(|e| parsed.locate(e))?;
-                eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
-            }
-            Statement::Copy(copy) => {
-                setup::copy(workspace, copy, parsed, &setup::stop_signal()?).await?;
-            }
-            Statement::Insert(_) => inserts.push(parsed.clone()),
-            Statement::Explain(explain) => print!("{}", workspace.explain(explain).await.map_err(|e| parsed.locate(e))?),
-            Statement::Query(_) => {
-                let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
-                return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));
-            }
-            _ => return Err(parsed.locate(Error::sql("this statement cannot be run in a job file yet"))),
         }
     }
     Ok(inserts)

@@ -13,7 +13,7 @@ use crate::connectors::kafka::EmbeddedBroker;
 use crate::jobs::Workspace;
 use crate::jobs::memory::Memory;
 use crate::sql::ast::{Copy, Parsed, Source};
-use crate::sql::parse;
+use crate::sql::{Variables, parse_with};
 use crate::state;
 
 use super::args::Common;
@@ -41,13 +41,19 @@ pub(super) fn memory(common: &Common) -> Memory {
 }
 
 /// Reads and parses files, all of them before anything is carried out.
-pub(super) fn statements(files: &[PathBuf]) -> Result<Vec<Parsed>> {
+pub(super) fn statements(common: &Common, files: &[PathBuf]) -> Result<Vec<Parsed>> {
+    let variables = Variables::parse(&common.variables)?;
     let mut all = Vec::new();
     for file in expand(files)? {
         let text = std::fs::read_to_string(&file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).because(e))?;
-        all.extend(parse(&Source::new(file.display().to_string(), text))?);
+        all.extend(parse_with(&Source::new(file.display().to_string(), text), &variables)?);
     }
     Ok(all)
+}
+
+/// Parses what was typed.
+pub(super) fn typed(common: &Common, text: &str) -> Result<Vec<Parsed>> {
+    parse_with(&Source::new("<sql>", text), &Variables::parse(&common.variables)?)
 }
 
 /// A folder stands for its .sql files, 2 before 10.

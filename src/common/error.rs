@@ -62,13 +62,15 @@ struct Inner {
     message: String,
     hint: Option<String>,
     place: Option<Place>,
+    /// Line and column, while the text they count in is not known.
+    spot: Option<(usize, usize)>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error of the given kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), hint: None, place: None, source: None }))
+        Self(Box::new(Inner { kind, message: message.into(), hint: None, place: None, spot: None, source: None }))
     }
 
     /// Something in the SQL text or its options is wrong.
@@ -120,6 +122,18 @@ impl Error {
         self
     }
 
+    /// Adds line and column (from 1) in a text that only a caller knows; the first one stays.
+    #[must_use]
+    pub fn at_spot(mut self, line: usize, column: usize) -> Self {
+        self.0.spot.get_or_insert((line, column));
+        self
+    }
+
+    /// Line and column, if they are known and the text is not.
+    pub fn spot(&self) -> Option<(usize, usize)> {
+        self.0.spot.filter(|_| self.0.place.is_none())
+    }
+
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
@@ -167,7 +181,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, hint, place, source } = &*self.0;
+        let Inner { kind, message, hint, place, source, .. } = &*self.0;
         if *kind == ErrorKind::Internal {
             write!(f, "internal error (please report it): ")?;
         }

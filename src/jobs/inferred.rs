@@ -27,11 +27,12 @@ pub(super) fn validate(connector: &dyn Connector, table: &TableSpec) -> Result<(
 /// A declaration with the columns that were found out.
 pub(super) fn declared(table: CreateTable, inferred: Inferred) -> CreateTable {
     let column = |c: InferredColumn| Column {
-        sql_type: display(&c.data_type),
+        text: display(&c.data_type),
         name: c.name,
         data_type: Some(c.data_type),
         nullable: c.nullable,
         kind: ColumnKind::Physical,
+        comment: None,
         pos: Pos::default(),
     };
     CreateTable { columns: inferred.columns.into_iter().map(column).collect(), partitioned_by: inferred.partitioned_by, ..table }
@@ -58,6 +59,8 @@ pub(super) fn unnamed(name: &str, options: Options) -> CreateTable {
         partitioned_by: Vec::new(),
         comment: None,
         options,
+        like: None,
+        query: None,
     }
 }
 

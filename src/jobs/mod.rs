@@ -8,10 +8,13 @@
 
 mod alignment;
 mod analyze;
+mod answers;
 mod changes;
 pub mod commits;
 pub mod dead_letter;
+mod declare;
 pub mod driver;
+mod execute;
 mod inferred;
 pub mod inputs;
 mod job_sources;
@@ -29,7 +32,9 @@ pub mod views;
 pub mod watermark;
 pub mod workspace;
 
+pub use declare::Done;
 pub use driver::{Ending, run};
+pub use execute::Outcome;
 pub use progress::Status;
 pub use spec::{Insert, JobSpec, Settings};
-pub use workspace::{Done, Workspace};
+pub use workspace::Workspace;

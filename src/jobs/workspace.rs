@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::catalog::settings::RuntimeMode;
-use crate::catalog::{Catalog, Entry, JobSettings, Overrides, TableEntry, table_spec};
+use crate::catalog::{Catalog, Entry, Hinted, JobSettings, Overrides, Resolver, TableEntry, ViewEntry, table_spec};
 use crate::common::{Error, OptionSpec, Result};
 use crate::connectors::{Connectors, Sink, TableSpec};
 use crate::operators::coerce::Coercion;
-use crate::planner::{ContinuousPlanner, DeclaredTable, Explained, Measured, Mode, Program, Relation, Session, Streaming, Tables};
+use crate::planner::{ContinuousPlanner, DeclaredTable, Explained, Measured, Mode, Program, Relation, Session, Streaming, Tables, View};
 use crate::sql::ast::{self, Emit, Parsed, Statement};
 use crate::sql::types::display;
 use crate::state::StateStore;
@@ -21,18 +21,18 @@ use crate::state::StateStore;
 use super::analyze;
 use super::changes;
 use super::dead_letter;
-use super::inferred::{self, unnamed_entry};
+use super::inferred;
 use super::job_sources;
 use super::late::{self, LateRoute};
 use super::memory::Memory;
 use super::once::{self, insert_columns};
 use super::spec::{DeadLetter, Insert, JobSource, JobSpec, Settings};
-use super::views::{self, Stored, View};
+use super::views::{self, Stored};
 
 /// The catalog, connectors and options of one run or one shell.
 #[derive(Debug)]
 pub struct Workspace {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     runtime: Arc<RuntimeEnv>,
     /// The memory that the runtime was made for; `None`: as much as is asked for.
     memory: Option<Memory>,
@@ -40,34 +40,27 @@ pub struct Workspace {
 
 /// What sessions keep a hold of while they plan.
 #[derive(Debug)]
-struct Shared {
-    connectors: Arc<Connectors>,
+pub(super) struct Shared {
+    pub(super) connectors: Arc<Connectors>,
     /// The checkpoint folder of all jobs, in which the content of materialized views is.
-    checkpoints: OnceLock<Arc<dyn StateStore>>,
+    pub(super) checkpoints: OnceLock<Arc<dyn StateStore>>,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    catalog: Catalog,
-    overrides: Overrides,
+pub(super) struct Inner {
+    pub(super) catalog: Catalog,
+    pub(super) overrides: Overrides,
     /// Tables that were opened, so that one run reads each of them through one source.
-    open: HashMap<String, Arc<DeclaredTable>>,
-}
-
-/// What became of a statement that declares or sets something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Done {
-    /// It was carried out; a line for the person, if there is something to say.
-    Said(Option<String>),
-    /// It is not such a statement.
-    No,
+    pub(super) open: HashMap<String, Arc<DeclaredTable>>,
+    /// Tables that queries use with options of their own.
+    hinted: HashMap<String, Hinted>,
 }
 
 impl Workspace {
     /// A workspace over a catalog.
     pub fn new(catalog: Catalog, connectors: Connectors, overrides: Overrides) -> Self {
-        let inner = Mutex::new(Inner { catalog, overrides, open: HashMap::new() });
+        let inner = Mutex::new(Inner { catalog, overrides, open: HashMap::new(), hinted: HashMap::new() });
         let shared = Shared { connectors: Arc::new(connectors), checkpoints: OnceLock::new(), inner };
         Self { shared: Arc::new(shared), runtime: Arc::new(RuntimeEnv::default()), memory: None }
     }
@@ -85,38 +78,6 @@ impl Workspace {
     /// When DataFusion refuses it.
     pub fn with_memory(self, memory: &Memory) -> Result<Self> {
         Ok(Self { runtime: memory.runtime()?, memory: Some(memory.clone()), ..self })
-    }
-
-    /// Carries out CREATE, DROP, SET and RESET.
-    ///
-    /// # Errors
-    /// With the statement's place.
-    pub async fn declare(&self, parsed: &Parsed) -> Result<Done> {
-        let found = match &parsed.statement {
-            Statement::CreateTable(table) => self.shared.check(table).await.map_err(|e| locate_option(parsed, &e))?,
-            _ => None,
-        };
-        let mut inner = self.shared.lock();
-        let done = match &parsed.statement {
-            Statement::CreateTable(table) => {
-                inner.open.remove(&table.name);
-                inner.catalog.create(parsed).map(|_| found)
-            }
-            Statement::CreateView(_) => inner.catalog.create(parsed).map(|_| None),
-            Statement::Drop(drop) => inner.catalog.drop(drop).map(|_| None),
-            Statement::Set(setting) => {
-                let connectors = &self.shared.connectors;
-                inner.overrides.set(setting, &|key| connectors.knows(key))
-            }
-            Statement::Reset(key) => {
-                inner.overrides.reset(key.as_deref());
-                Ok(None)
-            }
-            _ => return Ok(Done::No),
-        };
-        let names = inner.catalog.names();
-        inner.overrides.declare(names);
-        done.map(Done::Said).map_err(|e| parsed.locate(e))
     }
 
     /// Warnings from opening the catalog.
@@ -163,7 +124,12 @@ impl Workspace {
     /// # Errors
     /// When there is no such table, or it cannot be written.
     pub fn sink(&self, name: &str) -> Result<Arc<dyn Sink>> {
-        let (entry, spec) = self.shared.table(name)?;
+        self.sink_with(name, &ast::Options::default())
+    }
+
+    /// The same with options of an INSERT's hint.
+    pub(super) fn sink_with(&self, name: &str, options: &ast::Options) -> Result<Arc<dyn Sink>> {
+        let (entry, spec) = self.shared.table_with(name, options)?;
         if spec.columns.is_empty() {
             return Err(Error::sql(format!("table `{name}` declares no columns, so that nothing can be written to it"))
                 .hint(format!("declare them: CREATE TABLE {name} (column TYPE, ...)")));
@@ -198,12 +164,12 @@ impl Workspace {
                 Statement::Insert(insert) => insert,
                 Statement::CreateView(view) if view.materialized => {
                     let (node, nodes, identity) = planner.keep(&view.query.query, view.query.emit).await.map_err(|e| parsed.locate(e))?;
-                    views.push(View { name: view.name.clone(), node, nodes, identity });
+                    views.push(views::View { name: view.name.clone(), node, nodes, identity });
                     continue;
                 }
                 _ => continue,
             };
-            let mut id = insert.table.clone();
+            let mut id = self.canonical(&insert.table).map_err(|e| parsed.locate(e))?;
             if planned.iter().any(|p| p.id == id) {
                 id = format!("{id}-{}", planned.len());
             }
@@ -223,6 +189,11 @@ impl Workspace {
         Ok(JobSpec { views, late, ..JobSpec::new(name, program, planned, sources, session, store, settings) })
     }
 
+    /// The canonical name of a table.
+    fn canonical(&self, table: &str) -> Result<String> {
+        Ok(self.shared.lock().catalog.get_table(table)?.definition.name.clone())
+    }
+
     /// What the settings say about how queries run.
     fn streaming(&self) -> Result<Streaming> {
         let job = self.job_settings()?;
@@ -231,7 +202,7 @@ impl Workspace {
     }
 
     async fn plan_insert(&self, planner: &mut ContinuousPlanner<'_>, id: String, insert: &ast::Insert) -> Result<Insert> {
-        let sink = self.sink(&insert.table)?;
+        let sink = self.sink_with(&insert.table, &insert.options)?;
         let output = planner.add(&insert.query.query, insert.query.emit).await?;
         changes::check(&insert.table, &output, &sink.mode())?;
         let target = insert_columns(&insert.table, &insert.columns, &sink)?;
@@ -328,7 +299,7 @@ impl Workspace {
     /// # Errors
     /// Nothing is written then.
     pub async fn insert_now(&self, insert: &ast::Insert) -> Result<u64> {
-        once::insert(&self.session(Mode::Batch)?, self.sink(&insert.table)?, insert).await
+        once::insert(&self.session(Mode::Batch)?, self.sink_with(&insert.table, &insert.options)?, insert).await
     }
 
     /// Runs a COPY. Returns how many rows were written.
@@ -346,11 +317,11 @@ impl Workspace {
 }
 
 impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn spec_of(&self, overrides: &Overrides, table: &ast::CreateTable) -> Result<TableSpec> {
+    pub(super) fn spec_of(&self, overrides: &Overrides, table: &ast::CreateTable) -> Result<TableSpec> {
         let name = table.options.get("connector").unwrap_or_default();
         let known: Vec<OptionSpec> = self.connectors.get(name).map(|c| c.options()).unwrap_or_default();
         let effective = overrides.effective(table, &|key| known.iter().any(|spec| spec.matches(key)));
@@ -359,29 +330,64 @@ impl Shared {
 
     /// A declared table and what its connector gets to see.
     fn table(&self, name: &str) -> Result<(Arc<TableEntry>, TableSpec)> {
+        let hinted = self.lock().hinted.get(name).cloned();
+        let Some(Hinted { name, table, options }) = hinted else { return self.table_with(name, &ast::Options::default()) };
+        let (entry, spec) = self.table_with(&table, &options)?;
+        let definition = ast::CreateTable { name: name.clone(), ..entry.definition.clone() };
+        Ok((Arc::new(TableEntry { definition, ..entry.as_ref().clone() }), TableSpec { name, ..spec }))
+    }
+
+    /// A declared table with other options.
+    fn table_with(&self, name: &str, options: &ast::Options) -> Result<(Arc<TableEntry>, TableSpec)> {
         let inner = self.lock();
         let open = inner.open.get(name);
-        let entry = match (open, inner.catalog.get_table(name)) {
+        let mut entry = match (open, inner.catalog.get_table(name)) {
             // Its columns were found out, or its name alone says what it is.
             (Some(open), Ok(entry)) if entry.definition.columns.is_empty() => {
                 Arc::new(TableEntry { definition: open.definition.clone(), ..entry.as_ref().clone() })
             }
-            (Some(open), Err(_)) => Arc::new(unnamed_entry(open.definition.clone())),
+            (Some(open), Err(_)) => Arc::new(inferred::unnamed_entry(open.definition.clone())),
             (_, entry) => entry?,
         };
+        if !options.is_empty() {
+            let mut definition = entry.definition.clone();
+            options.iter().for_each(|(key, value)| definition.options.set(key, value));
+            entry = Arc::new(TableEntry { definition, ..entry.as_ref().clone() });
+        }
         let spec = self.spec_of(&inner.overrides, &entry.definition)?;
         Ok((entry, spec))
     }
 
-    /// Checks a declaration. Columns that it leaves to be found out are, and come back as a line for people.
-    async fn check(&self, table: &ast::CreateTable) -> Result<Option<String>> {
-        let spec = self.spec_of(&self.lock().overrides, table)?;
-        let connector = self.connectors.get(&spec.connector)?;
-        if !table.columns.is_empty() {
-            return inferred::validate(connector.as_ref(), &spec).map(|()| None);
+    /// A table with the expressions of its columns as the planner can plan them.
+    fn resolved(&self, entry: &TableEntry) -> Result<ast::CreateTable> {
+        let inner = self.lock();
+        let mut table = entry.definition.clone();
+        let database = catalog_database(&inner.catalog, &table.name, &inner.hinted);
+        for column in &mut table.columns {
+            if let ast::ColumnKind::Computed(expr) = &mut column.kind {
+                let at = column.pos;
+                Resolver::new(&inner.catalog, &database).resolve(expr.as_mut()).map_err(|e| entry.locate(at, e))?;
+            }
         }
-        let inferred = connector.infer(&spec).await?;
-        Ok(Some(inferred::shown(&table.name, &inferred)))
+        if let Some(watermark) = &mut table.watermark {
+            let at = watermark.pos;
+            Resolver::new(&inner.catalog, &database).resolve(watermark.expr.as_mut()).map_err(|e| entry.locate(at, e))?;
+        }
+        Ok(table)
+    }
+
+    /// A view with the names in it as seen from its own database.
+    fn view(&self, view: &ViewEntry) -> Result<View> {
+        let mut inner = self.lock();
+        let mut query = view.definition.query.clone();
+        let database = Entry::View(Arc::new(view.clone())).database();
+        let resolved = Resolver::new(&inner.catalog, &database).resolve(query.query.as_mut());
+        let hinted = resolved.map_err(|error| match error.spot() {
+            Some((line, column)) => error.at(view.source.place(line, column)).context(format!("view `{}`", view.definition.name)),
+            None => error,
+        })?;
+        inner.keep(hinted);
+        Ok(View { query, columns: view.definition.columns.clone(), source: view.source.clone() })
     }
 
     /// A table opened for reading, its columns found out if it declares none.
@@ -409,42 +415,58 @@ impl Shared {
     }
 }
 
+impl Inner {
+    /// Remembers tables with options of their own, so that they are found under their names.
+    fn keep(&mut self, hinted: Vec<Hinted>) {
+        self.hinted.extend(hinted.into_iter().map(|h| (h.name.clone(), h)));
+    }
+}
+
+/// The database of a table, also of one with options of its own.
+fn catalog_database(catalog: &Catalog, name: &str, hinted: &HashMap<String, Hinted>) -> String {
+    let name = hinted.get(name).map_or(name, |hinted| hinted.table.as_str());
+    match catalog.find(name) {
+        Ok(Some(entry)) => entry.database(),
+        _ => catalog.current().to_string(),
+    }
+}
+
 #[async_trait]
 impl Tables for Shared {
     async fn relation(&self, name: &str) -> Result<Option<Relation>> {
-        let found = self.lock().catalog.find(name)?;
+        let hinted = self.lock().hinted.contains_key(name);
+        let found = if hinted { None } else { self.lock().catalog.find(name)? };
         let entry = match found {
+            None if hinted => self.table(name)?.0,
             None => return self.unnamed(name).await,
+            Some(Entry::Function(_)) => return Ok(None),
             Some(Entry::View(view)) if view.definition.materialized => {
                 let root = self.checkpoints.get().cloned();
                 let kept = Arc::new(Stored { root, view: view.definition.name.clone() });
-                return Ok(Some(Relation::Materialized(view.definition.query.clone(), view.definition.columns.clone(), kept)));
+                return Ok(Some(Relation::Materialized(self.view(&view)?, kept)));
             }
-            Some(Entry::View(view)) => return Ok(Some(Relation::View(view.definition.query.clone(), view.definition.columns.clone()))),
+            Some(Entry::View(view)) => return Ok(Some(Relation::View(self.view(&view)?))),
             Some(Entry::Table(entry)) => entry,
         };
         let key = entry.definition.name.clone();
         if let Some(open) = self.lock().open.get(&key) {
             return Ok(Some(Relation::Table(Arc::clone(open))));
         }
-        let table = self.opened(entry.definition.clone()).await.map_err(|e| locate_entry(&entry, e))?;
-        let table = Arc::new(table);
+        let definition = self.resolved(&entry)?;
+        let table = Arc::new(self.opened(definition).await.map_err(|e| locate_entry(&entry, e))?);
         self.lock().open.insert(key, Arc::clone(&table));
         Ok(Some(Relation::Table(table)))
     }
 
+    fn resolve(&self, query: &mut sqlparser::ast::Query) -> Result<()> {
+        let mut inner = self.lock();
+        let hinted = Resolver::new(&inner.catalog, inner.catalog.current()).resolve(query)?;
+        inner.keep(hinted);
+        Ok(())
+    }
+
     fn names(&self) -> Vec<String> {
         self.lock().catalog.names()
-    }
-}
-
-/// Gives an error the place of the option that it names, if it names one of the statement's, else of the statement.
-fn locate_option(parsed: &Parsed, error: &Error) -> Error {
-    let Statement::CreateTable(table) = &parsed.statement else { return parsed.locate(error.clone()) };
-    let named = table.options.iter().map(|(key, _)| key).find(|key| error.message().contains(&format!("`{key}`")));
-    match named.map(|key| table.options.pos(key)) {
-        Some(pos) if pos.line > 0 => error.clone().at(parsed.source.place(pos.line, pos.column)),
-        _ => parsed.locate(error.clone()),
     }
 }
 

@@ -3,9 +3,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, Int64Array};
 use arrow::compute::{and, filter_record_batch, not};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::physical_expr::PhysicalExpr;
@@ -16,35 +15,30 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::stateful::{Operator, Step, TableKind, TableSpec};
 use super::temporal_filter::holds;
+use super::ticks::Ticks;
 use super::zset;
 
 /// Keeps all rows, evaluates the predicate for all of them at every tick, and emits what differs from the tick before.
 ///
-/// The clock of the predicate goes on in ticks: by days if it asks for the day only, else by seconds. So after an epoch the
-/// content is what the predicate gives at the last tick at or before the epoch's clock, for rows old and new.
+/// The clock of the predicate goes on in ticks ([`Ticks`]): by days if it asks for the day only, else by seconds.
 ///
 /// # Invariants
-/// * There is a tick ahead exactly while rows are kept, or until it finds none; the tick before it is the one that the content
-///   is of.
 /// * The predicate gives the same for the same row and clock.
 #[derive(Debug)]
 pub struct TickingFilter {
     rows: SchemaRef,
     predicate: Arc<dyn PhysicalExpr>,
-    /// In milliseconds.
-    period: Millis,
+    ticks: Ticks,
     schema: SchemaRef,
-    layouts: [Arc<Layout>; 2],
+    layout: Arc<Layout>,
 }
 
 impl TickingFilter {
     /// Filters rows of `rows`, which come with weights, by a predicate over them and the clock, every `period` milliseconds.
     pub fn new(rows: SchemaRef, predicate: Arc<dyn PhysicalExpr>, period: Millis) -> Self {
         let key = (0..rows.fields().len()).collect();
-        let content = Layout { schema: Arc::clone(&rows), key, time: None, mode: KeyMode::Bag };
-        let tick = Arc::new(Schema::new(vec![Field::new("__time", DataType::Int64, false)]));
-        let tick = Layout { schema: tick, key: Vec::new(), time: Some(0), mode: KeyMode::Upsert };
-        Self { schema: zset::weighted(&rows), rows, predicate, period: period.max(1), layouts: [content, tick].map(Arc::new) }
+        let layout = Arc::new(Layout { schema: Arc::clone(&rows), key, time: None, mode: KeyMode::Bag });
+        Self { schema: zset::weighted(&rows), rows, predicate, ticks: Ticks::every(period), layout }
     }
 
     /// The columns, without weight.
@@ -59,7 +53,7 @@ impl TickingFilter {
 
     /// Milliseconds from tick to tick.
     pub fn period(&self) -> Millis {
-        self.period
+        self.ticks.period()
     }
 
     /// The rows for which the predicate holds at `now` and did not at `before`, and the other way round.
@@ -79,7 +73,7 @@ impl Operator for TickingFilter {
     }
 
     fn describe(&self) -> String {
-        format!("{}, evaluated for all rows every {} s", self.predicate, self.period / 1_000)
+        format!("{}, evaluated for all rows every {} s", self.predicate, self.period() / 1_000)
     }
 
     fn schema(&self) -> SchemaRef {
@@ -87,38 +81,25 @@ impl Operator for TickingFilter {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let [content, tick] = [&self.layouts[0], &self.layouts[1]].map(|l| TableKind::Keyed(Arc::clone(l)));
-        vec![
-            TableSpec { name: "rows", kind: content, bound: None, waits: false },
-            TableSpec { name: "tick", kind: tick, bound: Some("one row".to_string()), waits: true },
-        ]
+        let rows = TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound: None, waits: false };
+        vec![rows, self.ticks.table()]
     }
 
     async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let changes = zset::consolidate(&self.schema, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
-        let next = step.keyed(1)?.get(&[])?;
-        let next = next.column(0).as_primitive::<Int64Type>();
-        let before = next.iter().flatten().max().map(|next| next - self.period);
-        let clock = step.moment.clock;
-        let now = before.unwrap_or(i64::MIN).max(clock - clock.rem_euclid(self.period));
+        let tick = self.ticks.read(step, 1)?;
         let mut out = Vec::new();
         let content = step.keyed(0)?;
-        if let Some(before) = before.filter(|before| *before < now) {
+        if let Some(before) = tick.passed() {
             for rows in content.scan()? {
-                out.extend(self.difference(&rows?, before, now)?);
+                out.extend(self.difference(&rows?, before, tick.now)?);
             }
         }
         if changes.num_rows() > 0 {
-            let passing = holds(Some(&self.predicate), &changes, &vec![now; changes.num_rows()])?;
+            let passing = holds(Some(&self.predicate), &changes, &vec![tick.now; changes.num_rows()])?;
             out.push(filter_record_batch(&changes, &passing)?);
         }
-        if before != Some(now) && (!content.is_empty() || changes.num_rows() > 0) {
-            let tick = Int64Array::from(vec![now + self.period]);
-            let tick = RecordBatch::try_new(Arc::clone(&self.layouts[1].schema), vec![Arc::new(tick)])?;
-            step.change(1, KeyedDelta::new(vec![zset::with_weight(&tick, &zset::weighted(&tick.schema()), 1)?], None))?;
-        } else if before != Some(now) {
-            step.change(1, KeyedDelta::new(Vec::new(), Some(now)))?;
-        }
+        self.ticks.write(step, 1, tick, !content.is_empty() || changes.num_rows() > 0)?;
         step.change(0, KeyedDelta::new(vec![changes], None))?;
         Ok(vec![zset::consolidate(&self.schema, &out)?])
     }

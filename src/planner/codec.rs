@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::TaskContext;
+use datafusion::logical_expr::WindowUDF;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -43,8 +44,10 @@ use crate::operators::temporal_filter::Halves;
 use crate::operators::window_assign::WindowAssign;
 use crate::operators::{
     ClockExec, ExchangeExec, LateFilterExec, Materialize, Moment, Operator, PaneAggregate, Remember, SourceScanExec, StatefulExec,
-    TemporalFilter, TickingFilter, WindowAggregate, WindowAssignExec,
+    TemporalFilter, TickingClock, TickingFilter, WindowAggregate, WindowAssignExec,
 };
+
+use super::over_forms;
 
 /// Encodes and decodes the nodes of `operators`.
 #[derive(Debug)]
@@ -136,6 +139,10 @@ enum OperatorWire {
     Ticking {
         rows: Nested,
         predicate: Nested,
+        period: Millis,
+    },
+    TickingClock {
+        rows: Nested,
         period: Millis,
     },
     Remember {
@@ -233,6 +240,9 @@ impl OperatorWire {
             let predicate = Nested::expr(filter.predicate(), clocked(filter.rows()))?;
             return Ok(Self::Ticking { rows: Nested::schema(Arc::clone(filter.rows()))?, predicate, period: filter.period() });
         }
+        if let Some(clock) = any.downcast_ref::<TickingClock>() {
+            return Ok(Self::TickingClock { rows: Nested::schema(Arc::clone(clock.rows()))?, period: clock.period() });
+        }
         if let Some(remember) = any.downcast_ref::<Remember>() {
             return Ok(Self::Remember { rows: Nested::schema(Arc::clone(remember.rows()))? });
         }
@@ -284,6 +294,7 @@ impl OperatorWire {
             Self::Ticking { rows, predicate, period } => {
                 Arc::new(TickingFilter::new(rows.into_plan(context)?.schema(), predicate.into_expr(context)?, period))
             }
+            Self::TickingClock { rows, period } => Arc::new(TickingClock::new(rows.into_plan(context)?.schema(), period)),
             Self::Remember { rows } => Arc::new(Remember::new(rows.into_plan(context)?.schema())),
         })
     }
@@ -376,6 +387,15 @@ impl PhysicalExtensionCodec for Codec {
             return Err(Error::internal(format!("{} cannot be sent", node.name())).into());
         };
         serde_json::to_writer(buf, &wire).map_err(|e| Error::from(e).into())
+    }
+
+    fn try_encode_udwf(&self, function: &WindowUDF, buf: &mut Vec<u8>) -> DfResult<()> {
+        over_forms::encode(function, buf);
+        Ok(())
+    }
+
+    fn try_decode_udwf(&self, name: &str, buf: &[u8]) -> DfResult<Arc<WindowUDF>> {
+        Ok(over_forms::decode(name, buf)?)
     }
 
     fn try_decode(

@@ -9,10 +9,12 @@
 //! ```
 //! The planner uses only the traits of `connectors` and never a connector's name.
 
+mod averages;
 pub mod bind;
 mod cast_types;
 mod clock;
 pub mod codec;
+mod columns;
 pub mod continuous;
 mod cut;
 pub mod explain;
@@ -20,12 +22,14 @@ mod filter_pushdown;
 mod functions;
 mod lower;
 mod mode;
+mod over_forms;
 mod physical;
 pub mod program;
 pub mod provider;
 mod row_fields;
 pub mod session;
 mod session_windows;
+mod text_casts;
 mod total_order;
 mod traits;
 mod window_call;
@@ -37,6 +41,6 @@ pub use continuous::{ContinuousPlanner, Streaming};
 pub use explain::{Explained, Measured};
 pub use mode::Mode;
 pub use program::{Output, Program, Stage, StateNode};
-pub use provider::{DeclaredTable, Kept, Relation, Tables};
+pub use provider::{DeclaredTable, Kept, Relation, Tables, View};
 pub use session::Session;
 pub use traits::{Domain, Shape};

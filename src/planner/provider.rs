@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -30,6 +31,7 @@ use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet};
 use crate::sql::ast::{self, ColumnKind, CreateTable};
 
 use super::clock;
+use super::columns::Tries;
 use super::mode::Mode;
 
 /// What a name stands for.
@@ -37,10 +39,21 @@ use super::mode::Mode;
 pub enum Relation {
     /// A declared table.
     Table(Arc<DeclaredTable>),
-    /// A view: its query and its column names, if it renames them.
-    View(ast::Query, Vec<String>),
+    /// A view.
+    View(View),
     /// A materialized view: the same, and its content for queries that end. A continuous query sees a view.
-    Materialized(ast::Query, Vec<String>, Arc<dyn Kept>),
+    Materialized(View, Arc<dyn Kept>),
+}
+
+/// A view, as it is put in the place of its name.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// Its query, with names that are resolved.
+    pub query: ast::Query,
+    /// Its column names, if it renames them.
+    pub columns: Vec<String>,
+    /// The text in which places in the query are.
+    pub source: ast::Source,
 }
 
 /// The content of a materialized view.
@@ -61,6 +74,15 @@ pub trait Tables: Debug + Send + Sync {
     /// # Errors
     /// When a name is ambiguous or its declaration is broken.
     async fn relation(&self, name: &str) -> Result<Option<Relation>>;
+
+    /// Gives the names in a query their meaning, and puts in what stands for something else (functions, hints).
+    ///
+    /// # Errors
+    /// With line and column in the query's text.
+    fn resolve(&self, query: &mut sqlparser::ast::Query) -> Result<()> {
+        let _ = query;
+        Ok(())
+    }
 
     /// All names, for spelling help.
     fn names(&self) -> Vec<String>;
@@ -192,8 +214,13 @@ impl TableSource {
 }
 
 fn plan_expr(state: &SessionState, expr: &sqlparser::ast::Expr, schema: &DFSchema) -> Result<Expr> {
-    let expr = ExprWithAlias { expr: expr.clone(), alias: None };
-    Ok(state.create_logical_expr_from_sql_expr(expr, schema)?)
+    let mut tries = Tries::of(expr.clone());
+    loop {
+        let expr = ExprWithAlias { expr: tries.next(), alias: None };
+        if let ControlFlow::Break(planned) = tries.tried(state.create_logical_expr_from_sql_expr(expr, schema)) {
+            return planned;
+        }
+    }
 }
 
 #[async_trait]

@@ -1,6 +1,7 @@
 //! DataFusion sessions: how SQL trees become logical and physical plans, with our names, windows and nodes.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 
 use arrow::datatypes::SchemaRef;
@@ -30,15 +31,19 @@ use sqlparser::ast;
 use crate::common::{Error, Result, suggest};
 use crate::operators::SourceSet;
 
+use super::averages::integer_averages;
 use super::cast_types::CastTypes;
 use super::clock::{self, KeepClockFilters};
+use super::columns::Tries;
 use super::filter_pushdown::physical_rules;
 use super::functions;
 use super::mode::Mode;
+use super::over_forms::sendable;
 use super::physical::StreamingQueryPlanner;
-use super::provider::{Relation, TableSource, Tables};
+use super::provider::{Relation, TableSource, Tables, View};
 use super::row_fields;
 use super::session_windows::ExpandSessions;
+use super::text_casts::flink_texts;
 use super::total_order::total_order;
 use super::window_call::{self, WindowTvfPlanner};
 use super::zeros::one_zero;
@@ -47,6 +52,7 @@ use super::zeros::one_zero;
 #[derive(Clone)]
 pub struct Session {
     context: SessionContext,
+    tables: Arc<dyn Tables>,
     mode: Mode,
 }
 
@@ -65,6 +71,8 @@ impl Session {
         let mut config = SessionConfig::new()
             // Names keep their case, and are looked up by our own rule.
             .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
+            // An error about a column says where it stands.
+            .set_bool("datafusion.sql_parser.collect_spans", true)
             .set_str("datafusion.execution.time_zone", "+00:00")
             .with_extension(Arc::new(SourceSet::default()));
         if mode == Mode::Streaming {
@@ -96,11 +104,11 @@ impl Session {
         }
         functions::register(&mut state)?;
         let context = SessionContext::new_with_state(state);
-        let schema = Names { tables, mode, state: context.state_weak_ref() };
+        let schema = Names { tables: Arc::clone(&tables), mode, state: context.state_weak_ref() };
         let options = context.state().config_options().catalog.clone();
         let catalog = context.catalog(&options.default_catalog).ok_or_else(|| Error::internal("DataFusion has no default catalog"))?;
         catalog.register_schema(&options.default_schema, Arc::new(schema))?;
-        Ok(Self { context, mode })
+        Ok(Self { context, tables, mode })
     }
 
     /// What it plans.
@@ -123,7 +131,27 @@ impl Session {
     /// # Errors
     /// What does not resolve or type.
     pub async fn logical(&self, query: &ast::Query) -> Result<LogicalPlan> {
-        statement(&self.context.state(), query.clone(), self.mode).await
+        let mut query = query.clone();
+        self.tables.resolve(&mut query)?;
+        statement(&self.context.state(), query, self.mode).await
+    }
+
+    /// The columns of a query's answer, with their final types.
+    ///
+    /// # Errors
+    /// As [`Self::logical`].
+    pub async fn schema(&self, query: &ast::Query) -> Result<SchemaRef> {
+        let (plan, state) = (self.logical(query).await?, self.context.state());
+        let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
+        Ok(Arc::clone(plan.schema().inner()))
+    }
+
+    /// The names of all functions, sorted.
+    pub fn functions(&self) -> Vec<String> {
+        let state = self.context.state();
+        let (scalar, aggregate, window) = (state.scalar_functions(), state.aggregate_functions(), state.window_functions());
+        let names = scalar.keys().chain(aggregate.keys()).chain(window.keys()).filter(|name| !name.starts_with("__"));
+        names.cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
     /// The physical plan of a query that ends, as text; with `analyze` it runs, and each node says what it cost.
@@ -180,11 +208,9 @@ impl SchemaProvider for Names {
         let state = self.state.upgrade().ok_or_else(|| Error::internal("the session is gone"))?.read().clone();
         match self.tables.relation(name).await? {
             Some(Relation::Table(table)) => Ok(Some(Arc::new(TableSource::new(table, self.mode, &state)?))),
-            Some(Relation::View(query, columns)) => {
-                Ok(Some(Arc::new(ViewTable::new(view(&state, name, query, &columns, self.mode).await?, None))))
-            }
-            Some(Relation::Materialized(query, columns, kept)) => {
-                let plan = view(&state, name, query, &columns, self.mode).await?;
+            Some(Relation::View(found)) => Ok(Some(Arc::new(ViewTable::new(view(&state, name, found, self.mode).await?, None)))),
+            Some(Relation::Materialized(found, kept)) => {
+                let plan = view(&state, name, found, self.mode).await?;
                 if self.mode == Mode::Streaming {
                     return Ok(Some(Arc::new(ViewTable::new(plan, None))));
                 }
@@ -210,17 +236,27 @@ impl SchemaProvider for Names {
     }
 }
 
-/// Plans a query with names for fields of rows, an order for ties and one zero.
-async fn statement(state: &SessionState, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
+/// Plans a query with names for fields of rows, an order for ties, one zero, OVER in forms that can be sent, and the
+/// averages and texts that Flink has.
+pub(super) async fn statement(state: &SessionState, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
     row_fields::name(&mut query);
-    let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
-    one_zero(total_order(state.statement_to_plan(statement).await?, mode)?)
+    let mut tries = Tries::of(query);
+    let plan = loop {
+        let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(tries.next()))));
+        if let ControlFlow::Break(planned) = tries.tried(state.statement_to_plan(statement).await) {
+            break planned.map_err(|e| functions::missing(state, e))?;
+        }
+    };
+    flink_texts(integer_averages(sendable(one_zero(total_order(plan, mode)?)?)?)?, state)
 }
 
-/// Plans a view's query.
-async fn view(state: &SessionState, name: &str, query: crate::sql::ast::Query, columns: &[String], mode: Mode) -> Result<LogicalPlan> {
-    let plan = statement(state, *query.query, mode).await?;
-    if columns.is_empty() { Ok(plan) } else { rename(plan, name, columns) }
+/// Plans a view's query. What is wrong in it is shown there, not where the view is used.
+async fn view(state: &SessionState, name: &str, view: View, mode: Mode) -> Result<LogicalPlan> {
+    let plan = statement(state, *view.query.query, mode).await.map_err(|error| match error.spot() {
+        Some((line, column)) => error.at(view.source.place(line, column)).context(format!("view `{name}`")),
+        None => error,
+    })?;
+    if view.columns.is_empty() { Ok(plan) } else { rename(plan, name, &view.columns) }
 }
 
 /// Gives a view's columns the names that CREATE VIEW lists.

@@ -81,3 +81,8 @@ pub(super) fn call(name: &str, args: impl IntoIterator<Item = ast::Expr>) -> ast
         within_group: Vec::new(),
     })
 }
+
+/// A text.
+pub(super) fn text(value: impl Into<String>) -> ast::Expr {
+    ast::Expr::Value(ast::Value::SingleQuotedString(value.into()).into())
+}

@@ -2,13 +2,14 @@
 
 use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Word};
 
 use crate::common::{Error, Result};
 
-use super::ast::Pos;
+use super::ast::{Options, Pos};
 use super::dialect::{MillstreamDialect, allow_steps};
 use super::forms;
+use super::name;
 use super::text::{Text, pos};
 
 static DIALECT: MillstreamDialect = MillstreamDialect;
@@ -119,22 +120,58 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes a name that stands alone: there are no catalogs and databases.
+    /// Takes `[catalog.][database.]name`; see [`super::name`] for what comes back. A hint behind it is left.
     pub(super) fn object_name(&mut self, what: &str) -> Result<String> {
         let at = self.pos();
-        let name = self.name(what)?;
-        if self.peek().token == Token::Period {
-            let (mut last, mut n) = (name, 0);
-            while let (Token::Period, Token::Word(word)) = (&self.peek_nth(n).token, &self.peek_nth(n + 1).token) {
-                last.clone_from(&word.value);
-                n += 2;
-            }
-            return Err(self
-                .text
-                .error(at, "a name with a catalog or database in front is not supported")
-                .hint(format!("write `{last}` alone; a dot inside a name needs backticks around all of it")));
+        let mut parts = vec![self.name(what)?];
+        while self.peek().token == Token::Period && !is_hint(&self.peek_nth(1).token) {
+            self.next();
+            parts.push(self.name(what)?);
         }
-        Ok(name)
+        name::of_parts(&parts).map_err(|error| self.text.place(at, error))
+    }
+
+    /// Takes names with commas between them, in round brackets.
+    pub(super) fn names(&mut self, what: &str) -> Result<Vec<String>> {
+        let mut names: Vec<String> = Vec::new();
+        self.expect_symbol(&Token::LParen)?;
+        loop {
+            let at = self.pos();
+            let name = self.name(what)?;
+            if names.contains(&name) {
+                return Err(self.text.error(at, format!("column `{name}` is given twice")));
+            }
+            names.push(name);
+            if !self.take_symbol(&Token::Comma) {
+                break;
+            }
+        }
+        self.expect_symbol(&Token::RParen)?;
+        Ok(names)
+    }
+
+    /// `('key' = 'value', ...)`.
+    pub(super) fn options(&mut self) -> Result<Options> {
+        let mut options = Options::default();
+        self.expect_symbol(&Token::LParen)?;
+        loop {
+            let at = self.pos();
+            let key = self.string("an option: 'key' = 'value'")?;
+            self.expect_symbol(&Token::Eq)?;
+            let value = self.string("the option's value")?;
+            options.push(key, value, at).map_err(|error| self.text.place(at, error))?;
+            if self.take_symbol(&Token::RParen) {
+                return Ok(options);
+            }
+            if !self.take_symbol(&Token::Comma) {
+                return Err(self.expected("`,` or `)`"));
+            }
+        }
+    }
+
+    /// The text from a token to the one taken last.
+    pub(super) fn text_since(&self, from: Location) -> String {
+        self.text.slice(from, self.last().span.end).trim().to_string()
     }
 
     /// Takes a text in single quotes.
@@ -294,6 +331,14 @@ fn new_parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
 /// Whether a token is this word, unquoted and in any case.
 pub(super) fn is_word(token: &TokenWithSpan, word: &str) -> bool {
     matches!(&token.token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+}
+
+/// How the last part of a name begins that is a hint; see `hints.rs`.
+pub(super) const HINT: &str = "OPTIONS(";
+
+/// Whether a token is a hint in a name's clothes.
+pub(super) fn is_hint(token: &Token) -> bool {
+    matches!(token, Token::Word(Word { value, quote_style: Some('`'), .. }) if value.starts_with(HINT) && value.ends_with(')'))
 }
 
 /// Whether a token is white space or a comment.

@@ -3,7 +3,8 @@
 //! sqlparser has no Flink dialect. What it cannot read as an expression is taken in [`Dialect::parse_prefix`]:
 //! - `TABLE name` and `TABLE (query)` as a function's argument become the sub-query `(SELECT * FROM name)`, in which
 //!   DataFusion finds the table's name; `PARTITION BY` behind it is kept in `distribute_by`;
-//! - `MAP[k1, v1, ...]` becomes a map literal.
+//! - `MAP[k1, v1, ...]` becomes a map literal;
+//! - JSON functions with words between their arguments: `json_calls.rs`. Conditions are read in `infix.rs`.
 
 use std::any::TypeId;
 use std::cell::Cell;
@@ -14,7 +15,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
 
-use super::build;
+use super::{build, infix, json_calls};
 
 thread_local! {
     /// How many expressions may still be begun; see [`allow_steps`].
@@ -121,6 +122,11 @@ impl Dialect for MillstreamDialect {
         true
     }
 
+    /// `FOR SYSTEM_TIME AS OF`.
+    fn supports_table_versioning(&self) -> bool {
+        true
+    }
+
     fn supports_bitwise_shift_operators(&self) -> bool {
         true
     }
@@ -150,8 +156,13 @@ impl Dialect for MillstreamDialect {
             (Token::Word(Word { keyword: Keyword::MAP, quote_style: None, .. }), Token::LBracket) if is_map_literal(parser) => {
                 Some(map_literal(parser))
             }
-            _ => None,
+            (Token::Word(Word { keyword: Keyword::CAST | Keyword::TRY_CAST, quote_style: None, .. }), Token::LParen) => Some(cast(parser)),
+            _ => json_calls::call(parser),
         }
+    }
+
+    fn parse_infix(&self, parser: &mut Parser, expr: &ast::Expr, precedence: u8) -> Option<Result<ast::Expr, ParserError>> {
+        infix::condition(parser, expr, precedence)
     }
 }
 
@@ -183,6 +194,45 @@ fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
     };
     let select = ast::Select { distribute_by: partition_by, ..build::select_all(vec![relation]) };
     Ok(ast::Expr::Subquery(Box::new(build::query(ast::SetExpr::Select(Box::new(select))))))
+}
+
+/// `CAST(expr AS type)`. Types that sqlparser does not know are kept as their text, which the planner reads as it does in
+/// CREATE TABLE.
+fn cast(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
+    let kind =
+        if parser.next_token().token.to_string().eq_ignore_ascii_case("CAST") { ast::CastKind::Cast } else { ast::CastKind::TryCast };
+    parser.expect_token(&Token::LParen)?;
+    let expr = Box::new(parser.parse_expr()?);
+    parser.expect_keyword_is(Keyword::AS)?;
+    let (mut text, mut depth, mut own) = (String::new(), 0_usize, false);
+    for n in 0.. {
+        match &parser.peek_nth_token_ref(n).token {
+            Token::EOF => break,
+            Token::RParen if depth == 0 => break,
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            Token::Word(word) => {
+                own |= ["ROW", "ARRAY", "MAP", "BYTES", "VARBINARY", "BINARY"].iter().any(|name| word.value.eq_ignore_ascii_case(name));
+            }
+            _ => {}
+        }
+        text.push_str(&parser.peek_nth_token_ref(n).token.to_string());
+        text.push(' ');
+    }
+    let data_type = if own {
+        while parser.peek_token_ref().token != Token::EOF && (depth > 0 || parser.peek_token_ref().token != Token::RParen) {
+            match parser.next_token().token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        ast::DataType::Custom(ast::ObjectName::from(vec![ast::Ident::new(text.trim())]), Vec::new())
+    } else {
+        parser.parse_data_type()?
+    };
+    parser.expect_token(&Token::RParen)?;
+    Ok(ast::Expr::Cast { kind, expr, data_type, array: false, format: None })
 }
 
 /// Flink's `MAP[k1, v1, ...]`.

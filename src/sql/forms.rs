@@ -8,25 +8,29 @@
 //! | `IF(a, b, c)` | `CASE WHEN a THEN b ELSE c END` |
 //! | `MOD(a, b)` | `(a % b)` |
 //! | `LISTAGG(x)` | `LISTAGG(x, ',')` |
+//! | `COLLECT(x)` | `ARRAY_AGG(x) FILTER (WHERE x IS NOT NULL)` |
+//! | `GROUPING_ID(a, b)` | `GROUPING(a, b)` |
 //! | `UNIX_TIMESTAMP()` | `UNIX_TIMESTAMP(CURRENT_TIMESTAMP)`: of the one clock that there is |
 //! | `TIMESTAMP '2024-05-01 12:00:00.5'` | a `TIMESTAMP(3)`, or (6) or (9) if it has more digits, not always (9) |
-//! | `JSON_VALUE(json, path RETURNING INT)` | `TRY_CAST(JSON_VALUE(json, path) AS INT)` |
+//! | `SUBSTRING(a FROM b FOR c)`, `OVERLAY(a PLACING b FROM c)`, `POSITION(a IN b)` | plain calls |
+//! | `a SIMILAR TO b` | `similar_to(a, b)` |
+//! | `a LIKE 'x!%' ESCAPE '!'` | `a LIKE 'x\%'`, the only one that DataFusion knows |
+//! | `CAST(a AS VARCHAR(3))`, `CAST(a AS CHAR(3))` | `LEFT(CAST(a AS STRING), 3)`, `RPAD(CAST(a AS STRING), 3, ' ')` |
+//! | `(a, b) OVERLAPS (c, d)` | a condition over beginnings and ends |
+//!
+//! Calls are in `calls.rs`, JSON functions in `json_calls.rs`, intervals of several units in `intervals.rs`.
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArguments, Ident, TypedString, Value, VisitMut, VisitorMut,
+    BinaryOperator, CeilFloorKind, CharacterLength, DataType, DateTimeField, Expr, TypedString, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
-use crate::common::{Error, Result, suggest};
+use crate::common::{Error, Result};
 
-use super::build;
-use super::text::{Text, pos};
-
-/// Units of `TIMESTAMPDIFF` and `TIMESTAMPADD`.
-const UNITS: [&str; 9] = ["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND"];
+use super::build::text;
+use super::text::Text;
+use super::{build, calls, intervals};
 
 /// Rewrites all such expressions in a query or an expression.
 pub(super) fn rewrite(tree: &mut impl VisitMut, text: &Text<'_>) -> Result<()> {
@@ -65,7 +69,48 @@ impl VisitorMut for Rewrite<'_> {
             Expr::TypedString(TypedString { data_type: DataType::Timestamp(precision @ None, _), value, .. }) => {
                 *precision = value.value.clone().into_string().as_deref().map(precision_of);
             }
-            Expr::Function(function) => match self.call(function) {
+            Expr::Substring { expr: of, substring_from, substring_for, .. } => {
+                let from = substring_from.as_deref().cloned().unwrap_or_else(|| Expr::Value(Value::Number("1".into(), false).into()));
+                *expr = build::call("SUBSTRING", [of.as_ref().clone(), from].into_iter().chain(substring_for.as_deref().cloned()));
+            }
+            Expr::Overlay { expr: of, overlay_what, overlay_from, overlay_for } => {
+                let args = [of, overlay_what, overlay_from].map(|arg| arg.as_ref().clone());
+                *expr = build::call("OVERLAY", args.into_iter().chain(overlay_for.as_deref().cloned()));
+            }
+            Expr::Position { expr: part, r#in } => *expr = build::call("POSITION", [part.as_ref().clone(), r#in.as_ref().clone()]),
+            Expr::SimilarTo { negated, expr: of, pattern, .. } => {
+                *expr = not(*negated, build::call("SIMILAR_TO", [of.as_ref().clone(), pattern.as_ref().clone()]));
+            }
+            Expr::Like { pattern, escape_char: escape @ Some(_), .. } | Expr::ILike { pattern, escape_char: escape @ Some(_), .. } => {
+                let of = escape.take().and_then(|value| value.value.into_string()).unwrap_or_default();
+                let mut chars = of.chars();
+                let (Some(of), None) = (chars.next(), chars.next()) else {
+                    return ControlFlow::Break(Box::new(Error::sql(format!("ESCAPE '{of}' is not one character"))));
+                };
+                let Some(given) = string_of(pattern) else {
+                    return ControlFlow::Break(Box::new(Error::sql("the pattern of LIKE ... ESCAPE has to be a literal")));
+                };
+                **pattern = text(escaped(&given, of));
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } => {
+                if let Some(condition) = overlaps(left, right) {
+                    *expr = condition;
+                }
+            }
+            Expr::Interval(interval) => {
+                if let Err(error) = intervals::rewrite(interval) {
+                    return ControlFlow::Break(Box::new(error));
+                }
+            }
+            Expr::Value(value) if matches!(value.value, Value::UnicodeStringLiteral(_)) => {
+                *expr = text(value.value.clone().into_string().unwrap_or_default());
+            }
+            Expr::Cast { .. } => {
+                if let Some(other) = sized(expr) {
+                    *expr = other;
+                }
+            }
+            Expr::Function(function) => match calls::rewrite(function, self.text) {
                 Ok(Some(other)) => *expr = other,
                 Ok(None) => {}
                 Err(error) => return ControlFlow::Break(Box::new(error)),
@@ -76,96 +121,64 @@ impl VisitorMut for Rewrite<'_> {
     }
 }
 
-impl Rewrite<'_> {
-    /// What a call becomes, if it becomes something else; arguments are changed in place.
-    fn call(&self, function: &mut Function) -> Result<Option<Expr>> {
-        let [name] = function.name.0.as_slice() else { return Ok(None) };
-        let Some(Ident { value, quote_style: None, .. }) = name.as_ident() else { return Ok(None) };
-        let name = value.to_ascii_uppercase();
-        let FunctionArguments::List(list) = &mut function.args else { return Ok(None) };
-        let args = &mut list.args;
-        match (name.as_str(), args.len()) {
-            ("TIMESTAMPDIFF" | "TIMESTAMPADD", 3) => {
-                if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(unit))) = args.first_mut() {
-                    self.unit(&name, unit)?;
-                }
-            }
-            ("IF", 3) => {
-                let mut args = args.drain(..).filter_map(plain);
-                let (Some(condition), Some(result), Some(other)) = (args.next(), args.next(), args.next()) else { return Ok(None) };
-                return Ok(Some(Expr::Case {
-                    case_token: AttachedToken::empty(),
-                    end_token: AttachedToken::empty(),
-                    operand: None,
-                    conditions: vec![CaseWhen { condition, result }],
-                    else_result: Some(Box::new(other)),
-                }));
-            }
-            ("MOD", 2) => {
-                let mut args = args.drain(..).filter_map(plain).map(bracketed);
-                let (Some(left), Some(right)) = (args.next(), args.next()) else { return Ok(None) };
-                let modulo = Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Modulo, right: Box::new(right) };
-                return Ok(Some(Expr::Nested(Box::new(modulo))));
-            }
-            ("LISTAGG", 1) => args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(text(",")))),
-            ("UNIX_TIMESTAMP", 0) => {
-                let mut clock = build::call("CURRENT_TIMESTAMP", []);
-                if let Expr::Function(clock) = &mut clock {
-                    clock.args = FunctionArguments::None;
-                }
-                args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(clock)));
-            }
-            ("JSON_VALUE", 2) => {
-                let returning = list.clauses.iter().position(|c| matches!(c, FunctionArgumentClause::JsonReturningClause(_)));
-                if let Some(FunctionArgumentClause::JsonReturningClause(returning)) = returning.map(|i| list.clauses.remove(i)) {
-                    return Ok(Some(Expr::Cast {
-                        kind: CastKind::TryCast,
-                        expr: Box::new(Expr::Function(function.clone())),
-                        data_type: returning.data_type,
-                        array: false,
-                        format: None,
-                    }));
-                }
-            }
-            _ => {}
-        }
-        Ok(None)
-    }
-
-    /// A bare word as the text that the function takes.
-    fn unit(&self, function: &str, unit: &mut Expr) -> Result<()> {
-        let Expr::Identifier(word) = unit else { return Ok(()) };
-        let name = word.value.to_ascii_uppercase();
-        let name = name.strip_prefix("SQL_TSI_").unwrap_or(&name);
-        if !UNITS.contains(&name) {
-            let error = self.text.error(pos(word.span.start), format!("`{}` is no unit of {function}", word.value));
-            return Err(error.hint(suggest::hint(name, &UNITS)));
-        }
-        *unit = text(name);
-        Ok(())
-    }
-}
-
-fn plain(arg: FunctionArg) -> Option<Expr> {
-    match arg {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
-        _ => None,
-    }
-}
-
-/// In brackets, unless it is a single thing.
-fn bracketed(expr: Expr) -> Expr {
-    match expr {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_) | Expr::Function(_) | Expr::Nested(_) => expr,
-        other => Expr::Nested(Box::new(other)),
-    }
-}
-
 /// `function('UNIT', expr)`.
 fn by_unit(function: &str, unit: &DateTimeField, expr: &Expr) -> Expr {
     build::call(function, [text(unit.to_string().trim_matches('\'').to_uppercase()), expr.clone()])
 }
 
-fn text(value: impl Into<String>) -> Expr {
-    Expr::Value(Value::SingleQuotedString(value.into()).into())
+fn not(negated: bool, expr: Expr) -> Expr {
+    if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) } } else { expr }
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::Nested(Box::new(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }))
+}
+
+fn string_of(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Value(value) => value.value.clone().into_string(),
+        _ => None,
+    }
+}
+
+/// A pattern of LIKE with a backslash before what is meant as it is.
+fn escaped(pattern: &str, escape: char) -> String {
+    let (mut out, mut chars) = (String::new(), pattern.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            c if c == escape => out.extend(std::iter::once('\\').chain(chars.next())),
+            '\\' => out.push_str("\\\\"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// `CAST(expr AS VARCHAR(length))`, or of CHAR, which is filled up with blanks.
+fn sized(cast: &mut Expr) -> Option<Expr> {
+    let Expr::Cast { data_type, .. } = cast else { return None };
+    let (length, fill) = match data_type {
+        DataType::Varchar(Some(length)) | DataType::CharacterVarying(Some(length)) | DataType::CharVarying(Some(length)) => (length, false),
+        DataType::Char(Some(length)) | DataType::Character(Some(length)) => (length, true),
+        _ => return None,
+    };
+    let CharacterLength::IntegerLength { length, .. } = length else { return None };
+    let length = Expr::Value(Value::Number(length.to_string(), false).into());
+    *data_type = DataType::String(None);
+    let args = [cast.clone(), length].into_iter().chain(fill.then(|| text(" ")));
+    Some(build::call(if fill { "RPAD" } else { "LEFT" }, args))
+}
+
+/// `(a, b) OVERLAPS (c, d)`: each is a beginning and an end, or how long it takes.
+fn overlaps(left: &Expr, right: &Expr) -> Option<Expr> {
+    let ends = |side: &Expr| {
+        let Expr::Tuple(parts) = side else { return None };
+        let [begin, end] = parts.as_slice() else { return None };
+        let long = matches!(end, Expr::Interval(_));
+        let end = if long { binary(begin.clone(), BinaryOperator::Plus, end.clone()) } else { end.clone() };
+        let pair = |name| build::call(name, [begin.clone(), end.clone()]);
+        Some((pair("LEAST"), pair("GREATEST")))
+    };
+    let ((a, b), (c, d)) = (ends(left)?, ends(right)?);
+    Some(binary(binary(b, BinaryOperator::GtEq, c), BinaryOperator::And, binary(d, BinaryOperator::GtEq, a)))
 }

@@ -14,6 +14,16 @@ fn forms_become_calls() {
         ("LISTAGG(x), LISTAGG(DISTINCT x, ';')", "LISTAGG(x, ','), LISTAGG(DISTINCT x, ';')"),
         ("UNIX_TIMESTAMP()", "UNIX_TIMESTAMP(CURRENT_TIMESTAMP)"),
         ("JSON_VALUE(j, '$.a' RETURNING INT)", "TRY_CAST(JSON_VALUE(j, '$.a') AS INT)"),
+        ("JSON_EXISTS(j, '$.a' TRUE ON ERROR)", "JSON_EXISTS(j, '$.a', 'TRUE')"),
+        ("JSON_OBJECT(KEY 'a' VALUE x, 'b' VALUE JSON_ARRAY(y))", "JSON_OBJECT('nvj', 'a', x, 'b', JSON_ARRAY('av', y))"),
+        ("a BETWEEN SYMMETRIC b AND c", "(a BETWEEN b AND c OR a BETWEEN c AND b)"),
+        ("a IS NOT JSON OBJECT AND b", "NOT is_json(a, 'OBJECT') AND b"),
+        ("a LIKE 'x!%\\' ESCAPE '!'", "a LIKE 'x\\%\\\\'"),
+        ("a NOT SIMILAR TO b", "NOT SIMILAR_TO(a, b)"),
+        ("COLLECT(x) FILTER (WHERE y)", "ARRAY_AGG(x) FILTER (WHERE y AND x IS NOT NULL)"),
+        ("CAST(a AS VARCHAR(3)), CAST(b AS CHAR(2))", "LEFT(CAST(a AS STRING), 3), RPAD(CAST(b AS STRING), 2, ' ')"),
+        ("SUBSTRING(a FROM 2 FOR 3)", "SUBSTRING(a, 2, 3)"),
+        ("INTERVAL '1 02:03' DAY TO MINUTE", "INTERVAL '1 DAYS 02 HOURS 03 MINUTES'"),
         ("`if`(a, b, c)", "`if`(a, b, c)"),
     ] {
         assert_eq!(show(&one(&format!("SELECT {sql} FROM t"))), format!("query: SELECT {rewritten} FROM t"), "{sql}");

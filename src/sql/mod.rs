@@ -1,38 +1,49 @@
 //! Text to [`ast::Statement`]. No I/O, no names resolved: that is the catalog's and the planner's.
 //!
-//! [`parse`] cuts a script at its semicolons (`script.rs`) and looks at the first words of each statement
-//! (`statement.rs`), over the tokens of `tokens.rs`. What is Flink's own grammar is read here, token by token (`create.rs`, `columns.rs`, `types.rs`,
-//! `settings.rs`); queries and expressions are sqlparser's (`query.rs`, `dialect.rs`), because DataFusion plans its trees.
+//! ```text
+//!  text ─▶ tokens.rs ─▶ variables.rs ─▶ script.rs cuts at semicolons ─▶ hints.rs ─▶ flink/  one grammar, token by token
+//!                                                                                     │
+//!                             dialect.rs, forms.rs: queries and expressions ◀─────────┤
+//!                             sqlparser reads those, because DataFusion plans its trees ▼
+//!                                                                              ast/  Statement
+//! ```
+//! What every grammar shares lies in this folder: the statements that they lower to (`ast/`), the walk over tokens (`cursor.rs`),
+//! types, names, settings. A grammar is a room of its own.
 
 pub mod ast;
 mod build;
+mod calls;
 mod casts;
-mod columns;
-mod copy;
-mod create;
 mod cursor;
 pub mod dialect;
 pub mod duplicates;
+mod emit;
+mod flink;
 mod forms;
-mod group_window;
-mod query;
+pub mod hints;
+mod infix;
+mod intervals;
+mod json_calls;
+pub mod name;
+pub mod render;
 mod script;
 mod settings;
-mod statement;
 mod text;
 mod tokens;
 pub mod types;
+pub mod variables;
 
 #[cfg(test)]
-mod forms_tests;
+mod ddl_tests;
 #[cfg(test)]
-mod group_window_tests;
+mod forms_tests;
 #[cfg(test)]
 mod robust_tests;
 #[cfg(test)]
 mod tests;
 
-pub use script::parse;
+pub use script::{parse, parse_with};
+pub use variables::Variables;
 
 /// A name as SQL text: in backticks if it needs them.
 pub fn quoted(name: &str) -> String {
@@ -40,4 +51,17 @@ pub fn quoted(name: &str) -> String {
     let plain = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
     if plain { name.to_string() } else { format!("`{}`", name.replace('`', "``")) }
+}
+
+/// A text as SQL text: in single quotes.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// `SELECT * FROM name`, of a canonical name.
+pub fn select_all(name: &str) -> sqlparser::ast::Query {
+    let (database, last) = name::split(name);
+    let parts = database.into_iter().chain([last]).map(|part| sqlparser::ast::Ident::with_quote('`', part)).collect::<Vec<_>>();
+    let select = build::select_all(vec![build::table(sqlparser::ast::ObjectName::from(parts))]);
+    build::query(sqlparser::ast::SetExpr::Select(Box::new(select)))
 }

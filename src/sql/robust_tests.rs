@@ -78,7 +78,22 @@ fn deep_nesting_is_refused_soon() {
 }
 
 /// Pieces that make texts which are nearly SQL.
-const PIECES: [&str; 82] = [
+const PIECES: [&str; 97] = [
+    "ALTER ",
+    "DATABASE ",
+    "FUNCTION ",
+    "EXTERNAL ",
+    "STORED AS ",
+    "RENAME TO ",
+    "LIKE ",
+    "(INCLUDING ALL) ",
+    "ADD ",
+    "DROP COLUMN ",
+    "SHOW ",
+    "RETURNS ",
+    "/*+ OPTIONS('k'='v') */ ",
+    "/*+ ",
+    "db.",
     "CREATE ",
     "MATERIALIZED ",
     "ANALYZE ",

@@ -6,9 +6,19 @@ use crate::common::Result;
 
 use super::ast::{Explain, Parsed, Source, Statement};
 use super::cursor::{is_space, is_word};
-use super::statement::{explained_set, statement};
+use super::flink::{explained_set, statement};
+use super::hints;
 use super::text::{Text, pos};
 use super::tokens::tokenize;
+use super::variables::Variables;
+
+/// Parses all statements of a script that has no variables; see [`parse_with`].
+///
+/// # Errors
+/// The first thing that is wrong, with its place.
+pub fn parse(source: &Source) -> Result<Vec<Parsed>> {
+    parse_with(source, &Variables::default())
+}
 
 /// Parses all statements of a script; the semicolon behind the last one may be missing.
 ///
@@ -17,9 +27,10 @@ use super::tokens::tokenize;
 ///
 /// # Errors
 /// The first thing that is wrong, with its place.
-pub fn parse(source: &Source) -> Result<Vec<Parsed>> {
-    let text = Text::new(source);
+pub fn parse_with(source: &Source, variables: &Variables) -> Result<Vec<Parsed>> {
+    let mut text = Text::new(source);
     let (tokens, broken) = tokenize(&text);
+    let tokens = variables.fill(&mut text, &tokens)?;
     let mut parsed = Vec::new();
     let mut set = None;
     let mut chunks = tokens.split(|t| t.token == Token::SemiColon).peekable();
@@ -62,7 +73,7 @@ impl Set {
         }
         Ok(Some(Parsed {
             statement: Statement::Explain(explain),
-            text: text.slice(self.start, end).to_string(),
+            text: text.slice(self.start, end).into_owned(),
             source: text.source.clone(),
             pos: pos(self.start),
         }))
@@ -82,14 +93,9 @@ enum Step<'t> {
 /// One statement; nothing if there are only comments.
 fn one(text: &Text<'_>, chunk: &[TokenWithSpan], in_set: bool) -> Result<Option<Parsed>> {
     let from = chunk.iter().find(|t| !is_space(t));
-    let to = chunk.iter().rev().find(|t| !is_space(t));
+    let to = chunk.iter().rev().find(|t| !is_space(t) || is_hint(t));
     let (Some(from), Some(to)) = (from, to) else { return Ok(None) };
-    if let Some(hint) = chunk.iter().find(|t| is_options_hint(t)) {
-        return Err(text
-            .error(pos(hint.span.start), "OPTIONS hints are not supported yet")
-            .hint("set the option in the table's WITH, or with `--option TABLE.KEY=VALUE`"));
-    }
-    let parsed = statement(text, chunk.to_vec())?;
+    let parsed = statement(text, hints::fold(text, chunk)?)?;
     if in_set && !matches!(parsed, Statement::Insert(_)) {
         return Err(text
             .error(pos(from.span.start), "a statement set holds only INSERT statements")
@@ -97,7 +103,7 @@ fn one(text: &Text<'_>, chunk: &[TokenWithSpan], in_set: bool) -> Result<Option<
     }
     Ok(Some(Parsed {
         statement: parsed,
-        text: text.slice(from.span.start, to.span.end).to_string(),
+        text: text.slice(from.span.start, to.span.end).into_owned(),
         source: text.source.clone(),
         pos: pos(from.span.start),
     }))
@@ -134,12 +140,7 @@ fn step<'t>(text: &Text<'_>, chunk: &'t [TokenWithSpan], set: &mut Option<Set>) 
     }
 }
 
-/// `/*+ OPTIONS('k' = 'v') */` changes what a query means, so it cannot be passed over as other hints can.
-fn is_options_hint(token: &TokenWithSpan) -> bool {
-    match &token.token {
-        Token::Whitespace(Whitespace::MultiLineComment(comment)) => {
-            comment.strip_prefix('+').is_some_and(|hint| hint.to_ascii_uppercase().contains("OPTIONS"))
-        }
-        _ => false,
-    }
+/// A comment that is a hint belongs to the text of its statement.
+fn is_hint(token: &TokenWithSpan) -> bool {
+    matches!(&token.token, Token::Whitespace(Whitespace::MultiLineComment(comment)) if comment.starts_with('+'))
 }

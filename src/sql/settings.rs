@@ -1,16 +1,21 @@
 //! `SET 'key' = 'value'` and `RESET`, also without quotes, as in Flink's client.
 
+use std::borrow::Cow;
+
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::common::{Error, Result};
 
-use super::ast::{Setting, Statement};
+use super::ast::{Setting, Show, ShowWhat, Statement};
 use super::cursor::Cursor;
 
 const HINT: &str = "write SET 'key' = 'value'";
 
 /// Takes what stands behind SET.
 pub(super) fn set(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    if cursor.at_end() {
+        return Ok(Statement::Show(Show { what: ShowWhat::Settings, from: None, like: None }));
+    }
     let key = key(cursor)?;
     if !cursor.take_symbol(&Token::Eq) {
         return Err(cursor.expected("`=`").hint(HINT));
@@ -41,7 +46,7 @@ fn key(cursor: &mut Cursor<'_>) -> Result<String> {
     while matches!(cursor.peek().token, Token::Word(_) | Token::Period | Token::Minus | Token::Number(..)) {
         tokens.push(cursor.next());
     }
-    match raw(cursor, &tokens) {
+    match raw(cursor, &tokens).as_ref() {
         "" => Err(cursor.expected("a key").hint(HINT)),
         key if key.contains(char::is_whitespace) => Err(wrong_key(cursor, &tokens, key)),
         key => Ok(key.to_string()),
@@ -68,16 +73,16 @@ fn value(cursor: &mut Cursor<'_>) -> Result<String> {
         }
         tokens.push(cursor.next());
     }
-    match raw(cursor, &tokens) {
+    match raw(cursor, &tokens).as_ref() {
         "" => Err(cursor.expected("a value").hint(HINT)),
         value => Ok(value.to_string()),
     }
 }
 
 /// The text from the first to the last of these tokens.
-fn raw<'a>(cursor: &Cursor<'a>, tokens: &[TokenWithSpan]) -> &'a str {
+fn raw<'a>(cursor: &Cursor<'a>, tokens: &[TokenWithSpan]) -> Cow<'a, str> {
     match (tokens.first(), tokens.last()) {
         (Some(first), Some(last)) => cursor.text.slice(first.span.start, last.span.end),
-        _ => "",
+        _ => Cow::Borrowed(""),
     }
 }

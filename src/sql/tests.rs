@@ -29,8 +29,11 @@ pub(super) fn show(statement: &Statement) -> String {
             let watermark = t.watermark.as_ref().map(|w| format!(" watermark({} as {})", w.column, w.expr)).unwrap_or_default();
             let key = if t.primary_key.is_empty() { String::new() } else { format!(" key({})", t.primary_key.join(", ")) };
             let comment = t.comment.as_ref().map(|c| format!(" comment({c})")).unwrap_or_default();
+            let parts = if t.partitioned_by.is_empty() { String::new() } else { format!(" by({})", t.partitioned_by.join(", ")) };
+            let like = t.like.as_ref().map(|l| format!(" like {} {:?}", l.source, l.rules)).unwrap_or_default();
+            let query = t.query.as_ref().map(|q| format!(": {}", show_query(q))).unwrap_or_default();
             format!(
-                "table{}{}{} {} ({}){watermark}{key}{comment} [{}]",
+                "table{}{}{} {} ({}){watermark}{key}{comment}{parts} [{}]{like}{query}",
                 flag(t.or_replace, "or-replace"),
                 flag(t.temporary, "temporary"),
                 flag(t.if_not_exists, "if-not-exists"),
@@ -49,10 +52,34 @@ pub(super) fn show(statement: &Statement) -> String {
             v.columns.join(", "),
             show_query(&v.query)
         ),
-        Statement::Drop(d) => format!("drop {}{} {}", d.kind.what(), flag(d.if_exists, "if-exists"), d.name),
-        Statement::Insert(i) => {
-            format!("insert{} {} ({}): {}", flag(i.values, "values"), i.table, i.columns.join(", "), show_query(&i.query))
+        Statement::CreateDatabase(d) => {
+            format!("database{} {} {}", flag(d.if_not_exists, "if-not-exists"), d.name, d.comment.as_deref().unwrap_or(""))
         }
+        Statement::CreateFunction(f) => {
+            let parameters: Vec<_> = f.parameters.iter().map(|p| format!("{} {}", p.name, p.sql_type.text)).collect();
+            format!(
+                "function{}{}{} {}({}) {}: {}",
+                flag(f.or_replace, "or-replace"),
+                flag(f.temporary, "temporary"),
+                flag(f.if_not_exists, "if-not-exists"),
+                f.name,
+                parameters.join(", "),
+                f.returns.as_ref().map_or("", |t| &t.text),
+                f.body
+            )
+        }
+        Statement::Drop(d) => {
+            format!("drop {}{}{} {}", d.kind.what(), flag(d.if_exists, "if-exists"), flag(d.cascade, "cascade"), d.name)
+        }
+        Statement::Alter(a) => format!("alter {}{} {} {}", a.kind.what(), flag(a.if_exists, "if-exists"), a.name, show_change(&a.change)),
+        Statement::Insert(i) => {
+            let options: Vec<_> = i.options.iter().map(|(k, v)| format!(" {k}={v}")).collect();
+            let columns = i.columns.join(", ");
+            format!("insert{} {}{} ({columns}): {}", flag(i.values, "values"), i.table, options.concat(), show_query(&i.query))
+        }
+        Statement::Show(s) => format!("show {:?} {:?} {:?}", s.what, s.from, s.like),
+        Statement::Describe(name) => format!("describe {name}"),
+        Statement::Use(name) => format!("use {name}"),
         Statement::Query(q) => format!("query: {}", show_query(q)),
         Statement::Explain(e) => {
             let shown: Vec<_> = e.statements.iter().map(show).collect();
@@ -64,6 +91,21 @@ pub(super) fn show(statement: &Statement) -> String {
     }
 }
 
+fn show_change(change: &Change) -> String {
+    let parts = |p: &Parts| {
+        let columns: Vec<_> = p.columns.iter().map(|(c, at)| format!("{} {at:?}", show_column(c))).collect();
+        let watermark = p.watermark.as_ref().map(|w| format!(" watermark({} as {})", w.column, w.expr)).unwrap_or_default();
+        format!("({}){watermark} key({})", columns.join(", "), p.primary_key.join(", "))
+    };
+    match change {
+        Change::Add(p) => format!("add {}", parts(p)),
+        Change::Modify(p) => format!("modify {}", parts(p)),
+        Change::As(query, text) => format!("as {} [{text}]", show_query(query)),
+        Change::Set(options) => format!("set {:?}", options.iter().collect::<Vec<_>>()),
+        other => format!("{other:?}"),
+    }
+}
+
 fn show_column(c: &Column) -> String {
     let of_type = c.data_type.as_ref().map(|t| format!(" {}", types::display(t))).unwrap_or_default();
     let null = if c.nullable { "" } else { " not null" };
@@ -72,7 +114,8 @@ fn show_column(c: &Column) -> String {
         ColumnKind::Metadata { key, is_virtual } => format!(" metadata {key}{}", if *is_virtual { " virtual" } else { "" }),
         ColumnKind::Computed(expr) => format!(" as {expr}"),
     };
-    format!("{}{of_type}{null}{kind}", c.name)
+    let comment = c.comment.as_ref().map(|c| format!(" comment({c})")).unwrap_or_default();
+    format!("{}{of_type}{null}{kind}{comment}", c.name)
 }
 
 fn show_query(q: &Query) -> String {
@@ -123,7 +166,7 @@ fn tables() {
         ),
         (
             "CREATE TABLE T (Id BIGINT NOT NULL COMMENT 'the key', v DOUBLE NULL, PRIMARY KEY (Id) NOT ENFORCED) COMMENT 'it''s'",
-            "table T (Id BIGINT not null, v DOUBLE) key(Id) comment(it's) []",
+            "table T (Id BIGINT not null comment(the key), v DOUBLE) key(Id) comment(it's) []",
         ),
         ("CREATE TABLE t (a INT PRIMARY KEY NOT ENFORCED, b INT)", "table t (a INT not null, b INT) key(a) []"),
         (
@@ -132,11 +175,11 @@ fn tables() {
         ),
         (
             "CREATE TABLE t (`offset` BIGINT METADATA VIRTUAL, ts TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp', p INT METADATA FROM 'partition' VIRTUAL COMMENT 'x')",
-            "table t (offset BIGINT metadata offset virtual, ts TIMESTAMP_LTZ(3) not null metadata timestamp, p INT metadata partition virtual) []",
+            "table t (offset BIGINT metadata offset virtual, ts TIMESTAMP_LTZ(3) not null metadata timestamp, p INT metadata partition virtual comment(x)) []",
         ),
         (
             "CREATE TABLE t (a INT, b AS a * 2 + 1 COMMENT 'twice', c AS (a), pt AS PROCTIME())",
-            "table t (a INT, b as a * 2 + 1, c as (a), pt as PROCTIME()) []",
+            "table t (a INT, b as a * 2 + 1 comment(twice), c as (a), pt as PROCTIME()) []",
         ),
         (
             "CREATE TABLE t (s STRING, ts AS TO_TIMESTAMP(s), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND, n INT)",
@@ -230,7 +273,18 @@ fn flink_forms_inside_queries() {
         ("SELECT CAST(a AS TIMESTAMP_LTZ(3)), CAST(b AS STRING)", "query: SELECT CAST(a AS TIMESTAMP_LTZ(3)), CAST(b AS STRING)"),
         ("SELECT COUNT(*) FILTER (WHERE a > 1) FROM t", "query: SELECT COUNT(*) FILTER (WHERE a > 1) FROM t"),
         ("SELECT a FROM t CROSS JOIN UNNEST(b) AS u (c)", "query: SELECT a FROM t CROSS JOIN UNNEST(b) AS u (c)"),
-        ("SELECT /*+ STATE_TTL('t' = '1d') */ a FROM t", "query: SELECT a FROM t"),
+        (
+            "SELECT a FROM t /*+ OPTIONS('k' = 'it''s', 'l'='m') */ AS x JOIN d.t /*+ options('n'='o') */ ON a = b",
+            "query: SELECT a FROM t.`OPTIONS('k' = 'it''s', 'l' = 'm')` AS x JOIN d.t.`OPTIONS('n' = 'o')` ON a = b",
+        ),
+        (
+            "SELECT * FROM TABLE(TUMBLE(TABLE t /*+ OPTIONS('a'='b') */, DESCRIPTOR(ts), INTERVAL '1' HOUR))",
+            "query: SELECT * FROM TABLE(TUMBLE((SELECT * FROM t.`OPTIONS('a' = 'b')`), DESCRIPTOR(ts), INTERVAL '1' HOUR))",
+        ),
+        (
+            "SELECT o.a FROM o JOIN c FOR SYSTEM_TIME AS OF o.pt AS x ON o.a = x.a",
+            "query: SELECT o.a FROM o JOIN c AS x FOR SYSTEM_TIME AS OF o.pt ON o.a = x.a",
+        ),
         ("SELECT Größe FROM `straße`", "query: SELECT Größe FROM `straße`"),
     ] {
         assert_eq!(show(&one(sql)), shown, "{sql}");
@@ -295,8 +349,9 @@ fn errors_say_what_where_and_what_would_be_right() {
     for (sql, message, line, column, hint) in [
         // Statements.
         ("SELCT 1", "unknown statement `SELCT`", 1, 1, "did you mean `SELECT`?"),
-        ("SET a = b;\n  SHOW TABLES", "SHOW is not supported yet", 2, 3, "supported: CREATE TABLE"),
-        ("ALTER TABLE t RENAME TO u", "ALTER is not supported yet", 1, 1, ""),
+        ("SET a = b;\n  SHOW TABELS", "expected what to show, found `TABELS`", 2, 8, "did you mean `TABLES`?"),
+        ("ALTER CATALOG c", "expected TABLE or VIEW, found `CATALOG`", 1, 7, "CREATE OR REPLACE"),
+        ("UPDATE t SET a = 1", "UPDATE is not supported", 1, 1, "primary key"),
         ("CREATE TEMPORARY MATERIALIZED VIEW v AS SELECT 1", "a materialized view cannot be TEMPORARY", 1, 18, "plain VIEW"),
         ("CREATE MATERIALIZED TABLE t AS SELECT 1", "materialized tables are not supported", 1, 21, "MATERIALIZED VIEW"),
         ("CREATE MATERIALIZED v AS SELECT 1", "expected VIEW behind MATERIALIZED, found `v`", 1, 21, ""),
@@ -309,14 +364,15 @@ fn errors_say_what_where_and_what_would_be_right() {
         ("EXPLAIN STATEMENT SET BEGIN SELECT 1; END", "a statement set holds only INSERT", 1, 29, ""),
         ("EXPLAIN SET a = b", "expected an INSERT or a query to explain, found `SET`", 1, 9, ""),
         ("'a'", "expected a statement, found `'a'`", 1, 1, ""),
-        ("CREATE CATALOG c", "CREATE CATALOG is not supported yet", 1, 8, "supported: CREATE TABLE"),
+        ("CREATE CATALOG c", "CREATE CATALOG is not supported", 1, 8, "there is one catalog"),
         ("CREATE TABEL t (a INT)", "expected TABLE or VIEW, found `TABEL`", 1, 8, "did you mean `TABLE`?"),
         ("CREATE", "expected TABLE or VIEW, found the end of the statement", 1, 7, ""),
         ("INSERT OVERWRITE t SELECT 1", "INSERT OVERWRITE is not supported", 1, 8, "INSERT INTO"),
         ("INSERT INTO t PARTITION (p = 1) SELECT 1", "INSERT ... PARTITION is not supported yet", 1, 15, ""),
         ("INSERT INTO t", "expected a query", 1, 14, ""),
         ("INSERT INTO t (a, a) SELECT 1", "column `a` is given twice", 1, 19, ""),
-        ("INSERT INTO d.t SELECT 1", "a name with a catalog or database in front", 1, 13, "write `t` alone"),
+        ("INSERT INTO c.d.t SELECT 1", "there is no catalog `c`", 1, 13, "`default_catalog` is the only one"),
+        ("INSERT INTO a.b.c.d SELECT 1", "a name has at most three parts", 1, 13, "backticks"),
         ("INSERT INTO 't' SELECT 1", "expected the name of a table, found `'t'`", 1, 13, "quote a name with backticks: `t`"),
         // Queries.
         ("SELECT a\nFORM t WHERE x", "expected the end of the statement, found `t`", 2, 6, "did you mean `FROM` instead of `FORM`?"),
@@ -324,8 +380,10 @@ fn errors_say_what_where_and_what_would_be_right() {
         ("SELECT a, FROM t", "expected an expression, found `FROM`", 1, 11, ""),
         ("SELECT (1 + 2", "expected ), found the end of the statement", 1, 14, ""),
         ("SELECT a FROM t EMIT CHANGE", "expected CHANGES or FINAL behind EMIT, found `CHANGE`", 1, 22, ""),
-        ("SELECT 1; SELECT * FROM t FOR SYSTEM_TIME AS OF x", "temporal and lookup joins", 1, 27, ""),
-        ("SELECT * FROM t /*+ OPTIONS('a' = 'b') */", "OPTIONS hints are not supported yet", 1, 17, "--option"),
+        ("SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS TRUE)", "MATCH_RECOGNIZE is not supported", 1, 17, "LAG"),
+        ("SELECT /*+ OPTIONS('a' = 'b') */ 1", "an OPTIONS hint stands behind the name of a table", 1, 8, "FROM t /*+"),
+        ("SELECT /*+ STATE_TTL('t' = '1d') */ 1", "the hint STATE_TTL is not supported", 1, 8, "table.exec.state.ttl"),
+        ("SELECT * FROM t /*+ OPTION('a' = 'b') */", "unknown hint `OPTION`", 1, 17, "did you mean `OPTIONS`?"),
         // Tables.
         ("CREATE TABLE t (\n  a INT,\n)", "expected the name of a column, found `)`", 3, 1, ""),
         ("CREATE TABLE t ()", "expected the name of a column, found `)`", 1, 17, ""),
@@ -341,11 +399,11 @@ fn errors_say_what_where_and_what_would_be_right() {
         ("CREATE TABLE t (ts STRING, WATERMARK FOR ts AS ts)", "a watermark needs a TIMESTAMP", 1, 42, "computed column"),
         ("CREATE TABLE t (a INT METADATA FROM x)", "expected a metadata key, found `x`", 1, 37, "single quotes: 'x'"),
         ("CREATE TABLE t (a AS )", "expected an expression, found `)`", 1, 22, ""),
-        ("CREATE TABLE t AS SELECT 1", "columns are not found out yet", 1, 16, "CREATE TABLE t (column TYPE"),
-        ("CREATE TABLE t (a INT) PARTITIONED BY (b)", "PARTITIONED BY names column `b`", 1, 40, ""),
-        ("CREATE TABLE t (a INT) PARTITIONED BY (a, a)", "column `a` is given twice", 1, 43, ""),
-        ("CREATE TABLE t (a INT) LIKE u", "CREATE TABLE ... LIKE is not supported yet", 1, 24, ""),
-        ("CREATE TABLE t (a INT) AS SELECT 1", "CREATE TABLE ... AS is not supported yet", 1, 24, ""),
+        ("CREATE TABLE t", "expected columns, LIKE or AS, found the end", 1, 15, "CREATE TABLE t (column TYPE"),
+        ("CREATE TABLE t (a INT) PARTITIONED BY (b)", "PARTITIONED BY names column `b`", 1, 39, "known: `a`"),
+        ("CREATE TABLE t LIKE u (OVERWRITING CONSTRAINTS)", "OVERWRITING CONSTRAINTS is not possible", 1, 24, "INCLUDING"),
+        ("CREATE TABLE t LIKE u (INCLUDING ALL EXCLUDING ALL)", "ALL is said twice", 1, 38, ""),
+        ("CREATE TABLE t LIKE u (INCLUDING EVERYTHING)", "expected ALL, CONSTRAINTS", 1, 34, ""),
         // Options.
         ("CREATE TABLE t (a INT) WITH ()", "expected an option: 'key' = 'value', found `)`", 1, 30, ""),
         ("CREATE TABLE t (a INT) WITH ('a' = 'b',)", "expected an option: 'key' = 'value', found `)`", 1, 40, ""),
@@ -355,7 +413,6 @@ fn errors_say_what_where_and_what_would_be_right() {
         ("CREATE TABLE t (a INT) WITH ('a' = 'b', 'a' = 'c')", "option `a` is given twice", 1, 41, ""),
         ("CREATE TABLE t (a INT) WITH ('a' = 'b'", "expected `,` or `)`, found the end of the statement", 1, 39, ""),
         // Settings.
-        ("SET", "expected a key, found the end of the statement", 1, 4, "SET 'key' = 'value'"),
         ("SET 'a'", "expected `=`, found the end of the statement", 1, 8, ""),
         ("SET a b = c", "`a b` is not a key", 1, 5, ""),
         ("SET a =", "expected a value, found the end of the statement", 1, 8, ""),
@@ -397,5 +454,5 @@ fn positions_of_options_and_columns_are_kept() {
     };
     assert_eq!(table.options.pos("topic"), Pos { line: 6, column: 2 });
     assert_eq!(table.columns[1].pos, Pos { line: 3, column: 3 });
-    assert_eq!(table.columns[1].sql_type, "VARCHAR( 5 )");
+    assert_eq!(table.columns[1].text, "VARCHAR( 5 )");
 }

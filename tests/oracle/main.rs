@@ -173,6 +173,7 @@ cases! {
     envelopes
     empty
     first_nulls
+    flink_answers
     nan
     having_changes
     left_join_later
@@ -200,6 +201,7 @@ cases! {
     recursive
     casts
     over_by_time
+    over_filters
     over_frames
     dedup_first
     over_late

@@ -39,6 +39,8 @@ pub fn all() -> Vec<OptionSpec> {
             "how far this table may be ahead of the job's others in event time; default: 1 min",
         ),
         OptionSpec::text("late-rows.table", "the table that rows go to which come too late"),
+        OptionSpec::text("sink.shuffle-by-partition.enable", "accepted; has no meaning here"),
+        OptionSpec::text("source.report-statistics", "accepted; has no meaning here"),
         OptionSpec::text("sink.parallelism", "accepted; has no meaning here"),
         OptionSpec::text("path", "a file, a folder with all that is below it, or a pattern with * ? [abc] **; local, file:// or s3://"),
         OptionSpec::one_of("format", &FORMATS, "default: by the extension in `path`"),

@@ -76,6 +76,15 @@ fn object(names: &[Vec<u8>], columns: &[ArrayRef], row: usize, options: &JsonOpt
     Ok(())
 }
 
+/// Appends one value, as the JSON functions of SQL have it: times in ISO's form.
+///
+/// # Errors
+/// For a type or a value that JSON has no form for.
+pub fn write_value(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
+    let options = JsonOptions::read(&FormatOptions::default()).map_err(|e| e.to_string())?;
+    value(array, row, &JsonOptions { iso: true, ..options }, out)
+}
+
 /// Whether [`value`] knows a type.
 fn writable(data_type: &DataType) -> Result<(), String> {
     match data_type {

@@ -29,7 +29,7 @@ mod moment;
 mod text;
 
 pub use decode::JsonDecoder;
-pub use encode::JsonEncoder;
+pub use encode::{JsonEncoder, write_value};
 
 const IGNORE_PARSE_ERRORS: &str = "json.ignore-parse-errors";
 const FAIL_ON_MISSING_FIELD: &str = "json.fail-on-missing-field";

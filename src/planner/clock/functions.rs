@@ -20,7 +20,7 @@ use super::clock_type;
 pub fn register(state: &mut SessionState, mode: Mode) -> Result<()> {
     let clock = |name, aliases, value| Function { name, aliases, value, mode, signature: Signature::nullary(Volatility::Volatile) };
     let functions = [
-        clock("now", vec!["current_timestamp".to_string()], Value::Instant),
+        clock("now", vec!["current_timestamp".to_string(), "current_row_timestamp".to_string()], Value::Instant),
         clock("proctime", Vec::new(), Value::Instant),
         clock("localtimestamp", Vec::new(), Value::Local),
         clock("current_date", vec!["today".to_string()], Value::Date),

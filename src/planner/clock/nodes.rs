@@ -17,6 +17,16 @@ pub struct Clock {
     schema: DFSchemaRef,
 }
 
+/// Puts the clock behind a row's columns, as [`CLOCK`]: the clock of now, which goes on, so that all rows change with it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Ticking {
+    /// What is below.
+    pub input: LogicalPlan,
+    /// In milliseconds.
+    pub period: i64,
+    schema: DFSchemaRef,
+}
+
 /// Lets rows pass as long as a predicate over them and `__clock()` holds: rows enter and leave as the clock goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
 pub struct Live {
@@ -42,6 +52,18 @@ impl Clock {
     fn new(input: LogicalPlan) -> DfResult<Self> {
         let schema = Arc::new(with_clock(input.schema())?);
         Ok(Self { input, schema })
+    }
+}
+
+impl Ticking {
+    /// The clock behind the columns of `input`; it goes on every `period` milliseconds.
+    pub fn plan(input: LogicalPlan, period: i64) -> DfResult<LogicalPlan> {
+        Ok(LogicalPlan::Extension(Extension { node: Arc::new(Self::new(input, period)?) }))
+    }
+
+    fn new(input: LogicalPlan, period: i64) -> DfResult<Self> {
+        let schema = Arc::new(with_clock(input.schema())?);
+        Ok(Self { input, period, schema })
     }
 }
 
@@ -81,6 +103,38 @@ impl UserDefinedLogicalNodeCore for Clock {
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
         inputs.pop().map_or_else(|| Ok(self.clone()), Self::new)
+    }
+}
+
+impl PartialOrd for Ticking {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        (&self.input, self.period).partial_cmp(&(&other.input, other.period))
+    }
+}
+
+impl UserDefinedLogicalNodeCore for Ticking {
+    fn name(&self) -> &'static str {
+        "Ticking"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ticking: every {} ms", self.period)
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
+        inputs.pop().map_or_else(|| Ok(self.clone()), |input| Self::new(input, self.period))
     }
 }
 

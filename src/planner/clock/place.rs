@@ -2,89 +2,89 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, JoinType};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, JoinType};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Aggregate, Expr, Filter, Join, LogicalPlan, Projection, Union, Window, lit};
+use datafusion::logical_expr::{Aggregate, EmptyRelation, Expr, Filter, Join, LogicalPlan, LogicalPlanBuilder, Projection, Union, lit};
 
 use crate::common::{Error, Result};
 
-use super::nodes::{Clock, Live};
-use super::{from_column, has_clock};
+use super::as_column::{as_column, asks};
+use super::has_clock;
+use super::nodes::{Clock, Live, Ticking};
+use super::trend::period;
 
-/// The same plan with [`Clock`] below projections, aggregates and OVER that ask for the clock, and [`Live`] in the place of filters
-/// by it. The schemas of all nodes that were there stay as they were.
+/// The same plan with [`Clock`] below projections, aggregates and OVER that ask for the clock, [`Live`] in the place of filters
+/// by it, and [`Ticking`] below all else. The schemas of all nodes that were there stay as they were.
 ///
 /// # Errors
-/// When the clock stands where it has no meaning yet.
+/// When the clock stands where it has no meaning.
 pub fn place(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let placed = plan.transform_up_with_subqueries(|node| {
-        let mut asks = false;
-        node.apply_expressions(|e| {
-            asks |= has_clock(e);
-            Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
-        })?;
-        if !asks {
+    let recursions = plan.transform_down_with_subqueries(|node| match node {
+        LogicalPlan::RecursiveQuery(_) => recursion(node),
+        other => Ok(Transformed::no(other)),
+    })?;
+    let placed = recursions.data.transform_up_with_subqueries(|node| {
+        if !asks(&node)? {
             return Ok(Transformed::no(node));
         }
         let placed = match node {
-            LogicalPlan::Projection(p) => projection(p)?,
             LogicalPlan::Aggregate(a) => aggregate(a)?,
             LogicalPlan::Filter(f) => filter(f)?,
             LogicalPlan::Join(j) => join(j)?,
-            LogicalPlan::Window(w) => window(w)?,
-            other => {
-                let name = other.display().to_string();
-                return Err(refused(name.split([':', '(']).next().unwrap_or_default().trim()).into());
-            }
+            LogicalPlan::Sort(_) => ticking(node)?,
+            other => as_column(other, &Clock::plan)?,
         };
         Ok(Transformed::yes(placed))
     })?;
     Ok(placed.data)
 }
 
-fn refused(place: &str) -> Error {
-    Error::sql(format!("the clock (now(), CURRENT_DATE, PROCTIME() ...) cannot stand in {place} of a continuous query yet")).hint(
-        "it can stand in WHERE and FILTER, where rows come and go with it, and in SELECT, GROUP BY and OVER, where it is the time at which a row entered",
-    )
-}
-
-/// An expression over the column in place of the clock, under its old name.
-fn kept(expr: Expr) -> DfResult<Expr> {
-    if !has_clock(&expr) {
-        return Ok(expr);
-    }
-    let (qualifier, name) = expr.qualified_name();
-    let replaced = from_column(expr)?;
-    if replaced.qualified_name() == (qualifier.clone(), name.clone()) {
-        Ok(replaced)
-    } else {
-        Ok(replaced.alias_qualified(qualifier, name))
+/// The same node by the clock of now.
+fn ticking(node: LogicalPlan) -> DfResult<LogicalPlan> {
+    match period_of(&node)? {
+        Some(every) => as_column(node, &|input| Ticking::plan(input, every)),
+        None => Ok(node),
     }
 }
 
-fn projection(projection: Projection) -> DfResult<LogicalPlan> {
-    let input = Clock::plan(Arc::unwrap_or_clone(projection.input))?;
-    let exprs = projection.expr.into_iter().map(kept).collect::<DfResult<_>>()?;
-    Ok(LogicalPlan::Projection(Projection::try_new_with_schema(exprs, Arc::new(input), projection.schema)?))
+/// How often a node that asks for the clock has to be looked at again, in milliseconds.
+fn period_of(node: &LogicalPlan) -> DfResult<Option<i64>> {
+    let mut periods = Vec::new();
+    node.apply_expressions(|e| {
+        periods.extend(has_clock(e).then(|| period(e)));
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(periods.into_iter().min())
+}
+
+/// What a recursion asks of the clock is the clock of now, a table of one row that all of it is run over again.
+fn recursion(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
+    let mut periods = Vec::new();
+    plan.apply(|node| {
+        periods.extend(period_of(node)?);
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    let Some(every) = periods.into_iter().min() else { return Ok(Transformed::no(plan)) };
+    let one = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema: Arc::new(DFSchema::empty()) });
+    let now = Ticking::plan(one, every)?;
+    plan.transform_up(|node| {
+        if !asks(&node)? {
+            return Ok(Transformed::no(node));
+        }
+        let crossed = |input| LogicalPlanBuilder::from(input).cross_join(now.clone())?.build();
+        Ok(Transformed::yes(as_column(node, &crossed)?))
+    })
 }
 
 fn aggregate(mut aggregate: Aggregate) -> DfResult<LogicalPlan> {
-    if let [Expr::GroupingSet(_)] = aggregate.group_expr.as_slice() {
-        return Err(refused("GROUPING SETS").into());
-    }
     if aggregate.aggr_expr.iter().any(|e| live_filter(e).is_some()) {
         aggregate = by_parts(aggregate)?;
     }
-    if !aggregate.group_expr.iter().chain(&aggregate.aggr_expr).any(has_clock) {
-        return Ok(LogicalPlan::Aggregate(aggregate));
-    }
-    let input = Clock::plan(Arc::unwrap_or_clone(aggregate.input))?;
-    let keep = |exprs: Vec<Expr>| exprs.into_iter().map(kept).collect::<DfResult<Vec<_>>>();
-    let (groups, aggregates) = (keep(aggregate.group_expr)?, keep(aggregate.aggr_expr)?);
-    Ok(LogicalPlan::Aggregate(Aggregate::try_new_with_schema(Arc::new(input), groups, aggregates, aggregate.schema)?))
+    let plan = LogicalPlan::Aggregate(aggregate);
+    if asks(&plan)? { as_column(plan, &Clock::plan) } else { Ok(plan) }
 }
 
 /// The FILTER of an aggregate, if it asks for the clock.
@@ -120,7 +120,7 @@ fn by_parts(aggregate: Aggregate) -> DfResult<Aggregate> {
     for expr in aggr_expr {
         let (qualifier, name) = expr.qualified_name();
         let live = live_filter(&expr);
-        let Expr::AggregateFunction(mut function) = expr.unalias() else { return Err(refused("such an aggregate").into()) };
+        let Expr::AggregateFunction(mut function) = expr.unalias() else { return Err(Error::internal("an aggregate that is none").into()) };
         let part = match &live {
             None => 0,
             Some(live) => known.iter().position(|k| k == live).unwrap_or(known.len()) + 1,
@@ -145,15 +145,6 @@ fn by_parts(aggregate: Aggregate) -> DfResult<Aggregate> {
     Aggregate::try_new_with_schema(Arc::new(union), group_expr, aggregates, schema)
 }
 
-/// The clock is no column of what comes out.
-fn window(window: Window) -> DfResult<LogicalPlan> {
-    let input = Clock::plan(Arc::unwrap_or_clone(window.input))?;
-    let exprs = window.window_expr.into_iter().map(kept).collect::<DfResult<_>>()?;
-    let over = Window::try_new(exprs, Arc::new(input))?;
-    let columns = window.schema.columns().into_iter().map(Expr::Column).collect();
-    Ok(LogicalPlan::Projection(Projection::try_new_with_schema(columns, Arc::new(LogicalPlan::Window(over)), window.schema)?))
-}
-
 fn filter(filter: Filter) -> DfResult<LogicalPlan> {
     let (live, plain): (Vec<_>, Vec<_>) = split_conjunction_owned(filter.predicate).into_iter().partition(has_clock);
     let below = match conjunction(plain) {
@@ -165,11 +156,14 @@ fn filter(filter: Filter) -> DfResult<LogicalPlan> {
 
 /// Of an inner join the condition can as well stand above it.
 fn join(mut join: Join) -> DfResult<LogicalPlan> {
-    if join.join_type != JoinType::Inner || join.on.iter().any(|(l, r)| has_clock(l) || has_clock(r)) {
-        return Err(refused("the condition of such a join").into());
+    if join.join_type != JoinType::Inner {
+        return ticking(LogicalPlan::Join(join));
     }
+    let (keys, plain_keys): (Vec<_>, Vec<_>) = std::mem::take(&mut join.on).into_iter().partition(|(l, r)| has_clock(l) || has_clock(r));
+    join.on = plain_keys;
     let conditions = join.filter.take().map(split_conjunction_owned).unwrap_or_default();
-    let (live, plain): (Vec<_>, Vec<_>) = conditions.into_iter().partition(has_clock);
+    let conditions = conditions.into_iter().chain(keys.into_iter().map(|(l, r)| l.eq(r)));
+    let (live, plain): (Vec<_>, Vec<_>) = conditions.partition(has_clock);
     join.filter = conjunction(plain);
     let below = LogicalPlan::Join(join);
     Ok(conjunction(live).map_or_else(|| below.clone(), |live| Live::plan(below.clone(), live)))

@@ -38,10 +38,15 @@ pub fn passing(predicate: &Expr) -> Passing {
         match trend(&conjunct) {
             Some(Trend::Up | Trend::Constant) => enter.push(conjunct),
             Some(Trend::Down) => leave.push(conjunct),
-            None => return Passing::Ticking(if by_day(predicate) { DAY } else { SECOND }),
+            None => return Passing::Ticking(period(predicate)),
         }
     }
     Passing::Span(enter, leave)
+}
+
+/// How often the value of an expression is looked at again, in milliseconds: once a day if it knows only the day.
+pub fn period(expr: &Expr) -> i64 {
+    if by_day(expr) { DAY } else { SECOND }
 }
 
 /// An equation and a BETWEEN as two bounds.

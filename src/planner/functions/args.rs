@@ -68,6 +68,9 @@ impl Int {
     }
 }
 
+/// What times of day are read as.
+const TIME: DataType = DataType::Time64(TimeUnit::Nanosecond);
+
 /// Times in UTC.
 pub(super) struct Times {
     values: Int64Array,
@@ -75,11 +78,15 @@ pub(super) struct Times {
 }
 
 impl Times {
+    /// Dates are at midnight, times of day on the first day of 1970.
     pub(super) fn of(array: &ArrayRef) -> Result<Self> {
-        let DataType::Timestamp(unit, _) = array.data_type() else {
-            return Err(Error::internal(format!("{} is no timestamp", array.data_type())));
+        let (times, unit) = match array.data_type() {
+            DataType::Timestamp(unit, _) => (Arc::clone(array), *unit),
+            DataType::Date32 | DataType::Date64 => (cast(array, &DataType::Timestamp(TimeUnit::Millisecond, None))?, TimeUnit::Millisecond),
+            DataType::Time32(_) | DataType::Time64(_) => (cast(array, &TIME)?, TimeUnit::Nanosecond),
+            other => return Err(Error::internal(format!("{other} is no time"))),
         };
-        Ok(Self { values: cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone(), unit: *unit })
+        Ok(Self { values: cast(&times, &DataType::Int64)?.as_primitive::<Int64Type>().clone(), unit })
     }
 
     /// How many rows there are.
@@ -102,19 +109,26 @@ impl Times {
         Some(time?.naive_utc())
     }
 
-    /// Times as an array of a timestamp type; what is out of its range is NULL.
+    /// Times as an array of such a type; what is out of its range is NULL.
     pub(super) fn array(times: Vec<Option<NaiveDateTime>>, data_type: &DataType) -> Result<ArrayRef> {
-        let DataType::Timestamp(unit, _) = data_type else { return Err(Error::internal(format!("{data_type} is no timestamp"))) };
+        let (unit, through) = match data_type {
+            DataType::Timestamp(unit, _) => (*unit, data_type.clone()),
+            DataType::Date32 | DataType::Date64 => (TimeUnit::Millisecond, DataType::Timestamp(TimeUnit::Millisecond, None)),
+            DataType::Time32(_) | DataType::Time64(_) => (TimeUnit::Nanosecond, TIME),
+            other => return Err(Error::internal(format!("{other} is no time"))),
+        };
         let values = times.into_iter().map(|time| {
             let time = time?.and_utc();
             match unit {
                 TimeUnit::Second => Some(time.timestamp()),
                 TimeUnit::Millisecond => Some(time.timestamp_millis()),
                 TimeUnit::Microsecond => Some(time.timestamp_micros()),
+                // Of a time of day, what goes beyond midnight begins anew.
+                TimeUnit::Nanosecond if through == TIME => Some(time.timestamp_nanos_opt()?.rem_euclid(86_400_000_000_000)),
                 TimeUnit::Nanosecond => time.timestamp_nanos_opt(),
             }
         });
         let values: ArrayRef = Arc::new(values.collect::<Int64Array>());
-        Ok(cast(&values, data_type)?)
+        Ok(cast(&cast(&values, &through)?, data_type)?)
     }
 }

@@ -15,7 +15,7 @@ use super::args::Times;
 use super::scalar::{Call, Param, Scalar};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    use Param::{Any, Int, Text, Time};
+    use Param::{Any, Int, Moment, Text, Time};
     // YEAR(ts) is EXTRACT(YEAR FROM ts).
     macro_rules! parts {
         ($($name:literal => $unit:literal),*) => {
@@ -46,8 +46,8 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             let rows = rows.into_iter().map(|pair| pair.map_or(Ok(None), |(n, time)| add(&unit, n, time)));
             Times::array(rows.collect::<Result<_>>()?, call.array(2)?.data_type())
         }),
-        Scalar::new("floor_time", &[&[Text, Time]], second, |call| rounded(call, false)),
-        Scalar::new("ceil_time", &[&[Text, Time]], second, |call| rounded(call, true)),
+        Scalar::new("floor_time", &[&[Text, Moment]], second, |call| rounded(call, false)),
+        Scalar::new("ceil_time", &[&[Text, Moment]], second, |call| rounded(call, true)),
     ];
     parts.into_iter().chain(more).map(Scalar::udf).collect()
 }

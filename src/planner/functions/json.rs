@@ -1,79 +1,188 @@
-//! Functions over JSON texts. A text that is no JSON, and a path that leads nowhere, are NULL.
+//! Functions that look into JSON texts by a path.
+//!
+//! A path is `strict` unless it begins with `lax`. What a strict path does not find is an error, and so is a text that is no
+//! JSON; what a lax path does not find is empty. Either gives NULL unless the call says otherwise; `sql/json_calls.rs` puts
+//! that into further arguments.
 
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, StringBuilder};
+use arrow::array::{BooleanArray, ListBuilder, StringBuilder};
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 use serde_json::Value;
 
-use crate::common::Result;
+use crate::common::{Error, Result};
 
 use super::compiled::Compiled;
 use super::json_path::Path;
-use super::scalar::{Call, Param, Scalar};
+use super::scalar::{Call, Param, Row, Scalar};
+use super::text::texts;
 
-const FORMS: &[&[Param]] = &[&[Param::Text, Param::Text]];
+use Param::Text;
+
+const PLAIN: &[Param] = &[Text, Text];
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    vec![
-        extracting("json_value", |found| match found {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Bool(value) => Some(value.to_string()),
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
+    let (value, query, array, exists) = (paths(), paths(), paths(), paths());
+    let text = |_: &[DataType]| Ok(DataType::Utf8);
+    [
+        Scalar::new("json_value", &[PLAIN, &[Text, Text, Text, Text, Text, Text]], text, move |call| {
+            let mut out = StringBuilder::new();
+            each(call, &value, |found, row| {
+                out.append_option(json_value(found, row)?);
+                Ok(())
+            })?;
+            Ok(Arc::new(out.finish()))
         }),
-        extracting("json_query", |found| match found {
-            Value::Array(_) | Value::Object(_) => Some(found.to_string()),
-            _ => None,
+        Scalar::new("json_query", &[PLAIN, &[Text, Text, Text, Text, Text]], text, move |call| {
+            let mut out = StringBuilder::new();
+            each(call, &query, |found, row| {
+                out.append_option(json_query(found, row)?.map(|found| found.to_string()));
+                Ok(())
+            })?;
+            Ok(Arc::new(out.finish()))
         }),
-        exists(),
+        // With RETURNING ARRAY<STRING>.
+        Scalar::new("json_query_array", &[PLAIN, &[Text, Text, Text, Text, Text]], texts, move |call| {
+            let mut out = ListBuilder::new(StringBuilder::new());
+            each(call, &array, |found, row| {
+                let items = json_query(found, row)?.and_then(|found| found.as_array().cloned());
+                out.append_option(items.map(|items| items.into_iter().map(|item| scalar(&item).or_else(|| composed(&item)))));
+                Ok(())
+            })?;
+            Ok(Arc::new(out.finish()))
+        }),
+        Scalar::new(
+            "json_exists",
+            &[PLAIN, &[Text, Text, Text]],
+            |_| Ok(DataType::Boolean),
+            move |call| {
+                let mut out = Vec::with_capacity(call.rows);
+                each(call, &exists, |found, row| {
+                    out.push(json_exists(found, row)?);
+                    Ok(())
+                })?;
+                Ok(Arc::new(BooleanArray::from(out)))
+            },
+        ),
     ]
+    .into_iter()
+    .map(Scalar::udf)
+    .collect()
 }
 
-/// Gives what is found in each row to `shown`.
-fn each(call: &Call, paths: &Compiled<Path>, mut shown: impl FnMut(Option<Option<&Value>>)) -> Result<()> {
+fn paths() -> Compiled<Path> {
+    Compiled::new(Path::parse)
+}
+
+/// What a path led to.
+enum Found {
+    /// The text or the path is NULL.
+    Null,
+    /// The text is no JSON, or a strict path leads nowhere.
+    Wrong,
+    /// A lax path leads nowhere, or to `null`.
+    Nothing,
+    Value(Value, bool),
+}
+
+/// Looks each row's path up.
+fn each(call: &Call, paths: &Compiled<Path>, mut give: impl FnMut(Found, &Row<'_>) -> Result<()>) -> Result<()> {
     let (args, mut batch) = (call.row_args()?, paths.batch());
     for row in 0..call.rows {
         let row = args.row(row);
-        match (row.text(0), row.text(1)) {
+        let found = match (row.text(0), row.text(1)) {
             (Some(text), Some(path)) => {
                 let path = batch.get(path)?;
-                let value = serde_json::from_str::<Value>(text).ok();
-                shown(Some(value.as_ref().and_then(|value| path.find(value))));
+                match serde_json::from_str::<Value>(text).ok().map(|value| path.find(&value)) {
+                    Some(Some(Value::Null)) => Found::Nothing,
+                    Some(Some(value)) => Found::Value(value, path.lax),
+                    Some(None) if path.lax => Found::Nothing,
+                    _ => Found::Wrong,
+                }
             }
-            _ => shown(None),
-        }
+            _ => Found::Null,
+        };
+        give(found, &row)?;
     }
     Ok(())
 }
 
-fn extracting(name: &'static str, show: fn(&Value) -> Option<String>) -> Arc<ScalarUDF> {
-    let paths = Compiled::new(Path::parse);
-    let function = Scalar::new(
-        name,
-        FORMS,
-        |_| Ok(DataType::Utf8),
-        move |call| {
-            let mut out = StringBuilder::new();
-            each(call, &paths, |found| out.append_option(found.flatten().and_then(show)))?;
-            Ok(Arc::new(out.finish()))
-        },
-    );
-    function.udf()
+/// The text of a value that is no array and no object.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
-fn exists() -> Arc<ScalarUDF> {
-    let paths = Compiled::new(Path::parse);
-    let function = Scalar::new(
-        "json_exists",
-        FORMS,
-        |_| Ok(DataType::Boolean),
-        move |call| {
-            let mut out = Vec::with_capacity(call.rows);
-            each(call, &paths, |found| out.push(found.map(|found| found.is_some())))?;
-            Ok(Arc::new(BooleanArray::from(out)))
+fn composed(value: &Value) -> Option<String> {
+    matches!(value, Value::Array(_) | Value::Object(_)).then(|| value.to_string())
+}
+
+fn failed(what: &str) -> Error {
+    Error::data(format!("the path {what}")).hint("NULL ON ERROR, which is also what is done when nothing is said, gives NULL")
+}
+
+/// `(json, path [, on empty, on error, default on empty, default on error])`.
+fn json_value(found: Found, row: &Row<'_>) -> Result<Option<String>> {
+    let otherwise = |behaviour: usize, default: usize, what: &str| match row.text(behaviour) {
+        Some("ERROR") => Err(failed(what)),
+        Some("DEFAULT") => Ok(row.text(default).map(str::to_string)),
+        _ => Ok(None),
+    };
+    match found {
+        Found::Null => Ok(None),
+        Found::Nothing => otherwise(2, 4, "leads nowhere"),
+        Found::Value(value, lax) => match scalar(&value) {
+            Some(text) => Ok(Some(text)),
+            None if lax => otherwise(2, 4, "leads to no single value"),
+            None => otherwise(3, 5, "leads to no single value"),
         },
-    );
-    function.udf()
+        Found::Wrong => otherwise(3, 5, "leads nowhere, or the text is no JSON"),
+    }
+}
+
+/// `(json, path [, wrapper, on empty, on error])`.
+fn json_query(found: Found, row: &Row<'_>) -> Result<Option<Value>> {
+    let otherwise = |behaviour: usize, what: &str| match row.text(behaviour) {
+        Some("ERROR") => Err(failed(what)),
+        Some("EMPTY ARRAY") => Ok(Some(Value::Array(Vec::new()))),
+        Some("EMPTY OBJECT") => Ok(Some(Value::Object(serde_json::Map::new()))),
+        _ => Ok(None),
+    };
+    match found {
+        Found::Null => Ok(None),
+        Found::Nothing => otherwise(3, "leads nowhere"),
+        Found::Wrong => otherwise(4, "leads nowhere, or the text is no JSON"),
+        Found::Value(value, lax) => {
+            let value = match row.text(2) {
+                Some("UNCONDITIONAL") => Value::Array(vec![value]),
+                Some("CONDITIONAL") if !value.is_array() => Value::Array(vec![value]),
+                _ => value,
+            };
+            match value {
+                Value::Array(_) | Value::Object(_) => Ok(Some(value)),
+                _ if lax => otherwise(3, "leads to a single value"),
+                _ => otherwise(4, "leads to a single value"),
+            }
+        }
+    }
+}
+
+/// `(json, path [, on error])`.
+fn json_exists(found: Found, row: &Row<'_>) -> Result<Option<bool>> {
+    match found {
+        Found::Null => Ok(None),
+        Found::Nothing => Ok(Some(false)),
+        Found::Value(..) => Ok(Some(true)),
+        Found::Wrong => match row.text(2) {
+            Some("TRUE") => Ok(Some(true)),
+            Some("UNKNOWN") => Ok(None),
+            Some("ERROR") => Err(failed("leads nowhere, or the text is no JSON")),
+            _ => Ok(Some(false)),
+        },
+    }
 }

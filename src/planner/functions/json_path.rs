@@ -1,4 +1,4 @@
-//! Paths into JSON: `$.orders[0].'name'`, with `lax` or `strict` before them.
+//! Paths into JSON: `$.orders[0].name`, with `lax` or `strict` before them.
 
 use serde_json::Value;
 
@@ -6,12 +6,21 @@ use crate::common::{Error, Result};
 
 /// A path, step by step.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Path(Vec<Step>);
+pub(super) struct Path {
+    steps: Vec<Step>,
+    /// What is not there is nothing, not an error.
+    pub(super) lax: bool,
+}
 
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     Field(String),
-    Item(usize),
+    /// Below zero from the end.
+    Item(i64),
+    /// `*`: all fields or all items.
+    All,
+    /// `..`: what is anywhere below, itself included.
+    Deep,
 }
 
 impl Path {
@@ -19,44 +28,90 @@ impl Path {
     pub(super) fn parse(text: &str) -> Result<Self> {
         let wrong = |why: &str| Error::sql(format!("`{text}` is no JSON path: {why}")).hint("write a path such as '$.orders[0].name'");
         let path = text.trim();
-        let path = path.strip_prefix("lax ").or_else(|| path.strip_prefix("strict ")).unwrap_or(path).trim_start();
+        let (lax, path) = match path.split_once(char::is_whitespace) {
+            Some((mode, path)) if mode.eq_ignore_ascii_case("lax") => (true, path.trim_start()),
+            Some((mode, path)) if mode.eq_ignore_ascii_case("strict") => (false, path.trim_start()),
+            _ => (false, path),
+        };
         let mut rest = path.strip_prefix('$').ok_or_else(|| wrong("it has to begin with $"))?;
         let mut steps = Vec::new();
         while !rest.is_empty() {
-            if let Some(after) = rest.strip_prefix('.') {
+            // A bracket may follow on a dot: `$.['a b']`.
+            let bracketed = rest.strip_prefix('[').or_else(|| rest.strip_prefix(".["));
+            if let Some(after) = bracketed {
+                let (step, left) = bracket(after).ok_or_else(|| wrong("brackets hold a number, a quoted name or `*`"))?;
+                steps.push(step);
+                rest = left;
+            } else if let Some(after) = rest.strip_prefix('.') {
+                if after.starts_with('.') {
+                    steps.push(Step::Deep);
+                    rest = after;
+                    continue;
+                }
                 let end = after.find(['.', '[']).unwrap_or(after.len());
                 let (name, left) = after.split_at(end);
-                if name.is_empty() || name == "*" {
-                    return Err(wrong("a name has to follow the dot"));
-                }
-                steps.push(Step::Field(name.to_string()));
-                rest = left;
-            } else if let Some(after) = rest.strip_prefix('[') {
-                let (step, left) = bracket(after).ok_or_else(|| wrong("brackets hold a number or a quoted name"))?;
-                steps.push(step);
+                steps.push(match name {
+                    "" => return Err(wrong("a name has to follow the dot")),
+                    "*" => Step::All,
+                    name => Step::Field(name.to_string()),
+                });
                 rest = left;
             } else {
                 return Err(wrong("`.` or `[` has to follow"));
             }
         }
-        Ok(Self(steps))
+        Ok(Self { steps, lax })
     }
 
-    /// What it leads to.
-    pub(super) fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        self.0.iter().try_fold(value, |value, step| match step {
-            Step::Field(name) => value.get(name),
-            Step::Item(index) => value.get(index),
-        })
+    /// What it leads to; an array of all that is found when it may lead to many.
+    pub(super) fn find(&self, value: &Value) -> Option<Value> {
+        let many = self.steps.iter().any(|step| matches!(step, Step::All | Step::Deep));
+        let mut found = vec![value];
+        for step in &self.steps {
+            found = found.into_iter().flat_map(|value| step.of(value)).collect();
+        }
+        if many { Some(Value::Array(found.into_iter().cloned().collect())) } else { found.first().map(|value| (*value).clone()) }
     }
 }
 
-/// `0]` or `'name']`, and what follows.
+impl Step {
+    fn of<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
+        match self {
+            Self::Field(name) => value.get(name).into_iter().collect(),
+            Self::Item(n) => {
+                let items = value.as_array().map_or(&[][..], Vec::as_slice);
+                let place = usize::try_from(*n).ok().or_else(|| items.len().checked_sub(usize::try_from(n.unsigned_abs()).ok()?));
+                place.and_then(|place| items.get(place)).into_iter().collect()
+            }
+            Self::All => below(value),
+            Self::Deep => {
+                let mut all = vec![value];
+                let mut at = 0;
+                while let Some(value) = all.get(at).copied() {
+                    all.extend(below(value));
+                    at += 1;
+                }
+                all
+            }
+        }
+    }
+}
+
+fn below(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(fields) => fields.values().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// `0]`, `*]` or `'name']`, and what follows.
 fn bracket(text: &str) -> Option<(Step, &str)> {
     if let Some(quote) = text.chars().next().filter(|c| ['\'', '"'].contains(c)) {
         let (name, rest) = text[1..].split_once(quote)?;
         return Some((Step::Field(name.to_string()), rest.trim_start().strip_prefix(']')?));
     }
     let (index, rest) = text.split_once(']')?;
-    Some((Step::Item(index.trim().parse().ok()?), rest))
+    let step = if index.trim() == "*" { Step::All } else { Step::Item(index.trim().parse().ok()?) };
+    Some((step, rest))
 }

@@ -5,42 +5,84 @@
 
 use datafusion::execution::{FunctionRegistry, SessionState};
 
-use crate::common::Result;
+use crate::common::{Error, Result, suggest};
 
+mod adapted;
 mod args;
+mod arrays;
 mod calendar;
+mod call;
+mod codes;
 mod compiled;
 mod extremes;
 mod java_parse;
 mod java_time;
 mod json;
+mod json_build;
 mod json_path;
+mod maps;
+mod numbers;
+mod places;
+mod printf;
 mod regex;
 mod scalar;
+pub mod shown;
 mod text;
 mod time;
-
-#[cfg(test)]
-mod tests;
 
 /// Registers all of them; names that DataFusion has too mean Flink's from then on.
 ///
 /// # Errors
 /// When DataFusion refuses one.
 pub fn register(state: &mut SessionState) -> Result<()> {
-    let families = [text::functions(), regex::functions(), time::functions(), calendar::functions(), json::functions()];
+    let families = [
+        text::functions(),
+        places::functions(),
+        codes::functions(),
+        arrays::functions(),
+        maps::functions(),
+        adapted::functions(state)?,
+        numbers::functions(),
+        regex::functions(),
+        time::functions(),
+        calendar::functions(),
+        json::functions(),
+        json_build::functions(),
+        shown::functions(),
+        printf::functions(),
+    ];
     for function in families.into_iter().flatten() {
         state.register_udf(function)?;
     }
-    for (name, alias) in [("starts_with", "startswith"), ("ends_with", "endswith"), ("trunc", "truncate"), ("signum", "sign")] {
+    for (name, alias) in [("starts_with", "startswith"), ("ends_with", "endswith"), ("random", "rand")] {
         let function = state.udf(name)?;
         state.register_udf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
     }
     // LISTAGG and STRING_AGG are one: NULLs are left out, and nothing at all is NULL.
-    let string_agg = state.udaf("string_agg")?;
-    state.register_udaf(std::sync::Arc::new(string_agg.as_ref().clone().with_aliases(["listagg"])))?;
+    for (name, alias) in [("string_agg", "listagg"), ("var", "variance"), ("percentile_cont", "percentile")] {
+        let function = state.udaf(name)?;
+        state.register_udaf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
+    }
     for function in extremes::functions() {
         state.register_udaf(function)?;
     }
     Ok(())
 }
+
+/// What to say when a function is not known: DataFusion's nearest name may be far off.
+pub fn missing(state: &SessionState, error: Error) -> Error {
+    let Some((_, rest)) = error.message().split_once("Invalid function '") else { return error };
+    let Some((name, _)) = rest.split_once('\'') else { return error };
+    let known = state.udfs().into_iter().chain(state.udafs()).chain(state.udwfs());
+    let names: Vec<String> = known.filter(|name| !name.starts_with('_')).collect();
+    let near = suggest::nearest(name, names.iter().map(String::as_str)).map(|near| format!("did you mean {}? ", near.to_uppercase()));
+    let unknown = Error::sql(format!("function {} does not exist", name.to_uppercase()));
+    let unknown = unknown.hint(format!("{}docs/functions.md lists all of them", near.unwrap_or_default()));
+    match error.spot() {
+        Some((line, column)) => unknown.at_spot(line, column),
+        None => unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests;

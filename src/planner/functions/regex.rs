@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, StringBuilder};
+use arrow::array::{ArrayRef, BooleanArray, Int32Array, ListBuilder, StringArray, StringBuilder};
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 use regex::{NoExpand, Regex};
@@ -10,72 +10,131 @@ use regex::{NoExpand, Regex};
 use crate::common::{Error, Result};
 
 use super::compiled::Compiled;
-use super::scalar::{Param, Row, Scalar};
+use super::scalar::{Call, Param, Row, Scalar};
+use super::text::texts;
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Int, Text};
-    vec![
-        regexp(),
-        by_pattern("regexp_extract", &[&[Text, Text], &[Text, Text, Int]], |regex, row| {
+    const PAIR: &[&[Param]] = &[&[Text, Text]];
+    let text = |_: &[DataType]| Ok(DataType::Utf8);
+    let number = |_: &[DataType]| Ok(DataType::Int32);
+    let truth = |_: &[DataType]| Ok(DataType::Boolean);
+    [
+        // Whether it is found anywhere; an empty pattern is not.
+        by_pattern("regexp", PAIR, truth, compile, |regex, row| Some(!regex.as_str().is_empty() && regex.is_match(row.text(0)?))),
+        by_pattern("regexp_extract", &[&[Text, Text], &[Text, Text, Int]], text, compile, |regex, row| {
             let group = if row.len() > 2 { row.int(2)? } else { 0 };
             let found = regex.captures(row.text(0)?)?.get(usize::try_from(group).ok()?)?;
             Some(found.as_str().to_string())
         }),
+        by_pattern("regexp_extract_all", &[&[Text, Text], &[Text, Text, Int]], texts, compile, extract_all),
         // All matches are replaced, by plain text.
-        by_pattern("regexp_replace", &[&[Text, Text, Text]], |regex, row| {
+        by_pattern("regexp_replace", &[&[Text, Text, Text]], text, compile, |regex, row| {
             Some(regex.replace_all(row.text(0)?, NoExpand(row.text(2)?)).into_owned())
         }),
+        by_pattern("regexp_count", PAIR, number, compile, |regex, row| i32::try_from(regex.find_iter(row.text(0)?).count()).ok()),
+        by_pattern("regexp_instr", PAIR, number, compile, |regex, row| {
+            let text = row.text(0)?;
+            let place = regex.find(text).map_or(0, |found| text[..found.start()].chars().count() + 1);
+            i32::try_from(place).ok()
+        }),
+        by_pattern("regexp_substr", PAIR, text, compile, |regex, row| Some(regex.find(row.text(0)?)?.as_str().to_string())),
+        by_pattern("similar_to", PAIR, truth, similar, |regex, row| Some(regex.is_match(row.text(0)?))),
     ]
+    .into_iter()
+    .map(Scalar::udf)
+    .collect()
 }
 
-/// `REGEXP(text, pattern)`: whether it is found anywhere; an empty pattern is not.
-fn regexp() -> Arc<ScalarUDF> {
-    let patterns = Compiled::new(compile);
-    let function = Scalar::new(
-        "regexp",
-        &[&[Param::Text, Param::Text]],
-        |_| Ok(DataType::Boolean),
-        move |call| {
-            let (args, mut batch) = (call.row_args()?, patterns.batch());
-            let found = (0..call.rows).map(|row| match (args.row(row).text(0), args.row(row).text(1)) {
-                (Some(_), Some("")) => Ok(Some(false)),
-                (Some(text), Some(pattern)) => Ok(Some(batch.get(pattern)?.is_match(text))),
-                _ => Ok(None),
-            });
-            Ok(Arc::new(found.collect::<Result<BooleanArray>>()?))
-        },
-    );
-    function.udf()
+/// What the rows of a function give, as an array.
+trait Rows: Sized {
+    fn array(rows: Vec<Option<Self>>) -> ArrayRef;
+}
+
+impl Rows for String {
+    fn array(rows: Vec<Option<Self>>) -> ArrayRef {
+        Arc::new(StringArray::from(rows))
+    }
+}
+
+impl Rows for bool {
+    fn array(rows: Vec<Option<Self>>) -> ArrayRef {
+        Arc::new(BooleanArray::from(rows))
+    }
+}
+
+impl Rows for i32 {
+    fn array(rows: Vec<Option<Self>>) -> ArrayRef {
+        Arc::new(Int32Array::from(rows))
+    }
+}
+
+impl Rows for Vec<Option<String>> {
+    fn array(rows: Vec<Option<Self>>) -> ArrayRef {
+        let mut out = ListBuilder::new(StringBuilder::new());
+        rows.into_iter().for_each(|row| out.append_option(row));
+        Arc::new(out.finish())
+    }
 }
 
 /// A function whose second argument is a pattern.
-fn by_pattern(name: &'static str, forms: &'static [&'static [Param]], body: fn(&Regex, &Row<'_>) -> Option<String>) -> Arc<ScalarUDF> {
+fn by_pattern<T: Rows>(
+    name: &'static str,
+    forms: &'static [&'static [Param]],
+    returns: fn(&[DataType]) -> Result<DataType>,
+    compile: fn(&str) -> Result<Regex>,
+    body: impl Fn(&Regex, &Row<'_>) -> Option<T> + Send + Sync + 'static,
+) -> Scalar {
     let patterns = Compiled::new(compile);
-    let function = Scalar::new(
-        name,
-        forms,
-        |_| Ok(DataType::Utf8),
-        move |call| {
-            let (args, mut batch) = (call.row_args()?, patterns.batch());
-            let mut out = StringBuilder::new();
-            for row in 0..call.rows {
-                let row = args.row(row);
-                let found = match row.text(1) {
-                    Some(pattern) => body(batch.get(pattern)?, &row),
-                    None => None,
-                };
-                out.append_option(found);
-            }
-            Ok(Arc::new(out.finish()))
-        },
-    );
-    function.udf()
+    Scalar::new(name, forms, returns, move |call: &Call| {
+        let (args, mut batch) = (call.row_args()?, patterns.batch());
+        let rows = (0..call.rows).map(|row| {
+            let row = args.row(row);
+            Ok(match row.text(1) {
+                Some(pattern) => body(batch.get(pattern)?, &row),
+                None => None,
+            })
+        });
+        Ok(T::array(rows.collect::<Result<_>>()?))
+    })
 }
 
-fn compile(pattern: &str) -> Result<Regex> {
+/// A group of every match, the first one if none is named.
+fn extract_all(regex: &Regex, row: &Row<'_>) -> Option<Vec<Option<String>>> {
+    let group = if row.len() > 2 { usize::try_from(row.int(2)?).ok()? } else { 1 };
+    let text = row.text(0)?;
+    let found = regex.captures_iter(text).map(|found| found.get(group).map(|part| part.as_str().to_string()));
+    (group < regex.captures_len()).then(|| found.collect())
+}
+
+/// A regular expression.
+pub(super) fn compile(pattern: &str) -> Result<Regex> {
     Regex::new(pattern).map_err(|e| {
         let why = e.to_string();
         let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string();
         Error::sql(format!("`{pattern}` is no regular expression: {why}")).hint("look-around and backreferences of Java are not supported")
     })
+}
+
+/// The pattern of SIMILAR TO, which is about the whole text: `%` and `_` as in LIKE, groups, alternatives and counts as in
+/// regular expressions.
+fn similar(pattern: &str) -> Result<Regex> {
+    let mut regex = String::from("(?s)^(?:");
+    let mut inside = false;
+    for c in pattern.chars() {
+        match c {
+            '[' => inside = true,
+            ']' => inside = false,
+            _ => {}
+        }
+        match c {
+            '%' if !inside => regex.push_str(".*"),
+            '_' if !inside => regex.push('.'),
+            '.' | '$' | '\\' => regex.extend(['\\', c]),
+            '^' if !inside => regex.push_str("\\^"),
+            c => regex.push(c),
+        }
+    }
+    regex.push_str(")$");
+    compile(&regex)
 }

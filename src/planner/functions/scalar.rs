@@ -12,9 +12,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringBuilder};
-use arrow::datatypes::{DataType, TimeUnit};
-use chrono::NaiveDateTime;
+use arrow::array::{ArrayRef, BooleanArray, Int32Array, StringBuilder};
+use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
@@ -22,7 +21,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use crate::common::{Error, Result};
 use crate::sql::types::display;
 
-use super::args::{Int, Text, Times};
+pub(super) use super::call::{Call, Row};
 
 /// What times that are no timestamps become.
 pub(super) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
@@ -34,8 +33,20 @@ pub(super) enum Param {
     Text,
     /// Any whole number, as BIGINT.
     Int,
+    /// Any number, as DOUBLE.
+    Double,
+    /// BOOLEAN.
+    Bool,
+    /// BYTES.
+    Bytes,
     /// TIMESTAMP or TIMESTAMP_LTZ; DATE and texts become TIMESTAMP(3).
     Time,
+    /// TIMESTAMP, TIMESTAMP_LTZ, DATE or TIME; texts become TIMESTAMP(3).
+    Moment,
+    /// ARRAY.
+    List,
+    /// MAP.
+    Map,
     /// Anything, as it is.
     Any,
 }
@@ -45,7 +56,13 @@ impl Param {
         match self {
             Self::Text => is_text(given) || given.is_null(),
             Self::Int => given.is_integer() || given.is_null(),
+            Self::Double => given.is_numeric() || given.is_null(),
+            Self::Bool => matches!(given, DataType::Boolean | DataType::Null),
+            Self::Bytes => is_bytes(given) || given.is_null(),
+            Self::List => element(given).is_some() || given.is_null(),
+            Self::Map => matches!(given, DataType::Map(..) | DataType::Null),
             Self::Time => matches!(given, DataType::Timestamp(..) | DataType::Date32 | DataType::Null) || is_text(given),
+            Self::Moment => Self::Time.accepts(given) || matches!(given, DataType::Time32(_) | DataType::Time64(_)),
             Self::Any => true,
         }
     }
@@ -55,7 +72,14 @@ impl Param {
             Self::Text if is_text(given) => given.clone(),
             Self::Text => DataType::Utf8,
             Self::Int => DataType::Int64,
+            Self::Double => DataType::Float64,
+            Self::Bool => DataType::Boolean,
+            Self::Bytes => DataType::Binary,
+            Self::List => element(given).map_or(DataType::Null, |field| DataType::List(Arc::clone(field))),
+            Self::Map => given.clone(),
             Self::Time if matches!(given, DataType::Timestamp(..)) => given.clone(),
+            Self::Moment if matches!(given, DataType::Date32 | DataType::Time32(_) | DataType::Time64(_)) => given.clone(),
+            Self::Moment => Self::Time.coerced(given),
             Self::Time => TIMESTAMP,
             Self::Any => given.clone(),
         }
@@ -65,10 +89,27 @@ impl Param {
         match self {
             Self::Text => "STRING",
             Self::Int => "INT",
-            Self::Time => "TIMESTAMP",
+            Self::Double => "DOUBLE",
+            Self::Bool => "BOOLEAN",
+            Self::Bytes => "BYTES",
+            Self::List => "ARRAY",
+            Self::Map => "MAP",
+            Self::Time | Self::Moment => "TIMESTAMP",
             Self::Any => "any",
         }
     }
+}
+
+/// The field of an array's elements.
+pub(super) fn element(array: &DataType) -> Option<&FieldRef> {
+    match array {
+        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => Some(field),
+        _ => None,
+    }
+}
+
+fn is_bytes(given: &DataType) -> bool {
+    matches!(given, DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_))
 }
 
 fn is_text(given: &DataType) -> bool {
@@ -88,6 +129,7 @@ pub(super) struct Scalar {
     returns: Returns,
     body: Body,
     signature: Signature,
+    aliases: Vec<String>,
 }
 
 impl Scalar {
@@ -99,7 +141,7 @@ impl Scalar {
         body: impl Fn(&Call) -> Result<ArrayRef> + Send + Sync + 'static,
     ) -> Self {
         let signature = Signature::user_defined(Volatility::Immutable);
-        Self { name, forms, rest: None, returns, body: Box::new(body), signature }
+        Self { name, forms, rest: None, returns, body: Box::new(body), signature, aliases: Vec::new() }
     }
 
     /// A function from texts to a text, row by row; `None` is NULL.
@@ -121,6 +163,36 @@ impl Scalar {
         )
     }
 
+    /// A function to a whole number, row by row.
+    pub(super) fn int(
+        name: &'static str,
+        forms: &'static [&'static [Param]],
+        body: impl Fn(&Row<'_>) -> Option<i32> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(name, forms, |_| Ok(DataType::Int32), move |call| Ok(Arc::new(Int32Array::from(call.map(&body)?))))
+    }
+
+    /// A function that says yes or no, row by row.
+    pub(super) fn test(
+        name: &'static str,
+        forms: &'static [&'static [Param]],
+        body: impl Fn(&Row<'_>) -> Option<bool> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(name, forms, |_| Ok(DataType::Boolean), move |call| Ok(Arc::new(BooleanArray::from(call.map(&body)?))))
+    }
+
+    /// Another name for it.
+    pub(super) fn alias(mut self, name: &str) -> Self {
+        self.aliases.push(name.to_string());
+        self
+    }
+
+    /// It answers otherwise each time.
+    pub(super) fn volatile(mut self) -> Self {
+        self.signature.volatility = Volatility::Volatile;
+        self
+    }
+
     /// Any number of further arguments.
     pub(super) fn rest(mut self, rest: Param) -> Self {
         self.rest = Some(rest);
@@ -138,6 +210,12 @@ impl Scalar {
 
     pub(super) fn udf(self) -> Arc<ScalarUDF> {
         Arc::new(ScalarUDF::new_from_impl(self))
+    }
+
+    /// Whether one row answers for all.
+    fn is_literal(&self, args: &[ColumnarValue]) -> bool {
+        let literal = args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        literal && !args.is_empty() && self.signature.volatility != Volatility::Volatile
     }
 
     fn usage(&self) -> String {
@@ -177,6 +255,10 @@ impl ScalarUDFImpl for Scalar {
         self.name
     }
 
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
+
     fn signature(&self) -> &Signature {
         &self.signature
     }
@@ -195,104 +277,9 @@ impl ScalarUDFImpl for Scalar {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        let literal = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) && !args.args.is_empty();
+        let literal = self.is_literal(&args.args);
         let call = Call { rows: if literal { 1 } else { args.number_rows }, args: args.args };
         let array = (self.body)(&call).map_err(|e| e.context(format!("{}()", self.name.to_uppercase())))?;
         if literal { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)) } else { Ok(ColumnarValue::Array(array)) }
-    }
-}
-
-/// The arguments of one call.
-pub(super) struct Call {
-    pub(super) args: Vec<ColumnarValue>,
-    pub(super) rows: usize,
-}
-
-impl Call {
-    /// The argument as an array of all rows.
-    pub(super) fn array(&self, n: usize) -> Result<ArrayRef> {
-        Ok(self.arg(n)?.to_array(self.rows)?)
-    }
-
-    fn arg(&self, n: usize) -> Result<&ColumnarValue> {
-        self.args.get(n).ok_or_else(|| Error::internal(format!("there is no argument {n}")))
-    }
-
-    /// A text.
-    pub(super) fn text(&self, n: usize) -> Result<Text> {
-        Text::of(self.arg(n)?)
-    }
-
-    /// A whole number.
-    pub(super) fn int(&self, n: usize) -> Result<Int> {
-        Int::of(self.arg(n)?)
-    }
-
-    /// The arguments for functions that go from row to row.
-    pub(super) fn row_args(&self) -> Result<RowArgs> {
-        let args = self.args.iter().map(|arg| match arg.data_type() {
-            DataType::Int64 => Ok(RowArg::Int(Int::of(arg)?)),
-            DataType::Timestamp(..) => Ok(RowArg::Time(Times::of(&arg.to_array(self.rows)?)?)),
-            _ => Ok(RowArg::Text(Text::of(arg)?)),
-        });
-        Ok(RowArgs(args.collect::<Result<_>>()?))
-    }
-
-    /// Calls a function for each row.
-    pub(super) fn map<T>(&self, body: impl Fn(&Row<'_>) -> Option<T>) -> Result<Vec<Option<T>>> {
-        let args = self.row_args()?;
-        Ok((0..self.rows).map(|row| body(&args.row(row))).collect())
-    }
-}
-
-enum RowArg {
-    Text(Text),
-    Int(Int),
-    Time(Times),
-}
-
-/// The arguments of a call, to be looked at row by row.
-pub(super) struct RowArgs(Vec<RowArg>);
-
-impl RowArgs {
-    pub(super) fn row(&self, row: usize) -> Row<'_> {
-        Row { args: &self.0, row }
-    }
-}
-
-/// One row of a call; an argument of another type is `None`, as NULL is.
-pub(super) struct Row<'a> {
-    args: &'a [RowArg],
-    row: usize,
-}
-
-impl<'a> Row<'a> {
-    /// The text of an argument.
-    pub(super) fn text(&self, n: usize) -> Option<&'a str> {
-        match self.args.get(n)? {
-            RowArg::Text(text) => text.get(self.row),
-            _ => None,
-        }
-    }
-
-    /// The number of an argument.
-    pub(super) fn int(&self, n: usize) -> Option<i64> {
-        match self.args.get(n)? {
-            RowArg::Int(int) => int.get(self.row),
-            _ => None,
-        }
-    }
-
-    /// The time of an argument, in UTC.
-    pub(super) fn time(&self, n: usize) -> Option<NaiveDateTime> {
-        match self.args.get(n)? {
-            RowArg::Time(times) => times.get(self.row),
-            _ => None,
-        }
-    }
-
-    /// How many arguments there are.
-    pub(super) fn len(&self) -> usize {
-        self.args.len()
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::common::DFSchemaRef;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::utils::conjunction;
 
 use crate::common::{Error, Result};
 use crate::operators::temporal_filter::Halves;
-use crate::operators::{Operator, Remember, TemporalFilter, TickingFilter};
+use crate::operators::{Operator, Remember, TemporalFilter, TickingClock, TickingFilter};
 
-use super::super::clock::{Clock, Live, Passing, from_column, passing, with_clock};
+use super::super::clock::{Clock, Live, Passing, Ticking, from_column, passing, with_clock};
 use super::super::traits::{Domain, Role, Time, Traits};
 use super::linear::with_weights;
 use super::{Input, Lowered, Lowering};
@@ -46,9 +47,21 @@ impl Lowering {
                 Arc::new(TickingFilter::new(rows, predicate, period))
             }
         };
+        self.by_clock(operator, input, live.input.schema()).await
+    }
+
+    pub(super) async fn ticking(&mut self, ticking: &Ticking) -> Result<Lowered> {
+        let input = with_weights(self.lower(&ticking.input).await?)?;
+        let rows = Arc::clone(ticking.input.schema().inner());
+        let schema = Arc::new(with_clock(ticking.input.schema())?);
+        self.by_clock(Arc::new(TickingClock::new(rows, ticking.period)), input, &schema).await
+    }
+
+    /// An operator whose rows change with the clock alone.
+    async fn by_clock(&mut self, operator: Arc<dyn Operator>, input: Lowered, schema: &DFSchemaRef) -> Result<Lowered> {
         let time = Time { role: Role::Row, domain: Domain::Clock, sources: Default::default(), hold: 0, guarded: true };
-        let traits = Traits { times: BTreeMap::new(), ..input.traits.clone() };
-        self.operator(operator, vec![Input::Piece(Box::new(input))], live.input.schema(), Some(&time), traits).await
+        let traits = Traits { updating: true, times: BTreeMap::new(), ..input.traits.clone() };
+        self.operator(operator, vec![Input::Piece(Box::new(input))], schema, Some(&time), traits).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! WITH RECURSIVE: all of it again, over what is kept of its tables.
+//! WITH RECURSIVE: all of it again, over what is kept of its tables, and with the clock if it asks for it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableScan,
 
 use crate::common::{Error, Result};
 
-use super::super::clock::{Clock, Live};
+use super::super::clock::Ticking;
 use super::super::provider::TableSource;
 use super::super::session_windows::expand_sessions;
 use super::recompute::Partitioning;
@@ -19,15 +19,9 @@ impl Lowering {
         let mut scans = Vec::new();
         let plan = &expand_sessions(plan.clone())?;
         plan.apply(|node| {
-            if let LogicalPlan::Extension(e) = node
-                && (e.node.as_any().is::<Clock>() || e.node.as_any().is::<Live>())
-            {
-                return Err(Error::sql("the clock inside WITH RECURSIVE cannot run continuously yet")
-                    .hint("select now() outside of it, or filter its result")
-                    .into());
-            }
-            if is_declared(node) {
+            if is_input(node) {
                 scans.push(node.clone());
+                return Ok(TreeNodeRecursion::Jump);
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
@@ -40,7 +34,7 @@ impl Lowering {
         self.recompute_over(plan, schemas, inputs, partitioning, Vec::new(), |plan, leaves| {
             let mut leaves = leaves.into_iter();
             let over = plan.clone().transform_down(|node| match &node {
-                _ if is_declared(&node) => {
+                _ if is_input(&node) => {
                     let leaf = leaves.next().ok_or_else(|| Error::internal("a table of a recursion without a leaf"))?;
                     Ok(Transformed::new(leaf, true, TreeNodeRecursion::Jump))
                 }
@@ -55,8 +49,13 @@ impl Lowering {
     }
 }
 
-fn is_declared(node: &LogicalPlan) -> bool {
-    matches!(node, LogicalPlan::TableScan(scan) if TableSource::of(scan).is_some())
+/// A declared table, or the clock.
+fn is_input(node: &LogicalPlan) -> bool {
+    match node {
+        LogicalPlan::TableScan(scan) => TableSource::of(scan).is_some(),
+        LogicalPlan::Extension(e) => e.node.as_any().is::<Ticking>(),
+        _ => false,
+    }
 }
 
 /// A scan of the rows of the step before, with its projection above it: a `WorkTableExec` does not say what it projects, so a plan

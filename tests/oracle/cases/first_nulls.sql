@@ -6,10 +6,10 @@
 -- row events/0: {"id": 5, "k": "a", "v": 5, "f": 0.5}
 -- row events/0: {"id": 6, "k": "c"}
 -- expect by_key: NULL | NULL | NULL | NULL | 0 | NULL
--- expect by_key: a | 4.500000000e0 | 9 | 4 | 2 | 5.000000000e-1
+-- expect by_key: a | 4 | 9 | 4 | 2 | 5.000000000e-1
 -- expect by_key: b | NULL | NULL | NULL | 0 | NULL
 -- expect by_key: c | NULL | NULL | NULL | 0 | NULL
--- expect altogether: 4.500000000e0 | 9 | 5.000000000e-1 | 2 | 7.071067812e-1
+-- expect altogether: 4 | 9 | 5.000000000e-1 | 2 | 7.071067812e-1
 -- expect decimals: 4.500000
 -- expect still_null: NULL | NULL | 0
 CREATE TABLE events ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts )

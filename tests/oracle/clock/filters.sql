@@ -28,3 +28,5 @@ CREATE MATERIALIZED VIEW by_filter AS SELECT k, COUNT(*) n, COUNT(*) FILTER (WHE
   SUM(v) FILTER (WHERE ts > now() - INTERVAL '2' SECOND) fresh_sum, MAX(v) FILTER (WHERE ts > now() - INTERVAL '1' SECOND AND v < 50) low,
   COUNT(DISTINCT v) FILTER (WHERE ts + INTERVAL '1' SECOND < now()) old, MIN(id) FILTER (WHERE v > 50) first FROM events GROUP BY k;
 CREATE MATERIALIZED VIEW by_filter_alone AS SELECT COUNT(*) FILTER (WHERE ts > now() - INTERVAL '1' SECOND) fresh FROM events;
+CREATE MATERIALIZED VIEW sets_by_filter AS SELECT k, MOD(v, 3) m, COUNT(*) FILTER (WHERE ts > now() - INTERVAL '2' SECOND) fresh, SUM(v) s
+FROM events GROUP BY GROUPING SETS ((k), (MOD(v, 3)), ());

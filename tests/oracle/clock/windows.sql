@@ -24,3 +24,5 @@ WHERE window_end > now() - INTERVAL '5' SECOND;
 -- A retraction takes back the clock that was inserted, so there is one group for each key.
 CREATE MATERIALIZED VIEW remembered AS SELECT COUNT(*) n FROM (
   SELECT k, seen, SUM(n) s FROM (SELECT k, n, now() AS seen FROM (SELECT k, COUNT(*) n FROM events GROUP BY k)) GROUP BY k, seen);
+CREATE MATERIALIZED VIEW sets_by_time AS SELECT k, FLOOR(CAST(PROCTIME() AS TIMESTAMP(3)) TO SECOND) AS s, COUNT(*) n, MAX(PROCTIME()) newest, GROUPING(k) g
+FROM events GROUP BY ROLLUP (k, FLOOR(CAST(PROCTIME() AS TIMESTAMP(3)) TO SECOND));

@@ -20,8 +20,8 @@ use sqlparser::ast::{
 
 use crate::common::{Error, Result};
 
-use super::build;
-use super::text::{Text, pos};
+use crate::sql::build;
+use crate::sql::text::{Text, pos};
 
 /// Rewrites every group window in a query, also in sub-queries, CTEs and branches of UNION.
 pub(super) fn rewrite(query: &mut Query, text: &Text<'_>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Group windows, before and after.
 
-use super::tests::{error, one, show};
+use crate::sql::tests::{error, one, show};
 
 #[test]
 fn group_windows_become_table_functions() {

@@ -3,52 +3,50 @@
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::common::{Error, Result, suggest};
+use crate::sql::ast::{Explain, Statement};
+use crate::sql::cursor::{Cursor, is_space, is_word};
+use crate::sql::settings;
+use crate::sql::text::Text;
 
-use super::ast::{Explain, Statement};
-use super::cursor::{Cursor, is_space, is_word};
-use super::text::Text;
-use super::{copy, create, query, settings};
+use super::{alter, copy, create, drop, query, show};
 
 /// First words of the statements that there are.
-const SUPPORTED: [&str; 11] = ["COPY", "CREATE", "DROP", "INSERT", "EXECUTE", "SELECT", "WITH", "VALUES", "EXPLAIN", "SET", "RESET"];
+const SUPPORTED: [&str; 17] = [
+    "COPY", "CREATE", "REPLACE", "DROP", "ALTER", "INSERT", "EXECUTE", "SELECT", "WITH", "VALUES", "EXPLAIN", "SHOW", "DESCRIBE", "DESC",
+    "USE", "SET", "RESET",
+];
 
 /// What is supported, for hints.
-const HINT: &str = "supported: CREATE TABLE, CREATE [MATERIALIZED] VIEW, DROP, INSERT INTO, COPY, SELECT, EXPLAIN, SET, RESET";
+const HINT: &str = "supported: CREATE, DROP, ALTER, INSERT INTO, COPY, SELECT, EXPLAIN, SHOW, DESCRIBE, USE, SET, RESET";
 
-/// Statements of Flink and ksqlDB that people may try.
-const KNOWN: [&str; 28] = [
-    "ADD",
-    "ALTER",
-    "ANALYZE",
-    "ASSERT",
-    "BEGIN",
-    "CALL",
-    "COMPILE",
-    "DECLARE",
-    "DEFINE",
-    "DELETE",
-    "DESC",
-    "DESCRIBE",
-    "LIST",
-    "LOAD",
-    "PAUSE",
-    "PRINT",
-    "RELOAD",
-    "REMOVE",
-    "RESUME",
-    "RUN",
-    "SHOW",
-    "STOP",
-    "TERMINATE",
-    "TRUNCATE",
-    "UNDEFINE",
-    "UNLOAD",
-    "UPDATE",
-    "USE",
+/// Statements of Flink and ksqlDB that people may try, and what is to be said about them.
+const REFUSED: [(&str, &str); 22] = [
+    ("ADD", "there is no JVM to add a JAR to: connectors and functions are built in"),
+    ("ANALYZE", "there are no statistics to gather"),
+    ("ASSERT", HINT),
+    ("BEGIN", "a statement set begins with BEGIN STATEMENT SET"),
+    ("CALL", "there are no procedures"),
+    ("COMPILE", "a job resumes from its own text; EXPLAIN shows its plan"),
+    ("DECLARE", HINT),
+    ("DEFINE", "variables are given outside: -v name=value"),
+    ("DELETE", "an INSERT into a table with a primary key replaces rows; a continuous query takes its own back"),
+    ("LIST", "write SHOW"),
+    ("LOAD", "there are no modules: all functions are there"),
+    ("PAUSE", HINT),
+    ("PRINT", "write SELECT * FROM table"),
+    ("RELOAD", HINT),
+    ("REMOVE", "there is no JVM to remove a JAR from"),
+    ("RESUME", "a job resumes when it is run again under its name"),
+    ("RUN", "files are run with `millstream run FILE`"),
+    ("STOP", "a job stops with Ctrl-C, and resumes when it is run again"),
+    ("TERMINATE", "a job stops with Ctrl-C"),
+    ("TRUNCATE", "what was written stays"),
+    ("UNLOAD", "there are no modules"),
+    ("UPDATE", "an INSERT into a table with a primary key replaces rows"),
 ];
 
 /// Parses one statement; the tokens hold no semicolon.
-pub(super) fn statement(text: &Text<'_>, tokens: Vec<TokenWithSpan>) -> Result<Statement> {
+pub(in crate::sql) fn statement(text: &Text<'_>, tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     let mut cursor = Cursor::new(text, tokens);
     let statement = parse(&mut cursor)?;
     cursor.finish()?;
@@ -56,11 +54,23 @@ pub(super) fn statement(text: &Text<'_>, tokens: Vec<TokenWithSpan>) -> Result<S
 }
 
 fn parse(cursor: &mut Cursor<'_>) -> Result<Statement> {
-    if cursor.sees(&["CREATE"]) {
+    if cursor.sees(&["CREATE"]) || cursor.sees(&["REPLACE", "TABLE"]) {
         return create::create(cursor);
     }
     if cursor.sees(&["DROP"]) {
-        return create::drop(cursor);
+        return drop::drop(cursor);
+    }
+    if cursor.sees(&["ALTER"]) {
+        return alter::alter(cursor);
+    }
+    if cursor.take(&["SHOW"]) {
+        return show::show(cursor);
+    }
+    if cursor.take(&["DESCRIBE"]) || cursor.take(&["DESC"]) {
+        return show::describe(cursor);
+    }
+    if cursor.take(&["USE"]) {
+        return show::r#use(cursor);
     }
     if cursor.take(&["SET"]) {
         return settings::set(cursor);
@@ -114,7 +124,7 @@ fn how_to_explain(cursor: &mut Cursor<'_>) -> bool {
 
 /// Whether these tokens open a statement set that is explained: `EXPLAIN ... STATEMENT SET BEGIN`. Returns whether ANALYZE
 /// stands in it, and how many tokens belong to the opening.
-pub(super) fn explained_set(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Option<(bool, usize)> {
+pub(in crate::sql) fn explained_set(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Option<(bool, usize)> {
     let first = tokens.iter().find(|token| !is_space(token))?;
     if !is_word(first, "EXPLAIN") {
         return None;
@@ -135,10 +145,13 @@ fn unsupported(cursor: &Cursor<'_>) -> Error {
         return cursor.expected("a statement").hint(HINT);
     };
     let word = value.to_ascii_uppercase();
-    if KNOWN.contains(&word.as_str()) || word == "EXECUTE" {
-        return cursor.error(format!("{word} is not supported yet")).hint(HINT);
+    if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == word) {
+        return cursor.error(format!("{word} is not supported")).hint(*why);
     }
-    let near = suggest::nearest(&word, SUPPORTED.into_iter().chain(KNOWN));
+    if word == "EXECUTE" {
+        return cursor.error("EXECUTE runs an INSERT or a statement set").hint("write EXECUTE STATEMENT SET BEGIN ... END;");
+    }
+    let near = suggest::nearest(&word, SUPPORTED.into_iter().chain(REFUSED.iter().map(|(word, _)| *word)));
     let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
     cursor.error(format!("unknown statement `{value}`")).hint(format!("{near}{HINT}"))
 }

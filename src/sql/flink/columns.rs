@@ -5,11 +5,10 @@ use sqlparser::tokenizer::Token;
 use arrow::datatypes::DataType;
 
 use crate::common::{Error, Result, suggest};
-
-use super::ast::{Column, ColumnKind, Pos, Watermark};
-use super::cursor::{Cursor, is_word};
-use super::text::pos;
-use super::types;
+use crate::sql::ast::{Column, ColumnKind, Pos, Watermark};
+use crate::sql::cursor::{Cursor, is_word};
+use crate::sql::text::pos;
+use crate::sql::types;
 
 /// What stands in the parentheses of a CREATE TABLE.
 #[derive(Default)]
@@ -21,7 +20,7 @@ pub(super) struct Columns {
     key_pos: Vec<Pos>,
 }
 
-/// Takes `( ... )`.
+/// Takes `( ... )`. Columns that come from elsewhere, from a query or another table, cannot be judged here.
 pub(super) fn columns(cursor: &mut Cursor<'_>) -> Result<Columns> {
     let mut table = Columns::default();
     cursor.expect_symbol(&Token::LParen)?;
@@ -34,12 +33,11 @@ pub(super) fn columns(cursor: &mut Cursor<'_>) -> Result<Columns> {
             return Err(cursor.expected("`,` or `)`"));
         }
     }
-    check(cursor, &mut table)?;
     Ok(table)
 }
 
 /// A column, the watermark or a constraint.
-fn element(cursor: &mut Cursor<'_>, table: &mut Columns) -> Result<()> {
+pub(super) fn element(cursor: &mut Cursor<'_>, table: &mut Columns) -> Result<()> {
     if cursor.sees(&["WATERMARK", "FOR"]) {
         let watermark = watermark(cursor)?;
         if table.watermark.is_some() {
@@ -89,8 +87,9 @@ fn watermark(cursor: &mut Cursor<'_>) -> Result<Watermark> {
             .hint("declare a computed column for the field and put the watermark on that"));
     }
     cursor.expect(&["AS"])?;
+    let from = cursor.peek().span.start;
     let expr = Box::new(cursor.expr()?);
-    Ok(Watermark { column, expr, pos: at })
+    Ok(Watermark { column, expr, text: cursor.text_since(from), pos: at })
 }
 
 /// `name TYPE ...` or `name AS expr`.
@@ -98,15 +97,16 @@ fn column(cursor: &mut Cursor<'_>, table: &mut Columns) -> Result<Column> {
     let at = cursor.pos();
     let name = cursor.name("the name of a column")?;
     if cursor.take(&["AS"]) {
-        let expr = Box::new(cursor.expr()?);
-        comment(cursor)?;
-        let kind = ColumnKind::Computed(expr);
-        return Ok(Column { name, data_type: None, sql_type: String::new(), nullable: true, kind, pos: at });
+        let from = cursor.peek().span.start;
+        let kind = ColumnKind::Computed(Box::new(cursor.expr()?));
+        let text = cursor.text_since(from);
+        return Ok(Column { name, data_type: None, text, nullable: true, kind, comment: comment(cursor)?, pos: at });
     }
     let from = cursor.peek().span.start;
     let data_type = types::data_type(cursor)?;
-    let sql_type = cursor.text.slice(from, cursor.last().span.end).split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut column = Column { name, data_type: Some(data_type), sql_type, nullable: true, kind: ColumnKind::Physical, pos: at };
+    let text = cursor.text_since(from).split_whitespace().collect::<Vec<_>>().join(" ");
+    let kind = ColumnKind::Physical;
+    let mut column = Column { name, data_type: Some(data_type), text, nullable: true, kind, comment: None, pos: at };
     loop {
         let at = cursor.pos();
         if cursor.sees(&["NOT", "NULL"]) || cursor.sees(&["NULL"]) {
@@ -123,12 +123,12 @@ fn column(cursor: &mut Cursor<'_>, table: &mut Columns) -> Result<Column> {
             not_enforced(cursor)?;
             table.primary_key.push(column.name.clone());
             table.key_pos.push(column.pos);
-        } else if comment(cursor)? {
-            // It stays in the statement's text.
+        } else if let Some(comment) = comment(cursor)? {
+            column.comment = Some(comment);
         } else if cursor.sees(&["DEFAULT"]) || cursor.sees(&["CHECK"]) || cursor.sees(&["UNIQUE"]) || cursor.sees(&["REFERENCES"]) {
             let word = cursor.peek().token.to_string().to_uppercase();
             return Err(cursor.error(format!("{word} is not supported for a column")));
-        } else if matches!(cursor.peek().token, Token::Comma | Token::RParen) {
+        } else if matches!(cursor.peek().token, Token::Comma | Token::RParen) || ends_here(cursor) {
             return Ok(column);
         } else {
             return Err(cursor.expected("`,`, `)`, NOT NULL, METADATA, PRIMARY KEY or COMMENT"));
@@ -136,13 +136,14 @@ fn column(cursor: &mut Cursor<'_>, table: &mut Columns) -> Result<Column> {
     }
 }
 
+/// Whether a column of ALTER TABLE ends, which need not stand in brackets.
+fn ends_here(cursor: &Cursor<'_>) -> bool {
+    cursor.at_end() || cursor.sees(&["FIRST"]) || cursor.sees(&["AFTER"])
+}
+
 /// `COMMENT '...'`, if it is there.
-fn comment(cursor: &mut Cursor<'_>) -> Result<bool> {
-    let found = cursor.take(&["COMMENT"]);
-    if found {
-        cursor.string("a comment")?;
-    }
-    Ok(found)
+pub(super) fn comment(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
+    if cursor.take(&["COMMENT"]) { cursor.string("a comment").map(Some) } else { Ok(None) }
 }
 
 fn one_key(cursor: &Cursor<'_>, table: &Columns, at: Pos) -> Result<()> {
@@ -165,7 +166,7 @@ fn not_enforced(cursor: &mut Cursor<'_>) -> Result<()> {
 }
 
 /// What can be judged only when all columns are known.
-fn check(cursor: &Cursor<'_>, table: &mut Columns) -> Result<()> {
+pub(super) fn check(cursor: &Cursor<'_>, table: &mut Columns) -> Result<()> {
     let names: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
     let missing = |at: Pos, of: &str, name: &str| -> Error {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -188,7 +189,7 @@ fn check(cursor: &Cursor<'_>, table: &mut Columns) -> Result<()> {
         if column.data_type.as_ref().is_some_and(|t| !matches!(t, DataType::Timestamp(..))) {
             return Err(cursor
                 .text
-                .error(*at, format!("a watermark needs a TIMESTAMP or TIMESTAMP_LTZ column, `{name}` is {}", column.sql_type))
+                .error(*at, format!("a watermark needs a TIMESTAMP or TIMESTAMP_LTZ column, `{name}` is {}", column.text))
                 .hint("declare a computed column, such as `ts AS TO_TIMESTAMP(...)`, and put the watermark on that"));
         }
     }

@@ -5,9 +5,10 @@ use sqlparser::tokenizer::{Token, Word};
 
 use crate::common::Result;
 
-use super::ast::{Copy, Emit, Query};
-use super::build;
-use super::cursor::Cursor;
+use crate::sql::ast::{Copy, Emit, Query};
+use crate::sql::build;
+use crate::sql::cursor::Cursor;
+
 use super::query;
 
 /// `COPY (query) | table TO 'file' [STORED AS format] [PARTITIONED BY (column, ...)] [[WITH | OPTIONS] (option [=] value, ...)]`,

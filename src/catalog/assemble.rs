@@ -1,0 +1,24 @@
+//! A declaration that was put together from parts, as the statement that says it in full.
+
+use crate::common::{Error, Result};
+use crate::sql::ast::{CreateTable, Parsed, Source, Statement};
+use crate::sql::{parse, render};
+
+/// The CREATE TABLE that a table was put together to, with a text of its own. It stands where `parsed` does.
+///
+/// # Errors
+/// When the parts do not go together: a watermark on a column that is not there, a column twice.
+pub fn assemble(table: CreateTable, parsed: &Parsed) -> Result<Parsed> {
+    let text = render::table(&table);
+    let bare = |error: Error| {
+        let plain = Error::new(error.kind(), error.message());
+        error.hint_text().map_or(plain.clone(), |hint| plain.hint(hint))
+    };
+    let again = parse(&Source::new("<assembled>", text.as_str())).map_err(bare)?.pop();
+    let Some(Statement::CreateTable(read)) = again.map(|again| again.statement) else {
+        return Err(Error::internal(format!("a table was put together to something else: {text}")));
+    };
+    let CreateTable { or_replace, if_not_exists, .. } = table;
+    let statement = Statement::CreateTable(CreateTable { or_replace, if_not_exists, ..read }.without_places());
+    Ok(Parsed { statement, text, source: parsed.source.clone(), pos: parsed.pos })
+}

@@ -1,0 +1,124 @@
+//! CREATE: who may declare a name again (decision 6).
+
+use std::path::Path;
+
+use crate::common::{Error, Result};
+use crate::sql::ast::{CreateDatabase, Parsed, Statement};
+use crate::sql::name;
+
+use super::entry::{self, Entry};
+use super::{Catalog, Stored, files, like, same};
+
+/// What [`Catalog::create`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It was not there before.
+    New,
+    /// Another declaration was there.
+    Replaced,
+    /// The same declaration was there, or any with IF NOT EXISTS.
+    Kept,
+}
+
+impl Catalog {
+    /// A CREATE TABLE ... LIKE as the CREATE TABLE that it stands for; any other statement as it is.
+    ///
+    /// # Errors
+    /// When the other table is not there, or the two do not go together.
+    pub fn complete(&self, parsed: &Parsed) -> Result<Parsed> {
+        let Statement::CreateTable(table) = &parsed.statement else { return Ok(parsed.clone()) };
+        let Some(like) = &table.like else { return Ok(parsed.clone()) };
+        let at = |error: Error| if like.pos.line == 0 { error } else { error.at(parsed.source.place(like.pos.line, like.pos.column)) };
+        let source = self.get_table(&like.source).map_err(at)?;
+        like::merge(&source.definition, table, like).and_then(|whole| super::assemble(whole, parsed)).map_err(at)
+    }
+
+    /// Carries out a CREATE: the same declaration again changes nothing, the same file may change its own declarations, any
+    /// other has to say OR REPLACE.
+    ///
+    /// # Errors
+    /// When the name is taken, or the file cannot be written. A statement that is no CREATE is a bug.
+    pub fn create(&mut self, parsed: &Parsed) -> Result<Created> {
+        if let Statement::CreateDatabase(database) = &parsed.statement {
+            return self.create_database(database, parsed);
+        }
+        let (written, space, manner) = entry::declared(&parsed.statement)?;
+        let _lock = if manner.temporary { None } else { self.lock()? };
+        let canonical = self.canonical(written).map_err(|e| parsed.locate(e))?;
+        let key = (space, canonical.clone());
+        let Some(entry) = Entry::of(parsed, plain_path(&parsed.source.name), canonical.clone()) else {
+            return Err(Error::internal("only CREATE TABLE, CREATE VIEW and CREATE FUNCTION declare something"));
+        };
+        if let Entry::Function(function) = &entry {
+            self.refuse_recursion(function).map_err(|e| parsed.locate(e))?;
+        }
+        let there = if manner.temporary { self.temporary.get(&key) } else { self.lasting(&key) };
+        let created = match there {
+            None => Created::New,
+            Some(_) if manner.if_not_exists => return Ok(Created::Kept),
+            Some(there) if same::same(there.text(), entry.text()) => return Ok(Created::Kept),
+            Some(there) if there.what() != entry.what() => {
+                let what = there.what();
+                let drop = format!("DROP {} {} removes it", what.to_uppercase(), name::sql(&canonical));
+                let error = Error::sql(format!("`{canonical}` exists as a {what}, created by {}", there.created_by()));
+                return Err(parsed.locate(error.hint(drop)));
+            }
+            Some(there) if manner.or_replace || same_file(there.created_by(), entry.created_by()) => Created::Replaced,
+            Some(there) => {
+                let error = Error::sql(format!("{} `{canonical}` exists, created by {}", there.what(), there.created_by()));
+                return Err(parsed.locate(error.hint(format!("use CREATE OR REPLACE {}", there.what().to_uppercase()))));
+            }
+        };
+        if manner.temporary {
+            self.temporary.insert(key, entry);
+        } else {
+            self.store(entry)?;
+        }
+        Ok(created)
+    }
+
+    /// Writes an entry, in place of the one of its name; the lock is held.
+    pub(super) fn store(&mut self, entry: Entry) -> Result<()> {
+        let key = entry.key();
+        let file = self.own.get(&key).and_then(|stored| stored.file.clone()).or_else(|| self.file_of(&key));
+        if let Some(file) = &file {
+            files::write(file, entry.created_by(), entry.text())?;
+            self.broken.retain(|(broken, _)| broken != file);
+        }
+        // What is declared here now hides what a shared folder says.
+        self.shared.remove(&key);
+        self.own.insert(key, Stored { entry, file });
+        Ok(())
+    }
+
+    fn create_database(&mut self, database: &CreateDatabase, parsed: &Parsed) -> Result<Created> {
+        let _lock = self.lock()?;
+        if self.databases.contains(&database.name) {
+            // There is nothing about a database that could differ.
+            return Ok(Created::Kept);
+        }
+        if let Some(folder) = &self.folder {
+            files::write(&files::database_file(&folder.path, &database.name), &plain_path(&parsed.source.name), &parsed.text)?;
+        }
+        self.databases.insert(database.name.clone());
+        Ok(Created::New)
+    }
+}
+
+/// A file's name without `./` in front.
+fn plain_path(name: &str) -> String {
+    let mut name = name;
+    while let Some(rest) = name.strip_prefix("./") {
+        name = rest.trim_start_matches('/');
+    }
+    name.to_string()
+}
+
+/// Whether two names mean the same file: one may be given from another folder than the other. What was typed (`<sql>`) is
+/// no file.
+fn same_file(a: &str, b: &str) -> bool {
+    if a.starts_with('<') || b.starts_with('<') {
+        return false;
+    }
+    Path::new(a).ends_with(b) || Path::new(b).ends_with(a)
+}

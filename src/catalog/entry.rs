@@ -1,0 +1,192 @@
+//! One declared thing: what it says, the text that says it, and who wrote it.
+
+use std::sync::Arc;
+
+use crate::common::{Error, Result};
+use crate::sql::ast::{CreateFunction, CreateTable, CreateView, Parsed, Pos, Source, Statement};
+
+use super::names;
+
+/// A declared table.
+#[derive(Debug, Clone)]
+pub struct TableEntry {
+    /// What it says; its name is canonical (see [`crate::sql::name`]).
+    pub definition: CreateTable,
+    /// The statement's text.
+    pub text: String,
+    /// The file that declared it, as it was given.
+    pub created_by: String,
+    /// Declared with TEMPORARY: gone with the session.
+    pub temporary: bool,
+    /// The text in which its positions are.
+    pub source: Source,
+}
+
+/// A declared view.
+#[derive(Debug, Clone)]
+pub struct ViewEntry {
+    /// What it says; its name is canonical.
+    pub definition: CreateView,
+    /// The statement's text.
+    pub text: String,
+    /// The file that declared it, as it was given.
+    pub created_by: String,
+    /// Declared with TEMPORARY: gone with the session.
+    pub temporary: bool,
+    /// The text in which its positions are.
+    pub source: Source,
+}
+
+/// A declared function.
+#[derive(Debug, Clone)]
+pub struct FunctionEntry {
+    /// What it says; its name is canonical.
+    pub definition: CreateFunction,
+    /// The statement's text.
+    pub text: String,
+    /// The file that declared it, as it was given.
+    pub created_by: String,
+    /// Declared with TEMPORARY: gone with the session.
+    pub temporary: bool,
+}
+
+/// A table, a view or a function.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// A table.
+    Table(Arc<TableEntry>),
+    /// A view.
+    View(Arc<ViewEntry>),
+    /// A function.
+    Function(Arc<FunctionEntry>),
+}
+
+/// Names that can be the same without meaning the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Space {
+    /// Tables and views.
+    Relations,
+    /// Functions.
+    Functions,
+}
+
+/// A thing by its space and canonical name.
+pub type Key = (Space, String);
+
+/// What a CREATE says besides what it declares.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) temporary: bool,
+    pub(super) or_replace: bool,
+    pub(super) if_not_exists: bool,
+}
+
+impl TableEntry {
+    /// Gives an error the place of a column or an option, if it has none yet.
+    pub fn locate(&self, at: Pos, error: Error) -> Error {
+        if at.line == 0 { error } else { error.at(self.source.place(at.line, at.column)) }
+    }
+}
+
+impl Entry {
+    /// Its canonical name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Table(t) => &t.definition.name,
+            Self::View(v) => &v.definition.name,
+            Self::Function(f) => &f.definition.name,
+        }
+    }
+
+    /// The statement that declares it.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Table(t) => &t.text,
+            Self::View(v) => &v.text,
+            Self::Function(f) => &f.text,
+        }
+    }
+
+    /// The file that declared it, as it was given.
+    pub fn created_by(&self) -> &str {
+        match self {
+            Self::Table(t) => &t.created_by,
+            Self::View(v) => &v.created_by,
+            Self::Function(f) => &f.created_by,
+        }
+    }
+
+    /// As it stands in the middle of a sentence.
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Table(_) => "table",
+            Self::View(v) if v.definition.materialized => "materialized view",
+            Self::View(_) => "view",
+            Self::Function(_) => "function",
+        }
+    }
+
+    /// The database in which it is, and in which the names in it are looked up.
+    pub fn database(&self) -> String {
+        names::database(self.name())
+    }
+
+    /// How it is found.
+    pub fn key(&self) -> Key {
+        (self.space(), self.name().to_string())
+    }
+
+    fn space(&self) -> Space {
+        match self {
+            Self::Function(_) => Space::Functions,
+            _ => Space::Relations,
+        }
+    }
+
+    /// `view v`, for lists.
+    pub(super) fn shown(&self) -> String {
+        format!("{} `{}`", self.what(), self.name())
+    }
+
+    /// What a statement declares, under its canonical name; nothing for one that declares nothing.
+    pub(super) fn of(parsed: &Parsed, created_by: String, canonical: String) -> Option<Self> {
+        let (text, source) = (parsed.text.clone(), parsed.source.clone());
+        match &parsed.statement {
+            Statement::CreateTable(definition) => {
+                let (temporary, definition) = (definition.temporary, CreateTable { name: canonical, ..definition.clone() });
+                Some(Self::Table(Arc::new(TableEntry { definition, text, created_by, temporary, source })))
+            }
+            Statement::CreateView(definition) => {
+                let (temporary, definition) = (definition.temporary, CreateView { name: canonical, ..definition.clone() });
+                Some(Self::View(Arc::new(ViewEntry { definition, text, created_by, temporary, source })))
+            }
+            Statement::CreateFunction(definition) => {
+                let (temporary, definition) = (definition.temporary, CreateFunction { name: canonical, ..definition.clone() });
+                Some(Self::Function(Arc::new(FunctionEntry { definition, text, created_by, temporary })))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Name, space and manner of a CREATE.
+///
+/// # Errors
+/// For any other statement; that would be a bug.
+pub(super) fn declared(statement: &Statement) -> Result<(&str, Space, Manner)> {
+    match statement {
+        Statement::CreateTable(t) => {
+            let manner = Manner { temporary: t.temporary, or_replace: t.or_replace, if_not_exists: t.if_not_exists };
+            Ok((&t.name, Space::Relations, manner))
+        }
+        Statement::CreateView(v) => {
+            let manner = Manner { temporary: v.temporary, or_replace: v.or_replace, if_not_exists: v.if_not_exists };
+            Ok((&v.name, Space::Relations, manner))
+        }
+        Statement::CreateFunction(f) => {
+            let manner = Manner { temporary: f.temporary, or_replace: f.or_replace, if_not_exists: f.if_not_exists };
+            Ok((&f.name, Space::Functions, manner))
+        }
+        _ => Err(Error::internal("only CREATE TABLE, CREATE VIEW and CREATE FUNCTION declare something")),
+    }
+}

@@ -1,0 +1,107 @@
+//! The catalog's own folder: what is in it, read again when it has changed, and its lock.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::common::{Error, Result};
+
+use super::files::{self, Declared, Place};
+
+/// The folder in which declarations are written, and what it held when it was last read.
+///
+/// Several processes may write in it. [`Folder::refresh`] reads the files that are new or others than before, so it costs little
+/// to ask often.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub(super) path: PathBuf,
+    databases: Vec<String>,
+    files: BTreeMap<Place, (Stamp, Result<Declared>)>,
+}
+
+/// What tells that a file is another one than before: files are replaced, never changed in place, by us; editors do either.
+type Stamp = (u64, i64, i64, u64);
+
+/// Held while something is changed.
+pub(super) struct Lock {
+    /// Closing it lets go.
+    _file: Option<File>,
+}
+
+impl Folder {
+    /// A folder, which need not exist yet.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let mut folder = Self { path: path.to_path_buf(), databases: Vec::new(), files: BTreeMap::new() };
+        folder.refresh()?;
+        Ok(folder)
+    }
+
+    /// Reads what has changed. Returns whether anything has.
+    pub(super) fn refresh(&mut self) -> Result<bool> {
+        if !self.path.exists() {
+            let changed = !self.files.is_empty() || !self.databases.is_empty();
+            (self.files, self.databases) = (BTreeMap::new(), Vec::new());
+            return Ok(changed);
+        }
+        let (databases, places) = files::list(&self.path)?;
+        let mut changed = databases != self.databases || places.len() != self.files.len();
+        let mut before = std::mem::take(&mut self.files);
+        for place in places {
+            // Gone since it was listed: then it is not there.
+            let Ok(stamp) = stamp(&place.file) else { continue };
+            let read = match before.remove(&place) {
+                Some((same, read)) if same == stamp => read,
+                _ => {
+                    changed = true;
+                    only(&place)
+                }
+            };
+            self.files.insert(place, (stamp, read));
+        }
+        self.databases = databases;
+        Ok(changed)
+    }
+
+    /// The databases that have a folder.
+    pub(super) fn databases(&self) -> &[String] {
+        &self.databases
+    }
+
+    /// What the files declare, in the order of their names.
+    pub(super) fn declared(&self) -> impl Iterator<Item = &Declared> {
+        self.files.values().filter_map(|(_, read)| read.as_ref().ok())
+    }
+
+    /// The files that cannot be understood.
+    pub(super) fn broken(&self) -> Vec<(PathBuf, Error)> {
+        self.files.iter().filter_map(|(place, (_, read))| Some((place.file.clone(), read.as_ref().err()?.clone()))).collect()
+    }
+
+    /// Waits until nobody else changes anything. A folder that cannot be written has no lock: then writing fails, if it comes to it.
+    pub(super) fn lock(&self) -> Lock {
+        let file = fs::create_dir_all(&self.path).and_then(|()| {
+            let file = File::options().create(true).truncate(false).write(true).open(self.path.join(".lock"))?;
+            file.lock()?;
+            Ok(file)
+        });
+        Lock { _file: file.ok() }
+    }
+}
+
+fn stamp(file: &Path) -> std::io::Result<Stamp> {
+    let found = fs::metadata(file)?;
+    Ok((found.ino(), found.mtime(), found.mtime_nsec(), found.len()))
+}
+
+/// The only declaration of a file.
+fn only(place: &Place) -> Result<Declared> {
+    let mut declared = files::read(place)?;
+    match (declared.pop(), declared.len()) {
+        (Some(only), 0) => Ok(only),
+        (_, more) => {
+            let count = if more == 0 { 0 } else { more + 1 };
+            Err(Error::sql(format!("{} holds {count} declarations instead of one", place.file.display())))
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! One statement, carried out as far as that takes no job and no reading of tables.
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use crate::common::{Error, Result};
+use crate::sql::ast::{Copy, Insert, Parsed, Query, Statement};
+
+use super::declare::Done;
+use super::workspace::Workspace;
+
+/// What a statement comes to. The caller prints, runs queries, and makes one job of all that is to go on.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It declared or set something; a line for the person, if there is something to say.
+    Said(Option<String>),
+    /// SHOW and DESCRIBE: rows to print.
+    Rows(SchemaRef, RecordBatch),
+    /// EXPLAIN: text to print.
+    Text(String),
+    /// A query to answer.
+    Query(Box<Query>),
+    /// Rows to write at once: INSERT ... VALUES, or any INSERT when `execution.runtime-mode` is batch.
+    InsertNow(Box<Insert>),
+    /// Rows to write to a file at once.
+    Copy(Box<Copy>),
+    /// Part of a job: an INSERT, or a materialized view that was declared.
+    Job(Box<Parsed>),
+}
+
+impl Workspace {
+    /// Carries out a statement; one that stands for several (CREATE TABLE ... AS) has several outcomes, in order.
+    ///
+    /// # Errors
+    /// With the statement's place.
+    pub async fn execute(&self, parsed: &Parsed) -> Result<Vec<Outcome>> {
+        let mut outcomes = Vec::new();
+        for parsed in self.unfold(parsed).await? {
+            self.one(&parsed, &mut outcomes).await.map_err(|e| parsed.locate(e))?;
+        }
+        Ok(outcomes)
+    }
+
+    async fn one(&self, parsed: &Parsed, outcomes: &mut Vec<Outcome>) -> Result<()> {
+        if let Done::Said(line) = self.declare(parsed).await? {
+            outcomes.push(Outcome::Said(line));
+            if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
+                outcomes.push(Outcome::Job(Box::new(parsed.clone())));
+            }
+            return Ok(());
+        }
+        outcomes.push(match &parsed.statement {
+            Statement::Insert(insert) if insert.values || self.reads_batch()? => Outcome::InsertNow(Box::new(insert.clone())),
+            Statement::Insert(_) => Outcome::Job(Box::new(parsed.clone())),
+            Statement::Copy(copy) => Outcome::Copy(Box::new(copy.clone())),
+            Statement::Query(query) => Outcome::Query(Box::new(query.clone())),
+            Statement::Explain(explain) => Outcome::Text(self.explain(explain).await?),
+            Statement::Show(show) => self.show(show).await.map(|(schema, rows)| Outcome::Rows(schema, rows))?,
+            Statement::Describe(name) => self.describe(name).await.map(|(schema, rows)| Outcome::Rows(schema, rows))?,
+            _ => return Err(Error::internal("a statement that nothing carries out")),
+        });
+        Ok(())
+    }
+}

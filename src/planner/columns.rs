@@ -1,0 +1,250 @@
+//! Names of columns: DataFusion looks them up exactly; here the only one that differs in case is meant, too (decision 16).
+//!
+//! DataFusion says where it has missed which column, and what there is instead. So a query is planned as it stands, and only where
+//! that fails the name at that place is mended and the query planned again. What cannot be mended becomes an error with the place
+//! of the name and the nearest spelling.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use datafusion::common::{Column, SchemaError};
+use datafusion::error::DataFusionError;
+use sqlparser::ast::{Expr, Function, Ident, ObjectName, Visit, VisitMut, Visitor, VisitorMut};
+use sqlparser::tokenizer::Location;
+
+use crate::common::{Error, Result, suggest};
+
+/// How many names of one query are mended; each costs a plan.
+const MOST: usize = 500;
+
+/// Plans a tree, as often as there are names of columns in it to mend.
+pub(super) struct Tries<T> {
+    tree: T,
+    left: usize,
+}
+
+impl<T: Visit + VisitMut + Clone> Tries<T> {
+    pub(super) fn of(tree: T) -> Self {
+        Self { tree, left: MOST }
+    }
+
+    /// The tree as it is to be planned now.
+    pub(super) fn next(&self) -> T {
+        self.tree.clone()
+    }
+
+    /// Takes the outcome of planning it; goes on if a name was mended.
+    pub(super) fn tried<P>(&mut self, planned: Result<P, DataFusionError>) -> ControlFlow<Result<P>> {
+        self.left -= 1;
+        if self.left == 0 && planned.is_err() {
+            let message = format!("more than {MOST} names of columns are written in another case than they were declared");
+            return ControlFlow::Break(Err(Error::sql(message)));
+        }
+        mend(&mut self.tree, planned)
+    }
+}
+
+/// Takes the outcome of planning; goes on if a name was mended.
+fn mend<T: Visit + VisitMut, P>(tree: &mut T, planned: Result<P, DataFusionError>) -> ControlFlow<Result<P>> {
+    let error = match planned {
+        Ok(plan) => return ControlFlow::Break(Ok(plan)),
+        Err(error) => error,
+    };
+    let Some((missing, valid)) = missing(&error) else {
+        return ControlFlow::Break(Err(at_function(Error::from(error), tree)));
+    };
+    let meant = meant(missing, valid);
+    if let Some(meant) = &meant {
+        let mut mend = Mend { missing, meant, done: false };
+        let _ = VisitMut::visit(tree, &mut mend);
+        if mend.done {
+            return ControlFlow::Continue(());
+        }
+    }
+    ControlFlow::Break(Err(unknown(missing, valid, tree)))
+}
+
+/// The column that was missed and what there is, if that is what has failed.
+fn missing(error: &DataFusionError) -> Option<(&Column, &[Column])> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = next {
+        if let Some(DataFusionError::SchemaError(schema, _)) = current.downcast_ref::<DataFusionError>()
+            && let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref()
+        {
+            return Some((field, valid_fields));
+        }
+        next = current.source();
+    }
+    None
+}
+
+/// What a missed name is to be: the last parts of a path, in their right case.
+fn meant(missing: &Column, valid: &[Column]) -> Option<Vec<String>> {
+    let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+    let only = |found: BTreeSet<Vec<String>>| if found.len() == 1 { found.into_iter().next() } else { None };
+    let Some(relation) = &missing.relation else {
+        let found: BTreeSet<Vec<String>> = valid.iter().filter(|c| same(&c.name, &missing.name)).map(|c| vec![c.name.clone()]).collect();
+        return only(found);
+    };
+    let qualified = valid.iter().filter(|c| same(&c.name, &missing.name));
+    let found: BTreeSet<Vec<String>> = qualified
+        .filter_map(|c| {
+            c.relation.as_ref().filter(|r| same(r.table(), relation.table())).map(|r| vec![r.table().to_string(), c.name.clone()])
+        })
+        .collect();
+    if !found.is_empty() {
+        return only(found);
+    }
+    // A field of a row: the row's column is in another case.
+    let rows: BTreeSet<Vec<String>> =
+        valid.iter().filter(|c| same(&c.name, relation.table())).map(|c| vec![c.name.clone(), missing.name.clone()]).collect();
+    only(rows)
+}
+
+/// Puts the right name in its place.
+struct Mend<'a> {
+    missing: &'a Column,
+    meant: &'a [String],
+    done: bool,
+}
+
+impl VisitorMut for Mend<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let path: &mut [Ident] = match expr {
+            Expr::Identifier(name) => std::slice::from_mut(name),
+            Expr::CompoundIdentifier(path) => path,
+            _ => return ControlFlow::Continue(()),
+        };
+        if !is_at(self.missing, path) || path.len() < self.meant.len() {
+            return ControlFlow::Continue(());
+        }
+        let from = path.len() - self.meant.len();
+        for (ident, meant) in path[from..].iter_mut().zip(self.meant) {
+            if ident.value != *meant {
+                ident.value.clone_from(meant);
+                self.done = true;
+            }
+        }
+        // With a place there is one; else all of the same text are meant.
+        if self.done && self.missing.spans.first().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Whether this is the path that was missed: by its place, or by its text where there is none.
+fn is_at(missing: &Column, path: &[Ident]) -> bool {
+    let (Some(first), Some(last)) = (path.first(), path.last()) else { return false };
+    match missing.spans.first() {
+        Some(span) => {
+            let start: Location = first.span.start;
+            (span.start.line, span.start.column) == (start.line, start.column) && last.value == missing.name
+        }
+        None => {
+            let qualifier = path.len().checked_sub(2).and_then(|i| path.get(i)).map(|ident| ident.value.as_str());
+            last.value == missing.name && missing.relation.as_ref().is_none_or(|r| qualifier.is_none_or(|q| q == r.table()))
+        }
+    }
+}
+
+/// The error for a column that is not there.
+fn unknown(missing: &Column, valid: &[Column], tree: &impl Visit) -> Error {
+    let mut names: Vec<&str> = Vec::new();
+    for column in valid.iter().filter(|c| !c.name.starts_with("__")) {
+        if !names.contains(&column.name.as_str()) {
+            names.push(&column.name);
+        }
+    }
+    let error = match &missing.relation {
+        Some(relation) if valid.iter().any(|c| c.relation.as_ref().is_some_and(|r| r.table() == relation.table())) => {
+            Error::sql(format!("`{}` has no column `{}`", relation.table(), missing.name))
+        }
+        Some(relation) => Error::sql(format!("there is no column `{}.{}`", relation.table(), missing.name)),
+        None => Error::sql(format!("there is no column `{}`", missing.name)),
+    };
+    let mut find = Find { missing, at: None };
+    let _ = tree.visit(&mut find);
+    let alike: Vec<String> = names.iter().filter(|n| n.to_lowercase() == missing.name.to_lowercase()).map(|n| format!("`{n}`")).collect();
+    if missing.relation.is_none() && alike.len() > 1 {
+        let several = Error::sql(format!("column `{}` can mean {}", missing.name, alike.join(" or ")));
+        return spot(several.hint("write it in the case in which it was declared"), find.at);
+    }
+    spot(error.hint(suggest::hint(&missing.name, &names)), find.at)
+}
+
+struct Find<'a> {
+    missing: &'a Column,
+    at: Option<Location>,
+}
+
+impl Visitor for Find<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        let path: &[Ident] = match expr {
+            Expr::Identifier(name) => std::slice::from_ref(name),
+            Expr::CompoundIdentifier(path) => path,
+            _ => return ControlFlow::Continue(()),
+        };
+        if !is_at(self.missing, path) {
+            return ControlFlow::Continue(());
+        }
+        self.at = path.first().map(|ident| ident.span.start);
+        ControlFlow::Break(())
+    }
+}
+
+/// Gives an error about a function or a table the place where it stands.
+fn at_function(error: Error, tree: &impl Visit) -> Error {
+    if error.place().is_some() || error.spot().is_some() {
+        return error;
+    }
+    let between =
+        |start: &str, end: char| error.message().split_once(start).and_then(|(_, rest)| rest.split(end).next()).map(str::to_string);
+    let named =
+        between("Invalid function '", '\'').or_else(|| between("table `", '`').filter(|_| error.message().ends_with("does not exist")));
+    let Some(named) = named else { return error };
+    let mut find = FindName { name: &named, at: None };
+    let _ = tree.visit(&mut find);
+    spot(error, find.at)
+}
+
+struct FindName<'a> {
+    name: &'a str,
+    at: Option<Location>,
+}
+
+impl FindName<'_> {
+    fn look(&mut self, name: &ObjectName) -> ControlFlow<()> {
+        let ident = name.0.last().and_then(|part| part.as_ident()).filter(|ident| ident.value.eq_ignore_ascii_case(self.name));
+        match ident {
+            Some(ident) => {
+                self.at = Some(ident.span.start);
+                ControlFlow::Break(())
+            }
+            None => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl Visitor for FindName<'_> {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        self.look(relation)
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(Function { name, .. }) => self.look(name),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn spot(error: Error, at: Option<Location>) -> Error {
+    match at.map(|at| (usize::try_from(at.line), usize::try_from(at.column))) {
+        Some((Ok(line), Ok(column))) if line > 0 => error.at_spot(line, column),
+        _ => error,
+    }
+}

@@ -1,0 +1,26 @@
+SHA1('test') => a94a8fe5ccb19ba61c4c0873d391e987982fbbd3
+SHA1(NULL) => NULL
+UNHEX('4D7953514C') => 4d7953514c BYTES
+UNHEX('F') => 00
+UNHEX('4G') => NULL
+UNHEX('') =>  BYTES
+HEX(UNHEX('0aff')) => 0AFF
+ENCODE('aä', 'UTF-8') => 61c3a4 BYTES
+ENCODE('aä', 'ISO-8859-1') => 61e4
+ENCODE('aä', 'us-ascii') => 613f
+ENCODE('a', 'UTF-16') => feff0061
+ENCODE('a', 'UTF-16LE') => 6100
+ENCODE('a', 'UTF-99') => error: `UTF-99` is no character set
+ENCODE(NULL, 'UTF-8') => NULL
+DECODE(ENCODE('aä€', 'UTF-16'), 'UTF-16') => aä€ STRING
+DECODE(ENCODE('aä€', 'UTF-16LE'), 'UTF-16LE') => aä€
+DECODE(ENCODE('aä', 'UTF-8'), 'UTF-8') => aä
+DECODE(UNHEX('61e4'), 'ISO-8859-1') => aä
+DECODE(UNHEX('61'), NULL) => NULL
+TO_BASE64(UNHEX('6869')) => aGk=
+CHR(97) => a
+CHR(353) => a
+CHR(-1) =>  STRING
+CHR(NULL) => NULL
+URL_DECODE('%zz') => NULL
+URL_DECODE('a%20b') => a b

@@ -1,0 +1,85 @@
+//! What a script says: the one [`Statement`] that every grammar lowers to.
+//!
+//! Queries and expressions stay as sqlparser's syntax trees, because DataFusion plans those; everything that a streaming
+//! dialect adds (watermarks, metadata columns, options, EMIT) is taken out of the text and stands in fields of its own.
+
+mod ddl;
+mod options;
+mod place;
+mod query;
+mod table;
+
+use crate::common::Error;
+
+pub use ddl::{
+    Alter, Change, CreateDatabase, CreateFunction, CreateView, Drop, DropKind, Parameter, Parts, Pattern, Position, Show, ShowWhat, SqlType,
+};
+pub use options::{Options, Setting};
+pub use place::{Pos, Source};
+pub use query::{Copy, Emit, Insert, Query};
+pub use table::{Column, ColumnKind, CreateTable, Feature, Like, Merge, Watermark};
+
+/// One statement with its text and place.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// What it says.
+    pub statement: Statement,
+    /// Its own text, without the closing semicolon and without comments before it, with variables filled in.
+    pub text: String,
+    /// The file it stands in.
+    pub source: Source,
+    /// Where it begins.
+    pub pos: Pos,
+}
+
+impl Parsed {
+    /// Gives an error the place of this statement, or the place inside it that the error knows, if it has none yet.
+    pub fn locate(&self, error: Error) -> Error {
+        let (line, column) = error.spot().unwrap_or((self.pos.line, self.pos.column));
+        error.at(self.source.place(line, column))
+    }
+}
+
+/// A statement of any dialect.
+#[derive(Debug, Clone)]
+pub enum Statement {
+    /// `CREATE TABLE ... WITH (...)`.
+    CreateTable(CreateTable),
+    /// `CREATE [MATERIALIZED] VIEW ... AS SELECT`.
+    CreateView(CreateView),
+    /// `CREATE DATABASE`.
+    CreateDatabase(CreateDatabase),
+    /// `CREATE FUNCTION`.
+    CreateFunction(CreateFunction),
+    /// `DROP ...`.
+    Drop(Drop),
+    /// `ALTER TABLE | VIEW ...`.
+    Alter(Alter),
+    /// `INSERT INTO ... SELECT | VALUES`.
+    Insert(Insert),
+    /// `COPY ... TO 'file'`.
+    Copy(Copy),
+    /// `SELECT`, `VALUES`, `WITH ... SELECT`.
+    Query(Query),
+    /// `EXPLAIN [ANALYZE]` of an INSERT, a query or a statement set.
+    Explain(Explain),
+    /// `SHOW ...`.
+    Show(Show),
+    /// `DESCRIBE name`.
+    Describe(String),
+    /// `USE database`.
+    Use(String),
+    /// `SET 'key' = 'value'`.
+    Set(Setting),
+    /// `RESET ['key']`.
+    Reset(Option<String>),
+}
+
+/// `EXPLAIN [ANALYZE]`.
+#[derive(Debug, Clone)]
+pub struct Explain {
+    /// `ANALYZE`: run it over what is there now, write nothing, and show what each node did.
+    pub analyze: bool,
+    /// What is explained: one INSERT or query, or the INSERTs of a statement set, which are one job.
+    pub statements: Vec<Statement>,
+}

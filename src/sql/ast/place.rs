@@ -1,0 +1,36 @@
+//! Texts and places in them, for error messages.
+
+use std::sync::Arc;
+
+use crate::common::error::Place;
+
+/// The text of one file (or of a `-c` argument, or of what was typed), kept for error messages.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// How messages name it: the file as given, or `<sql>`.
+    pub name: Arc<str>,
+    /// The whole text.
+    pub text: Arc<str>,
+}
+
+impl Source {
+    /// A text under a name.
+    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
+    /// The place of a line and column (both from 1) in this text, with the line for the caret.
+    pub fn place(&self, line: usize, column: usize) -> Place {
+        let text = self.text.lines().nth(line.saturating_sub(1)).unwrap_or("").to_string();
+        Place { file: self.name.to_string(), line, column, text }
+    }
+}
+
+/// Where something stands in a [`Source`]: line and column from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pos {
+    /// Line, from 1; 0 when unknown.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}

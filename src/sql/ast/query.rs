@@ -1,0 +1,54 @@
+//! Queries and INSERTs.
+
+use sqlparser::ast;
+
+use super::options::Options;
+
+/// A query and how it wants to be answered.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// The query itself, without EMIT.
+    pub query: Box<ast::Query>,
+    /// `EMIT CHANGES | FINAL`.
+    pub emit: Emit,
+}
+
+/// When a continuous query shows its results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Emit {
+    /// Not said.
+    #[default]
+    Unsaid,
+    /// Every epoch shows what changed.
+    Changes,
+    /// Only final results, once per window.
+    Final,
+}
+
+/// `INSERT INTO table [(columns)] query`.
+#[derive(Debug, Clone)]
+pub struct Insert {
+    /// The table written to.
+    pub table: String,
+    /// The OPTIONS hint behind the table's name: they override the table's own.
+    pub options: Options,
+    /// The columns, if listed.
+    pub columns: Vec<String>,
+    /// `SELECT ...` or `VALUES ...`.
+    pub query: Query,
+    /// True for a bare `VALUES`, which runs at once.
+    pub values: bool,
+}
+
+/// `COPY (query) TO 'file'`.
+#[derive(Debug, Clone)]
+pub struct Copy {
+    /// What is written.
+    pub query: Query,
+    /// Where to.
+    pub path: String,
+    /// `FORMAT csv, HEADER`: keys in small letters.
+    pub options: Vec<(String, String)>,
+    /// Columns of `PARTITIONED BY`.
+    pub partitioned_by: Vec<String>,
+}

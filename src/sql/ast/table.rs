@@ -1,0 +1,141 @@
+//! A declared table: its columns, its watermark, and what it takes over from another one.
+
+use arrow::datatypes::DataType;
+use sqlparser::ast;
+
+use super::options::Options;
+use super::place::Pos;
+use super::query::Query;
+
+/// A declared table.
+#[derive(Debug, Clone)]
+pub struct CreateTable {
+    /// Its name, as written; see [`crate::sql::name`].
+    pub name: String,
+    /// `OR REPLACE`.
+    pub or_replace: bool,
+    /// `TEMPORARY`: not written to the catalog.
+    pub temporary: bool,
+    /// `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// Columns, in order; none if the table's connector is to find them out.
+    pub columns: Vec<Column>,
+    /// `WATERMARK FOR column AS expr`.
+    pub watermark: Option<Watermark>,
+    /// Columns of `PRIMARY KEY (...) NOT ENFORCED`.
+    pub primary_key: Vec<String>,
+    /// `COMMENT '...'`.
+    pub comment: Option<String>,
+    /// `PARTITIONED BY (...)`.
+    pub partitioned_by: Vec<String>,
+    /// `WITH ('key' = 'value')`.
+    pub options: Options,
+    /// `LIKE other (...)`: taken over and gone once the catalog has the table.
+    pub like: Option<Like>,
+    /// `AS SELECT ...`: the query that fills the table; the rest of the columns are its own. Gone once they are known.
+    pub query: Option<Box<Query>>,
+}
+
+impl CreateTable {
+    /// The same table, whose parts stand nowhere: what was put together from several texts.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        self.columns.iter_mut().for_each(|column| column.pos = Pos::default());
+        if let Some(watermark) = &mut self.watermark {
+            watermark.pos = Pos::default();
+        }
+        self.options = self.options.without_places();
+        self
+    }
+}
+
+/// One column of a declared table.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Its name, as written.
+    pub name: String,
+    /// Its Arrow type; `None` only for a computed column, whose type the planner finds.
+    pub data_type: Option<DataType>,
+    /// The type as people wrote it (`TIMESTAMP(3)`), or the expression of a computed column.
+    pub text: String,
+    /// Whether NULL is allowed.
+    pub nullable: bool,
+    /// Where its values come from.
+    pub kind: ColumnKind,
+    /// `COMMENT '...'`.
+    pub comment: Option<String>,
+    /// Where it stands.
+    pub pos: Pos,
+}
+
+/// Where a column's values come from.
+#[derive(Debug, Clone)]
+pub enum ColumnKind {
+    /// A field of the record.
+    Physical,
+    /// `METADATA [FROM 'key'] [VIRTUAL]`.
+    Metadata {
+        /// The connector's name for it; the column's own name if not given.
+        key: String,
+        /// `VIRTUAL`: left out when the table is written to.
+        is_virtual: bool,
+    },
+    /// `column AS expr`.
+    Computed(Box<ast::Expr>),
+}
+
+/// `WATERMARK FOR column AS expr`.
+#[derive(Debug, Clone)]
+pub struct Watermark {
+    /// The event-time column.
+    pub column: String,
+    /// The expression that says how far time has come when this row is seen.
+    pub expr: Box<ast::Expr>,
+    /// The expression as people wrote it.
+    pub text: String,
+    /// Where it stands.
+    pub pos: Pos,
+}
+
+/// `LIKE other [(INCLUDING ALL, EXCLUDING OPTIONS ...)]`.
+#[derive(Debug, Clone)]
+pub struct Like {
+    /// The table that is taken over.
+    pub source: String,
+    /// What is said of each feature, in order.
+    pub rules: Vec<(Feature, Merge)>,
+    /// Where the source's name stands.
+    pub pos: Pos,
+}
+
+/// What a table can take over from another one, besides its physical columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// Everything that is not named.
+    All,
+    /// The primary key.
+    Constraints,
+    /// `DISTRIBUTED BY`, which no table has.
+    Distribution,
+    /// `PARTITIONED BY`.
+    Partitions,
+    /// Computed columns.
+    Generated,
+    /// Metadata columns.
+    Metadata,
+    /// The WITH clause.
+    Options,
+    /// The watermark.
+    Watermarks,
+}
+
+/// How something is taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merge {
+    /// Taken over; what the new table has already is an error.
+    Including,
+    /// Left out.
+    Excluding,
+    /// Taken over, except what the new table says itself.
+    Overwriting,
+}

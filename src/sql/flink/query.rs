@@ -1,0 +1,80 @@
+//! Queries and INSERT: EMIT is taken off, the rest is sqlparser's.
+
+use sqlparser::ast::{self, SetExpr, TableFactor, Visit, Visitor};
+use sqlparser::tokenizer::Token;
+use std::ops::ControlFlow;
+
+use crate::common::{Error, Result};
+use crate::sql::ast::{Insert, Query};
+use crate::sql::cursor::{Cursor, MAX_DEPTH, is_word};
+use crate::sql::emit::emit;
+use crate::sql::text::{Text, pos};
+use crate::sql::{casts, duplicates, hints};
+
+use super::group_window;
+
+/// Whether a query comes next.
+pub(super) fn begins(cursor: &Cursor<'_>) -> bool {
+    let opening = (0..MAX_DEPTH).take_while(|n| cursor.peek_nth(*n).token == Token::LParen).count();
+    ["SELECT", "WITH", "VALUES"].iter().any(|word| is_word(cursor.peek_nth(opening), word))
+}
+
+/// Takes a query up to the end of the statement.
+pub(super) fn query(cursor: &mut Cursor<'_>) -> Result<Query> {
+    if !begins(cursor) {
+        return Err(cursor.expected("a query: SELECT, WITH or VALUES"));
+    }
+    let emit = emit(cursor)?;
+    let pattern = cursor.rest().iter().find(|(_, token)| is_word(token, "MATCH_RECOGNIZE")).map(|(_, token)| pos(token.span.start));
+    let mut query = cursor.query()?;
+    if let Some(at) = pattern
+        && has_pattern(&query)
+    {
+        return Err(no_patterns(cursor.text, at));
+    }
+    group_window::rewrite(&mut query, cursor.text)?;
+    duplicates::rename(&mut query);
+    casts::distinguish(&mut query);
+    Ok(Query { query, emit })
+}
+
+/// Whether MATCH_RECOGNIZE stands somewhere in a query.
+fn has_pattern(query: &ast::Query) -> bool {
+    struct Patterns;
+    impl Visitor for Patterns {
+        type Break = ();
+
+        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+            if matches!(factor, TableFactor::MatchRecognize { .. }) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+    query.visit(&mut Patterns).is_break()
+}
+
+fn no_patterns(text: &Text<'_>, at: crate::sql::ast::Pos) -> Error {
+    text.error(at, "MATCH_RECOGNIZE is not supported: patterns over rows are not matched")
+        .hint("often LAG(...) OVER (PARTITION BY ... ORDER BY time), or a SESSION window, answers the same question")
+}
+
+/// `INSERT INTO table [(columns)] query`.
+pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Insert> {
+    cursor.expect(&["INSERT"])?;
+    if cursor.sees(&["OVERWRITE"]) {
+        return Err(cursor.error("INSERT OVERWRITE is not supported: what a continuous job has written stays").hint("write INSERT INTO"));
+    }
+    cursor.expect(&["INTO"])?;
+    cursor.take(&["TABLE"]);
+    let table = cursor.object_name("the name of a table")?;
+    let options = hints::take(cursor)?;
+    if cursor.sees(&["PARTITION"]) {
+        return Err(cursor.error("INSERT ... PARTITION is not supported yet").hint("give the partition's columns in the query"));
+    }
+    let listed = cursor.peek().token == Token::LParen && !begins(cursor);
+    let columns = if listed { cursor.names("the name of a column")? } else { Vec::new() };
+    if cursor.at_end() {
+        return Err(cursor.expected("a query: SELECT, WITH or VALUES"));
+    }
+    let query = query(cursor)?;
+    let values = matches!(&*query.query.body, SetExpr::Values(_));
+    Ok(Insert { table, options, columns, query, values })
+}

@@ -1,0 +1,116 @@
+//! SHOW, DESCRIBE and USE.
+
+use crate::common::{Result, suggest};
+use crate::sql::ast::{DropKind, Pattern, Show, ShowWhat, Statement};
+use crate::sql::cursor::Cursor;
+
+use super::create::{database_name, materialized};
+
+/// What can be shown.
+const KNOWN: [&str; 12] = [
+    "TABLES",
+    "VIEWS",
+    "MATERIALIZED VIEWS",
+    "DATABASES",
+    "CATALOGS",
+    "FUNCTIONS",
+    "USER FUNCTIONS",
+    "JOBS",
+    "COLUMNS",
+    "CREATE TABLE",
+    "CURRENT DATABASE",
+    "CURRENT CATALOG",
+];
+
+/// What Flink shows besides, and why it is not there.
+const REFUSED: [(&str, &str); 5] = [
+    ("MODULES", "there are no modules: all functions are there"),
+    ("JARS", "there is no JVM: connectors and functions are built in"),
+    ("PROCEDURES", "there are no procedures"),
+    ("PARTITIONS", "partitions of files are found when they are read"),
+    ("MODELS", "there are no models"),
+];
+
+/// Takes what stands behind SHOW.
+pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let what = what(cursor)?;
+    let mut from = None;
+    let database = matches!(what, ShowWhat::Tables | ShowWhat::Views | ShowWhat::MaterializedViews | ShowWhat::Functions { .. });
+    if (database || what == ShowWhat::Columns) && (cursor.take(&["FROM"]) || cursor.take(&["IN"])) {
+        from = Some(if database { database_name(cursor)? } else { cursor.object_name("the name of a table")? });
+    }
+    if what == ShowWhat::Columns && from.is_none() {
+        return Err(cursor.expected("FROM and the name of a table"));
+    }
+    let not = cursor.take(&["NOT"]);
+    let any_case = cursor.sees(&["ILIKE"]);
+    let like = if any_case || cursor.sees(&["LIKE"]) {
+        cursor.next();
+        Some(Pattern { pattern: cursor.string("a pattern")?, not, any_case })
+    } else if not {
+        return Err(cursor.expected("LIKE or ILIKE"));
+    } else {
+        None
+    };
+    Ok(Statement::Show(Show { what, from, like }))
+}
+
+fn what(cursor: &mut Cursor<'_>) -> Result<ShowWhat> {
+    const PLAIN: [(&[&str], ShowWhat); 11] = [
+        (&["TABLES"], ShowWhat::Tables),
+        (&["VIEWS"], ShowWhat::Views),
+        (&["MATERIALIZED", "VIEWS"], ShowWhat::MaterializedViews),
+        (&["DATABASES"], ShowWhat::Databases),
+        (&["CATALOGS"], ShowWhat::Catalogs),
+        (&["FUNCTIONS"], ShowWhat::Functions { user: false }),
+        (&["USER", "FUNCTIONS"], ShowWhat::Functions { user: true }),
+        (&["JOBS"], ShowWhat::Jobs),
+        (&["COLUMNS"], ShowWhat::Columns),
+        (&["CURRENT", "DATABASE"], ShowWhat::CurrentDatabase),
+        (&["CURRENT", "CATALOG"], ShowWhat::CurrentCatalog),
+    ];
+    if let Some((_, what)) = PLAIN.into_iter().find(|(words, _)| cursor.take(words)) {
+        return Ok(what);
+    }
+    if cursor.take(&["CREATE"]) {
+        let kind = if cursor.take(&["TABLE"]) {
+            DropKind::Table
+        } else if cursor.take(&["FUNCTION"]) {
+            DropKind::Function
+        } else if materialized(cursor)? {
+            cursor.expect(&["VIEW"])?;
+            DropKind::MaterializedView
+        } else if cursor.take(&["VIEW"]) {
+            DropKind::View
+        } else {
+            return Err(cursor.expected("TABLE, VIEW or FUNCTION behind SHOW CREATE"));
+        };
+        return Ok(ShowWhat::Create(kind, cursor.object_name(&format!("the name of a {}", kind.what()))?));
+    }
+    let word = cursor.peek().token.to_string().to_uppercase();
+    if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == word) {
+        return Err(cursor.error(format!("SHOW {word} is not supported")).hint(*why));
+    }
+    Err(cursor.expected("what to show").hint(suggest::hint(&word, &KNOWN)))
+}
+
+/// Takes what stands behind DESCRIBE.
+pub(super) fn describe(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.take(&["EXTENDED"]);
+    cursor.take(&["TABLE"]);
+    cursor.object_name("the name of a table or view").map(Statement::Describe)
+}
+
+/// Takes what stands behind USE.
+pub(super) fn r#use(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    if cursor.sees(&["MODULES"]) {
+        return Err(cursor.error("USE MODULES is not supported: there are no modules"));
+    }
+    if cursor.take(&["CATALOG"]) {
+        let at = cursor.pos();
+        let name = cursor.name("the name of a catalog")?;
+        crate::sql::name::only_catalog(&name).map_err(|error| cursor.text.place(at, error))?;
+        return Ok(Statement::Use(crate::sql::name::DEFAULT_DATABASE.to_string()));
+    }
+    database_name(cursor).map(Statement::Use)
+}

@@ -1,0 +1,165 @@
+//! Where a script runs: a catalog folder, topics in memory, and what was said.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::FormatOptions;
+use arrow::util::pretty::pretty_format_batches_with_options;
+use futures::TryStreamExt;
+use millstream::catalog::{Catalog, Overrides};
+use millstream::common::{Error, Result};
+use millstream::connectors::Connectors;
+use millstream::connectors::kafka::EmbeddedBroker;
+use millstream::jobs::{self, Ending, Outcome, Settings, Workspace};
+use millstream::planner::Mode;
+use millstream::sql::ast::{Parsed, Query, Source};
+use millstream::sql::{Variables, parse_with};
+use millstream::state::StateStore;
+use millstream::state::object::RemoteStore;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// Every topic is read from its beginning to its end.
+const BOUNDED: [&str; 2] = ["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset"];
+
+pub struct Place {
+    folder: TempDir,
+    broker: Arc<EmbeddedBroker>,
+    store: Arc<dyn StateStore>,
+    variables: Vec<String>,
+    options: Vec<String>,
+}
+
+impl Place {
+    pub fn new(variables: Vec<String>, options: Vec<String>) -> Self {
+        let memory = Arc::new(object_store::memory::InMemory::new());
+        let store = RemoteStore::new(memory, object_store::path::Path::default(), "memory");
+        Self { folder: tempfile::tempdir().unwrap(), broker: Arc::new(EmbeddedBroker::new()), store: Arc::new(store), variables, options }
+    }
+
+    /// Runs a part of a script; what it says.
+    pub async fn run(&self, script: &str) -> String {
+        let mut out = String::new();
+        if let Err(error) = self.statements(script, &mut out).await {
+            self.error(&mut out, &error);
+        }
+        out
+    }
+
+    fn error(&self, out: &mut String, error: &Error) {
+        let text = error.to_string().replace(&*self.folder.path().to_string_lossy(), "FOLDER");
+        writeln!(out, "error: {text}").unwrap();
+    }
+
+    async fn statements(&self, script: &str, out: &mut String) -> Result<()> {
+        let statements = parse_with(&Source::new("script.sql", script), &Variables::parse(&self.variables)?)?;
+        let options: Vec<&str> = BOUNDED.into_iter().chain(self.options.iter().map(String::as_str)).collect();
+        let catalog = Catalog::open(&self.folder.path().join("catalog"))?;
+        for warning in catalog.warnings() {
+            writeln!(out, "warning: {warning}").unwrap();
+        }
+        let workspace = Workspace::new(catalog, Connectors::embedded(Arc::clone(&self.broker)), Overrides::parse(&options)?)
+            .with_checkpoints(Arc::clone(&self.store));
+        let mut job = Vec::new();
+        for parsed in &statements {
+            let text = parsed.text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+            writeln!(out, "> {text}").unwrap();
+            match workspace.execute(parsed).await {
+                Ok(outcomes) => {
+                    for outcome in outcomes {
+                        if let Err(error) = self.outcome(&workspace, parsed, outcome, &mut job, out).await {
+                            self.error(out, &parsed.locate(error));
+                        }
+                    }
+                }
+                Err(error) => self.error(out, &error),
+            }
+        }
+        self.job(&workspace, &mut job, out).await
+    }
+
+    async fn outcome(
+        &self,
+        workspace: &Workspace,
+        parsed: &Parsed,
+        outcome: Outcome,
+        job: &mut Vec<Parsed>,
+        out: &mut String,
+    ) -> Result<()> {
+        match outcome {
+            Outcome::Said(line) => line.into_iter().for_each(|line| writeln!(out, "{line}").unwrap()),
+            Outcome::Rows(schema, rows) => table(out, &[RecordBatch::new_empty(schema), rows], false),
+            Outcome::Text(text) => writeln!(out, "{}", text.trim_end()).unwrap(),
+            Outcome::InsertNow(insert) => writeln!(out, "{} rows", workspace.insert_now(&insert).await?).unwrap(),
+            Outcome::Copy(copy) => writeln!(out, "{} rows", workspace.copy(&copy).await?).unwrap(),
+            Outcome::Job(part) => job.push(*part),
+            Outcome::Query(query) => {
+                self.job(workspace, job, out).await?;
+                let sorted = !parsed.text.to_uppercase().contains("ORDER BY");
+                table(out, &answer(workspace, &query).await?, sorted);
+            }
+        }
+        Ok(())
+    }
+
+    async fn job(&self, workspace: &Workspace, job: &mut Vec<Parsed>, out: &mut String) -> Result<()> {
+        let parts = std::mem::take(job);
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let mut spec = workspace.plan_job("job", &parts, Arc::clone(&self.store), Settings::default()).await?;
+        spec.settings.fresh = true;
+        match tokio::time::timeout(Duration::from_secs(60), jobs::run(&spec, &CancellationToken::new())).await {
+            Ok(ended) => match ended? {
+                Ending::Finished(_) => writeln!(out, "job finished: {} part(s)", parts.len()).unwrap(),
+                Ending::Stopped(_) => writeln!(out, "job stopped").unwrap(),
+            },
+            Err(_) => writeln!(out, "job does not end").unwrap(),
+        }
+        Ok(())
+    }
+
+    /// The files of the catalog folder.
+    pub fn files(&self) -> String {
+        let root = self.folder.path().join("catalog");
+        let mut found = Vec::new();
+        walk(&root, &mut found);
+        found.sort();
+        found.iter().fold(String::new(), |out, file| {
+            out + &format!("= {}\n{}", file.strip_prefix(&root).unwrap().display(), fs::read_to_string(file).unwrap())
+        })
+    }
+}
+
+fn walk(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.map(|e| e.unwrap().path()) {
+        if path.is_dir() {
+            walk(&path, found);
+        } else if !path.file_name().unwrap().to_string_lossy().starts_with('.') {
+            found.push(path);
+        }
+    }
+}
+
+async fn answer(workspace: &Workspace, query: &Query) -> Result<Vec<RecordBatch>> {
+    let (schema, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;
+    let mut all = vec![RecordBatch::new_empty(schema)];
+    all.extend(rows.map_err(Error::from).try_collect::<Vec<_>>().await?);
+    Ok(all)
+}
+
+/// A table; its rows sorted by their text where the query gives no order.
+fn table(out: &mut String, batches: &[RecordBatch], sorted: bool) {
+    let shown = pretty_format_batches_with_options(batches, &FormatOptions::new().with_null("NULL")).unwrap().to_string();
+    let mut lines: Vec<&str> = shown.lines().collect();
+    if sorted && lines.len() > 4 {
+        let end = lines.len() - 1;
+        lines[3..end].sort_unstable();
+    }
+    lines.iter().for_each(|line| writeln!(out, "{}", line.trim_end()).unwrap());
+}
