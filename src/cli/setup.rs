@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Overrides};
-use crate::common::{Error, Result};
+use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Connectors;
 use crate::connectors::kafka::EmbeddedBroker;
 use crate::jobs::Workspace;
 use crate::jobs::memory::Memory;
-use crate::sql::ast::{Parsed, Source};
+use crate::sql::ast::{Copy, Parsed, Source};
 use crate::sql::{Variables, parse_with};
 use crate::state;
 
@@ -105,6 +105,16 @@ fn natural(path: &Path) -> Vec<(String, u64)> {
         rest = &after[end..];
     }
     parts
+}
+
+/// Carries out a COPY; one that is interrupted leaves nothing.
+pub(super) async fn copy(workspace: &Workspace, copy: &Copy, parsed: &Parsed, stop: &CancellationToken) -> Result<()> {
+    let rows = tokio::select! {
+        () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
+        rows = workspace.copy(copy) => rows.map_err(|e| parsed.locate(e))?,
+    };
+    eprintln!("{rows} row{} to {}", if rows == 1 { "" } else { "s" }, copy.path);
+    Ok(())
 }
 
 /// Cancelled by SIGINT or SIGTERM; a second signal ends the process at once.
