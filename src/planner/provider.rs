@@ -213,7 +213,7 @@ impl TableSource {
 }
 
 fn plan_expr(state: &SessionState, expr: &sqlparser::ast::Expr, schema: &DFSchema) -> Result<Expr> {
-    let mut tries = Tries::of(expr.clone());
+    let mut tries = Tries::of(expr.clone(), &|_| Vec::new());
     loop {
         let expr = ExprWithAlias { expr: tries.next(), alias: None };
         if let ControlFlow::Break(planned) = tries.tried(state.create_logical_expr_from_sql_expr(expr, schema)) {
