@@ -49,9 +49,7 @@ impl Catalog {
         let Some(entry) = Entry::of(parsed, plain_path(&parsed.source.name), canonical.clone()) else {
             return Err(Error::internal("only CREATE TABLE, CREATE VIEW and CREATE FUNCTION declare something"));
         };
-        if let Entry::Function(function) = &entry {
-            self.refuse_recursion(function).map_err(|e| parsed.locate(e))?;
-        }
+        self.refuse_circle(&entry).map_err(|e| parsed.locate(e))?;
         let there = if manner.temporary { self.temporary.get(&key) } else { self.lasting(&key) };
         let created = match there {
             None => Created::New,

@@ -380,7 +380,10 @@ impl Shared {
     fn view(&self, view: &ViewEntry) -> Result<View> {
         let mut inner = self.lock();
         let mut query = view.definition.query.clone();
-        let database = Entry::View(Arc::new(view.clone())).database();
+        let entry = Entry::View(Arc::new(view.clone()));
+        // Nobody can declare such a one, but a file can be edited.
+        inner.catalog.refuse_circle(&entry)?;
+        let database = entry.database();
         let resolved = Resolver::new(&inner.catalog, &database).resolve(query.query.as_mut());
         let hinted = resolved.map_err(|error| match error.spot() {
             Some((line, column)) => error.at(view.source.place(line, column)).context(format!("view `{}`", view.definition.name)),
@@ -463,6 +466,11 @@ impl Tables for Shared {
         let hinted = Resolver::new(&inner.catalog, inner.catalog.current()).resolve(query)?;
         inner.keep(hinted);
         Ok(())
+    }
+
+    fn columns(&self, name: &str) -> Vec<String> {
+        let Ok((table, _)) = self.table(name) else { return Vec::new() };
+        table.definition.columns.iter().map(|c| c.name.clone()).collect()
     }
 
     fn names(&self) -> Vec<String> {
