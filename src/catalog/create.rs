@@ -70,23 +70,31 @@ impl Catalog {
         if manner.temporary {
             self.temporary.insert(key, entry);
         } else {
-            self.store(entry)?;
+            self.store(entry, parsed)?;
         }
         Ok(created)
     }
 
     /// Writes an entry, in place of the one of its name; the lock is held.
-    pub(super) fn store(&mut self, entry: Entry) -> Result<()> {
+    pub(super) fn store(&mut self, entry: Entry, parsed: &Parsed) -> Result<()> {
         let key = entry.key();
         let file = self.own.get(&key).and_then(|stored| stored.file.clone()).or_else(|| self.file_of(&key));
         if let Some(file) = &file {
             files::write(file, entry.created_by(), entry.text())?;
             self.broken.retain(|(broken, _)| broken != file);
+            self.wrote(file, entry.database(), entry.created_by(), parsed);
         }
         // What is declared here now hides what a shared folder says.
         self.shared.remove(&key);
         self.own.insert(key, Stored { entry, file });
         Ok(())
+    }
+
+    fn wrote(&mut self, file: &Path, database: String, created_by: &str, parsed: &Parsed) {
+        if let Some(folder) = &mut self.folder {
+            let (parsed, created_by, file) = (parsed.clone(), created_by.to_string(), file.to_path_buf());
+            folder.wrote(files::Declared { parsed, created_by, file, database });
+        }
     }
 
     fn create_database(&mut self, database: &CreateDatabase, parsed: &Parsed) -> Result<Created> {
@@ -96,7 +104,9 @@ impl Catalog {
             return Ok(Created::Kept);
         }
         if let Some(folder) = &self.folder {
-            files::write(&files::database_file(&folder.path, &database.name), &plain_path(&parsed.source.name), &parsed.text)?;
+            let (file, by) = (files::database_file(&folder.path, &database.name), plain_path(&parsed.source.name));
+            files::write(&file, &by, &parsed.text)?;
+            self.wrote(&file, database.name.clone(), &by, parsed);
         }
         self.databases.insert(database.name.clone());
         Ok(Created::New)

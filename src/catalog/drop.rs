@@ -44,11 +44,18 @@ impl Catalog {
             return Ok(true);
         }
         self.refuse_shared(&key)?;
-        if let Some(file) = self.own.get(&key).and_then(|stored| stored.file.as_ref()) {
-            files::remove(file)?;
-        }
-        self.own.remove(&key);
+        self.take_away(&key)?;
         Ok(true)
+    }
+
+    /// Removes an entry and its file; the lock is held.
+    pub(super) fn take_away(&mut self, key: &Key) -> Result<()> {
+        if let Some(file) = self.own.get(key).and_then(|stored| stored.file.as_ref()) {
+            files::remove(file)?;
+            self.folder.iter_mut().for_each(|folder| folder.removed(file));
+        }
+        self.own.remove(key);
+        Ok(())
     }
 
     /// Refuses to take something away that others need.
