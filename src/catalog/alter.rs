@@ -6,8 +6,9 @@ use crate::common::{Error, Result, suggest};
 use crate::sql::ast::{Alter, Change, Column, ColumnKind, CreateTable, CreateView, DropKind, Parsed, Parts, Position, Source, Statement};
 use crate::sql::{name, parse, render};
 
+use super::assemble::assemble;
 use super::entry::{Entry, Key};
-use super::{Catalog, assemble};
+use super::layers::Catalog;
 
 impl Catalog {
     /// The declaration that an ALTER makes, as a CREATE under the new name; nothing if there is no such thing and IF EXISTS was said.

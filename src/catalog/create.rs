@@ -6,8 +6,10 @@ use crate::common::{Error, Result};
 use crate::sql::ast::{CreateDatabase, Parsed, Statement};
 use crate::sql::name;
 
+use super::assemble::assemble;
 use super::entry::{self, Entry};
-use super::{Catalog, Stored, files, like, same};
+use super::layers::{Catalog, Stored};
+use super::{files, like, same};
 
 /// What [`Catalog::create`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl Catalog {
         let Some(like) = &table.like else { return Ok(parsed.clone()) };
         let at = |error: Error| if like.pos.line == 0 { error } else { error.at(parsed.source.place(like.pos.line, like.pos.column)) };
         let source = self.get_table(&like.source).map_err(at)?;
-        like::merge(&source.definition, table, like).and_then(|whole| super::assemble(whole, parsed)).map_err(at)
+        like::merge(&source.definition, table, like).and_then(|whole| assemble(whole, parsed)).map_err(at)
     }
 
     /// Carries out a CREATE: the same declaration again changes nothing, the same file may change its own declarations, any

@@ -7,7 +7,8 @@ use crate::sql::ast::{Drop, DropKind};
 use crate::sql::name::{self, DEFAULT_DATABASE};
 
 use super::entry::{Entry, Key, Space};
-use super::{Catalog, files, names};
+use super::layers::Catalog;
+use super::{files, names};
 
 impl Catalog {
     /// Carries out a DROP; false if there was nothing to drop and IF EXISTS was said.
