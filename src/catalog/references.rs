@@ -8,8 +8,8 @@ use sqlparser::ast::{Expr, ObjectName, Query, Visit, Visitor};
 use crate::sql::ast::ColumnKind;
 use crate::sql::{hints, name};
 
-use super::Catalog;
 use super::entry::{Entry, Key, Space};
+use super::layers::Catalog;
 use crate::common::{Error, Result};
 
 /// Options whose value is a table.

@@ -24,9 +24,10 @@ use crate::sql::ast::{Options, SqlType};
 use crate::sql::{hints, name};
 
 use super::entry::{Entry, FunctionEntry, Space};
+use super::layers::Catalog;
+use super::names;
 use super::references::{Names, written};
 use super::secrets::masked;
-use super::{Catalog, names};
 
 /// A table as one query uses it: with options of its own.
 #[derive(Debug, Clone)]

@@ -3,6 +3,8 @@
 use std::fs;
 
 use super::*;
+use crate::common::Result;
+use crate::sql::ast::Statement;
 use crate::sql::ast::{Parsed, Source};
 use crate::sql::parse;
 

@@ -234,7 +234,9 @@ fn at_function(error: Error, tree: &impl Visit) -> Error {
     let between =
         |start: &str, end: char| error.message().split_once(start).and_then(|(_, rest)| rest.split(end).next()).map(str::to_string);
     let (named, error) = if let Some(named) = between("Invalid function '", '\'') {
-        let near = between("Did you mean '", '\'').map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        // DataFusion always names one, however far it is.
+        let near = between("Did you mean '", '\'').filter(|near| suggest::nearest(&named, [near.as_str()]).is_some());
+        let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
         let unknown = Error::sql(format!("there is no function `{named}`"));
         (named, unknown.hint(format!("{near}SHOW FUNCTIONS lists all; CREATE FUNCTION declares one")))
     } else if let Some(named) = between("table `", '`').filter(|_| error.message().ends_with("does not exist")) {
