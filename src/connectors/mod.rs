@@ -28,6 +28,7 @@ use crate::common::{Error, Projection, Result};
 use crate::sql::ast::Options;
 
 pub mod blackhole;
+pub mod bounds;
 pub mod conformance;
 pub mod datagen;
 pub mod files;
@@ -38,6 +39,7 @@ pub mod print;
 pub mod registry;
 pub mod table;
 
+pub use bounds::{Bounds, Intervals};
 pub use registry::Connectors;
 pub use table::{Inferred, InferredColumn, TableColumn, TableSpec};
 
@@ -171,6 +173,12 @@ pub trait Source: Debug + Send + Sync {
     /// The partitions and where to begin and end, asking the server.
     async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>>;
 
+    /// What of these ranges a query has to read whose rows all have these metadata: every row that has them stays in. Several
+    /// ranges of one partition may come back, none if nothing can be there.
+    async fn narrow(&self, ranges: Vec<PartitionRange>, _bounds: &Bounds) -> Result<Vec<PartitionRange>> {
+        Ok(ranges)
+    }
+
     /// Before [`Self::resume`]: all that was ever [learned](Fetched::learned) and committed, in order.
     fn recall(&self, _learned: &[String]) -> Result<()> {
         Ok(())
@@ -182,6 +190,12 @@ pub trait Source: Debug + Send + Sync {
 
     /// Reads one split, only what `projection` wants of [`Self::schema`].
     fn read(&self, split: &Split, projection: &Projection) -> Result<SendableRecordBatchStream>;
+
+    /// The same as [`Self::read`] for somebody who looks at `rows` rows at most: a hint to read in small steps, and to stop.
+    fn read_some(&self, split: &Split, projection: &Projection, rows: usize) -> Result<SendableRecordBatchStream> {
+        let _ = rows;
+        self.read(split, projection)
+    }
 
     /// Starts reading ahead from these positions, on a thread of its own, only what `projection` wants of [`Self::schema`].
     fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn Follow>>;

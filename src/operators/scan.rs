@@ -23,6 +23,9 @@ use super::leaves::leaves;
 use super::newest::Newest;
 use super::{EpochContext, SourceSet, properties};
 
+/// So many splits are named in EXPLAIN.
+const SHOWN: usize = 8;
+
 /// Reads splits of a table.
 ///
 /// Its columns may stand inside of ROWs: a projection above that takes `bid.price` alone becomes a column `bid.price` of the
@@ -41,6 +44,8 @@ pub struct SourceScanExec {
     schema: SchemaRef,
     splits: Vec<Vec<Split>>,
     watermark: Option<Arc<dyn PhysicalExpr>>,
+    /// So many rows of each plan partition are looked at; a hint, the LIMIT itself stands above.
+    limit: Option<usize>,
     properties: Arc<PlanProperties>,
 }
 
@@ -54,7 +59,7 @@ impl SourceScanExec {
         watermark: Option<Arc<dyn PhysicalExpr>>,
     ) -> Self {
         let properties = properties(&schema, splits.len().max(1));
-        Self { table: table.to_string(), columns, schema, splits, watermark, properties }
+        Self { table: table.to_string(), columns, schema, splits, watermark, limit: None, properties }
     }
 
     /// The table's name.
@@ -77,6 +82,17 @@ impl SourceScanExec {
         &self.splits
     }
 
+    /// The same scan for a query that looks at so many rows of it at most.
+    #[must_use]
+    pub fn with_limit(self, limit: Option<usize>) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// How many rows are looked at.
+    pub fn limit(&self) -> Option<usize> {
+        self.limit
+    }
+
     /// The same scan of other splits, spread over the same number of plan partitions.
     #[must_use]
     pub fn with_splits(&self, splits: Vec<Split>) -> Self {
@@ -95,6 +111,16 @@ impl DisplayAs for SourceScanExec {
         write!(f, "SourceScanExec: table={}, columns=[{}]", self.table, names.join(", "))?;
         if let Some(watermark) = &self.watermark {
             write!(f, ", watermark={watermark}")?;
+        }
+        if let Some(limit) = self.limit {
+            write!(f, ", limit={limit}")?;
+        }
+        let splits: Vec<&Split> = self.splits.iter().flatten().collect();
+        if !splits.is_empty() {
+            let shown =
+                splits.iter().take(SHOWN).map(|s| format!("{}: {}..{}", s.partition, s.start, s.end)).collect::<Vec<_>>().join(", ");
+            let more = if splits.len() > SHOWN { format!(", and {} more", splits.len() - SHOWN) } else { String::new() };
+            write!(f, ", ranges=[{shown}{more}]")?;
         }
         Ok(())
     }
@@ -127,14 +153,14 @@ impl ExecutionPlan for SourceScanExec {
 
     fn try_swapping_with_projection(&self, projection: &ProjectionExec) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
         let Some(leaves) = leaves(&self.columns, &self.schema, self.watermark.as_ref(), projection.expr())? else { return Ok(None) };
-        let scan = Self::new(&self.table, leaves.columns, leaves.schema, self.splits.clone(), leaves.watermark);
+        let scan = Self::new(&self.table, leaves.columns, leaves.schema, self.splits.clone(), leaves.watermark).with_limit(self.limit);
         Ok(Some(Arc::new(ProjectionExec::try_new(leaves.projection, Arc::new(scan))?)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let splits = self.splits.get(partition).cloned().unwrap_or_default();
         let (schema, out) = (Arc::clone(&self.schema), Arc::clone(&self.schema));
-        let columns = self.columns.clone();
+        let (columns, limit) = (self.columns.clone(), self.limit);
         let Some(epoch) = EpochContext::of(&context) else {
             let sources = context.session_config().get_extension::<SourceSet>().unwrap_or_default();
             let rows = stream::iter(splits)
@@ -142,7 +168,11 @@ impl ExecutionPlan for SourceScanExec {
                     let source = sources.get(&split.table)?;
                     let projection = Projection::of_paths(&source.schema(), columns.iter().map(Vec::as_slice))?;
                     let (columns, out) = (columns.clone(), Arc::clone(&out));
-                    Ok(source.read(&split, &projection)?.map(move |batch| Ok(pick(&batch?, &columns, &out)?)))
+                    let rows = match limit {
+                        Some(limit) => source.read_some(&split, &projection, limit)?,
+                        None => source.read(&split, &projection)?,
+                    };
+                    Ok(rows.map(move |batch| Ok(pick(&batch?, &columns, &out)?)))
                 })
                 .try_flatten();
             return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)));

@@ -56,14 +56,35 @@ pub struct Codec;
 /// A node of ours without its inputs.
 #[derive(Debug, Serialize, Deserialize)]
 enum Wire {
-    Scan { table: String, columns: Vec<ColumnPath>, splits: Vec<Vec<Split>>, schema: Nested, watermark: Option<Nested> },
+    Scan {
+        table: String,
+        columns: Vec<ColumnPath>,
+        splits: Vec<Vec<Split>>,
+        limit: Option<usize>,
+        schema: Nested,
+        watermark: Option<Nested>,
+    },
     Late(LateFilter),
     Assign(WindowAssign),
-    Exchange { id: u32, schema: Nested },
+    Exchange {
+        id: u32,
+        schema: Nested,
+    },
     Clock(Clock),
-    Recursion { name: String, schema: Nested, distinct: bool },
-    WorkTable { name: String, schema: Nested },
-    Stateful { node: u32, moment: Moment, operator: OperatorWire },
+    Recursion {
+        name: String,
+        schema: Nested,
+        distinct: bool,
+    },
+    WorkTable {
+        name: String,
+        schema: Nested,
+    },
+    Stateful {
+        node: u32,
+        moment: Moment,
+        operator: OperatorWire,
+    },
 }
 
 /// An operator with state.
@@ -365,6 +386,7 @@ impl PhysicalExtensionCodec for Codec {
                 table: scan.table().to_string(),
                 columns: scan.columns().to_vec(),
                 splits: scan.splits().to_vec(),
+                limit: scan.limit(),
                 schema: Nested::schema(scan.schema())?,
                 watermark: scan.watermark().map(|expr| Nested::expr(expr, scan.schema())).transpose()?,
             }
@@ -407,9 +429,10 @@ impl PhysicalExtensionCodec for Codec {
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let input = || inputs.first().cloned().ok_or_else(damaged);
         Ok(match serde_json::from_slice(buf).map_err(Error::from)? {
-            Wire::Scan { table, columns, splits, schema, watermark } => {
+            Wire::Scan { table, columns, splits, limit, schema, watermark } => {
                 let watermark = watermark.map(|expr| expr.into_expr(context)).transpose()?;
-                Arc::new(SourceScanExec::new(&table, columns, schema.into_plan(context)?.schema(), splits, watermark))
+                let scan = SourceScanExec::new(&table, columns, schema.into_plan(context)?.schema(), splits, watermark);
+                Arc::new(scan.with_limit(limit))
             }
             Wire::Late(late) => Arc::new(LateFilterExec::new(input()?, late)?),
             Wire::Assign(assign) => Arc::new(WindowAssignExec::new(input()?, assign)?),

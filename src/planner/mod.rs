@@ -11,6 +11,7 @@
 
 mod averages;
 pub mod bind;
+mod bounds;
 mod cast_types;
 mod clock;
 pub mod codec;

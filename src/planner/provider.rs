@@ -24,12 +24,13 @@ use sqlparser::ast::ExprWithAlias;
 
 use crate::common::projection::ColumnPath;
 use crate::common::{Error, Result, WEIGHT};
-use crate::connectors::{Changes, ReadMode, Source, Split};
+use crate::connectors::{Bounds, Changes, ReadMode, Source, Split};
 use crate::operators::clock::Clock;
 use crate::operators::current::CurrentRows;
 use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet};
 use crate::sql::ast::{self, ColumnKind, CreateTable};
 
+use super::bounds::Finder;
 use super::clock;
 use super::columns::Tries;
 use super::mode::Mode;
@@ -210,6 +211,21 @@ impl TableSource {
         Arc::new(Schema::new(fields.map(|f| f.as_ref().clone().with_nullable(declared(f.name()))).collect::<Vec<_>>()))
     }
 
+    /// What filters say of metadata, where that says which rows of the source need not be read. Where rows stand for changes all of
+    /// them count, whatever is wanted of the outcome.
+    fn bounds(&self, filters: &[&Expr]) -> Bounds {
+        if self.mode != Mode::Batch || self.changes() != Changes::Append {
+            return Bounds::default();
+        }
+        let column = |name: &str| self.columns.get(self.schema.index_of(name).ok()?).cloned();
+        let metadata = |name: &str| {
+            let column = self.table.definition.columns.iter().find(|c| c.name == name)?;
+            let ColumnKind::Metadata { key, .. } = &column.kind else { return None };
+            Some((key.clone(), column.data_type.clone()?))
+        };
+        Finder { column, metadata }.all(filters.iter().copied())
+    }
+
     /// The watermark's expression for people.
     pub fn watermark_text(&self) -> Option<String> {
         self.watermark.as_ref().map(|(expr, _)| expr.to_string())
@@ -236,7 +252,8 @@ impl TableProvider for TableSource {
         TableType::Base
     }
 
-    /// A source that plans its own reads sees what filters say of its columns, but for those that are computed above it.
+    /// A source that plans its own reads sees what filters say of its columns, but for those that are computed above it; any
+    /// other one sees what they say of metadata.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
         let provider = self.table.source.table_provider().filter(|_| self.mode == Mode::Batch);
         let read = |name: &str| {
@@ -247,6 +264,7 @@ impl TableProvider for TableSource {
             Some(provider) if filter.column_refs().iter().all(|c| read(&c.name)) => {
                 Ok(provider.supports_filters_pushdown(&[*filter])?.pop().unwrap_or(TableProviderFilterPushDown::Unsupported))
             }
+            None if !self.bounds(&[*filter]).is_empty() => Ok(TableProviderFilterPushDown::Inexact),
             _ => Ok(TableProviderFilterPushDown::Unsupported),
         };
         filters.iter().map(judge).collect()
@@ -304,7 +322,11 @@ impl TableProvider for TableSource {
                 Arc::new(SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], watermark))
             }
             (Mode::Batch, None) => {
-                let ranges = self.table.source.plan(ReadMode::Batch).await?;
+                let mut ranges = self.table.source.plan(ReadMode::Batch).await?;
+                let bounds = self.bounds(&filters.iter().collect::<Vec<_>>());
+                if !bounds.is_empty() {
+                    ranges = self.table.source.narrow(ranges, &bounds).await?;
+                }
                 let split = |r: &crate::connectors::PartitionRange| {
                     let end = r.end.ok_or_else(|| {
                         Error::sql(format!("table `{}` has no end to read to", self.name())).hint("add EMIT CHANGES, or bound it")
@@ -317,7 +339,8 @@ impl TableProvider for TableSource {
                 }
                 let partitions = partitions.min(splits.len()).max(1);
                 let scan = SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], None);
-                Arc::new(scan.with_splits(splits))
+                // Rows of changes are no rows of the answer yet.
+                Arc::new(scan.with_limit(limit.filter(|_| changes.is_none())).with_splits(splits))
             }
         };
         if clocked {

@@ -27,6 +27,7 @@ pub mod startup;
 mod fetch;
 mod follow;
 mod metadata_columns;
+mod narrow;
 mod pending;
 mod read;
 mod sides;

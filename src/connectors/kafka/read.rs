@@ -24,12 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 type Item = std::result::Result<RecordBatch, DataFusionError>;
 
-/// Reads until everything is exhausted; stops when the stream is dropped.
-pub(super) fn stream(fetcher: Fetcher, name: &str, address: String) -> Result<SendableRecordBatchStream> {
+/// Reads until everything is exhausted, or `limit` rows are there; stops when the stream is dropped.
+pub(super) fn stream(fetcher: Fetcher, name: &str, address: String, limit: Option<usize>) -> Result<SendableRecordBatchStream> {
     let schema = fetcher.schema();
     let (sender, receiver) = mpsc::channel(2);
     std::thread::Builder::new().name(format!("read-{name}")).spawn(move || {
-        if let Err(error) = run(fetcher, &sender, &address) {
+        if let Err(error) = run(fetcher, &sender, &address, limit.unwrap_or(usize::MAX)) {
             // Nobody listens any more: then nobody wants the error either.
             drop(sender.blocking_send(Err(error.into())));
         }
@@ -37,10 +37,12 @@ pub(super) fn stream(fetcher: Fetcher, name: &str, address: String) -> Result<Se
     Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), ReceiverStream::new(receiver))))
 }
 
-fn run(mut fetcher: Fetcher, sender: &mpsc::Sender<Item>, address: &str) -> Result<()> {
-    while !fetcher.exhausted() {
-        let step = fetcher.step(BATCH, POLL)?;
+fn run(mut fetcher: Fetcher, sender: &mpsc::Sender<Item>, address: &str, mut wanted: usize) -> Result<()> {
+    while !fetcher.exhausted() && wanted > 0 {
+        // Records that are no rows (bad ones, tombstones) are made up for by the next step.
+        let step = fetcher.step(wanted.min(BATCH), POLL)?;
         for piece in step.pieces.into_iter().filter(|piece| piece.batch.num_rows() > 0) {
+            wanted = wanted.saturating_sub(piece.batch.num_rows());
             if sender.blocking_send(Ok(piece.batch)).is_err() {
                 return Ok(());
             }

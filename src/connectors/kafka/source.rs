@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
 
 use crate::common::{Projection, Result};
-use crate::connectors::{Changes, Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split};
+use crate::connectors::{Bounds, Changes, Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split};
 
 use super::broker::Broker;
 use super::config::{KafkaTable, OnError};
 use super::fetch::Fetcher;
 use super::follow::KafkaFollow;
-use super::{read, startup};
+use super::{narrow, read, startup};
 
 /// A Kafka table that is read.
 pub struct KafkaSource {
@@ -37,6 +37,11 @@ impl KafkaSource {
 
     fn fetcher(&self, from: &[PartitionRange], projection: &Projection) -> Result<Fetcher> {
         Fetcher::new(Arc::clone(&self.table), &*self.broker, from, projection, Arc::clone(&self.counters))
+    }
+
+    fn stream(&self, split: &Split, projection: &Projection, limit: Option<usize>) -> Result<SendableRecordBatchStream> {
+        let range = PartitionRange { partition: split.partition, start: split.start, end: Some(split.end) };
+        read::stream(self.fetcher(&[range], projection)?, &self.table.spec.name, self.broker.address(), limit)
     }
 }
 
@@ -70,13 +75,20 @@ impl Source for KafkaSource {
         startup::plan(&self.table, &*self.broker, mode).await
     }
 
+    async fn narrow(&self, ranges: Vec<PartitionRange>, bounds: &Bounds) -> Result<Vec<PartitionRange>> {
+        narrow::narrow(&self.table, &*self.broker, ranges, bounds).await
+    }
+
     async fn resume(&self, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>> {
         startup::resume(&self.table, &*self.broker, positions).await
     }
 
     fn read(&self, split: &Split, projection: &Projection) -> Result<SendableRecordBatchStream> {
-        let range = PartitionRange { partition: split.partition, start: split.start, end: Some(split.end) };
-        read::stream(self.fetcher(&[range], projection)?, &self.table.spec.name, self.broker.address())
+        self.stream(split, projection, None)
+    }
+
+    fn read_some(&self, split: &Split, projection: &Projection, rows: usize) -> Result<SendableRecordBatchStream> {
+        self.stream(split, projection, Some(rows))
     }
 
     fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
