@@ -1,7 +1,7 @@
 //! The SQL in the documentation runs: every block of README.md and docs/*.md that is marked `sql`.
 //!
 //! A page has a place of its own: an empty folder that relative paths begin in, topics in memory, and `s3://lake`, which is a
-//! prefix of the tests' bucket. What the page takes for granted stands in `tests/docs/<page>.sql` and runs first. Then its blocks
+//! prefix of the tests' bucket. What the page takes for granted stands in `tests/docs/<page>.sql` (where `-- file: path` stands for a file) and runs first. Then its blocks
 //! run in order; what one declares and writes, the next ones find. SET is forgotten at a block's end. INSERTs run as jobs; topics are
 //! read from their beginnings to their ends where tables do not say otherwise.
 //!
@@ -36,6 +36,15 @@ fn pages() -> Vec<PathBuf> {
     pages.push(root().join("README.md"));
     pages.sort();
     pages
+}
+
+/// A set-up with the files of the repository in it that lines `-- file: path` name.
+fn with_files(set_up: &str) -> String {
+    let line = |line: &str| match line.strip_prefix("-- file: ") {
+        Some(path) => fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}")),
+        None => format!("{line}\n"),
+    };
+    set_up.lines().map(line).collect()
 }
 
 /// What tables are given from outside: the bucket is the tests' own.
@@ -74,7 +83,7 @@ fn every_block_runs() {
         let name = page.strip_prefix(root()).unwrap().display().to_string();
         let blocks = blocks(&fs::read_to_string(&page).unwrap()).unwrap_or_else(|e| panic!("{name}:{e}"));
         let set_up = root().join("tests/docs").join(page.with_extension("sql").file_name().unwrap());
-        let set_up = fs::read_to_string(set_up).unwrap_or_default();
+        let set_up = with_files(&fs::read_to_string(set_up).unwrap_or_default());
         count += blocks.len();
         let folder = tempfile::tempdir().unwrap();
         std::env::set_current_dir(folder.path()).unwrap();

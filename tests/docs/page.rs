@@ -87,7 +87,7 @@ fn blocks_are_cut_out() {
 fn what_is_to_fail_runs_by_itself() {
     let sql = "\nUPDATE t\nSET a = 1;\nTRUNCATE t".to_string();
     let block = |fails| Block { line: 1, sql: sql.clone(), fails, answer: None };
-    assert_eq!(block(false).scripts(), [sql.clone()]);
+    assert_eq!(block(false).scripts(), std::slice::from_ref(&sql));
     assert_eq!(block(true).scripts(), ["\nUPDATE t\nSET a = 1;\n", "\n\n\nTRUNCATE t"]);
 }
 

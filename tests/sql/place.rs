@@ -109,7 +109,7 @@ impl Place {
         }
         let mut spec = workspace.plan_job("job", &parts, Arc::clone(&self.store), Settings::default()).await?;
         spec.settings.fresh = true;
-        match tokio::time::timeout(Duration::from_secs(60), jobs::run(&spec, &CancellationToken::new())).await {
+        match tokio::time::timeout(Duration::from_secs(180), jobs::run(&spec, &CancellationToken::new())).await {
             Ok(ended) => match ended? {
                 Ending::Finished(_) => writeln!(out, "job finished: {} part(s)", parts.len()).unwrap(),
                 Ending::Stopped(_) => writeln!(out, "job stopped").unwrap(),
