@@ -438,7 +438,14 @@ fn catalog_database(catalog: &Catalog, name: &str, hinted: &HashMap<String, Hint
 impl Tables for Shared {
     async fn relation(&self, name: &str) -> Result<Option<Relation>> {
         let hinted = self.lock().hinted.contains_key(name);
-        let found = if hinted { None } else { self.lock().catalog.find(name)? };
+        let found = match hinted {
+            true => None,
+            false => match self.lock().catalog.find(name) {
+                // The dots of a path are none between a database and a table.
+                Err(_) if self.connectors.table_of(name).is_some() => None,
+                found => found?,
+            },
+        };
         let entry = match found {
             None if hinted => self.table(name)?.0,
             None => return self.unnamed(name).await,

@@ -112,7 +112,9 @@ fn table(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateTable> {
             let error = cursor.expected("columns, LIKE or AS");
             return Err(error.hint(format!("CREATE TABLE {} (column TYPE, ...) WITH ('connector' = '...')", crate::sql::name::sql(&name))));
         }
-        columns::check(cursor, &mut columns)?;
+        if has_columns {
+            columns::check(cursor, &mut columns)?;
+        }
     }
     let Columns { columns, watermark, primary_key, .. } = columns;
     let Words { or_replace, temporary } = words;
