@@ -77,7 +77,7 @@ struct Answer {
 
 /// Declares the table anew, so that its counters begin at 0, and answers one query.
 async fn answer(connectors: Connectors, table: &str, query: &str) -> Answer {
-    let workspace = Workspace::new(Catalog::in_memory(), connectors, Overrides::parse::<&str>(&[]).unwrap());
+    let workspace = Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(&[] as &[&str]).unwrap());
     let session = workspace.session(Mode::Batch).unwrap();
     for parsed in parse(&Source::new("test.sql", format!("{table}\n{query};"))).unwrap() {
         if let Done::Said(_) = workspace.declare(&parsed).await.unwrap() {

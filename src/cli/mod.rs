@@ -3,6 +3,7 @@
 mod args;
 mod demo;
 mod output;
+mod progress;
 mod query;
 mod run;
 mod setup;
