@@ -21,7 +21,11 @@ use super::args::Common;
 /// Opens the catalog and the connectors that the flags name.
 pub(super) fn workspace(common: &Common) -> Result<Workspace> {
     let catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
-    let connectors = if common.embedded { Connectors::embedded(Arc::new(EmbeddedBroker::new())) } else { Connectors::real() };
+    let connectors = if common.embedded {
+        Connectors::embedded(Arc::new(EmbeddedBroker::open(&common.data.join("topics"))?))
+    } else {
+        Connectors::real()
+    };
     let mut overrides = Overrides::parse(&common.options)?;
     overrides.declare(catalog.names());
     let mut workspace = Workspace::new(catalog, connectors, overrides).with_memory(&memory(common))?;
