@@ -294,6 +294,12 @@ fn the_whole_line_works_in_one_process() {
     assert_eq!(lines, ["+I[11]", "+I[12]"], "{ended}");
     let ended = home.run(&["run", "make.sql"]).exits(1);
     ended.says(&["option `properties.bootstrap.servers` is missing", "--embedded"]);
+    // The topics are in the data folder, and so is the job: what it has read it does not read again.
+    let ended = home.run(&["query", "--embedded", "SELECT id FROM topic ORDER BY id"]).ok();
+    assert_eq!(ended.out, "id\n1\n2\n");
+    home.run(&["query", "--embedded", "INSERT INTO topic VALUES (3)"]).ok();
+    let ended = home.run(&["query", "--embedded", "SELECT count(*) AS n, max(id) AS id FROM topic"]).ok();
+    assert_eq!(ended.out, "n,id\n3,3\n");
 }
 
 #[test]

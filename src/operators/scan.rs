@@ -21,7 +21,7 @@ use crate::connectors::Split;
 
 use super::leaves::leaves;
 use super::newest::Newest;
-use super::{EpochContext, SourceSet, properties};
+use super::{EpochContext, Progress, SourceSet, properties};
 
 /// So many splits are named in EXPLAIN.
 const SHOWN: usize = 8;
@@ -93,6 +93,11 @@ impl SourceScanExec {
         self.limit
     }
 
+    /// How many positions it reads, gaps included.
+    pub fn positions(&self) -> u64 {
+        self.splits.iter().flatten().map(|split| length(split, self.limit)).sum()
+    }
+
     /// The same scan of other splits, spread over the same number of plan partitions.
     #[must_use]
     pub fn with_splits(&self, splits: Vec<Split>) -> Self {
@@ -115,7 +120,8 @@ impl DisplayAs for SourceScanExec {
         if let Some(limit) = self.limit {
             write!(f, ", limit={limit}")?;
         }
-        let splits: Vec<&Split> = self.splits.iter().flatten().collect();
+        let mut splits: Vec<&Split> = self.splits.iter().flatten().collect();
+        splits.sort_by_key(|split| (split.partition, split.start));
         if !splits.is_empty() {
             let shown =
                 splits.iter().take(SHOWN).map(|s| format!("{}: {}..{}", s.partition, s.start, s.end)).collect::<Vec<_>>().join(", ");
@@ -163,6 +169,7 @@ impl ExecutionPlan for SourceScanExec {
         let (columns, limit) = (self.columns.clone(), self.limit);
         let Some(epoch) = EpochContext::of(&context) else {
             let sources = context.session_config().get_extension::<SourceSet>().unwrap_or_default();
+            let progress = context.session_config().get_extension::<Progress>().unwrap_or_default().newest();
             let rows = stream::iter(splits)
                 .map(move |split| -> DfResult<_> {
                     let source = sources.get(&split.table)?;
@@ -172,7 +179,12 @@ impl ExecutionPlan for SourceScanExec {
                         Some(limit) => source.read_some(&split, &projection, limit)?,
                         None => source.read(&split, &projection)?,
                     };
-                    Ok(rows.map(move |batch| Ok(pick(&batch?, &columns, &out)?)))
+                    let mut passed = progress.split(length(&split, limit));
+                    Ok(rows.map(move |batch| {
+                        let batch = batch?;
+                        passed.rows(batch.num_rows());
+                        Ok(pick(&batch, &columns, &out)?)
+                    }))
                 })
                 .try_flatten();
             return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)));
@@ -191,6 +203,12 @@ impl ExecutionPlan for SourceScanExec {
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
+}
+
+/// The positions of a split of which so many rows are looked at.
+fn length(split: &Split, limit: Option<usize>) -> u64 {
+    let all = split.end.abs_diff(split.start.min(split.end));
+    limit.map_or(all, |limit| all.min(limit as u64))
 }
 
 /// An epoch's batches hold everything that any query of the job reads; this one wants its own.
