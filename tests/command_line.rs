@@ -196,6 +196,25 @@ fn query_prints_in_four_forms() {
 }
 
 #[test]
+fn variables_and_what_is_shown() {
+    let home = Home::new();
+    let declare =
+        "CREATE DATABASE d; CREATE TABLE d.t (a INT) WITH ('connector' = 'datagen', 'number-of-rows' = :n, 'fields.a.kind' = 'sequence',
+                   'fields.a.start' = ${from}, 'fields.a.end' = '9'); SHOW TABLES FROM d";
+    let ended = home.run(&["query", declare, "-v", "n=3", "-v", "from=7", "--format", "csv"]).ok();
+    assert_eq!(ended.out, "table name\nt\n");
+    assert_eq!(home.run(&["query", "DESCRIBE d.t", "--format", "csv"]).ok().out, "name,type,null,key,extras,watermark\na,INT,true,,,\n");
+    assert_eq!(home.run(&["query", "SELECT a FROM d.t WHERE A < :most", "--format", "csv", "-v", "most=9"]).ok().out, "a\n7\n8\n");
+    assert_eq!(home.run(&["query", "SELECT a FROM d.t", "--format", "csv", "-o", "d.t.number-of-rows=1"]).ok().out, "a\n7\n");
+    home.run(&["query", "SELECT :most"]).exits(1).says(&["variable `most` has no value", "<sql>:1:8", "-v most=VALUE"]);
+    home.run(&["query", "SELECT 1", "-v", "most"]).exits(2).says(&["-v most: not of the form NAME=VALUE"]);
+    home.file("job.sql", "SHOW TABLES FROM d;\nCREATE TABLE o WITH ('connector' = 'print') AS SELECT a + :n AS b FROM d.t WHERE a = 7;");
+    let ended = home.run(&["run", "job.sql", "-v", "n=10"]).ok();
+    assert_eq!(ended.out, "table name\nt\n+I[17]\n");
+    assert_eq!(home.run(&["query", "SHOW JOBS LIKE 'j%'", "--format", "csv"]).ok().out.lines().nth(1), Some("job,1,FINISHED"));
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let home = Home::new();
     home.file("many.sql", "CREATE TABLE many (id INT, t STRING) WITH ('connector' = 'datagen', 'number-of-rows' = '200000');");

@@ -88,17 +88,20 @@ fn finish(copying: &Copying, rows: i64) {
 
 #[test]
 fn a_kill_at_every_point_loses_and_doubles_nothing() {
-    let points: Vec<String> = [3, 4, 5, 6, 7, 8, 9, 10].iter().flat_map(|n| [format!("{n}-before@2"), format!("{n}-after@3")]).collect();
+    let mut points: Vec<String> = (3..=9).flat_map(|n| [format!("{n}-before@2"), format!("{n}-after@3")]).collect();
+    points.extend(["10-before".to_string(), "10-after".to_string()]);
     for points in points.chunks(4) {
         std::thread::scope(|scope| {
             for point in points {
                 scope.spawn(move || {
                     let copying = Copying::new(&format!("'path' = 'DIR/out', {ROLLING}"));
-                    (0..20).for_each(|i| copying.add(i * 20));
+                    // Old commits are cut off only after a hundred of them.
+                    let files = if point.starts_with("10") { 70 } else { 20 };
+                    (0..files).for_each(|i| copying.add(i * 20));
                     let ended = copying.job.start_to_crash(point).ended();
                     assert!(ended.killed(), "{point}: {:?}\n{}", ended.status, ended.said);
-                    copying.add(400);
-                    finish(&copying, 420);
+                    copying.add(files * 20);
+                    finish(&copying, files * 20 + 20);
                 });
             }
         });
@@ -251,4 +254,23 @@ fn a_file_is_read_when_it_has_stopped_growing() {
     running.until("a warning", |r| r.said().contains("has changed after it was read"));
     running.stop().code(0);
     assert_eq!(numbers(&copying.out()), expected);
+}
+
+#[test]
+fn an_interrupted_copy_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let sql = "CREATE TABLE ticks (id INT) WITH ('connector' = 'datagen', 'rows-per-second' = '100', 'number-of-rows' = '1000000000');
+               COPY (SELECT * FROM ticks) TO 'DIR/out/ticks.csv';";
+    let script = dir.path().join("job.sql");
+    std::fs::write(&script, sql.replace("DIR", &dir.path().to_string_lossy())).unwrap();
+    let running = Job::new(&script).start();
+    let names = || std::fs::read_dir(dir.path().join("out")).into_iter().flatten().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
+    let begin = std::time::Instant::now();
+    while names().is_empty() {
+        assert!(begin.elapsed() < common::process::PATIENCE, "{}", running.said());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(names()[0].to_string_lossy().starts_with(".ticks.csv."), "{:?}", names());
+    running.stop().code(130);
+    assert_eq!(names().len(), 0, "{:?}", names());
 }

@@ -6,8 +6,9 @@ use crate::common::{Error, Result, suggest};
 use crate::sql::ast::{Alter, Change, Column, ColumnKind, CreateTable, CreateView, DropKind, Parsed, Parts, Position, Source, Statement};
 use crate::sql::{name, parse, render};
 
+use super::assemble::assemble;
 use super::entry::{Entry, Key};
-use super::{Catalog, assemble, files};
+use super::layers::Catalog;
 
 impl Catalog {
     /// The declaration that an ALTER makes, as a CREATE under the new name; nothing if there is no such thing and IF EXISTS was said.
@@ -61,7 +62,7 @@ impl Catalog {
         let key = entry.key();
         let (written, ..) = super::entry::declared(&after.statement)?;
         let to = self.canonical(written)?;
-        let Some(after) = Entry::of(after, entry.created_by().to_string(), to.clone()) else {
+        let Some(changed) = Entry::of(after, entry.created_by().to_string(), to.clone()) else {
             return Err(Error::internal("an ALTER declares nothing"));
         };
         if to != key.1 {
@@ -72,17 +73,14 @@ impl Catalog {
             self.refuse_users(&format!("{} `{}`", entry.what(), key.1), &BTreeSet::from([key.clone()]))?;
         }
         if self.temporary.remove(&key).is_some() {
-            self.temporary.insert(after.key(), after);
+            self.temporary.insert(changed.key(), changed);
             return Ok(());
         }
         self.refuse_shared(&key)?;
         let renamed = to != key.1;
-        self.store(after)?;
-        if renamed
-            && let Some(old) = self.own.remove(&key)
-            && let Some(file) = old.file
-        {
-            files::remove(&file)?;
+        self.store(changed, after)?;
+        if renamed {
+            self.take_away(&key)?;
         }
         Ok(())
     }

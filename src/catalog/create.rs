@@ -6,8 +6,10 @@ use crate::common::{Error, Result};
 use crate::sql::ast::{CreateDatabase, Parsed, Statement};
 use crate::sql::name;
 
+use super::assemble::assemble;
 use super::entry::{self, Entry};
-use super::{Catalog, Stored, files, like, same};
+use super::layers::{Catalog, Stored};
+use super::{files, like, same};
 
 /// What [`Catalog::create`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl Catalog {
         let Some(like) = &table.like else { return Ok(parsed.clone()) };
         let at = |error: Error| if like.pos.line == 0 { error } else { error.at(parsed.source.place(like.pos.line, like.pos.column)) };
         let source = self.get_table(&like.source).map_err(at)?;
-        like::merge(&source.definition, table, like).and_then(|whole| super::assemble(whole, parsed)).map_err(at)
+        like::merge(&source.definition, table, like).and_then(|whole| assemble(whole, parsed)).map_err(at)
     }
 
     /// Carries out a CREATE: the same declaration again changes nothing, the same file may change its own declarations, any
@@ -49,9 +51,7 @@ impl Catalog {
         let Some(entry) = Entry::of(parsed, plain_path(&parsed.source.name), canonical.clone()) else {
             return Err(Error::internal("only CREATE TABLE, CREATE VIEW and CREATE FUNCTION declare something"));
         };
-        if let Entry::Function(function) = &entry {
-            self.refuse_recursion(function).map_err(|e| parsed.locate(e))?;
-        }
+        self.refuse_circle(&entry).map_err(|e| parsed.locate(e))?;
         let there = if manner.temporary { self.temporary.get(&key) } else { self.lasting(&key) };
         let created = match there {
             None => Created::New,
@@ -72,23 +72,31 @@ impl Catalog {
         if manner.temporary {
             self.temporary.insert(key, entry);
         } else {
-            self.store(entry)?;
+            self.store(entry, parsed)?;
         }
         Ok(created)
     }
 
     /// Writes an entry, in place of the one of its name; the lock is held.
-    pub(super) fn store(&mut self, entry: Entry) -> Result<()> {
+    pub(super) fn store(&mut self, entry: Entry, parsed: &Parsed) -> Result<()> {
         let key = entry.key();
         let file = self.own.get(&key).and_then(|stored| stored.file.clone()).or_else(|| self.file_of(&key));
         if let Some(file) = &file {
             files::write(file, entry.created_by(), entry.text())?;
             self.broken.retain(|(broken, _)| broken != file);
+            self.wrote(file, entry.database(), entry.created_by(), parsed);
         }
         // What is declared here now hides what a shared folder says.
         self.shared.remove(&key);
         self.own.insert(key, Stored { entry, file });
         Ok(())
+    }
+
+    fn wrote(&mut self, file: &Path, database: String, created_by: &str, parsed: &Parsed) {
+        if let Some(folder) = &mut self.folder {
+            let (parsed, created_by, file) = (parsed.clone(), created_by.to_string(), file.to_path_buf());
+            folder.wrote(files::Declared { parsed, created_by, file, database });
+        }
     }
 
     fn create_database(&mut self, database: &CreateDatabase, parsed: &Parsed) -> Result<Created> {
@@ -98,7 +106,9 @@ impl Catalog {
             return Ok(Created::Kept);
         }
         if let Some(folder) = &self.folder {
-            files::write(&files::database_file(&folder.path, &database.name), &plain_path(&parsed.source.name), &parsed.text)?;
+            let (file, by) = (files::database_file(&folder.path, &database.name), plain_path(&parsed.source.name));
+            files::write(&file, &by, &parsed.text)?;
+            self.wrote(&file, database.name.clone(), &by, parsed);
         }
         self.databases.insert(database.name.clone());
         Ok(Created::New)

@@ -7,7 +7,8 @@ use crate::sql::ast::{Drop, DropKind};
 use crate::sql::name::{self, DEFAULT_DATABASE};
 
 use super::entry::{Entry, Key, Space};
-use super::{Catalog, files, names};
+use super::layers::Catalog;
+use super::{files, names};
 
 impl Catalog {
     /// Carries out a DROP; false if there was nothing to drop and IF EXISTS was said.
@@ -44,11 +45,18 @@ impl Catalog {
             return Ok(true);
         }
         self.refuse_shared(&key)?;
-        if let Some(file) = self.own.get(&key).and_then(|stored| stored.file.as_ref()) {
-            files::remove(file)?;
-        }
-        self.own.remove(&key);
+        self.take_away(&key)?;
         Ok(true)
+    }
+
+    /// Removes an entry and its file; the lock is held.
+    pub(super) fn take_away(&mut self, key: &Key) -> Result<()> {
+        if let Some(file) = self.own.get(key).and_then(|stored| stored.file.as_ref()) {
+            files::remove(file)?;
+            self.folder.iter_mut().for_each(|folder| folder.removed(file));
+        }
+        self.own.remove(key);
+        Ok(())
     }
 
     /// Refuses to take something away that others need.

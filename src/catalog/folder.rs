@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::common::{Error, Result};
+use crate::sql::name::DEFAULT_DATABASE;
 
 use super::files::{self, Declared, Place};
 
@@ -44,7 +45,8 @@ impl Folder {
             (self.files, self.databases) = (BTreeMap::new(), Vec::new());
             return Ok(changed);
         }
-        let (databases, places) = files::list(&self.path)?;
+        let (mut databases, places) = files::list(&self.path)?;
+        databases.sort();
         let mut changed = databases != self.databases || places.len() != self.files.len();
         let mut before = std::mem::take(&mut self.files);
         for place in places {
@@ -61,6 +63,23 @@ impl Folder {
         }
         self.databases = databases;
         Ok(changed)
+    }
+
+    /// What has just been written here, so that it is not read again: its places stay those of the script that it came from.
+    pub(super) fn wrote(&mut self, declared: Declared) {
+        let place = Place { database: declared.database.clone(), file: declared.file.clone() };
+        if let Ok(stamp) = stamp(&place.file) {
+            if !self.databases.contains(&place.database) && place.database != DEFAULT_DATABASE {
+                self.databases.push(place.database.clone());
+                self.databases.sort();
+            }
+            self.files.insert(place, (stamp, Ok(declared)));
+        }
+    }
+
+    /// What has just been removed here.
+    pub(super) fn removed(&mut self, file: &Path) {
+        self.files.retain(|place, _| place.file != file);
     }
 
     /// The databases that have a folder.

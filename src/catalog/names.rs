@@ -42,7 +42,8 @@ pub fn find<'a>(name: &str, declared: impl IntoIterator<Item = &'a str>) -> Resu
 pub fn unknown<'a>(what: &str, name: &str, declared: impl IntoIterator<Item = &'a str>) -> Error {
     let declared: Vec<&str> = declared.into_iter().collect();
     let hint = if declared.is_empty() {
-        "nothing is declared yet: CREATE TABLE declares a table".to_string()
+        let what = if what == "function" { "function" } else { "table" };
+        format!("nothing is declared yet: CREATE {} declares a {what}", what.to_uppercase())
     } else {
         suggest::hint(name, &declared)
     };

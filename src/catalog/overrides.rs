@@ -29,11 +29,12 @@ struct Given {
 }
 
 impl Given {
-    /// `TABLE` and `KEY`, if the first segment is a declared table.
+    /// `TABLE` and `KEY`, if the key begins with the name of a declared table; of several the longest counts (`db.t`).
     fn split<'a>(&'a self, tables: &BTreeSet<String>) -> (Option<&'a str>, &'a str) {
-        match self.key.split_once('.') {
-            Some((table, key)) if tables.contains(table) && !key.is_empty() => (Some(table), key),
-            _ => (None, &self.key),
+        let places = self.key.match_indices('.').map(|(dot, _)| (&self.key[..dot], &self.key[dot + 1..]));
+        match places.filter(|(table, key)| tables.contains(*table) && !key.is_empty()).last() {
+            Some((table, key)) => (Some(table), key),
+            None => (None, &self.key),
         }
     }
 
@@ -279,6 +280,17 @@ mod tests {
         let printed = table("p", "'connector' = 'print'");
         assert_eq!(overrides.effective(&printed, &|_| false).iter().count(), 1);
         overrides.check_used(&[]).unwrap();
+    }
+
+    #[test]
+    fn a_table_of_a_database_has_a_dot_in_its_name() {
+        let mut overrides = Overrides::parse(&["shop.orders.topic=b", "shop.topic=a"]).unwrap();
+        overrides.declare(["shop".to_string(), "shop.orders".to_string()]);
+        let mut orders = table("orders", "'connector' = 'kafka'");
+        assert_eq!(overrides.effective(&orders, &known).get("topic"), None);
+        orders.name = "shop.orders".to_string();
+        assert_eq!(overrides.effective(&orders, &known).get("topic"), Some("b"));
+        assert_eq!(overrides.effective(&table("shop", "'connector' = 'kafka'"), &known).get("topic"), Some("a"));
     }
 
     #[test]

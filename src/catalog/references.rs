@@ -9,7 +9,7 @@ use crate::sql::ast::ColumnKind;
 use crate::sql::{hints, name};
 
 use super::entry::{Entry, Key, Space};
-use super::{Catalog, FunctionEntry, names};
+use super::layers::Catalog;
 use crate::common::{Error, Result};
 
 /// Options whose value is a table.
@@ -46,26 +46,29 @@ impl Visitor for Names {
         let mut relation = relation.clone();
         // What cannot be read here is refused where the query is planned.
         let _ = hints::of_name(&mut relation);
-        self.relations.extend(written(&relation));
+        self.relations.extend(written(&relation).ok().flatten());
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         if let Expr::Function(function) = expr {
-            self.functions.extend(written(&function.name));
+            self.functions.extend(written(&function.name).ok().flatten());
         }
         ControlFlow::Continue(())
     }
 }
 
 /// A name in a query as one text; nothing if it is none of ours.
-pub(super) fn written(object: &ObjectName) -> Option<String> {
-    let parts: Vec<&str> = object.0.iter().map(|part| part.as_ident().map(|ident| ident.value.as_str())).collect::<Option<_>>()?;
-    name::of_parts(&parts).ok()
+///
+/// # Errors
+/// When it names another catalog, or has too many parts.
+pub(super) fn written(object: &ObjectName) -> Result<Option<String>> {
+    let parts: Option<Vec<&str>> = object.0.iter().map(|part| part.as_ident().map(|ident| ident.value.as_str())).collect();
+    parts.map(|parts| name::of_parts(&parts)).transpose()
 }
 
 impl Catalog {
-    /// What an entry refers to.
+    /// What an entry refers to, it may be itself.
     fn references(&self, entry: &Entry) -> BTreeSet<Key> {
         let mut found = Names::default();
         let mut add = |names: Names| {
@@ -91,7 +94,6 @@ impl Catalog {
         };
         let mut keys: BTreeSet<Key> = find(Space::Relations, &found.relations).into_iter().collect();
         keys.extend(find(Space::Functions, &found.functions));
-        keys.remove(&entry.key());
         keys
     }
 
@@ -101,24 +103,26 @@ impl Catalog {
         self.entries().into_iter().filter(uses).collect()
     }
 
-    /// A function that calls itself, also through others, would never end to be expanded.
-    pub(super) fn refuse_recursion(&self, function: &FunctionEntry) -> Result<()> {
-        let own = &function.definition.name;
-        let mut todo: Vec<(String, BTreeSet<String>)> =
-            vec![(names::database(own), Names::of(function.definition.body.as_ref()).functions)];
-        let mut seen = BTreeSet::new();
-        while let Some((database, called)) = todo.pop() {
-            for name in called {
-                let (within, last) = name::split(&name);
-                let canonical = names::canonical(within.as_deref().unwrap_or(&database), &last);
-                if canonical.eq_ignore_ascii_case(own) {
-                    let error = Error::sql(format!("function `{own}` calls itself"));
-                    return Err(error.hint("a function stands for its expression, which would have no end"));
+    /// Refuses a view or function that needs itself, also through others: it would never end to be put in the place of its name.
+    ///
+    /// # Errors
+    /// Names what is in the circle.
+    pub fn refuse_circle(&self, entry: &Entry) -> Result<()> {
+        let (own, first) = (entry.key(), entry.shown());
+        let mut todo: Vec<(Vec<String>, Entry)> = vec![(Vec::new(), entry.clone())];
+        let mut seen: BTreeSet<Key> = BTreeSet::new();
+        while let Some((path, entry)) = todo.pop() {
+            for key in self.references(&entry) {
+                if key == own {
+                    let through = if path.is_empty() { String::new() } else { format!(" through {}", path.join(", ")) };
+                    let error = Error::sql(format!("{} needs itself{through}", first));
+                    return Err(error.hint("it stands for its definition, which would have no end"));
                 }
-                if let Ok(Some(Entry::Function(other))) = self.find_from(&database, Space::Functions, &name)
-                    && seen.insert(other.definition.name.clone())
+                // Tables stand for themselves.
+                if let Some(next @ (Entry::View(_) | Entry::Function(_))) = self.exact(&key)
+                    && seen.insert(key)
                 {
-                    todo.push((names::database(&other.definition.name), Names::of(other.definition.body.as_ref()).functions));
+                    todo.push((path.iter().cloned().chain([next.shown()]).collect(), next.clone()));
                 }
             }
         }

@@ -24,9 +24,10 @@ use crate::sql::ast::{Options, SqlType};
 use crate::sql::{hints, name};
 
 use super::entry::{Entry, FunctionEntry, Space};
+use super::layers::Catalog;
+use super::names;
 use super::references::{Names, written};
 use super::secrets::masked;
-use super::{Catalog, names};
 
 /// A table as one query uses it: with options of its own.
 #[derive(Debug, Clone)]
@@ -82,7 +83,7 @@ impl<'c> Resolver<'c> {
             return Err(at(error));
         }
         let options = hints::of_name(object).map_err(at)?;
-        let Some(said) = written(object) else { return Ok(()) };
+        let Some(said) = written(object).map_err(at)? else { return Ok(()) };
         if self.ctes.iter().any(|names| names.contains(&said)) {
             return match options.is_empty() {
                 true => Ok(()),
@@ -121,7 +122,7 @@ impl<'c> Resolver<'c> {
 
     /// The expression that a call of one of our functions stands for; nothing for any other call.
     fn call(&mut self, call: &Function) -> Result<Option<Expr>> {
-        let Some(said) = written(&call.name) else { return Ok(None) };
+        let Ok(Some(said)) = written(&call.name) else { return Ok(None) };
         let Ok(Some(Entry::Function(function))) = self.catalog.find_from(&self.database, Space::Functions, &said) else { return Ok(None) };
         let name = &function.definition.name;
         if self.within.contains(name) {
@@ -132,7 +133,7 @@ impl<'c> Resolver<'c> {
         let mut within = self.within.clone();
         within.push(name.clone());
         let inner = Resolver { within, ..Resolver::new(self.catalog, &names::database(name)) };
-        self.hinted.extend(inner.resolve(&mut body).map_err(|e| unplaced(&e).context(format!("function `{name}`")))?);
+        self.hinted.extend(inner.resolve(&mut body).map_err(|e| e.anywhere().context(format!("function `{name}`")))?);
         let mut parameters = Parameters { function: &function, args };
         let _ = VisitMut::visit(&mut body, &mut parameters);
         let body = match &function.definition.returns {
@@ -172,7 +173,7 @@ impl VisitorMut for Resolver<'_> {
                 // The column keeps the name of the call.
                 SelectItem::UnnamedExpr(expr) => {
                     if let Expr::Function(call) = expr
-                        && let Some(said) = written(&call.name)
+                        && let Ok(Some(said)) = written(&call.name)
                         && let Ok(Some(_)) = self.catalog.find_from(&self.database, Space::Functions, &said)
                     {
                         let alias = Ident::with_quote('`', expr.to_string());
@@ -232,12 +233,6 @@ fn spot(error: Error, at: Option<Location>) -> Error {
         Some((Ok(line), Ok(column))) if line > 0 => error.at_spot(line, column),
         _ => error,
     }
-}
-
-/// Without the place, which is in the text of the function.
-fn unplaced(error: &Error) -> Error {
-    let plain = Error::new(error.kind(), error.message());
-    error.hint_text().map_or(plain.clone(), |hint| plain.hint(hint))
 }
 
 /// The arguments of a call, each cast to its parameter's type.

@@ -59,6 +59,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Answer a query over what the tables hold now, and end
     Query(QueryArgs),
+    /// Say what .sql files would do, and all that is wrong with them; nothing is started
+    Check(CheckArgs),
     /// Show windows moving: a generator and the transactions job, with nothing installed
     Demo(DemoArgs),
 }
@@ -101,6 +103,17 @@ pub(super) struct QueryArgs {
     /// How rows are printed [default: table on a terminal, else csv]
     #[arg(long)]
     pub(super) format: Option<Format>,
+}
+
+/// Flags of `check`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct CheckArgs {
+    /// .sql files in the order they run; a folder stands for its .sql files in natural order
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Also reach the server of each table, and show a row of it
+    #[arg(long)]
+    pub(super) connect: bool,
 }
 
 /// Flags of `demo`.

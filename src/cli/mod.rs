@@ -1,6 +1,7 @@
 //! The command line: thin, it only turns flags into a [`Workspace`](crate::jobs::Workspace) and prints what comes back.
 
 mod args;
+mod check;
 mod demo;
 mod output;
 mod progress;
@@ -50,6 +51,7 @@ fn start(args: Args) -> Result<()> {
         match args.command {
             Command::Run(run) => run::run(&args.common, run).await,
             Command::Query(query) => query::query(&args.common, query).await,
+            Command::Check(check) => check::check(&args.common, check).await,
             Command::Demo(demo) => demo::demo(&args.common, demo).await,
         }
     });

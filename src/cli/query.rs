@@ -26,14 +26,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
                 Outcome::Said(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
                 Outcome::Rows(schema, rows) => output::print_batch(schema, rows, format).await?,
                 Outcome::Text(text) => print!("{text}"),
-                Outcome::Copy(copy) => {
-                    let copied = async { workspace.copy(&copy).await.map_err(|e| parsed.locate(e)) };
-                    let rows = tokio::select! {
-                        () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
-                        rows = copied => rows?,
-                    };
-                    eprintln!("{} to {}", if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") }, copy.path);
-                }
+                Outcome::Copy(copy) => setup::copy(&workspace, &copy, parsed, &stop).await?,
                 Outcome::InsertNow(insert) => write(&workspace, parsed, &insert).await?,
                 // Nothing goes on here: an INSERT reads up to now.
                 Outcome::Job(part) => {

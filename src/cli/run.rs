@@ -91,10 +91,7 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
                 Outcome::Rows(schema, rows) => output::print_batch(schema, rows, output::format(None)).await?,
                 Outcome::Text(text) => print!("{text}"),
                 Outcome::Job(part) => inserts.push(*part),
-                Outcome::Copy(copy) => {
-                    let rows = workspace.copy(&copy).await.map_err(|e| parsed.locate(e))?;
-                    eprintln!("{} to {}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"), copy.path);
-                }
+                Outcome::Copy(copy) => setup::copy(workspace, &copy, parsed, &setup::stop_signal()?).await?,
                 Outcome::InsertNow(insert) => {
                     let rows = workspace.insert_now(&insert).await.map_err(|e| parsed.locate(e))?;
                     eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Overrides};
-use crate::common::{Error, Result};
+use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Connectors;
 use crate::connectors::kafka::EmbeddedBroker;
 use crate::jobs::Workspace;
 use crate::jobs::memory::Memory;
-use crate::sql::ast::{Parsed, Source};
+use crate::sql::ast::{Copy, Parsed, Source};
 use crate::sql::{Variables, parse_with};
 use crate::state;
 
@@ -20,7 +20,15 @@ use super::args::Common;
 
 /// Opens the catalog and the connectors that the flags name.
 pub(super) fn workspace(common: &Common) -> Result<Workspace> {
-    let catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
+    over(common, Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?)
+}
+
+/// The same, but what is declared is gone with the process.
+pub(super) fn passing_workspace(common: &Common) -> Result<Workspace> {
+    over(common, Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?.detached())
+}
+
+fn over(common: &Common, catalog: Catalog) -> Result<Workspace> {
     let connectors = if common.embedded {
         Connectors::embedded(Arc::new(EmbeddedBroker::open(&common.data.join("topics"))?))
     } else {
@@ -48,11 +56,19 @@ pub(super) fn memory(common: &Common) -> Memory {
 pub(super) fn statements(common: &Common, files: &[PathBuf]) -> Result<Vec<Parsed>> {
     let variables = Variables::parse(&common.variables)?;
     let mut all = Vec::new();
-    for file in expand(files)? {
-        let text = std::fs::read_to_string(&file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).because(e))?;
-        all.extend(parse_with(&Source::new(file.display().to_string(), text), &variables)?);
+    for source in sources(files)? {
+        all.extend(parse_with(&source, &variables)?);
     }
     Ok(all)
+}
+
+/// The texts of files and folders, in the order they run.
+pub(super) fn sources(files: &[PathBuf]) -> Result<Vec<Source>> {
+    let read = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).because(e))?;
+        Ok(Source::new(file.display().to_string(), text))
+    };
+    expand(files)?.into_iter().map(read).collect()
 }
 
 /// Parses what was typed.
@@ -93,6 +109,16 @@ fn natural(path: &Path) -> Vec<(String, u64)> {
         rest = &after[end..];
     }
     parts
+}
+
+/// Carries out a COPY; one that is interrupted leaves nothing.
+pub(super) async fn copy(workspace: &Workspace, copy: &Copy, parsed: &Parsed, stop: &CancellationToken) -> Result<()> {
+    let rows = tokio::select! {
+        () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
+        rows = workspace.copy(copy) => rows.map_err(|e| parsed.locate(e))?,
+    };
+    eprintln!("{rows} row{} to {}", if rows == 1 { "" } else { "s" }, copy.path);
+    Ok(())
 }
 
 /// Cancelled by SIGINT or SIGTERM; a second signal ends the process at once.

@@ -134,6 +134,13 @@ impl Error {
         self.0.spot.filter(|_| self.0.place.is_none())
     }
 
+    /// The same error about a text that people do not see: without line and column.
+    #[must_use]
+    pub fn anywhere(mut self) -> Self {
+        (self.0.place, self.0.spot) = (None, None);
+        self
+    }
+
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {

@@ -1,7 +1,10 @@
 //! One statement, carried out as far as that takes no job and no reading of tables.
 
+use std::ops::ControlFlow;
+
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use sqlparser::ast::visit_relations;
 
 use crate::common::{Error, Result};
 use crate::sql::ast::{Copy, Insert, Parsed, Query, Statement};
@@ -20,7 +23,7 @@ pub enum Outcome {
     Text(String),
     /// A query to answer.
     Query(Box<Query>),
-    /// Rows to write at once: INSERT ... VALUES, or any INSERT when `execution.runtime-mode` is batch.
+    /// Rows to write at once: of VALUES or a query over no table, or of any INSERT when `execution.runtime-mode` is batch.
     InsertNow(Box<Insert>),
     /// Rows to write to a file at once.
     Copy(Box<Copy>),
@@ -50,7 +53,9 @@ impl Workspace {
             return Ok(());
         }
         outcomes.push(match &parsed.statement {
-            Statement::Insert(insert) if insert.values || self.reads_batch()? => Outcome::InsertNow(Box::new(insert.clone())),
+            Statement::Insert(insert) if insert.values || !reads(insert) || self.reads_batch()? => {
+                Outcome::InsertNow(Box::new(insert.clone()))
+            }
             Statement::Insert(_) => Outcome::Job(Box::new(parsed.clone())),
             Statement::Copy(copy) => Outcome::Copy(Box::new(copy.clone())),
             Statement::Query(query) => Outcome::Query(Box::new(query.clone())),
@@ -61,4 +66,9 @@ impl Workspace {
         });
         Ok(())
     }
+}
+
+/// Whether an INSERT reads any table or view.
+fn reads(insert: &Insert) -> bool {
+    visit_relations(&insert.query.query, |_| ControlFlow::Break(())).is_break()
 }

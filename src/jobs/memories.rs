@@ -12,13 +12,13 @@ use crate::state::{Section, StateStore};
 use super::commits::Commit;
 
 /// After so many commits all lines are written again, so that older commits can go.
-const CHAIN: u64 = 512;
+const CHAIN: u64 = 128;
 
 /// Lines of each table, in the order in which they were learned.
 ///
 /// ```text
-///  commit       1        2     3     4    ...   513
-///  source/t   a b c      d           e         a b c d e      base 1, then 513
+///  commit       1        2     3     4    ...   129
+///  source/t   a b c      d           e         a b c d e      base 1, then 129
 /// ```
 /// A commit holds only what is new, but for one in [`CHAIN`], which holds all: its number stands among the bases of the state tables,
 /// from which a restart reads on.

@@ -10,6 +10,7 @@ mod alignment;
 mod analyze;
 mod answers;
 mod changes;
+pub mod check;
 pub mod commits;
 pub mod dead_letter;
 mod declare;

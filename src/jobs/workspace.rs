@@ -195,13 +195,13 @@ impl Workspace {
     }
 
     /// What the settings say about how queries run.
-    fn streaming(&self) -> Result<Streaming> {
+    pub(super) fn streaming(&self) -> Result<Streaming> {
         let job = self.job_settings()?;
         let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
         Ok(Streaming { ttl: job.state_ttl.filter(|d| !d.is_zero()).map(millis), lateness: job.allow_lateness.map_or(0, millis) })
     }
 
-    async fn plan_insert(&self, planner: &mut ContinuousPlanner<'_>, id: String, insert: &ast::Insert) -> Result<Insert> {
+    pub(super) async fn plan_insert(&self, planner: &mut ContinuousPlanner<'_>, id: String, insert: &ast::Insert) -> Result<Insert> {
         let sink = self.sink_with(&insert.table, &insert.options)?;
         let output = planner.add(&insert.query.query, insert.query.emit).await?;
         changes::check(&insert.table, &output, &sink.mode())?;
@@ -380,7 +380,10 @@ impl Shared {
     fn view(&self, view: &ViewEntry) -> Result<View> {
         let mut inner = self.lock();
         let mut query = view.definition.query.clone();
-        let database = Entry::View(Arc::new(view.clone())).database();
+        let entry = Entry::View(Arc::new(view.clone()));
+        // Nobody can declare such a one, but a file can be edited.
+        inner.catalog.refuse_circle(&entry)?;
+        let database = entry.database();
         let resolved = Resolver::new(&inner.catalog, &database).resolve(query.query.as_mut());
         let hinted = resolved.map_err(|error| match error.spot() {
             Some((line, column)) => error.at(view.source.place(line, column)).context(format!("view `{}`", view.definition.name)),
@@ -435,7 +438,14 @@ fn catalog_database(catalog: &Catalog, name: &str, hinted: &HashMap<String, Hint
 impl Tables for Shared {
     async fn relation(&self, name: &str) -> Result<Option<Relation>> {
         let hinted = self.lock().hinted.contains_key(name);
-        let found = if hinted { None } else { self.lock().catalog.find(name)? };
+        let found = match hinted {
+            true => None,
+            false => match self.lock().catalog.find(name) {
+                // The dots of a path are none between a database and a table.
+                Err(_) if self.connectors.table_of(name).is_some() => None,
+                found => found?,
+            },
+        };
         let entry = match found {
             None if hinted => self.table(name)?.0,
             None => return self.unnamed(name).await,
@@ -463,6 +473,11 @@ impl Tables for Shared {
         let hinted = Resolver::new(&inner.catalog, inner.catalog.current()).resolve(query)?;
         inner.keep(hinted);
         Ok(())
+    }
+
+    fn columns(&self, name: &str) -> Vec<String> {
+        let Ok((table, _)) = self.table(name) else { return Vec::new() };
+        table.definition.columns.iter().map(|c| c.name.clone()).collect()
     }
 
     fn names(&self) -> Vec<String> {

@@ -178,7 +178,8 @@ mod tests {
     fn filters_bound_metadata() {
         const MIN: i64 = i64::MIN;
         const MAX: i64 = i64::MAX;
-        let cases: Vec<(Expr, Vec<(&str, Vec<(i64, i64)>)>)> = vec![
+        type Ranges = Vec<(&'static str, Vec<(i64, i64)>)>;
+        let cases: Vec<(Expr, Ranges)> = vec![
             (col("o").gt_eq(lit(5_i32)), vec![("offset", vec![(5, MAX)])]),
             (lit(5_i32).gt(col("o")), vec![("offset", vec![(MIN, 4)])]),
             (col("copy").eq(lit(7_i64)), vec![("offset", vec![(7, 7)])]),

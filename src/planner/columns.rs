@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use datafusion::common::{Column, SchemaError};
+use datafusion::common::{Column, SchemaError, TableReference};
 use datafusion::error::DataFusionError;
-use sqlparser::ast::{Expr, Function, Ident, ObjectName, Visit, VisitMut, Visitor, VisitorMut};
+use sqlparser::ast::{Expr, Function, Ident, ObjectName, TableFactor, Visit, VisitMut, Visitor, VisitorMut};
 use sqlparser::tokenizer::Location;
 
 use crate::common::{Error, Result, suggest};
@@ -18,14 +18,16 @@ use crate::common::{Error, Result, suggest};
 const MOST: usize = 500;
 
 /// Plans a tree, as often as there are names of columns in it to mend.
-pub(super) struct Tries<T> {
+pub(super) struct Tries<'a, T> {
     tree: T,
     left: usize,
+    /// The columns of a table by its name, for references to a query around, of which DataFusion does not tell.
+    columns_of: &'a (dyn Fn(&str) -> Vec<String> + Sync),
 }
 
-impl<T: Visit + VisitMut + Clone> Tries<T> {
-    pub(super) fn of(tree: T) -> Self {
-        Self { tree, left: MOST }
+impl<'a, T: Visit + VisitMut + Clone> Tries<'a, T> {
+    pub(super) fn of(tree: T, columns_of: &'a (dyn Fn(&str) -> Vec<String> + Sync)) -> Self {
+        Self { tree, left: MOST, columns_of }
     }
 
     /// The tree as it is to be planned now.
@@ -40,12 +42,16 @@ impl<T: Visit + VisitMut + Clone> Tries<T> {
             let message = format!("more than {MOST} names of columns are written in another case than they were declared");
             return ControlFlow::Break(Err(Error::sql(message)));
         }
-        mend(&mut self.tree, planned)
+        mend(&mut self.tree, planned, self.columns_of)
     }
 }
 
 /// Takes the outcome of planning; goes on if a name was mended.
-fn mend<T: Visit + VisitMut, P>(tree: &mut T, planned: Result<P, DataFusionError>) -> ControlFlow<Result<P>> {
+fn mend<T: Visit + VisitMut, P>(
+    tree: &mut T,
+    planned: Result<P, DataFusionError>,
+    columns_of: &(dyn Fn(&str) -> Vec<String> + Sync),
+) -> ControlFlow<Result<P>> {
     let error = match planned {
         Ok(plan) => return ControlFlow::Break(Ok(plan)),
         Err(error) => error,
@@ -53,7 +59,7 @@ fn mend<T: Visit + VisitMut, P>(tree: &mut T, planned: Result<P, DataFusionError
     let Some((missing, valid)) = missing(&error) else {
         return ControlFlow::Break(Err(at_function(Error::from(error), tree)));
     };
-    let meant = meant(missing, valid);
+    let meant = meant(missing, valid).or_else(|| meant(missing, &around(tree, columns_of)));
     if let Some(meant) = &meant {
         let mut mend = Mend { missing, meant, done: false };
         let _ = VisitMut::visit(tree, &mut mend);
@@ -76,6 +82,32 @@ fn missing(error: &DataFusionError) -> Option<(&Column, &[Column])> {
         next = current.source();
     }
     None
+}
+
+/// The columns of all tables that a query names.
+fn around(tree: &impl Visit, columns_of: &(dyn Fn(&str) -> Vec<String> + Sync)) -> Vec<Column> {
+    let mut tables = TableNames::default();
+    let _ = tree.visit(&mut tables);
+    let column = |alias: &str, name: String| Column::new(Some(TableReference::bare(alias)), name);
+    tables.0.iter().flat_map(|(table, alias)| columns_of(table).into_iter().map(move |name| column(alias, name))).collect()
+}
+
+/// Names of tables, and what columns are qualified with.
+#[derive(Default)]
+struct TableNames(Vec<(String, String)>);
+
+impl Visitor for TableNames {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, alias, args: None, .. } = factor
+            && let Some(table) = name.0.last().and_then(|part| part.as_ident())
+        {
+            let alias = alias.as_ref().map_or(&table.value, |alias| &alias.name.value);
+            self.0.push((table.value.clone(), alias.clone()));
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// What a missed name is to be: the last parts of a path, in their right case.
@@ -201,9 +233,17 @@ fn at_function(error: Error, tree: &impl Visit) -> Error {
     }
     let between =
         |start: &str, end: char| error.message().split_once(start).and_then(|(_, rest)| rest.split(end).next()).map(str::to_string);
-    let named =
-        between("Invalid function '", '\'').or_else(|| between("table `", '`').filter(|_| error.message().ends_with("does not exist")));
-    let Some(named) = named else { return error };
+    let (named, error) = if let Some(named) = between("Invalid function '", '\'') {
+        // DataFusion always names one, however far it is.
+        let near = between("Did you mean '", '\'').filter(|near| suggest::nearest(&named, [near.as_str()]).is_some());
+        let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        let unknown = Error::sql(format!("there is no function `{named}`"));
+        (named, unknown.hint(format!("{near}SHOW FUNCTIONS lists all; CREATE FUNCTION declares one")))
+    } else if let Some(named) = between("table `", '`').filter(|_| error.message().ends_with("does not exist")) {
+        (named, error)
+    } else {
+        return error;
+    };
     let mut find = FindName { name: &named, at: None };
     let _ = tree.visit(&mut find);
     spot(error, find.at)

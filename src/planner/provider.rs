@@ -85,6 +85,9 @@ pub trait Tables: Debug + Send + Sync {
         Ok(())
     }
 
+    /// The columns that a table declares, for names that are written in another case; none if it is no table.
+    fn columns(&self, name: &str) -> Vec<String>;
+
     /// All names, for spelling help.
     fn names(&self) -> Vec<String>;
 }
@@ -230,7 +233,7 @@ impl TableSource {
 }
 
 fn plan_expr(state: &SessionState, expr: &sqlparser::ast::Expr, schema: &DFSchema) -> Result<Expr> {
-    let mut tries = Tries::of(expr.clone());
+    let mut tries = Tries::of(expr.clone(), &|_| Vec::new());
     loop {
         let expr = ExprWithAlias { expr: tries.next(), alias: None };
         if let ControlFlow::Break(planned) = tries.tried(state.create_logical_expr_from_sql_expr(expr, schema)) {

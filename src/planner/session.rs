@@ -134,7 +134,7 @@ impl Session {
     pub async fn logical(&self, query: &ast::Query) -> Result<LogicalPlan> {
         let mut query = query.clone();
         self.tables.resolve(&mut query)?;
-        statement(&self.context.state(), query, self.mode).await
+        statement(&self.context.state(), self.tables.as_ref(), query, self.mode).await
     }
 
     /// The columns of a query's answer, with their final types.
@@ -225,9 +225,11 @@ impl SchemaProvider for Names {
         let state = self.state.upgrade().ok_or_else(|| Error::internal("the session is gone"))?.read().clone();
         match self.tables.relation(name).await? {
             Some(Relation::Table(table)) => Ok(Some(Arc::new(TableSource::new(table, self.mode, &state)?))),
-            Some(Relation::View(found)) => Ok(Some(Arc::new(ViewTable::new(view(&state, name, found, self.mode).await?, None)))),
+            Some(Relation::View(found)) => {
+                Ok(Some(Arc::new(ViewTable::new(view(&state, self.tables.as_ref(), name, found, self.mode).await?, None))))
+            }
             Some(Relation::Materialized(found, kept)) => {
-                let plan = view(&state, name, found, self.mode).await?;
+                let plan = view(&state, self.tables.as_ref(), name, found, self.mode).await?;
                 if self.mode == Mode::Streaming {
                     return Ok(Some(Arc::new(ViewTable::new(plan, None))));
                 }
@@ -255,9 +257,10 @@ impl SchemaProvider for Names {
 
 /// Plans a query with names for fields of rows, an order for ties, one zero, OVER in forms that can be sent, and the
 /// averages and texts that Flink has.
-pub(super) async fn statement(state: &SessionState, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
+pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
     row_fields::name(&mut query);
-    let mut tries = Tries::of(query);
+    let columns_of = |name: &str| tables.columns(name);
+    let mut tries = Tries::of(query, &columns_of);
     let plan = loop {
         let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(tries.next()))));
         if let ControlFlow::Break(planned) = tries.tried(state.statement_to_plan(statement).await) {
@@ -268,8 +271,8 @@ pub(super) async fn statement(state: &SessionState, mut query: ast::Query, mode:
 }
 
 /// Plans a view's query. What is wrong in it is shown there, not where the view is used.
-async fn view(state: &SessionState, name: &str, view: View, mode: Mode) -> Result<LogicalPlan> {
-    let plan = statement(state, *view.query.query, mode).await.map_err(|error| match error.spot() {
+async fn view(state: &SessionState, tables: &dyn Tables, name: &str, view: View, mode: Mode) -> Result<LogicalPlan> {
+    let plan = statement(state, tables, *view.query.query, mode).await.map_err(|error| match error.spot() {
         Some((line, column)) => error.at(view.source.place(line, column)).context(format!("view `{name}`")),
         None => error,
     })?;

@@ -40,7 +40,7 @@ pub(super) fn fold(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Result<Vec<Toke
         };
         let Some(hint) = comment.strip_prefix('+') else { continue };
         let at = pos(token.span.start);
-        let hint = normal(hint).map_err(|error| text.error(at, error.message()).hint(error.hint_text().unwrap_or_default()))?;
+        let hint = normal(hint).map_err(|error| text.place(at, error.anywhere()))?;
         while folded.last().is_some_and(is_space) {
             folded.pop();
         }
@@ -100,7 +100,9 @@ pub(super) fn take(cursor: &mut Cursor<'_>) -> Result<Options> {
     cursor.next();
     let at = cursor.pos();
     match cursor.next().token {
-        Token::Word(Word { value, .. }) => options(&value).map(Options::without_places).map_err(|error| cursor.text.place(at, error)),
+        Token::Word(Word { value, .. }) => {
+            options(&value).map(Options::without_places).map_err(|error| cursor.text.place(at, error.anywhere()))
+        }
         _ => Ok(Options::default()),
     }
 }

@@ -42,7 +42,7 @@ mod robust_tests;
 #[cfg(test)]
 mod tests;
 
-pub use script::{parse, parse_with};
+pub use script::{parse, parse_each, parse_with};
 pub use variables::Variables;
 
 /// A name as SQL text: in backticks if it needs them.

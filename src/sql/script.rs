@@ -2,7 +2,7 @@
 
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Whitespace};
 
-use crate::common::Result;
+use crate::common::{Error, Result};
 
 use super::ast::{Explain, Parsed, Source, Statement};
 use super::cursor::{is_space, is_word};
@@ -28,32 +28,60 @@ pub fn parse(source: &Source) -> Result<Vec<Parsed>> {
 /// # Errors
 /// The first thing that is wrong, with its place.
 pub fn parse_with(source: &Source, variables: &Variables) -> Result<Vec<Parsed>> {
+    let (parsed, mut errors) = script(source, variables, false);
+    if errors.is_empty() { Ok(parsed) } else { Err(errors.remove(0)) }
+}
+
+/// Parses all statements of a script that can be parsed, and says what is wrong with each of the others.
+pub fn parse_each(source: &Source, variables: &Variables) -> (Vec<Parsed>, Vec<Error>) {
+    script(source, variables, true)
+}
+
+/// The statements, and the errors: one at most unless it is to go on behind it.
+fn script(source: &Source, variables: &Variables, goes_on: bool) -> (Vec<Parsed>, Vec<Error>) {
     let mut text = Text::new(source);
     let (tokens, broken) = tokenize(&text);
-    let tokens = variables.fill(&mut text, &tokens)?;
-    let mut parsed = Vec::new();
+    let tokens = match variables.fill(&mut text, &tokens) {
+        Ok(tokens) => tokens,
+        Err(error) => return (Vec::new(), vec![error]),
+    };
+    let (mut parsed, mut errors) = (Vec::new(), Vec::new());
     let mut set = None;
     let mut chunks = tokens.split(|t| t.token == Token::SemiColon).peekable();
     while let Some(chunk) = chunks.next() {
         if chunks.peek().is_none() && broken.is_some() {
             break; // the tokens stop inside this statement
         }
-        match step(&text, chunk, &mut set)? {
-            Step::Opened(rest) | Step::Statement(rest) => {
-                let one = one(&text, rest, set.is_some())?;
-                match &mut set {
-                    Some(Set { explained: Some(explained), .. }) => explained.statements.extend(one.map(|parsed| parsed.statement)),
-                    _ => parsed.extend(one),
-                }
+        if let Err(error) = part(&text, chunk, &mut set, &mut parsed) {
+            errors.push(error);
+            if !goes_on {
+                return (parsed, errors);
             }
-            Step::Closed(set, end) => parsed.extend(set.explain(&text, end)?),
         }
     }
     match (broken, set) {
-        (Some(error), _) => Err(error),
-        (None, Some(set)) => Err(text.error(pos(set.start), "this statement set is not closed").hint("it ends with `END;`")),
-        (None, None) => Ok(parsed),
+        (Some(error), _) => errors.push(error),
+        (None, Some(set)) => {
+            errors.push(text.error(pos(set.start), "this statement set is not closed").hint("it ends with `END;`"));
+        }
+        (None, None) => {}
     }
+    (parsed, errors)
+}
+
+/// Takes the tokens up to a semicolon in.
+fn part(text: &Text<'_>, chunk: &[TokenWithSpan], set: &mut Option<Set>, parsed: &mut Vec<Parsed>) -> Result<()> {
+    match step(text, chunk, set)? {
+        Step::Opened(rest) | Step::Statement(rest) => {
+            let one = one(text, rest, set.is_some())?;
+            match set {
+                Some(Set { explained: Some(explained), .. }) => explained.statements.extend(one.map(|parsed| parsed.statement)),
+                _ => parsed.extend(one),
+            }
+        }
+        Step::Closed(set, end) => parsed.extend(set.explain(text, end)?),
+    }
+    Ok(())
 }
 
 /// A statement set that is open.

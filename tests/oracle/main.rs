@@ -202,6 +202,7 @@ cases! {
     casts
     over_by_time
     over_filters
+    volatile
     over_frames
     dedup_first
     over_late

@@ -30,6 +30,17 @@ pub fn all() -> Vec<OptionSpec> {
         OptionSpec::text("sink.partition-commit.delay", "0 s, which is the default: partitions are not waited for"),
         OptionSpec::one_of("sink.partition-commit.policy.kind", &["success-file"], "what tells that a partition's files are there"),
         OptionSpec::text("sink.partition-commit.success-file.name", "default: _SUCCESS"),
+        OptionSpec::text(
+            "scan.watermark.idle-timeout",
+            "how long no new file may come before event time is not held back; default: 5 s, 0: for ever",
+        ),
+        OptionSpec::text(
+            "scan.watermark.alignment.max-drift",
+            "how far this table may be ahead of the job's others in event time; default: 1 min",
+        ),
+        OptionSpec::text("late-rows.table", "the table that rows go to which come too late"),
+        OptionSpec::text("sink.shuffle-by-partition.enable", "accepted; has no meaning here"),
+        OptionSpec::text("source.report-statistics", "accepted; has no meaning here"),
         OptionSpec::text("sink.parallelism", "accepted; has no meaning here"),
         OptionSpec::text("path", "a file, a folder with all that is below it, or a pattern with * ? [abc] **; local, file:// or s3://"),
         OptionSpec::one_of("format", &FORMATS, "default: by the extension in `path`"),

@@ -155,3 +155,90 @@ impl SinkWriter for FilesWriter {
         if self.record.rolling().is_some() { Ok(()) } else { self.roll().await }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+    use arrow::datatypes::DataType;
+
+    use super::*;
+    use crate::common::ErrorKind;
+    use crate::connectors::{TableColumn, TableSpec};
+    use crate::sql::ast::Options;
+
+    fn table(folder: &std::path::Path) -> TableSpec {
+        let mut options = Options::default();
+        options.set("path", &folder.to_string_lossy());
+        options.set("format", "csv");
+        let column =
+            |name: &str, data_type| TableColumn { name: name.into(), data_type, nullable: true, metadata: None, is_virtual: false };
+        TableSpec {
+            name: "t".into(),
+            connector: "filesystem".into(),
+            columns: vec![column("k", DataType::Int64), column("p", DataType::Utf8)],
+            primary_key: Vec::new(),
+            partitioned_by: vec!["p".into()],
+            options,
+        }
+    }
+
+    /// The rows of commit n: one in each of two partitions.
+    fn rows(n: u64) -> Vec<RecordBatch> {
+        let k: ArrayRef = Arc::new(Int64Array::from(vec![n as i64, n as i64]));
+        let p: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
+        vec![RecordBatch::try_from_iter([("k", k), ("p", p)]).unwrap()]
+    }
+
+    fn shown(folder: &std::path::Path) -> Vec<String> {
+        let mut all = Vec::new();
+        for p in ["p=a", "p=b"] {
+            let mut files: Vec<_> = std::fs::read_dir(folder.join(p)).into_iter().flatten().map(|e| e.unwrap().path()).collect();
+            files.retain(|f| !f.file_name().unwrap().to_string_lossy().starts_with('.'));
+            files.sort();
+            all.extend(files.iter().map(|f| format!("{p} {}", std::fs::read_to_string(f).unwrap().trim().replace('\n', " "))));
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn a_roll_that_was_cut_off_is_the_same_when_it_is_done_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = table(dir.path());
+        let config = Arc::new(Config::read(&spec).unwrap());
+        let open = |incarnation: u64| {
+            let writer = Writer { job: "j".into(), job_uuid: "u".into(), incarnation, sink: "t".into() };
+            let (config, rolling) = (Arc::clone(&config), Rolling::read(&spec).unwrap());
+            async move { FilesWriter::open(config, rolling, false, &writer).await }
+        };
+        let (mut first, last) = open(1).await.unwrap();
+        assert_eq!(last, None);
+        for n in 1..=2 {
+            first.write(n, &rows(n)).await.unwrap();
+            first.commit(n).await.unwrap();
+        }
+        assert_eq!((first.settled(2), shown(dir.path())), (0, Vec::new()));
+        // As in roll(), up to the first of two files.
+        first.record.announce(&config, 2).await.unwrap();
+        let (_, (encoder, mut output)) = first.open.pop_first().unwrap();
+        output.write(encoder.finish().unwrap()).await.unwrap();
+        output.show().await.unwrap();
+        // A kill leaves the temporary file.
+        std::fs::write(dir.path().join(format!("p=b/.{}-1.csv.x.tmp", first.stem)), "").unwrap();
+        drop(first);
+        assert_eq!(shown(dir.path()), ["p=a 1 2"]);
+
+        let (mut second, last) = open(2).await.unwrap();
+        assert_eq!(last, Some(0));
+        for n in 1..=3 {
+            second.write(n, &rows(n)).await.unwrap();
+            second.commit(n).await.unwrap();
+        }
+        assert_eq!((second.settled(3), shown(dir.path())), (2, vec!["p=a 1 2".to_string(), "p=b 1 2".to_string()]));
+        second.flush().await.unwrap();
+        assert_eq!((second.settled(3), shown(dir.path())), (3, ["p=a 1 2", "p=a 3", "p=b 1 2", "p=b 3"].map(String::from).to_vec()));
+        assert_eq!(std::fs::read_dir(dir.path().join("p=b")).unwrap().count(), 2);
+
+        assert_eq!(open(1).await.err().map(|e| e.kind()), Some(ErrorKind::Fenced));
+        assert_eq!(open(3).await.unwrap().1, Some(3));
+    }
+}

@@ -31,6 +31,10 @@ impl Tables for Nothing {
         Ok(None)
     }
 
+    fn columns(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+
     fn names(&self) -> Vec<String> {
         Vec::new()
     }
@@ -96,7 +100,7 @@ fn try_query(sql: &str) -> Result<(Query, Expr)> {
 }
 
 async fn answers(state: &SessionState, query: &Query) -> Result<Vec<String>> {
-    let plan = state.create_physical_plan(&statement(state, query.clone(), Mode::Batch).await?).await?;
+    let plan = state.create_physical_plan(&statement(state, &Nothing, query.clone(), Mode::Batch).await?).await?;
     let batches = datafusion::physical_plan::collect(plan, state.task_ctx()).await?;
     let columns: Vec<ArrayRef> = batches.iter().map(|b| Arc::clone(b.column(0))).collect();
     Ok(columns.iter().flat_map(show).collect())

@@ -13,12 +13,18 @@ use crate::sql::ast::Emit;
 use super::super::clock::{Clock, Live, Ticking};
 use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
+use super::recompute::Partitioning;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
 
 impl Lowering {
     pub(super) async fn projection(&mut self, projection: &Projection) -> Result<Lowered> {
         let mut input = self.provisional(&projection.input).await?;
         let mut exprs = projection.expr.clone();
+        if input.traits.updating && exprs.iter().any(Expr::is_volatile) {
+            let once;
+            (input, once) = self.once(&projection.input, input, exprs).await?;
+            exprs = once;
+        }
         let from: Vec<_> = exprs.iter().map(|e| copied(e, projection.input.schema())).collect();
         let computed = exprs.iter().zip(&from).filter(|(_, f)| f.is_none()).map(|(e, _)| e);
         if input.traits.session.is_some()
@@ -47,8 +53,33 @@ impl Lowering {
                 input = self.settled(input).await?;
             }
         }
+        if input.traits.updating && filter.predicate.is_volatile() {
+            let (kept, passes) = self.once(&filter.input, input, vec![filter.predicate.clone()]).await?;
+            let passes = passes.into_iter().next().ok_or_else(|| Error::internal("a filter without a predicate"))?;
+            let filtered = LogicalPlan::Filter(Filter::try_new(passes.unalias(), Arc::new(kept.plan))?);
+            let mut exprs = columns(filter.input.schema());
+            exprs.push(weight(&filtered)?);
+            let plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(filtered))?);
+            return Ok(Lowered { plan, ..kept });
+        }
         let plan = LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), Arc::new(input.plan))?);
         Ok(Lowered { plan, ..input })
+    }
+
+    /// What cannot be had twice (UUID(), RAND()) is evaluated when a row comes and kept, so that a retraction takes back what was
+    /// inserted. Returns the rows with these values behind their columns, and the expressions over them.
+    async fn once(&mut self, original: &LogicalPlan, input: Lowered, mut exprs: Vec<Expr>) -> Result<(Lowered, Vec<Expr>)> {
+        let row = columns(original.schema());
+        let mut all = row.clone();
+        for (i, expr) in exprs.iter_mut().enumerate().filter(|(_, e)| e.is_volatile()) {
+            let (qualifier, name) = expr.qualified_name();
+            let kept = format!("__once{i}");
+            all.push(expr.clone().unalias().alias(&kept));
+            *expr = Expr::Column(Column::new_unqualified(kept)).alias_qualified(qualifier, name);
+        }
+        let plan = LogicalPlan::Projection(Projection::try_new(all, Arc::new(original.clone()))?);
+        let partitioning = Partitioning { inputs: vec![row.clone()], output: row };
+        Ok((self.recompute(&plan, vec![input], partitioning, Vec::new()).await?, exprs))
     }
 
     pub(super) async fn alias(&mut self, alias: &SubqueryAlias) -> Result<Lowered> {

@@ -10,6 +10,13 @@ use crate::sql::cursor::{Cursor, is_word};
 use crate::sql::text::pos;
 use crate::sql::types;
 
+/// What may stand between CREATE and the name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words {
+    pub(super) or_replace: bool,
+    pub(super) temporary: bool,
+}
+
 /// What stands in the parentheses of a CREATE TABLE.
 #[derive(Default)]
 pub(super) struct Columns {
@@ -197,4 +204,18 @@ pub(super) fn check(cursor: &Cursor<'_>, table: &mut Columns) -> Result<()> {
         return Err(cursor.error("a table needs at least one column"));
     }
     Ok(())
+}
+
+/// Takes the columns of PARTITIONED BY.
+pub(super) fn partitions(cursor: &mut Cursor<'_>, columns: &Columns) -> Result<Vec<String>> {
+    let at = cursor.pos();
+    let names = cursor.names("the name of a column")?;
+    let known: Vec<&str> = columns.columns.iter().map(|c| c.name.as_str()).collect();
+    match names.iter().find(|name| !known.is_empty() && !known.contains(&name.as_str())) {
+        Some(name) => {
+            let message = format!("PARTITIONED BY names column `{name}`, which is not declared");
+            Err(cursor.text.error(at, message).hint(suggest::hint(name, &known)))
+        }
+        None => Ok(names),
+    }
 }

@@ -6,7 +6,7 @@ use crate::common::{Error, Result, suggest};
 use crate::sql::ast::{CreateDatabase, CreateTable, CreateView, Feature, Like, Merge, Options, Pos, Statement};
 use crate::sql::cursor::Cursor;
 
-use super::columns::{self, Columns};
+use super::columns::{self, Columns, Words, partitions};
 use super::{external, function, query};
 
 /// What is declared.
@@ -23,13 +23,6 @@ const REFUSED: [(&str, &str); 8] = [
     ("STREAM", "write CREATE TABLE"),
     ("TYPE", "write the type out where it is used: ROW<...>"),
 ];
-
-/// What may stand between CREATE and the name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Words {
-    pub(super) or_replace: bool,
-    pub(super) temporary: bool,
-}
 
 /// `CREATE [OR REPLACE] [TEMPORARY] TABLE | VIEW | DATABASE | FUNCTION [IF NOT EXISTS] ...`.
 pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
@@ -119,7 +112,9 @@ fn table(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateTable> {
             let error = cursor.expected("columns, LIKE or AS");
             return Err(error.hint(format!("CREATE TABLE {} (column TYPE, ...) WITH ('connector' = '...')", crate::sql::name::sql(&name))));
         }
-        columns::check(cursor, &mut columns)?;
+        if has_columns {
+            columns::check(cursor, &mut columns)?;
+        }
     }
     let Columns { columns, watermark, primary_key, .. } = columns;
     let Words { or_replace, temporary } = words;
@@ -137,20 +132,6 @@ fn table(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateTable> {
         like,
         query,
     })
-}
-
-/// Takes the columns of PARTITIONED BY.
-pub(super) fn partitions(cursor: &mut Cursor<'_>, columns: &Columns) -> Result<Vec<String>> {
-    let at = cursor.pos();
-    let names = cursor.names("the name of a column")?;
-    let known: Vec<&str> = columns.columns.iter().map(|c| c.name.as_str()).collect();
-    match names.iter().find(|name| !known.is_empty() && !known.contains(&name.as_str())) {
-        Some(name) => {
-            let message = format!("PARTITIONED BY names column `{name}`, which is not declared");
-            Err(cursor.text.error(at, message).hint(suggest::hint(name, &known)))
-        }
-        None => Ok(names),
-    }
 }
 
 /// `source [(INCLUDING ALL, EXCLUDING OPTIONS ...)]`.

@@ -15,8 +15,7 @@ use crate::common::Result;
 use crate::sql::ast::{CreateTable, Options, Pos};
 use crate::sql::cursor::Cursor;
 
-use super::columns::{self, Columns};
-use super::create::{Words, partitions};
+use super::columns::{self, Columns, Words, partitions};
 
 /// What files are stored as.
 const FILES: [(&str, &str); 6] =

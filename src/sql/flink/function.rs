@@ -7,7 +7,7 @@ use crate::sql::ast::{CreateFunction, Parameter, SqlType};
 use crate::sql::cursor::Cursor;
 use crate::sql::types;
 
-use super::create::Words;
+use super::columns::Words;
 
 /// Takes what stands behind FUNCTION: `[IF NOT EXISTS] f(x INT) [RETURNS INT] [LANGUAGE SQL] AS expr | RETURN expr`.
 pub(super) fn function(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateFunction> {

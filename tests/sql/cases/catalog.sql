@@ -93,7 +93,7 @@ USE d;
 CREATE VIEW v AS SELECT a, t.a * 10 AS b FROM t;
 USE default_database;
 SELECT * FROM d.v;
-SELECT t.a, d.t.a AS other FROM t JOIN d.t ON t.a < d.t.a;
+SELECT t.a, o.a AS other FROM t JOIN d.t AS o ON t.a < o.a;
 -- reopen
 SELECT * FROM d.v;
 SELECT d.t.* FROM d.t;

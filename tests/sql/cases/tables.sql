@@ -54,7 +54,7 @@ DESCRIBE t;
 SELECT * FROM t;
 ---- a table as a query that does not plan
 CREATE TABLE t WITH ('connector' = 'print') AS SELECT a FROM nothing;
-CREATE TABLE t WITH ('connector' = 'print') AS SELECT 1 AS a, 2 AS a;
+CREATE TABLE t WITH ('connector' = 'blackhole') AS SELECT 1 AS a, 2 AS a;
 CREATE TABLE t AS SELECT 1 AS a;
 CREATE TABLE t (m INT METADATA) WITH ('connector' = 'print') AS SELECT 1 AS m;
 SHOW TABLES;

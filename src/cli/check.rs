@@ -1,0 +1,127 @@
+//! `millstream check FILE...`: what files would do, and all that is wrong with them.
+
+use std::time::Duration;
+
+use crate::common::{Error, ErrorKind, Result};
+use crate::jobs::Workspace;
+use crate::jobs::check::{Fact, Kind};
+use crate::sql::ast::{Parsed, Statement};
+use crate::sql::{Variables, parse_each};
+
+use super::args::{CheckArgs, Common, Format};
+use super::{output, setup};
+
+/// Decision 26: a server that does not answer for so long is away.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    statements: usize,
+    errors: usize,
+    /// The kind of the first error, which gives the exit code.
+    first: Option<ErrorKind>,
+    /// Names whose declarations are wrong: what needs them cannot be judged.
+    undeclared: Vec<String>,
+}
+
+/// Says of each statement what it would do, on stdout, and what is wrong, on stderr.
+pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
+    let variables = Variables::parse(&common.variables)?;
+    let sources = setup::sources(&args.files)?;
+    let workspace = setup::passing_workspace(common)?;
+    let mut found = Found::default();
+    let mut tables = Vec::new();
+    for source in &sources {
+        let (statements, errors) = parse_each(source, &variables);
+        found.statements += statements.len() + errors.len();
+        let mut errors = errors.into_iter().peekable();
+        for parsed in statements {
+            while let Some(error) = errors.next_if(|e| e.place().is_some_and(|place| place.line < parsed.pos.line)) {
+                found.wrong(None, error);
+            }
+            let checked = workspace.check(&parsed).await;
+            match (&checked, &parsed.statement) {
+                (Ok(_), Statement::CreateTable(table)) => tables.push(table.name.clone()),
+                (Err(_), Statement::CreateTable(table)) => found.undeclared.push(table.name.clone()),
+                (Err(_), Statement::CreateView(view)) => found.undeclared.push(view.name.clone()),
+                _ => {}
+            }
+            match checked {
+                Ok(facts) => show(&parsed, &facts),
+                Err(error) => found.wrong(Some(&parsed), parsed.locate(error)),
+            }
+        }
+        errors.for_each(|error| found.wrong(None, error));
+    }
+    if let Err(error) = workspace.check_options_used() {
+        found.wrong(None, error);
+    }
+    if args.connect {
+        for table in tables {
+            println!("{table}");
+            if let Err(error) = reach(&workspace, &table).await {
+                found.wrong(None, error);
+            }
+        }
+    }
+    let plural = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+    let statements = plural(found.statements, "statement");
+    match found.first {
+        None => {
+            eprintln!("{statements}, nothing wrong");
+            Ok(())
+        }
+        Some(kind) => Err(Error::new(kind, format!("{} in {statements}", plural(found.errors, "error")))),
+    }
+}
+
+impl Found {
+    fn wrong(&mut self, parsed: Option<&Parsed>, error: Error) {
+        let missing = self.undeclared.iter().find(|name| error.message().contains(&format!("`{name}` does not exist")));
+        if let (Some(missing), Some(parsed)) = (missing, parsed) {
+            return show(parsed, &[Fact { kind: Kind::Note, text: format!("not checked: it needs `{missing}`, which is wrong") }]);
+        }
+        self.first.get_or_insert(error.kind());
+        self.errors += 1;
+        eprintln!("error: {error}");
+    }
+}
+
+/// The place and the beginning of a statement, and what is known of it.
+fn show(parsed: &Parsed, facts: &[Fact]) {
+    const WIDTH: usize = 80;
+    let text = parsed.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // What stands in options may be nobody's business.
+    let options = [" WITH (", " OPTIONS", "/*+"].iter().filter_map(|word| text.find(word)).min();
+    let text = match (&parsed.statement, options) {
+        (Statement::Set(setting), _) => format!("SET '{}'", setting.key),
+        (_, Some(end)) => text.get(..end).unwrap_or_default().trim_end().to_string(),
+        (_, None) => text,
+    };
+    let text = match text.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{} ...", &text[..end]),
+        None => text,
+    };
+    println!("{}:{}: {text}", parsed.source.name, parsed.pos.line);
+    for fact in facts {
+        println!("    {:<10} {}", fact.kind.name(), fact.text);
+    }
+}
+
+/// Asks a table for a row.
+async fn reach(workspace: &Workspace, table: &str) -> Result<()> {
+    let asked = tokio::time::timeout(PATIENCE, workspace.sample(table)).await;
+    let seconds = PATIENCE.as_secs();
+    match asked.map_err(|_| Error::unavailable(format!("table `{table}`: no answer for {seconds} s")))?? {
+        Some((schema, row)) if row.num_rows() > 0 => output::print_batch(schema, row, Format::Ndjson).await,
+        Some(_) => {
+            println!("    reached, and empty");
+            Ok(())
+        }
+        None => {
+            println!("    only written to: nothing to read");
+            Ok(())
+        }
+    }
+}
