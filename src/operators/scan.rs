@@ -46,6 +46,8 @@ pub struct SourceScanExec {
     watermark: Option<Arc<dyn PhysicalExpr>>,
     /// So many rows of each plan partition are looked at; a hint, the LIMIT itself stands above.
     limit: Option<usize>,
+    /// Whether its splits were chosen, if only none of them.
+    chosen: bool,
     properties: Arc<PlanProperties>,
 }
 
@@ -59,7 +61,7 @@ impl SourceScanExec {
         watermark: Option<Arc<dyn PhysicalExpr>>,
     ) -> Self {
         let properties = properties(&schema, splits.len().max(1));
-        Self { table: table.to_string(), columns, schema, splits, watermark, limit: None, properties }
+        Self { table: table.to_string(), columns, schema, splits, watermark, limit: None, chosen: false, properties }
     }
 
     /// The table's name.
@@ -106,7 +108,7 @@ impl SourceScanExec {
             let target = i % spread.len();
             spread[target].push(split);
         }
-        Self { splits: spread, ..self.clone() }
+        Self { splits: spread, chosen: true, ..self.clone() }
     }
 }
 
@@ -120,9 +122,9 @@ impl DisplayAs for SourceScanExec {
         if let Some(limit) = self.limit {
             write!(f, ", limit={limit}")?;
         }
-        let mut splits: Vec<&Split> = self.splits.iter().flatten().collect();
-        splits.sort_by_key(|split| (split.partition, split.start));
-        if !splits.is_empty() {
+        if self.chosen {
+            let mut splits: Vec<&Split> = self.splits.iter().flatten().collect();
+            splits.sort_by_key(|split| (split.partition, split.start));
             let shown =
                 splits.iter().take(SHOWN).map(|s| format!("{}: {}..{}", s.partition, s.start, s.end)).collect::<Vec<_>>().join(", ");
             let more = if splits.len() > SHOWN { format!(", and {} more", splits.len() - SHOWN) } else { String::new() };
@@ -159,7 +161,8 @@ impl ExecutionPlan for SourceScanExec {
 
     fn try_swapping_with_projection(&self, projection: &ProjectionExec) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
         let Some(leaves) = leaves(&self.columns, &self.schema, self.watermark.as_ref(), projection.expr())? else { return Ok(None) };
-        let scan = Self::new(&self.table, leaves.columns, leaves.schema, self.splits.clone(), leaves.watermark).with_limit(self.limit);
+        let scan = Self::new(&self.table, leaves.columns, leaves.schema, self.splits.clone(), leaves.watermark);
+        let scan = Self { limit: self.limit, chosen: self.chosen, ..scan };
         Ok(Some(Arc::new(ProjectionExec::try_new(leaves.projection, Arc::new(scan))?)))
     }
 

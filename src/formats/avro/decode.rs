@@ -17,6 +17,9 @@ use super::schema::AvroTable;
 /// What stands before a message for the reader: its schema's number. Messages themselves have no header.
 const FRAME: [u8; 5] = [0, 0, 0, 0, 1];
 
+/// Messages that cannot be read, and why.
+type Reasons = Vec<(u32, String)>;
+
 /// Reads Avro messages with arrow-avro.
 ///
 /// Its reader is left in the middle of a row by a broken message, and cannot be set back. So all messages of a run are read at once, in
@@ -88,7 +91,7 @@ impl AvroDecoder {
     }
 
     /// Which messages are good, and what is wrong with the others.
-    fn sort(&mut self, messages: &Messages) -> Result<(Vec<u32>, Vec<(u32, String)>)> {
+    fn sort(&mut self, messages: &Messages) -> Result<(Vec<u32>, Reasons)> {
         let (mut good, mut rejected) = (Vec::new(), Vec::new());
         let mut reader = self.open()?;
         for (i, n) in (0..messages.len()).zip(0_u32..) {

@@ -52,7 +52,8 @@ fn read(options: &[(&str, &str)], messages: &[&str]) -> Vec<String> {
 #[test]
 fn options_are_flinks() {
     let row = |id: &str, name: &str, tags: &str, r: &str| format!("{{\"id\":{id},\"name\":{name},\"tags\":{tags},\"r\":{r}}}");
-    let cases: Vec<(&[(&str, &str)], &[&str], Vec<String>)> = vec![
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], Vec<String>);
+    let cases: Vec<Case<'_>> = vec![
         (&[], &["1,a,1;2,x;3"], vec![row("1", "\"a\"", "[1,2]", "{\"a\":\"x\",\"b\":3}")]),
         (&[], &[" 1 , a,,", ",,,"], vec![row("1", "\" a\"", "[]", "null"), row("null", "\"\"", "[]", "null")]),
         (&[("csv.null-literal", "n/a")], &["n/a,n/a,n/a,n/a"], vec![row("null", "null", "null", "null")]),
