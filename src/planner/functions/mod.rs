@@ -5,7 +5,7 @@
 
 use datafusion::execution::{FunctionRegistry, SessionState};
 
-use crate::common::{Error, Result, suggest};
+use crate::common::Result;
 
 mod adapted;
 mod args;
