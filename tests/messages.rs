@@ -94,10 +94,6 @@ fn what_cannot_run_continuously_yet_is_refused_with_the_reason() {
         // Rows leave by themselves.
         ("SELECT a FROM s WHERE ts > now()", "the query updates rows that it gave before, and the table can only add rows"),
         (
-            "SELECT a, COUNT(*) FROM s GROUP BY ROLLUP (a, CAST(now() AS DATE))",
-            "the clock (now(), CURRENT_DATE, PROCTIME() ...) cannot stand in GROUPING SETS",
-        ),
-        (
             "SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(other), INTERVAL '3' SECOND)) GROUP BY window_start, window_end",
             "not an event-time column",
         ),

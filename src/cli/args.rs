@@ -33,7 +33,7 @@ pub(super) struct Common {
     /// The memory for queries and state, like 512MB [default: 60 % of the machine's or the cgroup's]
     #[arg(long, global = true, value_name = "SIZE", value_parser = memory)]
     pub(super) memory_limit: Option<u64>,
-    /// Put an in-process topic log in place of every Kafka table (in memory, gone with the process)
+    /// Put an in-process topic log in place of every Kafka table (kept in the data folder, for one process at a time)
     #[arg(long, global = true)]
     pub(super) embedded: bool,
     /// Say more on stderr (RUST_LOG sets it in detail)

@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod demo;
 mod output;
+mod progress;
 mod query;
 mod run;
 mod setup;

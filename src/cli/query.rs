@@ -1,12 +1,14 @@
 //! `millstream query SQL`: an answer over what the tables hold now.
 
+use std::io::IsTerminal;
+
 use crate::common::{Error, ErrorKind, Result};
 use crate::jobs::{Done, Outcome, Workspace};
 use crate::planner::Mode;
 use crate::sql::ast::{Emit, Insert, Parsed, Query, Statement};
 
-use super::args::{Common, QueryArgs};
-use super::{output, setup};
+use super::args::{Common, Format, QueryArgs};
+use super::{output, progress, setup};
 
 /// Answers and ends.
 pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
@@ -64,7 +66,7 @@ async fn write(workspace: &Workspace, parsed: &Parsed, insert: &Insert) -> Resul
     Ok(())
 }
 
-async fn answer(workspace: &Workspace, parsed: &Parsed, query: &Query, format: super::args::Format, last: bool) -> Result<()> {
+async fn answer(workspace: &Workspace, parsed: &Parsed, query: &Query, format: Format, last: bool) -> Result<()> {
     if query.emit != Emit::Unsaid {
         let error = Error::sql("`query` answers over what is there now and ends; EMIT asks for a live answer");
         return Err(parsed.locate(error.hint("leave EMIT out, or write it as INSERT INTO ... SELECT for `run`")));
@@ -75,5 +77,9 @@ async fn answer(workspace: &Workspace, parsed: &Parsed, query: &Query, format: s
     if last {
         workspace.check_options_used()?;
     }
-    output::print(schema, rows, format).await
+    let line = progress::Line::watch(session.progress());
+    let _gone = progress::Guard(line.clone());
+    // Rows that do not go to the terminal do not meet the line there; a table is printed when all of it is there.
+    let whole = format == Format::Table || !std::io::stdout().is_terminal();
+    output::print(schema, line.before(rows, whole), format).await
 }

@@ -13,7 +13,6 @@ use crate::jobs::workspace::{job_name, settings};
 use crate::jobs::{self, Ending, Outcome, Workspace};
 use crate::planner::Program;
 use crate::sql::ast::{Parsed, Statement};
-use crate::state::object::RemoteStore;
 use crate::state::{self, StateStore};
 
 use super::args::{Common, RunArgs};
@@ -111,11 +110,6 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
 fn checkpoints(common: &Common, args: &RunArgs) -> Result<(Arc<dyn StateStore>, bool)> {
     if let Some(url) = &args.checkpoints {
         return Ok((state::open(url)?, url.contains("://")));
-    }
-    if common.embedded {
-        // The embedded topics are gone with the process; offsets into them must not outlive them.
-        let memory = Arc::new(object_store::memory::InMemory::new());
-        return Ok((Arc::new(RemoteStore::new(memory, object_store::path::Path::default(), "memory")), false));
     }
     Ok((state::open(&common.data.join("jobs").to_string_lossy())?, false))
 }

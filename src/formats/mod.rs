@@ -9,7 +9,9 @@ use arrow::record_batch::RecordBatch;
 
 use crate::common::Result;
 
+pub mod avro;
 pub mod conformance;
+pub mod csv;
 pub mod debezium;
 pub mod json;
 pub mod options;

@@ -4,11 +4,11 @@ use arrow::datatypes::SchemaRef;
 
 use crate::common::{Error, OptionSpec, Projection, Result, suggest};
 
-use super::{Decoder, Encoder, FormatOptions, debezium, json, raw};
+use super::{Decoder, Encoder, FormatOptions, avro, csv, debezium, json, raw};
 
 /// The names of all formats.
 pub fn known() -> &'static [&'static str] {
-    &["json", "raw", debezium::NAME]
+    &["json", "csv", "avro", "raw", debezium::NAME]
 }
 
 /// Whether messages of a format say that rows come and go: its decoder yields weights, its encoder takes them.
@@ -23,6 +23,8 @@ pub fn tells_changes(format: &str) -> bool {
 pub fn options_of(format: &str) -> Result<Vec<OptionSpec>> {
     match format {
         "json" => Ok(json::options()),
+        "csv" => Ok(csv::options()),
+        "avro" => Ok(avro::options()),
         "raw" => Ok(raw::options()),
         debezium::NAME => Ok(debezium::options()),
         _ => Err(unknown(format)),
@@ -36,6 +38,8 @@ pub fn options_of(format: &str) -> Result<Vec<OptionSpec>> {
 pub fn decoder(format: &str, physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Box<dyn Decoder>> {
     match format {
         "json" => Ok(Box::new(json::JsonDecoder::new(physical, projection, options)?)),
+        "csv" => Ok(Box::new(csv::CsvDecoder::new(physical, projection, options)?)),
+        "avro" => Ok(Box::new(avro::AvroDecoder::new(physical, projection, options)?)),
         "raw" => Ok(Box::new(raw::RawDecoder::new(physical, projection, options)?)),
         debezium::NAME => Ok(Box::new(debezium::DebeziumDecoder::new(physical, projection, options)?)),
         _ => Err(unknown(format)),
@@ -49,6 +53,8 @@ pub fn decoder(format: &str, physical: &SchemaRef, projection: &Projection, opti
 pub fn encoder(format: &str, schema: &SchemaRef, options: &FormatOptions) -> Result<Box<dyn Encoder>> {
     match format {
         "json" => Ok(Box::new(json::JsonEncoder::new(schema, options)?)),
+        "csv" => Ok(Box::new(csv::CsvEncoder::new(schema, options)?)),
+        "avro" => Ok(Box::new(avro::AvroEncoder::new(schema, options)?)),
         "raw" => Ok(Box::new(raw::RawEncoder::new(schema, options)?)),
         debezium::NAME => Ok(Box::new(debezium::DebeziumEncoder::new(schema, options)?)),
         _ => Err(unknown(format)),

@@ -21,7 +21,7 @@ use crate::connectors::Split;
 
 use super::leaves::leaves;
 use super::newest::Newest;
-use super::{EpochContext, SourceSet, properties};
+use super::{EpochContext, Progress, SourceSet, properties};
 
 /// So many splits are named in EXPLAIN.
 const SHOWN: usize = 8;
@@ -46,6 +46,8 @@ pub struct SourceScanExec {
     watermark: Option<Arc<dyn PhysicalExpr>>,
     /// So many rows of each plan partition are looked at; a hint, the LIMIT itself stands above.
     limit: Option<usize>,
+    /// Whether its splits were chosen, if only none of them.
+    chosen: bool,
     properties: Arc<PlanProperties>,
 }
 
@@ -59,7 +61,7 @@ impl SourceScanExec {
         watermark: Option<Arc<dyn PhysicalExpr>>,
     ) -> Self {
         let properties = properties(&schema, splits.len().max(1));
-        Self { table: table.to_string(), columns, schema, splits, watermark, limit: None, properties }
+        Self { table: table.to_string(), columns, schema, splits, watermark, limit: None, chosen: false, properties }
     }
 
     /// The table's name.
@@ -93,6 +95,11 @@ impl SourceScanExec {
         self.limit
     }
 
+    /// How many positions it reads, gaps included.
+    pub fn positions(&self) -> u64 {
+        self.splits.iter().flatten().map(|split| length(split, self.limit)).sum()
+    }
+
     /// The same scan of other splits, spread over the same number of plan partitions.
     #[must_use]
     pub fn with_splits(&self, splits: Vec<Split>) -> Self {
@@ -101,7 +108,7 @@ impl SourceScanExec {
             let target = i % spread.len();
             spread[target].push(split);
         }
-        Self { splits: spread, ..self.clone() }
+        Self { splits: spread, chosen: true, ..self.clone() }
     }
 }
 
@@ -115,8 +122,9 @@ impl DisplayAs for SourceScanExec {
         if let Some(limit) = self.limit {
             write!(f, ", limit={limit}")?;
         }
-        let splits: Vec<&Split> = self.splits.iter().flatten().collect();
-        if !splits.is_empty() {
+        if self.chosen {
+            let mut splits: Vec<&Split> = self.splits.iter().flatten().collect();
+            splits.sort_by_key(|split| (split.partition, split.start));
             let shown =
                 splits.iter().take(SHOWN).map(|s| format!("{}: {}..{}", s.partition, s.start, s.end)).collect::<Vec<_>>().join(", ");
             let more = if splits.len() > SHOWN { format!(", and {} more", splits.len() - SHOWN) } else { String::new() };
@@ -153,7 +161,8 @@ impl ExecutionPlan for SourceScanExec {
 
     fn try_swapping_with_projection(&self, projection: &ProjectionExec) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
         let Some(leaves) = leaves(&self.columns, &self.schema, self.watermark.as_ref(), projection.expr())? else { return Ok(None) };
-        let scan = Self::new(&self.table, leaves.columns, leaves.schema, self.splits.clone(), leaves.watermark).with_limit(self.limit);
+        let scan = Self::new(&self.table, leaves.columns, leaves.schema, self.splits.clone(), leaves.watermark);
+        let scan = Self { limit: self.limit, chosen: self.chosen, ..scan };
         Ok(Some(Arc::new(ProjectionExec::try_new(leaves.projection, Arc::new(scan))?)))
     }
 
@@ -163,6 +172,7 @@ impl ExecutionPlan for SourceScanExec {
         let (columns, limit) = (self.columns.clone(), self.limit);
         let Some(epoch) = EpochContext::of(&context) else {
             let sources = context.session_config().get_extension::<SourceSet>().unwrap_or_default();
+            let progress = context.session_config().get_extension::<Progress>().unwrap_or_default().newest();
             let rows = stream::iter(splits)
                 .map(move |split| -> DfResult<_> {
                     let source = sources.get(&split.table)?;
@@ -172,7 +182,12 @@ impl ExecutionPlan for SourceScanExec {
                         Some(limit) => source.read_some(&split, &projection, limit)?,
                         None => source.read(&split, &projection)?,
                     };
-                    Ok(rows.map(move |batch| Ok(pick(&batch?, &columns, &out)?)))
+                    let mut passed = progress.split(length(&split, limit));
+                    Ok(rows.map(move |batch| {
+                        let batch = batch?;
+                        passed.rows(batch.num_rows());
+                        Ok(pick(&batch, &columns, &out)?)
+                    }))
                 })
                 .try_flatten();
             return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)));
@@ -191,6 +206,12 @@ impl ExecutionPlan for SourceScanExec {
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
+}
+
+/// The positions of a split of which so many rows are looked at.
+fn length(split: &Split, limit: Option<usize>) -> u64 {
+    let all = split.end.abs_diff(split.start.min(split.end));
+    limit.map_or(all, |limit| all.min(limit as u64))
 }
 
 /// An epoch's batches hold everything that any query of the job reads; this one wants its own.

@@ -29,7 +29,7 @@ use parking_lot::RwLock;
 use sqlparser::ast;
 
 use crate::common::{Error, Result, suggest};
-use crate::operators::SourceSet;
+use crate::operators::{Progress, ReadProgress, SourceScanExec, SourceSet};
 
 use super::averages::integer_averages;
 use super::cast_types::CastTypes;
@@ -74,7 +74,8 @@ impl Session {
             // An error about a column says where it stands.
             .set_bool("datafusion.sql_parser.collect_spans", true)
             .set_str("datafusion.execution.time_zone", "+00:00")
-            .with_extension(Arc::new(SourceSet::default()));
+            .with_extension(Arc::new(SourceSet::default()))
+            .with_extension(Arc::new(Progress::default()));
         if mode == Mode::Streaming {
             config = config
                 // A plan that is bound again and again must keep nothing from the run before.
@@ -176,9 +177,25 @@ impl Session {
     pub async fn run(&self, query: &ast::Query) -> Result<(SchemaRef, SendableRecordBatchStream)> {
         let logical = self.logical(query).await?;
         let plan: Arc<dyn ExecutionPlan> = self.context.state().create_physical_plan(&logical).await?;
-        let rows = execute_stream(plan, self.context.task_ctx())?;
+        let context = self.context.task_ctx();
+        if let Some(progress) = context.session_config().get_extension::<Progress>() {
+            progress.begin(positions(&plan));
+        }
+        let rows = execute_stream(plan, context)?;
         Ok((rows.schema(), rows))
     }
+
+    /// How far the query that [`Self::run`] began last has read.
+    pub fn progress(&self) -> Arc<ReadProgress> {
+        let context = self.context.task_ctx();
+        context.session_config().get_extension::<Progress>().unwrap_or_default().newest()
+    }
+}
+
+/// The positions that the scans of a plan read, where they are known.
+fn positions(plan: &Arc<dyn ExecutionPlan>) -> u64 {
+    let here = plan.downcast_ref::<SourceScanExec>().map_or(0, SourceScanExec::positions);
+    here + plan.children().into_iter().map(positions).sum::<u64>()
 }
 
 /// `to_timestamp_millis` and its kin give a TIMESTAMP without a zone. Those that DataFusion makes for a session with a
@@ -247,7 +264,7 @@ pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut que
     let plan = loop {
         let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(tries.next()))));
         if let ControlFlow::Break(planned) = tries.tried(state.statement_to_plan(statement).await) {
-            break planned.map_err(|e| functions::missing(state, e))?;
+            break planned?;
         }
     };
     flink_texts(integer_averages(sendable(one_zero(total_order(plan, mode)?)?)?)?, state)

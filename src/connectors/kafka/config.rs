@@ -295,6 +295,7 @@ fn on_error(spec: &TableSpec) -> Result<OnError> {
             };
             let fatal = says("json.ignore-parse-errors", "false")
                 || says("json.fail-on-missing-field", "true")
+                || says("csv.ignore-parse-errors", "false")
                 || says("debezium-json.ignore-parse-errors", "false");
             Ok(if fatal { OnError::Fail } else { OnError::Skip })
         }

@@ -85,6 +85,22 @@ pub fn write_value(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Result<()
     value(array, row, &JsonOptions { iso: true, ..options }, out)
 }
 
+/// Appends one value that is neither NULL nor nested, as text for other formats: as in JSON, but not in quotes.
+///
+/// # Errors
+/// As [`write_value`].
+pub(in crate::formats) fn write_plain(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
+    let options = JsonOptions::read(&FormatOptions::default()).map_err(|e| e.to_string())?;
+    let from = out.len();
+    value(array, row, &options, out)?;
+    if out.get(from) == Some(&b'"') {
+        // Neither numbers, times nor base64 hold anything that JSON escapes.
+        out.remove(from);
+        out.pop();
+    }
+    Ok(())
+}
+
 /// Whether [`value`] knows a type.
 fn writable(data_type: &DataType) -> Result<(), String> {
     match data_type {

@@ -29,7 +29,9 @@ mod moment;
 mod text;
 
 pub use decode::JsonDecoder;
+pub(super) use encode::write_plain;
 pub use encode::{JsonEncoder, write_value};
+pub(super) use text::quote;
 
 const IGNORE_PARSE_ERRORS: &str = "json.ignore-parse-errors";
 const FAIL_ON_MISSING_FIELD: &str = "json.fail-on-missing-field";

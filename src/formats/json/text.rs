@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
 
 /// Appends `"text"` with what JSON wants escaped.
-pub(super) fn quote(text: &str, out: &mut Vec<u8>) {
+pub(in crate::formats) fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut from = 0;

@@ -6,22 +6,36 @@ use std::sync::Arc;
 use crate::connectors::kafka::broker::{Headers, OutRecord, Record, TimestampType};
 
 /// A record as it is kept.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Stored {
+    #[prost(int64, tag = "1")]
     pub(super) timestamp: i64,
+    #[prost(bytes = "vec", optional, tag = "2")]
     pub(super) key: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "3")]
     pub(super) value: Option<Vec<u8>>,
-    pub(super) headers: Vec<(String, Vec<u8>)>,
+    #[prost(message, repeated, tag = "4")]
+    pub(super) headers: Vec<Header>,
+}
+
+/// A header of a record.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Header {
+    #[prost(string, tag = "1")]
+    pub(super) key: String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) value: Vec<u8>,
 }
 
 impl Stored {
     pub(super) fn new(record: OutRecord, now: i64) -> Self {
         let OutRecord { timestamp, key, value, headers, .. } = record;
+        let headers = headers.into_iter().map(|(key, value)| Header { key, value }).collect();
         Self { timestamp: timestamp.unwrap_or(now), key, value, headers }
     }
 
     fn size(&self) -> usize {
-        let headers: usize = self.headers.iter().map(|(k, v)| k.len() + v.len()).sum();
+        let headers: usize = self.headers.iter().map(|h| h.key.len() + h.value.len()).sum();
         self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len) + headers + size_of::<Self>()
     }
 
@@ -41,8 +55,8 @@ impl Stored {
 
 impl Headers for Stored {
     fn each(&self, f: &mut dyn FnMut(&str, Option<&[u8]>)) {
-        for (key, value) in &self.headers {
-            f(key, Some(value));
+        for header in &self.headers {
+            f(&header.key, Some(&header.value));
         }
     }
 }
@@ -90,8 +104,8 @@ impl Partition {
     }
 
     /// Uses up offsets without a record.
-    pub(super) fn gap(&mut self, offsets: usize) {
-        self.end += offsets as i64;
+    pub(super) fn gap(&mut self, offsets: u64) {
+        self.end = self.end.saturating_add_unsigned(offsets);
     }
 
     /// Forgets everything before an offset, as retention does.

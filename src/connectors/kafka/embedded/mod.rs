@@ -3,9 +3,15 @@
 //! It keeps to what Kafka promises, so that everything above cannot tell them apart: partitions with growing offsets,
 //! transactions that appear at once together with their offset commit and leave a control record (a gap of one offset)
 //! behind, older producers of a transactional id that are fenced, keys that go where Java would put them. It lives in
-//! memory and in one process.
+//! memory and in one process; in a folder it is on disk as well, and is there again at the next start.
+//!
+//! ```text
+//!  producer ─▶ Entry: what happens together ─▶ Journal (fsync) ─▶ State::apply ─▶ consumers
+//!                                                 └── read again at the start ──▶
+//! ```
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,10 +24,14 @@ use super::broker::{Bounds, Broker, Consumer, OutRecord, Producer};
 use super::partitioner;
 
 mod consumer;
+mod entry;
+mod journal;
 mod log;
 mod producer;
 
-use log::{Partition, Stored};
+use entry::{Entry, Offset, Topic};
+use journal::Journal;
+use log::Partition;
 
 /// How many partitions a topic gets if nobody says.
 const DEFAULT_PARTITIONS: usize = 3;
@@ -42,6 +52,8 @@ impl Default for EmbeddedBroker {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
+    /// Locked after `state`.
+    journal: Option<Mutex<Journal>>,
     /// Told whenever a partition grows, a topic goes, or an outage begins or ends.
     changed: Condvar,
     clock: Arc<dyn Clock>,
@@ -69,21 +81,34 @@ impl EmbeddedBroker {
 
     /// An empty log that keeps about this many bytes per partition, and takes the time from `clock`.
     pub fn with(retention: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { shared: Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), clock, retention }) }
+        Self { shared: Arc::new(Shared { state: Mutex::default(), journal: None, changed: Condvar::new(), clock, retention }) }
     }
 
-    /// Makes a topic; one that is there already stays as it is. Returns the number of partitions.
+    /// The log in a folder, with all that it held: topics, records, offsets of groups.
+    ///
+    /// # Errors
+    /// When another process has it open, or it cannot be read.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let mut state = State::default();
+        let journal = Journal::open(folder, |entry| {
+            state.apply(entry, usize::MAX);
+            Ok(())
+        })?;
+        let (state, journal) = (Mutex::new(state), Some(Mutex::new(journal)));
+        let shared = Shared { state, journal, changed: Condvar::new(), clock: Arc::new(SystemClock), retention: usize::MAX };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Makes a topic; one that is there already stays as it is. Returns the number of partitions, 0 if the disk does not take it.
     pub fn create(&self, topic: &str, partitions: Option<usize>) -> usize {
-        let mut state = self.shared.lock();
-        let made = || (0..partitions.unwrap_or(DEFAULT_PARTITIONS).max(1)).map(|_| Partition::default()).collect();
-        state.topics.entry(topic.to_string()).or_insert_with(made).len()
+        let made = self.shared.create(topic, partitions);
+        made.inspect_err(|e| tracing::error!("topic `{topic}` cannot be made: {e}")).unwrap_or_default()
     }
 
-    /// Gives a topic more partitions.
+    /// Gives a topic more partitions; until the next start.
     pub fn grow(&self, topic: &str, partitions: usize) {
-        if let Some(topic) = self.shared.lock().topics.get_mut(topic) {
-            topic.resize_with(partitions.max(topic.len()), Partition::default);
-        }
+        let grown = Topic { name: topic.to_string(), partitions: u32::try_from(partitions).unwrap_or(u32::MAX) };
+        self.shared.lock().apply(Entry { topics: vec![grown], ..Entry::default() }, self.shared.retention);
     }
 
     /// Appends records outside of any transaction.
@@ -91,10 +116,10 @@ impl EmbeddedBroker {
     /// # Errors
     /// When there is no such topic or partition.
     pub fn append(&self, topic: &str, records: Vec<OutRecord>) -> Result<()> {
-        self.shared.append(&mut self.shared.lock(), topic, records).map(drop)
+        self.shared.append(&mut self.shared.lock(), topic, records)
     }
 
-    /// Forgets everything before an offset, as retention does.
+    /// Forgets everything before an offset, as retention does; until the next start.
     pub fn truncate(&self, topic: &str, partition: i32, earliest: i64) {
         let mut state = self.shared.lock();
         let index = usize::try_from(partition).unwrap_or(usize::MAX);
@@ -103,7 +128,7 @@ impl EmbeddedBroker {
         }
     }
 
-    /// Forgets what a group committed on a topic, as Kafka does after `offsets.retention.minutes`.
+    /// Forgets what a group committed on a topic, as Kafka does after `offsets.retention.minutes`; until the next start.
     pub fn forget_group(&self, group: &str, topic: &str) {
         self.shared.lock().groups.remove(&(group.to_string(), topic.to_string()));
     }
@@ -130,32 +155,39 @@ impl Shared {
         }
     }
 
-    /// Appends records and returns the partitions that got some.
-    fn append(&self, state: &mut State, topic: &str, records: Vec<OutRecord>) -> Result<Vec<usize>> {
-        let now = self.clock.now();
-        let State { topics, turn, .. } = state;
-        let partitions = topics.get_mut(topic).ok_or_else(|| missing(topic))?;
-        let mut sorted: BTreeMap<usize, Vec<Stored>> = BTreeMap::new();
-        for record in records {
-            let index = match (record.partition, &record.key) {
-                (Some(fixed), _) => usize::try_from(fixed).unwrap_or(usize::MAX),
-                (None, Some(key)) => partitioner::partition(key, partitions.len()),
-                (None, None) => {
-                    *turn = turn.wrapping_add(1);
-                    *turn % partitions.len()
-                }
-            };
-            if index >= partitions.len() {
-                return Err(Error::data(format!("topic `{topic}` has no partition {index}: it has {}", partitions.len())));
-            }
-            sorted.entry(index).or_default().push(Stored::new(record, now));
+    fn create(&self, topic: &str, partitions: Option<usize>) -> Result<usize> {
+        let mut state = self.lock();
+        if let Some(there) = state.topics.get(topic) {
+            return Ok(there.len());
         }
-        let touched = sorted.keys().copied().collect();
-        for (index, records) in sorted {
-            partitions[index].append(records, self.retention);
+        let partitions = partitions.unwrap_or(DEFAULT_PARTITIONS).max(1);
+        let made = Topic { name: topic.to_string(), partitions: u32::try_from(partitions).unwrap_or(u32::MAX) };
+        self.happen(&mut state, Entry { topics: vec![made], ..Entry::default() }, true)?;
+        Ok(partitions)
+    }
+
+    /// Writes what happens, if there is a journal, and lets it happen. With `sync` it survives a power cut from then on.
+    fn happen(&self, state: &mut State, entry: Entry, sync: bool) -> Result<()> {
+        if !entry.is_empty() {
+            if let Some(journal) = &self.journal {
+                journal.lock().unwrap_or_else(PoisonError::into_inner).append(&entry, sync)?;
+            }
+            state.apply(entry, self.retention);
         }
         self.changed.notify_all();
-        Ok(touched)
+        Ok(())
+    }
+
+    /// Appends records outside of any transaction.
+    fn append(&self, state: &mut State, topic: &str, records: Vec<OutRecord>) -> Result<()> {
+        let mut entry = Entry::default();
+        entry.append(state, topic, records, self.clock.now())?;
+        self.happen(state, entry, false)
+    }
+
+    /// Waits until all that happened is on the disk.
+    fn sync(&self) -> Result<()> {
+        self.journal.as_ref().map_or(Ok(()), |journal| journal.lock().unwrap_or_else(PoisonError::into_inner).sync())
     }
 }
 
@@ -184,7 +216,7 @@ impl Broker for EmbeddedBroker {
 
     async fn create_topic(&self, topic: &str, partitions: Option<usize>) -> Result<usize> {
         drop(self.shared.answer()?);
-        Ok(self.create(topic, partitions))
+        self.shared.create(topic, partitions)
     }
 
     async fn bounds(&self, topic: &str) -> Result<Vec<Bounds>> {
@@ -205,9 +237,16 @@ impl Broker for EmbeddedBroker {
 
     async fn commit_group(&self, group: &str, topic: &str, offsets: &[(i32, i64)]) -> Result<()> {
         let mut state = self.shared.answer()?;
-        let committed = state.groups.entry((group.to_string(), topic.to_string())).or_default();
-        committed.extend(offsets.iter().map(|(partition, offset)| (*partition, (*offset, String::new()))));
-        Ok(())
+        let offset = |(partition, offset): &(i32, i64)| Offset {
+            group: group.to_string(),
+            topic: topic.to_string(),
+            partition: *partition,
+            offset: *offset,
+            metadata: String::new(),
+        };
+        let offsets = offsets.iter().map(offset).collect();
+        // For information only: nobody waits for the disk.
+        self.shared.happen(&mut state, Entry { offsets, ..Entry::default() }, false)
     }
 
     fn consumer(&self, topic: &str, from: &[(i32, i64)]) -> Result<Box<dyn Consumer>> {
@@ -226,5 +265,7 @@ impl Broker for EmbeddedBroker {
     }
 }
 
+#[cfg(test)]
+mod journal_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,5 @@
 //! Writing to the in-process log. A transaction's records are held back and appended at once when it commits.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
 
 use async_trait::async_trait;
@@ -8,7 +7,8 @@ use async_trait::async_trait;
 use crate::common::{Error, Result};
 use crate::connectors::kafka::broker::{OutRecord, Producer};
 
-use super::{Shared, State, number};
+use super::entry::{Entry, Gap, Offset};
+use super::{Shared, State};
 
 pub(super) struct EmbeddedProducer {
     shared: Arc<Shared>,
@@ -59,7 +59,7 @@ impl Producer for EmbeddedProducer {
             return Err(super::missing(topic));
         }
         if self.identity.is_none() {
-            return self.shared.append(&mut state, topic, records).map(drop);
+            return self.shared.append(&mut state, topic, records);
         }
         drop(state);
         self.records.push((topic.to_string(), records));
@@ -80,30 +80,27 @@ impl Producer for EmbeddedProducer {
         self.in_transaction()?;
         let shared = Arc::clone(&self.shared);
         let mut state = self.entitled()?;
-        let mut touched: BTreeSet<(&str, usize)> = BTreeSet::new();
-        // Partitions are checked first, so that a transaction appears as a whole or not at all.
+        // All of it is one entry, so that a transaction appears as a whole or not at all.
+        let mut entry = Entry::default();
         for (topic, records) in &self.records {
-            let partitions = state.topics.get(topic).map_or(0, Vec::len);
-            if let Some(wrong) = records.iter().filter_map(|r| r.partition).find(|p| !(0..number(partitions)).contains(p)) {
-                return Err(Error::data(format!("topic `{topic}` has no partition {wrong}: it has {partitions}")));
-            }
+            entry.append(&mut state, topic, records.clone(), shared.clock.now())?;
         }
-        for (topic, records) in &self.records {
-            let partitions = shared.append(&mut state, topic, records.clone())?;
-            touched.extend(partitions.into_iter().map(|p| (topic.as_str(), p)));
-        }
-        for (topic, index) in touched {
-            // The control record that ends a transaction.
-            if let Some(partition) = state.topics.get_mut(topic).and_then(|t| t.get_mut(index)) {
-                partition.gap(1);
-            }
-        }
-        for (group, topic, offset, metadata) in &self.offsets {
-            let committed = state.groups.entry((group.clone(), topic.clone())).or_default();
-            committed.insert(0, (*offset, metadata.clone()));
+        entry.end_transaction();
+        let offset = |(group, topic, offset, metadata): &(String, String, i64, String)| Offset {
+            group: group.clone(),
+            topic: topic.clone(),
+            partition: 0,
+            offset: *offset,
+            metadata: metadata.clone(),
+        };
+        entry.offsets = self.offsets.iter().map(offset).collect();
+        if entry.is_empty() {
+            // What was written without a transaction is there already.
+            shared.sync()?;
+        } else {
+            shared.happen(&mut state, entry, true)?;
         }
         drop(state);
-        shared.changed.notify_all();
         self.open = false;
         self.records.clear();
         self.offsets.clear();
@@ -113,14 +110,12 @@ impl Producer for EmbeddedProducer {
     async fn abort(&mut self) -> Result<()> {
         self.in_transaction()?;
         let mut state = self.entitled()?;
-        for (topic, records) in &self.records {
-            // As in Kafka, aborted records have used up their offsets.
-            if let Some(partition) = state.topics.get_mut(topic).and_then(|t| t.first_mut()) {
-                partition.gap(records.len() + 1);
-            }
-        }
+        // As in Kafka, aborted records have used up their offsets.
+        let gap =
+            |(topic, records): &(String, Vec<OutRecord>)| Gap { topic: topic.clone(), partition: 0, offsets: records.len() as u64 + 1 };
+        let gaps = self.records.iter().map(gap).collect();
+        self.shared.happen(&mut state, Entry { gaps, ..Entry::default() }, false)?;
         drop(state);
-        self.shared.changed.notify_all();
         self.open = false;
         self.records.clear();
         self.offsets.clear();

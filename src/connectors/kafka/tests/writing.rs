@@ -138,3 +138,28 @@ fn what_a_sink_cannot_have_is_refused() {
     assert!(kafka.source(Arc::clone(&isolation)).is_ok());
     assert!(kafka.sink(isolation).is_err());
 }
+
+/// Every format that can be a value, and as a key beside it.
+#[tokio::test]
+async fn formats_are_read_as_they_are_written() {
+    for format in ["csv", "avro", "json"] {
+        let (broker, kafka) = log(1);
+        let spec = table("out", &with(&[("topic", "out"), ("format", format), ("key.format", format), ("key.fields", "name;id")]));
+        let (sink, source) = (kafka.sink(Arc::clone(&spec)).unwrap(), kafka.source(spec).unwrap());
+        sink.prepare().await.unwrap();
+        conformance::sink(&*sink, &*source, &rows(&[Some(1), Some(2), None])).await.unwrap_or_else(|e| panic!("{format}: {e}"));
+        assert!(broker.bounds("out").await.unwrap().iter().any(|b| b.latest > 0));
+        // Without the value, the key's columns are the key's.
+        let split = with(&[
+            ("topic", "split"),
+            ("format", format),
+            ("key.format", format),
+            ("key.fields", "id"),
+            ("value.fields-include", "EXCEPT_KEY"),
+        ]);
+        let spec = table("split", &split);
+        let (sink, source) = (kafka.sink(Arc::clone(&spec)).unwrap(), kafka.source(spec).unwrap());
+        sink.prepare().await.unwrap();
+        conformance::sink(&*sink, &*source, &rows(&[Some(1), Some(2), Some(3)])).await.unwrap_or_else(|e| panic!("{format}: {e}"));
+    }
+}

@@ -1,0 +1,99 @@
+//! The line that says how far a long batch query has read.
+
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+
+use crate::operators::ReadProgress;
+
+/// A query that is done before has no line.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often the line changes.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Shows on stderr, if that is a terminal, what of the planned ranges is read and how long the rest may take, and is gone when the
+/// answer begins.
+///
+/// The bar is drawn and cleared under one lock, so nothing is drawn into the answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Line(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    bar: Option<ProgressBar>,
+    over: bool,
+}
+
+impl Line {
+    /// Begins to watch. A query whose ranges are not known (files) has no line.
+    pub(super) fn watch(progress: Arc<ReadProgress>) -> Self {
+        let line = Self::default();
+        if progress.planned() == 0 || !std::io::stderr().is_terminal() {
+            return line;
+        }
+        let watching = line.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(PATIENCE).await;
+            while watching.draw(&progress) {
+                tokio::time::sleep(EVERY).await;
+            }
+        });
+        line
+    }
+
+    /// Draws once; false when that is over.
+    fn draw(&self, progress: &ReadProgress) -> bool {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.over {
+            return false;
+        }
+        let bar = state.bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %, {eta} left");
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(progress.planned()).with_style(style).with_elapsed(PATIENCE)
+        });
+        bar.set_message(format!("{} rows read", HumanCount(progress.rows())));
+        bar.set_position(progress.passed());
+        true
+    }
+
+    /// Takes the line away for good.
+    pub(super) fn clear(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.over = true;
+        if let Some(bar) = state.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// The same rows, with the line gone before the first of them comes; `whole`: before the end of them is told, for somebody
+    /// who prints nothing until then.
+    pub(super) fn before(self, rows: SendableRecordBatchStream, whole: bool) -> SendableRecordBatchStream {
+        let schema = rows.schema();
+        let end = self.clone();
+        let rows = rows.inspect(move |batch| {
+            if !whole || batch.is_err() {
+                self.clear();
+            }
+        });
+        let rows = rows.chain(futures::stream::poll_fn(move |_| {
+            end.clear();
+            std::task::Poll::Ready(None)
+        }));
+        Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+    }
+}
+
+/// A query that is interrupted or fails leaves no line behind. The task that draws holds one, too; it does not count.
+pub(super) struct Guard(pub(super) Line);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}

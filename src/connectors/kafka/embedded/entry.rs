@@ -1,0 +1,146 @@
+//! What can happen to the in-process topic log, as it is applied and written.
+
+use crate::common::{Error, Result};
+use crate::connectors::kafka::broker::OutRecord;
+
+use super::log::{Partition, Stored};
+use super::{State, missing};
+
+/// Changes that happen together: a transaction, or a change by itself.
+///
+/// Every change of the log is an entry first, which is written to the journal, if there is one, and then applied; what was written is
+/// applied again at the next start. So an entry says nothing that depends on when it is applied, but for the offsets: records go behind
+/// what is there.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Entry {
+    /// Topics that are made, or get more partitions.
+    #[prost(message, repeated, tag = "1")]
+    pub(super) topics: Vec<Topic>,
+    /// Records that are appended.
+    #[prost(message, repeated, tag = "2")]
+    pub(super) appends: Vec<Append>,
+    /// Then: offsets that are used up without a record.
+    #[prost(message, repeated, tag = "3")]
+    pub(super) gaps: Vec<Gap>,
+    /// Offsets that groups commit.
+    #[prost(message, repeated, tag = "4")]
+    pub(super) offsets: Vec<Offset>,
+}
+
+/// A topic with so many partitions at least.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Topic {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(uint32, tag = "2")]
+    pub(super) partitions: u32,
+}
+
+/// Records of one partition.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Append {
+    #[prost(string, tag = "1")]
+    pub(super) topic: String,
+    #[prost(uint32, tag = "2")]
+    pub(super) partition: u32,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) records: Vec<Stored>,
+}
+
+/// Offsets without a record, as control records and aborted ones leave them.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Gap {
+    #[prost(string, tag = "1")]
+    pub(super) topic: String,
+    #[prost(uint32, tag = "2")]
+    pub(super) partition: u32,
+    #[prost(uint64, tag = "3")]
+    pub(super) offsets: u64,
+}
+
+/// An offset of a group.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Offset {
+    #[prost(string, tag = "1")]
+    pub(super) group: String,
+    #[prost(string, tag = "2")]
+    pub(super) topic: String,
+    #[prost(int32, tag = "3")]
+    pub(super) partition: i32,
+    #[prost(int64, tag = "4")]
+    pub(super) offset: i64,
+    #[prost(string, tag = "5")]
+    pub(super) metadata: String,
+}
+
+impl Entry {
+    /// Whether nothing happens.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds records to a topic, each to the partition that it names or that its key or its turn gives.
+    ///
+    /// # Errors
+    /// When there is no such topic or partition.
+    pub(super) fn append(&mut self, state: &mut State, topic: &str, records: Vec<OutRecord>, now: i64) -> Result<()> {
+        let State { topics, turn, .. } = state;
+        let partitions = topics.get(topic).ok_or_else(|| missing(topic))?.len();
+        let mut sorted: Vec<Vec<Stored>> = Vec::new();
+        sorted.resize_with(partitions, Vec::new);
+        for record in records {
+            let index = match (record.partition, &record.key) {
+                (Some(fixed), _) => usize::try_from(fixed).unwrap_or(usize::MAX),
+                (None, Some(key)) => super::partitioner::partition(key, partitions),
+                (None, None) => {
+                    *turn = turn.wrapping_add(1);
+                    *turn % partitions
+                }
+            };
+            let partition = sorted.get_mut(index);
+            let partition = partition.ok_or_else(|| {
+                let wrong = record.partition.map_or_else(|| index.to_string(), |p| p.to_string());
+                Error::data(format!("topic `{topic}` has no partition {wrong}: it has {partitions}"))
+            })?;
+            partition.push(Stored::new(record, now));
+        }
+        let some = (0_u32..).zip(sorted).filter(|(_, records)| !records.is_empty());
+        self.appends.extend(some.map(|(partition, records)| Append { topic: topic.to_string(), partition, records }));
+        Ok(())
+    }
+
+    /// Adds the control record that ends a transaction to every partition that it touched.
+    pub(super) fn end_transaction(&mut self) {
+        let mut touched: Vec<(&str, u32)> = self.appends.iter().map(|a| (a.topic.as_str(), a.partition)).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        self.gaps = touched.into_iter().map(|(topic, partition)| Gap { topic: topic.to_string(), partition, offsets: 1 }).collect();
+    }
+}
+
+impl State {
+    /// Makes it so. What an entry names was there when it was made.
+    pub(super) fn apply(&mut self, entry: Entry, retention: usize) {
+        for Topic { name, partitions } in entry.topics {
+            let topic = self.topics.entry(name).or_default();
+            topic.resize_with(topic.len().max(partitions as usize), Partition::default);
+        }
+        for Append { topic, partition, records } in entry.appends {
+            if let Some(partition) = self.partition(&topic, partition) {
+                partition.append(records, retention);
+            }
+        }
+        for Gap { topic, partition, offsets } in entry.gaps {
+            if let Some(partition) = self.partition(&topic, partition) {
+                partition.gap(offsets);
+            }
+        }
+        for Offset { group, topic, partition, offset, metadata } in entry.offsets {
+            self.groups.entry((group, topic)).or_default().insert(partition, (offset, metadata));
+        }
+    }
+
+    fn partition(&mut self, topic: &str, partition: u32) -> Option<&mut Partition> {
+        self.topics.get_mut(topic)?.get_mut(partition as usize)
+    }
+}

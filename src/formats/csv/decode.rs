@@ -1,0 +1,174 @@
+//! CSV messages to columns.
+
+use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+
+use crate::common::{Projection, Result};
+use crate::formats::json::{JsonDecoder, quote};
+use crate::formats::{Decoded, Decoder, FormatOptions, Messages};
+
+use super::split::Splitter;
+use super::{CsvOptions, check};
+
+/// Reads CSV messages, by way of JSON:
+///
+/// ```text
+///   message ─ Splitter ─▶ fields by position ─▶ {"id":"7","tags":["a","b"]} ─ JsonDecoder ─▶ columns
+///               (cut, count)     only those that are wanted                    (types, NOT NULL)
+/// ```
+#[derive(Debug)]
+pub struct CsvDecoder {
+    physical: SchemaRef,
+    options: CsvOptions,
+    splitter: Splitter,
+    /// The wanted columns: where each stands in a line, and the field as it is wanted.
+    wanted: Vec<(usize, FieldRef)>,
+    json: JsonDecoder,
+    lines: Messages,
+    buffer: Vec<u8>,
+}
+
+impl CsvDecoder {
+    /// A decoder of what `projection` wants of `physical`.
+    ///
+    /// # Errors
+    /// For a wrong option, or a type that CSV cannot hold.
+    pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
+        let read = CsvOptions::read(options)?;
+        check(physical)?;
+        Ok(Self {
+            splitter: Splitter::new(&read),
+            physical: SchemaRef::clone(physical),
+            options: read,
+            wanted: projection.iter().map(|(i, field)| (i, FieldRef::clone(field))).collect(),
+            json: JsonDecoder::new(physical, projection, &options.wrapped("csv", "json"))?,
+            lines: Messages::default(),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Writes what is wanted of one message as JSON to the buffer.
+    fn line(&mut self, message: &[u8]) -> std::result::Result<(), String> {
+        let line = std::str::from_utf8(message).map_err(|e| format!("not UTF-8 from byte {} on", e.valid_up_to()))?;
+        self.splitter.split(line)?;
+        let (found, declared) = (self.splitter.len(), self.physical.fields().len());
+        if found != declared && !self.options.lenient {
+            return Err(format!("{found} fields where {declared} belong"));
+        }
+        self.buffer.clear();
+        self.buffer.push(b'{');
+        for (n, (i, field)) in self.wanted.iter().enumerate() {
+            if n > 0 {
+                self.buffer.push(b',');
+            }
+            quote(field.name(), &mut self.buffer);
+            self.buffer.push(b':');
+            match self.splitter.field(*i) {
+                Some((text, quoted)) => self.options.value(text, quoted, self.physical.field(*i), field.data_type(), &mut self.buffer),
+                None => self.buffer.extend_from_slice(b"null"),
+            }
+        }
+        self.buffer.push(b'}');
+        Ok(())
+    }
+}
+
+impl CsvOptions {
+    /// A field as JSON. `wanted` may have fewer fields of a ROW than `declared`.
+    fn value(&self, text: &str, quoted: bool, declared: &Field, wanted: &DataType, out: &mut Vec<u8>) {
+        if self.null.as_deref() == Some(text) {
+            out.extend_from_slice(b"null");
+            return;
+        }
+        match (declared.data_type(), wanted) {
+            (DataType::List(element), _) => {
+                out.push(b'[');
+                for (n, part) in self.parts(text).enumerate() {
+                    if n > 0 {
+                        out.push(b',');
+                    }
+                    self.single(part, false, element.data_type(), out);
+                }
+                out.push(b']');
+            }
+            (DataType::Struct(_), _) if text.is_empty() && !quoted => out.extend_from_slice(b"null"),
+            (DataType::Struct(fields), DataType::Struct(wanted)) => {
+                out.push(b'{');
+                let mut first = true;
+                for (field, part) in fields.iter().zip(self.parts(text)) {
+                    if wanted.find(field.name()).is_none() {
+                        continue;
+                    }
+                    if !std::mem::take(&mut first) {
+                        out.push(b',');
+                    }
+                    quote(field.name(), out);
+                    out.push(b':');
+                    self.single(part, false, field.data_type(), out);
+                }
+                out.push(b'}');
+            }
+            (single, _) => self.single(text, quoted, single, out),
+        }
+    }
+
+    fn parts<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        text.split(self.element.as_str()).filter(move |_| !text.is_empty())
+    }
+
+    fn single(&self, text: &str, quoted: bool, data_type: &DataType, out: &mut Vec<u8>) {
+        let trimmed = text.trim();
+        match data_type {
+            _ if self.null.as_deref() == Some(text) => out.extend_from_slice(b"null"),
+            DataType::Utf8 => quote(text, out),
+            DataType::Binary if quoted => quote(trimmed, out),
+            _ if trimmed.is_empty() => out.extend_from_slice(b"null"),
+            DataType::Boolean if trimmed.eq_ignore_ascii_case("true") => out.extend_from_slice(b"true"),
+            DataType::Boolean if trimmed.eq_ignore_ascii_case("false") => out.extend_from_slice(b"false"),
+            _ => quote(trimmed, out),
+        }
+    }
+}
+
+impl Decoder for CsvDecoder {
+    fn schema(&self) -> SchemaRef {
+        self.json.schema()
+    }
+
+    fn decode(&mut self, messages: &Messages) -> Result<Decoded> {
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.clear();
+        // The message of each line.
+        let (mut of_line, mut rejected) = (Vec::with_capacity(messages.len()), Vec::new());
+        for (i, n) in (0..messages.len()).zip(0_u32..) {
+            let message = messages.get(i);
+            if self.options.comments && message.starts_with(b"#") {
+                continue;
+            }
+            match self.line(message) {
+                Ok(()) => {
+                    lines.push(&self.buffer);
+                    of_line.push(n);
+                }
+                Err(reason) => rejected.push((n, reason)),
+            }
+        }
+        let decoded = self.json.decode(&lines);
+        self.lines = lines;
+        let decoded = decoded?;
+        if of_line.len() == messages.len() {
+            return Ok(decoded);
+        }
+        let message = |line: u32| of_line.get(line as usize).copied().unwrap_or(u32::MAX);
+        rejected.extend(decoded.rejected.into_iter().map(|(line, reason)| (message(line), reason)));
+        rejected.sort_by_key(|(n, _)| *n);
+        let origin = match decoded.origin {
+            Some(origin) => origin.into_iter().map(message).collect(),
+            None => of_line,
+        };
+        Ok(Decoded { batch: decoded.batch, origin: Some(origin), rejected })
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
