@@ -1,9 +1,9 @@
 //! The SQL in the documentation runs: every block of README.md and docs/*.md that is marked `sql`.
 //!
 //! A page has a place of its own: an empty folder that relative paths begin in, topics in memory, and `s3://lake`, which is a
-//! prefix of the tests' bucket. What the page takes for granted stands in `tests/docs/<page>.sql` (where `-- file: path` stands for a file) and runs first. Then its blocks
-//! run in order; what one declares and writes, the next ones find. SET is forgotten at a block's end. INSERTs run as jobs; topics are
-//! read from their beginnings to their ends where tables do not say otherwise.
+//! prefix of the tests' bucket. What the page takes for granted stands in `tests/docs/<page>.sql` (in which `-- file: path` stands for
+//! that file) and runs first. Then its blocks run in order; what one declares and writes, the next ones find. SET is forgotten at a
+//! block's end. INSERTs run as jobs; topics are read from their beginnings to their ends where tables do not say otherwise.
 //!
 //! - Each statement of ```` ```sql ```` has to succeed.
 //! - Each statement of ```` ```sql error ```` has to fail.
@@ -57,8 +57,8 @@ fn options() -> Vec<String> {
 }
 
 /// Runs a page in the folder that the process is in; what is wrong with it.
-async fn run(name: &str, set_up: &str, blocks: &[Block]) -> String {
-    let place = Place::new(Vec::new(), options());
+async fn run(name: &str, options: Vec<String>, set_up: &str, blocks: &[Block]) -> String {
+    let place = Place::new(Vec::new(), options);
     let lake = format!("s3://millstream/docs-{}/", uuid::Uuid::now_v7().simple());
     let mut wrong = String::new();
     let set_up = Block { line: 0, sql: format!("\n{set_up}"), fails: false, answer: None };
@@ -78,6 +78,7 @@ async fn run(name: &str, set_up: &str, blocks: &[Block]) -> String {
 #[test]
 fn every_block_runs() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(8 << 20).enable_all().build().unwrap();
+    let options = options();
     let (mut count, mut wrong) = (0, String::new());
     for page in pages() {
         let name = page.strip_prefix(root()).unwrap().display().to_string();
@@ -87,7 +88,8 @@ fn every_block_runs() {
         count += blocks.len();
         let folder = tempfile::tempdir().unwrap();
         std::env::set_current_dir(folder.path()).unwrap();
-        wrong += &runtime.block_on(runtime.spawn(async move { run(&name, &set_up, &blocks).await })).unwrap();
+        let options = options.clone();
+        wrong += &runtime.block_on(runtime.spawn(async move { run(&name, options, &set_up, &blocks).await })).unwrap();
         std::env::set_current_dir(root()).unwrap();
     }
     assert!(wrong.is_empty(), "{wrong}");
