@@ -367,3 +367,45 @@ fn a_question_without_a_terminal_is_not_asked() {
     let again = home.run(&["run", "job.sql", "--fresh", "--yes"]).ok();
     assert_eq!(again.out, "+I[1]\n+I[2]\n+I[3]\n");
 }
+
+/// A script with mistakes of every kind, on a Kafka that nobody asks.
+const WRONG: &str = "CREATE TABLE a (id BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'kafka', 'topic' = 'a',
+  'properties.bootstrap.servers' = 'nowhere:1', 'properties.sasl.password' = 'hidden', 'format' = 'json');
+CREATE TABLE b (id BIGINT) WITH ('connector' = 'kafka', 'topik' = 'b');
+SELEC 1;
+INSERT INTO a SELECT id, ts FROM b;
+INSERT INTO a SELECT idd, ts FROM a;
+CREATE TABLE p (id BIGINT, n BIGINT, PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = 'p',
+  'properties.bootstrap.servers' = 'nowhere:1', 'key.format' = 'json', 'value.format' = 'json');
+INSERT INTO p SELECT id, COUNT(*) FROM a GROUP BY id;
+SELECT id FROM a;
+";
+
+#[test]
+fn check_says_what_would_be_done_and_all_that_is_wrong() {
+    let home = Home::new();
+    home.file("job.sql", WRONG);
+    let ended = home.run(&["check", "job.sql"]).exits(1);
+    let ended = ended.says(&["unknown option `topik`", "job.sql:3:57", "did you mean `topic`?"]);
+    let ended = ended.says(&["unknown statement `SELEC`", "there is no column `idd`", "did you mean `id`?", "3 errors in 8 statements"]);
+    for line in [
+        "job.sql:1: CREATE TABLE a (id BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts)\n",
+        "    source     kafka: topic a, event time `ts`\n",
+        "    sink       kafka: topic a: append-only, exactly once\n",
+        "job.sql:5: INSERT INTO a SELECT id, ts FROM b\n    note       not checked: it needs `b`, which is wrong\n",
+        "    does       a job from a into p\n    changelog  updating, one row per id\n    state      KeyedAggregate: groups UNBOUNDED\n",
+        "    columns    id BIGINT\n",
+    ] {
+        assert!(ended.out.contains(line), "{line}\n{ended}");
+    }
+    assert!(!ended.to_string().contains("hidden"), "{ended}");
+    // Nothing was declared.
+    home.run(&["query", "SELECT * FROM a"]).exits(1).says(&["`a`"]);
+
+    home.file("good.sql", NUMBERS);
+    let ended = home.run(&["check", "good.sql", "--connect"]).ok().says(&["3 statements, nothing wrong"]);
+    assert!(
+        ended.out.contains("a job from numbers into shown; it ends with its input") && ended.out.contains("numbers\n{\"id\":1}\n"),
+        "{ended}"
+    );
+}

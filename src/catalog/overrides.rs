@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::common::{Error, Result, suggest};
 use crate::sql::ast::{CreateTable, Options, Setting};
 
+use super::secrets::mask;
 use super::settings::{self, JobSettings};
 
 /// SET and `--option` of a run.
@@ -104,9 +105,9 @@ impl Overrides {
         }
     }
 
-    /// What was SET, by key.
-    pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    /// What was SET, by key, as it may be shown: secret values as `****`.
+    pub fn settings(&self) -> impl Iterator<Item = (String, String)> {
+        self.settings.iter().map(|(key, value)| (key.clone(), mask(key, value)))
     }
 
     /// The options of a table in this run; `known` says which keys its connector and formats know.
@@ -118,7 +119,7 @@ impl Overrides {
                 options.set(key, value);
             }
         };
-        for (key, value) in self.settings() {
+        for (key, value) in &self.settings {
             if !settings::is_job_key(key) {
                 fill(key, value);
             }

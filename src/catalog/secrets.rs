@@ -49,7 +49,8 @@ pub fn masked(options: &Options) -> Vec<(String, String)> {
     options.iter().map(|(key, value)| (key.to_string(), mask(key, value))).collect()
 }
 
-fn mask(key: &str, value: &str) -> String {
+/// One value as it may be shown.
+pub(super) fn mask(key: &str, value: &str) -> String {
     let reference = value.starts_with("${") && value.find('}') == Some(value.len() - 1) && !value.contains(":-");
     if !reference && is_secret(key) {
         return MASK.to_string();

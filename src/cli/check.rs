@@ -29,7 +29,7 @@ struct Found {
 pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
     let variables = Variables::parse(&common.variables)?;
     let sources = setup::sources(&args.files)?;
-    let workspace = setup::passing_workspace(common)?;
+    let workspace = setup::passing_workspace(common, args.connect)?;
     let mut found = Found::default();
     let mut tables = Vec::new();
     for source in &sources {

@@ -20,19 +20,19 @@ use super::args::Common;
 
 /// Opens the catalog and the connectors that the flags name.
 pub(super) fn workspace(common: &Common) -> Result<Workspace> {
-    over(common, Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?)
+    over(common, Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?, true)
 }
 
-/// The same, but what is declared is gone with the process.
-pub(super) fn passing_workspace(common: &Common) -> Result<Workspace> {
-    over(common, Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?.detached())
+/// The same, but what is declared is gone with the process; the embedded topics are opened only if they are to be reached.
+pub(super) fn passing_workspace(common: &Common, reach: bool) -> Result<Workspace> {
+    over(common, Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?.detached(), reach)
 }
 
-fn over(common: &Common, catalog: Catalog) -> Result<Workspace> {
-    let connectors = if common.embedded {
-        Connectors::embedded(Arc::new(EmbeddedBroker::open(&common.data.join("topics"))?))
-    } else {
-        Connectors::real()
+fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Workspace> {
+    let connectors = match (common.embedded, reach) {
+        (true, true) => Connectors::embedded(Arc::new(EmbeddedBroker::open(&common.data.join("topics"))?)),
+        (true, false) => Connectors::embedded(Arc::new(EmbeddedBroker::new())),
+        (false, _) => Connectors::real(),
     };
     let mut overrides = Overrides::parse(&common.options)?;
     overrides.declare(catalog.names());

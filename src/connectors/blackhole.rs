@@ -19,6 +19,10 @@ impl Connector for BlackholeConnector {
         "blackhole"
     }
 
+    fn has_partitions(&self) -> bool {
+        true // as in Flink; they make no difference
+    }
+
     fn options(&self) -> Vec<OptionSpec> {
         vec![OptionSpec::text("sink.parallelism", "accepted; has no meaning here")]
     }

@@ -34,7 +34,7 @@ impl Workspace {
             }
             ShowWhat::Settings => {
                 let inner = self.shared.lock();
-                let (keys, values) = inner.overrides.settings().map(|(k, v)| (k.to_string(), v.to_string())).unzip();
+                let (keys, values) = inner.overrides.settings().unzip();
                 return texts(vec![("key", keys), ("value", values)]);
             }
             ShowWhat::Jobs => return self.jobs(show.like.as_ref()).await,

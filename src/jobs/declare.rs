@@ -7,7 +7,8 @@ use crate::sql::ast::{self, Column, ColumnKind, CreateTable, Insert, Parsed, Pos
 use crate::sql::types::display;
 
 use super::inferred;
-use super::workspace::{Inner, Shared, Workspace};
+use super::open::{Inner, Shared};
+use super::workspace::Workspace;
 
 /// What became of a statement that declares or sets something.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,6 +23,7 @@ pub mod late;
 mod memories;
 pub mod memory;
 mod once;
+mod open;
 pub mod pipeline;
 pub mod progress;
 pub mod publish;

@@ -264,7 +264,7 @@ pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut que
     let plan = loop {
         let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(tries.next()))));
         if let ControlFlow::Break(planned) = tries.tried(state.statement_to_plan(statement).await) {
-            break planned.map_err(|e| functions::missing(state, e))?;
+            break planned?;
         }
     };
     flink_texts(integer_averages(sendable(one_zero(total_order(plan, mode)?)?)?)?, state)

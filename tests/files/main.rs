@@ -1,7 +1,6 @@
 //! Tables on files, local and on S3: every format and compression, globs, partitions, columns that were found out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod docs;
 mod place;
 mod reading;
 mod s3;

@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 
 use place::Place;
 
+/// Every topic is read from its beginning to its end.
+const BOUNDED: [&str; 2] = ["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset"];
+
 /// Title and text of each script of a file.
 fn scripts(text: &str) -> Vec<(String, String)> {
     let mut scripts: Vec<(String, String)> = Vec::new();
@@ -47,7 +50,8 @@ fn directive(script: &str, name: &str) -> Vec<String> {
 }
 
 async fn run(script: &str) -> String {
-    let place = Place::new(directive(script, "variables"), directive(script, "options"));
+    let options = BOUNDED.into_iter().map(str::to_string).chain(directive(script, "options")).collect();
+    let place = Place::new(directive(script, "variables"), options);
     let mut out = String::new();
     for part in script.split("-- reopen\n") {
         out += &place.run(part).await;

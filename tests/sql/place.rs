@@ -23,9 +23,6 @@ use millstream::state::object::RemoteStore;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-/// Every topic is read from its beginning to its end.
-const BOUNDED: [&str; 2] = ["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset"];
-
 pub struct Place {
     folder: TempDir,
     broker: Arc<EmbeddedBroker>,
@@ -57,12 +54,11 @@ impl Place {
 
     async fn statements(&self, script: &str, out: &mut String) -> Result<()> {
         let statements = parse_with(&Source::new("script.sql", script), &Variables::parse(&self.variables)?)?;
-        let options: Vec<&str> = BOUNDED.into_iter().chain(self.options.iter().map(String::as_str)).collect();
         let catalog = Catalog::open(&self.folder.path().join("catalog"))?;
         for warning in catalog.warnings() {
             writeln!(out, "warning: {warning}").unwrap();
         }
-        let workspace = Workspace::new(catalog, Connectors::embedded(Arc::clone(&self.broker)), Overrides::parse(&options)?)
+        let workspace = Workspace::new(catalog, Connectors::embedded(Arc::clone(&self.broker)), Overrides::parse(&self.options)?)
             .with_checkpoints(Arc::clone(&self.store));
         let mut job = Vec::new();
         for parsed in &statements {
@@ -155,7 +151,10 @@ async fn answer(workspace: &Workspace, query: &Query) -> Result<Vec<RecordBatch>
 
 /// A table; its rows sorted by their text where the query gives no order.
 fn table(out: &mut String, batches: &[RecordBatch], sorted: bool) {
-    let shown = pretty_format_batches_with_options(batches, &FormatOptions::new().with_null("NULL")).unwrap().to_string();
+    // As the command line shows them.
+    let options = FormatOptions::new().with_null("NULL");
+    let options = options.with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f")).with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.fZ"));
+    let shown = pretty_format_batches_with_options(batches, &options).unwrap().to_string();
     let mut lines: Vec<&str> = shown.lines().collect();
     if sorted && lines.len() > 4 {
         let end = lines.len() - 1;

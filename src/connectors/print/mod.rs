@@ -32,6 +32,10 @@ impl Connector for PrintConnector {
         "print"
     }
 
+    fn has_partitions(&self) -> bool {
+        true // as in Flink; they make no difference
+    }
+
     fn options(&self) -> Vec<OptionSpec> {
         vec![
             OptionSpec::text("print-identifier", "what stands before every line"),

@@ -5,7 +5,7 @@
 
 use datafusion::execution::{FunctionRegistry, SessionState};
 
-use crate::common::{Error, Result, suggest};
+use crate::common::Result;
 
 mod adapted;
 mod args;
@@ -67,21 +67,6 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         state.register_udaf(function)?;
     }
     Ok(())
-}
-
-/// What to say when a function is not known: DataFusion's nearest name may be far off.
-pub fn missing(state: &SessionState, error: Error) -> Error {
-    let Some((_, rest)) = error.message().split_once("Invalid function '") else { return error };
-    let Some((name, _)) = rest.split_once('\'') else { return error };
-    let known = state.udfs().into_iter().chain(state.udafs()).chain(state.udwfs());
-    let names: Vec<String> = known.filter(|name| !name.starts_with('_')).collect();
-    let near = suggest::nearest(name, names.iter().map(String::as_str)).map(|near| format!("did you mean {}? ", near.to_uppercase()));
-    let unknown = Error::sql(format!("function {} does not exist", name.to_uppercase()));
-    let unknown = unknown.hint(format!("{}docs/functions.md lists all of them", near.unwrap_or_default()));
-    match error.spot() {
-        Some((line, column)) => unknown.at_spot(line, column),
-        None => unknown,
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use crate::sql::ast::Emit;
 use super::super::clock::{Clock, Live, Ticking};
 use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
-use super::recompute::Partitioning;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
 
 impl Lowering {
@@ -64,22 +63,6 @@ impl Lowering {
         }
         let plan = LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), Arc::new(input.plan))?);
         Ok(Lowered { plan, ..input })
-    }
-
-    /// What cannot be had twice (UUID(), RAND()) is evaluated when a row comes and kept, so that a retraction takes back what was
-    /// inserted. Returns the rows with these values behind their columns, and the expressions over them.
-    async fn once(&mut self, original: &LogicalPlan, input: Lowered, mut exprs: Vec<Expr>) -> Result<(Lowered, Vec<Expr>)> {
-        let row = columns(original.schema());
-        let mut all = row.clone();
-        for (i, expr) in exprs.iter_mut().enumerate().filter(|(_, e)| e.is_volatile()) {
-            let (qualifier, name) = expr.qualified_name();
-            let kept = format!("__once{i}");
-            all.push(expr.clone().unalias().alias(&kept));
-            *expr = Expr::Column(Column::new_unqualified(kept)).alias_qualified(qualifier, name);
-        }
-        let plan = LogicalPlan::Projection(Projection::try_new(all, Arc::new(original.clone()))?);
-        let partitioning = Partitioning { inputs: vec![row.clone()], output: row };
-        Ok((self.recompute(&plan, vec![input], partitioning, Vec::new()).await?, exprs))
     }
 
     pub(super) async fn alias(&mut self, alias: &SubqueryAlias) -> Result<Lowered> {

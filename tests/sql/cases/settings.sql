@@ -88,3 +88,7 @@ CREATE TABLE p (v INT) WITH ('connector' = 'blackhole');
 INSERT INTO s VALUES (1);
 SET 'table.local-time-zone' = 'Europe/Berlin';
 INSERT INTO p SELECT v FROM s;
+---- secrets are not shown
+SET 's3.secret-key' = 'hunter2';
+SET 'properties.sasl.password' = '${env:PASSWORD}';
+SET;

@@ -63,7 +63,7 @@ SET 'execution.runtime-mode' = 'batch';
 CREATE TABLE t WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json') AS SELECT 1 AS a UNION ALL SELECT 2;
 SELECT * FROM t;
 ---- partitions are declared
-CREATE TABLE t (a INT, day STRING) PARTITIONED BY (day) WITH ('connector' = 'blackhole');
+CREATE TABLE t (a INT, day STRING) PARTITIONED BY (day) WITH ('connector' = 'filesystem', 'path' = 't', 'format' = 'csv');
 CREATE TABLE u LIKE t;
 SHOW CREATE TABLE u;
 CREATE TABLE v LIKE t (EXCLUDING PARTITIONS);

@@ -24,5 +24,5 @@ U&'\00e4' => ä
 (TIME '2:55:00', INTERVAL '1' HOUR) OVERLAPS (TIME '3:30:00', INTERVAL '2' HOUR) => true
 (TIME '9:00:00', TIME '10:00:00') OVERLAPS (TIME '10:15:00', INTERVAL '3' HOUR) => false
 (TIMESTAMP '2024-05-02 00:00:00', TIMESTAMP '2024-05-01 00:00:00') OVERLAPS (TIMESTAMP '2024-05-01 12:00:00', INTERVAL '1' DAY) => true
-SUBSTRNG('a', 1) => error: did you mean SUBSTRING?
-FOO(1) => error: function FOO does not exist
+SUBSTRNG('a', 1) => error: did you mean `substring`?
+FOO(1) => error: there is no function `foo`
