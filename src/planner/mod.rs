@@ -33,6 +33,7 @@ mod session_windows;
 mod text_casts;
 mod total_order;
 mod traits;
+mod unnest;
 mod window_call;
 pub mod window_tvf;
 mod zeros;

@@ -45,6 +45,7 @@ use super::row_fields;
 use super::session_windows::ExpandSessions;
 use super::text_casts::flink_texts;
 use super::total_order::total_order;
+use super::unnest::{UnnestPlanner, beside};
 use super::window_call::{self, WindowTvfPlanner};
 use super::zeros::one_zero;
 
@@ -99,6 +100,7 @@ impl Session {
         }
         let mut state = builder.with_type_planner(Arc::new(CastTypes)).with_query_planner(Arc::new(StreamingQueryPlanner)).build();
         state.register_relation_planner(Arc::new(WindowTvfPlanner))?;
+        state.register_relation_planner(Arc::new(UnnestPlanner))?;
         clock::register(&mut state, mode)?;
         for function in zoneless_functions() {
             state.register_udf(function)?;
@@ -267,7 +269,7 @@ pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut que
             break planned?;
         }
     };
-    flink_texts(integer_averages(sendable(one_zero(total_order(plan, mode)?)?)?)?, state)
+    flink_texts(integer_averages(sendable(one_zero(total_order(beside(plan)?, mode)?)?)?)?, state)
 }
 
 /// Plans a view's query. What is wrong in it is shown there, not where the view is used.

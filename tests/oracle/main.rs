@@ -203,6 +203,7 @@ cases! {
     over_by_time
     over_filters
     volatile
+    unnest
     over_frames
     dedup_first
     over_late

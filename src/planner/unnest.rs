@@ -1,0 +1,231 @@
+//! `FROM t CROSS JOIN UNNEST(t.items) AS i (name, price)`: the elements of an array beside the row that it is in, as Flink has it.
+//!
+//! DataFusion plans this as a join with a subquery that refers to the row outside, and then cannot run it. Here UNNEST of a column
+//! becomes a node of its own while FROM is planned, and the join with it an Unnest over the row:
+//!
+//! ```text
+//!   Join                                Projection: t.*, i.name, i.price
+//!     t                           ─▶      Unnest: __unnest
+//!     SubqueryAlias: i                      Projection: t.*, t.items AS __unnest
+//!       Beside: outer_ref(t.items)            t
+//! ```
+//! The elements of an array of ROWs are columns each; those of a MAP are key and value. With LEFT JOIN ... ON TRUE a row whose array is
+//! NULL or empty stays, with NULLs.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, JoinType, ScalarValue, UnnestOptions};
+use datafusion::error::Result as DfResult;
+use datafusion::functions::core::expr_fn::get_field;
+use datafusion::functions_nested::expr_fn::{array_length, map_entries};
+use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, Extension, Filter, Join, LogicalPlan, LogicalPlanBuilder, Projection, UserDefinedLogicalNodeCore, lit, when,
+};
+use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, TableAlias, TableFactor};
+
+use crate::common::{Error, Result};
+
+/// The column that holds the array, and then its elements.
+const UNNEST: &str = "__unnest";
+
+/// The elements of an array that stands in the row beside. It is gone before the plan is optimized.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Beside {
+    /// A list, over columns of the row outside.
+    array: Expr,
+    schema: DFSchemaRef,
+}
+
+/// Plans UNNEST of columns in FROM.
+#[derive(Debug)]
+pub(super) struct UnnestPlanner;
+
+impl RelationPlanner for UnnestPlanner {
+    fn plan_relation(&self, relation: TableFactor, context: &mut dyn RelationPlannerContext) -> DfResult<RelationPlanning> {
+        let Some((array, alias)) = array_of(&relation) else { return Ok(RelationPlanning::Original(Box::new(relation))) };
+        let (array, alias) = (array.clone(), alias.cloned());
+        let array = context.sql_expr_to_logical_expr(array, &DFSchema::empty())?;
+        if !array.contains_outer() {
+            return Ok(RelationPlanning::Original(Box::new(relation)));
+        }
+        let node = Beside::new(array)?;
+        let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
+    }
+}
+
+/// The one argument of UNNEST, with or without LATERAL in front.
+fn array_of(relation: &TableFactor) -> Option<(&ast::Expr, Option<&TableAlias>)> {
+    match relation {
+        TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_offset_alias: None, with_ordinality: false } => {
+            let [array] = array_exprs.as_slice() else { return None };
+            Some((array, alias.as_ref()))
+        }
+        TableFactor::Function { name, args, alias, .. } if name.to_string().eq_ignore_ascii_case("UNNEST") => match args.as_slice() {
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))] => Some((array, alias.as_ref())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+impl Beside {
+    fn new(array: Expr) -> Result<Self> {
+        let (array, element) = match array.get_type(&DFSchema::empty())? {
+            DataType::List(element) | DataType::LargeList(element) | DataType::FixedSizeList(element, _) => (array, element),
+            DataType::Map(entries, _) => (map_entries(array), entries),
+            other => {
+                let shown = crate::sql::types::display(&other);
+                return Err(Error::sql(format!("UNNEST takes an ARRAY or a MAP, not {shown}")));
+            }
+        };
+        let fields = match columns(&element) {
+            Some(fields) => fields.iter().map(|f| Arc::new(f.as_ref().clone().with_nullable(true))).collect(),
+            None => vec![Arc::new(Field::new("f0", element.data_type().clone(), true))],
+        };
+        let schema = DFSchema::from_unqualified_fields(Fields::from(fields), Default::default())?;
+        Ok(Self { array, schema: Arc::new(schema) })
+    }
+
+    /// The elements' columns over the column of elements.
+    fn parts(&self, elements: &DataType) -> Vec<Expr> {
+        let element = Expr::Column(Column::new_unqualified(UNNEST));
+        match elements {
+            DataType::Struct(fields) => fields.iter().map(|f| get_field(element.clone(), f.name().as_str())).collect(),
+            _ => vec![element],
+        }
+    }
+}
+
+fn columns(element: &FieldRef) -> Option<&Fields> {
+    match element.data_type() {
+        DataType::Struct(fields) => Some(fields),
+        _ => None,
+    }
+}
+
+/// The same plan with Unnest in the place of joins with it.
+///
+/// # Errors
+/// When a join with it asks for more than can be had.
+pub(super) fn beside(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::Join(join) => joined(join),
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(plan.data)
+}
+
+fn joined(join: Join) -> DfResult<Transformed<LogicalPlan>> {
+    let Some(node) = inside(&join.right) else { return Ok(Transformed::no(LogicalPlan::Join(join))) };
+    let always = |e: &Expr| matches!(e, Expr::Literal(ScalarValue::Boolean(Some(true)), _));
+    let filter = join.filter.filter(|e| !always(e));
+    let outer = match join.join_type {
+        JoinType::Inner => false,
+        JoinType::Left if filter.is_none() && join.on.is_empty() => true,
+        _ => return Err(Error::sql("UNNEST stands behind CROSS JOIN, a comma, INNER JOIN, or LEFT JOIN ... ON TRUE").into()),
+    };
+    let array = outside(node.array.clone())?;
+    let array = if outer { never_empty(array, join.left.schema())? } else { array };
+    let row: Vec<Expr> = join.left.schema().columns().into_iter().map(Expr::Column).collect();
+    let with_array = row.iter().cloned().chain([array.alias(UNNEST)]);
+    let plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(join.left))
+        .project(with_array)?
+        .unnest_columns_with_options(vec![Column::new_unqualified(UNNEST)], UnnestOptions::new().with_preserve_nulls(false))?
+        .build()?;
+    let elements = Expr::Column(Column::new_unqualified(UNNEST)).get_type(plan.schema())?;
+    let parts = seen(&join.right, &node.parts(&elements))?;
+    let named = join.right.schema().columns().into_iter().zip(parts);
+    let named = named.map(|(column, part)| part.alias_qualified(column.relation, column.name));
+    let mut plan = LogicalPlan::Projection(Projection::try_new(row.into_iter().chain(named).collect(), Arc::new(plan))?);
+    let conditions = join.on.into_iter().map(|(l, r)| l.eq(r)).chain(filter);
+    if let Some(condition) = conditions.reduce(Expr::and) {
+        plan = LogicalPlan::Filter(Filter::try_new(condition, Arc::new(plan))?);
+    }
+    Ok(Transformed::yes(plan))
+}
+
+/// The node at the bottom of what a join has on its right side, if that is all there is.
+fn inside(plan: &LogicalPlan) -> Option<&Beside> {
+    match plan {
+        LogicalPlan::Extension(e) => e.node.as_any().downcast_ref(),
+        LogicalPlan::Subquery(s) => inside(&s.subquery),
+        LogicalPlan::SubqueryAlias(a) => inside(&a.input),
+        LogicalPlan::Projection(p) => inside(&p.input),
+        _ => None,
+    }
+}
+
+/// The columns of such a side in terms of the elements' columns.
+fn seen(plan: &LogicalPlan, parts: &[Expr]) -> DfResult<Vec<Expr>> {
+    match plan {
+        LogicalPlan::Subquery(s) => seen(&s.subquery, parts),
+        LogicalPlan::SubqueryAlias(a) => seen(&a.input, parts),
+        LogicalPlan::Projection(p) => {
+            let below = seen(&p.input, parts)?;
+            let replace = |e: Expr| match &e {
+                Expr::Column(c) => Ok(Transformed::yes(below[p.input.schema().index_of_column(c)?].clone())),
+                _ => Ok(Transformed::no(e)),
+            };
+            p.expr.iter().map(|e| Ok(e.clone().transform_up(replace)?.data.unalias_nested().data)).collect()
+        }
+        _ => Ok(parts.to_vec()),
+    }
+}
+
+/// Columns of the row outside as those of the row below.
+fn outside(expr: Expr) -> DfResult<Expr> {
+    let replaced = expr.transform_up(|e| match e {
+        Expr::OuterReferenceColumn(_, column) => Ok(Transformed::yes(Expr::Column(column))),
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(replaced.data)
+}
+
+/// An array with one NULL in the place of none, so that its row stays.
+fn never_empty(array: Expr, schema: &DFSchema) -> DfResult<Expr> {
+    let element = match array.get_type(schema)? {
+        DataType::List(element) | DataType::LargeList(element) | DataType::FixedSizeList(element, _) => element,
+        _ => return Ok(array),
+    };
+    let null = ScalarValue::new_list_nullable(&[ScalarValue::try_new_null(element.data_type())?], element.data_type());
+    when(array_length(array.clone()).gt(lit(0u64)), array).otherwise(lit(ScalarValue::List(null)))
+}
+
+impl PartialOrd for Beside {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.array.partial_cmp(&other.array)
+    }
+}
+
+impl UserDefinedLogicalNodeCore for Beside {
+    fn name(&self) -> &'static str {
+        "Beside"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        Vec::new()
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        vec![self.array.clone()]
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Beside: {}", self.array)
+    }
+
+    fn with_exprs_and_inputs(&self, mut exprs: Vec<Expr>, _: Vec<LogicalPlan>) -> DfResult<Self> {
+        let array = exprs.pop().unwrap_or_else(|| self.array.clone());
+        Ok(Self { array, schema: Arc::clone(&self.schema) })
+    }
+}
