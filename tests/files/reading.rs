@@ -234,7 +234,7 @@ async fn what_is_refused() {
         ("CREATE TABLE t (a ARRAY<INT>) WITH ('connector' = 'filesystem', 'path' = 'a.csv')", "ARRAY<INT> cannot be read"),
         ("CREATE TABLE t (a INT METADATA FROM 'file.nam') WITH ('connector' = 'filesystem', 'path' = 'a.csv')", "no metadata 'file.nam'"),
         ("CREATE TABLE t (a INT) PARTITIONED BY (b) WITH ('connector' = 'filesystem', 'path' = 'a.csv')", "names column `b`"),
-        ("CREATE TABLE t (a INT) PARTITIONED BY (a) WITH ('connector' = 'print')", "has no PARTITIONED BY"),
+        ("CREATE TABLE t (a INT) PARTITIONED BY (a) WITH ('connector' = 'datagen')", "has no PARTITIONED BY"),
         ("CREATE TABLE t (a INT PRIMARY KEY NOT ENFORCED) WITH ('connector' = 'filesystem', 'path' = 'a.csv')", "no PRIMARY KEY"),
         ("CREATE TABLE t WITH ('connector' = 'kafka', 'topic' = 'x', 'format' = 'json')", "does not find out columns"),
         (
