@@ -47,6 +47,14 @@ impl Output {
     /// # Errors
     /// When its folder cannot be made or written.
     pub async fn create(store: &Store, path: &Path, shown: &str) -> Result<Self> {
+        Self::create_for("", store, path, shown).await
+    }
+
+    /// The same; what a process that was killed leaves of it begins with the name of its `owner`, who removes it.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_for(owner: &str, store: &Store, path: &Path, shown: &str) -> Result<Self> {
         let shown = shown.to_string();
         if !store.local {
             let writer = BufWriter::new(Arc::clone(&store.objects) as Arc<dyn ObjectStore>, path.clone());
@@ -55,7 +63,7 @@ impl Output {
         let path = local(path);
         let folder = path.parent().unwrap_or(LocalPath::new("/"));
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = folder.join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
+        let temporary = folder.join(format!(".{owner}{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
         let made = async {
             fs::create_dir_all(folder).await?;
             fs::File::create_new(&temporary).await

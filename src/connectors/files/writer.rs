@@ -93,7 +93,8 @@ impl FilesWriter {
         if let Some(name) = self.rolling.success_file.clone() {
             for partition in &partitions {
                 let path = self.path(partition, &name)?;
-                Output::create(&self.config.store, &path, &self.config.location.show(&path)).await?.show().await?;
+                let owner = format!("{}-", self.stem);
+                Output::create_for(&owner, &self.config.store, &path, &self.config.location.show(&path)).await?.show().await?;
             }
         }
         self.record.done(&self.config, held.last).await?;
