@@ -3,8 +3,7 @@
 use crate::catalog::assemble;
 use crate::common::{Error, Result};
 use crate::planner::Mode;
-use crate::sql::ast::{self, Column, ColumnKind, CreateTable, Insert, Parsed, Pos, Statement};
-use crate::sql::types::display;
+use crate::sql::ast::{self, Column, ColumnKind, CreateTable, Insert, Parsed, Statement};
 
 use super::inferred;
 use super::open::{Inner, Shared};
@@ -72,15 +71,7 @@ impl Workspace {
                     let error = Error::sql(format!("column `{}` is not a field of the record, but the query fills it", own.name));
                     return Err(parsed.locate(error.hint("give the column of the query another name with AS")));
                 }
-                None => Column {
-                    name: field.name().clone(),
-                    data_type: Some(field.data_type().clone()),
-                    text: display(field.data_type()),
-                    nullable: field.is_nullable(),
-                    kind: ColumnKind::Physical,
-                    comment: None,
-                    pos: Pos::default(),
-                },
+                None => Column::physical(field.name(), field.data_type(), field.is_nullable()),
             });
         }
         // Columns that the query does not fill come first, as in Flink.

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, FieldRef, Schema};
 use crate::catalog::TableEntry;
 use crate::common::{Error, Result, suggest};
 use crate::connectors::{Connector, Inferred, InferredColumn, TableSpec};
-use crate::sql::ast::{Column, ColumnKind, CreateTable, Options, Pos, Source};
+use crate::sql::ast::{Column, CreateTable, Options, Source};
 use crate::sql::quoted;
 use crate::sql::types::display;
 
@@ -26,15 +26,7 @@ pub(super) fn validate(connector: &dyn Connector, table: &TableSpec) -> Result<(
 
 /// A declaration with the columns that were found out.
 pub(super) fn declared(table: CreateTable, inferred: Inferred) -> CreateTable {
-    let column = |c: InferredColumn| Column {
-        text: display(&c.data_type),
-        name: c.name,
-        data_type: Some(c.data_type),
-        nullable: c.nullable,
-        kind: ColumnKind::Physical,
-        comment: None,
-        pos: Pos::default(),
-    };
+    let column = |c: InferredColumn| Column::physical(&c.name, &c.data_type, c.nullable);
     CreateTable { columns: inferred.columns.into_iter().map(column).collect(), partitioned_by: inferred.partitioned_by, ..table }
 }
 
@@ -48,20 +40,7 @@ pub(super) fn shown(table: &str, inferred: &Inferred) -> String {
 
 /// The declaration of a table whose name says where it is.
 pub(super) fn unnamed(name: &str, options: Options) -> CreateTable {
-    CreateTable {
-        name: name.to_string(),
-        or_replace: false,
-        temporary: true,
-        if_not_exists: false,
-        columns: Vec::new(),
-        watermark: None,
-        primary_key: Vec::new(),
-        partitioned_by: Vec::new(),
-        comment: None,
-        options,
-        like: None,
-        query: None,
-    }
+    CreateTable { name: name.to_string(), temporary: true, options, ..CreateTable::default() }
 }
 
 /// The declaration of what COPY writes.

@@ -36,7 +36,7 @@ pub mod subplan;
 pub mod temporal_filter;
 pub mod ticking_clock;
 pub mod ticking_filter;
-pub mod ticks;
+mod ticks;
 pub mod window_aggregate;
 pub mod window_assign;
 pub mod windows;

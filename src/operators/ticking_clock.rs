@@ -10,10 +10,9 @@ use async_trait::async_trait;
 
 use crate::common::Result;
 use crate::common::clock::Millis;
-use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::clock::{clock_array, clocked};
-use super::stateful::{Operator, Step, TableKind, TableSpec};
+use super::stateful::{Operator, Step, TableSpec};
 use super::ticks::Ticks;
 use super::zset;
 
@@ -23,23 +22,19 @@ use super::zset;
 /// to ask for the clock, and it serves where nothing else does.
 #[derive(Debug)]
 pub struct TickingClock {
-    rows: SchemaRef,
     ticks: Ticks,
     schema: SchemaRef,
-    layout: Arc<Layout>,
 }
 
 impl TickingClock {
     /// The clock behind rows of `rows`, which come with weights; it goes on every `period` milliseconds.
-    pub fn new(rows: SchemaRef, period: Millis) -> Self {
-        let key = (0..rows.fields().len()).collect();
-        let layout = Arc::new(Layout { schema: Arc::clone(&rows), key, time: None, mode: KeyMode::Bag });
-        Self { schema: zset::weighted(&clocked(&rows)), rows, ticks: Ticks::every(period), layout }
+    pub fn new(rows: &SchemaRef, period: Millis) -> Self {
+        Self { ticks: Ticks::over(rows, period), schema: zset::weighted(&clocked(rows)) }
     }
 
     /// The columns, without clock and weight.
     pub fn rows(&self) -> &SchemaRef {
-        &self.rows
+        self.ticks.rows()
     }
 
     /// Milliseconds from tick to tick.
@@ -50,7 +45,7 @@ impl TickingClock {
     /// Weighted rows with this clock.
     fn at(&self, rows: &RecordBatch, clock: Millis) -> Result<RecordBatch> {
         let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
-        columns.insert(self.rows.fields().len(), clock_array(vec![clock; rows.num_rows()]));
+        columns.insert(self.rows().fields().len(), clock_array(vec![clock; rows.num_rows()]));
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
 }
@@ -70,18 +65,15 @@ impl Operator for TickingClock {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let rows = TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound: None, waits: false };
-        vec![rows, self.ticks.table()]
+        self.ticks.tables()
     }
 
     async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let weighted = zset::weighted(&self.rows);
-        let changes = zset::consolidate(&weighted, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
-        let tick = self.ticks.read(step, 1)?;
-        let content = step.keyed(0)?;
+        let changes = zset::consolidate(&zset::weighted(self.rows()), &inputs.into_iter().flatten().collect::<Vec<_>>())?;
+        let tick = self.ticks.read(step)?;
         let mut out = Vec::new();
         if let Some(before) = tick.passed() {
-            for rows in content.scan()? {
+            for rows in step.keyed(0)?.scan()? {
                 let rows = rows?;
                 out.push(self.at(&zset::negate(&rows)?, before)?);
                 out.push(self.at(&rows, tick.now)?);
@@ -90,8 +82,7 @@ impl Operator for TickingClock {
         if changes.num_rows() > 0 {
             out.push(self.at(&changes, tick.now)?);
         }
-        self.ticks.write(step, 1, tick, !content.is_empty() || changes.num_rows() > 0)?;
-        step.change(0, KeyedDelta::new(vec![changes], None))?;
+        self.ticks.keep(step, tick, changes)?;
         Ok(vec![zset::consolidate(&self.schema, &out)?])
     }
 

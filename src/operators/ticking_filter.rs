@@ -11,9 +11,8 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use crate::common::Result;
 use crate::common::clock::Millis;
-use crate::state::{KeyMode, KeyedDelta, Layout};
 
-use super::stateful::{Operator, Step, TableKind, TableSpec};
+use super::stateful::{Operator, Step, TableSpec};
 use super::temporal_filter::holds;
 use super::ticks::Ticks;
 use super::zset;
@@ -26,24 +25,20 @@ use super::zset;
 /// * The predicate gives the same for the same row and clock.
 #[derive(Debug)]
 pub struct TickingFilter {
-    rows: SchemaRef,
     predicate: Arc<dyn PhysicalExpr>,
     ticks: Ticks,
     schema: SchemaRef,
-    layout: Arc<Layout>,
 }
 
 impl TickingFilter {
     /// Filters rows of `rows`, which come with weights, by a predicate over them and the clock, every `period` milliseconds.
-    pub fn new(rows: SchemaRef, predicate: Arc<dyn PhysicalExpr>, period: Millis) -> Self {
-        let key = (0..rows.fields().len()).collect();
-        let layout = Arc::new(Layout { schema: Arc::clone(&rows), key, time: None, mode: KeyMode::Bag });
-        Self { schema: zset::weighted(&rows), rows, predicate, ticks: Ticks::every(period), layout }
+    pub fn new(rows: &SchemaRef, predicate: Arc<dyn PhysicalExpr>, period: Millis) -> Self {
+        Self { predicate, ticks: Ticks::over(rows, period), schema: zset::weighted(rows) }
     }
 
     /// The columns, without weight.
     pub fn rows(&self) -> &SchemaRef {
-        &self.rows
+        self.ticks.rows()
     }
 
     /// The predicate.
@@ -81,17 +76,15 @@ impl Operator for TickingFilter {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let rows = TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound: None, waits: false };
-        vec![rows, self.ticks.table()]
+        self.ticks.tables()
     }
 
     async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let changes = zset::consolidate(&self.schema, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
-        let tick = self.ticks.read(step, 1)?;
+        let tick = self.ticks.read(step)?;
         let mut out = Vec::new();
-        let content = step.keyed(0)?;
         if let Some(before) = tick.passed() {
-            for rows in content.scan()? {
+            for rows in step.keyed(0)?.scan()? {
                 out.extend(self.difference(&rows?, before, tick.now)?);
             }
         }
@@ -99,8 +92,7 @@ impl Operator for TickingFilter {
             let passing = holds(Some(&self.predicate), &changes, &vec![tick.now; changes.num_rows()])?;
             out.push(filter_record_batch(&changes, &passing)?);
         }
-        self.ticks.write(step, 1, tick, !content.is_empty() || changes.num_rows() > 0)?;
-        step.change(0, KeyedDelta::new(vec![changes], None))?;
+        self.ticks.keep(step, tick, changes)?;
         Ok(vec![zset::consolidate(&self.schema, &out)?])
     }
 

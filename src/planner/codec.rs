@@ -313,9 +313,9 @@ impl OperatorWire {
                 Arc::new(TemporalFilter::new(rows.into_plan(context)?.schema(), halves))
             }
             Self::Ticking { rows, predicate, period } => {
-                Arc::new(TickingFilter::new(rows.into_plan(context)?.schema(), predicate.into_expr(context)?, period))
+                Arc::new(TickingFilter::new(&rows.into_plan(context)?.schema(), predicate.into_expr(context)?, period))
             }
-            Self::TickingClock { rows, period } => Arc::new(TickingClock::new(rows.into_plan(context)?.schema(), period)),
+            Self::TickingClock { rows, period } => Arc::new(TickingClock::new(&rows.into_plan(context)?.schema(), period)),
             Self::Remember { rows } => Arc::new(Remember::new(rows.into_plan(context)?.schema())),
         })
     }

@@ -56,7 +56,7 @@ impl ExtensionPlanner for Nodes {
             let assign = WindowAssign { time: window.time_index()?, windows: window.windows() };
             return Ok(Some(Arc::new(WindowAssignExec::new(input, assign)?)));
         }
-        if node.is::<Clock>() {
+        if node.downcast_ref::<Clock>().is_some_and(|clock| clock.every.is_none()) {
             return Ok(Some(Arc::new(ClockExec::new(input, ClockColumn { clock: 0 })?)));
         }
         if let Some(late) = node.downcast_ref::<Late>() {

@@ -1,13 +1,12 @@
 # One Apache Kafka broker in KRaft mode. Sourced by tests/services.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 
 kafka_version=4.1.0 # docker-compose.yml pins the same
 kafka_port="${MILLSTREAM_KAFKA_PORT:-19092}"
 kafka_controller_port=$((kafka_port + 1))
 kafka_home="$services_home/kafka"
 kafka_jars="$cache/kafka-$kafka_version"
-kafka_pid="$kafka_home/pid"
-kafka_log="$services_home/logs/kafka.log"
+kafka_mark="$kafka_home/server.properties"
 kafka_jvm=(
     -Xms256m -Xmx"${MILLSTREAM_KAFKA_HEAP:-512m}" -XX:+ExitOnOutOfMemoryError -Djava.awt.headless=true
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true
@@ -33,36 +32,6 @@ kafka_answers() {
     [[ "$answer" =~ ^[0-9a-f]{8}00000007[0-9a-f]{8}([0-9a-f]{8})$ ]] && [ "$((16#${BASH_REMATCH[1]}))" -ge 1 ]
 }
 
-kafka_await() {
-    local tenths=$((${MILLSTREAM_SERVICES_TIMEOUT:-90} * 10))
-    until kafka_answers; do
-        if [ "$(services_mode)" = native ] && ! alive "$kafka_pid" "$kafka_home/server.properties"; then
-            tail -n 20 "$kafka_log" >&2
-            die "kafka ended while starting; its log: $kafka_log"
-        fi
-        [ "$tenths" -gt 0 ] || die "kafka does not answer on 127.0.0.1:$kafka_port; its log: $kafka_log"
-        sleep 0.1
-        tenths=$((tenths - 1))
-    done
-}
-
-kafka_start() {
-    if kafka_answers; then
-        say "kafka: running on 127.0.0.1:$kafka_port"
-        return 0
-    fi
-    if [ "$(services_mode)" = docker ]; then
-        kafka_compose up -d kafka >"$kafka_log" 2>&1 9>&- || {
-            tail -n 20 "$kafka_log" >&2
-            die "docker compose could not start kafka"
-        }
-    else
-        kafka_start_native
-    fi
-    kafka_await
-    say "kafka: started on 127.0.0.1:$kafka_port ($(services_mode), log: $kafka_log)"
-}
-
 kafka_java() {
     java "${kafka_jvm[@]}" "$@"
 }
@@ -70,18 +39,18 @@ kafka_java() {
 kafka_start_native() {
     have java || need_packages default-jre-headless
     copy_jars "$kafka_jars" "org.apache.kafka:kafka_2.13:$kafka_version" org.slf4j:slf4j-simple:1.7.36
-    stop_process "$kafka_pid" "$kafka_home/server.properties" 5
+    service_end kafka 5
     mkdir -p "$kafka_home"
     kafka_write_settings
     if [ ! -f "$kafka_home/data/meta.properties" ]; then
         local id
-        id="$(kafka_java kafka.tools.StorageTool random-uuid 2>>"$kafka_log" 9>&- | tail -n 1)"
+        id="$(kafka_java kafka.tools.StorageTool random-uuid 2>>"$(service_log kafka)" 9>&- | tail -n 1)"
         kafka_java kafka.tools.StorageTool format -t "$id" -c "$kafka_home/server.properties" --ignore-formatted \
-            >>"$kafka_log" 2>&1 9>&- || die "kafka's folder could not be formatted; log: $kafka_log"
+            >>"$(service_log kafka)" 2>&1 9>&- || die "kafka's folder could not be formatted; log: $(service_log kafka)"
     fi
     # A session of its own, so that Ctrl-C in the terminal of the tests does not reach it.
-    setsid java "${kafka_jvm[@]}" kafka.Kafka "$kafka_home/server.properties" >>"$kafka_log" 2>&1 </dev/null 9>&- &
-    echo $! >"$kafka_pid"
+    setsid java "${kafka_jvm[@]}" kafka.Kafka "$kafka_home/server.properties" >>"$(service_log kafka)" 2>&1 </dev/null 9>&- &
+    echo $! >"$(service_pid kafka)"
 }
 
 kafka_write_settings() {
@@ -111,32 +80,4 @@ log.retention.ms=-1
 num.network.threads=2
 num.io.threads=4
 PROPERTIES
-}
-
-kafka_stop() {
-    if [ "$(services_mode)" = docker ]; then
-        kafka_compose stop kafka >>"$kafka_log" 2>&1 9>&-
-    else
-        stop_process "$kafka_pid" "$kafka_home/server.properties" 20
-    fi
-    say "kafka: stopped"
-}
-
-kafka_reset() {
-    if [ "$(services_mode)" = docker ]; then
-        kafka_compose down -v >>"$kafka_log" 2>&1 9>&-
-    else
-        stop_process "$kafka_pid" "$kafka_home/server.properties" 5
-        rm -rf "$kafka_home"
-    fi
-    say "kafka: stopped, data forgotten"
-}
-
-kafka_status() {
-    if kafka_answers; then
-        echo "kafka: running on 127.0.0.1:$kafka_port"
-    else
-        echo "kafka: not running"
-        return 1
-    fi
 }

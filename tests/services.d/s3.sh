@@ -1,12 +1,11 @@
 # One MinIO server, which speaks S3. Sourced by tests/services.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 
 s3_version=v0.0.0-20260212201848-7aac2a2c5b7c # the newest; docker-compose.yml has the newest image that is published
 s3_port="${MILLSTREAM_S3_PORT:-19100}"
 s3_home="$services_home/s3"
 s3_folder="$cache/minio-$s3_version"
-s3_pid="$s3_home/pid"
-s3_log="$services_home/logs/s3.log"
+s3_mark="$s3_home/data"
 s3_user=millstream
 s3_password=millstream-secret
 s3_bucket=millstream
@@ -25,39 +24,12 @@ s3_request() {
         "$@" "http://127.0.0.1:$s3_port/$s3_bucket"
 }
 
-s3_answers() { s3_request -I; }
+s3_needs() { have curl || need_packages curl; }
 
-s3_await() {
-    local tenths=$((${MILLSTREAM_SERVICES_TIMEOUT:-90} * 10))
-    # Asking for a bucket that is there already is an error; only its being there counts.
-    until s3_request -X PUT || s3_answers; do
-        if [ "$(services_mode)" = native ] && ! alive "$s3_pid" "$s3_home/data"; then
-            tail -n 20 "$s3_log" >&2
-            die "s3 ended while starting; its log: $s3_log"
-        fi
-        [ "$tenths" -gt 0 ] || die "s3 does not answer on 127.0.0.1:$s3_port; its log: $s3_log"
-        sleep 0.1
-        tenths=$((tenths - 1))
-    done
-}
+s3_answers() { have curl && s3_request -I; }
 
-s3_start() {
-    have curl || need_packages curl
-    if s3_answers; then
-        say "s3: running on 127.0.0.1:$s3_port"
-        return 0
-    fi
-    if [ "$(services_mode)" = docker ]; then
-        s3_compose up -d s3 >"$s3_log" 2>&1 9>&- || {
-            tail -n 20 "$s3_log" >&2
-            die "docker compose could not start s3"
-        }
-    else
-        s3_start_native
-    fi
-    s3_await
-    say "s3: started on 127.0.0.1:$s3_port ($(services_mode), log: $s3_log)"
-}
+# Asking for a bucket that is there already is an error; only its being there counts.
+s3_ready() { s3_request -X PUT || s3_request -I; }
 
 # Builds the server once; after that no network is needed.
 s3_need_server() {
@@ -79,38 +51,10 @@ s3_need_server() {
 
 s3_start_native() {
     s3_need_server
-    stop_process "$s3_pid" "$s3_home/data" 5
+    service_end s3 5
     mkdir -p "$s3_home/data"
     # A session of its own, so that Ctrl-C in the terminal of the tests does not reach it.
     MINIO_ROOT_USER="$s3_user" MINIO_ROOT_PASSWORD="$s3_password" MINIO_BROWSER=off MINIO_UPDATE=off \
-        setsid "$s3_folder/minio" server "$s3_home/data" --address "127.0.0.1:$s3_port" >>"$s3_log" 2>&1 </dev/null 9>&- &
-    echo $! >"$s3_pid"
-}
-
-s3_stop() {
-    if [ "$(services_mode)" = docker ]; then
-        s3_compose stop s3 >>"$s3_log" 2>&1 9>&-
-    else
-        stop_process "$s3_pid" "$s3_home/data" 20
-    fi
-    say "s3: stopped"
-}
-
-s3_reset() {
-    if [ "$(services_mode)" = docker ]; then
-        s3_compose down -v >>"$s3_log" 2>&1 9>&-
-    else
-        stop_process "$s3_pid" "$s3_home/data" 5
-        rm -rf "$s3_home"
-    fi
-    say "s3: stopped, data forgotten"
-}
-
-s3_status() {
-    if have curl && s3_answers; then
-        echo "s3: running on 127.0.0.1:$s3_port"
-    else
-        echo "s3: not running"
-        return 1
-    fi
+        setsid "$s3_folder/minio" server "$s3_home/data" --address "127.0.0.1:$s3_port" >>"$(service_log s3)" 2>&1 </dev/null 9>&- &
+    echo $! >"$(service_pid s3)"
 }

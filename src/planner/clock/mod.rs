@@ -13,11 +13,11 @@
 //! ```
 //! 1. `functions`: all clocks are expressions over one volatile `__clock()`, which the optimizer can neither fold nor move.
 //! 2. `stay`: a filter by the clock is not pushed below what groups.
-//! 3. `place`: the optimized plan with the nodes `Clock`, `Live` and `Ticking` where a clock is asked for.
+//! 3. `place`: the optimized plan with the nodes `Clock` and `Live` where a clock is asked for.
 //! 4. `trend`: which predicates let a row pass for one span of time.
 //!
-//! Where neither will do (conditions of outer joins, ORDER BY with LIMIT, WITH RECURSIVE) `Ticking` puts the clock of now behind
-//! every row, and changes all of them with it.
+//! Where neither will do (conditions of outer joins, ORDER BY with LIMIT, WITH RECURSIVE) a `Clock` that ticks puts the clock of
+//! now behind every row, and changes all of them with it.
 
 mod as_column;
 mod functions;
@@ -34,7 +34,7 @@ use datafusion::logical_expr::Expr;
 use crate::sql::types::utc;
 
 pub(super) use functions::register;
-pub(super) use nodes::{Clock, Live, Ticking, with_clock};
+pub(super) use nodes::{Clock, Live, with_clock};
 pub(super) use place::place;
 pub(super) use stay::KeepClockFilters;
 pub(super) use trend::{Passing, passing};

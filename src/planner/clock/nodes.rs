@@ -9,21 +9,13 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalN
 
 use super::{CLOCK, clock_type};
 
-/// Puts the epoch's clock behind a row's columns, as [`CLOCK`]: the clock at which the row entered.
+/// Puts a clock behind a row's columns, as [`CLOCK`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Clock {
     /// What is below.
     pub input: LogicalPlan,
-    schema: DFSchemaRef,
-}
-
-/// Puts the clock behind a row's columns, as [`CLOCK`]: the clock of now, which goes on, so that all rows change with it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Ticking {
-    /// What is below.
-    pub input: LogicalPlan,
-    /// In milliseconds.
-    pub period: i64,
+    /// How many milliseconds after each other all rows take the clock of now; `None`: they keep the one at which they entered.
+    pub every: Option<i64>,
     schema: DFSchemaRef,
 }
 
@@ -44,26 +36,28 @@ pub fn with_clock(schema: &DFSchema) -> DfResult<DFSchema> {
 }
 
 impl Clock {
-    /// The clock behind the columns of `input`.
-    pub fn plan(input: LogicalPlan) -> DfResult<LogicalPlan> {
-        Ok(LogicalPlan::Extension(Extension { node: Arc::new(Self::new(input)?) }))
+    /// Behind the columns of `input` the clock at which a row entered.
+    pub fn entered(input: LogicalPlan) -> DfResult<LogicalPlan> {
+        Self::plan(input, None)
     }
 
-    fn new(input: LogicalPlan) -> DfResult<Self> {
+    /// Behind the columns of `input` the clock of now, which goes on every `period` milliseconds, so that all rows change with it.
+    pub fn ticking(input: LogicalPlan, period: i64) -> DfResult<LogicalPlan> {
+        Self::plan(input, Some(period))
+    }
+
+    /// The same node over another input.
+    pub fn over(&self, input: LogicalPlan) -> DfResult<LogicalPlan> {
+        Self::plan(input, self.every)
+    }
+
+    fn plan(input: LogicalPlan, every: Option<i64>) -> DfResult<LogicalPlan> {
+        Ok(LogicalPlan::Extension(Extension { node: Arc::new(Self::new(input, every)?) }))
+    }
+
+    fn new(input: LogicalPlan, every: Option<i64>) -> DfResult<Self> {
         let schema = Arc::new(with_clock(input.schema())?);
-        Ok(Self { input, schema })
-    }
-}
-
-impl Ticking {
-    /// The clock behind the columns of `input`; it goes on every `period` milliseconds.
-    pub fn plan(input: LogicalPlan, period: i64) -> DfResult<LogicalPlan> {
-        Ok(LogicalPlan::Extension(Extension { node: Arc::new(Self::new(input, period)?) }))
-    }
-
-    fn new(input: LogicalPlan, period: i64) -> DfResult<Self> {
-        let schema = Arc::new(with_clock(input.schema())?);
-        Ok(Self { input, period, schema })
+        Ok(Self { input, every, schema })
     }
 }
 
@@ -76,7 +70,7 @@ impl Live {
 
 impl PartialOrd for Clock {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        self.input.partial_cmp(&other.input)
+        (&self.input, self.every).partial_cmp(&(&other.input, other.every))
     }
 }
 
@@ -98,43 +92,14 @@ impl UserDefinedLogicalNodeCore for Clock {
     }
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Clock")
+        match self.every {
+            None => write!(f, "Clock"),
+            Some(every) => write!(f, "Clock: every {every} ms"),
+        }
     }
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
-        inputs.pop().map_or_else(|| Ok(self.clone()), Self::new)
-    }
-}
-
-impl PartialOrd for Ticking {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        (&self.input, self.period).partial_cmp(&(&other.input, other.period))
-    }
-}
-
-impl UserDefinedLogicalNodeCore for Ticking {
-    fn name(&self) -> &'static str {
-        "Ticking"
-    }
-
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        &self.schema
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        Vec::new()
-    }
-
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ticking: every {} ms", self.period)
-    }
-
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
-        inputs.pop().map_or_else(|| Ok(self.clone()), |input| Self::new(input, self.period))
+        inputs.pop().map_or_else(|| Ok(self.clone()), |input| Self::new(input, self.every))
     }
 }
 

@@ -13,11 +13,11 @@ use crate::common::{Error, Result};
 
 use super::as_column::{as_column, asks};
 use super::has_clock;
-use super::nodes::{Clock, Live, Ticking};
+use super::nodes::{Clock, Live};
 use super::trend::period;
 
 /// The same plan with [`Clock`] below projections, aggregates and OVER that ask for the clock, [`Live`] in the place of filters
-/// by it, and [`Ticking`] below all else. The schemas of all nodes that were there stay as they were.
+/// by it, and one that ticks below all else. The schemas of all nodes that were there stay as they were.
 ///
 /// # Errors
 /// When the clock stands where it has no meaning.
@@ -35,7 +35,7 @@ pub fn place(plan: LogicalPlan) -> Result<LogicalPlan> {
             LogicalPlan::Filter(f) => filter(f)?,
             LogicalPlan::Join(j) => join(j)?,
             LogicalPlan::Sort(_) => ticking(node)?,
-            other => as_column(other, &Clock::plan)?,
+            other => as_column(other, &Clock::entered)?,
         };
         Ok(Transformed::yes(placed))
     })?;
@@ -45,7 +45,7 @@ pub fn place(plan: LogicalPlan) -> Result<LogicalPlan> {
 /// The same node by the clock of now.
 fn ticking(node: LogicalPlan) -> DfResult<LogicalPlan> {
     match period_of(&node)? {
-        Some(every) => as_column(node, &|input| Ticking::plan(input, every)),
+        Some(every) => as_column(node, &|input| Clock::ticking(input, every)),
         None => Ok(node),
     }
 }
@@ -69,7 +69,7 @@ fn recursion(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     })?;
     let Some(every) = periods.into_iter().min() else { return Ok(Transformed::no(plan)) };
     let one = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema: Arc::new(DFSchema::empty()) });
-    let now = Ticking::plan(one, every)?;
+    let now = Clock::ticking(one, every)?;
     plan.transform_up(|node| {
         if !asks(&node)? {
             return Ok(Transformed::no(node));
@@ -84,7 +84,7 @@ fn aggregate(mut aggregate: Aggregate) -> DfResult<LogicalPlan> {
         aggregate = by_parts(aggregate)?;
     }
     let plan = LogicalPlan::Aggregate(aggregate);
-    if asks(&plan)? { as_column(plan, &Clock::plan) } else { Ok(plan) }
+    if asks(&plan)? { as_column(plan, &Clock::entered) } else { Ok(plan) }
 }
 
 /// The FILTER of an aggregate, if it asks for the clock.

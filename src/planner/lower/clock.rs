@@ -11,7 +11,7 @@ use crate::common::{Error, Result};
 use crate::operators::temporal_filter::Halves;
 use crate::operators::{Operator, Remember, TemporalFilter, TickingClock, TickingFilter};
 
-use super::super::clock::{Clock, Live, Passing, Ticking, from_column, passing, with_clock};
+use super::super::clock::{Clock, Live, Passing, from_column, passing, with_clock};
 use super::super::traits::{Domain, Role, Time, Traits};
 use super::linear::with_weights;
 use super::{Input, Lowered, Lowering};
@@ -19,6 +19,10 @@ use super::{Input, Lowered, Lowering};
 impl Lowering {
     pub(super) async fn clock(&mut self, clock: &Clock) -> Result<Lowered> {
         let input = self.lower(&clock.input).await?;
+        if let Some(every) = clock.every {
+            let operator = TickingClock::new(clock.input.schema().inner(), every);
+            return self.by_clock(Arc::new(operator), with_weights(input)?, &Arc::new(with_clock(clock.input.schema())?)).await;
+        }
         let place = clock.input.schema().fields().len();
         if input.traits.updating {
             let operator = Remember::new(Arc::clone(clock.input.schema().inner()));
@@ -28,7 +32,7 @@ impl Lowering {
         }
         let mut traits = input.traits;
         traits.times.insert(place, entered(&traits));
-        Ok(Lowered { plan: Clock::plan(input.plan)?, traits, nodes: input.nodes })
+        Ok(Lowered { plan: clock.over(input.plan)?, traits, nodes: input.nodes })
     }
 
     pub(super) async fn live(&mut self, live: &Live) -> Result<Lowered> {
@@ -44,17 +48,10 @@ impl Lowering {
             Passing::Ticking(period) => {
                 let predicate = physical(vec![live.predicate.clone()])?;
                 let predicate = predicate.ok_or_else(|| Error::internal("a filter without a predicate"))?;
-                Arc::new(TickingFilter::new(rows, predicate, period))
+                Arc::new(TickingFilter::new(&rows, predicate, period))
             }
         };
         self.by_clock(operator, input, live.input.schema()).await
-    }
-
-    pub(super) async fn ticking(&mut self, ticking: &Ticking) -> Result<Lowered> {
-        let input = with_weights(self.lower(&ticking.input).await?)?;
-        let rows = Arc::clone(ticking.input.schema().inner());
-        let schema = Arc::new(with_clock(ticking.input.schema())?);
-        self.by_clock(Arc::new(TickingClock::new(rows, ticking.period)), input, &schema).await
     }
 
     /// An operator whose rows change with the clock alone.

@@ -10,7 +10,7 @@ use crate::common::{Error, Result};
 use crate::operators::windows::WindowKind;
 use crate::sql::ast::Emit;
 
-use super::super::clock::{Clock, Live, Ticking};
+use super::super::clock::{Clock, Live};
 use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
@@ -119,9 +119,6 @@ impl Lowering {
         }
         if let Some(live) = extension.node.as_any().downcast_ref::<Live>() {
             return self.live(live).await;
-        }
-        if let Some(ticking) = extension.node.as_any().downcast_ref::<Ticking>() {
-            return self.ticking(ticking).await;
         }
         let Some(window) = extension.node.as_any().downcast_ref::<WindowTvf>() else { return self.fallback(plan).await };
         let input = self.lower(&window.input).await?;

@@ -7,7 +7,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableScan,
 
 use crate::common::{Error, Result};
 
-use super::super::clock::Ticking;
+use super::super::clock::Clock;
 use super::super::provider::TableSource;
 use super::super::session_windows::expand_sessions;
 use super::recompute::Partitioning;
@@ -53,7 +53,7 @@ impl Lowering {
 fn is_input(node: &LogicalPlan) -> bool {
     match node {
         LogicalPlan::TableScan(scan) => TableSource::of(scan).is_some(),
-        LogicalPlan::Extension(e) => e.node.as_any().is::<Ticking>(),
+        LogicalPlan::Extension(e) => e.node.as_any().downcast_ref::<Clock>().is_some_and(|clock| clock.every.is_some()),
         _ => false,
     }
 }

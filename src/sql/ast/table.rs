@@ -3,12 +3,14 @@
 use arrow::datatypes::DataType;
 use sqlparser::ast;
 
+use crate::sql::types::display;
+
 use super::options::Options;
 use super::place::Pos;
 use super::query::Query;
 
 /// A declared table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct CreateTable {
     /// Its name, as written; see [`crate::sql::name`].
     pub name: String,
@@ -66,6 +68,21 @@ pub struct Column {
     pub comment: Option<String>,
     /// Where it stands.
     pub pos: Pos,
+}
+
+impl Column {
+    /// A field of the record that nobody has written down: its type is found out.
+    pub fn physical(name: &str, data_type: &DataType, nullable: bool) -> Self {
+        Self {
+            name: name.to_string(),
+            data_type: Some(data_type.clone()),
+            text: display(data_type),
+            nullable,
+            kind: ColumnKind::Physical,
+            comment: None,
+            pos: Pos::default(),
+        }
+    }
 }
 
 /// Where a column's values come from.

@@ -10,19 +10,14 @@ use super::create::{database_name, materialized, other_thing};
 pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.expect(&["DROP"])?;
     cursor.take(&["TEMPORARY"]);
-    let kind = if cursor.take(&["TABLE"]) || cursor.take(&["EXTERNAL", "TABLE"]) {
+    let kind = if cursor.take(&["EXTERNAL", "TABLE"]) {
         DropKind::Table
-    } else if cursor.take(&["FUNCTION"]) || cursor.take(&["SYSTEM", "FUNCTION"]) {
+    } else if cursor.take(&["SYSTEM", "FUNCTION"]) {
         DropKind::Function
     } else if cursor.take(&["DATABASE"]) || cursor.take(&["SCHEMA"]) {
         DropKind::Database
-    } else if materialized(cursor)? {
-        cursor.expect(&["VIEW"])?;
-        DropKind::MaterializedView
-    } else if cursor.take(&["VIEW"]) {
-        DropKind::View
     } else {
-        return Err(other_thing(cursor, "DROP"));
+        kind(cursor)?.ok_or_else(|| other_thing(cursor, "DROP"))?
     };
     let if_exists = cursor.take(&["IF", "EXISTS"]);
     let name = match kind {
@@ -31,4 +26,19 @@ pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
     };
     let cascade = kind == DropKind::Database && !cursor.take(&["RESTRICT"]) && cursor.take(&["CASCADE"]);
     Ok(Statement::Drop(Drop { name, if_exists, kind, cascade }))
+}
+
+/// Takes TABLE, FUNCTION, VIEW or MATERIALIZED VIEW, if one of them is next.
+pub(super) fn kind(cursor: &mut Cursor<'_>) -> Result<Option<DropKind>> {
+    if cursor.take(&["TABLE"]) {
+        return Ok(Some(DropKind::Table));
+    }
+    if cursor.take(&["FUNCTION"]) {
+        return Ok(Some(DropKind::Function));
+    }
+    if materialized(cursor)? {
+        cursor.expect(&["VIEW"])?;
+        return Ok(Some(DropKind::MaterializedView));
+    }
+    Ok(cursor.take(&["VIEW"]).then_some(DropKind::View))
 }

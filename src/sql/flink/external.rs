@@ -62,7 +62,7 @@ pub(super) fn table(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateTable
     }
     let Columns { columns, watermark, primary_key, .. } = columns;
     let Words { or_replace, temporary } = words;
-    let (comment, like, query) = (None, None, None);
+    let options = all;
     Ok(CreateTable {
         name,
         or_replace,
@@ -71,11 +71,9 @@ pub(super) fn table(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateTable
         columns,
         watermark,
         primary_key,
-        comment,
         partitioned_by,
-        options: all,
-        like,
-        query,
+        options,
+        ..CreateTable::default()
     })
 }
 

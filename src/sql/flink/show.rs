@@ -1,10 +1,11 @@
 //! SHOW, DESCRIBE and USE.
 
 use crate::common::{Result, suggest};
-use crate::sql::ast::{DropKind, Pattern, Show, ShowWhat, Statement};
+use crate::sql::ast::{Pattern, Show, ShowWhat, Statement};
 use crate::sql::cursor::Cursor;
 
-use super::create::{database_name, materialized};
+use super::create::database_name;
+use super::drop::kind;
 
 /// What can be shown.
 const KNOWN: [&str; 12] = [
@@ -73,18 +74,7 @@ fn what(cursor: &mut Cursor<'_>) -> Result<ShowWhat> {
         return Ok(what);
     }
     if cursor.take(&["CREATE"]) {
-        let kind = if cursor.take(&["TABLE"]) {
-            DropKind::Table
-        } else if cursor.take(&["FUNCTION"]) {
-            DropKind::Function
-        } else if materialized(cursor)? {
-            cursor.expect(&["VIEW"])?;
-            DropKind::MaterializedView
-        } else if cursor.take(&["VIEW"]) {
-            DropKind::View
-        } else {
-            return Err(cursor.expected("TABLE, VIEW or FUNCTION behind SHOW CREATE"));
-        };
+        let kind = kind(cursor)?.ok_or_else(|| cursor.expected("TABLE, VIEW or FUNCTION behind SHOW CREATE"))?;
         return Ok(ShowWhat::Create(kind, cursor.object_name(&format!("the name of a {}", kind.what()))?));
     }
     let word = cursor.peek().token.to_string().to_uppercase();
