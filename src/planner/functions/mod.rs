@@ -25,10 +25,13 @@ mod numbers;
 mod places;
 mod printf;
 mod regex;
+mod rows;
 mod scalar;
 pub mod shown;
 mod text;
 mod time;
+
+pub use scalar::element;
 
 /// Registers all of them; names that DataFusion has too mean Flink's from then on.
 ///
@@ -58,8 +61,12 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         let function = state.udf(name)?;
         state.register_udf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
     }
-    // LISTAGG and STRING_AGG are one: NULLs are left out, and nothing at all is NULL.
-    for (name, alias) in [("string_agg", "listagg"), ("var", "variance"), ("percentile_cont", "percentile")] {
+    for (name, alias) in [
+        // NULLs are left out, and nothing at all is NULL.
+        ("string_agg", "listagg"),
+        ("var", "variance"),
+        ("percentile_cont", "percentile"),
+    ] {
         let function = state.udaf(name)?;
         state.register_udaf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
     }

@@ -14,17 +14,14 @@ use super::scalar::{Param, Scalar};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Double, Int};
-    let double = |_: &[DataType]| Ok(DataType::Float64);
     [
         // The natural logarithm, or that to the base of the first argument.
-        Scalar::new("log", &[&[Double], &[Double, Double]], double, |call| {
-            let rows =
-                call.map(|row| if row.len() == 1 { Some(row.double(0)?.ln()) } else { Some(row.double(1)?.ln() / row.double(0)?.ln()) })?;
-            Ok(Arc::new(Float64Array::from(rows)))
+        Scalar::rows("log", &[&[Double], &[Double, Double]], |row| {
+            if row.len() == 1 { Some(row.double(0)?.ln()) } else { Some(row.double(1)?.ln() / row.double(0)?.ln()) }
         }),
-        Scalar::new("e", &[&[]], double, |call| Ok(Arc::new(Float64Array::from(vec![std::f64::consts::E; call.rows])))),
+        Scalar::rows("e", &[&[]], |_| Some(std::f64::consts::E)),
         Scalar::new("sign", &[&[Param::Any]], same, |call| sign(&call.array(0)?)),
-        Scalar::int("rand_integer", &[&[Int]], |row| {
+        Scalar::rows("rand_integer", &[&[Int]], |row| {
             let bound = i32::try_from(row.int(0)?).ok().filter(|bound| *bound > 0)?;
             Some(rand::rng().random_range(0..bound))
         })
