@@ -24,6 +24,7 @@ mod maps;
 mod numbers;
 mod places;
 mod printf;
+mod random;
 mod regex;
 mod rows;
 mod scalar;
@@ -46,6 +47,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         maps::functions(),
         adapted::functions(state)?,
         numbers::functions(),
+        random::functions(),
         regex::functions(),
         time::functions(),
         calendar::functions(),
@@ -57,7 +59,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     for function in families.into_iter().flatten() {
         state.register_udf(function)?;
     }
-    for (name, alias) in [("starts_with", "startswith"), ("ends_with", "endswith"), ("random", "rand")] {
+    for (name, alias) in [("starts_with", "startswith"), ("ends_with", "endswith")] {
         let function = state.udf(name)?;
         state.register_udf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
     }

@@ -6,14 +6,13 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Arra
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use datafusion::logical_expr::ScalarUDF;
-use rand::Rng;
 
 use crate::common::{Error, Result};
 
 use super::scalar::{Param, Scalar};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    use Param::{Double, Int};
+    use Param::Double;
     [
         // The natural logarithm, or that to the base of the first argument.
         Scalar::rows("log", &[&[Double], &[Double, Double]], |row| {
@@ -21,11 +20,6 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         }),
         Scalar::rows("e", &[&[]], |_| Some(std::f64::consts::E)),
         Scalar::new("sign", &[&[Param::Any]], same, |call| sign(&call.array(0)?)),
-        Scalar::rows("rand_integer", &[&[Int]], |row| {
-            let bound = i32::try_from(row.int(0)?).ok().filter(|bound| *bound > 0)?;
-            Some(rand::rng().random_range(0..bound))
-        })
-        .volatile(),
     ]
     .into_iter()
     .map(Scalar::udf)
