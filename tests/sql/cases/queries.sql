@@ -165,3 +165,11 @@ CREATE TABLE t (id INT, v INT) WITH ('connector' = 'kafka', 'topic' = 't', 'form
 INSERT INTO t VALUES (1, 10), (2, 20), (3, 30);
 SELECT id, COUNT(*) FILTER (WHERE v > 10) OVER (ORDER BY id) AS n, COUNT() FILTER (WHERE v < 30) OVER (ORDER BY id) AS m FROM t;
 SELECT id, ARRAY_AGG(v) FILTER (WHERE v > 10) OVER (ORDER BY id) AS n FROM t;
+---- random numbers with a seed
+SELECT v, RAND_INTEGER(42, 10) AS r, RAND_INTEGER(v, 16) AS s FROM (VALUES (1), (2), (3)) AS t (v) ORDER BY v;
+SELECT RAND(42) AS a, RAND(42) AS b;
+SELECT RAND(42) AS a;
+---- names that nobody means
+SELECT ei(1);
+SELECT f(1);
+SELECT lng(1);
