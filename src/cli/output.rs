@@ -12,6 +12,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
+use crate::common::units::counted;
 use crate::common::{Error, Result};
 use crate::formats::registry::encoder;
 use crate::formats::{FormatOptions, Messages};
@@ -34,7 +35,7 @@ pub(super) async fn print(schema: SchemaRef, mut rows: SendableRecordBatchStream
             all.insert(0, RecordBatch::new_empty(schema));
             let options = Display::new().with_null("NULL").with_timestamp_format(Some(TIME)).with_timestamp_tz_format(Some(ZONED));
             written(writeln!(out, "{}", pretty_format_batches_with_options(&all, &options)?))?;
-            written(writeln!(out, "{count} row{}", if count == 1 { "" } else { "s" }))?;
+            written(writeln!(out, "{}", counted(count as u64, "row")))?;
         }
         Format::Csv => {
             let builder = arrow_csv::WriterBuilder::new().with_timestamp_format(TIME.into()).with_timestamp_tz_format(ZONED.into());
