@@ -170,6 +170,4 @@ SELECT v, RAND_INTEGER(42, 10) AS r, RAND_INTEGER(v, 16) AS s FROM (VALUES (1), 
 SELECT RAND(42) AS a, RAND(42) AS b;
 SELECT RAND(42) AS a;
 ---- names that nobody means
-SELECT ei(1);
 SELECT f(1);
-SELECT lng(1);
