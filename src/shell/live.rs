@@ -43,9 +43,9 @@ pub(super) async fn show(workspace: &Workspace, query: &Query, screen: &mut Scre
         let content = Content::new(&schema, updating, key);
         in_place(content, rows, status, screen, limit).await
     } else {
-        let key = (updating || mode != ResultMode::Table).then(|| key.unwrap_or_default());
+        let told = if updating || mode != ResultMode::Table { Told::Changes { key } } else { Told::Rows };
         tokio::select! {
-            printed = screen.flow(lines(&schema, key, rows, limit)) => printed,
+            printed = screen.flow(lines(&schema, told, rows, limit)) => printed,
             _ = interrupt.recv() => Ok(()),
         }
     };
@@ -159,31 +159,39 @@ fn told(status: &Status, paused: bool) -> String {
     line
 }
 
+/// What lines tell of an answer that goes on.
+enum Told {
+    /// The rows.
+    Rows,
+    /// What becomes of rows, and the columns by which one takes the place of another.
+    Changes { key: Option<Vec<usize>> },
+}
+
 /// Rows as they come, each a line; of a changelog each with what became of it, in a first column.
-fn lines(schema: &SchemaRef, key: Option<Vec<usize>>, rows: mpsc::Receiver<RecordBatch>, limit: Option<u64>) -> SendableRecordBatchStream {
+fn lines(schema: &SchemaRef, told: Told, rows: mpsc::Receiver<RecordBatch>, limit: Option<u64>) -> SendableRecordBatchStream {
     let width = schema.fields().len();
-    let shown = match &key {
-        None => Arc::clone(schema),
-        Some(_) => {
+    let shown = match &told {
+        Told::Rows => Arc::clone(schema),
+        Told::Changes { .. } => {
             let op = Arc::new(Field::new("op", DataType::Utf8, false));
             Arc::new(Schema::new([op].into_iter().chain(schema.fields().iter().cloned()).collect::<Vec<_>>()))
         }
     };
-    let with_ops = (key, Arc::clone(&shown));
+    let with_ops = (told, Arc::clone(&shown));
     let lines = futures::stream::unfold((rows, limit, false), |(mut rows, mut limit, over)| async move {
         let batch = if over { None } else { rows.recv().await };
         let (batch, last) = limited(batch?, &mut limit);
         Some((batch, (rows, limit, last)))
     });
     let lines = lines.map(move |batch| match &with_ops {
-        (None, _) => Ok(batch),
-        (Some(key), schema) => Ok(ops(schema, width, key, &batch)?),
+        (Told::Rows, _) => Ok(batch),
+        (Told::Changes { key }, schema) => Ok(ops(schema, width, key.as_deref(), &batch)?),
     });
     Box::pin(RecordBatchStreamAdapter::new(shown, lines))
 }
 
 /// A changelog's rows with their kinds in a first column.
-fn ops(schema: &SchemaRef, width: usize, key: &[usize], batch: &RecordBatch) -> Result<RecordBatch> {
+fn ops(schema: &SchemaRef, width: usize, key: Option<&[usize]>, batch: &RecordBatch) -> Result<RecordBatch> {
     let (ops, picks): (Vec<&str>, Vec<u32>) = kinds::of(batch, width, key).into_iter().map(|(op, row)| (op, row as u32)).unzip();
     let rows = take_record_batch(batch, &UInt32Array::from(picks))?;
     let columns = [Arc::new(StringArray::from(ops)) as ArrayRef].into_iter().chain(rows.columns().iter().take(width).cloned()).collect();

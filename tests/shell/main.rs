@@ -36,7 +36,10 @@ fn statements_of_several_lines_and_their_errors() {
     let text = terminal.enter("SELEC 1;", "hint:");
     assert!(text.contains("did you mean `SELECT`?") && text.contains("<input>:1:1"), "{text}");
     terminal.prompts();
-    terminal.keys("SELECT 'never\x03");
+    terminal.keys("SELECT 'never");
+    terminal.shows("SELECT 'never");
+    terminal.keys("\x03");
+    terminal.prompts();
     terminal.enter("SELECT 40 + 2 AS answer;", "42");
     terminal.enter("\\timming", "did you mean \\timing?");
     terminal.prompts();
@@ -154,7 +157,7 @@ fn jobs_go_on_behind_the_prompt() {
     let home = home();
     let mut terminal = shell(home.path(), 120);
     terminal.enter("INSERT INTO nowhere SELECT id FROM ticks;", "job nowhere started");
-    terminal.enter("SHOW JOBS;", "RUNNING");
+    terminal.enter("SHOW JOBS;", "rows/s");
     terminal.enter("INSERT INTO nowhere SELECT id + 1 FROM ticks;", "job nowhere-2 started");
     terminal.enter("STOP JOB nowhere;", "job nowhere stopped at commit");
     terminal.enter("STOP JOB nowhere;", "no job `nowhere` was started in this session");

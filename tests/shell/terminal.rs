@@ -67,9 +67,8 @@ impl Terminal {
         self.keys.flush().unwrap();
     }
 
-    /// Types a line where the shell asks for one.
+    /// Types a line; what the shell has before it is not over yet waits.
     pub fn line(&mut self, line: &str) {
-        self.prompts();
         self.keys(&format!("{line}\r"));
     }
 

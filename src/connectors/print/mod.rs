@@ -118,9 +118,10 @@ struct PrintWriter {
 impl SinkWriter for PrintWriter {
     async fn write(&mut self, _n: u64, rows: &[RecordBatch]) -> Result<()> {
         let mut text = String::new();
+        let key = (!self.key.is_empty()).then_some(self.key.as_slice());
         for batch in rows {
             let columns = &batch.columns()[..self.width.min(batch.num_columns())];
-            for (kind, row) in kinds::of(batch, self.width, &self.key) {
+            for (kind, row) in kinds::of(batch, self.width, key) {
                 text.push_str(&self.prefix);
                 line::row(kind, columns, row, &mut text);
                 text.push('\n');
