@@ -167,6 +167,14 @@ pub trait Source: Debug + Send + Sync {
         None
     }
 
+    /// The table as it is whenever it is scanned, if it is one that rows of a stream are joined with as of now, and that nobody reads
+    /// for what comes next. A scan may be asked for the rows of some keys alone, by a filter (`key IN (...)`), which a system
+    /// that finds rows by key makes its own query of.
+    /// Its columns are those of [`Self::schema`], and all its rows are facts ([`Changes::Append`]).
+    fn lookup_table(&self) -> Option<Arc<dyn TableProvider>> {
+        None
+    }
+
     /// Whether a continuous read ends by itself.
     fn bounded(&self) -> bool;
 

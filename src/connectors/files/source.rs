@@ -87,6 +87,10 @@ impl Source for FilesSource {
         Some(Arc::new(self.table()))
     }
 
+    fn lookup_table(&self) -> Option<Arc<dyn TableProvider>> {
+        self.table_provider().filter(|_| self.monitor.is_none())
+    }
+
     async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>> {
         match mode {
             ReadMode::Batch => self.until_now.store(true, Ordering::SeqCst),

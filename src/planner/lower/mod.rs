@@ -19,6 +19,7 @@ mod interval;
 mod join;
 mod kept;
 mod linear;
+mod lookup;
 mod once;
 mod over_past;
 mod over_plan;
