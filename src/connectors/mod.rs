@@ -33,6 +33,7 @@ pub mod conformance;
 pub mod datagen;
 pub mod files;
 pub mod kafka;
+pub mod lookup;
 pub mod options;
 
 pub mod print;

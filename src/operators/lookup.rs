@@ -32,7 +32,7 @@ pub struct LookupJoin {
 }
 
 impl LookupJoin {
-    /// Runs `plan`, whose one leaf reads the rows of the stream; `what` names the join for people.
+    /// Runs `plan`, whose one leaf reads the rows of the stream; `what` tells of the join for people.
     pub fn new(plan: SubPlan, what: String) -> Self {
         Self { plan, what }
     }
@@ -42,7 +42,7 @@ impl LookupJoin {
         &self.plan
     }
 
-    /// What kind of join it is.
+    /// The join, for people.
     pub fn what(&self) -> &str {
         &self.what
     }
@@ -56,8 +56,8 @@ impl Operator for LookupJoin {
 
     fn describe(&self) -> String {
         match self.plan.tables().as_slice() {
-            [] => format!("{} with constant rows", self.what),
-            tables => format!("{} with {}, static as of epoch", self.what, tables.join(", ")),
+            [] => self.what.clone(),
+            tables => format!("{}, tables=[{}] static as of epoch", self.what, tables.join(", ")),
         }
     }
 

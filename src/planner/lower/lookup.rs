@@ -17,7 +17,7 @@ use super::super::cut::Cut;
 use super::super::provider::TableSource;
 use super::super::traits::Traits;
 use super::super::window_tvf::WindowTvf;
-use super::recompute::{Partitioning, title};
+use super::recompute::Partitioning;
 use super::{Input, Lowered, Lowering, columns};
 
 /// A join of a stream with a subplan over static tables alone, the stream on its left: that side is the small one, of which
@@ -120,7 +120,7 @@ impl Lowering {
             return self.recompute_over(plan, vec![original], vec![stream], partitioning, traits.keys, rebuild).await.map(Some);
         }
         let sub = self.subplan(plan, &[original], rebuild).await?;
-        let operator = LookupJoin::new(sub, title(plan));
+        let operator = LookupJoin::new(sub, plan.display().to_string());
         let inputs = vec![Input::Piece(Box::new(stream))];
         self.operator(Arc::new(operator), inputs, plan.schema(), None, traits).await.map(Some)
     }

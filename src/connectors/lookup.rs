@@ -1,0 +1,116 @@
+//! Tables that streams look rows up in: `lookup.cache`, and a table that keeps its rows for a while.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::memory::MemorySourceConfig;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::error::Result as DfResult;
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use tokio::sync::Mutex;
+
+use crate::common::{Error, OptionSpec, Result, units};
+
+use super::TableSpec;
+
+const CACHE: &str = "lookup.cache";
+const INTERVAL: &str = "lookup.full-cache.periodic-reload.interval";
+
+/// The options of a table that streams are joined with.
+pub const OPTIONS: [OptionSpec; 3] = [
+    OptionSpec::one_of(
+        CACHE,
+        &["NONE", "FULL"],
+        "what is kept of a table that a stream is joined with; default: NONE, each epoch reads it",
+    ),
+    OptionSpec::text(INTERVAL, "with FULL: so long the rows stay in memory before they are read again"),
+    OptionSpec::one_of("lookup.full-cache.reload-strategy", &["PERIODIC"], "with FULL: rows are read again after an interval"),
+];
+
+/// A table for lookups, with the cache that its options ask for.
+///
+/// # Errors
+/// When FULL has no interval, or the interval has no cache.
+pub fn cached(table: Arc<dyn TableProvider>, spec: &TableSpec) -> Result<Arc<dyn TableProvider>> {
+    let full = spec.option(CACHE).is_some_and(|kind| kind.eq_ignore_ascii_case("FULL"));
+    let named = |e: Error| e.context(format!("table `{}`, option `{INTERVAL}`", spec.name));
+    match (full, spec.option(INTERVAL)) {
+        (false, None) => Ok(table),
+        (true, Some(interval)) => {
+            Ok(Arc::new(Cached { table, interval: units::duration(interval).map_err(named)?, loaded: Mutex::default() }))
+        }
+        (true, None) => {
+            Err(Error::sql(format!("table `{}`: `{CACHE}` = 'FULL' says not how long", spec.name))
+                .hint(format!("add '{INTERVAL}' = '10 min'")))
+        }
+        (false, Some(_)) => {
+            Err(Error::sql(format!("table `{}`: `{INTERVAL}` has no cache", spec.name)).hint(format!("add '{CACHE}' = 'FULL'")))
+        }
+    }
+}
+
+/// Columns by their places; `None`: all of them.
+type Columns = Option<Vec<usize>>;
+
+/// A table whose rows are read at most once per interval, and stay in memory meanwhile.
+///
+/// What is kept is all rows of the columns that were asked for, so that scans with other filters share them.
+#[derive(Debug)]
+struct Cached {
+    table: Arc<dyn TableProvider>,
+    interval: Duration,
+    loaded: Mutex<HashMap<Columns, (Instant, Vec<RecordBatch>)>>,
+}
+
+impl Cached {
+    async fn rows(&self, session: &dyn Session, columns: &Columns) -> DfResult<Vec<RecordBatch>> {
+        // Held while rows are read, so that nobody reads them a second time.
+        let mut loaded = self.loaded.lock().await;
+        if let Some((at, rows)) = loaded.get(columns)
+            && at.elapsed() < self.interval
+        {
+            return Ok(rows.clone());
+        }
+        let at = Instant::now();
+        let plan = self.table.scan(session, columns.as_ref(), &[], None).await?;
+        let rows = collect(plan, Arc::new(TaskContext::from(session))).await?;
+        loaded.insert(columns.clone(), (at, rows.clone()));
+        Ok(rows)
+    }
+}
+
+#[async_trait]
+impl TableProvider for Cached {
+    fn schema(&self) -> SchemaRef {
+        self.table.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Unsupported; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let rows = self.rows(session, &projection.cloned()).await?;
+        let schema = match projection {
+            Some(columns) => Arc::new(self.schema().project(columns)?),
+            None => self.schema(),
+        };
+        Ok(MemorySourceConfig::try_new_exec(&[rows], schema, None)?)
+    }
+}
