@@ -39,6 +39,7 @@ pub mod temporal_filter;
 pub mod ticking_clock;
 pub mod ticking_filter;
 mod ticks;
+pub mod watermark;
 pub mod window_aggregate;
 pub mod window_assign;
 pub mod windows;
@@ -65,6 +66,7 @@ pub use static_scan::StaticScanExec;
 pub use temporal_filter::TemporalFilter;
 pub use ticking_clock::TickingClock;
 pub use ticking_filter::TickingFilter;
+pub use watermark::WatermarkExec;
 pub use window_aggregate::WindowAggregate;
 pub use window_assign::WindowAssignExec;
 

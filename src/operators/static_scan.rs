@@ -107,8 +107,10 @@ impl ExecutionPlan for StaticScanExec {
 
     fn execute(&self, _partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let (scan, schema) = (self.clone(), Arc::clone(&self.schema));
+        let table = self.table.clone();
+        let named = move |e: DataFusionError| DataFusionError::from(Error::from(e).context(format!("table `{table}`, as of this epoch")));
         let rows = stream::once(async move { Ok::<_, DataFusionError>(scan.run(context).await?) }).try_flatten();
-        let rows = rows.map(move |batch| Ok(first_columns(&schema, &batch?)?));
+        let rows = rows.map(move |batch| Ok(first_columns(&schema, &batch.map_err(&named)?)?));
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows)))
     }
 }

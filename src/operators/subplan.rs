@@ -11,7 +11,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use crate::common::Result;
 
 use super::stateful::Step;
-use super::{ClockExec, StaticScanExec, first_columns};
+use super::{ClockExec, StaticScanExec, WatermarkExec, first_columns};
 
 /// A batch plan whose leaves are [`super::ExchangeExec`]s, numbered apart from the stages of its job, and tables as of the epoch
 /// ([`StaticScanExec`]).
@@ -65,9 +65,15 @@ impl SubPlan {
             step.epoch.put_exchange(*id, vec![rows]);
         }
         // An executed plan is never reused: a build side or a channel of the run before must not leak into this one.
-        let plan = Arc::clone(&self.plan).transform_up(|node| match node.downcast_ref::<ClockExec>() {
-            Some(clock) => Ok(Transformed::yes(Arc::new(clock.at(step.moment.clock)) as Arc<dyn ExecutionPlan>)),
-            None => Ok(Transformed::no(node)),
+        let plan = Arc::clone(&self.plan).transform_up(|node| {
+            let bound: Arc<dyn ExecutionPlan> = if let Some(clock) = node.downcast_ref::<ClockExec>() {
+                Arc::new(clock.at(step.moment.clock))
+            } else if let Some(watermark) = node.downcast_ref::<WatermarkExec>() {
+                Arc::new(watermark.with_watermark(step.moment.start))
+            } else {
+                return Ok(Transformed::no(node));
+            };
+            Ok(Transformed::yes(bound))
         })?;
         let plan = reset_plan_states(plan.data)?;
         let rows = collect(plan, Arc::clone(&step.tasks)).await;

@@ -54,10 +54,12 @@ fn joined(mut join: Join) -> DfResult<Transformed<LogicalPlan>> {
 }
 
 /// What a column is to time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Attribute {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Attribute {
+    /// The clock at which a row came.
     Clock,
-    EventTime,
+    /// The column that a table's watermark is declared for.
+    EventTime(String),
 }
 
 fn check(join: &Join, args: &[Expr]) -> Result<()> {
@@ -70,7 +72,7 @@ fn check(join: &Join, args: &[Expr]) -> Result<()> {
     let by_clock = "rows meet a table as it is when they come: FOR SYSTEM_TIME AS OF a column that is PROCTIME() in the stream's table";
     match attribute {
         Some(Attribute::Clock) => {}
-        Some(Attribute::EventTime) => {
+        Some(Attribute::EventTime(_)) => {
             return Err(Error::sql(format!("`{time}` is event time, as of which no versions of tables are kept")).hint(by_clock));
         }
         None => return Err(Error::sql(format!("FOR SYSTEM_TIME AS OF `{time}`: it is no time attribute of the left side")).hint(by_clock)),
@@ -85,7 +87,7 @@ fn check(join: &Join, args: &[Expr]) -> Result<()> {
 }
 
 /// What a column of a plan is to time.
-fn attribute(plan: &LogicalPlan, index: usize) -> Option<Attribute> {
+pub(super) fn attribute(plan: &LogicalPlan, index: usize) -> Option<Attribute> {
     match plan {
         LogicalPlan::Projection(p) => match p.expr.get(index)? {
             expr if clock::is_clock(expr) => Some(Attribute::Clock),
@@ -97,7 +99,8 @@ fn attribute(plan: &LogicalPlan, index: usize) -> Option<Attribute> {
                 let (table, schema) = (TableSource::of(scan)?, plan.schema());
                 let name = schema.fields().get(index)?.name();
                 let event_time = table.event_time() == Some(name);
-                table.is_clock(name).then_some(Attribute::Clock).or(event_time.then_some(Attribute::EventTime))
+                let event_time = event_time.then(|| Attribute::EventTime(table.name().to_string()));
+                table.is_clock(name).then_some(Attribute::Clock).or(event_time)
             }
         },
         LogicalPlan::Join(join) => match index.checked_sub(join.left.schema().fields().len()) {

@@ -41,10 +41,11 @@ use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
 use crate::operators::temporal_filter::Halves;
+use crate::operators::watermark::Watermark;
 use crate::operators::window_assign::WindowAssign;
 use crate::operators::{
     ClockExec, ExchangeExec, LateFilterExec, LookupJoin, Materialize, Moment, Operator, PaneAggregate, Remember, SourceScanExec,
-    StatefulExec, StaticScanExec, TemporalFilter, TickingClock, TickingFilter, WindowAggregate, WindowAssignExec,
+    StatefulExec, StaticScanExec, TemporalFilter, TickingClock, TickingFilter, WatermarkExec, WindowAggregate, WindowAssignExec,
 };
 
 use super::over_forms;
@@ -78,6 +79,7 @@ enum Wire {
         limit: Option<usize>,
     },
     Clock(Clock),
+    Watermark(Watermark),
     Recursion {
         name: String,
         schema: Nested,
@@ -418,6 +420,8 @@ impl PhysicalExtensionCodec for Codec {
             Wire::Static { table: scan.table().to_string(), schema: Nested::schema(scan.schema())?, filters, limit: scan.limit() }
         } else if let Some(clock) = node.downcast_ref::<ClockExec>() {
             Wire::Clock(clock.operator().clone())
+        } else if let Some(watermark) = node.downcast_ref::<WatermarkExec>() {
+            Wire::Watermark(watermark.operator().clone())
         } else if let Some(recursion) = node.downcast_ref::<RecursiveQueryExec>() {
             let (name, schema) = (recursion.name().to_string(), Nested::schema(node.schema())?);
             Wire::Recursion { name, schema, distinct: recursion.is_distinct() }
@@ -466,6 +470,7 @@ impl PhysicalExtensionCodec for Codec {
                 Arc::new(StaticScanExec::new(&table, schema.into_plan(context)?.schema(), filters, limit))
             }
             Wire::Clock(clock) => Arc::new(ClockExec::new(input()?, clock)?),
+            Wire::Watermark(watermark) => Arc::new(WatermarkExec::new(input()?, watermark)?),
             Wire::Recursion { name, schema, distinct } => {
                 let (first, again) = inputs.split_first().and_then(|(first, rest)| Some((first, rest.first()?))).ok_or_else(damaged)?;
                 let (first, again) = (Arc::clone(first), Arc::clone(again));

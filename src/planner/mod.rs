@@ -18,6 +18,7 @@ mod clock;
 pub mod codec;
 mod columns;
 pub mod continuous;
+mod current_watermark;
 mod cut;
 pub mod explain;
 mod filter_pushdown;

@@ -36,6 +36,7 @@ use super::averages::integer_averages;
 use super::cast_types::CastTypes;
 use super::clock::{self, KeepClockFilters};
 use super::columns::Tries;
+use super::current_watermark;
 use super::filter_pushdown::physical_rules;
 use super::functions;
 use super::mode::Mode;
@@ -104,6 +105,7 @@ impl Session {
         state.register_relation_planner(Arc::new(UnnestPlanner))?;
         clock::register(&mut state, mode)?;
         as_of::register(&mut state)?;
+        current_watermark::register(&mut state, mode)?;
         for function in zoneless_functions() {
             state.register_udf(function)?;
         }

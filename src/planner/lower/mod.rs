@@ -31,6 +31,7 @@ mod recursion;
 mod scan;
 mod session;
 mod sums;
+mod watermark;
 mod window;
 
 use std::collections::{BTreeSet, HashMap};
@@ -163,6 +164,9 @@ impl Lowering {
             let key = (plan.clone(), self.emit);
             if let Some(done) = self.shared.get(&key) {
                 return Ok(done.clone());
+            }
+            if let Some(other) = self.place_watermarks(plan)? {
+                return self.provisional(&other).await;
             }
             let before = self.program.nodes.len();
             let lowered = match plan {
