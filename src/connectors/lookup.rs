@@ -26,7 +26,7 @@ const INTERVAL: &str = "lookup.full-cache.periodic-reload.interval";
 pub const OPTIONS: [OptionSpec; 3] = [
     OptionSpec::one_of(
         CACHE,
-        &["NONE", "FULL"],
+        &["NONE", "FULL", "PARTIAL"],
         "what is kept of a table that a stream is joined with; default: NONE, each epoch reads it",
     ),
     OptionSpec::text(INTERVAL, "with FULL: so long the rows stay in memory before they are read again"),
@@ -36,10 +36,17 @@ pub const OPTIONS: [OptionSpec; 3] = [
 /// A table for lookups, with the cache that its options ask for.
 ///
 /// # Errors
-/// When FULL has no interval, or the interval has no cache.
+/// When FULL has no interval, the interval has no cache, or single keys were to be kept.
 pub fn cached(table: Arc<dyn TableProvider>, spec: &TableSpec) -> Result<Arc<dyn TableProvider>> {
     let full = spec.option(CACHE).is_some_and(|kind| kind.eq_ignore_ascii_case("FULL"));
     let named = |e: Error| e.context(format!("table `{}`, option `{INTERVAL}`", spec.name));
+    if spec.option(CACHE).is_some_and(|kind| kind.eq_ignore_ascii_case("PARTIAL")) {
+        return Err(Error::sql(format!(
+            "table `{}`: `{CACHE}` = 'PARTIAL' keeps keys that were asked for, but the table is read as a whole",
+            spec.name
+        ))
+        .hint(format!("'FULL' with '{INTERVAL}' = '10 min' keeps all rows")));
+    }
     match (full, spec.option(INTERVAL)) {
         (false, None) => Ok(table),
         (true, Some(interval)) => {
