@@ -20,6 +20,7 @@ mod leaves;
 pub mod lookup;
 pub mod materialize;
 pub mod merge;
+mod merge_sorted;
 mod newest;
 pub mod normalize;
 pub mod one_input;
