@@ -33,33 +33,38 @@ pub const OPTIONS: [OptionSpec; 3] = [
     OptionSpec::one_of("lookup.full-cache.reload-strategy", &["PERIODIC"], "with FULL: rows are read again after an interval"),
 ];
 
-/// A table for lookups, with the cache that its options ask for.
+/// How long all rows of a table stay in memory; `None`: they do not.
 ///
 /// # Errors
 /// When FULL has no interval, the interval has no cache, or single keys were to be kept.
+pub fn kept(spec: &TableSpec) -> Result<Option<Duration>> {
+    let table = &spec.name;
+    let cache = spec.option(CACHE).unwrap_or("NONE").to_ascii_uppercase();
+    match (cache.as_str(), spec.option(INTERVAL)) {
+        ("PARTIAL", _) => {
+            let error = format!("table `{table}`: `{CACHE}` = 'PARTIAL' keeps keys that were asked for, but the table is read as a whole");
+            Err(Error::sql(error).hint(format!("'FULL' with '{INTERVAL}' = '10 min' keeps all rows")))
+        }
+        ("FULL", Some(interval)) => {
+            units::duration(interval).map(Some).map_err(|e| e.context(format!("table `{table}`, option `{INTERVAL}`")))
+        }
+        ("FULL", None) => {
+            Err(Error::sql(format!("table `{table}`: `{CACHE}` = 'FULL' says not how long")).hint(format!("add '{INTERVAL}' = '10 min'")))
+        }
+        (_, Some(_)) => Err(Error::sql(format!("table `{table}`: `{INTERVAL}` has no cache")).hint(format!("add '{CACHE}' = 'FULL'"))),
+        (_, None) => Ok(None),
+    }
+}
+
+/// A table for lookups, with the cache that its options ask for.
+///
+/// # Errors
+/// As [`kept`].
 pub fn cached(table: Arc<dyn TableProvider>, spec: &TableSpec) -> Result<Arc<dyn TableProvider>> {
-    let full = spec.option(CACHE).is_some_and(|kind| kind.eq_ignore_ascii_case("FULL"));
-    let named = |e: Error| e.context(format!("table `{}`, option `{INTERVAL}`", spec.name));
-    if spec.option(CACHE).is_some_and(|kind| kind.eq_ignore_ascii_case("PARTIAL")) {
-        return Err(Error::sql(format!(
-            "table `{}`: `{CACHE}` = 'PARTIAL' keeps keys that were asked for, but the table is read as a whole",
-            spec.name
-        ))
-        .hint(format!("'FULL' with '{INTERVAL}' = '10 min' keeps all rows")));
-    }
-    match (full, spec.option(INTERVAL)) {
-        (false, None) => Ok(table),
-        (true, Some(interval)) => {
-            Ok(Arc::new(Cached { table, interval: units::duration(interval).map_err(named)?, loaded: Mutex::default() }))
-        }
-        (true, None) => {
-            Err(Error::sql(format!("table `{}`: `{CACHE}` = 'FULL' says not how long", spec.name))
-                .hint(format!("add '{INTERVAL}' = '10 min'")))
-        }
-        (false, Some(_)) => {
-            Err(Error::sql(format!("table `{}`: `{INTERVAL}` has no cache", spec.name)).hint(format!("add '{CACHE}' = 'FULL'")))
-        }
-    }
+    Ok(match kept(spec)? {
+        None => table,
+        Some(interval) => Arc::new(Cached { table, interval, loaded: Mutex::default() }),
+    })
 }
 
 /// Columns by their places; `None`: all of them.

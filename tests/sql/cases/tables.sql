@@ -177,8 +177,4 @@ CREATE TABLE c (id INT) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/wo
 CREATE TABLE d (id INT) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/words.csv', 'lookup.cache' = 'ALL');
 CREATE TABLE e (id INT) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/words.csv', 'lookup.cache' = 'FULL', 'lookup.full-cache.periodic-reload.interval' = 'soon');
 CREATE TABLE f (a INT, word STRING) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/words.csv', 'lookup.cache' = 'none');
-SELECT * FROM a;
-SELECT * FROM b;
-SELECT * FROM c;
-SELECT * FROM e;
 SELECT * FROM f;
