@@ -126,3 +126,58 @@ impl TableProvider for Cached {
         Ok(MemorySourceConfig::try_new_exec(&[rows], schema, None)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use arrow::array::Int32Array;
+    use arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    /// Counts how often it is scanned, in its rows.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicUsize);
+
+    #[async_trait]
+    impl TableProvider for Counting {
+        fn schema(&self) -> SchemaRef {
+            let field = |name: &str| Field::new(name, DataType::Int32, false);
+            Arc::new(Schema::new(vec![field("id"), field("scan")]))
+        }
+
+        fn table_type(&self) -> TableType {
+            TableType::Base
+        }
+
+        async fn scan(
+            &self,
+            _: &dyn Session,
+            columns: Option<&Vec<usize>>,
+            _: &[Expr],
+            _: Option<usize>,
+        ) -> DfResult<Arc<dyn ExecutionPlan>> {
+            let scan = i32::try_from(self.0.fetch_add(1, Ordering::SeqCst)).unwrap();
+            let rows = [vec![1, 2], vec![scan, scan]].map(|column| Arc::new(Int32Array::from(column)) as _);
+            let rows = RecordBatch::try_new(self.schema(), rows.to_vec())?;
+            Ok(MemorySourceConfig::try_new_exec(&[vec![rows]], self.schema(), columns.cloned())?)
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_are_read_once_per_interval_and_columns() {
+        for (interval, expected) in [(Duration::from_secs(3600), ["0", "0", "1", "0"]), (Duration::ZERO, ["0", "1", "2", "3"])] {
+            let context = SessionContext::new();
+            let cached = Cached { table: Arc::new(Counting::default()), interval, loaded: Mutex::default() };
+            context.register_table("t", Arc::new(cached)).unwrap();
+            let both = "SELECT id, scan FROM t WHERE id = 1";
+            for (sql, expected) in [both, "SELECT id, scan FROM t WHERE id > 1", "SELECT scan FROM t LIMIT 1", both].iter().zip(expected) {
+                let rows = context.sql(sql).await.unwrap().collect().await.unwrap();
+                let scan = rows[0].column_by_name("scan").unwrap();
+                assert_eq!(arrow::util::display::array_value_to_string(scan, 0).unwrap(), expected, "{sql}");
+            }
+        }
+    }
+}
