@@ -13,17 +13,6 @@ pub enum RuntimeMode {
     Batch,
 }
 
-/// How the shell shows a live result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResultMode {
-    /// A table that is kept up to date.
-    Table,
-    /// A list of changes.
-    Changelog,
-    /// Rows as they come, with their kind in a column.
-    Tableau,
-}
-
 /// Settings of a job; what was not said is nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobSettings {
@@ -47,8 +36,6 @@ pub struct JobSettings {
     pub runtime_mode: Option<RuntimeMode>,
     /// `table.local-time-zone`: the session's zone, UTC if not said.
     pub time_zone: Option<String>,
-    /// `sql-client.execution.result-mode`.
-    pub result_mode: Option<ResultMode>,
 }
 
 /// Keys that are settings of the job, with Flink's names where Flink has one.
@@ -69,7 +56,7 @@ pub const KEYS: [&str; 13] = [
 ];
 
 /// Flink's keys that change nothing here, and why; `*` stands for any end.
-const IGNORED: [(&str, &str); 49] = [
+const IGNORED: [(&str, &str); 45] = [
     ("parallelism.default", "Millstream uses all cores"),
     ("table.exec.resource.default-parallelism", "Millstream uses all cores"),
     ("pipeline.auto-watermark-interval", "watermarks move with every epoch"),
@@ -92,10 +79,6 @@ const IGNORED: [(&str, &str); 49] = [
     ("table.exec.sink.upsert-materialize", "changes are put in order by key before they are written"),
     ("table.exec.sink.require-on-conflict", "the newest row of a key counts"),
     ("table.exec.sink.*", "it configures Flink's sinks"),
-    ("table.exec.async-lookup.*", "lookups are made in batches"),
-    ("table.exec.deduplicate.*", "it configures Flink's operators"),
-    ("table.exec.rank.*", "it configures Flink's operators"),
-    ("table.exec.uid.*", "it configures Flink's operators"),
     ("table.exec.legacy-cast-behaviour", "CAST fails on what it cannot read, TRY_CAST gives NULL"),
     ("table.exec.*", "it configures Flink's operators"),
     ("table.column-expansion-strategy", "`*` is all columns"),
@@ -179,11 +162,8 @@ impl JobSettings {
                 choice(value, &["default", "flink"]).map_err(wrong)?;
             }
             "sql-client.execution.result-mode" => {
-                self.result_mode = Some(match choice(value, &["table", "changelog", "tableau"]).map_err(wrong)? {
-                    0 => ResultMode::Table,
-                    1 => ResultMode::Changelog,
-                    _ => ResultMode::Tableau,
-                });
+                // For a shell; nothing else shows a live result.
+                choice(value, &["table", "changelog", "tableau"]).map_err(wrong)?;
             }
             _ => {}
         }

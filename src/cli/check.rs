@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result};
 use crate::jobs::Workspace;
 use crate::jobs::check::{Fact, Kind};
 use crate::sql::ast::{Parsed, Statement};
 use crate::sql::{Variables, parse_each};
 
-use super::args::{CheckArgs, Common, Format};
-use super::{output, setup};
+use crate::shell::render::Format;
+
+use super::args::{CheckArgs, Common};
+use super::setup;
 
 /// Decision 26: a server that does not answer for so long is away.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What was found so far.
 #[derive(Default)]
 struct Found {
-    statements: usize,
-    errors: usize,
+    statements: u64,
+    errors: u64,
     /// The kind of the first error, which gives the exit code.
     first: Option<ErrorKind>,
     /// Names whose declarations are wrong: what needs them cannot be judged.
@@ -34,7 +37,7 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
     let mut tables = Vec::new();
     for source in &sources {
         let (statements, errors) = parse_each(source, &variables);
-        found.statements += statements.len() + errors.len();
+        found.statements += (statements.len() + errors.len()) as u64;
         let mut errors = errors.into_iter().peekable();
         for parsed in statements {
             while let Some(error) = errors.next_if(|e| e.place().is_some_and(|place| place.line < parsed.pos.line)) {
@@ -65,14 +68,13 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
             }
         }
     }
-    let plural = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
-    let statements = plural(found.statements, "statement");
+    let statements = counted(found.statements, "statement");
     match found.first {
         None => {
             eprintln!("{statements}, nothing wrong");
             Ok(())
         }
-        Some(kind) => Err(Error::new(kind, format!("{} in {statements}", plural(found.errors, "error")))),
+        Some(kind) => Err(Error::new(kind, format!("{} in {statements}", counted(found.errors, "error")))),
     }
 }
 
@@ -114,7 +116,7 @@ async fn reach(workspace: &Workspace, table: &str) -> Result<()> {
     let asked = tokio::time::timeout(PATIENCE, workspace.sample(table)).await;
     let seconds = PATIENCE.as_secs();
     match asked.map_err(|_| Error::unavailable(format!("table `{table}`: no answer for {seconds} s")))?? {
-        Some((schema, row)) if row.num_rows() > 0 => output::print_batch(schema, row, Format::Ndjson).await,
+        Some((schema, row)) if row.num_rows() > 0 => setup::print(schema, row, Some(Format::Ndjson)).await,
         Some(_) => {
             println!("    reached, and empty");
             Ok(())

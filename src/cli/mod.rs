@@ -3,18 +3,17 @@
 mod args;
 mod check;
 mod demo;
-mod output;
-mod progress;
 mod query;
 mod run;
 mod setup;
+mod shell;
 mod status;
 mod terminal;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Arg, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
 use crate::common::{Error, Result};
@@ -23,7 +22,7 @@ use args::{Args, Command};
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = arguments();
     let level = if args.common.verbose { "millstream=debug,warn" } else { "millstream=warn,error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
@@ -42,6 +41,16 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The arguments of the process. The demo's help leaves out the global flags that mean nothing to it.
+fn arguments() -> Args {
+    const NOT_OF_DEMO: [&str; 5] = ["data", "catalog", "variables", "memory_limit", "embedded"];
+    let command = Args::command();
+    let hidden = command.get_arguments().filter(|flag| NOT_OF_DEMO.contains(&flag.get_id().as_str()));
+    let hidden: Vec<Arg> = hidden.map(|flag| flag.clone().hide(true)).collect();
+    let command = command.mut_subcommand("demo", |demo| demo.args(hidden));
+    Args::from_arg_matches(&command.get_matches()).unwrap_or_else(|e| e.exit())
+}
+
 fn start(args: Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -49,10 +58,11 @@ fn start(args: Args) -> Result<()> {
         .map_err(|e| Error::internal("no threads can be started").because(e))?;
     let done = runtime.block_on(async {
         match args.command {
-            Command::Run(run) => run::run(&args.common, run).await,
-            Command::Query(query) => query::query(&args.common, query).await,
-            Command::Check(check) => check::check(&args.common, check).await,
-            Command::Demo(demo) => demo::demo(&args.common, demo).await,
+            None => shell::shell(&args.common, args.shell).await,
+            Some(Command::Run(run)) => run::run(&args.common, run).await,
+            Some(Command::Query(query)) => query::query(&args.common, query).await,
+            Some(Command::Check(check)) => check::check(&args.common, check).await,
+            Some(Command::Demo(demo)) => demo::demo(&args.common, demo).await,
         }
     });
     // A reader thread may sit in a network call; nobody waits for it.

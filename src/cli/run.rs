@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::common::faults::Faults;
+use crate::common::units::counted;
 use crate::common::{Error, Result};
 use crate::connectors::ReadMode;
 use crate::jobs::workspace::{job_name, settings};
@@ -16,7 +17,7 @@ use crate::sql::ast::{Parsed, Statement};
 use crate::state::{self, StateStore};
 
 use super::args::{Common, RunArgs};
-use super::{output, setup, status};
+use super::{setup, status};
 
 /// Runs until the job ends or is stopped.
 pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
@@ -44,7 +45,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     for text in unbounded(&spec.program) {
         tracing::warn!("{text}");
     }
-    eprintln!("job {name}: {} in {}", plural(inserts.len(), "INSERT"), spec.store.describe());
+    eprintln!("job {name}: {} in {}", counted(inserts.len() as u64, "INSERT"), spec.store.describe());
     let stop = setup::stop_signal()?;
     let over = CancellationToken::new();
     let shown = tokio::spawn(status::show(spec.status.subscribe(), over.clone()));
@@ -77,10 +78,6 @@ fn unbounded(program: &Program) -> Vec<String> {
     nodes.into_iter().map(text).collect()
 }
 
-fn plural(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
-}
-
 /// Carries out declarations and settings in order, and hands back the INSERTs that make up the job.
 async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<Parsed>> {
     let mut inserts = Vec::new();
@@ -88,14 +85,15 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
         for outcome in workspace.execute(parsed).await? {
             match outcome {
                 Outcome::Said(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
-                Outcome::Rows(schema, rows) => output::print_batch(schema, rows, output::format(None)).await?,
+                Outcome::Rows(schema, rows) => setup::print(schema, rows, None).await?,
                 Outcome::Text(text) => print!("{text}"),
                 Outcome::Job(part) => inserts.push(*part),
                 Outcome::Copy(copy) => setup::copy(workspace, &copy, parsed, &setup::stop_signal()?).await?,
                 Outcome::InsertNow(insert) => {
                     let rows = workspace.insert_now(&insert).await.map_err(|e| parsed.locate(e))?;
-                    eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
+                    eprintln!("{}", counted(rows, "row"));
                 }
+                Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
                 Outcome::Query(_) => {
                     let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
                     return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));

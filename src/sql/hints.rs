@@ -84,7 +84,7 @@ fn normal(hint: &str) -> Result<Option<String>> {
             }
             LOOKUP => {
                 cursor.options()?;
-                tracing::warn!("the hint {LOOKUP} has no effect: rows are looked up in batches, once per epoch");
+                tracing::warn!("the hint {LOOKUP} has no effect: a table is read once per epoch, for all rows that meet it");
             }
             _ => {
                 let known: Vec<&str> = REFUSED.iter().map(|(name, _)| *name).chain(["OPTIONS", LOOKUP]).collect();
