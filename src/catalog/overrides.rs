@@ -176,6 +176,7 @@ impl Overrides {
             state_ttl: given_job.state_ttl.or(job.state_ttl),
             runtime_mode: given_job.runtime_mode.or(job.runtime_mode),
             time_zone: given_job.time_zone.or(job.time_zone),
+            result_mode: given_job.result_mode.or(job.result_mode),
         })
     }
 

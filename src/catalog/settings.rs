@@ -13,6 +13,17 @@ pub enum RuntimeMode {
     Batch,
 }
 
+/// How the shell shows a live result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResultMode {
+    /// A table that is kept up to date.
+    Table,
+    /// A list of changes.
+    Changelog,
+    /// Rows as they come, with their kind in a column.
+    Tableau,
+}
+
 /// Settings of a job; what was not said is nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobSettings {
@@ -36,6 +47,8 @@ pub struct JobSettings {
     pub runtime_mode: Option<RuntimeMode>,
     /// `table.local-time-zone`: the session's zone, UTC if not said.
     pub time_zone: Option<String>,
+    /// `sql-client.execution.result-mode`.
+    pub result_mode: Option<ResultMode>,
 }
 
 /// Keys that are settings of the job, with Flink's names where Flink has one.
@@ -162,8 +175,11 @@ impl JobSettings {
                 choice(value, &["default", "flink"]).map_err(wrong)?;
             }
             "sql-client.execution.result-mode" => {
-                // For a shell; nothing else shows a live result.
-                choice(value, &["table", "changelog", "tableau"]).map_err(wrong)?;
+                self.result_mode = Some(match choice(value, &["table", "changelog", "tableau"]).map_err(wrong)? {
+                    0 => ResultMode::Table,
+                    1 => ResultMode::Changelog,
+                    _ => ResultMode::Tableau,
+                });
             }
             _ => {}
         }
