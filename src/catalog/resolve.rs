@@ -6,6 +6,7 @@
 //! | `FROM shop.orders`, with USE or from a view of that database also `FROM orders` | `` FROM `shop.orders` AS orders `` |
 //! | `shop.orders.id`, `shop.orders.*` | `orders.id`, `orders.*` |
 //! | `FROM t /*+ OPTIONS('k' = 'v') */` | `` FROM `t /*+ OPTIONS('k' = 'v') */` AS t ``: a table of its own, see [`Hinted`] |
+//! | `FROM o JOIN t FOR SYSTEM_TIME AS OF o.pt ON o.a = t.a` | `FROM o JOIN t ON (o.a = t.a) AND __system_time_as_of(o.pt, ...)`, see [`as_of`] |
 //! | `f(a + 1)`, with `CREATE FUNCTION f(x INT) RETURNS INT AS x * 2` | `CAST(CAST(a + 1 AS INT) * 2 AS INT)` |
 //!
 //! A name that is nowhere declared stays: it may be a window function, a file, or an error, which the planner tells apart.
@@ -21,7 +22,7 @@ use sqlparser::tokenizer::Location;
 
 use crate::common::{Error, Result};
 use crate::sql::ast::{Options, SqlType};
-use crate::sql::{hints, name};
+use crate::sql::{as_of, hints, name};
 
 use super::entry::{Entry, FunctionEntry, Space};
 use super::layers::Catalog;
@@ -66,6 +67,7 @@ impl<'c> Resolver<'c> {
     /// # Errors
     /// With line and column ([`Error::spot`]).
     pub fn resolve(mut self, tree: &mut (impl VisitMut + sqlparser::ast::Visit)) -> Result<Vec<Hinted>> {
+        as_of::fold(tree)?;
         let lower = |(database, name): (Option<String>, String)| Some((database?.to_lowercase(), name.to_lowercase()));
         self.qualified = Names::of(tree).relations.iter().filter_map(|name| lower(name::split(name))).collect();
         match tree.visit(&mut self) {
@@ -75,13 +77,9 @@ impl<'c> Resolver<'c> {
     }
 
     fn table(&mut self, factor: &mut TableFactor) -> Result<()> {
-        let TableFactor::Table { name: object, alias, args: None, version, .. } = factor else { return Ok(()) };
+        let TableFactor::Table { name: object, alias, args: None, .. } = factor else { return Ok(()) };
         let span = place(object);
         let at = |error: Error| spot(error, span);
-        if version.is_some() {
-            let error = Error::sql("temporal and lookup joins (FOR SYSTEM_TIME AS OF) are not supported yet");
-            return Err(at(error));
-        }
         let options = hints::of_name(object).map_err(at)?;
         let Some(said) = written(object).map_err(at)? else { return Ok(()) };
         if self.ctes.iter().any(|names| names.contains(&said)) {

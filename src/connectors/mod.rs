@@ -33,6 +33,7 @@ pub mod conformance;
 pub mod datagen;
 pub mod files;
 pub mod kafka;
+pub mod lookup;
 pub mod options;
 
 pub mod print;
@@ -164,6 +165,14 @@ pub trait Source: Debug + Send + Sync {
     /// The same table as DataFusion reads it, for queries that end: a source that plans better than split by split has one.
     /// Its columns are those of [`Self::schema`], and all its rows are facts ([`Changes::Append`]).
     fn table_provider(&self) -> Option<Arc<dyn TableProvider>> {
+        None
+    }
+
+    /// The table as it is whenever it is scanned, if it is one that rows of a stream are joined with as of now, and that nobody reads
+    /// for what comes next. A scan may be asked for the rows of some keys alone, by a filter (`key IN (...)`), which a system
+    /// that finds rows by key makes its own query of.
+    /// Its columns are those of [`Self::schema`], and all its rows are facts ([`Changes::Append`]).
+    fn lookup_table(&self) -> Option<Arc<dyn TableProvider>> {
         None
     }
 

@@ -140,12 +140,20 @@ impl Operator for Recompute {
     fn describe(&self) -> String {
         let key: Vec<_> = self.output.key.iter().map(ToString::to_string).collect();
         let key = if key.is_empty() { "everything".to_string() } else { format!("[{}]", key.join(", ")) };
-        format!("{}, partitioned by {key}", self.why)
+        match self.plan.tables().as_slice() {
+            [] => format!("{}, partitioned by {key}", self.why),
+            tables => format!("{} with {}, static as of epoch, partitioned by {key}", self.why, tables.join(", ")),
+        }
     }
 
     fn strategy(&self) -> String {
         let how = if self.output.key.is_empty() { "all of it, whenever something changes" } else { "by key, where something changes" };
-        format!("recompute ({} has no incremental form here; {how})", self.why)
+        match self.plan.tables().as_slice() {
+            [] => format!("recompute ({} has no incremental form here; {how})", self.why),
+            tables => {
+                format!("static as of epoch: new rows meet {} as of then; what a row gave is kept to be taken back", tables.join(", "))
+            }
+        }
     }
 
     fn schema(&self) -> SchemaRef {

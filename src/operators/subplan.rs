@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 
 use crate::common::Result;
 
-use super::first_columns;
 use super::stateful::Step;
+use super::{ClockExec, StaticScanExec, WatermarkExec, first_columns};
 
-/// A batch plan whose leaves are [`super::ExchangeExec`]s, numbered apart from the stages of its job.
+/// A batch plan whose leaves are [`super::ExchangeExec`]s, numbered apart from the stages of its job, and tables as of the epoch
+/// ([`StaticScanExec`]).
 #[derive(Debug, Clone)]
 pub struct SubPlan {
     plan: Arc<dyn ExecutionPlan>,
@@ -41,6 +43,19 @@ impl SubPlan {
         self.plan.schema()
     }
 
+    /// The tables that it scans, each once.
+    pub fn tables(&self) -> Vec<String> {
+        let mut tables = Vec::new();
+        // The closure never fails, so neither does the walk.
+        let _ = self.plan.apply(|node| {
+            tables.extend(node.downcast_ref::<StaticScanExec>().map(|scan| scan.table().to_string()));
+            Ok(TreeNodeRecursion::Continue)
+        });
+        tables.sort_unstable();
+        tables.dedup();
+        tables
+    }
+
     /// Runs it over these inputs.
     ///
     /// # Errors
@@ -50,7 +65,17 @@ impl SubPlan {
             step.epoch.put_exchange(*id, step.epoch.shelf().keep([rows])?);
         }
         // An executed plan is never reused: a build side or a channel of the run before must not leak into this one.
-        let plan = reset_plan_states(Arc::clone(&self.plan))?;
+        let plan = Arc::clone(&self.plan).transform_up(|node| {
+            let bound: Arc<dyn ExecutionPlan> = if let Some(clock) = node.downcast_ref::<ClockExec>() {
+                Arc::new(clock.at(step.moment.clock))
+            } else if let Some(watermark) = node.downcast_ref::<WatermarkExec>() {
+                Arc::new(watermark.with_watermark(step.moment.start))
+            } else {
+                return Ok(Transformed::no(node));
+            };
+            Ok(Transformed::yes(bound))
+        })?;
+        let plan = reset_plan_states(plan.data)?;
         let rows = collect(plan, Arc::clone(&step.tasks)).await;
         self.leaves.iter().for_each(|id| step.epoch.drop_exchange(*id));
         let rows = rows?;

@@ -10,7 +10,7 @@ use datafusion::physical_plan::execution_plan::reset_plan_states;
 use crate::common::Result;
 use crate::common::clock::Millis;
 use crate::connectors::Split;
-use crate::operators::{ClockExec, LateFilterExec, Moment, SourceScanExec, StatefulExec};
+use crate::operators::{ClockExec, LateFilterExec, Moment, SourceScanExec, StatefulExec, WatermarkExec};
 
 /// What an epoch puts into a plan.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,8 @@ impl Binding {
                 Arc::new(late.with_watermark(moment(late.operator().node).start))
             } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
                 Arc::new(stateful.at(moment(stateful.node())))
+            } else if let Some(watermark) = node.downcast_ref::<WatermarkExec>() {
+                Arc::new(watermark.with_watermark(moment(watermark.operator().node).start))
             } else if let Some(clock) = node.downcast_ref::<ClockExec>() {
                 Arc::new(clock.at(self.clock))
             } else {

@@ -11,14 +11,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::WindowUDF;
+use datafusion::logical_expr::{Expr, WindowUDF};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 use datafusion::physical_plan::work_table::WorkTableExec;
-use datafusion_proto::bytes::{physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec};
+use datafusion_proto::bytes::{Serializeable, physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec};
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use serde::{Deserialize, Serialize};
 
@@ -41,10 +41,11 @@ use crate::operators::recompute::{Keyed, Recompute};
 use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
 use crate::operators::temporal_filter::Halves;
+use crate::operators::watermark::Watermark;
 use crate::operators::window_assign::WindowAssign;
 use crate::operators::{
-    ClockExec, ExchangeExec, LateFilterExec, Materialize, Moment, Operator, PaneAggregate, Remember, SourceScanExec, StatefulExec,
-    TemporalFilter, TickingClock, TickingFilter, WindowAggregate, WindowAssignExec,
+    ClockExec, ExchangeExec, LateFilterExec, LookupJoin, Materialize, Moment, Operator, PaneAggregate, Remember, SourceScanExec,
+    StatefulExec, StaticScanExec, TemporalFilter, TickingClock, TickingFilter, WatermarkExec, WindowAggregate, WindowAssignExec,
 };
 
 use super::over_forms;
@@ -70,7 +71,15 @@ enum Wire {
         id: u32,
         schema: Nested,
     },
+    /// Filters as DataFusion writes expressions.
+    Static {
+        table: String,
+        schema: Nested,
+        filters: Vec<String>,
+        limit: Option<usize>,
+    },
     Clock(Clock),
+    Watermark(Watermark),
     Recursion {
         name: String,
         schema: Nested,
@@ -121,6 +130,11 @@ enum OperatorWire {
         plan: Nested,
         leaves: Vec<u32>,
         sides: [(Nested, SideParts); 2],
+    },
+    Lookup {
+        plan: Nested,
+        leaves: Vec<u32>,
+        what: String,
     },
     Interval {
         plan: Nested,
@@ -223,6 +237,10 @@ impl OperatorWire {
             let (plan, leaves) = (Nested::plan(Arc::clone(join.plan().plan()))?, join.plan().leaves().to_vec());
             return Ok(Self::Interval { plan, leaves, sides: sides(join.sides())?, what: join.what().to_string() });
         }
+        if let Some(join) = any.downcast_ref::<LookupJoin>() {
+            let (plan, leaves) = (Nested::plan(Arc::clone(join.plan().plan()))?, join.plan().leaves().to_vec());
+            return Ok(Self::Lookup { plan, leaves, what: join.what().to_string() });
+        }
         if let Some(session) = any.downcast_ref::<SessionMerge>() {
             let last = session.functions().map(|f| Nested::plan(Arc::clone(f.last()))).transpose()?;
             let rows = Nested::schema(Arc::clone(session.rows()))?;
@@ -292,6 +310,7 @@ impl OperatorWire {
             Self::Interval { plan, leaves, sides, what } => {
                 Arc::new(IntervalJoin::new(SubPlan::new(plan.into_plan(context)?, leaves), from_parts(sides, context)?, what))
             }
+            Self::Lookup { plan, leaves, what } => Arc::new(LookupJoin::new(SubPlan::new(plan.into_plan(context)?, leaves), what)),
             Self::Session { last, rows, sessions } => {
                 let functions = last.map(|l| Functions::new(l.into_plan(context)?)).transpose()?;
                 Arc::new(SessionMerge::new(functions, rows.into_plan(context)?.schema(), sessions))
@@ -396,8 +415,13 @@ impl PhysicalExtensionCodec for Codec {
             Wire::Assign(assign.operator().clone())
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
             Wire::Exchange { id: exchange.id(), schema: Nested::schema(exchange.schema())? }
+        } else if let Some(scan) = node.downcast_ref::<StaticScanExec>() {
+            let filters = scan.filters().iter().map(|e| Ok(BASE64_STANDARD.encode(e.to_bytes()?))).collect::<DfResult<_>>()?;
+            Wire::Static { table: scan.table().to_string(), schema: Nested::schema(scan.schema())?, filters, limit: scan.limit() }
         } else if let Some(clock) = node.downcast_ref::<ClockExec>() {
             Wire::Clock(clock.operator().clone())
+        } else if let Some(watermark) = node.downcast_ref::<WatermarkExec>() {
+            Wire::Watermark(watermark.operator().clone())
         } else if let Some(recursion) = node.downcast_ref::<RecursiveQueryExec>() {
             let (name, schema) = (recursion.name().to_string(), Nested::schema(node.schema())?);
             Wire::Recursion { name, schema, distinct: recursion.is_distinct() }
@@ -437,7 +461,16 @@ impl PhysicalExtensionCodec for Codec {
             Wire::Late(late) => Arc::new(LateFilterExec::new(input()?, late)?),
             Wire::Assign(assign) => Arc::new(WindowAssignExec::new(input()?, assign)?),
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
+            Wire::Static { table, schema, filters, limit } => {
+                let filter = |text: String| {
+                    let bytes = BASE64_STANDARD.decode(text).map_err(|e| damaged().because(e))?;
+                    Expr::from_bytes_with_ctx(&bytes, context)
+                };
+                let filters = filters.into_iter().map(filter).collect::<DfResult<_>>()?;
+                Arc::new(StaticScanExec::new(&table, schema.into_plan(context)?.schema(), filters, limit))
+            }
             Wire::Clock(clock) => Arc::new(ClockExec::new(input()?, clock)?),
+            Wire::Watermark(watermark) => Arc::new(WatermarkExec::new(input()?, watermark)?),
             Wire::Recursion { name, schema, distinct } => {
                 let (first, again) = inputs.split_first().and_then(|(first, rest)| Some((first, rest.first()?))).ok_or_else(damaged)?;
                 let (first, again) = (Arc::clone(first), Arc::clone(again));

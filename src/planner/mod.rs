@@ -9,6 +9,7 @@
 //! ```
 //! The planner uses only the traits of `connectors` and never a connector's name.
 
+mod as_of;
 mod averages;
 pub mod bind;
 mod bounds;
@@ -17,6 +18,7 @@ mod clock;
 pub mod codec;
 mod columns;
 pub mod continuous;
+mod current_watermark;
 mod cut;
 pub mod explain;
 mod filter_pushdown;

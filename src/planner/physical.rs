@@ -17,9 +17,10 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use crate::common::{Error, Result};
 use crate::operators::clock::Clock as ClockColumn;
 use crate::operators::window_assign::WindowAssign;
-use crate::operators::{ClockExec, ExchangeExec, LateFilterExec, WindowAssignExec};
+use crate::operators::{ClockExec, ExchangeExec, LateFilterExec, WatermarkExec, WindowAssignExec};
 
 use super::clock::Clock;
+use super::current_watermark::WatermarkColumn;
 use super::cut::{Cut, Late};
 use super::window_tvf::WindowTvf;
 
@@ -58,6 +59,9 @@ impl ExtensionPlanner for Nodes {
         }
         if node.downcast_ref::<Clock>().is_some_and(|clock| clock.every.is_none()) {
             return Ok(Some(Arc::new(ClockExec::new(input, ClockColumn { clock: 0 })?)));
+        }
+        if let Some(column) = node.downcast_ref::<WatermarkColumn>() {
+            return Ok(Some(Arc::new(WatermarkExec::new(input, column.watermark.clone())?)));
         }
         if let Some(late) = node.downcast_ref::<Late>() {
             return Ok(Some(Arc::new(LateFilterExec::new(input, late.filter.clone())?)));

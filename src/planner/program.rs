@@ -27,7 +27,7 @@ use super::traits::{Domain, Shape};
 pub struct Program {
     /// Stages in the order they run.
     pub stages: Vec<Stage>,
-    /// Stateful nodes by number.
+    /// Stateful nodes by number, and nodes without state that ask for their watermark alone.
     pub nodes: BTreeMap<u32, StateNode>,
     /// Tables that are read.
     pub sources: BTreeSet<String>,

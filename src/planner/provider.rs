@@ -27,7 +27,7 @@ use crate::common::{Error, Result, WEIGHT};
 use crate::connectors::{Bounds, Changes, ReadMode, Source, Split};
 use crate::operators::clock::Clock;
 use crate::operators::current::CurrentRows;
-use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet};
+use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet, StaticScanExec};
 use crate::sql::ast::{self, ColumnKind, CreateTable};
 
 use super::bounds::Finder;
@@ -111,6 +111,8 @@ pub struct TableSource {
     columns: Vec<Expr>,
     /// The watermark's expression over the source's columns, and the event-time column.
     watermark: Option<(Expr, String)>,
+    /// A continuous query reads it as of each epoch, not as a stream.
+    is_static: bool,
 }
 
 impl TableSource {
@@ -135,7 +137,7 @@ impl TableSource {
         }
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let watermark = table.definition.watermark.as_ref().map(|w| Self::plan_watermark(w, &schema, &columns, state)).transpose()?;
-        Ok(Self { table, mode, schema, columns, watermark })
+        Ok(Self { table, mode, schema, columns, watermark, is_static: false })
     }
 
     fn plan_watermark(watermark: &ast::Watermark, schema: &SchemaRef, columns: &[Expr], state: &SessionState) -> Result<(Expr, String)> {
@@ -192,6 +194,12 @@ impl TableSource {
         columns.iter().filter_map(|i| self.columns.get(*i)).any(clock::has_clock)
     }
 
+    /// The same table, read by continuous queries as of each epoch; nothing if it is a stream.
+    pub fn as_static(&self) -> Option<Self> {
+        let can = self.changes() == Changes::Append && self.table.source.lookup_table().is_some();
+        can.then(|| Self { is_static: true, ..self.clone() })
+    }
+
     /// What the table's records say.
     pub fn changes(&self) -> Changes {
         self.table.source.changes()
@@ -231,6 +239,13 @@ impl TableSource {
         Finder { column, metadata }.all(filters.iter().copied())
     }
 
+    /// Makes the source known to plans that are run in this session.
+    fn open(&self, session: &dyn DfSession) {
+        if let Some(open) = session.config().get_extension::<SourceSet>() {
+            open.add(self.name(), Arc::clone(&self.table.source));
+        }
+    }
+
     /// The watermark's expression for people.
     pub fn watermark_text(&self) -> Option<String> {
         self.watermark.as_ref().map(|(expr, _)| expr.to_string())
@@ -258,13 +273,19 @@ impl TableProvider for TableSource {
     }
 
     /// A source that plans its own reads sees what filters say of its columns, but for those that are computed above it; any
-    /// other one sees what they say of metadata.
+    /// other one sees what they say of metadata. Whether a continuous query reads a table as of each epoch is known only later, so
+    /// all filters stay there.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
-        let provider = self.table.source.table_provider().filter(|_| self.mode == Mode::Batch);
+        let provider = match self.mode {
+            Mode::Batch => self.table.source.table_provider(),
+            Mode::Streaming => self.table.source.lookup_table(),
+        };
         let read = |name: &str| self.column(name).is_some_and(|expr| matches!(expr, Expr::Column(c) if c.name == name));
         let judge = |filter: &&Expr| match &provider {
             Some(provider) if filter.column_refs().iter().all(|c| read(&c.name)) => {
-                Ok(provider.supports_filters_pushdown(&[*filter])?.pop().unwrap_or(TableProviderFilterPushDown::Unsupported))
+                let judged = provider.supports_filters_pushdown(&[*filter])?.pop().unwrap_or(TableProviderFilterPushDown::Unsupported);
+                let stays = self.mode == Mode::Streaming && judged == TableProviderFilterPushDown::Exact;
+                Ok(if stays { TableProviderFilterPushDown::Inexact } else { judged })
             }
             None if !self.bounds(&[*filter]).is_empty() => Ok(TableProviderFilterPushDown::Inexact),
             _ => Ok(TableProviderFilterPushDown::Unsupported),
@@ -280,7 +301,7 @@ impl TableProvider for TableSource {
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.columns.len()).collect());
-        let watermark = self.watermark.as_ref().filter(|_| self.mode == Mode::Streaming).map(|(expr, _)| expr);
+        let watermark = self.watermark.as_ref().filter(|_| self.mode == Mode::Streaming && !self.is_static).map(|(expr, _)| expr);
         let read = self.table.source.schema();
 
         let mut indices = Vec::new();
@@ -320,6 +341,10 @@ impl TableProvider for TableSource {
         let partitions = session.config().target_partitions();
         let mut scan: Arc<dyn ExecutionPlan> = match (self.mode, self.table.source.table_provider()) {
             (Mode::Batch, Some(provider)) => provider.scan(session, Some(&indices), filters, limit).await?,
+            (Mode::Streaming, _) if self.is_static => {
+                self.open(session);
+                Arc::new(StaticScanExec::new(self.name(), Arc::clone(&scanned), filters.to_vec(), limit))
+            }
             (Mode::Streaming, _) => {
                 Arc::new(SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], watermark))
             }
@@ -336,9 +361,7 @@ impl TableProvider for TableSource {
                     Ok(Split { table: self.name().to_string(), partition: r.partition, start: r.start, end })
                 };
                 let splits = ranges.iter().map(split).collect::<Result<Vec<_>>>()?;
-                if let Some(open) = session.config().get_extension::<SourceSet>() {
-                    open.add(self.name(), Arc::clone(&self.table.source));
-                }
+                self.open(session);
                 let partitions = partitions.min(splits.len()).max(1);
                 let scan = SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], None);
                 // Rows of changes are no rows of the answer yet.

@@ -31,10 +31,12 @@ use sqlparser::ast;
 use crate::common::{Error, Result, suggest};
 use crate::operators::{Progress, ReadProgress, SourceScanExec, SourceSet};
 
+use super::as_of::{self, as_of};
 use super::averages::integer_averages;
 use super::cast_types::CastTypes;
 use super::clock::{self, KeepClockFilters};
 use super::columns::Tries;
+use super::current_watermark;
 use super::filter_pushdown::physical_rules;
 use super::functions;
 use super::mode::Mode;
@@ -102,6 +104,8 @@ impl Session {
         state.register_relation_planner(Arc::new(WindowTvfPlanner))?;
         state.register_relation_planner(Arc::new(UnnestPlanner))?;
         clock::register(&mut state, mode)?;
+        as_of::register(&mut state)?;
+        current_watermark::register(&mut state, mode)?;
         for function in zoneless_functions() {
             state.register_udf(function)?;
         }
@@ -257,7 +261,7 @@ impl SchemaProvider for Names {
     }
 }
 
-/// Plans a query with names for fields of rows, an order for ties, one zero, OVER in forms that can be sent, and the
+/// Plans a query with names for fields of rows, lookups as joins, an order for ties, one zero, OVER in forms that can be sent, and the
 /// averages and texts that Flink has.
 pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
     row_fields::name(&mut query);
@@ -269,7 +273,7 @@ pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut que
             break planned?;
         }
     };
-    flink_texts(integer_averages(sendable(one_zero(total_order(beside(plan)?, mode)?)?)?)?, state)
+    flink_texts(integer_averages(sendable(one_zero(total_order(beside(as_of(plan)?)?, mode)?)?)?)?, state)
 }
 
 /// Plans a view's query. What is wrong in it is shown there, not where the view is used.

@@ -86,3 +86,8 @@ pub(super) fn call(name: &str, args: impl IntoIterator<Item = ast::Expr>) -> ast
 pub(super) fn text(value: impl Into<String>) -> ast::Expr {
     ast::Expr::Value(ast::Value::SingleQuotedString(value.into()).into())
 }
+
+/// A number.
+pub(super) fn number(value: u64) -> ast::Expr {
+    ast::Expr::Value(ast::Value::Number(value.to_string(), false).into())
+}

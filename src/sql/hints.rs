@@ -1,8 +1,9 @@
 //! Hints in comments: `t /*+ OPTIONS('k' = 'v') */`.
 //!
 //! sqlparser has no place for a hint behind a table's name. So it becomes a last part of the name, in the form in which it was
-//! written: ``t.`OPTIONS('k' = 'v')` ``; whoever resolves names takes it off again ([`of_name`]). Hints that would change what a
-//! query means, or that ask for something which does not exist here, are refused: nobody should believe that they were followed.
+//! written: ``t.`OPTIONS('k' = 'v')` ``; whoever resolves names takes it off again ([`of_name`]). LOOKUP, which configures requests that
+//! are not made one by one here, is passed over with a warning. Hints that would change what a query means, or that ask for something
+//! which does not exist here, are refused: nobody should believe that they were followed.
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace, Word};
@@ -15,9 +16,8 @@ use super::text::{Text, pos};
 use super::tokens::tokens_of;
 
 /// Hints that Flink has, and what is to be said about them.
-const REFUSED: [(&str, &str); 9] = [
+const REFUSED: [(&str, &str); 8] = [
     ("STATE_TTL", "one TTL holds for the whole job: SET 'table.exec.state.ttl' = '1 d'"),
-    ("LOOKUP", "how a join runs follows from its plan; leave the hint out"),
     ("BROADCAST", "how a join runs follows from its plan; leave the hint out"),
     ("SHUFFLE_HASH", "how a join runs follows from its plan; leave the hint out"),
     ("SHUFFLE_MERGE", "how a join runs follows from its plan; leave the hint out"),
@@ -26,6 +26,9 @@ const REFUSED: [(&str, &str); 9] = [
     ("AGG_STRATEGY", "how an aggregate runs follows from its plan; leave the hint out"),
     ("JSON_AGGREGATE_WRAPPED", "it is Flink's own; leave the hint out"),
 ];
+
+/// The hint that is read and passed over.
+const LOOKUP: &str = "LOOKUP";
 
 /// Puts OPTIONS hints into the names before them.
 ///
@@ -40,7 +43,7 @@ pub(super) fn fold(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Result<Vec<Toke
         };
         let Some(hint) = comment.strip_prefix('+') else { continue };
         let at = pos(token.span.start);
-        let hint = normal(hint).map_err(|error| text.place(at, error.anywhere()))?;
+        let Some(hint) = normal(hint).map_err(|error| text.place(at, error.anywhere()))? else { continue };
         while folded.last().is_some_and(is_space) {
             folded.pop();
         }
@@ -65,31 +68,42 @@ fn reserved(word: &Word) -> bool {
     word.quote_style.is_none() && WORDS.iter().any(|w| w.eq_ignore_ascii_case(&word.value))
 }
 
-/// A hint that is OPTIONS, written in one way.
-fn normal(hint: &str) -> Result<String> {
+/// A hint that is OPTIONS, written in one way; nothing if it has none.
+fn normal(hint: &str) -> Result<Option<String>> {
     let source = Source::new("<hint>", hint);
     let text = Text::new(&source);
     let mut cursor = Cursor::new(&text, tokens_of(&text)?);
     let mut all = Options::default();
     loop {
         let name = cursor.name("the name of a hint")?.to_ascii_uppercase();
-        if name != "OPTIONS" {
-            let known: Vec<&str> = REFUSED.iter().map(|(name, _)| *name).chain(["OPTIONS"]).collect();
-            return Err(match REFUSED.iter().find(|(refused, _)| *refused == name) {
-                Some((_, why)) => Error::sql(format!("the hint {name} is not supported")).hint(*why),
-                None => Error::sql(format!("unknown hint `{name}`")).hint(suggest::hint(&name, &known)),
-            });
-        }
-        for (key, value) in cursor.options()?.iter() {
-            all.push(key.to_string(), value.to_string(), Default::default())?;
+        match name.as_str() {
+            "OPTIONS" => {
+                for (key, value) in cursor.options()?.iter() {
+                    all.push(key.to_string(), value.to_string(), Default::default())?;
+                }
+            }
+            LOOKUP => {
+                cursor.options()?;
+                tracing::warn!("the hint {LOOKUP} has no effect: a table is read once per epoch, for all rows that meet it");
+            }
+            _ => {
+                let known: Vec<&str> = REFUSED.iter().map(|(name, _)| *name).chain(["OPTIONS", LOOKUP]).collect();
+                return Err(match REFUSED.iter().find(|(refused, _)| *refused == name) {
+                    Some((_, why)) => Error::sql(format!("the hint {name} is not supported")).hint(*why),
+                    None => Error::sql(format!("unknown hint `{name}`")).hint(suggest::hint(&name, &known)),
+                });
+            }
         }
         cursor.take_symbol(&Token::Comma);
         if cursor.at_end() {
             break;
         }
     }
+    if all.is_empty() {
+        return Ok(None);
+    }
     let pairs: Vec<String> = all.iter().map(|(k, v)| format!("{} = {}", super::literal(k), super::literal(v))).collect();
-    Ok(format!("{HINT}{})", pairs.join(", ")))
+    Ok(Some(format!("{HINT}{})", pairs.join(", "))))
 }
 
 /// Takes the hint behind a name; no options if there is none.

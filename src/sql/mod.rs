@@ -10,6 +10,7 @@
 //! What every grammar shares lies in this folder: the statements that they lower to (`ast/`), the walk over tokens (`cursor.rs`),
 //! types, names, settings. A grammar is a room of its own.
 
+pub mod as_of;
 pub mod ast;
 mod build;
 mod calls;

@@ -104,6 +104,11 @@ impl Job {
     /// What `millstream query` answers over the job's tables, with its options.
     #[track_caller]
     pub fn query(&self, sql: &str) -> String {
+        self.query_if_possible(sql).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// The same, or why it does not answer.
+    pub fn query_if_possible(&self, sql: &str) -> Result<String, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
         command.args(["query", sql, "--data"]).arg(self.data.path());
         for file in &self.files {
@@ -113,8 +118,8 @@ impl Job {
             command.args(pair);
         }
         let ended = command.output().unwrap();
-        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-        String::from_utf8(ended.stdout).unwrap()
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        if ended.status.success() { Ok(text(ended.stdout)) } else { Err(text(ended.stderr)) }
     }
 
     /// Starts it and waits until it ends by itself.

@@ -209,6 +209,7 @@ cases! {
     over_late
     over_ties
     over_averages
+    lookups
 }
 
 #[test]

@@ -6,7 +6,7 @@ use arrow::datatypes::DataType;
 use async_trait::async_trait;
 
 use crate::common::{Error, OptionSpec, Result};
-use crate::connectors::{Connector, Inferred, Sink, Source, TableSpec, Target};
+use crate::connectors::{Connector, Inferred, Sink, Source, TableSpec, Target, lookup};
 use crate::sql::ast::Options;
 
 use super::config::Config;
@@ -46,6 +46,7 @@ impl Connector for FilesConnector {
         if !table.primary_key.is_empty() {
             return Err(Error::sql(format!("table `{}`: files have no PRIMARY KEY: each row is one of its own", table.name)));
         }
+        lookup::kept(table)?;
         Config::read(table).map(drop)
     }
 

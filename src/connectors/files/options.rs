@@ -1,6 +1,7 @@
 //! Every option of a table on files.
 
 use crate::common::{OptionSpec, s3};
+use crate::connectors::lookup;
 
 /// The value of `connector`.
 pub const NAME: &str = "filesystem";
@@ -56,5 +57,5 @@ pub fn all() -> Vec<OptionSpec> {
         OptionSpec::flag("csv.allow-line-breaks", "quoted values may go over lines; false reads one large file in parallel; default: true"),
         OptionSpec::one_of("on-error", &["fail"], "a value that does not fit its column fails the query"),
     ];
-    own.into_iter().chain(s3::OPTIONS).collect()
+    own.into_iter().chain(lookup::OPTIONS).chain(s3::OPTIONS).collect()
 }

@@ -11,7 +11,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use parking_lot::Mutex;
 
 use crate::common::{Error, Projection, Result, units};
-use crate::connectors::{Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split, TableSpec};
+use crate::connectors::{Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split, TableSpec, lookup};
 
 use super::config::Config;
 use super::follow::{Begin, Begun, FilesFollow, PARTITION};
@@ -27,6 +27,8 @@ pub struct FilesSource {
     config: Arc<Config>,
     schema: SchemaRef,
     monitor: Option<Duration>,
+    /// As streams look rows up in it; nothing if it is a stream itself.
+    lookups: Option<Arc<dyn TableProvider>>,
     counters: Arc<SourceCounters>,
     /// Files that commits know.
     known: Mutex<Vec<Begun>>,
@@ -45,9 +47,12 @@ impl FilesSource {
         let key = "source.monitor-interval";
         let monitor = table.option(key).map(units::duration).transpose();
         let monitor = monitor.map_err(|e| e.context(format!("table `{}`, option `{key}`", table.name)))?;
+        let (config, schema) = (Arc::new(Config::read(table)?), table.schema());
+        let rows = lookup::cached(Arc::new(FilesTable::new(Arc::clone(&config), Arc::clone(&schema))), table)?;
         Ok(Self {
-            config: Arc::new(Config::read(table)?),
-            schema: table.schema(),
+            config,
+            schema,
+            lookups: monitor.is_none().then_some(rows),
             // Looking without a pause is of no use to anybody.
             monitor: monitor.map(|interval| interval.max(Duration::from_millis(10))),
             counters: Arc::default(),
@@ -85,6 +90,10 @@ impl Source for FilesSource {
 
     fn table_provider(&self) -> Option<Arc<dyn TableProvider>> {
         Some(Arc::new(self.table()))
+    }
+
+    fn lookup_table(&self) -> Option<Arc<dyn TableProvider>> {
+        self.lookups.clone()
     }
 
     async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>> {

@@ -1,4 +1,4 @@
-//! Joins: per window where both sides are windowed alike, else by key.
+//! Joins: with tables as of the epoch, per window where both sides are windowed alike, else by key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,6 +21,9 @@ use super::{Input, Lowered, Lowering, copied};
 
 impl Lowering {
     pub(super) async fn join(&mut self, plan: &LogicalPlan, join: &Join) -> Result<Lowered> {
+        if let Some(lookup) = self.lookup(plan, join).await? {
+            return Ok(lookup);
+        }
         let left = self.lower(&join.left).await?;
         let right = self.lower(&join.right).await?;
         let originals = vec![Arc::clone(join.left.schema()), Arc::clone(join.right.schema())];

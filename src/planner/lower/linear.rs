@@ -11,8 +11,10 @@ use crate::operators::windows::WindowKind;
 use crate::sql::ast::Emit;
 
 use super::super::clock::{Clock, Live};
+use super::super::current_watermark::asks;
 use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
+use super::watermark::asks_above;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
 
 impl Lowering {
@@ -23,6 +25,10 @@ impl Lowering {
             let once;
             (input, once) = self.once(&projection.input, input, exprs).await?;
             exprs = once;
+        } else if exprs.iter().any(asks) {
+            let marked;
+            (input, marked) = self.marked(projection.input.schema(), input, exprs)?;
+            exprs = marked;
         }
         let from: Vec<_> = exprs.iter().map(|e| copied(e, projection.input.schema())).collect();
         let computed = exprs.iter().zip(&from).filter(|(_, f)| f.is_none()).map(|(e, _)| e);
@@ -40,7 +46,9 @@ impl Lowering {
     }
 
     pub(super) async fn filter(&mut self, plan: &LogicalPlan, filter: &Filter) -> Result<Lowered> {
-        if let Some(lowered) = self.fused(plan).await? {
+        if !asks_above(plan)?
+            && let Some(lowered) = self.fused(plan).await?
+        {
             return Ok(lowered);
         }
         let mut input = self.provisional(&filter.input).await?;
@@ -60,6 +68,13 @@ impl Lowering {
             exprs.push(weight(&filtered)?);
             let plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(filtered))?);
             return Ok(Lowered { plan, ..kept });
+        }
+        if asks(&filter.predicate) {
+            let (marked, passes) = self.marked(filter.input.schema(), input, vec![filter.predicate.clone()])?;
+            let passes = passes.into_iter().next().ok_or_else(|| Error::internal("a filter without a predicate"))?;
+            let filtered = LogicalPlan::Filter(Filter::try_new(passes.unalias(), Arc::new(marked.plan))?);
+            let plan = LogicalPlan::Projection(Projection::try_new(columns(filter.input.schema()), Arc::new(filtered))?);
+            return Ok(Lowered { plan, ..marked });
         }
         let plan = LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), Arc::new(input.plan))?);
         Ok(Lowered { plan, ..input })

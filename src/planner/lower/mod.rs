@@ -19,6 +19,7 @@ mod interval;
 mod join;
 mod kept;
 mod linear;
+mod lookup;
 mod once;
 mod over_past;
 mod over_plan;
@@ -30,6 +31,7 @@ mod recursion;
 mod scan;
 mod session;
 mod sums;
+mod watermark;
 mod window;
 
 use std::collections::{BTreeSet, HashMap};
@@ -162,6 +164,9 @@ impl Lowering {
             let key = (plan.clone(), self.emit);
             if let Some(done) = self.shared.get(&key) {
                 return Ok(done.clone());
+            }
+            if let Some(other) = self.place_watermarks(plan)? {
+                return self.provisional(&other).await;
             }
             let before = self.program.nodes.len();
             let lowered = match plan {

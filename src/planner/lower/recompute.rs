@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::DFSchemaRef;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, Sort};
 use datafusion::physical_expr::PhysicalExpr;
 
@@ -15,6 +16,7 @@ use crate::operators::late::{LateFilter, LateRule};
 use crate::operators::recompute::Keyed;
 use crate::operators::subplan::SubPlan;
 
+use super::super::current_watermark::{misplaced, node_asks};
 use super::super::cut::{Cut, Late};
 use super::super::traits::{Time, Traits};
 use super::{Input, Lowered, Lowering};
@@ -141,6 +143,10 @@ impl Lowering {
         let numbers: Vec<u32> = originals.iter().map(|_| self.next_leaf()).collect();
         let leaves = numbers.iter().zip(originals).map(|(n, schema)| Cut::plan(*n, Arc::clone(schema))).collect();
         let plan = rebuild(plan, leaves)?;
+        plan.apply(|node| match node_asks(node)? {
+            true => Err(misplaced(&title(&plan)).into()),
+            false => Ok(TreeNodeRecursion::Continue),
+        })?;
         let physical = self.inner.query_planner().create_physical_plan(&plan, &self.inner).await?;
         Ok(SubPlan::new(physical, numbers))
     }

@@ -37,7 +37,9 @@ SELECT /*+ STATE_TTL('a' = '1 d') */ 1;
 ---- how a join runs
 SELECT /*+ BROADCAST(t) */ * FROM t;
 ---- how a lookup runs
-SELECT /*+ LOOKUP('table' = 't') */ * FROM t;
+CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');
+SELECT /*+ LOOKUP('table' = 't', 'retry-predicate' = 'lookup_miss') */ * FROM t /*+ LOOKUP('table' = 't'), OPTIONS('topic' = 'x') */;
+SELECT /*+ LOOKUP(t) */ * FROM t;
 ---- an unknown hint
 SELECT /*+ SHUFLE_HASH(t) */ * FROM t;
 ---- half a hint

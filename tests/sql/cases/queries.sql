@@ -104,9 +104,29 @@ INSERT INTO g VALUES (1);
 INSERT INTO v VALUES (1);
 INSERT INTO nothing VALUES (1);
 ---- a version of a table
-CREATE TABLE o (a INT, pt AS PROCTIME()) WITH ('connector' = 'kafka', 'topic' = 'o', 'format' = 'json');
+CREATE TABLE o (a INT, ts TIMESTAMP(3), pt AS PROCTIME(), WATERMARK FOR ts AS ts) WITH ('connector' = 'kafka', 'topic' = 'o', 'format' = 'json');
 CREATE TABLE c (a INT) WITH ('connector' = 'kafka', 'topic' = 'c', 'format' = 'json');
+CREATE TABLE f (a INT, word STRING) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/words.csv', 'format' = 'csv');
+CREATE TABLE fresh (a INT, word STRING) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/words.csv', 'format' = 'csv', 'source.monitor-interval' = '1 s');
+CREATE VIEW w AS SELECT a, UPPER(word) AS word FROM f;
+CREATE VIEW timed AS SELECT *, PROCTIME() AS seen FROM c;
 SELECT o.a FROM o JOIN c FOR SYSTEM_TIME AS OF o.pt AS x ON o.a = x.a;
+SELECT o.a FROM o JOIN fresh FOR SYSTEM_TIME AS OF o.pt AS x ON o.a = x.a;
+SELECT o.a FROM o JOIN f FOR SYSTEM_TIME AS OF o.ts AS x ON o.a = x.a;
+SELECT o.a FROM o
+  LEFT JOIN f FOR SYSTEM_TIME AS OF o.a AS x ON o.a = x.a;
+SELECT o.a FROM o JOIN f FOR SYSTEM_TIME AS OF x.a AS x ON o.a = x.a;
+SELECT o.a FROM o RIGHT JOIN f FOR SYSTEM_TIME AS OF o.pt AS x ON o.a = x.a;
+SELECT o.a FROM o, f FOR SYSTEM_TIME AS OF o.pt AS x WHERE o.a = x.a;
+SELECT a FROM f FOR SYSTEM_TIME AS OF TIMESTAMP '2024-05-01 12:00:00';
+INSERT INTO o VALUES (1, TIMESTAMP '2024-05-01 12:00:00'), (2, TIMESTAMP '2024-05-01 12:00:00');
+SELECT a, CURRENT_WATERMARK(ts) AS w FROM o WHERE CURRENT_WATERMARK(ts) IS NULL OR ts > CURRENT_WATERMARK(ts) ORDER BY a;
+SELECT a, CURRENT_WATERMARK(a) AS w FROM o;
+EXPLAIN SELECT a, CURRENT_WATERMARK(ts) AS w FROM o EMIT CHANGES;
+SELECT o.a, x.word FROM o LEFT JOIN f FOR SYSTEM_TIME AS OF o.pt AS x ON o.a = x.a ORDER BY o.a;
+EXPLAIN SELECT o.a, x.word FROM o JOIN f FOR SYSTEM_TIME AS OF o.pt AS x ON o.a = x.a AND x.word <> 'b' EMIT CHANGES;
+EXPLAIN SELECT t.a, w.word, f.a FROM timed AS t LEFT JOIN w FOR SYSTEM_TIME AS OF t.seen ON t.a = w.a
+  JOIN f FOR SYSTEM_TIME AS OF t.seen ON f.a = t.a EMIT CHANGES;
 ---- a view that broke
 CREATE TABLE t (a INT, b INT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');
 CREATE VIEW v AS

@@ -170,3 +170,11 @@ CREATE TABLE t (a INT) WITH ('connector' = 'print');
 -- reopen
 SHOW DATABASES;
 SHOW TABLES;
+---- what is kept of a table that is looked up
+CREATE TABLE a (id INT) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/words.csv', 'lookup.cache' = 'PARTIAL');
+CREATE TABLE b (id INT) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/words.csv', 'lookup.cache' = 'full');
+CREATE TABLE c (id INT) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/words.csv', 'lookup.full-cache.periodic-reload.interval' = '1 min');
+CREATE TABLE d (id INT) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/words.csv', 'lookup.cache' = 'ALL');
+CREATE TABLE e (id INT) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/words.csv', 'lookup.cache' = 'FULL', 'lookup.full-cache.periodic-reload.interval' = 'soon');
+CREATE TABLE f (a INT, word STRING) WITH ('connector' = 'filesystem', 'path' = 'tests/sql/words.csv', 'lookup.cache' = 'none');
+SELECT * FROM f;
