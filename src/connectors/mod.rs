@@ -33,8 +33,9 @@ pub mod conformance;
 pub mod datagen;
 pub mod files;
 pub mod kafka;
+pub mod on_error;
 pub mod options;
-
+pub mod piece;
 pub mod print;
 pub mod registry;
 pub mod table;

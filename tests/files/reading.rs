@@ -84,9 +84,6 @@ async fn csv_with_and_without_a_header() {
     }
     assert_eq!(place.rows("SELECT id, name FROM 'DIR/header.csv'").await, ["1|one", "2|two"]);
     assert_eq!(place.rows("SELECT column_1, column_2 FROM 'DIR/plain.csv'").await, ["1|one", "2|two"]);
-    let error =
-        place.error("CREATE TABLE t (id INT, name INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/plain.csv'); SELECT * FROM t").await;
-    assert!(error.to_string().contains("one"), "{error}");
 }
 
 #[tokio::test]
@@ -231,7 +228,7 @@ async fn what_is_refused() {
         ("CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'format' = 'orc', 'path' = 'x')", "`format` cannot be 'orc'"),
         ("CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'pth' = 'a.csv')", "unknown option `pth`"),
         ("CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'a.json', 'csv.header' = 'true')", "is of format 'csv'"),
-        ("CREATE TABLE t (a ARRAY<INT>) WITH ('connector' = 'filesystem', 'path' = 'a.csv')", "ARRAY<INT> cannot be read"),
+        ("CREATE TABLE t (a MAP<STRING, INT>) WITH ('connector' = 'filesystem', 'path' = 'a.csv')", "cannot hold column `a`"),
         ("CREATE TABLE t (a INT METADATA FROM 'file.nam') WITH ('connector' = 'filesystem', 'path' = 'a.csv')", "no metadata 'file.nam'"),
         ("CREATE TABLE t (a INT) PARTITIONED BY (b) WITH ('connector' = 'filesystem', 'path' = 'a.csv')", "names column `b`"),
         ("CREATE TABLE t (a INT) PARTITIONED BY (a) WITH ('connector' = 'datagen')", "has no PARTITIONED BY"),

@@ -1,14 +1,16 @@
 //! A table on files, its options read.
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{Field, FieldRef, Schema};
 use datafusion::common::ScalarValue;
 use std::sync::Arc;
 
 use crate::common::s3::Access;
-use crate::common::{Error, Result, suggest};
+use crate::common::{Error, Projection, Result, suggest};
+use crate::connectors::on_error::OnError;
 use crate::connectors::{TableColumn, TableSpec};
+use crate::formats;
 
-use super::format::{Format, Kind};
+use super::format::Format;
 use super::listing::{self, File};
 use super::location::Location;
 use super::metadata::Metadata;
@@ -38,6 +40,8 @@ pub struct Config {
     pub store: Store,
     /// How they are read.
     pub format: Format,
+    /// What a record does that cannot be read.
+    pub on_error: OnError,
     /// Columns of the content.
     pub content: Vec<FieldRef>,
     /// Columns that each file has one value of.
@@ -75,14 +79,26 @@ impl Config {
                     path_columns.push(field);
                     from_path.push(from);
                 }
-                None => {
-                    check_type(table, format.kind, column)?;
-                    content.push(field);
-                }
+                None => content.push(field),
             }
+        }
+        let on_error = OnError::read(table).map_err(|e| e.context(format!("table `{}`", table.name)))?;
+        match format.kind.text() {
+            Some(text) => {
+                let schema = Arc::new(Schema::new(content.clone()));
+                let made = formats::decoder(text, &schema, &Projection::all(&schema), &format.options);
+                made.map_err(|e| e.context(format!("table `{}`", table.name)))?;
+            }
+            // Of these a part cannot be set aside: what comes behind it cannot be found.
+            None if on_error == OnError::DeadLetter || table.option("on-error").is_some_and(|v| v == "skip") => {
+                return Err(Error::sql(format!("table `{}`: {:?} files can be read as a whole or not at all", table.name, format.kind))
+                    .hint("option `on-error` can only be 'fail' here; records can be set aside of csv and json"));
+            }
+            None => {}
         }
         Ok(Self {
             table: table.name.clone(),
+            on_error,
             location,
             store,
             format,
@@ -144,19 +160,4 @@ fn from_path_of(table: &TableSpec, column: &TableColumn) -> Result<Option<FromPa
         return Err(Error::sql(format!("column `{}`: '{key}' is {}, not {}", column.name, show(&has), show(wants))));
     }
     Ok(Some(FromPath::Metadata(metadata)))
-}
-
-/// What a format has no way to hold.
-fn check_type(table: &TableSpec, kind: Kind, column: &TableColumn) -> Result<()> {
-    let refused = match kind {
-        Kind::Csv => column.data_type.is_nested() || matches!(column.data_type, DataType::Binary),
-        Kind::Json => matches!(column.data_type, DataType::Binary),
-        Kind::Parquet | Kind::Avro | Kind::Arrow => false,
-    };
-    if refused {
-        let shown = crate::sql::types::display(&column.data_type);
-        return Err(Error::sql(format!("table `{}`, column `{}`: {shown} cannot be read from {kind:?} files", table.name, column.name))
-            .hint("declare it STRING"));
-    }
-    Ok(())
 }

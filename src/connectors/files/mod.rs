@@ -12,6 +12,7 @@
 //! ```
 //! What a table declares counts: columns are found by name, cast to the declared type, and NULL where a file lacks them.
 
+mod begun;
 mod config;
 mod connector;
 mod copy;
@@ -19,12 +20,16 @@ mod encode;
 mod follow;
 mod format;
 mod infer;
+mod lines;
 mod listing;
 mod location;
 mod metadata;
 mod options;
 mod output;
+mod pieces;
+mod reader;
 mod record;
+mod records;
 mod rolling;
 mod scan;
 mod shape;
@@ -32,6 +37,7 @@ mod sink;
 mod source;
 mod store;
 mod target;
+mod text_source;
 mod types;
 mod writer;
 

@@ -1,6 +1,8 @@
 //! Every option of a table on files.
 
 use crate::common::{OptionSpec, s3};
+use crate::connectors::on_error::OnError;
+use crate::formats;
 
 /// The value of `connector`.
 pub const NAME: &str = "filesystem";
@@ -48,13 +50,8 @@ pub fn all() -> Vec<OptionSpec> {
         OptionSpec::text("partition.default-name", "the name of the partition without a value; default: __DEFAULT_PARTITION__"),
         OptionSpec::one_of("csv.header", &["auto", "true", "false"], "whether the first line names columns; default: auto"),
         OptionSpec::flag("csv.ignore-first-line", "leave the first line out, whatever it says; default: false"),
-        OptionSpec::text("csv.field-delimiter", "one character; default: , (a tab for tsv)"),
-        OptionSpec::text("csv.quote-character", "one character; default: \""),
-        OptionSpec::text("csv.escape-character", "one character; default: none, a quote is doubled"),
-        OptionSpec::flag("csv.allow-comments", "lines that begin with # are left out; default: false"),
-        OptionSpec::text("csv.null-literal", "the text of NULL, beside the empty one"),
         OptionSpec::flag("csv.allow-line-breaks", "quoted values may go over lines; false reads one large file in parallel; default: true"),
-        OptionSpec::one_of("on-error", &["fail"], "a value that does not fit its column fails the query"),
     ];
-    own.into_iter().chain(s3::OPTIONS).collect()
+    let text = ["csv", "json"].into_iter().flat_map(|format| formats::options_of(format).unwrap_or_default());
+    own.into_iter().chain(OnError::options()).chain(text).chain(s3::OPTIONS).collect()
 }

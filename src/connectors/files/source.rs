@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arrow::datatypes::{FieldRef, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
@@ -13,20 +13,24 @@ use parking_lot::Mutex;
 use crate::common::{Error, Projection, Result, units};
 use crate::connectors::{Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split, TableSpec};
 
+use super::begun::Begun;
 use super::config::Config;
-use super::follow::{Begin, Begun, FilesFollow, PARTITION};
+use super::follow::FilesFollow;
 use super::listing::{self, File};
+use super::pieces::{FileReader, PARTITION};
+use super::reader::Begin;
 use super::scan::FilesTable;
 
 /// The files of a table.
 ///
-/// A continuous job reads them one after the other, as one partition whose positions count rows. Which file a position is in it
-/// knows by the lines that it [learned](crate::connectors::Fetched::learned).
+/// A continuous job reads them as one partition whose positions count records, in order. Which file a position is in it knows by
+/// the lines that it [learned](crate::connectors::Fetched::learned).
 #[derive(Debug)]
 pub struct FilesSource {
     config: Arc<Config>,
     schema: SchemaRef,
     monitor: Option<Duration>,
+    dead_letter: Option<String>,
     counters: Arc<SourceCounters>,
     /// Files that commits know.
     known: Mutex<Vec<Begun>>,
@@ -45,8 +49,10 @@ impl FilesSource {
         let key = "source.monitor-interval";
         let monitor = table.option(key).map(units::duration).transpose();
         let monitor = monitor.map_err(|e| e.context(format!("table `{}`, option `{key}`", table.name)))?;
+        let config = Config::read(table)?;
         Ok(Self {
-            config: Arc::new(Config::read(table)?),
+            dead_letter: config.on_error.table(table).map(str::to_string),
+            config: Arc::new(config),
             schema: table.schema(),
             // Looking without a pause is of no use to anybody.
             monitor: monitor.map(|interval| interval.max(Duration::from_millis(10))),
@@ -83,6 +89,10 @@ impl Source for FilesSource {
         self.monitor.is_none()
     }
 
+    fn dead_letter(&self) -> Option<&str> {
+        self.dead_letter.as_deref()
+    }
+
     fn table_provider(&self) -> Option<Arc<dyn TableProvider>> {
         Some(Arc::new(self.table()))
     }
@@ -110,16 +120,16 @@ impl Source for FilesSource {
         Err(Error::internal(format!("table `{}`: files are not read by splits", self.config.table)))
     }
 
-    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, _: Prefetch) -> Result<Box<dyn Follow>> {
-        let wanted: Vec<FieldRef> = self.schema.project(projection.indices())?.fields().to_vec();
+    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
+        let (config, counters) = (Arc::clone(&self.config), Arc::clone(&self.counters));
+        let files = FileReader::new(Arc::clone(&config), self.table(), projection, prefetch.batch_rows, Arc::clone(&counters))?;
         let begin = Begin {
             known: self.known.lock().clone(),
             passed_over: std::mem::take(&mut *self.passed_over.lock()),
             position: from.first().map_or(0, |range| range.start),
             interval: self.monitor.filter(|_| !self.until_now.load(Ordering::SeqCst)),
         };
-        let config = Arc::clone(&self.config);
-        Ok(Box::new(FilesFollow::start(config, self.table(), projection, wanted, Arc::clone(&self.counters), begin)))
+        Ok(Box::new(FilesFollow::start(config, files, counters, begin)))
     }
 
     async fn report(&self, _: &[(i32, i64)]) {}

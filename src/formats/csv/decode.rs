@@ -119,6 +119,7 @@ impl CsvOptions {
         let trimmed = text.trim();
         match data_type {
             _ if self.null.as_deref() == Some(text) => out.extend_from_slice(b"null"),
+            DataType::Utf8 if self.empty_is_null && !quoted && text.is_empty() => out.extend_from_slice(b"null"),
             DataType::Utf8 => quote(text, out),
             DataType::Binary if quoted => quote(trimmed, out),
             _ if trimmed.is_empty() => out.extend_from_slice(b"null"),
