@@ -422,6 +422,9 @@ pub trait SinkWriter: Send {
     /// Makes them visible, together with the number n.
     async fn commit(&mut self, n: u64) -> Result<()>;
 
+    /// Before a commit is written, and in between: how far event time has come. All rows before it are in commits up to the next one.
+    fn watermark(&mut self, _time: i64) {}
+
     /// After commit `n`: up to which commit the target holds everything for good. Rows of later ones are held back, and come again
     /// after a restart.
     fn settled(&self, n: u64) -> u64 {

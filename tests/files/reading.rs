@@ -121,6 +121,33 @@ async fn globs_and_hidden_files() {
 }
 
 #[tokio::test]
+async fn paths_that_match_a_regular_expression() {
+    let place = Place::new();
+    for name in ["a/1.csv", "a/x/2.csv", "a/_x/3.csv", "b/4.csv", "a/5.txt"] {
+        place.file(name, format!("{}\n", name.chars().find(char::is_ascii_digit).unwrap()));
+    }
+    for (path, pattern, expected) in [
+        ("", ".*", &["1", "2", "4", "5"][..]),
+        ("", ".*/a/.*", &["1", "2", "5"]),
+        ("", r".*/[0-9]+\.csv", &["1", "2", "4"]),
+        // All of the path has to match.
+        ("", "a", &[]),
+        ("", r"DIR/(a|b)/[^/]*\.csv", &["1", "4"]),
+        ("a/*", r".*\.csv|.*\.tsv", &["1"]),
+    ] {
+        let sql = format!(
+            "CREATE TABLE t (n INT) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR/{path}', 'source.path.regex-pattern' = '{pattern}');
+             SELECT * FROM t"
+        );
+        assert_eq!(place.rows(&sql).await, expected, "{path} {pattern}");
+    }
+    let error = place.error(
+        "CREATE TABLE t (n INT) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR', 'source.path.regex-pattern' = '(?=a)')",
+    );
+    assert!(error.await.message().contains("no regular expression"));
+}
+
+#[tokio::test]
 async fn partitions_are_columns_and_leave_files_out() {
     let place = Place::new();
     for (day, region, n) in [("2024-05-01", "eu", 1), ("2024-05-01", "us", 2), ("2024-05-02", "eu", 3), ("2024-05-02", "a%20b", 4)] {

@@ -2,6 +2,7 @@
 
 use arrow::datatypes::{Field, FieldRef, Schema};
 use datafusion::common::ScalarValue;
+use regex::Regex;
 use std::sync::Arc;
 
 use crate::common::s3::Access;
@@ -47,6 +48,8 @@ pub struct Config {
     /// Columns that each file has one value of.
     pub path_columns: Vec<FieldRef>,
     from_path: Vec<FromPath>,
+    /// What whole paths have to look like.
+    pattern: Option<Regex>,
     partitioned_by: Vec<String>,
     null_partition: String,
 }
@@ -105,6 +108,7 @@ impl Config {
             content,
             path_columns,
             from_path,
+            pattern: pattern(table)?,
             partitioned_by: table.partitioned_by.clone(),
             null_partition: table.option("partition.default-name").unwrap_or("__DEFAULT_PARTITION__").to_string(),
         })
@@ -120,12 +124,24 @@ impl Config {
         &self.null_partition
     }
 
-    /// The files as of now.
+    /// The files as of now, in order of their paths.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn files(&self) -> Result<Vec<File>> {
+        let mut files = listing::list(&self.location, &self.store.objects).await?;
+        if let Some(pattern) = &self.pattern {
+            files.retain(|file| pattern.is_match(&format!("/{}", file.meta.location)));
+        }
+        Ok(files)
+    }
+
+    /// The same for somebody who reads them once.
     ///
     /// # Errors
     /// When the store cannot be asked, and when there is nothing at all where the files should be.
     pub async fn list(&self) -> Result<Vec<File>> {
-        let files = listing::list(&self.location, &self.store.objects).await?;
+        let files = self.files().await?;
         let folder_is_there =
             || self.store.local && self.location.pattern.is_none() && std::path::Path::new(&format!("/{}", self.location.base)).is_dir();
         if files.is_empty() && !folder_is_there() {
@@ -145,6 +161,18 @@ impl Config {
         };
         self.path_columns.iter().zip(&self.from_path).map(value).collect()
     }
+}
+
+/// As in Flink: it has to match all of a file's path in its store, which begins with `/`.
+fn pattern(table: &TableSpec) -> Result<Option<Regex>> {
+    let key = "source.path.regex-pattern";
+    let Some(text) = table.option(key) else { return Ok(None) };
+    let whole = Regex::new(&format!(r"\A(?:{text})\z"));
+    whole.map(Some).map_err(|e| {
+        Error::sql(format!("table `{}`: option `{key}` is no regular expression", table.name))
+            .because(e)
+            .hint("Java's look-around and back references are not understood")
+    })
 }
 
 fn from_path_of(table: &TableSpec, column: &TableColumn) -> Result<Option<FromPath>> {

@@ -125,7 +125,7 @@ impl Format {
 
     /// The compression of a file.
     pub fn compression_of(&self, file: &Path) -> FileCompressionType {
-        if !self.kind.text().is_some() {
+        if self.kind.text().is_none() {
             return FileCompressionType::UNCOMPRESSED;
         }
         self.compression.unwrap_or_else(|| match file.extension() {

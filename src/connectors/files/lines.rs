@@ -131,7 +131,9 @@ struct Rule {
 
 impl Rule {
     fn is_row(self, record: &[u8]) -> bool {
-        if self.csv { !record.is_empty() && !(self.comments && record.starts_with(b"#")) } else { !record.trim_ascii().is_empty() }
+        let between =
+            if self.csv { record.is_empty() || (self.comments && record.starts_with(b"#")) } else { record.trim_ascii().is_empty() };
+        !between
     }
 }
 

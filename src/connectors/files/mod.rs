@@ -26,6 +26,7 @@ mod location;
 mod metadata;
 mod options;
 mod output;
+mod partition_time;
 mod pieces;
 mod reader;
 mod record;

@@ -14,7 +14,7 @@ use crate::connectors::{Rejected, SourceCounters};
 
 use super::begun::Begun;
 use super::config::Config;
-use super::listing::{self, File};
+use super::listing::File;
 use super::pieces::FileReader;
 
 /// How often a store that is away is asked again.
@@ -176,7 +176,7 @@ impl Reader {
     /// The files, waiting while the store is away.
     async fn list(&self) -> Told<Vec<File>> {
         loop {
-            match listing::list(&self.config.location, &self.config.store.objects).await {
+            match self.config.files().await {
                 Ok(files) => return Ok(files),
                 Err(e) if e.kind() == ErrorKind::Unavailable => {
                     tracing::warn!("table `{}`: {e}", self.config.table);

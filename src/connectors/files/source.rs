@@ -16,7 +16,7 @@ use crate::connectors::{Follow, PartitionRange, Prefetch, ReadMode, Source, Sour
 use super::begun::Begun;
 use super::config::Config;
 use super::follow::FilesFollow;
-use super::listing::{self, File};
+use super::listing::File;
 use super::pieces::{FileReader, PARTITION};
 use super::reader::Begin;
 use super::scan::FilesTable;
@@ -69,7 +69,7 @@ impl FilesSource {
 
     /// Leaves out the files that are there and for which `old` holds.
     async fn pass_over(&self, old: impl Fn(&File) -> bool) -> Result<()> {
-        let files = listing::list(&self.config.location, &self.config.store.objects).await?;
+        let files = self.config.files().await?;
         *self.passed_over.lock() = files.iter().filter(|f| old(f)).map(|f| Begun::new(f, None)).collect();
         Ok(())
     }

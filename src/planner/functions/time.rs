@@ -14,9 +14,9 @@ use crate::common::{Error, Result};
 
 use super::args::Times;
 use super::compiled::Compiled;
-use super::java_parse::{Style, day_of_month};
-use super::java_time::Pattern;
 use super::scalar::{Call, Param, Row, Scalar, TIMESTAMP};
+use crate::common::java_parse::{Style, day_of_month};
+use crate::common::java_time::Pattern;
 
 const DEFAULT: &str = "yyyy-MM-dd HH:mm:ss";
 
