@@ -149,7 +149,7 @@ fn bad_rows_go_to_their_table_once_over_kills() {
     std::fs::write(&script, sql.replace("DIR", &dir.path().to_string_lossy())).unwrap();
     let job = Job::new(&script).option("checkpoint.interval", "0").option("max.rows.per.epoch", "7");
     std::fs::create_dir(dir.path().join("in")).unwrap();
-    let (files, each) = (24, 20);
+    let (files, each) = (26, 20);
     let bad = |k: i64| k % 5 == 2;
     let mut random = StdRng::seed_from_u64(11);
     for file in 0..files {

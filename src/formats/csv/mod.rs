@@ -106,7 +106,7 @@ impl CsvOptions {
     pub fn fields(&self, line: &str) -> std::result::Result<Vec<String>, &'static str> {
         let mut splitter = Splitter::new(self);
         splitter.split(line)?;
-        Ok((0..splitter.len()).filter_map(|i| splitter.field(i)).map(|(text, _)| text.to_string()).collect())
+        Ok((0..splitter.len()).filter_map(|i| splitter.field(line, i)).map(|(text, _)| text.to_string()).collect())
     }
 
     /// Names of columns as a line.
