@@ -62,6 +62,25 @@ async fn a_job_whose_state_is_larger_than_its_memory_runs_to_the_end() {
     assert!(status.state_bytes < 3 * MB as u64, "{status:?}");
 }
 
+/// Two windows, whose rows and whose groups are both too many: each is put together from disk, and comes out as a stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_is_larger_than_memory_comes_out_whole() {
+    let source = "CREATE TABLE s (id BIGINT, ts AS TO_TIMESTAMP_LTZ(id, 3), WATERMARK FOR ts AS ts) WITH ('connector' = 'datagen',
+         'number-of-rows' = '300000', 'rows-per-second' = 'unlimited', 'fields.id.kind' = 'sequence', 'fields.id.start' = '0');";
+    for (window, times) in [
+        ("TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '150' SECOND)", 1),
+        ("HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '50' SECOND, INTERVAL '150' SECOND)", 3),
+    ] {
+        let sql = format!(
+            "{source} CREATE MATERIALIZED VIEW counts AS SELECT window_end, id % 60000 AS k, COUNT(*) AS n, SUM(1) AS v
+               FROM TABLE({window}) GROUP BY window_start, window_end, id % 60000;"
+        );
+        let (status, sums) = run(&Place::new(), &sql, 64 * MB, MB, 8192).await;
+        assert_eq!(sums[1..], [300_000 * times, 300_000 * times, 60_000], "{window}");
+        assert!(status.state_disk > MB as u64, "{status:?}");
+    }
+}
+
 /// State takes nearly all the memory that there is, so that the sort of an epoch finds too little.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_epoch_that_finds_too_little_memory_runs_again_with_less_state() {

@@ -412,7 +412,7 @@ pub trait Target: Send {
 
 /// Writes commits, in order, each exactly once.
 ///
-/// `write(n)` then `commit(n)`; after an error the writer is dropped and the sink opened again, which tells whether n got
+/// `write(n)`, as often as the commit has pieces, then `commit(n)`; after an error the writer is dropped and the sink opened again, which tells whether n got
 /// through. A sink without transactions writes in `write`, and does nothing in `commit`.
 #[async_trait]
 pub trait SinkWriter: Send {

@@ -12,6 +12,7 @@ use crate::common::{Error, Result};
 use crate::connectors::SinkMode;
 use crate::operators::zset;
 use crate::planner::Output;
+use crate::state::Run;
 
 /// Refuses an updating query into a sink that can only add rows, naming the ways out.
 ///
@@ -58,19 +59,29 @@ pub fn unproven_key(table: &str, output: &Output, mode: &SinkMode, target: &Sche
 ///
 /// # Errors
 /// When rows cannot be compared.
-pub fn consolidate(mode: &SinkMode, updating: bool, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
-    let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(Vec::new()) };
+pub fn consolidate(mode: &SinkMode, updating: bool, rows: Run) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
+    if matches!((mode, updating), (SinkMode::Append, _) | (SinkMode::Changelog, false)) {
+        return Ok(Box::new(rows.batches()));
+    }
+    Ok(Box::new(by_key(mode, updating, &rows)?.into_iter().filter(|rows| rows.num_rows() > 0).map(Ok)))
+}
+
+fn by_key(mode: &SinkMode, updating: bool, rows: &Run) -> Result<Option<RecordBatch>> {
+    if matches!(mode, SinkMode::Discard) {
+        return Ok(None);
+    }
+    let batches = rows.read()?;
+    let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(None) };
     let one = match (mode, updating) {
-        (SinkMode::Discard, _) => return Ok(Vec::new()),
-        (SinkMode::Append, _) | (SinkMode::Changelog, false) => return Ok(batches.to_vec()),
+        (SinkMode::Discard | SinkMode::Append, _) | (SinkMode::Changelog, false) => concat_batches(&schema, &batches)?,
         (SinkMode::Changelog, true) => {
-            let changes = zset::consolidate(&schema, batches)?;
+            let changes = zset::consolidate(&schema, &batches)?;
             concat_batches(&schema, &[zset::filter(&changes, |w| w < 0)?, zset::filter(&changes, |w| w > 0)?])?
         }
-        (SinkMode::Upsert(key), false) => last_per_key(&concat_batches(&schema, batches)?, key)?,
-        (SinkMode::Upsert(key), true) => upserts(&zset::consolidate(&schema, batches)?, key)?,
+        (SinkMode::Upsert(key), false) => last_per_key(&concat_batches(&schema, &batches)?, key)?,
+        (SinkMode::Upsert(key), true) => upserts(&zset::consolidate(&schema, &batches)?, key)?,
     };
-    Ok(if one.num_rows() == 0 { Vec::new() } else { vec![one] })
+    Ok(Some(one))
 }
 
 fn key_columns(schema: &SchemaRef, key: &[String]) -> Result<Vec<usize>> {
@@ -102,6 +113,7 @@ mod tests {
     use arrow::datatypes::{DataType, Field, Schema};
 
     use super::*;
+    use crate::state::{Shelf, StateMemory};
 
     fn changes(rows: &[(&str, i64, i64)]) -> RecordBatch {
         let fields = vec![Field::new("k", DataType::Utf8, false), Field::new("v", DataType::Int64, false)];
@@ -138,9 +150,14 @@ mod tests {
         let a = changes(&[("a", 1, 1), ("b", 1, 1), ("c", 1, -1)]);
         let b = changes(&[("a", 1, -1), ("a", 2, 1), ("b", 1, -1), ("d", 7, 1)]);
         let mode = SinkMode::Upsert(vec!["k".into()]);
-        let out = consolidate(&mode, true, &[a.clone(), b.clone()]).unwrap();
+        let shelf = Shelf::new(&StateMemory::unlimited());
+        let consolidate = |mode: &SinkMode| {
+            let rows = shelf.keep([a.clone(), b.clone()]).unwrap();
+            consolidate(mode, true, rows).unwrap().collect::<Result<Vec<_>>>().unwrap()
+        };
+        let out = consolidate(&mode);
         assert_eq!(out, [changes(&[("c", 1, -1), ("a", 2, 1), ("d", 7, 1)])]);
-        let log = consolidate(&SinkMode::Changelog, true, &[a, b]).unwrap();
+        let log = consolidate(&SinkMode::Changelog);
         assert_eq!(log, out);
     }
 }

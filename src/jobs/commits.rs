@@ -17,7 +17,7 @@ use crate::state::{CommitFile, Created, Section, StateStore, Written};
 use super::watermark::StoredClock;
 
 /// The version of what stands in a commit; a newer one is refused.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A commit as it is read back.
 pub type Commit = CommitReader<Header>;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use arrow::record_batch::RecordBatch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -14,10 +13,10 @@ use uuid::Uuid;
 use crate::common::clock::Millis;
 use crate::common::faults::Side;
 use crate::common::{Error, ErrorKind, Result};
-use crate::connectors::{Sink, SourceCounters};
+use crate::connectors::{Sink, SinkMode, SourceCounters};
 use crate::operators::context::StateId;
 use crate::state::commit::CommitReader;
-use crate::state::{Section, StateDelta, StateMemory};
+use crate::state::{PieceWriter, Run, Shelf, StateDelta, StateMemory};
 
 use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
@@ -39,6 +38,9 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 const STOP_WAIT: Duration = Duration::from_secs(15);
 /// Old commits are pruned when so many can go.
 const PRUNE_EVERY: u64 = 16;
+
+/// About so many bytes of rows for a sink make a piece of a commit: what a sink is handed at once.
+const ROWS_PIECE: usize = 32 << 20;
 
 /// How often the servers are told how far the job has read; that is for information only.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -86,7 +88,7 @@ type Landing = Result<(Put, Arc<Commit>)>;
 #[derive(Default)]
 struct Pending {
     deltas: BTreeMap<StateId, StateDelta>,
-    rows: BTreeMap<String, Vec<RecordBatch>>,
+    rows: BTreeMap<String, Run>,
     dirty: bool,
 }
 
@@ -102,7 +104,7 @@ impl Pending {
             }
         }
         for (sink, rows) in output.rows {
-            count += rows.iter().map(|b| b.num_rows() as u64).sum::<u64>();
+            count += rows.rows() as u64;
             self.rows.entry(sink).or_default().extend(rows);
         }
         self.dirty = true;
@@ -118,6 +120,8 @@ struct Running<'a> {
     inputs: Inputs,
     publishers: Publishers,
     pending: Pending,
+    /// Where pending rows are kept that no epoch gave.
+    shelf: Shelf,
     /// A commit that is being written.
     in_flight: Option<JoinHandle<Landing>>,
     newest: u64,
@@ -189,6 +193,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         // Where a new job begins is worth a commit: a second start must not begin elsewhere because the topic has grown.
         pending: Pending { dirty: resumed.is_none(), ..Pending::default() },
         begun: resumed.is_some(),
+        shelf: Shelf::new(&memory),
         in_flight: None,
         newest,
         snapshots: recovered.snapshots,
@@ -373,7 +378,7 @@ impl Running<'_> {
                 continue;
             }
             let rows = dead.coercion.apply(&dead_letter::rows(&dead.schema, &source.table, &rejected)?)?.rows;
-            self.pending.rows.entry(dead.id.clone()).or_default().push(rows);
+            self.pending.rows.entry(dead.id.clone()).or_default().push(&self.shelf, rows)?;
             self.pending.dirty = true;
         }
         Ok(())
@@ -385,7 +390,7 @@ impl Running<'_> {
             for route in &self.spec.late {
                 let Some(coerced) = route.rows(late)? else { continue };
                 self.status.bad += coerced.bad as u64;
-                self.pending.rows.entry(route.id.clone()).or_default().push(coerced.rows);
+                self.pending.rows.entry(route.id.clone()).or_default().push(&self.shelf, coerced.rows)?;
             }
         }
         Ok(())
@@ -398,21 +403,20 @@ impl Running<'_> {
         let attempt = Uuid::new_v4().to_string();
         let (store, stem) = (self.commits.store(), self.commits.stem(n, &attempt));
         let state = StateSections::build(n, self.pipeline.state(), &pending.deltas, &self.snapshots, store, &stem).await?;
-        let StateSections { mut sections, written, mut bases, closed } = state;
+        let StateSections { mut sections, mut written, mut bases, closed } = state;
         let (remembered, theirs) = self.memories.sections(n)?;
         sections.extend(remembered);
         bases.extend(theirs);
-        for (sink, batches) in pending.rows {
-            let batches = match self.spec.inserts.iter().find(|i| i.id == sink) {
-                Some(insert) => changes::consolidate(&insert.sink.mode(), insert.output.updating, &batches)?,
-                None => match self.spec.late.iter().find(|l| l.id == sink) {
-                    Some(late) => changes::consolidate(&late.sink.mode(), false, &batches)?,
-                    None => batches,
-                },
+        for (index, (sink, rows)) in pending.rows.into_iter().enumerate() {
+            let mode = match self.spec.inserts.iter().find(|i| i.id == sink) {
+                Some(insert) => (insert.sink.mode(), insert.output.updating),
+                None => (self.spec.late.iter().find(|l| l.id == sink).map_or(SinkMode::Append, |late| late.sink.mode()), false),
             };
-            if !batches.is_empty() {
-                sections.push(Section { name: sink_section(&sink), batches });
+            let mut writer = PieceWriter::new(Arc::clone(store), sink_section(&sink), format!("{stem}-r{index}"), ROWS_PIECE);
+            for batch in changes::consolidate(&mode.0, mode.1, rows)? {
+                writer.push(batch?).await?;
             }
+            writer.finish_into(&mut sections, &mut written).await?;
         }
         let header = Header {
             format: FORMAT,

@@ -8,7 +8,8 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::physical_plan::collect;
+use datafusion::physical_plan::execute_stream;
+use futures::TryStreamExt;
 
 use crate::common::clock::Millis;
 use crate::common::faults::{Faults, Side};
@@ -19,7 +20,7 @@ use crate::operators::context::{LateRows, StateId, StateTables};
 use crate::operators::stateful::TableKind;
 use crate::operators::{EpochContext, EpochReport, ExchangeExec, Moment, SourceScanExec};
 use crate::planner::{Binding, Domain, Program, Session, Stage, StateNode, codec};
-use crate::state::{KeyedTable, StateDelta, StateMemory, StateTable};
+use crate::state::{KeyedTable, PaneTable, Run, StateDelta, StateMemory, StateTable};
 
 use super::spec::Insert;
 use super::watermark::END_OF_TIME;
@@ -37,7 +38,7 @@ pub struct EpochRows {
 #[derive(Debug, Default)]
 pub struct EpochOutput {
     /// Rows per sink id, cast to its columns.
-    pub rows: BTreeMap<String, Vec<RecordBatch>>,
+    pub rows: BTreeMap<String, Run>,
     /// What changed in the state, folded in already.
     pub deltas: BTreeMap<StateId, StateDelta>,
     /// How many rows came too late, by the number of the operator that they were too late for.
@@ -101,7 +102,7 @@ impl Pipeline {
         for (node, info) in &program.nodes {
             for (table, spec) in (0u32..).zip(&info.tables) {
                 let empty = match &spec.kind {
-                    TableKind::Panes => StateTable::Panes(Arc::default()),
+                    TableKind::Panes => StateTable::Panes(Arc::new(PaneTable::new(memory))),
                     TableKind::Keyed(layout) => StateTable::Keyed(Arc::new(KeyedTable::new(Arc::clone(layout), Arc::clone(memory))?)),
                 };
                 state.insert(StateId { node: *node, table }, empty);
@@ -210,8 +211,7 @@ impl Pipeline {
 
     /// Tells DataFusion's memory pool what the state takes.
     fn reserve(&mut self) {
-        let panes = self.state.values().filter(|t| matches!(t, StateTable::Panes(_))).map(|t| t.size().1).sum::<usize>();
-        self.reserved.resize(self.memory.resident().saturating_add(panes));
+        self.reserved.resize(self.memory.resident());
     }
 
     /// Bytes of state on the local disk.
@@ -230,7 +230,7 @@ impl Pipeline {
         time: &mut impl FnMut(&EpochReportTimes) -> TableTimes,
     ) -> Result<(EpochOutput, EpochReport)> {
         faults.pass(2, Side::Before)?;
-        let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), self.keep_late_rows));
+        let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), &self.memory, self.keep_late_rows));
         let tasks = self.task_context(&context);
         let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new(), clock };
         for (node, info) in &self.program.nodes {
@@ -249,13 +249,11 @@ impl Pipeline {
         }
         for insert in self.inserts.iter() {
             let kept = output.rows.entry(insert.id.clone()).or_default();
-            for batch in context.exchange(insert.output.stage)?.iter().filter(|b| b.num_rows() > 0) {
-                let coerced = insert.coercion.apply(batch)?;
+            for batch in context.exchange(insert.output.stage)?.batches() {
+                let coerced = insert.coercion.apply(&batch?)?;
                 output.bad += coerced.bad as u64;
                 output.bad_sample = output.bad_sample.or(coerced.sample);
-                if coerced.rows.num_rows() > 0 {
-                    kept.push(coerced.rows);
-                }
+                kept.push(context.shelf(), coerced.rows)?;
             }
         }
         faults.pass(2, Side::After)?;
@@ -276,8 +274,11 @@ impl Pipeline {
         if self.tested {
             plan = codec::round_trip(plan, tasks)?;
         }
-        let rows = collect(plan, Arc::clone(tasks)).await?;
-        output.stages.insert(stage.id, StageRun { elapsed: begin.elapsed(), rows: rows.iter().map(|b| b.num_rows() as u64).sum() });
+        let (mut stream, mut rows) = (execute_stream(plan, Arc::clone(tasks))?, Run::default());
+        while let Some(batch) = stream.try_next().await? {
+            rows.push(context.shelf(), batch)?;
+        }
+        output.stages.insert(stage.id, StageRun { elapsed: begin.elapsed(), rows: rows.rows() as u64 });
         context.put_exchange(stage.id, rows);
         self.last_reads.get(&stage.id).into_iter().flatten().for_each(|id| context.drop_exchange(*id));
         Ok(())

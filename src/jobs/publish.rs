@@ -268,13 +268,17 @@ impl Task {
     async fn publish(&self, writer: &mut dyn SinkWriter, commit: &Commit) -> Result<()> {
         let n = commit.body.n;
         self.advance(writer, commit.body.watermark.unwrap_or(i64::MIN));
-        let Some(rows) = commit.section(&sink_section(&self.id), self.commits.store().as_ref()).await? else {
+        let section = sink_section(&self.id);
+        let pieces = commit.pieces(&section);
+        if pieces == 0 {
             self.taken.fetch_max(n, Ordering::SeqCst);
             self.settle(writer, n);
             return Ok(());
-        };
+        }
         self.faults.pass(7, Side::Before)?;
-        writer.write(n, &rows).await?;
+        for piece in 0..pieces {
+            writer.write(n, &commit.piece(&section, piece, self.commits.store().as_ref()).await?).await?;
+        }
         self.faults.pass(7, Side::After)?;
         self.faults.pass(8, Side::Before)?;
         writer.commit(n).await?;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::common::Result;
 use crate::operators::context::{StateId, StateTables};
-use crate::state::commit::Done;
 use crate::state::{PieceWriter, Section, StateDelta, StateStore, Written};
 
 use super::commits::{Commit, state_section};
@@ -14,6 +13,9 @@ use super::commits::{Commit, state_section};
 const COMMIT: u64 = 64 << 10;
 /// A chain that costs less than this is never cut: a table this small is not worth being written again and again.
 const LEAST: u64 = 100 * COMMIT;
+
+/// About so many bytes of a table's rows make a piece of a commit.
+const STATE_PIECE: usize = 8 << 20;
 
 /// What is known of the chain of commits that each state table is rebuilt from.
 ///
@@ -95,28 +97,21 @@ impl StateSections {
         let mut built = Self::default();
         for (id, table) in state {
             let name = id.to_string();
-            if let Some(base) = snapshots.base(*id).filter(|_| !snapshots.due(*id)) {
-                built.bases.insert(name.clone(), base);
-                let Some(delta) = deltas.get(id) else { continue };
-                let batches = delta.encode()?;
-                if !batches.is_empty() {
-                    built.sections.push(Section { name: state_section(&name), batches });
-                }
-                built.closed.extend(delta.close_to().map(|to| (name, to)));
-                continue;
-            }
             let stem = format!("{stem}-s{}.{}", id.node, id.table);
-            let mut writer = PieceWriter::new(Arc::clone(store), state_section(&name), stem);
-            for batch in table.snapshot()? {
+            let mut writer = PieceWriter::new(Arc::clone(store), state_section(&name), stem, STATE_PIECE);
+            let (base, rows, closed) = match snapshots.base(*id).filter(|_| !snapshots.due(*id)) {
+                None => (n, Some(table.snapshot()?), table.closed_to()),
+                Some(base) => {
+                    let delta = deltas.get(id);
+                    (base, delta.map(StateDelta::encode).transpose()?, delta.and_then(StateDelta::close_to))
+                }
+            };
+            for batch in rows.into_iter().flatten() {
                 writer.push(batch?).await?;
             }
-            match writer.finish().await? {
-                Some(Done::Small(section)) => built.sections.push(section),
-                Some(Done::Large(written)) => built.written.push(written),
-                None => {}
-            }
-            built.closed.extend(table.closed_to().map(|to| (name.clone(), to)));
-            built.bases.insert(name, n);
+            writer.finish_into(&mut built.sections, &mut built.written).await?;
+            built.closed.extend(closed.map(|to| (name.clone(), to)));
+            built.bases.insert(name, base);
         }
         Ok(built)
     }

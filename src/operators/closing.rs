@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
 use crate::common::Result;
-use crate::state::PaneDelta;
+use crate::state::{PaneDelta, Run};
 
 use super::panes::by_pane;
 use super::recompute::one;
@@ -94,11 +94,11 @@ impl Operator for Closing {
             let mut arrived = by_pane(batches, column, shift)?;
             let open = arrived.split_off(&watermark.saturating_add(1));
             let closing = state.closing(watermark);
-            let mut rows: Vec<RecordBatch> = closing.iter().flat_map(|end| state.pane(*end).iter().cloned()).collect();
+            let mut rows = closing.iter().flat_map(|end| state.runs(*end)).flat_map(Run::batches).collect::<Result<Vec<_>>>()?;
             rows.extend(arrived.into_values().flatten());
-            let mut delta = PaneDelta { close_to: (!closing.is_empty()).then_some(watermark), ..PaneDelta::default() };
+            let mut delta = PaneDelta::closing((!closing.is_empty()).then_some(watermark));
             for (end, batches) in open {
-                delta.add.push((end, one(&input.schema, &batches)?));
+                delta.put(end, state.runs(end).len(), state.shelf().keep([one(&input.schema, &batches)?])?);
             }
             step.change(table, delta)?;
             complete.push(one(&input.schema, &rows)?);

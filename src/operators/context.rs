@@ -9,7 +9,7 @@ use datafusion::execution::TaskContext;
 
 use crate::common::{Error, Result};
 use crate::connectors::Source;
-use crate::state::{StateDelta, StateTable};
+use crate::state::{Run, Shelf, StateDelta, StateMemory, StateTable};
 
 /// The tables that a batch query reads from, by name.
 #[derive(Debug, Default)]
@@ -56,11 +56,12 @@ pub type StateTables = BTreeMap<StateId, StateTable>;
 /// # Invariants
 /// * `inputs` and `state` never change during the attempt; a second attempt of the same epoch sees the same.
 /// * Reports only add up, so operators may run in any order and in parallel.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct EpochContext {
     inputs: HashMap<(String, i32), Vec<RecordBatch>>,
     state: StateTables,
-    exchanges: Mutex<HashMap<u32, Vec<RecordBatch>>>,
+    exchanges: Mutex<HashMap<u32, Run>>,
+    shelf: Shelf,
     report: Mutex<EpochReport>,
     keep_late_rows: bool,
 }
@@ -94,9 +95,21 @@ pub struct LateRows {
 }
 
 impl EpochContext {
-    /// An attempt over these rows and this state. `keep_late_rows` collects late rows instead of only counting them.
-    pub fn new(inputs: HashMap<(String, i32), Vec<RecordBatch>>, state: StateTables, keep_late_rows: bool) -> Self {
-        Self { inputs, state, keep_late_rows, ..Self::default() }
+    /// An attempt over these rows and this state, whose exchanges share the state's `memory`. `keep_late_rows` collects late rows
+    /// instead of only counting them.
+    pub fn new(
+        inputs: HashMap<(String, i32), Vec<RecordBatch>>,
+        state: StateTables,
+        memory: &Arc<StateMemory>,
+        keep_late_rows: bool,
+    ) -> Self {
+        let (exchanges, report, shelf) = (Mutex::default(), Mutex::default(), Shelf::new(memory));
+        Self { inputs, state, exchanges, shelf, report, keep_late_rows }
+    }
+
+    /// Where rows are kept during the attempt.
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     /// The attempt that a plan runs in.
@@ -120,12 +133,12 @@ impl EpochContext {
     }
 
     /// Leaves rows for a later stage.
-    pub fn put_exchange(&self, id: u32, rows: Vec<RecordBatch>) {
+    pub fn put_exchange(&self, id: u32, rows: Run) {
         lock(&self.exchanges).insert(id, rows);
     }
 
     /// Rows that an earlier stage left.
-    pub fn exchange(&self, id: u32) -> Result<Vec<RecordBatch>> {
+    pub fn exchange(&self, id: u32) -> Result<Run> {
         lock(&self.exchanges).get(&id).cloned().ok_or_else(|| Error::internal(format!("stage {id} has not run")))
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
@@ -37,6 +36,19 @@ impl Functions {
         Ok(Self { last, groups, aggregates, partial })
     }
 
+    /// DataFusion's node, as what it is.
+    pub(super) fn aggregate(&self) -> Result<&AggregateExec> {
+        self.last.downcast_ref().ok_or_else(|| Error::internal("not an aggregate"))
+    }
+
+    /// The columns of what merging gives.
+    pub fn merged(&self, want: Merged) -> SchemaRef {
+        match want {
+            Merged::State => Arc::clone(&self.partial),
+            Merged::Results => self.results(),
+        }
+    }
+
     /// DataFusion's node.
     pub fn last(&self) -> &Arc<dyn ExecutionPlan> {
         &self.last
@@ -61,6 +73,15 @@ impl Functions {
     pub fn names(&self) -> String {
         self.aggregates.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// What merging gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merged {
+    /// Partial rows, one per group.
+    State,
+    /// The aggregates' results.
+    Results,
 }
 
 /// A fresh table of groups that batches of partial state are merged into, once; emitting it empties it.
@@ -111,23 +132,26 @@ impl<'f> GroupMerger<'f> {
 
     /// The merged rows as partial state again, and nothing is left.
     pub fn into_state(self) -> Result<RecordBatch> {
-        let schema = Arc::clone(&self.functions.partial);
-        self.emit(schema, |accumulator| Ok(accumulator.state(EmitTo::All)?))
+        self.finish(Merged::State)
     }
 
     /// The merged rows as results, and nothing is left.
     pub fn into_results(self) -> Result<RecordBatch> {
-        let schema = self.functions.results();
-        self.emit(schema, |accumulator| Ok(vec![accumulator.evaluate(EmitTo::All)?]))
+        self.finish(Merged::Results)
     }
 
-    fn emit(mut self, schema: SchemaRef, out: impl Fn(&mut dyn GroupsAccumulator) -> Result<Vec<ArrayRef>>) -> Result<RecordBatch> {
+    /// The merged rows, and nothing is left.
+    pub fn finish(mut self, want: Merged) -> Result<RecordBatch> {
+        let schema = self.functions.merged(want);
         if self.rows == 0 {
             return Ok(RecordBatch::new_empty(schema));
         }
         let mut columns = if self.functions.groups == 0 { Vec::new() } else { self.groups.emit(EmitTo::All)? };
         for (accumulator, _) in &mut self.accumulators {
-            columns.extend(out(accumulator.as_mut())?);
+            match want {
+                Merged::State => columns.extend(accumulator.state(EmitTo::All)?),
+                Merged::Results => columns.push(accumulator.evaluate(EmitTo::All)?),
+            }
         }
         let rows = RecordBatchOptions::new().with_row_count(Some(self.rows));
         Ok(RecordBatch::try_new_with_options(schema, columns, &rows)?)

@@ -19,6 +19,7 @@ pub mod late;
 mod leaves;
 pub mod materialize;
 pub mod merge;
+mod merge_sorted;
 mod newest;
 pub mod normalize;
 pub mod one_input;

@@ -44,7 +44,7 @@ impl Running {
     async fn epoch(&mut self, clock: i64, batches: &[&[Record<'_>]]) -> Vec<String> {
         let id = StateId { node: 0, table: 0 };
         let state = StateTables::from([(id, StateTable::Keyed(Arc::clone(&self.table)))]);
-        let epoch = Arc::new(EpochContext::new(HashMap::new(), state, false));
+        let epoch = Arc::new(EpochContext::new(HashMap::new(), state, &StateMemory::unlimited(), false));
         let moment = Moment { clock, ..Moment::default() };
         let step = Step::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));
         let input = batches.iter().map(|rows| records(rows)).collect();

@@ -11,10 +11,10 @@ use async_trait::async_trait;
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::common::Result;
-use crate::state::{PaneDelta, PaneTable};
+use crate::state::{PaneDelta, PaneTable, Run};
 
-use super::merge::{Functions, GroupMerger};
-use super::panes::{Panes, by_pane, keep};
+use super::merge::{Functions, Merged};
+use super::panes::{Panes, Rows, by_pane, compact, keep, merge};
 use super::stateful::{Operator, Step, TableKind, TableSpec};
 
 /// The table of panes.
@@ -75,71 +75,70 @@ impl PaneAggregate {
         self.functions.last()
     }
 
-    /// Merges rows of a pane into those of its windows that end after `closed`, up to `watermark`.
-    fn give(&self, windows: &mut GroupMerger<'_>, pane: i64, rows: &[RecordBatch], closed: i64, watermark: i64) -> Result<()> {
-        for window in self.panes.windows.windows_of_pane(pane).filter(|(_, end)| *end > closed && *end <= watermark) {
-            for batch in rows {
-                windows.merge(&self.panes.in_window(batch, window)?)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Rows of a pane as one batch, with a row per group.
-    fn compact(&self, rows: &[RecordBatch]) -> Result<RecordBatch> {
-        let mut merger = GroupMerger::new(&self.functions)?;
-        rows.iter().try_for_each(|batch| merger.merge(batch))?;
-        merger.into_state()
-    }
-
-    /// One step: panes, what is closed, and partial rows in; results and the panes' delta out. `late_to` is up to where rows that
-    /// arrive are late.
-    fn advance(
+    /// Rows of a pane as rows of those of its windows that end after `closed`, up to `watermark`, and how many bytes they are.
+    fn in_windows(
         &self,
-        state: &PaneTable,
-        input: &[RecordBatch],
+        pane: i64,
+        rows: &Run,
         closed: i64,
-        late_to: i64,
         watermark: i64,
-    ) -> Result<(RecordBatch, PaneDelta)> {
-        let windows = self.panes.windows;
-        let mut results = GroupMerger::new(&self.functions)?;
+    ) -> (usize, impl Iterator<Item = Result<RecordBatch>> + Send + use<>) {
+        let closing = self.panes.windows.windows_of_pane(pane).filter(|(_, end)| *end > closed && *end <= watermark);
+        let closing: Vec<_> = closing.collect();
+        let (size, panes, rows) = (rows.size() * closing.len(), self.panes.clone(), rows.clone());
+        let given = closing.into_iter().flat_map(move |window| {
+            let panes = panes.clone();
+            rows.batches().map(move |batch| panes.in_window(&batch?, window))
+        });
+        (size, given)
+    }
+
+    /// One step: panes, what is closed, and partial rows in; results and the panes' delta out.
+    async fn advance(&self, step: &Step, state: &PaneTable, input: &[RecordBatch], closed: i64) -> Result<(Rows, PaneDelta)> {
+        let (watermark, late_to) = (step.watermark().max(closed), step.moment.start.unwrap_or(i64::MIN));
+        let (windows, done) = (self.panes.windows, self.panes.windows.panes_done(watermark));
         let mut delta = PaneDelta::default();
+        let mut given = Vec::new();
+        let mut merged = Vec::new();
         let some_close = windows.first_end_after(closed).is_none_or(|end| end <= watermark);
         for pane in state.panes().filter(|_| some_close) {
-            let rows = state.pane(pane);
             if windows.pane_ends_after(pane, closed).is_none_or(|end| end > watermark) {
                 continue;
             }
-            if rows.len() == 1 {
-                self.give(&mut results, pane, rows, closed, watermark)?;
-                continue;
-            }
             // It is read once more for each of its windows.
-            let rows = self.compact(rows)?;
-            self.give(&mut results, pane, std::slice::from_ref(&rows), closed, watermark)?;
-            delta.replace.push((pane, rows));
+            let rows = match state.runs(pane) {
+                [one] => one.clone(),
+                several => {
+                    let rows = compact(&self.functions, several, None, state, &step.tasks).await?;
+                    merged.push((pane, rows.clone()));
+                    rows
+                }
+            };
+            given.push(self.in_windows(pane, &rows, closed, watermark));
         }
-        let done = windows.panes_done(watermark);
         let mut open = BTreeMap::new();
         for (pane, rows) in by_pane(input, self.end.0, self.end.1)? {
-            self.give(&mut results, pane, &rows, closed.max(late_to), watermark)?;
+            given.push(self.in_windows(pane, &step.epoch.shelf().keep(rows.clone())?, closed.max(late_to), watermark));
             if pane > done {
                 open.insert(pane, rows);
             }
         }
-        delta.replace.retain(|(pane, _)| *pane > done && !open.contains_key(pane));
-        keep(&self.functions, state, open, &mut delta)?;
+        merged.retain(|(pane, _)| *pane > done && !open.contains_key(pane));
+        merged.into_iter().for_each(|(pane, rows)| delta.put(pane, 0, rows));
+        keep(&self.functions, state, open, &mut delta, &step.tasks).await?;
         if state.next_close().is_some_and(|first| first <= done) {
             delta.close_to = Some(done);
         }
-        Ok((results.into_results()?, delta))
+        let size = given.iter().map(|(size, _)| size).sum();
+        let rows = Box::new(given.into_iter().flat_map(|(_, rows)| rows));
+        let results = merge(&self.functions, rows, size, Merged::Results, state, &step.tasks)?;
+        Ok((results, delta))
     }
 
     /// The end of the next window that has rows when this step is over.
     fn next_end(&self, state: &PaneTable, delta: &PaneDelta, watermark: i64) -> Option<i64> {
         let gone = delta.close_to.unwrap_or(i64::MIN);
-        let panes = state.panes().filter(|pane| *pane > gone).chain(delta.add.iter().map(|(pane, _)| *pane));
+        let panes = state.panes().filter(|pane| *pane > gone).chain(delta.panes());
         panes.filter_map(|pane| self.panes.windows.pane_ends_after(pane, watermark)).min()
     }
 }
@@ -175,16 +174,16 @@ impl Operator for PaneAggregate {
     async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let (state, ends) = (step.panes(PANES)?, step.panes(ENDS)?);
         let closed = ends.closed_to().unwrap_or(i64::MIN);
-        let (watermark, late_to) = (step.watermark().max(closed), step.moment.start.unwrap_or(i64::MIN));
-        let input = inputs.first().map_or(&[][..], Vec::as_slice);
-        let (results, delta) = self.advance(&state, input, closed, late_to, watermark)?;
-        let mut due = PaneDelta { close_to: (watermark > closed).then_some(watermark), ..PaneDelta::default() };
-        if let Some(end) = self.next_end(&state, &delta, watermark).filter(|end| ends.pane(*end).is_empty()) {
-            due.add.push((end, RecordBatch::try_new(end_schema(), vec![Arc::new(Int64Array::from(vec![end]))])?));
+        let watermark = step.watermark().max(closed);
+        let (results, delta) = self.advance(step, &state, inputs.first().map_or(&[], Vec::as_slice), closed).await?;
+        let mut due = PaneDelta::closing((watermark > closed).then_some(watermark));
+        if let Some(end) = self.next_end(&state, &delta, watermark).filter(|end| ends.runs(*end).is_empty()) {
+            let row = RecordBatch::try_new(end_schema(), vec![Arc::new(Int64Array::from(vec![end]))])?;
+            due.put(end, 0, ends.shelf().keep([row])?);
         }
         step.change(PANES, delta)?;
         step.change(ENDS, due)?;
-        Ok(vec![results])
+        Ok(results.give(step))
     }
 
     fn as_any(&self) -> &dyn Any {

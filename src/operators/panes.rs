@@ -1,21 +1,28 @@
-//! Rows by the window or pane that they belong to.
+//! Rows by the window or pane that they belong to, and how panes are kept and merged.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::{Int64Array, UInt32Array};
 use arrow::compute::{cast, concat_batches, take_record_batch};
 use arrow::record_batch::RecordBatch;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
-use crate::state::{PaneDelta, PaneTable};
+use crate::state::{PaneDelta, PaneTable, Run};
 
-use super::merge::{Functions, GroupMerger};
+use super::merge::{Functions, GroupMerger, Merged};
+use super::merge_sorted::{Partials, merge_sorted};
+use super::stateful::Step;
 use super::to_millis;
 use super::windows::{Windows, per_milli};
 
-/// A pane with more batches than this is merged into one when it is next added to.
+/// A pane with more runs than this is merged when it is next added to.
 const COMPACT_AT: usize = 32;
+/// The part of the state's memory that rows may have which are merged without going to disk: groups take more than their rows.
+const MERGE_SHARE: usize = 8;
 
 /// Windows that share panes, and the columns of a relation that hold the bounds of its rows' panes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Serialize, Deserialize)]
@@ -43,24 +50,109 @@ impl Panes {
     }
 }
 
-/// Adds partial rows to panes that stay open.
+/// Merged rows: at once if they fit into memory, else as they come.
+pub(super) enum Rows {
+    /// All of them.
+    Batch(RecordBatch),
+    /// One batch after the other.
+    Stream(SendableRecordBatchStream),
+}
+
+impl Rows {
+    /// Lets them come out of a step, whose answer this is.
+    pub(super) fn give(self, step: &Step) -> Vec<RecordBatch> {
+        match self {
+            Self::Batch(batch) => vec![batch],
+            Self::Stream(stream) => {
+                step.then(stream);
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Merges partial rows group by group. `size` is how many bytes they have, of a state with the memory of `state`.
 ///
 /// # Errors
-/// When the rows are not of these functions.
-pub(super) fn keep(functions: &Functions, state: &PaneTable, open: BTreeMap<i64, Vec<RecordBatch>>, delta: &mut PaneDelta) -> Result<()> {
+/// When the rows are not of these functions, or cannot be read.
+pub(super) fn merge(
+    functions: &Functions,
+    rows: Partials,
+    size: usize,
+    want: Merged,
+    state: &PaneTable,
+    tasks: &Arc<TaskContext>,
+) -> Result<Rows> {
+    if size > state.shelf().memory().limit() / MERGE_SHARE {
+        return Ok(Rows::Stream(merge_sorted(functions, rows, want, tasks)?));
+    }
+    let mut merger = GroupMerger::new(functions)?;
+    for batch in rows {
+        merger.merge(&batch?)?;
+    }
+    Ok(Rows::Batch(merger.finish(want)?))
+}
+
+/// Adds partial rows to panes that stay open. When a pane has many runs, the last ones are merged with what comes: as many as are
+/// not much larger than those behind them, so that runs get shorter towards the end and a row is written again O(log n) times.
+///
+/// # Errors
+/// When the rows are not of these functions, or a disk fails.
+pub(super) async fn keep(
+    functions: &Functions,
+    state: &PaneTable,
+    open: BTreeMap<i64, Vec<RecordBatch>>,
+    delta: &mut PaneDelta,
+    tasks: &Arc<TaskContext>,
+) -> Result<()> {
     for (end, batches) in open {
-        let kept = state.pane(end);
-        if kept.len() < COMPACT_AT {
-            delta.add.push((end, concat_batches(functions.partial(), &batches)?));
-            continue;
-        }
-        let mut pane = GroupMerger::new(functions)?;
-        for batch in kept.iter().chain(&batches) {
-            pane.merge(batch)?;
-        }
-        delta.replace.push((end, pane.into_state()?));
+        let runs = state.runs(end);
+        let new = concat_batches(functions.partial(), &batches)?;
+        let kept = if runs.len() < COMPACT_AT { runs.len() } else { first_to_merge(runs, new.num_rows()) };
+        let run = match runs.get(kept..).filter(|rest| !rest.is_empty()) {
+            None => state.shelf().keep([new])?,
+            Some(rest) => compact(functions, rest, Some(new), state, tasks).await?,
+        };
+        delta.put(end, kept, run);
     }
     Ok(())
+}
+
+/// The number of the first run that is merged with the new rows and all behind it.
+fn first_to_merge(runs: &[Run], new: usize) -> usize {
+    let mut rows = new;
+    let merged = runs.iter().rev().take_while(|run| {
+        let small = run.rows() / 2 <= rows;
+        rows += run.rows();
+        small
+    });
+    runs.len() - merged.count()
+}
+
+/// Runs and rows behind them as one run with a row per group.
+///
+/// # Errors
+/// As [`keep`].
+pub(super) async fn compact(
+    functions: &Functions,
+    runs: &[Run],
+    new: Option<RecordBatch>,
+    state: &PaneTable,
+    tasks: &Arc<TaskContext>,
+) -> Result<Run> {
+    let size = runs.iter().map(Run::size).sum::<usize>() + new.as_ref().map_or(0, RecordBatch::get_array_memory_size);
+    let kept: Vec<_> = runs.iter().map(Run::batches).collect();
+    let rows: Partials = Box::new(kept.into_iter().flatten().chain(new.map(Ok)));
+    match merge(functions, rows, size, Merged::State, state, tasks)? {
+        Rows::Batch(batch) => state.shelf().keep([batch]),
+        Rows::Stream(mut stream) => {
+            let mut run = Run::default();
+            while let Some(batch) = stream.try_next().await? {
+                run.extend(state.shelf().keep_alone([batch])?);
+            }
+            Ok(run)
+        }
+    }
 }
 
 /// Rows by their window's end: the time in `column`, plus `shift`, in milliseconds.

@@ -161,7 +161,7 @@ mod tests {
             let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values)), Arc::new(Int64Array::from(weights))];
             let input = RecordBatch::try_new(zset::weighted(&schema), columns).unwrap();
             let state = StateTables::from([(StateId { node: 0, table: 0 }, StateTable::Keyed(Arc::clone(&table)))]);
-            let epoch = Arc::new(EpochContext::new(HashMap::new(), state, false));
+            let epoch = Arc::new(EpochContext::new(HashMap::new(), state, &StateMemory::unlimited(), false));
             let moment = Moment { clock: *clock, ..Moment::default() };
             let step = Step::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));
             let out = operator.step(&step, vec![vec![input]]).await.unwrap();

@@ -14,7 +14,8 @@ use datafusion::physical_expr::{Distribution, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use futures::{TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
@@ -95,7 +96,6 @@ pub enum TableKind {
 }
 
 /// What a step sees of its epoch.
-#[derive(Debug)]
 pub struct Step {
     node: u32,
     /// Where the epoch stands in time.
@@ -104,12 +104,12 @@ pub struct Step {
     pub epoch: Arc<EpochContext>,
     /// To run plans in.
     pub tasks: Arc<TaskContext>,
+    more: Mutex<Option<SendableRecordBatchStream>>,
 }
 
 impl Step {
-    #[cfg(test)]
     pub(super) fn new(node: u32, moment: Moment, epoch: Arc<EpochContext>, tasks: Arc<TaskContext>) -> Self {
-        Self { node, moment, epoch, tasks }
+        Self { node, moment, epoch, tasks, more: Mutex::default() }
     }
 
     /// A table kept by panes, at version n−1.
@@ -131,6 +131,11 @@ impl Step {
     /// Hands in what changes in a table.
     pub fn change(&self, table: u32, delta: impl Into<StateDelta>) -> Result<()> {
         self.epoch.report_delta(self.id(table), delta.into())
+    }
+
+    /// Rows that come out after those that the step returns: they are too many to be in memory together.
+    pub fn then(&self, rows: SendableRecordBatchStream) {
+        *self.more.lock() = Some(rows);
     }
 
     /// The node's watermark at the epoch's end; the beginning of time as long as none is known.
@@ -228,7 +233,7 @@ impl ExecutionPlan for StatefulExec {
         let epoch = EpochContext::required(&context)?;
         let inputs = self.inputs.iter().map(|i| i.execute(0, Arc::clone(&context))).collect::<DfResult<Vec<_>>>()?;
         let operator = Arc::clone(&self.operator);
-        let step = Step { node: self.node, moment: self.moment, epoch, tasks: context };
+        let step = Step::new(self.node, self.moment, epoch, context);
         let rows = async move {
             let mut collected = Vec::with_capacity(inputs.len());
             for input in inputs {
@@ -237,7 +242,8 @@ impl ExecutionPlan for StatefulExec {
             }
             let rows = operator.step(&step, collected).await?;
             let rows: Vec<DfResult<RecordBatch>> = rows.into_iter().filter(|b| b.num_rows() > 0).map(Ok).collect();
-            Ok::<_, DataFusionError>(stream::iter(rows))
+            let more = step.more.into_inner().map_or_else(|| stream::empty().boxed(), StreamExt::boxed);
+            Ok::<_, DataFusionError>(stream::iter(rows).chain(more))
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.operator.schema(), stream::once(rows).try_flatten())))
     }

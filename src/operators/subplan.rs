@@ -47,7 +47,7 @@ impl SubPlan {
     /// What the plan says.
     pub async fn run(&self, step: &Step, inputs: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
         for (id, rows) in self.leaves.iter().zip(inputs) {
-            step.epoch.put_exchange(*id, vec![rows]);
+            step.epoch.put_exchange(*id, step.epoch.shelf().keep([rows])?);
         }
         // An executed plan is never reused: a build side or a channel of the run before must not leak into this one.
         let plan = reset_plan_states(Arc::clone(&self.plan))?;

@@ -1,7 +1,6 @@
 //! GROUP BY window: partial aggregates wait in their window's pane, and each window comes out once, when it is complete.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -10,10 +9,10 @@ use async_trait::async_trait;
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::common::Result;
-use crate::state::{PaneDelta, PaneTable};
+use crate::state::{PaneDelta, PaneTable, Run};
 
-use super::merge::{Functions, GroupMerger};
-use super::panes::{by_pane, keep};
+use super::merge::{Functions, Merged};
+use super::panes::{Rows, by_pane, keep, merge};
 use super::stateful::{Operator, Step, TableKind, TableSpec};
 
 /// Final aggregation per window.
@@ -73,26 +72,25 @@ impl WindowAggregate {
         self.functions.last()
     }
 
+    fn want(&self) -> Merged {
+        if self.partial { Merged::State } else { Merged::Results }
+    }
+
     /// One step: state and partial rows in, results and delta out.
-    fn advance(&self, state: &PaneTable, input: &[RecordBatch], watermark: i64) -> Result<(RecordBatch, PaneDelta)> {
+    async fn advance(&self, step: &Step, state: &PaneTable, input: &[RecordBatch]) -> Result<(Rows, PaneDelta)> {
+        let watermark = step.watermark();
         let mut arrived = by_pane(input, self.end.0, self.end.1)?;
         let mut delta = PaneDelta::default();
-
-        let mut closing: BTreeMap<i64, Vec<RecordBatch>> =
-            state.closing(watermark).into_iter().map(|end| (end, state.pane(end).to_vec())).collect();
-        if !closing.is_empty() {
-            delta.close_to = Some(watermark);
-        }
         let open = arrived.split_off(&watermark.saturating_add(1));
-        for (end, batches) in arrived {
-            closing.entry(end).or_default().extend(batches);
-        }
-        let mut results = GroupMerger::new(&self.functions)?;
-        for batch in closing.values().flatten() {
-            results.merge(batch)?;
-        }
-        keep(&self.functions, state, open, &mut delta)?;
-        Ok((if self.partial { results.into_state()? } else { results.into_results()? }, delta))
+        let arrived: Vec<RecordBatch> = arrived.into_values().flatten().collect();
+
+        let closing: Vec<Run> = state.closing(watermark).into_iter().flat_map(|end| state.runs(end).to_vec()).collect();
+        delta.close_to = (!closing.is_empty()).then_some(watermark);
+        let size = closing.iter().map(Run::size).sum::<usize>() + arrived.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
+        let complete = closing.into_iter().flat_map(|run| run.batches()).chain(arrived.into_iter().map(Ok));
+        let results = merge(&self.functions, Box::new(complete), size, self.want(), state, &step.tasks)?;
+        keep(&self.functions, state, open, &mut delta, &step.tasks).await?;
+        Ok((results, delta))
     }
 }
 
@@ -109,7 +107,7 @@ impl Operator for WindowAggregate {
     }
 
     fn schema(&self) -> SchemaRef {
-        if self.partial { Arc::clone(self.functions.partial()) } else { self.functions.results() }
+        self.functions.merged(self.want())
     }
 
     fn tables(&self) -> Vec<TableSpec> {
@@ -118,9 +116,9 @@ impl Operator for WindowAggregate {
     }
 
     async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let (results, delta) = self.advance(step.panes(0)?.as_ref(), inputs.first().map_or(&[], Vec::as_slice), step.watermark())?;
+        let (results, delta) = self.advance(step, step.panes(0)?.as_ref(), inputs.first().map_or(&[], Vec::as_slice)).await?;
         step.change(0, delta)?;
-        Ok(vec![results])
+        Ok(results.give(step))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -232,6 +232,8 @@ mod tests {
     use datafusion::prelude::{SessionConfig, SessionContext};
 
     use super::*;
+    use crate::state::StateMemory;
+    use std::collections::{BTreeMap, HashMap};
 
     /// Rows of time, number and weight.
     fn rows(times: Vec<Option<i64>>) -> Arc<dyn ExecutionPlan> {
@@ -247,7 +249,7 @@ mod tests {
 
     /// In an epoch, whose rows without a time are returned, with batches of at most four rows.
     async fn run(plan: Arc<dyn ExecutionPlan>) -> (Vec<RecordBatch>, u64) {
-        let epoch = Arc::new(EpochContext::default());
+        let epoch = Arc::new(EpochContext::new(HashMap::new(), BTreeMap::new(), &StateMemory::unlimited(), false));
         let config = SessionConfig::new().with_batch_size(4).with_extension(Arc::clone(&epoch));
         let batches = collect(plan, SessionContext::new_with_config(config).task_ctx()).await.unwrap();
         (batches, epoch.finish().timeless.values().sum())

@@ -20,15 +20,13 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::common::{Error, Result};
 
+use super::run::own_bytes;
 use super::store::{Created, StateStore};
 
 const MAGIC: &[u8; 8] = b"MSCOMMIT";
 
 /// Sections above this many bytes become objects of their own.
 pub const INLINE_LIMIT: usize = 1 << 20;
-
-/// About so many bytes of batches make a piece of a large section.
-const PIECE: usize = 8 << 20;
 
 /// Named Arrow batches of one schema.
 #[derive(Debug, Clone, PartialEq)]
@@ -205,37 +203,47 @@ impl<H: DeserializeOwned> CommitReader<H> {
     /// # Errors
     /// When its bytes are gone or damaged, and what `take` says.
     pub async fn each(&self, name: &str, store: &dyn StateStore, mut take: impl FnMut(RecordBatch) -> Result<()>) -> Result<bool> {
-        let mut start = 0;
-        for entry in &self.sections {
-            if entry.name != name {
-                start += if entry.object.is_none() && entry.pieces.is_empty() { entry.len } else { 0 };
-                continue;
-            }
-            let gone = |path: &str| Error::state(format!("commit `{}`: its object `{path}` is gone", self.path));
-            let check = |bytes: &Bytes, sum: u64| match xxh3_64(bytes) == sum {
-                true => Ok(()),
-                false => Err(Error::state(format!("commit `{}`: section `{name}` is damaged", self.path))),
-            };
-            if !entry.pieces.is_empty() {
-                for piece in &entry.pieces {
-                    let bytes = store.get(&piece.object).await?.ok_or_else(|| gone(&piece.object))?;
-                    check(&bytes, piece.xxh3)?;
-                    from_ipc(&bytes, &mut take)?;
-                }
-                return Ok(true);
-            }
-            let bytes = match &entry.object {
-                None => self.inline.slice(start..start + entry.len),
-                Some(path) => match self.objects.iter().find(|(p, _)| p == path) {
-                    Some((_, bytes)) => bytes.clone(),
-                    None => store.get(path).await?.ok_or_else(|| gone(path))?,
-                },
-            };
-            check(&bytes, entry.xxh3)?;
-            from_ipc(&bytes, &mut take)?;
-            return Ok(true);
+        let pieces = self.pieces(name);
+        for index in 0..pieces {
+            self.piece(name, index, store).await?.into_iter().try_for_each(&mut take)?;
         }
-        Ok(false)
+        Ok(pieces > 0)
+    }
+
+    /// How many pieces a section has; 0 if there is none of that name.
+    pub fn pieces(&self, name: &str) -> usize {
+        self.sections.iter().find(|s| s.name == name).map_or(0, |s| s.pieces.len().max(1))
+    }
+
+    /// Reads a piece of a section.
+    ///
+    /// # Errors
+    /// When its bytes are gone or damaged.
+    pub async fn piece(&self, name: &str, index: usize, store: &dyn StateStore) -> Result<Vec<RecordBatch>> {
+        let at = self.sections.iter().position(|s| s.name == name).unwrap_or(self.sections.len());
+        let (before, rest) = self.sections.split_at(at);
+        let entry = rest.first().ok_or_else(|| Error::internal(format!("commit `{}` has no section `{name}`", self.path)))?;
+        let (object, xxh3) = match entry.pieces.get(index) {
+            Some(piece) => (Some(&piece.object), piece.xxh3),
+            None => (entry.object.as_ref(), entry.xxh3),
+        };
+        let bytes = match object {
+            None => {
+                let start = before.iter().filter(|s| s.object.is_none() && s.pieces.is_empty()).map(|s| s.len).sum::<usize>();
+                self.inline.slice(start..start + entry.len)
+            }
+            Some(path) => match self.objects.iter().find(|(p, _)| p == path) {
+                Some((_, bytes)) => bytes.clone(),
+                None => {
+                    let found = store.get(path).await?;
+                    found.ok_or_else(|| Error::state(format!("commit `{}`: its object `{path}` is gone", self.path)))?
+                }
+            },
+        };
+        if xxh3_64(&bytes) != xxh3 {
+            return Err(Error::state(format!("commit `{}`: section `{name}` is damaged", self.path)));
+        }
+        Ok(StreamReader::try_new(bytes.as_ref(), None)?.collect::<Result<_, _>>()?)
     }
 }
 
@@ -246,6 +254,8 @@ pub struct PieceWriter {
     name: String,
     /// Begins the names of its objects.
     stem: String,
+    /// About so many bytes of batches make a piece.
+    piece: usize,
     waiting: Vec<RecordBatch>,
     bytes: usize,
     len: usize,
@@ -254,19 +264,11 @@ pub struct PieceWriter {
     writing: JoinSet<Result<()>>,
 }
 
-/// A section as it came out of a [`PieceWriter`].
-#[derive(Debug)]
-pub enum Done {
-    /// It is small.
-    Small(Section),
-    /// It stands in the store.
-    Large(Written),
-}
-
 impl PieceWriter {
-    /// A writer of a section; `stem` begins the names of its objects and must be unique to the attempt and the section.
-    pub fn new(store: Arc<dyn StateStore>, name: String, stem: String) -> Self {
-        Self { store, name, stem, waiting: Vec::new(), bytes: 0, len: 0, pieces: Vec::new(), writing: JoinSet::new() }
+    /// A writer of a section; `stem` begins the names of its objects and must be unique to the attempt and the section. About `piece`
+    /// bytes of batches make a piece.
+    pub fn new(store: Arc<dyn StateStore>, name: String, stem: String, piece: usize) -> Self {
+        Self { store, name, stem, piece, waiting: Vec::new(), bytes: 0, len: 0, pieces: Vec::new(), writing: JoinSet::new() }
     }
 
     /// Adds a batch; all of them have one schema.
@@ -274,9 +276,9 @@ impl PieceWriter {
     /// # Errors
     /// When the store cannot be written.
     pub async fn push(&mut self, batch: RecordBatch) -> Result<()> {
-        self.bytes += batch.get_array_memory_size();
+        self.bytes += own_bytes(&batch)?;
         self.waiting.push(batch);
-        if self.bytes >= PIECE { self.write().await } else { Ok(()) }
+        if self.bytes >= self.piece { self.write().await } else { Ok(()) }
     }
 
     async fn write(&mut self) -> Result<()> {
@@ -298,20 +300,24 @@ impl PieceWriter {
         Ok(())
     }
 
-    /// The section; `None` if nothing was added.
+    /// Ends the section: a small one goes to those that are to stand in the commit, a large one to those that are written; one without
+    /// rows is none.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn finish(mut self) -> Result<Option<Done>> {
+    pub async fn finish_into(mut self, small: &mut Vec<Section>, large: &mut Vec<Written>) -> Result<()> {
         if self.pieces.is_empty() {
-            let section = Section { name: self.name, batches: self.waiting };
-            return Ok((!section.batches.is_empty()).then_some(Done::Small(section)));
+            if !self.waiting.is_empty() {
+                small.push(Section { name: self.name, batches: self.waiting });
+            }
+            return Ok(());
         }
         if !self.waiting.is_empty() {
             self.write().await?;
         }
         self.written().await?;
-        Ok(Some(Done::Large(Written(Entry { name: self.name, object: None, len: self.len, xxh3: 0, pieces: self.pieces }))))
+        large.push(Written(Entry { name: self.name, object: None, len: self.len, xxh3: 0, pieces: self.pieces }));
+        Ok(())
     }
 }
 
@@ -329,10 +335,6 @@ fn to_ipc(batches: &[RecordBatch]) -> Result<Vec<u8>> {
         writer.write(batch)?;
     }
     Ok(writer.into_inner()?)
-}
-
-fn from_ipc(bytes: &[u8], take: &mut impl FnMut(RecordBatch) -> Result<()>) -> Result<()> {
-    StreamReader::try_new(bytes, None)?.try_for_each(|batch| take(batch?))
 }
 
 #[cfg(test)]
@@ -367,18 +369,17 @@ mod tests {
     #[tokio::test]
     async fn a_section_larger_than_memory_is_written_and_read_in_pieces() {
         let store: Arc<dyn StateStore> = Arc::new(RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), "j".into(), "memory"));
-        let mut written = Vec::new();
+        let (mut small, mut large) = (Vec::new(), Vec::new());
         for (name, batches) in [("small", 2), ("large", 40)] {
-            let mut writer = PieceWriter::new(Arc::clone(&store), name.into(), format!("7-1-x-{name}"));
+            let mut writer = PieceWriter::new(Arc::clone(&store), name.into(), format!("7-1-x-{name}"), 8 << 20);
             for _ in 0..batches {
                 writer.push(rows(100_000)).await.unwrap();
             }
-            written.push(writer.finish().await.unwrap().unwrap());
+            writer.finish_into(&mut small, &mut large).await.unwrap();
         }
-        let (Some(Done::Large(large)), Some(Done::Small(small))) = (written.pop(), written.pop()) else { panic!("too small or too large") };
         let objects = store.list("objects").await.unwrap().len();
         assert!((3..=6).contains(&objects), "{objects} pieces of 32 MB");
-        let file = CommitFile::encode(&0, &[small], vec![large], "7-1-x").unwrap();
+        let file = CommitFile::encode(&0, &small, large, "7-1-x").unwrap();
         assert!(file.bytes.len() < 2000);
         file.write_objects(store.as_ref()).await.unwrap();
         let read = CommitReader::<i32>::open("commits/7", file.bytes).unwrap();

@@ -82,15 +82,15 @@ impl StateDelta {
         }
     }
 
-    /// Its rows for a commit, which [`StateTable::restore`] takes back; what it closes stands in the commit's header.
+    /// Its rows in batches for a commit, which [`StateTable::restore`] takes back; what it closes stands in the commit's header.
     ///
     /// # Errors
-    /// When Arrow refuses to build a batch.
-    pub fn encode(&self) -> Result<Vec<RecordBatch>> {
-        match self {
-            Self::Panes(delta) => Ok(PaneTable::encode(delta)?.into_iter().collect()),
-            Self::Keyed(delta) => delta.encode(),
-        }
+    /// Also the iterator's: when spilled rows cannot be read.
+    pub fn encode(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send + '_>> {
+        Ok(match self {
+            Self::Panes(delta) => Box::new(delta.encode()),
+            Self::Keyed(delta) => Box::new(delta.encode()?.into_iter().map(Ok)),
+        })
     }
 }
 
@@ -116,7 +116,7 @@ impl StateTable {
     /// When spilled rows cannot be read.
     pub fn close(&mut self, to: i64) -> Result<()> {
         let delta = match self {
-            Self::Panes(_) => StateDelta::Panes(PaneDelta { close_to: Some(to), ..PaneDelta::default() }),
+            Self::Panes(_) => StateDelta::Panes(PaneDelta::closing(Some(to))),
             Self::Keyed(_) => StateDelta::Keyed(KeyedDelta { close_to: Some(to), ..KeyedDelta::default() }),
         };
         self.fold(&delta)

@@ -325,6 +325,9 @@ fn cast_expr(schema: &DFSchema, name: &str) -> Expr {
     datafusion::logical_expr::cast(datafusion::logical_expr::cast(column(schema, name), millis), DataType::Int64)
 }
 
+/// Memory for the state of a job in its second life, in bytes: most of the state goes to disk then.
+const LITTLE: usize = 32 << 10;
+
 /// Runs the job to its end, starting it again after every injected stop, each of which comes in one life of it.
 ///
 /// Commits come every `interval`; with none an epoch waits for the commit of the one before.
@@ -336,6 +339,9 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
     let begin = Instant::now();
     loop {
         let mut spec = job(case, &broker, &store, interval).await;
+        if starts == 1 {
+            spec.settings.state_memory = LITTLE;
+        }
         let stop = CancellationToken::new();
         let planned = stops.get(starts).copied();
         // The status counts rows since this start; so do the cuts, which matters little but where every row has one.

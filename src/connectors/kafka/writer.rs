@@ -34,6 +34,8 @@ pub(super) struct KafkaWriter {
     partitions: usize,
     turn: usize,
     rejected: Arc<AtomicU64>,
+    /// A commit has been written in part.
+    begun: bool,
 }
 
 /// What a transaction says of its commit.
@@ -92,7 +94,7 @@ impl KafkaWriter {
         let value = Part::new(&table.value, &written)?;
         let key = table.key.as_ref().map(|key| Part::new(key, &written)).transpose()?;
         let (timestamp, headers, schema) = (metadata(Metadata::Timestamp), metadata(Metadata::Headers), table.spec.writable());
-        Ok(Self { table, producer, commit, schema, value, key, timestamp, headers, partitions, turn: 0, rejected })
+        Ok(Self { table, producer, commit, schema, value, key, timestamp, headers, partitions, turn: 0, rejected, begun: false })
     }
 
     /// The weights of rows, if they are changes: behind the table's columns.
@@ -260,29 +262,25 @@ fn headers_of(column: &ArrayRef, row: usize) -> Vec<(String, Vec<u8>)> {
 #[async_trait]
 impl SinkWriter for KafkaWriter {
     async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()> {
-        let commit = self.commit.clone();
-        let header = commit.as_ref().map(|c| format!("{}:{n}", c.header));
+        let header = self.commit.as_ref().map(|c| format!("{}:{n}", c.header));
         let topic = self.table.topic.clone();
-        self.producer.begin().await?;
+        if !std::mem::replace(&mut self.begun, true) {
+            self.producer.begin().await?;
+        }
         for batch in rows.iter().filter(|batch| batch.num_rows() > 0) {
             let batch = self.check(batch)?;
             let records = self.records(&batch, header.as_deref())?;
             self.producer.send(&topic, records).await?;
         }
-        match &commit {
-            Some(Committing { group, metadata, .. }) => {
-                let offset = i64::try_from(n).map_err(|_| Error::internal(format!("commit {n}")))?;
-                self.producer.send_offset(group, &topic, offset, metadata).await
-            }
-            // Nothing to wait for: what is acknowledged is written.
-            None => self.producer.commit().await,
-        }
+        Ok(())
     }
 
-    async fn commit(&mut self, _n: u64) -> Result<()> {
-        match self.commit {
-            Some(_) => self.producer.commit().await,
-            None => Ok(()),
+    async fn commit(&mut self, n: u64) -> Result<()> {
+        if let Some(Committing { group, metadata, .. }) = &self.commit {
+            let offset = i64::try_from(n).map_err(|_| Error::internal(format!("commit {n}")))?;
+            self.producer.send_offset(group, &self.table.topic, offset, metadata).await?;
         }
+        self.begun = false;
+        self.producer.commit().await
     }
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Weak};
 use parking_lot::RwLock;
 
 use crate::common::Result;
+use crate::state::memory::{Evict, StateMemory};
 
 use super::log::{Log, Wanted};
-use super::memory::{Evict, StateMemory};
 use super::part::Part;
 use super::shape::Changes;
 use super::shard::Shard;

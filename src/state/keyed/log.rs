@@ -1,25 +1,20 @@
 //! A shard on disk.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, UInt64Array};
-use arrow::buffer::Buffer;
 use arrow::compute::concat_batches;
 use arrow::datatypes::UInt64Type;
-use arrow::ipc::reader::StreamDecoder;
-use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 
 use parking_lot::Mutex;
 
 use crate::common::{Error, Result};
+use crate::state::memory::StateMemory;
+use crate::state::spill::{Place, SpillFile};
 
 use super::KeyMode;
 use super::hash::hash_key;
-use super::memory::{StateMemory, cannot_use};
 use super::part::Part;
 use super::segments::pick;
 use super::shape::{Changes, Shape};
@@ -41,8 +36,7 @@ const READS: usize = 4;
 ///  file   │ base: parts of rows, by hash │ part: epochs │ part: epochs │ …        tail (in memory): epochs
 ///         │ 00..  │ 3f..  │ 81..  │ c2..  │    00..ff    │    01..fe    │
 /// ```
-/// * A part is an Arrow IPC stream of one batch: stored columns, `__weight`, `__hash`. It is not compressed: then reading makes no
-///   copies, and the file is mostly in the page cache.
+/// * A part is one batch: stored columns, `__weight`, `__hash`.
 /// * A look-up reads the parts whose range of hashes holds a wanted one, takes the rows whose hash may be wanted, and folds them, in
 ///   order, into a small shard of their own: the same code as in memory, so the same answer.
 /// * When what came since is longer than the base, the shard is read back and written anew, so an epoch's row is written O(1) times.
@@ -51,11 +45,10 @@ const READS: usize = 4;
 pub(super) struct Log {
     shape: Arc<Shape>,
     memory: Arc<StateMemory>,
-    path: PathBuf,
+    file: SpillFile,
     parts: Vec<Piece>,
-    /// Bytes of the base, and of all parts.
+    /// Bytes of the base.
     base: usize,
-    len: usize,
     tail: Vec<RecordBatch>,
     tail_bytes: usize,
     /// Times of the rows that may live.
@@ -70,8 +63,7 @@ pub(super) struct Log {
 
 #[derive(Debug)]
 struct Piece {
-    start: usize,
-    len: usize,
+    place: Place,
     /// The least and the greatest hash in it.
     hashes: (u64, u64),
     /// The rows of each epoch in it.
@@ -83,10 +75,9 @@ impl Log {
     pub(super) fn write(shard: &mut Shard, memory: &Arc<StateMemory>) -> Result<Self> {
         let mut log = Self {
             shape: shard.shape.clone(),
-            path: memory.new_file()?,
+            file: SpillFile::new(memory)?,
             parts: Vec::new(),
             base: 0,
-            len: 0,
             tail: Vec::new(),
             tail_bytes: 0,
             spans: Spans::default(),
@@ -105,7 +96,7 @@ impl Log {
             let rows = log.shape.hashed(&rows, part.iter().map(|(hash, _)| *hash).collect())?;
             log.append(&rows, vec![part.len() as u32])?;
         }
-        log.base = log.len;
+        log.base = log.file.len();
         memory.count_move(true);
         Ok(log)
     }
@@ -124,7 +115,7 @@ impl Log {
         if self.tail_bytes > TAIL_BYTES {
             self.flush()?;
         }
-        Ok(self.len - self.base > self.base.max(SHORT))
+        Ok(self.file.len() - self.base > self.base.max(SHORT))
     }
 
     /// Writes the tail.
@@ -140,20 +131,10 @@ impl Log {
     }
 
     fn append(&mut self, rows: &RecordBatch, epochs: Vec<u32>) -> Result<()> {
-        let mut writer = StreamWriter::try_new(Vec::new(), rows.schema_ref())?;
-        writer.write(rows)?;
-        let bytes = writer.into_inner()?;
-        let write = || -> std::io::Result<()> {
-            let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&self.path)?;
-            file.seek(SeekFrom::Start(self.len as u64))?; // not at its end: a write that failed half-way may have left something
-            file.write_all(&bytes)
-        };
-        write().map_err(|e| cannot_use(&self.path, e))?;
+        let place = self.file.append(rows)?;
         let hashes = hashes(rows)?.values();
         let hashes = hashes.iter().fold((u64::MAX, 0), |(low, high), hash| (low.min(*hash), high.max(*hash)));
-        self.parts.push(Piece { start: self.len, len: bytes.len(), hashes, epochs });
-        self.memory.account_disk(self.len, self.len + bytes.len());
-        self.len += bytes.len();
+        self.parts.push(Piece { place, hashes, epochs });
         Ok(())
     }
 
@@ -179,19 +160,17 @@ impl Log {
 
     /// Bytes on disk.
     pub(super) fn bytes_on_disk(&self) -> usize {
-        self.len
+        self.file.len()
     }
 
     /// The shard: all of it, or at least all rows of wanted keys.
     pub(super) fn load(&self, wanted: Option<&Wanted>, closed_to: Option<i64>) -> Result<Shard> {
         let mut shard = Shard::new(self.shape.clone());
         shard.unmatched = self.unmatched;
-        if self.parts.iter().any(|part| wanted.is_none_or(|w| w.within(part.hashes))) {
-            let mut file = File::open(&self.path).map_err(|e| cannot_use(&self.path, e))?;
-            for part in self.parts.iter().filter(|part| wanted.is_none_or(|w| w.within(part.hashes))) {
-                let rows = read(&mut file, part).map_err(|e| e.context(self.path.display()))?;
-                self.take_in(&mut shard, &rows, &part.epochs, wanted, closed_to)?;
-            }
+        let wanted_parts = self.parts.iter().filter(|part| wanted.is_none_or(|w| w.within(part.hashes)));
+        let mut reader = self.file.reader();
+        for part in wanted_parts {
+            self.take_in(&mut shard, &reader.read(part.place)?, &part.epochs, wanted, closed_to)?;
         }
         for rows in &self.tail {
             self.take_in(&mut shard, rows, &[rows.num_rows() as u32], wanted, closed_to)?;
@@ -228,24 +207,9 @@ impl Log {
     }
 }
 
-impl Drop for Log {
-    fn drop(&mut self) {
-        fs::remove_file(&self.path).ok(); // there is none if nothing was written
-        self.memory.account_disk(self.len, 0);
-    }
-}
-
 fn hashes(rows: &RecordBatch) -> Result<&UInt64Array> {
     let column = rows.columns().last().and_then(|c: &ArrayRef| c.as_primitive_opt::<UInt64Type>());
     column.ok_or_else(|| Error::internal("rows on disk lack their hashes"))
-}
-
-fn read(file: &mut File, part: &Piece) -> Result<RecordBatch> {
-    file.seek(SeekFrom::Start(part.start as u64))?;
-    let mut bytes = Vec::with_capacity(part.len);
-    file.take(part.len as u64).read_to_end(&mut bytes)?;
-    let rows = StreamDecoder::new().decode(&mut Buffer::from_vec(bytes))?;
-    rows.ok_or_else(|| Error::state("state that was written to disk has been cut off"))
 }
 
 /// The hashes of keys that are looked up.

@@ -17,7 +17,6 @@ mod directory;
 pub mod hash;
 mod keys;
 mod log;
-mod memory;
 mod part;
 mod picked;
 mod segments;
@@ -32,7 +31,6 @@ mod times;
 use arrow::datatypes::SchemaRef;
 
 pub use delta::KeyedDelta;
-pub use memory::StateMemory;
 pub use table::KeyedTable;
 
 /// What a table keeps.

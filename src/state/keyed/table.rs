@@ -6,16 +6,17 @@ use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
 
 use crate::common::{Error, Result};
+use crate::state::StateMemory;
+use crate::state::memory::Evict;
 
 use super::cell::{Cell, Need};
 use super::delta::one;
 use super::directory::{Directory, bit_below};
 use super::hash::hash_key;
-use super::memory::Evict;
 use super::picked::Picked;
 use super::shape::{Changes, Shape};
 use super::shard::Shard;
-use super::{KeyedDelta, Layout, StateMemory};
+use super::{KeyedDelta, Layout};
 
 /// Rows of a batch that [`KeyedTable::scan`] gives.
 const SCAN_ROWS: usize = 64 << 10;

@@ -8,9 +8,10 @@ use arrow::array::{Array, RecordBatch};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::super::{KeyMode, KeyedDelta, KeyedTable, Layout, StateMemory};
+use super::super::{KeyMode, KeyedDelta, KeyedTable, Layout};
 use super::model::{Model, weighted};
 use super::rows::{printed, random, random_columns, schema};
+use crate::state::StateMemory;
 
 /// Columns of a table, which of them are the key, and which is the time.
 struct Case(&'static [&'static str], &'static [usize], Option<usize>);

@@ -9,8 +9,9 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::super::{KeyMode, KeyedDelta, KeyedTable, Layout, StateMemory};
+use super::super::{KeyMode, KeyedDelta, KeyedTable, Layout};
 use crate::common::WEIGHT;
+use crate::state::StateMemory;
 
 fn table(memory: &Arc<StateMemory>) -> KeyedTable {
     let schema = Arc::new(Schema::new(vec![Field::new("k", DataType::Utf8, false), Field::new("v", DataType::Int64, false)]));

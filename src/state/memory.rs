@@ -7,14 +7,14 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
+use super::scratch::Scratch;
 use crate::common::{Error, Result};
-use crate::state::scratch::Scratch;
 
 /// The limit is never lowered below this part of what it was.
 const LEAST_SHARE: usize = 16;
 
 /// A part of a table that can leave memory.
-pub(super) trait Evict: Send + Sync {
+pub(in crate::state) trait Evict: Send + Sync {
     /// When it was last used, on [`StateMemory::tick`]'s clock.
     fn used(&self) -> u64;
     /// Bytes in memory that it could free.
@@ -94,27 +94,27 @@ impl StateMemory {
     }
 
     /// Whether this many more bytes fit, with some air.
-    pub(super) fn has_room(&self, bytes: usize) -> bool {
+    pub(in crate::state) fn has_room(&self, bytes: usize) -> bool {
         self.resident().saturating_add(bytes) <= self.limit() - self.limit() / 4
     }
 
     /// The time of a new call.
-    pub(super) fn tick(&self) -> u64 {
+    pub(in crate::state) fn tick(&self) -> u64 {
         self.clock.fetch_add(1, Relaxed) + 1
     }
 
     /// The time of the newest call.
-    pub(super) fn now(&self) -> u64 {
+    pub(in crate::state) fn now(&self) -> u64 {
         self.clock.load(Relaxed)
     }
 
     /// When the part in memory that was not used for longest was last used.
-    pub(super) fn coldest(&self) -> u64 {
+    pub(in crate::state) fn coldest(&self) -> u64 {
         self.parts.lock().iter().filter_map(Weak::upgrade).filter(|p| p.bytes() > 0).map(|p| p.used()).min().unwrap_or(u64::MAX)
     }
 
     /// Lets a part be evicted.
-    pub(super) fn register(&self, part: Weak<dyn Evict>) {
+    pub(in crate::state) fn register(&self, part: Weak<dyn Evict>) {
         let mut parts = self.parts.lock();
         if parts.len() == parts.capacity() {
             parts.retain(|part| part.strong_count() > 0);
@@ -123,22 +123,22 @@ impl StateMemory {
     }
 
     /// A part's bytes in memory have changed.
-    pub(super) fn account(&self, before: usize, after: usize) {
+    pub(in crate::state) fn account(&self, before: usize, after: usize) {
         self.resident.fetch_add(after.wrapping_sub(before), Relaxed); // wraps around for a decrease
     }
 
     /// As [`Self::account`], of files.
-    pub(super) fn account_disk(&self, before: usize, after: usize) {
+    pub(in crate::state) fn account_disk(&self, before: usize, after: usize) {
         self.disk.fetch_add(after.wrapping_sub(before), Relaxed);
     }
 
     /// Counts a shard that was written (or read back).
-    pub(super) fn count_move(&self, written: bool) {
+    pub(in crate::state) fn count_move(&self, written: bool) {
         if written { &self.spilled } else { &self.loaded }.fetch_add(1, Relaxed);
     }
 
     /// Evicts until it fits again, and an eighth more, so that it need not be done for every row. The caller holds no lock of a part.
-    pub(super) fn balance(&self) -> Result<()> {
+    pub(in crate::state) fn balance(&self) -> Result<()> {
         let limit = self.limit();
         if self.resident() <= limit {
             return Ok(());
@@ -156,14 +156,14 @@ impl StateMemory {
     }
 
     /// The name of a new file.
-    pub(super) fn new_file(&self) -> Result<PathBuf> {
+    pub(in crate::state) fn new_file(&self) -> Result<PathBuf> {
         let folder = self.folder.folder().map_err(|e| cannot_use(self.folder.parent(), e))?;
         Ok(folder.join(Uuid::now_v7().simple().to_string()))
     }
 }
 
 /// A disk has failed.
-pub(super) fn cannot_use(path: &Path, e: impl std::error::Error + Send + Sync + 'static) -> Error {
+pub(in crate::state) fn cannot_use(path: &Path, e: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::state(format!("state that does not fit into memory cannot be kept in {}", path.display()))
         .because(e)
         .hint("make room there, or raise --memory-limit")

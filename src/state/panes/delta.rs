@@ -1,0 +1,63 @@
+//! What changes in panes.
+
+use arrow::record_batch::RecordBatch;
+
+use crate::common::Result;
+use crate::state::run::Run;
+
+use super::stored;
+
+/// What one epoch changes in a [`super::PaneTable`], in order: runs put into panes, then panes dropped.
+#[derive(Debug, Clone, Default)]
+pub struct PaneDelta {
+    pub(super) puts: Vec<Put>,
+    /// All panes that end at or before this are dropped.
+    pub close_to: Option<i64>,
+}
+
+/// A run in the place of a pane's runs from number `at` on.
+#[derive(Debug, Clone)]
+pub(super) struct Put {
+    pub(super) pane: i64,
+    pub(super) at: usize,
+    pub(super) run: Run,
+}
+
+impl PaneDelta {
+    /// The panes that end at or before this are dropped, and so far nothing else changes.
+    pub fn closing(close_to: Option<i64>) -> Self {
+        Self { puts: Vec::new(), close_to }
+    }
+
+    /// Puts a run in the place of a pane's runs from number `at` on; at the number of runs that there are, it is added.
+    pub fn put(&mut self, pane: i64, at: usize, run: Run) {
+        self.puts.push(Put { pane, at, run });
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.puts.is_empty() && self.close_to.is_none()
+    }
+
+    /// The panes that get rows.
+    pub fn panes(&self) -> impl Iterator<Item = i64> {
+        self.puts.iter().map(|put| put.pane)
+    }
+
+    /// Adds what a later epoch changed, so that one commit can cover several epochs without writing what is gone again.
+    pub fn merge(&mut self, later: Self) {
+        for put in later.puts {
+            self.puts.retain(|before| before.pane != put.pane || before.at < put.at);
+            self.puts.push(put);
+        }
+        if let Some(to) = later.close_to {
+            self.puts.retain(|put| put.pane > to);
+            self.close_to = self.close_to.max(Some(to));
+        }
+    }
+
+    /// Its rows in batches for a commit, which [`super::PaneTable::restore`] takes back. What it closes stands in the commit's header.
+    pub fn encode(&self) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+        stored::encode(self.puts.iter().map(|put| (put.pane, put.at, &put.run)))
+    }
+}

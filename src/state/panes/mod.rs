@@ -1,0 +1,130 @@
+//! State kept per window end: what a window aggregate holds of windows that are still open.
+
+mod delta;
+mod stored;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+
+use crate::common::Result;
+
+use super::memory::StateMemory;
+use super::run::{Run, Shelf};
+
+pub use delta::PaneDelta;
+
+/// Partial aggregates of open windows: for each pane (a window's end in milliseconds since 1970) runs of batches of one schema, to
+/// be merged when the window closes.
+///
+/// ```text
+///  pane 12:03:00   run 0 ▐█████████▌  run 1 ▐███▌  run 2 ▐▌  run 3 ▐▌      an epoch adds a run, or puts one in the place of the
+///  pane 12:06:00   run 0 ▐▌  run 1 ▐▌                                      last ones, which it holds merged
+/// ```
+/// # Invariants
+/// * Every pane's end is above [`Self::closed_to`]; closing drops whole panes and never leaves one behind.
+/// * The table changes only by [`Self::fold`], after the epoch has succeeded; an operator reads version n−1 and returns a
+///   [`PaneDelta`].
+/// * Folding the deltas of a run in order gives the same table as the run had, whatever was merged or on disk on the way.
+#[derive(Debug, Clone)]
+pub struct PaneTable {
+    panes: BTreeMap<i64, Vec<Run>>,
+    closed_to: Option<i64>,
+    shelf: Shelf,
+}
+
+impl PaneTable {
+    /// An empty table in this memory.
+    pub fn new(memory: &Arc<StateMemory>) -> Self {
+        Self { panes: BTreeMap::new(), closed_to: None, shelf: Shelf::new(memory) }
+    }
+
+    /// Where rows are kept that are to become the table's.
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    /// The runs of one pane, oldest first.
+    pub fn runs(&self, end: i64) -> &[Run] {
+        self.panes.get(&end).map_or(&[], Vec::as_slice)
+    }
+
+    /// The ends of all panes, in order.
+    pub fn panes(&self) -> impl Iterator<Item = i64> {
+        self.panes.keys().copied()
+    }
+
+    /// The ends of the panes that close when time has come to `watermark`, in order.
+    pub fn closing(&self, watermark: i64) -> Vec<i64> {
+        self.panes.range(..=watermark).map(|(end, _)| *end).collect()
+    }
+
+    /// The end of the pane that closes next.
+    pub fn next_close(&self) -> Option<i64> {
+        self.panes.keys().next().copied()
+    }
+
+    /// Everything that ends at or before this is closed.
+    pub fn closed_to(&self) -> Option<i64> {
+        self.closed_to
+    }
+
+    /// How many panes are open.
+    pub fn len(&self) -> usize {
+        self.panes.len()
+    }
+
+    /// Whether no pane is open.
+    pub fn is_empty(&self) -> bool {
+        self.panes.is_empty()
+    }
+
+    /// How many rows are kept, and how many bytes of them in memory.
+    pub fn size(&self) -> (usize, usize) {
+        let runs = || self.panes.values().flatten();
+        (runs().map(Run::rows).sum(), runs().map(Run::in_memory).sum())
+    }
+
+    /// Takes in what an epoch changed.
+    pub fn fold(&mut self, delta: &PaneDelta) {
+        for put in &delta.puts {
+            self.put(put.pane, put.at, put.run.clone());
+        }
+        if let Some(to) = delta.close_to {
+            self.closed_to = self.closed_to.max(Some(to));
+            self.panes = self.panes.split_off(&to.saturating_add(1));
+        }
+    }
+
+    fn put(&mut self, pane: i64, at: usize, run: Run) {
+        let runs = self.panes.entry(pane).or_default();
+        runs.truncate(at);
+        runs.push(run);
+    }
+
+    /// The whole table for a commit, in batches, which [`Self::restore`] takes back.
+    pub fn snapshot(&self) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+        stored::encode(self.panes.iter().flat_map(|(end, runs)| runs.iter().enumerate().map(|(at, run)| (*end, at, run))))
+    }
+
+    /// Takes back what [`Self::snapshot`] or [`PaneDelta::encode`] wrote, batch by batch in that order.
+    ///
+    /// # Errors
+    /// When the batch is not such.
+    pub fn restore(&mut self, stored: &RecordBatch) -> Result<()> {
+        for piece in stored::decode(stored)? {
+            match piece.at {
+                Some(at) => self.put(piece.pane, at, self.shelf.keep_alone([piece.rows])?),
+                None => {
+                    if let Some(run) = self.panes.entry(piece.pane).or_default().last_mut() {
+                        run.extend(self.shelf.keep_alone([piece.rows])?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
