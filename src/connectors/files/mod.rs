@@ -6,9 +6,14 @@
 //!                         │
 //!                    config.rs     all that a table says, read once
 //!                         │
-//!   query that ends ── scan.rs ── listing.rs  which files, what their paths say
-//!                         └────── shape.rs    files that are read alike ─▶ DataFusion's readers
-//!   COPY, INSERT that ends ── target.rs ── encode.rs  rows to bytes ── output.rs  a file that is whole or not there
+//!   query that ends ─ scan.rs ─ listing.rs  which files, what their paths say
+//!                        │      shape.rs    files that are read alike
+//!                        ├───── text_source.rs ─ lines.rs ─ records.rs   csv, json: record by record
+//!                        └───── DataFusion's readers                     parquet, avro, arrow
+//!   job that reads ── follow.rs ─ reader.rs  which files are new, in order ─ pieces.rs  one file ─ lines.rs, or scan.rs
+//!   COPY, INSERT that ends ── target.rs ─┐
+//!   job that writes ───────── writer.rs ─┴ encode.rs  rows to bytes ── output.rs  a file that is whole or not there
+//!                                └──────── record.rs  what is in files; rolling.rs, partition_time.rs  when they are shown
 //! ```
 //! What a table declares counts: columns are found by name, cast to the declared type, and NULL where a file lacks them.
 

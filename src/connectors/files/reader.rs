@@ -150,8 +150,11 @@ impl Reader {
             self.warn(format!("{path} is gone before it was read to its end"));
             return Ok(());
         }
-        let (table, shown) = (&self.config.table, self.config.location.show(path));
-        self.fail(error.context(format!("table `{table}`: {shown} cannot be read"))).await
+        let table = format!("table `{}`: ", self.config.table);
+        // Of a record the error says where it stands.
+        let placed = error.message().starts_with(&table);
+        let error = if placed { error } else { error.context(format!("{table}{} cannot be read", self.config.location.show(path))) };
+        self.fail(error).await
     }
 
     /// Reads what is left of a file that was begun before a restart.

@@ -7,7 +7,6 @@ use std::time::Instant;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
-use object_store::path::Path;
 
 use crate::common::{Error, Result};
 use crate::connectors::{SinkWriter, Writer};
@@ -18,7 +17,7 @@ use super::listing::partitions;
 use super::output::{Output, local};
 use super::record::{Claimed, Record};
 use super::rolling::{Held, Rolling, Success};
-use super::target::by_partition;
+use super::target::{begin, by_partition, path};
 
 /// Rows of several commits on their way into one file per partition.
 ///
@@ -66,20 +65,14 @@ impl FilesWriter {
 
     async fn file(&mut self, partition: &str, first: u64) -> Result<&mut (Encoder, Output)> {
         if !self.open.contains_key(partition) {
-            let path = self.path(partition, &format!("{}-{first}.{}", self.stem, self.config.format.extension()))?;
-            let encoder = Encoder::new(&self.config.format, self.config.format.compression_of(&path), self.header, &self.content)?;
-            let output = Output::create(&self.config.store, &path, &self.config.location.show(&path)).await?;
+            let path = path(&self.config, partition, &format!("{}-{first}.{}", self.stem, self.config.format.extension()))?;
+            let begun = begin(&self.config, &path, self.header, &self.content).await?;
             if let Err(e) = self.complete_after(partition) {
                 tracing::warn!("table `{}`: partition {partition} never gets its success file: {e}", self.config.table);
             }
-            self.open.insert(partition.to_string(), (encoder, output));
+            self.open.insert(partition.to_string(), begun);
         }
         self.open.get_mut(partition).ok_or_else(|| Error::internal("a file that was just opened is gone"))
-    }
-
-    fn path(&self, partition: &str, name: &str) -> Result<Path> {
-        let parts: Vec<&str> = [self.config.location.base.as_ref(), partition, name].into_iter().filter(|p| !p.is_empty()).collect();
-        Path::parse(parts.join("/")).map_err(|e| Error::data(format!("`{partition}` cannot be the name of a folder")).because(e))
     }
 
     /// Shows everything up to the newest commit that has rows, and says of which partitions that was all.
@@ -126,7 +119,7 @@ impl FilesWriter {
     /// Puts the success file beside a partition's files.
     async fn succeed(&mut self, partition: &str) -> Result<()> {
         let Some(Success { name, .. }) = &self.rolling.success else { return Ok(()) };
-        let path = self.path(partition, name)?;
+        let path = path(&self.config, partition, name)?;
         let owner = format!("{}-", self.stem);
         Output::create_for(&owner, &self.config.store, &path, &self.config.location.show(&path)).await?.show().await
     }

@@ -30,7 +30,6 @@ const APPEND_ONLY: &[&str] = &["format", "key.fields", "topic-pattern", "sink.pa
 /// The options of one of the two connectors, without its formats'.
 fn of_connector(upsert: bool) -> Vec<OptionSpec> {
     let mut options = own();
-    options.extend(OnError::options());
     if upsert {
         options.retain(|option| !APPEND_ONLY.contains(&option.key.as_ref()) && !option.key.starts_with("record."));
         options.push(OptionSpec::text("sink.buffer-flush.max-rows", "accepted; each commit writes a key once"));
@@ -43,6 +42,7 @@ fn of_connector(upsert: bool) -> Vec<OptionSpec> {
 fn own() -> Vec<OptionSpec> {
     let text = OptionSpec::text;
     let one_of = OptionSpec::one_of;
+    let [on_error, dead_letter] = OnError::options();
     vec![
         text("topic", "the topic"),
         text("topic-pattern", "not supported yet"),
@@ -70,6 +70,8 @@ fn own() -> Vec<OptionSpec> {
         text("scan.watermark.alignment.group", "accepted; the partitions of a source are always aligned"),
         text("scan.watermark.alignment.max-drift", "how far a partition may run ahead in event time (default: 1 min)"),
         text("scan.watermark.alignment.update-interval", "accepted; partitions are aligned at every epoch"),
+        on_error,
+        dead_letter,
         text("late-rows.table", "the table that late rows go to"),
         one_of("sink.delivery-guarantee", GUARANTEES, "default: exactly-once"),
         one_of("sink.semantic", GUARANTEES, "the old name of `sink.delivery-guarantee`"),
