@@ -12,5 +12,6 @@ pub mod formats;
 pub mod jobs;
 pub mod operators;
 pub mod planner;
+pub mod shell;
 pub mod sql;
 pub mod state;

@@ -3,16 +3,39 @@
 use std::path::PathBuf;
 
 use crate::common::units;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use crate::shell::render::Format;
+use clap::{Args as ClapArgs, Parser, Subcommand};
 
 /// Streaming SQL on DataFusion, in one binary.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 110, arg_required_else_help = true)]
+#[command(version, about, max_term_width = 110, after_help = AFTER, args_conflicts_with_subcommands = false)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) shell: ShellArgs,
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: Option<Command>,
+}
+
+/// What stands below the help.
+const AFTER: &str = "Without a command it opens a shell. For example:
+  millstream                                    the shell
+  millstream -c \"SELECT * FROM 'data.csv'\"      one answer
+  millstream run jobs/                          jobs, until Ctrl-C";
+
+/// Flags of the shell.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ShellArgs {
+    /// Carry out statements or meta commands, and end
+    #[arg(short = 'c', long = "command", value_name = "SQL")]
+    pub(super) commands: Vec<String>,
+    /// Carry out a file, and end (before -c; `-` is stdin)
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// How rows are printed [default: table on a terminal, else csv]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<Format>,
 }
 
 /// Flags of every subcommand.
@@ -122,17 +145,4 @@ pub(super) struct DemoArgs {
     /// End by itself after so many seconds
     #[arg(long, value_name = "SECONDS")]
     pub(super) seconds: Option<u64>,
-}
-
-/// How rows are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// A table for people
-    Table,
-    /// Comma-separated, with a header
-    Csv,
-    /// One JSON array
-    Json,
-    /// One JSON object per line
-    Ndjson,
 }

@@ -8,8 +8,10 @@ use crate::jobs::check::{Fact, Kind};
 use crate::sql::ast::{Parsed, Statement};
 use crate::sql::{Variables, parse_each};
 
-use super::args::{CheckArgs, Common, Format};
-use super::{output, setup};
+use crate::shell::render::Format;
+
+use super::args::{CheckArgs, Common};
+use super::setup;
 
 /// Decision 26: a server that does not answer for so long is away.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -114,7 +116,7 @@ async fn reach(workspace: &Workspace, table: &str) -> Result<()> {
     let asked = tokio::time::timeout(PATIENCE, workspace.sample(table)).await;
     let seconds = PATIENCE.as_secs();
     match asked.map_err(|_| Error::unavailable(format!("table `{table}`: no answer for {seconds} s")))?? {
-        Some((schema, row)) if row.num_rows() > 0 => output::print_batch(schema, row, Format::Ndjson).await,
+        Some((schema, row)) if row.num_rows() > 0 => setup::print(schema, row, Some(Format::Ndjson)).await,
         Some(_) => {
             println!("    reached, and empty");
             Ok(())

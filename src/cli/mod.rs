@@ -3,11 +3,10 @@
 mod args;
 mod check;
 mod demo;
-mod output;
-mod progress;
 mod query;
 mod run;
 mod setup;
+mod shell;
 mod status;
 mod terminal;
 
@@ -49,10 +48,11 @@ fn start(args: Args) -> Result<()> {
         .map_err(|e| Error::internal("no threads can be started").because(e))?;
     let done = runtime.block_on(async {
         match args.command {
-            Command::Run(run) => run::run(&args.common, run).await,
-            Command::Query(query) => query::query(&args.common, query).await,
-            Command::Check(check) => check::check(&args.common, check).await,
-            Command::Demo(demo) => demo::demo(&args.common, demo).await,
+            None => shell::shell(&args.common, args.shell).await,
+            Some(Command::Run(run)) => run::run(&args.common, run).await,
+            Some(Command::Query(query)) => query::query(&args.common, query).await,
+            Some(Command::Check(check)) => check::check(&args.common, check).await,
+            Some(Command::Demo(demo)) => demo::demo(&args.common, demo).await,
         }
     });
     // A reader thread may sit in a network call; nobody waits for it.

@@ -5,10 +5,12 @@ use std::io::IsTerminal;
 use crate::common::{Error, ErrorKind, Result};
 use crate::jobs::{Done, Outcome, Workspace};
 use crate::planner::Mode;
+use crate::shell::progress;
+use crate::shell::render::Format;
 use crate::sql::ast::{Emit, Insert, Parsed, Query, Statement};
 
-use super::args::{Common, Format, QueryArgs};
-use super::{output, progress, setup};
+use super::args::{Common, QueryArgs};
+use super::setup;
 
 /// Answers and ends.
 pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
@@ -18,13 +20,14 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
     for parsed in &declarations {
         prepare(&workspace, parsed).await?;
     }
-    let format = output::format(args.format);
+    let format = setup::format(args.format);
     let stop = setup::stop_signal()?;
     for (i, parsed) in asked.iter().enumerate() {
         for outcome in workspace.execute(parsed).await? {
             match outcome {
                 Outcome::Said(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
-                Outcome::Rows(schema, rows) => output::print_batch(schema, rows, format).await?,
+                Outcome::Rows(schema, rows) => setup::print(schema, rows, Some(format)).await?,
+                Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
                 Outcome::Text(text) => print!("{text}"),
                 Outcome::Copy(copy) => setup::copy(&workspace, &copy, parsed, &stop).await?,
                 Outcome::InsertNow(insert) => write(&workspace, parsed, &insert).await?,
@@ -80,6 +83,6 @@ async fn answer(workspace: &Workspace, parsed: &Parsed, query: &Query, format: F
     let line = progress::Line::watch(session.progress());
     let _gone = progress::Guard(line.clone());
     // Rows that do not go to the terminal do not meet the line there; a table is printed when all of it is there.
-    let whole = format == Format::Table || !std::io::stdout().is_terminal();
-    output::print(schema, line.before(rows, whole), format).await
+    let whole = format.is_whole() || !std::io::stdout().is_terminal();
+    setup::print_stream(schema, line.before(rows, whole), format).await
 }

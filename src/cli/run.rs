@@ -16,7 +16,7 @@ use crate::sql::ast::{Parsed, Statement};
 use crate::state::{self, StateStore};
 
 use super::args::{Common, RunArgs};
-use super::{output, setup, status};
+use super::{setup, status};
 
 /// Runs until the job ends or is stopped.
 pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
@@ -88,7 +88,7 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
         for outcome in workspace.execute(parsed).await? {
             match outcome {
                 Outcome::Said(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
-                Outcome::Rows(schema, rows) => output::print_batch(schema, rows, output::format(None)).await?,
+                Outcome::Rows(schema, rows) => setup::print(schema, rows, None).await?,
                 Outcome::Text(text) => print!("{text}"),
                 Outcome::Job(part) => inserts.push(*part),
                 Outcome::Copy(copy) => setup::copy(workspace, &copy, parsed, &setup::stop_signal()?).await?,
@@ -96,6 +96,7 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
                     let rows = workspace.insert_now(&insert).await.map_err(|e| parsed.locate(e))?;
                     eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
                 }
+                Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
                 Outcome::Query(_) => {
                     let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
                     return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));

@@ -1,9 +1,14 @@
 //! From flags to a workspace: catalog, connectors, options, and the statements of files.
 
+use std::io::{BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Overrides};
@@ -12,6 +17,7 @@ use crate::connectors::Connectors;
 use crate::connectors::kafka::EmbeddedBroker;
 use crate::jobs::Workspace;
 use crate::jobs::memory::Memory;
+use crate::shell::render::{self, Format, Look, Printed};
 use crate::sql::ast::{Copy, Parsed, Source};
 use crate::sql::{Variables, parse_with};
 use crate::state;
@@ -119,6 +125,31 @@ pub(super) async fn copy(workspace: &Workspace, copy: &Copy, parsed: &Parsed, st
     };
     eprintln!("{rows} row{} to {}", if rows == 1 { "" } else { "s" }, copy.path);
     Ok(())
+}
+
+/// The format that was asked for, else one that suits who reads it.
+pub(super) fn format(asked: Option<Format>) -> Format {
+    asked.unwrap_or(if std::io::stdout().is_terminal() { Format::Table } else { Format::Csv })
+}
+
+/// Prints rows that are there already.
+pub(super) async fn print(schema: SchemaRef, rows: RecordBatch, asked: Option<Format>) -> Result<()> {
+    let rows = RecordBatchStreamAdapter::new(Arc::clone(&schema), futures::stream::iter([Ok(rows)]));
+    print_stream(schema, Box::pin(rows), format(asked)).await
+}
+
+/// Prints rows as they come. When nobody reads any further (`| head`), the process has done what it was asked for.
+pub(super) async fn print_stream(schema: SchemaRef, rows: SendableRecordBatchStream, format: Format) -> Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    match render::print(schema, rows, format, &Look::default(), &mut out).await? {
+        Printed::Rows(_) => Ok(()),
+        Printed::Closed => std::process::exit(0),
+    }
+}
+
+/// STOP JOB where no job can be running.
+pub(super) fn no_job_to_stop() -> Error {
+    Error::sql("no job was started here").hint("STOP JOB ends a job of the shell; one that `millstream run` started ends with Ctrl-C")
 }
 
 /// Cancelled by SIGINT or SIGTERM; a second signal ends the process at once.

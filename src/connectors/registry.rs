@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{Error, Result, suggest};
+use crate::common::{Error, OptionSpec, Result, suggest};
 use crate::sql::ast::Options;
 
 use super::Connector;
@@ -47,6 +47,11 @@ impl Connectors {
     pub fn get(&self, name: &str) -> Result<Arc<dyn Connector>> {
         let names: Vec<&str> = self.0.keys().copied().collect();
         self.0.get(name).cloned().ok_or_else(|| Error::sql(format!("unknown `connector` '{name}'")).hint(suggest::hint(name, &names)))
+    }
+
+    /// The names of all connectors with their options.
+    pub fn options(&self) -> BTreeMap<String, Vec<OptionSpec>> {
+        self.0.iter().map(|(name, connector)| (name.to_string(), connector.options())).collect()
     }
 
     /// The options of a table that nobody declared, but whose name says where it is.

@@ -123,6 +123,16 @@ impl Workspace {
     }
 }
 
+impl Workspace {
+    /// The statement that declared a table or view, as SHOW CREATE answers it.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn declaration(&self, name: &str) -> Result<String> {
+        self.with_catalog(|catalog| Ok(masked_text(catalog.get(name)?.text())))
+    }
+}
+
 fn database(catalog: &Catalog, show: &Show) -> Result<String> {
     show.from.as_deref().map_or_else(|| Ok(catalog.current().to_string()), |name| catalog.database(name))
 }

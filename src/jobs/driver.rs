@@ -76,6 +76,15 @@ pub async fn run(spec: &JobSpec, stop: &CancellationToken) -> Result<Ending> {
     }
 }
 
+/// Whether a job would go on from what its folder holds, or begin in an empty one: the folder is not of another query.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub async fn resumes(spec: &JobSpec) -> Result<bool> {
+    let last = Commits::reader(Arc::clone(&spec.store)).last().await?;
+    Ok(last.is_none_or(|commit| commit.body.identity == spec.identity()))
+}
+
 enum Attempt {
     Ended(Ending),
     Again,

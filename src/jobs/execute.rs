@@ -27,6 +27,8 @@ pub enum Outcome {
     InsertNow(Box<Insert>),
     /// Rows to write to a file at once.
     Copy(Box<Copy>),
+    /// The job of this name is to stop.
+    Stop(String),
     /// Part of a job: an INSERT, or a materialized view that was declared.
     Job(Box<Parsed>),
 }
@@ -59,6 +61,7 @@ impl Workspace {
             Statement::Insert(_) => Outcome::Job(Box::new(parsed.clone())),
             Statement::Copy(copy) => Outcome::Copy(Box::new(copy.clone())),
             Statement::Query(query) => Outcome::Query(Box::new(query.clone())),
+            Statement::StopJob(name) => Outcome::Stop(name.clone()),
             Statement::Explain(explain) => Outcome::Text(self.explain(explain).await?),
             Statement::Show(show) => self.show(show).await.map(|(schema, rows)| Outcome::Rows(schema, rows))?,
             Statement::Describe(name) => self.describe(name).await.map(|(schema, rows)| Outcome::Rows(schema, rows))?,

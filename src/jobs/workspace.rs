@@ -80,6 +80,14 @@ impl Workspace {
         Ok(self.job_settings()?.runtime_mode == Some(RuntimeMode::Batch))
     }
 
+    /// Whether `execution.runtime-mode` is streaming: queries go on.
+    ///
+    /// # Errors
+    /// When a setting does not fit.
+    pub fn streams(&self) -> Result<bool> {
+        Ok(self.job_settings()?.runtime_mode == Some(RuntimeMode::Streaming))
+    }
+
     /// Fails for an `--option` that nothing in this run has used.
     ///
     /// # Errors
@@ -227,13 +235,18 @@ impl Workspace {
     async fn analyze(&self, session: Session, program: &Arc<Program>) -> Result<Measured> {
         let sources = self.job_sources(program).await?;
         let mut settings = settings(&self.job_settings()?, false);
-        if let Some(memory) = &self.memory {
-            memory.share(&mut settings);
-        }
+        self.share_memory(&mut settings);
         analyze::analyze(session, Arc::clone(program), &sources, &settings).await
     }
 
-    async fn job_sources(&self, program: &Program) -> Result<Vec<JobSource>> {
+    /// Gives the state of a job its part of the workspace's memory.
+    pub(super) fn share_memory(&self, settings: &mut Settings) {
+        if let Some(memory) = &self.memory {
+            memory.share(settings);
+        }
+    }
+
+    pub(super) async fn job_sources(&self, program: &Program) -> Result<Vec<JobSource>> {
         let mut all = Vec::with_capacity(program.sources.len());
         for table in &program.sources {
             let source = self.source(table).await?;

@@ -24,6 +24,7 @@ pub mod hints;
 mod infix;
 mod intervals;
 mod json_calls;
+pub mod lexed;
 pub mod name;
 pub mod render;
 mod script;
@@ -51,6 +52,12 @@ pub fn quoted(name: &str) -> String {
     let plain = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
     if plain { name.to_string() } else { format!("`{}`", name.replace('`', "``")) }
+}
+
+/// A canonical name as SQL text: each part in backticks if it needs them.
+pub fn quoted_path(name: &str) -> String {
+    let (database, last) = name::split(name);
+    database.map_or_else(|| quoted(&last), |database| format!("{}.{}", quoted(&database), quoted(&last)))
 }
 
 /// A text as SQL text: in single quotes.

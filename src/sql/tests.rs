@@ -87,6 +87,7 @@ pub(super) fn show(statement: &Statement) -> String {
         }
         Statement::Set(s) => format!("set {} = {}", s.key, s.value),
         Statement::Copy(copy) => format!("copy to {}", copy.path),
+        Statement::StopJob(name) => format!("stop {name}"),
         Statement::Reset(key) => format!("reset {}", key.as_deref().unwrap_or("all")),
     }
 }

@@ -25,7 +25,7 @@ impl<'a> Text<'a> {
     }
 
     /// The byte offset of a line and column; the tokenizer counts columns in characters.
-    fn offset(&self, at: Location) -> usize {
+    pub(super) fn offset(&self, at: Location) -> usize {
         let text = &self.source.text;
         let line = usize::try_from(at.line).unwrap_or(usize::MAX).saturating_sub(1);
         let column = usize::try_from(at.column).unwrap_or(usize::MAX).saturating_sub(1);

@@ -18,6 +18,25 @@ use super::text::{Text, pos};
 pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Gives a variable a value.
+    ///
+    /// # Errors
+    /// When it cannot be a name.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        self.0.extend(Self::parse(&[format!("{name}={value}")])?.0);
+        Ok(())
+    }
+
+    /// Takes a variable's value away.
+    pub fn unset(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// Reads the values of `-v`.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::common::{Error, OptionSpec, Result};
 
 use super::{Connector, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
 
-mod kinds;
+pub mod kinds;
 mod line;
 
 /// Where lines go.

@@ -73,6 +73,8 @@ pub enum Statement {
     Set(Setting),
     /// `RESET ['key']`.
     Reset(Option<String>),
+    /// `STOP JOB 'name'`.
+    StopJob(String),
 }
 
 /// `EXPLAIN [ANALYZE]`.

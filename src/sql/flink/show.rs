@@ -1,5 +1,7 @@
 //! SHOW, DESCRIBE and USE.
 
+use sqlparser::tokenizer::Token;
+
 use crate::common::{Result, suggest};
 use crate::sql::ast::{Pattern, Show, ShowWhat, Statement};
 use crate::sql::cursor::Cursor;
@@ -89,6 +91,16 @@ pub(super) fn describe(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.take(&["EXTENDED"]);
     cursor.take(&["TABLE"]);
     cursor.object_name("the name of a table or view").map(Statement::Describe)
+}
+
+/// Takes what stands behind STOP JOB: the name, and Flink's ways of stopping, which are the only one here.
+pub(super) fn stop_job(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let name = match &cursor.peek().token {
+        Token::SingleQuotedString(_) => cursor.string("the name of a job")?,
+        _ => cursor.name("the name of a job")?,
+    };
+    while cursor.take(&["WITH", "SAVEPOINT"]) || cursor.take(&["WITH", "DRAIN"]) {}
+    Ok(Statement::StopJob(name))
 }
 
 /// Takes what stands behind USE.

@@ -20,7 +20,7 @@ const SUPPORTED: [&str; 17] = [
 const HINT: &str = "supported: CREATE, DROP, ALTER, INSERT INTO, COPY, SELECT, EXPLAIN, SHOW, DESCRIBE, USE, SET, RESET";
 
 /// Statements of Flink and ksqlDB that people may try, and what is to be said about them.
-const REFUSED: [(&str, &str); 22] = [
+const REFUSED: [(&str, &str); 21] = [
     ("ADD", "there is no JVM to add a JAR to: connectors and functions are built in"),
     ("ANALYZE", "there are no statistics to gather"),
     ("ASSERT", HINT),
@@ -38,7 +38,6 @@ const REFUSED: [(&str, &str); 22] = [
     ("REMOVE", "there is no JVM to remove a JAR from"),
     ("RESUME", "a job resumes when it is run again under its name"),
     ("RUN", "files are run with `millstream run FILE`"),
-    ("STOP", "a job stops with Ctrl-C, and resumes when it is run again"),
     ("TERMINATE", "a job stops with Ctrl-C"),
     ("TRUNCATE", "what was written stays"),
     ("UNLOAD", "there are no modules"),
@@ -80,6 +79,9 @@ fn parse(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
     if cursor.take(&["EXPLAIN"]) {
         return explain(cursor);
+    }
+    if cursor.take(&["STOP", "JOB"]) {
+        return show::stop_job(cursor);
     }
     if cursor.sees(&["COPY"]) {
         return copy::copy(cursor).map(Statement::Copy);

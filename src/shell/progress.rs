@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_millis(100);
 ///
 /// The bar is drawn and cleared under one lock, so nothing is drawn into the answer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Line(Arc<Mutex<State>>);
+pub struct Line(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -31,7 +31,7 @@ struct State {
 
 impl Line {
     /// Begins to watch. A query whose ranges are not known (files) has no line.
-    pub(super) fn watch(progress: Arc<ReadProgress>) -> Self {
+    pub fn watch(progress: Arc<ReadProgress>) -> Self {
         let line = Self::default();
         if progress.planned() == 0 || !std::io::stderr().is_terminal() {
             return line;
@@ -63,7 +63,7 @@ impl Line {
     }
 
     /// Takes the line away for good.
-    pub(super) fn clear(&self) {
+    pub fn clear(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.over = true;
         if let Some(bar) = state.bar.take() {
@@ -73,7 +73,7 @@ impl Line {
 
     /// The same rows, with the line gone before the first of them comes; `whole`: before the end of them is told, for somebody
     /// who prints nothing until then.
-    pub(super) fn before(self, rows: SendableRecordBatchStream, whole: bool) -> SendableRecordBatchStream {
+    pub fn before(self, rows: SendableRecordBatchStream, whole: bool) -> SendableRecordBatchStream {
         let schema = rows.schema();
         let end = self.clone();
         let rows = rows.inspect(move |batch| {
@@ -90,7 +90,7 @@ impl Line {
 }
 
 /// A query that is interrupted or fails leaves no line behind. The task that draws holds one, too; it does not count.
-pub(super) struct Guard(pub(super) Line);
+pub struct Guard(pub Line);
 
 impl Drop for Guard {
     fn drop(&mut self) {

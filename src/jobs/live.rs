@@ -1,0 +1,108 @@
+//! A live query: a job whose rows go to whoever looks, and which leaves nothing behind.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use tokio::sync::mpsc;
+
+use crate::common::Result;
+use crate::connectors::{Sink, SinkMode, SinkWriter, Writer};
+use crate::operators::coerce::Coercion;
+use crate::planner::{ContinuousPlanner, Mode};
+use crate::sql::ast;
+use crate::sql::types::display;
+use crate::state::object::RemoteStore;
+
+use super::spec::{Insert, JobSpec};
+use super::workspace::{Workspace, settings};
+
+/// The name that messages give the job of a live query.
+const NAME: &str = "query";
+/// How many commits may wait for the one who looks; then the job waits, too.
+const WAITING: usize = 4;
+
+/// A query that goes on, planned but not started: [`super::run`] runs `job` until its token is cancelled.
+#[derive(Debug)]
+pub struct Live {
+    /// The job. Its checkpoints are in memory.
+    pub job: JobSpec,
+    /// The columns of the answer.
+    pub schema: SchemaRef,
+    /// Rows of the answer may go again: batches then carry [`crate::common::WEIGHT`] as one more column.
+    pub updating: bool,
+    /// The columns by which one row takes the place of another, if any are known.
+    pub key: Option<Vec<usize>>,
+    /// What each commit brings; ends with the job.
+    pub rows: mpsc::Receiver<RecordBatch>,
+}
+
+impl Workspace {
+    /// Plans a query that goes on.
+    ///
+    /// # Errors
+    /// What does not plan.
+    pub async fn live(&self, query: &ast::Query) -> Result<Live> {
+        let session = self.session(Mode::Streaming)?;
+        let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
+        let output = planner.add(&query.query, query.emit).await?;
+        let program = planner.finish();
+        let (updating, schema) = (output.updating, Arc::clone(&output.schema));
+        let key = output.keys.iter().min_by_key(|key| key.len()).map(|key| key.iter().copied().collect());
+        let (sender, rows) = mpsc::channel(WAITING);
+        let sink = Arc::new(Looker { schema: Arc::clone(&schema), sender });
+        let coercion = Coercion::new(NAME, &output.schema, Arc::clone(&schema), display)?;
+        let insert = Insert { id: NAME.to_string(), sink, output, coercion };
+        let sources = self.job_sources(&program).await?;
+        let store = Arc::new(RemoteStore::new(Arc::new(InMemory::new()), Path::default(), "memory"));
+        let mut settings = settings(&self.job_settings()?, false);
+        self.share_memory(&mut settings);
+        Ok(Live { job: JobSpec::new(NAME, program, vec![insert], sources, session, store, settings), schema, updating, key, rows })
+    }
+}
+
+/// Hands rows to whoever looks.
+#[derive(Debug)]
+struct Looker {
+    schema: SchemaRef,
+    sender: mpsc::Sender<RecordBatch>,
+}
+
+#[async_trait]
+impl Sink for Looker {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn mode(&self) -> SinkMode {
+        SinkMode::Changelog
+    }
+
+    async fn prepare(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    async fn open(&self, _: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)> {
+        Ok((Box::new(Hand(self.sender.clone())), None))
+    }
+}
+
+struct Hand(mpsc::Sender<RecordBatch>);
+
+#[async_trait]
+impl SinkWriter for Hand {
+    async fn write(&mut self, _n: u64, rows: &[RecordBatch]) -> Result<()> {
+        for batch in rows {
+            // Nobody looks any more: the job is about to be stopped.
+            let _ = self.0.send(batch.clone()).await;
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, _n: u64) -> Result<()> {
+        Ok(())
+    }
+}

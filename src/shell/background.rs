@@ -1,0 +1,158 @@
+//! Jobs that were started in the shell and go on behind it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, StringArray};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::common::{Error, ErrorKind, Result};
+use crate::jobs::memory::Memory;
+use crate::jobs::workspace::settings;
+use crate::jobs::{self, Ending, Status, Workspace};
+use crate::sql::ast::{Parsed, Show, ShowWhat, Statement};
+use crate::state::StateStore;
+
+/// A name that is taken gets a number behind it, up to this one.
+const NAMES: usize = 100;
+
+/// The jobs of a session: each INSERT, materialized view or statement set of one input is one.
+#[derive(Debug)]
+pub(super) struct Background {
+    root: Arc<dyn StateStore>,
+    remote: bool,
+    memory: Memory,
+    running: BTreeMap<String, Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: CancellationToken,
+    status: watch::Receiver<Status>,
+    task: JoinHandle<Result<Ending>>,
+}
+
+impl Background {
+    pub(super) fn new((root, remote): (Arc<dyn StateStore>, bool), memory: Memory) -> Self {
+        Self { root, remote, memory, running: BTreeMap::new() }
+    }
+
+    /// Starts these parts as one job; what to say of it.
+    pub(super) async fn start(&mut self, workspace: &Workspace, parts: Vec<Parsed>) -> Result<String> {
+        let said = workspace.job_settings()?;
+        let mut settings = settings(&said, self.remote);
+        self.memory.share(&mut settings);
+        let wanted = said.pipeline_name.clone().unwrap_or_else(|| target(&parts));
+        for number in 1..=NAMES {
+            let name = if number == 1 { wanted.clone() } else { format!("{wanted}-{number}") };
+            let taken = self.running.get(&name).is_some_and(|job| !job.task.is_finished());
+            if taken && said.pipeline_name.is_some() {
+                return Err(Error::sql(format!("job `{name}` is running"))
+                    .hint(format!("STOP JOB '{name}', or SET 'pipeline.name' to another name")));
+            }
+            if taken {
+                continue;
+            }
+            let spec = workspace.plan_job(&name, &parts, Arc::clone(&self.root), settings.clone()).await?;
+            // A folder of that name may hold the state of something else.
+            if said.pipeline_name.is_none() && !jobs::resumes(&spec).await? {
+                continue;
+            }
+            let (stop, status) = (CancellationToken::new(), spec.status.subscribe());
+            let stopped = stop.clone();
+            let task = tokio::spawn(async move { jobs::run(&spec, &stopped).await });
+            self.running.insert(name.clone(), Running { stop, status, task });
+            return Ok(format!("job {name} started; SHOW JOBS tells how it goes, STOP JOB '{name}' ends it"));
+        }
+        Err(Error::sql(format!("there are {NAMES} jobs named `{wanted}` already")).hint("SET 'pipeline.name' = '...' names the next one"))
+    }
+
+    /// Stops a job, and waits for its last commit; what to say of it.
+    pub(super) async fn stop(&mut self, name: &str) -> Result<String> {
+        let Some(job) = self.running.remove(name) else {
+            let error = Error::sql(format!("no job `{name}` was started in this session"));
+            let names: Vec<&str> = self.running.keys().map(String::as_str).collect();
+            return Err(if names.is_empty() { error } else { error.hint(crate::common::suggest::hint(name, &names)) });
+        };
+        job.stop.cancel();
+        ended(name, job.task.await)
+    }
+
+    /// How many jobs run.
+    pub(super) fn count(&self) -> usize {
+        self.running.values().filter(|job| !job.task.is_finished()).count()
+    }
+
+    /// What there is to say of jobs that have ended by themselves since it was asked last.
+    pub(super) async fn news(&mut self) -> Vec<Result<String>> {
+        let over: Vec<String> = self.running.iter().filter(|(_, job)| job.task.is_finished()).map(|(name, _)| name.clone()).collect();
+        let mut news = Vec::new();
+        for name in over {
+            if let Some(job) = self.running.remove(&name) {
+                news.push(ended(&name, job.task.await));
+            }
+        }
+        news
+    }
+
+    /// Waits until all jobs have ended, or one has failed.
+    pub(super) async fn wait(&mut self) -> Result<()> {
+        while let Some((name, job)) = self.running.pop_first() {
+            let done = ended(&name, job.task.await)?;
+            eprintln!("{done}");
+        }
+        Ok(())
+    }
+
+    /// Stops all jobs, and waits for their last commits.
+    pub(super) async fn stop_all(&mut self) -> Result<()> {
+        self.running.values().for_each(|job| job.stop.cancel());
+        self.wait().await
+    }
+
+    /// What SHOW JOBS answers, with what is known of jobs that run here.
+    pub(super) fn shown(&self, statement: &Statement, schema: SchemaRef, rows: RecordBatch) -> Result<(SchemaRef, RecordBatch)> {
+        if !matches!(statement, Statement::Show(Show { what: ShowWhat::Jobs, .. })) {
+            return Ok((schema, rows));
+        }
+        let columns: Vec<&StringArray> = rows.columns().iter().filter_map(|c| c.as_string_opt::<i32>()).collect();
+        let [names, commits, states, ..] = columns.as_slice() else { return Ok((schema, rows)) };
+        let mut all: BTreeMap<String, (String, String)> = BTreeMap::new();
+        for row in 0..rows.num_rows() {
+            all.insert(names.value(row).to_string(), (commits.value(row).to_string(), states.value(row).to_string()));
+        }
+        for (name, job) in &self.running {
+            let status = job.status.borrow();
+            all.insert(name.clone(), (status.commit.to_string(), status.to_string()));
+        }
+        let column = |of: fn(&(String, (String, String))) -> String| {
+            Arc::new(all.clone().into_iter().map(|job| Some(of(&job))).collect::<StringArray>()) as ArrayRef
+        };
+        let columns = vec![column(|j| j.0.clone()), column(|j| j.1.0.clone()), column(|j| j.1.1.clone())];
+        Ok((Arc::clone(&schema), RecordBatch::try_new(schema, columns)?))
+    }
+}
+
+/// The name of a job that got none: what it writes.
+fn target(parts: &[Parsed]) -> String {
+    let name = match parts.first().map(|part| &part.statement) {
+        Some(Statement::Insert(insert)) => insert.table.as_str(),
+        Some(Statement::CreateView(view)) => view.name.as_str(),
+        _ => "job",
+    };
+    name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
+}
+
+/// How a job ended, for people.
+fn ended(name: &str, done: std::result::Result<Result<Ending>, tokio::task::JoinError>) -> Result<String> {
+    match done.map_err(|e| Error::internal(format!("job `{name}` was cut off")).because(e))? {
+        Ok(Ending::Finished(n)) => Ok(format!("job {name} finished at commit {n}")),
+        Ok(Ending::Stopped(n)) => Ok(format!("job {name} stopped at commit {n}; the same statement resumes it")),
+        Err(e) if e.kind() == ErrorKind::Interrupted => Err(e),
+        Err(e) => Err(e.context(format!("job {name}"))),
+    }
+}

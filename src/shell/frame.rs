@@ -1,0 +1,107 @@
+//! A part of the terminal that is drawn over and over, and the keys that are pressed meanwhile.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ratatui::crossterm::cursor::{Hide, MoveToPreviousLine, Show};
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::terminal::{self, BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
+use ratatui::crossterm::{execute, queue};
+use tokio::sync::mpsc;
+
+use crate::common::Result;
+
+/// How long the reader of keys is away from looking whether it is over.
+const LOOK: Duration = Duration::from_millis(30);
+
+/// What a person wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// `q`, Escape, Ctrl-C, Ctrl-D.
+    Quit,
+    /// The space bar.
+    Pause,
+    /// The size has changed.
+    Resize,
+}
+
+/// Lines at the end of what the terminal shows. While it lives, keys come to it one by one; what was drawn last stays.
+pub(super) struct Frame {
+    drawn: u16,
+    keys: mpsc::UnboundedReceiver<Key>,
+    over: Arc<AtomicBool>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Frame {
+    /// Takes the terminal over.
+    pub(super) fn open() -> Result<Self> {
+        terminal::enable_raw_mode()?;
+        execute!(std::io::stdout(), Hide)?;
+        let (sender, keys) = mpsc::unbounded_channel();
+        let over = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&over);
+        let reader = std::thread::spawn(move || {
+            while !ended.load(SeqCst) {
+                let key = match event::poll(LOOK).and_then(|some| if some { event::read().map(Some) } else { Ok(None) }) {
+                    Ok(Some(event)) => key(&event),
+                    Ok(None) => None,
+                    Err(_) => Some(Key::Quit), // there is no terminal any more
+                };
+                if key.is_some_and(|key| sender.send(key).is_err()) {
+                    return;
+                }
+            }
+        });
+        Ok(Self { drawn: 0, keys, over, reader: Some(reader) })
+    }
+
+    /// The next key.
+    pub(super) async fn key(&mut self) -> Key {
+        self.keys.recv().await.unwrap_or(Key::Quit)
+    }
+
+    /// Draws these lines in the place of those before. None may be wider than the terminal.
+    pub(super) fn draw(&mut self, text: &str) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        queue!(out, BeginSynchronizedUpdate)?;
+        if self.drawn > 0 {
+            queue!(out, MoveToPreviousLine(self.drawn))?;
+        }
+        queue!(out, Clear(ClearType::FromCursorDown))?;
+        self.drawn = 0;
+        for line in text.lines() {
+            write!(out, "{line}\r\n")?;
+            self.drawn = self.drawn.saturating_add(1);
+        }
+        queue!(out, EndSynchronizedUpdate)?;
+        Ok(out.flush()?)
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        self.over.store(true, SeqCst);
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        let _ = execute!(std::io::stdout(), Show);
+        let _ = terminal::disable_raw_mode();
+    }
+}
+
+fn key(event: &Event) -> Option<Key> {
+    match event {
+        Event::Resize(_, _) => Some(Key::Resize),
+        Event::Key(key) if key.kind != KeyEventKind::Release => match key.code {
+            KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Key::Quit),
+            KeyCode::Char('q' | 'Q') | KeyCode::Esc => Some(Key::Quit),
+            KeyCode::Char(' ' | 'p') => Some(Key::Pause),
+            _ => None,
+        },
+        _ => None,
+    }
+}

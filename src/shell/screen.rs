@@ -1,0 +1,181 @@
+//! Where answers go: the terminal, its pager, or a file.
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use clap::ValueEnum;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use ratatui::crossterm::terminal;
+
+use crate::common::{Error, Result};
+
+use super::commands::Expanded;
+use super::render::{self, Format, Look, Printed};
+
+/// What is shown, and how.
+#[derive(Debug)]
+pub(super) struct Screen {
+    format: Format,
+    expanded: Expanded,
+    null: String,
+    /// A file that answers go to.
+    file: Option<File>,
+    interactive: bool,
+}
+
+impl Screen {
+    /// Answers in the format that was asked for, else one that suits who reads them.
+    pub(super) fn new(format: Option<Format>, interactive: bool) -> Self {
+        let format = format.unwrap_or(if std::io::stdout().is_terminal() { Format::Table } else { Format::Csv });
+        Self { format, expanded: Expanded::Off, null: "NULL".to_string(), file: None, interactive }
+    }
+
+    pub(super) fn set_format(&mut self, format: Format) {
+        self.format = format;
+    }
+
+    pub(super) fn format_name(&self) -> String {
+        self.format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
+    }
+
+    pub(super) fn set_null(&mut self, text: String) {
+        self.null = text;
+    }
+
+    /// Sets or turns what `\x` does; what to say of it.
+    pub(super) fn expand(&mut self, wanted: Option<Expanded>) -> &'static str {
+        self.expanded = wanted.unwrap_or(if self.expanded == Expanded::Off { Expanded::On } else { Expanded::Off });
+        match self.expanded {
+            Expanded::On => "Expanded display is on.",
+            Expanded::Off => "Expanded display is off.",
+            Expanded::Auto => "Expanded display is used automatically.",
+        }
+    }
+
+    /// Lets answers go to a file, or back to the screen.
+    pub(super) fn to(&mut self, file: Option<&Path>) -> Result<()> {
+        self.file = match file {
+            None => None,
+            Some(path) => Some(File::create(path).map_err(|e| Error::usage(format!("cannot write {}", path.display())).because(e))?),
+        };
+        Ok(())
+    }
+
+    /// Whether answers are shown when all of them are there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.format().is_whole() || self.file.is_some() || !std::io::stdout().is_terminal()
+    }
+
+    /// Whether a person sees answers as they come.
+    pub(super) fn is_live(&self) -> bool {
+        self.file.is_none() && std::io::stdout().is_terminal() && self.format().is_whole()
+    }
+
+    /// The format, `\x` considered.
+    pub(super) fn format(&self) -> Format {
+        let turned = self.expanded == Expanded::On && self.format.is_whole();
+        if turned { Format::Vertical } else { self.format }
+    }
+
+    /// How tables look.
+    pub(super) fn look(&self) -> Look {
+        let width = (self.file.is_none() && std::io::stdout().is_terminal()).then(|| size().0);
+        Look { null: self.null.clone(), width, turns: self.expanded == Expanded::Auto }
+    }
+
+    /// A line for the person.
+    pub(super) fn say(&self, line: &str) {
+        if self.interactive { println!("{line}") } else { eprintln!("{line}") }
+    }
+
+    /// Empties the terminal.
+    pub(super) fn clear(&self) -> Result<()> {
+        if self.file.is_none() && std::io::stdout().is_terminal() {
+            print!("\x1b[H\x1b[2J");
+            std::io::stdout().flush()?;
+        }
+        Ok(())
+    }
+
+    /// Rows that are there already.
+    pub(super) async fn rows(&mut self, schema: SchemaRef, rows: RecordBatch) -> Result<()> {
+        let rows = RecordBatchStreamAdapter::new(std::sync::Arc::clone(&schema), futures::stream::iter([Ok(rows)]));
+        self.stream(schema, Box::pin(rows)).await
+    }
+
+    /// Rows as they come.
+    pub(super) async fn stream(&mut self, schema: SchemaRef, rows: SendableRecordBatchStream) -> Result<()> {
+        let (format, look) = (self.format(), self.look());
+        if let Some(file) = &mut self.file {
+            render::print(schema, rows, format, &look, &mut BufWriter::new(file)).await?;
+            return Ok(());
+        }
+        if self.interactive && format.is_whole() {
+            let mut text = Vec::new();
+            render::print(schema, rows, format, &look, &mut text).await?;
+            return self.page(&text);
+        }
+        match render::print(schema, rows, format, &look, &mut BufWriter::new(std::io::stdout().lock())).await? {
+            Printed::Closed if !self.interactive => std::process::exit(0),
+            _ => Ok(()),
+        }
+    }
+
+    /// Rows of an answer that goes on, as they come.
+    pub(super) async fn flow(&mut self, rows: SendableRecordBatchStream) -> Result<()> {
+        let (schema, format, look) = (rows.schema(), self.format(), self.look());
+        if self.file.is_none() && format.is_whole() && std::io::stdout().is_terminal() {
+            render::flow(rows, &look, &mut std::io::stdout().lock()).await?;
+            return Ok(());
+        }
+        // What has to be there whole would never be printed.
+        let format = if format.is_whole() { Format::Ndjson } else { format };
+        match &mut self.file {
+            Some(file) => render::print(schema, rows, format, &look, &mut BufWriter::new(file)).await?,
+            None => render::print(schema, rows, format, &look, &mut BufWriter::new(std::io::stdout().lock())).await?,
+        };
+        Ok(())
+    }
+
+    /// Text that is an answer.
+    pub(super) fn text(&mut self, text: &str) -> Result<()> {
+        self.page(text.as_bytes())
+    }
+
+    /// Shows what does not fit on the screen page by page.
+    fn page(&mut self, text: &[u8]) -> Result<()> {
+        if let Some(file) = &mut self.file {
+            return Ok(file.write_all(text)?);
+        }
+        let lines = text.iter().filter(|byte| **byte == b'\n').count();
+        if self.interactive && std::io::stdout().is_terminal() && lines + 2 > size().1 && paged(text) {
+            return Ok(());
+        }
+        let mut out = std::io::stdout().lock();
+        out.write_all(text)?;
+        Ok(out.flush()?)
+    }
+}
+
+/// Columns and rows of the terminal.
+pub(super) fn size() -> (usize, usize) {
+    let (columns, rows) = terminal::size().unwrap_or((80, 24));
+    (usize::from(columns).max(20), usize::from(rows).max(4))
+}
+
+/// Hands a text to the pager; false if there is none.
+fn paged(text: &[u8]) -> bool {
+    let pager = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty()).unwrap_or_else(|| "less -SFRX".to_string());
+    let mut words = pager.split_whitespace();
+    let Some(program) = words.next() else { return false };
+    let Ok(mut child) = Command::new(program).args(words).stdin(Stdio::piped()).spawn() else { return false };
+    if let Some(mut input) = child.stdin.take() {
+        let _ = input.write_all(text); // closed before it has read all: it has seen enough
+    }
+    child.wait().is_ok()
+}

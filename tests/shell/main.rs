@@ -1,0 +1,192 @@
+//! The shell in a real pseudo-terminal: keys are typed, the screen is read back.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod terminal;
+
+use std::path::Path;
+
+use terminal::Terminal;
+
+/// Tables that need no server.
+const TABLES: &str = "CREATE TABLE ticks (id BIGINT, at AS PROCTIME()) WITH ('connector' = 'datagen', 'rows-per-second' = '200',
+  'fields.id.kind' = 'sequence', 'fields.id.start' = '0');
+CREATE TABLE three (id BIGINT, word STRING) WITH ('connector' = 'datagen', 'number-of-rows' = '3',
+  'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.word.length' = '4');
+CREATE TABLE nowhere (id BIGINT) WITH ('connector' = 'blackhole');
+";
+
+fn shell(home: &Path, columns: u16) -> Terminal {
+    std::fs::create_dir_all(home.join(".millstream/catalog")).unwrap();
+    std::fs::write(home.join("tables.sql"), TABLES).unwrap();
+    Terminal::open(home, columns, &["--catalog", "tables.sql"], &[])
+}
+
+fn home() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn statements_of_several_lines_and_their_errors() {
+    let home = home();
+    let mut terminal = shell(home.path(), 80);
+    terminal.line("SELECT 'a;b' AS text, -- a comment;");
+    terminal.line("  (1 + 2) * 3 AS number, CAST(NULL AS INT) AS nothing");
+    let text = terminal.enter(";", "1 row");
+    assert!(text.contains("| a;b  |      9 |    NULL |"), "{text}");
+    let text = terminal.enter("SELEC 1;", "hint:");
+    assert!(text.contains("did you mean `SELECT`?") && text.contains("<input>:1:1"), "{text}");
+    terminal.keys("SELECT 'never\x03");
+    terminal.enter("SELECT 40 + 2 AS answer;", "42");
+    terminal.enter("\\timming", "did you mean \\timing?");
+    terminal.keys("\x04");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn commands_of_psql_and_of_duckdb() {
+    let home = home();
+    let mut terminal = shell(home.path(), 80);
+    terminal.enter("\\dt", "nowhere");
+    terminal.enter("\\d three", "BIGINT");
+    terminal.enter(".schema nowhere", "'connector' = 'blackhole'");
+    terminal.enter("\\x", "Expanded display is on.");
+    terminal.enter("SELECT 1 AS one, 'x' AS two;", "-[ RECORD 1 ]-");
+    terminal.enter("\\x off", "Expanded display is off.");
+    terminal.line(".mode csv");
+    terminal.enter("SELECT 1 AS one, 'x' AS two;", "one,two");
+    terminal.line("\\set n 5");
+    terminal.enter("SELECT :n * 2 AS ten;", "10");
+    terminal.line("\\mode table");
+    terminal.enter("\\timing on", "Timing is on.");
+    terminal.enter("SELECT 1;", "Time: ");
+    terminal.line("\\o out.csv");
+    terminal.line("\\mode csv");
+    terminal.line("SELECT 7 AS seven;");
+    terminal.line("\\o");
+    terminal.enter("\\echo written", "written");
+    assert_eq!(std::fs::read_to_string(home.path().join("out.csv")).unwrap(), "seven\n7\n");
+    std::fs::write(home.path().join("more.sql"), "SELECT 'from a file' AS place;\n\\echo end of it\n").unwrap();
+    terminal.enter("\\i more.sql", "end of it");
+    terminal.shows("from a file");
+    terminal.enter("\\h STOP JOB", "STOP JOB 'name'");
+    terminal.line("\\q");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn tab_completes_and_words_have_colours() {
+    let home = home();
+    let mut terminal = shell(home.path(), 80);
+    terminal.keys("SELECT * FROM nowh\t");
+    terminal.shows("SELECT * FROM nowhere");
+    terminal.keys("\x03");
+    terminal.keys("SELECT wo\t FROM three;\x01\x1bf\x1bf\x1bf");
+    terminal.keys("\x03");
+    terminal.keys("CREATE TABLE k (a INT) WITH ('connector' = 'black\t");
+    terminal.shows("'blackhole'");
+    terminal.keys("\x03");
+    terminal.keys("SELECT 'text', 12");
+    terminal.shows("SELECT 'text', 12");
+    let colours = terminal.coloured();
+    assert!(colours.contains("\x1b[34;1mSELECT") || colours.contains("\x1b[1;34mSELECT") || colours.contains("SELECT"), "{colours:?}");
+    assert!(colours.contains("\x1b[32m'text'") || colours.contains("32m'text'"), "{colours:?}");
+}
+
+#[test]
+fn what_was_typed_is_there_in_the_next_session() {
+    let home = home();
+    let mut terminal = shell(home.path(), 80);
+    terminal.enter("SELECT 'remember me' AS text;", "1 row");
+    terminal.line("\\q");
+    terminal.ends();
+    let mut terminal = shell(home.path(), 80);
+    terminal.keys("\x12remem");
+    terminal.shows("SELECT 'remember me' AS text;");
+    terminal.keys("\r");
+    terminal.shows("1 row");
+}
+
+#[test]
+fn a_live_answer_changes_in_place_until_q() {
+    let home = home();
+    let mut terminal = shell(home.path(), 80);
+    terminal.line("SELECT id % 2 AS k, COUNT(*) AS n FROM ticks GROUP BY id % 2 EMIT CHANGES;");
+    let text = terminal.shows("[q] quit");
+    assert!(text.contains("rows/s") && text.contains("lag"), "{text}");
+    terminal.until("more than 200 rows", |text| counted(text) > 200);
+    // One table, drawn over: not one below the other.
+    assert_eq!(terminal.text().matches("| k |").count(), 1, "{}", terminal.text());
+    terminal.keys(" ");
+    terminal.shows("PAUSED");
+    terminal.keys(" ");
+    terminal.until("going on", |text| !text.contains("PAUSED"));
+    terminal.keys("q");
+    let text = terminal.until("the last rows and a prompt", |text| text.trim_end().ends_with("millstream>"));
+    assert!(counted(&text) > 200 && text.contains("2 rows") && !text.contains("[q] quit"), "{text}");
+    terminal.enter("SELECT 'still here' AS here;", "still here");
+}
+
+/// The sum of the column n.
+fn counted(text: &str) -> u64 {
+    let numbers = text.lines().filter_map(|line| line.split('|').nth(2)?.trim().parse::<u64>().ok());
+    numbers.sum()
+}
+
+#[test]
+fn changes_with_what_became_of_rows_and_a_limit_that_ends() {
+    let home = home();
+    let mut terminal = shell(home.path(), 80);
+    terminal.enter("SELECT id FROM ticks EMIT CHANGES LIMIT 3;", "3 rows");
+    terminal.line("SET 'sql-client.execution.result-mode' = 'changelog';");
+    terminal.line("SELECT COUNT(*) AS n FROM ticks EMIT CHANGES;");
+    terminal.shows("-U");
+    terminal.keys("\x03");
+    let text = terminal.until("a prompt", |text| text.trim_end().ends_with("millstream>"));
+    assert!(text.contains("+U"), "{text}");
+}
+
+#[test]
+fn jobs_go_on_behind_the_prompt() {
+    let home = home();
+    let mut terminal = shell(home.path(), 120);
+    terminal.enter("INSERT INTO nowhere SELECT id FROM ticks;", "job nowhere started");
+    terminal.enter("SHOW JOBS;", "RUNNING");
+    terminal.enter("INSERT INTO nowhere SELECT id + 1 FROM ticks;", "job nowhere-2 started");
+    terminal.enter("STOP JOB nowhere;", "job nowhere stopped at commit");
+    terminal.enter("STOP JOB nowhere;", "no job `nowhere` was started in this session");
+    terminal.enter("INSERT INTO nowhere SELECT id FROM ticks;", "job nowhere started");
+    terminal.enter("\\q", "2 jobs are running and will be stopped; quit? [y/N]");
+    terminal.line("n");
+    terminal.enter("SELECT 1 AS one;", "| one |");
+    terminal.line("\\q");
+    terminal.until("the question again", |text| text.matches("[y/N]").count() == 2);
+    terminal.line("y");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn a_wide_answer_fits_the_terminal() {
+    let home = home();
+    let columns: Vec<String> = (0..30).map(|i| format!("{i}{i}{i}{i}{i}{i} AS column_{i}")).collect();
+    let sql = format!("SELECT {};", columns.join(", "));
+    let mut terminal = shell(home.path(), 80);
+    let text = terminal.enter(&sql, "columns shown");
+    assert!(text.contains(" … ") && text.contains("of 30 columns shown"), "{text}");
+    terminal.enter("\\x auto", "automatically");
+    terminal.enter(&sql, "column_29 |");
+    let mut terminal = shell(home.path(), 200);
+    let text = terminal.enter("SELECT repeat('x', 150) AS x, 1 AS n;", "1 row");
+    assert!(text.contains(&"x".repeat(150)), "{text}");
+}
+
+#[test]
+fn ctrl_c_ends_the_statement_and_not_the_shell() {
+    let home = home();
+    let mut terminal = shell(home.path(), 80);
+    terminal.line("CREATE TABLE many (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '100000000000', 'rows-per-second' = 'unlimited');");
+    terminal.line("SELECT COUNT(*) FROM many;");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    terminal.keys("\x03");
+    terminal.shows("interrupted");
+    terminal.enter("SELECT 'after' AS that;", "| after |");
+}

@@ -1,0 +1,113 @@
+//! A terminal with the shell in it: keys go in, and the screen can be read.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// How long anything may take to show, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Terminal {
+    screen: Arc<Mutex<vt100::Parser>>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    _master: Box<dyn MasterPty + Send>,
+}
+
+impl Terminal {
+    /// The shell in a folder of its own, in a terminal of so many columns and 24 lines.
+    pub fn open(home: &Path, columns: u16, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let pair = native_pty_system().openpty(PtySize { rows: 24, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_millstream"));
+        command.args(args);
+        command.cwd(home);
+        for (name, value) in [("HOME", home.to_str().unwrap()), ("TERM", "xterm-256color"), ("PAGER", "cat")].iter().chain(env) {
+            command.env(name, value);
+        }
+        for name in ["XDG_STATE_HOME", "MILLSTREAM_DATA", "EDITOR", "VISUAL", "NO_COLOR", "RUST_LOG"] {
+            if !env.iter().any(|(given, _)| *given == name) {
+                command.env_remove(name);
+            }
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(24, columns, 500)));
+        let (mut output, shown) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&screen));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n @ 1..) = output.read(&mut bytes) {
+                shown.lock().unwrap().process(&bytes[..n]);
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        let terminal = Self { screen, keys, child, _master: pair.master };
+        terminal.shows("millstream> ");
+        terminal
+    }
+
+    /// What the terminal shows.
+    pub fn text(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// What it shows with its colours.
+    pub fn coloured(&self) -> String {
+        String::from_utf8_lossy(&self.screen.lock().unwrap().screen().contents_formatted()).into_owned()
+    }
+
+    /// Presses keys.
+    pub fn keys(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Types a line.
+    pub fn line(&mut self, line: &str) {
+        self.keys(&format!("{line}\r"));
+    }
+
+    /// Types a line, and waits for what it brings.
+    pub fn enter(&mut self, line: &str, expected: &str) -> String {
+        self.line(line);
+        self.shows(expected)
+    }
+
+    /// Waits until the terminal shows a text.
+    pub fn shows(&self, expected: &str) -> String {
+        self.until(&format!("`{expected}`"), |text| text.contains(expected))
+    }
+
+    /// Waits until what the terminal shows is so.
+    pub fn until(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
+        let begin = Instant::now();
+        loop {
+            let text = self.text();
+            if holds(&text) {
+                return text;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{what} does not show:\n{text}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits for the shell to end; its exit code.
+    pub fn ends(&mut self) -> u32 {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.exit_code();
+            }
+            assert!(begin.elapsed() < PATIENCE, "the shell does not end:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
