@@ -124,7 +124,7 @@ async fn only_what_filters_leave_is_read_from_kafka() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_are_read_whole() {
     let broker = Arc::new(EmbeddedBroker::new());
-    broker.create("t", Some(1));
+    broker.create("t", Some(1)).unwrap();
     let record = |i: i64| OutRecord {
         key: Some(b"7".to_vec()),
         value: Some(format!("{{\"id\":7,\"n\":{i}}}").into_bytes()),

@@ -153,7 +153,7 @@ fn every_query_is_read() {
 /// A workspace with the tables over 1000 events.
 async fn workspace() -> Workspace {
     let broker = Arc::new(EmbeddedBroker::new());
-    broker.create("nexmark", Some(1));
+    broker.create("nexmark", Some(1)).unwrap();
     let record = |event: &Event| OutRecord { partition: Some(0), value: Some(serde_json::to_vec(event).unwrap()), ..OutRecord::default() };
     broker.append("nexmark", events(20 * ROUND).iter().map(record).collect()).unwrap();
     let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(broker), Overrides::parse(&[] as &[&str]).unwrap());

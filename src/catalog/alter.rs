@@ -65,7 +65,8 @@ impl Catalog {
         let Some(changed) = Entry::of(after, entry.created_by().to_string(), to.clone()) else {
             return Err(Error::internal("an ALTER declares nothing"));
         };
-        if to != key.1 {
+        let renamed = to != key.1;
+        if renamed {
             let new: Key = (key.0, to.clone());
             if let Some(taken) = self.exact(&new) {
                 return Err(Error::sql(format!("{} `{to}` exists, created by {}", taken.what(), taken.created_by())));
@@ -77,7 +78,6 @@ impl Catalog {
             return Ok(());
         }
         self.refuse_shared(&key)?;
-        let renamed = to != key.1;
         self.store(changed, after)?;
         if renamed {
             self.take_away(&key)?;

@@ -16,8 +16,6 @@ pub struct TableEntry {
     pub text: String,
     /// The file that declared it, as it was given.
     pub created_by: String,
-    /// Declared with TEMPORARY: gone with the session.
-    pub temporary: bool,
     /// The text in which its positions are.
     pub source: Source,
 }
@@ -31,8 +29,6 @@ pub struct ViewEntry {
     pub text: String,
     /// The file that declared it, as it was given.
     pub created_by: String,
-    /// Declared with TEMPORARY: gone with the session.
-    pub temporary: bool,
     /// The text in which its positions are.
     pub source: Source,
 }
@@ -46,8 +42,6 @@ pub struct FunctionEntry {
     pub text: String,
     /// The file that declared it, as it was given.
     pub created_by: String,
-    /// Declared with TEMPORARY: gone with the session.
-    pub temporary: bool,
 }
 
 /// A table, a view or a function.
@@ -153,16 +147,16 @@ impl Entry {
         let (text, source) = (parsed.text.clone(), parsed.source.clone());
         match &parsed.statement {
             Statement::CreateTable(definition) => {
-                let (temporary, definition) = (definition.temporary, CreateTable { name: canonical, ..definition.clone() });
-                Some(Self::Table(Arc::new(TableEntry { definition, text, created_by, temporary, source })))
+                let definition = CreateTable { name: canonical, ..definition.clone() };
+                Some(Self::Table(Arc::new(TableEntry { definition, text, created_by, source })))
             }
             Statement::CreateView(definition) => {
-                let (temporary, definition) = (definition.temporary, CreateView { name: canonical, ..definition.clone() });
-                Some(Self::View(Arc::new(ViewEntry { definition, text, created_by, temporary, source })))
+                let definition = CreateView { name: canonical, ..definition.clone() };
+                Some(Self::View(Arc::new(ViewEntry { definition, text, created_by, source })))
             }
             Statement::CreateFunction(definition) => {
-                let (temporary, definition) = (definition.temporary, CreateFunction { name: canonical, ..definition.clone() });
-                Some(Self::Function(Arc::new(FunctionEntry { definition, text, created_by, temporary })))
+                let definition = CreateFunction { name: canonical, ..definition.clone() };
+                Some(Self::Function(Arc::new(FunctionEntry { definition, text, created_by })))
             }
             _ => None,
         }

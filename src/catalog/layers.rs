@@ -8,7 +8,7 @@ use crate::common::{Error, Result};
 use crate::sql::ast::Statement;
 use crate::sql::name::{self, DEFAULT_DATABASE};
 
-use super::entry::{self, Entry, Key, Space, TableEntry, ViewEntry};
+use super::entry::{self, Entry, Key, Space, TableEntry};
 use super::folder::{Folder, Lock};
 use super::{files, names};
 
@@ -264,18 +264,6 @@ impl Catalog {
             Some(Entry::Table(table)) => Ok(table),
             Some(other) => Err(Error::sql(format!("`{}` is a {}, not a table", other.name(), other.what()))),
             None => Err(self.unknown("table", name)),
-        }
-    }
-
-    /// Looks a view up.
-    ///
-    /// # Errors
-    /// When it is not declared, or a table.
-    pub fn get_view(&self, name: &str) -> Result<Arc<ViewEntry>> {
-        match self.find(name)? {
-            Some(Entry::View(view)) => Ok(view),
-            Some(other) => Err(Error::sql(format!("`{}` is a {}, not a view", other.name(), other.what()))),
-            None => Err(self.unknown("view", name)),
         }
     }
 

@@ -69,7 +69,7 @@ pub const KEYS: [&str; 13] = [
 ];
 
 /// Flink's keys that change nothing here, and why; `*` stands for any end.
-const IGNORED: [(&str, &str); 49] = [
+const IGNORED: [(&str, &str); 45] = [
     ("parallelism.default", "Millstream uses all cores"),
     ("table.exec.resource.default-parallelism", "Millstream uses all cores"),
     ("pipeline.auto-watermark-interval", "watermarks move with every epoch"),
@@ -92,10 +92,6 @@ const IGNORED: [(&str, &str); 49] = [
     ("table.exec.sink.upsert-materialize", "changes are put in order by key before they are written"),
     ("table.exec.sink.require-on-conflict", "the newest row of a key counts"),
     ("table.exec.sink.*", "it configures Flink's sinks"),
-    ("table.exec.async-lookup.*", "lookups are made in batches"),
-    ("table.exec.deduplicate.*", "it configures Flink's operators"),
-    ("table.exec.rank.*", "it configures Flink's operators"),
-    ("table.exec.uid.*", "it configures Flink's operators"),
     ("table.exec.legacy-cast-behaviour", "CAST fails on what it cannot read, TRY_CAST gives NULL"),
     ("table.exec.*", "it configures Flink's operators"),
     ("table.column-expansion-strategy", "`*` is all columns"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result};
 use crate::jobs::Workspace;
 use crate::jobs::check::{Fact, Kind};
@@ -19,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What was found so far.
 #[derive(Default)]
 struct Found {
-    statements: usize,
-    errors: usize,
+    statements: u64,
+    errors: u64,
     /// The kind of the first error, which gives the exit code.
     first: Option<ErrorKind>,
     /// Names whose declarations are wrong: what needs them cannot be judged.
@@ -36,7 +37,7 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
     let mut tables = Vec::new();
     for source in &sources {
         let (statements, errors) = parse_each(source, &variables);
-        found.statements += statements.len() + errors.len();
+        found.statements += (statements.len() + errors.len()) as u64;
         let mut errors = errors.into_iter().peekable();
         for parsed in statements {
             while let Some(error) = errors.next_if(|e| e.place().is_some_and(|place| place.line < parsed.pos.line)) {
@@ -67,14 +68,13 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
             }
         }
     }
-    let plural = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
-    let statements = plural(found.statements, "statement");
+    let statements = counted(found.statements, "statement");
     match found.first {
         None => {
             eprintln!("{statements}, nothing wrong");
             Ok(())
         }
-        Some(kind) => Err(Error::new(kind, format!("{} in {statements}", plural(found.errors, "error")))),
+        Some(kind) => Err(Error::new(kind, format!("{} in {statements}", counted(found.errors, "error")))),
     }
 }
 

@@ -13,7 +13,7 @@ mod terminal;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Arg, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
 use crate::common::{Error, Result};
@@ -22,7 +22,7 @@ use args::{Args, Command};
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = arguments();
     let level = if args.common.verbose { "millstream=debug,warn" } else { "millstream=warn,error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
@@ -39,6 +39,16 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// The arguments of the process. The demo's help leaves out the global flags that mean nothing to it.
+fn arguments() -> Args {
+    const NOT_OF_DEMO: [&str; 5] = ["data", "catalog", "variables", "memory_limit", "embedded"];
+    let command = Args::command();
+    let hidden = command.get_arguments().filter(|flag| NOT_OF_DEMO.contains(&flag.get_id().as_str()));
+    let hidden: Vec<Arg> = hidden.map(|flag| flag.clone().hide(true)).collect();
+    let command = command.mut_subcommand("demo", |demo| demo.args(hidden));
+    Args::from_arg_matches(&command.get_matches()).unwrap_or_else(|e| e.exit())
 }
 
 fn start(args: Args) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result};
 use crate::jobs::{Done, Outcome, Workspace};
 use crate::planner::Mode;
@@ -65,7 +66,7 @@ async fn prepare(workspace: &Workspace, parsed: &Parsed) -> Result<()> {
 
 async fn write(workspace: &Workspace, parsed: &Parsed, insert: &Insert) -> Result<()> {
     let rows = workspace.insert_now(insert).await.map_err(|e| parsed.locate(e))?;
-    eprintln!("{}", if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") });
+    eprintln!("{}", counted(rows, "row"));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::common::faults::Faults;
+use crate::common::units::counted;
 use crate::common::{Error, Result};
 use crate::connectors::ReadMode;
 use crate::jobs::workspace::{job_name, settings};
@@ -44,7 +45,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     for text in unbounded(&spec.program) {
         tracing::warn!("{text}");
     }
-    eprintln!("job {name}: {} in {}", plural(inserts.len(), "INSERT"), spec.store.describe());
+    eprintln!("job {name}: {} in {}", counted(inserts.len() as u64, "INSERT"), spec.store.describe());
     let stop = setup::stop_signal()?;
     let over = CancellationToken::new();
     let shown = tokio::spawn(status::show(spec.status.subscribe(), over.clone()));
@@ -77,10 +78,6 @@ fn unbounded(program: &Program) -> Vec<String> {
     nodes.into_iter().map(text).collect()
 }
 
-fn plural(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
-}
-
 /// Carries out declarations and settings in order, and hands back the INSERTs that make up the job.
 async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<Parsed>> {
     let mut inserts = Vec::new();
@@ -94,7 +91,7 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
                 Outcome::Copy(copy) => setup::copy(workspace, &copy, parsed, &setup::stop_signal()?).await?,
                 Outcome::InsertNow(insert) => {
                     let rows = workspace.insert_now(&insert).await.map_err(|e| parsed.locate(e))?;
-                    eprintln!("{}", plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"));
+                    eprintln!("{}", counted(rows, "row"));
                 }
                 Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
                 Outcome::Query(_) => {

@@ -12,6 +12,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Overrides};
+use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Connectors;
 use crate::connectors::kafka::EmbeddedBroker;
@@ -123,7 +124,7 @@ pub(super) async fn copy(workspace: &Workspace, copy: &Copy, parsed: &Parsed, st
         () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
         rows = workspace.copy(copy) => rows.map_err(|e| parsed.locate(e))?,
     };
-    eprintln!("{rows} row{} to {}", if rows == 1 { "" } else { "s" }, copy.path);
+    eprintln!("{} to {}", counted(rows, "row"), copy.path);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
+use crate::common::units::counted;
 use crate::common::{Error, Result};
 use crate::shell::{Session, Setup, interact};
 use crate::sql::Variables;
@@ -24,8 +25,7 @@ pub(super) async fn shell(common: &Common, args: ShellArgs) -> Result<()> {
         history: history(),
     };
     if scripts.is_empty() {
-        let relations = setup.workspace.names()?.relations.len();
-        let known = format!("{relations} table{}", if relations == 1 { "" } else { "s" });
+        let known = counted(setup.workspace.names()?.relations.len() as u64, "table");
         let banner = format!(
             "millstream {}: {known} in {}\nStatements end with `;`. \\? lists commands, \\h statements, Ctrl-D quits.",
             env!("CARGO_PKG_VERSION"),

@@ -1,12 +1,16 @@
 //! "Did you mean": the nearest spelling among known names.
 
-/// The known name nearest to `wrong`, if it is near enough to be meant.
+/// The known name nearest to `wrong`, if it is near enough to be meant: a third of the shorter name may differ, or one character, but
+/// not all of it.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = wrong.to_lowercase();
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= (name.chars().count().min(lower.chars().count()) / 3).max(1))
+        .filter(|(distance, name)| {
+            let shorter = name.chars().count().min(lower.chars().count());
+            *distance <= (shorter / 3).max(1) && *distance < shorter
+        })
         .min_by_key(|(distance, name)| (*distance, *name))
         .map(|(_, name)| name)
 }
@@ -31,5 +35,9 @@ mod tests {
         assert_eq!(nearest("topik", known), Some("topic"));
         assert_eq!(nearest("scan.startup.moed", known), Some("scan.startup.mode"));
         assert_eq!(nearest("path", known), None);
+        // One letter is no part of a name that anybody would take it for.
+        assert_eq!(nearest("ei", ["e"]), None);
+        assert_eq!(nearest("f", ["e"]), None);
+        assert_eq!(nearest("E", ["e"]), Some("e"));
     }
 }

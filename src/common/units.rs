@@ -45,6 +45,11 @@ fn split(text: &str) -> (&str, &str) {
     (&text[..end], text[end..].trim())
 }
 
+/// So many of something: `1 row`, `2 rows`.
+pub fn counted(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
 /// A count for people: `950`, `1.2 k`, `3.4 M`.
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 pub fn human(n: u64) -> String {

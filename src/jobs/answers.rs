@@ -16,6 +16,7 @@ use crate::sql::types::display;
 use crate::sql::{quoted, render, select_all};
 
 use super::commits::Commits;
+use super::users;
 use super::workspace::Workspace;
 
 /// Rows to print.
@@ -87,11 +88,9 @@ impl Workspace {
     async fn jobs(&self, like: Option<&Pattern>) -> Result<Rows> {
         let (mut names, mut commits, mut states) = (Vec::new(), Vec::new(), Vec::new());
         if let Some(root) = self.shared.checkpoints.get() {
-            let paths = root.list("").await?;
-            let found: BTreeSet<&str> = paths.iter().filter_map(|path| path.trim_start_matches('/').split('/').next()).collect();
-            for name in found.into_iter().filter(|name| !name.starts_with('_') && likes(like, name)) {
-                let last = Commits::reader(root.below(name)).last().await?;
-                names.push(name.to_string());
+            for name in users::jobs(root.as_ref()).await?.into_iter().filter(|name| likes(like, name)) {
+                let last = Commits::reader(root.below(&name)).last().await?;
+                names.push(name);
                 commits.push(last.as_ref().map_or_else(String::new, |commit| commit.body.n.to_string()));
                 states.push(if last.is_some_and(|commit| commit.body.finished) { "FINISHED" } else { "" }.to_string());
             }

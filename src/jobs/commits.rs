@@ -1,6 +1,6 @@
 //! The chain of commits in a job's folder: claiming it, reading it back, adding to it, cutting its old end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -313,11 +313,6 @@ pub fn state_section(id: impl std::fmt::Display) -> String {
 /// Names of sections.
 pub fn sink_section(id: &str) -> String {
     format!("sink/{id}")
-}
-
-/// The sinks that a commit has rows for.
-pub fn sinks_of(commit: &Commit) -> BTreeSet<String> {
-    commit.names().filter_map(|n| n.strip_prefix("sink/")).map(ToString::to_string).collect()
 }
 
 #[cfg(test)]

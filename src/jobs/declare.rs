@@ -24,6 +24,9 @@ impl Workspace {
     /// # Errors
     /// With the statement's place.
     pub async fn declare(&self, parsed: &Parsed) -> Result<Done> {
+        if let Statement::Drop(drop) = &parsed.statement {
+            self.refuse_running(drop).await.map_err(|e| parsed.locate(e))?;
+        }
         let found = self.shared.found(parsed).await.map_err(|e| locate_option(parsed, &e))?;
         let mut inner = self.shared.lock();
         let done = match &parsed.statement {

@@ -24,7 +24,7 @@ use super::dead_letter;
 use super::inputs::{Ends, Fetch, Inputs, Starts, ends_now, starts};
 use super::memories::Memories;
 use super::pipeline::{EpochOutput, Pipeline};
-use super::progress::{Phase, Status};
+use super::progress::{Phase, Speed, Status};
 use super::publish::Publishers;
 use super::recovery::{Recovered, recover};
 use super::snapshots::{Snapshots, StateSections};
@@ -550,27 +550,5 @@ impl Running<'_> {
             ..self.status.clone()
         };
         self.spec.status.send_replace(status);
-    }
-}
-
-/// Rows per second over the last few seconds.
-#[derive(Default)]
-struct Speed(std::collections::VecDeque<(Instant, u64)>);
-
-impl Speed {
-    const SPAN: Duration = Duration::from_secs(3);
-
-    fn add(&mut self, rows: u64) {
-        self.0.push_back((Instant::now(), rows));
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-    fn per_second(&mut self) -> f64 {
-        while self.0.front().is_some_and(|(at, _)| at.elapsed() > Self::SPAN) {
-            self.0.pop_front();
-        }
-        let Some((first, _)) = self.0.front() else { return 0.0 };
-        let rows: u64 = self.0.iter().map(|(_, n)| n).sum();
-        rows as f64 / first.elapsed().as_secs_f64().max(0.5)
     }
 }

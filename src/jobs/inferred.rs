@@ -85,5 +85,5 @@ pub(super) fn plain(rows: &RecordBatch) -> Result<RecordBatch> {
 /// Such a table as if it stood in the catalog.
 pub(super) fn unnamed_entry(definition: CreateTable) -> TableEntry {
     let source = Source::new("<sql>", "");
-    TableEntry { definition, text: String::new(), created_by: "<sql>".to_string(), temporary: true, source }
+    TableEntry { definition, text: String::new(), created_by: "<sql>".to_string(), source }
 }

@@ -32,6 +32,7 @@ pub mod publish;
 mod recovery;
 mod snapshots;
 pub mod spec;
+mod users;
 pub mod views;
 pub mod watermark;
 pub mod workspace;

@@ -1,8 +1,8 @@
 //! What a running job tells about itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::units::human;
 
@@ -109,5 +109,27 @@ impl fmt::Display for Status {
             }
         }
         Ok(())
+    }
+}
+
+/// Rows per second over the last few seconds.
+#[derive(Debug, Default)]
+pub(super) struct Speed(VecDeque<(Instant, u64)>);
+
+impl Speed {
+    const SPAN: Duration = Duration::from_secs(3);
+
+    pub(super) fn add(&mut self, rows: u64) {
+        self.0.push_back((Instant::now(), rows));
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+    pub(super) fn per_second(&mut self) -> f64 {
+        while self.0.front().is_some_and(|(at, _)| at.elapsed() > Self::SPAN) {
+            self.0.pop_front();
+        }
+        let Some((first, _)) = self.0.front() else { return 0.0 };
+        let rows: u64 = self.0.iter().map(|(_, n)| n).sum();
+        rows as f64 / first.elapsed().as_secs_f64().max(0.5)
     }
 }

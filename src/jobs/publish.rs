@@ -4,10 +4,11 @@
 //! later than it takes them, and those that are not settled are kept, and handed to it again after a restart.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
@@ -169,12 +170,12 @@ impl Publishers {
 
     /// Fails when a sink has failed for good.
     pub fn check(&self) -> Result<()> {
-        self.failure.error.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
+        self.failure.error.lock().clone().map_or(Ok(()), Err)
     }
 
     /// What people should know of a sink that cannot be reached.
     pub fn notice(&self) -> Option<String> {
-        self.failure.notice.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failure.notice.lock().clone()
     }
 
     /// Ends all tasks where they are; unpublished commits are published at the next start.
@@ -194,7 +195,7 @@ impl Drop for Publishers {
 impl Task {
     async fn run(self, mut queue: mpsc::UnboundedReceiver<Work>) {
         if let Err(error) = self.publish_all(&mut queue).await {
-            self.failure.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            self.failure.error.lock().get_or_insert(error);
             self.progress.notify_waiters();
         }
     }
@@ -306,7 +307,7 @@ impl Task {
         self.confirmed.fetch_max(n, Ordering::SeqCst);
         self.progress.notify_waiters();
         if let Err(error) = self.faults.pass(9, Side::After) {
-            self.failure.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            self.failure.error.lock().get_or_insert(error);
         }
     }
 
@@ -363,7 +364,7 @@ impl Task {
     }
 
     fn tell(&self, notice: Option<String>) {
-        *self.failure.notice.lock().unwrap_or_else(PoisonError::into_inner) = notice;
+        *self.failure.notice.lock() = notice;
     }
 }
 

@@ -307,6 +307,7 @@ impl Workspace {
         once::write_whole(target, rows, |batch| inferred::plain(&batch)).await
     }
 }
+
 /// Settings that are known but would be silently without effect.
 fn refuse_unsupported(job: &JobSettings) -> Result<()> {
     match job.time_zone.as_deref() {

@@ -136,14 +136,10 @@ fn place(value: &ScalarValue) -> Option<(i64, i64)> {
         ScalarValue::TimestampMillisecond(Some(v), _) => parts(*v, 1),
         ScalarValue::TimestampMicrosecond(Some(v), _) => parts(*v, 1_000),
         ScalarValue::TimestampNanosecond(Some(v), _) => parts(*v, 1_000_000),
-        ScalarValue::Int8(Some(v)) => parts(i64::from(*v), 1),
-        ScalarValue::Int16(Some(v)) => parts(i64::from(*v), 1),
-        ScalarValue::Int32(Some(v)) => parts(i64::from(*v), 1),
-        ScalarValue::Int64(Some(v)) => parts(*v, 1),
-        ScalarValue::UInt8(Some(v)) => parts(i64::from(*v), 1),
-        ScalarValue::UInt16(Some(v)) => parts(i64::from(*v), 1),
-        ScalarValue::UInt32(Some(v)) => parts(i64::from(*v), 1),
-        ScalarValue::UInt64(Some(v)) => parts(i64::try_from(*v).ok()?, 1),
+        whole if whole.data_type().is_integer() => match whole.cast_to(&DataType::Int64).ok()? {
+            ScalarValue::Int64(v) => parts(v?, 1),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -205,6 +201,8 @@ mod tests {
             (col("o").eq(col("x")), vec![]),
             (col("o").in_list(vec![lit(9_i32)], true), vec![]),
             (col("o").eq(lit(ScalarValue::Int32(None))), vec![]),
+            (col("o").lt(lit(5_u64)), vec![("offset", vec![(MIN, 4)])]),
+            (col("o").lt(lit(u64::MAX)), vec![]),
         ];
         for (filter, expected) in cases {
             assert_eq!(found(&filter), expected, "{filter}");

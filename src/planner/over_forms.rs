@@ -12,14 +12,14 @@ use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
 use datafusion::logical_expr::function::{ExpressionArgs, PartitionEvaluatorArgs, WindowFunctionSimplification, WindowUDFFieldArgs};
 use datafusion::logical_expr::{
     Documentation, Expr, LimitEffect, LogicalPlan, PartitionEvaluator, ReversedUDWF, Signature, Window, WindowFunctionDefinition,
-    WindowUDF, WindowUDFImpl, lit, when,
+    WindowUDF, WindowUDFImpl, when,
 };
 use datafusion::physical_expr::PhysicalExpr;
 
 use crate::common::{Error, Result};
 
 /// Aggregates that do not look at rows whose first argument is NULL.
-const SKIP_NULLS: [&str; 24] = [
+const SKIP_NULLS: [&str; 23] = [
     "approx_distinct",
     "approx_median",
     "approx_percentile_cont",
@@ -34,7 +34,6 @@ const SKIP_NULLS: [&str; 24] = [
     "covar_pop",
     "covar_samp",
     "max",
-    "mean",
     "median",
     "min",
     "percentile_cont",
@@ -49,7 +48,7 @@ const SKIP_NULLS: [&str; 24] = [
 /// The same plan with OVER in these forms.
 ///
 /// # Errors
-/// When FILTER stands with a function that looks at NULLs; others are DataFusion's.
+/// When FILTER stands with a function that looks at NULLs, or at no argument; others are DataFusion's.
 pub(super) fn sendable(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Window(window) => windows(window),
@@ -82,15 +81,13 @@ fn form(expr: &Expr) -> DfResult<Option<Expr>> {
         }
         WindowFunctionDefinition::AggregateUDF(udaf) if params.filter.is_some() => {
             let name = udaf.name();
-            if !SKIP_NULLS.contains(&name) {
+            let (Some(first), true) = (params.args.first_mut(), SKIP_NULLS.contains(&name)) else {
                 return Err(Error::sql(format!("FILTER cannot stand with {name}(...) OVER yet"))
                     .hint("put the condition into a subquery's WHERE, or into CASE WHEN")
                     .into());
-            }
-            if let (Some(filter), Some(first)) = (params.filter.take(), params.args.first_mut()) {
-                #[expect(deprecated, reason = "COUNT(*) is still planned with it at times")]
-                let value = if matches!(first, Expr::Wildcard { .. }) { lit(1i64) } else { first.clone() };
-                *first = when(*filter, value).end()?;
+            };
+            if let Some(filter) = params.filter.take() {
+                *first = when(*filter, first.clone()).end()?;
             }
         }
         _ => return Ok(None),

@@ -177,9 +177,14 @@ impl TableSource {
         self.watermark.as_ref().map(|(_, column)| column.as_str())
     }
 
+    /// A column over the source's columns.
+    fn column(&self, name: &str) -> Option<&Expr> {
+        self.columns.get(self.schema.index_of(name).ok()?)
+    }
+
     /// Whether a column is the clock at which its row entered.
     pub fn is_clock(&self, column: &str) -> bool {
-        self.schema.index_of(column).ok().and_then(|i| self.columns.get(i)).is_some_and(clock::is_clock)
+        self.column(column).is_some_and(clock::is_clock)
     }
 
     /// Whether one of these columns is made of the clock.
@@ -217,7 +222,7 @@ impl TableSource {
         if self.mode != Mode::Batch || self.changes() != Changes::Append {
             return Bounds::default();
         }
-        let column = |name: &str| self.columns.get(self.schema.index_of(name).ok()?).cloned();
+        let column = |name: &str| self.column(name).cloned();
         let metadata = |name: &str| {
             let column = self.table.definition.columns.iter().find(|c| c.name == name)?;
             let ColumnKind::Metadata { key, .. } = &column.kind else { return None };
@@ -256,10 +261,7 @@ impl TableProvider for TableSource {
     /// other one sees what they say of metadata.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
         let provider = self.table.source.table_provider().filter(|_| self.mode == Mode::Batch);
-        let read = |name: &str| {
-            let column = self.schema.index_of(name).ok().and_then(|i| self.columns.get(i));
-            column.is_some_and(|expr| matches!(expr, Expr::Column(c) if c.name == name))
-        };
+        let read = |name: &str| self.column(name).is_some_and(|expr| matches!(expr, Expr::Column(c) if c.name == name));
         let judge = |filter: &&Expr| match &provider {
             Some(provider) if filter.column_refs().iter().all(|c| read(&c.name)) => {
                 Ok(provider.supports_filters_pushdown(&[*filter])?.pop().unwrap_or(TableProviderFilterPushDown::Unsupported))

@@ -9,35 +9,42 @@
 //!     SubqueryAlias: i                      Projection: t.*, t.items AS __unnest
 //!       Beside: outer_ref(t.items)            t
 //! ```
-//! The elements of an array of ROWs are columns each; those of a MAP are key and value. With LEFT JOIN ... ON TRUE a row whose array is
-//! NULL or empty stays, with NULLs.
+//! The elements of an array of ROWs are columns each; those of a MAP are key and value. WITH ORDINALITY adds their number from 1 on:
+//! numbers up to the array's length are taken apart beside it. With LEFT JOIN ... ON TRUE a row whose array is NULL or empty stays,
+//! with NULLs.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, JoinType, ScalarValue, UnnestOptions};
 use datafusion::error::Result as DfResult;
 use datafusion::functions::core::expr_fn::get_field;
-use datafusion::functions_nested::expr_fn::{array_length, map_entries};
+use datafusion::functions_nested::expr_fn::{array_length, gen_series, map_entries};
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, Extension, Filter, Join, LogicalPlan, LogicalPlanBuilder, Projection, UserDefinedLogicalNodeCore, lit, when,
+    Expr, ExprSchemable, Extension, Filter, Join, LogicalPlan, LogicalPlanBuilder, Projection, UserDefinedLogicalNodeCore, cast, lit, when,
 };
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, TableAlias, TableFactor};
 
 use crate::common::{Error, Result};
 
+use super::functions::element;
+
 /// The column that holds the array, and then its elements.
 const UNNEST: &str = "__unnest";
+/// The column that holds their numbers.
+const NUMBER: &str = "__ordinality";
 
 /// The elements of an array that stands in the row beside. It is gone before the plan is optimized.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Beside {
     /// A list, over columns of the row outside.
     array: Expr,
+    /// Whether their numbers stand behind them.
+    numbered: bool,
     schema: DFSchemaRef,
 }
 
@@ -47,58 +54,93 @@ pub(super) struct UnnestPlanner;
 
 impl RelationPlanner for UnnestPlanner {
     fn plan_relation(&self, relation: TableFactor, context: &mut dyn RelationPlannerContext) -> DfResult<RelationPlanning> {
-        let Some((array, alias)) = array_of(&relation) else { return Ok(RelationPlanning::Original(Box::new(relation))) };
+        let Some((array, numbered, alias)) = array_of(&relation) else {
+            return Ok(RelationPlanning::Original(Box::new(relation)));
+        };
         let (array, alias) = (array.clone(), alias.cloned());
         let array = context.sql_expr_to_logical_expr(array, &DFSchema::empty())?;
-        if !array.contains_outer() {
-            return Ok(RelationPlanning::Original(Box::new(relation)));
-        }
-        let node = Beside::new(array)?;
-        let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+        let plan = match (array.contains_outer(), numbered) {
+            (true, _) => LogicalPlan::Extension(Extension { node: Arc::new(Beside::new(array, numbered)?) }),
+            (false, true) => Beside::new(array, numbered)?.alone()?,
+            // DataFusion's own does that.
+            (false, false) => return Ok(RelationPlanning::Original(Box::new(relation))),
+        };
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
     }
 }
 
-/// The one argument of UNNEST, with or without LATERAL in front.
-fn array_of(relation: &TableFactor) -> Option<(&ast::Expr, Option<&TableAlias>)> {
+/// The one argument of UNNEST, with or without LATERAL in front, and whether WITH ORDINALITY stands behind it.
+fn array_of(relation: &TableFactor) -> Option<(&ast::Expr, bool, Option<&TableAlias>)> {
     match relation {
-        TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_offset_alias: None, with_ordinality: false } => {
+        TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_offset_alias: None, with_ordinality } => {
             let [array] = array_exprs.as_slice() else { return None };
-            Some((array, alias.as_ref()))
+            Some((array, *with_ordinality, alias.as_ref()))
         }
-        TableFactor::Function { name, args, alias, .. } if name.to_string().eq_ignore_ascii_case("UNNEST") => match args.as_slice() {
-            [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))] => Some((array, alias.as_ref())),
-            _ => None,
-        },
+        TableFactor::Function { name, args, alias, with_ordinality, .. } if name.to_string().eq_ignore_ascii_case("UNNEST") => {
+            match args.as_slice() {
+                [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))] => Some((array, *with_ordinality, alias.as_ref())),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
 
 impl Beside {
-    fn new(array: Expr) -> Result<Self> {
-        let (array, element) = match array.get_type(&DFSchema::empty())? {
-            DataType::List(element) | DataType::LargeList(element) | DataType::FixedSizeList(element, _) => (array, element),
-            DataType::Map(entries, _) => (map_entries(array), entries),
-            other => {
-                let shown = crate::sql::types::display(&other);
+    fn new(array: Expr, numbered: bool) -> Result<Self> {
+        let data_type = array.get_type(&DFSchema::empty())?;
+        let (array, element) = match (element(&data_type), &data_type) {
+            (Some(element), _) => (array, element),
+            (_, DataType::Map(entries, _)) => (map_entries(array), entries),
+            (None, other) => {
+                let shown = crate::sql::types::display(other);
                 return Err(Error::sql(format!("UNNEST takes an ARRAY or a MAP, not {shown}")));
             }
         };
-        let fields = match columns(&element) {
+        let mut fields: Vec<FieldRef> = match columns(element) {
             Some(fields) => fields.iter().map(|f| Arc::new(f.as_ref().clone().with_nullable(true))).collect(),
             None => vec![Arc::new(Field::new("f0", element.data_type().clone(), true))],
         };
+        if numbered {
+            fields.push(Arc::new(Field::new("ORDINALITY", DataType::Int32, true)));
+        }
         let schema = DFSchema::from_unqualified_fields(Fields::from(fields), Default::default())?;
-        Ok(Self { array, schema: Arc::new(schema) })
+        Ok(Self { array, numbered, schema: Arc::new(schema) })
     }
 
-    /// The elements' columns over the column of elements.
-    fn parts(&self, elements: &DataType) -> Vec<Expr> {
+    /// The elements beside each row of a plan, whose columns the array is made of; and this node's columns over both. `outer`
+    /// keeps rows without elements.
+    fn unnested(&self, row: LogicalPlan, outer: bool) -> DfResult<(LogicalPlan, Vec<Expr>)> {
+        let array = outside(self.array.clone())?;
+        let last = cast(array_length(array.clone()), DataType::Int64);
+        let numbers = gen_series(lit(1i64), last, lit(1i64)).alias(NUMBER);
+        let array = if outer { never_empty(array, row.schema())? } else { array };
+        let lists = [array.alias(UNNEST)].into_iter().chain(self.numbered.then_some(numbers));
+        let columns = row.schema().columns().into_iter().map(Expr::Column).chain(lists);
+        let taken_apart = [UNNEST].into_iter().chain(self.numbered.then_some(NUMBER));
+        let plan = LogicalPlanBuilder::from(row)
+            .project(columns)?
+            .unnest_columns_with_options(
+                taken_apart.map(Column::new_unqualified).collect(),
+                UnnestOptions::new().with_preserve_nulls(false),
+            )?
+            .build()?;
         let element = Expr::Column(Column::new_unqualified(UNNEST));
-        match elements {
+        let mut parts = match element.get_type(plan.schema())? {
             DataType::Struct(fields) => fields.iter().map(|f| get_field(element.clone(), f.name().as_str())).collect(),
             _ => vec![element],
+        };
+        if self.numbered {
+            parts.push(cast(Expr::Column(Column::new_unqualified(NUMBER)), DataType::Int32));
         }
+        Ok((plan, parts))
+    }
+
+    /// A plan of the elements of an array that stands beside nothing.
+    fn alone(&self) -> DfResult<LogicalPlan> {
+        let (plan, parts) = self.unnested(LogicalPlanBuilder::empty(true).build()?, false)?;
+        let named = parts.into_iter().zip(self.schema.fields()).map(|(part, field)| part.alias(field.name()));
+        LogicalPlanBuilder::from(plan).project(named)?.build()
     }
 }
 
@@ -112,11 +154,18 @@ fn columns(element: &FieldRef) -> Option<&Fields> {
 /// The same plan with Unnest in the place of joins with it.
 ///
 /// # Errors
-/// When a join with it asks for more than can be had.
+/// When a join with it asks for more than can be had, or it stands elsewhere.
 pub(super) fn beside(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Join(join) => joined(join),
         other => Ok(Transformed::no(other)),
+    })?;
+    plan.data.apply_with_subqueries(|node| match node {
+        LogicalPlan::Extension(e) if e.node.as_any().is::<Beside>() => {
+            let error = Error::sql("UNNEST of a column stands in FROM, joined with the table of the column");
+            Err(error.hint("write FROM t CROSS JOIN UNNEST(t.items) AS i (item)").into())
+        }
+        _ => Ok(TreeNodeRecursion::Continue),
     })?;
     Ok(plan.data)
 }
@@ -130,16 +179,9 @@ fn joined(join: Join) -> DfResult<Transformed<LogicalPlan>> {
         JoinType::Left if filter.is_none() && join.on.is_empty() => true,
         _ => return Err(Error::sql("UNNEST stands behind CROSS JOIN, a comma, INNER JOIN, or LEFT JOIN ... ON TRUE").into()),
     };
-    let array = outside(node.array.clone())?;
-    let array = if outer { never_empty(array, join.left.schema())? } else { array };
     let row: Vec<Expr> = join.left.schema().columns().into_iter().map(Expr::Column).collect();
-    let with_array = row.iter().cloned().chain([array.alias(UNNEST)]);
-    let plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(join.left))
-        .project(with_array)?
-        .unnest_columns_with_options(vec![Column::new_unqualified(UNNEST)], UnnestOptions::new().with_preserve_nulls(false))?
-        .build()?;
-    let elements = Expr::Column(Column::new_unqualified(UNNEST)).get_type(plan.schema())?;
-    let parts = seen(&join.right, &node.parts(&elements))?;
+    let (plan, parts) = node.unnested(Arc::unwrap_or_clone(join.left), outer)?;
+    let parts = seen(&join.right, &parts)?;
     let named = join.right.schema().columns().into_iter().zip(parts);
     let named = named.map(|(column, part)| part.alias_qualified(column.relation, column.name));
     let mut plan = LogicalPlan::Projection(Projection::try_new(row.into_iter().chain(named).collect(), Arc::new(plan))?);
@@ -189,10 +231,8 @@ fn outside(expr: Expr) -> DfResult<Expr> {
 
 /// An array with one NULL in the place of none, so that its row stays.
 fn never_empty(array: Expr, schema: &DFSchema) -> DfResult<Expr> {
-    let element = match array.get_type(schema)? {
-        DataType::List(element) | DataType::LargeList(element) | DataType::FixedSizeList(element, _) => element,
-        _ => return Ok(array),
-    };
+    let data_type = array.get_type(schema)?;
+    let Some(element) = element(&data_type) else { return Ok(array) };
     let null = ScalarValue::new_list_nullable(&[ScalarValue::try_new_null(element.data_type())?], element.data_type());
     when(array_length(array.clone()).gt(lit(0u64)), array).otherwise(lit(ScalarValue::List(null)))
 }
@@ -226,6 +266,6 @@ impl UserDefinedLogicalNodeCore for Beside {
 
     fn with_exprs_and_inputs(&self, mut exprs: Vec<Expr>, _: Vec<LogicalPlan>) -> DfResult<Self> {
         let array = exprs.pop().unwrap_or_else(|| self.array.clone());
-        Ok(Self { array, schema: Arc::clone(&self.schema) })
+        Ok(Self { array, ..self.clone() })
     }
 }

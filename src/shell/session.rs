@@ -7,6 +7,7 @@ use std::time::Instant;
 use futures::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result};
 use crate::jobs::memory::Memory;
 use crate::jobs::{Names, Outcome, Workspace};
@@ -171,14 +172,14 @@ impl Session {
                         rows = workspace.insert_now(&insert) => rows.map_err(|e| parsed.locate(e))?,
                         _ = interrupt.recv() => return Err(interrupted()),
                     };
-                    screen.say(&plural(rows));
+                    screen.say(&counted(rows, "row"));
                 }
                 Outcome::Copy(copy) => {
                     let rows = tokio::select! {
                         rows = workspace.copy(&copy) => rows.map_err(|e| parsed.locate(e))?,
                         _ = interrupt.recv() => return Err(interrupted()),
                     };
-                    screen.say(&format!("{} to {}", plural(rows), copy.path));
+                    screen.say(&format!("{} to {}", counted(rows, "row"), copy.path));
                 }
                 Outcome::Query(query) if goes_on(workspace, &query)? => {
                     if !last {
@@ -339,11 +340,6 @@ async fn answer(workspace: &Workspace, query: &Query, screen: &mut Screen) -> Re
     let line = progress::Line::watch(session.progress());
     let _gone = progress::Guard(line.clone());
     screen.stream(schema, line.before(rows, screen.is_whole())).await
-}
-
-/// How many rows were written.
-fn plural(rows: u64) -> String {
-    if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") }
 }
 
 /// A script cut into meta commands, a line each, and what is between them; each begins with as many empty lines as stand before it,

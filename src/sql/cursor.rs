@@ -131,42 +131,46 @@ impl<'a> Cursor<'a> {
         name::of_parts(&parts).map_err(|error| self.text.place(at, error))
     }
 
+    /// Takes `(item, item, ...)`, one at least.
+    pub(super) fn list(&mut self, mut item: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        self.expect_symbol(&Token::LParen)?;
+        loop {
+            item(self)?;
+            if self.take_symbol(&Token::RParen) {
+                return Ok(());
+            }
+            if !self.take_symbol(&Token::Comma) {
+                return Err(self.expected("`,` or `)`"));
+            }
+        }
+    }
+
     /// Takes names with commas between them, in round brackets.
     pub(super) fn names(&mut self, what: &str) -> Result<Vec<String>> {
         let mut names: Vec<String> = Vec::new();
-        self.expect_symbol(&Token::LParen)?;
-        loop {
-            let at = self.pos();
-            let name = self.name(what)?;
+        self.list(|cursor| {
+            let at = cursor.pos();
+            let name = cursor.name(what)?;
             if names.contains(&name) {
-                return Err(self.text.error(at, format!("column `{name}` is given twice")));
+                return Err(cursor.text.error(at, format!("column `{name}` is given twice")));
             }
             names.push(name);
-            if !self.take_symbol(&Token::Comma) {
-                break;
-            }
-        }
-        self.expect_symbol(&Token::RParen)?;
+            Ok(())
+        })?;
         Ok(names)
     }
 
     /// `('key' = 'value', ...)`.
     pub(super) fn options(&mut self) -> Result<Options> {
         let mut options = Options::default();
-        self.expect_symbol(&Token::LParen)?;
-        loop {
-            let at = self.pos();
-            let key = self.string("an option: 'key' = 'value'")?;
-            self.expect_symbol(&Token::Eq)?;
-            let value = self.string("the option's value")?;
-            options.push(key, value, at).map_err(|error| self.text.place(at, error))?;
-            if self.take_symbol(&Token::RParen) {
-                return Ok(options);
-            }
-            if !self.take_symbol(&Token::Comma) {
-                return Err(self.expected("`,` or `)`"));
-            }
-        }
+        self.list(|cursor| {
+            let at = cursor.pos();
+            let key = cursor.string("an option: 'key' = 'value'")?;
+            cursor.expect_symbol(&Token::Eq)?;
+            let value = cursor.string("the option's value")?;
+            options.push(key, value, at).map_err(|error| cursor.text.place(at, error))
+        })?;
+        Ok(options)
     }
 
     /// The text from a token to the one taken last.

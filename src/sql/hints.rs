@@ -17,7 +17,7 @@ use super::tokens::tokens_of;
 /// Hints that Flink has, and what is to be said about them.
 const REFUSED: [(&str, &str); 9] = [
     ("STATE_TTL", "one TTL holds for the whole job: SET 'table.exec.state.ttl' = '1 d'"),
-    ("LOOKUP", "lookups are made in batches, once per key and epoch; leave the hint out"),
+    ("LOOKUP", "how a join runs follows from its plan; leave the hint out"),
     ("BROADCAST", "how a join runs follows from its plan; leave the hint out"),
     ("SHUFFLE_HASH", "how a join runs follows from its plan; leave the hint out"),
     ("SHUFFLE_MERGE", "how a join runs follows from its plan; leave the hint out"),

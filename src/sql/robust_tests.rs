@@ -220,7 +220,14 @@ fn check(text: &str) -> std::result::Result<(), TestCaseError> {
         }
         Err(error) => prop_assert!(error.place().is_some(), "no place: {}", error),
     }
-    prop_assert!(before.elapsed() < Duration::from_secs(5), "took too long: {}", text);
+    // A machine that was busy with other things is asked twice.
+    let soon = |begin: Instant| begin.elapsed() < Duration::from_secs(5);
+    let again = || {
+        let begin = Instant::now();
+        let _ = script(text);
+        soon(begin)
+    };
+    prop_assert!(soon(before) || again(), "took too long: {}", text);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What every [`StateStore`] must do. Each implementation runs [`check`] in its tests.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -34,6 +35,10 @@ pub async fn check(store: Arc<dyn StateStore>) -> Result<()> {
     let below = store.below("inner");
     below.create("x", Bytes::from_static(b"x")).await?;
     ensure(store.get("inner/x").await?.as_deref() == Some(b"x"), "a store one folder down writes there")?;
+    let all = store.list("").await?;
+    let folders: BTreeSet<&str> = all.iter().filter_map(|path| path.split('/').next()).collect();
+    ensure(folders == BTreeSet::from(["commits", "floor", "inner", "objects"]), "a store lists all that is in it")?;
+    ensure(below.list("").await? == ["x"], "a store one folder down lists what is there")?;
 
     let racers = (0..8).map(|i| {
         let store = Arc::clone(&store);

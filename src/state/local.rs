@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::common::{Error, Result};
 
-use super::store::{Created, StateStore};
+use super::store::{Created, StateStore, within};
 
 /// Objects as files: a temporary file, fsync, a hard link to the final name (which fails if it is taken), fsync of the folder.
 #[derive(Debug, Clone)]
@@ -101,7 +101,7 @@ impl StateStore for LocalStore {
                 let name = entry?.file_name().to_string_lossy().into_owned();
                 // A temporary file that a killed process left behind is not an object.
                 if !name.starts_with('.') {
-                    names.push(format!("{prefix}/{name}"));
+                    names.push(within(&prefix, &name));
                 }
             }
             names.sort();

@@ -11,7 +11,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload}
 
 use crate::common::{Error, Result};
 
-use super::store::{Created, StateStore};
+use super::store::{Created, StateStore, within};
 
 /// How often an answer that says neither yes nor no is asked again.
 const TRIES: u32 = 8;
@@ -31,7 +31,7 @@ impl RemoteStore {
     }
 
     fn path(&self, path: &str) -> Path {
-        path.split('/').fold(self.prefix.clone(), |whole, part| whole.join(part))
+        path.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), |whole, part| whole.join(part))
     }
 
     fn broken(&self, path: &str, error: object_store::Error) -> Error {
@@ -87,7 +87,7 @@ impl StateStore for RemoteStore {
             .filter_map(|meta| {
                 meta.location.prefix_match(&prefix).map(|parts| parts.map(|p| p.as_ref().to_string()).collect::<Vec<_>>().join("/"))
             })
-            .map(|rest| format!("{folder}/{rest}"))
+            .map(|rest| within(folder, &rest))
             .collect();
         names.sort();
         Ok(names)

@@ -36,7 +36,8 @@ pub trait StateStore: Debug + Send + Sync {
     /// Reads an object; `None` if there is none.
     async fn get(&self, path: &str) -> Result<Option<Bytes>>;
 
-    /// The paths below a folder, sorted.
+    /// The paths below a folder, sorted; `""` is the store itself. Whether what lies deeper is told by its own path or by that of
+    /// its folder is the store's choice.
     async fn list(&self, folder: &str) -> Result<Vec<String>>;
 
     /// Deletes an object; one that is gone already is no error.
@@ -54,4 +55,9 @@ pub trait StateStore: Debug + Send + Sync {
 
     /// The same store, one folder down.
     fn below(&self, folder: &str) -> Arc<dyn StateStore>;
+}
+
+/// The path of what is in a folder; `""` is the store itself.
+pub(super) fn within(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_string() } else { format!("{folder}/{name}") }
 }

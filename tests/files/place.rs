@@ -11,7 +11,7 @@ use millstream::catalog::{Catalog, Overrides};
 use millstream::common::Error;
 use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
-use millstream::jobs::{Done, Workspace};
+use millstream::jobs::{Outcome, Workspace};
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
@@ -85,22 +85,27 @@ pub async fn run(sql: &str, options: &[&str]) -> Result<Said, Error> {
     let workspace = Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(options).unwrap());
     let mut said = Said::default();
     for parsed in parse(&Source::new("<sql>", sql))? {
-        if let Done::Said(line) = workspace.declare(&parsed).await? {
-            said.lines.extend(line);
-            continue;
-        }
-        match &parsed.statement {
-            Statement::Query(query) => {
-                let (_, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;
-                let rows: Vec<RecordBatch> = rows.try_collect().await?;
-                let mut rows: Vec<String> = rows.iter().flat_map(show).collect();
-                rows.sort();
-                said.rows.extend(rows);
+        for outcome in workspace.execute(&parsed).await? {
+            match outcome {
+                Outcome::Said(line) => said.lines.extend(line),
+                Outcome::Text(text) => said.lines.push(text),
+                Outcome::Stop(name) => panic!("no job {name} was started"),
+                Outcome::Query(query) => {
+                    let (_, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;
+                    let rows: Vec<RecordBatch> = rows.try_collect().await?;
+                    let mut rows: Vec<String> = rows.iter().flat_map(show).collect();
+                    rows.sort();
+                    said.rows.extend(rows);
+                }
+                Outcome::Copy(copy) => said.lines.push(format!("{} rows", workspace.copy(&copy).await?)),
+                Outcome::InsertNow(insert) => said.lines.push(format!("{} rows", workspace.insert_now(&insert).await?)),
+                // What is read from files ends.
+                Outcome::Job(part) => match &part.statement {
+                    Statement::Insert(insert) => said.lines.push(format!("{} rows", workspace.insert_now(insert).await?)),
+                    other => panic!("{other:?}"),
+                },
+                Outcome::Rows(_, rows) => panic!("{rows:?}"),
             }
-            Statement::Copy(copy) => said.lines.push(format!("{} rows", workspace.copy(copy).await?)),
-            Statement::Insert(insert) => said.lines.push(format!("{} rows", workspace.insert_now(insert).await?)),
-            Statement::Explain(explain) => said.lines.push(workspace.explain(explain).await?),
-            other => panic!("{other:?}"),
         }
     }
     Ok(said)

@@ -46,7 +46,7 @@ struct World {
 
 fn broker_of(rows: impl Iterator<Item = OutRecord>) -> Arc<EmbeddedBroker> {
     let broker = Arc::new(EmbeddedBroker::new());
-    broker.create("events", Some(2));
+    broker.create("events", Some(2)).unwrap();
     broker.append("events", rows.collect()).unwrap();
     broker
 }

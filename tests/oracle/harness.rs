@@ -119,7 +119,7 @@ fn broker(case: &Case, without: &BTreeSet<i64>) -> Arc<EmbeddedBroker> {
     let broker = Arc::new(EmbeddedBroker::new());
     for (topic, rows) in &case.input {
         let partitions = rows.iter().map(|r| r.partition).max().unwrap_or(0) + 1;
-        broker.create(topic, Some(usize::try_from(partitions).unwrap()));
+        broker.create(topic, Some(usize::try_from(partitions).unwrap())).unwrap();
         broker.append(topic, rows.iter().filter(|r| !without.contains(&r.id)).map(Row::record).collect()).unwrap();
     }
     broker

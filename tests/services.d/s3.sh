@@ -15,7 +15,7 @@ s3_env() {
 }
 
 s3_compose() {
-    MILLSTREAM_S3_PORT="$s3_port" docker compose -p "millstream-tests-s3-$s3_port" -f "$repo/docker-compose.yml" "$@"
+    MILLSTREAM_S3_PORT="$s3_port" docker compose -p "millstream-tests-s3-$s3_port" -f "$repo/docker-compose.yml" --profile s3 "$@"
 }
 
 # Asks for the tests' bucket, as the user that the tests are; 0 only when it is there.

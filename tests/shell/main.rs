@@ -18,7 +18,7 @@ CREATE TABLE nowhere (id BIGINT) WITH ('connector' = 'blackhole');
 fn shell(home: &Path, columns: u16) -> Terminal {
     std::fs::create_dir_all(home.join(".millstream/catalog")).unwrap();
     std::fs::write(home.join("tables.sql"), TABLES).unwrap();
-    Terminal::open(home, columns, &["--catalog", "tables.sql"], &[])
+    Terminal::open(home, columns.try_into().unwrap(), &["--catalog", "tables.sql"], &[])
 }
 
 fn home() -> tempfile::TempDir {
@@ -30,14 +30,16 @@ fn statements_of_several_lines_and_their_errors() {
     let home = home();
     let mut terminal = shell(home.path(), 80);
     terminal.line("SELECT 'a;b' AS text, -- a comment;");
-    terminal.line("  (1 + 2) * 3 AS number, CAST(NULL AS INT) AS nothing");
-    let text = terminal.enter(";", "1 row");
+    terminal.keys("  (1 + 2) * 3 AS number, CAST(NULL AS INT) AS nothing\r;\r");
+    let text = terminal.shows("1 row");
     assert!(text.contains("| a;b  |      9 |    NULL |"), "{text}");
     let text = terminal.enter("SELEC 1;", "hint:");
     assert!(text.contains("did you mean `SELECT`?") && text.contains("<input>:1:1"), "{text}");
+    terminal.prompts();
     terminal.keys("SELECT 'never\x03");
     terminal.enter("SELECT 40 + 2 AS answer;", "42");
     terminal.enter("\\timming", "did you mean \\timing?");
+    terminal.prompts();
     terminal.keys("\x04");
     assert_eq!(terminal.ends(), 0);
 }
@@ -77,19 +79,21 @@ fn commands_of_psql_and_of_duckdb() {
 fn tab_completes_and_words_have_colours() {
     let home = home();
     let mut terminal = shell(home.path(), 80);
-    terminal.keys("SELECT * FROM nowh\t");
-    terminal.shows("SELECT * FROM nowhere");
-    terminal.keys("\x03");
-    terminal.keys("SELECT wo\t FROM three;\x01\x1bf\x1bf\x1bf");
-    terminal.keys("\x03");
-    terminal.keys("CREATE TABLE k (a INT) WITH ('connector' = 'black\t");
-    terminal.shows("'blackhole'");
-    terminal.keys("\x03");
+    for (typed, completed) in [
+        ("SELECT * FROM nowh\t", "SELECT * FROM nowhere"),
+        ("CREATE TABLE k (a INT) WITH ('connector' = 'black\t", "'connector' = 'blackhole'"),
+        ("\\timi\t", "\\timing"),
+    ] {
+        terminal.prompts();
+        terminal.keys(typed);
+        terminal.shows(completed);
+        terminal.keys("\x03");
+    }
+    terminal.prompts();
     terminal.keys("SELECT 'text', 12");
     terminal.shows("SELECT 'text', 12");
     let colours = terminal.coloured();
-    assert!(colours.contains("\x1b[34;1mSELECT") || colours.contains("\x1b[1;34mSELECT") || colours.contains("SELECT"), "{colours:?}");
-    assert!(colours.contains("\x1b[32m'text'") || colours.contains("32m'text'"), "{colours:?}");
+    assert!(colours.contains("32m'text'") && colours.contains("36m12"), "{colours:?}");
 }
 
 #[test]
@@ -121,7 +125,7 @@ fn a_live_answer_changes_in_place_until_q() {
     terminal.keys(" ");
     terminal.until("going on", |text| !text.contains("PAUSED"));
     terminal.keys("q");
-    let text = terminal.until("the last rows and a prompt", |text| text.trim_end().ends_with("millstream>"));
+    let text = terminal.prompts();
     assert!(counted(&text) > 200 && text.contains("2 rows") && !text.contains("[q] quit"), "{text}");
     terminal.enter("SELECT 'still here' AS here;", "still here");
 }
@@ -141,7 +145,7 @@ fn changes_with_what_became_of_rows_and_a_limit_that_ends() {
     terminal.line("SELECT COUNT(*) AS n FROM ticks EMIT CHANGES;");
     terminal.shows("-U");
     terminal.keys("\x03");
-    let text = terminal.until("a prompt", |text| text.trim_end().ends_with("millstream>"));
+    let text = terminal.prompts();
     assert!(text.contains("+U"), "{text}");
 }
 
@@ -156,11 +160,11 @@ fn jobs_go_on_behind_the_prompt() {
     terminal.enter("STOP JOB nowhere;", "no job `nowhere` was started in this session");
     terminal.enter("INSERT INTO nowhere SELECT id FROM ticks;", "job nowhere started");
     terminal.enter("\\q", "2 jobs are running and will be stopped; quit? [y/N]");
-    terminal.line("n");
+    terminal.keys("n\r");
     terminal.enter("SELECT 1 AS one;", "| one |");
     terminal.line("\\q");
     terminal.until("the question again", |text| text.matches("[y/N]").count() == 2);
-    terminal.line("y");
+    terminal.keys("y\r");
     assert_eq!(terminal.ends(), 0);
 }
 
@@ -183,7 +187,9 @@ fn a_wide_answer_fits_the_terminal() {
 fn ctrl_c_ends_the_statement_and_not_the_shell() {
     let home = home();
     let mut terminal = shell(home.path(), 80);
-    terminal.line("CREATE TABLE many (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '100000000000', 'rows-per-second' = 'unlimited');");
+    terminal.line(
+        "CREATE TABLE many (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '100000000000', 'rows-per-second' = 'unlimited');",
+    );
     terminal.line("SELECT COUNT(*) FROM many;");
     std::thread::sleep(std::time::Duration::from_millis(1500));
     terminal.keys("\x03");

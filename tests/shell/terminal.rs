@@ -1,12 +1,15 @@
 //! A terminal with the shell in it: keys go in, and the screen can be read.
 
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
+/// Lines of the terminal.
+const LINES: NonZeroU16 = NonZeroU16::new(24).unwrap();
 /// How long anything may take to show, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -19,8 +22,9 @@ pub struct Terminal {
 
 impl Terminal {
     /// The shell in a folder of its own, in a terminal of so many columns and 24 lines.
-    pub fn open(home: &Path, columns: u16, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let pair = native_pty_system().openpty(PtySize { rows: 24, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
+    pub fn open(home: &Path, columns: NonZeroU16, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let pair =
+            native_pty_system().openpty(PtySize { rows: LINES.get(), cols: columns.get(), pixel_width: 0, pixel_height: 0 }).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_millstream"));
         command.args(args);
         command.cwd(home);
@@ -33,7 +37,7 @@ impl Terminal {
             }
         }
         let child = pair.slave.spawn_command(command).unwrap();
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(24, columns, 500)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(LINES, columns, 500)));
         let (mut output, shown) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&screen));
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
@@ -54,7 +58,7 @@ impl Terminal {
 
     /// What it shows with its colours.
     pub fn coloured(&self) -> String {
-        String::from_utf8_lossy(&self.screen.lock().unwrap().screen().contents_formatted()).into_owned()
+        self.screen.lock().unwrap().screen().contents_formatted()
     }
 
     /// Presses keys.
@@ -63,8 +67,9 @@ impl Terminal {
         self.keys.flush().unwrap();
     }
 
-    /// Types a line.
+    /// Types a line where the shell asks for one.
     pub fn line(&mut self, line: &str) {
+        self.prompts();
         self.keys(&format!("{line}\r"));
     }
 
@@ -72,6 +77,11 @@ impl Terminal {
     pub fn enter(&mut self, line: &str, expected: &str) -> String {
         self.line(line);
         self.shows(expected)
+    }
+
+    /// Waits until the shell asks for something.
+    pub fn prompts(&self) -> String {
+        self.until("a prompt", |text| text.trim_end().ends_with("millstream>"))
     }
 
     /// Waits until the terminal shows a text.

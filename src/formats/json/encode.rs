@@ -76,13 +76,21 @@ fn object(names: &[Vec<u8>], columns: &[ArrayRef], row: usize, options: &JsonOpt
     Ok(())
 }
 
+/// How values are written that no table's options speak of.
+const PLAIN: JsonOptions = JsonOptions {
+    ignore_parse_errors: false,
+    fail_on_missing_field: false,
+    iso: false,
+    null_key: NullKey::Fail,
+    ignore_null_fields: false,
+};
+
 /// Appends one value, as the JSON functions of SQL have it: times in ISO's form.
 ///
 /// # Errors
 /// For a type or a value that JSON has no form for.
 pub fn write_value(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
-    let options = JsonOptions::read(&FormatOptions::default()).map_err(|e| e.to_string())?;
-    value(array, row, &JsonOptions { iso: true, ..options }, out)
+    value(array, row, &JsonOptions { iso: true, ..PLAIN }, out)
 }
 
 /// Appends one value that is neither NULL nor nested, as text for other formats: as in JSON, but not in quotes.
@@ -90,9 +98,8 @@ pub fn write_value(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Result<()
 /// # Errors
 /// As [`write_value`].
 pub(in crate::formats) fn write_plain(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
-    let options = JsonOptions::read(&FormatOptions::default()).map_err(|e| e.to_string())?;
     let from = out.len();
-    value(array, row, &options, out)?;
+    value(array, row, &PLAIN, out)?;
     if out.get(from) == Some(&b'"') {
         // Neither numbers, times nor base64 hold anything that JSON escapes.
         out.remove(from);
@@ -110,11 +117,10 @@ fn writable(data_type: &DataType) -> Result<(), String> {
             DataType::Struct(fields) if fields.len() == 2 && fields[0].data_type().is_string() => writable(fields[1].data_type()),
             _ => Err("a JSON object needs STRING keys".to_string()),
         },
-        DataType::Null | DataType::Boolean | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Ok(()),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => Ok(()),
+        DataType::Null | DataType::Boolean => Ok(()),
         DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) | DataType::Timestamp(..) => Ok(()),
         DataType::Decimal128(..) | DataType::Float32 | DataType::Float64 => Ok(()),
-        other if other.is_integer() => Ok(()),
+        other if other.is_integer() || other.is_string() || other.is_binary() => Ok(()),
         other => Err(format!("type {other} has no form in JSON")),
     }
 }

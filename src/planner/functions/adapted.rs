@@ -101,10 +101,9 @@ fn without(rest: ArrayRef, args: &[ArrayRef]) -> Result<ArrayRef> {
     let [lists, elements] = args else { return Ok(rest) };
     let (Some(lists), true) = (lists.as_list_opt::<i32>(), elements.logical_null_count() > 0) else { return Ok(rest) };
     let same = make_comparator(lists.values(), elements, SortOptions::default())?;
-    let rows = spans(lists).enumerate().map(|(row, span)| {
-        let (from, to) = span?;
-        Some((from..to).filter(|place| same(*place, row).is_ne()).filter_map(|place| u32::try_from(place).ok()).collect())
-    });
+    let rows = spans(lists)
+        .enumerate()
+        .map(|(row, span)| Some(span?.filter(|place| same(*place, row).is_ne()).filter_map(|place| u32::try_from(place).ok()).collect()));
     picked(lists, rows.collect())
 }
 

@@ -1,5 +1,6 @@
 //! Arguments by row: a literal is looked at once, a column as it lies in memory.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeStringArray, StringArray, StringViewArray};
@@ -10,6 +11,12 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ColumnarValue;
 
 use crate::common::{Error, Result};
+
+/// Where the elements of a row's array or map lie among those of all rows.
+pub(super) fn range(offsets: &[i32], row: usize) -> Range<usize> {
+    let at = |n: usize| offsets.get(n).and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
+    at(row)..at(row + 1)
+}
 
 /// A text argument.
 pub(super) enum Text {

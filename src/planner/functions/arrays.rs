@@ -1,5 +1,6 @@
 //! Functions over arrays.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int32Array, ListArray, UInt32Array, UInt64Array, new_null_array};
@@ -10,23 +11,21 @@ use datafusion::logical_expr::ScalarUDF;
 
 use crate::common::{Error, Result};
 
-use super::scalar::{Call, Param, Scalar, element};
+use super::args::range;
+use super::rows::returns;
+use super::scalar::{Call, Param, Scalar, element, nth};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Bool, Int, List, Map};
     [
-        Scalar::new("cardinality", &[&[List], &[Map]], |_| Ok(DataType::Int32), cardinality),
+        Scalar::new("cardinality", &[&[List], &[Map]], returns::<i32>, cardinality),
         Scalar::new("element", &[&[List]], element_type, sole),
-        Scalar::new("array_slice", &[&[List, Int], &[List, Int, Int]], first, slice),
-        Scalar::new("array_sort", &[&[List], &[List, Bool], &[List, Bool, Bool]], first, sort),
+        Scalar::new("array_slice", &[&[List, Int], &[List, Int, Int]], nth::<0>, slice),
+        Scalar::new("array_sort", &[&[List], &[List, Bool], &[List, Bool, Bool]], nth::<0>, sort),
     ]
     .into_iter()
     .map(Scalar::udf)
     .collect()
-}
-
-fn first(args: &[DataType]) -> Result<DataType> {
-    args.first().cloned().ok_or_else(|| Error::internal("there is no first argument"))
 }
 
 fn element_type(args: &[DataType]) -> Result<DataType> {
@@ -46,9 +45,8 @@ fn cardinality(call: &Call) -> Result<ArrayRef> {
 }
 
 /// Where the elements of each array lie among all of them; `None` for NULL.
-pub(super) fn spans(lists: &ListArray) -> impl Iterator<Item = Option<(usize, usize)>> {
-    let at = |n: i32| usize::try_from(n).unwrap_or(0);
-    lists.offsets().windows(2).enumerate().map(move |(row, pair)| lists.is_valid(row).then(|| (at(pair[0]), at(pair[1]))))
+pub(super) fn spans(lists: &ListArray) -> impl Iterator<Item = Option<Range<usize>>> {
+    (0..lists.len()).map(|row| lists.is_valid(row).then(|| range(lists.offsets(), row)))
 }
 
 /// Arrays of some of the elements of others, which are named by their places among all of them.
@@ -64,9 +62,8 @@ pub(super) fn picked(lists: &ListArray, rows: Vec<Option<Vec<u32>>>) -> Result<A
 fn sole(call: &Call) -> Result<ArrayRef> {
     let Some(lists) = call.list(0)? else { return Ok(new_null_array(&DataType::Null, call.rows)) };
     let places = spans(&lists).map(|span| match span {
-        Some((from, to)) if to == from + 1 => Ok(Some(from as u64)),
-        Some((from, to)) if to > from => Err(Error::data(format!("ELEMENT of an array of {} elements", to - from))),
-        _ => Ok(None),
+        Some(span) if span.len() > 1 => Err(Error::data(format!("ELEMENT of an array of {} elements", span.len()))),
+        span => Ok(span.and_then(|mut span| span.next()).map(|place| place as u64)),
     });
     Ok(take(lists.values(), &places.collect::<Result<UInt64Array>>()?, None)?)
 }
@@ -76,13 +73,13 @@ fn slice(call: &Call) -> Result<ArrayRef> {
     let Some(lists) = call.list(0)? else { return Ok(new_null_array(&DataType::Null, call.rows)) };
     let (from, to) = (call.int(1)?, if call.args.len() > 2 { Some(call.int(2)?) } else { None });
     let rows = spans(&lists).enumerate().map(|(row, span)| {
-        let (begin, end) = span?;
-        let length = i64::try_from(end - begin).ok()?;
+        let span = span?;
+        let length = i64::try_from(span.len()).ok()?;
         let (from, to) = (from.get(row)?, to.as_ref().map_or(Some(length), |to| to.get(row))?);
         let place = |n: i64| if n < 0 { n + length + 1 } else { n };
         // 0 is the beginning.
         let (from, to) = (if from == 0 { 1 } else { place(from).max(1) }, if to == 0 { 1 } else { place(to).min(length) });
-        let begin = i64::try_from(begin).ok()?;
+        let begin = i64::try_from(span.start).ok()?;
         Some((from..=to).filter_map(|n| u32::try_from(begin + n - 1).ok()).collect())
     });
     picked(&lists, rows.collect())
@@ -97,13 +94,13 @@ fn sort(call: &Call) -> Result<ArrayRef> {
         let row = args.row(row);
         let ascending = if row.len() > 0 { row.bool(0) } else { Some(true) };
         let nulls_first = if row.len() > 1 { row.bool(1) } else { ascending };
-        let (Some((from, to)), Some(ascending), Some(nulls_first)) = (span, ascending, nulls_first) else {
+        let (Some(span), Some(ascending), Some(nulls_first)) = (span, ascending, nulls_first) else {
             rows.push(None);
             continue;
         };
         let options = SortOptions { descending: !ascending, nulls_first };
-        let order = sort_to_indices(&lists.values().slice(from, to - from), Some(options), None)?;
-        let from = u32::try_from(from).map_err(|_| Error::data("a batch has too many elements"))?;
+        let order = sort_to_indices(&lists.values().slice(span.start, span.len()), Some(options), None)?;
+        let from = u32::try_from(span.start).map_err(|_| Error::data("a batch has too many elements"))?;
         rows.push(Some(order.values().iter().map(|n| n + from).collect()));
     }
     picked(&lists, rows)

@@ -12,14 +12,15 @@ use datafusion::logical_expr::ScalarUDF;
 use crate::common::{Error, Result};
 
 use super::args::Times;
-use super::scalar::{Call, Param, Scalar};
+use super::rows::returns;
+use super::scalar::{Call, Param, Scalar, TIMESTAMP, nth};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Any, Int, Moment, Text, Time};
     // YEAR(ts) is EXTRACT(YEAR FROM ts).
     macro_rules! parts {
         ($($name:literal => $unit:literal),*) => {
-            [$(Scalar::new($name, &[&[Time]], bigint, |call| extract(&call.array(0)?, $unit))),*]
+            [$(Scalar::new($name, &[&[Time]], returns::<i64>, |call| extract(&call.array(0)?, $unit))),*]
         };
     }
     let parts = parts! {
@@ -27,41 +28,24 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         "dayofweek" => "DOW", "hour" => "HOUR", "minute" => "MINUTE", "second" => "SECOND"
     };
     let more = [
-        Scalar::new("extract", &[&[Text, Any]], bigint, |call| extract(&call.array(1)?, &unit(call)?)),
-        Scalar::new(
-            "timestampdiff",
-            &[&[Text, Time, Time]],
-            |_| Ok(DataType::Int32),
-            |call| {
-                let unit = unit(call)?;
-                let rows = call.map(|row| Some((row.time(1)?, row.time(2)?)))?;
-                let rows = rows.into_iter().map(|pair| pair.map(|(a, b)| between(&unit, a, b)).transpose());
-                let rows = rows.map(|n| Ok(n?.and_then(|n| i32::try_from(n).ok())));
-                Ok(Arc::new(rows.collect::<Result<Int32Array>>()?))
-            },
-        ),
-        Scalar::new("timestampadd", &[&[Text, Int, Time]], third, |call| {
+        Scalar::new("extract", &[&[Text, Any]], returns::<i64>, |call| extract(&call.array(1)?, &unit(call)?)),
+        Scalar::new("timestampdiff", &[&[Text, Time, Time]], returns::<i32>, |call| {
+            let unit = unit(call)?;
+            let rows = call.map(|row| Some((row.time(1)?, row.time(2)?)))?;
+            let rows = rows.into_iter().map(|pair| pair.map(|(a, b)| between(&unit, a, b)).transpose());
+            let rows = rows.map(|n| Ok(n?.and_then(|n| i32::try_from(n).ok())));
+            Ok(Arc::new(rows.collect::<Result<Int32Array>>()?))
+        }),
+        Scalar::new("timestampadd", &[&[Text, Int, Time]], nth::<2>, |call| {
             let unit = unit(call)?;
             let rows = call.map(|row| Some((row.int(1)?, row.time(2)?)))?;
             let rows = rows.into_iter().map(|pair| pair.map_or(Ok(None), |(n, time)| add(&unit, n, time)));
             Times::array(rows.collect::<Result<_>>()?, call.array(2)?.data_type())
         }),
-        Scalar::new("floor_time", &[&[Text, Moment]], second, |call| rounded(call, false)),
-        Scalar::new("ceil_time", &[&[Text, Moment]], second, |call| rounded(call, true)),
+        Scalar::new("floor_time", &[&[Text, Moment]], nth::<1>, |call| rounded(call, false)),
+        Scalar::new("ceil_time", &[&[Text, Moment]], nth::<1>, |call| rounded(call, true)),
     ];
     parts.into_iter().chain(more).map(Scalar::udf).collect()
-}
-
-fn bigint(_: &[DataType]) -> Result<DataType> {
-    Ok(DataType::Int64)
-}
-
-fn second(args: &[DataType]) -> Result<DataType> {
-    args.get(1).cloned().ok_or_else(|| Error::internal("there is no second argument"))
-}
-
-fn third(args: &[DataType]) -> Result<DataType> {
-    args.get(2).cloned().ok_or_else(|| Error::internal("there is no third argument"))
 }
 
 /// The unit in the first argument.
@@ -108,7 +92,7 @@ fn extract(times: &ArrayRef, unit: &str) -> Result<ArrayRef> {
     }
     // Texts are times here as elsewhere.
     let times = match times.data_type() {
-        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => &cast(times, &super::scalar::TIMESTAMP)?,
+        text if text.is_string() => &cast(times, &TIMESTAMP)?,
         _ => times,
     };
     let parts = cast(&date_part(times, part)?, &DataType::Int64)?;
@@ -124,7 +108,7 @@ fn extract(times: &ArrayRef, unit: &str) -> Result<ArrayRef> {
 fn epoch(times: &ArrayRef) -> Result<ArrayRef> {
     let times = match times.data_type() {
         DataType::Timestamp(..) => Arc::clone(times),
-        _ => cast(times, &super::scalar::TIMESTAMP)?,
+        _ => cast(times, &TIMESTAMP)?,
     };
     let times = Times::of(&times)?;
     Ok(Arc::new((0..times.len()).map(|row| Some(times.get(row)?.and_utc().timestamp())).collect::<Int64Array>()))

@@ -71,7 +71,7 @@ impl Call {
     }
 
     /// Calls a function for each row.
-    pub(super) fn map<T>(&self, body: impl Fn(&Row<'_>) -> Option<T>) -> Result<Vec<Option<T>>> {
+    pub(super) fn map<T>(&self, mut body: impl FnMut(&Row<'_>) -> Option<T>) -> Result<Vec<Option<T>>> {
         let args = self.row_args()?;
         Ok((0..self.rows).map(|row| body(&args.row(row))).collect())
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::BinaryArray;
-use arrow::datatypes::DataType;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use datafusion::logical_expr::ScalarUDF;
@@ -12,7 +10,8 @@ use url::form_urlencoded;
 
 use crate::common::{Error, Result};
 
-use super::scalar::{Call, Param, Row, Scalar};
+use super::rows::{Rows, returns};
+use super::scalar::{Param, Row, Scalar};
 
 const TEXT: &[&[Param]] = &[&[Param::Text]];
 const CODED: &[&[Param]] = &[&[Param::Text], &[Param::Bytes]];
@@ -20,17 +19,17 @@ const CODED: &[&[Param]] = &[&[Param::Text], &[Param::Bytes]];
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Bytes, Int, Text};
     [
-        Scalar::text("to_base64", CODED, |row| Some(BASE64_STANDARD.encode(coded(row)?))),
-        Scalar::text("from_base64", TEXT, |row| {
+        Scalar::rows("to_base64", CODED, |row| Some(BASE64_STANDARD.encode(coded(row)?))),
+        Scalar::rows("from_base64", TEXT, |row| {
             let bytes = BASE64_STANDARD.decode(row.text(0)?).ok()?;
             Some(String::from_utf8_lossy(&bytes).into_owned())
         }),
-        Scalar::text("sha1", CODED, |row| Some(hex(sha1::Sha1::digest(coded(row)?)))),
-        Scalar::text("sha224", CODED, |row| Some(hex(Sha224::digest(coded(row)?)))),
-        Scalar::text("sha256", CODED, |row| Some(hex(Sha256::digest(coded(row)?)))),
-        Scalar::text("sha384", CODED, |row| Some(hex(Sha384::digest(coded(row)?)))),
-        Scalar::text("sha512", CODED, |row| Some(hex(Sha512::digest(coded(row)?)))),
-        Scalar::text("sha2", &[&[Text, Int], &[Bytes, Int]], |row| {
+        Scalar::rows("sha1", CODED, |row| Some(hex(sha1::Sha1::digest(coded(row)?)))),
+        Scalar::rows("sha224", CODED, |row| Some(hex(Sha224::digest(coded(row)?)))),
+        Scalar::rows("sha256", CODED, |row| Some(hex(Sha256::digest(coded(row)?)))),
+        Scalar::rows("sha384", CODED, |row| Some(hex(Sha384::digest(coded(row)?)))),
+        Scalar::rows("sha512", CODED, |row| Some(hex(Sha512::digest(coded(row)?)))),
+        Scalar::rows("sha2", &[&[Text, Int], &[Bytes, Int]], |row| {
             let bytes = coded(row)?;
             match row.int(1)? {
                 224 => Some(hex(Sha224::digest(bytes))),
@@ -40,32 +39,21 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
                 _ => None,
             }
         }),
-        Scalar::text("hex", &[&[Text], &[Int], &[Bytes]], |row| match row.int(0) {
+        Scalar::rows("hex", &[&[Text], &[Int], &[Bytes]], |row| match row.int(0) {
             Some(number) => Some(format!("{number:X}")),
             None => Some(coded(row)?.iter().map(|b| format!("{b:02X}")).collect()),
         }),
-        Scalar::new("unhex", TEXT, bytes, |call| Ok(Arc::new(call.map(unhex)?.iter().map(Option::as_deref).collect::<BinaryArray>()))),
-        Scalar::text("bin", &[&[Int]], |row| Some(format!("{:b}", row.int(0)?))),
-        Scalar::text("chr", &[&[Int]], |row| {
+        Scalar::rows("unhex", TEXT, unhex),
+        Scalar::rows("bin", &[&[Int]], |row| Some(format!("{:b}", row.int(0)?))),
+        Scalar::rows("chr", &[&[Int]], |row| {
             let code = row.int(0)?;
             // The lowest byte counts.
             Some(if code < 0 { String::new() } else { char::from((code & 0xff) as u8).to_string() })
         }),
-        Scalar::new("encode", &[&[Text, Text]], bytes, |call| {
-            let rows = by_charset(call, |row, charset| Some(charset.encode(row.text(0)?)))?;
-            Ok(Arc::new(rows.iter().map(Option::as_deref).collect::<BinaryArray>()))
-        }),
-        Scalar::new(
-            "decode",
-            &[&[Bytes, Text], &[Text, Text]],
-            |_| Ok(DataType::Utf8),
-            |call| {
-                let rows = by_charset(call, |row, charset| Some(charset.decode(coded(row)?)))?;
-                Ok(Arc::new(arrow::array::StringArray::from(rows)))
-            },
-        ),
-        Scalar::text("url_encode", TEXT, |row| Some(form_urlencoded::byte_serialize(row.text(0)?.as_bytes()).collect())),
-        Scalar::text("url_decode", TEXT, |row| {
+        by_charset("encode", &[&[Text, Text]], |row, charset| Some(charset.encode(row.text(0)?))),
+        by_charset("decode", &[&[Bytes, Text], &[Text, Text]], |row, charset| Some(charset.decode(coded(row)?))),
+        Scalar::rows::<String>("url_encode", TEXT, |row| Some(form_urlencoded::byte_serialize(row.text(0)?.as_bytes()).collect())),
+        Scalar::rows("url_decode", TEXT, |row| {
             let text = row.text(0)?;
             let whole = |at: usize| text.get(at + 1..at + 3).is_some_and(|code| code.bytes().all(|b| b.is_ascii_hexdigit()));
             if !text.match_indices('%').all(|(at, _)| whole(at)) {
@@ -79,10 +67,6 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     .into_iter()
     .map(Scalar::udf)
     .collect()
-}
-
-fn bytes(_: &[DataType]) -> Result<DataType> {
-    Ok(DataType::Binary)
 }
 
 /// The bytes of the first argument, which is a text or bytes.
@@ -162,13 +146,19 @@ impl Charset {
     }
 }
 
-/// What is made of each row and the character set in the second argument.
-fn by_charset<T>(call: &Call, body: impl Fn(&Row<'_>, Charset) -> Option<T>) -> Result<Vec<Option<T>>> {
-    let args = call.row_args()?;
-    let rows = (0..call.rows).map(|row| {
-        let row = args.row(row);
-        let Some(name) = row.text(1) else { return Ok(None) };
-        Ok(body(&row, Charset::of(name)?))
-    });
-    rows.collect()
+/// A function whose second argument is a character set.
+fn by_charset<T: Rows>(
+    name: &'static str,
+    forms: &'static [&'static [Param]],
+    body: impl Fn(&Row<'_>, Charset) -> Option<T> + Send + Sync + 'static,
+) -> Scalar {
+    Scalar::new(name, forms, returns::<T>, move |call| {
+        let args = call.row_args()?;
+        let rows = (0..call.rows).map(|row| {
+            let row = args.row(row);
+            let Some(name) = row.text(1) else { return Ok(None) };
+            Ok(body(&row, Charset::of(name)?))
+        });
+        Ok(T::array(rows.collect::<Result<_>>()?))
+    })
 }

@@ -4,10 +4,10 @@
 //! JSON; what a lax path does not find is empty. Either gives NULL unless the call says otherwise; `sql/json_calls.rs` puts
 //! that into further arguments.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{BooleanArray, ListBuilder, StringBuilder};
-use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 use serde_json::Value;
 
@@ -15,8 +15,8 @@ use crate::common::{Error, Result};
 
 use super::compiled::Compiled;
 use super::json_path::Path;
+use super::rows::returns;
 use super::scalar::{Call, Param, Row, Scalar};
-use super::text::texts;
 
 use Param::Text;
 
@@ -24,9 +24,8 @@ const PLAIN: &[Param] = &[Text, Text];
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     let (value, query, array, exists) = (paths(), paths(), paths(), paths());
-    let text = |_: &[DataType]| Ok(DataType::Utf8);
     [
-        Scalar::new("json_value", &[PLAIN, &[Text, Text, Text, Text, Text, Text]], text, move |call| {
+        Scalar::new("json_value", &[PLAIN, &[Text, Text, Text, Text, Text, Text]], returns::<String>, move |call| {
             let mut out = StringBuilder::new();
             each(call, &value, |found, row| {
                 out.append_option(json_value(found, row)?);
@@ -34,7 +33,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             })?;
             Ok(Arc::new(out.finish()))
         }),
-        Scalar::new("json_query", &[PLAIN, &[Text, Text, Text, Text, Text]], text, move |call| {
+        Scalar::new("json_query", &[PLAIN, &[Text, Text, Text, Text, Text]], returns::<String>, move |call| {
             let mut out = StringBuilder::new();
             each(call, &query, |found, row| {
                 out.append_option(json_query(found, row)?.map(|found| found.to_string()));
@@ -43,28 +42,24 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             Ok(Arc::new(out.finish()))
         }),
         // With RETURNING ARRAY<STRING>.
-        Scalar::new("json_query_array", &[PLAIN, &[Text, Text, Text, Text, Text]], texts, move |call| {
+        Scalar::new("json_query_array", &[PLAIN, &[Text, Text, Text, Text, Text]], returns::<Vec<Option<String>>>, move |call| {
             let mut out = ListBuilder::new(StringBuilder::new());
             each(call, &array, |found, row| {
-                let items = json_query(found, row)?.and_then(|found| found.as_array().cloned());
-                out.append_option(items.map(|items| items.into_iter().map(|item| scalar(&item).or_else(|| composed(&item)))));
+                let found = json_query(found, row)?;
+                let items = found.as_deref().and_then(Value::as_array);
+                out.append_option(items.map(|items| items.iter().map(|item| scalar(item).or_else(|| composed(item)))));
                 Ok(())
             })?;
             Ok(Arc::new(out.finish()))
         }),
-        Scalar::new(
-            "json_exists",
-            &[PLAIN, &[Text, Text, Text]],
-            |_| Ok(DataType::Boolean),
-            move |call| {
-                let mut out = Vec::with_capacity(call.rows);
-                each(call, &exists, |found, row| {
-                    out.push(json_exists(found, row)?);
-                    Ok(())
-                })?;
-                Ok(Arc::new(BooleanArray::from(out)))
-            },
-        ),
+        Scalar::new("json_exists", &[PLAIN, &[Text, Text, Text]], returns::<bool>, move |call| {
+            let mut out = Vec::with_capacity(call.rows);
+            each(call, &exists, |found, row| {
+                out.push(json_exists(found, row)?);
+                Ok(())
+            })?;
+            Ok(Arc::new(BooleanArray::from(out)))
+        }),
     ]
     .into_iter()
     .map(Scalar::udf)
@@ -76,26 +71,28 @@ fn paths() -> Compiled<Path> {
 }
 
 /// What a path led to.
-enum Found {
+enum Found<'v> {
     /// The text or the path is NULL.
     Null,
     /// The text is no JSON, or a strict path leads nowhere.
     Wrong,
     /// A lax path leads nowhere, or to `null`.
     Nothing,
-    Value(Value, bool),
+    Value(Cow<'v, Value>, bool),
 }
 
 /// Looks each row's path up.
-fn each(call: &Call, paths: &Compiled<Path>, mut give: impl FnMut(Found, &Row<'_>) -> Result<()>) -> Result<()> {
+fn each(call: &Call, paths: &Compiled<Path>, mut give: impl FnMut(Found<'_>, &Row<'_>) -> Result<()>) -> Result<()> {
     let (args, mut batch) = (call.row_args()?, paths.batch());
     for row in 0..call.rows {
         let row = args.row(row);
+        let json: Option<Value>;
         let found = match (row.text(0), row.text(1)) {
             (Some(text), Some(path)) => {
                 let path = batch.get(path)?;
-                match serde_json::from_str::<Value>(text).ok().map(|value| path.find(&value)) {
-                    Some(Some(Value::Null)) => Found::Nothing,
+                json = serde_json::from_str(text).ok();
+                match json.as_ref().map(|json| path.find(json)) {
+                    Some(Some(value)) if value.is_null() => Found::Nothing,
                     Some(Some(value)) => Found::Value(value, path.lax),
                     Some(None) if path.lax => Found::Nothing,
                     _ => Found::Wrong,
@@ -127,7 +124,7 @@ fn failed(what: &str) -> Error {
 }
 
 /// `(json, path [, on empty, on error, default on empty, default on error])`.
-fn json_value(found: Found, row: &Row<'_>) -> Result<Option<String>> {
+fn json_value(found: Found<'_>, row: &Row<'_>) -> Result<Option<String>> {
     let otherwise = |behaviour: usize, default: usize, what: &str| match row.text(behaviour) {
         Some("ERROR") => Err(failed(what)),
         Some("DEFAULT") => Ok(row.text(default).map(str::to_string)),
@@ -146,11 +143,11 @@ fn json_value(found: Found, row: &Row<'_>) -> Result<Option<String>> {
 }
 
 /// `(json, path [, wrapper, on empty, on error])`.
-fn json_query(found: Found, row: &Row<'_>) -> Result<Option<Value>> {
+fn json_query<'v>(found: Found<'v>, row: &Row<'_>) -> Result<Option<Cow<'v, Value>>> {
     let otherwise = |behaviour: usize, what: &str| match row.text(behaviour) {
         Some("ERROR") => Err(failed(what)),
-        Some("EMPTY ARRAY") => Ok(Some(Value::Array(Vec::new()))),
-        Some("EMPTY OBJECT") => Ok(Some(Value::Object(serde_json::Map::new()))),
+        Some("EMPTY ARRAY") => Ok(Some(Cow::Owned(Value::Array(Vec::new())))),
+        Some("EMPTY OBJECT") => Ok(Some(Cow::Owned(Value::Object(serde_json::Map::new())))),
         _ => Ok(None),
     };
     match found {
@@ -159,11 +156,11 @@ fn json_query(found: Found, row: &Row<'_>) -> Result<Option<Value>> {
         Found::Wrong => otherwise(4, "leads nowhere, or the text is no JSON"),
         Found::Value(value, lax) => {
             let value = match row.text(2) {
-                Some("UNCONDITIONAL") => Value::Array(vec![value]),
-                Some("CONDITIONAL") if !value.is_array() => Value::Array(vec![value]),
+                Some("UNCONDITIONAL") => Cow::Owned(Value::Array(vec![value.into_owned()])),
+                Some("CONDITIONAL") if !value.is_array() => Cow::Owned(Value::Array(vec![value.into_owned()])),
                 _ => value,
             };
-            match value {
+            match value.as_ref() {
                 Value::Array(_) | Value::Object(_) => Ok(Some(value)),
                 _ if lax => otherwise(3, "leads to a single value"),
                 _ => otherwise(4, "leads to a single value"),
@@ -173,7 +170,7 @@ fn json_query(found: Found, row: &Row<'_>) -> Result<Option<Value>> {
 }
 
 /// `(json, path [, on error])`.
-fn json_exists(found: Found, row: &Row<'_>) -> Result<Option<bool>> {
+fn json_exists(found: Found<'_>, row: &Row<'_>) -> Result<Option<bool>> {
     match found {
         Found::Null => Ok(None),
         Found::Nothing => Ok(Some(false)),

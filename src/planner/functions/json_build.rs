@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, StringBuilder};
-use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 use serde_json::Value;
 
@@ -11,13 +10,13 @@ use crate::common::{Error, Result};
 use crate::formats::json;
 
 use super::args::Text as Texts;
+use super::rows::returns;
 use super::scalar::{Call, Param, Scalar};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Any, Text};
-    let text = |_: &[DataType]| Ok(DataType::Utf8);
     [
-        Scalar::new("json_string", &[&[Any]], text, |call| {
+        Scalar::new("json_string", &[&[Any]], returns::<String>, |call| {
             let (values, mut out) = (call.array(0)?, StringBuilder::new());
             let nulls = values.logical_nulls();
             for row in 0..call.rows {
@@ -26,16 +25,16 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             }
             Ok(Arc::new(out.finish()))
         }),
-        Scalar::text("json_quote", &[&[Text]], |row| Some(quoted(row.text(0)?))),
-        Scalar::text("json_unquote", &[&[Text]], |row| {
+        Scalar::rows("json_quote", &[&[Text]], |row| Some(quoted(row.text(0)?))),
+        Scalar::rows("json_unquote", &[&[Text]], |row| {
             let text = row.text(0)?;
             let inner = text.strip_prefix('"').filter(|_| text.len() > 1).and_then(|_| serde_json::from_str::<String>(text).ok());
             Some(inner.unwrap_or_else(|| text.to_string()))
         }),
-        Scalar::new("json_object", &[&[Text]], text, |call| built(call, true)).rest(Any),
-        Scalar::new("json_array", &[&[Text]], text, |call| built(call, false)).rest(Any),
+        Scalar::new("json_object", &[&[Text]], returns::<String>, |call| built(call, true)).rest(Any),
+        Scalar::new("json_array", &[&[Text]], returns::<String>, |call| built(call, false)).rest(Any),
         // NULL is no JSON.
-        Scalar::test("is_json", &[&[Text, Text]], |row| {
+        Scalar::rows("is_json", &[&[Text, Text]], |row| {
             let value = row.text(0).and_then(|text| serde_json::from_str::<Value>(text).ok());
             Some(value.is_some_and(|value| match row.text(1) {
                 Some("SCALAR") => !value.is_array() && !value.is_object(),
@@ -59,24 +58,14 @@ fn shown(values: &ArrayRef, row: usize) -> Result<String> {
 
 /// A text in quotes; what is not ASCII as its code.
 fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' || !c.is_ascii() => {
-                let mut units = [0; 2];
-                c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
-            }
-            c => out.push(c),
+    let mut out = String::new();
+    for c in Value::from(text).to_string().chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
         }
     }
-    out.push('"');
     out
 }
 

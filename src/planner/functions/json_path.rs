@@ -1,5 +1,7 @@
 //! Paths into JSON: `$.orders[0].name`, with `lax` or `strict` before them.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::common::{Error, Result};
@@ -64,13 +66,13 @@ impl Path {
     }
 
     /// What it leads to; an array of all that is found when it may lead to many.
-    pub(super) fn find(&self, value: &Value) -> Option<Value> {
+    pub(super) fn find<'v>(&self, value: &'v Value) -> Option<Cow<'v, Value>> {
         let many = self.steps.iter().any(|step| matches!(step, Step::All | Step::Deep));
         let mut found = vec![value];
         for step in &self.steps {
             found = found.into_iter().flat_map(|value| step.of(value)).collect();
         }
-        if many { Some(Value::Array(found.into_iter().cloned().collect())) } else { found.first().map(|value| (*value).clone()) }
+        if many { Some(Cow::Owned(found.into_iter().cloned().collect())) } else { found.first().copied().map(Cow::Borrowed) }
     }
 }
 

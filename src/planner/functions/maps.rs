@@ -11,16 +11,16 @@ use indexmap::IndexMap;
 
 use crate::common::{Error, Result};
 
+use super::args::range;
 use super::compiled::Compiled;
 use super::regex::compile;
-use super::scalar::{Call, Param, Scalar};
+use super::scalar::{Call, Param, Scalar, nth};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Map, Text};
     let (pairs, values) = (Compiled::new(compile), Compiled::new(compile));
-    let first = |args: &[DataType]| args.first().cloned().ok_or_else(|| Error::internal("there is no first argument"));
     [
-        Scalar::new("map_union", &[&[Map]], first, map_union).rest(Map),
+        Scalar::new("map_union", &[&[Map]], nth::<0>, map_union).rest(Map),
         Scalar::new("str_to_map", &[&[Text], &[Text, Text, Text]], |_| Ok(texts_by_text()), move |call| str_to_map(call, &pairs, &values)),
     ]
     .into_iter()
@@ -81,9 +81,7 @@ fn map_union(call: &Call) -> Result<ArrayRef> {
         let mut found: IndexMap<arrow::row::Row<'_>, u64> = IndexMap::new();
         valid.push(maps.iter().all(|map| map.is_valid(row)));
         for (map, start) in maps.iter().zip(&starts).filter(|_| valid.last() == Some(&true)) {
-            let at = |n: i32| usize::try_from(n).unwrap_or(0);
-            let (from, to) = (at(map.offsets()[row]), at(map.offsets()[row + 1]));
-            for place in start + from..start + to {
+            for place in range(map.offsets(), row).map(|place| start + place) {
                 found.insert(keys.row(place), place as u64);
             }
         }

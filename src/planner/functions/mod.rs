@@ -22,11 +22,15 @@ mod maps;
 mod numbers;
 mod places;
 mod printf;
+mod random;
 mod regex;
+mod rows;
 mod scalar;
 pub mod shown;
 mod text;
 mod time;
+
+pub use scalar::element;
 
 /// Registers all of them; names that DataFusion has too mean Flink's from then on.
 ///
@@ -41,6 +45,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         maps::functions(),
         adapted::functions(state)?,
         numbers::functions(),
+        random::functions(),
         regex::functions(),
         time::functions(),
         calendar::functions(),
@@ -52,12 +57,16 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     for function in families.into_iter().flatten() {
         state.register_udf(function)?;
     }
-    for (name, alias) in [("starts_with", "startswith"), ("ends_with", "endswith"), ("random", "rand")] {
+    for (name, alias) in [("starts_with", "startswith"), ("ends_with", "endswith")] {
         let function = state.udf(name)?;
         state.register_udf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
     }
-    // LISTAGG and STRING_AGG are one: NULLs are left out, and nothing at all is NULL.
-    for (name, alias) in [("string_agg", "listagg"), ("var", "variance"), ("percentile_cont", "percentile")] {
+    for (name, alias) in [
+        // NULLs are left out, and nothing at all is NULL.
+        ("string_agg", "listagg"),
+        ("var", "variance"),
+        ("percentile_cont", "percentile"),
+    ] {
         let function = state.udaf(name)?;
         state.register_udaf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
     }

@@ -6,29 +6,20 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Arra
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use datafusion::logical_expr::ScalarUDF;
-use rand::Rng;
 
 use crate::common::{Error, Result};
 
 use super::scalar::{Param, Scalar};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    use Param::{Double, Int};
-    let double = |_: &[DataType]| Ok(DataType::Float64);
+    use Param::Double;
     [
         // The natural logarithm, or that to the base of the first argument.
-        Scalar::new("log", &[&[Double], &[Double, Double]], double, |call| {
-            let rows =
-                call.map(|row| if row.len() == 1 { Some(row.double(0)?.ln()) } else { Some(row.double(1)?.ln() / row.double(0)?.ln()) })?;
-            Ok(Arc::new(Float64Array::from(rows)))
+        Scalar::rows("log", &[&[Double], &[Double, Double]], |row| {
+            if row.len() == 1 { Some(row.double(0)?.ln()) } else { Some(row.double(1)?.ln() / row.double(0)?.ln()) }
         }),
-        Scalar::new("e", &[&[]], double, |call| Ok(Arc::new(Float64Array::from(vec![std::f64::consts::E; call.rows])))),
+        Scalar::rows("e", &[&[]], |_| Some(std::f64::consts::E)),
         Scalar::new("sign", &[&[Param::Any]], same, |call| sign(&call.array(0)?)),
-        Scalar::int("rand_integer", &[&[Int]], |row| {
-            let bound = i32::try_from(row.int(0)?).ok().filter(|bound| *bound > 0)?;
-            Some(rand::rng().random_range(0..bound))
-        })
-        .volatile(),
     ]
     .into_iter()
     .map(Scalar::udf)

@@ -9,25 +9,25 @@ use super::scalar::{Param, Row, Scalar};
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Int, Text};
     [
-        Scalar::text("substr", &[&[Text, Int], &[Text, Int, Int]], |row| {
+        Scalar::rows("substr", &[&[Text, Int], &[Text, Int, Int]], |row| {
             let length = if row.len() > 2 { row.int(2)? } else { i64::MAX };
             substring(row.text(0)?, row.int(1)?, length).map(str::to_string)
         })
         .alias("substring"),
-        Scalar::text("left", &[&[Text, Int]], |row| substring(row.text(0)?, 1, row.int(1)?.max(0)).map(str::to_string)),
-        Scalar::text("right", &[&[Text, Int]], |row| {
+        Scalar::rows("left", &[&[Text, Int]], |row| substring(row.text(0)?, 1, row.int(1)?.max(0)).map(str::to_string)),
+        Scalar::rows("right", &[&[Text, Int]], |row| {
             let (text, length) = (row.text(0)?, row.int(1)?.max(0));
             let skip = text.chars().count().saturating_sub(usize::try_from(length).ok()?);
             Some(text[offset(text, skip)..].to_string())
         }),
-        Scalar::text("overlay", &[&[Text, Text, Int], &[Text, Text, Int, Int]], overlay),
-        Scalar::int("locate", &[&[Text, Text], &[Text, Text, Int]], |row| {
+        Scalar::rows("overlay", &[&[Text, Text, Int], &[Text, Text, Int, Int]], overlay),
+        Scalar::rows("locate", &[&[Text, Text], &[Text, Text, Int]], |row| {
             locate(row.text(0)?, row.text(1)?, if row.len() > 2 { row.int(2)? } else { 1 })
         }),
-        Scalar::int("position", &[&[Text, Text]], |row| locate(row.text(0)?, row.text(1)?, 1)),
-        Scalar::int("instr", &[&[Text, Text], &[Text, Text, Int], &[Text, Text, Int, Int]], instr),
-        Scalar::text("split_index", &[&[Text, Text, Int], &[Text, Int, Int]], split_index),
-        Scalar::text("elt", &[&[Int, Text]], |row| {
+        Scalar::rows("position", &[&[Text, Text]], |row| locate(row.text(0)?, row.text(1)?, 1)),
+        Scalar::rows("instr", &[&[Text, Text], &[Text, Text, Int], &[Text, Text, Int, Int]], instr),
+        Scalar::rows("split_index", &[&[Text, Text, Int], &[Text, Int, Int]], split_index),
+        Scalar::rows("elt", &[&[Int, Text]], |row| {
             let index = usize::try_from(row.int(0)?).ok().filter(|index| *index > 0)?;
             row.text(index).map(str::to_string)
         })

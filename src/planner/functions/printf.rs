@@ -1,6 +1,6 @@
 //! `PRINTF(format, value, ...)`: Java's formats, for numbers, texts and truth.
 //!
-//! A format is `%[n$][flags][width][.precision]conversion`, with the conversions `d x X o f e E g c b s S % n`. What does not
+//! A format is `%[n$][flags][width][.precision]conversion`, with the conversions `d x X o f e E c b s S % n`. What does not
 //! fit gives NULL.
 
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use datafusion::logical_expr::ScalarUDF;
 
 use crate::common::Result;
 
+use super::rows::returns;
 use super::scalar::{Call, Param, Scalar};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    vec![Scalar::new("printf", &[&[Param::Text]], |_| Ok(DataType::Utf8), printf).rest(Param::Any).udf()]
+    vec![Scalar::new("printf", &[&[Param::Text]], returns::<String>, printf).rest(Param::Any).udf()]
 }
 
 /// A value to be shown.
@@ -141,7 +142,7 @@ impl Spec {
             ('d', Given::Whole(value)) => return self.number(*value < 0, &value.unsigned_abs().to_string(), out),
             ('x', Given::Whole(value)) => format!("{}{value:x}", if self.alternate { "0x" } else { "" }),
             ('o', Given::Whole(value)) => format!("{}{value:o}", if self.alternate { "0" } else { "" }),
-            ('f' | 'e' | 'g', Given::Number(value)) if !value.is_finite() => format!("{value:?}"),
+            ('f' | 'e', Given::Number(value)) if !value.is_finite() => format!("{value:?}"),
             ('f', Given::Number(value)) => {
                 let digits = format!("{:.*}", self.precision.unwrap_or(6), value.abs());
                 return self.number(value.is_sign_negative(), &digits, out);

@@ -2,91 +2,54 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Int32Array, ListBuilder, StringArray, StringBuilder};
-use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 use regex::{NoExpand, Regex};
 
 use crate::common::{Error, Result};
 
 use super::compiled::Compiled;
+use super::rows::{Rows, returns};
 use super::scalar::{Call, Param, Row, Scalar};
-use super::text::texts;
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Int, Text};
     const PAIR: &[&[Param]] = &[&[Text, Text]];
-    let text = |_: &[DataType]| Ok(DataType::Utf8);
-    let number = |_: &[DataType]| Ok(DataType::Int32);
-    let truth = |_: &[DataType]| Ok(DataType::Boolean);
     [
         // Whether it is found anywhere; an empty pattern is not.
-        by_pattern("regexp", PAIR, truth, compile, |regex, row| Some(!regex.as_str().is_empty() && regex.is_match(row.text(0)?))),
-        by_pattern("regexp_extract", &[&[Text, Text], &[Text, Text, Int]], text, compile, |regex, row| {
+        by_pattern("regexp", PAIR, compile, |regex, row| Some(!regex.as_str().is_empty() && regex.is_match(row.text(0)?))),
+        by_pattern("regexp_extract", &[&[Text, Text], &[Text, Text, Int]], compile, |regex, row| {
             let group = if row.len() > 2 { row.int(2)? } else { 0 };
             let found = regex.captures(row.text(0)?)?.get(usize::try_from(group).ok()?)?;
             Some(found.as_str().to_string())
         }),
-        by_pattern("regexp_extract_all", &[&[Text, Text], &[Text, Text, Int]], texts, compile, extract_all),
+        by_pattern("regexp_extract_all", &[&[Text, Text], &[Text, Text, Int]], compile, extract_all),
         // All matches are replaced, by plain text.
-        by_pattern("regexp_replace", &[&[Text, Text, Text]], text, compile, |regex, row| {
+        by_pattern("regexp_replace", &[&[Text, Text, Text]], compile, |regex, row| {
             Some(regex.replace_all(row.text(0)?, NoExpand(row.text(2)?)).into_owned())
         }),
-        by_pattern("regexp_count", PAIR, number, compile, |regex, row| i32::try_from(regex.find_iter(row.text(0)?).count()).ok()),
-        by_pattern("regexp_instr", PAIR, number, compile, |regex, row| {
+        by_pattern("regexp_count", PAIR, compile, |regex, row| i32::try_from(regex.find_iter(row.text(0)?).count()).ok()),
+        by_pattern("regexp_instr", PAIR, compile, |regex, row| {
             let text = row.text(0)?;
             let place = regex.find(text).map_or(0, |found| text[..found.start()].chars().count() + 1);
             i32::try_from(place).ok()
         }),
-        by_pattern("regexp_substr", PAIR, text, compile, |regex, row| Some(regex.find(row.text(0)?)?.as_str().to_string())),
-        by_pattern("similar_to", PAIR, truth, similar, |regex, row| Some(regex.is_match(row.text(0)?))),
+        by_pattern("regexp_substr", PAIR, compile, |regex, row| Some(regex.find(row.text(0)?)?.as_str().to_string())),
+        by_pattern("similar_to", PAIR, similar, |regex, row| Some(regex.is_match(row.text(0)?))),
     ]
     .into_iter()
     .map(Scalar::udf)
     .collect()
 }
 
-/// What the rows of a function give, as an array.
-trait Rows: Sized {
-    fn array(rows: Vec<Option<Self>>) -> ArrayRef;
-}
-
-impl Rows for String {
-    fn array(rows: Vec<Option<Self>>) -> ArrayRef {
-        Arc::new(StringArray::from(rows))
-    }
-}
-
-impl Rows for bool {
-    fn array(rows: Vec<Option<Self>>) -> ArrayRef {
-        Arc::new(BooleanArray::from(rows))
-    }
-}
-
-impl Rows for i32 {
-    fn array(rows: Vec<Option<Self>>) -> ArrayRef {
-        Arc::new(Int32Array::from(rows))
-    }
-}
-
-impl Rows for Vec<Option<String>> {
-    fn array(rows: Vec<Option<Self>>) -> ArrayRef {
-        let mut out = ListBuilder::new(StringBuilder::new());
-        rows.into_iter().for_each(|row| out.append_option(row));
-        Arc::new(out.finish())
-    }
-}
-
 /// A function whose second argument is a pattern.
 fn by_pattern<T: Rows>(
     name: &'static str,
     forms: &'static [&'static [Param]],
-    returns: fn(&[DataType]) -> Result<DataType>,
     compile: fn(&str) -> Result<Regex>,
     body: impl Fn(&Regex, &Row<'_>) -> Option<T> + Send + Sync + 'static,
 ) -> Scalar {
     let patterns = Compiled::new(compile);
-    Scalar::new(name, forms, returns, move |call: &Call| {
+    Scalar::new(name, forms, returns::<T>, move |call: &Call| {
         let (args, mut batch) = (call.row_args()?, patterns.batch());
         let rows = (0..call.rows).map(|row| {
             let row = args.row(row);

@@ -12,7 +12,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Int32Array, StringBuilder};
+use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as DfResult;
@@ -20,6 +20,8 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 
 use crate::common::{Error, Result};
 use crate::sql::types::display;
+
+use super::rows::{Rows, returns};
 
 pub(super) use super::call::{Call, Row};
 
@@ -54,14 +56,14 @@ pub(super) enum Param {
 impl Param {
     fn accepts(self, given: &DataType) -> bool {
         match self {
-            Self::Text => is_text(given) || given.is_null(),
+            Self::Text => given.is_string() || given.is_null(),
             Self::Int => given.is_integer() || given.is_null(),
             Self::Double => given.is_numeric() || given.is_null(),
             Self::Bool => matches!(given, DataType::Boolean | DataType::Null),
-            Self::Bytes => is_bytes(given) || given.is_null(),
+            Self::Bytes => given.is_binary() || given.is_null(),
             Self::List => element(given).is_some() || given.is_null(),
             Self::Map => matches!(given, DataType::Map(..) | DataType::Null),
-            Self::Time => matches!(given, DataType::Timestamp(..) | DataType::Date32 | DataType::Null) || is_text(given),
+            Self::Time => matches!(given, DataType::Timestamp(..) | DataType::Date32 | DataType::Null) || given.is_string(),
             Self::Moment => Self::Time.accepts(given) || matches!(given, DataType::Time32(_) | DataType::Time64(_)),
             Self::Any => true,
         }
@@ -69,7 +71,7 @@ impl Param {
 
     fn coerced(self, given: &DataType) -> DataType {
         match self {
-            Self::Text if is_text(given) => given.clone(),
+            Self::Text if given.is_string() => given.clone(),
             Self::Text => DataType::Utf8,
             Self::Int => DataType::Int64,
             Self::Double => DataType::Float64,
@@ -100,20 +102,17 @@ impl Param {
     }
 }
 
+/// The type of the argument of a number, from 0 on.
+pub(super) fn nth<const N: usize>(args: &[DataType]) -> Result<DataType> {
+    args.get(N).cloned().ok_or_else(|| Error::internal(format!("there is no argument {N}")))
+}
+
 /// The field of an array's elements.
-pub(super) fn element(array: &DataType) -> Option<&FieldRef> {
+pub fn element(array: &DataType) -> Option<&FieldRef> {
     match array {
         DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => Some(field),
         _ => None,
     }
-}
-
-fn is_bytes(given: &DataType) -> bool {
-    matches!(given, DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_))
-}
-
-fn is_text(given: &DataType) -> bool {
-    matches!(given, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8)
 }
 
 type Body = Box<dyn Fn(&Call) -> Result<ArrayRef> + Send + Sync>;
@@ -144,41 +143,13 @@ impl Scalar {
         Self { name, forms, rest: None, returns, body: Box::new(body), signature, aliases: Vec::new() }
     }
 
-    /// A function from texts to a text, row by row; `None` is NULL.
-    pub(super) fn text(
+    /// A function that goes from row to row; `None` is NULL.
+    pub(super) fn rows<T: Rows>(
         name: &'static str,
         forms: &'static [&'static [Param]],
-        body: impl Fn(&Row<'_>) -> Option<String> + Send + Sync + 'static,
+        body: impl Fn(&Row<'_>) -> Option<T> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(
-            name,
-            forms,
-            |_| Ok(DataType::Utf8),
-            move |call| {
-                let args = call.row_args()?;
-                let mut out = StringBuilder::new();
-                (0..call.rows).for_each(|row| out.append_option(body(&args.row(row))));
-                Ok(Arc::new(out.finish()))
-            },
-        )
-    }
-
-    /// A function to a whole number, row by row.
-    pub(super) fn int(
-        name: &'static str,
-        forms: &'static [&'static [Param]],
-        body: impl Fn(&Row<'_>) -> Option<i32> + Send + Sync + 'static,
-    ) -> Self {
-        Self::new(name, forms, |_| Ok(DataType::Int32), move |call| Ok(Arc::new(Int32Array::from(call.map(&body)?))))
-    }
-
-    /// A function that says yes or no, row by row.
-    pub(super) fn test(
-        name: &'static str,
-        forms: &'static [&'static [Param]],
-        body: impl Fn(&Row<'_>) -> Option<bool> + Send + Sync + 'static,
-    ) -> Self {
-        Self::new(name, forms, |_| Ok(DataType::Boolean), move |call| Ok(Arc::new(BooleanArray::from(call.map(&body)?))))
+        Self::new(name, forms, returns::<T>, move |call| Ok(T::array(call.map(&body)?)))
     }
 
     /// Another name for it.

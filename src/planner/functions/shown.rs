@@ -4,7 +4,7 @@
 //! |---|---|
 //! | BOOLEAN | `TRUE`, `FALSE` |
 //! | DOUBLE, FLOAT | as in Java: `1.0`, `1.0E10`, `1.0E-5`, `NaN`, `Infinity` |
-//! | TIMESTAMP(3), TIMESTAMP_LTZ(3) | `2024-05-01 12:00:00.000`: at least as many digits as the type has |
+//! | TIMESTAMP(3), TIMESTAMP_LTZ(3) | `2024-05-01 12:00:00.000`: as many digits as the type has |
 //! | BYTES | read as UTF-8 |
 //! | ARRAY, MAP, ROW | `[1, 2]`, `{a=1}`, `(1, x)`; NULL in them is `NULL` |
 //! | others | as DataFusion has them |
@@ -14,23 +14,22 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, TimeUnit};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{NaiveDateTime, Timelike};
 use datafusion::logical_expr::ScalarUDF;
 
 use crate::common::Result;
 use crate::sql::types::display;
 
-use super::args::Times;
+use super::args::{Times, range};
+use super::rows::returns;
 use super::scalar::{Param, Scalar};
 
-/// The function that CAST to STRING becomes; see `planner/casts.rs`.
+/// The function that CAST to STRING becomes; see `planner/text_casts.rs`.
 pub const CAST_TO_TEXT: &str = "cast_to_string";
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    let text = |_: &[DataType]| Ok(DataType::Utf8);
     [
-        Scalar::new(CAST_TO_TEXT, &[&[Param::Any]], text, |call| {
+        Scalar::new(CAST_TO_TEXT, &[&[Param::Any]], returns::<String>, |call| {
             let values = call.array(0)?;
             let (show, nulls) = (shower(&values)?, values.logical_nulls());
             let mut out = StringBuilder::new();
@@ -45,7 +44,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             }
             Ok(Arc::new(out.finish()))
         }),
-        Scalar::new("typeof", &[&[Param::Any], &[Param::Any, Param::Bool]], text, |call| {
+        Scalar::new("typeof", &[&[Param::Any], &[Param::Any, Param::Bool]], returns::<String>, |call| {
             let types = call.types();
             let name = types.first().map(display).unwrap_or_default();
             Ok(Arc::new(arrow::array::StringArray::from(vec![name; call.rows])))
@@ -59,8 +58,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 /// Whether the text of such a value is not the one that DataFusion gives.
 pub fn differs(data_type: &DataType) -> bool {
     let plain = matches!(data_type, DataType::Boolean | DataType::Float32 | DataType::Float64 | DataType::Timestamp(..));
-    let bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_));
-    plain || bytes || data_type.is_nested()
+    plain || data_type.is_binary() || data_type.is_nested()
 }
 
 type Show = Box<dyn Fn(usize, &mut String)>;
@@ -89,7 +87,7 @@ fn shower(values: &ArrayRef) -> Result<Show> {
                 }
             })
         }
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+        bytes if bytes.is_binary() => {
             let values = cast(values, &DataType::Binary)?.as_binary::<i32>().clone();
             Box::new(move |row, out| out.push_str(&String::from_utf8_lossy(values.value(row))))
         }
@@ -123,13 +121,8 @@ fn shower(values: &ArrayRef) -> Result<Show> {
             })
         }
         _ => {
-            let values = Arc::clone(values);
-            Box::new(move |row, out| {
-                let options = FormatOptions::default();
-                if let Ok(shown) = ArrayFormatter::try_new(&values, &options) {
-                    out.push_str(&shown.value(row).to_string());
-                }
-            })
+            let values = cast(values, &DataType::Utf8)?.as_string::<i32>().clone();
+            Box::new(move |row, out| out.push_str(values.value(row)))
         }
     })
 }
@@ -144,11 +137,6 @@ fn nullable(values: &ArrayRef) -> Result<Show> {
             show(row, out);
         }
     }))
-}
-
-fn range(offsets: &[i32], row: usize) -> std::ops::Range<usize> {
-    let at = |n: usize| offsets.get(n).and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
-    at(row)..at(row + 1)
 }
 
 fn enclosed(open: char, places: std::ops::Range<usize>, close: char, out: &mut String, show: &dyn Fn(usize, &mut String)) {
@@ -191,7 +179,7 @@ fn float(value: f64, shortest: &str, out: &mut String) {
     out.push_str(&format!("{digits}{fraction}E{exponent}"));
 }
 
-/// Digits of a second are those of the type, and more if there are.
+/// With as many digits of a second as the type has.
 fn timestamp(time: NaiveDateTime, unit: TimeUnit, out: &mut String) {
     let least = match unit {
         TimeUnit::Second => 0,

@@ -2,65 +2,46 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{ArrayRef, ListBuilder, StringBuilder};
-use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 use regex::Regex;
 
-use crate::common::Result;
-
-use super::scalar::{Call, Param, Row, Scalar};
+use super::scalar::{Param, Row, Scalar};
 
 const TEXT: &[&[Param]] = &[&[Param::Text]];
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Int, Text};
     [
-        Scalar::text("concat", &[&[]], |row| (0..row.len()).map(|n| row.text(n)).collect()).rest(Text),
-        Scalar::text("lpad", &[&[Text, Int, Text]], |row| {
+        Scalar::rows::<String>("concat", &[&[]], |row| (0..row.len()).map(|n| row.text(n)).collect()).rest(Text),
+        Scalar::rows("lpad", &[&[Text, Int, Text]], |row| {
             let (text, fill) = padded(row)?;
             Some(fill + &text)
         }),
-        Scalar::text("rpad", &[&[Text, Int, Text]], |row| {
+        Scalar::rows("rpad", &[&[Text, Int, Text]], |row| {
             let (text, fill) = padded(row)?;
             Some(text + &fill)
         }),
-        Scalar::text("parse_url", &[&[Text, Text], &[Text, Text, Text]], parse_url),
-        Scalar::test("is_alpha", TEXT, |row| row.text(0).map(|text| !text.is_empty() && text.chars().all(char::is_alphabetic))),
-        Scalar::test("is_digit", TEXT, |row| row.text(0).map(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))),
-        Scalar::test("is_decimal", TEXT, |row| {
+        Scalar::rows("parse_url", &[&[Text, Text], &[Text, Text, Text]], parse_url),
+        Scalar::rows("is_alpha", TEXT, |row| row.text(0).map(|text| !text.is_empty() && text.chars().all(char::is_alphabetic))),
+        Scalar::rows("is_digit", TEXT, |row| row.text(0).map(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))),
+        Scalar::rows("is_decimal", TEXT, |row| {
             let number = row.text(0)?.trim();
             // Names such as `inf` are no numbers here.
             Some(number.parse::<f64>().is_ok() && !number.contains(|c: char| c.is_alphabetic() && !matches!(c, 'e' | 'E')))
         }),
-        Scalar::new("split", &[&[Text, Text]], texts, split),
+        Scalar::rows("split", &[&[Text, Text]], split),
     ]
     .into_iter()
     .map(Scalar::udf)
     .collect()
 }
 
-/// ARRAY<STRING>.
-pub(super) fn texts(_: &[DataType]) -> Result<DataType> {
-    Ok(DataType::new_list(DataType::Utf8, true))
-}
-
 /// `SPLIT(text, separator)`: an empty separator stands between all characters.
-fn split(call: &Call) -> Result<ArrayRef> {
-    let (args, mut out) = (call.row_args()?, ListBuilder::new(StringBuilder::new()));
-    for row in 0..call.rows {
-        let row = args.row(row);
-        match (row.text(0), row.text(1)) {
-            (Some(text), Some("")) => text.char_indices().for_each(|(at, c)| out.values().append_value(&text[at..at + c.len_utf8()])),
-            (Some(text), Some(separator)) => text.split(separator).for_each(|part| out.values().append_value(part)),
-            _ => {
-                out.append(false);
-                continue;
-            }
-        }
-        out.append(true);
-    }
-    Ok(Arc::new(out.finish()))
+fn split(row: &Row<'_>) -> Option<Vec<Option<String>>> {
+    Some(match (row.text(0)?, row.text(1)?) {
+        (text, "") => text.chars().map(|c| Some(c.to_string())).collect(),
+        (text, separator) => text.split(separator).map(|part| Some(part.to_string())).collect(),
+    })
 }
 
 /// The first `length` characters of a text, and what is missing to that length.

@@ -3,20 +3,21 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Date32Array, Int64Array, StringBuilder};
+use arrow::array::{ArrayRef, AsArray, Date32Array, Int64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 use datafusion::logical_expr::ScalarUDF;
 
+use crate::common::java_parse::{Style, day_of_month};
+use crate::common::java_time::Pattern;
 use crate::common::{Error, Result};
 
 use super::args::Times;
 use super::compiled::Compiled;
+use super::rows::{Rows, returns};
 use super::scalar::{Call, Param, Row, Scalar, TIMESTAMP};
-use crate::common::java_parse::{Style, day_of_month};
-use crate::common::java_time::Pattern;
 
 const DEFAULT: &str = "yyyy-MM-dd HH:mm:ss";
 
@@ -25,8 +26,8 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     let patterns = || Compiled::new(Pattern::parse);
     let (format, unixtime, parse, unix, date, zone) = (patterns(), patterns(), patterns(), patterns(), patterns(), patterns());
     [
-        Scalar::new("date_format", &[&[Text, Text], &[Time, Text]], text_type, move |call| date_format(call, &format)),
-        Scalar::new("from_unixtime", &[&[Int], &[Int, Text]], text_type, move |call| {
+        Scalar::new("date_format", &[&[Text, Text], &[Time, Text]], returns::<String>, move |call| date_format(call, &format)),
+        Scalar::new("from_unixtime", &[&[Int], &[Int, Text]], returns::<String>, move |call| {
             formatted(call, &unixtime, |row| Some(DateTime::from_timestamp(row.int(0)?, 0)?.naive_utc()))
         }),
         Scalar::new("to_timestamp", &[&[Text], &[Text, Text]], timestamp_type, move |call| {
@@ -35,19 +36,14 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         Scalar::new("to_timestamp_ltz", &[&[Any], &[Any, Int], &[Text, Text], &[Text, Text, Text]], ltz_type, move |call| {
             to_timestamp_ltz(call, &zone)
         }),
-        Scalar::new(
-            "unix_timestamp",
-            &[&[Text], &[Time], &[Text, Text]],
-            |_| Ok(DataType::Int64),
-            move |call| {
-                let seconds = |row: &Row<'_>, pattern: &Pattern| match row.time(0) {
-                    Some(time) => Some(time.and_utc().timestamp()),
-                    // As in Flink, what is no time is the least number.
-                    None => Some(pattern.read(row.text(0)?, Style::Simple).map_or(i64::MIN, |time| time.and_utc().timestamp())),
-                };
-                Ok(Arc::new(Int64Array::from(parsed(call, &unix, seconds)?)))
-            },
-        ),
+        Scalar::new("unix_timestamp", &[&[Text], &[Time], &[Text, Text]], returns::<i64>, move |call| {
+            let seconds = |row: &Row<'_>, pattern: &Pattern| match row.time(0) {
+                Some(time) => Some(time.and_utc().timestamp()),
+                // As in Flink, what is no time is the least number.
+                None => Some(pattern.read(row.text(0)?, Style::Simple).map_or(i64::MIN, |time| time.and_utc().timestamp())),
+            };
+            Ok(Arc::new(Int64Array::from(parsed(call, &unix, seconds)?)))
+        }),
         Scalar::new(
             "to_date",
             &[&[Text], &[Text, Text]],
@@ -60,7 +56,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
                 Ok(Arc::new(Date32Array::from(parsed(call, &date, days)?)))
             },
         ),
-        Scalar::text("convert_tz", &[&[Text, Text, Text]], |row| {
+        Scalar::rows("convert_tz", &[&[Text, Text, Text]], |row| {
             let time = plain_time(row.text(0)?, ' ')?.and_local_timezone(zone_of(row.text(1)?)?).earliest()?;
             Some(time.with_timezone(&zone_of(row.text(2)?)?).format("%Y-%m-%d %H:%M:%S").to_string())
         }),
@@ -72,10 +68,6 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 
 /// Days from the first day of year 1 to 1970-01-01.
 const EPOCH: i32 = 719_163;
-
-fn text_type(_: &[DataType]) -> Result<DataType> {
-    Ok(DataType::Utf8)
-}
 
 fn timestamp_type(_: &[DataType]) -> Result<DataType> {
     Ok(TIMESTAMP)
@@ -93,11 +85,7 @@ fn date_format(call: &Call, patterns: &Compiled<Pattern>) -> Result<ArrayRef> {
 
 /// Times as texts by the pattern in the second argument, else by the default.
 fn formatted(call: &Call, patterns: &Compiled<Pattern>, time: impl Fn(&Row<'_>) -> Option<NaiveDateTime>) -> Result<ArrayRef> {
-    let mut out = StringBuilder::new();
-    for text in parsed(call, patterns, |row, pattern| Some(pattern.format(time(row)?)))? {
-        out.append_option(text);
-    }
-    Ok(Arc::new(out.finish()))
+    Ok(String::array(parsed(call, patterns, |row, pattern| Some(pattern.format(time(row)?)))?))
 }
 
 /// What is made of each row and the pattern in the second argument, which is the default if there is none.
@@ -126,7 +114,7 @@ fn to_timestamp(row: &Row<'_>, pattern: &Pattern) -> Option<NaiveDateTime> {
 /// `TO_TIMESTAMP_LTZ(number [, 0 | 3])` or `TO_TIMESTAMP_LTZ(text [, pattern [, zone]])`.
 fn to_timestamp_ltz(call: &Call, patterns: &Compiled<Pattern>) -> Result<ArrayRef> {
     let first = call.array(0)?;
-    if let DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 = first.data_type() {
+    if first.data_type().is_string() {
         let local = |row: &Row<'_>, pattern: &Pattern| {
             let time = to_timestamp(row, pattern)?;
             match row.len() {

@@ -11,6 +11,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
+use crate::common::units::counted;
 use crate::common::{Error, Result};
 use crate::formats::registry::encoder;
 use crate::formats::{FormatOptions, Messages};
@@ -131,7 +132,7 @@ async fn people(schema: SchemaRef, mut rows: SendableRecordBatchStream, format: 
         cells.add(&batch.map_err(Error::from)?)?;
     }
     let count = cells.rows.len();
-    let mut footer = format!("{count} row{}", if count == 1 { "" } else { "s" });
+    let mut footer = counted(count as u64, "row");
     let lines = match format {
         Format::Box => Lines::Box,
         Format::Markdown => Lines::Markdown,

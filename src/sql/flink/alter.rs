@@ -71,16 +71,11 @@ fn change(cursor: &mut Cursor<'_>) -> Result<Change> {
 /// `('key', ...)`.
 fn keys(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     let mut keys = Vec::new();
-    cursor.expect_symbol(&Token::LParen)?;
-    loop {
+    cursor.list(|cursor| {
         keys.push(cursor.string("an option's key")?);
-        if cursor.take_symbol(&Token::RParen) {
-            return Ok(keys);
-        }
-        if !cursor.take_symbol(&Token::Comma) {
-            return Err(cursor.expected("`,` or `)`"));
-        }
-    }
+        Ok(())
+    })?;
+    Ok(keys)
 }
 
 fn dropped(cursor: &mut Cursor<'_>) -> Result<Change> {
@@ -104,8 +99,7 @@ fn dropped(cursor: &mut Cursor<'_>) -> Result<Change> {
 /// One part, or several in round brackets.
 fn parts(cursor: &mut Cursor<'_>) -> Result<Parts> {
     let (mut taken, mut positions) = (Columns::default(), Vec::new());
-    let several = cursor.take_symbol(&Token::LParen);
-    loop {
+    let mut part = |cursor: &mut Cursor<'_>| {
         if !cursor.sees(&["COLUMN", "TYPE"]) {
             cursor.take(&["COLUMN"]);
         }
@@ -114,13 +108,9 @@ fn parts(cursor: &mut Cursor<'_>) -> Result<Parts> {
         if taken.columns.len() > before {
             positions.push(position(cursor)?);
         }
-        if !several || cursor.take_symbol(&Token::RParen) {
-            break;
-        }
-        if !cursor.take_symbol(&Token::Comma) {
-            return Err(cursor.expected("`,` or `)`"));
-        }
-    }
+        Ok(())
+    };
+    if cursor.peek().token == Token::LParen { cursor.list(part) } else { part(cursor) }?;
     let Columns { columns, watermark, primary_key, .. } = taken;
     Ok(Parts { columns: columns.into_iter().zip(positions).collect(), watermark, primary_key })
 }

@@ -30,16 +30,7 @@ pub(super) struct Columns {
 /// Takes `( ... )`. Columns that come from elsewhere, from a query or another table, cannot be judged here.
 pub(super) fn columns(cursor: &mut Cursor<'_>) -> Result<Columns> {
     let mut table = Columns::default();
-    cursor.expect_symbol(&Token::LParen)?;
-    loop {
-        element(cursor, &mut table)?;
-        if cursor.take_symbol(&Token::RParen) {
-            break;
-        }
-        if !cursor.take_symbol(&Token::Comma) {
-            return Err(cursor.expected("`,` or `)`"));
-        }
-    }
+    cursor.list(|cursor| element(cursor, &mut table))?;
     Ok(table)
 }
 
@@ -64,15 +55,11 @@ pub(super) fn element(cursor: &mut Cursor<'_>, table: &mut Columns) -> Result<()
         let at = cursor.pos();
         one_key(cursor, table, at)?;
         cursor.take(&["PRIMARY", "KEY"]);
-        cursor.expect_symbol(&Token::LParen)?;
-        loop {
+        cursor.list(|cursor| {
             table.key_pos.push(cursor.pos());
             table.primary_key.push(cursor.name("the name of a column")?);
-            if !cursor.take_symbol(&Token::Comma) {
-                break;
-            }
-        }
-        cursor.expect_symbol(&Token::RParen)?;
+            Ok(())
+        })?;
         return not_enforced(cursor);
     }
     let column = column(cursor, table)?;

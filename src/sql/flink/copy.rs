@@ -50,8 +50,7 @@ pub(super) fn copy(cursor: &mut Cursor<'_>) -> Result<Copy> {
 
 /// `(option [=] value, ...)`; an option without a value is true.
 fn options(cursor: &mut Cursor<'_>, copy: &mut Copy) -> Result<()> {
-    cursor.expect_symbol(&Token::LParen)?;
-    loop {
+    cursor.list(|cursor| {
         let at = cursor.pos();
         let key = match &cursor.peek().token {
             Token::SingleQuotedString(_) => cursor.string("an option")?,
@@ -61,20 +60,15 @@ fn options(cursor: &mut Cursor<'_>, copy: &mut Copy) -> Result<()> {
         cursor.take_symbol(&Token::Eq);
         if ["partition_by", "partitioned_by"].contains(&key.as_str()) {
             copy.partitioned_by = names(cursor)?;
-        } else {
-            if copy.options.iter().any(|(k, _)| *k == key) {
-                return Err(cursor.text.error(at, format!("option `{key}` is given twice")));
-            }
-            let value = value(cursor)?;
-            copy.options.push((key, value));
-        }
-        if cursor.take_symbol(&Token::RParen) {
             return Ok(());
         }
-        if !cursor.take_symbol(&Token::Comma) {
-            return Err(cursor.expected("`,` or `)`"));
+        if copy.options.iter().any(|(k, _)| *k == key) {
+            return Err(cursor.text.error(at, format!("option `{key}` is given twice")));
         }
-    }
+        let value = value(cursor)?;
+        copy.options.push((key, value));
+        Ok(())
+    })
 }
 
 fn value(cursor: &mut Cursor<'_>) -> Result<String> {
@@ -91,17 +85,14 @@ fn value(cursor: &mut Cursor<'_>) -> Result<String> {
 
 /// `(column, ...)`, or one column.
 fn names(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
-    if !cursor.take_symbol(&Token::LParen) {
+    if cursor.peek().token != Token::LParen {
         return Ok(vec![cursor.name("the name of a column")?]);
     }
     let mut names = Vec::new();
-    loop {
+    cursor.list(|cursor| {
         names.push(cursor.name("the name of a column")?);
-        if !cursor.take_symbol(&Token::Comma) {
-            break;
-        }
-    }
-    cursor.expect_symbol(&Token::RParen)?;
+        Ok(())
+    })?;
     Ok(names)
 }
 

@@ -207,20 +207,16 @@ fn view(cursor: &mut Cursor<'_>, words: Words, materialized: bool) -> Result<Cre
     let if_not_exists = cursor.take(&["IF", "NOT", "EXISTS"]);
     let name = cursor.object_name("the name of a view")?;
     let mut columns: Vec<String> = Vec::new();
-    if cursor.take_symbol(&Token::LParen) {
-        loop {
+    if cursor.peek().token == Token::LParen {
+        cursor.list(|cursor| {
             let at = cursor.pos();
             let column = cursor.name("the name of a column")?;
             if columns.contains(&column) {
                 return Err(cursor.text.error(at, format!("column `{column}` is given twice")));
             }
             columns.push(column);
-            columns::comment(cursor)?;
-            if !cursor.take_symbol(&Token::Comma) {
-                break;
-            }
-        }
-        cursor.expect_symbol(&Token::RParen)?;
+            columns::comment(cursor).map(|_| ())
+        })?;
     }
     columns::comment(cursor)?;
     cursor.expect(&["AS"])?;

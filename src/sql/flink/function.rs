@@ -37,24 +37,21 @@ pub(super) fn function(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateFu
 
 fn parameters(cursor: &mut Cursor<'_>) -> Result<Vec<Parameter>> {
     let mut parameters: Vec<Parameter> = Vec::new();
-    cursor.expect_symbol(&Token::LParen)?;
-    if cursor.take_symbol(&Token::RParen) {
+    if cursor.peek().token == Token::LParen && cursor.peek_nth(1).token == Token::RParen {
+        cursor.next();
+        cursor.next();
         return Ok(parameters);
     }
-    loop {
+    cursor.list(|cursor| {
         let at = cursor.pos();
         let name = cursor.name("the name of a parameter")?;
         if parameters.iter().any(|p| p.name == name) {
             return Err(cursor.text.error(at, format!("parameter `{name}` is given twice")));
         }
         parameters.push(Parameter { name, sql_type: sql_type(cursor)? });
-        if cursor.take_symbol(&Token::RParen) {
-            return Ok(parameters);
-        }
-        if !cursor.take_symbol(&Token::Comma) {
-            return Err(cursor.expected("`,` or `)`"));
-        }
-    }
+        Ok(())
+    })?;
+    Ok(parameters)
 }
 
 fn sql_type(cursor: &mut Cursor<'_>) -> Result<SqlType> {

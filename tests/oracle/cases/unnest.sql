@@ -13,6 +13,18 @@
 -- expect items: pen | 7 | 2
 -- expect items: ink | 5 | 1
 -- expect items: NULL | 7 | 1
+-- expect numbered: 1 | x | 1
+-- expect numbered: 1 | y | 2
+-- expect numbered: 4 | z | 1
+-- expect numbered: 4 | NULL | 2
+-- expect numbered: 4 | x | 3
+-- expect numbered: 5 | x | 1
+-- expect numbered_lefts: 1 | 3 | 1
+-- expect numbered_lefts: 1 | 5 | 2
+-- expect numbered_lefts: 2 | NULL | NULL
+-- expect numbered_lefts: 3 | 7 | 1
+-- expect numbered_lefts: 4 | NULL | NULL
+-- expect numbered_lefts: 5 | 4 | 1
 -- expect lefts: 1 | x
 -- expect lefts: 1 | y
 -- expect lefts: 2 | NULL
@@ -32,3 +44,5 @@ CREATE MATERIALIZED VIEW twice AS SELECT id, tag, i.price FROM orders CROSS JOIN
 CREATE MATERIALIZED VIEW lateral_tags AS SELECT id, tag FROM orders CROSS JOIN LATERAL UNNEST(tags) AS t (tag);
 CREATE MATERIALIZED VIEW of_changes AS SELECT k, t FROM (SELECT k, ARRAY_AGG(id ORDER BY id) AS ids FROM orders GROUP BY k) CROSS JOIN UNNEST(ids) AS u (t);
 CREATE MATERIALIZED VIEW constants AS SELECT id, c FROM orders CROSS JOIN UNNEST(ARRAY[1, 2]) AS u (c);
+CREATE MATERIALIZED VIEW numbered AS SELECT id, tag, n FROM orders CROSS JOIN UNNEST(tags) WITH ORDINALITY AS t (tag, n);
+CREATE MATERIALIZED VIEW numbered_lefts AS SELECT id, i.price, i.n FROM orders LEFT JOIN UNNEST(items) WITH ORDINALITY AS i (name, price, n) ON TRUE;

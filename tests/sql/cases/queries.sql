@@ -147,3 +147,27 @@ INSERT INTO Orders VALUES (1, 5), (1, 7);
 SELECT u.name, SUM(o.total) AS total FROM users u JOIN orders o ON u.ID = o.userid GROUP BY U.NAME;
 SELECT NAME FROM users WHERE id NOT IN (SELECT userid FROM orders);
 SELECT name, (SELECT MAX(total) FROM orders WHERE userid = users.id) AS most FROM users;
+---- elements of arrays and maps
+CREATE TABLE t (id INT, tags ARRAY<STRING>, m MAP<STRING, INT>) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');
+INSERT INTO t VALUES (1, ARRAY['x', 'y'], MAP['p', 7]), (2, ARRAY['z'], MAP['q', 8, 'r', 9]);
+SELECT id, tag FROM t CROSS JOIN UNNEST(tags) AS u (tag);
+SELECT id, tag, n FROM t CROSS JOIN UNNEST(tags) WITH ORDINALITY AS u (tag, n);
+SELECT id, u.* FROM t, LATERAL UNNEST(m) WITH ORDINALITY AS u (k, v, n) WHERE n > 1;
+SELECT * FROM t LEFT JOIN UNNEST(tags) WITH ORDINALITY AS u (tag, n) ON TRUE WHERE id = 1;
+SELECT * FROM UNNEST(ARRAY['a', 'b']) WITH ORDINALITY AS u (v, n);
+SELECT * FROM UNNEST(ARRAY[1]) WITH ORDINALITY;
+SELECT * FROM UNNEST(ARRAY[1]) WITH ORDINALITY AS u (v);
+SELECT * FROM t CROSS JOIN UNNEST(id) AS u (v);
+SELECT id, (SELECT MAX(tag) FROM UNNEST(t.tags) AS u (tag)) FROM t;
+SELECT * FROM t CROSS JOIN (SELECT tag FROM UNNEST(t.tags) AS u (tag) WHERE tag > 'x');
+---- a filter inside over
+CREATE TABLE t (id INT, v INT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');
+INSERT INTO t VALUES (1, 10), (2, 20), (3, 30);
+SELECT id, COUNT(*) FILTER (WHERE v > 10) OVER (ORDER BY id) AS n, COUNT() FILTER (WHERE v < 30) OVER (ORDER BY id) AS m FROM t;
+SELECT id, ARRAY_AGG(v) FILTER (WHERE v > 10) OVER (ORDER BY id) AS n FROM t;
+---- random numbers with a seed
+SELECT v, RAND_INTEGER(42, 10) AS r, RAND_INTEGER(v, 16) AS s FROM (VALUES (1), (2), (3)) AS t (v) ORDER BY v;
+SELECT RAND(42) AS a, RAND(42) AS b;
+SELECT RAND(42) AS a;
+---- names that nobody means
+SELECT f(1);

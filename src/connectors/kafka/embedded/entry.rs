@@ -8,8 +8,8 @@ use super::{State, missing};
 
 /// Changes that happen together: a transaction, or a change by itself.
 ///
-/// Every change of the log is an entry first, which is written to the journal, if there is one, and then applied; what was written is
-/// applied again at the next start. So an entry says nothing that depends on when it is applied, but for the offsets: records go behind
+/// Every change that is to outlive the process is an entry first, which is written to the journal, if there is one, and then applied;
+/// what was written is applied again at the next start. So an entry says nothing that depends on when it is applied, but for the offsets: records go behind
 /// what is there.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Entry {
@@ -90,6 +90,7 @@ impl Entry {
         sorted.resize_with(partitions, Vec::new);
         for record in records {
             let index = match (record.partition, &record.key) {
+                // One that is not there is refused below.
                 (Some(fixed), _) => usize::try_from(fixed).unwrap_or(usize::MAX),
                 (None, Some(key)) => super::partitioner::partition(key, partitions),
                 (None, None) => {
@@ -99,7 +100,7 @@ impl Entry {
             };
             let partition = sorted.get_mut(index);
             let partition = partition.ok_or_else(|| {
-                let wrong = record.partition.map_or_else(|| index.to_string(), |p| p.to_string());
+                let wrong = record.partition.unwrap_or_default();
                 Error::data(format!("topic `{topic}` has no partition {wrong}: it has {partitions}"))
             })?;
             partition.push(Stored::new(record, now));

@@ -35,6 +35,8 @@ pub(super) struct Journal {
     file: File,
     /// Where the last whole entry ends.
     end: u64,
+    /// Half an entry stands behind that and could not be taken back.
+    broken: bool,
     /// Held, not used.
     _lock: File,
 }
@@ -44,7 +46,7 @@ impl Journal {
     ///
     /// # Errors
     /// When another process has it open, or the files cannot be used.
-    pub(super) fn open(folder: &Path, mut each: impl FnMut(Entry) -> Result<()>) -> Result<Self> {
+    pub(super) fn open(folder: &Path, mut each: impl FnMut(Entry)) -> Result<Self> {
         let failed = |e: std::io::Error| Error::state(format!("cannot use {}", folder.display())).because(e);
         fs::create_dir_all(folder).map_err(failed)?;
         let lock = File::create(folder.join("lock")).map_err(failed)?;
@@ -68,7 +70,7 @@ impl Journal {
         let mut end = MAGIC.len() as u64;
         if magic.len() == MAGIC.len() {
             while let Some((entry, length)) = next(&mut reader).map_err(failed)? {
-                each(entry)?;
+                each(entry);
                 end += length;
             }
         } else {
@@ -78,13 +80,13 @@ impl Journal {
         }
         let length = file.metadata().map_err(failed)?.len();
         if length > end {
-            tracing::warn!("{}: {} bytes of an entry that was not finished are cut off", folder.display(), length - end);
+            tracing::warn!("{}: {} bytes from the first unfinished or damaged entry on are cut off", folder.display(), length - end);
             file.set_len(end).map_err(failed)?;
         }
         file.seek(SeekFrom::Start(end)).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Ok(Self { file, end, _lock: lock })
+        Ok(Self { file, end, broken: false, _lock: lock })
     }
 
     /// Waits until everything is on the disk.
@@ -98,8 +100,12 @@ impl Journal {
     /// Writes an entry; with `sync` it is on the disk when this returns.
     ///
     /// # Errors
-    /// When the disk is full or gone; then nothing was written.
+    /// When the disk is full or gone; then nothing was written. When an earlier entry could not be taken back either.
     pub(super) fn append(&mut self, entry: &Entry, sync: bool) -> Result<()> {
+        if self.broken {
+            return Err(Error::state("the embedded topics take no more: an entry was cut off, and its beginning could not be taken back")
+                .hint("start again: what is whole is read then"));
+        }
         let body = entry.encode_to_vec();
         let length = u32::try_from(body.len()).ok().filter(|_| body.len() <= LONGEST);
         let length = length.ok_or_else(|| Error::data("more than 1 GiB in one transaction of the embedded log"))?;
@@ -113,9 +119,7 @@ impl Journal {
             Err(e) => {
                 // What follows must not stand behind half an entry, where nobody would find it.
                 let back = self.file.set_len(self.end).and_then(|()| self.file.seek(SeekFrom::Start(self.end)));
-                if let Err(e) = back {
-                    tracing::error!("the journal of the embedded topics cannot be repaired: {e}");
-                }
+                self.broken = back.inspect_err(|e| tracing::error!("the journal of the embedded topics cannot be repaired: {e}")).is_err();
                 return Err(Error::state("the embedded topics cannot be written").because(e));
             }
         }
@@ -125,14 +129,12 @@ impl Journal {
 
 /// The next entry and its length in the file; `None` where whole entries end.
 fn next(reader: &mut impl Read) -> std::io::Result<Option<(Entry, u64)>> {
-    let mut header = [0; HEADER];
-    match reader.read_exact(&mut header) {
+    let (mut length, mut sum) = ([0; 4], [0; 8]);
+    match reader.read_exact(&mut length).and_then(|()| reader.read_exact(&mut sum)) {
         Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(None),
         done => done?,
     }
-    let (length, sum) = header.split_at(4);
-    let length = length.iter().rev().fold(0_usize, |n, byte| n << 8 | usize::from(*byte));
-    let sum = sum.iter().rev().fold(0_u64, |n, byte| n << 8 | u64::from(*byte));
+    let (length, sum) = (u32::from_le_bytes(length) as usize, u64::from_le_bytes(sum));
     if length > LONGEST {
         return Ok(None);
     }
@@ -143,4 +145,22 @@ fn next(reader: &mut impl Read) -> std::io::Result<Option<(Entry, u64)>> {
     }
     // With the right checksum it is what was written.
     Ok(Entry::decode(body.as_slice()).ok().map(|entry| (entry, (HEADER + length) as u64)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_behind_half_an_entry() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path(), |_| ()).unwrap();
+        // Neither takes an entry nor lets go of a part of one.
+        let unwilling = File::open(folder.path().join("journal")).unwrap();
+        let file = std::mem::replace(&mut journal.file, unwilling);
+        assert!(journal.append(&Entry::default(), true).is_err());
+        journal.file = file;
+        let refused = journal.append(&Entry::default(), true).unwrap_err();
+        assert!(refused.message().contains("take no more"), "{refused}");
+    }
 }

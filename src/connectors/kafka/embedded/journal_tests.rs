@@ -59,7 +59,7 @@ async fn a_torn_tail_is_cut_off() {
     let broker = EmbeddedBroker::open(folder.path()).unwrap();
     let length = || fs::metadata(&journal).unwrap().len();
     let mut states = vec![(length(), seen(&broker).await)];
-    broker.create("t", Some(2));
+    broker.create("t", Some(2)).unwrap();
     states.push((length(), seen(&broker).await));
     broker.append("t", vec![value(0, "a"), value(1, "b")]).unwrap();
     states.push((length(), seen(&broker).await));
@@ -89,7 +89,7 @@ async fn a_torn_tail_is_cut_off() {
         }
         assert_eq!(seen(&broker).await, expected.1, "cut at {cut} of {}", whole.len());
         // What is written behind a cut is found.
-        broker.create("more", Some(1));
+        broker.create("more", Some(1)).unwrap();
         drop(broker);
         let again = EmbeddedBroker::open(folder.path()).unwrap();
         assert_eq!(again.partitions("more").await.unwrap(), Some(1));

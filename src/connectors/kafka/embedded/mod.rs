@@ -52,8 +52,6 @@ impl Default for EmbeddedBroker {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Locked after `state`.
-    journal: Option<Mutex<Journal>>,
     /// Told whenever a partition grows, a topic goes, or an outage begins or ends.
     changed: Condvar,
     clock: Arc<dyn Clock>,
@@ -71,6 +69,8 @@ struct State {
     /// Turns records without a key around the partitions.
     turn: usize,
     outage: Option<Instant>,
+    /// Where entries are written before they are applied.
+    journal: Option<Journal>,
 }
 
 impl EmbeddedBroker {
@@ -81,7 +81,7 @@ impl EmbeddedBroker {
 
     /// An empty log that keeps about this many bytes per partition, and takes the time from `clock`.
     pub fn with(retention: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { shared: Arc::new(Shared { state: Mutex::default(), journal: None, changed: Condvar::new(), clock, retention }) }
+        Self { shared: Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), clock, retention }) }
     }
 
     /// The log in a folder, with all that it held: topics, records, offsets of groups.
@@ -90,25 +90,25 @@ impl EmbeddedBroker {
     /// When another process has it open, or it cannot be read.
     pub fn open(folder: &Path) -> Result<Self> {
         let mut state = State::default();
-        let journal = Journal::open(folder, |entry| {
-            state.apply(entry, usize::MAX);
-            Ok(())
-        })?;
-        let (state, journal) = (Mutex::new(state), Some(Mutex::new(journal)));
-        let shared = Shared { state, journal, changed: Condvar::new(), clock: Arc::new(SystemClock), retention: usize::MAX };
+        state.journal = Some(Journal::open(folder, |entry| state.apply(entry, usize::MAX))?);
+        let shared = Shared { state: Mutex::new(state), changed: Condvar::new(), clock: Arc::new(SystemClock), retention: usize::MAX };
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Makes a topic; one that is there already stays as it is. Returns the number of partitions, 0 if the disk does not take it.
-    pub fn create(&self, topic: &str, partitions: Option<usize>) -> usize {
-        let made = self.shared.create(topic, partitions);
-        made.inspect_err(|e| tracing::error!("topic `{topic}` cannot be made: {e}")).unwrap_or_default()
+    /// Makes a topic; one that is there already stays as it is. Returns the number of partitions.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn create(&self, topic: &str, partitions: Option<usize>) -> Result<usize> {
+        self.shared.create(topic, partitions)
     }
 
-    /// Gives a topic more partitions; until the next start.
-    pub fn grow(&self, topic: &str, partitions: usize) {
-        let grown = Topic { name: topic.to_string(), partitions: u32::try_from(partitions).unwrap_or(u32::MAX) };
-        self.shared.lock().apply(Entry { topics: vec![grown], ..Entry::default() }, self.shared.retention);
+    /// Gives a topic more partitions.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn grow(&self, topic: &str, partitions: usize) -> Result<()> {
+        self.shared.resize(&mut self.shared.lock(), topic, partitions)
     }
 
     /// Appends records outside of any transaction.
@@ -161,16 +161,20 @@ impl Shared {
             return Ok(there.len());
         }
         let partitions = partitions.unwrap_or(DEFAULT_PARTITIONS).max(1);
-        let made = Topic { name: topic.to_string(), partitions: u32::try_from(partitions).unwrap_or(u32::MAX) };
-        self.happen(&mut state, Entry { topics: vec![made], ..Entry::default() }, true)?;
+        self.resize(&mut state, topic, partitions)?;
         Ok(partitions)
+    }
+
+    fn resize(&self, state: &mut State, topic: &str, partitions: usize) -> Result<()> {
+        let resized = Topic { name: topic.to_string(), partitions: u32::try_from(partitions).unwrap_or(u32::MAX) };
+        self.happen(state, Entry { topics: vec![resized], ..Entry::default() }, true)
     }
 
     /// Writes what happens, if there is a journal, and lets it happen. With `sync` it survives a power cut from then on.
     fn happen(&self, state: &mut State, entry: Entry, sync: bool) -> Result<()> {
         if !entry.is_empty() {
-            if let Some(journal) = &self.journal {
-                journal.lock().unwrap_or_else(PoisonError::into_inner).append(&entry, sync)?;
+            if let Some(journal) = &mut state.journal {
+                journal.append(&entry, sync)?;
             }
             state.apply(entry, self.retention);
         }
@@ -184,10 +188,12 @@ impl Shared {
         entry.append(state, topic, records, self.clock.now())?;
         self.happen(state, entry, false)
     }
+}
 
+impl State {
     /// Waits until all that happened is on the disk.
-    fn sync(&self) -> Result<()> {
-        self.journal.as_ref().map_or(Ok(()), |journal| journal.lock().unwrap_or_else(PoisonError::into_inner).sync())
+    fn sync(&mut self) -> Result<()> {
+        self.journal.as_mut().map_or(Ok(()), Journal::sync)
     }
 }
 

@@ -96,7 +96,7 @@ impl Producer for EmbeddedProducer {
         entry.offsets = self.offsets.iter().map(offset).collect();
         if entry.is_empty() {
             // What was written without a transaction is there already.
-            shared.sync()?;
+            state.sync()?;
         } else {
             shared.happen(&mut state, entry, true)?;
         }

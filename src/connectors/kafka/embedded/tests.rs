@@ -19,7 +19,7 @@ async fn keeps_to_the_contract() {
 #[tokio::test]
 async fn transactions_appear_at_once_and_leave_a_gap() {
     let broker = EmbeddedBroker::new();
-    broker.create("t", Some(1));
+    broker.create("t", Some(1)).unwrap();
     let mut consumer = broker.consumer("t", &[(0, 0)]).unwrap();
     let mut producer = broker.producer(Some("id")).await.unwrap();
     producer.begin().await.unwrap();
@@ -39,7 +39,7 @@ async fn transactions_appear_at_once_and_leave_a_gap() {
 #[tokio::test]
 async fn a_newer_producer_fences_the_older_one() {
     let broker = EmbeddedBroker::new();
-    broker.create("t", None);
+    broker.create("t", None).unwrap();
     let mut old = broker.producer(Some("id")).await.unwrap();
     old.begin().await.unwrap();
     old.send("t", vec![value("lost")]).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_newer_producer_fences_the_older_one() {
 #[test]
 fn a_waiting_reader_wakes_at_once() {
     let broker = Arc::new(EmbeddedBroker::new());
-    broker.create("t", Some(2));
+    broker.create("t", Some(2)).unwrap();
     let mut consumer = broker.consumer("t", &[(0, 0), (1, 0)]).unwrap();
     let writer = Arc::clone(&broker);
     let start = Instant::now();
@@ -70,7 +70,7 @@ fn a_waiting_reader_wakes_at_once() {
 #[test]
 fn what_is_gone_is_an_error_and_what_is_paused_waits() {
     let broker = EmbeddedBroker::with(200, Arc::new(SystemClock));
-    broker.create("t", Some(2));
+    broker.create("t", Some(2)).unwrap();
     for _ in 0..9 {
         broker.append("t", vec![OutRecord { partition: Some(0), ..value("x") }]).unwrap();
     }

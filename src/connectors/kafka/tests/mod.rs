@@ -28,7 +28,7 @@ fn with(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static st
 
 fn log(partitions: usize) -> (Arc<EmbeddedBroker>, KafkaConnector) {
     let broker = Arc::new(EmbeddedBroker::new());
-    broker.create("t", Some(partitions));
+    broker.create("t", Some(partitions)).unwrap();
     (Arc::clone(&broker), KafkaConnector::embedded(broker))
 }
 
