@@ -136,6 +136,137 @@ fn kills_at_any_time_lose_and_double_nothing() {
 }
 
 #[test]
+fn bad_rows_go_to_their_table_once_over_kills() {
+    let dir = tempfile::tempdir().unwrap();
+    let sql = "CREATE TABLE dead (`offset` BIGINT, `value` STRING, error STRING) WITH ('connector' = 'filesystem', 'format' = 'json', 'path' = 'DIR/dead',
+                   'sink.rolling-policy.rollover-interval' = '200 ms');
+               CREATE TABLE src (k BIGINT, p STRING) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR/in', 'source.monitor-interval' = '20 ms',
+                   'dead-letter.table' = 'dead');
+               CREATE TABLE dst (k BIGINT, p STRING) PARTITIONED BY (p) WITH ('connector' = 'filesystem', 'format' = 'json', 'path' = 'DIR/out',
+                   'sink.rolling-policy.rollover-interval' = '200 ms');
+               INSERT INTO dst SELECT k, p FROM src;";
+    let script = dir.path().join("job.sql");
+    std::fs::write(&script, sql.replace("DIR", &dir.path().to_string_lossy())).unwrap();
+    let job = Job::new(&script).option("checkpoint.interval", "0").option("max.rows.per.epoch", "7");
+    std::fs::create_dir(dir.path().join("in")).unwrap();
+    let (files, each) = (26, 20);
+    let bad = |k: i64| k % 5 == 2;
+    let mut random = StdRng::seed_from_u64(11);
+    for file in 0..files {
+        let row = |k| if bad(k) { format!("bad,{k}\n") } else { format!("{k},p{}\n", k % 3) };
+        let rows: String = (file * each..(file + 1) * each).map(row).collect();
+        std::fs::write(dir.path().join("in/.new"), rows).unwrap();
+        std::fs::rename(dir.path().join("in/.new"), dir.path().join(format!("in/{file:02}.csv"))).unwrap();
+        if file % 4 == 3 {
+            let running = job.start();
+            std::thread::sleep(Duration::from_millis(random.random_range(150..600)));
+            assert!(running.kill().killed());
+        }
+    }
+    let expected: (BTreeSet<i64>, BTreeSet<i64>) = (0..files * each).partition(|k| !bad(*k));
+    let dead = || {
+        let (mut found, mut all) = (Vec::new(), BTreeSet::new());
+        visible(&dir.path().join("dead"), &mut found);
+        for line in found.iter().flat_map(|f| std::fs::read_to_string(f).unwrap().lines().map(String::from).collect::<Vec<_>>()) {
+            let row: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let k: i64 = row["value"].as_str().unwrap().strip_prefix("bad,").unwrap().parse().unwrap();
+            let place = format!("{:02}.csv, line {}: field 'k'", k / each, k % each + 1);
+            assert!(row["error"].as_str().unwrap().contains(&place), "{row}");
+            assert!(all.insert(k), "{k} is there twice");
+        }
+        all
+    };
+    let mut running = job.start();
+    running.until("all rows", |_| (numbers(&dir.path().join("out")), dead()) == expected);
+    let said = running.stop().code(0);
+    assert!(said.contains("bad record(s) routed to the dead-letter table; one of them: table `src`: "), "{said}");
+    assert_eq!((numbers(&dir.path().join("out")), dead()), expected);
+}
+
+#[test]
+fn a_bounded_read_passes_over_bad_rows_or_fails_and_says_where() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("parquet")).unwrap();
+    std::fs::write(dir.path().join("a.csv"), "1,x\n2\n3,y\n").unwrap();
+    std::fs::write(dir.path().join("parquet/broken.parquet"), "PAR1 and no more").unwrap();
+    let run = |with: &str, name: &str| {
+        let sql = format!(
+            "CREATE TABLE src (k BIGINT, p STRING) WITH ('connector' = 'filesystem', {with});
+             CREATE TABLE copy (k BIGINT) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR/copy-{name}');
+             INSERT INTO copy SELECT k FROM src;"
+        );
+        let script = dir.path().join(format!("{name}.sql"));
+        std::fs::write(&script, sql.replace("DIR", &dir.path().to_string_lossy())).unwrap();
+        Job::new(&script)
+    };
+    let job = run("'path' = 'DIR/a.csv'", "skip");
+    let said = job.run().code(0);
+    assert!(
+        said.contains("1 bad record(s) skipped; one of them: table `src`: ")
+            && said.contains("a.csv, line 2: 1 fields where 2 belong: `2`"),
+        "{said}"
+    );
+    assert_eq!(job.query("SELECT SUM(k) AS s, COUNT(*) AS n FROM copy"), "s,n\n4,2\n");
+    let said = run("'path' = 'DIR/a.csv', 'csv.ignore-parse-errors' = 'false'", "fail").run().code(1);
+    assert!(said.contains("a.csv, line 2: 1 fields where 2 belong"), "{said}");
+    let said = run("'path' = 'DIR/parquet', 'format' = 'parquet', 'source.monitor-interval' = '20 ms'", "parquet").run().code(1);
+    assert!(said.contains("/parquet/broken.parquet cannot be read"), "{said}");
+}
+
+#[test]
+fn partitions_are_complete_when_event_time_has_passed_them() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("in")).unwrap();
+    let script = |name: &str, monitor: &str| {
+        let sql = format!(
+            "CREATE TABLE src (k BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR/in'{monitor});
+             CREATE TABLE days (k BIGINT, dt STRING) PARTITIONED BY (dt) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR/{name}',
+                 'sink.partition-commit.trigger' = 'partition-time', 'sink.partition-commit.delay' = '1 d',
+                 'sink.partition-commit.policy.kind' = 'success-file');
+             INSERT INTO days SELECT k, DATE_FORMAT(ts, 'yyyy-MM-dd') FROM src;"
+        );
+        let path = dir.path().join(format!("{name}.sql"));
+        std::fs::write(&path, sql.replace("DIR", &dir.path().to_string_lossy())).unwrap();
+        Job::new(&path)
+    };
+    let add = |name: &str, rows: &[(i64, u32)]| {
+        let rows: String = rows.iter().map(|(k, day)| format!("{k},2024-05-{day:02} 12:00:00\n")).collect();
+        std::fs::write(dir.path().join("in/.new"), rows).unwrap();
+        std::fs::rename(dir.path().join("in/.new"), dir.path().join(format!("in/{name}.csv"))).unwrap();
+    };
+    let success = |name: &str, day: u32| dir.path().join(format!("{name}/dt=2024-05-{day:02}/_SUCCESS"));
+    let complete = |name: &str| (1..=4).filter(|day| success(name, *day).exists()).collect::<Vec<u32>>();
+    let rows = |name: &str| {
+        let mut files = Vec::new();
+        visible(&dir.path().join(name), &mut files);
+        files.iter().map(|f| std::fs::read_to_string(f).unwrap().lines().count()).sum::<usize>()
+    };
+
+    let job = script("live", ", 'source.monitor-interval' = '20 ms'");
+    add("1", &[(1, 1), (2, 2)]);
+    let mut running = job.start();
+    running.until("the first day", |_| complete("live") == [1]);
+    // All that waits is shown with it, but the second day is not over.
+    assert_eq!(rows("live"), 2);
+    add("2", &[(3, 2), (4, 3)]);
+    running.until("the second day", |_| complete("live") == [1, 2]);
+    assert!(running.kill().killed());
+    std::fs::remove_file(success("live", 1)).unwrap();
+    let mut running = job.start();
+    add("3", &[(5, 4)]);
+    running.until("the third day", |_| complete("live") == [2, 3]);
+    // A row that is late says so of its day again.
+    add("4", &[(6, 1)]);
+    running.until("the first day again", |_| complete("live") == [1, 2, 3]);
+    running.stop().code(0);
+    assert_eq!((complete("live"), rows("live")), (vec![1, 2, 3], 6));
+
+    // The end of all input is the end of all days.
+    script("once", "").run().code(0);
+    assert_eq!((complete("once"), rows("once")), (vec![1, 2, 3, 4], 6));
+}
+
+#[test]
 fn rows_wait_for_their_file_and_a_stop_shows_them() {
     let copying = Copying::new("'path' = 'DIR/out', 'sink.rolling-policy.rollover-interval' = '1 h'");
     copying.add(0);

@@ -1,11 +1,13 @@
-//! What every room may use: errors, places in a text, the clock, crash points, options, projections, units and
-//! spelling help.
+//! What every room may use: errors, places in a text, the clock, Java's patterns for times, crash points, options, projections,
+//! units and spelling help.
 //!
 //! Nothing here knows of SQL, Kafka or Arrow plans; arrows point down to this room and none leaves it.
 
 pub mod clock;
 pub mod error;
 pub mod faults;
+pub(crate) mod java_parse;
+pub(crate) mod java_time;
 pub mod machine;
 mod options;
 pub mod projection;

@@ -34,8 +34,9 @@ pub mod datagen;
 pub mod files;
 pub mod kafka;
 pub mod lookup;
+pub mod on_error;
 pub mod options;
-
+pub mod piece;
 pub mod print;
 pub mod registry;
 pub mod table;
@@ -429,6 +430,9 @@ pub trait SinkWriter: Send {
 
     /// Makes them visible, together with the number n.
     async fn commit(&mut self, n: u64) -> Result<()>;
+
+    /// Before a commit is written, and in between: how far event time has come. All rows before it are in commits up to the next one.
+    fn watermark(&mut self, _time: i64) {}
 
     /// After commit `n`: up to which commit the target holds everything for good. Rows of later ones are held back, and come again
     /// after a restart.

@@ -36,6 +36,20 @@ impl Messages {
         self.ends.push(self.bytes.len());
     }
 
+    /// Adds what is written as one message, unless that fails.
+    ///
+    /// # Errors
+    /// That of `message`.
+    pub fn write<E>(&mut self, message: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let before = self.bytes.len();
+        let written = message(&mut self.bytes);
+        match &written {
+            Ok(()) => self.ends.push(self.bytes.len()),
+            Err(_) => self.bytes.truncate(before),
+        }
+        written
+    }
+
     /// How many messages there are.
     pub fn len(&self) -> usize {
         self.ends.len()

@@ -45,6 +45,9 @@ pub struct Header {
     pub identity: String,
     /// Wall time.
     pub clock: Millis,
+    /// The least watermark of all tables that declare one.
+    #[serde(default)]
+    pub watermark: Option<i64>,
     /// How far each table was read.
     pub sources: BTreeMap<String, StoredSource>,
     /// For each state table the commit that holds it whole; those after it hold what changed.
@@ -331,6 +334,7 @@ mod tests {
             attempt: Uuid::new_v4().to_string(),
             identity: String::new(),
             clock: 0,
+            watermark: None,
             sources: BTreeMap::new(),
             bases: BTreeMap::new(),
             closed: BTreeMap::new(),

@@ -331,6 +331,9 @@ impl Running<'_> {
             // Time may have come on without rows: idle partitions, the wall clock, the end of a bounded source.
             let now = self.inputs.advance(&BTreeMap::new(), clock);
             if !self.pipeline.due(&now, clock) {
+                if !self.pending.dirty && self.in_flight.is_none() {
+                    self.publishers.watermark(self.inputs.least_watermark());
+                }
                 self.finish_if_exhausted();
                 return Ok(());
             }
@@ -432,6 +435,7 @@ impl Running<'_> {
             attempt,
             identity: identity.to_string(),
             clock: self.clock,
+            watermark: self.inputs.least_watermark(),
             sources: self.inputs.store(),
             bases,
             closed,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -54,6 +54,8 @@ struct Publisher {
     taken: Arc<AtomicU64>,
     confirmed: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
+    /// The newest watermark that it was told without a commit.
+    told: AtomicI64,
     task: JoinHandle<()>,
 }
 
@@ -69,6 +71,8 @@ enum Work {
     Commit(Arc<Commit>),
     /// Show what is held back.
     Flush,
+    /// Event time has come on without a commit.
+    Watermark(i64),
 }
 
 /// What a sink's task needs.
@@ -86,6 +90,8 @@ struct Task {
     failure: Arc<Failure>,
     progress: Arc<Notify>,
     job: String,
+    /// How far event time has come, for writers.
+    watermark: AtomicI64,
 }
 
 impl Publishers {
@@ -111,9 +117,10 @@ impl Publishers {
                 failure: Arc::clone(&failure),
                 progress: Arc::clone(&progress),
                 job: job.to_string(),
+                watermark: AtomicI64::new(i64::MIN),
             };
             let task = tokio::spawn(task.run(commits_in));
-            all.insert(id, Publisher { queue, taken, confirmed, written, task });
+            all.insert(id, Publisher { queue, taken, confirmed, written, told: AtomicI64::new(i64::MIN), task });
         }
         Self { sinks: all, failure, progress }
     }
@@ -130,6 +137,14 @@ impl Publishers {
     pub fn flush(&self) {
         for publisher in self.sinks.values() {
             let _ = publisher.queue.send(Work::Flush);
+        }
+    }
+
+    /// Tells every sink how far event time has come since the newest commit, behind which there are no rows.
+    pub fn watermark(&self, time: Option<i64>) {
+        let Some(time) = time else { return };
+        for publisher in self.sinks.values().filter(|p| p.told.fetch_max(time, Ordering::SeqCst) < time) {
+            let _ = publisher.queue.send(Work::Watermark(time));
         }
     }
 
@@ -210,6 +225,10 @@ impl Task {
         match work {
             Work::Commit(commit) if commit.body.n <= taken => Ok(()),
             Work::Commit(commit) => self.publish(writer, commit).await,
+            Work::Watermark(time) => {
+                self.advance(writer, *time);
+                Ok(())
+            }
             Work::Flush => {
                 writer.flush().await?;
                 self.settle(writer, taken);
@@ -226,7 +245,10 @@ impl Task {
             tokio::time::sleep(RETRY).await;
             let mut writer = self.open().await?;
             match self.repeat(writer.as_mut(), until).await {
-                Ok(()) => return Ok(writer),
+                Ok(()) => {
+                    self.advance(writer.as_mut(), i64::MIN);
+                    return Ok(writer);
+                }
                 Err(e) if is_final(&e) => return Err(e),
                 Err(e) => error = e,
             }
@@ -246,6 +268,7 @@ impl Task {
     /// Steps 7 to 9.
     async fn publish(&self, writer: &mut dyn SinkWriter, commit: &Commit) -> Result<()> {
         let n = commit.body.n;
+        self.advance(writer, commit.body.watermark.unwrap_or(i64::MIN));
         let section = sink_section(&self.id);
         let pieces = commit.pieces(&section);
         if pieces == 0 {
@@ -268,6 +291,11 @@ impl Task {
         }
         self.settle(writer, n);
         Ok(())
+    }
+
+    fn advance(&self, writer: &mut dyn SinkWriter, time: i64) {
+        let before = self.watermark.fetch_max(time, Ordering::SeqCst);
+        writer.watermark(before.max(time));
     }
 
     /// Takes in what the sink needs no more, once it was given all up to `n`.

@@ -81,7 +81,7 @@ async fn what_copy_refuses() {
         ("COPY (SELECT 1 AS a) TO 'https://h/a.csv'", "over HTTP"),
         ("COPY (SELECT 1 AS a) TO 'DIR/x.csv' (COLOUR red)", "COPY has no option `colour`"),
         ("COPY (SELECT 1 AS a) TO 'DIR/x.csv' (PARTITION_BY (b))", "names column `b`"),
-        ("COPY (SELECT [1] AS a) TO 'DIR/x.csv'", "cannot be"),
+        ("COPY (SELECT [[1]] AS a) TO 'DIR/x.csv'", "cannot hold column `a`"),
         ("COPY (SELECT 1 AS a) TO '/proc/x.csv'", "cannot be written"),
         ("COPY nothing TO 'DIR/x.csv'", "does not exist"),
     ] {

@@ -1,14 +1,17 @@
 //! A table on files, its options read.
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{Field, FieldRef, Schema};
 use datafusion::common::ScalarValue;
+use regex::Regex;
 use std::sync::Arc;
 
 use crate::common::s3::Access;
-use crate::common::{Error, Result, suggest};
+use crate::common::{Error, Projection, Result, suggest};
+use crate::connectors::on_error::OnError;
 use crate::connectors::{TableColumn, TableSpec};
+use crate::formats;
 
-use super::format::{Format, Kind};
+use super::format::Format;
 use super::listing::{self, File};
 use super::location::Location;
 use super::metadata::Metadata;
@@ -38,11 +41,15 @@ pub struct Config {
     pub store: Store,
     /// How they are read.
     pub format: Format,
+    /// What a record does that cannot be read.
+    pub on_error: OnError,
     /// Columns of the content.
     pub content: Vec<FieldRef>,
     /// Columns that each file has one value of.
     pub path_columns: Vec<FieldRef>,
     from_path: Vec<FromPath>,
+    /// What whole paths have to look like.
+    pattern: Option<Regex>,
     partitioned_by: Vec<String>,
     null_partition: String,
 }
@@ -75,20 +82,33 @@ impl Config {
                     path_columns.push(field);
                     from_path.push(from);
                 }
-                None => {
-                    check_type(table, format.kind, column)?;
-                    content.push(field);
-                }
+                None => content.push(field),
             }
+        }
+        let on_error = OnError::read(table).map_err(|e| e.context(format!("table `{}`", table.name)))?;
+        match format.kind.text() {
+            Some(text) => {
+                let schema = Arc::new(Schema::new(content.clone()));
+                let made = formats::decoder(text, &schema, &Projection::all(&schema), &format.options);
+                made.map_err(|e| e.context(format!("table `{}`", table.name)))?;
+            }
+            // Of these a part cannot be set aside: what comes behind it cannot be found.
+            None if on_error == OnError::DeadLetter || table.option("on-error").is_some_and(|v| v == "skip") => {
+                return Err(Error::sql(format!("table `{}`: {:?} files can be read as a whole or not at all", table.name, format.kind))
+                    .hint("option `on-error` can only be 'fail' here; records can be set aside of csv and json"));
+            }
+            None => {}
         }
         Ok(Self {
             table: table.name.clone(),
+            on_error,
             location,
             store,
             format,
             content,
             path_columns,
             from_path,
+            pattern: pattern(table)?,
             partitioned_by: table.partitioned_by.clone(),
             null_partition: table.option("partition.default-name").unwrap_or("__DEFAULT_PARTITION__").to_string(),
         })
@@ -104,12 +124,24 @@ impl Config {
         &self.null_partition
     }
 
-    /// The files as of now.
+    /// The files as of now, in order of their paths.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn files(&self) -> Result<Vec<File>> {
+        let mut files = listing::list(&self.location, &self.store.objects).await?;
+        if let Some(pattern) = &self.pattern {
+            files.retain(|file| pattern.is_match(&format!("/{}", file.meta.location)));
+        }
+        Ok(files)
+    }
+
+    /// The same for somebody who reads them once.
     ///
     /// # Errors
     /// When the store cannot be asked, and when there is nothing at all where the files should be.
     pub async fn list(&self) -> Result<Vec<File>> {
-        let files = listing::list(&self.location, &self.store.objects).await?;
+        let files = self.files().await?;
         let folder_is_there =
             || self.store.local && self.location.pattern.is_none() && std::path::Path::new(&format!("/{}", self.location.base)).is_dir();
         if files.is_empty() && !folder_is_there() {
@@ -131,6 +163,18 @@ impl Config {
     }
 }
 
+/// As in Flink: it has to match all of a file's path in its store, which begins with `/`.
+fn pattern(table: &TableSpec) -> Result<Option<Regex>> {
+    let key = "source.path.regex-pattern";
+    let Some(text) = table.option(key) else { return Ok(None) };
+    let whole = Regex::new(&format!(r"\A(?:{text})\z"));
+    whole.map(Some).map_err(|e| {
+        Error::sql(format!("table `{}`: option `{key}` is no regular expression", table.name))
+            .because(e)
+            .hint("Java's look-around and back references are not understood")
+    })
+}
+
 fn from_path_of(table: &TableSpec, column: &TableColumn) -> Result<Option<FromPath>> {
     let Some(key) = &column.metadata else {
         return Ok(table.partitioned_by.contains(&column.name).then_some(FromPath::Partition));
@@ -144,19 +188,4 @@ fn from_path_of(table: &TableSpec, column: &TableColumn) -> Result<Option<FromPa
         return Err(Error::sql(format!("column `{}`: '{key}' is {}, not {}", column.name, show(&has), show(wants))));
     }
     Ok(Some(FromPath::Metadata(metadata)))
-}
-
-/// What a format has no way to hold.
-fn check_type(table: &TableSpec, kind: Kind, column: &TableColumn) -> Result<()> {
-    let refused = match kind {
-        Kind::Csv => column.data_type.is_nested() || matches!(column.data_type, DataType::Binary),
-        Kind::Json => matches!(column.data_type, DataType::Binary),
-        Kind::Parquet | Kind::Avro | Kind::Arrow => false,
-    };
-    if refused {
-        let shown = crate::sql::types::display(&column.data_type);
-        return Err(Error::sql(format!("table `{}`, column `{}`: {shown} cannot be read from {kind:?} files", table.name, column.name))
-            .hint("declare it STRING"));
-    }
-    Ok(())
 }

@@ -16,7 +16,7 @@ use flate2::write::GzEncoder;
 use parking_lot::Mutex;
 
 use crate::common::{Error, Result};
-use crate::formats::{self, FormatOptions, Messages};
+use crate::formats::{self, Messages};
 
 use super::format::{Format, Kind};
 
@@ -78,17 +78,38 @@ impl Write for Packed {
     }
 }
 
-/// One JSON object per line.
+/// Text, a record per line.
 struct Lines {
     encoder: Box<dyn formats::Encoder>,
     messages: Messages,
     packed: Packed,
 }
 
+impl Lines {
+    fn begin(format: &Format, mut packed: Packed, header: bool, schema: &SchemaRef) -> Result<Self> {
+        if header && format.kind == Kind::Csv {
+            let line = format.csv.header(schema).map_err(|e| Error::sql(format!("a column's name {e}")))?;
+            packed.write_all(&line)?;
+            packed.write_all(b"\n")?;
+        }
+        let encoder = formats::encoder(format.kind.text().unwrap_or_default(), schema, &format.options)?;
+        Ok(Self { encoder, messages: Messages::default(), packed })
+    }
+
+    fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        self.messages.clear();
+        self.encoder.encode(rows, &mut self.messages)?;
+        for i in 0..self.messages.len() {
+            self.packed.write_all(self.messages.get(i))?;
+            self.packed.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+}
+
 enum Writer {
     Parquet(Box<ArrowWriter<Buffer>>),
-    Csv(Box<arrow_csv::Writer<Packed>>),
-    Json(Box<Lines>),
+    Text(Box<Lines>),
     Avro(Box<AvroWriter<Buffer>>),
     Arrow(Box<FileWriter<Buffer>>),
 }
@@ -115,11 +136,7 @@ impl Encoder {
                 let properties = WriterProperties::builder().set_compression(parquet_compression(format)?).build();
                 Writer::Parquet(Box::new(ArrowWriter::try_new(out, Arc::clone(schema), Some(properties)).map_err(parquet)?))
             }
-            Kind::Csv => Writer::Csv(Box::new(format.csv_writer(header).build(Packed::new(compression, out)?))),
-            Kind::Json => {
-                let encoder = formats::encoder("json", schema, &FormatOptions::default())?;
-                Writer::Json(Box::new(Lines { encoder, messages: Messages::default(), packed: Packed::new(compression, out)? }))
-            }
+            Kind::Csv | Kind::Json => Writer::Text(Box::new(Lines::begin(format, Packed::new(compression, out)?, header, schema)?)),
             Kind::Avro => {
                 let writer = AvroWriter::new(out, schema.as_ref().clone());
                 Writer::Avro(Box::new(writer.map_err(|e| Error::sql("Avro cannot hold these columns").because(e))?))
@@ -141,16 +158,7 @@ impl Encoder {
                     writer.flush().map_err(parquet)?;
                 }
             }
-            Writer::Csv(writer) => writer.write(rows)?,
-            Writer::Json(lines) => {
-                let Lines { encoder, messages, packed } = lines.as_mut();
-                messages.clear();
-                encoder.encode(rows, messages)?;
-                for i in 0..messages.len() {
-                    packed.write_all(messages.get(i))?;
-                    packed.write_all(b"\n")?;
-                }
-            }
+            Writer::Text(lines) => lines.write(rows)?,
             Writer::Avro(writer) => writer.write(rows).map_err(|e| Error::data("rows cannot be written as Avro").because(e))?,
             Writer::Arrow(writer) => writer.write(rows)?,
         }
@@ -180,8 +188,7 @@ impl Encoder {
     pub fn finish(self) -> Result<Vec<u8>> {
         match self.writer {
             Writer::Parquet(writer) => writer.close().map(drop).map_err(parquet)?,
-            Writer::Csv(writer) => writer.into_inner().finish()?,
-            Writer::Json(lines) => lines.packed.finish()?,
+            Writer::Text(lines) => lines.packed.finish()?,
             Writer::Avro(mut writer) => writer.finish().map_err(|e| Error::data("the end of an Avro file cannot be written").because(e))?,
             Writer::Arrow(mut writer) => writer.finish()?,
         }

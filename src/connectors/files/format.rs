@@ -1,8 +1,8 @@
-//! How the bytes of files become rows: DataFusion's formats with a table's options.
+//! What the files of a table hold, and how it is written there.
 
 use std::sync::Arc;
 
-use datafusion::common::config::CsvOptions;
+use datafusion::common::config::CsvOptions as DfCsvOptions;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::arrow::ArrowFormat;
 use datafusion::datasource::file_format::avro::AvroFormat;
@@ -14,9 +14,12 @@ use object_store::path::Path;
 
 use crate::common::{Error, Result, suggest};
 use crate::connectors::TableSpec;
+use crate::formats::FormatOptions;
+use crate::formats::csv::{self, CsvOptions};
 
 use super::location::Location;
 use super::options::FORMATS;
+use super::records::Quotes;
 
 /// How many records are looked at to find types out, as in DuckDB.
 const SAMPLE: usize = 20_480;
@@ -49,18 +52,32 @@ pub enum Header {
     Skipped,
 }
 
-/// How the files of a table are read.
+/// How the files of a table are read and written.
 #[derive(Debug, Clone)]
 pub struct Format {
     /// What they hold.
     pub kind: Kind,
     /// Of CSV.
     pub header: Header,
-    /// The text that stands for NULL, of CSV.
-    pub null_literal: Option<String>,
     /// By each file's extension if `None`.
     compression: Option<FileCompressionType>,
-    csv: CsvOptions,
+    /// What our own formats are told: `csv.*`, `json.*`.
+    pub options: FormatOptions,
+    /// The same for CSV, read.
+    pub csv: CsvOptions,
+    /// Values of CSV may go over lines.
+    line_breaks: bool,
+}
+
+impl Kind {
+    /// The name of our own format that reads and writes it record by record, if it is text.
+    pub fn text(self) -> Option<&'static str> {
+        match self {
+            Self::Csv => Some("csv"),
+            Self::Json => Some("json"),
+            Self::Parquet | Self::Avro | Self::Arrow => None,
+        }
+    }
 }
 
 impl Format {
@@ -84,18 +101,31 @@ impl Format {
             Some("xz") => Some(FileCompressionType::XZ),
             Some(_) => Some(FileCompressionType::UNCOMPRESSED),
         };
-        if kind != Kind::Csv
-            && let Some((key, _)) = table.options.iter().find(|(key, _)| key.starts_with("csv."))
-        {
-            return Err(Error::sql(format!("option `{key}` is of format 'csv', not '{text}'")));
+        let own = kind.text().unwrap_or_default();
+        let of_another =
+            |key: &str| ["csv", "json"].into_iter().find(|f| *f != own && key.strip_prefix(f).is_some_and(|r| r.starts_with('.')));
+        if let Some((key, family)) = table.options.iter().find_map(|(key, _)| Some((key, of_another(key)?))) {
+            return Err(Error::sql(format!("option `{key}` is of format '{family}', not '{text}'")));
         }
-        let null_literal = table.option("csv.null-literal").map(ToString::to_string);
-        Ok(Self { kind, header: header(table), null_literal, compression, csv: csv(table, &text)? })
+        let tab = text.eq_ignore_ascii_case("tsv").then_some(("csv.field-delimiter", "\\t"));
+        // What the table says comes later, and so it counts.
+        let all = [(csv::EMPTY_IS_NULL, "true")].into_iter().chain(tab).chain(table.options.iter());
+        let options = FormatOptions::pick(own, "", all);
+        let csv = CsvOptions::read(&options)?;
+        let line_breaks = table.option("csv.allow-line-breaks").is_none_or(|v| v.eq_ignore_ascii_case("true"));
+        Ok(Self { kind, header: header(table), compression, options, csv, line_breaks })
+    }
+
+    /// How values are quoted, if one may hold a line end.
+    pub fn quotes(&self) -> Option<Quotes> {
+        let CsvOptions { delimiter, quote, escape, .. } = self.csv;
+        let quote = quote.filter(|_| self.kind == Kind::Csv && self.line_breaks)?;
+        Some(Quotes { quote, escape, delimiter })
     }
 
     /// The compression of a file.
     pub fn compression_of(&self, file: &Path) -> FileCompressionType {
-        if !matches!(self.kind, Kind::Csv | Kind::Json) {
+        if self.kind.text().is_none() {
             return FileCompressionType::UNCOMPRESSED;
         }
         self.compression.unwrap_or_else(|| match file.extension() {
@@ -107,12 +137,22 @@ impl Format {
         })
     }
 
-    /// DataFusion's reader of files with this compression; `header`: their first line is no row.
+    /// DataFusion's reader of files with this compression; `header`: their first line is no row. Of text it only finds columns out.
     pub fn reader(&self, compression: FileCompressionType, header: bool) -> Arc<dyn FileFormat> {
         match self.kind {
             Kind::Parquet => Arc::new(ParquetFormat::new().with_force_view_types(false)),
             Kind::Csv => {
-                let csv = CsvFormat::default().with_options(self.csv.clone()).with_has_header(header);
+                let CsvOptions { delimiter, quote, escape, comments, .. } = self.csv;
+                let options = DfCsvOptions {
+                    delimiter,
+                    // No text holds this byte.
+                    quote: quote.unwrap_or(0xff),
+                    escape,
+                    comment: comments.then_some(b'#'),
+                    newlines_in_values: Some(self.line_breaks),
+                    ..DfCsvOptions::default()
+                };
+                let csv = CsvFormat::default().with_options(options).with_has_header(header);
                 Arc::new(csv.with_schema_infer_max_rec(SAMPLE).with_file_compression_type(compression))
             }
             Kind::Json => Arc::new(JsonFormat::default().with_schema_infer_max_rec(SAMPLE).with_file_compression_type(compression)),
@@ -136,28 +176,10 @@ impl Format {
             Kind::Arrow => "arrow",
         };
         match self.compression {
-            Some(FileCompressionType::GZIP) if matches!(self.kind, Kind::Csv | Kind::Json) => format!("{format}.gz"),
-            Some(FileCompressionType::ZSTD) if matches!(self.kind, Kind::Csv | Kind::Json) => format!("{format}.zst"),
+            Some(FileCompressionType::GZIP) if self.kind.text().is_some() => format!("{format}.gz"),
+            Some(FileCompressionType::ZSTD) if self.kind.text().is_some() => format!("{format}.zst"),
             _ => format.to_string(),
         }
-    }
-
-    /// How CSV is written: times as in SQL, a fraction only where there is one.
-    pub fn csv_writer(&self, header: bool) -> arrow_csv::WriterBuilder {
-        let writer = arrow_csv::WriterBuilder::new().with_header(header).with_delimiter(self.csv.delimiter).with_quote(self.csv.quote);
-        let writer = writer.with_timestamp_format("%Y-%m-%d %H:%M:%S%.f".to_string());
-        let writer = writer.with_timestamp_tz_format("%Y-%m-%d %H:%M:%S%.fZ".to_string());
-        let writer = match self.csv.escape {
-            Some(escape) => writer.with_double_quote(false).with_escape(escape),
-            None => writer,
-        };
-        writer.with_null(self.null_literal.clone().unwrap_or_default())
-    }
-
-    /// A reader that looks at the first line of a CSV file alone: its values come out as names of columns.
-    pub fn first_line(&self, compression: FileCompressionType) -> CsvFormat {
-        let csv = CsvFormat::default().with_options(self.csv.clone()).with_has_header(true);
-        csv.with_schema_infer_max_rec(0).with_file_compression_type(compression)
     }
 }
 
@@ -199,28 +221,6 @@ fn header(table: &TableSpec) -> Header {
     } else {
         Header::Auto
     }
-}
-
-fn csv(table: &TableSpec, format: &str) -> Result<CsvOptions> {
-    let byte = |key: &str| -> Result<Option<u8>> {
-        let Some(text) = table.option(key) else { return Ok(None) };
-        match text {
-            "\\t" => Ok(Some(b'\t')),
-            _ if text.len() == 1 => Ok(text.bytes().next()),
-            _ => Err(Error::sql(format!("table `{}`: option `{key}` cannot be '{text}'", table.name)).hint("give one ASCII character")),
-        }
-    };
-    let flag = |key: &str| table.option(key).map(|v| v.eq_ignore_ascii_case("true"));
-    let tab = if format.eq_ignore_ascii_case("tsv") { b'\t' } else { b',' };
-    Ok(CsvOptions {
-        delimiter: byte("csv.field-delimiter")?.unwrap_or(tab),
-        quote: byte("csv.quote-character")?.unwrap_or(b'"'),
-        escape: byte("csv.escape-character")?,
-        comment: flag("csv.allow-comments").filter(|on| *on).map(|_| b'#'),
-        // Cutting a file at line ends would cut inside of such values, too.
-        newlines_in_values: Some(flag("csv.allow-line-breaks").unwrap_or(true)),
-        ..CsvOptions::default()
-    })
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ async fn content(config: &Config, files: &[File]) -> Result<Schema> {
     let session = SessionStateBuilder::new().build();
     let header = match (config.format.kind, config.format.header, files.first()) {
         (Kind::Csv, Header::Auto, Some(first)) => {
-            first_line(config, &session, first).await?.is_some_and(|values| values.iter().all(|v| looks_like_a_name(v)))
+            first_line(config, first).await?.is_some_and(|values| values.iter().all(|v| looks_like_a_name(v)))
         }
         (Kind::Csv, header, _) => header != Header::None,
         _ => false,

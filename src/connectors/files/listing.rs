@@ -71,11 +71,14 @@ fn file(location: &Location, meta: ObjectMeta) -> Option<File> {
     if !location.matches(&below) {
         return None;
     }
-    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let mut parts: Vec<_> = meta.location.parts().map(|p| p.as_ref().to_string()).collect();
-    parts.pop();
-    let partitions = parts.iter().filter_map(|p| p.split_once('=')).map(|(k, v)| (decode(k), decode(v))).collect();
+    let partitions = meta.location.as_ref().rsplit_once('/').map_or_else(Vec::new, |(folder, _)| partitions(folder));
     Some(File { meta, partitions })
+}
+
+/// The `key=value` parts of a folder's path, outermost first.
+pub fn partitions(folder: &str) -> Vec<(String, String)> {
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    folder.split('/').filter_map(|p| p.split_once('=')).map(|(k, v)| (decode(k), decode(v))).collect()
 }
 
 fn unreachable(location: &Location, error: object_store::Error) -> Error {

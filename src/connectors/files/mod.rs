@@ -6,12 +6,18 @@
 //!                         │
 //!                    config.rs     all that a table says, read once
 //!                         │
-//!   query that ends ── scan.rs ── listing.rs  which files, what their paths say
-//!                         └────── shape.rs    files that are read alike ─▶ DataFusion's readers
-//!   COPY, INSERT that ends ── target.rs ── encode.rs  rows to bytes ── output.rs  a file that is whole or not there
+//!   query that ends ─ scan.rs ─ listing.rs  which files, what their paths say
+//!                        │      shape.rs    files that are read alike
+//!                        ├───── text_source.rs ─ lines.rs ─ records.rs   csv, json: record by record
+//!                        └───── DataFusion's readers                     parquet, avro, arrow
+//!   job that reads ── follow.rs ─ reader.rs  which files are new, in order ─ pieces.rs  one file ─ lines.rs, or scan.rs
+//!   COPY, INSERT that ends ── target.rs ─┐
+//!   job that writes ───────── writer.rs ─┴ encode.rs  rows to bytes ── output.rs  a file that is whole or not there
+//!                                └──────── record.rs  what is in files; rolling.rs, partition_time.rs  when they are shown
 //! ```
 //! What a table declares counts: columns are found by name, cast to the declared type, and NULL where a file lacks them.
 
+mod begun;
 mod config;
 mod connector;
 mod copy;
@@ -19,12 +25,17 @@ mod encode;
 mod follow;
 mod format;
 mod infer;
+mod lines;
 mod listing;
 mod location;
 mod metadata;
 mod options;
 mod output;
+mod partition_time;
+mod pieces;
+mod reader;
 mod record;
+mod records;
 mod rolling;
 mod scan;
 mod shape;
@@ -32,6 +43,7 @@ mod sink;
 mod source;
 mod store;
 mod target;
+mod text_source;
 mod types;
 mod writer;
 

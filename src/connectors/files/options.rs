@@ -2,6 +2,8 @@
 
 use crate::common::{OptionSpec, s3};
 use crate::connectors::lookup;
+use crate::connectors::on_error::OnError;
+use crate::formats;
 
 /// The value of `connector`.
 pub const NAME: &str = "filesystem";
@@ -19,16 +21,27 @@ pub fn all() -> Vec<OptionSpec> {
             "source.monitor-interval",
             "a continuous job looks for new files this often; without it, it reads those that are there and ends",
         ),
+        OptionSpec::text(
+            "source.path.regex-pattern",
+            "only files whose whole path in its store matches: /folder/part-[0-9]+\\.csv (without the bucket)",
+        ),
         OptionSpec::text("sink.rolling-policy.file-size", "a file that is as large is shown, and another one begun; default: 128MB"),
         OptionSpec::text("sink.rolling-policy.rollover-interval", "the longest that rows wait to be shown; default: 30 min"),
         OptionSpec::text("sink.rolling-policy.inactivity-interval", "rows are shown when none came for so long; default: 30 min"),
         OptionSpec::text("sink.rolling-policy.check-interval", "accepted; intervals are kept to the millisecond"),
         OptionSpec::one_of(
             "sink.partition-commit.trigger",
-            &["process-time"],
-            "when a partition gets its success file: as soon as its files are shown",
+            &["process-time", "partition-time"],
+            "when a partition gets its success file: as soon as its files are shown (the default), or when event time has passed it",
         ),
-        OptionSpec::text("sink.partition-commit.delay", "0 s, which is the default: partitions are not waited for"),
+        OptionSpec::text("sink.partition-commit.delay", "how far event time has to be behind the partition's time; default: 0 s"),
+        OptionSpec::text("sink.partition-commit.watermark-time-zone", "the zone of partitions' times; default: UTC"),
+        OptionSpec::one_of("partition.time-extractor.kind", &["default"], "how a partition's time is found: from its values"),
+        OptionSpec::text(
+            "partition.time-extractor.timestamp-pattern",
+            "'$year-$month-$day $hour:00:00'; default: the first column's value",
+        ),
+        OptionSpec::text("partition.time-extractor.timestamp-formatter", "Java's pattern; default: yyyy-MM-dd [HH:mm:ss]"),
         OptionSpec::one_of("sink.partition-commit.policy.kind", &["success-file"], "what tells that a partition's files are there"),
         OptionSpec::text("sink.partition-commit.success-file.name", "default: _SUCCESS"),
         OptionSpec::text(
@@ -49,13 +62,8 @@ pub fn all() -> Vec<OptionSpec> {
         OptionSpec::text("partition.default-name", "the name of the partition without a value; default: __DEFAULT_PARTITION__"),
         OptionSpec::one_of("csv.header", &["auto", "true", "false"], "whether the first line names columns; default: auto"),
         OptionSpec::flag("csv.ignore-first-line", "leave the first line out, whatever it says; default: false"),
-        OptionSpec::text("csv.field-delimiter", "one character; default: , (a tab for tsv)"),
-        OptionSpec::text("csv.quote-character", "one character; default: \""),
-        OptionSpec::text("csv.escape-character", "one character; default: none, a quote is doubled"),
-        OptionSpec::flag("csv.allow-comments", "lines that begin with # are left out; default: false"),
-        OptionSpec::text("csv.null-literal", "the text of NULL, beside the empty one"),
         OptionSpec::flag("csv.allow-line-breaks", "quoted values may go over lines; false reads one large file in parallel; default: true"),
-        OptionSpec::one_of("on-error", &["fail"], "a value that does not fit its column fails the query"),
     ];
-    own.into_iter().chain(lookup::OPTIONS).chain(s3::OPTIONS).collect()
+    let text = ["csv", "json"].into_iter().flat_map(|format| formats::options_of(format).unwrap_or_default());
+    own.into_iter().chain(OnError::options()).chain(text).chain(lookup::OPTIONS).chain(s3::OPTIONS).collect()
 }

@@ -1,5 +1,7 @@
 //! What a job has written into a folder: a small hidden object beside its files.
 
+use std::collections::BTreeSet;
+
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -29,6 +31,9 @@ struct Content {
     /// The commit up to which files are being shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rolling: Option<u64>,
+    /// Partitions with files that are shown, and without the file that tells that they are complete.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    incomplete: BTreeSet<String>,
 }
 
 /// The record, as this writer has left it.
@@ -39,19 +44,32 @@ pub struct Record {
     version: Option<UpdateVersion>,
 }
 
+/// A record that was taken over.
+#[derive(Debug)]
+pub struct Claimed {
+    /// The record.
+    pub record: Record,
+    /// The commit that it told, if it is of this life of the job.
+    pub last: Option<u64>,
+    /// The life before this one, if the record was of another.
+    pub former: Option<String>,
+}
+
 impl Record {
-    /// Takes the record over from older copies. Returns the commit that it tells, if it is of this life of the job.
+    /// Takes the record over from older copies.
     ///
     /// # Errors
     /// `Fenced` when a newer copy has it.
-    pub async fn claim(config: &Config, writer: &Writer) -> Result<(Self, Option<u64>)> {
+    pub async fn claim(config: &Config, writer: &Writer) -> Result<Claimed> {
         let name = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = config.location.base.as_ref();
         let path = format!("{base}/_millstream/{}.{}.json", name(&writer.job), name(&writer.sink));
         let path = Path::parse(path.trim_start_matches('/')).map_err(|e| Error::internal("a record without a path").because(e))?;
-        let fresh = Content { job_uuid: writer.job_uuid.clone(), incarnation: writer.incarnation, last: 0, rolling: None };
+        let (job_uuid, incarnation) = (writer.job_uuid.clone(), writer.incarnation);
+        let fresh = Content { job_uuid, incarnation, last: 0, rolling: None, incomplete: BTreeSet::new() };
         let away = |e| Error::unavailable(format!("{} cannot be read", config.location.show(&path))).because(e);
-        let (content, version, known) = match config.store.objects.get(&path).await {
+        let mut former = None;
+        let (content, version, last) = match config.store.objects.get(&path).await {
             Err(object_store::Error::NotFound { .. }) => (fresh, None, None),
             Err(e) => return Err(away(e)),
             Ok(found) => {
@@ -61,6 +79,7 @@ impl Record {
                 let before: Content =
                     serde_json::from_slice(&bytes).map_err(|e| Error::state(format!("{shown} is no record of Millstream")).because(e))?;
                 if before.job_uuid != writer.job_uuid {
+                    former = Some(before.job_uuid);
                     (fresh, Some(version), None)
                 } else if before.incarnation > writer.incarnation {
                     return Err(taken_over(&config.table));
@@ -72,7 +91,12 @@ impl Record {
         };
         let mut record = Self { path, content, version };
         record.save(config).await?;
-        Ok((record, known))
+        Ok(Claimed { record, last, former })
+    }
+
+    /// How the names of its own temporary files begin.
+    pub fn temporary(&self) -> String {
+        format!(".{}.", self.path.filename().unwrap_or_default())
     }
 
     /// The commit up to which files were being shown when the writer before this one ended.
@@ -92,14 +116,23 @@ impl Record {
         self.save(config).await
     }
 
-    /// Says that they are there.
+    /// Says that they are there, and which partitions are not complete now.
     ///
     /// # Errors
     /// As [`Self::announce`].
-    pub async fn done(&mut self, config: &Config, n: u64) -> Result<()> {
-        self.content.last = n;
-        self.content.rolling = None;
+    pub async fn done(&mut self, config: &Config, n: u64, incomplete: BTreeSet<String>) -> Result<()> {
+        self.content = Content { last: n, rolling: None, incomplete, ..self.content.clone() };
         self.save(config).await
+    }
+
+    /// Up to which commit everything is in files.
+    pub fn last(&self) -> u64 {
+        self.content.last
+    }
+
+    /// Partitions with files that are shown, and without the file that tells that they are complete.
+    pub fn incomplete(&self) -> &BTreeSet<String> {
+        &self.content.incomplete
     }
 
     async fn save(&mut self, config: &Config) -> Result<()> {

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use crate::common::{Error, Result, units};
 use crate::connectors::TableSpec;
 
+use super::partition_time::PartitionTime;
+
 /// A file rolls after so many commits, which are kept until then.
 const MOST_COMMITS: u64 = 1000;
 
@@ -17,8 +19,17 @@ pub struct Rolling {
     age: Duration,
     /// Since its newest row.
     silence: Duration,
-    /// The name of the file that is put beside files that are shown.
-    pub success_file: Option<String>,
+    /// What is put beside the files of a partition that is complete.
+    pub success: Option<Success>,
+}
+
+/// The file that tells that a partition is complete.
+#[derive(Debug, Clone)]
+pub struct Success {
+    /// Its name.
+    pub name: String,
+    /// When a partition is; without it as soon as its files are shown, and again with the next ones.
+    pub time: Option<PartitionTime>,
 }
 
 /// What is held back.
@@ -46,11 +57,7 @@ impl Rolling {
         let size = "sink.rolling-policy.file-size";
         let size = table.option(size).map(units::bytes).transpose().map_err(|e| context(size, e))?.unwrap_or(128 << 20);
         duration("sink.rolling-policy.check-interval")?;
-        let delay = "sink.partition-commit.delay";
-        if duration(delay)?.is_some_and(|d| !d.is_zero()) {
-            return Err(Error::sql(format!("table `{}`: option `{delay}` can only be 0 s", table.name))
-                .hint("a partition gets its success file as soon as its files are shown, and again when more of them are"));
-        }
+        let time = PartitionTime::read(table)?;
         let name = table.option("sink.partition-commit.success-file.name").unwrap_or("_SUCCESS");
         if name.contains('/') || !name.starts_with(['_', '.']) {
             return Err(Error::sql(format!("table `{}`: option `sink.partition-commit.success-file.name` cannot be '{name}'", table.name))
@@ -60,7 +67,7 @@ impl Rolling {
             size: usize::try_from(size).unwrap_or(usize::MAX).max(1),
             age: duration("sink.rolling-policy.rollover-interval")?.unwrap_or(half_an_hour),
             silence: duration("sink.rolling-policy.inactivity-interval")?.unwrap_or(half_an_hour),
-            success_file: table.option("sink.partition-commit.policy.kind").map(|_| name.to_string()),
+            success: table.option("sink.partition-commit.policy.kind").map(|_| Success { name: name.to_string(), time }),
         })
     }
 

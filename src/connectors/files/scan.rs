@@ -4,17 +4,18 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{CastExpr, Column, Literal, binary, case, lit};
+use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -25,6 +26,7 @@ use crate::common::Result;
 use super::config::Config;
 use super::listing::File;
 use super::shape::{Shape, shapes};
+use super::text_source::TextSource;
 
 /// A table on files, read by DataFusion.
 ///
@@ -46,6 +48,14 @@ impl FilesTable {
         Self { config, schema }
     }
 
+    /// Columns by their places.
+    ///
+    /// # Errors
+    /// When there is no such place.
+    pub fn columns(&self, indices: &[usize]) -> Result<Vec<FieldRef>> {
+        Ok(self.schema.project(indices)?.fields().to_vec())
+    }
+
     /// A plan over these files.
     ///
     /// # Errors
@@ -59,8 +69,8 @@ impl FilesTable {
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         self.config.store.register(session.runtime_env());
         let mut plans = Vec::new();
-        for shape in shapes(&self.config, session, files).await? {
-            plans.push(self.plan_shape(session, shape, wanted, limit).await?);
+        for (shape, files) in shapes(&self.config, session, files).await? {
+            plans.push(self.plan_shape(session, &shape, &files, wanted, limit).await?);
         }
         Ok(match plans.pop() {
             None => Arc::new(EmptyExec::new(Arc::new(Schema::new(wanted.to_vec())))),
@@ -75,7 +85,8 @@ impl FilesTable {
     async fn plan_shape(
         &self,
         session: &dyn Session,
-        shape: Shape,
+        shape: &Shape,
+        files: &[File],
         wanted: &[FieldRef],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
@@ -88,19 +99,21 @@ impl FilesTable {
         let places: Vec<Option<usize>> = wanted.iter().map(|f| place(f.name())).collect();
         let read: Vec<usize> = places.iter().copied().flatten().collect();
 
-        let files = shape
-            .files
+        let files = files
             .iter()
             .map(|file| Ok(PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(self.config.path_values(file)?)));
         let files = FileGroup::new(files.collect::<Result<Vec<_>>>()?);
         let groups = files.split_files(session.config().target_partitions());
-        let scan = FileScanConfigBuilder::new(self.config.store.url.clone(), shape.reader.file_source(table))
+        let (is_text, reader) = (self.config.format.kind.text().is_some(), self.config.format.reader(shape.compression, shape.header));
+        let source = if is_text { Arc::new(TextSource::new(Arc::clone(&self.config), shape, table)) } else { reader.file_source(table) };
+        let scan = FileScanConfigBuilder::new(self.config.store.url.clone(), source)
             .with_projection_indices(Some(read))?
             .with_file_groups(groups)
+            .with_file_compression_type(shape.compression)
             .with_limit(limit)
             .build();
-        let plan = shape.reader.create_physical_plan(session, scan).await?;
-        fit(plan, wanted, &places, self.config.format.null_literal.as_deref())
+        let plan = if is_text { DataSourceExec::from_data_source(scan) } else { reader.create_physical_plan(session, scan).await? };
+        fit(plan, wanted, &places)
     }
 
     /// Leaves files out of which paths and metadata tell that no row passes the filters.
@@ -130,41 +143,23 @@ impl FilesTable {
 }
 
 /// Brings what a reader yields into the order and types that are wanted; what files lack is NULL.
-fn fit(
-    plan: Arc<dyn ExecutionPlan>,
-    wanted: &[FieldRef],
-    places: &[Option<usize>],
-    null_literal: Option<&str>,
-) -> DfResult<Arc<dyn ExecutionPlan>> {
+fn fit(plan: Arc<dyn ExecutionPlan>, wanted: &[FieldRef], places: &[Option<usize>]) -> DfResult<Arc<dyn ExecutionPlan>> {
     let schema = plan.schema();
-    let (mut exprs, mut next, mut plain) = (Vec::with_capacity(wanted.len()), 0, true);
-    for (field, place) in wanted.iter().zip(places) {
-        let expr: Arc<dyn PhysicalExpr> = match place {
-            None => {
-                plain = false;
-                Arc::new(Literal::new(ScalarValue::try_from(field.data_type())?))
-            }
-            Some(_) => {
-                let mut value: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), next));
-                let same = schema.field(next).data_type() == field.data_type();
-                if let Some(null) = null_literal.filter(|_| *schema.field(next).data_type() == DataType::Utf8) {
-                    value = null_if(value, null, &schema)?;
-                    plain = false;
-                }
-                next += 1;
-                plain &= same;
-                if same { value } else { Arc::new(CastExpr::new(value, field.data_type().clone(), None)) }
-            }
-        };
-        exprs.push((expr, field.name().clone()));
+    if places.iter().all(Option::is_some) && schema.fields().iter().zip(wanted).all(|(has, wants)| has.data_type() == wants.data_type()) {
+        return Ok(plan);
     }
-    if plain { Ok(plan) } else { Ok(Arc::new(ProjectionExec::try_new(exprs, plan)?)) }
-}
-
-/// A text, or NULL where it is `null`.
-fn null_if(text: Arc<dyn PhysicalExpr>, null: &str, schema: &Schema) -> DfResult<Arc<dyn PhysicalExpr>> {
-    let is_null = binary(Arc::clone(&text), Operator::Eq, lit(null), schema)?;
-    case(None, vec![(is_null, lit(ScalarValue::Utf8(None)))], Some(text))
+    let mut next = 0..;
+    let expr = |(field, place): (&FieldRef, &Option<usize>)| -> DfResult<(Arc<dyn PhysicalExpr>, String)> {
+        let Some(i) = place.and_then(|_| next.next()) else {
+            return Ok((Arc::new(Literal::new(ScalarValue::try_from(field.data_type())?)), field.name().clone()));
+        };
+        let value: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), i));
+        let same = schema.field(i).data_type() == field.data_type();
+        let value = if same { value } else { Arc::new(CastExpr::new(value, field.data_type().clone(), None)) };
+        Ok((value, field.name().clone()))
+    };
+    let exprs = wanted.iter().zip(places).map(expr).collect::<DfResult<Vec<_>>>()?;
+    Ok(Arc::new(ProjectionExec::try_new(exprs, plan)?))
 }
 
 #[async_trait]
@@ -189,7 +184,7 @@ impl TableProvider for FilesTable {
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let wanted: Vec<FieldRef> = match projection {
-            Some(indices) => self.schema.project(indices)?.fields().to_vec(),
+            Some(indices) => self.columns(indices)?,
             None => self.schema.fields().to_vec(),
         };
         let files = self.prune(session, self.config.list().await?, filters)?;

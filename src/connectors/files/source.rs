@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arrow::datatypes::{FieldRef, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
@@ -13,15 +13,18 @@ use parking_lot::Mutex;
 use crate::common::{Error, Projection, Result, units};
 use crate::connectors::{Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split, TableSpec, lookup};
 
+use super::begun::Begun;
 use super::config::Config;
-use super::follow::{Begin, Begun, FilesFollow, PARTITION};
-use super::listing::{self, File};
+use super::follow::FilesFollow;
+use super::listing::File;
+use super::pieces::{FileReader, PARTITION};
+use super::reader::Begin;
 use super::scan::FilesTable;
 
 /// The files of a table.
 ///
-/// A continuous job reads them one after the other, as one partition whose positions count rows. Which file a position is in it
-/// knows by the lines that it [learned](crate::connectors::Fetched::learned).
+/// A continuous job reads them as one partition whose positions count records, in order. Which file a position is in it knows by
+/// the lines that it [learned](crate::connectors::Fetched::learned).
 #[derive(Debug)]
 pub struct FilesSource {
     config: Arc<Config>,
@@ -29,6 +32,7 @@ pub struct FilesSource {
     monitor: Option<Duration>,
     /// As streams look rows up in it; nothing if it is a stream itself.
     lookups: Option<Arc<dyn TableProvider>>,
+    dead_letter: Option<String>,
     counters: Arc<SourceCounters>,
     /// Files that commits know.
     known: Mutex<Vec<Begun>>,
@@ -50,6 +54,7 @@ impl FilesSource {
         let (config, schema) = (Arc::new(Config::read(table)?), table.schema());
         let rows = lookup::cached(Arc::new(FilesTable::new(Arc::clone(&config), Arc::clone(&schema))), table)?;
         Ok(Self {
+            dead_letter: config.on_error.table(table).map(str::to_string),
             config,
             schema,
             lookups: monitor.is_none().then_some(rows),
@@ -68,7 +73,7 @@ impl FilesSource {
 
     /// Leaves out the files that are there and for which `old` holds.
     async fn pass_over(&self, old: impl Fn(&File) -> bool) -> Result<()> {
-        let files = listing::list(&self.config.location, &self.config.store.objects).await?;
+        let files = self.config.files().await?;
         *self.passed_over.lock() = files.iter().filter(|f| old(f)).map(|f| Begun::new(f, None)).collect();
         Ok(())
     }
@@ -86,6 +91,10 @@ impl Source for FilesSource {
 
     fn bounded(&self) -> bool {
         self.monitor.is_none()
+    }
+
+    fn dead_letter(&self) -> Option<&str> {
+        self.dead_letter.as_deref()
     }
 
     fn table_provider(&self) -> Option<Arc<dyn TableProvider>> {
@@ -119,16 +128,16 @@ impl Source for FilesSource {
         Err(Error::internal(format!("table `{}`: files are not read by splits", self.config.table)))
     }
 
-    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, _: Prefetch) -> Result<Box<dyn Follow>> {
-        let wanted: Vec<FieldRef> = self.schema.project(projection.indices())?.fields().to_vec();
+    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
+        let (config, counters) = (Arc::clone(&self.config), Arc::clone(&self.counters));
+        let files = FileReader::new(Arc::clone(&config), self.table(), projection, prefetch.batch_rows, Arc::clone(&counters))?;
         let begin = Begin {
             known: self.known.lock().clone(),
             passed_over: std::mem::take(&mut *self.passed_over.lock()),
             position: from.first().map_or(0, |range| range.start),
             interval: self.monitor.filter(|_| !self.until_now.load(Ordering::SeqCst)),
         };
-        let config = Arc::clone(&self.config);
-        Ok(Box::new(FilesFollow::start(config, self.table(), projection, wanted, Arc::clone(&self.counters), begin)))
+        Ok(Box::new(FilesFollow::start(config, files, counters, begin)))
     }
 
     async fn report(&self, _: &[(i32, i64)]) {}

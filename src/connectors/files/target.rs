@@ -64,15 +64,12 @@ impl FilesTarget {
 
     /// The file of a partition.
     fn path(&self, partition: &str) -> Result<Path> {
-        let base = &self.config.location.base;
-        let extension = || self.config.format.extension();
-        let parts: Vec<String> = match &self.naming {
-            Naming::Path if self.config.partition_keys().next().is_none() => return Ok(base.clone()),
-            Naming::Path => vec![partition.to_string(), format!("data.{}", extension())],
-            Naming::Folder(name) => vec![partition.to_string(), format!("{name}.{}", extension())],
-        };
-        let below: Vec<&str> = std::iter::once(base.as_ref()).chain(parts.iter().map(String::as_str)).filter(|p| !p.is_empty()).collect();
-        Path::parse(below.join("/")).map_err(|e| Error::data(format!("`{partition}` cannot be the name of a folder")).because(e))
+        let extension = self.config.format.extension();
+        match &self.naming {
+            Naming::Path if self.config.partition_keys().next().is_none() => Ok(self.config.location.base.clone()),
+            Naming::Path => path(&self.config, partition, &format!("data.{extension}")),
+            Naming::Folder(name) => path(&self.config, partition, &format!("{name}.{extension}")),
+        }
     }
 
     async fn file(&mut self, partition: String) -> Result<&mut (Encoder, Output)> {
@@ -81,14 +78,29 @@ impl FilesTarget {
                 return Err(Error::data(format!("the result has more than {MOST_PARTITIONS} partitions"))
                     .hint("write it in several parts, or partition by fewer values"));
             }
-            let path = self.path(&partition)?;
-            let compression = self.config.format.compression_of(&path);
-            let encoder = Encoder::new(&self.config.format, compression, self.header, &self.content)?;
-            let output = Output::create(&self.config.store, &path, &self.config.location.show(&path)).await?;
-            self.open.insert(partition.clone(), (encoder, output));
+            let begun = begin(&self.config, &self.path(&partition)?, self.header, &self.content).await?;
+            self.open.insert(partition.clone(), begun);
         }
         self.open.get_mut(&partition).ok_or_else(|| Error::internal("a file that was just opened is gone"))
     }
+}
+
+/// Where a file of a partition stands.
+///
+/// # Errors
+/// When a value cannot be the name of a folder.
+pub fn path(config: &Config, partition: &str, name: &str) -> Result<Path> {
+    let parts: Vec<&str> = [config.location.base.as_ref(), partition, name].into_iter().filter(|p| !p.is_empty()).collect();
+    Path::parse(parts.join("/")).map_err(|e| Error::data(format!("`{partition}` cannot be the name of a folder")).because(e))
+}
+
+/// Begins a file; `header`: CSV says the names of its columns.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn begin(config: &Config, path: &Path, header: bool, content: &SchemaRef) -> Result<(Encoder, Output)> {
+    let encoder = Encoder::new(&config.format, config.format.compression_of(path), header, content)?;
+    Ok((encoder, Output::create(&config.store, path, &config.location.show(path)).await?))
 }
 
 #[async_trait]

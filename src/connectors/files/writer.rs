@@ -1,23 +1,23 @@
 //! A continuous job's rows into files, each row once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
-use object_store::path::Path;
 
 use crate::common::{Error, Result};
 use crate::connectors::{SinkWriter, Writer};
 
 use super::config::Config;
 use super::encode::Encoder;
+use super::listing::partitions;
 use super::output::{Output, local};
-use super::record::Record;
-use super::rolling::{Held, Rolling};
-use super::target::by_partition;
+use super::record::{Claimed, Record};
+use super::rolling::{Held, Rolling, Success};
+use super::target::{begin, by_partition, path};
 
 /// Rows of several commits on their way into one file per partition.
 ///
@@ -40,6 +40,8 @@ pub struct FilesWriter {
     /// What begins the names of files.
     stem: String,
     held: Option<Held>,
+    /// How far event time has come.
+    watermark: i64,
     open: BTreeMap<String, (Encoder, Output)>,
 }
 
@@ -49,68 +51,113 @@ impl FilesWriter {
     /// # Errors
     /// When the folder cannot be used, or a newer copy has taken over.
     pub async fn open(config: Arc<Config>, rolling: Rolling, header: bool, writer: &Writer) -> Result<(Self, Option<u64>)> {
-        let (record, last) = Record::claim(&config, writer).await?;
-        let plain = |text: &str| -> String { text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect() };
-        let life: String = writer.job_uuid.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
-        let stem = format!("part-{}-{}-{life}", plain(&writer.job), plain(&writer.sink));
+        let Claimed { record, last, former } = Record::claim(&config, writer).await?;
+        let stem = stem(writer, &writer.job_uuid);
         if config.store.local {
-            // What a killed process has left; it was never shown.
-            remove_temporary(&local(&config.location.base), &format!(".{stem}-"));
+            // What killed processes have left; it was never shown.
+            let lives = former.map(|life| self::stem(writer, &life)).into_iter().chain([stem.clone()]);
+            let starts: Vec<String> = lives.map(|stem| format!(".{stem}-")).chain([record.temporary()]).collect();
+            remove_temporary(&local(&config.location.base), &starts);
         }
         let content = Arc::new(Schema::new(config.content.clone()));
-        Ok((Self { config, rolling, header, content, record, stem, held: None, open: BTreeMap::new() }, last))
+        Ok((Self { config, rolling, header, content, record, stem, held: None, watermark: i64::MIN, open: BTreeMap::new() }, last))
     }
 
     async fn file(&mut self, partition: &str, first: u64) -> Result<&mut (Encoder, Output)> {
         if !self.open.contains_key(partition) {
-            let path = self.path(partition, &format!("{}-{first}.{}", self.stem, self.config.format.extension()))?;
-            let encoder = Encoder::new(&self.config.format, self.config.format.compression_of(&path), self.header, &self.content)?;
-            let output = Output::create(&self.config.store, &path, &self.config.location.show(&path)).await?;
-            self.open.insert(partition.to_string(), (encoder, output));
+            let path = path(&self.config, partition, &format!("{}-{first}.{}", self.stem, self.config.format.extension()))?;
+            let begun = begin(&self.config, &path, self.header, &self.content).await?;
+            if let Err(e) = self.complete_after(partition) {
+                tracing::warn!("table `{}`: partition {partition} never gets its success file: {e}", self.config.table);
+            }
+            self.open.insert(partition.to_string(), begun);
         }
         self.open.get_mut(partition).ok_or_else(|| Error::internal("a file that was just opened is gone"))
     }
 
-    fn path(&self, partition: &str, name: &str) -> Result<Path> {
-        let parts: Vec<&str> = [self.config.location.base.as_ref(), partition, name].into_iter().filter(|p| !p.is_empty()).collect();
-        Path::parse(parts.join("/")).map_err(|e| Error::data(format!("`{partition}` cannot be the name of a folder")).because(e))
+    /// Shows everything up to the newest commit that has rows, and says of which partitions that was all.
+    async fn roll(&mut self) -> Result<()> {
+        let mut shown = self.record.incomplete().clone();
+        let last = match self.held {
+            Some(held) => {
+                shown.extend(self.show(held.last).await?);
+                held.last
+            }
+            None if shown.iter().any(|p| self.has_passed(p)) => self.record.last(),
+            None => return Ok(()),
+        };
+        let (complete, incomplete) = match &self.rolling.success {
+            None => (BTreeSet::new(), BTreeSet::new()),
+            Some(Success { time: None, .. }) => (shown, BTreeSet::new()),
+            Some(Success { time: Some(_), .. }) => shown.into_iter().partition(|p| self.has_passed(p)),
+        };
+        for partition in &complete {
+            self.succeed(partition).await?;
+        }
+        let waits = |partition: &String| self.complete_after(partition).is_ok();
+        self.record.done(&self.config, last, incomplete.into_iter().filter(waits).collect()).await?;
+        self.held = None;
+        Ok(())
     }
 
-    /// Shows everything up to the newest commit that has rows.
-    async fn roll(&mut self) -> Result<()> {
-        let Some(held) = self.held else { return Ok(()) };
+    /// Shows the files of all partitions, which hold the rows up to a commit. Returns the partitions.
+    async fn show(&mut self, last: u64) -> Result<Vec<String>> {
         let mut whole = Vec::with_capacity(self.open.len());
         for (partition, (encoder, mut output)) in std::mem::take(&mut self.open) {
             output.write(encoder.finish()?).await?;
             whole.push((partition, output));
         }
-        self.record.announce(&self.config, held.last).await?;
+        self.record.announce(&self.config, last).await?;
         let mut partitions = Vec::with_capacity(whole.len());
         for (partition, output) in whole {
             output.show().await?;
             partitions.push(partition);
         }
-        if let Some(name) = self.rolling.success_file.clone() {
-            for partition in &partitions {
-                let path = self.path(partition, &name)?;
-                let owner = format!("{}-", self.stem);
-                Output::create_for(&owner, &self.config.store, &path, &self.config.location.show(&path)).await?.show().await?;
-            }
-        }
-        self.record.done(&self.config, held.last).await?;
-        self.held = None;
-        Ok(())
+        Ok(partitions)
+    }
+
+    /// Puts the success file beside a partition's files.
+    async fn succeed(&mut self, partition: &str) -> Result<()> {
+        let Some(Success { name, .. }) = &self.rolling.success else { return Ok(()) };
+        let path = path(&self.config, partition, name)?;
+        let owner = format!("{}-", self.stem);
+        Output::create_for(&owner, &self.config.store, &path, &self.config.location.show(&path)).await?.show().await
+    }
+
+    /// The time that the watermark has to be behind for a partition to be complete; the least where nobody waits for that.
+    fn complete_after(&self, partition: &str) -> Result<i64> {
+        let Some(Success { time: Some(time), .. }) = &self.rolling.success else { return Ok(i64::MIN) };
+        let values = partitions(partition);
+        time.complete_after(|key| values.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str()))
+    }
+
+    /// Whether the watermark has passed a partition that it is waited for.
+    fn has_passed(&self, partition: &str) -> bool {
+        let waited_for = self.rolling.success.as_ref().is_some_and(|s| s.time.is_some());
+        waited_for && self.complete_after(partition).is_ok_and(|after| self.watermark > after)
+    }
+
+    /// Whether a partition has come to be complete whose files were not shown, or that was not told of.
+    fn has_news(&self) -> bool {
+        self.open.keys().chain(self.record.incomplete()).any(|p| self.has_passed(p))
     }
 }
 
-/// Removes temporary files with this at the beginning of their names, in a folder and below it. What cannot be removed stays: it is
+/// What begins the names of a sink's files: no other job, and no other life of this one, has it.
+fn stem(writer: &Writer, life: &str) -> String {
+    let plain = |text: &str| -> String { text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect() };
+    let life: String = life.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
+    format!("part-{}-{}-{life}", plain(&writer.job), plain(&writer.sink))
+}
+
+/// Removes temporary files with one of these at the beginning of their names, in a folder and below it. What cannot be removed stays: it is
 /// hidden, and of no harm.
-fn remove_temporary(folder: &std::path::Path, start: &str) {
+fn remove_temporary(folder: &std::path::Path, starts: &[String]) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.file_type().is_ok_and(|t| t.is_dir()) {
-            remove_temporary(&entry.path(), start);
-        } else if name.starts_with(start) && name.ends_with(".tmp") {
+            remove_temporary(&entry.path(), starts);
+        } else if starts.iter().any(|start| name.starts_with(start)) && name.ends_with(".tmp") {
             let _ = std::fs::remove_file(entry.path());
         }
     }
@@ -138,17 +185,29 @@ impl SinkWriter for FilesWriter {
         let full = match self.record.rolling() {
             // What was being shown when the process ended is shown again, and no more with it.
             Some(until) => n >= until,
-            None => self.rolling.is_full(&held, self.open.values().map(|(encoder, _)| encoder.len()).max().unwrap_or(0)),
+            None => self.has_news() || self.rolling.is_full(&held, self.open.values().map(|(encoder, _)| encoder.len()).max().unwrap_or(0)),
         };
         if full { self.roll().await } else { Ok(()) }
     }
 
+    fn watermark(&mut self, time: i64) {
+        self.watermark = time;
+    }
+
     fn settled(&self, n: u64) -> u64 {
-        self.held.map_or(n, |held| held.first.saturating_sub(1))
+        match self.held {
+            Some(held) => held.first.saturating_sub(1),
+            // Not before that is told, too.
+            None => n.saturating_sub(u64::from(self.has_news())),
+        }
     }
 
     fn due(&self) -> Option<Instant> {
-        self.held.filter(|_| self.record.rolling().is_none()).map(|held| self.rolling.due(&held))
+        match self.held {
+            _ if self.record.rolling().is_some() => None,
+            _ if self.has_news() => Some(Instant::now()),
+            held => held.map(|held| self.rolling.due(&held)),
+        }
     }
 
     async fn flush(&mut self) -> Result<()> {
@@ -167,10 +226,11 @@ mod tests {
     use crate::connectors::{TableColumn, TableSpec};
     use crate::sql::ast::Options;
 
-    fn table(folder: &std::path::Path) -> TableSpec {
+    fn table(folder: &std::path::Path, more: &[(&str, &str)]) -> TableSpec {
         let mut options = Options::default();
         options.set("path", &folder.to_string_lossy());
         options.set("format", "csv");
+        more.iter().for_each(|(key, value)| options.set(key, value));
         let column =
             |name: &str, data_type| TableColumn { name: name.into(), data_type, nullable: true, metadata: None, is_virtual: false };
         TableSpec {
@@ -181,6 +241,11 @@ mod tests {
             partitioned_by: vec!["p".into()],
             options,
         }
+    }
+
+    async fn open(spec: &TableSpec, life: &str, incarnation: u64) -> Result<(FilesWriter, Option<u64>)> {
+        let writer = Writer { job: "j".into(), job_uuid: life.into(), incarnation, sink: "t".into() };
+        FilesWriter::open(Arc::new(Config::read(spec)?), Rolling::read(spec)?, false, &writer).await
     }
 
     /// The rows of commit n: one in each of two partitions.
@@ -204,13 +269,8 @@ mod tests {
     #[tokio::test]
     async fn a_roll_that_was_cut_off_is_the_same_when_it_is_done_again() {
         let dir = tempfile::tempdir().unwrap();
-        let spec = table(dir.path());
-        let config = Arc::new(Config::read(&spec).unwrap());
-        let open = |incarnation: u64| {
-            let writer = Writer { job: "j".into(), job_uuid: "u".into(), incarnation, sink: "t".into() };
-            let (config, rolling) = (Arc::clone(&config), Rolling::read(&spec).unwrap());
-            async move { FilesWriter::open(config, rolling, false, &writer).await }
-        };
+        let spec = table(dir.path(), &[]);
+        let open = |incarnation| open(&spec, "u", incarnation);
         let (mut first, last) = open(1).await.unwrap();
         assert_eq!(last, None);
         for n in 1..=2 {
@@ -219,7 +279,7 @@ mod tests {
         }
         assert_eq!((first.settled(2), shown(dir.path())), (0, Vec::new()));
         // As in roll(), up to the first of two files.
-        first.record.announce(&config, 2).await.unwrap();
+        first.record.announce(&Config::read(&spec).unwrap(), 2).await.unwrap();
         let (_, (encoder, mut output)) = first.open.pop_first().unwrap();
         output.write(encoder.finish().unwrap()).await.unwrap();
         output.show().await.unwrap();
@@ -241,5 +301,77 @@ mod tests {
 
         assert_eq!(open(1).await.err().map(|e| e.kind()), Some(ErrorKind::Fenced));
         assert_eq!(open(3).await.unwrap().1, Some(3));
+    }
+
+    #[tokio::test]
+    async fn what_killed_processes_have_left_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = table(dir.path(), &[]);
+        drop(open(&spec, "life1", 1).await.unwrap());
+        let own = ["_millstream/.j.t.json.x.tmp", "p=a/.part-j-t-life1-1.csv.x.tmp", "p=a/.part-j-t-life2-1.csv.x.tmp"];
+        let others = ["_millstream/.j2.t.json.x.tmp", "_millstream/.j.t2.json.x.tmp", "p=a/.part-j-t2-life1-1.csv.x.tmp", "p=a/.mine.tmp"];
+        std::fs::create_dir(dir.path().join("p=a")).unwrap();
+        own.iter().chain(&others).for_each(|name| std::fs::write(dir.path().join(name), "").unwrap());
+        open(&spec, "life2", 2).await.unwrap();
+        let there = |names: &[&str]| names.iter().filter(|name| dir.path().join(name).exists()).count();
+        assert_eq!((there(&own), there(&others)), (0, others.len()));
+    }
+
+    #[tokio::test]
+    async fn a_partition_is_complete_when_the_watermark_has_passed_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = table(
+            dir.path(),
+            &[
+                ("sink.partition-commit.trigger", "partition-time"),
+                ("sink.partition-commit.policy.kind", "success-file"),
+                ("sink.partition-commit.delay", "1 d"),
+            ],
+        );
+        let rows = |days: &[&str]| {
+            let k: ArrayRef = Arc::new(Int64Array::from(vec![1; days.len()]));
+            let p: ArrayRef = Arc::new(StringArray::from(days.to_vec()));
+            vec![RecordBatch::try_from_iter([("k", k), ("p", p)]).unwrap()]
+        };
+        let (day1, day2) = (dir.path().join("p=2024-05-01"), dir.path().join("p=2024-05-02"));
+        let complete = || (day1.join("_SUCCESS").exists(), day2.join("_SUCCESS").exists());
+        let files = || {
+            [&day1, &day2].map(|day| {
+                std::fs::read_dir(day)
+                    .unwrap()
+                    .filter(|f| !f.as_ref().unwrap().file_name().to_string_lossy().starts_with(['.', '_']))
+                    .count()
+            })
+        };
+        let at = |text: &str| text.parse::<chrono::NaiveDateTime>().unwrap().and_utc().timestamp_millis();
+
+        let (mut first, _) = open(&spec, "u", 1).await.unwrap();
+        first.watermark(at("2024-05-02T00:00:00"));
+        first.write(1, &rows(&["2024-05-01", "2024-05-02", "none"])).await.unwrap();
+        first.commit(1).await.unwrap();
+        assert_eq!((files(), complete(), first.settled(1)), ([0, 0], (false, false), 0));
+        // Exactly at the end it is not over yet.
+        assert!(first.due() > Some(Instant::now()));
+        first.watermark(at("2024-05-02T00:00:00.001"));
+        assert!(first.due() <= Some(Instant::now()));
+        first.flush().await.unwrap();
+        assert_eq!((files(), complete(), first.settled(1)), ([1, 1], (true, false), 1));
+        assert_eq!(first.due(), None);
+        drop(first);
+
+        // The other one is remembered; the first is not told of again, until more comes.
+        std::fs::remove_file(day1.join("_SUCCESS")).unwrap();
+        let (mut second, last) = open(&spec, "u", 2).await.unwrap();
+        second.watermark(at("2024-05-02T12:00:00"));
+        assert_eq!((last, second.due(), second.settled(1)), (Some(1), None, 1));
+        second.watermark(i64::MAX);
+        // A commit without rows is settled when that is told.
+        assert_eq!(second.settled(2), 1);
+        second.flush().await.unwrap();
+        assert_eq!((complete(), second.settled(2)), ((false, true), 2));
+        second.write(3, &rows(&["2024-05-01"])).await.unwrap();
+        second.commit(3).await.unwrap();
+        assert_eq!((files(), complete(), second.settled(3)), ([2, 1], (true, true), 3));
+        assert_eq!(second.due(), None);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::common::{Error, Projection, Result, WEIGHT, suggest};
+use crate::connectors::on_error::OnError;
 use crate::connectors::options::parse;
 use crate::connectors::{Changes, TableSpec};
 use crate::formats;
@@ -86,17 +87,6 @@ pub enum Bounded {
     Specific(BTreeMap<i32, i64>),
 }
 
-/// `on-error`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnError {
-    /// Counted and warned of.
-    Skip,
-    /// The job stops.
-    Fail,
-    /// Goes to another table.
-    DeadLetter,
-}
-
 /// `sink.delivery-guarantee`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guarantee {
@@ -145,7 +135,7 @@ impl KafkaTable {
             properties,
             startup: startup(&spec)?,
             bounded: bounded(&spec)?,
-            on_error: on_error(&spec)?,
+            on_error: OnError::read(&spec)?,
             guarantee: guarantee(&spec)?,
             partitioner: partitioner(&spec)?,
             group,
@@ -275,31 +265,6 @@ fn specific(spec: &TableSpec, option: &str) -> Result<BTreeMap<i32, i64>> {
     offsets::parse(text).ok_or_else(|| {
         Error::sql(format!("option `{option}` cannot be '{text}'")).hint("write 'partition:0,offset:42;partition:1,offset:300'")
     })
-}
-
-/// Decision 20: skip by default; an explicit option of the format that makes Flink fail makes us fail.
-fn on_error(spec: &TableSpec) -> Result<OnError> {
-    let routed = spec.option("dead-letter.table").is_some();
-    match spec.option("on-error") {
-        Some("skip") => Ok(OnError::Skip),
-        Some("fail") => Ok(OnError::Fail),
-        Some("dead-letter") if routed => Ok(OnError::DeadLetter),
-        Some("dead-letter") => Err(missing("dead-letter.table").hint("'on-error' = 'dead-letter' needs a table to write to")),
-        Some(other) => Err(wrong_mode("on-error", other, super::options::ON_ERROR)),
-        None if routed => Ok(OnError::DeadLetter),
-        None => {
-            let says = |option: &str, value: &str| {
-                ["", "key.", "value."]
-                    .iter()
-                    .any(|prefix| spec.option(&format!("{prefix}{option}")).is_some_and(|v| v.eq_ignore_ascii_case(value)))
-            };
-            let fatal = says("json.ignore-parse-errors", "false")
-                || says("json.fail-on-missing-field", "true")
-                || says("csv.ignore-parse-errors", "false")
-                || says("debezium-json.ignore-parse-errors", "false");
-            Ok(if fatal { OnError::Fail } else { OnError::Skip })
-        }
-    }
 }
 
 fn guarantee(spec: &TableSpec) -> Result<Guarantee> {

@@ -6,31 +6,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::record_batch::RecordBatch;
-
-use crate::common::{Error, Projection, Result};
+use crate::common::{Projection, Result};
+use crate::connectors::on_error::{self, OnError, Warning};
+use crate::connectors::piece::Piece;
 use crate::connectors::{PartitionRange, PartitionState, Rejected, SourceCounters};
 
 use super::broker::{Broker, Consumer, Position};
-use super::config::{KafkaTable, OnError};
+use super::config::KafkaTable;
 use super::pending::{Bad, Pending};
 use super::rows::RowDecoder;
 
-/// How often a warning about the same thing is repeated.
+/// How often the warning about an outage is repeated.
 const WARN_EVERY: Duration = Duration::from_secs(10);
-
-/// Consecutive rows of one partition, with what lies between them.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) partition: i32,
-    pub(super) batch: RecordBatch,
-    /// The offset of each row.
-    pub(super) offsets: Vec<i64>,
-    /// Bad records for the dead-letter table, by position.
-    pub(super) rejected: Vec<Rejected>,
-    /// The position after the last record that was looked at.
-    pub(super) next: i64,
-}
 
 /// What one step brought.
 #[derive(Debug, Default)]
@@ -51,9 +38,8 @@ pub(super) struct Fetcher {
     paused: Vec<i32>,
     /// What the consumer was last told to pause.
     applied: Vec<i32>,
-    warned_bad: Option<Instant>,
+    warning: Warning,
     warned_outage: Option<Instant>,
-    unreported: u64,
 }
 
 struct Reading {
@@ -94,9 +80,8 @@ impl Fetcher {
             counters,
             paused: Vec::new(),
             applied: Vec::new(),
-            warned_bad: None,
+            warning: Warning::default(),
             warned_outage: None,
-            unreported: 0,
         })
     }
 
@@ -200,23 +185,12 @@ impl Fetcher {
         Ok(pieces)
     }
 
-    /// Decision 20: warns of bad records, at most every ten seconds and with one of them as a sample, or fails.
+    /// Warns of bad records, or fails.
     fn bad(&mut self, all: &[(i32, Bad)]) -> Result<()> {
         let Some((partition, bad)) = all.first() else { return Ok(()) };
-        let sample: String = String::from_utf8_lossy(bad.value.as_deref().unwrap_or_default()).chars().take(200).collect();
         let place = format!("{}: topic `{}`, partition {partition}, offset {}", self.table.label(), self.table.topic, bad.offset);
-        if self.table.on_error == OnError::Fail {
-            return Err(Error::data(format!("{place}: {}: `{sample}`", bad.reason))
-                .hint("'on-error' = 'skip' counts such records and goes on, 'dead-letter' routes them to another table"));
-        }
-        self.unreported += all.len() as u64;
-        if self.warned_bad.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
-            let what = if self.table.on_error == OnError::DeadLetter { "routed to the dead-letter table" } else { "skipped" };
-            tracing::warn!("{} bad record(s) {what}; one of them: {place}: {}: `{sample}`", self.unreported, bad.reason);
-            self.warned_bad = Some(Instant::now());
-            self.unreported = 0;
-        }
-        Ok(())
+        let sample = on_error::sample(&place, &bad.reason, bad.value.as_deref().unwrap_or_default());
+        self.warning.note(self.table.on_error, all.len(), &sample)
     }
 
     fn warn_outage(&mut self, since: Instant, why: &str) {

@@ -17,9 +17,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::common::{Error, Result};
+use crate::connectors::piece::Piece;
 use crate::connectors::{Chunk, Fetched, Follow, PartitionState, Prefetch};
 
-use super::fetch::{Fetcher, Piece, Step};
+use super::fetch::{Fetcher, Step};
 
 /// How long the thread blocks in a poll, and so how soon it notices a pause or the end of the job.
 const POLL: Duration = Duration::from_millis(50);
@@ -131,7 +132,7 @@ impl Queues {
     fn add(&mut self, step: Step) {
         for piece in step.pieces {
             let queue = self.partitions.entry(piece.partition).or_default();
-            queue.bytes += weight(&piece);
+            queue.bytes += piece.bytes();
             queue.pieces.push_back((self.arrivals, piece));
             self.arrivals += 1;
         }
@@ -153,11 +154,11 @@ impl Queues {
         while left > 0 {
             let Some(queue) = self.first().and_then(|partition| self.partitions.get_mut(&partition)) else { break };
             let Some((arrival, piece)) = queue.pieces.pop_front() else { break };
-            let bytes = weight(&piece);
+            let bytes = piece.bytes();
             let (head, tail) = piece.cut(left, fetched.chunks.is_empty());
             match tail {
                 Some(tail) => {
-                    queue.bytes = (queue.bytes + weight(&tail)).saturating_sub(bytes);
+                    queue.bytes = (queue.bytes + tail.bytes()).saturating_sub(bytes);
                     queue.pieces.push_front((arrival, tail));
                 }
                 None => queue.bytes = queue.bytes.saturating_sub(bytes),
@@ -184,48 +185,6 @@ impl Queue {
             return Some(ahead);
         }
         Some(PartitionState { position: self.position, at_end: false, exhausted: false, ..ahead })
-    }
-}
-
-/// What a piece holds in memory. An array that was cut still holds all of its buffers, so slices are counted by their share.
-fn weight(piece: &Piece) -> usize {
-    let columns: usize = piece.batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum();
-    columns + piece.offsets.len() * 8 + piece.rejected.iter().map(|r| 64 + r.value.as_ref().map_or(0, Vec::len)).sum::<usize>()
-}
-
-impl Piece {
-    /// Cuts off at most `rows` rows, between two records. If not even the first record's rows fit, they all come when
-    /// `at_least_one` says so (a JSON array can hold more rows than were asked for), else none.
-    fn cut(mut self, rows: usize, at_least_one: bool) -> (Option<Self>, Option<Self>) {
-        let count = self.offsets.len();
-        if count <= rows {
-            return (Some(self), None);
-        }
-        let mut at = rows;
-        while at > 0 && self.offsets[at] == self.offsets[at - 1] {
-            at -= 1;
-        }
-        if at == 0 {
-            if !at_least_one {
-                return (None, Some(self));
-            }
-            at = self.offsets.iter().take_while(|offset| **offset == self.offsets[0]).count();
-            if at == count {
-                return (Some(self), None);
-            }
-        }
-        let rest = self.offsets.split_off(at);
-        let next = rest.first().copied().unwrap_or(self.next);
-        let later = self.rejected.partition_point(|r| r.position < next);
-        let tail = Self {
-            partition: self.partition,
-            batch: self.batch.slice(at, count - at),
-            offsets: rest,
-            rejected: self.rejected.split_off(later),
-            next: self.next,
-        };
-        let head = Self { batch: self.batch.slice(0, at), next, ..self };
-        (Some(head), Some(tail))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::common::{Error, OptionSpec};
 use crate::connectors::TableSpec;
+use crate::connectors::on_error::OnError;
 use crate::formats;
 
 /// The connector whose records are rows of their own.
@@ -20,7 +21,6 @@ pub(super) fn missing(option: &str) -> Error {
 
 pub(super) const STARTUP_MODES: &[&str] = &["earliest-offset", "latest-offset", "group-offsets", "timestamp", "specific-offsets"];
 pub(super) const BOUNDED_MODES: &[&str] = &["unbounded", "latest-offset", "group-offsets", "timestamp", "specific-offsets"];
-pub(super) const ON_ERROR: &[&str] = &["skip", "fail", "dead-letter"];
 pub(super) const GUARANTEES: &[&str] = &["exactly-once", "at-least-once", "none"];
 pub(super) const PARTITIONERS: &[&str] = &["default", "fixed", "round-robin"];
 
@@ -42,6 +42,7 @@ fn of_connector(upsert: bool) -> Vec<OptionSpec> {
 fn own() -> Vec<OptionSpec> {
     let text = OptionSpec::text;
     let one_of = OptionSpec::one_of;
+    let [on_error, dead_letter] = OnError::options();
     vec![
         text("topic", "the topic"),
         text("topic-pattern", "not supported yet"),
@@ -69,8 +70,8 @@ fn own() -> Vec<OptionSpec> {
         text("scan.watermark.alignment.group", "accepted; the partitions of a source are always aligned"),
         text("scan.watermark.alignment.max-drift", "how far a partition may run ahead in event time (default: 1 min)"),
         text("scan.watermark.alignment.update-interval", "accepted; partitions are aligned at every epoch"),
-        one_of("on-error", ON_ERROR, "what a bad record does: it is skipped and counted, stops the job, or goes to `dead-letter.table`"),
-        text("dead-letter.table", "the table that bad records go to"),
+        on_error,
+        dead_letter,
         text("late-rows.table", "the table that late rows go to"),
         one_of("sink.delivery-guarantee", GUARANTEES, "default: exactly-once"),
         one_of("sink.semantic", GUARANTEES, "the old name of `sink.delivery-guarantee`"),

@@ -11,7 +11,7 @@ use crate::common::{Projection, Result};
 use crate::connectors::{Bounds, Changes, Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split};
 
 use super::broker::Broker;
-use super::config::{KafkaTable, OnError};
+use super::config::KafkaTable;
 use super::fetch::Fetcher;
 use super::follow::KafkaFollow;
 use super::{narrow, read, startup};
@@ -64,7 +64,7 @@ impl Source for KafkaSource {
     }
 
     fn dead_letter(&self) -> Option<&str> {
-        self.table.spec.option("dead-letter.table").filter(|_| self.table.on_error == OnError::DeadLetter)
+        self.table.on_error.table(&self.table.spec)
     }
 
     fn bounded(&self) -> bool {

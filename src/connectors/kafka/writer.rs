@@ -9,11 +9,12 @@ use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef, 
 use async_trait::async_trait;
 
 use crate::common::{Error, Result, WEIGHT};
+use crate::connectors::on_error::OnError;
 use crate::connectors::{Changes, SinkWriter};
 use crate::formats::{self, Encoder, Messages};
 
 use super::broker::{OutRecord, Producer};
-use super::config::{KafkaTable, OnError, Partitioner};
+use super::config::{KafkaTable, Partitioner};
 use super::metadata::Metadata;
 use super::sides::Side;
 use super::tail::HEADER;

@@ -20,11 +20,10 @@ pub struct CsvDecoder {
     physical: SchemaRef,
     options: CsvOptions,
     splitter: Splitter,
-    /// The wanted columns: where each stands in a line, and the field as it is wanted.
-    wanted: Vec<(usize, FieldRef)>,
+    /// The wanted columns: where each stands in a line, the field as it is wanted, and what stands before its value in JSON.
+    wanted: Vec<(usize, FieldRef, Vec<u8>)>,
     json: JsonDecoder,
     lines: Messages,
-    buffer: Vec<u8>,
 }
 
 impl CsvDecoder {
@@ -39,37 +38,39 @@ impl CsvDecoder {
             splitter: Splitter::new(&read),
             physical: SchemaRef::clone(physical),
             options: read,
-            wanted: projection.iter().map(|(i, field)| (i, FieldRef::clone(field))).collect(),
+            wanted: projection.iter().enumerate().map(|(n, (i, field))| (i, FieldRef::clone(field), before(n, field.name()))).collect(),
             json: JsonDecoder::new(physical, projection, &options.wrapped("csv", "json"))?,
             lines: Messages::default(),
-            buffer: Vec::new(),
         })
     }
 
-    /// Writes what is wanted of one message as JSON to the buffer.
-    fn line(&mut self, message: &[u8]) -> std::result::Result<(), String> {
-        let line = std::str::from_utf8(message).map_err(|e| format!("not UTF-8 from byte {} on", e.valid_up_to()))?;
+    /// Writes what is wanted of one message as JSON.
+    fn line(&mut self, message: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), String> {
+        let line = simdutf8::compat::from_utf8(message).map_err(|e| format!("not UTF-8 from byte {} on", e.valid_up_to()))?;
         self.splitter.split(line)?;
         let (found, declared) = (self.splitter.len(), self.physical.fields().len());
         if found != declared && !self.options.lenient {
             return Err(format!("{found} fields where {declared} belong"));
         }
-        self.buffer.clear();
-        self.buffer.push(b'{');
-        for (n, (i, field)) in self.wanted.iter().enumerate() {
-            if n > 0 {
-                self.buffer.push(b',');
-            }
-            quote(field.name(), &mut self.buffer);
-            self.buffer.push(b':');
-            match self.splitter.field(*i) {
-                Some((text, quoted)) => self.options.value(text, quoted, self.physical.field(*i), field.data_type(), &mut self.buffer),
-                None => self.buffer.extend_from_slice(b"null"),
+        out.push(b'{');
+        for (i, field, before) in &self.wanted {
+            out.extend_from_slice(before);
+            match self.splitter.field(line, *i) {
+                Some((text, quoted)) => self.options.value(text, quoted, self.physical.field(*i), field.data_type(), out),
+                None => out.extend_from_slice(b"null"),
             }
         }
-        self.buffer.push(b'}');
+        out.push(b'}');
         Ok(())
     }
+}
+
+/// The name of the n-th field of an object.
+fn before(n: usize, name: &str) -> Vec<u8> {
+    let mut text = if n > 0 { vec![b','] } else { Vec::new() };
+    quote(name, &mut text);
+    text.push(b':');
+    text
 }
 
 impl CsvOptions {
@@ -119,6 +120,7 @@ impl CsvOptions {
         let trimmed = text.trim();
         match data_type {
             _ if self.null.as_deref() == Some(text) => out.extend_from_slice(b"null"),
+            DataType::Utf8 if self.empty_is_null && !quoted && text.is_empty() => out.extend_from_slice(b"null"),
             DataType::Utf8 => quote(text, out),
             DataType::Binary if quoted => quote(trimmed, out),
             _ if trimmed.is_empty() => out.extend_from_slice(b"null"),
@@ -144,11 +146,8 @@ impl Decoder for CsvDecoder {
             if self.options.comments && message.starts_with(b"#") {
                 continue;
             }
-            match self.line(message) {
-                Ok(()) => {
-                    lines.push(&self.buffer);
-                    of_line.push(n);
-                }
+            match lines.write(|out| self.line(message, out)) {
+                Ok(()) => of_line.push(n),
                 Err(reason) => rejected.push((n, reason)),
             }
         }

@@ -83,7 +83,7 @@ impl CsvOptions {
     }
 
     /// Adds a field to a line, in quotes or with escapes where its text could be taken for something else.
-    fn field(&self, text: &[u8], null: bool, line: &mut Vec<u8>) -> std::result::Result<(), String> {
+    pub(super) fn field(&self, text: &[u8], null: bool, line: &mut Vec<u8>) -> std::result::Result<(), String> {
         let special = |b: &u8| *b == self.delimiter || Some(*b) == self.quote || Some(*b) == self.escape || matches!(b, b'\n' | b'\r');
         let comment = line.is_empty() && self.comments && text.starts_with(b"#");
         let empty = text.is_empty() && !null;

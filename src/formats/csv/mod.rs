@@ -2,7 +2,7 @@
 //!
 //! | SQL type | CSV |
 //! |---|---|
-//! | STRING | the text; empty is an empty text |
+//! | STRING | the text; empty is an empty text, unless `csv.empty-string-as-null` says that it is NULL |
 //! | all others | as in format 'json', without its quotes; empty is NULL |
 //! | ARRAY | elements with `;` between them |
 //! | ROW | its fields in order, in the same way |
@@ -23,6 +23,8 @@ mod split;
 pub use decode::CsvDecoder;
 pub use encode::CsvEncoder;
 
+use split::Splitter;
+
 const FIELD_DELIMITER: &str = "csv.field-delimiter";
 const DISABLE_QUOTE: &str = "csv.disable-quote-character";
 const QUOTE: &str = "csv.quote-character";
@@ -31,6 +33,8 @@ const IGNORE_PARSE_ERRORS: &str = "csv.ignore-parse-errors";
 const ARRAY_DELIMITER: &str = "csv.array-element-delimiter";
 const ESCAPE: &str = "csv.escape-character";
 const NULL_LITERAL: &str = "csv.null-literal";
+/// Files are read so unless they say otherwise, messages are not.
+pub const EMPTY_IS_NULL: &str = "csv.empty-string-as-null";
 const SCIENTIFIC: &str = "csv.write-bigdecimal-in-scientific-notation";
 
 /// The options of this format.
@@ -43,6 +47,7 @@ pub fn options() -> Vec<OptionSpec> {
         OptionSpec::flag(IGNORE_PARSE_ERRORS, "true: a field that does not fit becomes NULL; false: a bad record stops the job"),
         OptionSpec::text(ARRAY_DELIMITER, "what stands between the elements of an ARRAY and the fields of a ROW (default: `;`)"),
         OptionSpec::text(ESCAPE, "the character that takes the meaning from the next one (default: none)"),
+        OptionSpec::flag(EMPTY_IS_NULL, "true: an empty field that is not quoted is NULL in STRING columns, too"),
         OptionSpec::text(NULL_LITERAL, "what stands for NULL (default: an empty field, but for STRING)"),
         OptionSpec::flag(SCIENTIFIC, "accepted; decimals are always written as plain numbers"),
     ]
@@ -50,18 +55,27 @@ pub fn options() -> Vec<OptionSpec> {
 
 /// The options, read.
 #[derive(Debug, Clone)]
-struct CsvOptions {
-    delimiter: u8,
-    quote: Option<u8>,
-    escape: Option<u8>,
-    comments: bool,
+pub struct CsvOptions {
+    /// What stands between fields.
+    pub delimiter: u8,
+    /// What stands around a field that holds the delimiter.
+    pub quote: Option<u8>,
+    /// What takes the meaning from the next byte.
+    pub escape: Option<u8>,
+    /// Whether what begins with `#` is no row.
+    pub comments: bool,
     lenient: bool,
+    empty_is_null: bool,
     element: String,
     null: Option<String>,
 }
 
 impl CsvOptions {
-    fn read(options: &FormatOptions) -> Result<Self> {
+    /// Reads a format's options.
+    ///
+    /// # Errors
+    /// Names the option that does not fit.
+    pub fn read(options: &FormatOptions) -> Result<Self> {
         let without = options.flag(DISABLE_QUOTE)?.unwrap_or(false);
         let quote = character(options, QUOTE)?;
         if let (true, Some(_)) = (without, quote) {
@@ -79,9 +93,35 @@ impl CsvOptions {
             escape: character(options, ESCAPE)?,
             comments: options.flag(ALLOW_COMMENTS)?.unwrap_or(false),
             lenient: options.flag(IGNORE_PARSE_ERRORS)?.unwrap_or(false),
+            empty_is_null: options.flag(EMPTY_IS_NULL)?.unwrap_or(false),
             element,
             null: options.get(NULL_LITERAL).map(str::to_string),
         })
+    }
+
+    /// The fields of a line.
+    ///
+    /// # Errors
+    /// Why it is no line of CSV.
+    pub fn fields(&self, line: &str) -> std::result::Result<Vec<String>, &'static str> {
+        let mut splitter = Splitter::new(self);
+        splitter.split(line)?;
+        Ok((0..splitter.len()).filter_map(|i| splitter.field(line, i)).map(|(text, _)| text.to_string()).collect())
+    }
+
+    /// Names of columns as a line.
+    ///
+    /// # Errors
+    /// When one of them holds what ends a field, and there are no quotes.
+    pub fn header(&self, schema: &SchemaRef) -> std::result::Result<Vec<u8>, String> {
+        let mut line = Vec::new();
+        for (n, field) in schema.fields().iter().enumerate() {
+            if n > 0 {
+                line.push(self.delimiter);
+            }
+            self.field(field.name().as_bytes(), false, &mut line)?;
+        }
+        Ok(line)
     }
 }
 

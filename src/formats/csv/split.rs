@@ -11,9 +11,18 @@ pub(super) struct Splitter {
     delimiter: u8,
     quote: Option<u8>,
     escape: Option<u8>,
-    text: Vec<u8>,
-    /// Where each field ends in `text`, and whether it stood in quotes.
-    ends: Vec<(usize, bool)>,
+    fields: Vec<Field>,
+    /// Fields that do not stand in the line as they are meant: quotes doubled, characters escaped.
+    text: String,
+}
+
+/// Where a field stands, in the line or in [`Splitter::text`].
+#[derive(Debug, Clone, Copy)]
+struct Field {
+    from: usize,
+    to: usize,
+    quoted: bool,
+    in_text: bool,
 }
 
 /// Why a line cannot be cut.
@@ -22,77 +31,99 @@ pub(super) type Broken = &'static str;
 impl Splitter {
     pub(super) fn new(options: &CsvOptions) -> Self {
         let CsvOptions { delimiter, quote, escape, .. } = *options;
-        Self { delimiter, quote, escape, text: Vec::new(), ends: Vec::new() }
+        Self { delimiter, quote, escape, fields: Vec::new(), text: String::new() }
     }
 
-    /// Cuts a line; [`Self::field`] has its fields then. The line has to be UTF-8.
+    /// Cuts a line; [`Self::field`] has its fields then.
     ///
     /// # Errors
     /// When it is no line of CSV.
     pub(super) fn split(&mut self, line: &str) -> Result<(), Broken> {
         self.text.clear();
-        self.ends.clear();
+        self.fields.clear();
         let line = line.strip_suffix('\n').unwrap_or(line);
-        let mut rest = line.strip_suffix('\r').unwrap_or(line).as_bytes();
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let mut at = 0;
         loop {
-            let quoted = rest.first().is_some_and(|first| Some(*first) == self.quote);
-            rest = if quoted { self.quoted(rest.get(1..).unwrap_or_default())? } else { self.bare(rest)? };
-            self.ends.push((self.text.len(), quoted));
-            match rest.split_first() {
-                None => return Ok(()),
-                Some((_, more)) => rest = more,
+            let quoted = self.quote.is_some() && line.as_bytes().get(at).copied() == self.quote;
+            let end = if quoted { self.quoted(line, at + 1)? } else { self.bare(line, at)? };
+            if end == line.len() {
+                return Ok(());
             }
+            at = end + 1;
         }
     }
 
     /// How many fields there are.
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.fields.len()
     }
 
-    /// A field's text, and whether it stood in quotes.
-    pub(super) fn field(&self, i: usize) -> Option<(&str, bool)> {
-        let (end, quoted) = *self.ends.get(i)?;
-        let start = i.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |(end, _)| *end);
-        // Only ASCII was taken out of a text, so the rest is one still.
-        Some((std::str::from_utf8(self.text.get(start..end)?).ok()?, quoted))
+    /// A field's text, and whether it stood in quotes; `line` is the one that was cut.
+    pub(super) fn field<'a>(&'a self, line: &'a str, i: usize) -> Option<(&'a str, bool)> {
+        let field = self.fields.get(i)?;
+        let within = if field.in_text { &self.text } else { line };
+        Some((within.get(field.from..field.to)?, field.quoted))
     }
 
-    /// Up to the delimiter, or the end.
-    fn bare<'a>(&mut self, line: &'a [u8]) -> Result<&'a [u8], Broken> {
-        let mut bytes = line.iter().enumerate();
-        while let Some((i, byte)) = bytes.next() {
-            match *byte {
-                b if b == self.delimiter => return Ok(line.get(i..).unwrap_or_default()),
-                b if Some(b) == self.escape => self.text.push(*bytes.next().ok_or("nothing behind the escape character")?.1),
-                b'\n' | b'\r' => return Err("more than one line"),
-                b => self.text.push(b),
-            }
-        }
-        Ok(&[])
-    }
-
-    /// Behind an opening quote: up to what follows the closing one.
-    fn quoted<'a>(&mut self, line: &'a [u8]) -> Result<&'a [u8], Broken> {
-        let mut bytes = line.iter().enumerate().peekable();
-        while let Some((i, byte)) = bytes.next() {
-            match *byte {
-                b if Some(b) == self.escape && Some(b) != self.quote => {
-                    self.text.push(*bytes.next().ok_or("nothing behind the escape character")?.1);
+    /// Up to the delimiter, or the end: where that is.
+    fn bare(&mut self, line: &str, from: usize) -> Result<usize, Broken> {
+        let (mut at, start) = (from, self.text.len());
+        let mut copied = from;
+        loop {
+            let stop = |b: &u8| *b == self.delimiter || *b == b'\n' || *b == b'\r' || Some(*b) == self.escape;
+            let end = find(line, at, stop).unwrap_or(line.len());
+            match line.as_bytes().get(end) {
+                Some(b) if *b != self.delimiter && Some(*b) == self.escape => (copied, at) = self.escaped(line, copied, end)?,
+                Some(b'\n' | b'\r') => return Err("more than one line"),
+                _ => {
+                    self.push(line, (from, copied, end), start, false);
+                    return Ok(end);
                 }
-                b if Some(b) == self.quote => match bytes.peek() {
-                    Some((_, next)) if Some(**next) == self.quote => {
-                        self.text.push(b);
-                        bytes.next();
-                    }
-                    Some((_, next)) if **next != self.delimiter => return Err("text behind a closing quote"),
-                    _ => return Ok(line.get(i + 1..).unwrap_or_default()),
-                },
-                b => self.text.push(b),
             }
         }
-        Err("a quote is not closed")
     }
+
+    /// Behind an opening quote: where what follows the closing one is.
+    fn quoted(&mut self, line: &str, from: usize) -> Result<usize, Broken> {
+        let (mut at, start) = (from, self.text.len());
+        let mut copied = from;
+        loop {
+            let stop = |b: &u8| Some(*b) == self.quote || Some(*b) == self.escape;
+            let end = find(line, at, stop).ok_or("a quote is not closed")?;
+            let (byte, next) = (line.as_bytes().get(end).copied(), line.as_bytes().get(end + 1).copied());
+            if byte != self.quote || next == byte {
+                (copied, at) = self.escaped(line, copied, end)?;
+            } else if next.is_some_and(|next| next != self.delimiter) {
+                return Err("text behind a closing quote");
+            } else {
+                self.push(line, (from, copied, end), start, true);
+                return Ok(end + 1);
+            }
+        }
+    }
+
+    /// Copies what was not copied yet up to an escape, and leaves that out. Returns where the rest begins, and where to look on.
+    fn escaped(&mut self, line: &str, copied: usize, escape: usize) -> Result<(usize, usize), Broken> {
+        self.text.push_str(line.get(copied..escape).unwrap_or_default());
+        let character = line.get(escape + 1..).and_then(|rest| rest.chars().next()).ok_or("nothing behind the escape character")?;
+        Ok((escape + 1, escape + 1 + character.len_utf8()))
+    }
+
+    /// A field that began at `from`, of which everything before `copied` is in `text` from `start` on, and that ends at `end`.
+    fn push(&mut self, line: &str, (from, copied, end): (usize, usize, usize), start: usize, quoted: bool) {
+        if copied == from {
+            self.fields.push(Field { from, to: end, quoted, in_text: false });
+        } else {
+            self.text.push_str(line.get(copied..end).unwrap_or_default());
+            self.fields.push(Field { from: start, to: self.text.len(), quoted, in_text: true });
+        }
+    }
+}
+
+/// The first byte at or behind `at` that `stops`.
+fn find(line: &str, at: usize, stops: impl Fn(&u8) -> bool) -> Option<usize> {
+    line.as_bytes().get(at..)?.iter().position(stops).map(|i| at + i)
 }
 
 #[cfg(test)]
@@ -106,7 +137,7 @@ mod tests {
         let mut splitter = Splitter::new(&CsvOptions::read(&options).unwrap());
         splitter.split(line)?;
         let mark = |(text, quoted): (&str, bool)| if quoted { format!("<{text}>") } else { text.to_string() };
-        Ok((0..splitter.len()).map(|i| mark(splitter.field(i).unwrap())).collect())
+        Ok((0..splitter.len()).map(|i| mark(splitter.field(line, i).unwrap())).collect())
     }
 
     #[test]

@@ -7,8 +7,11 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
 pub(in crate::formats) fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
+    // Without a way out in the middle the compiler makes it many bytes at once.
+    let special = bytes.iter().fold(false, |any, b| any | (*b < 0x20) | (*b == b'"') | (*b == b'\\'));
     let mut from = 0;
-    for (i, b) in bytes.iter().enumerate() {
+    let escaped = if special { bytes } else { &[] };
+    for (i, b) in escaped.iter().enumerate() {
         if *b >= 0x20 && *b != b'"' && *b != b'\\' {
             continue;
         }

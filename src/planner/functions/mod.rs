@@ -15,8 +15,6 @@ mod call;
 mod codes;
 mod compiled;
 mod extremes;
-mod java_parse;
-mod java_time;
 mod json;
 mod json_build;
 mod json_path;

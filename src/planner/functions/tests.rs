@@ -19,8 +19,8 @@ use crate::planner::session::statement;
 use crate::planner::{Mode, Relation, Session, Tables};
 use crate::sql::ast::{Source, Statement};
 
-use super::java_parse::Style;
-use super::java_time::Pattern;
+use crate::common::java_parse::Style;
+use crate::common::java_time::Pattern;
 
 #[derive(Debug)]
 struct Nothing;

@@ -10,12 +10,12 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 use datafusion::logical_expr::ScalarUDF;
 
+use crate::common::java_parse::{Style, day_of_month};
+use crate::common::java_time::Pattern;
 use crate::common::{Error, Result};
 
 use super::args::Times;
 use super::compiled::Compiled;
-use super::java_parse::{Style, day_of_month};
-use super::java_time::Pattern;
 use super::rows::{Rows, returns};
 use super::scalar::{Call, Param, Row, Scalar, TIMESTAMP};
 

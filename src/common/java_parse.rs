@@ -27,7 +27,7 @@ struct Found {
 
 /// How strictly a text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// As `DateTimeFormatter`: the whole text, exact widths; a zone is read and not applied.
     Formatter,
     /// As `SimpleDateFormat`: any number of digits, more text may follow, a zone counts.
@@ -36,7 +36,7 @@ pub(super) enum Style {
 
 impl Pattern {
     /// The time that a text says; what it does not say is that of 1970-01-01 00:00.
-    pub(super) fn read(&self, text: &str, style: Style) -> Option<NaiveDateTime> {
+    pub(crate) fn read(&self, text: &str, style: Style) -> Option<NaiveDateTime> {
         let mut reader = Reader { rest: text, found: Found::default(), style };
         reader.items(&self.0)?;
         if style == Style::Formatter && !reader.rest.is_empty() {
@@ -65,7 +65,7 @@ impl Found {
 }
 
 /// A date; the 30th of February is the last day of it.
-pub(super) fn day_of_month(year: i32, month: i64, day: i64) -> Option<NaiveDate> {
+pub(crate) fn day_of_month(year: i32, month: i64, day: i64) -> Option<NaiveDate> {
     let (month, day) = (u32::try_from(month).ok()?, u32::try_from(day).ok().filter(|day| (1..=31).contains(day))?);
     (28..=day).rev().chain([day]).find_map(|day| NaiveDate::from_ymd_opt(year, month, day))
 }

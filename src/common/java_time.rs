@@ -9,17 +9,17 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 
 use crate::common::{Error, Result};
 
-pub(super) const MONTHS: [&str; 12] =
+pub(crate) const MONTHS: [&str; 12] =
     ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
-pub(super) const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(crate) const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// A compiled pattern.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Pattern(pub(super) Vec<Item>);
+pub(crate) struct Pattern(pub(crate) Vec<Item>);
 
 /// A piece of a pattern.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Item {
+pub(crate) enum Item {
     /// Text that stands as it is.
     Literal(String),
     /// A letter of the pattern, so many times.
@@ -30,7 +30,7 @@ pub(super) enum Item {
 
 /// What a letter stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+pub(crate) enum Field {
     Era,
     Year,
     WeekYear,
@@ -104,7 +104,7 @@ impl Pattern {
     ///
     /// # Errors
     /// Letters that stand for nothing, quotes and brackets without an end.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut chars = text.chars().peekable();
         // One list for every bracket that is open.
         let mut open: Vec<Vec<Item>> = vec![Vec::new()];
@@ -142,7 +142,7 @@ impl Pattern {
     }
 
     /// A time as text.
-    pub(super) fn format(&self, time: NaiveDateTime) -> String {
+    pub(crate) fn format(&self, time: NaiveDateTime) -> String {
         let mut out = String::new();
         format(&self.0, time, &mut out);
         out

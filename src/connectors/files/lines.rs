@@ -1,0 +1,296 @@
+//! Rows of text files, record by record: what cannot be read is set aside, and its neighbours are read.
+
+use std::io::{Seek, SeekFrom};
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{FieldRef, SchemaRef};
+use bytes::Bytes;
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::error::DataFusionError;
+use futures::stream::{BoxStream, try_unfold};
+use futures::{StreamExt, TryStreamExt};
+use object_store::{GetOptions, GetRange, GetResultPayload, ObjectMeta};
+use tokio_util::io::ReaderStream;
+
+use crate::common::{Error, Projection, Result};
+use crate::connectors::on_error;
+use crate::formats::{self, Decoded, Decoder, Messages};
+
+use super::config::Config;
+use super::format::Kind;
+use super::records::Cutter;
+
+/// How much of a local file is read at once, in bytes.
+const STEP: usize = 1 << 20;
+/// How much is decoded at once, in bytes, where so many rows are not there before.
+const BATCH: usize = 4 << 20;
+/// The longest record, in bytes: with a quote that is never closed it is the rest of the file.
+const LONGEST: usize = 256 << 20;
+/// What some programs begin a text with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What to read of a text file.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The columns that stand in it, in their order.
+    pub content: SchemaRef,
+    /// Those that are wanted of them.
+    pub projection: Projection,
+    /// Whether its first record names them.
+    pub header: bool,
+    /// How it is packed.
+    pub compression: FileCompressionType,
+    /// Only records that begin in these bytes, which works only where no value holds a line end.
+    pub range: Option<Range<u64>>,
+    /// So many records are passed over.
+    pub skip: usize,
+    /// Rows per batch.
+    pub batch_rows: usize,
+}
+
+/// Some records of a file.
+#[derive(Debug)]
+pub struct Lines {
+    /// Their rows, with the columns that are wanted.
+    pub batch: RecordBatch,
+    /// For each row which of the records it is of.
+    pub origin: Vec<u32>,
+    /// How many records there are, bad ones included.
+    pub records: u32,
+    /// Those that cannot be read, in order.
+    pub bad: Vec<BadLine>,
+}
+
+/// A record that cannot be read.
+#[derive(Debug)]
+pub struct BadLine {
+    /// Which of the records it is.
+    pub record: u32,
+    /// The file and the line; where reading did not begin with the first one, the first byte.
+    pub place: String,
+    /// All of it.
+    pub text: Vec<u8>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl BadLine {
+    /// For people.
+    pub fn described(&self, table: &str) -> String {
+        on_error::sample(&format!("table `{table}`: {}", self.place), &self.reason, &self.text)
+    }
+}
+
+/// Reads a file.
+pub fn read(config: Arc<Config>, file: ObjectMeta, wanted: Wanted) -> BoxStream<'static, Result<Lines>> {
+    let begin = async move { Reader::open(config, &file, wanted).await };
+    let rows = |reader| try_unfold(reader, |mut reader: Reader| async move { Ok(reader.step().await?.map(|lines| (lines, reader))) });
+    futures::stream::once(begin).map_ok(rows).try_flatten().boxed()
+}
+
+/// The values of the first record of a CSV file; `None` if there is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn first(config: &Config, file: &ObjectMeta) -> Result<Option<Vec<String>>> {
+    let mut text = Text::open(config, file, config.format.compression_of(&file.location), 0).await?;
+    loop {
+        while let Some(record) = text.cutter.next(text.ended) {
+            if text.rule.is_row(record.bytes) {
+                let line = std::str::from_utf8(record.bytes).map_err(|e| Error::data("its first line is not UTF-8").because(e))?;
+                return config.format.csv.fields(line).map(Some).map_err(|e| Error::data(format!("its first line: {e}")));
+            }
+        }
+        if text.ended {
+            return Ok(None);
+        }
+        text.more().await?;
+    }
+}
+
+/// The bytes of a file on their way into records.
+struct Text {
+    bytes: BoxStream<'static, Result<Bytes, DataFusionError>>,
+    cutter: Cutter,
+    rule: Rule,
+    /// Nothing was read yet.
+    new: bool,
+    /// Everything was read.
+    ended: bool,
+}
+
+/// What stands between records.
+#[derive(Debug, Clone, Copy)]
+struct Rule {
+    csv: bool,
+    comments: bool,
+}
+
+impl Rule {
+    fn is_row(self, record: &[u8]) -> bool {
+        let between =
+            if self.csv { record.is_empty() || (self.comments && record.starts_with(b"#")) } else { record.trim_ascii().is_empty() };
+        !between
+    }
+}
+
+impl Text {
+    /// The text from a byte on.
+    async fn open(config: &Config, file: &ObjectMeta, compression: FileCompressionType, start: u64) -> Result<Self> {
+        let range = (start > 0).then_some(GetRange::Offset(start));
+        let got = config.store.objects.get_opts(&file.location, GetOptions { range, ..GetOptions::default() }).await;
+        let bytes = match got.map_err(DataFusionError::from)?.payload {
+            GetResultPayload::File(mut file, _) => {
+                file.seek(SeekFrom::Start(start))?;
+                ReaderStream::with_capacity(tokio::fs::File::from_std(file), STEP).map_err(DataFusionError::from).boxed()
+            }
+            GetResultPayload::Stream(stream) => stream.map_err(DataFusionError::from).boxed(),
+        };
+        let format = &config.format;
+        Ok(Self {
+            bytes: compression.convert_stream(bytes)?,
+            cutter: Cutter::new(format.quotes()),
+            rule: Rule { csv: format.kind == Kind::Csv, comments: format.csv.comments },
+            new: start == 0,
+            ended: false,
+        })
+    }
+
+    async fn more(&mut self) -> Result<()> {
+        if self.cutter.waiting() > LONGEST {
+            return Err(Error::data(format!("a record of more than {} MB", LONGEST >> 20)).hint("is there a quote that is not closed?"));
+        }
+        match self.bytes.next().await.transpose()? {
+            Some(bytes) if std::mem::take(&mut self.new) => self.cutter.push(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes)),
+            Some(bytes) => self.cutter.push(&bytes),
+            None => self.ended = true,
+        }
+        Ok(())
+    }
+}
+
+/// A file that is being read.
+struct Reader {
+    text: Text,
+    /// As messages see it: `/data/a.csv`.
+    shown: String,
+    decoder: Box<dyn Decoder>,
+    schema: SchemaRef,
+    /// The range begins behind the first byte, and so inside of a line that is another's.
+    cut: bool,
+    /// The first record names columns.
+    header: bool,
+    /// Where reading begins, and where the range ends.
+    offset: u64,
+    end: u64,
+    /// The range has been read.
+    done: bool,
+    skip: usize,
+    batch_rows: usize,
+    messages: Messages,
+    /// Line and byte of each message.
+    places: Vec<(u64, u64)>,
+}
+
+impl Reader {
+    async fn open(config: Arc<Config>, file: &ObjectMeta, wanted: Wanted) -> Result<Self> {
+        let Wanted { content, projection, header, compression, range, skip, batch_rows } = wanted;
+        let start = range.as_ref().map_or(0, |r| r.start);
+        // The byte before tells whether a record begins exactly there.
+        let offset = start.saturating_sub(1);
+        let nullable = |(i, field): (usize, &FieldRef)| (i, Arc::new(field.as_ref().clone().with_nullable(true)));
+        let columns = Projection::new(projection.iter().map(nullable));
+        Ok(Self {
+            text: Text::open(&config, file, compression, offset).await?,
+            shown: config.location.show(&file.location),
+            decoder: formats::decoder(config.format.kind.text().unwrap_or_default(), &content, &columns, &config.format.options)?,
+            schema: Arc::clone(projection.schema()),
+            cut: start > 0,
+            header: header && start == 0,
+            offset,
+            end: range.map_or(u64::MAX, |r| r.end),
+            done: false,
+            skip,
+            batch_rows,
+            messages: Messages::default(),
+            places: Vec::new(),
+        })
+    }
+
+    /// The next records; `None` behind the last.
+    async fn step(&mut self) -> Result<Option<Lines>> {
+        while !self.done && !self.collect() {
+            if self.text.ended {
+                self.done = true;
+            } else {
+                self.text.more().await?;
+            }
+        }
+        if self.messages.is_empty() { Ok(None) } else { self.decode().map(Some) }
+    }
+
+    /// Takes records that are there; true if they are enough, or the range ends.
+    fn collect(&mut self) -> bool {
+        while let Some(record) = self.text.cutter.next(self.text.ended) {
+            if std::mem::take(&mut self.cut) || !self.text.rule.is_row(record.bytes) || std::mem::take(&mut self.header) {
+                continue;
+            }
+            let byte = self.offset + record.byte;
+            if byte >= self.end {
+                self.done = true;
+                return true;
+            }
+            if self.skip > 0 {
+                self.skip -= 1;
+                continue;
+            }
+            self.messages.push(record.bytes);
+            self.places.push((record.line, byte));
+            if self.messages.len() >= self.batch_rows || self.messages.byte_len() >= BATCH {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn decode(&mut self) -> Result<Lines> {
+        let Decoded { batch, origin, rejected } = self.decoder.decode(&self.messages)?;
+        let records = u32::try_from(self.messages.len()).map_err(|_| Error::internal("too many records at once"))?;
+        let mut origin = origin.unwrap_or_else(|| (0..records).collect());
+        let mut bad: Vec<BadLine> = rejected.into_iter().map(|(record, reason)| self.bad(record, reason)).collect();
+        let batch = self.without_nulls(batch, &mut origin, &mut bad)?;
+        self.messages.clear();
+        self.places.clear();
+        Ok(Lines { batch, origin, records, bad })
+    }
+
+    /// Takes rows out that have no value where there has to be one, with all rows of their record.
+    fn without_nulls(&self, batch: RecordBatch, origin: &mut Vec<u32>, bad: &mut Vec<BadLine>) -> Result<RecordBatch> {
+        for (field, column) in self.schema.fields().iter().zip(batch.columns()).filter(|(f, c)| !f.is_nullable() && c.null_count() > 0) {
+            let nulls = (0..column.len()).zip(origin.iter()).filter(|(row, _)| column.is_null(*row)).map(|(_, record)| *record);
+            let reason = format!("column '{}' is NOT NULL, but there is no value", field.name());
+            bad.extend(nulls.map(|record| self.bad(record, reason.clone())));
+        }
+        bad.sort_by_key(|b| b.record);
+        bad.dedup_by_key(|b| b.record);
+        let spoilt = |record: &u32| bad.binary_search_by_key(record, |b| b.record).is_ok();
+        let batch = if origin.iter().any(spoilt) {
+            let keep: BooleanArray = origin.iter().map(|record| Some(!spoilt(record))).collect();
+            origin.retain(|record| !spoilt(record));
+            filter_record_batch(&batch, &keep)?
+        } else {
+            batch
+        };
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), batch.columns().to_vec(), &options)?)
+    }
+
+    fn bad(&self, record: u32, reason: String) -> BadLine {
+        let (line, byte) = self.places.get(record as usize).copied().unwrap_or_default();
+        let at = if self.offset > 0 { format!("byte {byte}") } else { format!("line {line}") };
+        BadLine { record, place: format!("{}, {at}", self.shown), text: self.messages.get(record as usize).to_vec(), reason }
+    }
+}

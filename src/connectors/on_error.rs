@@ -1,0 +1,113 @@
+//! What a record that cannot be read does: `on-error`, `dead-letter.table`, and the warning about what was set aside.
+
+use std::time::{Duration, Instant};
+
+use crate::common::{Error, OptionSpec, Result, suggest};
+
+use super::TableSpec;
+
+/// How often the warning is repeated.
+const WARN_EVERY: Duration = Duration::from_secs(10);
+
+const OPTION: &str = "on-error";
+const TABLE: &str = "dead-letter.table";
+const VALUES: [&str; 3] = ["skip", "fail", "dead-letter"];
+
+/// Options of formats, and the value of each with which Flink fails.
+const FATAL: [(&str, &str); 4] = [
+    ("json.ignore-parse-errors", "false"),
+    ("json.fail-on-missing-field", "true"),
+    ("csv.ignore-parse-errors", "false"),
+    ("debezium-json.ignore-parse-errors", "false"),
+];
+
+/// `on-error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// Counted and warned of.
+    Skip,
+    /// The job stops.
+    Fail,
+    /// Goes to another table.
+    DeadLetter,
+}
+
+impl OnError {
+    /// The options of a table that has this choice.
+    pub fn options() -> [OptionSpec; 2] {
+        [
+            OptionSpec::one_of(
+                OPTION,
+                &VALUES,
+                "what a bad record does: it is skipped and counted, stops the job, or goes to `dead-letter.table`",
+            ),
+            OptionSpec::text(TABLE, "the table that bad records go to"),
+        ]
+    }
+
+    /// Decision 20: skip by default; an explicit option of the format that makes Flink fail makes us fail.
+    ///
+    /// # Errors
+    /// For another value, and for dead letters without a table for them.
+    pub fn read(spec: &TableSpec) -> Result<Self> {
+        let routed = spec.option(TABLE).is_some();
+        let says = |(option, value): (&str, &str)| {
+            let given = |prefix| spec.option(&format!("{prefix}{option}")).is_some_and(|v| v.eq_ignore_ascii_case(value));
+            ["", "key.", "value."].into_iter().any(given)
+        };
+        match spec.option(OPTION) {
+            Some("skip") => Ok(Self::Skip),
+            Some("fail") => Ok(Self::Fail),
+            Some("dead-letter") if routed => Ok(Self::DeadLetter),
+            Some("dead-letter") => {
+                Err(Error::sql(format!("option `{TABLE}` is missing")).hint("'on-error' = 'dead-letter' needs a table to write to"))
+            }
+            Some(other) => Err(Error::sql(format!("option `{OPTION}` cannot be '{other}'")).hint(suggest::hint(other, &VALUES))),
+            None if routed => Ok(Self::DeadLetter),
+            None if FATAL.into_iter().any(says) => Ok(Self::Fail),
+            None => Ok(Self::Skip),
+        }
+    }
+
+    /// The table that bad records of a table go to.
+    pub fn table(self, spec: &TableSpec) -> Option<&str> {
+        spec.option(TABLE).filter(|_| self == Self::DeadLetter)
+    }
+}
+
+/// Says of bad records what has to be said: at most every ten seconds, with one of them as a sample.
+#[derive(Debug, Default)]
+pub struct Warning {
+    said: Option<Instant>,
+    untold: usize,
+}
+
+impl Warning {
+    /// Takes note of `count` bad records, one of which is `sample`: fails or warns.
+    ///
+    /// # Errors
+    /// With [`OnError::Fail`].
+    pub fn note(&mut self, on_error: OnError, count: usize, sample: &str) -> Result<()> {
+        if on_error == OnError::Fail {
+            return Err(failure(sample));
+        }
+        self.untold += count;
+        if self.said.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+            let what = if on_error == OnError::DeadLetter { "routed to the dead-letter table" } else { "skipped" };
+            tracing::warn!("{} bad record(s) {what}; one of them: {sample}", self.untold);
+            *self = Self { said: Some(Instant::now()), untold: 0 };
+        }
+        Ok(())
+    }
+}
+
+/// The error of a bad record with [`OnError::Fail`].
+pub fn failure(sample: &str) -> Error {
+    Error::data(sample).hint("'on-error' = 'skip' counts such records and goes on, 'dead-letter' routes them to another table")
+}
+
+/// A bad record for people: where it is, why it is bad, and the beginning of it.
+pub fn sample(place: &str, reason: &str, record: &[u8]) -> String {
+    let beginning: String = String::from_utf8_lossy(record).chars().take(200).collect();
+    format!("{place}: {reason}: `{beginning}`")
+}
