@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::common::units;
+use crate::shell::commands::PEEKED;
 use crate::shell::render::Format;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
@@ -84,8 +85,12 @@ pub(super) enum Command {
     Query(QueryArgs),
     /// Say what .sql files would do, and all that is wrong with them; nothing is started
     Check(CheckArgs),
-    /// Show windows moving: a generator and the transactions job, with nothing installed
+    /// Show the newest messages of a topic, raw and decoded, or the last rows of files
+    Peek(PeekArgs),
+    /// Show windows moving: a generator and the transactions job, with nothing installed (--shell: ask by yourself)
     Demo(DemoArgs),
+    /// Print what a shell needs to complete commands and flags of millstream
+    Completions(CompletionsArgs),
 }
 
 /// Flags of `run`.
@@ -128,6 +133,31 @@ pub(super) struct QueryArgs {
     pub(super) format: Option<Format>,
 }
 
+/// Flags of `peek`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct PeekArgs {
+    /// The table, or the path of files
+    #[arg(value_name = "TABLE")]
+    pub(super) table: String,
+    /// How many rows at most
+    #[arg(short = 'n', long, value_name = "ROWS", default_value_t = PEEKED, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) rows: u32,
+    /// Run declarations from this file first
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// How rows are printed [default: table on a terminal, else csv]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<Format>,
+}
+
+/// Flags of `completions`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct CompletionsArgs {
+    /// Whose: bash reads `source <(millstream completions bash)`
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
 /// Flags of `check`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct CheckArgs {
@@ -143,6 +173,9 @@ pub(super) struct CheckArgs {
 #[derive(Debug, ClapArgs)]
 pub(super) struct DemoArgs {
     /// End by itself after so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", conflicts_with = "shell")]
     pub(super) seconds: Option<u64>,
+    /// Open a shell on the demo's tables instead
+    #[arg(long)]
+    pub(super) shell: bool,
 }

@@ -18,8 +18,11 @@ use crate::connectors::{Connectors, Follow, Prefetch, ReadMode};
 use crate::jobs::progress::show_time;
 use crate::jobs::{self, JobSpec, Settings, Status, Workspace};
 use crate::operators::to_millis;
+use crate::shell::{Setup, interact};
+use crate::sql::Variables;
 use crate::sql::ast::{Parsed, Source, Statement};
 use crate::sql::parse;
+use crate::state::StateStore;
 use crate::state::object::RemoteStore;
 
 use super::args::{Common, DemoArgs};
@@ -43,14 +46,21 @@ const LIVE: [&str; 5] = [
 ];
 /// The table whose rows are shown.
 const SHOWN: &str = "transactions_paid_agg_table";
+/// The generator's table, the one that it writes, and the one by which the shell asks for what it wrote.
+const SOURCE: &str = "transactions_generator";
+const GENERATED: &str = "transactions_generated";
+const ASKED: &str = "transactions_table";
 /// How many windows are on the screen.
 const HEIGHT: usize = 14;
 
-/// Runs until Ctrl-C, or for the given time.
+/// Runs until Ctrl-C, or for the given time; with `--shell` until the person leaves it.
 pub(super) async fn demo(common: &Common, args: DemoArgs) -> Result<()> {
     let options: Vec<&str> = LIVE.into_iter().chain(common.options.iter().map(String::as_str)).collect();
     let overrides = Overrides::parse(&options)?;
     let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::new(EmbeddedBroker::new())), overrides);
+    if args.shell {
+        return shell(common, workspace).await;
+    }
     let generator = job(&workspace, "generator", &[("generate.sql", GENERATOR)]).await?;
     let windows = job(&workspace, "transactions-flink", &SCRIPTS).await?;
     workspace.check_options_used()?;
@@ -78,7 +88,44 @@ pub(super) async fn demo(common: &Common, args: DemoArgs) -> Result<()> {
     Ok(())
 }
 
+/// The shell over the demo's tables, with the generator as a job behind it.
+async fn shell(common: &Common, workspace: Workspace) -> Result<()> {
+    let checkpoints = in_memory();
+    let memory = setup::memory(common);
+    let workspace = workspace.with_memory(&memory)?.with_checkpoints(Arc::clone(&checkpoints));
+    declare(&workspace, &SCRIPTS).await?;
+    let begin = declare(&workspace, &[("generate.sql", GENERATOR)]).await?;
+    for table in [GENERATED, SHOWN] {
+        // Whoever is quick finds the topics there already.
+        workspace.sink(table)?.prepare().await?;
+    }
+    for table in [SOURCE, ASKED] {
+        workspace.source(table).await?;
+    }
+    workspace.check_options_used()?;
+    let banner = format!(
+        "millstream {}, the demo: 5,000 payments a second go to a topic in this process. Its table is {ASKED}:\n\n\
+         \x20 SELECT * FROM {ASKED} LIMIT 5;\n\
+         \x20 SELECT window_end, COUNT(*) AS payments, SUM(total_paid) AS paid\n\
+         \x20 FROM TABLE(TUMBLE(TABLE {ASKED}, DESCRIPTOR(event_timestamp), INTERVAL '3' SECONDS))\n\
+         \x20 GROUP BY window_start, window_end EMIT CHANGES;\n\n{}",
+        env!("CARGO_PKG_VERSION"),
+        super::shell::KEYS
+    );
+    let history = super::shell::history();
+    let variables = Variables::parse(&common.variables)?;
+    let setup = Setup { workspace, checkpoints: (checkpoints, false), memory, variables, format: None, history, begin };
+    interact(setup, &banner).await
+}
+
 async fn job(workspace: &Workspace, name: &str, files: &[(&str, &str)]) -> Result<JobSpec> {
+    let inserts = declare(workspace, files).await?;
+    let settings = Settings { checkpoint_interval: Duration::from_millis(50), ..Settings::default() };
+    workspace.plan_job(name, &inserts, in_memory(), settings).await
+}
+
+/// Declares what scripts declare; their INSERTs.
+async fn declare(workspace: &Workspace, files: &[(&str, &str)]) -> Result<Vec<Parsed>> {
     let mut inserts: Vec<Parsed> = Vec::new();
     for (file, text) in files {
         for parsed in parse(&Source::new(*file, *text))? {
@@ -88,10 +135,13 @@ async fn job(workspace: &Workspace, name: &str, files: &[(&str, &str)]) -> Resul
             }
         }
     }
+    Ok(inserts)
+}
+
+/// A checkpoint folder that goes with the process.
+fn in_memory() -> Arc<dyn StateStore> {
     let memory = Arc::new(object_store::memory::InMemory::new());
-    let store = RemoteStore::new(memory, object_store::path::Path::default(), "memory");
-    let settings = Settings { checkpoint_interval: Duration::from_millis(50), ..Settings::default() };
-    workspace.plan_job(name, &inserts, Arc::new(store), settings).await
+    Arc::new(RemoteStore::new(memory, object_store::path::Path::default(), "memory"))
 }
 
 /// One closed window.

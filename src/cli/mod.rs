@@ -2,7 +2,9 @@
 
 mod args;
 mod check;
+mod completions;
 mod demo;
+mod peek;
 mod query;
 mod run;
 mod setup;
@@ -41,14 +43,18 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The arguments of the process. The demo's help leaves out the global flags that mean nothing to it.
+/// The arguments of the process.
 fn arguments() -> Args {
+    Args::from_arg_matches(&command().get_matches()).unwrap_or_else(|e| e.exit())
+}
+
+/// All commands and flags. The demo's help leaves out the global flags that mean nothing to it.
+fn command() -> clap::Command {
     const NOT_OF_DEMO: [&str; 5] = ["data", "catalog", "variables", "memory_limit", "embedded"];
     let command = Args::command();
     let hidden = command.get_arguments().filter(|flag| NOT_OF_DEMO.contains(&flag.get_id().as_str()));
     let hidden: Vec<Arg> = hidden.map(|flag| flag.clone().hide(true)).collect();
-    let command = command.mut_subcommand("demo", |demo| demo.args(hidden));
-    Args::from_arg_matches(&command.get_matches()).unwrap_or_else(|e| e.exit())
+    command.mut_subcommand("demo", |demo| demo.args(hidden))
 }
 
 fn start(args: Args) -> Result<()> {
@@ -62,6 +68,8 @@ fn start(args: Args) -> Result<()> {
             Some(Command::Run(run)) => run::run(&args.common, run).await,
             Some(Command::Query(query)) => query::query(&args.common, query).await,
             Some(Command::Check(check)) => check::check(&args.common, check).await,
+            Some(Command::Peek(peek)) => peek::peek(&args.common, peek).await,
+            Some(Command::Completions(wanted)) => completions::completions(&wanted, &mut command()),
             Some(Command::Demo(demo)) => demo::demo(&args.common, demo).await,
         }
     });

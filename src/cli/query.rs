@@ -52,7 +52,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
 }
 
 /// Carries out a statement of a file for `-f`.
-async fn prepare(workspace: &Workspace, parsed: &Parsed) -> Result<()> {
+pub(super) async fn prepare(workspace: &Workspace, parsed: &Parsed) -> Result<()> {
     // Files of a job declare its tables too; its INSERTs are not meant here.
     for parsed in workspace.unfold(parsed).await? {
         match (workspace.declare(&parsed).await?, &parsed.statement) {

@@ -13,6 +13,9 @@ use crate::state;
 use super::args::{Common, ShellArgs};
 use super::setup;
 
+/// The last line of a banner.
+pub(super) const KEYS: &str = "Statements end with `;`. \\? lists commands, \\h statements, Ctrl-D quits.";
+
 /// Carries out what the flags or stdin say; asks a person if there is one.
 pub(super) async fn shell(common: &Common, args: ShellArgs) -> Result<()> {
     let scripts = scripts(&args)?;
@@ -23,14 +26,11 @@ pub(super) async fn shell(common: &Common, args: ShellArgs) -> Result<()> {
         variables: Variables::parse(&common.variables)?,
         format: args.format,
         history: history(),
+        begin: Vec::new(),
     };
     if scripts.is_empty() {
         let known = counted(setup.workspace.names()?.relations.len() as u64, "table");
-        let banner = format!(
-            "millstream {}: {known} in {}\nStatements end with `;`. \\? lists commands, \\h statements, Ctrl-D quits.",
-            env!("CARGO_PKG_VERSION"),
-            common.data.display()
-        );
+        let banner = format!("millstream {}: {known} in {}\n{KEYS}", env!("CARGO_PKG_VERSION"), common.data.display());
         return interact(setup, &banner).await;
     }
     let mut session = Session::new(setup, false)?;
@@ -59,7 +59,7 @@ fn scripts(args: &ShellArgs) -> Result<Vec<Source>> {
 }
 
 /// Where inputs are remembered: a file of the person, not of the folder.
-fn history() -> Option<PathBuf> {
+pub(super) fn history() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
     Some(state.join("millstream").join("history"))

@@ -236,25 +236,48 @@ fn liked(rows: &RecordBatch, like: Option<&Pattern>) -> Result<Rows> {
 fn likes(like: Option<&Pattern>, name: &str) -> bool {
     let Some(Pattern { pattern, not, any_case }) = like else { return true };
     let fold = |text: &str| if *any_case { text.to_lowercase() } else { text.to_string() };
-    let (pattern, name): (Vec<char>, Vec<char>) = (fold(pattern).chars().collect(), fold(name).chars().collect());
+    let (pattern, name) = (signs(&fold(pattern)), fold(name));
     // Which prefixes of the pattern match the name so far.
     let mut row: Vec<bool> = Vec::with_capacity(pattern.len() + 1);
     row.push(true);
     for (i, p) in pattern.iter().enumerate() {
-        row.push(row[i] && *p == '%');
+        row.push(row[i] && *p == Sign::Any);
     }
-    for c in &name {
+    for c in name.chars() {
         let mut next = vec![false];
         for (i, p) in pattern.iter().enumerate() {
             next.push(match p {
-                '%' => next[i] || row[i + 1],
-                '_' => row[i],
-                p => row[i] && p == c,
+                Sign::Any => next[i] || row[i + 1],
+                Sign::One => row[i],
+                Sign::Exactly(p) => row[i] && *p == c,
             });
         }
         row = next;
     }
     row.last().copied().unwrap_or(false) != *not
+}
+
+/// What a character of a pattern stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Any,
+    One,
+    Exactly(char),
+}
+
+/// A pattern read; a backslash before a character means it as it is.
+fn signs(pattern: &str) -> Vec<Sign> {
+    let mut chars = pattern.chars();
+    let sign = |c| match c {
+        '%' => Sign::Any,
+        '_' => Sign::One,
+        c => Sign::Exactly(c),
+    };
+    std::iter::from_fn(|| {
+        let first = chars.next()?;
+        Some(if first == '\\' { Sign::Exactly(chars.next().unwrap_or(first)) } else { sign(first) })
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -272,6 +295,10 @@ mod tests {
             ("%", "", true),
             ("", "a", false),
             ("A%", "abc", false),
+            ("%\\_c", "a_c", true),
+            ("%\\_c", "abc", false),
+            ("a\\%", "a%", true),
+            ("a\\", "a\\", true),
         ] {
             let pattern = |not, any_case| Pattern { pattern: pattern.to_string(), not, any_case };
             assert_eq!(likes(Some(&pattern(false, false)), name), like);

@@ -26,6 +26,7 @@ pub mod memory;
 mod names;
 mod once;
 mod open;
+mod peek;
 pub mod pipeline;
 pub mod progress;
 pub mod publish;

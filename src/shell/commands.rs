@@ -14,6 +14,8 @@ pub enum Meta {
     Sql(String),
     /// How a table was declared.
     Schema(Option<String>),
+    /// So many of the newest messages of a table.
+    Peek(String, usize),
     /// One row below the other: on, off, or when it does not fit.
     Expanded(Option<Expanded>),
     /// How long statements take.
@@ -84,6 +86,12 @@ pub const COMMANDS: &[Command] = &[
         arguments: "[NAME]",
         help: "the statement that declared a table or view, or all",
         read: |a| Ok(Meta::Schema(some(a))),
+    },
+    Command {
+        names: &["\\peek", ".peek"],
+        arguments: "TABLE [ROWS]",
+        help: "the newest messages of a topic, raw and decoded; the last rows of files",
+        read: peek,
     },
     Command { names: &["\\x"], arguments: "[on|off|auto]", help: "one row below the other", read: |a| Ok(Meta::Expanded(expanded(a)?)) },
     Command {
@@ -240,6 +248,22 @@ fn watch(argument: &str) -> Result<Meta> {
     Ok(Meta::Watch(seconds))
 }
 
+/// How many messages are shown if nothing is said.
+pub const PEEKED: u32 = 10;
+
+fn peek(argument: &str) -> Result<Meta> {
+    let argument = needed(argument, "a table")?;
+    let (name, rows) = match argument.rsplit_once(char::is_whitespace) {
+        Some((name, rows)) if rows.bytes().all(|c| c.is_ascii_digit()) => (name.trim_end(), rows),
+        _ => (argument.as_str(), ""),
+    };
+    let rows: u32 = if rows.is_empty() { PEEKED } else { rows.parse().map_err(|_| Error::usage(format!("{rows} rows are too many")))? };
+    if rows == 0 {
+        return Err(Error::usage("at least one row, please"));
+    }
+    Ok(Meta::Peek(unquoted(name.trim_matches('`')), rows as usize))
+}
+
 fn set(argument: &str) -> Result<Meta> {
     let Some((name, value)) = argument.split_once(|c: char| c.is_whitespace() || c == '=') else {
         return if argument.is_empty() { Ok(Meta::Set(None)) } else { Ok(Meta::Set(Some((argument.to_string(), String::new())))) };
@@ -260,6 +284,8 @@ mod tests {
             ("\\dt my_*", Meta::Sql("SHOW TABLES LIKE 'my\\_%'".into())),
             ("\\x", Meta::Expanded(None)),
             ("\\x auto", Meta::Expanded(Some(Expanded::Auto))),
+            ("\\peek orders", Meta::Peek("orders".into(), 10)),
+            (".peek 'data/my orders.csv' 3;", Meta::Peek("data/my orders.csv".into(), 3)),
             (".mode jsonlines", Meta::Mode(Some(Format::Ndjson))),
             ("\\watch 0.5", Meta::Watch(0.5)),
             ("\\set day '2024-05-01'", Meta::Set(Some(("day".into(), "2024-05-01".into())))),
@@ -280,6 +306,7 @@ mod tests {
             ("\\nothing_like_it", "there is no command \\nothing_like_it", "\\? lists them all"),
             ("\\timing maybe", "`maybe` is neither on nor off", "\\timing [on|off]"),
             ("\\i", "a file is missing", "\\i FILE"),
+            ("\\peek t 0", "at least one row, please", "\\peek TABLE [ROWS]"),
             ("\\mode xml", "there is no format `xml`", "csv"),
         ] {
             let error = meta(line).unwrap_err();

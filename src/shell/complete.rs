@@ -1,5 +1,6 @@
 //! What may come next where the cursor is.
 
+use crate::common::OptionSpec;
 use crate::jobs::Names;
 use crate::sql::lexed::{Kind, Lexed, lexed};
 
@@ -193,18 +194,11 @@ fn in_options(text: &str, parts: &[Lexed], names: &Names) -> Option<(usize, Vec<
     let opened = rest.iter().rposition(|part| word(part).eq_ignore_ascii_case("WITH"))?;
     let written: Vec<String> = rest.get(opened..)?.iter().map(plain).collect();
     let connector = written.windows(3).find(|w| w[0] == "connector" && w[1] == "=").map(|w| w[2].clone());
-    let specs = || connector.as_ref().and_then(|name| names.connectors.get(name)).into_iter().chain(names.connectors.values()).next();
+    let known: &[OptionSpec] = connector.and_then(|name| names.connectors.get(&name)).map_or(&[], Vec::as_slice);
     let candidates = match value_of.as_deref() {
         Some("connector") => closed(names.connectors.keys().cloned(), typed),
-        Some(key) => {
-            let specs = specs().map(|s| s.iter().filter(|spec| spec.matches(key)).flat_map(|spec| spec.values)).into_iter().flatten();
-            closed(specs.map(ToString::to_string), typed)
-        }
+        Some(key) => closed(known.iter().filter(|spec| spec.matches(key)).flat_map(|spec| spec.values).map(ToString::to_string), typed),
         None => {
-            let known: Vec<_> = match &connector {
-                Some(name) => names.connectors.get(name).into_iter().flatten().collect(),
-                None => Vec::new(),
-            };
             let mut all = closed(known.iter().map(|spec| spec.key.to_string()).chain(["connector".to_string()]), typed);
             for candidate in &mut all {
                 if let Some(spec) = known.iter().find(|spec| spec.key == candidate.shown) {
@@ -287,8 +281,6 @@ fn of_command(before: &str, line: &str, names: &Names) -> Completion {
 
 #[cfg(test)]
 mod tests {
-    use crate::common::OptionSpec;
-
     use super::*;
 
     fn names() -> Names {

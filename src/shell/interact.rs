@@ -12,6 +12,7 @@ use super::session::{Next, Session, Setup};
 pub async fn interact(setup: Setup, banner: &str) -> Result<()> {
     let mut session = Session::new(setup, true)?;
     println!("{banner}");
+    session.begin().await?;
     let mut editor = Editor::new(session.history.as_deref())?;
     let mut text = String::new();
     loop {

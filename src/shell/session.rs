@@ -37,6 +37,8 @@ pub struct Setup {
     pub format: Option<Format>,
     /// The history of inputs.
     pub history: Option<PathBuf>,
+    /// INSERTs that run as one job from the beginning on.
+    pub begin: Vec<Parsed>,
 }
 
 /// A session of statements and meta commands: the tables, what is shown how, the jobs in the background.
@@ -54,6 +56,7 @@ pub struct Session {
     interrupt: Signal,
     /// Files that read each other.
     depth: usize,
+    begin: Vec<Parsed>,
 }
 
 /// What becomes of the session after an input.
@@ -77,7 +80,7 @@ impl Session {
     /// When signals cannot be handled.
     pub fn new(setup: Setup, interactive: bool) -> Result<Self> {
         let interrupt = signal(SignalKind::interrupt()).map_err(|e| Error::internal("signals cannot be handled").because(e))?;
-        let Setup { workspace, checkpoints, memory, variables, format, history } = setup;
+        let Setup { workspace, checkpoints, memory, variables, format, history, begin } = setup;
         Ok(Self {
             workspace,
             screen: Screen::new(format, interactive),
@@ -88,7 +91,21 @@ impl Session {
             last: None,
             interrupt,
             depth: 0,
+            begin,
         })
+    }
+
+    /// Starts the job of [`Setup::begin`].
+    ///
+    /// # Errors
+    /// When it does not plan.
+    pub(super) async fn begin(&mut self) -> Result<()> {
+        let parts = std::mem::take(&mut self.begin);
+        if !parts.is_empty() {
+            let started = self.jobs.start(&self.workspace, parts).await?;
+            self.screen.say(&started);
+        }
+        Ok(())
     }
 
     /// Carries out a whole script, and waits for its jobs.
@@ -206,6 +223,14 @@ impl Session {
             Meta::Describe(None) => Box::pin(self.statements(&Source::new("<input>", "SHOW TABLES"))).await?,
             Meta::Describe(Some(name)) => {
                 let (schema, rows) = self.workspace.describe(&name).await?;
+                self.screen.rows(schema, rows).await?;
+            }
+            Meta::Peek(name, rows) => {
+                let Self { workspace, interrupt, .. } = self;
+                let (schema, rows) = tokio::select! {
+                    peeked = workspace.peek(&name, rows) => peeked?,
+                    _ = interrupt.recv() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
+                };
                 self.screen.rows(schema, rows).await?;
             }
             Meta::Sql(sql) => {

@@ -1,6 +1,7 @@
 //! The shell in a real pseudo-terminal: keys are typed, the screen is read back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod picture;
 mod terminal;
 
 use std::path::Path;
@@ -52,6 +53,7 @@ fn commands_of_psql_and_of_duckdb() {
     let home = home();
     let mut terminal = shell(home.path(), 80);
     terminal.enter("\\dt", "nowhere");
+    terminal.enter("\\dt no*r?", "1 row");
     terminal.enter("\\d three", "BIGINT");
     terminal.enter(".schema nowhere", "'connector' = 'blackhole'");
     terminal.enter("\\x", "Expanded display is on.");
@@ -198,4 +200,58 @@ fn ctrl_c_ends_the_statement_and_not_the_shell() {
     terminal.keys("\x03");
     terminal.shows("interrupted");
     terminal.enter("SELECT 'after' AS that;", "| after |");
+}
+
+#[test]
+fn peek_shows_messages_as_they_stand_and_as_they_are_read() {
+    let home = home();
+    let mut terminal = Terminal::open(home.path(), 120.try_into().unwrap(), &["--embedded"], &[]);
+    terminal.line("CREATE TABLE orders (id INT, item STRING) WITH ('connector' = 'kafka', 'topic' = 'orders', 'format' = 'json');");
+    terminal.line("CREATE TABLE lines (line STRING) WITH ('connector' = 'kafka', 'topic' = 'orders', 'format' = 'raw');");
+    terminal.enter("INSERT INTO orders VALUES (1, 'tea'), (2, 'cake');", "2 rows");
+    terminal.enter("INSERT INTO lines VALUES ('{\"id\":3,broken');", "1 row");
+    let text = terminal.enter("\\peek orders", "3 rows");
+    assert!(text.contains(r#"| {"id":2,"item":"cake"} | {"id":2,"item":"cake"} |"#), "{text}");
+    let broken = text.lines().find(|line| line.contains(r#"| {"id":3,broken"#)).unwrap();
+    assert!(broken.trim_end().ends_with("|                   NULL |") || broken.contains("| NULL"), "{text}");
+    terminal.enter(".peek orders 1", "1 row");
+    terminal.enter("\\peek ordrs", "did you mean");
+    terminal.line("\\q");
+    assert_eq!(terminal.ends(), 0);
+    let outside = std::process::Command::new(env!("CARGO_BIN_EXE_millstream"))
+        .args(["--embedded", "peek", "orders", "-n", "3", "--format", "ndjson"])
+        .current_dir(home.path())
+        .env_remove("MILLSTREAM_DATA")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(outside.stdout).unwrap();
+    assert!(text.lines().count() == 3 && text.contains(r#""raw":"{\"id\":3,broken","decoded":null"#), "{text}");
+}
+
+#[test]
+fn the_demo_has_a_shell() {
+    let home = home();
+    let mut terminal = Terminal::open(home.path(), 120.try_into().unwrap(), &["demo", "--shell"], &[]);
+    terminal.shows("job transactions_generated started");
+    terminal.enter("\\dt", "transactions_table");
+    terminal.enter("\\peek transactions_table 3", "3 rows");
+    terminal.line(
+        "SELECT window_end, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE transactions_table, DESCRIPTOR(event_timestamp), INTERVAL '3' SECONDS))
+  GROUP BY window_start, window_end EMIT CHANGES LIMIT 100;",
+    );
+    terminal.shows("[q] quit");
+    terminal.keys("q");
+    terminal.line("\\q");
+    terminal.shows("1 job is running and will be stopped; quit? [y/N]");
+    terminal.keys("y\r");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn shells_get_what_completes_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_millstream")).args(["completions", shell]).output().unwrap();
+        let script = String::from_utf8(done.stdout).unwrap();
+        assert!(done.status.success() && script.contains("millstream") && script.contains("until-now"), "{shell}: {script}");
+    }
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
+/// What the shell asks with.
+const PROMPT: &str = "millstream>";
 /// Lines of the terminal.
 const LINES: NonZeroU16 = NonZeroU16::new(24).unwrap();
 /// How long anything may take to show, on a machine that has much else to do.
@@ -23,8 +25,13 @@ pub struct Terminal {
 impl Terminal {
     /// The shell in a folder of its own, in a terminal of so many columns and 24 lines.
     pub fn open(home: &Path, columns: NonZeroU16, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let pair =
-            native_pty_system().openpty(PtySize { rows: LINES.get(), cols: columns.get(), pixel_width: 0, pixel_height: 0 }).unwrap();
+        Self::sized(home, (LINES, columns), args, env)
+    }
+
+    /// The same in a terminal of so many lines and columns.
+    pub fn sized(home: &Path, (lines, columns): (NonZeroU16, NonZeroU16), args: &[&str], env: &[(&str, &str)]) -> Self {
+        let size = PtySize { rows: lines.get(), cols: columns.get(), pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_millstream"));
         command.args(args);
         command.cwd(home);
@@ -37,7 +44,7 @@ impl Terminal {
             }
         }
         let child = pair.slave.spawn_command(command).unwrap();
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(LINES, columns, 500)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(lines, columns, 500)));
         let (mut output, shown) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&screen));
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
@@ -61,15 +68,24 @@ impl Terminal {
         self.screen.lock().unwrap().screen().contents_formatted()
     }
 
+    /// The screen as it is now.
+    pub fn screen(&self) -> vt100::Screen {
+        self.screen.lock().unwrap().screen().clone()
+    }
+
     /// Presses keys.
     pub fn keys(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
-    /// Types a line; what the shell has before it is not over yet waits.
+    /// Types a line where the shell asks for one.
     pub fn line(&mut self, line: &str) {
-        self.keys(&format!("{line}\r"));
+        self.prompts();
+        self.keys(line);
+        // Before the keys have arrived the old prompt still stands there, as if it asked for the next line.
+        self.until("what is typed", |text| !text.trim_end().ends_with(PROMPT));
+        self.keys("\r");
     }
 
     /// Types a line, and waits for what it brings.
@@ -80,7 +96,7 @@ impl Terminal {
 
     /// Waits until the shell asks for something.
     pub fn prompts(&self) -> String {
-        self.until("a prompt", |text| text.trim_end().ends_with("millstream>"))
+        self.until("a prompt", |text| text.trim_end().ends_with(PROMPT))
     }
 
     /// Waits until the terminal shows a text.

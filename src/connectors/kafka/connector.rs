@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::DataType;
 
 use crate::common::{Error, OptionSpec, Result};
-use crate::connectors::{Connector, Sink, Source, TableSpec};
+use crate::connectors::{Connector, Messages, Sink, Source, TableSpec};
 
 use super::broker::Broker;
 use super::options::{APPEND, UPSERT};
-use super::{EmbeddedBroker, KafkaSink, KafkaSource, KafkaTable, metadata, options};
+use super::{EmbeddedBroker, KafkaSink, KafkaSource, KafkaTable, messages, metadata, options};
 
 /// Makes a client for bootstrap servers and the `properties.*` of a table (without the prefix).
 pub type BrokerFactory = Arc<dyn Fn(&str, &[(String, String)]) -> Result<Arc<dyn Broker>> + Send + Sync>;
@@ -120,5 +120,15 @@ impl Connector for KafkaConnector {
         let table = self.read(&table)?;
         let broker = self.broker(&table)?;
         Ok(Arc::new(KafkaSink::new(table, broker)?))
+    }
+
+    fn messages(&self, table: &TableSpec) -> Option<Result<Messages>> {
+        let sources = || {
+            // What is wrong with the declaration is said of the declaration.
+            self.validate(table)?;
+            let (raw, decoded) = (messages::raw(table), messages::decoded(table));
+            Ok(Messages { raw: self.source(Arc::new(raw))?, decoded: self.source(Arc::new(decoded))? })
+        };
+        Some(sources())
     }
 }

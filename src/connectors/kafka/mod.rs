@@ -26,6 +26,7 @@ pub mod startup;
 
 mod fetch;
 mod follow;
+mod messages;
 mod metadata_columns;
 mod narrow;
 mod pending;

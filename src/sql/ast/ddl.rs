@@ -224,7 +224,7 @@ pub enum ShowWhat {
 /// `[NOT] LIKE 'pattern'`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
-    /// `%` for any text, `_` for one character.
+    /// `%` for any text, `_` for one character, a backslash before one that is meant as it is.
     pub pattern: String,
     /// `NOT`.
     pub not: bool,

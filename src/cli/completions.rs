@@ -1,0 +1,14 @@
+//! `millstream completions SHELL`.
+
+use std::io::Write;
+
+use crate::common::Result;
+
+use super::args::CompletionsArgs;
+
+/// Prints the script that the shell is to read.
+pub(super) fn completions(args: &CompletionsArgs, command: &mut clap::Command) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, command, "millstream", &mut script);
+    Ok(std::io::stdout().write_all(&script)?)
+}

@@ -1,0 +1,22 @@
+//! `millstream peek TABLE`: what stands at the end of a topic or of files.
+
+use crate::common::{Error, ErrorKind, Result};
+
+use super::args::{Common, PeekArgs};
+use super::{query, setup};
+
+/// Prints the newest messages and ends.
+pub(super) async fn peek(common: &Common, args: PeekArgs) -> Result<()> {
+    let declarations = setup::statements(common, &args.files)?;
+    let workspace = setup::workspace(common)?;
+    for parsed in &declarations {
+        query::prepare(&workspace, parsed).await?;
+    }
+    let stop = setup::stop_signal()?;
+    let (schema, rows) = tokio::select! {
+        peeked = workspace.peek(&args.table, args.rows as usize) => peeked?,
+        () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
+    };
+    workspace.check_options_used()?;
+    setup::print(schema, rows, args.format).await
+}
