@@ -173,7 +173,7 @@ fn nothing_starts_before_everything_is_parsed_and_planned() {
 }
 
 #[test]
-fn query_prints_in_four_forms() {
+fn query_prints_in_its_forms() {
     let nested = "SELECT 1 AS n, ARRAY[1, 2] AS a, NAMED_STRUCT('x', 1, 'y', 'z') AS s, MAP(ARRAY['k'], ARRAY[1]) AS m, 'a,\"b' AS t, \
                   CAST(NULL AS INT) AS nothing, TIMESTAMP '2024-05-01 12:00:00' AS at";
     let csv = query(nested, "csv").ok().out;
@@ -185,7 +185,7 @@ fn query_prints_in_four_forms() {
     assert_eq!(query(nested, "ndjson").ok().out, format!("{object}\n"));
     assert_eq!(query(nested, "json").ok().out, format!("[\n{object}\n]\n"));
     let table = query("VALUES (1, 'a'), (NULL, 'b')", "table").ok().out;
-    assert!(table.contains("| NULL    | b       |") && table.ends_with("2 rows\n"), "{table}");
+    assert!(table.contains("|    NULL | b       |") && table.ends_with("2 rows\n"), "{table}");
     // Nothing is an answer, too; and not on a terminal it is CSV.
     assert_eq!(query("SELECT 1 AS a WHERE 1 = 0", "csv").ok().out, "a\n");
     assert_eq!(query("SELECT 1 AS a WHERE 1 = 0", "ndjson").ok().out, "");
