@@ -135,7 +135,7 @@ fn a_kill_at_any_point_joins_no_row_a_second_time() {
 #[test]
 fn a_file_that_is_gone_or_broken_fails_the_job() {
     for (content, why) in [(None, "products.csv"), (Some("a,apple,cheap\n"), "cheap")] {
-        let shop = Shop::new("");
+        let shop = Shop::new(", 'on-error' = 'fail'");
         shop.put("products.csv", "a,apple,10\n");
         let mut running = shop.job.start();
         shop.put("orders/1.csv", "1,a\n");
