@@ -43,7 +43,7 @@ pub(super) async fn show(workspace: &Workspace, query: &Query, screen: &mut Scre
         let content = Content::new(&schema, updating, key);
         in_place(content, rows, status, screen, limit).await
     } else {
-        let key = (updating || mode != ResultMode::Table).then(|| key.unwrap_or_default());
+        let key = (updating || mode != ResultMode::Table).then_some(key);
         tokio::select! {
             printed = screen.flow(lines(&schema, key, rows, limit)) => printed,
             _ = interrupt.recv() => Ok(()),
@@ -159,8 +159,13 @@ fn told(status: &Status, paused: bool) -> String {
     line
 }
 
-/// Rows as they come, each a line; of a changelog each with what became of it, in a first column.
-fn lines(schema: &SchemaRef, key: Option<Vec<usize>>, rows: mpsc::Receiver<RecordBatch>, limit: Option<u64>) -> SendableRecordBatchStream {
+/// Rows as they come, each a line; of a changelog (`key` is given: the one that is known, if any) each with what became of it, in a first column.
+fn lines(
+    schema: &SchemaRef,
+    key: Option<Option<Vec<usize>>>,
+    rows: mpsc::Receiver<RecordBatch>,
+    limit: Option<u64>,
+) -> SendableRecordBatchStream {
     let width = schema.fields().len();
     let shown = match &key {
         None => Arc::clone(schema),
@@ -177,13 +182,13 @@ fn lines(schema: &SchemaRef, key: Option<Vec<usize>>, rows: mpsc::Receiver<Recor
     });
     let lines = lines.map(move |batch| match &with_ops {
         (None, _) => Ok(batch),
-        (Some(key), schema) => Ok(ops(schema, width, key, &batch)?),
+        (Some(key), schema) => Ok(ops(schema, width, key.as_deref(), &batch)?),
     });
     Box::pin(RecordBatchStreamAdapter::new(shown, lines))
 }
 
 /// A changelog's rows with their kinds in a first column.
-fn ops(schema: &SchemaRef, width: usize, key: &[usize], batch: &RecordBatch) -> Result<RecordBatch> {
+fn ops(schema: &SchemaRef, width: usize, key: Option<&[usize]>, batch: &RecordBatch) -> Result<RecordBatch> {
     let (ops, picks): (Vec<&str>, Vec<u32>) = kinds::of(batch, width, key).into_iter().map(|(op, row)| (op, row as u32)).unzip();
     let rows = take_record_batch(batch, &UInt32Array::from(picks))?;
     let columns = [Arc::new(StringArray::from(ops)) as ArrayRef].into_iter().chain(rows.columns().iter().take(width).cloned()).collect();

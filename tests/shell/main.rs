@@ -37,7 +37,9 @@ fn statements_of_several_lines_and_their_errors() {
     let text = terminal.enter("SELEC 1;", "hint:");
     assert!(text.contains("did you mean `SELECT`?") && text.contains("<input>:1:1"), "{text}");
     terminal.prompts();
-    terminal.keys("SELECT 'never\x03");
+    terminal.keys("SELECT 'never");
+    terminal.shows("SELECT 'never");
+    terminal.keys("\x03");
     terminal.enter("SELECT 40 + 2 AS answer;", "42");
     terminal.enter("\\timming", "did you mean \\timing?");
     terminal.prompts();

@@ -10,12 +10,12 @@ use super::line;
 /// The rows to show, in order, each with its kind. `width` columns are the table's; behind them may stand a weight.
 ///
 /// Rows that go come before those that come. Where a row that comes has the key of one that goes, the two are an update and are
-/// shown together.
-pub fn of(batch: &RecordBatch, width: usize, key: &[usize]) -> Vec<(&'static str, usize)> {
+/// shown together. A key without columns is one that all rows have; without a key nothing is known of what belongs together.
+pub fn of(batch: &RecordBatch, width: usize, key: Option<&[usize]>) -> Vec<(&'static str, usize)> {
     let weights = batch.columns().get(width).and_then(|w| w.as_primitive_opt::<Int64Type>());
     let Some(weights) = weights else { return (0..batch.num_rows()).map(|row| ("+I", row)).collect() };
     let key_of = |row: usize| {
-        let columns: Vec<_> = key.iter().filter_map(|k| batch.columns().get(*k)).cloned().collect();
+        let columns: Vec<_> = key.into_iter().flatten().filter_map(|k| batch.columns().get(*k)).cloned().collect();
         let mut text = String::new();
         line::row("", &columns, row, &mut text);
         text
@@ -23,13 +23,13 @@ pub fn of(batch: &RecordBatch, width: usize, key: &[usize]) -> Vec<(&'static str
     let times = |row: usize| usize::try_from(weights.value(row).unsigned_abs()).unwrap_or(0);
     let goes = |row: &usize| weights.value(*row) < 0;
     let mut comes: HashMap<String, usize> = HashMap::new();
-    if !key.is_empty() {
+    if key.is_some() {
         comes.extend((0..batch.num_rows()).filter(|row| !goes(row)).map(|row| (key_of(row), row)));
     }
     let mut updates = vec![false; batch.num_rows()];
     let mut shown = Vec::with_capacity(batch.num_rows());
     for row in (0..batch.num_rows()).filter(goes) {
-        match (!key.is_empty()).then(|| comes.remove(&key_of(row))).flatten() {
+        match key.and_then(|_| comes.remove(&key_of(row))) {
             Some(new) => {
                 updates[new] = true;
                 shown.extend([("-U", row), ("+U", new)]);

@@ -120,7 +120,7 @@ impl SinkWriter for PrintWriter {
         let mut text = String::new();
         for batch in rows {
             let columns = &batch.columns()[..self.width.min(batch.num_columns())];
-            for (kind, row) in kinds::of(batch, self.width, &self.key) {
+            for (kind, row) in kinds::of(batch, self.width, (!self.key.is_empty()).then_some(&self.key)) {
                 text.push_str(&self.prefix);
                 line::row(kind, columns, row, &mut text);
                 text.push('\n');
