@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, StringArray};
 use arrow::datatypes::SchemaRef;
@@ -80,6 +81,16 @@ impl Background {
         };
         job.stop.cancel();
         ended(name, job.task.await)
+    }
+
+    /// Waits until what the jobs have written first can be read, but no longer than this.
+    pub(super) async fn first_rows(&self, patience: Duration) {
+        let shown = self.running.values().map(|job| {
+            let mut status = job.status.clone();
+            async move { status.wait_for(|status| status.published > 0).await.is_ok() }
+        });
+        // One that is slow or has failed says so by itself.
+        let _ = tokio::time::timeout(patience, futures::future::join_all(shown)).await;
     }
 
     /// How many jobs run.

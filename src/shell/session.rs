@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -104,6 +104,7 @@ impl Session {
         if !parts.is_empty() {
             let started = self.jobs.start(&self.workspace, parts).await?;
             self.screen.say(&started);
+            self.jobs.first_rows(Duration::from_secs(5)).await;
         }
         Ok(())
     }
@@ -319,7 +320,7 @@ impl Session {
                 other => other?,
             }
             tokio::select! {
-                () = tokio::time::sleep(std::time::Duration::from_secs_f64(seconds)) => {}
+                () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => {}
                 _ = self.interrupt.recv() => return Ok(()),
             }
         }
