@@ -213,7 +213,7 @@ fn peek_shows_messages_as_they_stand_and_as_they_are_read() {
     let text = terminal.enter("\\peek orders", "3 rows");
     assert!(text.contains(r#"| {"id":2,"item":"cake"} | {"id":2,"item":"cake"} |"#), "{text}");
     let broken = text.lines().find(|line| line.contains(r#"| {"id":3,broken"#)).unwrap();
-    assert!(broken.trim_end().ends_with("|                   NULL |") || broken.contains("| NULL"), "{text}");
+    assert!(broken.contains(" | NULL "), "{text}");
     terminal.enter(".peek orders 1", "1 row");
     terminal.enter("\\peek ordrs", "did you mean");
     terminal.line("\\q");

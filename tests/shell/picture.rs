@@ -7,7 +7,7 @@ use vt100::{Cell, Color, Screen};
 
 use super::terminal::Terminal;
 
-const LINES: u16 = 30;
+const LINES: u16 = 32;
 const COLUMNS: u16 = 100;
 /// Of one cell, in pixels.
 const WIDTH: f32 = 7.8;
@@ -26,18 +26,14 @@ fn picture() {
     terminal.keys("clear\r");
     terminal.until("an empty screen", |text| text.trim() == "millstream>");
     terminal.enter("\\dt *_table", "2 rows");
+    terminal.enter("SELECT event_timestamp, user_id, total_paid, status FROM transactions_table LIMIT 3;", "3 rows");
     terminal.prompts();
-    // The end of the line alone: the sum of rows shows twice.
-    terminal.keys("SELECT event_timestamp, user_id, total_paid, status FROM transactions_table LIMIT 3;\r");
-    terminal.shows("3 rows");
-    terminal.prompts();
-    for line in [
+    let lines = [
         "SELECT window_end, COUNT(*) AS payments, SUM(total_paid) AS paid",
         "  FROM TABLE(TUMBLE(TABLE transactions_table, DESCRIPTOR(event_timestamp), INTERVAL '10' SECONDS))",
         "  WHERE status = 'Paid' GROUP BY window_start, window_end EMIT CHANGES;",
-    ] {
-        terminal.keys(&format!("{}\r", line.trim_start()));
-    }
+    ];
+    terminal.keys(&format!("{}\r", lines.join("\r")));
     terminal.shows("[q] quit");
     std::thread::sleep(std::time::Duration::from_secs(8));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/shell.svg");
