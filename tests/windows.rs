@@ -156,7 +156,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "SESSION(TABLE rows_of PARTITION BY kk, DESCRIPTOR(ts), INTERVAL '5' MINUTE)",
         "PARTITION BY `kk` names no column",
-        "did you mean `k`",
+        "known: `ts`, `k`, `v`",
     ),
     ("SESSION(TABLE rows_of PARTITION BY v + 1, DESCRIPTOR(ts), INTERVAL '5' MINUTE)", "only columns can stand there", ""),
     (

@@ -16,8 +16,8 @@ use crate::sql::ast::Emit;
 
 use super::super::traits::{Time, Traits};
 use super::interval::{Interval, interval};
-use super::recompute::{Partitioning, guard, title};
-use super::{Input, Lowered, Lowering, copied};
+use super::recompute::{Partitioning, guard};
+use super::{Input, Lowered, Lowering, copied, title};
 
 impl Lowering {
     pub(super) async fn join(&mut self, plan: &LogicalPlan, join: &Join) -> Result<Lowered> {

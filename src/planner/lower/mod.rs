@@ -294,6 +294,12 @@ impl<F: Future> Future for Deep<F> {
     }
 }
 
+/// What a node is called, for people.
+fn title(plan: &LogicalPlan) -> String {
+    let name = plan.display().to_string();
+    name.split([':', '(']).next().unwrap_or_default().trim().to_string()
+}
+
 /// Whether a piece is what an operator left, or columns of that.
 fn near_cut(plan: &LogicalPlan) -> bool {
     match plan {

@@ -19,7 +19,7 @@ use crate::operators::subplan::SubPlan;
 use super::super::current_watermark::{misplaced, node_asks};
 use super::super::cut::{Cut, Late};
 use super::super::traits::{Time, Traits};
-use super::{Input, Lowered, Lowering};
+use super::{Input, Lowered, Lowering, title};
 
 /// How the rows of a node's inputs and of its output fall into partitions: one key expression list per input, and one for
 /// the output. Empty lists: there is one partition.
@@ -187,10 +187,4 @@ fn sort_below(plan: &LogicalPlan) -> Option<&Sort> {
         LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Limit(_) => sort_below(plan.inputs().first()?),
         _ => None,
     }
-}
-
-/// What a node is called, for people.
-pub(super) fn title(plan: &LogicalPlan) -> String {
-    let name = plan.display().to_string();
-    name.split([':', '(']).next().unwrap_or_default().trim().to_string()
 }

@@ -16,8 +16,7 @@ use super::super::as_of::{Attribute, attribute};
 use super::super::current_watermark::{WatermarkColumn, asks, call, misplaced, node_asks};
 use super::super::program::StateNode;
 use super::super::traits::{Role, Shape, Time, Traits};
-use super::recompute::title;
-use super::{Domain, Lowered, Lowering};
+use super::{Domain, Lowered, Lowering, title};
 
 /// Expressions over a plan that has the watermarks they asked for behind its columns.
 pub(super) struct Marked {
