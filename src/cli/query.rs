@@ -21,7 +21,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
     for parsed in &declarations {
         prepare(&workspace, parsed).await?;
     }
-    let format = setup::format(args.format);
+    let format = Format::asked(args.format);
     let stop = setup::stop_signal()?;
     for (i, parsed) in asked.iter().enumerate() {
         for outcome in workspace.execute(parsed).await? {

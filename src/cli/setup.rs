@@ -1,6 +1,6 @@
 //! From flags to a workspace: catalog, connectors, options, and the statements of files.
 
-use std::io::{BufWriter, IsTerminal};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Overrides};
@@ -128,15 +127,9 @@ pub(super) async fn copy(workspace: &Workspace, copy: &Copy, parsed: &Parsed, st
     Ok(())
 }
 
-/// The format that was asked for, else one that suits who reads it.
-pub(super) fn format(asked: Option<Format>) -> Format {
-    asked.unwrap_or(if std::io::stdout().is_terminal() { Format::Table } else { Format::Csv })
-}
-
 /// Prints rows that are there already.
 pub(super) async fn print(schema: SchemaRef, rows: RecordBatch, asked: Option<Format>) -> Result<()> {
-    let rows = RecordBatchStreamAdapter::new(Arc::clone(&schema), futures::stream::iter([Ok(rows)]));
-    print_stream(schema, Box::pin(rows), format(asked)).await
+    print_stream(schema, render::ready(rows), Format::asked(asked)).await
 }
 
 /// Prints rows as they come. When nobody reads any further (`| head`), the process has done what it was asked for.

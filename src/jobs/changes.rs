@@ -60,28 +60,23 @@ pub fn unproven_key(table: &str, output: &Output, mode: &SinkMode, target: &Sche
 /// # Errors
 /// When rows cannot be compared.
 pub fn consolidate(mode: &SinkMode, updating: bool, rows: Run) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
-    if matches!((mode, updating), (SinkMode::Append, _) | (SinkMode::Changelog, false)) {
-        return Ok(Box::new(rows.batches()));
-    }
-    Ok(Box::new(by_key(mode, updating, &rows)?.into_iter().filter(|rows| rows.num_rows() > 0).map(Ok)))
+    let merged = match (mode, updating) {
+        (SinkMode::Discard, _) => None,
+        (SinkMode::Append, _) | (SinkMode::Changelog, false) => return Ok(Box::new(rows.batches())),
+        (SinkMode::Changelog, true) => whole(&rows, |schema, batches| {
+            let changes = zset::consolidate(schema, batches)?;
+            Ok(concat_batches(schema, &[zset::filter(&changes, |w| w < 0)?, zset::filter(&changes, |w| w > 0)?])?)
+        })?,
+        (SinkMode::Upsert(key), false) => whole(&rows, |schema, batches| last_per_key(&concat_batches(schema, batches)?, key))?,
+        (SinkMode::Upsert(key), true) => whole(&rows, |schema, batches| upserts(&zset::consolidate(schema, batches)?, key))?,
+    };
+    Ok(Box::new(merged.into_iter().filter(|rows| rows.num_rows() > 0).map(Ok)))
 }
 
-fn by_key(mode: &SinkMode, updating: bool, rows: &Run) -> Result<Option<RecordBatch>> {
-    if matches!(mode, SinkMode::Discard) {
-        return Ok(None);
-    }
+/// What is made of all rows together; `None` if there are none.
+fn whole(rows: &Run, merge: impl FnOnce(&SchemaRef, &[RecordBatch]) -> Result<RecordBatch>) -> Result<Option<RecordBatch>> {
     let batches = rows.read()?;
-    let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(None) };
-    let one = match (mode, updating) {
-        (SinkMode::Discard | SinkMode::Append, _) | (SinkMode::Changelog, false) => concat_batches(&schema, &batches)?,
-        (SinkMode::Changelog, true) => {
-            let changes = zset::consolidate(&schema, &batches)?;
-            concat_batches(&schema, &[zset::filter(&changes, |w| w < 0)?, zset::filter(&changes, |w| w > 0)?])?
-        }
-        (SinkMode::Upsert(key), false) => last_per_key(&concat_batches(&schema, &batches)?, key)?,
-        (SinkMode::Upsert(key), true) => upserts(&zset::consolidate(&schema, &batches)?, key)?,
-    };
-    Ok(Some(one))
+    batches.first().map(|first| merge(first.schema_ref(), &batches)).transpose()
 }
 
 fn key_columns(schema: &SchemaRef, key: &[String]) -> Result<Vec<usize>> {

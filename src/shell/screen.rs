@@ -9,7 +9,6 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use clap::ValueEnum;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use ratatui::crossterm::terminal;
 
 use crate::common::{Error, Result};
@@ -31,8 +30,7 @@ pub(super) struct Screen {
 impl Screen {
     /// Answers in the format that was asked for, else one that suits who reads them.
     pub(super) fn new(format: Option<Format>, interactive: bool) -> Self {
-        let format = format.unwrap_or(if std::io::stdout().is_terminal() { Format::Table } else { Format::Csv });
-        Self { format, expanded: Expanded::Off, null: "NULL".to_string(), file: None, interactive }
+        Self { format: Format::asked(format), expanded: Expanded::Off, null: "NULL".to_string(), file: None, interactive }
     }
 
     pub(super) fn set_format(&mut self, format: Format) {
@@ -104,8 +102,7 @@ impl Screen {
 
     /// Rows that are there already.
     pub(super) async fn rows(&mut self, schema: SchemaRef, rows: RecordBatch) -> Result<()> {
-        let rows = RecordBatchStreamAdapter::new(std::sync::Arc::clone(&schema), futures::stream::iter([Ok(rows)]));
-        self.stream(schema, Box::pin(rows)).await
+        self.stream(schema, render::ready(rows)).await
     }
 
     /// Rows as they come.

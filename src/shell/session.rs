@@ -15,6 +15,7 @@ use crate::planner::Mode;
 use crate::sql::ast::{Emit, Parsed, Query, Source, Statement};
 use crate::sql::{Variables, parse_with};
 use crate::state::StateStore;
+use crate::state::scratch::Scratch;
 
 use super::background::Background;
 use super::commands::{Meta, is_meta, meta};
@@ -200,7 +201,7 @@ impl Session {
                     screen.say(&format!("{} to {}", counted(rows, "row"), copy.path));
                 }
                 Outcome::Query(query) if goes_on(workspace, &query)? => {
-                    if !last {
+                    if !last && query.query.limit_clause.is_none() {
                         let error = Error::sql("a query that goes on has to be the last statement");
                         return Err(parsed.locate(error.hint("put it at the end, or give it a LIMIT")));
                     }
@@ -328,11 +329,16 @@ impl Session {
 
     /// The last statement or a file, as an editor leaves it.
     fn edited(&self, file: Option<&str>) -> Result<String> {
-        let folder = tempfile_folder()?;
-        let path = file.map_or_else(|| folder.join("statement.sql"), PathBuf::from);
-        if file.is_none() {
-            std::fs::write(&path, self.last.as_deref().unwrap_or_default())?;
-        }
+        // Gone with its files when this is over.
+        let scratch = Scratch::new(std::env::temp_dir());
+        let path = match file {
+            Some(file) => PathBuf::from(file),
+            None => {
+                let path = scratch.folder()?.join("statement.sql");
+                std::fs::write(&path, self.last.as_deref().unwrap_or_default())?;
+                path
+            }
+        };
         let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok().filter(|e| !e.is_empty()));
         let editor = editor.unwrap_or_else(|| "vi".to_string());
         let mut words = editor.split_whitespace();
@@ -342,16 +348,8 @@ impl Session {
             Ok(status) => return Err(Error::usage(format!("{editor} ended with {status}"))),
             Err(e) => return Err(Error::usage(format!("{editor} cannot be started")).because(e).hint("set $EDITOR")),
         };
-        std::fs::remove_dir_all(&folder).ok(); // what is left goes with the system's own tidying
         Ok(text.trim().to_string())
     }
-}
-
-/// A folder of our own for the editor's file.
-fn tempfile_folder() -> Result<PathBuf> {
-    let folder = std::env::temp_dir().join(format!("millstream-{}", uuid::Uuid::now_v7().simple()));
-    std::fs::create_dir(&folder)?;
-    Ok(folder)
 }
 
 /// Whether a query's answer goes on.

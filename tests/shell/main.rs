@@ -146,6 +146,8 @@ fn changes_with_what_became_of_rows_and_a_limit_that_ends() {
     let home = home();
     let mut terminal = shell(home.path(), 80);
     terminal.enter("SELECT id FROM ticks EMIT CHANGES LIMIT 3;", "3 rows");
+    terminal.enter("SELECT id FROM ticks EMIT CHANGES LIMIT 2; SELECT 'and on' AS it;", "| and on |");
+    terminal.enter("SELECT id FROM ticks EMIT CHANGES; SELECT 1;", "a query that goes on has to be the last statement");
     terminal.line("SET 'sql-client.execution.result-mode' = 'changelog';");
     terminal.line("SELECT COUNT(*) AS n FROM ticks EMIT CHANGES;");
     terminal.shows("-U");

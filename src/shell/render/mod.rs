@@ -7,5 +7,5 @@ mod table;
 
 pub use cells::Cells;
 pub use fit::cut;
-pub use print::{Format, Look, Printed, flow, print, print_batch};
+pub use print::{Format, Look, Printed, flow, print, ready};
 pub use table::{Lines, table, vertical};

@@ -1,6 +1,6 @@
 //! A whole answer, in the format that was asked for.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 
 use arrow::array::{Array, StringArray};
@@ -41,6 +41,11 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format that was asked for, else one that suits who reads stdout.
+    pub fn asked(asked: Option<Self>) -> Self {
+        asked.unwrap_or(if io::stdout().is_terminal() { Self::Table } else { Self::Csv })
+    }
+
     /// Whether all rows are needed before the first of them can be printed.
     pub fn is_whole(self) -> bool {
         matches!(self, Self::Table | Self::Box | Self::Vertical | Self::Markdown)
@@ -97,13 +102,9 @@ pub async fn print(
     }
 }
 
-/// Prints rows that are there already.
-///
-/// # Errors
-/// As [`print`].
-pub async fn print_batch(schema: SchemaRef, rows: RecordBatch, format: Format, look: &Look, out: &mut impl Write) -> Result<Printed> {
-    let stream = RecordBatchStreamAdapter::new(Arc::clone(&schema), futures::stream::iter([Ok(rows)]));
-    print(schema, Box::pin(stream), format, look, out).await
+/// Rows that are there already, as [`print`] takes them.
+pub fn ready(rows: RecordBatch) -> SendableRecordBatchStream {
+    Box::pin(RecordBatchStreamAdapter::new(rows.schema(), futures::stream::iter([Ok(rows)])))
 }
 
 /// Why printing ended early.
