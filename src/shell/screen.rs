@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use datafusion::execution::SendableRecordBatchStream;
 use ratatui::crossterm::terminal;
 
+use crate::common::units::counted;
 use crate::common::{Error, Result};
 
 use super::commands::Expanded;
@@ -117,6 +118,12 @@ impl Screen {
     /// A line for the person.
     pub(super) fn say(&self, line: &str) {
         if self.interactive { println!("{line}") } else { eprintln!("{line}") }
+    }
+
+    /// So many rows, for a person with the time that it took.
+    pub(super) fn counted(&self, rows: u64) -> String {
+        let time = self.begun.filter(|_| self.interactive).map_or(String::new(), |at| format!(" in {:.3} s", at.elapsed().as_secs_f64()));
+        format!("{}{time}", counted(rows, "row"))
     }
 
     /// Tells a person that a statement is done that has nothing to show.
