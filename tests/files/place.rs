@@ -89,7 +89,7 @@ pub async fn run(sql: &str, options: &[&str]) -> Result<Said, Error> {
             match outcome {
                 Outcome::Said(line) => said.lines.extend(line),
                 Outcome::Text(text) => said.lines.push(text),
-                Outcome::Stop(name) => panic!("no job {name} was started"),
+                Outcome::Stop(name) | Outcome::AnalyzeJob(name) => panic!("no job {name} was started"),
                 Outcome::Query(query) => {
                     let (_, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;
                     let rows: Vec<RecordBatch> = rows.try_collect().await?;

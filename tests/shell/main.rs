@@ -162,9 +162,13 @@ fn jobs_go_on_behind_the_prompt() {
     let mut terminal = shell(home.path(), 120);
     terminal.enter("INSERT INTO nowhere SELECT id FROM ticks;", "job nowhere started");
     terminal.enter("SHOW JOBS;", "rows/s");
+    let text = terminal.enter("EXPLAIN ANALYZE JOB nowhere;", "measured     out ");
+    assert!(text.contains("job nowhere: RUNNING") && text.contains("stage 0: INSERT INTO nowhere"), "{text}");
+    terminal.enter("EXPLAIN ANALYZE JOB nowere;", "did you mean `nowhere`?");
     terminal.enter("INSERT INTO nowhere SELECT id + 1 FROM ticks;", "job nowhere-2 started");
     terminal.enter("STOP JOB nowhere;", "job nowhere stopped at commit");
     terminal.enter("STOP JOB nowhere;", "no job `nowhere` was started in this session");
+    terminal.enter("EXPLAIN ANALYZE JOB nowhere;", "job `nowhere` does not run in this session");
     terminal.enter("INSERT INTO nowhere SELECT id FROM ticks;", "job nowhere started");
     terminal.enter("\\q", "2 jobs are running and will be stopped; quit? [y/N]");
     terminal.keys("n\r");
