@@ -217,7 +217,7 @@ fn peek_shows_messages_as_they_stand_and_as_they_are_read() {
     terminal.enter("INSERT INTO orders VALUES (1, 'tea'), (2, 'cake');", "2 rows");
     terminal.enter("INSERT INTO lines VALUES ('{\"id\":3,broken');", "1 row");
     let text = terminal.enter("\\peek orders", "3 rows");
-    assert!(text.contains(r#"| {"id":2,"item":"cake"} | {"id":2,"item":"cake"} |"#), "{text}");
+    assert!(text.contains(r#"| NULL | {"id":2,"item":"cake"} | {"id":2,"item":"cake"} |"#), "{text}");
     let broken = text.lines().find(|line| line.contains(r#"| {"id":3,broken"#)).unwrap();
     assert!(broken.contains(" | NULL "), "{text}");
     terminal.enter(".peek orders 1", "1 row");
