@@ -1,5 +1,6 @@
 //! Flags, as in the field: the same names mean the same in every subcommand.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use crate::common::units;
@@ -17,6 +18,17 @@ pub(super) struct Args {
     pub(super) shell: ShellArgs,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+}
+
+impl Args {
+    /// Whether a person will be asked what to do.
+    pub(super) fn asks(&self) -> bool {
+        match &self.command {
+            None => self.shell.commands.is_empty() && self.shell.files.is_empty() && std::io::stdin().is_terminal(),
+            Some(Command::Demo(demo)) => demo.shell,
+            Some(_) => false,
+        }
+    }
 }
 
 /// What stands below the help.

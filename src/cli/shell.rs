@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::common::units::counted;
 use crate::common::{Error, Result};
-use crate::shell::{Session, Setup, interact};
+use crate::shell::{Notes, Session, Setup, interact};
 use crate::sql::Variables;
 use crate::sql::ast::Source;
 use crate::state;
@@ -17,7 +17,7 @@ use super::setup;
 pub(super) const KEYS: &str = "Statements end with `;`. \\? lists commands, \\h statements, Ctrl-D quits.";
 
 /// Carries out what the flags or stdin say; asks a person if there is one.
-pub(super) async fn shell(common: &Common, args: ShellArgs) -> Result<()> {
+pub(super) async fn shell(common: &Common, args: ShellArgs, notes: Notes) -> Result<()> {
     let scripts = scripts(&args)?;
     let setup = Setup {
         workspace: setup::workspace(common)?,
@@ -27,6 +27,7 @@ pub(super) async fn shell(common: &Common, args: ShellArgs) -> Result<()> {
         format: args.format,
         history: history(),
         begin: Vec::new(),
+        notes,
     };
     if scripts.is_empty() {
         let known = counted(setup.workspace.names()?.relations.len() as u64, "table");

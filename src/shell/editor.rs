@@ -18,6 +18,7 @@ use crate::sql::lexed::{Kind, is_whole, lexed};
 
 use super::commands::is_meta;
 use super::complete::complete;
+use super::render::colours_wanted;
 
 const PROMPT: &str = "millstream> ";
 
@@ -53,7 +54,7 @@ impl Editor {
             names: Arc::default(),
             files: FilenameCompleter::new(),
             old: HistoryHinter::new(),
-            colours: colours(),
+            colours: colours_wanted(),
         }));
         if let Some(path) = history {
             if let Some(folder) = path.parent() {
@@ -100,11 +101,6 @@ impl Editor {
 
 fn broken(error: &ReadlineError) -> Error {
     Error::internal(format!("the terminal cannot be used: {error}"))
-}
-
-/// Whether colours are wanted: https://no-color.org.
-fn colours() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::env::var("TERM").is_ok_and(|term| term != "dumb")
 }
 
 /// What rustyline asks.

@@ -1,8 +1,15 @@
 //! The shell in a real pseudo-terminal: keys are typed, the screen is read back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../common/cli.rs"]
+mod cli;
+mod kafka;
+#[path = "../common/own_kafka.rs"]
+mod own_kafka;
 mod picture;
 mod terminal;
+#[path = "../common/topic.rs"]
+mod topic;
 
 use std::path::Path;
 
