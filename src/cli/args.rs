@@ -97,7 +97,7 @@ pub(super) enum Command {
     Query(QueryArgs),
     /// Say what .sql files would do, and all that is wrong with them; nothing is started
     Check(CheckArgs),
-    /// Show the newest messages of a topic, raw and decoded, or the last rows of files
+    /// Show the newest messages of a topic or records of files, raw and decoded
     Peek(PeekArgs),
     /// Show windows moving: a generator and the transactions job, with nothing installed (--shell: ask by yourself)
     Demo(DemoArgs),

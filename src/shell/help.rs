@@ -51,8 +51,8 @@ const STATEMENTS: &[Statement] = &[
     },
     Statement {
         name: "EXPLAIN",
-        syntax: "EXPLAIN [ANALYZE] query | INSERT | STATEMENT SET BEGIN ... END",
-        example: "EXPLAIN INSERT INTO sums SELECT item, SUM(price) FROM orders GROUP BY item;",
+        syntax: "EXPLAIN [ANALYZE] query | INSERT | STATEMENT SET BEGIN ... END   -- ANALYZE runs it over what is there now, and writes nothing\nEXPLAIN ANALYZE JOB 'name'   -- what a job of this session does, and has cost so far",
+        example: "EXPLAIN INSERT INTO sums SELECT item, SUM(price) FROM orders GROUP BY item;\nEXPLAIN ANALYZE JOB 'sums';",
     },
     Statement {
         name: "INSERT",
