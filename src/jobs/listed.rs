@@ -74,7 +74,7 @@ fn rows(jobs: &BTreeMap<String, Listed>) -> Result<Rows> {
         ("rows in", number(|status| Some(status.rows))),
         ("rows out", number(|status| Some(status.rows_out))),
         ("late", number(|status| Some(status.late))),
-        ("state bytes", number(|status| Some(status.state_bytes + status.state_disk))),
+        ("state", number(|status| Some(status.state_bytes + status.state_disk))),
         ("commit", Arc::new(commits.collect::<Int64Array>())),
         ("notice", of_all(|job| job.status.as_ref()?.notice.as_deref())),
     ])
