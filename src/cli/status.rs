@@ -52,12 +52,12 @@ pub(super) async fn show(mut status: watch::Receiver<Status>, ended: Cancellatio
 struct Said {
     resumed: Option<u64>,
     notice: Option<String>,
+    waits: Option<String>,
     at: Option<Instant>,
 }
 
 impl Said {
-    /// Says once where the job resumed, and each notice; a trouble that lasts is told again now and then, so that it is not
-    /// taken for over.
+    /// Says once where the job resumed, and each notice. What it waits for is told again now and then, so that it is not taken for over.
     fn news(&mut self, now: &Status, terminal: bool) {
         if now.resumed != self.resumed {
             self.resumed = now.resumed;
@@ -65,13 +65,15 @@ impl Said {
                 line(terminal, &format!("resumed at commit {commit}"));
             }
         }
-        let again = now.notice.is_some() && self.at.is_some_and(|at| at.elapsed() >= ELSEWHERE);
-        if now.notice != self.notice || again {
+        if now.notice != self.notice {
             self.notice.clone_from(&now.notice);
+            now.notice.iter().for_each(|notice| line(terminal, notice));
+        }
+        let again = self.at.is_some_and(|at| at.elapsed() >= ELSEWHERE);
+        if now.waits != self.waits || now.waits.is_some() && again {
+            self.waits.clone_from(&now.waits);
             self.at = Some(Instant::now());
-            if let Some(text) = &now.notice {
-                line(terminal, text);
-            }
+            now.waits.iter().for_each(|waits| line(terminal, waits));
         }
     }
 }

@@ -31,6 +31,8 @@ use super::recovery::{Recovered, recover};
 use super::snapshots::{Snapshots, StateSections};
 use super::spec::JobSpec;
 
+/// How often a row that was set aside is shown.
+const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 /// The longest that the loop waits for rows before it looks at clocks and signals again.
 const TICK: Duration = Duration::from_millis(50);
 /// How often a server that is away is asked again.
@@ -147,6 +149,8 @@ struct Running<'a> {
     finished: bool,
     last_commit: Instant,
     last_report: Instant,
+    /// When a row that was set aside was told last.
+    sampled: Option<Instant>,
     /// What a newer commit holds than the servers were told.
     unreported: Option<Starts>,
     reporting: Option<JoinHandle<()>>,
@@ -185,9 +189,10 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
     for source in &spec.sources {
         source.source.recall(recovered.memories.of(&source.table))?;
     }
-    let Some((starts, until)) = wait_for_starts(spec, &recovered.stored, &status, stop).await? else {
+    let Some((starts, until, made)) = wait_for_starts(spec, &recovered.stored, &status, stop).await? else {
         return Ok(Attempt::Ended(Ending::Stopped(newest)));
     };
+    let status = Status { notice: made.or(status.notice), ..status };
     let inputs = Inputs::open(&spec.sources, &starts, until.as_ref(), &pipeline.columns()?)?;
     let publishers = Publishers::start(&spec.name, sinks, &commits, newest, &recovered.held, &spec.faults);
     for commit in &recovered.unpublished {
@@ -211,6 +216,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         finished: recovered.finished,
         last_commit: Instant::now(),
         last_report: Instant::now(),
+        sampled: None,
         unreported: None,
         reporting: None,
         status: Status { phase: Phase::Running, ..status },
@@ -242,22 +248,20 @@ fn check_identity(spec: &JobSpec, now: &str, then: &str) -> Result<()> {
         .hint("run with --fresh to drop the state and begin anew, or with --name to run it as another job"))
 }
 
-/// Asks the sources where to begin, waiting while a server is away; `None` when stopped meanwhile.
+/// Makes ready the sinks, which may say something, and asks the sources where to begin, waiting while a server is away; `None` when
+/// stopped meanwhile.
 async fn wait_for_starts(
     spec: &JobSpec,
     stored: &Starts,
     status: &Status,
     stop: &CancellationToken,
-) -> Result<Option<(Starts, Option<Ends>)>> {
+) -> Result<Option<(Starts, Option<Ends>, Option<String>)>> {
+    let mut made = Vec::new();
     loop {
         let found = async {
             // Sinks first: one INSERT may read the topic that another one of this job writes.
-            let mut made = Vec::new();
             for (_, sink) in sinks(spec) {
                 made.extend(sink.prepare().await?);
-            }
-            if !made.is_empty() {
-                spec.status.send_replace(Status { notice: Some(made.join("\n")), ..status.clone() });
             }
             let starts = starts(&spec.sources, stored, spec.settings.from).await?;
             let until = if spec.settings.until_now { Some(ends_now(&spec.sources).await?) } else { None };
@@ -267,9 +271,12 @@ async fn wait_for_starts(
             () = stop.cancelled() => return Ok(None),
             found = found => match found {
                 Err(e) if e.kind() == ErrorKind::Unavailable => {
-                    spec.status.send_replace(Status { notice: Some(format!("waiting: {e}")), ..status.clone() });
+                    spec.status.send_replace(Status { waits: Some(format!("waiting: {e}")), ..status.clone() });
                 }
-                other => return other.map(Some),
+                other => {
+                    let (starts, until) = other?;
+                    return Ok(Some((starts, until, (!made.is_empty()).then(|| made.join("\n")))));
+                }
             },
         }
         tokio::select! {
@@ -293,9 +300,10 @@ impl Running<'_> {
             self.report();
             self.publishers.check()?;
             if self.newest.saturating_sub(self.publishers.taken()) >= self.spec.settings.max_pending_commits {
-                self.status.notice = self.publishers.notice().or(Some("waiting for a sink".into()));
+                self.status.waits = Some("waiting for a sink".into());
                 self.tell();
                 let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
+                self.status.waits = None;
                 continue;
             }
             let pause = self.spec.settings.trigger_interval.saturating_sub(last_epoch.elapsed());
@@ -354,7 +362,12 @@ impl Running<'_> {
         }
         self.status.unmatched += output.unmatched;
         self.status.bad += output.bad;
-        self.status.notice = output.bad_sample.as_ref().map(|s| format!("row set aside: {s}")).or(self.status.notice.take());
+        if let Some(sample) = &output.bad_sample
+            && self.sampled.is_none_or(|at| at.elapsed() >= SAMPLE_EVERY)
+        {
+            self.status.notice = Some(format!("row set aside: {sample}"));
+            self.sampled = Some(Instant::now());
+        }
         if let Some(probe) = &self.spec.probe {
             probe.late(output.late_rows.iter().map(|l| (l.node, l.rows.clone())).collect());
         }
@@ -516,7 +529,6 @@ impl Running<'_> {
         // A job that is finished has nothing else to do than to wait for its sinks, unless it is told to stop.
         while self.publishers.least() < self.newest && ((self.finished && !stop.is_cancelled()) || Instant::now() < deadline) {
             self.publishers.check()?;
-            self.status.notice = self.publishers.notice().or(self.status.notice.take());
             self.tell();
             let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
         }
@@ -552,6 +564,7 @@ impl Running<'_> {
             state_bytes: bytes,
             state_disk: self.pipeline.on_disk() as u64,
             uptime: self.started.elapsed(),
+            waits: self.publishers.notice().or_else(|| self.status.waits.clone()),
             ..self.status.clone()
         };
         self.spec.status.send_replace(status);

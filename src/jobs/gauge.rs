@@ -101,7 +101,7 @@ impl Gauge {
     pub fn explain(&self) -> String {
         let (measured, status) = (self.meter.read(), self.status.borrow().clone());
         let mut text = format!("job {}: {status}\n", self.name);
-        if let Some(notice) = &status.notice {
+        if let Some(notice) = status.word() {
             // Writing to a text does not fail.
             let _ = writeln!(text, "{notice}");
         }

@@ -51,8 +51,17 @@ pub struct Status {
     pub state_disk: u64,
     /// How long the job has run.
     pub uptime: Duration,
-    /// What people should know: a broker that is away, the first bad row.
+    /// What people should be told once: a topic that was made, a row that was set aside.
     pub notice: Option<String>,
+    /// What the job waits for: a server that is away. Over when it is gone.
+    pub waits: Option<String>,
+}
+
+impl Status {
+    /// What people should know now.
+    pub fn word(&self) -> Option<&str> {
+        self.waits.as_deref().or(self.notice.as_deref())
+    }
 }
 
 /// What a job is doing.

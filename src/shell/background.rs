@@ -32,8 +32,10 @@ struct Running {
     stop: CancellationToken,
     status: watch::Receiver<Status>,
     gauge: Gauge,
-    /// What was told of it last.
-    told: Option<String>,
+    /// The notice that was told.
+    notice: Option<String>,
+    /// Whether it was told that it waits.
+    waits: bool,
     task: JoinHandle<Result<Ending>>,
 }
 
@@ -67,7 +69,7 @@ impl Background {
             workspace.watch(&name, status.clone());
             let stopped = stop.clone();
             let task = tokio::spawn(async move { jobs::run(&spec, &stopped).await });
-            self.running.insert(name.clone(), Running { stop, status, gauge, told: None, task });
+            self.running.insert(name.clone(), Running { stop, status, gauge, notice: None, waits: false, task });
             return Ok(format!("job {name} started; SHOW JOBS tells how it goes, STOP JOB '{name}' ends it"));
         }
         Err(Error::sql(format!("there are {NAMES} jobs named `{wanted}` already")).hint("SET 'pipeline.name' = '...' names the next one"))
@@ -119,7 +121,7 @@ impl Background {
     /// longer.
     pub(super) async fn news(&mut self) -> Vec<Result<String>> {
         let over: Vec<String> = self.running.iter().filter(|(_, job)| job.task.is_finished()).map(|(name, _)| name.clone()).collect();
-        let mut news: Vec<Result<String>> = self.running.iter_mut().filter_map(|(name, job)| job.news(name)).map(Ok).collect();
+        let mut news: Vec<Result<String>> = self.running.iter_mut().flat_map(|(name, job)| job.news(name)).map(Ok).collect();
         for name in over {
             if let Some(job) = self.running.remove(&name) {
                 news.push(ended(&name, job.task.await));
@@ -145,13 +147,20 @@ impl Background {
 }
 
 impl Running {
-    fn news(&mut self, name: &str) -> Option<String> {
-        let notice = self.status.borrow().notice.clone();
-        if notice == self.told {
-            return None;
+    /// What was not told yet: a notice, that it waits, that it does not any more. Why it waits may be put in other words each time, so it is
+    /// told once.
+    fn news(&mut self, name: &str) -> Vec<String> {
+        let Status { notice, waits, .. } = self.status.borrow().clone();
+        let mut news = Vec::new();
+        if notice != self.notice {
+            news.extend(notice.iter().map(|notice| format!("job {name}: {notice}")));
+            self.notice = notice;
         }
-        self.told.clone_from(&notice);
-        Some(notice.map_or_else(|| format!("job {name} goes on"), |notice| format!("job {name}: {notice}")))
+        if waits.is_some() != self.waits {
+            self.waits = waits.is_some();
+            news.push(waits.map_or_else(|| format!("job {name} goes on"), |waits| format!("job {name}: {waits}")));
+        }
+        news
     }
 }
 

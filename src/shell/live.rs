@@ -106,11 +106,11 @@ impl Limit {
 async fn tell(mut status: watch::Receiver<Status>) {
     let mut told = None;
     while status.changed().await.is_ok() {
-        let notice = status.borrow_and_update().notice.clone();
-        if let Some(notice) = notice.as_ref().filter(|_| notice != told) {
-            eprintln!("{notice}");
+        let word = status.borrow_and_update().word().map(str::to_string);
+        if let Some(word) = word.as_ref().filter(|_| word != told) {
+            eprintln!("{word}");
         }
-        told = notice;
+        told = word;
     }
     std::future::pending().await
 }
@@ -160,8 +160,8 @@ async fn in_place(
     frame.draw(&Picture::of(&mut content).drawn(screen, &[]))?;
     drop(frame);
     // Somebody who has waited in vain should be able to read all of why.
-    if let Some(notice) = now.notice.filter(|_| content.count() == 0) {
-        eprintln!("{notice}");
+    if let Some(word) = now.word().filter(|_| content.count() == 0) {
+        eprintln!("{word}");
     }
     Ok(())
 }
@@ -210,7 +210,7 @@ impl Picture {
 /// How the query goes, what keys do, and what people should know.
 fn below(status: &Status, paused: bool, note: Option<String>) -> Vec<String> {
     let columns = size().0 - 1;
-    let notice = status.notice.clone().or(note).unwrap_or_default().replace('\n', "; ");
+    let notice = status.word().map(str::to_string).or(note).unwrap_or_default().replace('\n', "; ");
     let painted = |line: String, colour: &str| if colours_wanted() { format!("{colour}{line}\x1b[0m") } else { line };
     // What keys do is to be seen in a narrow terminal, too.
     let keys = if paused { "  PAUSED  [space] go on  [q] quit" } else { "  [space] pause  [q] quit" };
