@@ -13,6 +13,7 @@ use ratatui::crossterm::terminal;
 
 use crate::common::{Error, Result};
 
+use super::arguments::format_of;
 use super::commands::Expanded;
 use super::render::{self, Format, Look, Printed};
 
@@ -25,6 +26,15 @@ pub(super) struct Screen {
     /// A file that answers go to.
     file: Option<File>,
     interactive: bool,
+}
+
+/// How answers were shown before one that was diverted.
+#[derive(Debug)]
+pub(super) struct Before {
+    format: Format,
+    expanded: Expanded,
+    /// Where they went, if that was changed.
+    file: Option<Option<File>>,
 }
 
 impl Screen {
@@ -62,6 +72,30 @@ impl Screen {
             Some(path) => Some(File::create(path).map_err(|e| Error::usage(format!("cannot write {}", path.display())).because(e))?),
         };
         Ok(())
+    }
+
+    /// For one answer: it goes to a file, in the format that its name says, or has one row below the other.
+    pub(super) fn divert(&mut self, file: Option<&Path>, expanded: bool) -> Result<Before> {
+        let before = Before { format: self.format, expanded: self.expanded, file: None };
+        if expanded {
+            self.expanded = Expanded::On;
+        }
+        let Some(path) = file else { return Ok(before) };
+        let here = self.file.take();
+        if let Err(error) = self.to(file) {
+            (self.file, self.expanded) = (here, before.expanded);
+            return Err(error);
+        }
+        self.format = path.to_str().and_then(format_of).unwrap_or(self.format);
+        Ok(Before { file: Some(here), ..before })
+    }
+
+    /// Answers are shown as before.
+    pub(super) fn restore(&mut self, before: Before) {
+        (self.format, self.expanded) = (before.format, before.expanded);
+        if let Some(file) = before.file {
+            self.file = file;
+        }
     }
 
     /// Whether answers are shown when all of them are there.

@@ -1,7 +1,11 @@
 //! The shell in a real pseudo-terminal: keys are typed, the screen is read back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod commands;
+mod keys;
+mod opening;
 mod picture;
+mod scripts;
 mod terminal;
 
 use std::path::Path;
