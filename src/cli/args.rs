@@ -1,5 +1,6 @@
 //! Flags, as in the field: the same names mean the same in every subcommand.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use crate::common::units;
@@ -24,6 +25,17 @@ pub(super) struct Args {
 
 /// Help is no wider than this, so that it fits the narrowest terminal that people use.
 const WIDTH: usize = 80;
+
+impl Args {
+    /// Whether a person will be asked what to do.
+    pub(super) fn asks(&self) -> bool {
+        match &self.command {
+            None => self.shell.scripts.0.is_empty() && std::io::stdin().is_terminal(),
+            Some(Command::Demo(demo)) => demo.shell,
+            Some(_) => false,
+        }
+    }
+}
 
 /// What stands below the help.
 const AFTER: &str = "Without a command it opens a shell. For example:

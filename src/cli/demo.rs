@@ -18,7 +18,7 @@ use crate::connectors::{Connectors, Follow, Prefetch, ReadMode};
 use crate::jobs::progress::show_time;
 use crate::jobs::{self, JobSpec, Settings, Status, Workspace};
 use crate::operators::to_millis;
-use crate::shell::{Setup, interact};
+use crate::shell::{Notes, Setup, interact};
 use crate::sql::Variables;
 use crate::sql::ast::{Parsed, Source, Statement};
 use crate::sql::parse;
@@ -54,12 +54,12 @@ const ASKED: &str = "transactions_table";
 const HEIGHT: usize = 14;
 
 /// Runs until Ctrl-C, or for the given time; with `--shell` until the person leaves it.
-pub(super) async fn demo(common: &Common, args: DemoArgs) -> Result<()> {
+pub(super) async fn demo(common: &Common, args: DemoArgs, notes: Notes) -> Result<()> {
     let options: Vec<&str> = LIVE.into_iter().chain(common.options.iter().map(String::as_str)).collect();
     let overrides = Overrides::parse(&options)?;
     let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::new(EmbeddedBroker::new())), overrides);
     if args.shell {
-        return shell(common, workspace).await;
+        return shell(common, workspace, notes).await;
     }
     let generator = job(&workspace, "generator", &[("generate.sql", GENERATOR)]).await?;
     let windows = job(&workspace, "transactions-flink", &SCRIPTS).await?;
@@ -89,7 +89,7 @@ pub(super) async fn demo(common: &Common, args: DemoArgs) -> Result<()> {
 }
 
 /// The shell over the demo's tables, with the generator as a job behind it.
-async fn shell(common: &Common, workspace: Workspace) -> Result<()> {
+async fn shell(common: &Common, workspace: Workspace, notes: Notes) -> Result<()> {
     let checkpoints = in_memory();
     let memory = setup::memory(common);
     let workspace = workspace.with_memory(&memory)?.with_checkpoints(Arc::clone(&checkpoints));
@@ -115,7 +115,7 @@ async fn shell(common: &Common, workspace: Workspace) -> Result<()> {
     let history = super::shell::history();
     let variables = Variables::parse(&common.variables)?;
     let about = "the demo: nothing is kept, Kafka tables are topics in this process\ndialect: Flink\n".to_string();
-    let setup = Setup { workspace, checkpoints: (checkpoints, false), memory, variables, format: None, history, init: None, about, begin };
+    let setup = Setup { workspace, checkpoints: (checkpoints, false), memory, variables, format: None, history, init: None, about, begin, notes };
     interact(setup, &banner).await
 }
 

@@ -18,8 +18,10 @@ use std::process::ExitCode;
 
 use clap::{Arg, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::prelude::*;
 
 use crate::common::{Error, Result};
+use crate::shell::Notes;
 
 use args::{Args, Command};
 
@@ -28,14 +30,15 @@ pub fn main() -> ExitCode {
     let args = arguments();
     let level = if args.common.verbose { "millstream=debug,warn" } else { "millstream=warn,error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    match start(args) {
+    let notes = Notes::default();
+    let log = tracing_subscriber::registry().with(filter);
+    if args.asks() {
+        log.with(notes.clone()).init();
+    } else {
+        let ansi = std::io::stderr().is_terminal();
+        log.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false).with_ansi(ansi)).init();
+    }
+    match start(args, notes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -58,20 +61,20 @@ fn command() -> clap::Command {
     command.mut_subcommand("demo", |demo| demo.args(hidden))
 }
 
-fn start(args: Args) -> Result<()> {
+fn start(args: Args, notes: Notes) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::internal("no threads can be started").because(e))?;
     let done = runtime.block_on(async {
         match args.command {
-            None => shell::shell(&args.common, args.shell).await,
+            None => shell::shell(&args.common, args.shell, notes).await,
             Some(Command::Run(run)) => run::run(&args.common, run).await,
             Some(Command::Query(query)) => query::query(&args.common, query).await,
             Some(Command::Check(check)) => check::check(&args.common, check).await,
             Some(Command::Peek(peek)) => peek::peek(&args.common, peek).await,
             Some(Command::Completions(wanted)) => completions::completions(&wanted, &mut command()),
-            Some(Command::Demo(demo)) => demo::demo(&args.common, demo).await,
+            Some(Command::Demo(demo)) => demo::demo(&args.common, demo, notes).await,
         }
     });
     // A reader thread may sit in a network call; nobody waits for it.

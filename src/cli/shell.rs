@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::common::units::counted;
 use crate::common::{Error, Result};
-use crate::shell::{Session, Setup, interact};
+use crate::shell::{Notes, Session, Setup, interact};
 use crate::sql::Variables;
 use crate::sql::ast::Source;
 use crate::state;
@@ -18,7 +18,7 @@ use super::setup;
 pub(super) const KEYS: &str = "Statements end with `;`. \\? lists commands, \\h statements, Ctrl-D quits.";
 
 /// Carries out what the flags or stdin say; asks a person if there is one.
-pub(super) async fn shell(common: &Common, args: ShellArgs) -> Result<()> {
+pub(super) async fn shell(common: &Common, args: ShellArgs, notes: Notes) -> Result<()> {
     let scripts = scripts(&args)?;
     // `\cd` must not move what was named when it opened.
     let named = common.data.display().to_string();
@@ -33,6 +33,7 @@ pub(super) async fn shell(common: &Common, args: ShellArgs) -> Result<()> {
         init: config("init.sql").filter(|_| !args.no_init),
         about: about(common),
         begin: Vec::new(),
+        notes,
     };
     if scripts.is_empty() {
         setup.workspace.check_options_known()?;

@@ -15,8 +15,6 @@ use crate::sql::name::{DEFAULT_CATALOG, split};
 use crate::sql::types::display;
 use crate::sql::{quoted, render, select_all};
 
-use super::commits::Commits;
-use super::users;
 use super::workspace::Workspace;
 
 /// Rows to print.
@@ -38,7 +36,7 @@ impl Workspace {
                 let (keys, values) = inner.overrides.settings().unzip();
                 return texts(vec![("key", keys), ("value", values)]);
             }
-            ShowWhat::Jobs => return self.jobs(show.like.as_ref()).await,
+            ShowWhat::Jobs => return self.jobs(|name| likes(show.like.as_ref(), name)).await,
             _ => {}
         }
         let (column, names) = match &show.what {
@@ -82,20 +80,6 @@ impl Workspace {
         })?;
         let built_in = if user { Vec::new() } else { self.session(Mode::Batch)?.functions() };
         Ok(own.into_iter().chain(built_in).collect::<BTreeSet<String>>().into_iter().collect())
-    }
-
-    /// The jobs that have a checkpoint folder, with their newest commit.
-    async fn jobs(&self, like: Option<&Pattern>) -> Result<Rows> {
-        let (mut names, mut commits, mut states) = (Vec::new(), Vec::new(), Vec::new());
-        if let Some(root) = self.shared.checkpoints.get() {
-            for name in users::jobs(root.as_ref()).await?.into_iter().filter(|name| likes(like, name)) {
-                let last = Commits::reader(root.below(&name)).last().await?;
-                names.push(name);
-                commits.push(last.as_ref().map_or_else(String::new, |commit| commit.body.n.to_string()));
-                states.push(if last.is_some_and(|commit| commit.body.finished) { "FINISHED" } else { "" }.to_string());
-            }
-        }
-        texts(vec![("job name", names), ("newest commit", commits), ("status", states)])
     }
 
     /// Answers DESCRIBE.
@@ -218,7 +202,7 @@ fn texts(columns: Vec<(&str, Vec<String>)>) -> Result<Rows> {
     batch(columns.into_iter().map(|(name, values)| (name, array(values))).collect())
 }
 
-fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<Rows> {
+pub(super) fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<Rows> {
     let field = |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), *array.data_type() != DataType::Boolean);
     let schema: SchemaRef = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
     let rows = RecordBatch::try_new(Arc::clone(&schema), columns.into_iter().map(|(_, array)| array).collect())?;

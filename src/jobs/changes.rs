@@ -128,6 +128,7 @@ mod tests {
             schema: Arc::clone(&schema),
             updating,
             keys: keys.iter().map(|k| k.iter().copied().collect()).collect(),
+            order: Vec::new(),
             sources: BTreeSet::new(),
             nodes: BTreeSet::new(),
             identity: String::new(),

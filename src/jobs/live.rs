@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -36,6 +37,8 @@ pub struct Live {
     pub updating: bool,
     /// The columns by which one row takes the place of another, if any are known.
     pub key: Option<Vec<usize>>,
+    /// The order in which the rows are to be shown: columns of the answer.
+    pub order: Vec<(usize, SortOptions)>,
     /// What each commit brings; ends with the job.
     pub rows: mpsc::Receiver<RecordBatch>,
 }
@@ -50,7 +53,7 @@ impl Workspace {
         let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
         let output = planner.add(&query.query, query.emit).await?;
         let program = planner.finish();
-        let (updating, schema) = (output.updating, Arc::clone(&output.schema));
+        let (updating, schema, order) = (output.updating, Arc::clone(&output.schema), output.order.clone());
         let key = output.keys.iter().min_by_key(|key| key.len()).map(|key| key.iter().copied().collect());
         let (sender, rows) = mpsc::channel(WAITING);
         let sink = Arc::new(Looker { schema: Arc::clone(&schema), sender });
@@ -60,7 +63,8 @@ impl Workspace {
         let store = Arc::new(RemoteStore::new(Arc::new(InMemory::new()), Path::default(), "memory"));
         let mut settings = settings(&self.job_settings()?, false);
         self.share_memory(&mut settings);
-        Ok(Live { job: JobSpec::new(NAME, program, vec![insert], sources, session, store, settings), schema, updating, key, rows })
+        let job = JobSpec::new(NAME, program, vec![insert], sources, session, store, settings);
+        Ok(Live { job, schema, updating, key, order, rows })
     }
 }
 

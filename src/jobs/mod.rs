@@ -20,6 +20,7 @@ mod inferred;
 pub mod inputs;
 mod job_sources;
 pub mod late;
+mod listed;
 mod live;
 mod memories;
 pub mod memory;

@@ -13,6 +13,7 @@ use crate::sql::ast;
 use crate::state::StateStore;
 
 use super::inferred;
+use super::listed::Started;
 use super::views::Stored;
 
 /// What sessions keep a hold of while they plan.
@@ -30,6 +31,8 @@ pub(super) struct Shared {
     pub(super) connectors: Arc<Connectors>,
     /// The checkpoint folder of all jobs, in which the content of materialized views is.
     pub(super) checkpoints: OnceLock<Arc<dyn StateStore>>,
+    /// The jobs that run in this process.
+    pub(super) started: Started,
     inner: Mutex<Inner>,
 }
 
@@ -47,7 +50,7 @@ impl Shared {
     /// Over a catalog, with no table open yet.
     pub(super) fn new(catalog: Catalog, connectors: Connectors, overrides: Overrides) -> Self {
         let inner = Mutex::new(Inner { catalog, overrides, open: HashMap::new(), hinted: HashMap::new() });
-        Self { connectors: Arc::new(connectors), checkpoints: OnceLock::new(), inner }
+        Self { connectors: Arc::new(connectors), checkpoints: OnceLock::new(), started: Started::default(), inner }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use datafusion::arrow::compute::SortOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::expr::Sort as SortExpr;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use sqlparser::ast;
 
 use crate::common::Result;
@@ -45,6 +47,7 @@ impl<'s> ContinuousPlanner<'s> {
             schema,
             updating: lowered.traits.updating,
             keys: lowered.traits.keys,
+            order: order(&logical),
             sources: lowered.traits.sources,
             nodes: lowered.nodes,
             identity,
@@ -67,6 +70,29 @@ impl<'s> ContinuousPlanner<'s> {
     pub fn finish(self) -> Program {
         self.lowering.program
     }
+}
+
+/// What ORDER BY at the top of a query asks for, up to the first expression that is no column of the answer.
+fn order(plan: &LogicalPlan) -> Vec<(usize, SortOptions)> {
+    let (sort, answer) = match plan {
+        LogicalPlan::Limit(limit) => return order(&limit.input),
+        LogicalPlan::Sort(sort) => (sort, None),
+        // It orders by something that is not in the answer.
+        LogicalPlan::Projection(projection) => match projection.input.as_ref() {
+            LogicalPlan::Sort(sort) => (sort, Some(&projection.expr)),
+            _ => return Vec::new(),
+        },
+        _ => return Vec::new(),
+    };
+    let place = |expr: &Expr| {
+        let Expr::Column(column) = expr else { return None };
+        match answer {
+            Some(answer) => answer.iter().position(|shown| shown.clone().unalias() == *expr),
+            None => sort.input.schema().maybe_index_of_column(column),
+        }
+    };
+    let option = |by: &SortExpr| SortOptions { descending: !by.asc, nulls_first: by.nulls_first };
+    sort.expr.iter().map_while(|by| Some((place(&by.expr)?, option(by)))).collect()
 }
 
 /// The declared tables that a query names.

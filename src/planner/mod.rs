@@ -9,6 +9,7 @@
 //! ```
 //! The planner uses only the traits of `connectors` and never a connector's name.
 
+mod apart;
 mod as_of;
 mod averages;
 pub mod bind;

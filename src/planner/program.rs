@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::physical_plan::ExecutionPlan;
@@ -70,6 +71,8 @@ pub struct Output {
     pub updating: bool,
     /// Sets of columns that no two rows share, by index.
     pub keys: Vec<BTreeSet<usize>>,
+    /// The order that the query asks for: columns of the answer, the first one first. Rows do not come in it; who shows them sorts them.
+    pub order: Vec<(usize, SortOptions)>,
     /// The same for people, and more.
     pub shape: Shape,
     /// Tables below.

@@ -31,6 +31,7 @@ use sqlparser::ast;
 use crate::common::{Error, Result, suggest};
 use crate::operators::{Progress, ReadProgress, SourceScanExec, SourceSet};
 
+use super::apart::execute_apart;
 use super::as_of::{self, as_of};
 use super::averages::integer_averages;
 use super::cast_types::CastTypes;
@@ -187,7 +188,7 @@ impl Session {
         if let Some(progress) = context.session_config().get_extension::<Progress>() {
             progress.begin(positions(&plan));
         }
-        let rows = execute_stream(plan, context)?;
+        let rows = execute_apart(plan, context)?;
         Ok((rows.schema(), rows))
     }
 

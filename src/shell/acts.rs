@@ -28,8 +28,7 @@ impl Session {
             Meta::Help => self.screen.text(&help::commands())?,
             Meta::SqlHelp(statement) => self.screen.text(&help::statement(statement.as_deref())?)?,
             Meta::Echo(text) => self.screen.say(&text),
-            Meta::Describe(None) => Box::pin(self.statements(&Source::new("<input>", "SHOW TABLES"))).await?,
-            Meta::Describe(Some(name)) => {
+            Meta::Describe(name) => {
                 let (schema, rows) = self.workspace.describe(&name).await?;
                 self.screen.rows(schema, rows).await?;
             }

@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, AsArray, StringArray};
-use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +12,7 @@ use crate::common::{Error, ErrorKind, Result};
 use crate::jobs::memory::Memory;
 use crate::jobs::workspace::settings;
 use crate::jobs::{self, Ending, Status, Workspace};
-use crate::sql::ast::{Parsed, Show, ShowWhat, Statement};
+use crate::sql::ast::{Parsed, Statement};
 use crate::state::StateStore;
 
 /// A name that is taken gets a number behind it, up to this one.
@@ -34,6 +31,8 @@ pub(super) struct Background {
 struct Running {
     stop: CancellationToken,
     status: watch::Receiver<Status>,
+    /// What was told of it last.
+    told: Option<String>,
     task: JoinHandle<Result<Ending>>,
 }
 
@@ -64,9 +63,10 @@ impl Background {
                 continue;
             }
             let (stop, status) = (CancellationToken::new(), spec.status.subscribe());
+            workspace.watch(&name, status.clone());
             let stopped = stop.clone();
             let task = tokio::spawn(async move { jobs::run(&spec, &stopped).await });
-            self.running.insert(name.clone(), Running { stop, status, task });
+            self.running.insert(name.clone(), Running { stop, status, told: None, task });
             return Ok(format!("job {name} started; SHOW JOBS tells how it goes, STOP JOB '{name}' ends it"));
         }
         Err(Error::sql(format!("there are {NAMES} jobs named `{wanted}` already")).hint("SET 'pipeline.name' = '...' names the next one"))
@@ -98,10 +98,11 @@ impl Background {
         self.running.values().filter(|job| !job.task.is_finished()).count()
     }
 
-    /// What there is to say of jobs that have ended by themselves since it was asked last.
+    /// What there is to say of jobs since it was asked last: those that have ended by themselves, what they wait for, and that they wait no
+    /// longer.
     pub(super) async fn news(&mut self) -> Vec<Result<String>> {
         let over: Vec<String> = self.running.iter().filter(|(_, job)| job.task.is_finished()).map(|(name, _)| name.clone()).collect();
-        let mut news = Vec::new();
+        let mut news: Vec<Result<String>> = self.running.iter_mut().filter_map(|(name, job)| job.news(name)).map(Ok).collect();
         for name in over {
             if let Some(job) = self.running.remove(&name) {
                 news.push(ended(&name, job.task.await));
@@ -124,27 +125,16 @@ impl Background {
         self.running.values().for_each(|job| job.stop.cancel());
         self.wait().await
     }
+}
 
-    /// What SHOW JOBS answers, with what is known of jobs that run here.
-    pub(super) fn shown(&self, statement: &Statement, schema: SchemaRef, rows: RecordBatch) -> Result<(SchemaRef, RecordBatch)> {
-        if !matches!(statement, Statement::Show(Show { what: ShowWhat::Jobs, .. })) {
-            return Ok((schema, rows));
+impl Running {
+    fn news(&mut self, name: &str) -> Option<String> {
+        let notice = self.status.borrow().notice.clone();
+        if notice == self.told {
+            return None;
         }
-        let columns: Vec<&StringArray> = rows.columns().iter().filter_map(|c| c.as_string_opt::<i32>()).collect();
-        let [names, commits, states, ..] = columns.as_slice() else { return Ok((schema, rows)) };
-        let mut all: BTreeMap<String, (String, String)> = BTreeMap::new();
-        for row in 0..rows.num_rows() {
-            all.insert(names.value(row).to_string(), (commits.value(row).to_string(), states.value(row).to_string()));
-        }
-        for (name, job) in &self.running {
-            let status = job.status.borrow();
-            all.insert(name.clone(), (status.commit.to_string(), status.to_string()));
-        }
-        let column = |of: fn(&(String, (String, String))) -> String| {
-            Arc::new(all.clone().into_iter().map(|job| Some(of(&job))).collect::<StringArray>()) as ArrayRef
-        };
-        let columns = vec![column(|j| j.0.clone()), column(|j| j.1.0.clone()), column(|j| j.1.1.clone())];
-        Ok((Arc::clone(&schema), RecordBatch::try_new(schema, columns)?))
+        self.told.clone_from(&notice);
+        Some(notice.map_or_else(|| format!("job {name} goes on"), |notice| format!("job {name}: {notice}")))
     }
 }
 

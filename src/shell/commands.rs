@@ -31,13 +31,13 @@ pub const COMMANDS: &[Command] = &[
         names: &["\\d"],
         arguments: "[NAME]",
         help: "tables and views, or the columns of one",
-        read: |a| Ok(Meta::Describe(some(a))),
+        read: |a| Ok(some(a).map_or(Meta::Sql("SHOW TABLES".into()), Meta::Describe)),
     },
     Command {
         names: &["\\d+"],
         arguments: "NAME",
         help: "columns and declaration: options, watermark, key",
-        read: |a| Ok(some(a).map_or(Meta::Describe(None), Meta::DescribeMore)),
+        read: |a| Ok(some(a).map_or(Meta::Sql("SHOW TABLES".into()), Meta::DescribeMore)),
     },
     Command { names: &["\\dt", ".tables"], arguments: "[PATTERN]", help: "tables and views", read: |a| Ok(listed("SHOW TABLES", a)) },
     Command { names: &["\\dv"], arguments: "[PATTERN]", help: "views", read: |a| Ok(listed("SHOW VIEWS", a)) },
@@ -181,8 +181,8 @@ mod tests {
     #[test]
     fn commands_of_psql_and_duckdb() {
         for (line, expected) in [
-            ("\\d", Meta::Describe(None)),
-            ("\\d orders;", Meta::Describe(Some("orders".into()))),
+            ("\\d", Meta::Sql("SHOW TABLES".into())),
+            ("\\d orders;", Meta::Describe("orders".into())),
             (".tables", Meta::Sql("SHOW TABLES".into())),
             ("\\dt+", Meta::Sql("SHOW TABLES".into())),
             ("\\dt my_*", Meta::Sql("SHOW TABLES LIKE 'my\\_%'".into())),

@@ -20,6 +20,7 @@ use crate::sql::lexed::is_whole;
 use super::colours::{LONGEST, coloured};
 use super::complete::{Completion, Found, complete};
 use super::pieces::{Piece, pieces};
+use super::render::colours_wanted;
 
 const PROMPT: &str = "millstream> ";
 
@@ -55,7 +56,7 @@ impl Editor {
             names: Arc::default(),
             files: FilenameCompleter::new(),
             old: HistoryHinter::new(),
-            colours: colours(),
+            colours: colours_wanted(),
             edited: Cell::new(true),
         }));
         if let Some(path) = history {
@@ -103,11 +104,6 @@ impl Editor {
 
 fn broken(error: &ReadlineError) -> Error {
     Error::internal(format!("the terminal cannot be used: {error}"))
-}
-
-/// Whether colours are wanted: https://no-color.org.
-fn colours() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::env::var("TERM").is_ok_and(|term| term != "dumb")
 }
 
 /// What rustyline asks.

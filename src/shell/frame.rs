@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use console::measure_text_width;
 use ratatui::crossterm::cursor::{Hide, MoveToPreviousLine, Show};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::terminal::{self, BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
@@ -13,6 +14,8 @@ use ratatui::crossterm::{execute, queue};
 use tokio::sync::mpsc;
 
 use crate::common::Result;
+
+use super::screen::size;
 
 /// How long the reader of keys is away from looking whether it is over.
 const LOOK: Duration = Duration::from_millis(30);
@@ -30,7 +33,8 @@ pub(super) enum Key {
 
 /// Lines at the end of what the terminal shows. While it lives, keys come to it one by one; what was drawn last stays.
 pub(super) struct Frame {
-    drawn: u16,
+    /// How wide the lines are that were drawn last.
+    drawn: Vec<usize>,
     keys: mpsc::UnboundedReceiver<Key>,
     over: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
@@ -56,7 +60,7 @@ impl Frame {
                 }
             }
         });
-        Ok(Self { drawn: 0, keys, over, reader: Some(reader) })
+        Ok(Self { drawn: Vec::new(), keys, over, reader: Some(reader) })
     }
 
     /// The next key.
@@ -68,14 +72,15 @@ impl Frame {
     pub(super) fn draw(&mut self, text: &str) -> Result<()> {
         let mut out = std::io::stdout().lock();
         queue!(out, BeginSynchronizedUpdate)?;
-        if self.drawn > 0 {
-            queue!(out, MoveToPreviousLine(self.drawn))?;
+        let above = above(&self.drawn, size());
+        if above > 0 {
+            queue!(out, MoveToPreviousLine(above))?;
         }
         queue!(out, Clear(ClearType::FromCursorDown))?;
-        self.drawn = 0;
+        self.drawn.clear();
         for line in text.lines() {
             write!(out, "{line}\r\n")?;
-            self.drawn = self.drawn.saturating_add(1);
+            self.drawn.push(measure_text_width(line));
         }
         queue!(out, EndSynchronizedUpdate)?;
         Ok(out.flush()?)
@@ -93,6 +98,12 @@ impl Drop for Frame {
     }
 }
 
+/// How many lines of the terminal are taken by lines of these widths: one that has become narrower breaks them.
+fn above(widths: &[usize], (columns, lines): (usize, usize)) -> u16 {
+    let taken: usize = widths.iter().map(|width| width.div_ceil(columns).max(1)).sum();
+    u16::try_from(taken.min(lines.saturating_sub(1))).unwrap_or(u16::MAX)
+}
+
 fn key(event: &Event) -> Option<Key> {
     match event {
         Event::Resize(_, _) => Some(Key::Resize),
@@ -103,5 +114,17 @@ fn key(event: &Event) -> Option<Key> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_break_take_more_of_them() {
+        assert_eq!(above(&[10, 0, 41], (80, 24)), 3);
+        assert_eq!(above(&[10, 0, 41], (20, 24)), 5);
+        assert_eq!(above(&[80; 30], (80, 24)), 23);
     }
 }

@@ -19,6 +19,8 @@ pub async fn interact(setup: Setup, banner: &str) -> Result<()> {
     let mut editor = Editor::new(session.history.as_deref())?;
     let mut text = String::new();
     loop {
+        session.notes.at_once(false);
+        session.notes.take().iter().for_each(|note| eprintln!("{note}"));
         for news in session.jobs.news().await {
             match news {
                 Ok(line) => println!("{line}"),
@@ -37,6 +39,7 @@ pub async fn interact(setup: Setup, banner: &str) -> Result<()> {
             },
         };
         session.ready();
+        session.notes.at_once(true);
         match session.input(&input).await {
             Ok(Next::Go) => {}
             Ok(Next::Edit(edited)) => text = edited,

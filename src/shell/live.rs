@@ -1,51 +1,55 @@
 //! An answer that goes on: a table that changes in place, or lines as they come.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, StringArray, UInt32Array};
-use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::StreamExt;
 use sqlparser::ast::{Expr, LimitClause, Value};
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::settings::ResultMode;
-use crate::common::units::human;
-use crate::common::{Error, Result};
-use crate::connectors::print::kinds;
+use crate::common::units::{counted, human};
+use crate::common::{Error, Result, WEIGHT};
 use crate::jobs::progress::show_time;
 use crate::jobs::{self, Live, Status, Workspace};
 use crate::sql::ast::Query;
 
+use super::changes::{Told, lines};
 use super::content::Content;
 use super::frame::{Frame, Key};
-use super::render::{self, Format, Lines};
+use super::notes::Notes;
+use super::render::{self, Cells, colours_wanted};
 use super::screen::{Screen, size};
 
 /// How often the table is drawn, at most.
 const EVERY: Duration = Duration::from_millis(100);
+/// What people should know takes so many lines below the table, at most.
+const NOTICE: usize = 3;
 
 /// Shows an answer until it ends, or the person ends it.
-pub(super) async fn show(workspace: &Workspace, query: &Query, screen: &mut Screen, interrupt: &mut Signal) -> Result<()> {
+pub(super) async fn show(workspace: &Workspace, query: &Query, screen: &mut Screen, interrupt: &mut Signal, notes: &Notes) -> Result<()> {
     let (live, limit) = plan(workspace, query).await?;
     let mode = workspace.job_settings()?.result_mode.unwrap_or(ResultMode::Table);
     let (stop, status) = (CancellationToken::new(), live.job.status.subscribe());
-    let Live { job, schema, updating, key, rows } = live;
+    let Live { job, schema, updating, key, order, rows } = live;
     let stopped = stop.clone();
     let running = tokio::spawn(async move { jobs::run(&job, &stopped).await });
     let shown = if screen.is_live() && mode == ResultMode::Table {
-        let content = Content::new(&schema, updating, key);
-        in_place(content, rows, status, screen, limit).await
+        notes.at_once(false);
+        let content = Content::new(&schema, updating, key, &order)?;
+        let shown = in_place(content, rows, status, screen, limit, notes).await;
+        notes.at_once(true);
+        notes.take().iter().for_each(|note| eprintln!("{note}"));
+        shown
     } else {
         let told = if updating || mode != ResultMode::Table { Told::Changes { key } } else { Told::Rows };
         tokio::select! {
             printed = screen.flow(lines(&schema, told, rows, limit)) => printed,
+            () = tell(status) => Ok(()),
             _ = interrupt.recv() => Ok(()),
         }
     };
@@ -54,15 +58,15 @@ pub(super) async fn show(workspace: &Workspace, query: &Query, screen: &mut Scre
     shown.and(ended.map(drop))
 }
 
-/// The query, and after how many rows it ends: LIMIT of rows that never change is a count, and no operator.
-async fn plan(workspace: &Workspace, query: &Query) -> Result<(Live, Option<u64>)> {
+/// The query, and after how many rows it ends: where the LIMIT stands behind EMIT, or rows never change, it is a count, and no operator.
+async fn plan(workspace: &Workspace, query: &Query) -> Result<(Live, Limit)> {
     if let Some((endless, limit)) = without_limit(query) {
         let live = workspace.live(&endless).await?;
-        if !live.updating {
-            return Ok((live, Some(limit)));
+        if query.ends || !live.updating {
+            return Ok((live, Limit(Some(limit))));
         }
     }
-    Ok((workspace.live(query).await?, None))
+    Ok((workspace.live(query).await?, Limit(None)))
 }
 
 fn without_limit(query: &Query) -> Option<(Query, u64)> {
@@ -71,7 +75,7 @@ fn without_limit(query: &Query) -> Option<(Query, u64)> {
     };
     let Value::Number(number, _) = &value.value else { return None };
     let limit = number.to_string().parse().ok()?;
-    if query.query.order_by.is_some() {
+    if query.query.order_by.is_some() && !query.ends {
         return None;
     }
     let mut endless = query.clone();
@@ -79,26 +83,52 @@ fn without_limit(query: &Query) -> Option<(Query, u64)> {
     Some((endless, limit))
 }
 
-/// The part of a batch that is still wanted, and whether it is the last one.
-fn limited(batch: RecordBatch, limit: &mut Option<u64>) -> (RecordBatch, bool) {
-    let Some(left) = limit else { return (batch, false) };
-    let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(batch.num_rows());
-    *left -= taken as u64;
-    (batch.slice(0, taken), *left == 0)
+/// How many rows are still wanted, if not all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limit(Option<u64>);
+
+impl Limit {
+    /// The part of a batch that is still wanted, and whether it is the last one. Rows that go are not counted.
+    pub(super) fn cut(&mut self, batch: RecordBatch) -> (RecordBatch, bool) {
+        let Some(left) = &mut self.0 else { return (batch, false) };
+        let weights = batch.column_by_name(WEIGHT).and_then(|weights| weights.as_primitive_opt::<Int64Type>());
+        let comes = |row: &usize| weights.is_none_or(|weights| weights.value(*row) > 0);
+        let wanted = usize::try_from(left.saturating_sub(1)).unwrap_or(usize::MAX);
+        if let Some(last) = (0..batch.num_rows()).filter(comes).nth(wanted) {
+            *left = 0;
+            return (batch.slice(0, last + 1), true);
+        }
+        *left -= (0..batch.num_rows()).filter(comes).count() as u64;
+        (batch, false)
+    }
 }
 
-/// A table that changes in place, with a line below that tells how the query goes.
+/// Tells each notice once, on stderr, as long as the job lives.
+async fn tell(mut status: watch::Receiver<Status>) {
+    let mut told = None;
+    while status.changed().await.is_ok() {
+        let notice = status.borrow_and_update().notice.clone();
+        if let Some(notice) = notice.as_ref().filter(|_| notice != told) {
+            eprintln!("{notice}");
+        }
+        told = notice;
+    }
+    std::future::pending().await
+}
+
+/// A table that changes in place, with lines below that tell how the query goes.
 async fn in_place(
     mut content: Content,
     mut rows: mpsc::Receiver<RecordBatch>,
     mut status: watch::Receiver<Status>,
     screen: &Screen,
-    mut limit: Option<u64>,
+    mut limit: Limit,
+    notes: &Notes,
 ) -> Result<()> {
     let mut frame = Frame::open()?;
-    let mut clock = tokio::time::interval(EVERY);
-    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut paused, mut pressed, mut stale, mut over) = (false, false, true, false);
+    let mut now = status.borrow_and_update().clone();
+    let mut picture = Picture::of(&mut content);
+    let (mut next, mut paused, mut pressed, mut stale, mut over) = (Instant::now(), false, false, true, false);
     while !over {
         tokio::select! {
             key = frame.key() => match key {
@@ -108,92 +138,96 @@ async fn in_place(
             },
             batch = rows.recv() => match batch {
                 Some(batch) => {
-                    let (batch, last) = limited(batch, &mut limit);
+                    let (batch, last) = limit.cut(batch);
                     content.add(&batch)?;
                     (stale, over) = (true, last);
                 }
                 None => over = true,
             },
-            _ = clock.tick(), if pressed || !paused && (stale || status.has_changed().unwrap_or(false)) => {
-                let now = status.borrow_and_update().clone();
-                frame.draw(&drawn(&mut content, screen, Some(&told(&now, paused))))?;
-                (stale, pressed) = (false, false);
+            // When it never changes again, the rows have ended, too.
+            Ok(()) = status.changed() => {
+                now = status.borrow_and_update().clone();
+                stale = true;
+            }
+            () = tokio::time::sleep_until(next), if pressed || stale && !paused => {
+                if !paused {
+                    picture = Picture::of(&mut content);
+                }
+                frame.draw(&picture.drawn(screen, &below(&now, paused, notes.newest())))?;
+                (stale, pressed, next) = (false, false, Instant::now() + EVERY);
             }
         }
     }
-    frame.draw(&drawn(&mut content, screen, None))
+    frame.draw(&Picture::of(&mut content).drawn(screen, &[]))?;
+    drop(frame);
+    // Somebody who has waited in vain should be able to read all of why.
+    if let Some(notice) = now.notice.filter(|_| content.count() == 0) {
+        eprintln!("{notice}");
+    }
+    Ok(())
 }
 
-/// As many of the last rows as fit the terminal, and a line below.
-fn drawn(content: &mut Content, screen: &Screen, below: Option<&str>) -> String {
-    let (look, (columns, lines)) = (screen.look(), size());
-    let count = content.count();
-    let cells = content.last(lines.saturating_sub(7).max(1));
-    let above = count.saturating_sub(cells.rows.len() as u64);
-    let drawn = match screen.format() {
-        Format::Vertical => render::vertical(&content.last(lines.saturating_sub(4) / (cells.names.len() + 1)), &look.null, look.width),
-        Format::Box => render::table(&cells, Lines::Box, &look.null, look.width).text,
-        _ => render::table(&cells, Lines::Ascii, &look.null, look.width).text,
-    };
-    let rows = format!("{} row{}", human(count), if count == 1 { "" } else { "s" });
-    let rows = if above > 0 { format!("{rows}, {} of them not shown", human(above)) } else { rows };
-    let below = below.map_or_else(String::new, |below| format!("{}\n", render::cut(below, columns - 1)));
-    format!("{drawn}{rows}\n{below}")
+/// What is shown of the rows.
+struct Picture {
+    count: u64,
+    cells: Cells,
+    sorted: bool,
 }
 
-/// How the query goes, and what keys do.
+impl Picture {
+    /// As many rows as fit the terminal.
+    fn of(content: &mut Content) -> Self {
+        Self { count: content.count(), cells: content.shown(size().1), sorted: content.is_sorted() }
+    }
+
+    /// The rows with their count, and some lines below.
+    fn drawn(&self, screen: &Screen, below: &[String]) -> String {
+        let (look, lines) = (screen.look(), size().1);
+        // Lines around the rows, the count, and one for the cursor.
+        let room = lines.saturating_sub(6 + below.len()).max(1);
+        let part = |rows: usize| {
+            let all = self.cells.rows.len();
+            let from = if self.sorted { 0 } else { all.saturating_sub(rows) };
+            let rows = self.cells.rows.iter().skip(from).take(rows).cloned().collect();
+            Cells { rows, ..self.cells.clone() }
+        };
+        let mut cells = part(room);
+        let mut drawn = render::draw(&cells, screen.format(), &look);
+        if drawn.text.lines().count() > room + 4 {
+            cells = part(((room + 4) / (cells.names.len() + 1)).max(1)); // one below the other
+            drawn = render::draw(&cells, screen.format(), &look);
+        }
+        let mut count = format!("{} row{}", human(self.count), if self.count == 1 { "" } else { "s" });
+        let hidden = self.count.saturating_sub(cells.rows.len() as u64);
+        if hidden > 0 {
+            count.push_str(&format!(", {} of them not shown", human(hidden)));
+        }
+        count.push_str(&drawn.left_out);
+        let below: String = below.iter().map(|line| format!("{line}\n")).collect();
+        format!("{}{count}\n{below}", drawn.text)
+    }
+}
+
+/// How the query goes, what keys do, and what people should know.
+fn below(status: &Status, paused: bool, note: Option<String>) -> Vec<String> {
+    let columns = size().0 - 1;
+    let notice = status.notice.clone().or(note).unwrap_or_default().replace('\n', "; ");
+    let painted = |line: String, colour: &str| if colours_wanted() { format!("{colour}{line}\x1b[0m") } else { line };
+    let told = painted(render::cut(&told(status, paused), columns), "\x1b[2m");
+    let notices = render::wrapped(&notice, columns, NOTICE).into_iter().map(|line| painted(line, "\x1b[33m"));
+    std::iter::once(told).chain(notices).collect()
+}
+
 fn told(status: &Status, paused: bool) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shown with three digits")]
     let speed = human(status.rows_per_second as u64);
     let mut line = format!("{speed} rows/s  lag {}", status.lag.map_or("?".to_string(), human));
     if let Some(watermark) = status.watermark {
-        line.push_str(&format!("  watermark {}", show_time(watermark)));
+        line.push_str(&format!("  watermark {}  late {}", show_time(watermark), human(status.late)));
     }
-    if status.late > 0 {
-        line.push_str(&format!("  late {}", human(status.late)));
-    }
-    if let Some(notice) = &status.notice {
-        line.push_str(&format!("  {}", notice.replace('\n', " ")));
+    if status.bad > 0 {
+        line.push_str(&format!("  {}", counted(status.bad, "bad record")));
     }
     line.push_str(if paused { "  PAUSED  [space] go on  [q] quit" } else { "  [space] pause  [q] quit" });
     line
-}
-
-/// What lines tell of an answer that goes on.
-enum Told {
-    /// The rows.
-    Rows,
-    /// What becomes of rows, and the columns by which one takes the place of another.
-    Changes { key: Option<Vec<usize>> },
-}
-
-/// Rows as they come, each a line; of a changelog each with what became of it, in a first column.
-fn lines(schema: &SchemaRef, told: Told, rows: mpsc::Receiver<RecordBatch>, limit: Option<u64>) -> SendableRecordBatchStream {
-    let width = schema.fields().len();
-    let shown = match &told {
-        Told::Rows => Arc::clone(schema),
-        Told::Changes { .. } => {
-            let op = Arc::new(Field::new("op", DataType::Utf8, false));
-            Arc::new(Schema::new([op].into_iter().chain(schema.fields().iter().cloned()).collect::<Vec<_>>()))
-        }
-    };
-    let with_ops = (told, Arc::clone(&shown));
-    let lines = futures::stream::unfold((rows, limit, false), |(mut rows, mut limit, over)| async move {
-        let batch = if over { None } else { rows.recv().await };
-        let (batch, last) = limited(batch?, &mut limit);
-        Some((batch, (rows, limit, last)))
-    });
-    let lines = lines.map(move |batch| match &with_ops {
-        (Told::Rows, _) => Ok(batch),
-        (Told::Changes { key }, schema) => Ok(ops(schema, width, key.as_deref(), &batch)?),
-    });
-    Box::pin(RecordBatchStreamAdapter::new(shown, lines))
-}
-
-/// A changelog's rows with their kinds in a first column.
-fn ops(schema: &SchemaRef, width: usize, key: Option<&[usize]>, batch: &RecordBatch) -> Result<RecordBatch> {
-    let (ops, picks): (Vec<&str>, Vec<u32>) = kinds::of(batch, width, key).into_iter().map(|(op, row)| (op, row as u32)).unzip();
-    let rows = take_record_batch(batch, &UInt32Array::from(picks))?;
-    let columns = [Arc::new(StringArray::from(ops)) as ArrayRef].into_iter().chain(rows.columns().iter().take(width).cloned()).collect();
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }

@@ -7,8 +7,8 @@ use super::render::Format;
 pub enum Meta {
     /// Carries out the statement that stands before it, or the last one again.
     Go(Go),
-    /// The columns of a relation, or all relations.
-    Describe(Option<String>),
+    /// The columns of a relation.
+    Describe(String),
     /// The columns of a relation and how it was declared.
     DescribeMore(String),
     /// Statements to answer in their place: `\dt` is SHOW TABLES.

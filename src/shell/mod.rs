@@ -3,7 +3,7 @@
 //! ```text
 //!  keys ─▶ editor.rs ─▶ a whole input ─┬▶ pieces.rs ─┬─ commands.rs: \d, .tables ─▶ acts.rs
 //!  -c, -f, stdin ─────────▶ a script ──┘  inputs.rs  └─ sql::parse ─▶ session.rs ─┬─ answers ─▶ screen.rs ─▶ render/, pager
-//!                                                                                 ├─ live.rs: an answer that goes on
+//!                                                                                 ├─ live.rs: an answer that goes on (content.rs, frame.rs, changes.rs)
 //!                                                                                 └─ background.rs: jobs
 //! ```
 //! A [`Session`] carries out inputs and knows nothing of keys; [`interact`] asks a person for them.
@@ -11,6 +11,7 @@
 mod acts;
 mod arguments;
 mod background;
+mod changes;
 mod colours;
 pub mod commands;
 mod complete;
@@ -25,6 +26,7 @@ mod inputs;
 mod interact;
 mod live;
 mod meta;
+mod notes;
 mod pieces;
 pub mod progress;
 pub mod render;
@@ -33,4 +35,5 @@ mod session;
 mod used;
 
 pub use interact::interact;
+pub use notes::Notes;
 pub use session::{Session, Setup};

@@ -53,7 +53,9 @@ impl Line {
             return false;
         }
         let bar = state.bar.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %, {eta} left");
+            // The cursor stands before the end of the line, so that the `^C` of a terminal does not begin another one, which would be
+            // cleared in place of this.
+            let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %, {eta} left   \x1b[3D");
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(progress.planned()).with_style(style).with_elapsed(PATIENCE)
         });

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -26,6 +27,10 @@ pub(super) struct Screen {
     /// A file that answers go to.
     file: Option<File>,
     interactive: bool,
+    /// So many rows are shown to a person, if not all.
+    most: Option<usize>,
+    /// When the statement began.
+    begun: Option<Instant>,
 }
 
 /// How answers were shown before one that was diverted.
@@ -37,10 +42,21 @@ pub(super) struct Before {
     file: Option<Option<File>>,
 }
 
+/// So many rows are shown to a person if nothing is said: all of a large topic would fill the memory before the first of them is seen.
+const MOST: usize = 10_000;
+
 impl Screen {
     /// Answers in the format that was asked for, else one that suits who reads them.
     pub(super) fn new(format: Option<Format>, interactive: bool) -> Self {
-        Self { format: Format::asked(format), expanded: Expanded::Off, null: "NULL".to_string(), file: None, interactive }
+        Self {
+            format: Format::asked(format),
+            expanded: Expanded::Off,
+            null: "NULL".to_string(),
+            file: None,
+            interactive,
+            most: Some(MOST),
+            begun: None,
+        }
     }
 
     pub(super) fn set_format(&mut self, format: Format) {
@@ -116,13 +132,32 @@ impl Screen {
 
     /// How tables look.
     pub(super) fn look(&self) -> Look {
-        let width = (self.file.is_none() && std::io::stdout().is_terminal()).then(|| size().0);
-        Look { null: self.null.clone(), width, turns: self.expanded == Expanded::Auto }
+        let seen = self.file.is_none() && std::io::stdout().is_terminal();
+        Look {
+            null: self.null.clone(),
+            width: seen.then(|| size().0),
+            turns: self.expanded == Expanded::Auto,
+            colours: seen && render::colours_wanted(),
+            most: self.most.filter(|_| seen && self.interactive),
+            begun: self.begun.filter(|_| seen && self.interactive),
+        }
+    }
+
+    /// A statement begins.
+    pub(super) fn begin(&mut self) {
+        self.begun = Some(Instant::now());
     }
 
     /// A line for the person.
     pub(super) fn say(&self, line: &str) {
         if self.interactive { println!("{line}") } else { eprintln!("{line}") }
+    }
+
+    /// Tells a person that a statement is done that has nothing to show.
+    pub(super) fn done(&self, tag: &str) {
+        if self.interactive {
+            println!("{tag}");
+        }
     }
 
     /// Empties the terminal.
@@ -201,7 +236,17 @@ pub(super) fn size() -> (usize, usize) {
 
 /// Hands a text to the pager; false if there is none.
 fn paged(text: &[u8]) -> bool {
-    let pager = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty()).unwrap_or_else(|| "less -SFRX".to_string());
+    let chosen = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty());
+    let plain;
+    let text = match (&chosen, std::str::from_utf8(text)) {
+        // Nobody knows what it makes of colours.
+        (Some(_), Ok(coloured)) => {
+            plain = console::strip_ansi_codes(coloured).into_owned();
+            plain.as_bytes()
+        }
+        _ => text,
+    };
+    let pager = chosen.unwrap_or_else(|| "less -SFRX".to_string());
     let mut words = pager.split_whitespace();
     let Some(program) = words.next() else { return false };
     let Ok(mut child) = Command::new(program).args(words).stdin(Stdio::piped()).spawn() else { return false };

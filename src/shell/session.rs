@@ -17,6 +17,7 @@ use crate::sql::{Variables, parse_with};
 use crate::state::StateStore;
 
 use super::background::Background;
+use super::notes::Notes;
 use super::render::Format;
 use super::screen::Screen;
 use super::{live, progress};
@@ -42,6 +43,8 @@ pub struct Setup {
     pub about: String,
     /// INSERTs that run as one job from the beginning on.
     pub begin: Vec<Parsed>,
+    /// Where the log goes when a person is asked.
+    pub notes: Notes,
 }
 
 /// A session of statements and meta commands: the tables, what is shown how, the jobs in the background.
@@ -67,6 +70,7 @@ pub struct Session {
     /// Whether a person is there.
     pub(super) interactive: bool,
     begin: Vec<Parsed>,
+    pub(super) notes: Notes,
 }
 
 /// What becomes of the session after an input.
@@ -87,7 +91,7 @@ impl Session {
     /// When signals cannot be handled.
     pub fn new(setup: Setup, interactive: bool) -> Result<Self> {
         let interrupt = signal(SignalKind::interrupt()).map_err(|e| Error::internal("signals cannot be handled").because(e))?;
-        let Setup { workspace, checkpoints, memory, variables, format, history, init, about, begin } = setup;
+        let Setup { workspace, checkpoints, memory, variables, format, history, init, about, begin, notes } = setup;
         Ok(Self {
             workspace,
             screen: Screen::new(format, interactive),
@@ -103,6 +107,7 @@ impl Session {
             depth: 0,
             interactive,
             begin,
+            notes,
         })
     }
 
@@ -172,15 +177,14 @@ impl Session {
     }
 
     async fn carry_out(&mut self, parsed: &Parsed, last: bool, parts: &mut Vec<Parsed>) -> Result<()> {
-        let Self { workspace, screen, interrupt, jobs, .. } = self;
+        let Self { workspace, screen, interrupt, jobs, notes, .. } = self;
+        screen.begin();
         let interrupted = || Error::new(ErrorKind::Interrupted, "interrupted");
         for outcome in workspace.execute(parsed).await? {
             match outcome {
-                Outcome::Said(line) => line.into_iter().for_each(|line| screen.say(&line)),
-                Outcome::Rows(schema, rows) => {
-                    let (schema, rows) = jobs.shown(&parsed.statement, schema, rows)?;
-                    screen.rows(schema, rows).await?;
-                }
+                Outcome::Said(Some(line)) => screen.say(&line),
+                Outcome::Said(None) => screen.done(tag(&parsed.statement)),
+                Outcome::Rows(schema, rows) => screen.rows(schema, rows).await?,
                 Outcome::Text(text) => screen.text(&text)?,
                 Outcome::Stop(name) => {
                     let stopped = jobs.stop(&name).await.map_err(|e| parsed.locate(e))?;
@@ -206,7 +210,7 @@ impl Session {
                         let error = Error::sql("a query that goes on has to be the last statement");
                         return Err(parsed.locate(error.hint("put it at the end, or give it a LIMIT")));
                     }
-                    live::show(workspace, &query, screen, interrupt).await.map_err(|e| parsed.locate(e))?;
+                    live::show(workspace, &query, screen, interrupt, notes).await.map_err(|e| parsed.locate(e))?;
                 }
                 Outcome::Query(query) => tokio::select! {
                     answered = answer(workspace, &query, screen) => answered.map_err(|e| parsed.locate(e))?,
@@ -231,6 +235,23 @@ impl Session {
 /// Whether a query's answer goes on.
 fn goes_on(workspace: &Workspace, query: &Query) -> Result<bool> {
     Ok(query.emit != Emit::Unsaid || workspace.streams()?)
+}
+
+/// What psql says when a statement is done that has nothing to show.
+fn tag(statement: &Statement) -> &'static str {
+    match statement {
+        Statement::CreateTable(_) => "CREATE TABLE",
+        Statement::CreateView(view) if view.materialized => "CREATE MATERIALIZED VIEW",
+        Statement::CreateView(_) => "CREATE VIEW",
+        Statement::CreateDatabase(_) => "CREATE DATABASE",
+        Statement::CreateFunction(_) => "CREATE FUNCTION",
+        Statement::Drop(_) => "DROP",
+        Statement::Alter(_) => "ALTER",
+        Statement::Use(_) => "USE",
+        Statement::Set(_) => "SET",
+        Statement::Reset(_) => "RESET",
+        _ => "OK",
+    }
 }
 
 /// An answer that ends.

@@ -8,9 +8,9 @@ use super::ast::Emit;
 use super::cursor::{Cursor, is_word};
 use super::text::pos;
 
-/// Takes `EMIT CHANGES` or `EMIT FINAL` out of what is left: at the end, or before ksql's LIMIT. sqlparser would read EMIT
-/// as the alias of a table.
-pub(super) fn emit(cursor: &mut Cursor<'_>) -> Result<Emit> {
+/// Takes `EMIT CHANGES` or `EMIT FINAL` out of what is left, at the end or before ksql's LIMIT, and says whether such a LIMIT follows.
+/// sqlparser would read EMIT as the alias of a table.
+pub(super) fn emit(cursor: &mut Cursor<'_>) -> Result<(Emit, bool)> {
     let (mut n, mut depth) = (0, 0_usize);
     let tokens = cursor.rest();
     while let Some((at, token)) = tokens.get(n) {
@@ -39,8 +39,9 @@ pub(super) fn emit(cursor: &mut Cursor<'_>) -> Result<Emit> {
             break; // an alias
         };
         let (from, to) = (*at, tokens[n].0);
+        let limited = follows(n + 1, "LIMIT");
         cursor.cut(from, to);
-        return Ok(emit);
+        return Ok((emit, limited));
     }
-    Ok(Emit::Unsaid)
+    Ok((Emit::Unsaid, false))
 }

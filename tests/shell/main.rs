@@ -1,12 +1,19 @@
 //! The shell in a real pseudo-terminal: keys are typed, the screen is read back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../common/cli.rs"]
+mod cli;
 mod commands;
+mod kafka;
 mod keys;
 mod opening;
+#[path = "../common/own_kafka.rs"]
+mod own_kafka;
 mod picture;
 mod scripts;
 mod terminal;
+#[path = "../common/topic.rs"]
+mod topic;
 
 use std::path::Path;
 

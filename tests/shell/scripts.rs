@@ -3,10 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-#[path = "../common/cli.rs"]
-mod cli;
-
-use cli::Home;
+use super::cli::Home;
 
 #[test]
 fn scripts_run_in_the_order_in_which_they_stand() {

@@ -64,6 +64,30 @@ fn share(wanted: &[usize], room: usize) -> Vec<usize> {
     wanted.iter().map(|w| (*w).min(limit).max(1)).collect()
 }
 
+/// A text in lines no wider than `width`, as many as `most`; the last one is cut.
+pub fn wrapped(text: &str, width: usize, most: usize) -> Vec<String> {
+    let (mut lines, mut rest) = (Vec::new(), text.trim());
+    while !rest.is_empty() {
+        if rest.width() <= width || lines.len() + 1 == most {
+            lines.push(cut(rest, width));
+            break;
+        }
+        let mut taken = 0;
+        let fits = |c: &(usize, char)| {
+            taken += unicode_width::UnicodeWidthChar::width(c.1).unwrap_or(0);
+            taken <= width
+        };
+        // One character at least, however narrow it is.
+        let end =
+            rest.char_indices().take_while(fits).last().or(rest.char_indices().next()).map_or(rest.len(), |(at, c)| at + c.len_utf8());
+        let (line, behind) = rest.split_at(end);
+        let line = if behind.starts_with(' ') { line } else { line.rsplit_once(' ').map_or(line, |(words, _)| words) };
+        lines.push(line.to_string());
+        rest = rest[line.len()..].trim_start();
+    }
+    lines
+}
+
 /// A text no wider than `width`; what is cut off is shown by three dots in one.
 pub fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
@@ -100,6 +124,20 @@ mod tests {
         assert_eq!(fitted(&[20, 20, 20, 20, 20], 40), Fit { columns: vec![(0, 8), (1, 8), (4, 8)], gap: Some(2) });
         assert_eq!(fitted(&[30], 12), all(&[8]));
         assert_eq!(fit(&cells(&[100, 100]), "", None, 3, 4), all(&[100, 100]));
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        for (text, width, most, expected) in [
+            ("", 10, 3, &[][..]),
+            ("short", 10, 3, &["short"]),
+            ("one two three", 7, 3, &["one two", "three"]),
+            ("one two three four", 7, 2, &["one two", "three …"]),
+            ("abcdefghij", 4, 3, &["abcd", "efgh", "ij"]),
+            ("日本", 1, 2, &["日", "…"]),
+        ] {
+            assert_eq!(wrapped(text, width, most), expected, "{text}");
+        }
     }
 
     #[test]

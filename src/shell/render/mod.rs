@@ -2,10 +2,11 @@
 
 mod cells;
 mod fit;
+mod look;
 mod print;
 mod table;
 
 pub use cells::Cells;
-pub use fit::cut;
-pub use print::{Format, Look, Printed, flow, print, ready};
-pub use table::{Lines, table, vertical};
+pub use fit::{cut, wrapped};
+pub use look::{Look, colours_wanted};
+pub use print::{Drawn, Format, Printed, draw, flow, print, ready};

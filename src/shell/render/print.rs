@@ -17,7 +17,8 @@ use crate::formats::registry::encoder;
 use crate::formats::{FormatOptions, Messages};
 
 use super::cells::{Cells, TIME, ZONED};
-use super::table::{Flow, Lines, table, vertical};
+use super::look::Look;
+use super::table::{Flow, Lines, Table, table, vertical};
 
 /// How rows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,23 +50,6 @@ impl Format {
     /// Whether all rows are needed before the first of them can be printed.
     pub fn is_whole(self) -> bool {
         matches!(self, Self::Table | Self::Box | Self::Vertical | Self::Markdown)
-    }
-}
-
-/// How a table looks.
-#[derive(Debug, Clone)]
-pub struct Look {
-    /// What stands for NULL.
-    pub null: String,
-    /// The columns of the terminal; `None`: as wide as need be.
-    pub width: Option<usize>,
-    /// Rows that are too wide for the terminal are shown one below the other.
-    pub turns: bool,
-}
-
-impl Default for Look {
-    fn default() -> Self {
-        Self { null: "NULL".to_string(), width: None, turns: false }
     }
 }
 
@@ -131,34 +115,52 @@ async fn people(schema: SchemaRef, mut rows: SendableRecordBatchStream, format: 
     let mut cells = Cells::new(&schema);
     while let Some(batch) = rows.next().await {
         cells.add(&batch.map_err(Error::from)?)?;
+        if look.most.is_some_and(|most| cells.rows.len() > most) {
+            break;
+        }
     }
-    let count = cells.rows.len();
-    let mut footer = counted(count as u64, "row");
+    let read = cells.rows.len();
+    let shown = look.most.unwrap_or(read).min(read);
+    cells.rows.truncate(shown);
+    let drawn = draw(&cells, format, look);
+    out.write_all(drawn.text.as_bytes())?;
+    if format != Format::Markdown {
+        let more = if shown < read { "the first " } else { "" };
+        let time = look.begun.map_or(String::new(), |begun| format!(" in {:.3} s", begun.elapsed().as_secs_f64()));
+        let rest = if shown < read { ", there are more (\\maxrows 0 shows all, \\o FILE keeps them)" } else { "" };
+        writeln!(out, "{more}{}{time}{rest}{}", counted(shown as u64, "row"), drawn.left_out)?;
+    }
+    Ok(shown as u64)
+}
+
+/// Rows in a format for people.
+pub struct Drawn {
+    /// The lines.
+    pub text: String,
+    /// What there is to say of columns that did not fit; nothing if all are there.
+    pub left_out: String,
+}
+
+/// Rows as a table, or one below the other.
+pub fn draw(cells: &Cells, format: Format, look: &Look) -> Drawn {
     let lines = match format {
         Format::Box => Lines::Box,
         Format::Markdown => Lines::Markdown,
         _ => Lines::Ascii,
     };
-    let text = match format {
-        Format::Vertical => vertical(&cells, &look.null, look.width),
-        _ => {
-            let drawn = table(&cells, lines, &look.null, look.width);
-            let all = cells.names.len();
-            if drawn.shown == all {
-                drawn.text
-            } else if look.turns {
-                vertical(&cells, &look.null, look.width)
-            } else {
-                footer.push_str(&format!(", {} of {all} columns shown (\\x shows all)", drawn.shown));
-                drawn.text
-            }
-        }
-    };
-    out.write_all(text.as_bytes())?;
-    if format != Format::Markdown {
-        writeln!(out, "{footer}")?;
+    let one_below_the_other = || Drawn { text: vertical(cells, look), left_out: String::new() };
+    if format == Format::Vertical {
+        return one_below_the_other();
     }
-    Ok(count as u64)
+    let Table { text, shown } = table(cells, lines, look);
+    let all = cells.names.len();
+    if shown == all {
+        Drawn { text, left_out: String::new() }
+    } else if look.turns {
+        one_below_the_other()
+    } else {
+        Drawn { text, left_out: format!(", {shown} of {all} columns shown (\\x shows all)") }
+    }
 }
 
 /// Prints rows as lines of one table while they come; the first of them say how wide its columns are.
@@ -172,10 +174,10 @@ pub async fn flow(mut rows: SendableRecordBatchStream, look: &Look, out: &mut im
         let mut cells = Cells::new(&schema);
         cells.add(&batch?)?;
         let text = match &flow {
-            None => flow.insert(Flow::new(&cells, &look.null, look.width)).head(&cells),
+            None => flow.insert(Flow::new(&cells, look)).head(&cells),
             Some(_) => String::new(),
         };
-        let lines = flow.as_ref().map(|flow| flow.rows(&cells, &look.null)).unwrap_or_default();
+        let lines = flow.as_ref().map(|flow| flow.rows(&cells)).unwrap_or_default();
         out.write_all(text.as_bytes())?;
         out.write_all(lines.as_bytes())?;
         out.flush()?;

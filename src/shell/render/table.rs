@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::cells::Cells;
 use super::fit::{Fit, cut, fit};
+use super::look::Look;
 
 /// A column of a table whose rows come bit by bit may be so much wider than its first values.
 const AIR: usize = 8;
@@ -63,11 +64,11 @@ pub struct Table {
     pub shown: usize,
 }
 
-/// Rows as a table that is no wider than `width`; numbers stand at the right.
-pub fn table(cells: &Cells, lines: Lines, null: &str, width: Option<usize>) -> Table {
-    let fitted = fit(cells, null, width.filter(|_| lines != Lines::Markdown), 3, 4);
-    let flow = Flow { lines, fitted };
-    let text = [flow.head(cells), flow.rows(cells, null), flow.foot()].concat();
+/// Rows as a table that fits the terminal, except one of Markdown; numbers stand at the right.
+pub fn table(cells: &Cells, lines: Lines, look: &Look) -> Table {
+    let look = if lines == Lines::Markdown { Look { width: None, colours: false, ..look.clone() } } else { look.clone() };
+    let flow = Flow { lines, fitted: fit(cells, &look.null, look.width, 3, 4), look };
+    let text = [flow.head(cells), flow.rows(cells), flow.foot()].concat();
     Table { text, shown: flow.fitted.columns.len() }
 }
 
@@ -76,16 +77,17 @@ pub fn table(cells: &Cells, lines: Lines, null: &str, width: Option<usize>) -> T
 pub struct Flow {
     lines: Lines,
     fitted: Fit,
+    look: Look,
 }
 
 impl Flow {
     /// Widths by these rows, with some air for later ones.
-    pub fn new(cells: &Cells, null: &str, width: Option<usize>) -> Self {
-        let mut fitted = fit(cells, null, width, 3, 4);
+    pub fn new(cells: &Cells, look: &Look) -> Self {
+        let mut fitted = fit(cells, &look.null, look.width, 3, 4);
         let used = fitted.columns.iter().map(|(_, width)| width + 3).sum::<usize>() + 1;
-        let air = width.map_or(AIR, |width| (width.saturating_sub(used) / fitted.columns.len().max(1)).min(AIR));
+        let air = look.width.map_or(AIR, |width| (width.saturating_sub(used) / fitted.columns.len().max(1)).min(AIR));
         fitted.columns.iter_mut().for_each(|(_, width)| *width += air);
-        Self { lines: Lines::Ascii, fitted }
+        Self { lines: Lines::Ascii, fitted, look: look.clone() }
     }
 
     /// What stands above the rows.
@@ -94,20 +96,49 @@ impl Flow {
         if let Some(line) = self.lines.top() {
             rule(&mut text, line, &self.fitted);
         }
-        row(&mut text, self.lines, &self.fitted, |column| (self.escaped(cells.names.get(column).map_or("", String::as_str)), false));
+        let name = |column: usize| cells.names.get(column).map_or("", String::as_str);
+        self.row(&mut text, |column| Value { text: self.escaped(name(column)), right: false, tone: Tone::Name });
         rule(&mut text, self.lines.below_names(), &self.fitted);
         text
     }
 
     /// Rows.
-    pub fn rows(&self, cells: &Cells, null: &str) -> String {
+    pub fn rows(&self, cells: &Cells) -> String {
         let mut text = String::new();
         for values in &cells.rows {
-            let right = |column: usize| cells.numbers.get(column).copied().unwrap_or(false);
-            let value = |column: usize| values.get(column).and_then(Option::as_deref).unwrap_or(null);
-            row(&mut text, self.lines, &self.fitted, |column| (self.escaped(value(column)), right(column)));
+            self.row(&mut text, |column| {
+                let right = cells.numbers.get(column).copied().unwrap_or(false);
+                match values.get(column).and_then(Option::as_deref) {
+                    Some(value) => Value { text: self.escaped(value), right, tone: Tone::Plain },
+                    None => Value { text: self.escaped(&self.look.null), right, tone: Tone::Null },
+                }
+            });
         }
         text
+    }
+
+    fn row(&self, text: &mut String, value: impl Fn(usize) -> Value) {
+        let bar = self.lines.bar();
+        text.push_str(bar);
+        for (i, (column, width)) in self.fitted.columns.iter().enumerate() {
+            if self.fitted.gap == Some(i) {
+                let _ = write!(text, " … {bar}");
+            }
+            let value = value(*column);
+            let shown = cut(&value.text, *width);
+            let blank = " ".repeat(width.saturating_sub(shown.width()));
+            let padded = if value.right { format!("{blank}{shown}") } else { format!("{shown}{blank}") };
+            let painted = match value.tone {
+                Tone::Plain => padded,
+                Tone::Name => self.look.name(&padded),
+                Tone::Null => self.look.missing(&padded),
+            };
+            let _ = write!(text, " {painted} {bar}");
+        }
+        if self.fitted.gap == Some(self.fitted.columns.len()) {
+            let _ = write!(text, " … {bar}");
+        }
+        text.push('\n');
     }
 
     fn foot(&self) -> String {
@@ -140,36 +171,32 @@ fn rule(text: &mut String, [left, between, right, fill]: Line, fitted: &Fit) {
     text.push('\n');
 }
 
-fn row(text: &mut String, lines: Lines, fitted: &Fit, value: impl Fn(usize) -> (String, bool)) {
-    let bar = lines.bar();
-    text.push_str(bar);
-    for (i, (column, width)) in fitted.columns.iter().enumerate() {
-        if fitted.gap == Some(i) {
-            let _ = write!(text, " … {bar}");
-        }
-        let (value, right) = value(*column);
-        let value = cut(&value, *width);
-        let blank = " ".repeat(width.saturating_sub(value.width()));
-        let _ = if right { write!(text, " {blank}{value} {bar}") } else { write!(text, " {value}{blank} {bar}") };
-    }
-    if fitted.gap == Some(fitted.columns.len()) {
-        let _ = write!(text, " … {bar}");
-    }
-    text.push('\n');
+/// What stands in a column.
+struct Value {
+    text: String,
+    right: bool,
+    tone: Tone,
+}
+
+/// What it is.
+enum Tone {
+    Plain,
+    Name,
+    Null,
 }
 
 /// Rows one below the other, a line per column, as psql does with `\x`.
-pub fn vertical(cells: &Cells, null: &str, width: Option<usize>) -> String {
+pub fn vertical(cells: &Cells, look: &Look) -> String {
     let names = cells.names.iter().map(|name| name.width()).max().unwrap_or(0);
-    let room = width.map(|width| width.saturating_sub(names + 3).max(1));
+    let room = look.width.map(|width| width.saturating_sub(names + 3).max(1));
     let mut text = String::new();
     for (number, values) in cells.rows.iter().enumerate() {
         let head = format!("-[ RECORD {} ]", number + 1);
         let _ = writeln!(text, "{head}{}", "-".repeat((names + 20).saturating_sub(head.len())));
         for (name, value) in cells.names.iter().zip(values) {
-            let value = value.as_deref().unwrap_or(null);
-            let value = room.map_or_else(|| value.to_string(), |room| cut(value, room));
-            let _ = writeln!(text, "{name}{} | {value}", " ".repeat(names - name.width()));
+            let fitted = |value: &str| room.map_or_else(|| value.to_string(), |room| cut(value, room));
+            let value = value.as_deref().map_or_else(|| look.missing(&fitted(&look.null)), fitted);
+            let _ = writeln!(text, "{} | {value}", look.name(&format!("{name}{}", " ".repeat(names - name.width()))));
         }
     }
     text
@@ -188,6 +215,17 @@ mod tests {
         }
     }
 
+    fn look(null: &str, width: usize) -> Look {
+        Look { null: null.to_string(), width: Some(width), ..Look::default() }
+    }
+
+    #[test]
+    fn a_null_is_told_from_the_text() {
+        let look = Look { colours: true, ..look("NULL", 80) };
+        let drawn = table(&cells(), Lines::Ascii, &look).text;
+        assert!(drawn.contains("| \x1b[1mid \x1b[0m | ") && drawn.contains("| 200 | \x1b[2mNULL \x1b[0m |"), "{drawn:?}");
+    }
+
     #[test]
     fn each_kind_of_lines() {
         let ascii = "\
@@ -199,7 +237,7 @@ mod tests {
 |   3 | a|b   |  1 |
 +-----+-------+----+
 ";
-        assert_eq!(table(&cells(), Lines::Ascii, "NULL", Some(80)), Table { text: ascii.into(), shown: 3 });
+        assert_eq!(table(&cells(), Lines::Ascii, &look("NULL", 80)), Table { text: ascii.into(), shown: 3 });
         let markdown = "\
 | id  | città | n  |
 |-----|-------|----|
@@ -207,7 +245,7 @@ mod tests {
 | 200 |       |  7 |
 |   3 | a\\|b  |  1 |
 ";
-        assert_eq!(table(&cells(), Lines::Markdown, "", Some(10)).text, markdown);
+        assert_eq!(table(&cells(), Lines::Markdown, &look("", 10)).text, markdown);
         let narrow = "\
 ┌─────┬───┬────┐
 │ id  │ … │ n  │
@@ -217,12 +255,12 @@ mod tests {
 │   3 │ … │  1 │
 └─────┴───┴────┘
 ";
-        assert_eq!(table(&cells(), Lines::Box, "NULL", Some(16)), Table { text: narrow.into(), shown: 2 });
+        assert_eq!(table(&cells(), Lines::Box, &look("NULL", 16)), Table { text: narrow.into(), shown: 2 });
     }
 
     #[test]
     fn one_below_the_other() {
-        let text = vertical(&Cells { rows: cells().rows[..2].to_vec(), ..cells() }, "NULL", Some(12));
+        let text = vertical(&Cells { rows: cells().rows[..2].to_vec(), ..cells() }, &look("NULL", 12));
         let expected = "\
 -[ RECORD 1 ]------------
 id    | 1

@@ -26,7 +26,7 @@ pub(super) fn copy(cursor: &mut Cursor<'_>) -> Result<Copy> {
     } else {
         let table = cursor.object_name("a query in parentheses, or the name of a table")?;
         let select = build::select_all(vec![build::table(ObjectName::from(vec![sqlparser::ast::Ident::with_quote('`', table)]))]);
-        Query { query: Box::new(build::query(SetExpr::Select(Box::new(select)))), emit: Emit::Unsaid }
+        Query { query: Box::new(build::query(SetExpr::Select(Box::new(select)))), emit: Emit::Unsaid, ends: false }
     };
     if cursor.sees(&["FROM"]) {
         return Err(cursor.error("COPY ... FROM is not supported").hint("INSERT INTO table SELECT * FROM 'file'"));

@@ -24,7 +24,7 @@ pub(super) fn query(cursor: &mut Cursor<'_>) -> Result<Query> {
     if !begins(cursor) {
         return Err(cursor.expected("a query: SELECT, WITH or VALUES"));
     }
-    let emit = emit(cursor)?;
+    let (emit, limited) = emit(cursor)?;
     let pattern = cursor.rest().iter().find(|(_, token)| is_word(token, "MATCH_RECOGNIZE")).map(|(_, token)| pos(token.span.start));
     let mut query = cursor.query()?;
     if let Some(at) = pattern
@@ -35,7 +35,7 @@ pub(super) fn query(cursor: &mut Cursor<'_>) -> Result<Query> {
     group_window::rewrite(&mut query, cursor.text)?;
     duplicates::rename(&mut query);
     casts::distinguish(&mut query);
-    Ok(Query { query, emit })
+    Ok(Query { query, emit, ends: limited })
 }
 
 /// Whether MATCH_RECOGNIZE stands somewhere in a query.

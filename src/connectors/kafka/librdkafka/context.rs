@@ -119,12 +119,13 @@ impl ClientContext for Context {
         let all_down = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
         self.with(|s| {
             s.errors += 1;
+            let reason = plain(reason);
             if all_down {
                 s.down_since.get_or_insert_with(Instant::now);
                 // "1/1 brokers are down" says less than the error of the connection before it.
-                s.reason.get_or_insert_with(|| reason.to_string());
+                s.reason.get_or_insert(reason);
             } else {
-                s.reason = Some(reason.to_string());
+                s.reason = Some(reason);
             }
         });
     }
@@ -203,6 +204,16 @@ struct PartitionStatistics {
     ls_offset: i64,
 }
 
+/// What librdkafka says of a connection, without what only it needs: `127.0.0.1:9092/bootstrap: Connect to ipv4#127.0.0.1:9092
+/// failed: Connection refused (after 0ms in state CONNECT, 1 identical error(s) suppressed)`.
+fn plain(reason: &str) -> String {
+    let text = reason.split_once(" (after ").map_or(reason, |(text, _)| text);
+    match text.split_once(": Connect to ipv").and_then(|(_, to)| to.split_once('#')) {
+        Some((_, to)) => format!("Connect to {to}"),
+        None => text.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +224,24 @@ mod tests {
                 "topics":{{"t":{{"partitions":{{"0":{{"partition":0,"broker":1,"unknown":false,"ls_offset":7}},
                 "-1":{{"partition":-1,"broker":-1,"unknown":false,"ls_offset":-1001}}}}}}}}}}"#
         )
+    }
+
+    #[test]
+    fn a_reason_is_told_without_the_states_of_librdkafka() {
+        for (reason, told) in [
+            (
+                "127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT, 1 identical \
+                 error(s) suppressed)",
+                "Connect to 127.0.0.1:1 failed: Connection refused",
+            ),
+            (
+                "kafka:29092/1: Failed to resolve 'kafka:29092': no such host (after 3ms in state CONNECT)",
+                "kafka:29092/1: Failed to resolve 'kafka:29092': no such host",
+            ),
+            ("1/1 brokers are down", "1/1 brokers are down"),
+        ] {
+            assert_eq!(plain(reason), told);
+        }
     }
 
     #[test]

@@ -1,0 +1,43 @@
+//! Threads for queries that end, apart from those of jobs.
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::common::{Error, Result};
+
+/// So many batches of an answer are made before they are asked for.
+const AHEAD: usize = 1;
+
+/// Runs a plan on threads that only such plans use.
+///
+/// An operator may compute for seconds without a pause (a join of everything with everything). On the threads of the process's own
+/// runtime nobody would look at signals, clocks and sockets meanwhile: Ctrl-C would not be heard, and jobs would stand still. Whoever
+/// drops the rows has ended the query.
+///
+/// # Errors
+/// When no threads can be started.
+pub(super) fn execute_apart(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    let mut rows = RecordBatchReceiverStream::builder(plan.schema(), AHEAD);
+    let sender = rows.tx();
+    let work = async move {
+        let mut made = execute_stream(plan, context)?;
+        while let Ok(wanted) = sender.reserve().await {
+            let Some(batch) = made.next().await else { break };
+            wanted.send(batch);
+        }
+        Ok(())
+    };
+    rows.spawn_on(work, runtime()?.handle());
+    Ok(rows.build())
+}
+
+fn runtime() -> Result<&'static Runtime> {
+    static QUERIES: LazyLock<std::io::Result<Runtime>> =
+        LazyLock::new(|| Builder::new_multi_thread().thread_name("query").enable_all().build());
+    QUERIES.as_ref().map_err(|e| Error::internal(format!("no threads can be started: {e}")))
+}

@@ -1,0 +1,131 @@
+//! The shell on a real Kafka: what is lost, slow, and goes on.
+
+use std::path::Path;
+
+use super::terminal::Terminal;
+use crate::own_kafka::OwnKafka;
+use crate::topic::{Topic, record};
+
+/// A table of payments on a topic.
+fn payments(topic: &str, address: &str) -> String {
+    format!(
+        "CREATE TABLE payments (id BIGINT, item STRING, at TIMESTAMP(3), WATERMARK FOR at AS at)
+         WITH ('connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = '{address}', 'format' = 'json',
+               'scan.startup.mode' = 'earliest-offset');
+         CREATE TABLE more (id BIGINT, item STRING, at TIMESTAMP(3)) WITH ('connector' = 'datagen', 'rows-per-second' = '50',
+           'fields.id.kind' = 'sequence', 'fields.id.start' = '0', 'fields.item.length' = '1');\n"
+    )
+}
+
+fn shell(home: &Path, columns: u16, tables: &str) -> Terminal {
+    std::fs::write(home.join("tables.sql"), tables).unwrap();
+    Terminal::open(home, columns.try_into().unwrap(), &["--catalog", "tables.sql"], &[])
+}
+
+fn payment(id: u32, item: &str, second: u32) -> crate::topic::Record {
+    record(format!(r#"{{"id":{id},"item":"{item}","at":"2026-05-01 12:00:{second:02}"}}"#)).at(1_777_636_800_000 + i64::from(second))
+}
+
+#[test]
+fn a_job_writes_a_topic_that_a_live_answer_reads() {
+    for columns in [80, 200] {
+        let home = tempfile::tempdir().unwrap();
+        let topic = Topic::new("shell-live", 2);
+        let mut terminal = shell(home.path(), columns, &payments(&topic.name, &topic.address));
+        terminal.enter("INSERT INTO payments SELECT id, 'x', LOCALTIMESTAMP FROM more;", "job payments started");
+        terminal.line("SELECT id % 3 AS k, COUNT(*) AS n FROM payments GROUP BY id % 3 ORDER BY k DESC EMIT CHANGES;");
+        let text = terminal.until("three groups", |text| text.contains("3 rows") && text.contains("watermark 20"));
+        let keys: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').find(|word| !word.is_empty())).collect();
+        assert_eq!(keys, ["k", "2", "1", "0"], "{text}");
+        assert!(text.contains("lag ") && text.contains("late 0"), "{text}");
+        terminal.keys("q");
+        let text = terminal.enter("SHOW JOBS;", "RUNNING");
+        assert!(text.contains("| payments |"), "{text}");
+        assert_eq!(text.contains("columns shown"), columns == 80, "{text}");
+        terminal.enter("STOP JOB payments;", "job payments stopped at commit");
+        let text = terminal.enter("SELECT COUNT(*) > 0 AS some FROM payments;", "| true |");
+        assert!(text.contains("1 row in 0."), "{text}");
+        terminal.line("clear");
+        let text = terminal.enter("\\peek payments 3", "3 rows");
+        assert!(text.contains("raw") && text.contains("decoded"), "{text}");
+    }
+}
+
+#[test]
+fn a_live_answer_counts_late_and_bad_rows() {
+    let home = tempfile::tempdir().unwrap();
+    let topic = Topic::new("shell-late", 1);
+    let mut terminal = shell(home.path(), 120, &payments(&topic.name, &topic.address));
+    terminal.line(
+        "SELECT window_end, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE payments, DESCRIPTOR(at), INTERVAL '10' SECOND)) \
+         GROUP BY window_start, window_end EMIT FINAL LIMIT 3;",
+    );
+    terminal.shows("[q] quit");
+    topic.put(&[payment(1, "a", 1), payment(2, "a", 2), payment(3, "a", 25)]);
+    terminal.shows("| 2026-05-01 12:00:10 |");
+    topic.put(&[payment(4, "late", 3), record("{broken"), payment(5, "a", 31)]);
+    let text = terminal.until("what was set aside", |text| text.contains("late 1") && text.contains("1 bad record"));
+    assert!(text.contains("bad record(s) skipped"), "{text}");
+    // The window of 20 to 30 is the second one; with the third the answer ends by itself.
+    topic.put(&[payment(6, "a", 45)]);
+    let text = terminal.prompts();
+    assert!(text.contains("3 rows\n") && !text.contains("[q] quit"), "{text}");
+    assert!(text.contains("warning: ") && text.contains("1 bad record(s) skipped; one of them: table `payments`"), "{text}");
+}
+
+#[test]
+fn a_broker_that_is_lost_is_one_clear_line() {
+    let home = tempfile::tempdir().unwrap();
+    let kafka = OwnKafka::new();
+    kafka.services("start");
+    Topic::at(&kafka.address(), "payments", 1);
+    kafka.services("stop");
+    let mut terminal = shell(home.path(), 120, &payments("payments", &kafka.address()));
+    // A query that ends gives up, and names the server.
+    let text = terminal.enter("SELECT * FROM payments;", "hint: is the broker running");
+    assert!(text.contains(&format!("error: topic `payments` cannot be looked up (Kafka at {})", kafka.address())), "{text}");
+    // A job and an answer that goes on wait, and say for what.
+    terminal.enter("INSERT INTO payments SELECT id, 'x', LOCALTIMESTAMP FROM more;", "job payments started");
+    terminal.line("SELECT COUNT(*) AS n FROM payments EMIT CHANGES;");
+    let text = terminal.shows("waiting: ");
+    assert!(text.contains("[q] quit"), "{text}");
+    kafka.services("start");
+    terminal.until("rows when it is there", |text| text.contains("| n ") && text.contains("1 row\n") && !text.contains("waiting"));
+    terminal.keys("q");
+    terminal.prompts();
+    terminal.enter("\\echo it goes on", "it goes on");
+
+    kafka.services("stop");
+    terminal.line("SELECT COUNT(*) AS n FROM payments EMIT CHANGES;");
+    terminal.shows("waiting: ");
+    terminal.keys("\x03");
+    terminal.prompts();
+    terminal.line("clear");
+    // Long enough for several warnings of the same.
+    std::thread::sleep(std::time::Duration::from_secs(25));
+    terminal.line("\\echo now");
+    let text = terminal.shows("now");
+    let told = text.lines().filter(|line| line.contains(&kafka.address())).count();
+    assert!(told <= 2, "a flood:\n{text}");
+    kafka.services("start");
+    terminal.line("SELECT COUNT(*) AS n FROM payments EMIT CHANGES;");
+    terminal.until("what the job writes", |text| text.contains("1 row\n") && text.contains("[q] quit"));
+    terminal.keys("q");
+    terminal.line("STOP JOB payments;");
+    terminal.shows("job payments stopped at commit");
+}
+
+#[test]
+fn ctrl_c_ends_a_query_that_waits_for_a_slow_topic() {
+    let home = tempfile::tempdir().unwrap();
+    let topic = Topic::new("shell-long", 1);
+    let mut terminal = shell(home.path(), 100, &payments(&topic.name, &topic.address));
+    topic.put(&(0..80_000).map(|id| payment(id, "a", id % 60)).collect::<Vec<_>>());
+    // Quadratic: it would take minutes.
+    terminal.line("SELECT COUNT(*) FROM payments AS a JOIN payments AS b ON a.id + b.id > 40000 * (a.id % 2);");
+    terminal.shows("rows read");
+    terminal.keys("\x03");
+    terminal.shows("interrupted");
+    let text = terminal.enter("SELECT 'after' AS that;", "| after |");
+    assert!(!text.contains("rows read"), "{text}");
+}
