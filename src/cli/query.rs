@@ -65,7 +65,9 @@ pub(super) async fn prepare(workspace: &Workspace, parsed: &Parsed) -> Result<()
 }
 
 async fn write(workspace: &Workspace, parsed: &Parsed, insert: &Insert) -> Result<()> {
-    let rows = workspace.insert_now(insert).await.map_err(|e| parsed.locate(e))?;
+    let session = workspace.session(Mode::Batch)?;
+    let _line = progress::Guard(progress::Line::watch(&session));
+    let rows = workspace.insert_in(&session, insert).await.map_err(|e| parsed.locate(e))?;
     eprintln!("{}", counted(rows, "row"));
     Ok(())
 }
@@ -81,7 +83,7 @@ async fn answer(workspace: &Workspace, parsed: &Parsed, query: &Query, format: F
     if last {
         workspace.check_options_used()?;
     }
-    let line = progress::Line::watch(session.progress());
+    let line = progress::Line::watch(&session);
     let _gone = progress::Guard(line.clone());
     // Rows that do not go to the terminal do not meet the line there; a table is printed when all of it is there.
     let whole = format.is_whole() || !std::io::stdout().is_terminal();

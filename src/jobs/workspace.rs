@@ -301,7 +301,15 @@ impl Workspace {
     /// # Errors
     /// Nothing is written then.
     pub async fn insert_now(&self, insert: &ast::Insert) -> Result<u64> {
-        once::insert(&self.session(Mode::Batch)?, self.sink_with(&insert.table, &insert.options)?, insert).await
+        self.insert_in(&self.session(Mode::Batch)?, insert).await
+    }
+
+    /// The same in a session of [`Mode::Batch`], whose progress somebody watches.
+    ///
+    /// # Errors
+    /// Nothing is written then.
+    pub async fn insert_in(&self, session: &Session, insert: &ast::Insert) -> Result<u64> {
+        once::insert(session, self.sink_with(&insert.table, &insert.options)?, insert).await
     }
 
     /// Runs a COPY. Returns how many rows were written.
@@ -309,8 +317,16 @@ impl Workspace {
     /// # Errors
     /// Nothing is written then.
     pub async fn copy(&self, copy: &ast::Copy) -> Result<u64> {
+        self.copy_in(&self.session(Mode::Batch)?, copy).await
+    }
+
+    /// The same in a session of [`Mode::Batch`], whose progress somebody watches.
+    ///
+    /// # Errors
+    /// Nothing is written then.
+    pub async fn copy_in(&self, session: &Session, copy: &ast::Copy) -> Result<u64> {
         let options = self.shared.connectors.copy_options(&copy.path, &copy.options)?;
-        let (schema, rows) = self.session(Mode::Batch)?.run(&copy.query.query).await?;
+        let (schema, rows) = session.run(&copy.query.query).await?;
         let table = inferred::copied(&copy.path, options, &schema, &copy.partitioned_by)?;
         let spec = self.shared.spec_of(&self.shared.lock().overrides, &table)?;
         let target = self.shared.connectors.get(&spec.connector)?.copy(Arc::new(spec)).await?;

@@ -29,7 +29,7 @@ use parking_lot::RwLock;
 use sqlparser::ast;
 
 use crate::common::{Error, Result, suggest};
-use crate::operators::{Progress, ReadProgress, SourceScanExec, SourceSet};
+use crate::operators::{Progress, SourceSet};
 
 use super::apart::execute_apart;
 use super::as_of::{self, as_of};
@@ -186,23 +186,16 @@ impl Session {
         let plan: Arc<dyn ExecutionPlan> = self.context.state().create_physical_plan(&logical).await?;
         let context = self.context.task_ctx();
         if let Some(progress) = context.session_config().get_extension::<Progress>() {
-            progress.begin(positions(&plan));
+            progress.begin(&plan);
         }
         let rows = execute_apart(plan, context)?;
         Ok((rows.schema(), rows))
     }
 
     /// How far the query that [`Self::run`] began last has read.
-    pub fn progress(&self) -> Arc<ReadProgress> {
-        let context = self.context.task_ctx();
-        context.session_config().get_extension::<Progress>().unwrap_or_default().newest()
+    pub fn progress(&self) -> Arc<Progress> {
+        self.context.task_ctx().session_config().get_extension::<Progress>().unwrap_or_default()
     }
-}
-
-/// The positions that the scans of a plan read, where they are known.
-fn positions(plan: &Arc<dyn ExecutionPlan>) -> u64 {
-    let here = plan.downcast_ref::<SourceScanExec>().map_or(0, SourceScanExec::positions);
-    here + plan.children().into_iter().map(positions).sum::<u64>()
 }
 
 /// `to_timestamp_millis` and its kin give a TIMESTAMP without a zone. Those that DataFusion makes for a session with a

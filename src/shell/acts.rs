@@ -98,6 +98,10 @@ impl Session {
                 self.screen.say(&said);
             }
             Meta::Mode(Some(format)) => self.screen.set_format(format),
+            Meta::MostRows(wanted) => {
+                let said = self.screen.most(wanted);
+                self.screen.say(&said);
+            }
             Meta::Null(text) => self.screen.set_null(text),
             Meta::Edit(file) => {
                 let text = given.map(|given| given.text.trim().to_string()).or_else(|| self.last.clone());

@@ -66,6 +66,11 @@ pub(super) fn mode(argument: &str) -> Result<Meta> {
     Ok(Meta::Mode(Some(format)))
 }
 
+pub(super) fn most_rows(argument: &str) -> Result<Meta> {
+    let rows = |text: String| text.parse().map_err(|_| Error::usage(format!("`{text}` is no number of rows")));
+    Ok(Meta::MostRows(some(argument).map(rows).transpose()?))
+}
+
 pub(super) fn watch(argument: &str) -> Result<Meta> {
     let seconds: f64 = if argument.is_empty() {
         2.0

@@ -3,7 +3,7 @@
 use crate::common::suggest;
 use crate::common::{Error, Result};
 
-use super::arguments::{expanded, go, listed, mode, needed, peek, set, some, switch, unquoted, watch};
+use super::arguments::{expanded, go, listed, mode, most_rows, needed, peek, set, some, switch, unquoted, watch};
 use super::elsewhere;
 pub use super::meta::{Expanded, Go, Meta, PEEKED};
 
@@ -63,6 +63,12 @@ pub const COMMANDS: &[Command] = &[
         arguments: "[FORMAT]",
         help: "table, box, vertical, markdown, csv, tsv, json or ndjson",
         read: mode,
+    },
+    Command {
+        names: &["\\maxrows", ".maxrows"],
+        arguments: "[ROWS]",
+        help: "so many rows of an answer are shown, 0 for all",
+        read: most_rows,
     },
     Command { names: &["\\null", ".nullvalue"], arguments: "TEXT", help: "what stands for NULL", read: |a| Ok(Meta::Null(unquoted(a))) },
     Command {
@@ -191,6 +197,8 @@ mod tests {
             ("\\peek orders", Meta::Peek("orders".into(), 10)),
             (".peek 'data/my orders.csv' 3;", Meta::Peek("data/my orders.csv".into(), 3)),
             (".mode jsonlines", Meta::Mode(Some(Format::Ndjson))),
+            ("\\maxrows 0", Meta::MostRows(Some(0))),
+            (".maxrows", Meta::MostRows(None)),
             ("\\watch 0.5", Meta::Watch(0.5)),
             ("\\g", Meta::Go(Go::default())),
             ("\\G;", Meta::Go(Go { file: None, expanded: true })),
@@ -226,6 +234,7 @@ mod tests {
             ("\\timing maybe", "`maybe` is neither on nor off", "\\timing [on|off]"),
             ("\\i", "a file is missing", "\\i FILE"),
             ("\\peek t 0", "at least one row, please", "\\peek TABLE [ROWS]"),
+            ("\\maxrows many", "`many` is no number of rows", "\\maxrows [ROWS]"),
             ("\\g | less", "an answer goes to a file or to the screen", "\\g FILE"),
             ("\\c shop", "there is no command \\c", "USE"),
             ("\\copy t from 'a.csv'", "there is no command \\copy", "COPY"),

@@ -20,7 +20,7 @@ const HINTS: &[(&[&str], &str)] = &[
         "\\format csv, tsv, markdown, json ...; \\x turns rows, \\null TEXT stands for NULL",
     ),
     (
-        &[".width", ".maxrows", ".maxwidth", ".columns", ".rows", ".pager"],
+        &[".width", ".maxwidth", ".columns", ".rows", ".pager"],
         "a table fits the terminal by itself, and long ones go through $PAGER; LIMIT shortens an answer, \\x auto turns wide rows",
     ),
     (&["\\s", ".history"], "Ctrl-R searches what was typed, Up brings it back"),

@@ -213,12 +213,15 @@ fn below(status: &Status, paused: bool, note: Option<String>) -> Vec<String> {
     let columns = size().0 - 1;
     let notice = status.notice.clone().or(note).unwrap_or_default().replace('\n', "; ");
     let painted = |line: String, colour: &str| if colours_wanted() { format!("{colour}{line}\x1b[0m") } else { line };
-    let told = painted(render::cut(&told(status, paused), columns), "\x1b[2m");
+    // What keys do is to be seen in a narrow terminal, too.
+    let keys = if paused { "  PAUSED  [space] go on  [q] quit" } else { "  [space] pause  [q] quit" };
+    let told = format!("{}{keys}", render::cut(&told(status), columns.saturating_sub(keys.len())));
+    let told = painted(render::cut(&told, columns), "\x1b[2m");
     let notices = render::wrapped(&notice, columns, NOTICE).into_iter().map(|line| painted(line, "\x1b[33m"));
     std::iter::once(told).chain(notices).collect()
 }
 
-fn told(status: &Status, paused: bool) -> String {
+fn told(status: &Status) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shown with three digits")]
     let speed = human(status.rows_per_second as u64);
     let mut line = format!("{speed} rows/s  lag {}", status.lag.map_or("?".to_string(), human));
@@ -228,6 +231,5 @@ fn told(status: &Status, paused: bool) -> String {
     if status.bad > 0 {
         line.push_str(&format!("  {}", counted(status.bad, "bad record")));
     }
-    line.push_str(if paused { "  PAUSED  [space] go on  [q] quit" } else { "  [space] pause  [q] quit" });
     line
 }

@@ -47,6 +47,8 @@ pub enum Meta {
     Unset(String),
     /// The format of answers, or which one it is.
     Mode(Option<Format>),
+    /// So many rows of an answer are shown, 0 for all; or how many that is.
+    MostRows(Option<usize>),
     /// What stands for NULL.
     Null(String),
     /// The last statement, or a file, in an editor.

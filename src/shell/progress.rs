@@ -10,14 +10,15 @@ use futures::StreamExt;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use crate::operators::ReadProgress;
+use crate::planner::Session;
 
 /// A query that is done before has no line.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the line changes.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Shows on stderr, if that is a terminal, what of the planned ranges is read and how long the rest may take, and is gone when the
-/// answer begins.
+/// Shows on stderr, if that is a terminal, how many rows are read, of how many and how long the rest may take if that is known, and is
+/// gone when the answer begins.
 ///
 /// The bar is drawn and cleared under one lock, so nothing is drawn into the answer.
 #[derive(Debug, Clone, Default)]
@@ -30,16 +31,16 @@ struct State {
 }
 
 impl Line {
-    /// Begins to watch. A query whose ranges are not known (files) has no line.
-    pub fn watch(progress: Arc<ReadProgress>) -> Self {
+    /// Begins to watch what a session runs.
+    pub fn watch(session: &Session) -> Self {
         let line = Self::default();
-        if progress.planned() == 0 || !std::io::stderr().is_terminal() {
+        if !std::io::stderr().is_terminal() {
             return line;
         }
-        let watching = line.clone();
+        let (watching, progress) = (line.clone(), session.progress());
         tokio::spawn(async move {
             tokio::time::sleep(PATIENCE).await;
-            while watching.draw(&progress) {
+            while watching.draw(&progress.newest()) {
                 tokio::time::sleep(EVERY).await;
             }
         });
@@ -53,14 +54,18 @@ impl Line {
             return false;
         }
         let bar = state.bar.get_or_insert_with(|| {
-            // The cursor stands before the end of the line, so that the `^C` of a terminal does not begin another one, which would be
-            // cleared in place of this.
-            let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %, {eta} left   \x1b[3D");
-            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(progress.planned()).with_style(style).with_elapsed(PATIENCE)
+            // Lines are filled up with blanks. The cursor stands before the end of the line, so that the `^C` of a terminal does not
+            // begin another one, which would be cleared in place of this.
+            let (template, bar) = match progress.planned() {
+                Some(planned) => ("{msg} {wide_bar} {percent:>3} %, {eta} left   \x1b[3D", ProgressBar::new(planned)),
+                None => ("{wide_msg}   \x1b[3D", ProgressBar::no_length()),
+            };
+            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            bar.with_style(style).with_elapsed(PATIENCE)
         });
-        bar.set_message(format!("{} rows read", HumanCount(progress.rows())));
-        bar.set_position(progress.passed());
+        let time = if progress.planned().is_some() { String::new() } else { format!(", {} s", bar.elapsed().as_secs()) };
+        bar.set_message(format!("{} rows read{time}", HumanCount(progress.rows())));
+        bar.set_position(progress.planned().map_or(0, |planned| progress.passed().min(planned)));
         true
     }
 

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use datafusion::execution::SendableRecordBatchStream;
 use ratatui::crossterm::terminal;
 
+use crate::common::units::counted;
 use crate::common::{Error, Result};
 
 use super::arguments::format_of;
@@ -69,6 +70,17 @@ impl Screen {
 
     pub(super) fn set_null(&mut self, text: String) {
         self.null = text;
+    }
+
+    /// Sets how many rows of an answer are shown, 0 for all; what to say of it.
+    pub(super) fn most(&mut self, wanted: Option<usize>) -> String {
+        if let Some(most) = wanted {
+            self.most = Some(most).filter(|most| *most > 0);
+        }
+        match self.most {
+            Some(most) => format!("No more than {} of an answer are shown.", counted(most as u64, "row")),
+            None => "All rows of an answer are shown.".to_string(),
+        }
     }
 
     /// Sets or turns what `\x` does; what to say of it.
@@ -151,6 +163,12 @@ impl Screen {
     /// A line for the person.
     pub(super) fn say(&self, line: &str) {
         if self.interactive { println!("{line}") } else { eprintln!("{line}") }
+    }
+
+    /// So many rows, for a person with the time that it took.
+    pub(super) fn counted(&self, rows: u64) -> String {
+        let time = self.begun.filter(|_| self.interactive).map_or(String::new(), |at| format!(" in {:.3} s", at.elapsed().as_secs_f64()));
+        format!("{}{time}", counted(rows, "row"))
     }
 
     /// Tells a person that a statement is done that has nothing to show.

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result};
 use crate::jobs::memory::Memory;
 use crate::jobs::{Names, Outcome, Workspace};
 use crate::planner::Mode;
-use crate::sql::ast::{Emit, Parsed, Query, Source};
+use crate::sql::ast::{Copy, Emit, Insert, Parsed, Query, Source, Statement};
 use crate::sql::{Variables, parse_with};
 use crate::state::StateStore;
 
@@ -193,17 +192,17 @@ impl Session {
                 Outcome::Job(part) => parts.push(*part),
                 Outcome::InsertNow(insert) => {
                     let rows = tokio::select! {
-                        rows = workspace.insert_now(&insert) => rows.map_err(|e| parsed.locate(e))?,
+                        rows = insert_now(workspace, &insert) => rows.map_err(|e| parsed.locate(e))?,
                         _ = interrupt.recv() => return Err(interrupted()),
                     };
-                    screen.say(&counted(rows, "row"));
+                    screen.say(&screen.counted(rows));
                 }
-                Outcome::Copy(copy) => {
+                Outcome::Copy(written) => {
                     let rows = tokio::select! {
-                        rows = workspace.copy(&copy) => rows.map_err(|e| parsed.locate(e))?,
+                        rows = copy(workspace, &written) => rows.map_err(|e| parsed.locate(e))?,
                         _ = interrupt.recv() => return Err(interrupted()),
                     };
-                    screen.say(&format!("{} to {}", counted(rows, "row"), copy.path));
+                    screen.say(&format!("{} to {}", screen.counted(rows), written.path));
                 }
                 Outcome::Query(query) if goes_on(workspace, &query)? => {
                     if !last && query.query.limit_clause.is_none() {
@@ -258,7 +257,19 @@ fn tag(statement: &Statement) -> &'static str {
 async fn answer(workspace: &Workspace, query: &Query, screen: &mut Screen) -> Result<()> {
     let session = workspace.session(Mode::Batch)?;
     let (schema, rows) = session.run(&query.query).await?;
-    let line = progress::Line::watch(session.progress());
+    let line = progress::Line::watch(&session);
     let _gone = progress::Guard(line.clone());
     screen.stream(schema, line.before(rows, screen.is_whole())).await
+}
+
+async fn insert_now(workspace: &Workspace, insert: &Insert) -> Result<u64> {
+    let session = workspace.session(Mode::Batch)?;
+    let _gone = progress::Guard(progress::Line::watch(&session));
+    workspace.insert_in(&session, insert).await
+}
+
+async fn copy(workspace: &Workspace, copy: &Copy) -> Result<u64> {
+    let session = workspace.session(Mode::Batch)?;
+    let _gone = progress::Guard(progress::Line::watch(&session));
+    workspace.copy_in(&session, copy).await
 }

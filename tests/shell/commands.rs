@@ -121,13 +121,16 @@ fn files_folders_and_what_it_is_connected_to() {
     let text = terminal.enter("\\d+ here", "'connector' = 'print'");
     assert!(text.contains("| id "), "{text}");
     terminal.enter("\\cd nowhere", "cannot go to nowhere");
+    terminal.enter("\\maxrows 2", "No more than 2 rows of an answer are shown.");
+    terminal.enter("SELECT * FROM (VALUES (1), (2), (3)) AS t (n);", "the first 2 rows");
+    terminal.enter(".maxrows 0", "All rows of an answer are shown.");
     terminal.line("\\o answers.txt");
     terminal.line("SELECT 'in the file' AS it;");
     terminal.line("\\o");
     terminal.enter("SELECT 'here' AS it;", "| here");
     assert!(std::fs::read_to_string(home.path().join("below/answers.txt")).unwrap().contains("| in the file |"));
     for (typed, instead) in
-        [("\\c shop", "USE database"), ("\\copy t from 'a'", "COPY (query)"), ("\\du", "no users"), (".maxrows 5", "LIMIT")]
+        [("\\c shop", "USE database"), ("\\copy t from 'a'", "COPY (query)"), ("\\du", "no users"), (".width 5", "\\x auto")]
     {
         terminal.enter(typed, instead);
     }

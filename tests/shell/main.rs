@@ -268,3 +268,36 @@ fn shells_get_what_completes_commands() {
         assert!(done.status.success() && script.contains("millstream") && script.contains("until-now"), "{shell}: {script}");
     }
 }
+
+#[test]
+fn a_long_query_over_files_shows_how_many_rows_are_read() {
+    let home = home();
+    let lines: String = (0..400_000).map(|i| format!("{i},{}\n", i % 7)).collect();
+    std::fs::write(home.path().join("many.csv"), format!("a,b\n{lines}")).unwrap();
+    let mut terminal = shell(home.path(), 100);
+    terminal.line("SELECT COUNT(*) FROM 'many.csv' AS x JOIN 'many.csv' AS y ON x.a + y.a > 100000 * (x.b % 2);");
+    let text = terminal.shows(" rows read, ");
+    assert!(!text.contains('%') || text.contains("% 2"), "{text}");
+    terminal.keys("\x03");
+    terminal.shows("interrupted");
+    let text = terminal.enter("SELECT 'after' AS that;", "| after |");
+    assert!(!text.contains("rows read"), "{text}");
+}
+
+#[test]
+fn a_large_answer_is_shown_as_far_as_somebody_may_read() {
+    let home = home();
+    let mut terminal = shell(home.path(), 80);
+    let text = terminal.enter("SELECT value FROM generate_series(1, 30000);", "the first 10000 rows in ");
+    assert!(text.contains("there are more (\\maxrows 0 shows all, \\o FILE keeps them)"), "{text}");
+}
+
+#[test]
+fn names_are_bold_and_nulls_faint_unless_colours_are_unwanted() {
+    let home = home();
+    for (no_color, bold) in [("", true), ("1", false)] {
+        let mut terminal = Terminal::open(home.path(), 80.try_into().unwrap(), &[], &[("NO_COLOR", no_color)]);
+        terminal.enter("SELECT 'x' AS letter, NULL AS nothing;", "1 row");
+        assert_eq!(terminal.coloured().contains("\x1b[1mletter"), bold, "{:?}", terminal.coloured());
+    }
+}

@@ -170,6 +170,7 @@ pub fn draw(cells: &Cells, format: Format, look: &Look) -> Drawn {
 pub async fn flow(mut rows: SendableRecordBatchStream, look: &Look, out: &mut impl Write) -> Result<()> {
     let schema = rows.schema();
     let mut flow: Option<Flow> = None;
+    let mut count = 0;
     while let Some(batch) = rows.next().await {
         let mut cells = Cells::new(&schema);
         cells.add(&batch?)?;
@@ -181,8 +182,12 @@ pub async fn flow(mut rows: SendableRecordBatchStream, look: &Look, out: &mut im
         out.write_all(text.as_bytes())?;
         out.write_all(lines.as_bytes())?;
         out.flush()?;
+        count += cells.rows.len() as u64;
     }
-    Ok(())
+    if let Some(flow) = flow {
+        out.write_all(flow.foot().as_bytes())?;
+    }
+    Ok(writeln!(out, "{}", counted(count, "row"))?)
 }
 
 async fn csv(schema: SchemaRef, mut rows: SendableRecordBatchStream, delimiter: u8, out: &mut impl Write) -> Count {

@@ -141,7 +141,8 @@ impl Flow {
         text.push('\n');
     }
 
-    fn foot(&self) -> String {
+    /// What stands below the rows.
+    pub fn foot(&self) -> String {
         let mut text = String::new();
         if let Some(line) = self.lines.bottom() {
             rule(&mut text, line, &self.fitted);
