@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use millstream::common::Projection;
 use millstream::connectors::kafka::broker::{Broker, OutRecord};
@@ -96,4 +96,33 @@ async fn a_live_reader_sees_a_commit_in_one_wait() {
     producer.commit().await.unwrap();
     let fetched = follow.next(10, Duration::from_secs(10)).await.unwrap();
     assert_eq!(fetched.rows(), 1, "{fetched:?} {:?} {:?}", source.counters(), broker.bounds(&topic).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_messages_behind_gaps_with_keys_and_without_values() {
+    let broker = broker();
+    let (topic, spec) = table(&[]);
+    broker.create_topic(&topic, Some(2)).await.unwrap();
+    let mut producer = broker.producer(Some(&format!("p-{topic}"))).await.unwrap();
+    // Of each transaction that was aborted its messages stay in the log, and a marker of each.
+    for round in 0..40 {
+        producer.begin().await.unwrap();
+        let value = format!("{{\"id\":{round},\"name\":\"n\",\"amount\":1}}");
+        let key = Some(format!("k{round}").into_bytes());
+        let value = (round != 38).then(|| value.into_bytes());
+        let one =
+            OutRecord { partition: Some(round % 2), timestamp: Some(1_000 * i64::from(round + 1)), key, value, ..OutRecord::default() };
+        producer.send(&topic, vec![one]).await.unwrap();
+        if (4..36).contains(&round) { producer.abort().await.unwrap() } else { producer.commit().await.unwrap() }
+    }
+    let kafka = kafka(&broker);
+    for (rows, keys) in [(3, &["k37", "k38", "k39"][..]), (6, &["k2", "k3", "k36", "k37", "k38", "k39"])] {
+        let shown = kafka.peek(Arc::clone(&spec), rows).await.unwrap().unwrap();
+        let text = |name: &str| shown.column_by_name(name).unwrap().as_string::<i32>().clone();
+        assert_eq!(text("key").iter().flatten().collect::<Vec<_>>(), keys);
+        let (raw, decoded) = (text("raw"), text("decoded"));
+        let nulls = |column: &StringArray| (0..rows).filter(|row| column.is_null(*row)).collect::<Vec<_>>();
+        assert_eq!((nulls(&raw), nulls(&decoded)), (vec![rows - 2], vec![rows - 2]));
+        assert_eq!(raw.value(rows - 1), decoded.value(rows - 1));
+    }
 }

@@ -106,7 +106,7 @@ pub(super) enum Command {
     Query(QueryArgs),
     /// Say what .sql files would do and what is wrong with them
     Check(CheckArgs),
-    /// Show the newest messages of a topic, or last rows of files
+    /// Show the newest messages of a topic or records of files
     Peek(PeekArgs),
     /// Show windows moving, with nothing installed
     Demo(DemoArgs),

@@ -29,6 +29,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
                 Outcome::Said(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
                 Outcome::Rows(schema, rows) => setup::print(schema, rows, Some(format)).await?,
                 Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
+                Outcome::AnalyzeJob(_) => return Err(parsed.locate(setup::no_job_to_ask())),
                 Outcome::Text(text) => print!("{text}"),
                 Outcome::Copy(copy) => setup::copy(&workspace, &copy, parsed, &stop).await?,
                 Outcome::InsertNow(insert) => write(&workspace, parsed, &insert).await?,

@@ -94,6 +94,7 @@ async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<P
                     eprintln!("{}", counted(rows, "row"));
                 }
                 Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
+                Outcome::AnalyzeJob(_) => return Err(parsed.locate(setup::no_job_to_ask())),
                 Outcome::Query(_) => {
                     let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
                     return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));

@@ -146,6 +146,13 @@ pub(super) fn no_job_to_stop() -> Error {
     Error::sql("no job was started here").hint("STOP JOB ends a job of the shell; one that `millstream run` started ends with Ctrl-C")
 }
 
+/// EXPLAIN ANALYZE JOB where no job can be running.
+pub(super) fn no_job_to_ask() -> Error {
+    Error::sql("no job was started here").hint(
+        "EXPLAIN ANALYZE JOB is asked in the shell that started the job; EXPLAIN ANALYZE INSERT INTO ... reads what is there now, and writes nothing",
+    )
+}
+
 /// Cancelled by SIGINT or SIGTERM; a second signal ends the process at once.
 pub(super) fn stop_signal() -> Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};

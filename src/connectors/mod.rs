@@ -36,6 +36,7 @@ pub mod kafka;
 pub mod lookup;
 pub mod on_error;
 pub mod options;
+pub mod peek;
 pub mod piece;
 pub mod print;
 pub mod registry;
@@ -92,9 +93,13 @@ pub trait Connector: Debug + Send + Sync {
         Err(Error::internal(format!("nothing is copied to connector '{}': {}", self.name(), table.name)))
     }
 
-    /// The messages of a table, to look at them beside the rows that they are read as; `None` if it has no messages.
-    fn messages(&self, _table: &TableSpec) -> Option<Result<Messages>> {
-        None
+    /// The newest records of a table as people look at them, the newest one last: what stands there beside what it is read as; `None`
+    /// if it has nothing of that kind.
+    ///
+    /// # Errors
+    /// When they cannot be reached. A record that cannot be read is shown, too.
+    async fn peek(&self, _table: Arc<TableSpec>, _rows: usize) -> Result<Option<RecordBatch>> {
+        Ok(None)
     }
 
     /// Finds out the columns of a table that declares none, asking the system.
@@ -105,15 +110,6 @@ pub trait Connector: Debug + Send + Sync {
         Err(Error::sql(format!("table `{}`: connector '{}' does not find out columns", table.name, self.name()))
             .hint(format!("declare them: CREATE TABLE {} (column TYPE, ...)", table.name)))
     }
-}
-
-/// The messages of one table, read in two ways over the same positions.
-#[derive(Debug)]
-pub struct Messages {
-    /// Partition (Int32), position (Int64), time (milliseconds, UTC) and value (Binary) of every message that has a value.
-    pub raw: Arc<dyn Source>,
-    /// The declared columns, and behind them partition, position and time as in `raw`. Messages that cannot be read are passed over.
-    pub decoded: Arc<dyn Source>,
 }
 
 /// `[start, end)` of one partition of one table.

@@ -12,8 +12,9 @@ use crate::planner::{Measured, Program, Session};
 use crate::state::StateMemory;
 
 use super::commits::StoredSource;
+use super::gauge;
 use super::inputs::{Inputs, Starts, ends_now};
-use super::pipeline::{EpochOutput, Pipeline};
+use super::pipeline::Pipeline;
 use super::spec::{JobSource, Settings};
 
 /// How long one look for rows may take.
@@ -50,26 +51,11 @@ pub(super) async fn analyze(session: Session, program: Arc<Program>, sources: &[
                 continue;
             }
         }
-        measured.rows += fetch.count as u64;
+        let count = fetch.count as u64;
         let output = pipeline.epoch(fetch.rows, &start, clock, &Faults::none(), |times| inputs.advance(times, clock)).await?;
-        take_in(&mut measured, &output);
+        gauge::take_in(&mut measured, count, &output);
     }
     measured.elapsed = begin.elapsed();
-    for (id, table) in pipeline.state() {
-        let (rows, bytes) = table.size();
-        measured.state.insert((id.node, id.table), (rows as u64, bytes as u64));
-    }
+    measured.state = gauge::sizes(pipeline.state());
     Ok(measured)
-}
-
-fn take_in(measured: &mut Measured, output: &EpochOutput) {
-    measured.epochs += 1;
-    for (stage, run) in &output.stages {
-        let sum = measured.stages.entry(*stage).or_default();
-        sum.0 += run.elapsed;
-        sum.1 += run.rows;
-    }
-    for (node, late) in &output.late {
-        *measured.late.entry(*node).or_default() += late;
-    }
 }

@@ -21,6 +21,7 @@ use crate::state::{PieceWriter, Run, Shelf, StateDelta, StateMemory};
 use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
 use super::dead_letter;
+use super::gauge;
 use super::inputs::{Ends, Fetch, Inputs, Starts, ends_now, starts};
 use super::memories::Memories;
 use super::pipeline::{EpochOutput, Pipeline};
@@ -217,6 +218,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         started: Instant::now(),
         clock: clock.max(spec.clock.now()),
     };
+    spec.meter.begin();
     running.tell();
     match running.run(stop, &identity).await {
         Err(e) if e.kind() == ErrorKind::Fenced => Err(running.commits.who_took_over().await.unwrap_or(e)),
@@ -341,6 +343,7 @@ impl Running<'_> {
         let count = fetch.count as u64;
         let inputs = &mut self.inputs;
         let output = self.pipeline.epoch(fetch.rows, &start, clock, &self.spec.faults, |times| inputs.advance(times, clock)).await?;
+        self.spec.meter.epoch(count, &output);
         self.begun = true;
         self.status.epoch += 1;
         self.status.retries += u64::from(output.retried);
@@ -534,7 +537,9 @@ impl Running<'_> {
             .inputs
             .counters()
             .fold((0, 0), |(bad, tombstones), c| (bad + c.bad.load(Ordering::Relaxed), tombstones + SourceCounters::get(&c.tombstones)));
-        let (rows, bytes) = self.pipeline.state().values().map(|t| t.size()).fold((0, 0), |(r, b), (rows, bytes)| (r + rows, b + bytes));
+        let state = gauge::sizes(self.pipeline.state());
+        let (rows, bytes) = state.values().fold((0, 0), |(r, b), (rows, bytes)| (r + rows, b + bytes));
+        self.spec.meter.state(state);
         let status = Status {
             commit: self.newest,
             published: self.publishers.least().min(self.newest),
@@ -543,8 +548,8 @@ impl Running<'_> {
             watermark: self.inputs.least_watermark(),
             bad: self.status.bad + bad,
             tombstones,
-            state_rows: rows as u64,
-            state_bytes: bytes as u64,
+            state_rows: rows,
+            state_bytes: bytes,
             state_disk: self.pipeline.on_disk() as u64,
             uptime: self.started.elapsed(),
             ..self.status.clone()

@@ -29,6 +29,8 @@ pub enum Outcome {
     Copy(Box<Copy>),
     /// The job of this name is to stop.
     Stop(String),
+    /// The job of this name is to show what it has cost so far.
+    AnalyzeJob(String),
     /// Part of a job: an INSERT, or a materialized view that was declared.
     Job(Box<Parsed>),
 }
@@ -62,6 +64,7 @@ impl Workspace {
             Statement::Copy(copy) => Outcome::Copy(Box::new(copy.clone())),
             Statement::Query(query) => Outcome::Query(Box::new(query.clone())),
             Statement::StopJob(name) => Outcome::Stop(name.clone()),
+            Statement::AnalyzeJob(name) => Outcome::AnalyzeJob(name.clone()),
             Statement::Explain(explain) => Outcome::Text(self.explain(explain).await?),
             Statement::Show(show) => self.show(show).await.map(|(schema, rows)| Outcome::Rows(schema, rows))?,
             Statement::Describe(name) => self.describe(name).await.map(|(schema, rows)| Outcome::Rows(schema, rows))?,

@@ -13,6 +13,7 @@ use crate::operators::coerce::Coercion;
 use crate::planner::{Output, Program, Session};
 use crate::state::StateStore;
 
+use super::gauge::Meter;
 use super::late::LateRoute;
 use super::progress::Status;
 use super::views::View;
@@ -123,6 +124,8 @@ pub struct JobSpec {
     pub settings: Settings,
     /// What it tells while it runs.
     pub status: watch::Sender<Status>,
+    /// What it has cost so far.
+    pub meter: Arc<Meter>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
     /// Crash points.
@@ -155,6 +158,7 @@ impl JobSpec {
             views: Vec::new(),
             late: Vec::new(),
             status,
+            meter: Arc::default(),
             clock: Arc::new(SystemClock),
             faults: Faults::none(),
             probe: None,

@@ -236,8 +236,10 @@ impl Workspace {
         }
         let program = Arc::new(planner.finish());
         if !program.stages.is_empty() {
+            let outputs: Vec<_> = outputs.iter().map(|(name, output)| (name.clone(), output)).collect();
             let measured = if explain.analyze { Some(self.analyze(session, &program).await?) } else { None };
-            shown.insert(0, Explained { program: &program, outputs: &outputs, measured: measured.as_ref() }.to_string());
+            let cost = measured.as_ref().map_or_else(String::new, |measured| format!("read {measured}; nothing was written\n\n"));
+            shown.insert(0, format!("{cost}{}", Explained { program: &program, outputs: &outputs, measured: measured.as_ref() }));
         }
         Ok(shown.join("\n"))
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::common::{Error, ErrorKind, Result};
 use crate::jobs::memory::Memory;
 use crate::jobs::workspace::settings;
-use crate::jobs::{self, Ending, Status, Workspace};
+use crate::jobs::{self, Ending, Gauge, Status, Workspace};
 use crate::sql::ast::{Parsed, Statement};
 use crate::state::StateStore;
 
@@ -31,6 +31,7 @@ pub(super) struct Background {
 struct Running {
     stop: CancellationToken,
     status: watch::Receiver<Status>,
+    gauge: Gauge,
     /// What was told of it last.
     told: Option<String>,
     task: JoinHandle<Result<Ending>>,
@@ -62,11 +63,11 @@ impl Background {
             if said.pipeline_name.is_none() && !jobs::resumes(&spec).await? {
                 continue;
             }
-            let (stop, status) = (CancellationToken::new(), spec.status.subscribe());
+            let (stop, status, gauge) = (CancellationToken::new(), spec.status.subscribe(), Gauge::new(&spec));
             workspace.watch(&name, status.clone());
             let stopped = stop.clone();
             let task = tokio::spawn(async move { jobs::run(&spec, &stopped).await });
-            self.running.insert(name.clone(), Running { stop, status, told: None, task });
+            self.running.insert(name.clone(), Running { stop, status, gauge, told: None, task });
             return Ok(format!("job {name} started; SHOW JOBS tells how it goes, STOP JOB '{name}' ends it"));
         }
         Err(Error::sql(format!("there are {NAMES} jobs named `{wanted}` already")).hint("SET 'pipeline.name' = '...' names the next one"))
@@ -75,12 +76,28 @@ impl Background {
     /// Stops a job, and waits for its last commit; what to say of it.
     pub(super) async fn stop(&mut self, name: &str) -> Result<String> {
         let Some(job) = self.running.remove(name) else {
-            let error = Error::sql(format!("no job `{name}` was started in this session"));
-            let names: Vec<&str> = self.running.keys().map(String::as_str).collect();
-            return Err(if names.is_empty() { error } else { error.hint(crate::common::suggest::hint(name, &names)) });
+            return Err(self.unknown(name));
         };
         job.stop.cancel();
         ended(name, job.task.await)
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let error = Error::sql(format!("no job `{name}` was started in this session"));
+        let names: Vec<&str> = self.running.keys().map(String::as_str).collect();
+        if names.is_empty() { error } else { error.hint(crate::common::suggest::hint(name, &names)) }
+    }
+
+    /// What a job does and what that has cost so far, step by step.
+    pub(super) async fn analyze(&self, name: &str) -> Result<String> {
+        if let Some(job) = self.running.get(name) {
+            return Ok(job.gauge.explain());
+        }
+        if self.root.below(name).list("commits").await?.is_empty() {
+            return Err(self.unknown(name));
+        }
+        Err(Error::sql(format!("job `{name}` does not run in this session"))
+            .hint("what a job has cost is known where it runs: ask in the shell that started it; `millstream run` tells how it goes in its last line"))
     }
 
     /// Waits until what the jobs have written first can be read, but no longer than this.

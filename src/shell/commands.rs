@@ -54,7 +54,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         names: &["\\peek", ".peek"],
         arguments: "TABLE [ROWS]",
-        help: "the newest messages of a topic, raw and decoded; the last rows of files",
+        help: "the newest messages of a topic or records of files, raw and decoded",
         read: peek,
     },
     Command { names: &["\\x"], arguments: "[on|off|auto]", help: "one row below the other", read: |a| Ok(Meta::Expanded(expanded(a)?)) },

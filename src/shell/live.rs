@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::settings::ResultMode;
 use crate::common::units::{counted, human};
 use crate::common::{Error, Result, WEIGHT};
-use crate::jobs::progress::show_time;
 use crate::jobs::{self, Live, Status, Workspace};
 use crate::sql::ast::Query;
 
@@ -226,10 +225,17 @@ fn told(status: &Status) -> String {
     let speed = human(status.rows_per_second as u64);
     let mut line = format!("{speed} rows/s  lag {}", status.lag.map_or("?".to_string(), human));
     if let Some(watermark) = status.watermark {
-        line.push_str(&format!("  watermark {}  late {}", show_time(watermark), human(status.late)));
+        line.push_str(&format!("  watermark {}  late {}", short_time(watermark), human(status.late)));
     }
     if status.bad > 0 {
         line.push_str(&format!("  {}", counted(status.bad, "bad record")));
     }
     line
+}
+
+/// Milliseconds since 1970 in whole seconds, without the date if it is today: the line has to fit 80 columns.
+fn short_time(millis: i64) -> String {
+    let Some(time) = chrono::DateTime::from_timestamp_millis(millis) else { return "end".to_string() };
+    let today = time.date_naive() == chrono::Utc::now().date_naive();
+    time.format(if today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
 }

@@ -189,6 +189,7 @@ impl Session {
                     let stopped = jobs.stop(&name).await.map_err(|e| parsed.locate(e))?;
                     screen.say(&stopped);
                 }
+                Outcome::AnalyzeJob(name) => screen.text(&jobs.analyze(&name).await.map_err(|e| parsed.locate(e))?)?,
                 Outcome::Job(part) => parts.push(*part),
                 Outcome::InsertNow(insert) => {
                     let rows = tokio::select! {

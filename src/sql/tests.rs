@@ -88,6 +88,7 @@ pub(super) fn show(statement: &Statement) -> String {
         Statement::Set(s) => format!("set {} = {}", s.key, s.value),
         Statement::Copy(copy) => format!("copy to {}", copy.path),
         Statement::StopJob(name) => format!("stop {name}"),
+        Statement::AnalyzeJob(name) => format!("analyze job {name}"),
         Statement::Reset(key) => format!("reset {}", key.as_deref().unwrap_or("all")),
     }
 }
@@ -238,6 +239,8 @@ fn other_statements() {
         ("EXPLAIN PLAN FOR INSERT INTO t SELECT 1", "explain insert t (): SELECT 1"),
         ("EXPLAIN ANALYZE SELECT 1", "explain analyze query: SELECT 1"),
         ("EXPLAIN ANALYZE INSERT INTO t SELECT 1", "explain analyze insert t (): SELECT 1"),
+        ("EXPLAIN ANALYZE JOB 'per-item'", "analyze job per-item"),
+        ("explain analyze job /* which */ sums", "analyze job sums"),
         ("EXPLAIN CHANGELOG_MODE, PLAN_ADVICE SELECT 1 EMIT FINAL", "explain query: SELECT 1 | final"),
         ("SET 'checkpoint.interval' = '5 s'", "set checkpoint.interval = 5 s"),
         ("SET execution.runtime-mode = batch", "set execution.runtime-mode = batch"),
@@ -360,6 +363,9 @@ fn errors_say_what_where_and_what_would_be_right() {
         ("CREATE MATERIALIZED VIEW v", "expected `AS`, found the end of the statement", 1, 27, ""),
         ("DROP MATERIALIZED VIEW 'v'", "expected the name of a materialized view, found `'v'`", 1, 24, "backticks"),
         ("EXPLAIN ANALYZE SET a = b", "expected an INSERT or a query to explain, found `SET`", 1, 17, ""),
+        ("EXPLAIN JOB sums", "a job that runs is explained with what it does", 1, 9, "EXPLAIN ANALYZE JOB 'name'"),
+        ("EXPLAIN ANALYZE JOB", "expected the name of a job, found the end of the statement", 1, 20, ""),
+        ("EXPLAIN ANALYZE JOB sums SELECT 1", "expected", 1, 26, ""),
         ("EXPLAIN STATEMENT SET BEGIN; END", "there is no INSERT to explain in this statement set", 1, 1, ""),
         ("SELECT 1;\nEXPLAIN STATEMENT SET BEGIN INSERT INTO t SELECT 1;", "this statement set is not closed", 2, 1, "END;"),
         ("EXPLAIN STATEMENT SET BEGIN SELECT 1; END", "a statement set holds only INSERT", 1, 29, ""),

@@ -190,7 +190,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("FUNCTION", &["CREATE", "DROP", "REPLACE", "TEMPORARY"]),
     ("FUNCTIONS", &["SHOW", "USER"]),
     ("HEADER", &[]),
-    ("JOB", &["STOP"]),
+    ("JOB", &["STOP", "ANALYZE"]),
     ("JOBS", &["SHOW"]),
     ("KEY", &["PRIMARY"]),
     ("LAST", &["NULLS"]),

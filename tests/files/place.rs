@@ -79,17 +79,30 @@ pub fn compress(path: &Path, program: &str) {
     assert!(std::process::Command::new(program).args(["-q", "-f"]).arg(path).status().unwrap().success());
 }
 
+fn workspace(options: &[&str]) -> Workspace {
+    let connectors = Connectors::embedded(Arc::new(EmbeddedBroker::new()));
+    Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(options).unwrap())
+}
+
+/// The newest rows of a table that a script declares, the newest last.
+pub async fn peek(sql: &str, table: &str, rows: usize) -> Result<Vec<String>, Error> {
+    let workspace = workspace(&[]);
+    for parsed in parse(&Source::new("<sql>", sql))? {
+        workspace.execute(&parsed).await?;
+    }
+    Ok(show(&workspace.peek(table, rows).await?.1))
+}
+
 /// Runs a script: declarations, queries and EXPLAIN.
 pub async fn run(sql: &str, options: &[&str]) -> Result<Said, Error> {
-    let connectors = Connectors::embedded(Arc::new(EmbeddedBroker::new()));
-    let workspace = Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(options).unwrap());
+    let workspace = workspace(options);
     let mut said = Said::default();
     for parsed in parse(&Source::new("<sql>", sql))? {
         for outcome in workspace.execute(&parsed).await? {
             match outcome {
                 Outcome::Said(line) => said.lines.extend(line),
                 Outcome::Text(text) => said.lines.push(text),
-                Outcome::Stop(name) => panic!("no job {name} was started"),
+                Outcome::Stop(name) | Outcome::AnalyzeJob(name) => panic!("no job {name} was started"),
                 Outcome::Query(query) => {
                     let (_, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;
                     let rows: Vec<RecordBatch> = rows.try_collect().await?;

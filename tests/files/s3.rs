@@ -4,7 +4,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
-use crate::place::{Place, run};
+use crate::place::{Place, peek, run};
 
 /// The server that tests/services started, with a prefix of the bucket that no other run uses.
 struct Bucket {
@@ -63,6 +63,31 @@ async fn a_bucket_is_read_like_a_folder() {
     assert!(error.message().contains("x.csv.gz cannot be read"), "{error}");
     let error = run(&format!("{set} SELECT * FROM '{}'", bucket.path("none/*.csv")), &[]).await.unwrap_err();
     assert!(error.message().contains("no file matches"), "{error}");
+}
+
+#[tokio::test]
+async fn the_newest_rows_of_a_bucket() {
+    let (bucket, place) = (Bucket::new(), Place::new());
+    let lines: String = (0..60_000).map(|n| format!("{n},\"a\n{n}\"\n")).collect();
+    bucket.put("t/b.csv", lines.into_bytes()).await;
+    // Modification times on S3 are in whole seconds.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    bucket.put("t/a.csv", b"60000,b\nx,c\n".to_vec()).await;
+    let (path, options) = (bucket.path("t"), bucket.options());
+    let table =
+        format!("CREATE TABLE t (n INT, s STRING) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = '{path}', {options});");
+    let rows = peek(&table, "t", 3).await.unwrap();
+    assert!(rows[0].starts_with("b.csv|") && rows[0].ends_with(r#"|59999,"a\n59999"|{"n":59999,"s":"a\n59999"}"#), "{rows:?}");
+    assert_eq!(rows[1..], [r#"a.csv|0|60000,b|{"n":60000,"s":"b"}"#, "a.csv|8|x,c|NULL"]);
+
+    place.copy("SELECT value AS n FROM generate_series(1, 1000)", "n.parquet", "OPTIONS ('format.max_row_group_size' '100')").await;
+    bucket.put("p/n.parquet", std::fs::read(place.path("n.parquet")).unwrap()).await;
+    let path = bucket.path("p");
+    let table = format!("CREATE TABLE p WITH ('connector' = 'filesystem', 'format' = 'parquet', 'path' = '{path}', {options});");
+    assert_eq!(peek(&table, "p", 2).await.unwrap(), ["999", "1000"]);
+    let table = table.replace("/p'", "/q'");
+    let error = peek(&table, "p", 2).await.unwrap_err();
+    assert!(error.message().contains("there is no file at"), "{error}");
 }
 
 #[tokio::test]

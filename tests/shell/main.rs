@@ -173,9 +173,13 @@ fn jobs_go_on_behind_the_prompt() {
     let mut terminal = shell(home.path(), 120);
     terminal.enter("INSERT INTO nowhere SELECT id FROM ticks;", "job nowhere started");
     terminal.enter("SHOW JOBS;", "rows/s");
+    let text = terminal.enter("EXPLAIN ANALYZE JOB nowhere;", "measured     out ");
+    assert!(text.contains("job nowhere: RUNNING") && text.contains("stage 0: INSERT INTO nowhere"), "{text}");
+    terminal.enter("EXPLAIN ANALYZE JOB nowere;", "did you mean `nowhere`?");
     terminal.enter("INSERT INTO nowhere SELECT id + 1 FROM ticks;", "job nowhere-2 started");
     terminal.enter("STOP JOB nowhere;", "job nowhere stopped at commit");
     terminal.enter("STOP JOB nowhere;", "no job `nowhere` was started in this session");
+    terminal.enter("EXPLAIN ANALYZE JOB nowhere;", "job `nowhere` does not run in this session");
     terminal.enter("INSERT INTO nowhere SELECT id FROM ticks;", "job nowhere started");
     terminal.enter("\\q", "2 jobs are running and will be stopped; quit? [y/N]");
     terminal.keys("n\r");
@@ -224,7 +228,7 @@ fn peek_shows_messages_as_they_stand_and_as_they_are_read() {
     terminal.enter("INSERT INTO orders VALUES (1, 'tea'), (2, 'cake');", "2 rows");
     terminal.enter("INSERT INTO lines VALUES ('{\"id\":3,broken');", "1 row");
     let text = terminal.enter("\\peek orders", "3 rows");
-    assert!(text.contains(r#"| {"id":2,"item":"cake"} | {"id":2,"item":"cake"} |"#), "{text}");
+    assert!(text.contains(r#"| NULL | {"id":2,"item":"cake"} | {"id":2,"item":"cake"} |"#), "{text}");
     let broken = text.lines().find(|line| line.contains(r#"| {"id":3,broken"#)).unwrap();
     assert!(broken.contains(" | NULL "), "{text}");
     terminal.enter(".peek orders 1", "1 row");

@@ -93,6 +93,7 @@ impl Place {
             Outcome::InsertNow(insert) => writeln!(out, "{} rows", workspace.insert_now(&insert).await?).unwrap(),
             Outcome::Copy(copy) => writeln!(out, "{} rows", workspace.copy(&copy).await?).unwrap(),
             Outcome::Stop(name) => writeln!(out, "stop job {name}").unwrap(),
+            Outcome::AnalyzeJob(name) => writeln!(out, "analyze job {name}").unwrap(),
             Outcome::Job(part) => job.push(*part),
             Outcome::Query(query) => {
                 self.job(workspace, job, out).await?;

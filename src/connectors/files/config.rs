@@ -142,12 +142,15 @@ impl Config {
     /// When the store cannot be asked, and when there is nothing at all where the files should be.
     pub async fn list(&self) -> Result<Vec<File>> {
         let files = self.files().await?;
-        let folder_is_there =
-            || self.store.local && self.location.pattern.is_none() && std::path::Path::new(&format!("/{}", self.location.base)).is_dir();
-        if files.is_empty() && !folder_is_there() {
-            return Err(listing::nothing(&self.location));
+        if files.is_empty() && !listing::is_folder(&self.location) {
+            return Err(self.nothing().await);
         }
         Ok(files)
+    }
+
+    /// The error for a table without files.
+    pub async fn nothing(&self) -> Error {
+        listing::nothing(&self.location, &self.store.objects).await
     }
 
     /// What [`Self::path_columns`] are for a file.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
 use crate::common::{Error, OptionSpec, Result};
@@ -15,6 +16,7 @@ use super::format::{Header, extension};
 use super::infer;
 use super::metadata::Metadata;
 use super::options::{self, NAME};
+use super::peek;
 use super::sink::FilesSink;
 use super::source::FilesSource;
 use super::target::{FilesTarget, Naming};
@@ -61,8 +63,8 @@ impl Connector for FilesConnector {
     }
 
     fn table_of(&self, name: &str) -> Option<Options> {
-        // A URL of another kind is refused with a reason, instead of as a table that does not exist.
-        if !name.contains("://") && extension(name).is_none() {
+        // What is a path, but says too little, is refused with a reason, instead of as a table that does not exist.
+        if !name.contains('/') && extension(name).is_none() {
             return None;
         }
         let mut options = Options::default();
@@ -84,8 +86,18 @@ impl Connector for FilesConnector {
         Ok(Box::new(FilesTarget::new(Arc::new(config), Naming::Path, header)))
     }
 
+    async fn peek(&self, table: Arc<TableSpec>, rows: usize) -> Result<Option<RecordBatch>> {
+        self.validate(&table)?;
+        peek::newest(&table, rows).await.map(Some).map_err(|e| named(&table, e))
+    }
+
     async fn infer(&self, table: &TableSpec) -> Result<Inferred> {
         crate::connectors::options::check(table, &self.options())?;
-        infer::infer(table).await.map_err(|e| e.context(format!("table `{}`", table.name)))
+        infer::infer(table).await.map_err(|e| named(table, e))
     }
+}
+
+/// An error with the table that it is about, unless that is called by its path, which errors name anyway.
+fn named(table: &TableSpec, error: Error) -> Error {
+    if table.option("path") == Some(&table.name) { error } else { error.context(format!("table `{}`", table.name)) }
 }

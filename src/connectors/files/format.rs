@@ -89,8 +89,7 @@ impl Format {
         let named = table.option("format");
         let text = named.map(ToString::to_string).or_else(|| extension(&location.shown));
         let Some(text) = text else {
-            return Err(Error::sql(format!("table `{}` does not say what format '{}' has", table.name, location.shown))
-                .hint(format!("add 'format' = '...': {}", FORMATS.join(", "))));
+            return Err(unsaid(table, location));
         };
         let kind = kind(&text).ok_or_else(|| Error::sql(format!("unknown format '{text}'")).hint(suggest::hint(&text, &FORMATS)))?;
         let compression = match table.option("compression").map(str::to_ascii_lowercase).as_deref() {
@@ -192,6 +191,20 @@ fn kind(format: &str) -> Option<Kind> {
         "arrow" => Some(Kind::Arrow),
         _ => None,
     }
+}
+
+/// The error for files of a format that nobody tells.
+fn unsaid(table: &TableSpec, location: &Location) -> Error {
+    let (shown, formats) = (&location.shown, FORMATS.join(", "));
+    if table.name != *shown {
+        return Error::sql(format!("table `{}` does not say what format '{shown}' has", table.name))
+            .hint(format!("add 'format' = '...': {formats}"));
+    }
+    let folder = shown.trim_end_matches('/');
+    Error::sql(format!("'{shown}' does not say what format its files have")).hint(format!(
+        "a pattern does, such as '{folder}/*.csv', or a table: CREATE TABLE t WITH ('connector' = 'filesystem', 'path' = '{shown}', \
+         'format' = '...'); formats: {formats}"
+    ))
 }
 
 /// The format that the extension of a path names, with that of a compression taken off.

@@ -26,7 +26,9 @@ pub async fn infer(table: &TableSpec) -> Result<Inferred> {
     let config = Config::read(table)?;
     let files = config.list().await?;
     if files.is_empty() {
-        return Err(listing::nothing(&config.location).hint("columns can be found out only from files; declare them"));
+        let (nothing, declare) = (config.nothing().await, "columns can be found out only from files; declare them");
+        let hint = nothing.hint_text().map_or_else(|| declare.to_string(), |hint| format!("{hint} ({declare})"));
+        return Err(nothing.hint(hint));
     }
     let opened = sample(&files);
     let content = content(&config, &opened).await?;

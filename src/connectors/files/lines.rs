@@ -1,5 +1,6 @@
 //! Rows of text files, record by record: what cannot be read is set aside, and its neighbours are read.
 
+use std::collections::VecDeque;
 use std::io::{Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ const STEP: usize = 1 << 20;
 /// How much is decoded at once, in bytes, where so many rows are not there before.
 const BATCH: usize = 4 << 20;
 /// The longest record, in bytes: with a quote that is never closed it is the rest of the file.
-const LONGEST: usize = 256 << 20;
+pub const LONGEST: usize = 256 << 20;
 /// What some programs begin a text with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -86,9 +87,47 @@ impl BadLine {
 
 /// Reads a file.
 pub fn read(config: Arc<Config>, file: ObjectMeta, wanted: Wanted) -> BoxStream<'static, Result<Lines>> {
-    let begin = async move { Reader::open(config, &file, wanted).await };
+    let begin = async move { Reader::open(&config, &file, wanted).await };
     let rows = |reader| try_unfold(reader, |mut reader: Reader| async move { Ok(reader.step().await?.map(|lines| (lines, reader))) });
     futures::stream::once(begin).map_ok(rows).try_flatten().boxed()
+}
+
+/// The last records of a file, as they stand in it and as they are read.
+#[derive(Debug)]
+pub struct Last {
+    /// How many records there were before, these included.
+    pub all: usize,
+    /// The first byte of each record, and all of it.
+    pub records: Vec<(u64, Vec<u8>)>,
+    /// What is read from them.
+    pub lines: Lines,
+}
+
+/// Reads a file, and decodes only its last records; `None` if there are none.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn last(config: &Config, file: &ObjectMeta, wanted: Wanted, count: usize) -> Result<Option<Last>> {
+    let mut reader = Reader::open(config, file, wanted).await?;
+    let mut kept: VecDeque<((u64, u64), Vec<u8>)> = VecDeque::new();
+    let mut passed = 0;
+    while reader.fill().await? {
+        let all = reader.messages.len();
+        passed += all;
+        kept.extend((all.saturating_sub(count)..all).filter_map(|i| Some((*reader.places.get(i)?, reader.messages.get(i).to_vec()))));
+        kept.drain(..kept.len().saturating_sub(count));
+        reader.messages.clear();
+        reader.places.clear();
+    }
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    for (place, record) in &kept {
+        reader.messages.push(record);
+        reader.places.push(*place);
+    }
+    let lines = reader.decode()?;
+    Ok(Some(Last { all: passed, records: kept.into_iter().map(|((_, byte), record)| (byte, record)).collect(), lines }))
 }
 
 /// The values of the first record of a CSV file; `None` if there is none.
@@ -164,7 +203,10 @@ impl Text {
             return Err(Error::data(format!("a record of more than {} MB", LONGEST >> 20)).hint("is there a quote that is not closed?"));
         }
         match self.bytes.next().await.transpose()? {
-            Some(bytes) if std::mem::take(&mut self.new) => self.cutter.push(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes)),
+            Some(bytes) if std::mem::take(&mut self.new) => match bytes.strip_prefix(BYTE_ORDER_MARK) {
+                Some(rest) => self.cutter.push_behind(BYTE_ORDER_MARK.len(), rest),
+                None => self.cutter.push(&bytes),
+            },
             Some(bytes) => self.cutter.push(&bytes),
             None => self.ended = true,
         }
@@ -196,7 +238,7 @@ struct Reader {
 }
 
 impl Reader {
-    async fn open(config: Arc<Config>, file: &ObjectMeta, wanted: Wanted) -> Result<Self> {
+    async fn open(config: &Config, file: &ObjectMeta, wanted: Wanted) -> Result<Self> {
         let Wanted { content, projection, header, compression, range, skip, batch_rows } = wanted;
         let start = range.as_ref().map_or(0, |r| r.start);
         // The byte before tells whether a record begins exactly there.
@@ -204,7 +246,7 @@ impl Reader {
         let nullable = |(i, field): (usize, &FieldRef)| (i, Arc::new(field.as_ref().clone().with_nullable(true)));
         let columns = Projection::new(projection.iter().map(nullable));
         Ok(Self {
-            text: Text::open(&config, file, compression, offset).await?,
+            text: Text::open(config, file, compression, offset).await?,
             shown: config.location.show(&file.location),
             decoder: formats::decoder(config.format.kind.text().unwrap_or_default(), &content, &columns, &config.format.options)?,
             schema: Arc::clone(projection.schema()),
@@ -222,6 +264,11 @@ impl Reader {
 
     /// The next records; `None` behind the last.
     async fn step(&mut self) -> Result<Option<Lines>> {
+        if self.fill().await? { self.decode().map(Some) } else { Ok(None) }
+    }
+
+    /// Takes the next records; false behind the last.
+    async fn fill(&mut self) -> Result<bool> {
         while !self.done && !self.collect() {
             if self.text.ended {
                 self.done = true;
@@ -229,7 +276,7 @@ impl Reader {
                 self.text.more().await?;
             }
         }
-        if self.messages.is_empty() { Ok(None) } else { self.decode().map(Some) }
+        Ok(!self.messages.is_empty())
     }
 
     /// Takes records that are there; true if they are enough, or the range ends.

@@ -1,14 +1,16 @@
 //! The files of a table, and what their paths say.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 use datafusion::common::arrow::datatypes::DataType;
 use futures::TryStreamExt;
+use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use percent_encoding::percent_decode_str;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, suggest};
 
 use super::location::{Location, Place};
 
@@ -22,6 +24,8 @@ pub struct File {
     pub meta: ObjectMeta,
     /// `key=value` parts of its path, outermost first.
     pub partitions: Vec<(String, String)>,
+    /// Only these of its rows, which works only for Parquet.
+    pub rows: Option<Range<usize>>,
 }
 
 /// All files of a location in order of their paths. Hidden ones (`_` or `.` in front) and empty ones are left out.
@@ -39,12 +43,37 @@ pub async fn list(location: &Location, store: &Arc<dyn ObjectStore>) -> Result<V
     Ok(files)
 }
 
+/// Whether a location is a folder of this machine, which may be empty.
+pub fn is_folder(location: &Location) -> bool {
+    location.place == Place::Local && location.pattern.is_none() && std::path::Path::new(&format!("/{}", location.base)).is_dir()
+}
+
 /// The error for a location where there is nothing.
-pub fn nothing(location: &Location) -> Error {
+pub async fn nothing(location: &Location, store: &Arc<dyn ObjectStore>) -> Error {
+    let shown = &location.shown;
+    if is_folder(location) {
+        return Error::sql(format!("there are no files in folder '{shown}'"))
+            .hint("empty files are passed over, and those whose names begin with `_` or `.`");
+    }
     let what = if location.pattern.is_some() { "no file matches" } else { "there is no file at" };
-    let relative = location.place == Place::Local && !location.shown.starts_with('/') && !location.shown.contains("://");
-    let error = Error::sql(format!("{what} '{}'", location.shown));
+    let error = Error::sql(format!("{what} '{shown}'"));
+    if let Some(near) = near(location, store).await {
+        return error.hint(format!("did you mean '{near}'?"));
+    }
+    let relative = location.place == Place::Local && !shown.starts_with('/') && !shown.contains("://");
     if relative { error.hint(format!("looked for in /{}", location.base)) } else { error }
+}
+
+/// The location with the name of something that is there in the place of one that is not: of the file, or of the folder of a pattern.
+async fn near(location: &Location, store: &Arc<dyn ObjectStore>) -> Option<String> {
+    let (folder, wanted) = location.base.as_ref().rsplit_once('/').unwrap_or(("", location.base.as_ref()));
+    let folder = (!folder.is_empty()).then(|| Path::from(folder));
+    let beside = store.list_with_delimiter(folder.as_ref()).await.ok()?;
+    let files = beside.objects.iter().filter(|_| location.pattern.is_none()).map(|object| &object.location);
+    let found: Vec<&str> = files.chain(&beside.common_prefixes).filter_map(Path::filename).filter(|name| !name.starts_with('.')).collect();
+    let near = suggest::nearest(wanted, found.iter().copied().filter(|_| !found.contains(&wanted)))?;
+    let at = location.shown.rfind(wanted)?;
+    Some(format!("{}{near}{}", &location.shown[..at], &location.shown[at + wanted.len()..]))
 }
 
 async fn objects(location: &Location, store: &Arc<dyn ObjectStore>) -> object_store::Result<Vec<ObjectMeta>> {
@@ -72,7 +101,7 @@ fn file(location: &Location, meta: ObjectMeta) -> Option<File> {
         return None;
     }
     let partitions = meta.location.as_ref().rsplit_once('/').map_or_else(Vec::new, |(folder, _)| partitions(folder));
-    Some(File { meta, partitions })
+    Some(File { meta, partitions, rows: None })
 }
 
 /// The `key=value` parts of a folder's path, outermost first.

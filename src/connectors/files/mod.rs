@@ -11,6 +11,7 @@
 //!                        ├───── text_source.rs ─ lines.rs ─ records.rs   csv, json: record by record
 //!                        └───── DataFusion's readers                     parquet, avro, arrow
 //!   job that reads ── follow.rs ─ reader.rs  which files are new, in order ─ pieces.rs  one file ─ lines.rs, or scan.rs
+//!   somebody who looks ── peek.rs  the newest files ─ tail.rs  where their last records begin ─ lines.rs
 //!   COPY, INSERT that ends ── target.rs ─┐
 //!   job that writes ───────── writer.rs ─┴ encode.rs  rows to bytes ── output.rs  a file that is whole or not there
 //!                                └──────── record.rs  what is in files; rolling.rs, partition_time.rs  when they are shown
@@ -32,6 +33,7 @@ mod metadata;
 mod options;
 mod output;
 mod partition_time;
+mod peek;
 mod pieces;
 mod reader;
 mod record;
@@ -42,6 +44,7 @@ mod shape;
 mod sink;
 mod source;
 mod store;
+mod tail;
 mod target;
 mod text_source;
 mod types;

@@ -91,17 +91,8 @@ impl FileReader {
 
     /// Text: a record that cannot be read is set aside.
     async fn text(self: Arc<Self>, file: File, skip: i64) -> Result<BoxStream<'static, Result<Piece>>> {
-        let Some(shape) = shape(&self.config, &self.session.state(), &file).await? else { return Ok(stream::empty().boxed()) };
-        let wanted = |(i, field): (usize, &FieldRef)| Some((i, Arc::clone(self.projection.schema().fields().find(field.name())?.1)));
-        let wanted = Wanted {
-            projection: Projection::new(shape.content.fields().iter().enumerate().filter_map(wanted)),
-            content: shape.content,
-            header: shape.header,
-            compression: shape.compression,
-            range: None,
-            skip: usize::try_from(skip).unwrap_or(0),
-            batch_rows: self.batch_rows,
-        };
+        let Some(wanted) = self.wanted(&file).await? else { return Ok(stream::empty().boxed()) };
+        let wanted = Wanted { skip: usize::try_from(skip).unwrap_or(0), ..wanted };
         let values = self.config.path_values(&file)?;
         let mut next = skip;
         let rows = lines::read(Arc::clone(&self.config), file.meta, wanted).map(move |lines| {
@@ -111,6 +102,24 @@ impl FileReader {
             self.piece(lines, first, &values)
         });
         Ok(rows.boxed())
+    }
+
+    /// What is read of a text file; `None` if it has no records.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn wanted(&self, file: &File) -> Result<Option<Wanted>> {
+        let Some(shape) = shape(&self.config, &self.session.state(), file).await? else { return Ok(None) };
+        let wanted = |(i, field): (usize, &FieldRef)| Some((i, Arc::clone(self.projection.schema().fields().find(field.name())?.1)));
+        Ok(Some(Wanted {
+            projection: Projection::new(shape.content.fields().iter().enumerate().filter_map(wanted)),
+            content: shape.content,
+            header: shape.header,
+            compression: shape.compression,
+            range: None,
+            skip: 0,
+            batch_rows: self.batch_rows,
+        }))
     }
 
     fn piece(&self, lines: Lines, first: i64, values: &[ScalarValue]) -> Result<Piece> {
@@ -139,7 +148,10 @@ impl FileReader {
     }
 
     /// What stands in a file and in its path as the columns that are wanted; what it lacks is NULL.
-    fn fit(&self, batch: &RecordBatch, values: &[ScalarValue]) -> Result<RecordBatch> {
+    ///
+    /// # Errors
+    /// When a value of the path cannot be repeated.
+    pub fn fit(&self, batch: &RecordBatch, values: &[ScalarValue]) -> Result<RecordBatch> {
         let (schema, rows) = (self.projection.schema(), batch.num_rows());
         SourceCounters::add(&self.counters.rows, rows);
         let column = |field: &FieldRef| -> Result<ArrayRef> {

@@ -62,6 +62,12 @@ impl Cutter {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// The same with so many bytes before them that are of no record.
+    pub fn push_behind(&mut self, passed: usize, bytes: &[u8]) {
+        self.push(bytes);
+        self.gone += passed as u64;
+    }
+
     /// How many bytes wait for the end of their record.
     pub fn waiting(&self) -> usize {
         self.buffer.len() - self.start

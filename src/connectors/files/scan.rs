@@ -9,11 +9,13 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
 use datafusion::physical_plan::ExecutionPlan;
@@ -99,9 +101,17 @@ impl FilesTable {
         let places: Vec<Option<usize>> = wanted.iter().map(|f| place(f.name())).collect();
         let read: Vec<usize> = places.iter().copied().flatten().collect();
 
-        let files = files
-            .iter()
-            .map(|file| Ok(PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(self.config.path_values(file)?)));
+        let partitioned = |file: &File| -> Result<PartitionedFile> {
+            let whole = PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(self.config.path_values(file)?);
+            Ok(match &file.rows {
+                Some(rows) => {
+                    let selected = RowSelection::from(vec![RowSelector::skip(rows.start), RowSelector::select(rows.len())]);
+                    whole.with_extension(ParquetRowSelection::new(selected))
+                }
+                None => whole,
+            })
+        };
+        let files = files.iter().map(partitioned);
         let files = FileGroup::new(files.collect::<Result<Vec<_>>>()?);
         let groups = files.split_files(session.config().target_partitions());
         let (is_text, reader) = (self.config.format.kind.text().is_some(), self.config.format.reader(shape.compression, shape.header));

@@ -5,13 +5,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
 
 use crate::common::{Error, OptionSpec, Result};
-use crate::connectors::{Connector, Messages, Sink, Source, TableSpec};
+use crate::connectors::{Connector, Sink, Source, TableSpec};
 
 use super::broker::Broker;
 use super::options::{APPEND, UPSERT};
-use super::{EmbeddedBroker, KafkaSink, KafkaSource, KafkaTable, messages, metadata, options};
+use super::{EmbeddedBroker, KafkaSink, KafkaSource, KafkaTable, metadata, options, peek};
 
 /// Makes a client for bootstrap servers and the `properties.*` of a table (without the prefix).
 pub type BrokerFactory = Arc<dyn Fn(&str, &[(String, String)]) -> Result<Arc<dyn Broker>> + Send + Sync>;
@@ -93,6 +95,7 @@ fn bootstrap(table: &KafkaTable) -> Result<()> {
     Ok(())
 }
 
+#[async_trait]
 impl Connector for KafkaConnector {
     fn name(&self) -> &'static str {
         self.name
@@ -122,13 +125,8 @@ impl Connector for KafkaConnector {
         Ok(Arc::new(KafkaSink::new(table, broker)?))
     }
 
-    fn messages(&self, table: &TableSpec) -> Option<Result<Messages>> {
-        let sources = || {
-            // What is wrong with the declaration is said of the declaration.
-            self.validate(table)?;
-            let (raw, decoded) = (messages::raw(table), messages::decoded(table));
-            Ok(Messages { raw: self.source(Arc::new(raw))?, decoded: self.source(Arc::new(decoded))? })
-        };
-        Some(sources())
+    async fn peek(&self, table: Arc<TableSpec>, rows: usize) -> Result<Option<RecordBatch>> {
+        let table = self.read(&table)?;
+        peek::newest(&table, self.broker(&table)?, rows).await.map(Some)
     }
 }

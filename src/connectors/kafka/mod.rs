@@ -26,9 +26,9 @@ pub mod startup;
 
 mod fetch;
 mod follow;
-mod messages;
 mod metadata_columns;
 mod narrow;
+mod peek;
 mod pending;
 mod read;
 mod sides;

@@ -171,7 +171,10 @@ fn known_partitions(table: &KafkaTable, option: &str, offsets: &BTreeMap<i32, i6
 }
 
 /// The bounds of all partitions, in order.
-async fn bounds(table: &KafkaTable, broker: &dyn Broker) -> Result<Vec<Bounds>> {
+///
+/// # Errors
+/// When there is no such topic; names those like it.
+pub(super) async fn bounds(table: &KafkaTable, broker: &dyn Broker) -> Result<Vec<Bounds>> {
     if broker.partitions(&table.topic).await?.is_none() {
         return Err(missing(table, broker).await);
     }

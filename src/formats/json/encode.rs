@@ -52,7 +52,7 @@ impl Encoder for JsonEncoder {
     }
 }
 
-fn label(name: &str) -> Vec<u8> {
+pub(super) fn label(name: &str) -> Vec<u8> {
     let mut label = Vec::with_capacity(name.len() + 3);
     text::quote(name, &mut label);
     label.push(b':');
@@ -77,7 +77,7 @@ fn object(names: &[Vec<u8>], columns: &[ArrayRef], row: usize, options: &JsonOpt
 }
 
 /// How values are written that no table's options speak of.
-const PLAIN: JsonOptions = JsonOptions {
+pub(super) const PLAIN: JsonOptions = JsonOptions {
     ignore_parse_errors: false,
     fail_on_missing_field: false,
     iso: false,
@@ -109,7 +109,7 @@ pub(in crate::formats) fn write_plain(array: &ArrayRef, row: usize, out: &mut Ve
 }
 
 /// Whether [`value`] knows a type.
-fn writable(data_type: &DataType) -> Result<(), String> {
+pub(super) fn writable(data_type: &DataType) -> Result<(), String> {
     match data_type {
         DataType::List(f) | DataType::LargeList(f) => writable(f.data_type()),
         DataType::Struct(fields) => fields.iter().try_for_each(|f| writable(f.data_type())),
@@ -125,7 +125,7 @@ fn writable(data_type: &DataType) -> Result<(), String> {
     }
 }
 
-fn value(array: &ArrayRef, row: usize, options: &JsonOptions, out: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn value(array: &ArrayRef, row: usize, options: &JsonOptions, out: &mut Vec<u8>) -> Result<(), String> {
     if array.is_null(row) {
         out.extend_from_slice(b"null");
         return Ok(());

@@ -26,11 +26,13 @@ mod find;
 mod keys;
 mod leaf;
 mod moment;
+mod show;
 mod text;
 
 pub use decode::JsonDecoder;
 pub(super) use encode::write_plain;
 pub use encode::{JsonEncoder, write_value};
+pub use show::shown;
 pub(super) use text::quote;
 
 const IGNORE_PARSE_ERRORS: &str = "json.ignore-parse-errors";

@@ -75,6 +75,8 @@ pub enum Statement {
     Reset(Option<String>),
     /// `STOP JOB 'name'`.
     StopJob(String),
+    /// `EXPLAIN ANALYZE JOB 'name'`.
+    AnalyzeJob(String),
 }
 
 /// `EXPLAIN [ANALYZE]`.

@@ -95,12 +95,17 @@ pub(super) fn describe(cursor: &mut Cursor<'_>) -> Result<Statement> {
 
 /// Takes what stands behind STOP JOB: the name, and Flink's ways of stopping, which are the only one here.
 pub(super) fn stop_job(cursor: &mut Cursor<'_>) -> Result<Statement> {
-    let name = match &cursor.peek().token {
-        Token::SingleQuotedString(_) => cursor.string("the name of a job")?,
-        _ => cursor.name("the name of a job")?,
-    };
+    let name = job_name(cursor)?;
     while cursor.take(&["WITH", "SAVEPOINT"]) || cursor.take(&["WITH", "DRAIN"]) {}
     Ok(Statement::StopJob(name))
+}
+
+/// Takes the name of a job, as a text or as a name.
+pub(super) fn job_name(cursor: &mut Cursor<'_>) -> Result<String> {
+    match &cursor.peek().token {
+        Token::SingleQuotedString(_) => cursor.string("the name of a job"),
+        _ => cursor.name("the name of a job"),
+    }
 }
 
 /// Takes what stands behind USE.

@@ -105,6 +105,14 @@ fn runnable(cursor: &mut Cursor<'_>) -> Result<Option<Statement>> {
 
 fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let analyze = how_to_explain(cursor);
+    if cursor.sees(&["JOB"]) && !analyze {
+        return Err(cursor
+            .error("a job that runs is explained with what it does")
+            .hint("write EXPLAIN ANALYZE JOB 'name'; EXPLAIN INSERT INTO ... shows a plan alone"));
+    }
+    if cursor.take(&["JOB"]) {
+        return show::job_name(cursor).map(Statement::AnalyzeJob);
+    }
     match runnable(cursor)? {
         Some(statement) => Ok(Statement::Explain(Explain { analyze, statements: vec![statement] })),
         None => Err(cursor.expected("an INSERT or a query to explain")),
