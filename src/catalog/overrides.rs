@@ -192,6 +192,21 @@ impl Overrides {
         if let (Some(table), _) = given.split(&self.tables) {
             return Err(Error::usage(format!("--option {}: table `{table}` is not part of this run", given.key)));
         }
+        Err(self.unknown(given, known))
+    }
+
+    /// Fails for an `--option` that nothing could ever use: no setting of jobs and no option of any connector or format (`is_known`), of all
+    /// tables or of one. To be asked where a run has no end after which [`Self::check_used`] could tell.
+    ///
+    /// # Errors
+    /// For the first such option.
+    pub fn check_known(&self, is_known: &dyn Fn(&str) -> bool, known: &[&str]) -> Result<()> {
+        let of_a_table = |key: &str| key.match_indices('.').any(|(dot, _)| is_known(key.get(dot + 1..).unwrap_or_default()));
+        let knows = |given: &&Given| settings::is_job_key(&given.key) || is_known(&given.key) || of_a_table(&given.key);
+        self.options.iter().find(|given| !knows(given)).map_or(Ok(()), |given| Err(self.unknown(given, known)))
+    }
+
+    fn unknown(&self, given: &Given, known: &[&str]) -> Error {
         let mut known: Vec<&str> = known.iter().copied().chain(settings::KEYS).collect();
         known.sort_unstable();
         known.dedup();
@@ -201,12 +216,15 @@ impl Overrides {
             && known.contains(&key)
         {
             let tables: Vec<&str> = self.tables.iter().map(String::as_str).collect();
-            return Err(error.hint(format!("`{table}` is not a declared table; {}", suggest::hint(table, &tables))));
+            return error.hint(format!("`{table}` is not a declared table; {}", suggest::hint(table, &tables)));
         }
         if known.contains(&given.key.as_str()) {
-            return Err(error.hint("it is an option of a connector or format that no table of this run uses"));
+            return error.hint("it is an option of a connector or format that no table of this run uses");
         }
-        Err(error.hint(suggest::hint(&given.key, &known)))
+        error.hint(match suggest::nearest(&given.key, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "docs/configuration.md lists the options of tables and the settings of jobs".to_string(),
+        })
     }
 }
 
@@ -309,6 +327,16 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Usage);
             assert!(error.message().starts_with(message), "{error}");
             assert!(error.hint_text().unwrap_or_default().starts_with(hint), "{error}");
+        }
+        for (option, is_known) in [
+            ("topik=a", false),
+            ("topic=a", true),
+            ("later.topic=a", true),
+            ("later.topik=a", false),
+            ("properties.acks=all", true),
+            ("checkpoint.interval=1 s", true),
+        ] {
+            assert_eq!(Overrides::parse(&[option]).unwrap().check_known(&known, &["topic"]).is_ok(), is_known, "{option}");
         }
         for wrong in ["topic", "=x", ""] {
             assert_eq!(Overrides::parse(&[wrong]).unwrap_err().kind(), ErrorKind::Usage);

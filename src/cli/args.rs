@@ -8,23 +8,29 @@ use crate::shell::commands::PEEKED;
 use crate::shell::render::Format;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use super::scripts::Scripts;
+
 /// Streaming SQL on DataFusion, in one binary.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 110, after_help = AFTER, args_conflicts_with_subcommands = false)]
+#[command(version, about, max_term_width = WIDTH, after_help = AFTER, args_conflicts_with_subcommands = false)]
 pub(super) struct Args {
-    #[command(flatten)]
-    pub(super) common: Common,
+    // First, because the heading of the others would count for it as well.
     #[command(flatten)]
     pub(super) shell: ShellArgs,
+    #[command(flatten)]
+    pub(super) common: Common,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
 }
+
+/// Help is no wider than this, so that it fits the narrowest terminal that people use.
+const WIDTH: usize = 80;
 
 impl Args {
     /// Whether a person will be asked what to do.
     pub(super) fn asks(&self) -> bool {
         match &self.command {
-            None => self.shell.commands.is_empty() && self.shell.files.is_empty() && std::io::stdin().is_terminal(),
+            None => self.shell.scripts.0.is_empty() && std::io::stdin().is_terminal(),
             Some(Command::Demo(demo)) => demo.shell,
             Some(_) => false,
         }
@@ -37,39 +43,42 @@ const AFTER: &str = "Without a command it opens a shell. For example:
   millstream -c \"SELECT * FROM 'data.csv'\"      one answer
   millstream run jobs/                          jobs, until Ctrl-C";
 
+/// The help of `--format`: the values without a line for each.
+const FORMATS: &str = "table, box, vertical, markdown, csv, tsv, json or ndjson [default: table on a terminal, else csv]";
+
 /// Flags of the shell.
 #[derive(Debug, ClapArgs)]
 pub(super) struct ShellArgs {
-    /// Carry out statements or meta commands, and end
-    #[arg(short = 'c', long = "command", value_name = "SQL")]
-    pub(super) commands: Vec<String>,
-    /// Carry out a file, and end (before -c; `-` is stdin)
-    #[arg(short = 'f', long = "file", value_name = "FILE")]
-    pub(super) files: Vec<PathBuf>,
-    /// How rows are printed [default: table on a terminal, else csv]
-    #[arg(long, value_name = "FORMAT")]
+    #[command(flatten)]
+    pub(super) scripts: Scripts,
+    /// How rows are printed
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true, help = FORMATS)]
     pub(super) format: Option<Format>,
+    /// Leave out the init file, ~/.config/millstream/init.sql
+    #[arg(long)]
+    pub(super) no_init: bool,
 }
 
 /// Flags of every subcommand.
 #[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Options of every command")]
 pub(super) struct Common {
     /// The data folder: jobs' checkpoints, the catalog
-    #[arg(long, global = true, env = "MILLSTREAM_DATA", default_value = ".millstream", value_name = "DIR")]
+    #[arg(long, global = true, env = "MILLSTREAM_DATA", default_value = ".millstream", value_name = "DIR", hide_env_values = true)]
     pub(super) data: PathBuf,
-    /// Shared declarations to read as well: a folder of .sql files, or one file
+    /// More declarations: a folder of .sql files, or one
     #[arg(long, global = true, value_name = "PATH")]
     pub(super) catalog: Option<PathBuf>,
-    /// Set an option of tables, or of the job: [TABLE.]KEY=VALUE
-    #[arg(long = "option", short = 'o', global = true, value_name = "[TABLE.]KEY=VALUE")]
+    /// Set an option of tables, or of the job; KEY or TABLE.KEY
+    #[arg(long = "option", short = 'o', global = true, value_name = "KEY=VALUE")]
     pub(super) options: Vec<String>,
-    /// Give a variable a value: `:NAME` and `${NAME}` in statements become it
+    /// In statements `:NAME` and `${NAME}` become VALUE
     #[arg(short = 'v', long = "variable", global = true, value_name = "NAME=VALUE")]
     pub(super) variables: Vec<String>,
-    /// The memory for queries and state, like 512MB [default: 60 % of the machine's or the cgroup's]
+    /// For queries and state [default: 60% of the memory]
     #[arg(long, global = true, value_name = "SIZE", value_parser = memory)]
     pub(super) memory_limit: Option<u64>,
-    /// Put an in-process topic log in place of every Kafka table (kept in the data folder, for one process at a time)
+    /// Kafka tables become topics in the data folder, with no broker, for one process at a time
     #[arg(long, global = true)]
     pub(super) embedded: bool,
     /// Say more on stderr (RUST_LOG sets it in detail)
@@ -95,13 +104,13 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Answer a query over what the tables hold now, and end
     Query(QueryArgs),
-    /// Say what .sql files would do, and all that is wrong with them; nothing is started
+    /// Say what .sql files would do and what is wrong with them
     Check(CheckArgs),
-    /// Show the newest messages of a topic or records of files, raw and decoded
+    /// Show the newest messages of a topic or records of files
     Peek(PeekArgs),
-    /// Show windows moving: a generator and the transactions job, with nothing installed (--shell: ask by yourself)
+    /// Show windows moving, with nothing installed
     Demo(DemoArgs),
-    /// Print what a shell needs to complete commands and flags of millstream
+    /// Print what bash, zsh or fish needs to complete commands
     Completions(CompletionsArgs),
 }
 
@@ -140,8 +149,8 @@ pub(super) struct QueryArgs {
     /// Run declarations from this file first
     #[arg(short = 'f', long = "file", value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// How rows are printed [default: table on a terminal, else csv]
-    #[arg(long)]
+    /// How rows are printed
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true, help = FORMATS)]
     pub(super) format: Option<Format>,
 }
 
@@ -157,8 +166,8 @@ pub(super) struct PeekArgs {
     /// Run declarations from this file first
     #[arg(short = 'f', long = "file", value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// How rows are printed [default: table on a terminal, else csv]
-    #[arg(long, value_name = "FORMAT")]
+    /// How rows are printed
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true, help = FORMATS)]
     pub(super) format: Option<Format>,
 }
 

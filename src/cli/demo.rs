@@ -114,7 +114,9 @@ async fn shell(common: &Common, workspace: Workspace, notes: Notes) -> Result<()
     );
     let history = super::shell::history();
     let variables = Variables::parse(&common.variables)?;
-    let setup = Setup { workspace, checkpoints: (checkpoints, false), memory, variables, format: None, history, begin, notes };
+    let about = "the demo: nothing is kept, Kafka tables are topics in this process\ndialect: Flink\n".to_string();
+    let setup =
+        Setup { workspace, checkpoints: (checkpoints, false), memory, variables, format: None, history, init: None, about, begin, notes };
     interact(setup, &banner).await
 }
 

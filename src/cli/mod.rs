@@ -7,6 +7,7 @@ mod demo;
 mod peek;
 mod query;
 mod run;
+mod scripts;
 mod setup;
 mod shell;
 mod status;

@@ -1,7 +1,7 @@
 //! `millstream` without a subcommand: the shell, or a script that is carried out as in it.
 
 use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::common::units::counted;
 use crate::common::{Error, Result};
@@ -11,6 +11,7 @@ use crate::sql::ast::Source;
 use crate::state;
 
 use super::args::{Common, ShellArgs};
+use super::scripts::Script;
 use super::setup;
 
 /// The last line of a banner.
@@ -19,6 +20,9 @@ pub(super) const KEYS: &str = "Statements end with `;`. \\? lists commands, \\h 
 /// Carries out what the flags or stdin say; asks a person if there is one.
 pub(super) async fn shell(common: &Common, args: ShellArgs, notes: Notes) -> Result<()> {
     let scripts = scripts(&args)?;
+    // `\cd` must not move what was named when it opened.
+    let named = common.data.display().to_string();
+    let common = &absolute(common)?;
     let setup = Setup {
         workspace: setup::workspace(common)?,
         checkpoints: (state::open(&common.data.join("jobs").to_string_lossy())?, false),
@@ -26,12 +30,15 @@ pub(super) async fn shell(common: &Common, args: ShellArgs, notes: Notes) -> Res
         variables: Variables::parse(&common.variables)?,
         format: args.format,
         history: history(),
+        init: config("init.sql").filter(|_| !args.no_init),
+        about: about(common),
         begin: Vec::new(),
         notes,
     };
     if scripts.is_empty() {
+        setup.workspace.check_options_known()?;
         let known = counted(setup.workspace.names()?.relations.len() as u64, "table");
-        let banner = format!("millstream {}: {known} in {}\n{KEYS}", env!("CARGO_PKG_VERSION"), common.data.display());
+        let banner = format!("millstream {}: {known} in {}\n{KEYS}", env!("CARGO_PKG_VERSION"), named);
         return interact(setup, &banner).await;
     }
     let mut session = Session::new(setup, false)?;
@@ -49,19 +56,51 @@ fn scripts(args: &ShellArgs) -> Result<Vec<Source>> {
         Ok::<_, Error>(Source::new("<stdin>", text))
     };
     let mut scripts = Vec::new();
-    for file in &args.files {
-        if file.as_os_str() == "-" { scripts.push(stdin()?) } else { scripts.extend(setup::sources(std::slice::from_ref(file))?) }
+    for script in &args.scripts.0 {
+        match script {
+            Script::Text(sql) => scripts.push(Source::new("<sql>", sql.as_str())),
+            Script::File(file) if file.as_os_str() == "-" => scripts.push(stdin()?),
+            Script::File(file) => scripts.extend(setup::sources(std::slice::from_ref(file))?),
+        }
     }
-    scripts.extend(args.commands.iter().map(|sql| Source::new("<sql>", sql.as_str())));
     if scripts.is_empty() && !std::io::stdin().is_terminal() {
         scripts.push(stdin()?);
     }
     Ok(scripts)
 }
 
+/// The same with paths that hold in any folder.
+fn absolute(common: &Common) -> Result<Common> {
+    let whole = |path: &Path| std::path::absolute(path).map_err(|e| Error::usage(format!("there is no {}", path.display())).because(e));
+    let (data, catalog) = (whole(&common.data)?, common.catalog.as_deref().map(whole).transpose()?);
+    Ok(Common { data, catalog, ..common.clone() })
+}
+
+/// What `\conninfo` says.
+fn about(common: &Common) -> String {
+    let kafka = if common.embedded { "topics in the data folder (--embedded)" } else { "the brokers that they name" };
+    let shared = common.catalog.as_ref().map_or_else(String::new, |path| format!(" and {}", path.display()));
+    format!(
+        "millstream {}\ndata folder: {}\ncatalog: {}{shared}\nKafka tables: {kafka}\ndialect: Flink\n",
+        env!("CARGO_PKG_VERSION"),
+        common.data.display(),
+        common.data.join("catalog").display()
+    )
+}
+
 /// Where inputs are remembered: a file of the person, not of the folder.
 pub(super) fn history() -> Option<PathBuf> {
+    own("XDG_STATE_HOME", ".local/state", "history")
+}
+
+/// A file of the person's configuration.
+fn config(file: &str) -> Option<PathBuf> {
+    own("XDG_CONFIG_HOME", ".config", file)
+}
+
+/// A file of the person: in the folder that a variable names, else in one below HOME.
+fn own(variable: &str, below: &str, file: &str) -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
-    Some(state.join("millstream").join("history"))
+    let folder = folder(variable).or_else(|| folder("HOME").map(|home| home.join(below)))?;
+    Some(folder.join("millstream").join(file))
 }

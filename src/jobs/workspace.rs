@@ -98,6 +98,16 @@ impl Workspace {
         self.shared.lock().overrides.check_used(&keys)
     }
 
+    /// Fails for an `--option` that nothing could ever use, before anything has been.
+    ///
+    /// # Errors
+    /// Names the option and the nearest known one.
+    pub fn check_options_known(&self) -> Result<()> {
+        let keys = self.shared.connectors.keys();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        self.shared.lock().overrides.check_known(&|key| self.shared.connectors.knows(key), &keys)
+    }
+
     /// A session that plans over this workspace's tables.
     ///
     /// # Errors

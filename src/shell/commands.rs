@@ -3,59 +3,9 @@
 use crate::common::suggest;
 use crate::common::{Error, Result};
 
-use super::render::Format;
-
-/// What a line that is no SQL asks for.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Meta {
-    /// The columns of a relation, or all relations.
-    Describe(Option<String>),
-    /// Statements to answer in their place: `\dt` is SHOW TABLES.
-    Sql(String),
-    /// How a table was declared.
-    Schema(Option<String>),
-    /// So many of the newest messages of a table.
-    Peek(String, usize),
-    /// One row below the other: on, off, or when it does not fit.
-    Expanded(Option<Expanded>),
-    /// How long statements take.
-    Timing(Option<bool>),
-    /// Answers go to a file, or back to the screen.
-    Output(Option<String>),
-    /// Statements of a file.
-    Include(String),
-    /// The last query again and again, every so many seconds.
-    Watch(f64),
-    /// A variable gets a value; without a name all are shown.
-    Set(Option<(String, String)>),
-    /// A variable goes.
-    Unset(String),
-    /// The format of answers, or which one it is.
-    Mode(Option<Format>),
-    /// What stands for NULL.
-    Null(String),
-    /// The last statement, or a file, in an editor.
-    Edit(Option<String>),
-    /// Text to print.
-    Echo(String),
-    /// These commands.
-    Help,
-    /// How a statement is written.
-    SqlHelp(Option<String>),
-    /// The end.
-    Quit,
-}
-
-/// When rows are shown one below the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expanded {
-    /// Always.
-    On,
-    /// Never.
-    Off,
-    /// When they are too wide for the terminal.
-    Auto,
-}
+use super::arguments::{expanded, go, listed, mode, most_rows, needed, peek, set, some, switch, unquoted, watch};
+use super::elsewhere;
+pub use super::meta::{Expanded, Go, Meta, PEEKED};
 
 /// One meta command.
 pub struct Command {
@@ -71,18 +21,32 @@ pub struct Command {
 /// All of them, in the order of the help.
 pub const COMMANDS: &[Command] = &[
     Command {
-        names: &["\\d", "\\d+"],
+        names: &["\\g"],
+        arguments: "[FILE]",
+        help: "carry out what stands before it, or the last statement again; FILE: for the answer",
+        read: |a| go(a, false),
+    },
+    Command { names: &["\\gx", "\\G"], arguments: "[FILE]", help: "the same with one row below the other", read: |a| go(a, true) },
+    Command {
+        names: &["\\d"],
         arguments: "[NAME]",
         help: "tables and views, or the columns of one",
-        read: |a| Ok(Meta::Describe(some(a))),
+        read: |a| Ok(some(a).map_or(Meta::Sql("SHOW TABLES".into()), Meta::Describe)),
+    },
+    Command {
+        names: &["\\d+"],
+        arguments: "NAME",
+        help: "columns and declaration: options, watermark, key",
+        read: |a| Ok(some(a).map_or(Meta::Sql("SHOW TABLES".into()), Meta::DescribeMore)),
     },
     Command { names: &["\\dt", ".tables"], arguments: "[PATTERN]", help: "tables and views", read: |a| Ok(listed("SHOW TABLES", a)) },
     Command { names: &["\\dv"], arguments: "[PATTERN]", help: "views", read: |a| Ok(listed("SHOW VIEWS", a)) },
+    Command { names: &["\\dm"], arguments: "[PATTERN]", help: "materialized views", read: |a| Ok(listed("SHOW MATERIALIZED VIEWS", a)) },
     Command { names: &["\\df", ".functions"], arguments: "[PATTERN]", help: "functions", read: |a| Ok(listed("SHOW FUNCTIONS", a)) },
     Command { names: &["\\dj", "\\jobs", ".jobs"], arguments: "[PATTERN]", help: "jobs", read: |a| Ok(listed("SHOW JOBS", a)) },
     Command { names: &["\\l", "\\dn", ".databases"], arguments: "", help: "databases", read: |_| Ok(Meta::Sql("SHOW DATABASES".into())) },
     Command {
-        names: &["\\sf", ".schema"],
+        names: &["\\sf", "\\sv", ".schema"],
         arguments: "[NAME]",
         help: "the statement that declared a table or view, or all",
         read: |a| Ok(Meta::Schema(some(a))),
@@ -100,6 +64,12 @@ pub const COMMANDS: &[Command] = &[
         help: "table, box, vertical, markdown, csv, tsv, json or ndjson",
         read: mode,
     },
+    Command {
+        names: &["\\maxrows", ".maxrows"],
+        arguments: "[ROWS]",
+        help: "so many rows of an answer are shown, 0 for all",
+        read: most_rows,
+    },
     Command { names: &["\\null", ".nullvalue"], arguments: "TEXT", help: "what stands for NULL", read: |a| Ok(Meta::Null(unquoted(a))) },
     Command {
         names: &["\\timing", ".timer"],
@@ -115,6 +85,12 @@ pub const COMMANDS: &[Command] = &[
         read: |a| Ok(Meta::Output(some(a).map(|a| unquoted(&a)))),
     },
     Command {
+        names: &["\\once", ".once"],
+        arguments: "FILE",
+        help: "the next answer goes to a file",
+        read: |a| Ok(Meta::Once(unquoted(&needed(a, "a file")?))),
+    },
+    Command {
         names: &["\\i", "\\include", ".read"],
         arguments: "FILE",
         help: "statements of a file",
@@ -126,9 +102,30 @@ pub const COMMANDS: &[Command] = &[
         help: "the last statement in $EDITOR",
         read: |a| Ok(Meta::Edit(some(a).map(|a| unquoted(&a)))),
     },
+    Command { names: &["\\p"], arguments: "", help: "show the last statement", read: |_| Ok(Meta::Print) },
+    Command { names: &["\\r"], arguments: "", help: "forget what stands before it", read: |_| Ok(Meta::Forget) },
+    Command {
+        names: &["\\w"],
+        arguments: "FILE",
+        help: "write the last statement to a file",
+        read: |a| Ok(Meta::Write(unquoted(&needed(a, "a file")?))),
+    },
     Command { names: &["\\set"], arguments: "[NAME VALUE]", help: "a variable: `:NAME` in statements becomes VALUE", read: set },
     Command { names: &["\\unset"], arguments: "NAME", help: "a variable goes", read: |a| Ok(Meta::Unset(needed(a, "a name")?)) },
     Command { names: &["\\echo", ".print"], arguments: "TEXT", help: "print a text", read: |a| Ok(Meta::Echo(unquoted(a))) },
+    Command {
+        names: &["\\!", ".shell", ".system"],
+        arguments: "[COMMAND]",
+        help: "a command of the system, or its shell",
+        read: |a| Ok(Meta::System(some(a))),
+    },
+    Command {
+        names: &["\\cd", ".cd"],
+        arguments: "[FOLDER]",
+        help: "paths begin in this folder",
+        read: |a| Ok(Meta::Folder(some(a).map(|a| unquoted(&a)))),
+    },
+    Command { names: &["\\conninfo", ".show"], arguments: "", help: "data folder, catalog, dialect", read: |_| Ok(Meta::Connection) },
     Command { names: &["\\?", ".help"], arguments: "", help: "these commands", read: |_| Ok(Meta::Help) },
     Command {
         names: &["\\h", "\\help"],
@@ -159,15 +156,22 @@ pub fn meta(line: &str) -> Result<Meta> {
         "clear" => return Ok(Meta::Echo("\x1b[H\x1b[2J".into())),
         _ => {}
     }
-    let (name, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    // `\!ls` is written without a blank, too.
+    let name_ends = if line.starts_with("\\!") { 2 } else { line.find(char::is_whitespace).unwrap_or(line.len()) };
+    let (name, argument) = line.split_at_checked(name_ends).unwrap_or((line, ""));
     let argument = argument.trim();
-    if let Some(command) = COMMANDS.iter().find(|c| c.names.contains(&name)) {
+    // psql's `\dt+` asks for more of the same.
+    let known = |name: &str| COMMANDS.iter().find(|c| c.names.contains(&name));
+    if let Some(command) = known(name).or_else(|| known(name.strip_suffix('+')?)) {
         return (command.read)(argument).map_err(|e| match e.hint_text() {
             None => e.hint(format!("{} {}: {}", name, command.arguments, command.help)),
             Some(_) => e,
         });
     }
     let error = Error::usage(format!("there is no command {name}"));
+    if let Some(hint) = elsewhere::hint(name) {
+        return Err(error.hint(hint));
+    }
     let names: Vec<&str> = COMMANDS.iter().flat_map(|c| c.names.iter().copied()).collect();
     Err(match suggest::nearest(name, names.iter().copied()) {
         Some(near) => error.hint(format!("did you mean {near}? \\? lists them all")),
@@ -175,119 +179,35 @@ pub fn meta(line: &str) -> Result<Meta> {
     })
 }
 
-fn some(argument: &str) -> Option<String> {
-    (!argument.is_empty()).then(|| argument.to_string())
-}
-
-fn needed(argument: &str, what: &str) -> Result<String> {
-    some(argument).ok_or_else(|| Error::usage(format!("{what} is missing")))
-}
-
-/// A text without the quotes around it.
-fn unquoted(text: &str) -> String {
-    let inner = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
-    inner('\'').or_else(|| inner('"')).unwrap_or(text).to_string()
-}
-
-/// SHOW with psql's pattern: `*` stands for any text, `?` for one character.
-fn listed(show: &str, pattern: &str) -> Meta {
-    if pattern.is_empty() {
-        return Meta::Sql(show.to_string());
-    }
-    let like = pattern.replace('_', "\\_").replace('*', "%").replace('?', "_");
-    Meta::Sql(format!("{show} LIKE {}", crate::sql::literal(&like)))
-}
-
-fn switch(argument: &str) -> Result<Option<bool>> {
-    match argument.to_ascii_lowercase().as_str() {
-        "" => Ok(None),
-        "on" | "true" | "1" => Ok(Some(true)),
-        "off" | "false" | "0" => Ok(Some(false)),
-        other => Err(Error::usage(format!("`{other}` is neither on nor off"))),
-    }
-}
-
-fn expanded(argument: &str) -> Result<Option<Expanded>> {
-    match argument.to_ascii_lowercase().as_str() {
-        "auto" => Ok(Some(Expanded::Auto)),
-        other => Ok(switch(other)?.map(|on| if on { Expanded::On } else { Expanded::Off })),
-    }
-}
-
-fn mode(argument: &str) -> Result<Meta> {
-    if argument.is_empty() {
-        return Ok(Meta::Mode(None));
-    }
-    let format = match argument.to_ascii_lowercase().as_str() {
-        "table" | "ascii" | "aligned" => Format::Table,
-        "box" | "duckbox" | "unicode" => Format::Box,
-        "vertical" | "line" => Format::Vertical,
-        "markdown" => Format::Markdown,
-        "csv" => Format::Csv,
-        "tsv" | "tabs" => Format::Tsv,
-        "json" => Format::Json,
-        "ndjson" | "jsonlines" => Format::Ndjson,
-        other => {
-            return Err(
-                Error::usage(format!("there is no format `{other}`")).hint("table, box, vertical, markdown, csv, tsv, json, ndjson")
-            );
-        }
-    };
-    Ok(Meta::Mode(Some(format)))
-}
-
-fn watch(argument: &str) -> Result<Meta> {
-    let seconds: f64 = if argument.is_empty() {
-        2.0
-    } else {
-        argument.parse().map_err(|_| Error::usage(format!("`{argument}` is no number of seconds")))?
-    };
-    if !(0.1..=86_400.0).contains(&seconds) {
-        return Err(Error::usage("between 0.1 and 86400 seconds, please"));
-    }
-    Ok(Meta::Watch(seconds))
-}
-
-/// How many messages are shown if nothing is said.
-pub const PEEKED: u32 = 10;
-
-fn peek(argument: &str) -> Result<Meta> {
-    let argument = needed(argument, "a table")?;
-    let (name, rows) = match argument.rsplit_once(char::is_whitespace) {
-        Some((name, rows)) if rows.bytes().all(|c| c.is_ascii_digit()) => (name.trim_end(), rows),
-        _ => (argument.as_str(), ""),
-    };
-    let rows: u32 = if rows.is_empty() { PEEKED } else { rows.parse().map_err(|_| Error::usage(format!("{rows} rows are too many")))? };
-    if rows == 0 {
-        return Err(Error::usage("at least one row, please"));
-    }
-    Ok(Meta::Peek(unquoted(name.trim_matches('`')), rows as usize))
-}
-
-fn set(argument: &str) -> Result<Meta> {
-    let Some((name, value)) = argument.split_once(|c: char| c.is_whitespace() || c == '=') else {
-        return if argument.is_empty() { Ok(Meta::Set(None)) } else { Ok(Meta::Set(Some((argument.to_string(), String::new())))) };
-    };
-    Ok(Meta::Set(Some((name.to_string(), unquoted(value.trim())))))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::render::Format;
     use super::*;
 
     #[test]
     fn commands_of_psql_and_duckdb() {
         for (line, expected) in [
-            ("\\d", Meta::Describe(None)),
-            ("\\d orders;", Meta::Describe(Some("orders".into()))),
+            ("\\d", Meta::Sql("SHOW TABLES".into())),
+            ("\\d orders;", Meta::Describe("orders".into())),
             (".tables", Meta::Sql("SHOW TABLES".into())),
+            ("\\dt+", Meta::Sql("SHOW TABLES".into())),
             ("\\dt my_*", Meta::Sql("SHOW TABLES LIKE 'my\\_%'".into())),
             ("\\x", Meta::Expanded(None)),
             ("\\x auto", Meta::Expanded(Some(Expanded::Auto))),
             ("\\peek orders", Meta::Peek("orders".into(), 10)),
             (".peek 'data/my orders.csv' 3;", Meta::Peek("data/my orders.csv".into(), 3)),
             (".mode jsonlines", Meta::Mode(Some(Format::Ndjson))),
+            ("\\maxrows 0", Meta::MostRows(Some(0))),
+            (".maxrows", Meta::MostRows(None)),
             ("\\watch 0.5", Meta::Watch(0.5)),
+            ("\\g", Meta::Go(Go::default())),
+            ("\\G;", Meta::Go(Go { file: None, expanded: true })),
+            ("\\gx 'my file.csv'", Meta::Go(Go { file: Some("my file.csv".into()), expanded: true })),
+            ("\\d+ orders", Meta::DescribeMore("orders".into())),
+            ("\\!ls -l", Meta::System(Some("ls -l".into()))),
+            (".shell", Meta::System(None)),
+            ("\\cd", Meta::Folder(None)),
+            (".once a.csv", Meta::Once("a.csv".into())),
             ("\\set day '2024-05-01'", Meta::Set(Some(("day".into(), "2024-05-01".into())))),
             ("exit;", Meta::Quit),
             ("\\i 'my file.sql'", Meta::Include("my file.sql".into())),
@@ -299,6 +219,13 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_is_here_is_said_to_be_missing() {
+        for name in COMMANDS.iter().flat_map(|command| command.names) {
+            assert_eq!(elsewhere::hint(name), None, "{name}");
+        }
+    }
+
+    #[test]
     fn a_wrong_one_says_what_is_near() {
         for (line, message, hint) in [
             ("\\timming", "there is no command \\timming", "did you mean \\timing?"),
@@ -307,6 +234,11 @@ mod tests {
             ("\\timing maybe", "`maybe` is neither on nor off", "\\timing [on|off]"),
             ("\\i", "a file is missing", "\\i FILE"),
             ("\\peek t 0", "at least one row, please", "\\peek TABLE [ROWS]"),
+            ("\\maxrows many", "`many` is no number of rows", "\\maxrows [ROWS]"),
+            ("\\g | less", "an answer goes to a file or to the screen", "\\g FILE"),
+            ("\\c shop", "there is no command \\c", "USE"),
+            ("\\copy t from 'a.csv'", "there is no command \\copy", "COPY"),
+            (".import a.csv t", "there is no command .import", "FROM 'file.csv'"),
             ("\\mode xml", "there is no format `xml`", "csv"),
         ] {
             let error = meta(line).unwrap_err();

@@ -1,6 +1,7 @@
 //! The line editor: rustyline with what it has to know of SQL.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,10 +15,11 @@ use rustyline::{CompletionType, Config, Context, Helper};
 
 use crate::common::{Error, Result};
 use crate::jobs::Names;
-use crate::sql::lexed::{Kind, is_whole, lexed};
+use crate::sql::lexed::is_whole;
 
-use super::commands::is_meta;
-use super::complete::complete;
+use super::colours::{LONGEST, coloured};
+use super::complete::{Completion, Found, complete};
+use super::pieces::{Piece, pieces};
 use super::render::colours_wanted;
 
 const PROMPT: &str = "millstream> ";
@@ -55,6 +57,7 @@ impl Editor {
             files: FilenameCompleter::new(),
             old: HistoryHinter::new(),
             colours: colours_wanted(),
+            edited: Cell::new(true),
         }));
         if let Some(path) = history {
             if let Some(folder) = path.parent() {
@@ -109,6 +112,8 @@ struct Sql {
     files: FilenameCompleter,
     old: HistoryHinter,
     colours: bool,
+    /// Whether the line is still to be changed.
+    edited: Cell<bool>,
 }
 
 impl Helper for Sql {}
@@ -116,19 +121,33 @@ impl Helper for Sql {}
 impl Validator for Sql {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input();
-        Ok(if is_meta(text) || is_whole(text) { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+        let whole = match pieces(text).last() {
+            Some(Piece::Sql(last)) => text.get(last.clone()).is_some_and(is_whole),
+            // The end of a command's line is its end.
+            Some(Piece::Command(_)) | None => true,
+        };
+        Ok(if whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
 }
 
 impl Completer for Sql {
     type Candidate = Pair;
 
-    fn complete(&self, line: &str, at: usize, context: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let found = complete(line, at, &self.names);
-        match found.candidates {
-            None => self.files.complete(line, at, context),
-            Some(candidates) => Ok((found.start, candidates.into_iter().map(|c| Pair { display: c.shown, replacement: c.text }).collect())),
-        }
+    fn complete(&self, line: &str, at: usize, _context: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let Completion { start, found } = complete(line, at, &self.names);
+        let candidates = match found {
+            Found::Words(words) => words.into_iter().map(|c| Pair { display: c.shown, replacement: c.text }).collect(),
+            Found::File { quoted } => {
+                // In a quote nothing is escaped, nor is it in what a command takes.
+                let path = format!("'{}", line.get(start..at).unwrap_or_default());
+                let (_, mut files) = self.files.complete_path(&path, path.len())?;
+                for file in files.iter_mut().filter(|file| quoted && !file.replacement.ends_with('/')) {
+                    file.replacement.push('\'');
+                }
+                files
+            }
+        };
+        Ok((start, candidates))
     }
 }
 
@@ -136,20 +155,25 @@ impl Hinter for Sql {
     type Hint = String;
 
     fn hint(&self, line: &str, at: usize, context: &Context<'_>) -> Option<String> {
+        if line.len() > LONGEST {
+            return None;
+        }
         self.old.hint(line, at, context).filter(|hint| !line.is_empty() && !hint.contains('\n'))
     }
 }
 
 impl Highlighter for Sql {
-    fn highlight<'l>(&self, line: &'l str, _at: usize) -> Cow<'l, str> {
-        if !self.colours || line.starts_with('\\') {
+    fn highlight<'l>(&self, line: &'l str, at: usize) -> Cow<'l, str> {
+        if !self.colours || line.len() > LONGEST {
             return Cow::Borrowed(line);
         }
-        Cow::Owned(coloured(line))
+        Cow::Owned(coloured(line, Some(at).filter(|_| self.edited.get())))
     }
 
-    fn highlight_char(&self, _line: &str, _at: usize, _kind: CmdKind) -> bool {
-        self.colours
+    fn highlight_char(&self, line: &str, _at: usize, kind: CmdKind) -> bool {
+        // What stays on the screen is without marked brackets.
+        self.edited.set(kind != CmdKind::ForcedRefresh);
+        self.colours && line.len() <= LONGEST
     }
 
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _default: bool) -> Cow<'b, str> {
@@ -158,43 +182,5 @@ impl Highlighter for Sql {
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
         if self.colours { Cow::Owned(format!("\x1b[90m{hint}\x1b[0m")) } else { Cow::Borrowed(hint) }
-    }
-}
-
-/// SQL with a colour for each kind of word.
-fn coloured(text: &str) -> String {
-    let (mut out, mut at) = (String::with_capacity(text.len() * 2), 0);
-    for part in lexed(text) {
-        let colour = match part.kind {
-            Kind::Keyword => "\x1b[1;34m",
-            Kind::Text | Kind::Open => "\x1b[32m",
-            Kind::Number => "\x1b[36m",
-            Kind::Comment => "\x1b[90m",
-            Kind::Quoted => "\x1b[33m",
-            Kind::Word | Kind::Symbol => "",
-        };
-        out.push_str(text.get(at..part.range.start).unwrap_or_default());
-        let word = text.get(part.range.clone()).unwrap_or_default();
-        if colour.is_empty() {
-            out.push_str(word);
-        } else {
-            out.push_str(&format!("{colour}{word}\x1b[0m"));
-        }
-        at = part.range.end;
-    }
-    out.push_str(text.get(at..).unwrap_or_default());
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn colours_take_nothing_away() {
-        let text = "SELECT 'a', 1 FROM `t` -- end\nWHERE x = 'open";
-        let plain = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap().replace_all(&coloured(text), "").into_owned();
-        assert_eq!(plain, text);
-        assert!(coloured(text).starts_with("\x1b[1;34mSELECT\x1b[0m \x1b[32m'a'\x1b[0m"));
     }
 }

@@ -13,6 +13,9 @@ pub async fn interact(setup: Setup, banner: &str) -> Result<()> {
     let mut session = Session::new(setup, true)?;
     println!("{banner}");
     session.begin().await?;
+    if let Err(error) = session.init().await {
+        eprintln!("error: {error}");
+    }
     let mut editor = Editor::new(session.history.as_deref())?;
     let mut text = String::new();
     loop {

@@ -1,28 +1,38 @@
 //! The SQL shell: what `millstream` without a subcommand opens.
 //!
 //! ```text
-//!  keys ─▶ editor.rs ─▶ a whole input ─┬─ commands.rs: \d, .tables ─┐
-//!                                      └─ sql::parse ───────────────┴▶ session.rs ─┬─ answers ─▶ screen.rs ─▶ render/, pager
-//!  -c, -f, stdin ─▶ a script ──────────────────────────────▶                       ├─ live.rs: an answer that goes on (content.rs, frame.rs, changes.rs)
-//!                                                                                  └─ background.rs: jobs
+//!  keys ─▶ editor.rs ─▶ a whole input ─┬▶ pieces.rs ─┬─ commands.rs: \d, .tables ─▶ acts.rs
+//!  -c, -f, stdin ─────────▶ a script ──┘  inputs.rs  └─ sql::parse ─▶ session.rs ─┬─ answers ─▶ screen.rs ─▶ render/, pager
+//!                                                                                 ├─ live.rs: an answer that goes on (content.rs, frame.rs, changes.rs)
+//!                                                                                 └─ background.rs: jobs
 //! ```
 //! A [`Session`] carries out inputs and knows nothing of keys; [`interact`] asks a person for them.
 
+mod acts;
+mod arguments;
 mod background;
 mod changes;
+mod colours;
 pub mod commands;
 mod complete;
+#[cfg(test)]
+mod complete_tests;
 mod content;
 mod editor;
+mod elsewhere;
 mod frame;
 mod help;
+mod inputs;
 mod interact;
 mod live;
+mod meta;
 mod notes;
+mod pieces;
 pub mod progress;
 pub mod render;
 mod screen;
 mod session;
+mod used;
 
 pub use interact::interact;
 pub use notes::Notes;

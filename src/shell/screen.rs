@@ -15,6 +15,7 @@ use ratatui::crossterm::terminal;
 use crate::common::units::counted;
 use crate::common::{Error, Result};
 
+use super::arguments::format_of;
 use super::commands::Expanded;
 use super::render::{self, Format, Look, Printed};
 
@@ -31,6 +32,15 @@ pub(super) struct Screen {
     most: Option<usize>,
     /// When the statement began.
     begun: Option<Instant>,
+}
+
+/// How answers were shown before one that was diverted.
+#[derive(Debug)]
+pub(super) struct Before {
+    format: Format,
+    expanded: Expanded,
+    /// Where they went, if that was changed.
+    file: Option<Option<File>>,
 }
 
 /// So many rows are shown to a person if nothing is said: all of a large topic would fill the memory before the first of them is seen.
@@ -62,6 +72,17 @@ impl Screen {
         self.null = text;
     }
 
+    /// Sets how many rows of an answer are shown, 0 for all; what to say of it.
+    pub(super) fn most(&mut self, wanted: Option<usize>) -> String {
+        if let Some(most) = wanted {
+            self.most = Some(most).filter(|most| *most > 0);
+        }
+        match self.most {
+            Some(most) => format!("No more than {} of an answer are shown.", counted(most as u64, "row")),
+            None => "All rows of an answer are shown.".to_string(),
+        }
+    }
+
     /// Sets or turns what `\x` does; what to say of it.
     pub(super) fn expand(&mut self, wanted: Option<Expanded>) -> &'static str {
         self.expanded = wanted.unwrap_or(if self.expanded == Expanded::Off { Expanded::On } else { Expanded::Off });
@@ -79,6 +100,30 @@ impl Screen {
             Some(path) => Some(File::create(path).map_err(|e| Error::usage(format!("cannot write {}", path.display())).because(e))?),
         };
         Ok(())
+    }
+
+    /// For one answer: it goes to a file, in the format that its name says, or has one row below the other.
+    pub(super) fn divert(&mut self, file: Option<&Path>, expanded: bool) -> Result<Before> {
+        let before = Before { format: self.format, expanded: self.expanded, file: None };
+        if expanded {
+            self.expanded = Expanded::On;
+        }
+        let Some(path) = file else { return Ok(before) };
+        let here = self.file.take();
+        if let Err(error) = self.to(file) {
+            (self.file, self.expanded) = (here, before.expanded);
+            return Err(error);
+        }
+        self.format = path.to_str().and_then(format_of).unwrap_or(self.format);
+        Ok(Before { file: Some(here), ..before })
+    }
+
+    /// Answers are shown as before.
+    pub(super) fn restore(&mut self, before: Before) {
+        (self.format, self.expanded) = (before.format, before.expanded);
+        if let Some(file) = before.file {
+            self.file = file;
+        }
     }
 
     /// Whether answers are shown when all of them are there.

@@ -34,6 +34,7 @@ mod text;
 mod tokens;
 pub mod types;
 pub mod variables;
+pub mod words;
 
 #[cfg(test)]
 mod ddl_tests;

@@ -3,10 +3,14 @@
 
 #[path = "../common/cli.rs"]
 mod cli;
+mod commands;
 mod kafka;
+mod keys;
+mod opening;
 #[path = "../common/own_kafka.rs"]
 mod own_kafka;
 mod picture;
+mod scripts;
 mod terminal;
 #[path = "../common/topic.rs"]
 mod topic;

@@ -29,7 +29,20 @@ impl Terminal {
     }
 
     /// The same in a terminal of so many lines and columns.
-    pub fn sized(home: &Path, (lines, columns): (NonZeroU16, NonZeroU16), args: &[&str], env: &[(&str, &str)]) -> Self {
+    pub fn sized(home: &Path, size: (NonZeroU16, NonZeroU16), args: &[&str], env: &[(&str, &str)]) -> Self {
+        let terminal = Self::start(home, size, args, env);
+        terminal.shows("millstream> ");
+        terminal
+    }
+
+    /// One that does not open, with what it says.
+    pub fn ending(home: &Path, size: (NonZeroU16, NonZeroU16), args: &[&str]) -> (Self, String) {
+        let terminal = Self::start(home, size, args, &[]);
+        let text = terminal.shows("error: ");
+        (terminal, text)
+    }
+
+    fn start(home: &Path, (lines, columns): (NonZeroU16, NonZeroU16), args: &[&str], env: &[(&str, &str)]) -> Self {
         let size = PtySize { rows: lines.get(), cols: columns.get(), pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_millstream"));
@@ -38,7 +51,7 @@ impl Terminal {
         for (name, value) in [("HOME", home.to_str().unwrap()), ("TERM", "xterm-256color"), ("PAGER", "cat")].iter().chain(env) {
             command.env(name, value);
         }
-        for name in ["XDG_STATE_HOME", "MILLSTREAM_DATA", "EDITOR", "VISUAL", "NO_COLOR", "RUST_LOG"] {
+        for name in ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "MILLSTREAM_DATA", "EDITOR", "VISUAL", "NO_COLOR", "RUST_LOG"] {
             if !env.iter().any(|(given, _)| *given == name) {
                 command.env_remove(name);
             }
@@ -53,9 +66,7 @@ impl Terminal {
             }
         });
         let keys = pair.master.take_writer().unwrap();
-        let terminal = Self { screen, keys, child, _master: pair.master };
-        terminal.shows("millstream> ");
-        terminal
+        Self { screen, keys, child, _master: pair.master }
     }
 
     /// What the terminal shows.
