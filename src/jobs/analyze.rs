@@ -12,10 +12,10 @@ use crate::planner::{Measured, Program, Session};
 use crate::state::StateMemory;
 
 use super::commits::StoredSource;
-use super::gauge;
 use super::inputs::{Inputs, Starts, ends_now};
 use super::pipeline::Pipeline;
 use super::spec::{JobSource, Settings};
+use super::{gauge, meter};
 
 /// How long one look for rows may take.
 const WAIT: Duration = Duration::from_millis(50);
@@ -56,6 +56,6 @@ pub(super) async fn analyze(session: Session, program: Arc<Program>, sources: &[
         gauge::take_in(&mut measured, count, &output);
     }
     measured.elapsed = begin.elapsed();
-    measured.state = gauge::sizes(pipeline.state());
+    measured.state = meter::sizes(pipeline.state());
     Ok(measured)
 }

@@ -21,7 +21,6 @@ use crate::state::{PieceWriter, Run, Shelf, StateDelta, StateMemory};
 use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
 use super::dead_letter;
-use super::gauge;
 use super::inputs::{Ends, Fetch, Inputs, Starts, ends_now, starts};
 use super::memories::Memories;
 use super::pipeline::{EpochOutput, Pipeline};
@@ -30,6 +29,7 @@ use super::publish::Publishers;
 use super::recovery::{Recovered, recover};
 use super::snapshots::{Snapshots, StateSections};
 use super::spec::JobSpec;
+use super::{gauge, meter};
 
 /// How often a row that was set aside is shown.
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
@@ -351,7 +351,7 @@ impl Running<'_> {
         let count = fetch.count as u64;
         let inputs = &mut self.inputs;
         let output = self.pipeline.epoch(fetch.rows, &start, clock, &self.spec.faults, |times| inputs.advance(times, clock)).await?;
-        self.spec.meter.epoch(count, &output);
+        self.spec.meter.add(|measured| gauge::take_in(measured, count, &output));
         self.begun = true;
         self.status.epoch += 1;
         self.status.retries += u64::from(output.retried);
@@ -549,9 +549,9 @@ impl Running<'_> {
             .inputs
             .counters()
             .fold((0, 0), |(bad, tombstones), c| (bad + c.bad.load(Ordering::Relaxed), tombstones + SourceCounters::get(&c.tombstones)));
-        let state = gauge::sizes(self.pipeline.state());
+        let state = meter::sizes(self.pipeline.state());
         let (rows, bytes) = state.values().fold((0, 0), |(r, b), (rows, bytes)| (r + rows, b + bytes));
-        self.spec.meter.state(state);
+        self.spec.meter.add(|measured| measured.state = state);
         let status = Status {
             commit: self.newest,
             published: self.publishers.least().min(self.newest),

@@ -1,7 +1,7 @@
 //! SHOW JOBS: the jobs that run here, and those that have a checkpoint folder.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMillisecondArray};
 use tokio::sync::watch;
@@ -13,10 +13,6 @@ use super::commits::Commits;
 use super::progress::{Phase, Status};
 use super::users;
 use super::workspace::Workspace;
-
-/// The jobs that this process has started, by name. One that is over keeps its last status.
-#[derive(Debug, Default)]
-pub(super) struct Started(Mutex<BTreeMap<String, watch::Receiver<Status>>>);
 
 /// What SHOW JOBS knows of a job.
 #[derive(Debug, Default)]
@@ -30,7 +26,7 @@ struct Listed {
 impl Workspace {
     /// Lets SHOW JOBS tell of a job that runs in this process.
     pub fn watch(&self, name: &str, status: watch::Receiver<Status>) {
-        self.shared.started.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string(), status);
+        self.shared.started.add(name, status);
     }
 
     /// Answers SHOW JOBS: those whose names are `wanted`.
@@ -44,8 +40,7 @@ impl Workspace {
                 all.insert(name, Listed { phase, commit: last.map(|commit| commit.body.n), status: None });
             }
         }
-        let started = self.shared.started.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for (name, watched) in started.into_iter().filter(|(name, _)| wanted(name)) {
+        for (name, watched) in self.shared.started.all().into_iter().filter(|(name, _)| wanted(name)) {
             let status = watched.borrow().clone();
             let over = matches!(status.phase, Phase::Stopped | Phase::Finished);
             let phase = if watched.has_changed().is_err() && !over { "FAILED".to_string() } else { status.phase.to_string() };

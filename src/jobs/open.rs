@@ -13,7 +13,7 @@ use crate::sql::ast;
 use crate::state::StateStore;
 
 use super::inferred;
-use super::listed::Started;
+use super::started::Started;
 use super::views::Stored;
 
 /// What sessions keep a hold of while they plan.

@@ -13,8 +13,8 @@ use crate::operators::coerce::Coercion;
 use crate::planner::{Output, Program, Session};
 use crate::state::StateStore;
 
-use super::gauge::Meter;
 use super::late::LateRoute;
+use super::meter::Meter;
 use super::progress::Status;
 use super::views::View;
 

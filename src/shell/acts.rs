@@ -16,6 +16,7 @@ use super::session::{Next, Session};
 impl Session {
     /// Carries out a command; `given` is the statement that stands before it.
     pub(super) async fn command(&mut self, line: &str, given: Option<Source>) -> Result<Next> {
+        self.screen.begin();
         // What no command takes is there again at the next prompt.
         let mut kept = given.as_ref().map(|given| given.text.trim().to_string());
         match meta(line)? {

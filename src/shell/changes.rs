@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::common::Result;
 use crate::connectors::print::kinds;
 
-use super::live::Limit;
+use super::limit::Limit;
 
 /// What lines tell of an answer that goes on.
 pub(super) enum Told {

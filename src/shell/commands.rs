@@ -20,12 +20,7 @@ pub struct Command {
 
 /// All of them, in the order of the help.
 pub const COMMANDS: &[Command] = &[
-    Command {
-        names: &["\\g"],
-        arguments: "[FILE]",
-        help: "carry out what stands before it, or the last statement again; FILE: for the answer",
-        read: |a| go(a, false),
-    },
+    Command { names: &["\\g"], arguments: "[FILE]", help: "run what stands before it, or the last again", read: |a| go(a, false) },
     Command { names: &["\\gx", "\\G"], arguments: "[FILE]", help: "the same with one row below the other", read: |a| go(a, true) },
     Command {
         names: &["\\d"],
@@ -36,7 +31,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         names: &["\\d+"],
         arguments: "NAME",
-        help: "columns and declaration: options, watermark, key",
+        help: "columns, options, watermark, key",
         read: |a| Ok(some(a).map_or(Meta::Sql("SHOW TABLES".into()), Meta::DescribeMore)),
     },
     Command { names: &["\\dt", ".tables"], arguments: "[PATTERN]", help: "tables and views", read: |a| Ok(listed("SHOW TABLES", a)) },
@@ -48,20 +43,15 @@ pub const COMMANDS: &[Command] = &[
     Command {
         names: &["\\sf", "\\sv", ".schema"],
         arguments: "[NAME]",
-        help: "the statement that declared a table or view, or all",
+        help: "the statement that declared one, or all",
         read: |a| Ok(Meta::Schema(some(a))),
     },
-    Command {
-        names: &["\\peek", ".peek"],
-        arguments: "TABLE [ROWS]",
-        help: "the newest messages of a topic or records of files, raw and decoded",
-        read: peek,
-    },
+    Command { names: &["\\peek", ".peek"], arguments: "TABLE [ROWS]", help: "newest messages or records, raw and decoded", read: peek },
     Command { names: &["\\x"], arguments: "[on|off|auto]", help: "one row below the other", read: |a| Ok(Meta::Expanded(expanded(a)?)) },
     Command {
         names: &["\\format", "\\mode", ".mode"],
         arguments: "[FORMAT]",
-        help: "table, box, vertical, markdown, csv, tsv, json or ndjson",
+        help: "table box vertical markdown csv tsv json ndjson",
         read: mode,
     },
     Command {
@@ -110,7 +100,7 @@ pub const COMMANDS: &[Command] = &[
         help: "write the last statement to a file",
         read: |a| Ok(Meta::Write(unquoted(&needed(a, "a file")?))),
     },
-    Command { names: &["\\set"], arguments: "[NAME VALUE]", help: "a variable: `:NAME` in statements becomes VALUE", read: set },
+    Command { names: &["\\set"], arguments: "[NAME VALUE]", help: "`:NAME` in statements becomes VALUE", read: set },
     Command { names: &["\\unset"], arguments: "NAME", help: "a variable goes", read: |a| Ok(Meta::Unset(needed(a, "a name")?)) },
     Command { names: &["\\echo", ".print"], arguments: "TEXT", help: "print a text", read: |a| Ok(Meta::Echo(unquoted(a))) },
     Command {
@@ -130,7 +120,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         names: &["\\h", "\\help"],
         arguments: "[STATEMENT]",
-        help: "how a statement is written, with an example",
+        help: "how a statement is written, and an example",
         read: |a| Ok(Meta::SqlHelp(some(a))),
     },
     Command { names: &["\\q", ".quit", ".exit"], arguments: "", help: "quit (Ctrl-D, too)", read: |_| Ok(Meta::Quit) },

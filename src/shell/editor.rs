@@ -136,7 +136,16 @@ impl Completer for Sql {
     fn complete(&self, line: &str, at: usize, _context: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let Completion { start, found } = complete(line, at, &self.names);
         let candidates = match found {
-            Found::Words(words) => words.into_iter().map(|c| Pair { display: c.shown, replacement: c.text }).collect(),
+            Found::Words(mut words) => {
+                // As in psql, what is certain is done with.
+                if let [only] = words.as_mut_slice()
+                    && line.get(at..).is_none_or(str::is_empty)
+                    && only.text.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '`')
+                {
+                    only.text.push(' ');
+                }
+                words.into_iter().map(|c| Pair { display: c.shown, replacement: c.text }).collect()
+            }
             Found::File { quoted } => {
                 // In a quote nothing is escaped, nor is it in what a command takes.
                 let path = format!("'{}", line.get(start..at).unwrap_or_default());

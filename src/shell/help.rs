@@ -41,7 +41,7 @@ pub(super) fn commands() -> String {
     let width = COMMANDS.iter().map(|c| head(c).len()).max().unwrap_or(0);
     let lines = COMMANDS.iter().map(|c| format!("  {:width$}  {}\n", head(c), c.help)).collect::<String>();
     format!(
-        "{lines}\nStatements end with `;`. \\h lists them, \\h SELECT shows one. Tab completes, Ctrl-R searches what was typed before.\n"
+        "{lines}\nStatements end with `;`. \\h lists them, \\h SELECT shows one.\nTab completes, Ctrl-R searches what was typed before.\n"
     )
 }
 
@@ -118,6 +118,8 @@ mod tests {
         let all = statement(None).unwrap();
         assert!(all.contains("STOP JOB") && all.lines().all(|line| line.len() <= 80), "{all}");
         assert!(statement(Some("set")).unwrap().contains("configuration.md lists them"));
-        assert!(commands().contains("\\watch [SECONDS]"));
+        let all = commands();
+        assert!(all.contains("\\watch [SECONDS]"));
+        all.lines().for_each(|line| assert!(line.len() <= 80, "{line}"));
     }
 }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
-use sqlparser::ast::{Expr, LimitClause, Value};
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -13,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::settings::ResultMode;
 use crate::common::units::{counted, human};
-use crate::common::{Error, Result, WEIGHT};
+use crate::common::{Error, Result};
 use crate::jobs::{self, Live, Status, Workspace};
 use crate::sql::ast::Query;
 
 use super::changes::{Told, lines};
 use super::content::Content;
 use super::frame::{Frame, Key};
+use super::limit::{Limit, without_limit};
 use super::notes::Notes;
 use super::render::{self, Cells, colours_wanted};
 use super::screen::{Screen, size};
@@ -62,44 +60,10 @@ async fn plan(workspace: &Workspace, query: &Query) -> Result<(Live, Limit)> {
     if let Some((endless, limit)) = without_limit(query) {
         let live = workspace.live(&endless).await?;
         if query.ends || !live.updating {
-            return Ok((live, Limit(Some(limit))));
+            return Ok((live, Limit::of(limit)));
         }
     }
-    Ok((workspace.live(query).await?, Limit(None)))
-}
-
-fn without_limit(query: &Query) -> Option<(Query, u64)> {
-    let Some(LimitClause::LimitOffset { limit: Some(Expr::Value(value)), offset: None, .. }) = &query.query.limit_clause else {
-        return None;
-    };
-    let Value::Number(number, _) = &value.value else { return None };
-    let limit = number.to_string().parse().ok()?;
-    if query.query.order_by.is_some() && !query.ends {
-        return None;
-    }
-    let mut endless = query.clone();
-    endless.query.limit_clause = None;
-    Some((endless, limit))
-}
-
-/// How many rows are still wanted, if not all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limit(Option<u64>);
-
-impl Limit {
-    /// The part of a batch that is still wanted, and whether it is the last one. Rows that go are not counted.
-    pub(super) fn cut(&mut self, batch: RecordBatch) -> (RecordBatch, bool) {
-        let Some(left) = &mut self.0 else { return (batch, false) };
-        let weights = batch.column_by_name(WEIGHT).and_then(|weights| weights.as_primitive_opt::<Int64Type>());
-        let comes = |row: &usize| weights.is_none_or(|weights| weights.value(*row) > 0);
-        let wanted = usize::try_from(left.saturating_sub(1)).unwrap_or(usize::MAX);
-        if let Some(last) = (0..batch.num_rows()).filter(comes).nth(wanted) {
-            *left = 0;
-            return (batch.slice(0, last + 1), true);
-        }
-        *left -= (0..batch.num_rows()).filter(comes).count() as u64;
-        (batch, false)
-    }
+    Ok((workspace.live(query).await?, Limit::none()))
 }
 
 /// Tells each notice once, on stderr, as long as the job lives.

@@ -24,6 +24,7 @@ mod frame;
 mod help;
 mod inputs;
 mod interact;
+mod limit;
 mod live;
 mod meta;
 mod notes;

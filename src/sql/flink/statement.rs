@@ -17,7 +17,8 @@ const SUPPORTED: [&str; 17] = [
 ];
 
 /// What is supported, for hints.
-const HINT: &str = "supported: CREATE, DROP, ALTER, INSERT INTO, COPY, SELECT, EXPLAIN, SHOW, DESCRIBE, USE, SET, RESET";
+const HINT: &str =
+    "supported: CREATE, DROP, ALTER, INSERT INTO, EXECUTE STATEMENT SET, STOP JOB, COPY, SELECT, EXPLAIN, SHOW, DESCRIBE, USE, SET, RESET";
 
 /// Statements of Flink and ksqlDB that people may try, and what is to be said about them.
 const REFUSED: [(&str, &str); 21] = [

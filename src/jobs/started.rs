@@ -1,0 +1,24 @@
+//! The jobs that this process has started.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::progress::Status;
+
+/// What jobs tell of themselves, by name. One that is over keeps its last status.
+#[derive(Debug, Default)]
+pub(super) struct Started(Mutex<BTreeMap<String, watch::Receiver<Status>>>);
+
+impl Started {
+    /// Adds a job, in place of an earlier one of its name.
+    pub(super) fn add(&self, name: &str, status: watch::Receiver<Status>) {
+        self.0.lock().insert(name.to_string(), status);
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> BTreeMap<String, watch::Receiver<Status>> {
+        self.0.lock().clone()
+    }
+}
