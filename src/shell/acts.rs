@@ -11,7 +11,7 @@ use crate::state::scratch::Scratch;
 
 use super::commands::{Meta, meta};
 use super::help;
-use super::session::{Next, Session};
+use super::session::{Next, Session, unless};
 
 impl Session {
     /// Carries out a command; `given` is the statement that stands before it.
@@ -30,21 +30,20 @@ impl Session {
             Meta::SqlHelp(statement) => self.screen.text(&help::statement(statement.as_deref())?)?,
             Meta::Echo(text) => self.screen.say(&text),
             Meta::Describe(name) => {
-                let (schema, rows) = self.workspace.describe(&name).await?;
+                let Self { workspace, interrupt, .. } = self;
+                let (schema, rows) = unless(interrupt, workspace.describe(&name)).await?;
                 self.screen.rows(schema, rows).await?;
             }
             Meta::DescribeMore(name) => {
-                let (schema, rows) = self.workspace.describe(&name).await?;
+                let Self { workspace, interrupt, .. } = self;
+                let (schema, rows) = unless(interrupt, workspace.describe(&name)).await?;
                 self.screen.rows(schema, rows).await?;
                 let text = self.workspace.declaration(&name)?;
                 self.screen.text(&format!("\n{text}\n"))?;
             }
             Meta::Peek(name, rows) => {
                 let Self { workspace, interrupt, .. } = self;
-                let (schema, rows) = tokio::select! {
-                    peeked = workspace.peek(&name, rows) => peeked?,
-                    _ = interrupt.recv() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
-                };
+                let (schema, rows) = unless(interrupt, workspace.peek(&name, rows)).await?;
                 self.screen.rows(schema, rows).await?;
             }
             Meta::Sql(sql) => {

@@ -28,8 +28,13 @@ const EVERY: Duration = Duration::from_millis(100);
 const NOTICE: usize = 3;
 
 /// Shows an answer until it ends, or the person ends it.
-pub(super) async fn show(workspace: &Workspace, query: &Query, screen: &mut Screen, interrupt: &mut Signal, notes: &Notes) -> Result<()> {
-    let (live, limit) = plan(workspace, query).await?;
+pub(super) async fn show(
+    workspace: &Workspace,
+    (live, limit): (Live, Limit),
+    screen: &mut Screen,
+    interrupt: &mut Signal,
+    notes: &Notes,
+) -> Result<()> {
     let mode = workspace.job_settings()?.result_mode.unwrap_or(ResultMode::Table);
     let (stop, status) = (CancellationToken::new(), live.job.status.subscribe());
     let Live { job, schema, updating, key, order, rows } = live;
@@ -56,7 +61,7 @@ pub(super) async fn show(workspace: &Workspace, query: &Query, screen: &mut Scre
 }
 
 /// The query, and after how many rows it ends: where the LIMIT stands behind EMIT, or rows never change, it is a count, and no operator.
-async fn plan(workspace: &Workspace, query: &Query) -> Result<(Live, Limit)> {
+pub(super) async fn plan(workspace: &Workspace, query: &Query) -> Result<(Live, Limit)> {
     if let Some((endless, limit)) = without_limit(query) {
         let live = workspace.live(&endless).await?;
         if query.ends || !live.updating {

@@ -163,7 +163,8 @@ impl Session {
             self.carry_out(statement, i + 1 == parsed.len(), &mut parts).await?;
         }
         if !parts.is_empty() {
-            let started = self.jobs.start(&self.workspace, parts).await?;
+            let Self { jobs, workspace, interrupt, .. } = self;
+            let started = unless(interrupt, jobs.start(workspace, parts)).await?;
             self.screen.say(&started);
         }
         if !parsed.is_empty() {
@@ -178,44 +179,36 @@ impl Session {
     async fn carry_out(&mut self, parsed: &Parsed, last: bool, parts: &mut Vec<Parsed>) -> Result<()> {
         let Self { workspace, screen, interrupt, jobs, notes, .. } = self;
         screen.begin();
-        let interrupted = || Error::new(ErrorKind::Interrupted, "interrupted");
-        for outcome in workspace.execute(parsed).await? {
+        for outcome in unless(interrupt, workspace.execute(parsed)).await? {
+            let here = |e: Error| parsed.locate(e);
             match outcome {
                 Outcome::Said(Some(line)) => screen.say(&line),
                 Outcome::Said(None) => screen.done(tag(&parsed.statement)),
                 Outcome::Rows(schema, rows) => screen.rows(schema, rows).await?,
                 Outcome::Text(text) => screen.text(&text)?,
                 Outcome::Stop(name) => {
-                    let stopped = jobs.stop(&name).await.map_err(|e| parsed.locate(e))?;
+                    let stopped = jobs.stop(&name).await.map_err(here)?;
                     screen.say(&stopped);
                 }
-                Outcome::AnalyzeJob(name) => screen.text(&jobs.analyze(&name).await.map_err(|e| parsed.locate(e))?)?,
+                Outcome::AnalyzeJob(name) => screen.text(&unless(interrupt, jobs.analyze(&name)).await.map_err(here)?)?,
                 Outcome::Job(part) => parts.push(*part),
                 Outcome::InsertNow(insert) => {
-                    let rows = tokio::select! {
-                        rows = insert_now(workspace, &insert) => rows.map_err(|e| parsed.locate(e))?,
-                        _ = interrupt.recv() => return Err(interrupted()),
-                    };
+                    let rows = unless(interrupt, insert_now(workspace, &insert)).await.map_err(here)?;
                     screen.say(&screen.counted(rows));
                 }
                 Outcome::Copy(written) => {
-                    let rows = tokio::select! {
-                        rows = copy(workspace, &written) => rows.map_err(|e| parsed.locate(e))?,
-                        _ = interrupt.recv() => return Err(interrupted()),
-                    };
+                    let rows = unless(interrupt, copy(workspace, &written)).await.map_err(here)?;
                     screen.say(&format!("{} to {}", screen.counted(rows), written.path));
                 }
                 Outcome::Query(query) if goes_on(workspace, &query)? => {
                     if !last && query.query.limit_clause.is_none() {
                         let error = Error::sql("a query that goes on has to be the last statement");
-                        return Err(parsed.locate(error.hint("put it at the end, or give it a LIMIT")));
+                        return Err(here(error.hint("put it at the end, or give it a LIMIT")));
                     }
-                    live::show(workspace, &query, screen, interrupt, notes).await.map_err(|e| parsed.locate(e))?;
+                    let planned = unless(interrupt, live::plan(workspace, &query)).await.map_err(here)?;
+                    live::show(workspace, planned, screen, interrupt, notes).await.map_err(here)?;
                 }
-                Outcome::Query(query) => tokio::select! {
-                    answered = answer(workspace, &query, screen) => answered.map_err(|e| parsed.locate(e))?,
-                    _ = interrupt.recv() => return Err(interrupted()),
-                },
+                Outcome::Query(query) => unless(interrupt, answer(workspace, &query, screen)).await.map_err(here)?,
             }
         }
         Ok(())
@@ -229,6 +222,14 @@ impl Session {
     /// What completion knows; nothing when the catalog cannot be read, which the next statement tells.
     pub(super) fn names(&self) -> Names {
         self.workspace.names().unwrap_or_default()
+    }
+}
+
+/// Carries something out, unless Ctrl-C ends it.
+pub(super) async fn unless<T>(interrupt: &mut Signal, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        _ = interrupt.recv() => Err(Error::new(ErrorKind::Interrupted, "interrupted")),
     }
 }
 

@@ -212,11 +212,21 @@ fn ctrl_c_ends_the_statement_and_not_the_shell() {
     terminal.line(
         "CREATE TABLE many (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '100000000000', 'rows-per-second' = 'unlimited');",
     );
-    terminal.line("SELECT COUNT(*) FROM many;");
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    terminal.keys("\x03");
-    terminal.shows("interrupted");
-    terminal.enter("SELECT 'after' AS that;", "| after |");
+    for (statement, after) in [
+        ("SELECT COUNT(*) FROM many;", "one"),
+        ("EXPLAIN ANALYZE SELECT COUNT(*) FROM many;", "two"),
+        ("INSERT INTO nowhere SELECT MAX(id) FROM many;", "three"),
+        ("COPY (SELECT * FROM many WHERE id < 0) TO 'none.csv';", "four"),
+    ] {
+        if after == "three" {
+            terminal.enter("SET 'execution.runtime-mode' = 'batch';", "SET");
+        }
+        terminal.line(statement);
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        terminal.keys("\x03");
+        terminal.until("it is heard", |text| text.trim_end().ends_with("interrupted\nmillstream>"));
+        terminal.enter(&format!("SELECT 'after {after}' AS that;"), &format!("| after {after} |"));
+    }
 }
 
 #[test]
