@@ -1,6 +1,5 @@
 //! Flags, as in the field: the same names mean the same in every subcommand.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use crate::common::units;
@@ -27,10 +26,10 @@ pub(super) struct Args {
 const WIDTH: usize = 80;
 
 impl Args {
-    /// Whether a person will be asked what to do.
-    pub(super) fn asks(&self) -> bool {
+    /// Whether statements are carried out as in the shell, for a person or a script.
+    pub(super) fn is_shell(&self) -> bool {
         match &self.command {
-            None => self.shell.scripts.0.is_empty() && std::io::stdin().is_terminal(),
+            None => true,
             Some(Command::Demo(demo)) => demo.shell,
             Some(_) => false,
         }

@@ -32,13 +32,16 @@ pub fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let notes = Notes::default();
     let log = tracing_subscriber::registry().with(filter);
-    if args.asks() {
+    // Live answers draw on the terminal; the log must not write over them.
+    if args.is_shell() {
         log.with(notes.clone()).init();
     } else {
         let ansi = std::io::stderr().is_terminal();
         log.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false).with_ansi(ansi)).init();
     }
-    match start(args, notes) {
+    let done = start(args, notes.clone());
+    notes.at_once(true);
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

@@ -45,7 +45,6 @@ pub(super) async fn show(
         let content = Content::new(&schema, updating, key, &order)?;
         let shown = in_place(content, rows, status, screen, limit, notes).await;
         notes.at_once(true);
-        notes.take().iter().for_each(|note| eprintln!("{note}"));
         shown
     } else {
         let told = if updating || mode != ResultMode::Table { Told::Changes { key } } else { Told::Rows };

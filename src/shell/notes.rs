@@ -39,9 +39,12 @@ struct Note {
 }
 
 impl Notes {
-    /// Whether notes are told at once from now on, or wait.
-    pub(super) fn at_once(&self, at_once: bool) {
+    /// Whether notes are told at once from now on, with those that have waited, or wait.
+    pub fn at_once(&self, at_once: bool) {
         self.lock().at_once = at_once;
+        if at_once {
+            self.take().iter().for_each(|note| eprintln!("{note}"));
+        }
     }
 
     /// The newest note that waits.

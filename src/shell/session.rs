@@ -90,6 +90,8 @@ impl Session {
     /// When signals cannot be handled.
     pub fn new(setup: Setup, interactive: bool) -> Result<Self> {
         let interrupt = signal(SignalKind::interrupt()).map_err(|e| Error::internal("signals cannot be handled").because(e))?;
+        // Nobody types while a script runs.
+        setup.notes.at_once(!interactive);
         let Setup { workspace, checkpoints, memory, variables, format, history, init, about, begin, notes } = setup;
         Ok(Self {
             workspace,

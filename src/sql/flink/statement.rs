@@ -34,7 +34,10 @@ const REFUSED: [(&str, &str); 21] = [
     ("LIST", "write SHOW"),
     ("LOAD", "there are no modules: all functions are there"),
     ("PAUSE", HINT),
-    ("PRINT", "\\peek TABLE in the shell and `millstream peek TABLE` show messages raw and decoded; SELECT * FROM table EMIT CHANGES goes on"),
+    (
+        "PRINT",
+        "\\peek TABLE in the shell and `millstream peek TABLE` show messages raw and decoded; SELECT * FROM table EMIT CHANGES goes on",
+    ),
     ("RELOAD", HINT),
     ("REMOVE", "there is no JVM to remove a JAR from"),
     ("RESUME", "a job resumes when it is run again under its name"),
