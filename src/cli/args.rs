@@ -139,18 +139,25 @@ pub(super) struct RunArgs {
     pub(super) until_now: bool,
 }
 
-/// Flags of `query`.
+/// Flags of commands that answer over declared tables.
 #[derive(Debug, ClapArgs)]
-pub(super) struct QueryArgs {
-    /// The query
-    #[arg(value_name = "SQL")]
-    pub(super) sql: String,
+pub(super) struct AnswerArgs {
     /// Run declarations from this file first
     #[arg(short = 'f', long = "file", value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// How rows are printed
     #[arg(long, value_name = "FORMAT", hide_possible_values = true, help = FORMATS)]
     pub(super) format: Option<Format>,
+}
+
+/// Flags of `query`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct QueryArgs {
+    /// The query
+    #[arg(value_name = "SQL")]
+    pub(super) sql: String,
+    #[command(flatten)]
+    pub(super) answer: AnswerArgs,
 }
 
 /// Flags of `peek`.
@@ -162,12 +169,8 @@ pub(super) struct PeekArgs {
     /// How many rows at most
     #[arg(short = 'n', long, value_name = "ROWS", default_value_t = PEEKED, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) rows: u32,
-    /// Run declarations from this file first
-    #[arg(short = 'f', long = "file", value_name = "FILE")]
-    pub(super) files: Vec<PathBuf>,
-    /// How rows are printed
-    #[arg(long, value_name = "FORMAT", hide_possible_values = true, help = FORMATS)]
-    pub(super) format: Option<Format>,
+    #[command(flatten)]
+    pub(super) answer: AnswerArgs,
 }
 
 /// Flags of `completions`.

@@ -7,7 +7,7 @@ use super::{query, setup};
 
 /// Prints the newest messages and ends.
 pub(super) async fn peek(common: &Common, args: PeekArgs) -> Result<()> {
-    let declarations = setup::statements(common, &args.files)?;
+    let declarations = setup::statements(common, &args.answer.files)?;
     let workspace = setup::workspace(common)?;
     for parsed in &declarations {
         query::prepare(&workspace, parsed).await?;
@@ -18,5 +18,5 @@ pub(super) async fn peek(common: &Common, args: PeekArgs) -> Result<()> {
         () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
     };
     workspace.check_options_used()?;
-    setup::print(schema, rows, args.format).await
+    setup::print(schema, rows, args.answer.format).await
 }

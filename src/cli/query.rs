@@ -15,13 +15,13 @@ use super::setup;
 
 /// Answers and ends.
 pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
-    let declarations = setup::statements(common, &args.files)?;
+    let declarations = setup::statements(common, &args.answer.files)?;
     let asked = setup::typed(common, &args.sql)?;
     let workspace = setup::workspace(common)?;
     for parsed in &declarations {
         prepare(&workspace, parsed).await?;
     }
-    let format = Format::asked(args.format);
+    let format = Format::asked(args.answer.format);
     let stop = setup::stop_signal()?;
     for (i, parsed) in asked.iter().enumerate() {
         for outcome in workspace.execute(parsed).await? {
@@ -66,9 +66,7 @@ pub(super) async fn prepare(workspace: &Workspace, parsed: &Parsed) -> Result<()
 }
 
 async fn write(workspace: &Workspace, parsed: &Parsed, insert: &Insert) -> Result<()> {
-    let session = workspace.session(Mode::Batch)?;
-    let _line = progress::Guard(progress::Line::watch(&session));
-    let rows = workspace.insert_in(&session, insert).await.map_err(|e| parsed.locate(e))?;
+    let rows = progress::insert(workspace, insert).await.map_err(|e| parsed.locate(e))?;
     eprintln!("{}", counted(rows, "row"));
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::connectors::Connectors;
 use crate::connectors::kafka::EmbeddedBroker;
 use crate::jobs::Workspace;
 use crate::jobs::memory::Memory;
+use crate::shell::progress;
 use crate::shell::render::{self, Format, Look, Printed};
 use crate::sql::ast::{Copy, Parsed, Source};
 use crate::sql::{Variables, parse_with};
@@ -121,7 +122,7 @@ fn natural(path: &Path) -> Vec<(String, u64)> {
 pub(super) async fn copy(workspace: &Workspace, copy: &Copy, parsed: &Parsed, stop: &CancellationToken) -> Result<()> {
     let rows = tokio::select! {
         () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
-        rows = workspace.copy(copy) => rows.map_err(|e| parsed.locate(e))?,
+        rows = progress::copy(workspace, copy) => rows.map_err(|e| parsed.locate(e))?,
     };
     eprintln!("{} to {}", counted(rows, "row"), copy.path);
     Ok(())

@@ -185,14 +185,13 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         recovered.held.confirmed = sinks.iter().map(|(id, _)| (id.clone(), newest)).collect();
     }
     let published = recovered.held.confirmed.values().min().copied().unwrap_or(0);
-    let status = Status { commit: newest, resumed, published, notice, ..Status::default() };
+    let mut status = Status { commit: newest, resumed, published, notice, ..Status::default() };
     for source in &spec.sources {
         source.source.recall(recovered.memories.of(&source.table))?;
     }
-    let Some((starts, until, made)) = wait_for_starts(spec, &recovered.stored, &status, stop).await? else {
+    let Some((starts, until)) = wait_for_starts(spec, &recovered.stored, &mut status, stop).await? else {
         return Ok(Attempt::Ended(Ending::Stopped(newest)));
     };
-    let status = Status { notice: made.or(status.notice), ..status };
     let inputs = Inputs::open(&spec.sources, &starts, until.as_ref(), &pipeline.columns()?)?;
     let publishers = Publishers::start(&spec.name, sinks, &commits, newest, &recovered.held, &spec.faults);
     for commit in &recovered.unpublished {
@@ -248,20 +247,24 @@ fn check_identity(spec: &JobSpec, now: &str, then: &str) -> Result<()> {
         .hint("run with --fresh to drop the state and begin anew, or with --name to run it as another job"))
 }
 
-/// Makes ready the sinks, which may say something, and asks the sources where to begin, waiting while a server is away; `None` when
+/// Makes ready the sinks, whose news goes into `status`, and asks the sources where to begin, waiting while a server is away; `None` when
 /// stopped meanwhile.
 async fn wait_for_starts(
     spec: &JobSpec,
     stored: &Starts,
-    status: &Status,
+    status: &mut Status,
     stop: &CancellationToken,
-) -> Result<Option<(Starts, Option<Ends>, Option<String>)>> {
-    let mut made = Vec::new();
+) -> Result<Option<(Starts, Option<Ends>)>> {
     loop {
         let found = async {
             // Sinks first: one INSERT may read the topic that another one of this job writes.
+            let mut made = Vec::new();
             for (_, sink) in sinks(spec) {
                 made.extend(sink.prepare().await?);
+            }
+            if !made.is_empty() {
+                status.notice = Some(made.join("\n"));
+                spec.status.send_replace(status.clone());
             }
             let starts = starts(&spec.sources, stored, spec.settings.from).await?;
             let until = if spec.settings.until_now { Some(ends_now(&spec.sources).await?) } else { None };
@@ -273,10 +276,7 @@ async fn wait_for_starts(
                 Err(e) if e.kind() == ErrorKind::Unavailable => {
                     spec.status.send_replace(Status { waits: Some(format!("waiting: {e}")), ..status.clone() });
                 }
-                other => {
-                    let (starts, until) = other?;
-                    return Ok(Some((starts, until, (!made.is_empty()).then(|| made.join("\n")))));
-                }
+                other => return other.map(Some),
             },
         }
         tokio::select! {

@@ -1,5 +1,7 @@
 //! What stands behind the name of a meta command.
 
+use clap::ValueEnum;
+
 use crate::common::{Error, Result};
 
 use super::meta::{Expanded, Go, Meta, PEEKED};
@@ -49,19 +51,14 @@ pub(super) fn mode(argument: &str) -> Result<Meta> {
         return Ok(Meta::Mode(None));
     }
     let format = match argument.to_ascii_lowercase().as_str() {
-        "table" | "ascii" | "aligned" => Format::Table,
-        "box" | "duckbox" | "unicode" => Format::Box,
-        "vertical" | "line" => Format::Vertical,
-        "markdown" => Format::Markdown,
-        "csv" => Format::Csv,
-        "tsv" | "tabs" => Format::Tsv,
-        "json" => Format::Json,
-        "ndjson" | "jsonlines" => Format::Ndjson,
-        other => {
-            return Err(
-                Error::usage(format!("there is no format `{other}`")).hint("table, box, vertical, markdown, csv, tsv, json, ndjson")
-            );
-        }
+        // What psql and DuckDB call them.
+        "ascii" | "aligned" => Format::Table,
+        "duckbox" | "unicode" => Format::Box,
+        "line" => Format::Vertical,
+        "tabs" => Format::Tsv,
+        "jsonlines" => Format::Ndjson,
+        name => Format::from_str(name, false)
+            .map_err(|_| Error::usage(format!("there is no format `{name}`")).hint(Format::names().join(", ")))?,
     };
     Ok(Meta::Mode(Some(format)))
 }

@@ -8,6 +8,7 @@ use crate::sql::words::{BEGINS, INSIDE};
 use super::commands::COMMANDS;
 use super::help;
 use super::pieces::{Piece, pieces};
+use super::render::Format;
 use super::used::{columns_of, used};
 
 /// What could stand at the cursor.
@@ -189,9 +190,7 @@ fn of_command(before: &str, line: &str, names: &Names) -> Completion {
         }
         "\\d" | "\\d+" | "\\sf" | "\\sv" | ".schema" | "\\peek" | ".peek" => names.relations.keys().cloned().collect(),
         "\\h" | "\\help" => help::statements().map(String::from).collect(),
-        "\\format" | "\\mode" | ".mode" => {
-            ["table", "box", "vertical", "markdown", "csv", "tsv", "json", "ndjson"].map(String::from).to_vec()
-        }
+        "\\format" | "\\mode" | ".mode" => Format::names(),
         "\\x" => ["on", "off", "auto"].map(String::from).to_vec(),
         "\\timing" | ".timer" => ["on", "off"].map(String::from).to_vec(),
         _ => Vec::new(),

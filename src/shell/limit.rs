@@ -26,9 +26,12 @@ impl Limit {
     /// The part of a batch that is still wanted, and whether it is the last one. Rows that go are not counted.
     pub(super) fn cut(&mut self, batch: RecordBatch) -> (RecordBatch, bool) {
         let Some(left) = &mut self.0 else { return (batch, false) };
+        if *left == 0 {
+            return (batch.slice(0, 0), true);
+        }
         let weights = batch.column_by_name(WEIGHT).and_then(|weights| weights.as_primitive_opt::<Int64Type>());
         let comes = |row: &usize| weights.is_none_or(|weights| weights.value(*row) > 0);
-        let wanted = usize::try_from(left.saturating_sub(1)).unwrap_or(usize::MAX);
+        let wanted = usize::try_from(*left - 1).unwrap_or(usize::MAX);
         if let Some(last) = (0..batch.num_rows()).filter(comes).nth(wanted) {
             *left = 0;
             return (batch.slice(0, last + 1), true);
@@ -65,7 +68,7 @@ mod tests {
     fn rows_that_go_are_not_counted() {
         let column = |values: &[i64]| Arc::new(Int64Array::from(values.to_vec())) as ArrayRef;
         let batch = RecordBatch::try_from_iter([("n", column(&[1, 1, 2, 3])), (WEIGHT, column(&[-1, 1, 1, 1]))]).unwrap();
-        for (limit, expected) in [(1, (2, true)), (2, (3, true)), (3, (4, true)), (4, (4, false))] {
+        for (limit, expected) in [(0, (0, true)), (1, (2, true)), (2, (3, true)), (3, (4, true)), (4, (4, false))] {
             let (cut, over) = Limit::of(limit).cut(batch.clone());
             assert_eq!((cut.num_rows(), over), expected, "{limit}");
         }

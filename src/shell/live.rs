@@ -36,13 +36,15 @@ pub(super) async fn show(
     notes: &Notes,
 ) -> Result<()> {
     let mode = workspace.job_settings()?.result_mode.unwrap_or(ResultMode::Table);
-    let (stop, status) = (CancellationToken::new(), live.job.status.subscribe());
     let Live { job, schema, updating, key, order, rows } = live;
+    // Before the job runs: an order that cannot be kept must not leave it behind.
+    let changes_in_place = screen.is_live() && mode == ResultMode::Table;
+    let content = changes_in_place.then(|| Content::new(&schema, updating, key.clone(), &order)).transpose()?;
+    let (stop, status) = (CancellationToken::new(), job.status.subscribe());
     let stopped = stop.clone();
     let running = tokio::spawn(async move { jobs::run(&job, &stopped).await });
-    let shown = if screen.is_live() && mode == ResultMode::Table {
+    let shown = if let Some(content) = content {
         notes.at_once(false);
-        let content = Content::new(&schema, updating, key, &order)?;
         let shown = in_place(content, rows, status, screen, limit, notes).await;
         notes.at_once(true);
         shown

@@ -12,7 +12,7 @@ use tracing_subscriber::layer::Context;
 
 use crate::common::units::counted;
 
-/// So many different notes wait for the next prompt; older ones go.
+/// So many different notes wait for the next prompt; older ones go, and are only counted.
 const KEPT: usize = 20;
 
 /// Warnings and errors of the log, told when they do not disturb.
@@ -30,6 +30,8 @@ pub struct Notes(Arc<Mutex<State>>);
 struct State {
     at_once: bool,
     held: VecDeque<Note>,
+    /// How many went because others came.
+    lost: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +45,13 @@ impl Notes {
     pub fn at_once(&self, at_once: bool) {
         self.lock().at_once = at_once;
         if at_once {
-            self.take().iter().for_each(|note| eprintln!("{note}"));
+            self.tell();
         }
+    }
+
+    /// Tells the notes that have waited.
+    pub(super) fn tell(&self) {
+        self.take().iter().for_each(|note| eprintln!("{note}"));
     }
 
     /// The newest note that waits.
@@ -53,9 +60,12 @@ impl Notes {
     }
 
     /// Takes the notes that have waited, the oldest one first.
-    pub(super) fn take(&self) -> Vec<String> {
+    fn take(&self) -> Vec<String> {
         let told = |note: Note| if note.times == 1 { note.text } else { format!("{} ({})", note.text, counted(note.times, "time")) };
-        self.lock().held.drain(..).map(told).collect()
+        let mut state = self.lock();
+        let lost = std::mem::take(&mut state.lost);
+        let first = (lost > 0).then(|| format!("{} not shown", counted(lost, "earlier note")));
+        first.into_iter().chain(state.held.drain(..).map(told)).collect()
     }
 
     fn add(&self, text: String) {
@@ -71,6 +81,7 @@ impl Notes {
         state.held.push_back(Note { text, times });
         if state.held.len() > KEPT {
             state.held.pop_front();
+            state.lost += 1;
         }
     }
 
@@ -123,7 +134,8 @@ mod tests {
         assert_eq!(notes.take(), ["warning: no answer for 30 s (3 times)", "warning: another"]);
         assert!(notes.take().is_empty());
         ('a'..='z').for_each(|c| notes.add(c.to_string()));
-        assert_eq!((notes.take().len(), notes.newest()), (KEPT, None));
+        let told = notes.take();
+        assert_eq!((told[0].as_str(), told.len(), notes.newest()), ("6 earlier notes not shown", KEPT + 1, None));
     }
 
     #[test]

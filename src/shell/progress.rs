@@ -9,8 +9,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
+use crate::common::Result;
+use crate::jobs::Workspace;
 use crate::operators::ReadProgress;
-use crate::planner::Session;
+use crate::planner::{Mode, Session};
+use crate::sql::ast::{Copy, Insert};
 
 /// A query that is done before has no line.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -103,4 +106,24 @@ impl Drop for Guard {
     fn drop(&mut self) {
         self.0.clear();
     }
+}
+
+/// Carries out an INSERT that ends, with the line. Returns how many rows were written.
+///
+/// # Errors
+/// As [`Workspace::insert_now`].
+pub async fn insert(workspace: &Workspace, insert: &Insert) -> Result<u64> {
+    let session = workspace.session(Mode::Batch)?;
+    let _gone = Guard(Line::watch(&session));
+    workspace.insert_in(&session, insert).await
+}
+
+/// Carries out a COPY, with the line. Returns how many rows were written.
+///
+/// # Errors
+/// As [`Workspace::copy`].
+pub async fn copy(workspace: &Workspace, copy: &Copy) -> Result<u64> {
+    let session = workspace.session(Mode::Batch)?;
+    let _gone = Guard(Line::watch(&session));
+    workspace.copy_in(&session, copy).await
 }

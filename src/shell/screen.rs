@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use clap::ValueEnum;
 use datafusion::execution::SendableRecordBatchStream;
 use ratatui::crossterm::terminal;
 
@@ -65,7 +64,7 @@ impl Screen {
     }
 
     pub(super) fn format_name(&self) -> String {
-        self.format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
+        self.format.name()
     }
 
     pub(super) fn set_null(&mut self, text: String) {

@@ -11,7 +11,7 @@ use crate::common::{Error, ErrorKind, Result};
 use crate::jobs::memory::Memory;
 use crate::jobs::{Names, Outcome, Workspace};
 use crate::planner::Mode;
-use crate::sql::ast::{Copy, Emit, Insert, Parsed, Query, Source, Statement};
+use crate::sql::ast::{Emit, Parsed, Query, Source, Statement};
 use crate::sql::{Variables, parse_with};
 use crate::state::StateStore;
 
@@ -195,12 +195,12 @@ impl Session {
                 Outcome::AnalyzeJob(name) => screen.text(&unless(interrupt, jobs.analyze(&name)).await.map_err(here)?)?,
                 Outcome::Job(part) => parts.push(*part),
                 Outcome::InsertNow(insert) => {
-                    let rows = unless(interrupt, insert_now(workspace, &insert)).await.map_err(here)?;
+                    let rows = unless(interrupt, progress::insert(workspace, &insert)).await.map_err(here)?;
                     screen.say(&screen.counted(rows));
                 }
-                Outcome::Copy(written) => {
-                    let rows = unless(interrupt, copy(workspace, &written)).await.map_err(here)?;
-                    screen.say(&format!("{} to {}", screen.counted(rows), written.path));
+                Outcome::Copy(copy) => {
+                    let rows = unless(interrupt, progress::copy(workspace, &copy)).await.map_err(here)?;
+                    screen.say(&format!("{} to {}", screen.counted(rows), copy.path));
                 }
                 Outcome::Query(query) if goes_on(workspace, &query)? => {
                     if !last && query.query.limit_clause.is_none() {
@@ -264,16 +264,4 @@ async fn answer(workspace: &Workspace, query: &Query, screen: &mut Screen) -> Re
     let line = progress::Line::watch(&session);
     let _gone = progress::Guard(line.clone());
     screen.stream(schema, line.before(rows, screen.is_whole())).await
-}
-
-async fn insert_now(workspace: &Workspace, insert: &Insert) -> Result<u64> {
-    let session = workspace.session(Mode::Batch)?;
-    let _gone = progress::Guard(progress::Line::watch(&session));
-    workspace.insert_in(&session, insert).await
-}
-
-async fn copy(workspace: &Workspace, copy: &Copy) -> Result<u64> {
-    let session = workspace.session(Mode::Batch)?;
-    let _gone = progress::Guard(progress::Line::watch(&session));
-    workspace.copy_in(&session, copy).await
 }

@@ -47,6 +47,16 @@ impl Format {
         asked.unwrap_or(if io::stdout().is_terminal() { Self::Table } else { Self::Csv })
     }
 
+    /// The names of all formats.
+    pub fn names() -> Vec<String> {
+        Self::value_variants().iter().map(|format| format.name()).collect()
+    }
+
+    /// What it is called.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
+    }
+
     /// Whether all rows are needed before the first of them can be printed.
     pub fn is_whole(self) -> bool {
         matches!(self, Self::Table | Self::Box | Self::Vertical | Self::Markdown)
