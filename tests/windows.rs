@@ -72,7 +72,7 @@ const CASES: &[(&str, &[&str])] = &[
             "4 15:00 30:00",
         ],
     ),
-    // 5 minutes and a millisecond hold the rows together, 5 minutes do not: at the gap a session has ended.
+    // Rows exactly the gap apart are one session.
     (
         "SELECT v, window_start, window_end, window_time FROM SESSION($DATA, DESCRIPTOR(ts), INTERVAL '5' MINUTE)",
         &["1 00:00 10:00 09:59.999", "2 00:00 10:00 09:59.999", "3 00:00 10:00 09:59.999", "4 17:30 22:30 22:29.999"],
@@ -80,7 +80,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "SELECT k, window_start, window_end, SUM(v) FROM TABLE(SESSION(DATA => TABLE rows_of PARTITION BY k, TIMECOL => DESCRIPTOR(ts),
            GAP => INTERVAL '5' MINUTE)) GROUP BY k, window_start, window_end",
-        &["a 00:00 05:00 1", "a 05:00 10:00 3", "a 17:30 22:30 4", "b 04:59.999 09:59.999 2"],
+        &["a 00:00 10:00 4", "a 17:30 22:30 4", "b 04:59.999 09:59.999 2"],
     ),
     (
         "SELECT k, window_start, COUNT(*) FROM TABLE(SESSION(TABLE rows_of PARTITION BY (k, v), DESCRIPTOR(ts), INTERVAL '1' HOUR))
@@ -232,9 +232,9 @@ fn by_definition(function: &str, [a, b, offset]: [i64; 3], rows: &[(Option<i64>,
         let (Some(time), id) = (*time, id as i64) else { continue };
         match function {
             "SESSION" => {
-                // From row to row while there is one less than the gap away.
+                // From row to row while there is one no more than the gap away.
                 let (mut first, mut last) = (time, time);
-                let near = |t: i64| rows.iter().filter(|(_, k)| k == key).filter_map(|r| r.0).filter(move |o| (o - t).abs() < a);
+                let near = |t: i64| rows.iter().filter(|(_, k)| k == key).filter_map(|r| r.0).filter(move |o| (o - t).abs() <= a);
                 while let Some(earlier) = near(first).filter(|o| *o < first).min() {
                     first = earlier;
                 }

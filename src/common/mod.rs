@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod error;
 pub mod faults;
+pub mod floor;
 pub(crate) mod java_parse;
 pub(crate) mod java_time;
 pub mod machine;

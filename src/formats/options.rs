@@ -10,8 +10,8 @@ pub struct FormatOptions {
     /// How the table spells these options: ``, `key.` or `value.`; for messages.
     prefix: String,
     pairs: BTreeMap<String, String>,
-    /// The table has a primary key: messages need not tell the row that goes when another one of its key comes.
-    keyed: bool,
+    /// The columns of the table's primary key, if it has one: messages need not tell the row that goes when another one of its key comes.
+    primary_key: Vec<String>,
 }
 
 impl FormatOptions {
@@ -29,18 +29,18 @@ impl FormatOptions {
             }
         }
         pairs.extend(prefixed);
-        Self { prefix: prefix.to_string(), pairs, keyed: false }
+        Self { prefix: prefix.to_string(), pairs, primary_key: Vec::new() }
     }
 
-    /// The same for a table with a primary key, or without one.
+    /// The same for a table with this primary key; empty: without one.
     #[must_use]
-    pub fn keyed(self, keyed: bool) -> Self {
-        Self { keyed, ..self }
+    pub fn keyed(self, primary_key: &[String]) -> Self {
+        Self { primary_key: primary_key.to_vec(), ..self }
     }
 
-    /// Whether the table has a primary key.
-    pub fn is_keyed(&self) -> bool {
-        self.keyed
+    /// The columns of the table's primary key.
+    pub fn primary_key(&self) -> &[String] {
+        &self.primary_key
     }
 
     /// The options that a format hands on to the one it wraps: `debezium-json.a` as `json.a`.

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 
+use crate::common::floor::floored;
 use crate::common::{Error, Result};
 
 use super::zset;
@@ -111,7 +112,7 @@ impl Coercion {
             let cast = if column.data_type() == field.data_type() {
                 Arc::clone(column)
             } else {
-                cast_with_options(column, field.data_type(), &safe)?
+                cast_with_options(&floored(column, field.data_type()), field.data_type(), &safe)?
             };
             // A value that became NULL did not fit; a NULL where none may be does not fit either.
             let lost = (cast.null_count() > column.null_count()).then(|| and(&is_null(&cast)?, &is_not_null(column)?)).transpose()?;

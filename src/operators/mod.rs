@@ -81,9 +81,10 @@ use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{Partitioning, PlanProperties};
 
+use crate::common::floor::floored;
 use crate::common::{Error, Result};
 
-/// A timestamp column as milliseconds since 1970.
+/// A timestamp column as milliseconds since 1970; parts of one are cut downwards, as W is.
 ///
 /// # Errors
 /// When the column is not a timestamp.
@@ -92,7 +93,8 @@ pub fn to_millis(column: &ArrayRef) -> Result<Int64Array> {
         DataType::Timestamp(_, zone) => zone.clone(),
         other => return Err(Error::internal(format!("a time column of type {other}"))),
     };
-    let millis = cast(column, &DataType::Timestamp(TimeUnit::Millisecond, zone))?;
+    let millis = DataType::Timestamp(TimeUnit::Millisecond, zone);
+    let millis = cast(&floored(column, &millis), &millis)?;
     Ok(millis.as_primitive::<TimestampMillisecondType>().reinterpret_cast())
 }
 

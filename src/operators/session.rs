@@ -17,9 +17,10 @@ use super::keys::distinct;
 use super::merge::{Functions, GroupMerger};
 use super::stateful::{Operator, Step, TableKind, TableSpec};
 use super::windows::per_milli;
-use super::{first_columns, to_millis, zset};
+use super::{first_columns, zset};
 
-/// Columns behind a stored row: the bounds of its session so far, in milliseconds; and until when a closed one is known.
+/// Columns behind a stored row: the bounds of its session so far, in the unit of its window columns; and the millisecond at which it
+/// closes, or a closed one is forgotten.
 const START: &str = "__start";
 const END: &str = "__end";
 const UNTIL: &str = "__until";
@@ -37,15 +38,16 @@ pub struct Sessions {
 
 /// Merges provisional sessions, and lets them go when they are complete.
 ///
-/// Every row comes with the session that it alone would make, `[ts, ts + gap)`; sessions of a key that overlap are one.
+/// Every row comes with the session that it alone would make, `[ts, ts + gap]`; sessions of a key that touch are one. W is held back by a
+/// millisecond, so that a row at the very end of a session is in time as long as the session is open.
 /// With functions the rows are partial aggregates by (session, key), which are merged as sessions are; without, rows are
 /// kept and come out with their session's bounds.
 /// ```text
-///  rows with [ts, ts + gap) ─┐   by key and start: overlapping ones are one session     end ≤ W ─▶ output
+///  rows with [ts, ts + gap) ─┐   by key and start: touching ones are one session        end ≤ W ─▶ output
 ///  state n−1 of their keys  ─┴──────────────────────────────────────────────────────── end > W ─▶ delta
 /// ```
 /// # Invariants
-/// * Open sessions of a key do not overlap, and none touches a closed one: such rows are late, which
+/// * Open sessions of a key do not touch, and none touches a closed one: such rows are late, which
 ///   [`super::LateFilterExec`] finds with the bounds of closed sessions; those are kept until W ≥ end + gap.
 /// * A session comes out once.
 #[derive(Debug)]
@@ -57,15 +59,27 @@ pub struct SessionMerge {
     closed: Arc<Layout>,
 }
 
+impl Sessions {
+    /// How many units of the window columns, whose precision bounds have, a millisecond has.
+    pub(super) fn per_milli(&self, rows: &Schema) -> i64 {
+        self.window.iter().flatten().next().map_or(1, |column| per_milli(rows.field(*column).data_type()))
+    }
+}
+
+/// The numbers in a window column, in its own unit.
+pub(super) fn units(column: &ArrayRef) -> Result<Int64Array> {
+    Ok(cast(column, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
+}
+
 impl SessionMerge {
     /// Merges rows of `rows`, which are partial rows of `functions` if there are some.
     pub fn new(functions: Option<Functions>, rows: SchemaRef, sessions: Sessions) -> Self {
         let bound = |name: &str| Arc::new(Field::new(name, DataType::Int64, false));
         let mut fields: Vec<_> = rows.fields().iter().cloned().collect();
         let width = fields.len();
-        fields.extend([bound(START), bound(END)]);
+        fields.extend([bound(START), bound(END), bound(UNTIL)]);
         let schema = Arc::new(Schema::new(fields));
-        let open = Layout { schema, key: sessions.keys.clone(), time: Some(width + 1), mode: KeyMode::Bag };
+        let open = Layout { schema, key: sessions.keys.clone(), time: Some(width + 2), mode: KeyMode::Bag };
         let mut fields: Vec<_> = sessions.keys.iter().filter_map(|k| rows.fields().get(*k).cloned()).collect();
         fields.extend([bound(START), bound(END), bound(UNTIL)]);
         let count = sessions.keys.len();
@@ -91,22 +105,31 @@ impl SessionMerge {
 
     /// Rows with the bounds of their provisional session behind them.
     fn bounded(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        let gap = self.sessions.gap;
+        let unit = self.unit();
+        let gap = self.sessions.gap.saturating_mul(unit);
         let (column, to_start) = match self.sessions.window {
             [Some(start), ..] => (start, 0),
             [_, Some(end), _] => (end, -gap),
-            [_, _, Some(last)] => (last, 1 - gap),
+            [_, _, Some(last)] => (last, unit - gap),
             _ => return Err(Error::internal("a session without a window column")),
         };
-        let starts = to_millis(rows.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(to_start));
+        let starts = units(rows.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(to_start));
         let ends = starts.unary::<_, Int64Type>(|t| t.saturating_add(gap));
         self.with_bounds(rows.columns().to_vec(), starts, ends)
     }
 
     fn with_bounds(&self, mut columns: Vec<ArrayRef>, starts: Int64Array, ends: Int64Array) -> Result<RecordBatch> {
+        let unit = self.unit();
+        let until = ends.unary::<_, Int64Type>(|end| end.div_euclid(unit));
         columns.push(Arc::new(starts));
         columns.push(Arc::new(ends));
+        columns.push(Arc::new(until));
         Ok(RecordBatch::try_new(Arc::clone(&self.open.schema), columns)?)
+    }
+
+    /// How many units of bounds a millisecond has.
+    fn unit(&self) -> i64 {
+        self.sessions.per_milli(&self.rows)
     }
 
     fn key_columns(&self, rows: &RecordBatch) -> Vec<ArrayRef> {
@@ -127,7 +150,7 @@ impl SessionMerge {
         let mut before: Option<u32> = None;
         for row in &merged.order {
             let (start, end) = (starts.value(*row as usize), ends.value(*row as usize));
-            let goes_on = before.is_some_and(|b| key(b) == key(*row)) && merged.bounds.last().is_some_and(|(_, last)| start < *last);
+            let goes_on = before.is_some_and(|b| key(b) == key(*row)) && merged.bounds.last().is_some_and(|(_, last)| start <= *last);
             match merged.bounds.last_mut().filter(|_| goes_on) {
                 Some((_, last)) => *last = end.max(*last),
                 None => merged.bounds.push((start, end)),
@@ -146,13 +169,11 @@ impl SessionMerge {
         let starts: Int64Array = chosen.iter().map(|i| Some(bound(i).0)).collect();
         let ends: Int64Array = chosen.iter().map(|i| Some(bound(i).1)).collect();
         let mut columns = picked.columns()[..self.rows.fields().len()].to_vec();
-        let values: [(usize, &Int64Array, i64); 3] = [(0, &starts, 0), (1, &ends, 0), (2, &ends, -1)];
+        let values: [(usize, &Int64Array, i64); 3] = [(0, &starts, 0), (1, &ends, 0), (2, &ends, -self.unit())];
         for (which, bounds, shift) in values {
             let Some(index) = self.sessions.window[which] else { continue };
-            let data_type = self.rows.field(index).data_type();
-            let scale = per_milli(data_type);
-            let scaled = bounds.unary::<_, Int64Type>(|t| t.saturating_add(shift).saturating_mul(scale));
-            columns[index] = cast(&scaled, data_type)?;
+            let shifted = bounds.unary::<_, Int64Type>(|t| t.saturating_add(shift));
+            columns[index] = cast(&shifted, self.rows.field(index).data_type())?;
         }
         self.with_bounds(columns, starts, ends)
     }
@@ -167,10 +188,11 @@ impl SessionMerge {
 
     /// Merged rows carry their true bounds in the window columns.
     fn bounded_as(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        let start = self.sessions.window[0].map(|i| to_millis(rows.column(i))).transpose()?;
+        let unit = self.unit();
+        let start = self.sessions.window[0].map(|i| units(rows.column(i))).transpose()?;
         let end = match self.sessions.window {
-            [_, Some(end), _] => to_millis(rows.column(end))?,
-            [_, _, Some(last)] => to_millis(rows.column(last))?.unary::<_, Int64Type>(|t| t.saturating_add(1)),
+            [_, Some(end), _] => units(rows.column(end))?,
+            [_, _, Some(last)] => units(rows.column(last))?.unary::<_, Int64Type>(|t| t.saturating_add(unit)),
             _ => return Err(Error::internal("a session without an end")),
         };
         let start = start.ok_or_else(|| Error::internal("a session without a start"))?;
@@ -224,6 +246,8 @@ impl Operator for SessionMerge {
 
     async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let watermark = step.watermark();
+        let unit = self.unit();
+        let has_ended = |(_, end): &(i64, i64)| end.div_euclid(unit) <= watermark;
         let (open, closed) = (step.keyed(0)?, step.keyed(1)?);
         let arrived = inputs.into_iter().next().unwrap_or_default();
         let arrived = arrived.iter().map(|b| self.bounded(b)).collect::<Result<Vec<_>>>()?;
@@ -249,11 +273,11 @@ impl Operator for SessionMerge {
         merged.of.iter().for_each(|s| rows_of[*s] += 1);
         let changed = |i: usize| {
             let session = merged.of[i];
-            let as_before = rows_of[session] == 1 && (merged.order[i] as usize) < known && merged.bounds[session].1 > watermark;
+            let as_before = rows_of[session] == 1 && (merged.order[i] as usize) < known && !has_ended(&merged.bounds[session]);
             !as_before
         };
         let touched: Vec<usize> = (0..merged.order.len()).filter(|i| changed(*i)).collect();
-        let (complete, waiting): (Vec<usize>, Vec<usize>) = touched.iter().partition(|i| merged.bounds[merged.of[**i]].1 <= watermark);
+        let (complete, waiting): (Vec<usize>, Vec<usize>) = touched.iter().partition(|i| has_ended(&merged.bounds[merged.of[**i]]));
         let gone: Vec<u32> = touched.iter().map(|i| merged.order[*i]).filter(|row| (*row as usize) < known).collect();
 
         let weighted = zset::weighted(&self.open.schema);
@@ -281,9 +305,10 @@ impl SessionMerge {
     fn closing(&self, complete: &RecordBatch) -> Result<RecordBatch> {
         let width = self.rows.fields().len();
         let mut columns = self.key_columns(complete);
-        columns.extend(complete.columns()[width..].iter().cloned());
-        let ends = complete.column(width + 1).as_primitive_opt::<Int64Type>().ok_or_else(|| Error::internal("a session without an end"))?;
-        columns.push(Arc::new(ends.unary::<_, Int64Type>(|t| t.saturating_add(self.sessions.gap))));
+        columns.extend(complete.columns()[width..width + 2].iter().cloned());
+        let until =
+            complete.column(width + 2).as_primitive_opt::<Int64Type>().ok_or_else(|| Error::internal("a session without an end"))?;
+        columns.push(Arc::new(until.unary::<_, Int64Type>(|t| t.saturating_add(self.sessions.gap))));
         let rows = RecordBatch::try_new(Arc::clone(&self.closed.schema), columns)?;
         let schema = zset::weighted(&self.closed.schema);
         // Rows of one session close it once.

@@ -9,16 +9,18 @@ use arrow::record_batch::RecordBatch;
 use crate::common::{Error, Result};
 use crate::state::KeyedTable;
 
-use super::session::Sessions;
-use super::{to_millis, zset};
+use super::session::{Sessions, units};
+use super::zset;
 
 /// Rows with provisional sessions that are late, see [`super::late::LateRule::Session`]; `None`: there are none.
 pub(super) fn late(batch: &RecordBatch, sessions: &Sessions, watermark: i64, closed: &KeyedTable) -> Result<Option<BooleanArray>> {
     let end = sessions.window[1].ok_or_else(|| Error::internal("a session without an end"))?;
-    let ends = to_millis(batch.column(end))?;
-    let gap = sessions.gap;
+    let ends = units(batch.column(end))?;
+    let unit = sessions.per_milli(batch.schema_ref());
+    let gap = sessions.gap.saturating_mul(unit);
+    let by_watermark = |time: i64| time.div_euclid(unit) <= watermark;
     // Closed sessions end at W or before.
-    let old = |row: usize| ends.is_valid(row) && ends.value(row).saturating_sub(gap) < watermark;
+    let old = |row: usize| ends.is_valid(row) && by_watermark(ends.value(row).saturating_sub(gap));
     if !(0..batch.num_rows()).any(old) {
         return Ok(None);
     }
@@ -35,9 +37,9 @@ pub(super) fn late(batch: &RecordBatch, sessions: &Sessions, watermark: i64, clo
                 (Some(own), Some(theirs)) => own.row(row).data() == theirs.row(k).data(),
                 _ => true,
             };
-            same && start < known_ends.value(k) && known_starts.value(k) < end
+            same && start <= known_ends.value(k) && known_starts.value(k) <= end
         })
     };
-    let late: BooleanArray = (0..batch.num_rows()).map(|row| Some(old(row) && (ends.value(row) <= watermark || touches(row)))).collect();
+    let late: BooleanArray = (0..batch.num_rows()).map(|row| Some(old(row) && (by_watermark(ends.value(row)) || touches(row)))).collect();
     Ok((late.true_count() > 0).then_some(late))
 }

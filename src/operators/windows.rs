@@ -154,11 +154,11 @@ impl Windows {
     /// Whether two rows of one key, neither of which is later than `next` and between which there is no other, are of
     /// different sessions.
     ///
-    /// Rows whose distance is less than the gap share a session: the second is inside `[time, time + gap)` of the first.
-    /// Flink joins rows at exactly the gap too, if the watermark has not closed the first session before the second row
-    /// comes. That depends on how the input was split, which an answer here must not.
+    /// Rows that are exactly the gap apart share a session, as in Flink: both ends of `[time, time + gap]` belong to it. In Flink
+    /// that holds as long as the watermark has not closed the first session before the second row comes; here a session waits
+    /// until such a row would be late, so that an answer does not depend on how the input was split.
     pub fn parts_sessions(previous: i64, next: i64, gap: i64) -> bool {
-        next.saturating_sub(previous) >= gap
+        next.saturating_sub(previous) > gap
     }
 
     /// The same windows with lengths in another unit, of which a millisecond has so many.
@@ -368,7 +368,7 @@ mod tests {
         assert_eq!(session.windows_of(-3).collect::<Vec<_>>(), [(-3, 2)]);
         assert_eq!((session.last_end(-3), session.first_end_after(-3)), (Some(2), None));
         assert_eq!((session.panes_of_window(2), session.windows_of_pane(2).count()), (None, 0));
-        assert!(!Windows::parts_sessions(10, 14, 5) && Windows::parts_sessions(10, 15, 5));
+        assert!(!Windows::parts_sessions(10, 15, 5) && Windows::parts_sessions(10, 16, 5));
     }
 
     #[test]

@@ -39,6 +39,7 @@ use super::clock::{self, KeepClockFilters};
 use super::columns::Tries;
 use super::current_watermark;
 use super::filter_pushdown::physical_rules;
+use super::flink_casts::flink_casts;
 use super::functions;
 use super::mode::Mode;
 use super::over_forms::sendable;
@@ -46,7 +47,6 @@ use super::physical::StreamingQueryPlanner;
 use super::provider::{Relation, TableSource, Tables, View};
 use super::row_fields;
 use super::session_windows::ExpandSessions;
-use super::text_casts::flink_texts;
 use super::total_order::total_order;
 use super::unnest::{UnnestPlanner, beside};
 use super::window_call::{self, WindowTvfPlanner};
@@ -267,7 +267,7 @@ pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut que
             break planned?;
         }
     };
-    flink_texts(integer_averages(sendable(one_zero(total_order(beside(as_of(plan)?)?, mode)?)?)?)?, state)
+    flink_casts(integer_averages(sendable(one_zero(total_order(beside(as_of(plan)?)?, mode)?)?)?)?, state)
 }
 
 /// Plans a view's query. What is wrong in it is shown there, not where the view is used.

@@ -27,7 +27,7 @@ use super::window_tvf::WindowTvf;
 ///  WindowTvf                     Projection      the input's columns, first, last + gap, last + gap − 1 ms
 ///  SESSION(ts, gap)       ─▶     Window          first, last: MIN(ts), MAX(ts)          per partition and number
 ///  partition by k                Window          number: SUM(begins)                    per partition, by ts
-///                                Projection      begins: 1 if ts is the gap or more after the one before, else 0
+///                                Projection      begins: 1 if ts is more than the gap after the one before, else 0
 ///                                Window          the one before: LAG(ts)                per partition, by ts
 ///                                Filter          ts IS NOT NULL
 /// ```
@@ -73,7 +73,7 @@ fn expand(window: &WindowTvf, gap: i64) -> Result<LogicalPlan> {
     let previous = lag(number.clone(), Some(1), None).partition_by(partition.clone()).order_by(by_time()).build()?.alias(PREVIOUS);
     let distance = binary_expr(number.clone(), Operator::Minus, ident(PREVIOUS));
     // As Windows::parts_sessions has it.
-    let begins = ident(PREVIOUS).is_null().or(distance.gt_eq(lit(gap)));
+    let begins = ident(PREVIOUS).is_null().or(distance.gt(lit(gap)));
     let begins = when(begins, lit(1_i64)).otherwise(lit(0_i64))?.alias(BEGINS);
     // RANGE, not the ROWS that an expression gets unasked.
     let with_peers = WindowFrame::new(Some(false));

@@ -55,6 +55,8 @@ pub(super) struct Time {
     pub hold: i64,
     /// An operator below has taken late rows out.
     pub guarded: bool,
+    /// The windows that the time is of, each by a number; those over `window_time` of others are also of theirs, and end no earlier.
+    pub windows: BTreeSet<u32>,
 }
 
 /// What a time column holds.
@@ -118,6 +120,13 @@ impl Traits {
         Shape { updating: self.updating, keys, times: self.times.keys().map(|c| name(*c)).collect() }
     }
 
+    /// What is left when rows come out at the end of this window: times of windows that end no earlier. A row's own time, and that of
+    /// another window, are in the past by then.
+    pub fn closed_by(&mut self, end: &Time) {
+        self.times.retain(|_, t| t.to_end().is_some() && t.windows.is_superset(&end.windows));
+        self.times.values_mut().for_each(|t| t.guarded = true);
+    }
+
     /// A time that tells of a window's end, among these columns.
     pub fn window_end(&self, columns: impl IntoIterator<Item = usize>) -> Option<(usize, &Time)> {
         columns.into_iter().find_map(|c| self.times.get(&c).filter(|t| t.to_end().is_some()).map(|t| (c, t)))
@@ -130,7 +139,8 @@ mod tests {
 
     #[test]
     fn projections_keep_what_they_copy() {
-        let time = Time { role: Role::End, domain: Domain::Event, sources: BTreeSet::new(), hold: 0, guarded: false };
+        let time =
+            Time { role: Role::End, domain: Domain::Event, sources: BTreeSet::new(), hold: 0, guarded: false, windows: BTreeSet::new() };
         let traits = Traits {
             updating: true,
             keys: vec![BTreeSet::from([0, 2]), BTreeSet::from([1])],

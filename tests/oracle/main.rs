@@ -210,6 +210,12 @@ cases! {
     over_ties
     over_averages
     lookups
+    window_joins_behind
+    windows_of_windows
+    padded_keys
+    cut_bounds
+    sessions_at_the_gap
+    before_1970
 }
 
 #[test]

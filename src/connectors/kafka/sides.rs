@@ -80,6 +80,10 @@ pub(super) fn key(spec: &TableSpec) -> Result<Option<Side>> {
     let names: Vec<&str> = match spec.option("key.fields") {
         _ if is_upsert(spec) => spec.primary_key.iter().map(String::as_str).collect(),
         Some(names) => names.split(';').map(str::trim).filter(|name| !name.is_empty()).collect(),
+        // What changes goes by its primary key.
+        None if formats::tells_changes(value_format(spec)?) && !spec.primary_key.is_empty() => {
+            spec.primary_key.iter().map(String::as_str).collect()
+        }
         None => {
             return Err(
                 Error::sql("option `key.format` needs `key.fields`").hint("add 'key.fields' = 'a;b', the columns that make the key")
@@ -114,6 +118,18 @@ pub(super) fn key(spec: &TableSpec) -> Result<Option<Side>> {
     Ok(Some(Side { format: format.to_string(), options, schema: Arc::new(Schema::new(fields)), columns }))
 }
 
+/// The key of what is written by a table whose format tells changes, if the declaration names none: all changes of a row have to stand in
+/// one partition, in order. With a primary key it is that, as JSON; without one it is the whole row, which only decides the partition.
+pub(super) fn of_changes(spec: &TableSpec) -> Side {
+    let physical = spec.columns.iter().enumerate().filter(|(_, c)| c.metadata.is_none());
+    let by_key = !spec.primary_key.is_empty();
+    let chosen = physical.filter(|(_, c)| !by_key || spec.primary_key.contains(&c.name));
+    let (columns, fields): (Vec<usize>, Vec<Field>) =
+        chosen.map(|(i, c)| (i, Field::new(&c.name, c.data_type.clone(), c.nullable))).unzip();
+    let options = FormatOptions::pick("json", "key.", std::iter::empty());
+    Side { format: "json".to_string(), options, schema: Arc::new(Schema::new(fields)), columns }
+}
+
 fn except_key(spec: &TableSpec) -> bool {
     spec.option("value.fields-include").is_some_and(|v| v.eq_ignore_ascii_case("EXCEPT_KEY"))
 }
@@ -136,6 +152,6 @@ pub(super) fn value(spec: &TableSpec, changes: &Changes, key: Option<&Side>) -> 
     let fields = columns.iter().map(|i| &spec.columns[*i]);
     let fields = fields.map(|c| Field::new(&c.name, c.data_type.clone(), c.nullable || partial(&c.name)));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let options = FormatOptions::pick(format, "value.", spec.options.iter()).keyed(keyed);
+    let options = FormatOptions::pick(format, "value.", spec.options.iter()).keyed(if keyed { &spec.primary_key } else { &[] });
     Ok(Side { format: format.to_string(), options, schema, columns })
 }

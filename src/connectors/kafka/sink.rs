@@ -16,8 +16,9 @@ use crate::common::{Error, Result};
 use crate::connectors::{Changes, Sink, SinkMode, SinkWriter, Writer};
 
 use super::broker::Broker;
-use super::config::{Guarantee, KafkaTable};
+use super::config::{Guarantee, KafkaTable, Partitioner};
 use super::metadata::Metadata;
+use super::sides::Side;
 use super::tail;
 use super::writer::{Committing, KafkaWriter};
 
@@ -50,6 +51,9 @@ impl KafkaSink {
                 return Err(Error::sql(format!("{}: metadata column `{}` cannot be written", table.label(), column.name))
                     .hint("declare it as METADATA VIRTUAL; `timestamp` and `headers` can be written"));
             }
+        }
+        if matches!(table.changes, Changes::Upsert(_)) && !table.is_upsert() {
+            one_partition_per_key(&table)?;
         }
         Ok(Self { table, broker, rejected: Arc::default() })
     }
@@ -87,6 +91,23 @@ impl KafkaSink {
         }
         Ok(n)
     }
+}
+
+/// The changes of a row have to stand in one partition: elsewhere they would be read in any order.
+fn one_partition_per_key(table: &KafkaTable) -> Result<()> {
+    let by_others = |key: &&Side| key.columns.iter().any(|c| table.spec.columns.get(*c).is_none_or(|c| !table.in_primary_key(&c.name)));
+    if table.key.as_ref().filter(by_others).is_some() {
+        return Err(Error::sql(format!("{}: `key.fields` names a column that is not of the PRIMARY KEY", table.label()))
+            .hint("changes of one row could stand in different partitions: leave `key.fields` out, and the PRIMARY KEY is written"));
+    }
+    if table.partitioner == Partitioner::RoundRobin {
+        return Err(Error::sql(format!(
+            "{}: 'sink.partitioner' = 'round-robin' puts changes of one row into different partitions",
+            table.label()
+        ))
+        .hint("leave the option out: the PRIMARY KEY decides"));
+    }
+    Ok(())
 }
 
 #[async_trait]

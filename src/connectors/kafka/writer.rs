@@ -8,6 +8,7 @@ use arrow::compute::{CastOptions, cast_with_options, filter_record_batch, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef, TimestampMillisecondType};
 use async_trait::async_trait;
 
+use crate::common::floor::floored;
 use crate::common::{Error, Result, WEIGHT};
 use crate::connectors::on_error::OnError;
 use crate::connectors::{Changes, SinkWriter};
@@ -16,7 +17,8 @@ use crate::formats::{self, Encoder, Messages};
 use super::broker::{OutRecord, Producer};
 use super::config::{KafkaTable, Partitioner};
 use super::metadata::Metadata;
-use super::sides::Side;
+use super::partitioner::partition;
+use super::sides::{self, Side};
 use super::tail::HEADER;
 
 /// Writes the commits of one sink.
@@ -28,6 +30,8 @@ pub(super) struct KafkaWriter {
     schema: SchemaRef,
     value: Part,
     key: Option<Part>,
+    /// What decides the partition of a change that has no key.
+    route: Option<Part>,
     /// Writable metadata columns, by their index among the written columns.
     timestamp: Option<usize>,
     headers: Option<usize>,
@@ -92,9 +96,13 @@ impl KafkaWriter {
             written.iter().position(|i| columns[*i].metadata.as_deref().and_then(Metadata::of).is_some_and(|found| found == wanted))
         };
         let value = Part::new(&table.value, &written)?;
-        let key = table.key.as_ref().map(|key| Part::new(key, &written)).transpose()?;
+        let whole = (table.key.is_none() && formats::tells_changes(&table.value.format)).then(|| sides::of_changes(&table.spec));
+        let keyed = !table.spec.primary_key.is_empty();
+        let key = table.key.as_ref().or(whole.as_ref().filter(|_| keyed)).map(|key| Part::new(key, &written)).transpose()?;
+        let spread = !keyed && partitions > 1 && table.partitioner == Partitioner::Default;
+        let route = whole.as_ref().filter(|_| spread).map(|row| Part::new(row, &written)).transpose()?;
         let (timestamp, headers, schema) = (metadata(Metadata::Timestamp), metadata(Metadata::Headers), table.spec.writable());
-        Ok(Self { table, producer, commit, schema, value, key, timestamp, headers, partitions, turn: 0, rejected, begun: false })
+        Ok(Self { table, producer, commit, schema, value, key, route, timestamp, headers, partitions, turn: 0, rejected, begun: false })
     }
 
     /// The weights of rows, if they are changes: behind the table's columns.
@@ -118,7 +126,7 @@ impl KafkaWriter {
             if column.data_type() == field.data_type() {
                 Ok(Arc::clone(column))
             } else {
-                cast_with_options(column, field.data_type(), &strict)
+                cast_with_options(&floored(column, field.data_type()), field.data_type(), &strict)
             }
         });
         let mut columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
@@ -211,12 +219,18 @@ impl KafkaWriter {
             }
             None => None,
         };
+        let routes = match &mut self.route {
+            Some(route) => route.encode(batch, width)?,
+            None => Vec::new(),
+        };
         let mut records = Vec::with_capacity(values.len());
         for (row, (value, key)) in values.into_iter().zip(keys).enumerate() {
             let timestamp = times.as_ref().filter(|t| !t.is_null(row)).map(|t| t.as_primitive::<TimestampMillisecondType>().value(row));
             let mut headers = self.headers.map_or_else(Vec::new, |column| headers_of(batch.column(column), row));
             headers.extend(header.map(|header| (HEADER.to_string(), header.as_bytes().to_vec())));
-            records.push(OutRecord { partition: self.partition(), timestamp, key, value, headers });
+            let route = routes.get(row).and_then(Option::as_deref).map(|row| partition(row, self.partitions));
+            let partition = route.and_then(|p| i32::try_from(p).ok()).or_else(|| self.partition());
+            records.push(OutRecord { partition, timestamp, key, value, headers });
         }
         Ok(records)
     }

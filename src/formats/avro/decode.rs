@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use arrow_avro::reader::{Decoder as Reader, ReaderBuilder};
 use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
 
+use crate::common::floor::floored;
 use crate::common::projection::narrow;
 use crate::common::{Error, Projection, Result};
 use crate::formats::{Decoded, Decoder, FormatOptions, Messages};
@@ -112,7 +113,7 @@ impl AvroDecoder {
         let Some(declared) = self.columns.get(n).and_then(|i| self.physical.fields().get(*i)) else {
             return Err(Error::internal("a column of Avro that nobody asked for"));
         };
-        let whole = cast(array, declared.data_type())?;
+        let whole = cast(&floored(array, declared.data_type()), declared.data_type())?;
         if whole.null_count() > array.null_count() {
             let lost = (0..array.len()).filter(|row| whole.is_null(*row) && array.is_valid(*row));
             misfits.extend(lost.map(|row| (row, format!("field '{}': out of range", declared.name()))));

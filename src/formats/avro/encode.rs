@@ -12,6 +12,7 @@ use arrow_avro::writer::format::AvroBinaryFormat;
 use arrow_avro::writer::{Encoder as Writer, WriterBuilder};
 
 use crate::common::Result;
+use crate::common::floor::floored;
 use crate::formats::{Encoder, FormatOptions, Messages};
 
 use super::schema::AvroTable;
@@ -46,7 +47,7 @@ impl Encoder for AvroEncoder {
     fn encode(&mut self, batch: &RecordBatch, out: &mut Messages) -> Result<()> {
         let exact = CastOptions { safe: false, ..CastOptions::default() };
         let columns = batch.columns().iter().zip(self.columns.fields());
-        let columns = columns.map(|(column, field)| cast_with_options(column, field.data_type(), &exact));
+        let columns = columns.map(|(column, field)| cast_with_options(&floored(column, field.data_type()), field.data_type(), &exact));
         let rows = RecordBatch::try_new(Arc::clone(&self.columns), columns.collect::<std::result::Result<_, _>>()?)?;
         self.writer.encode(&rows).map_err(arrow::error::ArrowError::from)?;
         self.writer.flush().iter().for_each(|row| out.push(&row));

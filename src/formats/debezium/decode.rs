@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StructArray};
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::row::{RowConverter, SortField};
 
 use crate::common::{Error, Projection, Result, WEIGHT};
 use crate::formats::{Decoded, Decoder, FormatOptions, Messages, registry};
@@ -22,6 +23,8 @@ pub struct DebeziumDecoder {
     schema: SchemaRef,
     /// The envelope stands in the field `payload`.
     wrapped: bool,
+    /// The columns of the primary key; none: there is no such key.
+    key: Vec<usize>,
     keyed: bool,
 }
 
@@ -53,7 +56,9 @@ impl DebeziumDecoder {
         let inner = registry::decoder(INNER, &outer, &Projection::all(&outer), &options.wrapped(NAME, INNER))?;
         let mut fields = projected.fields().to_vec();
         fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
-        Ok(Self { inner, schema: Arc::new(Schema::new(fields)), wrapped, keyed: options.is_keyed() })
+        let key = options.primary_key();
+        let places = key.iter().filter_map(|name| projected.index_of(name).ok()).collect();
+        Ok(Self { inner, schema: Arc::new(Schema::new(fields)), wrapped, key: places, keyed: !key.is_empty() })
     }
 
     /// `before`, `after` and `op`.
@@ -72,14 +77,27 @@ impl DebeziumDecoder {
         }
     }
 
-    /// Which images of an envelope become rows.
-    fn images(&self, op: Option<&str>, before: bool, after: bool) -> std::result::Result<&'static [usize], String> {
+    /// Whether the key before differs from the one after, by envelope. What tells no whole key before tells of no other one.
+    fn moves(&self, before: &StructArray, after: &StructArray) -> Result<Vec<bool>> {
+        let keys = |image: &StructArray| -> Vec<ArrayRef> { self.key.iter().filter_map(|i| image.columns().get(*i).cloned()).collect() };
+        let (old, new) = (keys(before), keys(after));
+        if old.is_empty() {
+            return Ok(vec![false; before.len()]);
+        }
+        let converter = RowConverter::new(old.iter().map(|c| SortField::new(c.data_type().clone())).collect())?;
+        let (old_rows, new_rows) = (converter.convert_columns(&old)?, converter.convert_columns(&new)?);
+        let whole = |row: usize| before.is_valid(row) && old.iter().all(|c| c.is_valid(row));
+        Ok((0..before.len()).map(|row| whole(row) && old_rows.row(row) != new_rows.row(row)).collect())
+    }
+
+    /// Which images of an envelope become rows; `moves`: they are of different keys.
+    fn images(&self, op: Option<&str>, before: bool, after: bool, moves: bool) -> std::result::Result<&'static [usize], String> {
         let needs =
             |there: bool, image: &str, what: &str, sides: &'static [usize]| if there { Ok(sides) } else { Err(missing(image, what)) };
         match op {
             Some("c" | "r") => needs(after, "after", "an insert", &[AFTER]),
             Some("u") if !after => Err(missing("after", "an update")),
-            Some("u") if self.keyed => Ok(&[AFTER]),
+            Some("u") if self.keyed && !moves => Ok(&[AFTER]),
             Some("u") => needs(before, "before", "an update", &[BEFORE, AFTER]),
             Some("d") => needs(before, "before", "a delete", &[BEFORE]),
             Some(other) => Err(format!("op '{other}' is none of c, r, u, d")),
@@ -105,14 +123,15 @@ impl Decoder for DebeziumDecoder {
     fn decode(&mut self, messages: &Messages) -> Result<Decoded> {
         let Decoded { batch, origin, rejected } = self.inner.decode(messages)?;
         let (before, after, op) = self.parts(&batch)?;
+        let moves = self.moves(before, after)?;
         let mut rejected = rejected;
         let mut picks: Vec<Pick> = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
+        for (row, moves) in moves.into_iter().enumerate() {
             let message = match &origin {
                 Some(origin) => origin.get(row).copied().ok_or_else(unexpected)?,
                 None => u32::try_from(row).unwrap_or(u32::MAX),
             };
-            match self.images(op.is_valid(row).then(|| op.value(row)), before.is_valid(row), after.is_valid(row)) {
+            match self.images(op.is_valid(row).then(|| op.value(row)), before.is_valid(row), after.is_valid(row), moves) {
                 Ok(sides) => picks.extend(sides.iter().map(|side| Pick { row, side: *side, message })),
                 Err(reason) => rejected.push((message, reason)),
             }

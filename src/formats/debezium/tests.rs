@@ -58,10 +58,23 @@ fn images_come_with_weights() {
 
 #[test]
 fn with_a_key_the_row_that_goes_need_not_be_told() {
-    let keyed = options(&[]).keyed(true);
+    let keyed = options(&[]).keyed(&["id".to_string()]);
     let lines = [LIFE[2], r#"{"before":null,"after":{"id":1,"name":"y"},"op":"u"}"#, r#"{"before":{"id":1},"op":"d"}"#];
     let (rows, bad) = read(&schema(false), &[0, 1], &keyed, &lines);
     assert_eq!((rows, bad.len()), (["+1 1|z", "+1 1|y", "-1 1|NULL"].map(String::from).to_vec(), 0));
+}
+
+#[test]
+fn an_update_may_move_the_key() {
+    let keyed = options(&[]).keyed(&["id".to_string()]);
+    let lines = [
+        r#"{"before":{"id":1,"name":"a"},"after":{"id":2,"name":"a"},"op":"u"}"#,
+        r#"{"before":{"id":2},"after":{"id":3,"name":"a"},"op":"u"}"#,
+        r#"{"before":{"name":"a"},"after":{"id":4,"name":"a"},"op":"u"}"#,
+        r#"{"before":{"id":4,"name":"a"},"after":{"id":4,"name":"b"},"op":"u"}"#,
+    ];
+    let (rows, bad) = read(&schema(false), &[0, 1], &keyed, &lines);
+    assert_eq!((rows, bad.len()), (["-1 1|a", "+1 2|a", "-1 2|NULL", "+1 3|a", "+1 4|a", "+1 4|b"].map(String::from).to_vec(), 0));
 }
 
 #[test]

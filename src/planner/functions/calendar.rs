@@ -9,11 +9,17 @@ use arrow::datatypes::{DataType, Int64Type};
 use chrono::{Datelike, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use datafusion::logical_expr::ScalarUDF;
 
+use crate::common::floor::{self, floored_to};
 use crate::common::{Error, Result};
 
 use super::args::Times;
 use super::rows::returns;
 use super::scalar::{Call, Param, Scalar, TIMESTAMP, nth};
+
+/// What `FLOOR(ts TO DAY)` is, and what a CAST to fewer digits does first.
+pub const FLOOR: &str = "floor_time";
+/// What `CEIL(ts TO DAY)` is.
+pub const CEIL: &str = "ceil_time";
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Any, Int, Moment, Text, Time};
@@ -42,8 +48,8 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             let rows = rows.into_iter().map(|pair| pair.map_or(Ok(None), |(n, time)| add(&unit, n, time)));
             Times::array(rows.collect::<Result<_>>()?, call.array(2)?.data_type())
         }),
-        Scalar::new("floor_time", &[&[Text, Moment]], nth::<1>, |call| rounded(call, false)),
-        Scalar::new("ceil_time", &[&[Text, Moment]], nth::<1>, |call| rounded(call, true)),
+        Scalar::new(FLOOR, &[&[Text, Moment]], nth::<1>, |call| rounded(call, false)),
+        Scalar::new(CEIL, &[&[Text, Moment]], nth::<1>, |call| rounded(call, true)),
     ];
     parts.into_iter().chain(more).map(Scalar::udf).collect()
 }
@@ -152,6 +158,7 @@ fn add(unit: &str, n: i64, time: NaiveDateTime) -> Result<Option<NaiveDateTime>>
         "YEAR" => 12,
         _ => {
             let millis = match unit {
+                "MICROSECOND" => return Ok(time.checked_add_signed(Duration::microseconds(n))),
                 "MILLISECOND" => 1,
                 "SECOND" => 1_000,
                 "MINUTE" => 60_000,
@@ -171,6 +178,9 @@ fn add(unit: &str, n: i64, time: NaiveDateTime) -> Result<Option<NaiveDateTime>>
 
 fn rounded(call: &Call, up: bool) -> Result<ArrayRef> {
     let unit = unit(call)?;
+    if let Some(floored) = (!up).then(|| cut(&unit, call)).transpose()?.flatten() {
+        return Ok(floored);
+    }
     let times = call.map(|row| row.time(1))?;
     let round = |time: NaiveDateTime| {
         let floor = floor(&unit, time)?;
@@ -181,6 +191,19 @@ fn rounded(call: &Call, up: bool) -> Result<ArrayRef> {
     };
     let times = times.into_iter().map(|time| time.map_or(Ok(None), round));
     Times::array(times.collect::<Result<_>>()?, call.array(1)?.data_type())
+}
+
+/// The same for units that are alike in every zone, without a calendar: casts ask for them.
+fn cut(unit: &str, call: &Call) -> Result<Option<ArrayRef>> {
+    let per_second = match unit {
+        "SECOND" => 1,
+        "MILLISECOND" => 1_000,
+        "MICROSECOND" => 1_000_000,
+        _ => return Ok(None),
+    };
+    let times = call.array(1)?;
+    let DataType::Timestamp(own, _) = times.data_type() else { return Ok(None) };
+    Ok(Some(floored_to(&times, floor::per_second(*own) / per_second)))
 }
 
 /// The beginning of the unit that a time lies in; weeks begin on Sunday.
@@ -197,6 +220,7 @@ fn floor(unit: &str, time: NaiveDateTime) -> Result<Option<NaiveDateTime>> {
         "MINUTE" => return Ok(date.and_hms_opt(time.hour(), time.minute(), 0)),
         "SECOND" => return Ok(time.with_nanosecond(0)),
         "MILLISECOND" => return Ok(time.with_nanosecond(time.nanosecond() / 1_000_000 * 1_000_000)),
+        "MICROSECOND" => return Ok(time.with_nanosecond(time.nanosecond() / 1_000 * 1_000)),
         _ => return Err(unknown(unit)),
     };
     Ok(day.map(|day| day.and_time(NaiveTime::MIN)))

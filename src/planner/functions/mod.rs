@@ -10,7 +10,7 @@ use crate::common::Result;
 mod adapted;
 mod args;
 mod arrays;
-mod calendar;
+pub(super) mod calendar;
 mod call;
 mod codes;
 mod compiled;

@@ -24,7 +24,7 @@ use super::args::{Times, range};
 use super::rows::returns;
 use super::scalar::{Param, Scalar};
 
-/// The function that CAST to STRING becomes; see `planner/text_casts.rs`.
+/// The function that CAST to STRING becomes; see `planner/flink_casts.rs`.
 pub const CAST_TO_TEXT: &str = "cast_to_string";
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {

@@ -47,7 +47,10 @@ impl Lowering {
             let time = input.traits.times.get(&column)?;
             Some((group, column, time.clone(), time.to_end()?))
         });
-        let traits = grouped(&groups, &input.traits);
+        let mut traits = grouped(&groups, &input.traits);
+        if let Some((.., time, _)) = &end {
+            traits.closed_by(time);
+        }
         match end {
             Some((group, column, time, shift)) if !input.traits.updating => {
                 // No row comes too late for the clock.
@@ -253,8 +256,9 @@ impl Lowering {
             let mut traits = Traits { sources: input.traits.sources.clone(), ..Traits::default() };
             for (group, expr) in &common {
                 let time = copied(expr, &schema).and_then(|c| input.traits.times.get(&c)).filter(|t| t.to_end().is_some());
-                traits.times.extend(time.map(|t| (*group, t.guarded())));
+                traits.times.extend(time.map(|t| (*group, t.clone())));
             }
+            traits.closed_by(&end.1);
             return self.closing(plan, vec![schema], vec![input], vec![end], traits, rebuild).await;
         }
         let columns = plan.schema().columns();
@@ -277,7 +281,7 @@ fn grouping_lists(sets: &datafusion::logical_expr::GroupingSet) -> Vec<Vec<Expr>
 fn grouped(groups: &[Option<usize>], input: &Traits) -> Traits {
     let mut traits = input.project(groups);
     traits.keys = vec![(0..groups.len()).collect()];
-    traits.times.retain(|_, t| !matches!(t.role, Role::Row));
+    traits.times.retain(|_, t| t.to_end().is_some());
     traits.times.values_mut().for_each(|t| t.guarded = true);
     traits.updating = false;
     traits

@@ -56,7 +56,14 @@ impl Lowering {
 
     /// An operator whose rows change with the clock alone.
     async fn by_clock(&mut self, operator: Arc<dyn Operator>, input: Lowered, schema: &DFSchemaRef) -> Result<Lowered> {
-        let time = Time { role: Role::Row, domain: Domain::Clock, sources: Default::default(), hold: 0, guarded: true };
+        let time = Time {
+            role: Role::Row,
+            domain: Domain::Clock,
+            sources: Default::default(),
+            hold: 0,
+            guarded: true,
+            windows: Default::default(),
+        };
         let traits = Traits { updating: true, times: BTreeMap::new(), ..input.traits.clone() };
         self.operator(operator, vec![Input::Piece(Box::new(input))], schema, Some(&time), traits).await
     }
@@ -64,5 +71,12 @@ impl Lowering {
 
 /// The clock at which a row entered is a time that no row comes too late for.
 pub(super) fn entered(traits: &Traits) -> Time {
-    Time { role: Role::Row, domain: Domain::Processing, sources: traits.sources.clone(), hold: 0, guarded: true }
+    Time {
+        role: Role::Row,
+        domain: Domain::Processing,
+        sources: traits.sources.clone(),
+        hold: 0,
+        guarded: true,
+        windows: Default::default(),
+    }
 }

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::DFSchema;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, Join, Operator};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Join, Operator};
 use datafusion::scalar::ScalarValue;
 
+use crate::common::floor::cuts;
+
+use super::super::functions::calendar::{CEIL, FLOOR};
 use super::super::traits::{Domain, Role, Time, Traits};
 use super::copied;
 
@@ -73,39 +78,34 @@ pub(super) fn interval(join: &Join, left: &Traits, right: &Traits) -> Option<Int
             known.most = [known.most, bounds.most].into_iter().flatten().min();
         }
     };
-    for (l, r) in &join.on {
-        if let (Some(l), Some(r)) = (copied(l, join.left.schema()), copied(r, join.right.schema())) {
-            note(l, r, Bounds { least: Some(0), most: Some(0) });
+    let equal = join.on.iter().map(|(l, r)| (l, Operator::Eq, r));
+    let compared = join.filter.iter().flat_map(split_conjunction).flat_map(|condition| match condition {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => vec![(left.as_ref(), *op, right.as_ref())],
+        Expr::Between(b) if !b.negated => {
+            vec![(b.expr.as_ref(), Operator::GtEq, b.low.as_ref()), (b.expr.as_ref(), Operator::LtEq, b.high.as_ref())]
         }
-    }
-    for condition in join.filter.iter().flat_map(split_conjunction) {
-        let comparisons = match condition {
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) => vec![(left.as_ref(), *op, right.as_ref())],
-            Expr::Between(b) if !b.negated => {
-                vec![(b.expr.as_ref(), Operator::GtEq, b.low.as_ref()), (b.expr.as_ref(), Operator::LtEq, b.high.as_ref())]
-            }
+        _ => Vec::new(),
+    });
+    for (a, op, b) in equal.chain(compared) {
+        let (Some(a), Some(b)) = (term(a, &sides), term(b, &sides)) else { continue };
+        let (l, r, op) = match (a.side, b.side) {
+            (0, 1) => (a, b, op),
+            (1, 0) => match op.swap() {
+                Some(op) => (b, a, op),
+                None => continue,
+            },
             _ => continue,
         };
-        for (a, op, b) in comparisons {
-            let (Some(a), Some(b)) = (term(a, &sides), term(b, &sides)) else { continue };
-            let (l, r, op) = match (a.side, b.side) {
-                (0, 1) => (a, b, op),
-                (1, 0) => match op.swap() {
-                    Some(op) => (b, a, op),
-                    None => continue,
-                },
-                _ => continue,
-            };
-            // left + a op right + b, so left − right op b − a.
-            let difference = r.plus.saturating_sub(l.plus);
-            let bounds = match op {
-                Operator::Gt | Operator::GtEq => Bounds { least: Some(difference), most: None },
-                Operator::Lt | Operator::LtEq => Bounds { least: None, most: Some(difference) },
-                Operator::Eq => Bounds { least: Some(difference), most: Some(difference) },
-                _ => continue,
-            };
-            note(l.column, r.column, bounds);
-        }
+        // left + a op right + b, so left − right op b − a, of which each is only known within bounds.
+        let least = r.from.saturating_sub(l.to);
+        let most = r.to.saturating_sub(l.from);
+        let bounds = match op {
+            Operator::Gt | Operator::GtEq => Bounds { least: Some(least), most: None },
+            Operator::Lt | Operator::LtEq => Bounds { least: None, most: Some(most) },
+            Operator::Eq | Operator::IsNotDistinctFrom => Bounds { least: Some(least), most: Some(most) },
+            _ => continue,
+        };
+        note(l.column, r.column, bounds);
     }
     found.filter(|i| i.bounds != Bounds::default())
 }
@@ -114,24 +114,53 @@ fn row_time(traits: &Traits, column: usize) -> Option<Time> {
     traits.times.get(&column).filter(|t| t.domain == Domain::Event && matches!(t.role, Role::Row | Role::Last)).cloned()
 }
 
-/// A column of one side, plus milliseconds.
+/// A column of one side, plus some milliseconds: what casts and the like take off differs from row to row. Whole milliseconds, so
+/// that what holds of times holds of the milliseconds that they lie in as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Term {
     side: usize,
     column: usize,
-    plus: i64,
+    from: i64,
+    to: i64,
+}
+
+impl Term {
+    fn plus(self, (from, to): (i64, i64)) -> Self {
+        Self { from: self.from.saturating_add(from), to: self.to.saturating_add(to), ..self }
+    }
+
+    /// Up to so many milliseconds earlier.
+    fn cut(self, by: i64) -> Self {
+        self.plus((by.saturating_neg(), 0))
+    }
 }
 
 fn term(expr: &Expr, sides: &[(&Arc<DFSchema>, &Traits); 2]) -> Option<Term> {
     match expr {
         Expr::Alias(alias) => term(&alias.expr, sides),
-        // Between units of time; whatever it cuts off is less than a millisecond, and bounds are only for letting go.
-        Expr::Cast(cast) if matches!(cast.field.data_type(), arrow::datatypes::DataType::Timestamp(..)) => term(&cast.expr, sides),
-        Expr::Column(_) => (0..2).find_map(|side| Some(Term { side, column: copied(expr, sides[side].0)?, plus: 0 })),
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-            let (inner, by) = (term(left, sides)?, millis(right)?);
-            match op {
-                Operator::Plus => Some(Term { plus: inner.plus.saturating_add(by), ..inner }),
-                Operator::Minus => Some(Term { plus: inner.plus.saturating_sub(by), ..inner }),
+        Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
+            let inner = term(expr, sides)?;
+            let given = expr.get_type(sides.get(inner.side)?.0.as_ref()).ok()?;
+            Some(inner.cut(taken_off(&given, field.data_type())?))
+        }
+        Expr::Column(_) => (0..2).find_map(|side| Some(Term { side, column: copied(expr, sides[side].0)?, from: 0, to: 0 })),
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
+            Operator::Plus => match millis(right) {
+                Some(by) => Some(term(left, sides)?.plus(by)),
+                None => Some(term(right, sides)?.plus(millis(left)?)),
+            },
+            Operator::Minus => {
+                millis(right).and_then(|(from, to)| Some(term(left, sides)?.plus((to.saturating_neg(), from.saturating_neg()))))
+            }
+            _ => None,
+        },
+        Expr::ScalarFunction(ScalarFunction { func, args }) => {
+            let [Expr::Literal(unit, _), time] = args.as_slice() else { return None };
+            let length = length(unit.try_as_str()??)?;
+            let inner = term(time, sides)?;
+            match func.name() {
+                FLOOR | "date_trunc" => Some(inner.cut(length)),
+                CEIL => Some(inner.plus((0, length))),
                 _ => None,
             }
         }
@@ -139,15 +168,56 @@ fn term(expr: &Expr, sides: &[(&Arc<DFSchema>, &Traits); 2]) -> Option<Term> {
     }
 }
 
-/// A fixed interval in milliseconds; a part of one counts in full.
-fn millis(expr: &Expr) -> Option<i64> {
-    const DAY: i64 = 86_400_000;
+/// How many milliseconds a cast may take off a time; `None`: it makes something else of it.
+fn taken_off(from: &DataType, to: &DataType) -> Option<i64> {
+    let utc = |zone: &Option<Arc<str>>| zone.as_deref().is_none_or(|zone| matches!(zone, "UTC" | "+00:00"));
+    match (from, to) {
+        // Between zones a time moves by hours.
+        (DataType::Timestamp(_, a), DataType::Timestamp(unit, b)) if a == b || utc(a) && utc(b) => match unit {
+            _ if !cuts(from, to) => Some(0),
+            TimeUnit::Second => Some(1_000),
+            _ => Some(1),
+        },
+        (DataType::Timestamp(_, zone), DataType::Date32 | DataType::Date64) if utc(zone) => Some(DAY),
+        (DataType::Date32 | DataType::Date64, DataType::Timestamp(_, zone)) if utc(zone) => Some(0),
+        (DataType::Date32 | DataType::Date64, DataType::Date32 | DataType::Date64) => Some(0),
+        _ => None,
+    }
+}
+
+/// How long a unit of time is at most, in milliseconds.
+fn length(unit: &str) -> Option<i64> {
+    Some(match unit.to_uppercase().as_str() {
+        "NANOSECOND" | "MICROSECOND" | "MILLISECOND" => 1,
+        "SECOND" => 1_000,
+        "MINUTE" => 60_000,
+        "HOUR" => 3_600_000,
+        "DAY" => DAY,
+        "WEEK" => 7 * DAY,
+        "MONTH" => 31 * DAY,
+        "QUARTER" => 92 * DAY,
+        "YEAR" => 366 * DAY,
+        _ => return None,
+    })
+}
+
+const DAY: i64 = 86_400_000;
+
+/// A fixed interval in milliseconds, between whole ones.
+fn millis(expr: &Expr) -> Option<(i64, i64)> {
+    const NANOS: i64 = 1_000_000;
     match expr {
-        Expr::Cast(cast) => millis(&cast.expr),
-        Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(i)), _) if i.months == 0 && i.nanoseconds % 1_000_000 == 0 => {
-            Some(i64::from(i.days) * DAY + i.nanoseconds / 1_000_000)
+        Expr::Alias(alias) => millis(&alias.expr),
+        Expr::Cast(cast) if matches!(cast.field.data_type(), DataType::Interval(_)) => millis(&cast.expr),
+        Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(i)), _) if i.months == 0 => {
+            let days = i64::from(i.days) * DAY;
+            let (floor, part) = (i.nanoseconds.div_euclid(NANOS), i.nanoseconds.rem_euclid(NANOS));
+            Some((days + floor, days + floor + i64::from(part > 0)))
         }
-        Expr::Literal(ScalarValue::IntervalDayTime(Some(i)), _) => Some(i64::from(i.days) * DAY + i64::from(i.milliseconds)),
+        Expr::Literal(ScalarValue::IntervalDayTime(Some(i)), _) => {
+            let all = i64::from(i.days) * DAY + i64::from(i.milliseconds);
+            Some((all, all))
+        }
         _ => None,
     }
 }

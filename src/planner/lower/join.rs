@@ -1,12 +1,12 @@
 //! Joins: with tables as of the epoch, per window where both sides are windowed alike, else by key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, DFSchemaRef, JoinType};
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, col, when};
+use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, col, ident, when};
 
 use crate::common::{Error, Result, WEIGHT};
 use crate::operators::interval::IntervalJoin;
@@ -24,12 +24,15 @@ impl Lowering {
         if let Some(lookup) = self.lookup(plan, join).await? {
             return Ok(lookup);
         }
+        if let Some(plain) = full_by_columns(join)? {
+            return self.lower(&plain).await;
+        }
         let left = self.lower(&join.left).await?;
         let right = self.lower(&join.right).await?;
         let originals = vec![Arc::clone(join.left.schema()), Arc::clone(join.right.schema())];
         let rebuild = |plan: &LogicalPlan, leaves| Ok(plan.with_new_exprs(plan.expressions(), leaves)?);
         if let Some(ends) = self.same_window(join, &left, &right) {
-            let traits = windowed_traits(join, &left.traits, &right.traits);
+            let traits = windowed_traits(join, &ends, [left.traits.clone(), right.traits.clone()]);
             return self.closing(plan, originals, vec![left, right], ends.into(), traits, rebuild).await;
         }
         let append_only = self.emit != Emit::Changes && !left.traits.updating && !right.traits.updating;
@@ -168,12 +171,38 @@ fn partitioning(join: &Join) -> Result<Partitioning> {
     let output = match join.join_type {
         JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => right.clone(),
         JoinType::Full => {
+            // Columns, so that they are NULL where their side is filled up with NULLs.
             let either = |(l, r): (&Expr, &Expr)| when(l.clone().is_not_null(), l.clone()).otherwise(r.clone());
             left.iter().zip(&right).map(either).collect::<DfResult<_>>()?
         }
         _ => left.clone(),
     };
     Ok(Partitioning { inputs: vec![left, right], output })
+}
+
+/// A full join by keys that are computed, as one by columns: from a row that is filled up with NULLs its key cannot be computed again
+/// (`COALESCE(a, 0)` is 0 there). `None` for others.
+fn full_by_columns(join: &Join) -> Result<Option<LogicalPlan>> {
+    let schemas = [join.left.schema(), join.right.schema()];
+    let plain = |(l, r): &(Expr, Expr)| copied(l, schemas[0]).is_some() && copied(r, schemas[1]).is_some();
+    if join.join_type != JoinType::Full || join.null_aware || join.on.iter().all(plain) {
+        return Ok(None);
+    }
+    let (left, right): (Vec<Expr>, Vec<Expr>) = join.on.iter().cloned().unzip();
+    let side = |input: &Arc<LogicalPlan>, keys: Vec<Expr>, name: &str| -> Result<(LogicalPlan, Vec<Expr>)> {
+        let names: Vec<String> = (0..keys.len()).map(|i| format!("__{name}_key{i}")).collect();
+        let keys = keys.into_iter().zip(&names).map(|(key, name)| key.alias(name));
+        let exprs: Vec<Expr> = super::columns(input.schema()).into_iter().chain(keys).collect();
+        let plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::clone(input))?);
+        Ok((plan, names.into_iter().map(ident).collect()))
+    };
+    let (left, left_keys) = side(&join.left, left, "left")?;
+    let (right, right_keys) = side(&join.right, right, "right")?;
+    let on = left_keys.into_iter().zip(right_keys).collect();
+    let (filter, kind, by, nulls) = (join.filter.clone(), join.join_type, join.join_constraint, join.null_equality);
+    let both = Join::try_new(Arc::new(left), Arc::new(right), on, filter, kind, by, nulls, false)?;
+    let columns = super::columns(&join.schema);
+    Ok(Some(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(LogicalPlan::Join(both)))?)))
 }
 
 /// A join that can run per key: the columns of its keys, none if it has none.
@@ -219,21 +248,23 @@ fn sides_of(join: &Join) -> (bool, bool, bool, bool) {
     }
 }
 
-/// What a window join keeps: the times of windows, of sides that are never filled with NULLs.
-fn windowed_traits(join: &Join, left: &Traits, right: &Traits) -> Traits {
+/// What a window join keeps: the times of windows, of sides that are never filled with NULLs. Rows come out when both sides' are
+/// complete, so all of them are as late as the later one.
+fn windowed_traits(join: &Join, ends: &[(usize, Time); 2], sides: [Traits; 2]) -> Traits {
     let (left_out, _, left_whole, right_whole) = sides_of(join);
     let offset = if left_out { join.left.schema().fields().len() } else { 0 };
-    let mut times = BTreeMap::new();
-    let windows = |t: &&Time| t.to_end().is_some();
-    if left_whole {
-        times.extend(left.times.iter().filter(|(_, t)| windows(t)).map(|(i, t)| (*i, t.guarded())));
+    let mut traits = Traits::default();
+    let hold = ends.iter().map(|(_, end)| end.hold).max().unwrap_or_default();
+    let sources: BTreeSet<String> = ends.iter().flat_map(|(_, end)| end.sources.iter().cloned()).collect();
+    let windows: BTreeSet<u32> = ends.iter().flat_map(|(_, end)| end.windows.iter().copied()).collect();
+    for (((mut side, (_, end)), offset), whole) in sides.into_iter().zip(ends).zip([0, offset]).zip([left_whole, right_whole]) {
+        traits.sources.append(&mut side.sources);
+        side.closed_by(end);
+        for (column, mut time) in side.times.into_iter().filter(|_| whole) {
+            (time.hold, time.sources) = (hold.max(time.hold), sources.clone());
+            time.windows.extend(&windows);
+            traits.times.insert(offset + column, time);
+        }
     }
-    if right_whole {
-        times.extend(right.times.iter().filter(|(_, t)| windows(t)).map(|(i, t)| (offset + i, t.guarded())));
-    }
-    let sources: BTreeSet<String> = left.sources.union(&right.sources).cloned().collect();
-    for time in times.values_mut() {
-        time.sources = left.times.values().chain(right.times.values()).flat_map(|t| t.sources.iter().cloned()).collect();
-    }
-    Traits { times, sources, ..Traits::default() }
+    traits
 }

@@ -139,6 +139,7 @@ impl Lowering {
         let input = self.lower(&window.input).await?;
         let index = window.input.schema().maybe_index_of_column(&window.time);
         let time = index.and_then(|i| input.traits.times.get(&i)).filter(|t| matches!(t.role, Role::Row | Role::Last)).cloned();
+        let time = time.map(|time| self.windowed(time, window.kind));
         let width = window.input.schema().fields().len();
         let mut traits = input.traits.clone();
         traits.keys.clear();
@@ -170,6 +171,18 @@ impl Lowering {
     }
 }
 
+impl Lowering {
+    /// The time of new windows over a time.
+    fn windowed(&mut self, mut time: Time, kind: WindowKind) -> Time {
+        self.next_window += 1;
+        time.windows.insert(self.next_window);
+        // A row at the very end of a session still belongs to it, and a session ends in its column's precision: it is known one
+        // millisecond later.
+        time.hold = time.hold.saturating_add(i64::from(matches!(kind, WindowKind::Session { .. })));
+        time
+    }
+}
+
 /// Whether expressions look at sessions that are still to be merged.
 fn asks_for_sessions<'a>(input: &Lowered, exprs: impl IntoIterator<Item = &'a Expr>, schema: &DFSchema) -> bool {
     let Some(session) = &input.traits.session else { return false };
@@ -189,6 +202,7 @@ fn common_times(inputs: &[Lowered]) -> BTreeMap<usize, Time> {
             }
             time.sources.extend(other.sources.iter().cloned());
             time.hold = time.hold.max(other.hold);
+            time.windows.extend(&other.windows);
             time.guarded &= other.guarded;
             true
         });

@@ -90,6 +90,7 @@ pub(super) struct Lowering {
     /// Stateful nodes by the plan that they stand for: one that is used twice runs once.
     shared: HashMap<(LogicalPlan, Emit), Lowered>,
     next_leaf: u32,
+    next_window: u32,
     emit: Emit,
     ttl: Option<i64>,
     lateness: i64,
@@ -114,6 +115,7 @@ impl Lowering {
             program: Program::default(),
             shared: HashMap::new(),
             next_leaf: FIRST_LEAF,
+            next_window: 0,
             emit: Emit::Unsaid,
             ttl: settings.ttl,
             lateness: settings.lateness,

@@ -27,7 +27,10 @@ impl Lowering {
                 for (i, field) in plan.schema().fields().iter().enumerate() {
                     if table.event_time() == Some(field.name()) {
                         let sources = traits.sources.clone();
-                        traits.times.insert(i, Time { role: Role::Row, domain: Domain::Event, sources, hold: 0, guarded: false });
+                        traits.times.insert(
+                            i,
+                            Time { role: Role::Row, domain: Domain::Event, sources, hold: 0, guarded: false, windows: BTreeSet::new() },
+                        );
                     } else if table.is_clock(field.name()) {
                         traits.times.insert(i, entered(&traits));
                     }

@@ -125,9 +125,14 @@ fn rowtime(traits: &Traits, column: usize) -> Option<Time> {
 /// The same of rows that change, which are closed by no time: the column that its table declares.
 pub(super) fn declared_rowtime(plan: &LogicalPlan, column: usize) -> Option<Time> {
     match attribute(plan, column)? {
-        Attribute::EventTime(table) => {
-            Some(Time { role: Role::Row, domain: Domain::Event, sources: [table].into(), hold: 0, guarded: true })
-        }
+        Attribute::EventTime(table) => Some(Time {
+            role: Role::Row,
+            domain: Domain::Event,
+            sources: [table].into(),
+            hold: 0,
+            guarded: true,
+            windows: Default::default(),
+        }),
         Attribute::Clock => None,
     }
 }

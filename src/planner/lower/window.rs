@@ -43,8 +43,7 @@ impl Lowering {
         {
             let from = sources(plan, window);
             let mut traits = input.traits.project(&from);
-            traits.times.retain(|_, t| t.to_end().is_some());
-            traits.times.values_mut().for_each(|t| t.guarded = true);
+            traits.closed_by(&time);
             traits.keys = ranked(plan, window, &partition);
             return self.closing(plan, vec![schema], vec![input], vec![(column, time)], traits, rebuild).await;
         }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::expr::{Col, Type};
 
-/// 2024-05-01 12:00:00.
-const BASE: i64 = 1_714_564_800_000;
+/// 2024-05-01 12:00:00, and shortly before 1970.
+const BASES: [i64; 2] = [1_714_564_800_000, -2_000];
 
 /// A topic with its table.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Manner {
     /// Rows can come later than the watermark allows.
     pub late: bool,
     pub partitions: i32,
+    /// Rows lie around the beginning of 1970, where what is cut towards zero is cut upwards.
+    pub old: bool,
 }
 
 impl Table {
@@ -44,7 +46,8 @@ impl Table {
             ("d", "DATE", Type::Date),
             ("m", "DECIMAL(10, 2)", Type::Decimal),
         ];
-        let mut chosen = vec![("id", "BIGINT", Type::Int), ("ts", "TIMESTAMP(3)", Type::Time)];
+        let precise = r.random_bool(0.3);
+        let mut chosen = vec![("id", "BIGINT", Type::Int), ("ts", if precise { "TIMESTAMP(6)" } else { "TIMESTAMP(3)" }, Type::Time)];
         // k and v are always there, so that tables have something in common.
         chosen.extend(pool.iter().enumerate().filter(|(i, _)| *i < 2 || r.random_bool(0.45)).map(|(_, c)| *c));
         let cols: Vec<Col> = chosen.iter().map(|(name, _, ty)| Col { name: (*name).into(), ty: *ty }).collect();
@@ -57,6 +60,8 @@ impl Table {
         let nulls = [0.0, 0.1, 0.1, 0.4].choose(r).copied().unwrap_or(0.0);
         let keys = r.random_range(1..5);
         let step = [10, 100, 400, 1500].choose(r).copied().unwrap_or(100);
+        // On a grid, rows lie exactly a gap apart.
+        let grid = if r.random_bool(0.3) { 100 } else { 1 };
         let mut rows: Vec<(i32, String)> = Vec::new();
         let mut jumps = 0;
         for k in 0..count {
@@ -68,7 +73,9 @@ impl Table {
                 continue;
             }
             jumps += if r.random_bool(0.03) { 20_000 } else { 0 };
-            let at = BASE + k * step + jumps - r.random_range(0..=disorder);
+            let at = BASES[usize::from(manner.old)] + k * step + jumps - r.random_range(0..=disorder);
+            let micros = if precise { [0, 0, 1, 500, 999].choose(r).copied().unwrap_or(0) } else { 0 };
+            let at = at.div_euclid(grid) * grid * 1_000 + micros;
             let mut row = Map::new();
             // Each key has a few records, all in one partition.
             let id = if keyed { r.random_range(0..=count / 3) } else { number * 1000 + k };
@@ -128,6 +135,6 @@ fn field(r: &mut StdRng, ty: Type, at: i64, keys: i64) -> Value {
         Type::Text => json!(["a", "b", "c", ""].get(small as usize).copied().unwrap_or("a")),
         Type::Bool => json!(r.random_bool(0.5)),
         Type::Date => json!(format!("2024-05-0{}", 1 + small)),
-        Type::Time => json!(chrono::DateTime::from_timestamp_millis(at).unwrap().format("%Y-%m-%d %H:%M:%S%.3f").to_string()),
+        Type::Time => json!(chrono::DateTime::from_timestamp_micros(at).unwrap().format("%Y-%m-%d %H:%M:%S%.6f").to_string()),
     }
 }

@@ -33,7 +33,7 @@ impl Type {
             Self::Float | Self::Inexact => "DOUBLE",
             Self::Text => "STRING",
             Self::Bool => "BOOLEAN",
-            Self::Time => "TIMESTAMP(3)",
+            Self::Time => "TIMESTAMP(6)",
             Self::Date => "DATE",
         }
     }
@@ -79,6 +79,8 @@ pub fn value(r: &mut StdRng, cols: &[Col], ty: Type, depth: u32) -> Sql {
             sql!["(", value(r, cols, ty, d), [" + ", " - "].choose(r).copied().unwrap_or(" + "), value(r, cols, ty, d), ")"]
         }
         (Type::Int, 4) => sql![value(r, cols, ty, 0), format!(" % {}", r.random_range(2..5))],
+        (Type::Int, _) if r.random_bool(0.2) => sql!["CAST(", value(r, cols, Type::Decimal, 0), " AS INT)"],
+        (Type::Int, _) if r.random_bool(0.2) => sql!["TRY_CAST(", value(r, cols, Type::Text, d), " AS INT)"],
         (Type::Int, _) if r.random_bool(0.3) => sql!["CHAR_LENGTH(", value(r, cols, Type::Text, d), ")"],
         (Type::Int, _) if r.random_bool(0.3) => sql!["EXTRACT(SECOND FROM ", value(r, cols, Type::Time, d), ")"],
         (Type::Int, _) => sql!["(", value(r, cols, ty, 0), format!(" * {}", r.random_range(2..4)), ")"],
@@ -89,6 +91,14 @@ pub fn value(r: &mut StdRng, cols: &[Col], ty: Type, depth: u32) -> Sql {
         (Type::Text, 4) => sql!["SUBSTRING(", value(r, cols, ty, d), ", 1, 1)"],
         (Type::Text, _) => sql!["(", value(r, cols, ty, d), " || ", value(r, cols, ty, d), ")"],
         (Type::Bool, _) => sql!["(", condition(r, cols, d), ")"],
+        (Type::Time, 3) => {
+            let to = ["TIMESTAMP(0)", "TIMESTAMP(3)", "DATE"].choose(r).copied().unwrap_or("DATE");
+            sql!["CAST(CAST(", value(r, cols, ty, d), format!(" AS {to}) AS TIMESTAMP(6))")]
+        }
+        (Type::Time, 4) => {
+            let way = ["FLOOR(", "CEIL("].choose(r).copied().unwrap_or("FLOOR(");
+            sql![way, value(r, cols, ty, d), [" TO SECOND)", " TO MINUTE)"].choose(r).copied().unwrap_or(" TO SECOND)")]
+        }
         (Type::Time, _) => sql!["(", value(r, cols, ty, d), format!(" + INTERVAL '{}' SECOND)", r.random_range(1..4))],
         (Type::Date, _) => sql!["CAST(", value(r, cols, Type::Time, d), " AS DATE)"],
         (Type::Inexact, _) => return simple,
@@ -107,6 +117,16 @@ fn literal(r: &mut StdRng, ty: Type) -> Sql {
         Type::Date => format!("DATE '2024-05-0{}'", r.random_range(1..4)),
     }
     .into()
+}
+
+/// A value of a column that is never NULL, as keys of joins have it: what is computed of a row filled up with NULLs is another key.
+pub fn filled(r: &mut StdRng, col: &Col) -> Sql {
+    let simple = Sql::from(&col.name);
+    match r.random_range(0..2) {
+        0 => sql!["COALESCE(", &simple, ", ", literal(r, col.ty), ")"],
+        _ => sql!["CASE WHEN ", &simple, " IS NULL THEN ", literal(r, col.ty), " ELSE ", &simple, " END"],
+    }
+    .or(simple)
 }
 
 /// Something that is true, false or NULL.

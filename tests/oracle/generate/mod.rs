@@ -44,7 +44,7 @@ pub struct Spec {
 impl Spec {
     pub fn random(seed: u64) -> Self {
         let r = &mut StdRng::seed_from_u64(seed);
-        let manner = Manner { late: r.random_bool(0.12), partitions: if r.random_bool(0.5) { 1 } else { 2 } };
+        let manner = Manner { late: r.random_bool(0.12), partitions: if r.random_bool(0.5) { 1 } else { 2 }, old: r.random_bool(0.2) };
         // Late rows have to come in one order, whatever happens.
         let manner = Manner { partitions: if manner.late { 1 } else { manner.partitions }, ..manner };
         let tables: Vec<Table> = (0..if manner.late { 1 } else { r.random_range(1..3) }).map(|n| Table::random(r, n, manner)).collect();

@@ -4,8 +4,11 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use super::expr::{Col, Type, aggregate, clock, condition, of, value};
+use super::expr::{Col, Type, aggregate, clock, condition, filled, of, value};
 use super::sql::{Sql, sql};
+
+/// Orders; NULLs stand first or last by themselves or as they are told.
+const WAYS: [&str; 6] = ["", " DESC", " ASC NULLS FIRST", " NULLS LAST", " DESC NULLS FIRST", " DESC NULLS LAST"];
 
 /// A query, and what the next one above has to know.
 #[derive(Debug, Clone)]
@@ -271,6 +274,11 @@ impl Writer<'_> {
         let (left_from, _, mut cols) = self.aliased(&left);
         let (right_from, _, others) = self.aliased(&right);
         let kind = ["JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"].choose(self.r).copied().unwrap();
+        let both = |c: &&Col| right.query.cols.iter().any(|o| o.name == c.name && o.ty == c.ty && c.ty != Type::Inexact);
+        let shared: Vec<String> = left.query.cols.iter().filter(both).map(|c| c.name.clone()).collect();
+        if let Some(key) = shared.choose(self.r).filter(|_| self.chance(0.15)).cloned() {
+            return self.join_using(&key, [left_from, right_from], [cols, others], kind);
+        }
         let mut on = self.equalities(&cols, &others);
         cols.extend(others);
         if self.chance(0.25) {
@@ -292,6 +300,20 @@ impl Writer<'_> {
         Query { sql, cols: out, time: None, window: None, append: false }
     }
 
+    /// The same by a column that both sides have under one name.
+    fn join_using(&mut self, key: &str, [left, right]: [Sql; 2], [cols, others]: [Vec<Col>; 2], kind: &str) -> Query {
+        let rest: Vec<Col> = cols.into_iter().chain(others).filter(|c| c.name.split('.').next_back() != Some(key)).collect();
+        let (mut items, mut out) = self.items(&rest);
+        let name = self.fresh('c');
+        let ty = self.named.iter().flat_map(|n| &n.query.cols).find(|c| c.name == key).map(|c| c.ty);
+        if let Some(ty) = ty {
+            items.push(format!("{key} AS {name}").into());
+            out.push(Col { name, ty });
+        }
+        let sql = sql!["SELECT ", list(items), " FROM ", left, sql![" ", kind, " "].or(" JOIN "), right, format!(" USING ({key})")];
+        Query { sql, cols: out, time: None, window: None, append: false }
+    }
+
     /// One or two equalities between columns of two sides.
     pub(super) fn equalities(&mut self, left: &[Col], right: &[Col]) -> Vec<Sql> {
         let mut on = Vec::new();
@@ -304,8 +326,10 @@ impl Writer<'_> {
             let alike: Vec<_> =
                 usable.iter().filter(|(l, r)| l.name.split('.').next_back() == r.name.split('.').next_back()).copied().collect();
             let pool = if alike.is_empty() || self.chance(0.4) { &usable } else { &alike };
-            if let Some((l, r)) = pool.choose(self.r) {
-                on.push(sql![format!("{} = {}", l.name, r.name)]);
+            if let Some((l, r)) = pool.choose(self.r).map(|(l, r)| ((*l).clone(), (*r).clone())) {
+                let mut key = |col: &Col| if self.r.random_bool(0.15) { filled(self.r, col) } else { Sql::from(&col.name) };
+                let (left, right) = (key(&l), key(&r));
+                on.push(sql![left, " = ", right]);
             }
         }
         if on.is_empty() {
@@ -363,7 +387,7 @@ impl Writer<'_> {
         let usable = of(cols, &Type::KEYS);
         let Some(order) = usable.choose(self.r).cloned() else { return (sql!["COUNT(*) OVER ()"], Type::Int) };
         let by = self.partition(cols);
-        let way = ["", " DESC"].choose(self.r).copied().unwrap();
+        let way = WAYS.choose(self.r).copied().unwrap();
         let ordered = sql!["OVER (", &by, format!(" ORDER BY {}{way})", order.name)];
         let col = usable.choose(self.r).cloned().unwrap();
         let numbers = of(cols, &[Type::Int, Type::Decimal, Type::Float]);
@@ -401,7 +425,7 @@ impl Writer<'_> {
         let (from, alias, cols) = self.aliased(input);
         let usable = of(&cols, &Type::KEYS);
         let order = usable.choose(self.r).map_or("1".into(), |c| c.name.clone());
-        let way = ["", " DESC", " DESC NULLS LAST"].choose(self.r).copied().unwrap();
+        let way = WAYS.choose(self.r).copied().unwrap();
         let by = match window {
             Some((start, end)) => {
                 let rest = usable.choose(self.r).filter(|_| self.r.random_bool(0.5)).map(|c| format!(", {}", c.name)).unwrap_or_default();
@@ -439,7 +463,7 @@ impl Writer<'_> {
         // What is ordered by the last digits of a sum could come in two orders.
         let (items, out) = self.items(&usable);
         let Some(order) = usable.choose(self.r).cloned() else { return self.projection(depth) };
-        let way = ["", " DESC", " NULLS FIRST"].choose(self.r).copied().unwrap();
+        let way = WAYS.choose(self.r).copied().unwrap();
         let offset = if self.chance(0.2) { sql![" OFFSET 2"].maybe() } else { "".into() };
         let filter = self.filter(&usable, 0.2);
         let limit = format!(" ORDER BY {}{way} LIMIT {}", order.name, self.r.random_range(1..6));

@@ -15,6 +15,17 @@ impl Writer<'_> {
         named.choose(self.r).copied().unwrap().clone()
     }
 
+    /// The same, or what an interval join leaves, which is behind its sources.
+    fn timed_anyhow(&mut self) -> Relation {
+        if self.chance(0.15) {
+            let query = self.interval_join();
+            if query.time.is_some() {
+                return Relation { sql: sql!["(", &query.sql, ")"], query };
+            }
+        }
+        self.timed()
+    }
+
     /// A window function over a relation whose time column has this name.
     fn tvf(&mut self, input: &Relation, shape: &Shape) -> Relation {
         let time = input.query.time.clone().unwrap_or_default();
@@ -37,7 +48,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn window_groups(&mut self, _: u32) -> Query {
-        let (input, shape) = (self.timed(), Shape::random(self.r));
+        let (input, shape) = (self.timed_anyhow(), Shape::random(self.r));
         let windows = self.tvf(&input, &shape);
         self.group_windows(&windows, false)
     }
@@ -95,7 +106,7 @@ impl Writer<'_> {
     /// Windows over the results of windows.
     pub(super) fn cascade(&mut self, depth: u32) -> Query {
         for _ in 0..5 {
-            let query = self.window_groups(depth);
+            let query = if self.chance(0.4) { self.window_join(depth) } else { self.window_groups(depth) };
             if query.time.is_some() {
                 let inner = Relation { sql: sql!["(", &query.sql, ")"], query };
                 let shape = Shape::random(self.r);
@@ -109,7 +120,7 @@ impl Writer<'_> {
     pub(super) fn window_join(&mut self, _: u32) -> Query {
         let shape = Shape::random(self.r);
         let side = |w: &mut Self| {
-            let input = w.timed();
+            let input = w.timed_anyhow();
             let windows = w.tvf(&input, &shape);
             if w.chance(0.3) {
                 let query = w.group_windows(&windows, false);
@@ -148,9 +159,33 @@ impl Writer<'_> {
         }
         let word = [" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN "][kind - 2];
         cols.extend(others);
-        let (items, out) = self.items(&cols);
-        let sql = sql!["SELECT ", Sql::List(items, ", "), " FROM ", left_from, Sql::from(word).or(" JOIN "), right_from, " ON ", on];
-        Query { sql, cols: out, time: None, window: None, append }
+        let (mut items, mut out) = self.items(&cols);
+        // Time goes on in the columns of a side that is never filled up with NULLs.
+        let side = match kind - 2 {
+            0 => [(&a, &left), (&b, &right)].choose(self.r).copied(),
+            1 => Some((&a, &left)),
+            2 => Some((&b, &right)),
+            _ => None,
+        };
+        let last = |query: &Query| query.cols.iter().find(|c| c.name == "window_time").map(|c| c.name.clone()).or(query.time.clone());
+        let (mut time, mut window) = (None, None);
+        if let Some((alias, side)) = side
+            && let Some(last) = last(&side.query)
+            && self.chance(0.7)
+        {
+            let names = [ls, le, rs, re];
+            let own = if *alias == a { &names[..2] } else { &names[2..] };
+            let fresh: Vec<String> = (0..3).map(|_| self.fresh('c')).collect();
+            for (column, name) in own.iter().chain([&last]).zip(&fresh) {
+                items.push(format!("{alias}.{column} AS {name}").into());
+                out.push(Col { name: name.clone(), ty: Type::Time });
+            }
+            window = Some((fresh[0].clone(), fresh[1].clone()));
+            time = Some(fresh[2].clone());
+        }
+        // An inner join in place of the outer one keeps as much.
+        let sql = sql!["SELECT ", list(items), " FROM ", left_from, Sql::from(word).or(" JOIN "), right_from, " ON ", on];
+        Query { sql, cols: out, time, window, append }
     }
 
     /// A join of rows that are only so far apart in time.
@@ -160,7 +195,11 @@ impl Writer<'_> {
         let (right_from, b, others) = self.aliased(&right);
         let (l, r) = (format!("{a}.{}", left.query.time.unwrap()), format!("{b}.{}", right.query.time.unwrap()));
         let (before, after) = (self.r.random_range(0..3), self.r.random_range(0..4));
-        let apart = match self.r.random_range(0..6) {
+        let apart = match self.r.random_range(0..10) {
+            6 => format!("{l} >= CAST({r} AS TIMESTAMP(0)) AND {l} <= CAST({r} AS TIMESTAMP(0)) + INTERVAL '{after}' SECOND"),
+            7 => format!("FLOOR({l} TO SECOND) = FLOOR({r} TO SECOND)"),
+            8 => format!("{l} BETWEEN FLOOR({r} TO SECOND) AND CEIL({r} TO SECOND)"),
+            9 => format!("CAST({l} AS TIMESTAMP(3)) = CAST({r} AS TIMESTAMP(3)) + INTERVAL '{after}' SECOND"),
             0 => format!("{l} = {r}"),
             1 => format!("{l} > {r}"),
             2 => format!("{r} >= {l} AND {r} < {l} + INTERVAL '0.{after}' SECOND"),

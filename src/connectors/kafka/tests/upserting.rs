@@ -162,6 +162,40 @@ async fn changes_are_written_one_by_one() {
 }
 
 #[tokio::test]
+async fn changes_of_a_row_stand_in_one_partition() {
+    let json = with(&[("format", "debezium-json")]);
+    let rows: Vec<_> = (0..20).map(|i| (Some(i), Some("a"), 1)).chain((0..20).map(|i| (Some(i), Some("a"), -1))).collect();
+    for (spec, has_key) in [(keyed("kafka", "t", &json), true), (table("t", &json), false)] {
+        let (broker, kafka, _) = connectors(3);
+        let sink = kafka.sink(spec).unwrap();
+        let (mut open, _) = sink.open(&writer()).await.unwrap();
+        open.write(1, &[changes(&rows)]).await.unwrap();
+        open.commit(1).await.unwrap();
+        let mut places: std::collections::BTreeMap<i64, Vec<i32>> = Default::default();
+        for partition in 0..3 {
+            let mut consumer = broker.consumer("t", &[(partition, 0)]).unwrap();
+            let mut each = |r: super::super::broker::Record<'_>| {
+                let value: serde_json::Value = serde_json::from_slice(r.value.unwrap()).unwrap();
+                let row = value.get("after").filter(|row| !row.is_null()).unwrap_or(&value["before"]);
+                let id = row["id"].as_i64().unwrap();
+                assert_eq!(r.key.map(|k| String::from_utf8_lossy(k).into_owned()), has_key.then(|| format!("{{\"id\":{id}}}")));
+                places.entry(id).or_default().push(partition);
+            };
+            while consumer.poll(100, Duration::ZERO, &mut each).unwrap() > 0 {}
+        }
+        assert!(places.len() == 20 && places.values().all(|p| p.len() == 2 && p[0] == p[1]), "{places:?}");
+        let used: std::collections::BTreeSet<i32> = places.values().flatten().copied().collect();
+        assert!(used.len() > 1, "{used:?}");
+    }
+    let (_, kafka, _) = connectors(3);
+    for wrong in [[("sink.partitioner", "round-robin"), ("format", "debezium-json")].to_vec(), {
+        [("format", "debezium-json"), ("key.format", "raw"), ("key.fields", "name")].to_vec()
+    }] {
+        assert!(kafka.sink(keyed("kafka", "t", &with(&wrong))).is_err(), "{wrong:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_upsert_sink_keeps_to_the_contract() {
     let (_, _, kafka) = connectors(1);
     let spec = keyed("upsert-kafka", "out", &[("topic", "out"), ("key.format", "json"), ("value.format", "json")]);
