@@ -12,11 +12,13 @@ use arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as DfResult;
-use datafusion::functions_aggregate::{count::count_udaf, sum::sum_udaf};
+use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::logical_expr::expr::WindowFunctionDefinition;
 use datafusion::logical_expr::{Aggregate, AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Window, cast};
 
 use crate::common::Result;
+
+use super::functions::checked_sum;
 
 /// Rewrites all of them, also those OVER windows.
 ///
@@ -89,18 +91,26 @@ impl Parts {
         Ok(parts.made.iter().any(|(_, average)| average.is_some()).then_some(parts))
     }
 
+    /// The place of an expression. Those that differ by a CAST alone have one name, so a name that is taken gets a number.
     fn place(&mut self, expr: Expr) -> usize {
+        let bare = expr.clone().unalias();
+        if let Some(place) = self.exprs.iter().position(|known| known.clone().unalias() == bare) {
+            return place;
+        }
         let name = expr.schema_name().to_string();
-        self.exprs.iter().position(|e| e.schema_name().to_string() == name).unwrap_or_else(|| {
-            self.exprs.push(expr);
-            self.exprs.len() - 1
-        })
+        let taken = |exprs: &[Expr], name: &str| exprs.iter().any(|known| known.schema_name().to_string() == name);
+        let free = (1..).map(|n| format!("{name}:{n}")).find(|name| !taken(&self.exprs, name));
+        let expr = if taken(&self.exprs, &name) { expr.alias(free.unwrap_or_default()) } else { expr };
+        self.exprs.push(expr);
+        self.exprs.len() - 1
     }
 
     /// The columns that there were, from `over`: the first ones, and what is made of the others.
     fn quotients(&self, over: LogicalPlan, first: usize, schema: &DFSchema) -> DfResult<Transformed<LogicalPlan>> {
         let column = |n: usize| Expr::Column(Column::from(over.schema().qualified_field(n)));
-        let mut exprs: Vec<Expr> = (0..first).map(column).collect();
+        // GROUPING is computed from the number of the set further down, where that column ends.
+        let shown = |n: &usize| over.schema().field(*n).name() != Aggregate::INTERNAL_GROUPING_ID;
+        let mut exprs: Vec<Expr> = (0..first).filter(shown).map(column).collect();
         for ((place, average), n) in self.made.iter().zip(first..) {
             let value = column(first + place);
             exprs.push(match average {
@@ -108,7 +118,11 @@ impl Parts {
                     let (qualifier, field) = schema.qualified_field(n);
                     cast(value / column(first + count), data_type.clone()).alias_qualified(qualifier.cloned(), field.name())
                 }
-                None => value,
+                None => {
+                    let (qualifier, field) = schema.qualified_field(n);
+                    let (_, now) = over.schema().qualified_field(first + place);
+                    if now.name() == field.name() { value } else { value.alias_qualified(qualifier.cloned(), field.name()) }
+                }
             });
         }
         Ok(Transformed::yes(LogicalPlanBuilder::from(over).project(exprs)?.build()?))
@@ -134,5 +148,5 @@ fn average(expr: &Expr, schema: &DFSchema) -> DfResult<Option<(Expr, Expr, DataT
         }
         expr
     };
-    Ok(data_type.is_signed_integer().then(|| (with(sum_udaf()), with(count_udaf()), data_type)))
+    Ok(data_type.is_signed_integer().then(|| (with(checked_sum()), with(count_udaf()), data_type)))
 }

@@ -41,6 +41,7 @@ use super::current_watermark;
 use super::filter_pushdown::physical_rules;
 use super::flink_casts::flink_casts;
 use super::functions;
+use super::lossy_casts::KeepLossyCasts;
 use super::mode::Mode;
 use super::over_forms::sendable;
 use super::physical::StreamingQueryPlanner;
@@ -88,17 +89,22 @@ impl Session {
                 .set_bool("datafusion.optimizer.enable_round_robin_repartition", false);
         }
         let mut builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+        let simplify = KeepLossyCasts::default();
+        let careful = |r: Arc<dyn OptimizerRule + Send + Sync>| -> Arc<dyn OptimizerRule + Send + Sync> {
+            if r.name() == simplify.name() { Arc::new(KeepLossyCasts::default()) } else { r }
+        };
+        let rules = Optimizer::new().rules.into_iter().map(careful);
         if mode == Mode::Streaming {
             // It would turn one window aggregate into two.
-            let rules = Optimizer::new().rules.into_iter().filter(|r| r.name() != SingleDistinctToGroupBy::new().name());
+            let rules = rules.filter(|r| r.name() != SingleDistinctToGroupBy::new().name());
             let push_down = KeepClockFilters::default();
             let rules = rules.map(|r| if r.name() == push_down.name() { Arc::new(KeepClockFilters::default()) } else { r }).collect();
             // Aggregates run in two halves, of which the first must not swallow the second.
             let whole = CombinePartialFinalAggregate::new().name().to_string();
             let physical = physical_rules().into_iter().filter(|r| r.name() != whole).collect();
             builder = builder.with_optimizer_rules(rules).with_physical_optimizer_rules(physical);
-        }
-        if mode == Mode::Batch {
+        } else {
+            builder = builder.with_optimizer_rules(rules.collect());
             builder = builder.with_analyzer_rule(Arc::new(ExpandSessions)).with_physical_optimizer_rules(physical_rules());
         }
         let mut state = builder.with_type_planner(Arc::new(CastTypes)).with_query_planner(Arc::new(StreamingQueryPlanner)).build();

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, GroupByExpr, Query, Select, Visit, VisitMut, Visitor, VisitorMut};
+use sqlparser::ast::{Expr, GroupByExpr, Query, Select, SetExpr, Visit, VisitMut, Visitor, VisitorMut};
 
 use super::build;
 
@@ -37,13 +37,27 @@ struct Selects;
 impl VisitorMut for Selects {
     type Break = ();
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let mut calls = Calls::default();
-        _ = Visit::visit(&select.projection, &mut calls);
-        _ = Visit::visit(&select.having, &mut calls);
-        if let GroupByExpr::Expressions(groups, _) = &select.group_by {
-            groups.iter().for_each(|group| calls.add(group));
+    /// ORDER BY computes with the functions of its SELECT.
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let Query { body, order_by, .. } = query;
+        if let SetExpr::Select(select) = body.as_mut()
+            && order_by.is_some()
+        {
+            let mut calls = Calls::of(select);
+            _ = Visit::visit(&*order_by, &mut calls);
+            if calls.0.values().any(|texts| texts.len() > 1) {
+                let mut casts = Casts::default();
+                _ = Visit::visit(&*select, &mut casts);
+                _ = Visit::visit(&*order_by, &mut casts);
+                _ = VisitMut::visit(select, &mut casts);
+                _ = VisitMut::visit(order_by, &mut casts);
+            }
         }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let calls = Calls::of(select);
         if calls.0.values().any(|texts| texts.len() > 1) {
             let mut casts = Casts::default();
             _ = Visit::visit(&*select, &mut casts);
@@ -58,6 +72,17 @@ impl VisitorMut for Selects {
 struct Calls(BTreeMap<String, BTreeSet<String>>);
 
 impl Calls {
+    fn of(select: &Select) -> Self {
+        let mut calls = Self::default();
+        _ = Visit::visit(&select.projection, &mut calls);
+        _ = Visit::visit(&select.having, &mut calls);
+        _ = Visit::visit(&select.qualify, &mut calls);
+        if let GroupByExpr::Expressions(groups, _) = &select.group_by {
+            groups.iter().for_each(|group| calls.add(group));
+        }
+        calls
+    }
+
     fn add(&mut self, expr: &Expr) {
         self.0.entry(bare(expr)).or_default().insert(expr.to_string());
     }

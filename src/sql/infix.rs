@@ -1,4 +1,5 @@
-//! Conditions of Flink's that sqlparser does not know: `a BETWEEN SYMMETRIC b AND c` and `text IS JSON OBJECT`.
+//! Conditions of Flink's that sqlparser does not know: `a BETWEEN SYMMETRIC b AND c` and `text IS JSON OBJECT`; and
+//! `a IS DISTINCT FROM b`, whose right side it would extend over AND and OR.
 
 use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 use sqlparser::keywords::Keyword;
@@ -12,18 +13,20 @@ type Read = fn(&mut Parser, &Expr, u8) -> Result<Expr, ParserError>;
 
 /// Reads such a condition about `left` if one comes next.
 pub(super) fn condition(parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
-    let words = [0, 1, 2].map(|n| match &parser.peek_nth_token_ref(n).token {
+    let words = [0, 1, 2, 3].map(|n| match &parser.peek_nth_token_ref(n).token {
         Token::Word(w) if w.quote_style.is_none() => w.value.to_ascii_uppercase(),
         _ => String::new(),
     });
     let words = words.each_ref().map(String::as_str);
     let (condition, skip, negated): (Read, _, _) = match words {
-        ["BETWEEN", "SYMMETRIC", _] => (symmetric, 2, false),
-        ["BETWEEN", "ASYMMETRIC", _] => (asymmetric, 2, false),
-        ["NOT", "BETWEEN", "SYMMETRIC"] => (symmetric, 3, true),
-        ["NOT", "BETWEEN", "ASYMMETRIC"] => (asymmetric, 3, true),
-        ["IS", "JSON", _] => (is_json, 2, false),
-        ["IS", "NOT", "JSON"] => (is_json, 3, true),
+        ["BETWEEN", "SYMMETRIC", ..] => (symmetric, 2, false),
+        ["BETWEEN", "ASYMMETRIC", ..] => (asymmetric, 2, false),
+        ["NOT", "BETWEEN", "SYMMETRIC", _] => (symmetric, 3, true),
+        ["NOT", "BETWEEN", "ASYMMETRIC", _] => (asymmetric, 3, true),
+        ["IS", "DISTINCT", "FROM", _] => (distinct, 3, false),
+        ["IS", "NOT", "DISTINCT", "FROM"] => (not_distinct, 4, false),
+        ["IS", "JSON", ..] => (is_json, 2, false),
+        ["IS", "NOT", "JSON", _] => (is_json, 3, true),
         _ => return None,
     };
     for _ in 0..skip {
@@ -56,6 +59,14 @@ fn symmetric(parser: &mut Parser, left: &Expr, precedence: u8) -> Result<Expr, P
     let (one, other) = (between(left, low.clone(), high.clone()), between(left, high, low));
     let either = Expr::BinaryOp { left: Box::new(one), op: BinaryOperator::Or, right: Box::new(other) };
     Ok(Expr::Nested(Box::new(either)))
+}
+
+fn distinct(parser: &mut Parser, left: &Expr, precedence: u8) -> Result<Expr, ParserError> {
+    Ok(Expr::IsDistinctFrom(Box::new(left.clone()), Box::new(parser.parse_subexpr(precedence)?)))
+}
+
+fn not_distinct(parser: &mut Parser, left: &Expr, precedence: u8) -> Result<Expr, ParserError> {
+    Ok(Expr::IsNotDistinctFrom(Box::new(left.clone()), Box::new(parser.parse_subexpr(precedence)?)))
 }
 
 /// `IS JSON [VALUE | SCALAR | ARRAY | OBJECT]` as `is_json(text, 'VALUE')`.

@@ -27,10 +27,12 @@ mod regex;
 mod rows;
 mod scalar;
 pub mod shown;
+mod sums;
 mod text;
 mod time;
 
 pub use scalar::element;
+pub use sums::checked_sum;
 
 /// Registers all of them; names that DataFusion has too mean Flink's from then on.
 ///
@@ -73,6 +75,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     for function in extremes::functions() {
         state.register_udaf(function)?;
     }
+    state.register_udaf(checked_sum())?;
     Ok(())
 }
 

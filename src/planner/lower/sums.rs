@@ -1,13 +1,14 @@
 //! What is kept of an aggregate: itself, or sums from which it follows.
 
 use datafusion::common::DFSchemaRef;
-use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, lit, when};
 
 use arrow::datatypes::DataType;
 
 use crate::common::{Error, Result};
+
+use crate::planner::functions::checked_sum;
 
 /// An aggregate of a query in terms of those that a group's state holds.
 ///
@@ -114,7 +115,7 @@ impl Kept {
 
 /// `SUM(value) FILTER (WHERE filter)`.
 pub(super) fn sum_of(value: Expr, filter: Option<Box<Expr>>) -> Expr {
-    Expr::AggregateFunction(AggregateFunction::new_udf(sum_udaf(), vec![value], false, filter, Vec::new(), None))
+    Expr::AggregateFunction(AggregateFunction::new_udf(checked_sum(), vec![value], false, filter, Vec::new(), None))
 }
 
 /// `value * weight` in a type that adds up exactly; `None` if there is none.

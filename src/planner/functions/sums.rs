@@ -1,0 +1,292 @@
+//! `SUM` that never wraps: a sum beyond its type is an error, where DataFusion gives another number.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray};
+use arrow::datatypes::{ArrowNativeTypeOp, DataType, Decimal128Type, FieldRef, Int64Type, UInt64Type};
+use datafusion::error::Result as DfResult;
+use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature,
+};
+use datafusion::scalar::ScalarValue;
+use datafusion_functions_aggregate_common::aggregate::groups_accumulator::prim_op::PrimitiveGroupsAccumulator;
+
+use crate::common::{Error, Result};
+
+/// The function.
+pub fn checked_sum() -> Arc<AggregateUDF> {
+    static SUM: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| Arc::new(AggregateUDF::new_from_impl(CheckedSum { of: sum_udaf() })));
+    Arc::clone(&SUM)
+}
+
+/// DataFusion's function, but for integers and decimals.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct CheckedSum {
+    of: Arc<AggregateUDF>,
+}
+
+/// Whether sums of this type are made here.
+fn is_checked(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Int64 | DataType::UInt64 | DataType::Decimal128(..))
+}
+
+fn beyond(data_type: &DataType) -> Error {
+    match data_type {
+        DataType::Decimal128(precision, scale) => {
+            Error::sql(format!("a SUM or AVG has more digits than DECIMAL({precision}, {scale}) holds")).hint("CAST its argument to DOUBLE")
+        }
+        _ => Error::sql("a SUM or AVG of integers is beyond BIGINT").hint("CAST its argument to DECIMAL(28, 0)"),
+    }
+}
+
+/// A sum in its type.
+fn in_type(sum: Option<i128>, data_type: &DataType) -> Result<ScalarValue> {
+    let beyond = |_| beyond(data_type);
+    Ok(match data_type {
+        DataType::Int64 => ScalarValue::Int64(sum.map(i64::try_from).transpose().map_err(beyond)?),
+        DataType::UInt64 => ScalarValue::UInt64(sum.map(u64::try_from).transpose().map_err(beyond)?),
+        DataType::Decimal128(precision, scale) => {
+            if let Some(sum) = sum {
+                within(sum, *precision, data_type)?;
+            }
+            ScalarValue::Decimal128(sum, *precision, *scale)
+        }
+        other => return Err(Error::internal(format!("a checked sum of {other}"))),
+    })
+}
+
+fn within(sum: i128, precision: u8, data_type: &DataType) -> Result<()> {
+    let least_beyond = 10_u128.checked_pow(u32::from(precision)).unwrap_or(u128::MAX);
+    if sum.unsigned_abs() < least_beyond { Ok(()) } else { Err(beyond(data_type)) }
+}
+
+/// The sum of values and how many they are.
+fn added(values: &ArrayRef, data_type: &DataType) -> Result<(i128, usize)> {
+    let sum = match values.data_type() {
+        DataType::Int64 => values.as_primitive::<Int64Type>().iter().flatten().map(i128::from).sum(),
+        DataType::UInt64 => values.as_primitive::<UInt64Type>().iter().flatten().map(i128::from).sum(),
+        DataType::Decimal128(..) => {
+            let values = values.as_primitive::<Decimal128Type>().iter().flatten();
+            let mut sum = 0_i128;
+            for value in values {
+                sum = sum.checked_add(value).ok_or_else(|| beyond(data_type))?;
+            }
+            sum
+        }
+        other => return Err(Error::internal(format!("a checked sum of {other}"))),
+    };
+    Ok((sum, values.len() - values.null_count()))
+}
+
+/// Without groups, also in frames that slide.
+#[derive(Debug)]
+struct Single {
+    data_type: DataType,
+    sum: i128,
+    count: usize,
+}
+
+impl Accumulator for Single {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> DfResult<()> {
+        for values in values.iter().take(1) {
+            let (sum, count) = added(values, &self.data_type)?;
+            self.sum = self.sum.checked_add(sum).ok_or_else(|| beyond(&self.data_type))?;
+            self.count += count;
+        }
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> DfResult<()> {
+        for values in values.iter().take(1) {
+            let (sum, count) = added(values, &self.data_type)?;
+            self.sum = self.sum.checked_sub(sum).ok_or_else(|| beyond(&self.data_type))?;
+            self.count -= count;
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> DfResult<()> {
+        self.update_batch(states)
+    }
+
+    fn state(&mut self) -> DfResult<Vec<ScalarValue>> {
+        Ok(vec![self.evaluate()?])
+    }
+
+    fn evaluate(&mut self) -> DfResult<ScalarValue> {
+        Ok(in_type((self.count > 0).then_some(self.sum), &self.data_type)?)
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+/// Of distinct values: DataFusion collects them.
+#[derive(Debug)]
+struct Distinct {
+    values: Box<dyn Accumulator>,
+    data_type: DataType,
+}
+
+impl Accumulator for Distinct {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> DfResult<()> {
+        self.values.update_batch(values)
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> DfResult<()> {
+        self.values.merge_batch(states)
+    }
+
+    fn state(&mut self) -> DfResult<Vec<ScalarValue>> {
+        self.values.state()
+    }
+
+    fn evaluate(&mut self) -> DfResult<ScalarValue> {
+        let state = self.values.state()?;
+        let Some(ScalarValue::List(values)) = state.first() else { return self.values.evaluate() };
+        let (sum, count) = added(&values.value(0), &self.data_type)?;
+        Ok(in_type((count > 0).then_some(sum), &self.data_type)?)
+    }
+
+    fn size(&self) -> usize {
+        self.values.size()
+    }
+}
+
+/// With groups. A sum that is beyond its native type sets the flag.
+struct Groups {
+    sums: Box<dyn GroupsAccumulator>,
+    overflown: Arc<AtomicBool>,
+    data_type: DataType,
+}
+
+fn groups<T: ArrowPrimitiveType + Send>(data_type: &DataType) -> Box<dyn GroupsAccumulator>
+where
+    T::Native: ArrowNativeTypeOp,
+{
+    let overflown = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&overflown);
+    let add = move |sum: &mut T::Native, value: T::Native| match sum.add_checked(value) {
+        Ok(more) => *sum = more,
+        Err(_) => flag.store(true, Ordering::Relaxed),
+    };
+    let sums = Box::new(PrimitiveGroupsAccumulator::<T, _>::new(data_type, add));
+    Box::new(Groups { sums, overflown, data_type: data_type.clone() })
+}
+
+impl Groups {
+    fn checked(&self) -> DfResult<()> {
+        if self.overflown.load(Ordering::Relaxed) { Err(beyond(&self.data_type).into()) } else { Ok(()) }
+    }
+}
+
+impl GroupsAccumulator for Groups {
+    fn update_batch(&mut self, values: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>, total: usize) -> DfResult<()> {
+        self.sums.update_batch(values, groups, filter, total)?;
+        self.checked()
+    }
+
+    fn merge_batch(&mut self, values: &[ArrayRef], groups: &[usize], total: usize) -> DfResult<()> {
+        self.sums.merge_batch(values, groups, total)?;
+        self.checked()
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> DfResult<ArrayRef> {
+        let sums = self.sums.evaluate(emit_to)?;
+        // A native value has room for sums that are too long at the highest precision only.
+        if let DataType::Decimal128(precision @ 38, _) = self.data_type {
+            for sum in sums.as_primitive::<Decimal128Type>().iter().flatten() {
+                within(sum, precision, &self.data_type)?;
+            }
+        }
+        Ok(sums)
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> DfResult<Vec<ArrayRef>> {
+        self.sums.state(emit_to)
+    }
+
+    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> DfResult<Vec<ArrayRef>> {
+        self.sums.convert_to_state(values, filter)
+    }
+
+    fn size(&self) -> usize {
+        self.sums.size()
+    }
+}
+
+impl AggregateUDFImpl for CheckedSum {
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
+        let data_type = args.return_field.data_type().clone();
+        match (is_checked(&data_type), args.is_distinct) {
+            (true, true) => Ok(Box::new(Distinct { values: self.of.accumulator(args)?, data_type })),
+            (true, false) => Ok(Box::new(Single { data_type, sum: 0, count: 0 })),
+            (false, _) => self.of.accumulator(args),
+        }
+    }
+
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
+        let data_type = args.return_field.data_type().clone();
+        if is_checked(&data_type) && !args.is_distinct {
+            return Ok(Box::new(Single { data_type, sum: 0, count: 0 }));
+        }
+        self.of.create_sliding_accumulator(args)
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn GroupsAccumulator>> {
+        let data_type = args.return_field.data_type();
+        Ok(match data_type {
+            DataType::Int64 => groups::<Int64Type>(data_type),
+            DataType::UInt64 => groups::<UInt64Type>(data_type),
+            DataType::Decimal128(..) => groups::<Decimal128Type>(data_type),
+            _ => return self.of.create_groups_accumulator(args),
+        })
+    }
+
+    // The rest is DataFusion's.
+
+    fn name(&self) -> &str {
+        self.of.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.of.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
+        self.of.return_type(types)
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> DfResult<Vec<FieldRef>> {
+        self.of.state_fields(args)
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+        self.of.groups_accumulator_supported(args)
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        self.of.order_sensitivity()
+    }
+
+    fn reverse_expr(&self) -> ReversedUDAF {
+        ReversedUDAF::Identical
+    }
+
+    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
+        self.of.inner().set_monotonicity(data_type)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.of.documentation()
+    }
+}
