@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::common::{Error, OptionSpec, Result};
 
-use super::{Connector, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
+use super::{Connector, Recorded, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
 
 /// Tables that swallow rows.
 #[derive(Debug, Default, Clone, Copy)]
@@ -58,7 +58,7 @@ impl Sink for Blackhole {
         Ok(None)
     }
 
-    async fn open(&self, _writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)> {
+    async fn open(&self, _writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)> {
         Ok((Box::new(Swallow), None))
     }
 }

@@ -11,7 +11,7 @@ use futures::StreamExt;
 
 use crate::common::{Error, ErrorKind, Projection, Result};
 
-use super::{Fetched, PartitionRange, PartitionState, Prefetch, ReadMode, Sink, Source, Split, Writer};
+use super::{Fetched, PartitionRange, PartitionState, Prefetch, ReadMode, Recorded, Sink, Source, Split, Writer};
 
 /// How long a read may take before it counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -165,9 +165,11 @@ pub async fn sink(sink: &dyn Sink, source: &dyn Source, rows: &RecordBatch) -> R
     let writer = |uuid: &str, incarnation| Writer {
         job: "conformance".to_string(),
         job_uuid: uuid.to_string(),
+        folder: "a".to_string(),
         incarnation,
         sink: format!("sink-{}", std::process::id()),
     };
+    let recorded = |n, attempt: &str| Some(Recorded { n, attempt: Some(attempt.to_string()) });
     check(sink.exactly_once(), || "the suite is for sinks with transactions".to_string())?;
     check(rows.schema().fields().len() == sink.schema().fields().len(), || "rows of another shape".to_string())?;
     sink.prepare().await?;
@@ -186,16 +188,18 @@ pub async fn sink(sink: &dyn Sink, source: &dyn Source, rows: &RecordBatch) -> R
     check(newest.is_none() && count().await? == 0, || "a write without its commit is visible".to_string())?;
     first.write(1, std::slice::from_ref(rows)).await?;
     first.commit(1).await?;
+    first.attempt("x");
     first.write(2, &twice).await?;
     first.commit(2).await?;
     check(count().await? == one + two, || "rows of commits 1 and 2".to_string())?;
 
     first.write(3, &twice).await?;
     let (mut second, newest) = sink.open(&writer("a", 3)).await?;
-    check(newest == Some(2), || format!("commit 2 is the newest, not {newest:?}"))?;
+    check(newest == recorded(2, "x"), || format!("commit 2 is the newest, not {newest:?}"))?;
     let late = first.commit(3).await;
     check(late.as_ref().is_err_and(|e| e.kind() == ErrorKind::Fenced), || format!("an older copy is not fenced: {late:?}"))?;
     check(count().await? == one + two, || "rows of a fenced copy are visible".to_string())?;
+    second.attempt("y");
     second.write(3, &[]).await?;
     second.commit(3).await?;
     drop(second);
@@ -203,7 +207,7 @@ pub async fn sink(sink: &dyn Sink, source: &dyn Source, rows: &RecordBatch) -> R
     let older = sink.open(&writer("a", 2)).await;
     check(older.is_err_and(|e| e.kind() == ErrorKind::Fenced), || "an older incarnation may open".to_string())?;
     let (mut third, newest) = sink.open(&writer("a", 4)).await?;
-    check(newest == Some(3), || format!("an empty commit is not remembered: {newest:?}"))?;
+    check(newest == recorded(3, "y"), || format!("an empty commit is not remembered: {newest:?}"))?;
     third.write(4, std::slice::from_ref(rows)).await?;
     third.commit(4).await?;
     drop(third);

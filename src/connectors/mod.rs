@@ -348,10 +348,21 @@ pub struct Writer {
     pub job: String,
     /// Made with the checkpoint folder, renewed by `--fresh`.
     pub job_uuid: String,
+    /// Made with the checkpoint folder as well, but kept by `--fresh`: names of what an older life may still hold open are made of it.
+    pub folder: String,
     /// Which start of the job this is; higher ones win.
     pub incarnation: u64,
     /// The sink's id in the job, unique among its sinks.
     pub sink: String,
+}
+
+/// What a target tells of the newest commit that it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number.
+    pub n: u64,
+    /// Which try of writing a commit of that number it was, as [`SinkWriter::attempt`] said; nothing if that was not kept.
+    pub attempt: Option<String>,
 }
 
 /// What a sink does with rows.
@@ -413,7 +424,7 @@ pub trait Sink: Debug + Send + Sync {
     ///
     /// # Errors
     /// [`crate::common::ErrorKind::Fenced`] when a newer copy has taken over already.
-    async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)>;
+    async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)>;
 }
 
 /// Takes a whole result, of which nothing shows before all of it is there.
@@ -435,6 +446,10 @@ pub trait Target: Send {
 /// through. A sink without transactions writes in `write`, and does nothing in `commit`.
 #[async_trait]
 pub trait SinkWriter: Send {
+    /// Before a commit is written: which try of that number it is. The target keeps it beside the number, so that another folder's commit
+    /// of the same number is told from this one.
+    fn attempt(&mut self, _attempt: &str) {}
+
     /// Opens a transaction and writes the rows of commit `n` into it.
     async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()>;
 

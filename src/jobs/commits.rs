@@ -1,6 +1,6 @@
 //! The chain of commits in a job's folder: claiming it, reading it back, adding to it, cutting its old end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -66,7 +66,21 @@ pub struct Header {
     pub finished: bool,
 }
 
+/// What is put into a folder once it holds a commit: the life that wrote it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Begun {
+    job_uuid: String,
+}
+
+/// Where [`Begun`] stands.
+const BEGUN: &str = "begun";
+
 impl Header {
+    /// The try of writing this commit, as sinks keep it: enough to tell two of one number apart.
+    pub fn tag(&self) -> &str {
+        self.attempt.split('-').next().unwrap_or_default()
+    }
+
     /// The first commit that the state is rebuilt from.
     pub fn base(&self) -> u64 {
         self.bases.values().min().copied().unwrap_or(self.n)
@@ -87,6 +101,9 @@ pub struct StoredSource {
 pub struct Incarnation {
     /// The life of the job.
     pub job_uuid: String,
+    /// The first life in this folder: its sinks know the folder by it.
+    #[serde(default)]
+    pub folder: Option<String>,
     /// Its number; higher ones win.
     pub incarnation: u64,
     /// Unique to this start.
@@ -140,8 +157,13 @@ impl Commits {
                 Some(k) => read_incarnation(store.as_ref(), k).await?,
                 None => None,
             };
+            if !fresh {
+                check_whole(store.as_ref(), before.as_ref()).await?;
+            }
+            let folder = before.as_ref().map(|i| i.folder.clone().unwrap_or_else(|| i.job_uuid.clone()));
             let job_uuid = before.filter(|_| !fresh).map_or_else(|| Uuid::new_v4().to_string(), |i| i.job_uuid);
-            let me = Incarnation { job_uuid, incarnation: newest.unwrap_or(0) + 1, attempt: Uuid::new_v4().to_string() };
+            let folder = Some(folder.unwrap_or_else(|| job_uuid.clone()));
+            let me = Incarnation { job_uuid, folder, incarnation: newest.unwrap_or(0) + 1, attempt: Uuid::new_v4().to_string() };
             let bytes = Bytes::from(serde_json::to_vec(&me)?);
             if store.create(&incarnation_path(me.incarnation), bytes).await? == Created::Won {
                 return Ok(Self { store, faults, me, exclusive, fresh });
@@ -234,6 +256,20 @@ impl Commits {
         Ok(Put::Won)
     }
 
+    /// Notes that this life has commits, once one of them stands: a folder that has lost all of them is not taken for a new one.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn mark_begun(&self) -> Result<()> {
+        let begun = Begun { job_uuid: self.me.job_uuid.clone() };
+        self.store.replace(BEGUN, Bytes::from(serde_json::to_vec(&begun)?)).await
+    }
+
+    /// What sinks know the folder by.
+    pub fn folder(&self) -> &str {
+        self.me.folder.as_deref().unwrap_or(&self.me.job_uuid)
+    }
+
     async fn check_newer(&self) -> Result<()> {
         // Incarnations have no gaps: the one after ours is there if any newer one is.
         if self.store.get(&incarnation_path(self.me.incarnation + 1)).await?.is_some() {
@@ -253,11 +289,7 @@ impl Commits {
     /// # Errors
     /// When the store cannot be read.
     pub async fn floor(&self) -> Result<u64> {
-        let Some(bytes) = self.store.get("floor").await? else { return Ok(0) };
-        std::str::from_utf8(&bytes)
-            .ok()
-            .and_then(|t| t.trim().parse().ok())
-            .ok_or_else(|| Error::state("`floor` in the checkpoint folder is not a number"))
+        floor(self.store.as_ref()).await
     }
 
     /// Step 10: deletes commits up to `floor` and objects that no kept commit names.
@@ -299,6 +331,50 @@ impl Commits {
 async fn read_incarnation(store: &dyn StateStore, k: u64) -> Result<Option<Incarnation>> {
     let Some(bytes) = store.get(&incarnation_path(k)).await? else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::state(format!("`{}` is damaged", incarnation_path(k))).because(e))
+}
+
+async fn floor(store: &dyn StateStore) -> Result<u64> {
+    let Some(bytes) = store.get("floor").await? else { return Ok(0) };
+    std::str::from_utf8(&bytes)
+        .ok()
+        .and_then(|t| t.trim().parse().ok())
+        .ok_or_else(|| Error::state("`floor` in the checkpoint folder is not a number"))
+}
+
+/// Refuses a folder of which a part is gone: going on from what is left would write rows again, or leave some out.
+async fn check_whole(store: &dyn StateStore, newest: Option<&Incarnation>) -> Result<()> {
+    let commits: BTreeSet<u64> = store.list("commits").await?.iter().filter_map(|p| number(p)).collect();
+    // After the list: an older copy that still runs may prune, and says so here first.
+    let floor = floor(store).await?;
+    let missing = |what: String| {
+        Err(Error::state(format!("the checkpoints in {} are not whole: {what}", store.describe()))
+            .hint("restore the whole folder from a copy, or start anew with --fresh, which writes all results again"))
+    };
+    let begun = match store.get(BEGUN).await? {
+        Some(bytes) => Some(serde_json::from_slice::<Begun>(&bytes).map_err(|e| Error::state(format!("`{BEGUN}` is damaged")).because(e))?),
+        None => None,
+    };
+    let Some(newest) = newest else {
+        if commits.is_empty() && floor == 0 && begun.is_none() {
+            return Ok(());
+        }
+        return missing("the folder `incarnations` is missing or empty, which says whose commits these are".to_string());
+    };
+    if commits.is_empty() {
+        if floor == 0 && begun.is_none_or(|b| b.job_uuid != newest.job_uuid) {
+            return Ok(());
+        }
+        return missing("the folder `commits` is missing or empty".to_string());
+    }
+    let last = commits.last().copied().unwrap_or(0);
+    match (floor + 1..=last).find(|n| !commits.contains(n)) {
+        None => Ok(()),
+        // The one before an oldest commit above 1 has been pruned, and that was written down.
+        Some(_) if floor == 0 && !commits.contains(&1) => {
+            missing(format!("its oldest commit is {}, and there is no `floor` that says so", commits.first().unwrap_or(&0)))
+        }
+        Some(n) => missing(format!("commit {n} is missing (the newest is {last})")),
+    }
 }
 
 fn taken_over(k: u64) -> Error {

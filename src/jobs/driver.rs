@@ -142,6 +142,8 @@ struct Running<'a> {
     /// What the sources have to know again.
     memories: Memories,
     floor: u64,
+    /// Whether this start has noted that there are commits.
+    marked: bool,
     /// Whether an epoch has run, in this life or an earlier one. The first one runs also without rows: `COUNT(*)` over nothing
     /// is 0, and a commit holds what was answered to the input up to it.
     begun: bool,
@@ -200,6 +202,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
     let mut running = Running {
         spec,
         floor: commits.floor().await?,
+        marked: false,
         commits,
         pipeline,
         inputs,
@@ -290,7 +293,10 @@ impl Running<'_> {
     async fn run(&mut self, stop: &CancellationToken, identity: &str) -> Result<Attempt> {
         let mut last_epoch = Instant::now();
         loop {
-            if stop.is_cancelled() || self.finished || (self.spec.settings.until_now && self.inputs.exhausted()) {
+            if stop.is_cancelled()
+                || (self.finished && self.publishers.answered())
+                || (self.spec.settings.until_now && self.inputs.exhausted() && self.publishers.answered())
+            {
                 return self.wind_up(stop, identity).await;
             }
             // With an interval of zero every epoch is a commit of its own.
@@ -299,6 +305,13 @@ impl Running<'_> {
             }
             self.report();
             self.publishers.check()?;
+            if !self.publishers.answered() {
+                self.status.waits = Some("waiting for the sinks to tell what they hold".into());
+                self.tell();
+                let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
+                self.status.waits = None;
+                continue;
+            }
             if self.newest.saturating_sub(self.publishers.taken()) >= self.spec.settings.max_pending_commits {
                 self.status.waits = Some("waiting for a sink".into());
                 self.tell();
@@ -465,11 +478,15 @@ impl Running<'_> {
         let prune = (floor >= self.floor + PRUNE_EVERY).then_some(floor);
         self.floor = prune.unwrap_or(self.floor);
         let commits = self.commits.clone();
+        let first = !std::mem::replace(&mut self.marked, true);
         self.last_commit = Instant::now();
         self.in_flight = Some(tokio::spawn(async move {
             let file = commits.encode(&header, &sections, written)?;
             drop(sections);
             let put = commits.put(n, &file).await?;
+            if put == Put::Won && first {
+                commits.mark_begun().await?;
+            }
             if let (Put::Won, Some(floor)) = (put, prune) {
                 commits.prune(floor).await?;
             }
@@ -515,7 +532,8 @@ impl Running<'_> {
         if self.land(true).await? == Some(Put::Adopt) {
             return Ok(Attempt::Again);
         }
-        if self.pending.dirty {
+        // A sink that was not asked yet might hold more than this folder does.
+        if self.pending.dirty && self.publishers.answered() {
             self.commit(identity).await?;
             if self.land(true).await? == Some(Put::Adopt) {
                 return Ok(Attempt::Again);

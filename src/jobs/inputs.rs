@@ -73,6 +73,7 @@ pub async fn starts(sources: &[JobSource], stored: &Starts, mode: ReadMode) -> R
             Some(stored) => {
                 let mut resumed = stored.clone();
                 resumed.positions.extend(source.source.resume(&stored.positions).await?);
+                bound(source, &mut resumed).await?;
                 resumed
             }
             None => StoredSource { positions: source.source.plan(mode).await?, ..StoredSource::default() },
@@ -80,6 +81,20 @@ pub async fn starts(sources: &[JobSource], stored: &Starts, mode: ReadMode) -> R
         all.insert(source.table.clone(), start);
     }
     Ok(all)
+}
+
+/// A job that went on without an end, and is started again with one, ends there. One that had an end keeps it.
+async fn bound(source: &JobSource, resumed: &mut StoredSource) -> Result<()> {
+    if !source.source.bounded() || resumed.positions.iter().all(|p| p.end.is_some()) {
+        return Ok(());
+    }
+    let planned = source.source.plan(ReadMode::Stream).await?;
+    for position in resumed.positions.iter_mut().filter(|p| p.end.is_none()) {
+        let end = planned.iter().find(|p| p.partition == position.partition).and_then(|p| p.end);
+        // A partition that the bounded mode does not name is not read any further.
+        position.end = Some(end.unwrap_or(position.start).max(position.start));
+    }
+    Ok(())
 }
 
 /// The ends of all partitions as of now.

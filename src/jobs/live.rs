@@ -11,7 +11,7 @@ use object_store::path::Path;
 use tokio::sync::mpsc;
 
 use crate::common::Result;
-use crate::connectors::{Sink, SinkMode, SinkWriter, Writer};
+use crate::connectors::{Recorded, Sink, SinkMode, SinkWriter, Writer};
 use crate::operators::coerce::Coercion;
 use crate::planner::{ContinuousPlanner, Mode};
 use crate::sql::ast;
@@ -89,7 +89,7 @@ impl Sink for Looker {
         Ok(None)
     }
 
-    async fn open(&self, _: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)> {
+    async fn open(&self, _: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)> {
         Ok((Box::new(Hand(self.sender.clone())), None))
     }
 }

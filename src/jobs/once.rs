@@ -43,7 +43,8 @@ pub(super) async fn insert(session: &Session, sink: Arc<dyn Sink>, insert: &ast:
     }
     sink.prepare().await?;
     let name = format!("insert-{}", Uuid::new_v4().simple());
-    let writer = Writer { job: name, job_uuid: Uuid::new_v4().to_string(), incarnation: 1, sink: insert.table.clone() };
+    let life = Uuid::new_v4().to_string();
+    let writer = Writer { job: name, job_uuid: life.clone(), folder: life, incarnation: 1, sink: insert.table.clone() };
     let (mut writer, _) = sink.open(&writer).await?;
     writer.write(1, &batches).await?;
     writer.commit(1).await?;

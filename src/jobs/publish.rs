@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::common::faults::{Faults, Side};
 use crate::common::{Error, ErrorKind, Result};
-use crate::connectors::{Sink, SinkWriter, Writer};
+use crate::connectors::{Recorded, Sink, SinkWriter, Writer};
 
 use super::commits::{Commit, Commits, sink_section};
 
@@ -30,7 +30,8 @@ const RETRY: Duration = Duration::from_millis(500);
 /// # Invariants
 /// * Rows are taken from the commit, never from the epoch: live and after a restart the same bytes are published.
 /// * A commit that the sink has recorded is skipped; one above our newest means that the folder and the sink do not belong
-///   together, and stops the job.
+///   together, and stops the job. So does one whose number another try of writing has here: the folder was set back, and went on.
+/// * No commit of this start is put before every exactly-once sink has told what it holds: [`Publishers::answered`].
 #[derive(Debug)]
 pub struct Publishers {
     sinks: BTreeMap<String, Publisher>,
@@ -56,6 +57,8 @@ struct Publisher {
     written: Arc<AtomicU64>,
     /// The newest watermark that it was told without a commit.
     told: AtomicI64,
+    /// It has told what it holds, and that fits the folder.
+    answered: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -87,6 +90,7 @@ struct Task {
     taken: Arc<AtomicU64>,
     confirmed: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
+    answered: Arc<AtomicBool>,
     failure: Arc<Failure>,
     progress: Arc<Notify>,
     job: String,
@@ -105,6 +109,7 @@ impl Publishers {
             let known = |of: &BTreeMap<String, u64>| Arc::new(AtomicU64::new(of.get(&id).copied().unwrap_or(0)));
             let (confirmed, written) = (known(&held.confirmed), known(&held.written));
             let taken = known(&held.confirmed);
+            let answered = Arc::new(AtomicBool::new(!sink.exactly_once()));
             let task = Task {
                 id: id.clone(),
                 sink,
@@ -114,13 +119,14 @@ impl Publishers {
                 taken: Arc::clone(&taken),
                 confirmed: Arc::clone(&confirmed),
                 written: Arc::clone(&written),
+                answered: Arc::clone(&answered),
                 failure: Arc::clone(&failure),
                 progress: Arc::clone(&progress),
                 job: job.to_string(),
                 watermark: AtomicI64::new(i64::MIN),
             };
             let task = tokio::spawn(task.run(commits_in));
-            all.insert(id, Publisher { queue, taken, confirmed, written, told: AtomicI64::new(i64::MIN), task });
+            all.insert(id, Publisher { queue, taken, confirmed, written, told: AtomicI64::new(i64::MIN), answered, task });
         }
         Self { sinks: all, failure, progress }
     }
@@ -146,6 +152,11 @@ impl Publishers {
         for publisher in self.sinks.values().filter(|p| p.told.fetch_max(time, Ordering::SeqCst) < time) {
             let _ = publisher.queue.send(Work::Watermark(time));
         }
+    }
+
+    /// Whether every exactly-once sink has told what it holds, and that fits the folder.
+    pub fn answered(&self) -> bool {
+        self.sinks.values().all(|p| p.answered.load(Ordering::SeqCst))
     }
 
     /// The commit that every sink was given, held back or not.
@@ -276,6 +287,7 @@ impl Task {
             self.settle(writer, n);
             return Ok(());
         }
+        writer.attempt(commit.body.tag());
         self.faults.pass(7, Side::Before)?;
         for piece in 0..pieces {
             writer.write(n, &commit.piece(&section, piece, self.commits.store().as_ref()).await?).await?;
@@ -314,21 +326,29 @@ impl Task {
     /// Opens the sink, waiting while it cannot be reached, and takes over what it has recorded.
     async fn open(&self) -> Result<Box<dyn SinkWriter>> {
         let me = &self.commits.me;
-        let who = Writer { job: self.job.clone(), job_uuid: me.job_uuid.clone(), incarnation: me.incarnation, sink: self.id.clone() };
+        let who = Writer {
+            job: self.job.clone(),
+            job_uuid: me.job_uuid.clone(),
+            folder: self.commits.folder().to_string(),
+            incarnation: me.incarnation,
+            sink: self.id.clone(),
+        };
         loop {
             match self.sink.open(&who).await {
                 Ok((writer, recorded)) => {
                     match recorded {
                         Some(recorded) => {
-                            self.check_recorded(recorded).await?;
-                            self.written.fetch_max(recorded, Ordering::SeqCst);
-                            self.confirm(recorded);
+                            self.check_recorded(&recorded).await?;
+                            self.written.fetch_max(recorded.n, Ordering::SeqCst);
+                            self.confirm(recorded.n);
                         }
                         None => self.check_missing()?,
                     }
                     // What the writer before this one held back is not in this one.
                     self.taken.store(self.confirmed.load(Ordering::SeqCst), Ordering::SeqCst);
                     self.tell(None);
+                    self.answered.store(true, Ordering::SeqCst);
+                    self.progress.notify_waiters();
                     return Ok(writer);
                 }
                 Err(e) if e.kind() == ErrorKind::Unavailable => {
@@ -340,17 +360,21 @@ impl Task {
         }
     }
 
-    async fn check_recorded(&self, recorded: u64) -> Result<()> {
-        if recorded <= self.newest.max(self.confirmed.load(Ordering::SeqCst)) || self.commits.read(recorded).await?.is_some() {
-            return Ok(());
+    /// What the sink holds has to be a commit of this folder: by its number, and by the try of writing it.
+    async fn check_recorded(&self, Recorded { n, attempt }: &Recorded) -> Result<()> {
+        let older = |what: String| {
+            Err(Error::state(format!("sink `{}` holds commit {n}, but {what} in {}", self.id, self.commits.store().describe()))
+                .hint("these checkpoints are older than the sink's content; restore the right folder, or start anew with --fresh"))
+        };
+        match self.commits.read(*n).await?.map(|commit| commit.body) {
+            Some(body) if body.job_uuid != self.commits.me.job_uuid || attempt.as_deref().is_some_and(|a| a != body.tag()) => {
+                older("another commit has that number".to_string())
+            }
+            Some(_) => Ok(()),
+            // It was pruned, or nothing was written yet.
+            None if *n <= self.commits.floor().await? => Ok(()),
+            None => older(format!("the newest is {}", self.newest)),
         }
-        Err(Error::state(format!(
-            "sink `{}` holds commit {recorded}, but the newest in {} is {}",
-            self.id,
-            self.commits.store().describe(),
-            self.newest
-        ))
-        .hint("these checkpoints are older than the sink's content; restore the right folder, or start anew with --fresh"))
     }
 
     /// A sink that has written rows and has no record of it would get them again.

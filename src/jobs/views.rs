@@ -113,7 +113,7 @@ async fn fold(content: &mut Option<KeyedTable>, commit: &Commit, table: &str, co
 impl Commits {
     /// Commits of a job that somebody else writes; nothing can be put.
     pub(super) fn reader(store: Arc<dyn StateStore>) -> Self {
-        let me = super::commits::Incarnation { job_uuid: String::new(), incarnation: 0, attempt: String::new() };
+        let me = super::commits::Incarnation { job_uuid: String::new(), folder: None, incarnation: 0, attempt: String::new() };
         Self::over(store, me, Faults::none())
     }
 }

@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
-use crate::connectors::Writer;
+use crate::connectors::{Recorded, Writer};
 
 use super::config::Config;
 use super::output::Output;
@@ -28,6 +28,9 @@ struct Content {
     incarnation: u64,
     /// Everything up to this commit is in files.
     last: u64,
+    /// Which try of writing that commit it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<String>,
     /// The commit up to which files are being shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rolling: Option<u64>,
@@ -50,7 +53,7 @@ pub struct Claimed {
     /// The record.
     pub record: Record,
     /// The commit that it told, if it is of this life of the job.
-    pub last: Option<u64>,
+    pub last: Option<Recorded>,
     /// The life before this one, if the record was of another.
     pub former: Option<String>,
 }
@@ -66,7 +69,7 @@ impl Record {
         let path = format!("{base}/_millstream/{}.{}.json", name(&writer.job), name(&writer.sink));
         let path = Path::parse(path.trim_start_matches('/')).map_err(|e| Error::internal("a record without a path").because(e))?;
         let (job_uuid, incarnation) = (writer.job_uuid.clone(), writer.incarnation);
-        let fresh = Content { job_uuid, incarnation, last: 0, rolling: None, incomplete: BTreeSet::new() };
+        let fresh = Content { job_uuid, incarnation, last: 0, attempt: None, rolling: None, incomplete: BTreeSet::new() };
         let away = |e| Error::unavailable(format!("{} cannot be read", config.location.show(&path))).because(e);
         let mut former = None;
         let (content, version, last) = match config.store.objects.get(&path).await {
@@ -84,7 +87,7 @@ impl Record {
                 } else if before.incarnation > writer.incarnation {
                     return Err(taken_over(&config.table));
                 } else {
-                    let last = before.last;
+                    let last = Recorded { n: before.last, attempt: before.attempt.clone() };
                     (Content { incarnation: writer.incarnation, ..before }, Some(version), Some(last))
                 }
             }
@@ -120,14 +123,14 @@ impl Record {
     ///
     /// # Errors
     /// As [`Self::announce`].
-    pub async fn done(&mut self, config: &Config, n: u64, incomplete: BTreeSet<String>) -> Result<()> {
-        self.content = Content { last: n, rolling: None, incomplete, ..self.content.clone() };
+    pub async fn done(&mut self, config: &Config, Recorded { n, attempt }: Recorded, incomplete: BTreeSet<String>) -> Result<()> {
+        self.content = Content { last: n, attempt, rolling: None, incomplete, ..self.content.clone() };
         self.save(config).await
     }
 
     /// Up to which commit everything is in files.
-    pub fn last(&self) -> u64 {
-        self.content.last
+    pub fn last(&self) -> Recorded {
+        Recorded { n: self.content.last, attempt: self.content.attempt.clone() }
     }
 
     /// Partitions with files that are shown, and without the file that tells that they are complete.

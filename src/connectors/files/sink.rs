@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::common::{Error, Result};
-use crate::connectors::{Sink, SinkMode, SinkWriter, TableSpec, Target, Writer};
+use crate::connectors::{Recorded, Sink, SinkMode, SinkWriter, TableSpec, Target, Writer};
 
 use super::config::Config;
 use super::format::{Header, extension};
@@ -81,7 +81,7 @@ impl Sink for FilesSink {
         true
     }
 
-    async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)> {
+    async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)> {
         let (writer, last) = FilesWriter::open(Arc::clone(&self.config), self.rolling.clone(), self.header(), writer).await?;
         Ok((Box::new(writer), last))
     }

@@ -9,7 +9,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 
 use crate::common::{Error, Result};
-use crate::connectors::{SinkWriter, Writer};
+use crate::connectors::{Recorded, SinkWriter, Writer};
 
 use super::config::Config;
 use super::encode::Encoder;
@@ -40,6 +40,8 @@ pub struct FilesWriter {
     /// What begins the names of files.
     stem: String,
     held: Option<Held>,
+    /// Which try of writing the newest commit it was.
+    attempt: Option<String>,
     /// How far event time has come.
     watermark: i64,
     open: BTreeMap<String, (Encoder, Output)>,
@@ -50,7 +52,7 @@ impl FilesWriter {
     ///
     /// # Errors
     /// When the folder cannot be used, or a newer copy has taken over.
-    pub async fn open(config: Arc<Config>, rolling: Rolling, header: bool, writer: &Writer) -> Result<(Self, Option<u64>)> {
+    pub async fn open(config: Arc<Config>, rolling: Rolling, header: bool, writer: &Writer) -> Result<(Self, Option<Recorded>)> {
         let Claimed { record, last, former } = Record::claim(&config, writer).await?;
         let stem = stem(writer, &writer.job_uuid);
         if config.store.local {
@@ -60,7 +62,10 @@ impl FilesWriter {
             remove_temporary(&local(&config.location.base), &starts);
         }
         let content = Arc::new(Schema::new(config.content.clone()));
-        Ok((Self { config, rolling, header, content, record, stem, held: None, watermark: i64::MIN, open: BTreeMap::new() }, last))
+        Ok((
+            Self { config, rolling, header, content, record, stem, held: None, attempt: None, watermark: i64::MIN, open: BTreeMap::new() },
+            last,
+        ))
     }
 
     async fn file(&mut self, partition: &str, first: u64) -> Result<&mut (Encoder, Output)> {
@@ -81,7 +86,7 @@ impl FilesWriter {
         let last = match self.held {
             Some(held) => {
                 shown.extend(self.show(held.last).await?);
-                held.last
+                Recorded { n: held.last, attempt: self.attempt.clone() }
             }
             None if shown.iter().any(|p| self.has_passed(p)) => self.record.last(),
             None => return Ok(()),
@@ -165,6 +170,10 @@ fn remove_temporary(folder: &std::path::Path, starts: &[String]) {
 
 #[async_trait]
 impl SinkWriter for FilesWriter {
+    fn attempt(&mut self, attempt: &str) {
+        self.attempt = Some(attempt.to_string());
+    }
+
     async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()> {
         let now = Instant::now();
         let held = self.held.get_or_insert(Held { first: n, last: n, since: now, touched: now });
@@ -243,8 +252,8 @@ mod tests {
         }
     }
 
-    async fn open(spec: &TableSpec, life: &str, incarnation: u64) -> Result<(FilesWriter, Option<u64>)> {
-        let writer = Writer { job: "j".into(), job_uuid: life.into(), incarnation, sink: "t".into() };
+    async fn open(spec: &TableSpec, life: &str, incarnation: u64) -> Result<(FilesWriter, Option<Recorded>)> {
+        let writer = Writer { job: "j".into(), job_uuid: life.into(), folder: "f".into(), incarnation, sink: "t".into() };
         FilesWriter::open(Arc::new(Config::read(spec)?), Rolling::read(spec)?, false, &writer).await
     }
 
@@ -289,7 +298,7 @@ mod tests {
         assert_eq!(shown(dir.path()), ["p=a 1 2"]);
 
         let (mut second, last) = open(2).await.unwrap();
-        assert_eq!(last, Some(0));
+        assert_eq!(last.map(|r| r.n), Some(0));
         for n in 1..=3 {
             second.write(n, &rows(n)).await.unwrap();
             second.commit(n).await.unwrap();
@@ -300,7 +309,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(dir.path().join("p=b")).unwrap().count(), 2);
 
         assert_eq!(open(1).await.err().map(|e| e.kind()), Some(ErrorKind::Fenced));
-        assert_eq!(open(3).await.unwrap().1, Some(3));
+        assert_eq!(open(3).await.unwrap().1.map(|r| r.n), Some(3));
     }
 
     #[tokio::test]
@@ -363,7 +372,7 @@ mod tests {
         std::fs::remove_file(day1.join("_SUCCESS")).unwrap();
         let (mut second, last) = open(&spec, "u", 2).await.unwrap();
         second.watermark(at("2024-05-02T12:00:00"));
-        assert_eq!((last, second.due(), second.settled(1)), (Some(1), None, 1));
+        assert_eq!((last.map(|r| r.n), second.due(), second.settled(1)), (Some(1), None, 1));
         second.watermark(i64::MAX);
         // A commit without rows is settled when that is told.
         assert_eq!(second.settled(2), 1);

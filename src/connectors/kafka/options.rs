@@ -76,7 +76,10 @@ fn own() -> Vec<OptionSpec> {
         one_of("sink.delivery-guarantee", GUARANTEES, "default: exactly-once"),
         one_of("sink.semantic", GUARANTEES, "the old name of `sink.delivery-guarantee`"),
         one_of("sink.partitioner", PARTITIONERS, "default: by key, as Java's clients do"),
-        text("sink.transactional-id-prefix", "accepted; transactions are named after the job and the sink"),
+        text(
+            "sink.transactional-id-prefix",
+            "what transactional id and group begin with, instead of millstream.<job>; sink and folder are put behind it",
+        ),
         text("sink.parallelism", "accepted; one producer writes a sink"),
         text("record.key.include.kafka.connect.json.schema", "accepted; has no meaning here"),
         text("record.value.include.kafka.connect.json.schema", "accepted; has no meaning here"),

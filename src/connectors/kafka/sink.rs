@@ -13,7 +13,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
 use crate::common::{Error, Result};
-use crate::connectors::{Changes, Sink, SinkMode, SinkWriter, Writer};
+use crate::connectors::{Changes, Recorded, Sink, SinkMode, SinkWriter, Writer};
 
 use super::broker::Broker;
 use super::config::{Guarantee, KafkaTable, Partitioner};
@@ -63,33 +63,41 @@ impl KafkaSink {
         self.rejected.load(Ordering::Relaxed)
     }
 
-    /// The transactional id, which is the group's name, too.
-    fn identity(writer: &Writer) -> String {
-        format!("millstream.{}.{}", writer.job, writer.sink)
+    /// The transactional id, which is the group's name, too. It holds the uuid of the checkpoint folder: jobs of one name in two data folders
+    /// do not meet. `--fresh` keeps it, so that a copy of the life before is fenced.
+    fn identity(&self, writer: &Writer) -> String {
+        match self.table.spec.option("sink.transactional-id-prefix").filter(|prefix| !prefix.is_empty()) {
+            Some(prefix) => format!("{prefix}.{}.{}", writer.sink, writer.folder),
+            None => format!("millstream.{}.{}.{}", writer.job, writer.sink, writer.folder),
+        }
     }
 
     /// The newest commit of this job that the topic holds.
-    async fn newest(&self, identity: &str, writer: &Writer) -> Result<Option<u64>> {
+    async fn newest(&self, identity: &str, writer: &Writer) -> Result<Option<Recorded>> {
         let committed = self.broker.committed(identity, &self.table.topic).await?;
         let recorded = committed.get(&0).and_then(|(offset, metadata)| {
-            let (uuid, incarnation) = metadata.rsplit_once(':')?;
-            Some((uuid, incarnation.parse::<u64>().ok()?, u64::try_from(*offset).ok()?))
+            let mut parts = metadata.split(':');
+            let (uuid, incarnation) = (parts.next()?, parts.next()?.parse::<u64>().ok()?);
+            let attempt = parts.next().filter(|a| !a.is_empty()).map(ToString::to_string);
+            Some((uuid, incarnation, Recorded { n: u64::try_from(*offset).ok()?, attempt }))
         });
         // What another job (or this one before `--fresh`) has left there counts as nothing.
-        if let Some((_, incarnation, n)) = recorded.filter(|(uuid, ..)| *uuid == writer.job_uuid) {
-            return self.ours(writer, incarnation, n).map(Some);
+        if let Some((_, incarnation, recorded)) = recorded.filter(|(uuid, ..)| *uuid == writer.job_uuid) {
+            return self.ours(writer, incarnation, recorded).map(Some);
         }
         match tail::newest(&self.broker, &self.table.topic, &tail::owner(writer)).await? {
-            Some((incarnation, n)) => self.ours(writer, incarnation, n).map(Some),
+            Some((incarnation, recorded)) => self.ours(writer, incarnation, recorded).map(Some),
             None => Ok(None),
         }
     }
 
-    fn ours(&self, writer: &Writer, incarnation: u64, n: u64) -> Result<u64> {
+    fn ours(&self, writer: &Writer, incarnation: u64, recorded: Recorded) -> Result<Recorded> {
         if incarnation > writer.incarnation {
-            return Err(Error::fenced(format!("{}: taken over by incarnation {incarnation}", self.table.label())));
+            return Err(Error::fenced(format!("{}: taken over by incarnation {incarnation}", self.table.label())).hint(
+                "another copy of this job was started, or these checkpoints are older than what the topic holds: restore the right folder, or start anew with --fresh",
+            ));
         }
-        Ok(n)
+        Ok(recorded)
     }
 }
 
@@ -142,8 +150,8 @@ impl Sink for KafkaSink {
         self.table.guarantee == Guarantee::ExactlyOnce
     }
 
-    async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)> {
-        let identity = Self::identity(writer);
+    async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)> {
+        let identity = self.identity(writer);
         let exactly_once = self.exactly_once();
         // Fences older copies first: only then nobody else can move the commit that is read next.
         let producer = self.broker.producer(exactly_once.then_some(identity.as_str())).await?;
@@ -153,6 +161,7 @@ impl Sink for KafkaSink {
             group: identity,
             metadata: format!("{}:{}", writer.job_uuid, writer.incarnation),
             header: format!("{}:{}", tail::owner(writer), writer.incarnation),
+            attempt: String::new(),
         });
         let writer = KafkaWriter::new(Arc::clone(&self.table), producer, commit, partitions, Arc::clone(&self.rejected))?;
         Ok((Box::new(writer), newest))

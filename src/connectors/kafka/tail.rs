@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::common::{Error, Result};
-use crate::connectors::Writer;
+use crate::connectors::{Recorded, Writer};
 
 use super::broker::{Bounds, Broker};
 
-/// The header that every record of a sink carries: `<owner>:<incarnation>:<n>`.
+/// The header that every record of a sink carries: `<owner>:<incarnation>:<n>:<attempt>`.
 pub(super) const HEADER: &str = "millstream.commit";
 
 /// Whose records they are: `<job uuid>/<sink>`. Several sinks of a job may write to one topic, each at its own pace, and what
@@ -21,8 +21,8 @@ const DEPTH: i64 = 1_000;
 /// How long the broker may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Incarnation and number of the newest commit of this owner.
-pub(super) async fn newest(broker: &Arc<dyn Broker>, topic: &str, owner: &str) -> Result<Option<(u64, u64)>> {
+/// Incarnation, number and try of the newest commit of this owner.
+pub(super) async fn newest(broker: &Arc<dyn Broker>, topic: &str, owner: &str) -> Result<Option<(u64, Recorded)>> {
     if broker.partitions(topic).await?.is_none() {
         return Ok(None);
     }
@@ -35,19 +35,19 @@ pub(super) async fn newest(broker: &Arc<dyn Broker>, topic: &str, owner: &str) -
     found.map_err(|e| Error::internal("the end of a topic could not be read").because(e))?
 }
 
-fn scan(broker: &dyn Broker, topic: &str, owner: &str, bounds: &[Bounds]) -> Result<Option<(u64, u64)>> {
+fn scan(broker: &dyn Broker, topic: &str, owner: &str, bounds: &[Bounds]) -> Result<Option<(u64, Recorded)>> {
     let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest.max(b.latest - DEPTH))).collect();
     let mut consumer = broker.consumer(topic, &from)?;
-    let mut newest: Option<(u64, u64)> = None;
+    let mut newest: Option<(u64, Recorded)> = None;
     let until = Instant::now() + PATIENCE;
     loop {
         consumer.poll(1_000, Duration::from_millis(100), &mut |record| {
             record.headers.each(&mut |key, value| {
                 if key == HEADER
-                    && let Some((incarnation, n)) = value.and_then(|value| parse(value, owner))
-                    && newest.is_none_or(|(_, newer)| n >= newer)
+                    && let Some((incarnation, recorded)) = value.and_then(|value| parse(value, owner))
+                    && newest.as_ref().is_none_or(|(_, newer)| recorded.n >= newer.n)
                 {
-                    newest = Some((incarnation, n));
+                    newest = Some((incarnation, recorded));
                 }
             });
         })?;
@@ -63,9 +63,10 @@ fn scan(broker: &dyn Broker, topic: &str, owner: &str, bounds: &[Bounds]) -> Res
     }
 }
 
-/// Incarnation and number, if the header is of this owner.
-fn parse(value: &[u8], owner: &str) -> Option<(u64, u64)> {
+/// Incarnation, number and try, if the header is of this owner.
+fn parse(value: &[u8], owner: &str) -> Option<(u64, Recorded)> {
     let rest = std::str::from_utf8(value).ok()?.strip_prefix(owner)?.strip_prefix(':')?;
-    let (incarnation, n) = rest.split_once(':')?;
-    Some((incarnation.parse().ok()?, n.parse().ok()?))
+    let mut parts = rest.split(':');
+    let (incarnation, n) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some((incarnation, Recorded { n, attempt: parts.next().filter(|a| !a.is_empty()).map(ToString::to_string) }))
 }

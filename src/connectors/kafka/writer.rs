@@ -51,6 +51,8 @@ pub(super) struct Committing {
     pub(super) metadata: String,
     /// What every record's header begins with.
     pub(super) header: String,
+    /// Which try of writing the commit it is, for both.
+    pub(super) attempt: String,
 }
 
 /// One side of a record: its encoder, and where its fields stand among the written columns.
@@ -275,8 +277,14 @@ fn headers_of(column: &ArrayRef, row: usize) -> Vec<(String, Vec<u8>)> {
 
 #[async_trait]
 impl SinkWriter for KafkaWriter {
+    fn attempt(&mut self, attempt: &str) {
+        if let Some(commit) = &mut self.commit {
+            commit.attempt = attempt.to_string();
+        }
+    }
+
     async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()> {
-        let header = self.commit.as_ref().map(|c| format!("{}:{n}", c.header));
+        let header = self.commit.as_ref().map(|c| format!("{}:{n}:{}", c.header, c.attempt));
         let topic = self.table.topic.clone();
         if !std::mem::replace(&mut self.begun, true) {
             self.producer.begin().await?;
@@ -290,9 +298,9 @@ impl SinkWriter for KafkaWriter {
     }
 
     async fn commit(&mut self, n: u64) -> Result<()> {
-        if let Some(Committing { group, metadata, .. }) = &self.commit {
+        if let Some(Committing { group, metadata, attempt, .. }) = &self.commit {
             let offset = i64::try_from(n).map_err(|_| Error::internal(format!("commit {n}")))?;
-            self.producer.send_offset(group, &self.table.topic, offset, metadata).await?;
+            self.producer.send_offset(group, &self.table.topic, offset, &format!("{metadata}:{attempt}")).await?;
         }
         self.begun = false;
         self.producer.commit().await

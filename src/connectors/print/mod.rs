@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::common::{Error, OptionSpec, Result};
 
-use super::{Connector, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
+use super::{Connector, Recorded, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
 
 pub mod kinds;
 mod line;
@@ -95,7 +95,7 @@ impl Sink for PrintSink {
         Ok(None)
     }
 
-    async fn open(&self, _writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<u64>)> {
+    async fn open(&self, _writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)> {
         let identifier = self.table.option("print-identifier").filter(|text| !text.is_empty());
         let prefix = identifier.map(|text| format!("{text}> ")).unwrap_or_default();
         let to_stderr = self.table.option("standard-error").is_some_and(|text| text.eq_ignore_ascii_case("true"));

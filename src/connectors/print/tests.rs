@@ -24,7 +24,7 @@ fn table(pairs: &[(&str, &str)]) -> Arc<TableSpec> {
 }
 
 fn writer() -> Writer {
-    Writer { job: "j".into(), job_uuid: "u".into(), incarnation: 1, sink: "s".into() }
+    Writer { job: "j".into(), job_uuid: "u".into(), folder: "f-1".into(), incarnation: 1, sink: "s".into() }
 }
 
 #[tokio::test]

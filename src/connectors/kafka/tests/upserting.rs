@@ -103,7 +103,7 @@ async fn envelopes_are_changes() {
 }
 
 fn writer() -> Writer {
-    Writer { job: "j".into(), job_uuid: "u-1".into(), incarnation: 1, sink: "s".into() }
+    Writer { job: "j".into(), job_uuid: "u-1".into(), folder: "f-1".into(), incarnation: 1, sink: "s".into() }
 }
 
 fn changes(rows: &[(Option<i32>, Option<&str>, i64)]) -> RecordBatch {

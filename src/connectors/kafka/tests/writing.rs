@@ -2,7 +2,7 @@ use super::*;
 use crate::connectors::Writer;
 
 fn writer(incarnation: u64) -> Writer {
-    Writer { job: "j".into(), job_uuid: "u-1".into(), incarnation, sink: "s".into() }
+    Writer { job: "j".into(), job_uuid: "u-1".into(), folder: "f-1".into(), incarnation, sink: "s".into() }
 }
 
 fn rows(ids: &[Option<i32>]) -> RecordBatch {
@@ -49,14 +49,14 @@ async fn the_header_tells_the_commit_when_the_offset_is_gone() {
         open.write(n, &[rows(&[Some(1), Some(2), Some(3)])]).await.unwrap();
         open.commit(n).await.unwrap();
     }
-    assert_eq!(records(&broker, "t", 2)[0].3, ["millstream.commit=u-1/s:1:1"]);
-    broker.forget_group("millstream.j.s", "t");
-    assert_eq!(sink.open(&writer(1)).await.unwrap().1, Some(3));
-    broker.forget_group("millstream.j.s", "t");
+    assert_eq!(records(&broker, "t", 2)[0].3, ["millstream.commit=u-1/s:1:1:"]);
+    broker.forget_group("millstream.j.s.f-1", "t");
+    assert_eq!(sink.open(&writer(1)).await.unwrap().1.map(|r| r.n), Some(3));
+    broker.forget_group("millstream.j.s.f-1", "t");
     let (mut open, _) = sink.open(&writer(5)).await.unwrap();
     open.write(4, &[rows(&[Some(1)])]).await.unwrap();
     open.commit(4).await.unwrap();
-    broker.forget_group("millstream.j.s", "t");
+    broker.forget_group("millstream.j.s.f-1", "t");
     assert_eq!(sink.open(&writer(4)).await.map(|_| ()).unwrap_err().kind(), ErrorKind::Fenced);
 }
 
@@ -94,7 +94,7 @@ async fn keys_times_and_headers_are_written() {
     assert_eq!(written[0].0.as_deref(), Some("k"));
     assert_eq!(written[0].1.as_deref(), Some("{\"id\":1}"));
     assert_eq!(written[0].2, Some(77));
-    assert_eq!(written[0].3, ["a=1", "millstream.commit=u-1/s:1:1"]);
+    assert_eq!(written[0].3, ["a=1", "millstream.commit=u-1/s:1:1:"]);
     assert_eq!((written[1].0.as_deref(), written[1].3.len()), (None, 1));
 }
 
