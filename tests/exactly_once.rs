@@ -120,6 +120,70 @@ fn kill_at_random(seed: u64, settings: impl Fn(&Job) -> Job) {
     finish(&t, job.start(), &windows(rows + 60, false));
 }
 
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() { copy(&entry.path(), &to) } else { std::fs::copy(entry.path(), &to).map(drop).unwrap() }
+    }
+}
+
+/// The files of the commits that are in a job's folder.
+fn commits(jobs: &std::path::Path) -> Vec<String> {
+    let name = std::fs::read_dir(jobs).unwrap().map(|e| e.unwrap().path().join("commits")).find(|p| p.is_dir()).unwrap();
+    let mut names: Vec<String> = std::fs::read_dir(name).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// A supervisor that starts it again and again must not get it past the check.
+#[test]
+fn checkpoints_that_are_older_than_the_topic_or_not_whole_are_refused_every_time() {
+    let t = Transactions::with(0..200);
+    let job = busy(&t.job, 15);
+    let jobs = job.folder().join("jobs");
+    let (older, newer) = (job.folder().join("older"), job.folder().join("newer"));
+    let mut running = job.start();
+    running.until("some windows", |_| t.out().len() > 1);
+    running.stop().code(0);
+    copy(&jobs, &older);
+    for rows in [200..300, 300..400] {
+        let before = t.out().len();
+        t.add(rows);
+        let mut running = job.start();
+        running.until("more windows", |_| t.out().len() > before);
+        running.stop().code(0);
+    }
+    copy(&jobs, &newer);
+    let put_back = |from: &std::path::Path| {
+        std::fs::remove_dir_all(&jobs).unwrap();
+        copy(from, &jobs);
+    };
+    let out = t.out();
+    put_back(&older);
+    let held = commits(&jobs);
+    for i in 0..7 {
+        t.add(400 + 20 * i..420 + 20 * i);
+        let said = job.run().code(1);
+        assert!(said.contains("older than"), "{said}");
+        assert_eq!((commits(&jobs), t.out()), (held.clone(), out.clone()), "start {i}");
+    }
+    let of_job = |part: &str| std::fs::read_dir(&jobs).unwrap().map(|e| e.unwrap().path().join(part)).find(|p| p.exists()).unwrap();
+    for part in ["commits", "incarnations"] {
+        put_back(&newer);
+        std::fs::remove_dir_all(of_job(part)).unwrap();
+        for _ in 0..2 {
+            let said = job.run().code(1);
+            assert!(said.contains(&format!("the folder `{part}` is missing")), "{said}");
+        }
+        assert_eq!(t.out(), out);
+    }
+    put_back(&newer);
+    std::fs::write(of_job("commits").join(".00001.abc.tmp"), "half a commit").unwrap();
+    finish(&t, job.start(), &windows(540, false));
+    assert!(!of_job("commits").join(".00001.abc.tmp").exists());
+}
+
 /// Two aggregates, the second over what the first one has written by key; its groups come and go.
 const BY_KEY: &str = "
 CREATE TABLE per_user ( user_id STRING, n BIGINT, total BIGINT, PRIMARY KEY (user_id) NOT ENFORCED )

@@ -11,13 +11,13 @@
 //! A file is replaced by renaming a complete one over it, so a reader never meets half a declaration. Who changes something holds
 //! the lock of the folder from reading to writing, so that two processes do not overwrite what the other one has just declared.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::common::{Error, Result};
+use crate::common::names::{decoded, encoded};
+use crate::common::{Error, Result, private};
 use crate::sql::ast::{Parsed, Source, Statement};
 use crate::sql::name::DEFAULT_DATABASE;
 use crate::sql::parse;
@@ -53,7 +53,7 @@ pub(super) fn list(path: &Path) -> Result<(Vec<String>, Vec<Place>)> {
     let (mut databases, mut places) = (Vec::new(), Vec::new());
     for found in entries(path)? {
         if found.is_dir() {
-            let Some(database) = found.file_name().and_then(|name| unescaped(&name.to_string_lossy())) else { continue };
+            let Some(database) = found.file_name().and_then(|name| decoded(&name.to_string_lossy())) else { continue };
             places.extend(entries(&found)?.into_iter().filter(|f| is_sql(f)).map(|file| Place { database: database.clone(), file }));
             databases.push(database);
         } else if is_sql(&found) {
@@ -111,11 +111,14 @@ pub(super) fn read(place: &Place) -> Result<Vec<Declared>> {
 pub(super) fn write(file: &Path, created_by: &str, text: &str) -> Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|error| cannot("create", folder, error))?;
+    private::create_folder(folder).map_err(|error| cannot("create", folder, error))?;
     // Not the object's name: with its escapes that may be as long as a name can be.
     let temporary = folder.join(format!(".{}-{}.tmp", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
     let created_by = created_by.replace(char::is_control, " ");
-    let written = File::create(&temporary)
+    let written = private::options()
+        .write(true)
+        .create_new(true)
+        .open(&temporary)
         .and_then(|mut out| {
             write!(out, "{CREATED_BY}{created_by}\n{text};\n")?;
             out.sync_all()
@@ -146,47 +149,20 @@ pub(super) fn remove_folder(folder: &Path) -> Result<()> {
 
 /// The folder of a database below that of the catalog.
 pub(super) fn folder_of(catalog: &Path, database: &str) -> PathBuf {
-    if database == DEFAULT_DATABASE { catalog.to_path_buf() } else { catalog.join(escaped(database)) }
+    if database == DEFAULT_DATABASE { catalog.to_path_buf() } else { catalog.join(encoded(database)) }
 }
 
 /// The file that declares a database.
 pub(super) fn database_file(catalog: &Path, database: &str) -> PathBuf {
-    folder_of(catalog, database).join(format!("{}.database.sql", escaped(database)))
+    folder_of(catalog, database).join(format!("{}.database.sql", encoded(database)))
 }
 
 /// The name of an object's file, by its name without a database.
 pub(super) fn file_name(space: Space, name: &str) -> String {
     match space {
-        Space::Relations => format!("{}.sql", escaped(name)),
-        Space::Functions => format!("{}.function.sql", escaped(name)),
+        Space::Relations => format!("{}.sql", encoded(name)),
+        Space::Functions => format!("{}.function.sql", encoded(name)),
     }
-}
-
-/// What is not a letter, a digit, `_` or `-` is written as `%XX`, byte by byte.
-fn escaped(name: &str) -> String {
-    let mut file = String::with_capacity(name.len() + 4);
-    for c in name.chars() {
-        if c.is_alphanumeric() || c == '_' || c == '-' {
-            file.push(c);
-        } else {
-            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                let _ = write!(file, "%{byte:02X}"); // writing to a String cannot fail
-            }
-        }
-    }
-    file
-}
-
-/// The name that such a text stands for; nothing if it is none.
-fn unescaped(file: &str) -> Option<String> {
-    let (mut bytes, mut rest) = (Vec::with_capacity(file.len()), file);
-    while let Some((plain, escape)) = rest.split_once('%') {
-        bytes.extend(plain.bytes());
-        bytes.push(u8::from_str_radix(escape.get(..2)?, 16).ok()?);
-        rest = escape.get(2..)?;
-    }
-    bytes.extend(rest.bytes());
-    String::from_utf8(bytes).ok()
 }
 
 fn cannot(what: &str, path: &Path, error: std::io::Error) -> Error {
@@ -199,17 +175,7 @@ mod tests {
 
     #[test]
     fn names_of_files() {
-        for (name, file) in [
-            ("orders_2-a", "orders_2-a.sql"),
-            ("größe", "größe.sql"),
-            ("a b/c", "a%20b%2Fc.sql"),
-            ("..", "%2E%2E.sql"),
-            ("100%", "100%25.sql"),
-        ] {
-            assert_eq!(file_name(Space::Relations, name), file);
-            assert_eq!(unescaped(&escaped(name)).as_deref(), Some(name));
-        }
+        assert_eq!(file_name(Space::Relations, "a b/c"), "a%20b%2Fc.sql");
         assert_eq!(file_name(Space::Functions, "f"), "f.function.sql");
-        assert_eq!(unescaped("a%2"), None);
     }
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, private};
 use crate::sql::name::DEFAULT_DATABASE;
 
 use super::files::{self, Declared, Place};
@@ -99,9 +99,10 @@ impl Folder {
 
     /// Waits until nobody else changes anything. A folder that cannot be written has no lock: then writing fails, if it comes to it.
     pub(super) fn lock(&self) -> Lock {
-        let file = fs::create_dir_all(&self.path).and_then(|()| {
-            let file = File::options().create(true).truncate(false).write(true).open(self.path.join(".lock"))?;
+        let file = private::create_folder(&self.path).and_then(|()| {
+            let file = private::options().create(true).truncate(false).write(true).open(self.path.join(".lock"))?;
             file.lock()?;
+            private::remove_unfinished(&self.path);
             Ok(file)
         });
         Lock { _file: file.ok() }

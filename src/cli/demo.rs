@@ -12,6 +12,7 @@ use arrow::record_batch::RecordBatch;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Overrides};
+use crate::common::clock::SystemClock;
 use crate::common::{Error, Projection, Result};
 use crate::connectors::kafka::EmbeddedBroker;
 use crate::connectors::{Connectors, Follow, Prefetch, ReadMode};
@@ -50,6 +51,8 @@ const SHOWN: &str = "transactions_paid_agg_table";
 const SOURCE: &str = "transactions_generator";
 const GENERATED: &str = "transactions_generated";
 const ASKED: &str = "transactions_table";
+/// About so many bytes of each partition's newest records are kept: some minutes of them.
+const KEPT: usize = 64 << 20;
 /// How many windows are on the screen.
 const HEIGHT: usize = 14;
 
@@ -57,7 +60,8 @@ const HEIGHT: usize = 14;
 pub(super) async fn demo(common: &Common, args: DemoArgs, notes: Notes) -> Result<()> {
     let options: Vec<&str> = LIVE.into_iter().chain(common.options.iter().map(String::as_str)).collect();
     let overrides = Overrides::parse(&options)?;
-    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::new(EmbeddedBroker::new())), overrides);
+    let workspace =
+        Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::new(EmbeddedBroker::with(KEPT, Arc::new(SystemClock)))), overrides);
     if args.shell {
         return shell(common, workspace, notes).await;
     }

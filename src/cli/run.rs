@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::common::faults::Faults;
 use crate::common::units::counted;
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, names};
 use crate::connectors::ReadMode;
 use crate::jobs::workspace::{job_name, settings};
 use crate::jobs::{self, Ending, Outcome, Workspace};
@@ -27,6 +27,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let inserts = carry_out(&workspace, &statements).await?;
     let said = workspace.job_settings()?;
     let name = job_name(args.name.as_deref().or(said.pipeline_name.as_deref()), &args.files);
+    names::check_job(&name)?;
     let (root, remote) = checkpoints(common, &args)?;
     let mut settings = settings(&said, remote);
     setup::memory(common).share(&mut settings);

@@ -190,6 +190,11 @@ pub trait Source: Debug + Send + Sync {
     /// Whether a continuous read ends by itself.
     fn bounded(&self) -> bool;
 
+    /// An instance of a job's own, if reading it changes anything in it; nothing if all jobs of a process can have this one.
+    fn own(&self) -> Option<Arc<dyn Source>> {
+        None
+    }
+
     /// The partitions and where to begin and end, asking the server.
     async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>>;
 

@@ -1,5 +1,6 @@
 //! What a job does with a table that it reads: silence, alignment, and where messages go that cannot be read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::TableEntry;
@@ -39,7 +40,7 @@ pub(super) fn job_source(
     let dead_letter = declared.source.dead_letter().map(dead_letter).transpose();
     Ok(JobSource {
         table: spec.name.clone(),
-        source: std::sync::Arc::clone(&declared.source),
+        source: declared.source.own().unwrap_or_else(|| Arc::clone(&declared.source)),
         idle_timeout: duration(IDLE)?.unwrap_or(IDLE_TIMEOUT),
         has_watermark,
         max_drift: (has_watermark && moves && !max_drift.is_zero()).then_some(max_drift),

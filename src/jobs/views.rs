@@ -32,7 +32,7 @@ pub struct View {
 }
 
 fn path(view: &str) -> String {
-    format!("_views/{view}")
+    format!("_views/{}", crate::common::names::encoded(view))
 }
 
 /// Writes down which job keeps a view.

@@ -9,7 +9,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::catalog::settings::RuntimeMode;
 use crate::catalog::{Catalog, JobSettings, Overrides};
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, names};
 use crate::connectors::{Connectors, Sink};
 use crate::operators::coerce::Coercion;
 use crate::planner::{ContinuousPlanner, DeclaredTable, Explained, Measured, Mode, Program, Relation, Session, Streaming, Tables};
@@ -151,6 +151,7 @@ impl Workspace {
     /// # Errors
     /// With the place of the statement that does not plan.
     pub async fn plan_job(&self, name: &str, inserts: &[Parsed], store: Arc<dyn StateStore>, settings: Settings) -> Result<JobSpec> {
+        names::check_job(name)?;
         refuse_unsupported(&self.job_settings()?)?;
         let session = self.session(Mode::Streaming)?;
         let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
@@ -361,7 +362,7 @@ pub fn job_name(said: Option<&str>, files: &[PathBuf]) -> String {
         }
         _ => None,
     };
-    name.unwrap_or_else(|| "job".to_string()).chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
+    names::job_from(&name.unwrap_or_default())
 }
 
 /// Settings of a job from what SET and `--option` say.

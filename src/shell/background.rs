@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::common::{Error, ErrorKind, Result};
+use crate::common::{Error, ErrorKind, Result, names};
 use crate::jobs::memory::Memory;
 use crate::jobs::workspace::settings;
 use crate::jobs::{self, Ending, Gauge, Status, Workspace};
@@ -95,6 +95,7 @@ impl Background {
         if let Some(job) = self.running.get(name) {
             return Ok(job.gauge.explain());
         }
+        names::check_job(name)?;
         if self.root.below(name).list("commits").await?.is_empty() {
             return Err(self.unknown(name));
         }
@@ -171,7 +172,7 @@ fn target(parts: &[Parsed]) -> String {
         Some(Statement::CreateView(view)) => view.name.as_str(),
         _ => "job",
     };
-    name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
+    names::job_from(name)
 }
 
 /// How a job ended, for people.

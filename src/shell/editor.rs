@@ -61,7 +61,7 @@ impl Editor {
         }));
         if let Some(path) = history {
             if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder).ok(); // without it there is no history over the end of the session
+                crate::common::private::create_folder(folder).ok(); // without it there is no history over the end of the session
             }
             lines.load_history(path).ok(); // there is none yet
         }

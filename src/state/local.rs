@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, private};
 
 use super::store::{Created, StateStore, within};
 
@@ -41,10 +41,10 @@ impl LocalStore {
 /// Writes and fsyncs a temporary file beside `path`.
 fn temporary(path: &Path, bytes: &[u8]) -> std::io::Result<PathBuf> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    private::create_folder(folder)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temp = folder.join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
-    let mut file = File::create_new(&temp)?;
+    let mut file = private::options().write(true).create_new(true).open(&temp)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     Ok(temp)
@@ -125,10 +125,16 @@ impl StateStore for LocalStore {
     fn lock(&self) -> Result<Option<Box<dyn Send + Sync>>> {
         let shown = self.describe();
         let broken = |e: std::io::Error| Error::state(format!("cannot use {shown}")).because(e);
-        fs::create_dir_all(&self.root).map_err(broken)?;
-        let file = File::options().create(true).truncate(false).write(true).open(self.root.join("lock")).map_err(broken)?;
+        private::create_folder(&self.root).map_err(broken)?;
+        let file = private::options().create(true).truncate(false).write(true).open(self.root.join("lock")).map_err(broken)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
+            Ok(()) => {
+                // Only now: they may have been another copy's.
+                for folder in ["", "commits", "incarnations", "objects"] {
+                    private::remove_unfinished(&self.root.join(folder));
+                }
+                Ok(Some(Box::new(file)))
+            }
             Err(TryLockError::WouldBlock) => Err(Error::state(format!("{shown} is in use by another running copy"))
                 .hint("stop it first, or run under another --name or --data")),
             Err(TryLockError::Error(e)) => Err(broken(e)),

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
+use crate::common::private;
+
 /// Names of the folders begin with this.
 const PREFIX: &str = "spill-";
 
@@ -39,10 +41,10 @@ impl Scratch {
         if let Some((path, _)) = &*made {
             return Ok(path.clone());
         }
-        fs::create_dir_all(&self.parent)?;
+        private::create_folder(&self.parent)?;
         clean(&self.parent);
         let path = self.parent.join(format!("{PREFIX}{}", Uuid::now_v7().simple()));
-        fs::create_dir(&path)?;
+        private::create_folder(&path)?;
         let lock = File::create_new(path.join("lock"))?;
         lock.try_lock()?;
         *made = Some((path.clone(), lock));

@@ -1,6 +1,6 @@
 //! Files that hold batches which do not fit into memory.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use parking_lot::Mutex;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, private};
 
 use super::memory::{StateMemory, cannot_use};
 
@@ -58,7 +58,7 @@ impl SpillFile {
         let _one = self.appending.lock();
         let start = self.len();
         let write = || -> std::io::Result<()> {
-            let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&self.path)?;
+            let mut file = private::options().create(true).write(true).truncate(false).open(&self.path)?;
             file.seek(SeekFrom::Start(start as u64))?; // not at its end: a write that failed half-way may have left something
             file.write_all(&bytes)
         };

@@ -23,7 +23,7 @@ use super::scan::FilesTable;
 
 /// The files of a table.
 ///
-/// A continuous job reads them as one partition whose positions count records, in order. Which file a position is in it knows by
+/// What is read, known and passed over is a job's own: each has an instance, [`Source::own`]. A continuous job reads them as one partition whose positions count records, in order. Which file a position is in it knows by
 /// the lines that it [learned](crate::connectors::Fetched::learned).
 #[derive(Debug)]
 pub struct FilesSource {
@@ -91,6 +91,20 @@ impl Source for FilesSource {
 
     fn bounded(&self) -> bool {
         self.monitor.is_none()
+    }
+
+    fn own(&self) -> Option<Arc<dyn Source>> {
+        Some(Arc::new(Self {
+            config: Arc::clone(&self.config),
+            schema: Arc::clone(&self.schema),
+            monitor: self.monitor,
+            lookups: self.lookups.clone(),
+            dead_letter: self.dead_letter.clone(),
+            counters: Arc::default(),
+            known: Mutex::default(),
+            passed_over: Mutex::default(),
+            until_now: AtomicBool::new(false),
+        }))
     }
 
     fn dead_letter(&self) -> Option<&str> {

@@ -1,20 +1,23 @@
 //! The in-process topic log on disk: a journal that is written as it happens, and read again at the next start.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::fs::{File, TryLockError};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use prost::Message;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, private};
 
 use super::entry::Entry;
 
 /// What the file begins with; another version of the layout begins with something else.
-const MAGIC: &[u8; 8] = b"mstopic1";
-/// Length and checksum before each entry.
-const HEADER: usize = 12;
+const MAGIC: &[u8; 8] = b"mstopic2";
+/// The version before this one, whose headers have no checksum of their own; its files are read, and go on, as they were.
+const OLDER: &[u8; 8] = b"mstopic1";
+/// Length and checksum before each entry, and a checksum of both.
+const HEADER: usize = 16;
+const OLDER_HEADER: usize = 12;
 /// No entry is longer, so a length that was never written is not taken for one.
 const LONGEST: usize = 1 << 30;
 
@@ -22,17 +25,20 @@ const LONGEST: usize = 1 << 30;
 ///
 /// ```text
 ///   topics/lock        held while the process lives: there is one reader and writer
-///   topics/journal     mstopic1 | length, checksum, entry | length, checksum, entry | ...
+///   topics/journal     mstopic2 | length, checksum, header's checksum, entry | ...
 /// ```
 /// One file for all partitions, because a transaction is one entry then: it is there as a whole or not at all, without a protocol between
 /// files. Records are kept in memory as well; the file is read from its beginning to its end, once, at the start.
 ///
 /// # Invariants
 /// - What [`Self::append`] with `sync` has returned from survives a power cut.
-/// - An entry whose end or checksum is missing has never happened: it is cut off at the next start, with what follows.
+/// - An entry at the end of the file that was not written to its end has never happened: it is cut off at the next start.
+/// - Anything else that is not as it was written is damage, and refused: nothing behind it is given up.
 #[derive(Debug)]
 pub(super) struct Journal {
     file: File,
+    /// How long the header of each entry is.
+    header: usize,
     /// Where the last whole entry ends.
     end: u64,
     /// Half an entry stands behind that and could not be taken back.
@@ -48,8 +54,8 @@ impl Journal {
     /// When another process has it open, or the files cannot be used.
     pub(super) fn open(folder: &Path, mut each: impl FnMut(Entry)) -> Result<Self> {
         let failed = |e: std::io::Error| Error::state(format!("cannot use {}", folder.display())).because(e);
-        fs::create_dir_all(folder).map_err(failed)?;
-        let lock = File::create(folder.join("lock")).map_err(failed)?;
+        private::create_folder(folder).map_err(failed)?;
+        let lock = private::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -58,35 +64,53 @@ impl Journal {
             }
             Err(TryLockError::Error(e)) => return Err(failed(e)),
         }
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(folder.join("journal")).map_err(failed)?;
+        let mut file =
+            private::options().read(true).write(true).create(true).truncate(false).open(folder.join("journal")).map_err(failed)?;
         let mut reader = BufReader::new(&file);
         let mut magic = Vec::new();
         reader.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(failed)?;
-        // A file that was cut off within its first bytes has held nothing.
-        if magic.len() == MAGIC.len() && magic != MAGIC {
-            return Err(Error::state(format!("{} is not a journal of this version", folder.join("journal").display()))
-                .hint("move the folder away to begin anew"));
-        }
+        let path = folder.join("journal");
+        let header = match magic.as_slice() {
+            begun if begun == MAGIC => HEADER,
+            begun if begun == OLDER => OLDER_HEADER,
+            // A file that was cut off within its first bytes has held nothing.
+            begun if begun.len() < MAGIC.len() && MAGIC.starts_with(begun) => HEADER,
+            _ => {
+                return Err(
+                    Error::state(format!("{} is not a journal of this version", path.display())).hint("move the folder away to begin anew")
+                );
+            }
+        };
         let mut end = MAGIC.len() as u64;
+        let length = file.metadata().map_err(failed)?.len();
         if magic.len() == MAGIC.len() {
-            while let Some((entry, length)) = next(&mut reader).map_err(failed)? {
-                each(entry);
-                end += length;
+            loop {
+                match next(&mut reader, header, length - end).map_err(failed)? {
+                    Next::Entry(entry, taken) => {
+                        each(entry);
+                        end += taken;
+                    }
+                    Next::End => break,
+                    Next::Damaged => {
+                        let rest = length - end;
+                        return Err(Error::state(format!("{} is damaged at byte {end}: {rest} bytes from there on are not as they were written", path.display()))
+                            .hint(format!("restore the file from a copy; or give up what stands behind that place with `truncate -s {end} FILE`, or move the folder away to begin anew")));
+                    }
+                }
             }
         } else {
             file.set_len(0).map_err(failed)?;
             file.seek(SeekFrom::Start(0)).map_err(failed)?;
             file.write_all(MAGIC).map_err(failed)?;
         }
-        let length = file.metadata().map_err(failed)?.len();
-        if length > end {
-            tracing::warn!("{}: {} bytes from the first unfinished or damaged entry on are cut off", folder.display(), length - end);
+        if length > end && magic.len() == MAGIC.len() {
+            tracing::warn!("{}: {} bytes of an entry that was not written to its end are cut off", folder.display(), length - end);
             file.set_len(end).map_err(failed)?;
         }
         file.seek(SeekFrom::Start(end)).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Ok(Self { file, end, broken: false, _lock: lock })
+        Ok(Self { file, header, end, broken: false, _lock: lock })
     }
 
     /// Waits until everything is on the disk.
@@ -112,6 +136,9 @@ impl Journal {
         let mut bytes = Vec::with_capacity(HEADER + body.len());
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&xxh3_64(&body).to_le_bytes());
+        if self.header == HEADER {
+            bytes.extend_from_slice(&check(&bytes));
+        }
         bytes.extend_from_slice(&body);
         let written = self.file.write_all(&bytes).and_then(|()| if sync { self.file.sync_data() } else { Ok(()) });
         match written {
@@ -127,24 +154,67 @@ impl Journal {
     }
 }
 
-/// The next entry and its length in the file; `None` where whole entries end.
-fn next(reader: &mut impl Read) -> std::io::Result<Option<(Entry, u64)>> {
-    let (mut length, mut sum) = ([0; 4], [0; 8]);
-    match reader.read_exact(&mut length).and_then(|()| reader.read_exact(&mut sum)) {
-        Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(None),
-        done => done?,
+/// The checksum of a header.
+fn check(header: &[u8]) -> [u8; 4] {
+    let [a, b, c, d, ..] = xxh3_64(header).to_le_bytes();
+    [a, b, c, d]
+}
+
+/// What stands at a place of the file.
+enum Next {
+    /// An entry, and its length in the file.
+    Entry(Entry, u64),
+    /// Nothing, or an entry that was not written to its end.
+    End,
+    /// Something that is not as it was written.
+    Damaged,
+}
+
+/// What comes next in the file, of which so many bytes are `left`.
+fn next(reader: &mut impl Read, header: usize, left: u64) -> std::io::Result<Next> {
+    let mut head = [0; HEADER];
+    let head = &mut head[..header];
+    if left < header as u64 {
+        return Ok(Next::End);
     }
-    let (length, sum) = (u32::from_le_bytes(length) as usize, u64::from_le_bytes(sum));
-    if length > LONGEST {
-        return Ok(None);
+    reader.read_exact(head)?;
+    let (length, sum) = (number(&head[..4]), number(&head[4..12]));
+    if header == HEADER && head[12..] != check(&head[..12]) {
+        // A file that grew before its bytes came to the disk ends in zeros.
+        return rest_is_zero(reader, head);
+    }
+    if length > left - header as u64 {
+        // Without a checksum of its own a long length may be damage as well, behind which entries stand.
+        return Ok(if length > LONGEST as u64 { Next::Damaged } else { Next::End });
     }
     let mut body = Vec::new();
-    reader.by_ref().take(length as u64).read_to_end(&mut body)?;
-    if body.len() < length || xxh3_64(&body) != sum {
-        return Ok(None);
+    reader.by_ref().take(length).read_to_end(&mut body)?;
+    if xxh3_64(&body) != sum {
+        let last = length == left - header as u64;
+        // The last one may have grown the file before its bytes came to the disk: then its end is zeros.
+        let zeros = body.iter().rev().take(16).all(|byte| *byte == 0);
+        return Ok(if last && zeros { Next::End } else { Next::Damaged });
     }
     // With the right checksum it is what was written.
-    Ok(Entry::decode(body.as_slice()).ok().map(|entry| (entry, (HEADER + length) as u64)))
+    Ok(Entry::decode(body.as_slice()).map_or(Next::Damaged, |entry| Next::Entry(entry, header as u64 + length)))
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+fn rest_is_zero(reader: &mut impl Read, head: &[u8]) -> std::io::Result<Next> {
+    if head.iter().any(|byte| *byte != 0) {
+        return Ok(Next::Damaged);
+    }
+    let mut buffer = [0; 4096];
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(Next::End),
+            n if buffer[..n].iter().any(|byte| *byte != 0) => return Ok(Next::Damaged),
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]

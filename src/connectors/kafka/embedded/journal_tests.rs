@@ -94,11 +94,20 @@ async fn a_torn_tail_is_cut_off() {
         let again = EmbeddedBroker::open(folder.path()).unwrap();
         assert_eq!(again.partitions("more").await.unwrap(), Some(1));
     }
-    let mut spoilt = whole.clone();
-    let at = usize::try_from(states[2].0).unwrap() + 20;
-    spoilt[at] ^= 1;
-    fs::write(&journal, &spoilt).unwrap();
-    assert_eq!(seen(&EmbeddedBroker::open(folder.path()).unwrap()).await, states[2].1);
+    // A bit that has changed, wherever, is refused, and the file stays as it is.
+    for at in 0..whole.len() {
+        for bit in [0, 6] {
+            let mut spoilt = whole.clone();
+            spoilt[at] ^= 1 << bit;
+            fs::write(&journal, &spoilt).unwrap();
+            let refused = EmbeddedBroker::open(folder.path()).unwrap_err();
+            assert!(at < 8 || refused.message().contains("damaged at byte"), "byte {at}: {refused}");
+            assert_eq!(fs::read(&journal).unwrap(), spoilt);
+        }
+    }
+    // Room that was never written to is an unfinished tail.
+    fs::write(&journal, [whole.as_slice(), &[0; 100]].concat()).unwrap();
+    assert_eq!(seen(&EmbeddedBroker::open(folder.path()).unwrap()).await, states.last().unwrap().1);
     fs::write(&journal, b"something").unwrap();
     assert!(EmbeddedBroker::open(folder.path()).is_err());
 }

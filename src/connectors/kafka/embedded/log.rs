@@ -95,7 +95,11 @@ impl Partition {
         self.end = batch.after();
         self.bytes += bytes;
         self.batches.push_back(Arc::new(batch));
-        while self.bytes > retention && self.batches.len() > 1 {
+        if self.bytes <= retention {
+            return;
+        }
+        // Some more at once, so that what a reader has just found the beginning to be does not go with every append.
+        while self.bytes > retention - retention / 4 && self.batches.len() > 1 {
             if let Some(old) = self.batches.pop_front() {
                 self.bytes -= old.bytes;
                 self.earliest = self.batches.front().map_or(self.end, |b| b.first);

@@ -1,0 +1,33 @@
+//! Files and folders that nobody else may read: they hold rows, and declarations with passwords.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Result;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Makes a folder, and those above it, for the owner alone; one that is there stays as it is.
+///
+/// # Errors
+/// As `create_dir_all`.
+pub fn create_folder(path: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Ways of opening a file; one that is made is the owner's alone.
+pub fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+/// Removes what a process that was killed has left half written in a folder: hidden files that end in `.tmp`. Only for a folder that nobody
+/// else writes to.
+pub fn remove_unfinished(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".tmp") && entry.file_type().is_ok_and(|t| t.is_file()) {
+            let _ = std::fs::remove_file(entry.path()); // what cannot be removed is hidden, and of no harm
+        }
+    }
+}
