@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows of SQL, Kafka or Arrow plans; arrows point down to this room and none leaves it.
 
+pub mod calendar;
 pub mod clock;
 pub mod error;
 pub mod faults;

@@ -17,9 +17,13 @@ pub mod json;
 pub mod options;
 pub mod raw;
 pub mod registry;
+pub mod widen;
 
 pub use options::FormatOptions;
 pub use registry::{decoder, encoder, known, options_of, tells_changes};
+
+/// What some programs begin a text with.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A run of messages, laid end to end in one buffer so that decoding walks memory once.
 #[derive(Debug, Default, Clone)]

@@ -31,6 +31,8 @@ struct Input {
     has_watermark: bool,
     /// How many milliseconds a partition may be ahead of the slowest of the job; `None`: it neither waits nor is waited for.
     max_drift: Option<Millis>,
+    /// Event time moves no further ahead of the wall clock.
+    max_ahead: Option<Millis>,
     /// Partitions that are too far ahead.
     paused: Vec<i32>,
     ends: BTreeMap<i32, Option<i64>>,
@@ -145,6 +147,7 @@ impl Inputs {
                 clock,
                 has_watermark: source.has_watermark,
                 max_drift: source.max_drift.map(|d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX)),
+                max_ahead: source.max_ahead.map(|d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX)),
                 paused: Vec::new(),
                 ends: start.positions.iter().map(|r| (r.partition, r.end)).collect(),
                 states: start.positions.iter().map(|r| (r.partition, state(r))).collect(),
@@ -207,7 +210,8 @@ impl Inputs {
     pub fn advance(&mut self, times: &EpochReportTimes, now: Millis) -> TableTimes {
         for input in &mut self.sources {
             for ((_, partition), time) in times.iter().filter(|((table, _), _)| *table == input.table) {
-                input.clock.observe(*partition, *time, now);
+                let most = input.max_ahead.map_or(Millis::MAX, |ahead| now.saturating_add(ahead));
+                input.clock.observe(*partition, (*time).min(most), now);
             }
             let states: Vec<_> = input.states.values().map(|s| PartitionState { exhausted: s.exhausted && input.flush, ..*s }).collect();
             // One that has to wait is not silent.

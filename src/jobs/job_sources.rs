@@ -11,6 +11,7 @@ use crate::planner::{DeclaredTable, Domain, Program};
 use super::spec::{DeadLetter, JobSource};
 
 const IDLE: &str = "scan.watermark.idle-timeout";
+const AHEAD: &str = "scan.watermark.max-ahead";
 const DRIFT: &str = "scan.watermark.alignment.max-drift";
 
 /// How long a partition may be silent, if nothing is said.
@@ -44,6 +45,7 @@ pub(super) fn job_source(
         idle_timeout: duration(IDLE)?.unwrap_or(IDLE_TIMEOUT),
         has_watermark,
         max_drift: (has_watermark && moves && !max_drift.is_zero()).then_some(max_drift),
+        max_ahead: duration(AHEAD)?,
         dead_letter: dead_letter.map_err(|e| place(entry, "dead-letter.table", e))?,
     })
 }

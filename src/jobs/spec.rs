@@ -45,6 +45,8 @@ pub struct JobSource {
     /// How far a partition may be ahead of the slowest of the job in event time; `None`: its event time moves nothing in this
     /// job, so that it neither waits nor is waited for.
     pub max_drift: Option<Duration>,
+    /// How far ahead of the wall clock event time may move, if that is limited.
+    pub max_ahead: Option<Duration>,
     /// Where messages go that cannot be read, if not only into a counter.
     pub dead_letter: Option<DeadLetter>,
 }

@@ -50,6 +50,10 @@ impl Connector for DatagenConnector {
             text("fields.*.step", "the time between two rows of a TIMESTAMP sequence (default 1 / rows-per-second)"),
             text("fields.*.null-rate", "the part of values that is NULL, from 0 to 1"),
             text("scan.watermark.idle-timeout", "when a partition without new rows stops holding the watermark back (default: 5 s)"),
+            text(
+                "scan.watermark.max-ahead",
+                "how far ahead of the wall clock an event time may move the watermark (default: as far as rows say)",
+            ),
             text("scan.watermark.emit.strategy", "accepted; the watermark moves with every epoch"),
             text("scan.watermark.alignment.group", "accepted; the partitions of a source are always aligned"),
             text("scan.watermark.alignment.max-drift", "how far a partition may run ahead in event time (default: 1 min)"),

@@ -2,27 +2,27 @@
 
 use std::sync::Arc;
 
-use datafusion::common::config::CsvOptions as DfCsvOptions;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::arrow::ArrowFormat;
 use datafusion::datasource::file_format::avro::AvroFormat;
-use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
-use datafusion::datasource::file_format::json::JsonFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use object_store::path::Path;
 
-use crate::common::{Error, Result, suggest};
+use crate::common::{Error, Result, suggest, units};
 use crate::connectors::TableSpec;
 use crate::formats::FormatOptions;
 use crate::formats::csv::{self, CsvOptions};
 
+use super::lines::LONGEST;
 use super::location::Location;
 use super::options::FORMATS;
 use super::records::Quotes;
 
-/// How many records are looked at to find types out, as in DuckDB.
-const SAMPLE: usize = 20_480;
+const LONGEST_LINE: &str = "csv.max-line-size";
+
+/// Old writers of Parquet keep days and nanoseconds in 96 bits. In nanoseconds alone they would end in 2262.
+const INT96: &str = "us";
 
 /// What files hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Format {
     pub csv: CsvOptions,
     /// Values of CSV may go over lines.
     line_breaks: bool,
+    /// The longest record of a text file, in bytes.
+    pub longest: usize,
 }
 
 impl Kind {
@@ -112,7 +114,10 @@ impl Format {
         let options = FormatOptions::pick(own, "", all);
         let csv = CsvOptions::read(&options)?;
         let line_breaks = table.option("csv.allow-line-breaks").is_none_or(|v| v.eq_ignore_ascii_case("true"));
-        Ok(Self { kind, header: header(table), compression, options, csv, line_breaks })
+        let longest =
+            table.option(LONGEST_LINE).map(units::bytes).transpose().map_err(|e| e.context(format!("option `{LONGEST_LINE}`")))?;
+        let longest = longest.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(LONGEST);
+        Ok(Self { kind, header: header(table), compression, options, csv, line_breaks, longest })
     }
 
     /// How values are quoted, if one may hold a line end.
@@ -136,27 +141,19 @@ impl Format {
         })
     }
 
-    /// DataFusion's reader of files with this compression; `header`: their first line is no row. Of text it only finds columns out.
-    pub fn reader(&self, compression: FileCompressionType, header: bool) -> Arc<dyn FileFormat> {
+    /// DataFusion's reader of files that are no text.
+    ///
+    /// # Errors
+    /// For text, which is read record by record.
+    pub fn reader(&self) -> Result<Arc<dyn FileFormat>> {
         match self.kind {
-            Kind::Parquet => Arc::new(ParquetFormat::new().with_force_view_types(false)),
-            Kind::Csv => {
-                let CsvOptions { delimiter, quote, escape, comments, .. } = self.csv;
-                let options = DfCsvOptions {
-                    delimiter,
-                    // No text holds this byte.
-                    quote: quote.unwrap_or(0xff),
-                    escape,
-                    comment: comments.then_some(b'#'),
-                    newlines_in_values: Some(self.line_breaks),
-                    ..DfCsvOptions::default()
-                };
-                let csv = CsvFormat::default().with_options(options).with_has_header(header);
-                Arc::new(csv.with_schema_infer_max_rec(SAMPLE).with_file_compression_type(compression))
+            Kind::Parquet => {
+                let parquet = ParquetFormat::new().with_force_view_types(false);
+                Ok(Arc::new(parquet.with_coerce_int96(Some(INT96.to_string()))))
             }
-            Kind::Json => Arc::new(JsonFormat::default().with_schema_infer_max_rec(SAMPLE).with_file_compression_type(compression)),
-            Kind::Avro => Arc::new(AvroFormat),
-            Kind::Arrow => Arc::new(ArrowFormat),
+            Kind::Avro => Ok(Arc::new(AvroFormat)),
+            Kind::Arrow => Ok(Arc::new(ArrowFormat)),
+            Kind::Csv | Kind::Json => Err(Error::internal("text is read record by record")),
         }
     }
 

@@ -1,22 +1,25 @@
 //! The columns of files that nobody has declared.
 
-use std::collections::BTreeMap;
-
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::execution::SessionStateBuilder;
-use object_store::ObjectMeta;
 
 use crate::common::{Error, Result};
 use crate::connectors::{Inferred, InferredColumn, TableSpec};
+use crate::formats::{self, widen};
 
 use super::config::Config;
 use super::format::{Header, Kind};
+use super::header;
+use super::lines;
 use super::listing::{self, File};
-use super::shape::{first_line, looks_like_a_name, unreadable};
-use super::types::{partition_type, sql_type};
+use super::shape::unreadable;
+use super::types::{partition_type, sql_fields, sql_type};
 
 /// How many files are opened; all of them are listed.
 const OPENED: usize = 32;
+/// How many records of each are looked at to find types out, as in DuckDB, and how many bytes.
+const SAMPLE: usize = 20_480;
+const SAMPLED_BYTES: usize = 32 << 20;
 
 /// Finds out the columns of a table: those of its files' content, then those that its paths name.
 ///
@@ -35,7 +38,7 @@ pub async fn infer(table: &TableSpec) -> Result<Inferred> {
     let partitions = partitions(&files);
     let from_path =
         partitions.iter().map(|(name, data_type)| InferredColumn { name: name.clone(), data_type: data_type.clone(), nullable: true });
-    let own = content.fields().iter().filter(|f| !partitions.iter().any(|(name, _)| name == f.name()));
+    let own = content.iter().filter(|f| !partitions.iter().any(|(name, _)| name == f.name()));
     // What one file always has may be missing in the next.
     let own = own.map(|f| InferredColumn { name: f.name().clone(), data_type: sql_type(f.data_type()), nullable: true });
     let found_in = match (files.len(), opened.len()) {
@@ -58,34 +61,108 @@ fn sample(files: &[File]) -> Vec<File> {
     (0..OPENED).filter_map(|i| files.get(i * (files.len() - 1) / (OPENED - 1)).cloned()).collect()
 }
 
-async fn content(config: &Config, files: &[File]) -> Result<Schema> {
+/// The columns of these files, each of a type that holds what was seen of it in all of them.
+async fn content(config: &Config, files: &[File]) -> Result<Fields> {
     let session = SessionStateBuilder::new().build();
-    let header = match (config.format.kind, config.format.header, files.first()) {
-        (Kind::Csv, Header::Auto, Some(first)) => {
-            first_line(config, first).await?.is_some_and(|values| values.iter().all(|v| looks_like_a_name(v)))
-        }
-        (Kind::Csv, header, _) => header != Header::None,
-        _ => false,
-    };
-    let mut merged = Schema::empty();
-    // One reader takes files of one compression.
-    let mut readers: BTreeMap<String, Vec<&File>> = BTreeMap::new();
+    let (mut merged, mut names) = (Fields::empty(), None);
     for file in files {
-        readers.entry(format!("{:?}", config.format.compression_of(&file.meta.location))).or_default().push(file);
-    }
-    for files in readers.into_values() {
-        let Some(first) = files.first() else { continue };
-        let reader = config.format.reader(config.format.compression_of(&first.meta.location), header);
-        let metas: Vec<ObjectMeta> = files.iter().map(|f| f.meta.clone()).collect();
-        let found = reader.infer_schema(&session, &config.store.objects, &metas).await;
-        let found = found.map_err(|e| match files.as_slice() {
-            [only] => unreadable(config, only, e.into()),
-            _ => Error::from(e).context(format!("the columns of '{}' cannot be found out", config.location.shown)),
-        })?;
-        merged = Schema::try_merge([merged, Schema::new(found.fields().clone())])
-            .map_err(|e| Error::data(format!("the files of '{}' contradict each other", config.location.shown)).because(e))?;
+        let found = match config.format.kind {
+            Kind::Csv => csv(config, file, &mut names).await,
+            Kind::Json => json(config, file).await,
+            _ => {
+                let reader = config.format.reader()?;
+                let found = reader.infer_schema(&session, &config.store.objects, std::slice::from_ref(&file.meta)).await;
+                found.map(|schema| sql_fields(schema.fields())).map_err(Error::from)
+            }
+        };
+        let found = found.map_err(|e| unreadable(config, file, e))?;
+        merged = if config.format.kind.text().is_some() {
+            widen::texts(&merged, &found)
+        } else {
+            widen::columns(&merged, &found).map_err(|column| {
+                let shown = config.location.show(&file.meta.location);
+                Error::data(format!("column `{column}` of {shown} has a type that does not go with that of the files before it"))
+                    .hint("declare the table's columns, or read the files one by one")
+            })?
+        };
     }
     Ok(merged)
+}
+
+/// The columns of a CSV file; `known`: as the first file names them.
+async fn csv(config: &Config, file: &File, known: &mut Option<Vec<String>>) -> Result<Fields> {
+    let (mut first, mut below, mut bound): (Option<Vec<String>>, Vec<DataType>, _) = (None, Vec::new(), Bound::default());
+    lines::sample(config, &file.meta, false, |record| {
+        let fields = std::str::from_utf8(record).ok().and_then(|line| config.format.csv.fields(line).ok());
+        match (&first, fields) {
+            (None, Some(fields)) => {
+                below = vec![DataType::Null; fields.len()];
+                first = Some(fields);
+            }
+            (Some(_), Some(fields)) if fields.len() == below.len() => {
+                below.iter_mut().zip(&fields).for_each(|(wide, value)| *wide = widen::text(wide, &guess(config, value)));
+            }
+            // A row that is bad for every reader.
+            _ => {}
+        }
+        bound.wants_more(record)
+    })
+    .await?;
+    let Some(first) = first else { return Ok(Fields::empty()) };
+    let has_names = match (config.format.header, known.as_ref()) {
+        (Header::None, _) => false,
+        (Header::Names | Header::Skipped, _) => true,
+        (Header::Auto, Some(known)) if first.iter().any(|name| known.contains(name)) => true,
+        (Header::Auto, _) => header::looks_like_names(&first, &below),
+    };
+    let names = match known.as_ref().filter(|known| !has_names && known.len() == first.len()) {
+        Some(known) => known.clone(),
+        None if has_names => header::names(&first, &[]),
+        None => (1..=first.len()).map(|n| format!("column_{n}")).collect(),
+    };
+    if !has_names {
+        below.iter_mut().zip(&first).for_each(|(wide, value)| *wide = widen::text(wide, &guess(config, value)));
+    }
+    known.get_or_insert_with(|| names.clone());
+    Ok(names.into_iter().zip(below).map(|(name, data_type)| Field::new(name, data_type, true)).collect())
+}
+
+fn guess(config: &Config, value: &str) -> DataType {
+    if config.format.csv.is_null(value) { DataType::Null } else { formats::csv::guess(value) }
+}
+
+/// The columns of a JSON file.
+async fn json(config: &Config, file: &File) -> Result<Fields> {
+    let values = lines::has_values_over_lines(config, &file.meta).await?;
+    let (mut merged, mut records, mut good, mut bound) = (Fields::empty(), 0, 0, Bound::default());
+    lines::sample(config, &file.meta, values, |record| {
+        records += 1;
+        if let Some(found) = formats::json::guess(record) {
+            good += 1;
+            merged = widen::texts(&merged, &found);
+        }
+        bound.wants_more(record)
+    })
+    .await?;
+    if records > 0 && good == 0 {
+        return Err(Error::data("it holds no JSON objects"));
+    }
+    Ok(merged)
+}
+
+/// How much of a file is looked at.
+#[derive(Debug, Default)]
+struct Bound {
+    records: usize,
+    bytes: usize,
+}
+
+impl Bound {
+    fn wants_more(&mut self, record: &[u8]) -> bool {
+        self.records += 1;
+        self.bytes += record.len();
+        self.records < SAMPLE && self.bytes < SAMPLED_BYTES
+    }
 }
 
 /// Keys of `key=value` folders that all files are in, with their types.

@@ -18,11 +18,13 @@ use tokio_util::io::ReaderStream;
 
 use crate::common::{Error, Projection, Result};
 use crate::connectors::on_error;
-use crate::formats::{self, Decoded, Decoder, Messages};
+use crate::formats::{self, BYTE_ORDER_MARK, Decoded, Decoder, Messages};
 
 use super::config::Config;
 use super::format::Kind;
-use super::records::Cutter;
+use super::records::{Cutter, Record};
+use super::unpack::unpacked;
+use super::values::{ValueCutter, over_lines};
 
 /// How much of a local file is read at once, in bytes.
 const STEP: usize = 1 << 20;
@@ -30,8 +32,6 @@ const STEP: usize = 1 << 20;
 const BATCH: usize = 4 << 20;
 /// The longest record, in bytes: with a quote that is never closed it is the rest of the file.
 pub const LONGEST: usize = 256 << 20;
-/// What some programs begin a text with.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What to read of a text file.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub struct Wanted {
     pub projection: Projection,
     /// Whether its first record names them.
     pub header: bool,
+    /// Values of JSON go over lines.
+    pub values: bool,
     /// How it is packed.
     pub compression: FileCompressionType,
     /// Only records that begin in these bytes, which works only where no value holds a line end.
@@ -135,7 +137,7 @@ pub async fn last(config: &Config, file: &ObjectMeta, wanted: Wanted, count: usi
 /// # Errors
 /// When it cannot be read.
 pub async fn first(config: &Config, file: &ObjectMeta) -> Result<Option<Vec<String>>> {
-    let mut text = Text::open(config, file, config.format.compression_of(&file.location), 0).await?;
+    let mut text = Text::open(config, file, config.format.compression_of(&file.location), false, 0).await?;
     loop {
         while let Some(record) = text.cutter.next(text.ended) {
             if text.rule.is_row(record.bytes) {
@@ -150,10 +152,82 @@ pub async fn first(config: &Config, file: &ObjectMeta) -> Result<Option<Vec<Stri
     }
 }
 
+/// Hands out the first records of a file, as long as `more` wants them.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn sample(config: &Config, file: &ObjectMeta, values: bool, mut more: impl FnMut(&[u8]) -> bool) -> Result<()> {
+    let mut text = Text::open(config, file, config.format.compression_of(&file.location), values, 0).await?;
+    loop {
+        while let Some(record) = text.cutter.next(text.ended) {
+            if text.rule.is_row(record.bytes) && !more(record.bytes) {
+                return Ok(());
+            }
+        }
+        if text.ended {
+            return Ok(());
+        }
+        text.more().await?;
+    }
+}
+
+/// Whether a file of JSON has values that go over lines.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn has_values_over_lines(config: &Config, file: &ObjectMeta) -> Result<bool> {
+    let mut text = Text::open(config, file, config.format.compression_of(&file.location), false, 0).await?;
+    let mut beginning = Vec::new();
+    while let Some(bytes) = text.bytes.next().await.transpose()? {
+        beginning.extend_from_slice(bytes.strip_prefix(BYTE_ORDER_MARK).filter(|_| beginning.is_empty()).unwrap_or(&bytes));
+        if beginning.len() > STEP || beginning.trim_ascii_start().contains(&b'\n') {
+            break;
+        }
+    }
+    Ok(over_lines(&beginning))
+}
+
+/// What cuts a text into records.
+enum Cut {
+    Lines(Cutter),
+    Values(ValueCutter),
+}
+
+impl Cut {
+    fn push(&mut self, passed: usize, bytes: &[u8]) {
+        match self {
+            Self::Lines(cutter) => cutter.push_behind(passed, bytes),
+            Self::Values(cutter) => cutter.push(passed, bytes),
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        match self {
+            Self::Lines(cutter) => cutter.waiting(),
+            Self::Values(cutter) => cutter.waiting(),
+        }
+    }
+
+    fn give_up(&mut self) -> bool {
+        match self {
+            Self::Lines(cutter) => cutter.give_up(),
+            Self::Values(_) => false,
+        }
+    }
+
+    fn next(&mut self, last: bool) -> Option<Record<'_>> {
+        match self {
+            Self::Lines(cutter) => cutter.next(last),
+            Self::Values(cutter) => cutter.next(last),
+        }
+    }
+}
+
 /// The bytes of a file on their way into records.
 struct Text {
-    bytes: BoxStream<'static, Result<Bytes, DataFusionError>>,
-    cutter: Cutter,
+    bytes: BoxStream<'static, Result<Bytes>>,
+    cutter: Cut,
+    longest: usize,
     rule: Rule,
     /// Nothing was read yet.
     new: bool,
@@ -165,49 +239,63 @@ struct Text {
 #[derive(Debug, Clone, Copy)]
 struct Rule {
     csv: bool,
+    /// An empty line is a row whose only value is NULL.
+    empty: bool,
     comments: bool,
 }
 
 impl Rule {
     fn is_row(self, record: &[u8]) -> bool {
-        let between =
-            if self.csv { record.is_empty() || (self.comments && record.starts_with(b"#")) } else { record.trim_ascii().is_empty() };
+        let between = if self.csv {
+            (record.is_empty() && !self.empty) || (self.comments && record.starts_with(b"#"))
+        } else {
+            record.trim_ascii().is_empty()
+        };
         !between
     }
 }
 
 impl Text {
     /// The text from a byte on.
-    async fn open(config: &Config, file: &ObjectMeta, compression: FileCompressionType, start: u64) -> Result<Self> {
+    async fn open(config: &Config, file: &ObjectMeta, compression: FileCompressionType, values: bool, start: u64) -> Result<Self> {
         let range = (start > 0).then_some(GetRange::Offset(start));
         let got = config.store.objects.get_opts(&file.location, GetOptions { range, ..GetOptions::default() }).await;
         let bytes = match got.map_err(DataFusionError::from)?.payload {
             GetResultPayload::File(mut file, _) => {
                 file.seek(SeekFrom::Start(start))?;
-                ReaderStream::with_capacity(tokio::fs::File::from_std(file), STEP).map_err(DataFusionError::from).boxed()
+                ReaderStream::with_capacity(tokio::fs::File::from_std(file), STEP).boxed()
             }
-            GetResultPayload::Stream(stream) => stream.map_err(DataFusionError::from).boxed(),
+            GetResultPayload::Stream(stream) => stream.map_err(std::io::Error::from).boxed(),
         };
         let format = &config.format;
         Ok(Self {
-            bytes: compression.convert_stream(bytes)?,
-            cutter: Cutter::new(format.quotes()),
-            rule: Rule { csv: format.kind == Kind::Csv, comments: format.csv.comments },
+            bytes: unpacked(compression, bytes),
+            cutter: if values {
+                Cut::Values(ValueCutter::default())
+            } else {
+                Cut::Lines(Cutter::new(format.quotes(), Some(format.csv.clone())))
+            },
+            longest: format.longest,
+            rule: Rule { csv: format.kind == Kind::Csv, empty: false, comments: format.csv.comments },
             new: start == 0,
             ended: false,
         })
     }
 
     async fn more(&mut self) -> Result<()> {
-        if self.cutter.waiting() > LONGEST {
-            return Err(Error::data(format!("a record of more than {} MB", LONGEST >> 20)).hint("is there a quote that is not closed?"));
+        if self.cutter.waiting() > self.longest && self.cutter.give_up() {
+            return Ok(());
+        }
+        if self.cutter.waiting() > self.longest {
+            return Err(Error::data(format!("a record is longer than {} bytes", self.longest))
+                .hint("of CSV, `csv.max-line-size` says how long one may be; is it a text file?"));
         }
         match self.bytes.next().await.transpose()? {
             Some(bytes) if std::mem::take(&mut self.new) => match bytes.strip_prefix(BYTE_ORDER_MARK) {
-                Some(rest) => self.cutter.push_behind(BYTE_ORDER_MARK.len(), rest),
-                None => self.cutter.push(&bytes),
+                Some(rest) => self.cutter.push(BYTE_ORDER_MARK.len(), rest),
+                None => self.cutter.push(0, &bytes),
             },
-            Some(bytes) => self.cutter.push(&bytes),
+            Some(bytes) => self.cutter.push(0, &bytes),
             None => self.ended = true,
         }
         Ok(())
@@ -239,14 +327,16 @@ struct Reader {
 
 impl Reader {
     async fn open(config: &Config, file: &ObjectMeta, wanted: Wanted) -> Result<Self> {
-        let Wanted { content, projection, header, compression, range, skip, batch_rows } = wanted;
+        let Wanted { content, projection, header, compression, range, skip, batch_rows, values } = wanted;
         let start = range.as_ref().map_or(0, |r| r.start);
         // The byte before tells whether a record begins exactly there.
         let offset = start.saturating_sub(1);
         let nullable = |(i, field): (usize, &FieldRef)| (i, Arc::new(field.as_ref().clone().with_nullable(true)));
         let columns = Projection::new(projection.iter().map(nullable));
+        let mut text = Text::open(config, file, compression, values, offset).await?;
+        text.rule.empty = content.fields().len() == 1;
         Ok(Self {
-            text: Text::open(config, file, compression, offset).await?,
+            text,
             shown: config.location.show(&file.location),
             decoder: formats::decoder(config.format.kind.text().unwrap_or_default(), &content, &columns, &config.format.options)?,
             schema: Arc::clone(projection.schema()),

@@ -18,6 +18,7 @@
 //! ```
 //! What a table declares counts: columns are found by name, cast to the declared type, and NULL where a file lacks them.
 
+mod avro_blocks;
 mod begun;
 mod config;
 mod connector;
@@ -25,6 +26,7 @@ mod copy;
 mod encode;
 mod follow;
 mod format;
+mod header;
 mod infer;
 mod lines;
 mod listing;
@@ -48,6 +50,8 @@ mod tail;
 mod target;
 mod text_source;
 mod types;
+mod unpack;
+mod values;
 mod writer;
 
 pub use connector::FilesConnector;

@@ -49,6 +49,10 @@ pub fn all() -> Vec<OptionSpec> {
             "how long no new file may come before event time is not held back; default: 5 s, 0: for ever",
         ),
         OptionSpec::text(
+            "scan.watermark.max-ahead",
+            "how far ahead of the wall clock an event time may move the watermark (default: as far as rows say)",
+        ),
+        OptionSpec::text(
             "scan.watermark.alignment.max-drift",
             "how far this table may be ahead of the job's others in event time; default: 1 min",
         ),
@@ -62,6 +66,7 @@ pub fn all() -> Vec<OptionSpec> {
         OptionSpec::text("partition.default-name", "the name of the partition without a value; default: __DEFAULT_PARTITION__"),
         OptionSpec::one_of("csv.header", &["auto", "true", "false"], "whether the first line names columns; default: auto"),
         OptionSpec::flag("csv.ignore-first-line", "leave the first line out, whatever it says; default: false"),
+        OptionSpec::text("csv.max-line-size", "the longest row; what is longer ends the query or job; default: 256MB"),
         OptionSpec::flag("csv.allow-line-breaks", "quoted values may go over lines; false reads one large file in parallel; default: true"),
     ];
     let text = ["csv", "json"].into_iter().flat_map(|format| formats::options_of(format).unwrap_or_default());

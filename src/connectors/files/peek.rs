@@ -108,7 +108,7 @@ async fn last_records(config: &Config, reader: &FileReader, file: &File, wanted:
 
 /// The last records of a file, from no further back than needed.
 async fn last_lines(config: &Config, file: &File, whole: Wanted, wanted: usize) -> Result<Option<Last>> {
-    let plain = whole.compression == FileCompressionType::UNCOMPRESSED;
+    let plain = whole.compression == FileCompressionType::UNCOMPRESSED && !whole.values;
     let (mut size, most) = END;
     // What comes first may be the line that names the columns.
     let enough = wanted + usize::from(whole.header);

@@ -115,6 +115,7 @@ impl FileReader {
             projection: Projection::new(shape.content.fields().iter().enumerate().filter_map(wanted)),
             content: shape.content,
             header: shape.header,
+            values: shape.values,
             compression: shape.compression,
             range: None,
             skip: 0,

@@ -2,17 +2,23 @@
 
 use memchr::{memchr, memchr2, memchr3};
 
+use crate::formats::csv::CsvOptions;
+
 /// Finds where records end.
 ///
 /// ```text
 ///   bytes as they come    7,"a␤b"␤  8,c␤  9,
 ///   records               7,"a␤b"   8,c           9, waits for the rest of it
 /// ```
-/// A line end inside of quotes is part of a value, if `quotes` says that there are any. What else is wrong with a record is not seen
-/// here: it is cut all the same, and its neighbours are whole.
+/// A line end inside of quotes is part of a value, if `quotes` says that there are any. If what goes over lines is no row then, a quote is
+/// one too many: the first line is cut off by itself, and those behind it are looked at again. What else is wrong with a record is not
+/// seen here: it is cut all the same, and its neighbours are whole.
 #[derive(Debug)]
 pub struct Cutter {
     quotes: Option<Quotes>,
+    rows: Option<CsvOptions>,
+    /// The record that is looked at ends with its line, whatever its quotes say.
+    given_up: bool,
     buffer: Vec<u8>,
     /// Where the record begins that is looked at.
     start: usize,
@@ -48,9 +54,9 @@ pub struct Record<'a> {
 }
 
 impl Cutter {
-    /// Cuts at line ends, but for those in quotes.
-    pub fn new(quotes: Option<Quotes>) -> Self {
-        Self { quotes, buffer: Vec::new(), start: 0, at: 0, quoted: false, line: 0, gone: 0 }
+    /// Cuts at line ends, but for those in quotes; `rows` tells what is a row.
+    pub fn new(quotes: Option<Quotes>, rows: Option<CsvOptions>) -> Self {
+        Self { quotes, rows, given_up: false, buffer: Vec::new(), start: 0, at: 0, quoted: false, line: 0, gone: 0 }
     }
 
     /// Adds bytes behind those that are there.
@@ -73,9 +79,22 @@ impl Cutter {
         self.buffer.len() - self.start
     }
 
+    /// Lets the record that waits end with its first line; false if that is all.
+    pub fn give_up(&mut self) -> bool {
+        self.given_up = self.first_line().is_some();
+        self.given_up
+    }
+
     /// The next record; `last`: nothing comes behind what is there.
     pub fn next(&mut self, last: bool) -> Option<Record<'_>> {
-        let (from, end) = (self.start, self.end(last)?);
+        let (from, mut end) = (self.start, self.end(last)?);
+        if self.quotes.is_some() {
+            let whole = self.buffer.get(from..end).unwrap_or_default();
+            let broken = |rows: &CsvOptions| !rows.is_row(whole);
+            if let Some(first) = memchr(b'\n', whole).filter(|_| self.rows.as_ref().is_some_and(broken)) {
+                end = from + first;
+            }
+        }
         let (line, byte) = (self.line + 1, self.gone + from as u64);
         let whole = self.buffer.get(from..end).unwrap_or_default();
         let inside = if self.quotes.is_some() { memchr::memchr_iter(b'\n', whole).count() } else { 0 };
@@ -88,6 +107,11 @@ impl Cutter {
 
     /// Where the line end of the record stands that begins at `start`.
     fn end(&mut self, last: bool) -> Option<usize> {
+        if std::mem::take(&mut self.given_up)
+            && let Some(end) = self.first_line()
+        {
+            return Some(end);
+        }
         let Some(Quotes { quote, escape, delimiter }) = self.quotes else {
             let found = memchr(b'\n', self.rest()).map(|i| self.at + i);
             self.at = self.buffer.len();
@@ -118,6 +142,11 @@ impl Cutter {
         }
     }
 
+    /// Where the first line ends that waits.
+    fn first_line(&self) -> Option<usize> {
+        memchr(b'\n', self.buffer.get(self.start..).unwrap_or_default()).map(|i| self.start + i)
+    }
+
     fn rest(&self) -> &[u8] {
         self.buffer.get(self.at..).unwrap_or_default()
     }
@@ -129,7 +158,7 @@ mod tests {
 
     /// The records of a text that comes in pieces of so many bytes: text, line, byte.
     fn cut(quotes: Option<Quotes>, text: &str, step: usize) -> Vec<(String, u64, u64)> {
-        let mut cutter = Cutter::new(quotes);
+        let mut cutter = Cutter::new(quotes, None);
         let mut all = Vec::new();
         let mut take = |cutter: &mut Cutter, last| {
             while let Some(record) = cutter.next(last) {

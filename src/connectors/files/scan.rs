@@ -114,15 +114,23 @@ impl FilesTable {
         let files = files.iter().map(partitioned);
         let files = FileGroup::new(files.collect::<Result<Vec<_>>>()?);
         let groups = files.split_files(session.config().target_partitions());
-        let (is_text, reader) = (self.config.format.kind.text().is_some(), self.config.format.reader(shape.compression, shape.header));
-        let source = if is_text { Arc::new(TextSource::new(Arc::clone(&self.config), shape, table)) } else { reader.file_source(table) };
+        let is_text = self.config.format.kind.text().is_some();
+        let source = if is_text {
+            Arc::new(TextSource::new(Arc::clone(&self.config), shape, table))
+        } else {
+            self.config.format.reader()?.file_source(table)
+        };
         let scan = FileScanConfigBuilder::new(self.config.store.url.clone(), source)
             .with_projection_indices(Some(read))?
             .with_file_groups(groups)
             .with_file_compression_type(shape.compression)
             .with_limit(limit)
             .build();
-        let plan = if is_text { DataSourceExec::from_data_source(scan) } else { reader.create_physical_plan(session, scan).await? };
+        let plan = if is_text {
+            DataSourceExec::from_data_source(scan)
+        } else {
+            self.config.format.reader()?.create_physical_plan(session, scan).await?
+        };
         fit(plan, wanted, &places)
     }
 

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::common::{Error, Result};
 
+use super::avro_blocks;
 use super::config::Config;
 use super::format::{Header, Kind};
+use super::header;
 use super::lines;
 use super::listing::File;
 
@@ -28,6 +30,8 @@ pub struct Shape {
     pub compression: FileCompressionType,
     /// Its first record is no row.
     pub header: bool,
+    /// Values of JSON go over lines.
+    pub values: bool,
     /// The columns of its content as the reader is to yield them.
     pub content: SchemaRef,
 }
@@ -58,23 +62,34 @@ pub async fn shape(config: &Config, session: &dyn Session, file: &File) -> Resul
     let format = &config.format;
     let compression = format.compression_of(&file.meta.location);
     let declared = || Arc::new(Schema::new(config.content.clone()));
-    let plain = |header, content| Ok(Some(Shape { compression, header, content }));
+    let plain = |header, content| Ok(Some(Shape { compression, header, values: false, content }));
     match (format.kind, format.header) {
-        (Kind::Parquet | Kind::Avro | Kind::Json, _) | (Kind::Csv, Header::None) => plain(false, declared()),
+        (Kind::Avro, _) => {
+            avro_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
+            plain(false, declared())
+        }
+        (Kind::Json, _) => {
+            let values = lines::has_values_over_lines(config, &file.meta).await.map_err(|e| unreadable(config, file, e))?;
+            Ok(Some(Shape { compression, header: false, values, content: declared() }))
+        }
+        (Kind::Parquet, _) | (Kind::Csv, Header::None) => plain(false, declared()),
         (Kind::Csv, Header::Skipped) => plain(true, declared()),
         (Kind::Arrow, _) => {
-            let reader = format.reader(compression, false);
+            let reader = format.reader()?;
             let content = reader.infer_schema(session, &config.store.objects, std::slice::from_ref(&file.meta)).await;
             plain(false, content.map_err(|e| unreadable(config, file, e.into()))?)
         }
         (Kind::Csv, Header::Auto | Header::Names) => {
             let Some(names) = first_line(config, file).await? else { return Ok(None) };
-            if format.header == Header::Auto && !names_columns(&names, &config.content) {
+            if format.header == Header::Auto && !header::names_columns(&names, &config.content) {
                 return plain(false, declared());
             }
-            if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
-                return Err(unreadable(config, file, Error::data(format!("its first line names column `{}` twice", twice.1))));
+            let twice = |name: &&String| names.iter().filter(|other| other == name).count() > 1;
+            let declared = |name: &str| config.content.iter().any(|f| f.name() == name);
+            if let Some(twice) = names.iter().find(twice).filter(|name| declared(name) && !declared(&format!("{name}_1"))) {
+                return Err(unreadable(config, file, Error::data(format!("its first line names column `{twice}` twice"))));
             }
+            let names = header::names(&names, &config.content);
             let field = |name: &String| match config.content.iter().find(|f| f.name() == name) {
                 Some(declared) => Arc::clone(declared),
                 // Nobody asks for the others, so they need not be understood.
@@ -83,19 +98,6 @@ pub async fn shape(config: &Config, session: &dyn Session, file: &File) -> Resul
             plain(true, Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>())))
         }
     }
-}
-
-/// Whether the first line of a CSV file is its header: all of it may be names, and much of it is declared.
-fn names_columns(line: &[String], declared: &[FieldRef]) -> bool {
-    let known = declared.iter().filter(|f| line.contains(f.name())).count();
-    line.iter().all(|v| looks_like_a_name(v)) && known * 2 >= declared.len().min(line.len())
-}
-
-/// Whether a value in the first line of a CSV file may name a column.
-pub fn looks_like_a_name(value: &str) -> bool {
-    let value = value.trim();
-    let first_is_letter = value.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    first_is_letter && !["true", "false", "null", "nan", "inf"].contains(&value.to_ascii_lowercase().as_str())
 }
 
 /// The values in the first line of a CSV file; `None` if it has none.

@@ -42,6 +42,7 @@ impl TextSource {
             content: Arc::clone(&shape.content),
             projection: Projection::all(&shape.content),
             header: shape.header,
+            values: shape.values,
             compression: shape.compression,
             range: None,
             skip: 0,
@@ -99,7 +100,7 @@ impl FileSource for TextSource {
 
     /// Where a value may hold a line end, nobody can tell in the middle of a file where a record begins.
     fn supports_repartitioning(&self) -> bool {
-        self.opener.config.format.quotes().is_none()
+        self.opener.config.format.quotes().is_none() && !self.opener.wanted.values
     }
 }
 

@@ -32,6 +32,11 @@ pub fn sql_type(file: &DataType) -> DataType {
     }
 }
 
+/// Columns in the types under which they are read.
+pub fn sql_fields(fields: &Fields) -> Fields {
+    fields.iter().map(sql_field).collect()
+}
+
 fn sql_field(field: &FieldRef) -> FieldRef {
     Arc::new(Field::new(field.name(), sql_type(field.data_type()), field.is_nullable()))
 }

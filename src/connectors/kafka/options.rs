@@ -65,6 +65,10 @@ fn own() -> Vec<OptionSpec> {
         text("scan.topic-partition-discovery.interval", "accepted; new partitions are found at every start"),
         text("scan.parallelism", "accepted; one consumer reads a source"),
         text("scan.watermark.idle-timeout", "when a partition that is read to its end stops holding the watermark back (default: 5 s)"),
+        text(
+            "scan.watermark.max-ahead",
+            "how far ahead of the wall clock an event time may move the watermark (default: as far as rows say)",
+        ),
         text("scan.watermark.emit.strategy", "accepted; the watermark moves with every epoch"),
         text("scan.watermark.emit.on-event.gap", "accepted; the watermark moves with every epoch"),
         text("scan.watermark.alignment.group", "accepted; the partitions of a source are always aligned"),

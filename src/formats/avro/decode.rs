@@ -10,9 +10,10 @@ use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaSt
 
 use crate::common::floor::floored;
 use crate::common::projection::narrow;
-use crate::common::{Error, Projection, Result};
+use crate::common::{Error, Projection, Result, calendar};
 use crate::formats::{Decoded, Decoder, FormatOptions, Messages};
 
+use super::booleans;
 use super::schema::AvroTable;
 
 /// What stands before a message for the reader: its schema's number. Messages themselves have no header.
@@ -33,6 +34,8 @@ pub struct AvroDecoder {
     /// The columns that are read, by their place in the record. Never none: a record without columns has no rows.
     columns: Vec<usize>,
     avro: AvroTable,
+    /// There are booleans in the record.
+    booleans: bool,
     reader: Option<Reader>,
     frame: Vec<u8>,
 }
@@ -49,6 +52,7 @@ impl AvroDecoder {
             schema: Arc::clone(projection.schema()),
             physical: Arc::clone(physical),
             columns,
+            booleans: booleans::any(avro.columns.fields()),
             avro,
             reader: None,
             frame: FRAME.to_vec(),
@@ -80,6 +84,9 @@ impl AvroDecoder {
     }
 
     fn one(&mut self, reader: &mut Reader, message: &[u8]) -> std::result::Result<(), String> {
+        if self.booleans && !booleans::sound(self.avro.columns.fields(), message) {
+            return Err("a boolean is neither 0 nor 1".to_string());
+        }
         self.frame.truncate(FRAME.len());
         self.frame.extend_from_slice(message);
         let free = reader.capacity();
@@ -118,6 +125,8 @@ impl AvroDecoder {
             let lost = (0..array.len()).filter(|row| whole.is_null(*row) && array.is_valid(*row));
             misfits.extend(lost.map(|row| (row, format!("field '{}': out of range", declared.name()))));
         }
+        let beyond = calendar::beyond(&whole);
+        misfits.extend(beyond.into_iter().map(|row| (row, format!("field '{}': out of range", declared.name()))));
         self.schema.fields().get(n).map_or_else(|| Ok(Arc::clone(&whole)), |wanted| narrow(&whole, wanted.data_type()))
     }
 }

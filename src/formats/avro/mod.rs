@@ -8,6 +8,7 @@ use crate::common::{OptionSpec, Result};
 
 use super::FormatOptions;
 
+mod booleans;
 mod decode;
 mod encode;
 mod schema;

@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 
 use crate::common::{Projection, Result};
 use crate::formats::json::{JsonDecoder, quote};
-use crate::formats::{Decoded, Decoder, FormatOptions, Messages};
+use crate::formats::{BYTE_ORDER_MARK, Decoded, Decoder, FormatOptions, Messages};
 
 use super::split::Splitter;
 use super::{CsvOptions, check};
@@ -46,6 +46,7 @@ impl CsvDecoder {
 
     /// Writes what is wanted of one message as JSON.
     fn line(&mut self, message: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), String> {
+        let message = message.strip_prefix(BYTE_ORDER_MARK).unwrap_or(message);
         let line = simdutf8::compat::from_utf8(message).map_err(|e| format!("not UTF-8 from byte {} on", e.valid_up_to()))?;
         self.splitter.split(line)?;
         let (found, declared) = (self.splitter.len(), self.physical.fields().len());

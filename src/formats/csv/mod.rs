@@ -18,10 +18,12 @@ use super::FormatOptions;
 
 mod decode;
 mod encode;
+mod guess;
 mod split;
 
 pub use decode::CsvDecoder;
 pub use encode::CsvEncoder;
+pub use guess::{guess, whole};
 
 use split::Splitter;
 
@@ -97,6 +99,16 @@ impl CsvOptions {
             element,
             null: options.get(NULL_LITERAL).map(str::to_string),
         })
+    }
+
+    /// Whether a field stands for NULL, whatever its column is.
+    pub fn is_null(&self, field: &str) -> bool {
+        self.null.as_deref() == Some(field)
+    }
+
+    /// Whether text that goes over lines is one row: all quotes in it are closed, and nothing stands behind them.
+    pub fn is_row(&self, text: &[u8]) -> bool {
+        std::str::from_utf8(text).is_ok_and(|text| Splitter::new(self).split(text).is_ok())
     }
 
     /// The fields of a line.

@@ -1,4 +1,6 @@
-//! One message, read from left to right: strict JSON (RFC 8259), each byte looked at once, no recursion.
+//! One message, read from left to right: JSON (RFC 8259, and control characters in strings as they are), each byte looked at once, no recursion.
+
+use crate::formats::BYTE_ORDER_MARK;
 
 use super::find;
 
@@ -105,6 +107,14 @@ impl<'a> Cursor<'a> {
         self.pos >= self.text.len()
     }
 
+    /// Takes the mark that some programs begin a text with.
+    #[inline]
+    pub(super) fn byte_order_mark(&mut self) {
+        if self.rest().starts_with(BYTE_ORDER_MARK) {
+            self.pos += BYTE_ORDER_MARK.len();
+        }
+    }
+
     #[inline]
     pub(super) fn space(&mut self) {
         while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
@@ -185,7 +195,8 @@ impl<'a> Cursor<'a> {
                     self.escape()?;
                     escaped = true;
                 }
-                Some(_) => return Err(Syntax::Unexpected),
+                // A control character, which belongs escaped; as Flink does it is taken as it is.
+                Some(_) => self.pos += 1,
                 None => {
                     self.pos = self.text.len();
                     return Err(Syntax::Unexpected);

@@ -61,6 +61,7 @@ impl JsonDecoder {
 
     /// Appends the rows of one message.
     fn message(&mut self, cursor: &mut Cursor<'_>) -> std::result::Result<(), Bad> {
+        cursor.byte_order_mark();
         cursor.space();
         match cursor.peek() {
             b'{' => self.rows.read(cursor)?,

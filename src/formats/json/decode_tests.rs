@@ -210,7 +210,10 @@ fn reasons_name_the_place_and_the_sql_type() {
         (r#"{"l":7}"#, "field 'l': cannot read 7 as ARRAY"),
         (r#"{"b":"!"}"#, "field 'b': cannot read \"!\" as BYTES (base64)"),
         ("{broken", "unexpected 'b' at byte 1"),
-        ("{\"t\":\"a\nb\"}", "unexpected character 0x0a at byte 7"),
+        ("{\"t\":\"a\u{1}b\"}", "field 't': cannot read \"a\u{1}b\" as TIMESTAMP(3)"),
+        (r#"{"t":"10000-01-01T00:00:00Z"}"#, "field 't': cannot read \"10000-01-01T00:00:00Z\" as TIMESTAMP(3)"),
+        (r#"{"t":9223372036854775807}"#, "field 't': cannot read 9223372036854775807 as TIMESTAMP(3)"),
+        (r#"{"t":"0000-12-31 23:59:59"}"#, "field 't': cannot read \"0000-12-31 23:59:59\" as TIMESTAMP(3)"),
         (r#"{"t":"\x"}"#, "wrong escape sequence before byte 7"),
         (r#"{"t":"a"#, "ends in the middle of a value"),
         (r#"{"t":tru"#, "ends in the middle of a value"),
@@ -223,6 +226,23 @@ fn reasons_name_the_place_and_the_sql_type() {
     assert_eq!(decoded.batch.num_rows(), 0);
     let expected: Vec<&str> = cases.iter().map(|case| case.1).collect();
     assert_eq!(reasons(&decoded).iter().map(|r| r.1).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn texts_are_read_as_flink_reads_them() {
+    let fields = vec![Field::new("s", DataType::Utf8, true)];
+    let cases = [
+        ("\u{feff}{\"s\":\"x\"}", "x"),
+        ("{\"s\":\"a\nb\tc\u{1}\"}", "a\nb\tc\u{1}"),
+        (r#"{"s": {"a" : [1, 2.50 , "x\/\u00e9\n"] , "b":{} }}"#, r#"{"a":[1,2.50,"x/é\n"],"b":{}}"#),
+        (r#"{"s": [ true , null ]}"#, "[true,null]"),
+        (r#"{"s": "{ }"}"#, "{ }"),
+    ];
+    let texts: Vec<&str> = cases.iter().map(|case| case.0).collect();
+    let decoded = with(&[], fields, &texts);
+    assert!(decoded.rejected.is_empty(), "{:?}", decoded.rejected);
+    let read: Vec<&str> = decoded.batch.column(0).as_string::<i32>().iter().map(Option::unwrap).collect();
+    assert_eq!(read, cases.iter().map(|case| case.1).collect::<Vec<_>>());
 }
 
 #[test]

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use arrow::array::*;
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Fields, Int64Type, Schema, SchemaRef, TimeUnit};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use super::JsonDecoder;
-use crate::common::Projection;
+use crate::common::{Projection, calendar};
 use crate::formats::json::{base64, decimal};
 use crate::formats::{Decoder, FormatOptions, Messages};
 
@@ -344,6 +344,8 @@ fn is_json(message: &[u8]) -> Option<(bool, Value)> {
     match serde_json::from_slice::<Value>(message) {
         Ok(value) => Some((true, value)),
         Err(e) if e.to_string().contains("number out of range") => None,
+        // In strings these are taken as they are.
+        Err(_) if message.iter().any(|b| *b < 0x20) => None,
         Err(_) => Some((false, Value::Null)),
     }
 }
@@ -396,13 +398,22 @@ fn restore(array: &ArrayRef, target: &DataType, lenient: bool) -> Result<ArrayRe
         // A number that is no point in time becomes the last one there is.
         DataType::Timestamp(..) => {
             let numbers = arrow::compute::cast(array, &DataType::Int64).unwrap();
-            let wrong = |v: &Option<i64>| matches!(v, Some(i64::MIN | i64::MAX));
+            let DataType::Timestamp(unit, _) = target else { unreachable!() };
+            let wrong = |v: &Option<i64>| v.is_some_and(|v| matches!(v, i64::MIN | i64::MAX) || !calendar::has_time(v, *unit));
             let numbers: Vec<Option<i64>> = numbers.as_primitive::<Int64Type>().iter().collect();
             if !lenient && numbers.iter().any(wrong) {
                 return Err(());
             }
             let numbers = Int64Array::from_iter(numbers.into_iter().map(|v| v.filter(|_| !wrong(&v))));
             arrow::compute::cast(&numbers, target).unwrap()
+        }
+        DataType::Date32 => {
+            let days: Vec<Option<i32>> = array.as_primitive::<Date32Type>().iter().collect();
+            let wrong = |v: &Option<i32>| v.is_some_and(|v| !calendar::has_day(i64::from(v)));
+            if !lenient && days.iter().any(wrong) {
+                return Err(());
+            }
+            Arc::new(Date32Array::from_iter(days.into_iter().map(|v| v.filter(|_| !wrong(&v)))))
         }
         _ => Arc::clone(array),
     })
@@ -440,10 +451,12 @@ fn wrong(field: &Field, value: &Value, require: bool) -> bool {
     }
 }
 
-/// Whether a number or boolean stands where BYTES belong: arrow-json, asked for a text, takes it for base64.
+/// Whether a number or boolean stands where BYTES belong: arrow-json, asked for a text, takes it for base64. Or an object where STRING
+/// does, which it does not read.
 fn odd_bytes(data_type: &DataType, value: &Value) -> bool {
     match (data_type, value) {
         (DataType::Binary, value) => value.is_number() || value.is_boolean(),
+        (DataType::Utf8, value) => value.is_object() || value.is_array(),
         (DataType::Struct(fields), value) => fields.iter().any(|f| value.get(f.name()).is_some_and(|v| odd_bytes(f.data_type(), v))),
         (DataType::List(element), Value::Array(all)) => all.iter().any(|value| odd_bytes(element.data_type(), value)),
         (DataType::Map(entries, _), Value::Object(all)) => {

@@ -16,8 +16,10 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
+use crate::common::calendar;
+
 use super::cursor::{Cursor, Quoted, Syntax};
-use super::{base64, decimal, moment};
+use super::{base64, compact, decimal, moment};
 
 /// Values of one type, without their NULLs: a NULL has a place that holds nothing of meaning.
 #[derive(Debug)]
@@ -168,8 +170,8 @@ impl Leaf {
             Self::UInt32(values) => number::<UInt32Type>(values, cursor),
             Self::UInt64(values) => number::<UInt64Type>(values, cursor),
             Self::Float32(values) => number::<Float32Type>(values, cursor),
-            Self::Date32(values) => number::<Date32Type>(values, cursor),
-            Self::Date64(values) => number::<Date64Type>(values, cursor),
+            Self::Date32(values) => within(values, cursor, number::<Date32Type>, |days| calendar::has_day(i64::from(days))),
+            Self::Date64(values) => within(values, cursor, number::<Date64Type>, |at| calendar::has_time(at, TimeUnit::Millisecond)),
             Self::Time32Second(values) => number::<Time32SecondType>(values, cursor),
             Self::Time32Millisecond(values) => number::<Time32MillisecondType>(values, cursor),
             Self::Time64Microsecond(values) => number::<Time64MicrosecondType>(values, cursor),
@@ -228,6 +230,24 @@ fn numbers<P: ArrowPrimitiveType>(
     nulls: Option<NullBuffer>,
 ) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(PrimitiveArray::<P>::try_new(std::mem::take(values).into(), nulls)?.with_data_type(data_type.clone())))
+}
+
+/// Takes a value, which does not fit either if it is beyond the calendar.
+#[inline]
+fn within<T: Copy>(
+    values: &mut Vec<T>,
+    cursor: &mut Cursor<'_>,
+    read: impl FnOnce(&mut Vec<T>, &mut Cursor<'_>) -> Result<bool, Syntax>,
+    fits: impl FnOnce(T) -> bool,
+) -> Result<bool, Syntax> {
+    if !read(values, cursor)? {
+        return Ok(false);
+    }
+    let inside = values.last().is_none_or(|value| fits(*value));
+    if !inside {
+        values.pop();
+    }
+    Ok(inside)
 }
 
 #[inline]
@@ -357,7 +377,7 @@ impl Moments {
             let value = plain(&cursor.string()?).and_then(|text| moment::parse(&text, self.unit, self.zone));
             return Ok(push(values, value));
         }
-        number::<Int64Type>(values, cursor)
+        within(values, cursor, number::<Int64Type>, |value| calendar::has_time(value, self.unit))
     }
 }
 
@@ -384,7 +404,11 @@ impl Bytes {
         let from = cursor.position();
         match cursor.peek() {
             b'"' => cursor.string()?.append_to(&mut self.bytes),
-            b'{' | b'[' => return cursor.skip().map(|()| false),
+            // As Flink does: the text of it, without what stands between values.
+            b'{' | b'[' => {
+                cursor.skip()?;
+                compact::append(cursor.since(from), &mut self.bytes);
+            }
             // What is no text is read as the text that it is written as.
             _ => {
                 cursor.skip()?;

@@ -2,15 +2,15 @@
 //!
 //! | SQL type | JSON |
 //! |---|---|
-//! | STRING | a string; a number or boolean is read as its text |
+//! | STRING | a string; a number or boolean is read as its text, an object or array as compact JSON |
 //! | BOOLEAN, numbers | the same; numbers are read from strings, too |
 //! | DECIMAL | a number or a string; written as a plain number, never as `1E+2` |
 //! | BYTES | base64 |
-//! | DATE, TIME, TIMESTAMP | `2024-05-01`, `12:00:00.5`, `2024-05-01 12:00:00.345` |
+//! | DATE, TIME, TIMESTAMP | `2024-05-01`, `12:00:00.5`, `2024-05-01 12:00:00.345`; years 0001 to 9999 |
 //! | TIMESTAMP_LTZ | as TIMESTAMP with a `Z` behind it |
 //! | ROW, ARRAY, MAP | object, array, object |
 //!
-//! A top-level array explodes to rows; a bare scalar fills the only column of a table that has just one.
+//! Strings may hold control characters as they are, and a message may begin with a byte order mark. A top-level array explodes to rows; a bare scalar fills the only column of a table that has just one.
 
 use crate::common::{OptionSpec, Result};
 
@@ -18,11 +18,13 @@ use super::FormatOptions;
 
 mod base64;
 mod column;
+mod compact;
 mod cursor;
 mod decimal;
 mod decode;
 mod encode;
 mod find;
+mod guess;
 mod keys;
 mod leaf;
 mod moment;
@@ -32,8 +34,14 @@ mod text;
 pub use decode::JsonDecoder;
 pub(super) use encode::write_plain;
 pub use encode::{JsonEncoder, write_value};
+pub use guess::guess;
 pub use show::shown;
 pub(super) use text::quote;
+
+/// The point in time that a text of a timestamp means, if it is one.
+pub fn point_in_time(text: &str, unit: arrow::datatypes::TimeUnit) -> Option<i64> {
+    moment::parse(text, unit, None)
+}
 
 const IGNORE_PARSE_ERRORS: &str = "json.ignore-parse-errors";
 const FAIL_ON_MISSING_FIELD: &str = "json.fail-on-missing-field";

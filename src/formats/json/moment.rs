@@ -5,6 +5,8 @@ use arrow::compute::kernels::cast_utils::string_to_datetime;
 use arrow::datatypes::TimeUnit;
 use chrono::Utc;
 
+use crate::common::calendar;
+
 /// `"2024-05-01 12:00:00`.
 const SECONDS: usize = 20;
 
@@ -74,6 +76,9 @@ pub(super) fn quoted(text: &[u8], unit: TimeUnit) -> Option<(i64, usize)> {
 
 #[inline]
 fn scaled(seconds: i64, nanos: u32, unit: TimeUnit) -> Option<i64> {
+    if !calendar::has_time(seconds, TimeUnit::Second) {
+        return None;
+    }
     let nanos = i64::from(nanos);
     match unit {
         TimeUnit::Second => Some(seconds),
@@ -90,6 +95,9 @@ pub(super) fn parse(text: &str, unit: TimeUnit, zone: Option<Tz>) -> Option<i64>
         Some(zone) => string_to_datetime(&zone, text).ok()?.with_timezone(&Utc),
         None => string_to_datetime(&Utc, text).ok()?,
     };
+    if !calendar::has_time(at.timestamp(), TimeUnit::Second) {
+        return None;
+    }
     match unit {
         TimeUnit::Second => Some(at.timestamp()),
         TimeUnit::Millisecond => Some(at.timestamp_millis()),

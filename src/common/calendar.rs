@@ -1,0 +1,121 @@
+//! The days that SQL has, 0001-01-01 to 9999-12-31, and values that are beyond them.
+
+use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait};
+use arrow::datatypes::{DataType, Date32Type, Date64Type, Decimal128Type, Int64Type, TimeUnit};
+
+/// 0001-01-01, in days since 1970.
+const FIRST: i64 = -719_162;
+/// 10000-01-01, the first day that is none of SQL's.
+const END: i64 = 2_932_897;
+const SECONDS: i64 = 86_400;
+
+/// Whether a day, counted from 1970, is in the calendar.
+#[inline]
+pub fn has_day(days: i64) -> bool {
+    (FIRST..END).contains(&days)
+}
+
+/// Whether a point in time, counted from 1970, is in the calendar.
+#[inline]
+pub fn has_time(value: i64, unit: TimeUnit) -> bool {
+    let per_second = match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        // Its 64 bits reach from 1677 to 2262.
+        TimeUnit::Nanosecond => return true,
+    };
+    (FIRST * SECONDS * per_second..END * SECONDS * per_second).contains(&value)
+}
+
+/// The rows in which a date or time, also one inside of a nested value, is beyond the calendar, or a decimal beyond its precision: nobody
+/// could write them again, or compute with them. Empty if there is none, which costs one look at each value.
+pub fn beyond(array: &ArrayRef) -> Vec<usize> {
+    match array.data_type() {
+        DataType::Date32 => rows(array, &array.as_primitive::<Date32Type>().values()[..], |days| has_day(i64::from(days))),
+        DataType::Date64 => rows(array, &array.as_primitive::<Date64Type>().values()[..], |ms| has_time(ms, TimeUnit::Millisecond)),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => Vec::new(),
+        DataType::Timestamp(unit, _) => {
+            // Costs nothing: the values are the same 64 bits.
+            let plain = arrow::compute::cast(array, &DataType::Int64).ok();
+            let times = plain.as_ref().and_then(|plain| plain.as_primitive_opt::<Int64Type>());
+            times.map_or_else(Vec::new, |times| rows(array, &times.values()[..], |value| has_time(value, *unit)))
+        }
+        DataType::Decimal128(precision, _) => {
+            let most = 10_i128.checked_pow(u32::from(*precision)).unwrap_or(i128::MAX);
+            rows(array, &array.as_primitive::<Decimal128Type>().values()[..], |value| -most < value && value < most)
+        }
+        DataType::Struct(_) => {
+            let all = array.as_struct().columns().iter().flat_map(beyond).filter(|row| array.is_valid(*row));
+            sorted(all.collect())
+        }
+        DataType::List(_) => holding(array.as_list::<i32>().value_offsets(), array, array.as_list::<i32>().values()),
+        DataType::LargeList(_) => holding(array.as_list::<i64>().value_offsets(), array, array.as_list::<i64>().values()),
+        DataType::Map(..) => {
+            let map = array.as_map();
+            let mut all = holding(map.value_offsets(), array, map.keys());
+            all.extend(holding(map.value_offsets(), array, map.values()));
+            sorted(all)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn rows<T: Copy>(array: &ArrayRef, values: &[T], fits: impl Fn(T) -> bool) -> Vec<usize> {
+    // Without a way out in the middle the compiler looks at many at once.
+    if values.iter().fold(true, |all, value| all & fits(*value)) {
+        return Vec::new();
+    }
+    values.iter().enumerate().filter(|(row, value)| array.is_valid(*row) && !fits(**value)).map(|(row, _)| row).collect()
+}
+
+/// The lists that hold one of the elements that are beyond.
+fn holding<O: OffsetSizeTrait>(offsets: &[O], lists: &ArrayRef, elements: &ArrayRef) -> Vec<usize> {
+    let wrong = beyond(elements);
+    if wrong.is_empty() {
+        return Vec::new();
+    }
+    let within = |row: &usize| match (offsets.get(*row), offsets.get(row + 1)) {
+        (Some(from), Some(to)) => wrong.iter().any(|i| (from.as_usize()..to.as_usize()).contains(i)),
+        _ => false,
+    };
+    (0..lists.len()).filter(|row| lists.is_valid(*row)).filter(within).collect()
+}
+
+fn sorted(mut rows: Vec<usize>) -> Vec<usize> {
+    rows.sort_unstable();
+    rows.dedup();
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Date32Array, Decimal128Array, ListArray, TimestampMicrosecondArray};
+
+    use super::*;
+
+    #[test]
+    fn the_calendar_has_four_digits() {
+        for (text, inside) in [("0000-12-31", false), ("0001-01-01", true), ("9999-12-31", true), ("+10000-01-01", false)] {
+            let date: chrono::NaiveDate = text.parse().unwrap();
+            let days = i64::from(date.to_epoch_days());
+            assert_eq!((has_day(days), has_time(days * SECONDS, TimeUnit::Second)), (inside, inside), "{text}");
+            assert_eq!(has_time(days * SECONDS * 1_000_000, TimeUnit::Microsecond), inside, "{text}");
+        }
+        assert!(has_time(END * SECONDS * 1_000 - 1, TimeUnit::Millisecond));
+    }
+
+    #[test]
+    fn rows_beyond_it_are_found_inside_of_lists_too() {
+        let dates: ArrayRef = Arc::new(Date32Array::from(vec![Some(0), None, Some(i32::MAX), Some(-719_163)]));
+        assert_eq!(beyond(&dates), [2, 3]);
+        let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![i64::MAX, 0]));
+        assert_eq!(beyond(&times), [0]);
+        let decimals: ArrayRef = Arc::new(Decimal128Array::from(vec![999, 1000, -1000]).with_precision_and_scale(3, 1).unwrap());
+        assert_eq!(beyond(&decimals), [1, 2]);
+        let list = ListArray::from_iter_primitive::<Date32Type, _, _>([Some(vec![Some(1)]), None, Some(vec![Some(2), Some(i32::MIN)])]);
+        assert_eq!(beyond(&(Arc::new(list) as ArrayRef)), [2]);
+    }
+}

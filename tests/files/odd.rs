@@ -1,0 +1,125 @@
+//! Files as other programs write them, by name: what is found out is what is read.
+
+use crate::place::{Place, compress};
+
+#[tokio::test]
+async fn every_member_of_a_packed_file_is_read() {
+    let place = Place::new();
+    for (program, extension) in [("gzip", "gz"), ("zstd", "zst"), ("bzip2", "bz2"), ("xz", "xz")] {
+        let mut whole = Vec::new();
+        for (n, part) in ["id,name\n1,a\n2,b\n", "3,c\n", "4,d\n5,e\n"].into_iter().enumerate() {
+            place.file(&format!("{n}.csv"), part);
+            compress(&place.path(&format!("{n}.csv")), program);
+            whole.extend(std::fs::read(place.path(&format!("{n}.csv.{extension}"))).unwrap());
+            std::fs::remove_file(place.path(&format!("{n}.csv.{extension}"))).unwrap();
+        }
+        place.file(&format!("all.csv.{extension}"), &whole);
+        let by_name = format!("SELECT COUNT(*), MAX(id) FROM 'DIR/all.csv.{extension}'");
+        assert_eq!(place.rows(&by_name).await, ["5|5"], "{program}");
+        place.file(&format!("cut.csv.{extension}"), &whole[..whole.len() - 4]);
+        let error = place.error(&format!("SELECT id FROM 'DIR/cut.csv.{extension}'")).await.to_string();
+        assert!(error.contains("cut.csv"), "{program}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_avro_file_that_is_not_whole_is_an_error() {
+    let place = Place::new();
+    place.run("COPY (SELECT value AS id, 'a name' AS name FROM generate_series(1, 5000)) TO 'DIR/a.avro'").await.unwrap();
+    assert_eq!(place.rows("SELECT COUNT(*), SUM(id) FROM 'DIR/a.avro'").await, ["5000|12502500"]);
+    let whole = std::fs::read(place.path("a.avro")).unwrap();
+    let mut zeroed = whole.clone();
+    let end = zeroed.len();
+    zeroed[end - 16..].fill(0);
+    for (name, bytes) in [("half", &whole[..end / 2]), ("short", &whole[..end - 1]), ("head", &whole[..60]), ("zeroed", &zeroed[..])] {
+        place.file(&format!("{name}.avro"), bytes);
+        let table = format!("CREATE TABLE t (id BIGINT) WITH ('connector' = 'filesystem', 'path' = 'DIR/{name}.avro'); SELECT id FROM t");
+        let error = place.error(&table).await.to_string();
+        assert!(error.contains(&format!("{name}.avro")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn types_hold_what_is_there() {
+    let place = Place::new();
+    place.file("ids.json", "{\"id\":18446744073709551615}\n{\"id\":18446744073709551614}\n{\"id\":1}\n");
+    place.file("mixed.json", "{\"a\":[\"x\"],\"b\":1}\n{\"a\":\"y\",\"b\":2.5,\"c\":{\"d\":1}}\n");
+    place.file("w/1.csv", "a,b\n1,2024-02-28\n");
+    place.file("w/2.csv", "a,b,c\n1.5,2024-02-30,x\n");
+    place.copy("SELECT CAST(1 AS INT) AS a", "p/1.parquet", "").await;
+    place.copy("SELECT 1.5 AS a, 'x' AS b", "p/2.parquet", "").await;
+    place.file("long.csv", format!("a,b\n1,\"{}\"\n2,y\n", "x\n".repeat(10_000)));
+    place.file("null.csv", "x\n1\n\n3\n");
+    for (file, columns, expected) in [
+        ("ids.json", "id", &["18446744073709551614", "18446744073709551615", "1"][..]),
+        ("mixed.json", "a, b", &["[\"x\"]|1.0", "y|2.5"]),
+        ("w/*.csv", "a, b, c", &["1.0|2024-02-28|NULL", "1.5|2024-02-30|x"]),
+        ("p/*.parquet", "a, b", &["1.0|NULL", "1.5|x"]),
+        ("long.csv", "a, LENGTH(b)", &["1|20000", "2|1"]),
+        ("null.csv", "x", &["1", "3", "NULL"]),
+    ] {
+        let mut rows = place.rows(&format!("SELECT {columns} FROM 'DIR/{file}'")).await;
+        let mut expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
+        (rows.sort(), expected.sort());
+        assert_eq!(rows, expected, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn headers_as_other_programs_write_them() {
+    let place = Place::new();
+    place.file("pandas.csv", ",a,b\n0,x,1\n1,y,2\n");
+    place.file("signs.csv", "1st,%,(x),#,null\na,b,c,d,e\n");
+    place.file("twice.csv", "a,b,a\n1,2,3\n");
+    place.file("years.csv", "2023,2024\nx,y\n");
+    assert_eq!(place.rows("SELECT column_1, a, b FROM 'DIR/pandas.csv'").await, ["0|x|1", "1|y|2"]);
+    assert_eq!(place.rows("SELECT \"1st\", \"%\", \"null\" FROM 'DIR/signs.csv'").await, ["a|b|e"]);
+    assert_eq!(place.rows("SELECT a, a_1 FROM 'DIR/twice.csv'").await, ["1|3"]);
+    let declared = "CREATE TABLE y (`2023` STRING, `2024` STRING) WITH ('connector' = 'filesystem', 'path' = 'DIR/years.csv');
+                    CREATE TABLE i (A STRING) WITH ('connector' = 'filesystem', 'path' = 'DIR/pandas.csv'); SELECT * FROM y; SELECT A FROM i";
+    assert_eq!(place.rows(declared).await, ["x|y", "x", "y"]);
+}
+
+#[tokio::test]
+async fn json_in_every_layout() {
+    let place = Place::new();
+    for (name, text) in [
+        ("bom", "\u{feff}{\"a\": 1}\n{\"a\": 2}\n"),
+        ("array", "[{\"a\": 1}, {\"a\": 2}]"),
+        ("pretty", "\u{feff}[\n  {\"a\": 1,\n   \"b\": [1,\n 2]},\n  {\"a\": 2}\n]\n"),
+        ("behind", "{\n  \"a\": 1\n}\n{\n  \"a\": 2\n}"),
+    ] {
+        place.file(&format!("{name}.json"), text);
+        assert_eq!(place.rows(&format!("SELECT a FROM 'DIR/{name}.json'")).await, ["1", "2"], "{name}");
+        let table = format!("CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/{name}.json'); SELECT a FROM t");
+        assert_eq!(place.rows(&table).await, ["1", "2"], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_stray_quote_costs_one_line() {
+    let place = Place::new();
+    let line = |n: u32| if n == 9 { format!("{n},\"x\n") } else { format!("{n},x{n}\n") };
+    place.file("stray.csv", (1..=1000).map(line).collect::<String>());
+    place.file("later.csv", "1,\"x\n2,y\n3,\"a, b\"\n4,\"two\nlines\"\n");
+    for (file, expected) in [("stray.csv", "999|1000"), ("later.csv", "3|4")] {
+        let table = format!("CREATE TABLE t (id INT, s STRING) WITH ('connector' = 'filesystem', 'path' = 'DIR/{file}');");
+        assert_eq!(place.rows(&format!("{table} SELECT COUNT(*), MAX(id) FROM t")).await, [expected], "{file}");
+    }
+    place.file("large.csv", format!("1,a\n2,{}\n", "x".repeat(3 << 20)));
+    let table =
+        "CREATE TABLE t (id INT, s STRING) WITH ('connector' = 'filesystem', 'path' = 'DIR/large.csv', 'csv.max-line-size' = '1MB');";
+    let error = place.error(&format!("{table} SELECT COUNT(s) FROM t")).await.to_string();
+    assert!(error.contains("large.csv") && error.contains("longer than"), "{error}");
+}
+
+#[tokio::test]
+async fn times_beyond_the_calendar_are_bad_records() {
+    let place = Place::new();
+    place.file("t.json", "{\"t\":9223372036854775807}\n{\"t\":0}\n{\"t\":\"10000-01-01 00:00:00\"}\n{\"t\":\"0000-12-31 00:00:00\"}\n");
+    place.file("t.csv", "9999-12-31\n0000-01-01\n0001-01-01\n");
+    let json = "CREATE TABLE t (t TIMESTAMP(3)) WITH ('connector' = 'filesystem', 'path' = 'DIR/t.json'); SELECT t FROM t";
+    assert_eq!(place.rows(json).await, ["1970-01-01T00:00:00"]);
+    let csv = "CREATE TABLE t (t DATE) WITH ('connector' = 'filesystem', 'path' = 'DIR/t.csv', 'csv.header' = 'false'); SELECT t FROM t";
+    assert_eq!(place.rows(csv).await, ["0001-01-01", "9999-12-31"]);
+}
