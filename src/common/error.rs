@@ -249,7 +249,7 @@ impl From<DataFusionError> for Error {
             DataFusionError::ResourcesExhausted(_) => ErrorKind::Memory,
             _ => ErrorKind::Data,
         };
-        let text = first_line(&root.strip_backtrace());
+        let text = first_line(&without_its_bug_report(&root.strip_backtrace()));
         match same_name(&text) {
             Some(name) => Self::sql(format!("two columns of the query are called `{name}`")).hint("give them names of their own with AS"),
             None if kind == ErrorKind::Memory => {
@@ -258,6 +258,17 @@ impl From<DataFusionError> for Error {
             None => Self::new(kind, text),
         }
     }
+}
+
+/// What DataFusion holds for a bug of its own it asks to report, which is nothing to a person who writes SQL. Of a function with wrong
+/// arguments it says so, too, before it says what is wrong.
+fn without_its_bug_report(text: &str) -> String {
+    const BUG: &str = "This issue was likely caused by a bug in DataFusion's code. Please help us to resolve this by filing a bug report in \
+                       our issue tracker: https://github.com/apache/datafusion/issues";
+    let Some((before, behind)) = text.split_once(BUG) else { return text.to_string() };
+    let behind = behind.trim_start_matches('.').trim();
+    let said = if behind.is_empty() { before.trim() } else { behind };
+    said.replace("Internal error: ", "").trim_end_matches('.').to_string()
 }
 
 /// DataFusion prefixes its messages with their class, which says nothing to a person who writes SQL.

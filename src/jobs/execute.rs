@@ -41,6 +41,8 @@ impl Workspace {
     /// # Errors
     /// With the statement's place.
     pub async fn execute(&self, parsed: &Parsed) -> Result<Vec<Outcome>> {
+        // Files may have been replaced since the statement before.
+        self.shared.forget_found_out();
         let mut outcomes = Vec::new();
         for parsed in self.unfold(parsed).await? {
             self.one(&parsed, &mut outcomes).await.map_err(|e| parsed.locate(e))?;

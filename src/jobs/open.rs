@@ -57,6 +57,13 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Forgets tables whose columns were found out: what is there may be another by now.
+    pub(super) fn forget_found_out(&self) {
+        let mut inner = self.lock();
+        let Inner { catalog, open, .. } = &mut *inner;
+        open.retain(|name, _| catalog.get_table(name).is_ok_and(|entry| !entry.definition.columns.is_empty()));
+    }
+
     pub(super) fn spec_of(&self, overrides: &Overrides, table: &ast::CreateTable) -> Result<TableSpec> {
         let name = table.options.get("connector").unwrap_or_default();
         let known: Vec<OptionSpec> = self.connectors.get(name).map(|c| c.options()).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Files as other programs write them, by name: what is found out is what is read.
 
-use crate::place::{Place, compress};
+use crate::place::{Place, compress, run_in, workspace};
 
 #[tokio::test]
 async fn every_member_of_a_packed_file_is_read() {
@@ -60,7 +60,8 @@ async fn types_hold_what_is_there() {
     ] {
         let mut rows = place.rows(&format!("SELECT {columns} FROM 'DIR/{file}'")).await;
         let mut expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
-        (rows.sort(), expected.sort());
+        rows.sort();
+        expected.sort();
         assert_eq!(rows, expected, "{file}");
     }
 }
@@ -122,4 +123,43 @@ async fn times_beyond_the_calendar_are_bad_records() {
     assert_eq!(place.rows(json).await, ["1970-01-01T00:00:00"]);
     let csv = "CREATE TABLE t (t DATE) WITH ('connector' = 'filesystem', 'path' = 'DIR/t.csv', 'csv.header' = 'false'); SELECT t FROM t";
     assert_eq!(place.rows(csv).await, ["0001-01-01", "9999-12-31"]);
+}
+
+#[tokio::test]
+async fn a_file_is_as_it_is_now() {
+    let place = Place::new();
+    place.file("a.csv", "a,b\n1,2\n");
+    let dir = place.path("").to_string_lossy().into_owned();
+    let workspace = workspace(&[]);
+    let query = format!("SELECT * FROM '{dir}a.csv'");
+    assert_eq!(run_in(&workspace, &query).await.unwrap().rows, ["1|2"]);
+    place.file("a.csv", "x\nsome text\n");
+    assert_eq!(run_in(&workspace, &query).await.unwrap().rows, ["some text"]);
+}
+
+#[tokio::test]
+async fn folders_of_uneven_depth_are_named() {
+    let place = Place::new();
+    place.file("t/dt=2024-05-01/a.csv", "a\n1\n");
+    place.file("t/b.csv", "a\n2\n");
+    place.file("u/dt=1/a.csv", "a\n1\n");
+    place.file("u/DT=2/a.csv", "a\n2\n");
+    for (folder, files) in [("t", ["t/dt=2024-05-01/a.csv", "t/b.csv"]), ("u", ["u/dt=1/a.csv", "u/DT=2/a.csv"])] {
+        let error = place.error(&format!("SELECT * FROM 'DIR/{folder}/**/*.csv'")).await.to_string();
+        assert!(files.iter().all(|file| error.contains(file)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn empty_files_and_odd_names_do_not_stand_in_the_way() {
+    let place = Place::new();
+    place.file("t/a.csv", "a\n1\n");
+    place.file("t/empty.csv", "");
+    place.file("t/odd\u{1}.csv", "a\n2\n");
+    std::os::unix::fs::symlink(".", place.path("t/loop")).unwrap();
+    assert_eq!(place.rows("SELECT a FROM 'DIR/t/*.csv'").await, ["1"]);
+    assert_eq!(place.rows("SELECT a FROM 'DIR/t/**/*.csv'").await, ["1"]);
+    let table = "CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/t/empty.csv'); SELECT a FROM t";
+    assert!(place.rows(table).await.is_empty());
+    assert!(place.error("SELECT * FROM 'DIR/t/empty.csv'").await.to_string().contains("is empty"));
 }

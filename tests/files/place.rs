@@ -79,7 +79,7 @@ pub fn compress(path: &Path, program: &str) {
     assert!(std::process::Command::new(program).args(["-q", "-f"]).arg(path).status().unwrap().success());
 }
 
-fn workspace(options: &[&str]) -> Workspace {
+pub fn workspace(options: &[&str]) -> Workspace {
     let connectors = Connectors::embedded(Arc::new(EmbeddedBroker::new()));
     Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(options).unwrap())
 }
@@ -95,7 +95,11 @@ pub async fn peek(sql: &str, table: &str, rows: usize) -> Result<Vec<String>, Er
 
 /// Runs a script: declarations, queries and EXPLAIN.
 pub async fn run(sql: &str, options: &[&str]) -> Result<Said, Error> {
-    let workspace = workspace(options);
+    run_in(&workspace(options), sql).await
+}
+
+/// The same in a session that goes on.
+pub async fn run_in(workspace: &Workspace, sql: &str) -> Result<Said, Error> {
     let mut said = Said::default();
     for parsed in parse(&Source::new("<sql>", sql))? {
         for outcome in workspace.execute(&parsed).await? {

@@ -142,7 +142,7 @@ impl Config {
     /// When the store cannot be asked, and when there is nothing at all where the files should be.
     pub async fn list(&self) -> Result<Vec<File>> {
         let files = self.files().await?;
-        if files.is_empty() && !listing::is_folder(&self.location) {
+        if files.is_empty() && !listing::is_there(&self.location) {
             return Err(self.nothing().await);
         }
         Ok(files)

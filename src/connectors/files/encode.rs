@@ -15,10 +15,13 @@ use datafusion::parquet::file::properties::WriterProperties;
 use flate2::write::GzEncoder;
 use parking_lot::Mutex;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, ErrorKind, Result};
 use crate::formats::{self, Messages};
 
 use super::format::{Format, Kind};
+
+/// What becomes of a row that cannot be written: the error says why, and ends the writing if it comes back.
+pub type Refused<'a> = dyn FnMut(Error) -> Result<()> + Send + 'a;
 
 /// How many bytes of a Parquet row group are held before it is written.
 const ROW_GROUP: usize = 64 << 20;
@@ -96,12 +99,32 @@ impl Lines {
         Ok(Self { encoder, messages: Messages::default(), packed })
     }
 
-    fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+    fn write(&mut self, rows: &RecordBatch, refused: &mut Refused<'_>) -> Result<()> {
         self.messages.clear();
-        self.encoder.encode(rows, &mut self.messages)?;
+        if let Err(error) = self.encoder.encode(rows, &mut self.messages) {
+            self.messages.clear();
+            if error.kind() != ErrorKind::Data {
+                return Err(error);
+            }
+            self.one_by_one(rows, refused)?;
+        }
         for i in 0..self.messages.len() {
             self.packed.write_all(self.messages.get(i))?;
             self.packed.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    /// One row without a form in the format does not take the others down.
+    fn one_by_one(&mut self, rows: &RecordBatch, refused: &mut Refused<'_>) -> Result<()> {
+        let mut one = Messages::default();
+        for row in 0..rows.num_rows() {
+            one.clear();
+            match self.encoder.encode(&rows.slice(row, 1), &mut one) {
+                Ok(()) => (0..one.len()).for_each(|i| self.messages.push(one.get(i))),
+                Err(error) if error.kind() == ErrorKind::Data => refused(error)?,
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -146,11 +169,11 @@ impl Encoder {
         Ok(Self { writer, buffer, taken: 0 })
     }
 
-    /// Adds rows.
+    /// Adds rows; `refused` is told of each that has no form in this format.
     ///
     /// # Errors
-    /// When a value cannot be written in this format.
-    pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+    /// That of `refused`, and when nothing can be written.
+    pub fn write(&mut self, rows: &RecordBatch, refused: &mut Refused<'_>) -> Result<()> {
         match &mut self.writer {
             Writer::Parquet(writer) => {
                 writer.write(rows).map_err(parquet)?;
@@ -158,7 +181,7 @@ impl Encoder {
                     writer.flush().map_err(parquet)?;
                 }
             }
-            Writer::Text(lines) => lines.write(rows)?,
+            Writer::Text(lines) => lines.write(rows, refused)?,
             Writer::Avro(writer) => writer.write(rows).map_err(|e| Error::data("rows cannot be written as Avro").because(e))?,
             Writer::Arrow(writer) => writer.write(rows)?,
         }

@@ -35,7 +35,7 @@ pub async fn infer(table: &TableSpec) -> Result<Inferred> {
     }
     let opened = sample(&files);
     let content = content(&config, &opened).await?;
-    let partitions = partitions(&files);
+    let partitions = partitions(&config, &files)?;
     let from_path =
         partitions.iter().map(|(name, data_type)| InferredColumn { name: name.clone(), data_type: data_type.clone(), nullable: true });
     let own = content.iter().filter(|f| !partitions.iter().any(|(name, _)| name == f.name()));
@@ -72,7 +72,7 @@ async fn content(config: &Config, files: &[File]) -> Result<Fields> {
             _ => {
                 let reader = config.format.reader()?;
                 let found = reader.infer_schema(&session, &config.store.objects, std::slice::from_ref(&file.meta)).await;
-                found.map(|schema| sql_fields(schema.fields())).map_err(Error::from)
+                found.map_err(Error::from).and_then(|schema| once_each(schema.fields()))
             }
         };
         let found = found.map_err(|e| unreadable(config, file, e))?;
@@ -87,6 +87,16 @@ async fn content(config: &Config, files: &[File]) -> Result<Fields> {
         };
     }
     Ok(merged)
+}
+
+/// The columns of a file in SQL's types. What its reader finds by name alone is there once.
+fn once_each(fields: &Fields) -> Result<Fields> {
+    let twice = fields.iter().enumerate().find(|(i, field)| fields.iter().take(*i).any(|before| before.name() == field.name()));
+    match twice {
+        None => Ok(sql_fields(fields)),
+        Some((_, field)) => Err(Error::data(format!("it has two columns of the name `{}`", field.name()))
+            .hint("columns are read by their names; write the file with others")),
+    }
 }
 
 /// The columns of a CSV file; `known`: as the first file names them.
@@ -165,15 +175,22 @@ impl Bound {
     }
 }
 
-/// Keys of `key=value` folders that all files are in, with their types.
-fn partitions(files: &[File]) -> Vec<(String, DataType)> {
-    let Some(first) = files.first() else { return Vec::new() };
+/// Keys of `key=value` folders, with their types.
+fn partitions(config: &Config, files: &[File]) -> Result<Vec<(String, DataType)>> {
     let mut all: Vec<(String, DataType)> = Vec::new();
-    for (key, _) in &first.partitions {
-        let values: Option<Vec<&str>> = files.iter().map(|f| f.partition(key)).collect();
-        if let Some(values) = values.filter(|_| all.iter().all(|(k, _)| k != key)) {
-            all.push((key.clone(), partition_type(values.into_iter().filter(|v| *v != listing::HIVE_NULL))));
+    for (key, _) in files.iter().flat_map(|file| &file.partitions) {
+        if all.iter().any(|(known, _)| known == key) {
+            continue;
         }
+        let values: Vec<Option<&str>> = files.iter().map(|file| file.partition(key)).collect();
+        let place =
+            |has: bool| files.iter().zip(&values).find(|(_, v)| v.is_some() == has).map(|(f, _)| config.location.show(&f.meta.location));
+        if let (Some(with), Some(without)) = (place(true), place(false)) {
+            return Err(Error::data(format!("{with} is in a folder `{key}=...`, and {without} is not"))
+                .hint("a column is made of a folder that every file has, spelled the same; narrow the path, or declare the columns"));
+        }
+        let values = values.into_iter().flatten().filter(|v| *v != listing::HIVE_NULL);
+        all.push((key.clone(), partition_type(values.collect::<Vec<_>>().into_iter())));
     }
-    all
+    Ok(all)
 }

@@ -45,7 +45,12 @@ pub async fn list(location: &Location, store: &Arc<dyn ObjectStore>) -> Result<V
 
 /// Whether a location is a folder of this machine, which may be empty.
 pub fn is_folder(location: &Location) -> bool {
-    location.place == Place::Local && location.pattern.is_none() && std::path::Path::new(&format!("/{}", location.base)).is_dir()
+    is_there(location) && std::path::Path::new(&format!("/{}", location.base)).is_dir()
+}
+
+/// Whether a location is a folder or file of this machine; a file may be empty.
+pub fn is_there(location: &Location) -> bool {
+    location.place == Place::Local && location.pattern.is_none() && std::path::Path::new(&format!("/{}", location.base)).exists()
 }
 
 /// The error for a location where there is nothing.
@@ -54,6 +59,9 @@ pub async fn nothing(location: &Location, store: &Arc<dyn ObjectStore>) -> Error
     if is_folder(location) {
         return Error::sql(format!("there are no files in folder '{shown}'"))
             .hint("empty files are passed over, and those whose names begin with `_` or `.`");
+    }
+    if is_there(location) {
+        return Error::sql(format!("file '{shown}' is empty"));
     }
     let what = if location.pattern.is_some() { "no file matches" } else { "there is no file at" };
     let error = Error::sql(format!("{what} '{shown}'"));
@@ -78,7 +86,12 @@ async fn near(location: &Location, store: &Arc<dyn ObjectStore>) -> Option<Strin
 
 async fn objects(location: &Location, store: &Arc<dyn ObjectStore>) -> object_store::Result<Vec<ObjectMeta>> {
     if location.is_flat() {
-        return Ok(store.list_with_delimiter(Some(&location.base)).await?.objects);
+        match store.list_with_delimiter(Some(&location.base)).await {
+            Ok(found) => return Ok(found.objects),
+            // What is in the way is passed over below.
+            Err(e) if is_odd(&e) => {}
+            Err(e) => return Err(e),
+        }
     }
     let is_root = location.base.as_ref().is_empty();
     if location.pattern.is_none() && !is_root {
@@ -88,7 +101,21 @@ async fn objects(location: &Location, store: &Arc<dyn ObjectStore>) -> object_st
             Err(e) => return Err(e),
         }
     }
-    store.list((!is_root).then_some(&location.base)).try_collect().await
+    let mut listed = store.list((!is_root).then_some(&location.base));
+    let mut found = Vec::new();
+    loop {
+        match listed.try_next().await {
+            Ok(Some(meta)) => found.push(meta),
+            Ok(None) => return Ok(found),
+            Err(e) if is_odd(&e) => tracing::warn!("'{}': something in it is passed over: {e}", location.shown),
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Whether listing came upon a name that no path can hold, or a link to a folder above it: no file of a table.
+fn is_odd(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::InvalidPath { .. }) || error.to_string().contains("File system loop found")
 }
 
 /// The file, if it is one of the table's.

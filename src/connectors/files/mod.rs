@@ -40,6 +40,7 @@ mod pieces;
 mod reader;
 mod record;
 mod records;
+mod refusals;
 mod rolling;
 mod scan;
 mod shape;

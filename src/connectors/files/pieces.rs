@@ -22,7 +22,7 @@ use super::config::Config;
 use super::lines::{self, Lines, Wanted};
 use super::listing::File;
 use super::scan::FilesTable;
-use super::shape::shape;
+use super::shape::{shape, unreadable};
 
 /// The one partition: files come one after the other.
 pub const PARTITION: i32 = 0;
@@ -170,8 +170,9 @@ impl FileReader {
 
     /// All else: each row is a record.
     async fn rows(self: Arc<Self>, file: File, skip: i64) -> Result<BoxStream<'static, Result<Piece>>> {
-        let plan = self.table.plan(&self.session.state(), vec![file], &self.columns, None).await?;
-        let rows = execute_stream(plan, self.session.task_ctx())?.map_err(Error::from);
+        let plan = self.table.plan(&self.session.state(), vec![file.clone()], &self.columns, None).await?;
+        let (config, name) = (Arc::clone(&self.config), file.clone());
+        let rows = execute_stream(plan, self.session.task_ctx())?.map_err(move |e| unreadable(&config, &name, e.into()));
         let mut next = 0;
         let pieces = rows.try_filter_map(move |batch| {
             let first = next;

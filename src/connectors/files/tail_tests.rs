@@ -10,7 +10,7 @@ const CSV: Quotes = Quotes { quote: b'"', escape: None, delimiter: b',' };
 
 /// Where the records of a text begin.
 fn starts(text: &[u8]) -> Vec<u64> {
-    let (mut cutter, mut starts) = (Cutter::new(Some(CSV)), vec![]);
+    let (mut cutter, mut starts) = (Cutter::new(Some(CSV), None), vec![]);
     cutter.push(text);
     while let Some(record) = cutter.next(true) {
         starts.push(record.byte);

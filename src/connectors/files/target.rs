@@ -14,11 +14,14 @@ use crate::common::{Error, Result};
 use crate::connectors::Target;
 
 use super::config::Config;
-use super::encode::Encoder;
+use super::encode::{Encoder, Refused};
 use super::output::Output;
 
 /// How many partitions one result may have: each is a file that is open.
 const MOST_PARTITIONS: usize = 1000;
+
+/// The longest name of a folder that file systems take, in bytes.
+const LONGEST_NAME: usize = 255;
 
 /// What Hive escapes in the name of a partition.
 const ESCAPED: &AsciiSet = &CONTROLS
@@ -106,9 +109,10 @@ pub async fn begin(config: &Config, path: &Path, header: bool, content: &SchemaR
 #[async_trait]
 impl Target for FilesTarget {
     async fn write(&mut self, rows: RecordBatch) -> Result<()> {
-        for (partition, rows) in by_partition(&self.config, &self.content, &rows)? {
+        // A result that is written once is whole or not there.
+        for (partition, rows) in by_partition(&self.config, &self.content, &rows, &mut Err)? {
             let (encoder, output) = self.file(partition).await?;
-            encoder.write(&rows)?;
+            encoder.write(&rows, &mut Err)?;
             output.write(encoder.take()).await?;
         }
         Ok(())
@@ -138,9 +142,16 @@ impl Target for FilesTarget {
 
 /// Rows by the folder of their partition (`dt=2024-05-01/region=eu`), without the columns that its name tells.
 ///
+/// `refused` is told of each row whose values cannot be the name of a folder.
+///
 /// # Errors
-/// When a value has no text.
-pub fn by_partition(config: &Config, content: &SchemaRef, rows: &RecordBatch) -> Result<Vec<(String, RecordBatch)>> {
+/// That of `refused`.
+pub fn by_partition(
+    config: &Config,
+    content: &SchemaRef,
+    rows: &RecordBatch,
+    refused: &mut Refused<'_>,
+) -> Result<Vec<(String, RecordBatch)>> {
     let column = |name: &str| rows.schema_ref().index_of(name).map(|i| rows.column(i));
     let keys: Vec<&str> = config.partition_keys().collect();
     let columns = content.fields().iter().map(|f| column(f.name()).cloned()).collect::<std::result::Result<Vec<ArrayRef>, _>>()?;
@@ -153,11 +164,24 @@ pub fn by_partition(config: &Config, content: &SchemaRef, rows: &RecordBatch) ->
     let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for row in 0..rows.num_rows() {
         let part = |(key, values): (&&str, &ArrayRef)| {
+            let whole = column(key).is_ok_and(|column| column.is_null(row) || values.is_valid(row));
             let values = values.as_string::<i32>();
             let text = if values.is_null(row) || values.value(row).is_empty() { config.null_partition() } else { values.value(row) };
-            format!("{}={}", utf8_percent_encode(key, ESCAPED), utf8_percent_encode(text, ESCAPED))
+            let name = format!("{}={}", utf8_percent_encode(key, ESCAPED), utf8_percent_encode(text, ESCAPED));
+            let problem = if name.len() > LONGEST_NAME { "is too long for the name of a folder" } else { "is beyond the calendar" };
+            if whole && name.len() <= LONGEST_NAME {
+                Ok(name)
+            } else {
+                Err(Error::data(format!("the value of partition column `{key}` {problem}")))
+            }
         };
-        let folder = keys.iter().zip(&values).map(part).collect::<Vec<_>>().join("/");
+        let folder = match keys.iter().zip(&values).map(part).collect::<Result<Vec<_>>>() {
+            Ok(parts) => parts.join("/"),
+            Err(error) => {
+                refused(error)?;
+                continue;
+            }
+        };
         groups.entry(folder).or_default().push(u32::try_from(row).map_err(|_| Error::internal("a batch of too many rows"))?);
     }
     let taken = |(folder, rows): (String, Vec<u32>)| Ok((folder, take_record_batch(&whole, &UInt32Array::from(rows))?));

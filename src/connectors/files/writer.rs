@@ -7,6 +7,7 @@ use std::time::Instant;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use crate::common::{Error, Result};
 use crate::connectors::{Recorded, SinkWriter, Writer};
@@ -16,6 +17,7 @@ use super::encode::Encoder;
 use super::listing::partitions;
 use super::output::{Output, local};
 use super::record::{Claimed, Record};
+use super::refusals::Refusals;
 use super::rolling::{Held, Rolling, Success};
 use super::target::{begin, by_partition, path};
 
@@ -45,6 +47,7 @@ pub struct FilesWriter {
     /// How far event time has come.
     watermark: i64,
     open: BTreeMap<String, (Encoder, Output)>,
+    refusals: Arc<Mutex<Refusals>>,
 }
 
 impl FilesWriter {
@@ -62,8 +65,10 @@ impl FilesWriter {
             remove_temporary(&local(&config.location.base), &starts);
         }
         let content = Arc::new(Schema::new(config.content.clone()));
+        let refusals = Arc::new(Mutex::new(Refusals::of(&config)));
+        let open = BTreeMap::new();
         Ok((
-            Self { config, rolling, header, content, record, stem, held: None, attempt: None, watermark: i64::MIN, open: BTreeMap::new() },
+            Self { refusals, config, rolling, header, content, record, stem, held: None, attempt: None, watermark: i64::MIN, open },
             last,
         ))
     }
@@ -179,10 +184,12 @@ impl SinkWriter for FilesWriter {
         let held = self.held.get_or_insert(Held { first: n, last: n, since: now, touched: now });
         (held.last, held.touched) = (n, now);
         let first = held.first;
+        let refusals = Arc::clone(&self.refusals);
+        let mut refused = |error: Error| refusals.lock().note(error);
         for batch in rows {
-            for (partition, rows) in by_partition(&self.config, &self.content, batch)? {
+            for (partition, rows) in by_partition(&self.config, &self.content, batch, &mut refused)? {
                 let (encoder, output) = self.file(&partition, first).await?;
-                encoder.write(&rows)?;
+                encoder.write(&rows, &mut refused)?;
                 output.write(encoder.take()).await?;
             }
         }
@@ -310,6 +317,30 @@ mod tests {
 
         assert_eq!(open(1).await.err().map(|e| e.kind()), Some(ErrorKind::Fenced));
         assert_eq!(open(3).await.unwrap().1.map(|r| r.n), Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_row_that_has_no_form_in_files_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = || {
+            let k: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+            let p: ArrayRef = Arc::new(StringArray::from(vec!["a".to_string(), "x".repeat(300), "b".to_string()]));
+            let text: ArrayRef = Arc::new(StringArray::from(vec!["whole", "whole", "two\nlines"]));
+            vec![RecordBatch::try_from_iter([("k", k), ("p", p), ("text", text)]).unwrap()]
+        };
+        let spec = |on_error| {
+            let mut spec = table(dir.path(), &[("csv.disable-quote-character", "true"), ("on-error", on_error)]);
+            let text = TableColumn { name: "text".into(), ..spec.columns[1].clone() };
+            spec.columns.push(text);
+            spec
+        };
+        let (mut writer, _) = open(&spec("skip"), "u", 1).await.unwrap();
+        writer.write(1, &rows()).await.unwrap();
+        writer.flush().await.unwrap();
+        assert_eq!(shown(dir.path()), ["p=a 1,whole", "p=b "]);
+        let (mut writer, _) = open(&spec("fail"), "u", 2).await.unwrap();
+        let error = writer.write(2, &rows()).await.unwrap_err().to_string();
+        assert!(error.contains("table `t`") && error.contains("`p`"), "{error}");
     }
 
     #[tokio::test]

@@ -77,7 +77,8 @@ fn before(n: usize, name: &str) -> Vec<u8> {
 impl CsvOptions {
     /// A field as JSON. `wanted` may have fewer fields of a ROW than `declared`.
     fn value(&self, text: &str, quoted: bool, declared: &Field, wanted: &DataType, out: &mut Vec<u8>) {
-        if self.null.as_deref() == Some(text) {
+        // In quotes it is a text.
+        if !quoted && self.null.as_deref() == Some(text) {
             out.extend_from_slice(b"null");
             return;
         }
@@ -120,7 +121,7 @@ impl CsvOptions {
     fn single(&self, text: &str, quoted: bool, data_type: &DataType, out: &mut Vec<u8>) {
         let trimmed = text.trim();
         match data_type {
-            _ if self.null.as_deref() == Some(text) => out.extend_from_slice(b"null"),
+            _ if !quoted && self.null.as_deref() == Some(text) => out.extend_from_slice(b"null"),
             DataType::Utf8 if self.empty_is_null && !quoted && text.is_empty() => out.extend_from_slice(b"null"),
             DataType::Utf8 => quote(text, out),
             DataType::Binary if quoted => quote(trimmed, out),

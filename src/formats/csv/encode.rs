@@ -86,7 +86,8 @@ impl CsvOptions {
     pub(super) fn field(&self, text: &[u8], null: bool, line: &mut Vec<u8>) -> std::result::Result<(), String> {
         let special = |b: &u8| *b == self.delimiter || Some(*b) == self.quote || Some(*b) == self.escape || matches!(b, b'\n' | b'\r');
         let comment = line.is_empty() && self.comments && text.starts_with(b"#");
-        let empty = text.is_empty() && !null;
+        // A text that is what NULL is written as.
+        let empty = !null && (text.is_empty() || self.null.as_deref().is_some_and(|literal| literal.as_bytes() == text));
         let plain = !text.iter().any(special) && !comment && !empty;
         match (self.quote, self.escape) {
             _ if plain || (empty && self.quote.is_none()) => line.extend_from_slice(text),
