@@ -13,6 +13,7 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use datafusion::error::DataFusionError;
 use futures::stream::{BoxStream, try_unfold};
 use futures::{StreamExt, TryStreamExt};
+use memchr::memchr;
 use object_store::{GetOptions, GetRange, GetResultPayload, ObjectMeta};
 use tokio_util::io::ReaderStream;
 
@@ -180,7 +181,10 @@ pub async fn has_values_over_lines(config: &Config, file: &ObjectMeta) -> Result
     let mut beginning = Vec::new();
     while let Some(bytes) = text.bytes.next().await.transpose()? {
         beginning.extend_from_slice(bytes.strip_prefix(BYTE_ORDER_MARK).filter(|_| beginning.is_empty()).unwrap_or(&bytes));
-        if beginning.len() > STEP || beginning.trim_ascii_start().contains(&b'\n') {
+        // The first line, and how the next one begins.
+        let text = beginning.trim_ascii_start();
+        let next = memchr(b'\n', text).and_then(|end| text.get(end..)).is_some_and(|rest| !rest.trim_ascii_start().is_empty());
+        if beginning.len() > 4 * STEP || next {
             break;
         }
     }

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::common::projection::narrow;
-use crate::common::{Error, Projection, Result};
+use crate::common::{Projection, Result};
 use crate::connectors::on_error::{OnError, Warning};
 use crate::connectors::piece::Piece;
 use crate::connectors::{Rejected, SourceCounters};

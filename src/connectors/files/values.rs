@@ -96,23 +96,33 @@ impl ValueCutter {
     }
 }
 
-/// Whether the first value of a text that begins so goes over its first line.
+/// Whether the first value of a text that begins so goes over its first line. If a line behind it begins anew, it is one that was cut off.
 pub fn over_lines(beginning: &[u8]) -> bool {
     let text = beginning.trim_ascii_start();
     let Some(end) = memchr::memchr(b'\n', text) else { return false };
-    let (mut depth, mut quoted, mut escaped) = (0_i64, false, false);
-    for byte in text.get(..end).unwrap_or_default() {
+    let (first, rest) = text.split_at(end);
+    let (mut open, mut quoted, mut escaped) = (Vec::new(), false, false);
+    for byte in first {
         match byte {
             _ if std::mem::take(&mut escaped) => {}
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
-            b'{' | b'[' if !quoted => depth += 1,
-            b'}' | b']' if !quoted => depth -= 1,
+            b'{' | b'[' if !quoted => open.push(*byte),
+            b'}' | b']' if !quoted => {
+                open.pop();
+            }
             _ => {}
         }
     }
+    let inside = match (rest.trim_ascii_start().first(), first.trim_ascii_end().last()) {
+        // An object behind the first line: an element or a value of what is open, or a record of its own.
+        (Some(b'{'), Some(b'[' | b':')) => true,
+        (Some(b'{'), Some(b',')) => open.last() == Some(&b'['),
+        (Some(b'{'), _) => false,
+        _ => true,
+    };
     // A string goes over no line.
-    depth > 0 && !quoted
+    inside && !open.is_empty() && !quoted
 }
 
 #[cfg(test)]
@@ -143,9 +153,17 @@ mod tests {
 
     #[test]
     fn the_first_line_tells() {
-        for (text, over) in
-            [("{\"a\":1}\n{", false), ("\n[\n", true), ("{\"a\": \"{\"}\n", false), ("{\n", true), ("{\"a", false), ("{\"a\n", false)]
-        {
+        for (text, over) in [
+            ("{\"a\":1}\n{", false),
+            ("\n[\n", true),
+            ("{\"a\": \"{\"}\n", false),
+            ("{\n", true),
+            ("{\"a\": 1\n{\"a\": 2}\n", false),
+            ("{\"a\": 1,\n{", false),
+            ("[{},\n{", true),
+            ("{\"a", false),
+            ("{\"a\n", false),
+        ] {
             assert_eq!(over_lines(text.as_bytes()), over, "{text}");
         }
     }

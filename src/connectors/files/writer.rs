@@ -67,10 +67,7 @@ impl FilesWriter {
         let content = Arc::new(Schema::new(config.content.clone()));
         let refusals = Arc::new(Mutex::new(Refusals::of(&config)));
         let open = BTreeMap::new();
-        Ok((
-            Self { refusals, config, rolling, header, content, record, stem, held: None, attempt: None, watermark: i64::MIN, open },
-            last,
-        ))
+        Ok((Self { refusals, config, rolling, header, content, record, stem, held: None, attempt: None, watermark: i64::MIN, open }, last))
     }
 
     async fn file(&mut self, partition: &str, first: u64) -> Result<&mut (Encoder, Output)> {
