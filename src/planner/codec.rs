@@ -44,7 +44,7 @@ use crate::operators::temporal_filter::Halves;
 use crate::operators::watermark::Watermark;
 use crate::operators::window_assign::WindowAssign;
 use crate::operators::{
-    ClockExec, ExchangeExec, LateFilterExec, LookupJoin, Materialize, Moment, Operator, PaneAggregate, Remember, SourceScanExec,
+    ClockExec, ExchangeExec, FirstRows, LateFilterExec, LookupJoin, Materialize, Moment, Operator, PaneAggregate, Remember, SourceScanExec,
     StatefulExec, StaticScanExec, TemporalFilter, TickingClock, TickingFilter, WatermarkExec, WindowAggregate, WindowAssignExec,
 };
 
@@ -183,6 +183,11 @@ enum OperatorWire {
     Remember {
         rows: Nested,
     },
+    FirstRows {
+        rows: Nested,
+        skip: i64,
+        fetch: i64,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -285,6 +290,10 @@ impl OperatorWire {
         if let Some(remember) = any.downcast_ref::<Remember>() {
             return Ok(Self::Remember { rows: Nested::schema(Arc::clone(remember.rows()))? });
         }
+        if let Some(first) = any.downcast_ref::<FirstRows>() {
+            let (skip, fetch) = first.range();
+            return Ok(Self::FirstRows { rows: Nested::schema(first.schema())?, skip, fetch });
+        }
         Err(Error::internal(format!("{} cannot be sent", operator.name())))
     }
 
@@ -335,6 +344,7 @@ impl OperatorWire {
                 Arc::new(TickingFilter::new(&rows.into_plan(context)?.schema(), predicate.into_expr(context)?, period))
             }
             Self::TickingClock { rows, period } => Arc::new(TickingClock::new(&rows.into_plan(context)?.schema(), period)),
+            Self::FirstRows { rows, skip, fetch } => Arc::new(FirstRows::new(rows.into_plan(context)?.schema(), skip, fetch)),
             Self::Remember { rows } => Arc::new(Remember::new(rows.into_plan(context)?.schema())),
         })
     }

@@ -16,6 +16,7 @@ use super::lower::Lowering;
 use super::program::{Output, Program};
 use super::provider::TableSource;
 use super::session::Session;
+use super::subqueries::joined;
 
 pub use super::lower::Streaming;
 
@@ -38,7 +39,9 @@ impl<'s> ContinuousPlanner<'s> {
     pub async fn add(&mut self, query: &ast::Query, emit: Emit) -> Result<Output> {
         let logical = self.session.logical(query).await?;
         let identity = identity(&logical)?;
-        let optimized = place(self.session.state().optimize(&logical)?)?;
+        let optimized = self.session.state().optimize(&logical)?;
+        joined(&optimized)?;
+        let optimized = place(optimized)?;
         let (stage, schema, lowered) = self.lowering.query(&optimized, emit, tables(&logical)?).await?;
         let schema = if lowered.traits.updating { crate::operators::zset::unweighted(&schema) } else { schema };
         Ok(Output {
@@ -61,7 +64,9 @@ impl<'s> ContinuousPlanner<'s> {
     pub async fn keep(&mut self, query: &ast::Query, emit: Emit) -> Result<(u32, BTreeSet<u32>, String)> {
         let logical = self.session.logical(query).await?;
         let identity = identity(&logical)?;
-        let optimized = place(self.session.state().optimize(&logical)?)?;
+        let optimized = self.session.state().optimize(&logical)?;
+        joined(&optimized)?;
+        let optimized = place(optimized)?;
         let (node, nodes) = self.lowering.keep(&optimized, emit, tables(&logical)?).await?;
         Ok((node, nodes, identity))
     }

@@ -35,6 +35,7 @@ pub mod provider;
 mod row_fields;
 pub mod session;
 mod session_windows;
+mod subqueries;
 mod total_order;
 mod traits;
 mod unnest;

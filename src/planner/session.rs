@@ -41,6 +41,7 @@ use super::current_watermark;
 use super::filter_pushdown::physical_rules;
 use super::flink_casts::flink_casts;
 use super::functions;
+use super::functions::intervals::IntervalPlanner;
 use super::lossy_casts::KeepLossyCasts;
 use super::mode::Mode;
 use super::over_forms::sendable;
@@ -48,6 +49,7 @@ use super::physical::StreamingQueryPlanner;
 use super::provider::{Relation, TableSource, Tables, View};
 use super::row_fields;
 use super::session_windows::ExpandSessions;
+use super::subqueries::{counted, joined};
 use super::total_order::total_order;
 use super::unnest::{UnnestPlanner, beside};
 use super::window_call::{self, WindowTvfPlanner};
@@ -117,6 +119,7 @@ impl Session {
             state.register_udf(function)?;
         }
         functions::register(&mut state)?;
+        state.register_expr_planner(Arc::new(IntervalPlanner))?;
         let context = SessionContext::new_with_state(state);
         let schema = Names { tables: Arc::clone(&tables), mode, state: context.state_weak_ref() };
         let options = context.state().config_options().catalog.clone();
@@ -174,7 +177,7 @@ impl Session {
     /// What does not plan, and servers that are away: how many partitions there are is part of the plan.
     pub async fn explain(&self, query: &ast::Query, analyze: bool) -> Result<String> {
         let logical = self.logical(query).await?;
-        let plan = self.context.state().create_physical_plan(&logical).await?;
+        let plan = self.physical(&logical).await?;
         if !analyze {
             return Ok(displayable(plan.as_ref()).indent(false).to_string());
         }
@@ -189,13 +192,20 @@ impl Session {
     /// What does not plan, and servers that are away.
     pub async fn run(&self, query: &ast::Query) -> Result<(SchemaRef, SendableRecordBatchStream)> {
         let logical = self.logical(query).await?;
-        let plan: Arc<dyn ExecutionPlan> = self.context.state().create_physical_plan(&logical).await?;
+        let plan = self.physical(&logical).await?;
         let context = self.context.task_ctx();
         if let Some(progress) = context.session_config().get_extension::<Progress>() {
             progress.begin(&plan);
         }
         let rows = execute_apart(plan, context)?;
         Ok((rows.schema(), rows))
+    }
+
+    async fn physical(&self, logical: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        let state = self.context.state();
+        let optimized = state.optimize(logical)?;
+        joined(&optimized)?;
+        Ok(state.query_planner().create_physical_plan(&optimized, &state).await?)
     }
 
     /// How far the query that [`Self::run`] began last has read.
@@ -273,7 +283,7 @@ pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut que
             break planned?;
         }
     };
-    flink_casts(integer_averages(sendable(one_zero(total_order(beside(as_of(plan)?)?, mode)?)?)?)?, state)
+    flink_casts(integer_averages(sendable(one_zero(total_order(beside(as_of(counted(plan)?)?)?, mode)?)?)?)?, state)
 }
 
 /// Plans a view's query. What is wrong in it is shown there, not where the view is used.

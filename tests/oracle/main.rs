@@ -194,7 +194,10 @@ cases! {
     common_tables
     types
     contradictions
+    intervals_times
     limits
+    limits_first
+    subqueries_as_values
     window_chains
     constants
     outer_join_filters

@@ -15,6 +15,7 @@ mod call;
 mod codes;
 mod compiled;
 mod extremes;
+pub mod intervals;
 mod json;
 mod json_build;
 mod json_path;
@@ -47,6 +48,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         maps::functions(),
         adapted::functions(state)?,
         numbers::functions(),
+        intervals::functions(),
         random::functions(),
         regex::functions(),
         time::functions(),

@@ -197,8 +197,13 @@ fn common_times(inputs: &[Lowered]) -> BTreeMap<usize, Time> {
     for input in rest {
         times.retain(|column, time| {
             let Some(other) = input.traits.times.get(column) else { return false };
-            if other.role != time.role || other.domain != time.domain {
+            // A window's last millisecond is a row's own time, too, once its rows come out.
+            let own = |role: &Role| matches!(role, Role::Row | Role::Last);
+            if other.domain != time.domain || (other.role != time.role && !(own(&other.role) && own(&time.role))) {
                 return false;
+            }
+            if other.role != time.role {
+                time.role = Role::Row;
             }
             time.sources.extend(other.sources.iter().cloned());
             time.hold = time.hold.max(other.hold);

@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use datafusion::common::DFSchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan, Sort};
+use datafusion::logical_expr::{Expr, FetchType, LogicalPlan, SkipType, Sort};
 use datafusion::physical_expr::PhysicalExpr;
 
 use crate::common::{Error, Result};
-use crate::operators::Recompute;
 use crate::operators::closing::{Closing, WindowInput};
 use crate::operators::late::{LateFilter, LateRule};
 use crate::operators::recompute::Keyed;
 use crate::operators::subplan::SubPlan;
+use crate::operators::{FirstRows, Recompute};
+use crate::sql::ast::Emit;
 
 use super::super::current_watermark::{misplaced, node_asks};
 use super::super::cut::{Cut, Late};
@@ -48,9 +49,23 @@ impl Lowering {
         self.recompute(plan, inputs, partitioning, Vec::new()).await
     }
 
-    /// ORDER BY with LIMIT: both together, since only the order says which rows stay.
+    /// ORDER BY with LIMIT: both together, since only the order says which rows stay. Without an order those stay that came first, unless
+    /// rows can go again.
     pub(super) async fn limit(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
-        let Some(sort) = sort_below(plan) else { return self.fallback(plan).await };
+        let Some(sort) = sort_below(plan) else {
+            let LogicalPlan::Limit(limit) = plan else { return self.fallback(plan).await };
+            let input = self.lower(&limit.input).await?;
+            let (SkipType::Literal(skip), FetchType::Literal(fetch)) = (limit.get_skip_type()?, limit.get_fetch_type()?) else {
+                return self.fallback(plan).await;
+            };
+            if input.traits.updating || input.traits.sources.is_empty() || self.emit == Emit::Changes {
+                return self.recompute(plan, vec![input], Partitioning::none(1), Vec::new()).await;
+            }
+            let most = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+            let traits = input.traits.clone();
+            let operator = FirstRows::new(Arc::clone(limit.input.schema().inner()), most(skip), fetch.map_or(i64::MAX, most));
+            return self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], plan.schema(), None, traits).await;
+        };
         let input = self.lower(&sort.input).await?;
         let originals = vec![Arc::clone(sort.input.schema())];
         self.recompute_over(plan, originals, vec![input], Partitioning::none(1), Vec::new(), |plan, leaves| {

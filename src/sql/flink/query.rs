@@ -1,6 +1,6 @@
 //! Queries and INSERT: EMIT is taken off, the rest is sqlparser's.
 
-use sqlparser::ast::{self, SetExpr, TableFactor, Visit, Visitor};
+use sqlparser::ast::{self, SetExpr, TableFactor, Visit, VisitMut, Visitor, VisitorMut};
 use sqlparser::tokenizer::Token;
 use std::ops::ControlFlow;
 
@@ -32,10 +32,36 @@ pub(super) fn query(cursor: &mut Cursor<'_>) -> Result<Query> {
     {
         return Err(no_patterns(cursor.text, at));
     }
+    fetch_as_limit(&mut query);
     group_window::rewrite(&mut query, cursor.text)?;
     duplicates::rename(&mut query);
     casts::distinguish(&mut query);
     Ok(Query { query, emit, ends: limited })
+}
+
+/// `FETCH FIRST n ROWS ONLY` is `LIMIT n`, everywhere in a query.
+fn fetch_as_limit(query: &mut ast::Query) {
+    struct Fetches;
+    impl VisitorMut for Fetches {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
+            // With what we do not know it is DataFusion's to refuse.
+            let known = |f: &ast::Fetch| !f.with_ties && !f.percent;
+            let limited = |clause: &ast::LimitClause| !matches!(clause, ast::LimitClause::LimitOffset { limit: None, .. });
+            if !query.fetch.as_ref().is_some_and(known) || query.limit_clause.as_ref().is_some_and(limited) {
+                return ControlFlow::Continue(());
+            }
+            let one = || ast::Expr::Value(ast::Value::Number("1".into(), false).into());
+            let rows = query.fetch.take().map(|fetch| fetch.quantity.unwrap_or_else(one));
+            match &mut query.limit_clause {
+                Some(ast::LimitClause::LimitOffset { limit, .. }) => *limit = rows,
+                other => *other = Some(ast::LimitClause::LimitOffset { limit: rows, offset: None, limit_by: Vec::new() }),
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    _ = VisitMut::visit(query, &mut Fetches);
 }
 
 /// Whether MATCH_RECOGNIZE stands somewhere in a query.
