@@ -192,7 +192,8 @@ fn metadata_columns_say_where_a_record_stands() {
     let topic = unique("metadata");
     create(&topic, 2);
     let mut with_headers = record(1, BASE + 1, r#"{"id":2}"#);
-    with_headers.headers = vec![("a".into(), b"one".to_vec()), ("b".into(), vec![0, 255]), ("a".into(), b"two".to_vec())];
+    let text = |bytes: &[u8]| Some(bytes.to_vec());
+    with_headers.headers = vec![("a".into(), text(b"one")), ("b".into(), text(&[0, 255])), ("a".into(), text(b"two"))];
     write(&topic, vec![record(0, BASE, r#"{"id":1}"#), with_headers, record(1, BASE + 2_000, r#"{"id":3}"#)]);
     let columns = "id INT, t STRING METADATA FROM 'topic', p INT METADATA FROM 'partition', `offset` BIGINT METADATA,
         plain TIMESTAMP(3) METADATA FROM 'timestamp', zoned TIMESTAMP_LTZ(3) METADATA FROM 'timestamp',
@@ -260,7 +261,7 @@ fn a_job_passes_keys_headers_and_record_times_on() {
     let mut records: Vec<_> = (0..6).map(|i| record(i % 2, BASE + i64::from(i) * 1_500, &format!("{{\"id\":{i}}}"))).collect();
     for (i, record) in records.iter_mut().enumerate() {
         record.key = (i != 4).then(|| format!("key-{i}").into_bytes());
-        record.headers = vec![("h".into(), vec![b'a' + u8::try_from(i).unwrap()])];
+        record.headers = vec![("h".into(), Some(vec![b'a' + u8::try_from(i).unwrap()]))];
     }
     write(&from, records);
     let columns = "k_id STRING, id INT, at TIMESTAMP(3) METADATA FROM 'timestamp', headers MAP<STRING, BYTES> METADATA,

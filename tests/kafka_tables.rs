@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Int32Type};
 use millstream::common::Projection;
 use millstream::connectors::kafka::broker::{Broker, OutRecord};
 use millstream::connectors::kafka::{KafkaConnector, RdKafkaBroker};
-use millstream::connectors::{Connector, Prefetch, ReadMode, TableColumn, TableSpec, conformance};
+use millstream::connectors::{Connector, Prefetch, ReadMode, TableColumn, TableSpec, Writer, conformance};
 use millstream::sql::ast::{Options, Pos};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 
 fn broker() -> Arc<RdKafkaBroker> {
     let address = std::env::var("MILLSTREAM_TEST_KAFKA");
@@ -30,7 +33,7 @@ fn table(more: &[(&str, &str)]) -> (String, Arc<TableSpec>) {
     let mut options = Options::default();
     let own =
         [("topic", topic.as_str()), ("format", "json"), ("scan.startup.mode", "earliest-offset"), ("properties.bootstrap.servers", "x")];
-    for (key, value) in own.iter().chain(more) {
+    for (key, value) in more.iter().chain(own.iter().filter(|(key, _)| more.iter().all(|(other, _)| other != key))) {
         options.push((*key).to_string(), (*value).to_string(), Pos::default()).unwrap();
     }
     let columns = vec![column("id", DataType::Int32), column("name", DataType::Utf8), column("amount", DataType::Int64)];
@@ -125,4 +128,109 @@ async fn the_newest_messages_behind_gaps_with_keys_and_without_values() {
         assert_eq!((nulls(&raw), nulls(&decoded)), (vec![rows - 2], vec![rows - 2]));
         assert_eq!(raw.value(rows - 1), decoded.value(rows - 1));
     }
+}
+
+fn admin() -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", std::env::var("MILLSTREAM_TEST_KAFKA").unwrap()).create().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_anew_is_another_one() {
+    let broker = broker();
+    let (topic, spec) = table(&[("scan.topic-partition-discovery.interval", "100 ms")]);
+    broker.create_topic(&topic, Some(1)).await.unwrap();
+    let source = kafka(&broker).source(spec).unwrap();
+    let before = source.incarnation().await.unwrap();
+    assert!(before.is_some() && source.incarnation().await.unwrap() == before);
+    let from = source.plan(ReadMode::Stream).await.unwrap();
+    let mut follow = source.follow(from, Projection::all(&source.schema()), Prefetch::default()).unwrap();
+    follow.next(10, Duration::from_millis(500)).await.unwrap();
+    admin().delete_topics(&[&topic], &AdminOptions::new()).await.unwrap();
+    while broker.partitions(&topic).await.unwrap().is_some() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    broker.create_topic(&topic, Some(1)).await.unwrap();
+    let after = source.incarnation().await.unwrap();
+    assert!(after.is_some() && after != before, "{before:?}, {after:?}");
+    let error = loop {
+        match follow.next(10, Duration::from_millis(200)).await {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains(&topic), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_that_are_added_while_a_job_reads_are_read_from_their_beginning() {
+    let broker = broker();
+    let (topic, spec) = table(&[("scan.topic-partition-discovery.interval", "300 ms"), ("scan.startup.mode", "latest-offset")]);
+    broker.create_topic(&topic, Some(1)).await.unwrap();
+    let source = kafka(&broker).source(spec).unwrap();
+    let from = source.plan(ReadMode::Stream).await.unwrap();
+    let mut follow = source.follow(from, Projection::all(&source.schema()), Prefetch::default()).unwrap();
+    follow.next(10, Duration::from_millis(100)).await.unwrap();
+    admin().create_partitions(&[NewPartitions::new(&topic, 3)], &AdminOptions::new()).await.unwrap();
+    while broker.bounds(&topic).await.is_ok_and(|b| b.len() < 3) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut producer = broker.producer(None).await.unwrap();
+    producer.begin().await.unwrap();
+    producer.send(&topic, vec![record(2, r#"{"id":7}"#), record(1, r#"{"id":8}"#), record(0, r#"{"id":9}"#)]).await.unwrap();
+    producer.commit().await.unwrap();
+    let (mut added, mut ids) = (Vec::new(), Vec::new());
+    let until = std::time::Instant::now() + Duration::from_secs(30);
+    while ids.len() < 3 {
+        let fetched = follow.next(10, Duration::from_millis(100)).await.unwrap();
+        added.extend(fetched.added.iter().map(|r| (r.partition, r.start)));
+        ids.extend(fetched.chunks.iter().flat_map(|c| c.batch.column(0).as_primitive::<Int32Type>().values().to_vec()));
+        assert!(std::time::Instant::now() < until, "{added:?}, {ids:?}");
+    }
+    ids.sort_unstable();
+    added.sort_unstable();
+    assert_eq!((ids, added), (vec![7, 8, 9], vec![(1, 0), (2, 0)]));
+}
+
+/// Also rows that lz4 cannot make small enough: the broker refuses them, and no other row of their commit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_the_topic_finds_too_large_is_a_bad_record() {
+    let broker = broker();
+    let (topic, spec) = table(&[]);
+    let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1)).set("max.message.bytes", "3000");
+    admin().create_topics(&[new], &AdminOptions::new()).await.unwrap();
+    let kafka = kafka(&broker);
+    let sink = kafka.sink(Arc::clone(&spec)).unwrap();
+    let who = Writer { job: topic.clone(), job_uuid: "u".into(), incarnation: 1, sink: "s".into() };
+    let noise: String = (0..200).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect();
+    let names: Vec<String> = (0..400).map(|i| if i == 17 { noise.clone() } else { format!("n{i}") }).collect();
+    let columns: [(&str, ArrayRef, bool); 3] = [
+        ("id", Arc::new(Int32Array::from_iter_values(0..400)), true),
+        ("name", Arc::new(StringArray::from_iter_values(&names)), true),
+        ("amount", Arc::new(Int64Array::from_iter_values(0..400)), true),
+    ];
+    let rows = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let mut tries = 0;
+    let rejected = loop {
+        tries += 1;
+        assert!(tries < 5);
+        let (mut writer, held) = sink.open(&who).await.unwrap();
+        assert_eq!(held, None);
+        let written = match writer.write(1, std::slice::from_ref(&rows)).await {
+            Ok(()) => writer.commit(1).await,
+            error => error,
+        };
+        match written {
+            Ok(()) => {
+                let rejected = writer.rejected();
+                writer.flush().await.unwrap();
+                break rejected;
+            }
+            Err(error) => assert_eq!(error.kind(), millstream::common::ErrorKind::Unavailable, "{error}"),
+        }
+    };
+    assert_eq!((rejected.len(), sink.rejected()), (1, 1));
+    assert!(rejected[0].error.contains("max.message.bytes"), "{rejected:?}");
+    // Who has flushed reads all of it at once.
+    let latest: i64 = broker.bounds(&topic).await.unwrap().iter().map(|b| b.latest).sum();
+    assert!(latest >= 400, "{latest}");
 }

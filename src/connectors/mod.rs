@@ -40,10 +40,12 @@ pub mod peek;
 pub mod piece;
 pub mod print;
 pub mod registry;
+pub mod rejects;
 pub mod table;
 
 pub use bounds::{Bounds, Intervals};
 pub use registry::Connectors;
+pub use rejects::{RejectedRow, Rejects};
 pub use table::{Inferred, InferredColumn, TableColumn, TableSpec};
 
 /// A system that tables can be declared on: `'connector' = '...'`.
@@ -168,6 +170,15 @@ pub trait Source: Debug + Send + Sync {
         String::new()
     }
 
+    /// Which of all things that ever had the name of what it reads it is, if the server tells: positions in one of them mean nothing
+    /// in another.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    async fn incarnation(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// The table that takes messages which cannot be read ([`Fetched::rejected`]), if they are not only counted.
     fn dead_letter(&self) -> Option<&str> {
         None
@@ -264,6 +275,8 @@ pub trait Follow: Send {
 pub struct Fetched {
     /// Batches with the columns of the projection, in order of arrival.
     pub chunks: Vec<Chunk>,
+    /// Partitions that are read since the last call, which the reader has found by itself.
+    pub added: Vec<PartitionRange>,
     /// Every partition that the reader has.
     pub partitions: Vec<PartitionState>,
     /// Messages that were set aside, for a dead-letter table.
@@ -420,6 +433,16 @@ pub trait Sink: Debug + Send + Sync {
         false
     }
 
+    /// The table that takes rows which this one cannot take ([`SinkWriter::rejected`]), if they are not only counted.
+    fn dead_letter(&self) -> Option<&str> {
+        None
+    }
+
+    /// How many rows the target could not take since the process started.
+    fn rejected(&self) -> u64 {
+        0
+    }
+
     /// Opens it for a whole result that is written once: an INSERT that ends. `None`: the result is one commit.
     async fn whole(&self) -> Result<Option<Box<dyn Target>>> {
         Ok(None)
@@ -461,6 +484,17 @@ pub trait SinkWriter: Send {
     /// Makes them visible, together with the number n.
     async fn commit(&mut self, n: u64) -> Result<()>;
 
+    /// Rows given since the last call that the target cannot take, of which `on-error` has said already what becomes of them: all
+    /// that go to a dead-letter table, else one of them ([`Rejects`]).
+    fn rejected(&mut self) -> Vec<RejectedRow> {
+        Vec::new()
+    }
+
+    /// Takes back what was written since the last commit, as far as the target can.
+    async fn abort(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Before a commit is written, and in between: how far event time has come. All rows before it are in commits up to the next one.
     fn watermark(&mut self, _time: i64) {}
 
@@ -475,7 +509,7 @@ pub trait SinkWriter: Send {
         None
     }
 
-    /// Makes visible what is held back.
+    /// Makes visible what is held back; returns when readers see all that was committed.
     async fn flush(&mut self) -> Result<()> {
         Ok(())
     }

@@ -94,6 +94,9 @@ pub struct StoredSource {
     pub positions: Vec<PartitionRange>,
     /// Event time.
     pub clock: StoredClock,
+    /// Which of all that ever had the table's name in its system the positions are of.
+    #[serde(default)]
+    pub incarnation: Option<String>,
 }
 
 /// A start of a job.

@@ -1,4 +1,6 @@
-//! Messages that could not be read, as rows of the table that takes them: in the same commit, so exactly once too.
+//! Messages that could not be read, and rows that could not be written, as rows of the table that takes them.
+//!
+//! Messages go there in the same commit, rows as `routed_sink.rs` says: exactly once, both.
 
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::record_batch::RecordBatch;
 
 use crate::common::{Error, Result, suggest};
-use crate::connectors::Rejected;
+use crate::connectors::{Rejected, RejectedRow};
 
 /// The columns that a dead-letter table may have, in any order and selection.
 pub const COLUMNS: [&str; 7] = ["table", "partition", "offset", "timestamp", "key", "value", "error"];
@@ -39,28 +41,58 @@ pub fn schema(table: &str, target: &SchemaRef) -> Result<SchemaRef> {
     Ok(Arc::new(Schema::new(target.fields().iter().map(field).collect::<Result<Vec<_>>>()?)))
 }
 
+/// Something that was set aside: a message that could not be read, or a row that could not be written, which stands nowhere.
+struct Letter<'a> {
+    place: Option<(i32, i64)>,
+    timestamp: Option<i64>,
+    key: Option<&'a [u8]>,
+    value: Option<&'a [u8]>,
+    error: &'a str,
+}
+
 /// Rejected messages as rows of [`schema`].
 ///
 /// # Errors
 /// When Arrow refuses the batch.
 pub fn rows(schema: &SchemaRef, table: &str, rejected: &[Rejected]) -> Result<RecordBatch> {
-    let bytes = |pick: fn(&Rejected) -> Option<&Vec<u8>>, text: bool| -> ArrayRef {
+    fn letter(r: &Rejected) -> Letter<'_> {
+        let Rejected { partition, position, timestamp, key, value, error } = r;
+        let place = Some((*partition, *position));
+        Letter { place, timestamp: *timestamp, key: key.as_deref(), value: value.as_deref(), error }
+    }
+    letters(schema, table, &rejected.iter().map(letter).collect::<Vec<_>>())
+}
+
+/// Rows that a sink could not take as rows of [`schema`]; they have no partition and no offset.
+///
+/// # Errors
+/// When Arrow refuses the batch.
+pub fn rows_of_sink(schema: &SchemaRef, table: &str, rejected: &[RejectedRow]) -> Result<RecordBatch> {
+    fn letter(r: &RejectedRow) -> Letter<'_> {
+        let RejectedRow { timestamp, key, value, error } = r;
+        Letter { place: None, timestamp: *timestamp, key: key.as_deref(), value: value.as_deref(), error }
+    }
+    letters(schema, table, &rejected.iter().map(letter).collect::<Vec<_>>())
+}
+
+fn letters(schema: &SchemaRef, table: &str, letters: &[Letter<'_>]) -> Result<RecordBatch> {
+    let bytes = |pick: fn(&Letter<'_>) -> Option<Vec<u8>>, text: bool| -> ArrayRef {
         if text {
-            let lossy = rejected.iter().map(|r| pick(r).map(|b| String::from_utf8_lossy(b).into_owned()));
+            let lossy = letters.iter().map(|r| pick(r).map(|b| String::from_utf8_lossy(&b).into_owned()));
             return Arc::new(lossy.collect::<StringArray>());
         }
-        Arc::new(rejected.iter().map(|r| pick(r).map(Vec::as_slice)).collect::<BinaryArray>())
+        Arc::new(letters.iter().map(pick).collect::<BinaryArray>())
     };
     let column = |f: &Arc<Field>| -> ArrayRef {
         let text = matches!(f.data_type(), DataType::Utf8);
         match f.name().as_str() {
-            "partition" => Arc::new(rejected.iter().map(|r| Some(r.partition)).collect::<Int32Array>()),
-            "offset" => Arc::new(rejected.iter().map(|r| Some(r.position)).collect::<Int64Array>()),
-            "timestamp" => Arc::new(rejected.iter().map(|r| r.timestamp).collect::<TimestampMillisecondArray>().with_timezone("UTC")),
-            "key" => bytes(|r| r.key.as_ref(), text),
-            "value" => bytes(|r| r.value.as_ref(), text),
-            "table" => Arc::new(StringArray::from_iter_values(rejected.iter().map(|_| table))),
-            _ => Arc::new(StringArray::from_iter_values(rejected.iter().map(|r| r.error.as_str()))),
+            "partition" => Arc::new(letters.iter().map(|r| Some(r.place?.0)).collect::<Int32Array>()),
+            "offset" => Arc::new(letters.iter().map(|r| Some(r.place?.1)).collect::<Int64Array>()),
+            "timestamp" => Arc::new(letters.iter().map(|r| r.timestamp).collect::<TimestampMillisecondArray>().with_timezone("UTC")),
+            "key" => bytes(|r| r.key.map(<[u8]>::to_vec), text),
+            "value" => bytes(|r| r.value.map(<[u8]>::to_vec), text),
+            "table" => Arc::new(StringArray::from_iter_values(letters.iter().map(|_| table))),
+            _ => Arc::new(StringArray::from_iter_values(letters.iter().map(|r| r.error))),
         }
     };
     Ok(RecordBatch::try_new(Arc::clone(schema), schema.fields().iter().map(column).collect())?)

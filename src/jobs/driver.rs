@@ -545,7 +545,9 @@ impl Running<'_> {
         let report_until = Instant::now() + REPORT_WAIT;
         let deadline = Instant::now() + STOP_WAIT;
         // A job that is finished has nothing else to do than to wait for its sinks, unless it is told to stop.
-        while self.publishers.least() < self.newest && ((self.finished && !stop.is_cancelled()) || Instant::now() < deadline) {
+        while (self.publishers.least() < self.newest || !self.publishers.flushed())
+            && ((self.finished && !stop.is_cancelled()) || Instant::now() < deadline)
+        {
             self.publishers.check()?;
             self.tell();
             let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
@@ -576,7 +578,7 @@ impl Running<'_> {
             rows_per_second: self.speed.per_second(),
             lag: self.inputs.lag(),
             watermark: self.inputs.least_watermark(),
-            bad: self.status.bad + bad,
+            bad: self.status.bad + bad + self.spec.inserts.iter().map(|i| i.sink.rejected()).sum::<u64>(),
             tombstones,
             state_rows: rows,
             state_bytes: bytes,

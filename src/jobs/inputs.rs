@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::task::JoinHandle;
 
-use crate::common::Result;
 use crate::common::clock::Millis;
 use crate::common::projection::{ColumnPath, Projection};
+use crate::common::{Error, Result};
 use crate::connectors::{Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Rejected, Source, SourceCounters, Split};
 
 use super::alignment::Floor;
@@ -36,6 +36,8 @@ struct Input {
     /// Partitions that are too far ahead.
     paused: Vec<i32>,
     ends: BTreeMap<i32, Option<i64>>,
+    /// Which of all that ever had its name it is.
+    incarnation: Option<String>,
     states: BTreeMap<i32, PartitionState>,
     /// Partitions that gave rows in the newest fetch.
     active: BTreeSet<i32>,
@@ -71,14 +73,23 @@ pub type Ends = BTreeMap<String, BTreeMap<i32, i64>>;
 pub async fn starts(sources: &[JobSource], stored: &Starts, mode: ReadMode) -> Result<Starts> {
     let mut all = Starts::new();
     for source in sources {
+        let incarnation = source.source.incarnation().await?;
         let start = match stored.get(&source.table) {
             Some(stored) => {
                 let mut resumed = stored.clone();
+                if let (Some(then), Some(now)) = (&stored.incarnation, &incarnation)
+                    && then != now
+                {
+                    let what = source.source.identity();
+                    return Err(Error::state(format!("table `{}`: {what} was deleted and made anew since the job read it", source.table))
+                        .hint("what the job has read is not in it; `--fresh` starts the job anew, from the table's startup mode"));
+                }
+                resumed.incarnation = incarnation.or(resumed.incarnation);
                 resumed.positions.extend(source.source.resume(&stored.positions).await?);
                 bound(source, &mut resumed).await?;
                 resumed
             }
-            None => StoredSource { positions: source.source.plan(mode).await?, ..StoredSource::default() },
+            None => StoredSource { positions: source.source.plan(mode).await?, incarnation, ..StoredSource::default() },
         };
         all.insert(source.table.clone(), start);
     }
@@ -151,6 +162,7 @@ impl Inputs {
                 paused: Vec::new(),
                 ends: start.positions.iter().map(|r| (r.partition, r.end)).collect(),
                 states: start.positions.iter().map(|r| (r.partition, state(r))).collect(),
+                incarnation: start.incarnation.clone(),
                 active: BTreeSet::new(),
                 flush: until.is_none(),
             });
@@ -179,6 +191,12 @@ impl Inputs {
             fetch.rejected.extend(fetched.rejected.into_iter().map(|r| (input.table.clone(), r)));
             if !fetched.learned.is_empty() {
                 fetch.learned.push((input.table.clone(), fetched.learned));
+            }
+            for PartitionRange { partition, start, end } in fetched.added {
+                // Where it begins is worth a commit, as the beginning of a job is.
+                fetch.moved = true;
+                input.ends.insert(partition, end);
+                input.states.insert(partition, PartitionState { partition, position: start, end: None, at_end: false, exhausted: false });
             }
             let splits = fetch.rows.splits.entry(input.table.clone()).or_default();
             for state in fetched.partitions {
@@ -244,7 +262,11 @@ impl Inputs {
             start: s.position,
             end: i.ends.get(&s.partition).copied().flatten(),
         };
-        let stored = |i: &Input| StoredSource { positions: i.states.values().map(|s| range(i, s)).collect(), clock: i.clock.store() };
+        let stored = |i: &Input| StoredSource {
+            positions: i.states.values().map(|s| range(i, s)).collect(),
+            clock: i.clock.store(),
+            incarnation: i.incarnation.clone(),
+        };
         self.sources.iter().map(|i| (i.table.clone(), stored(i))).collect()
     }
 

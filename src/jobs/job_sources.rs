@@ -30,9 +30,6 @@ pub(super) fn job_source(
     program: &Program,
     dead_letter: &dyn Fn(&str) -> Result<DeadLetter>,
 ) -> Result<JobSource> {
-    for (key, _) in spec.options.iter().filter(|(key, _)| key.contains("partition-discovery")) {
-        tracing::warn!("table `{}`: option `{key}` has no effect yet", spec.name);
-    }
     let duration = |key| spec.option(key).map(units::duration).transpose().map_err(|e| place(entry, key, e));
     let max_drift = duration(DRIFT)?.unwrap_or(MAX_DRIFT);
     // Where no operator waits for the table's time, nothing piles up that would need its partitions to keep together.

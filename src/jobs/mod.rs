@@ -34,6 +34,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod publish;
 mod recovery;
+mod routed_sink;
 mod snapshots;
 pub mod spec;
 mod started;

@@ -46,8 +46,20 @@ pub(super) async fn insert(session: &Session, sink: Arc<dyn Sink>, insert: &ast:
     let life = Uuid::new_v4().to_string();
     let writer = Writer { job: name, job_uuid: life.clone(), folder: life, incarnation: 1, sink: insert.table.clone() };
     let (mut writer, _) = sink.open(&writer).await?;
-    writer.write(1, &batches).await?;
-    writer.commit(1).await?;
+    let written = async {
+        writer.write(1, &batches).await?;
+        match writer.rejected().first() {
+            Some(row) => Err(Error::data(format!("INSERT INTO {}: {}", insert.table, row.error)).hint("nothing was written")),
+            None => writer.commit(1).await,
+        }
+    };
+    if let Err(error) = written.await {
+        // What was begun must not keep readers waiting until the server gives it up; the error is what counts.
+        let _ = writer.abort().await;
+        return Err(error);
+    }
+    // Who asked for it reads what was written.
+    writer.flush().await?;
     Ok(count)
 }
 

@@ -59,6 +59,9 @@ struct Publisher {
     told: AtomicI64,
     /// It has told what it holds, and that fits the folder.
     answered: Arc<AtomicBool>,
+    /// How often it was told to show what it holds back, and how often it has.
+    flushes: AtomicU64,
+    flushed: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
@@ -72,8 +75,8 @@ struct Failure {
 #[derive(Debug)]
 enum Work {
     Commit(Arc<Commit>),
-    /// Show what is held back.
-    Flush,
+    /// Show what is held back; false if nobody waits for it, but its time has come.
+    Flush(bool),
     /// Event time has come on without a commit.
     Watermark(i64),
 }
@@ -91,6 +94,7 @@ struct Task {
     confirmed: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     answered: Arc<AtomicBool>,
+    flushed: Arc<AtomicU64>,
     failure: Arc<Failure>,
     progress: Arc<Notify>,
     job: String,
@@ -110,6 +114,7 @@ impl Publishers {
             let (confirmed, written) = (known(&held.confirmed), known(&held.written));
             let taken = known(&held.confirmed);
             let answered = Arc::new(AtomicBool::new(!sink.exactly_once()));
+            let flushed = Arc::new(AtomicU64::new(0));
             let task = Task {
                 id: id.clone(),
                 sink,
@@ -120,13 +125,27 @@ impl Publishers {
                 confirmed: Arc::clone(&confirmed),
                 written: Arc::clone(&written),
                 answered: Arc::clone(&answered),
+                flushed: Arc::clone(&flushed),
                 failure: Arc::clone(&failure),
                 progress: Arc::clone(&progress),
                 job: job.to_string(),
                 watermark: AtomicI64::new(i64::MIN),
             };
             let task = tokio::spawn(task.run(commits_in));
-            all.insert(id, Publisher { queue, taken, confirmed, written, told: AtomicI64::new(i64::MIN), answered, task });
+            all.insert(
+                id,
+                Publisher {
+                    queue,
+                    taken,
+                    confirmed,
+                    written,
+                    told: AtomicI64::new(i64::MIN),
+                    flushes: AtomicU64::new(0),
+                    flushed,
+                    answered,
+                    task,
+                },
+            );
         }
         Self { sinks: all, failure, progress }
     }
@@ -142,8 +161,14 @@ impl Publishers {
     /// Lets every sink show what it holds back: there is an end, or a stop.
     pub fn flush(&self) {
         for publisher in self.sinks.values() {
-            let _ = publisher.queue.send(Work::Flush);
+            publisher.flushes.fetch_add(1, Ordering::SeqCst);
+            let _ = publisher.queue.send(Work::Flush(true));
         }
+    }
+
+    /// Whether every sink has done so, and readers see what it was given.
+    pub fn flushed(&self) -> bool {
+        self.sinks.values().all(|p| p.flushed.load(Ordering::SeqCst) >= p.flushes.load(Ordering::SeqCst))
     }
 
     /// Tells every sink how far event time has come since the newest commit, behind which there are no rows.
@@ -216,7 +241,7 @@ impl Task {
         loop {
             let work = match writer.due() {
                 None => queue.recv().await,
-                Some(due) => tokio::time::timeout_at(due.into(), queue.recv()).await.unwrap_or(Some(Work::Flush)),
+                Some(due) => tokio::time::timeout_at(due.into(), queue.recv()).await.unwrap_or(Some(Work::Flush(false))),
             };
             let Some(work) = work else { return Ok(()) };
             loop {
@@ -240,8 +265,11 @@ impl Task {
                 self.advance(writer, *time);
                 Ok(())
             }
-            Work::Flush => {
+            Work::Flush(told) => {
                 writer.flush().await?;
+                if *told {
+                    self.flushed.fetch_add(1, Ordering::SeqCst);
+                }
                 self.settle(writer, taken);
                 Ok(())
             }

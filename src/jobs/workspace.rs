@@ -8,7 +8,7 @@ use std::time::Duration;
 use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::catalog::settings::RuntimeMode;
-use crate::catalog::{Catalog, JobSettings, Overrides};
+use crate::catalog::{Catalog, JobSettings, Overrides, TableEntry};
 use crate::common::{Error, Result, names};
 use crate::connectors::{Connectors, Sink};
 use crate::operators::coerce::Coercion;
@@ -26,6 +26,7 @@ use super::late::{self, LateRoute};
 use super::memory::Memory;
 use super::once::{self, insert_columns};
 use super::open::{Shared, locate_entry};
+use super::routed_sink::RoutedSink;
 use super::spec::{DeadLetter, Insert, JobSource, JobSpec, Settings};
 use super::views;
 
@@ -126,13 +127,24 @@ impl Workspace {
 
     /// The same with options of an INSERT's hint.
     pub(super) fn sink_with(&self, name: &str, options: &ast::Options) -> Result<Arc<dyn Sink>> {
+        let (entry, sink) = self.bare_sink(name, options)?;
+        let dead = sink.dead_letter().map(|target| self.dead_letter(target)).transpose();
+        Ok(match dead.map_err(|e| job_sources::place(&entry, "dead-letter.table", e))? {
+            Some(dead) => Arc::new(RoutedSink::new(name, sink, dead)),
+            None => sink,
+        })
+    }
+
+    /// The same without the table that its rejected rows go to, which has none of its own: else two could name each other.
+    fn bare_sink(&self, name: &str, options: &ast::Options) -> Result<(Arc<TableEntry>, Arc<dyn Sink>)> {
         let (entry, spec) = self.shared.table_with(name, options)?;
         if spec.columns.is_empty() {
             return Err(Error::sql(format!("table `{name}` declares no columns, so that nothing can be written to it"))
                 .hint(format!("declare them: CREATE TABLE {name} (column TYPE, ...)")));
         }
         let sink = self.shared.connectors.get(&spec.connector)?.sink(Arc::new(spec));
-        sink.map_err(|e| locate_entry(&entry, e))
+        let sink = sink.map_err(|e| locate_entry(&entry, e))?;
+        Ok((entry, sink))
     }
 
     /// A table opened for reading.
@@ -293,7 +305,7 @@ impl Workspace {
     }
 
     fn dead_letter(&self, target: &str) -> Result<DeadLetter> {
-        let sink = self.sink(target)?;
+        let (_, sink) = self.bare_sink(target, &ast::Options::default())?;
         let schema = dead_letter::schema(target, &sink.schema())?;
         let coercion = Coercion::new(target, &schema, sink.schema(), display)?;
         Ok(DeadLetter { id: target.to_string(), sink, schema, coercion })

@@ -72,8 +72,34 @@ pub struct OutRecord {
     pub key: Option<Vec<u8>>,
     /// The value; `None` is a tombstone.
     pub value: Option<Vec<u8>>,
-    /// Headers.
-    pub headers: Vec<(String, Vec<u8>)>,
+    /// Headers; one without a value is `None`.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl OutRecord {
+    /// How many bytes a batch takes that holds only this record, uncompressed: what a topic's `max.message.bytes` is compared with.
+    pub fn batch_size(&self) -> usize {
+        // Lengths are variable-length numbers in zigzag: 7 bits of twice the value per byte.
+        let number = |n: usize| (usize::BITS - (n << 1).leading_zeros()).div_ceil(7).max(1) as usize;
+        let bytes = |data: Option<&[u8]>| data.map_or(1, |data| number(data.len()) + data.len());
+        let header = |(key, value): &(String, Option<Vec<u8>>)| bytes(Some(key.as_bytes())) + bytes(value.as_deref());
+        let headers = number(self.headers.len()) + self.headers.iter().map(header).sum::<usize>();
+        // Attributes, and the distances to the batch's first time and offset.
+        let body = 3 + bytes(self.key.as_deref()) + bytes(self.value.as_deref()) + headers;
+        BATCH_HEADER + number(body) + body
+    }
+}
+
+/// What stands in front of the records of a batch.
+const BATCH_HEADER: usize = 61;
+
+/// How large a record may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The client takes no larger ones.
+    pub client: usize,
+    /// The topic's `max.message.bytes`, compared with compressed batches.
+    pub topic: usize,
 }
 
 /// The range of offsets that a partition holds.
@@ -112,12 +138,23 @@ pub trait Broker: Debug + Send + Sync {
     /// How many partitions a topic has; `None` if there is no such topic.
     async fn partitions(&self, topic: &str) -> Result<Option<usize>>;
 
+    /// What tells a topic from others of the same name, made before it or after it was deleted; `None` if the brokers do not know.
+    async fn topic_id(&self, _topic: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// Makes a topic, with the broker's default number of partitions if none is given. A topic that is there already is
     /// no error. Returns the number of partitions.
     async fn create_topic(&self, topic: &str, partitions: Option<usize>) -> Result<usize>;
 
     /// The bounds of every partition.
     async fn bounds(&self, topic: &str) -> Result<Vec<Bounds>>;
+
+    /// Waits until all that the topic holds as of now is stable: committed or aborted, and so read by everybody. A transaction is
+    /// committed before its end is written to each partition. False if that takes longer than `patience`.
+    async fn settle(&self, _topic: &str, _patience: Duration) -> Result<bool> {
+        Ok(true)
+    }
 
     /// For every partition the first offset whose record's time is ≥ `timestamp` ms; its end if there is none.
     async fn offsets_for_time(&self, topic: &str, timestamp: i64) -> Result<BTreeMap<i32, i64>>;
@@ -134,6 +171,11 @@ pub trait Broker: Debug + Send + Sync {
 
     /// A producer. With `transactional_id` it fences older ones of the same id before it returns.
     async fn producer(&self, transactional_id: Option<&str>) -> Result<Box<dyn Producer>>;
+
+    /// A producer that writes to this topic, and so makes no batch that is larger than it takes.
+    async fn producer_to(&self, _topic: &str, transactional_id: Option<&str>) -> Result<Box<dyn Producer>> {
+        self.producer(transactional_id).await
+    }
 }
 
 /// Reads records. Blocking: it lives on a thread of its own.
@@ -150,6 +192,9 @@ pub trait Consumer: Send {
 
     /// Since when and why no broker answers, if so.
     fn outage(&self) -> Option<(std::time::Instant, String)>;
+
+    /// Reads more partitions of the topic, from these offsets.
+    fn add(&mut self, from: &[(i32, i64)]) -> Result<()>;
 
     /// Reads these partitions no further for now, all others again.
     fn pause(&mut self, partitions: &[i32]) -> Result<()>;
@@ -174,4 +219,19 @@ pub trait Producer: Send {
 
     /// Drops everything since `begin`.
     async fn abort(&mut self) -> Result<()>;
+
+    /// Whether a record can be given this time.
+    fn takes_time(&self, _millis: i64) -> bool {
+        true
+    }
+
+    /// How large records may be, if there is a limit.
+    fn limits(&self) -> Option<Limits> {
+        None
+    }
+
+    /// Whether the broker has refused a record for its size since `begin`.
+    fn refused_size(&self) -> bool {
+        false
+    }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::common::{Error, Projection, Result, WEIGHT, suggest};
+use crate::common::{Error, Projection, Result, WEIGHT, suggest, units};
 use crate::connectors::on_error::OnError;
 use crate::connectors::options::parse;
 use crate::connectors::{Changes, TableSpec};
@@ -36,6 +37,8 @@ pub struct KafkaTable {
     pub startup: Startup,
     /// `scan.bounded.mode`.
     pub bounded: Bounded,
+    /// How often a running job looks for new partitions: `scan.topic-partition-discovery.interval`; `None`: never.
+    pub discovery: Option<Duration>,
     /// What a bad record does.
     pub on_error: OnError,
     /// The record's value.
@@ -135,6 +138,7 @@ impl KafkaTable {
             properties,
             startup: startup(&spec)?,
             bounded: bounded(&spec)?,
+            discovery: discovery(&spec)?,
             on_error: OnError::read(&spec)?,
             guarantee: guarantee(&spec)?,
             partitioner: partitioner(&spec)?,
@@ -250,6 +254,20 @@ fn bounded(spec: &TableSpec) -> Result<Bounded> {
         "specific-offsets" => Bounded::Specific(specific(spec, "scan.bounded.specific-offsets")?),
         other => return Err(wrong_mode("scan.bounded.mode", other, super::options::BOUNDED_MODES)),
     })
+}
+
+/// How often new partitions are looked for, if nothing is said: as Flink does.
+const DISCOVERY: Duration = Duration::from_secs(300);
+
+fn discovery(spec: &TableSpec) -> Result<Option<Duration>> {
+    let option = "scan.topic-partition-discovery.interval";
+    let interval = match spec.option(option) {
+        None => DISCOVERY,
+        // In Flink everything that is not positive turns it off.
+        Some(text) if text.trim().starts_with('-') => Duration::ZERO,
+        Some(text) => units::duration(text).map_err(|e| e.context(format!("option `{option}`")))?,
+    };
+    Ok(Some(interval).filter(|interval| !interval.is_zero()))
 }
 
 fn wrong_mode(option: &str, value: &str, known: &[&str]) -> Error {

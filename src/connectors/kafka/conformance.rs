@@ -139,25 +139,31 @@ pub async fn records_come_back_as_written(broker: &dyn Broker, prefix: &str) -> 
         timestamp: Some(1_700_000_000_123),
         key: Some(b"k\0\xff".to_vec()),
         value: Some("häuser".into()),
-        headers: vec![("a".into(), b"1".to_vec()), ("a".into(), b"2".to_vec()), ("empty".into(), Vec::new())],
+        headers: vec![
+            ("a".into(), Some(b"1".to_vec())),
+            ("a".into(), Some(b"2".to_vec())),
+            ("empty".into(), Some(Vec::new())),
+            ("none".into(), None),
+        ],
     };
     let tombstone = OutRecord { partition: Some(1), key: Some(b"gone".to_vec()), ..OutRecord::default() };
+    let old = OutRecord { timestamp: Some(-86_400_123), ..value(1, "old") };
     let empty = OutRecord { partition: Some(1), key: Some(Vec::new()), value: Some(Vec::new()), ..OutRecord::default() };
     let before = now();
-    write(broker, &topic, vec![full.clone(), value(0, "x"), tombstone.clone(), empty.clone(), value(0, "y")]).await?;
+    write(broker, &topic, vec![full.clone(), value(0, "x"), tombstone.clone(), empty.clone(), old.clone(), value(0, "y")]).await?;
     let after = now();
 
     let seen = read_all(broker, &topic).await?;
     let of = |partition| seen.iter().filter(|s| s.partition == partition).collect::<Vec<_>>();
     let (zero, one) = (of(0), of(1));
     ensure!(zero.iter().map(|s| (s.offset, s.text())).eq([(0, "x".to_string()), (1, "y".to_string())]), "partition 0: {zero:?}");
-    ensure!(one.iter().map(|s| s.offset).eq(0..3), "offsets of partition 1 follow each other: {one:?}");
+    ensure!(one.iter().map(|s| s.offset).eq(0..4), "offsets of partition 1 follow each other: {one:?}");
     ensure!(one[0].key == full.key && one[0].value == full.value, "bytes come back: {:?}", one[0]);
     ensure!(one[0].timestamp == full.timestamp && one[0].timestamp_type == TimestampType::CreateTime, "its time: {:?}", one[0]);
-    let headers: Vec<_> = full.headers.iter().map(|(k, v)| (k.clone(), Some(v.clone()))).collect();
-    ensure!(one[0].headers == headers, "headers in order, doubles too: {:?}", one[0].headers);
+    ensure!(one[0].headers == full.headers, "headers in order, doubles too: {:?}", one[0].headers);
     ensure!(one[1].key == tombstone.key && one[1].value.is_none(), "a tombstone has a key and no value: {:?}", one[1]);
     ensure!(one[2].key == empty.key && one[2].value == empty.value, "empty is not missing: {:?}", one[2]);
+    ensure!(one[3].timestamp == old.timestamp, "a time before 1970: {:?}", one[3]);
     ensure!(zero[0].key.is_none() && zero[0].headers.is_empty(), "no key, no headers: {:?}", zero[0]);
     let time = zero[0].timestamp.unwrap_or(0);
     ensure!((before..=after).contains(&time), "without a time it is now: {time} in {before}..{after}");

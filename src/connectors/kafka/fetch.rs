@@ -61,13 +61,7 @@ impl Fetcher {
         counters: Arc<SourceCounters>,
     ) -> Result<Self> {
         let decoder = RowDecoder::new(&table, projection, table.on_error == OnError::DeadLetter)?;
-        let reading = |range: &PartitionRange| {
-            let PartitionRange { partition, start, end } = *range;
-            let exhausted = end.is_some_and(|end| start >= end);
-            let state = PartitionState { partition, position: start, end: None, at_end: false, exhausted };
-            (partition, Reading { pending: Pending::new(partition), state, bound: end, beyond: false, seen: start })
-        };
-        let partitions: BTreeMap<i32, Reading> = from.iter().map(reading).collect();
+        let partitions: BTreeMap<i32, Reading> = from.iter().map(|range| (range.partition, Reading::new(*range))).collect();
         let open: Vec<(i32, i64)> =
             partitions.values().filter(|r| !r.state.exhausted).map(|r| (r.state.partition, r.state.position)).collect();
         let consumer = if open.is_empty() { None } else { Some(broker.consumer(&table.topic, &open)?) };
@@ -105,6 +99,14 @@ impl Fetcher {
 
     pub(super) fn pause(&mut self, partitions: Vec<i32>) {
         self.paused = partitions;
+    }
+
+    /// Reads more partitions, too.
+    pub(super) fn add(&mut self, ranges: &[PartitionRange]) -> Result<()> {
+        let Some(consumer) = &mut self.consumer else { return Ok(()) };
+        consumer.add(&ranges.iter().map(|r| (r.partition, r.start)).collect::<Vec<_>>())?;
+        self.partitions.extend(ranges.iter().map(|range| (range.partition, Reading::new(*range))));
+        Ok(())
     }
 
     /// Polls once and decodes what came. What comes is handed out at once; nothing waits for a batch to fill.
@@ -203,6 +205,12 @@ impl Fetcher {
 }
 
 impl Reading {
+    fn new(PartitionRange { partition, start, end }: PartitionRange) -> Self {
+        let exhausted = end.is_some_and(|end| start >= end);
+        let state = PartitionState { partition, position: start, end: None, at_end: false, exhausted };
+        Self { pending: Pending::new(partition), state, bound: end, beyond: false, seen: start }
+    }
+
     /// Takes over where the consumer stands. A bounded partition stops exactly at its bound.
     fn settle(&mut self, position: &Position, outage: bool) {
         let state = &mut self.state;

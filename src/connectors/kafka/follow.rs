@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::common::{Error, Result};
 use crate::connectors::piece::Piece;
-use crate::connectors::{Chunk, Fetched, Follow, PartitionState, Prefetch};
+use crate::connectors::{Chunk, Fetched, Follow, PartitionRange, PartitionState, Prefetch};
 
+use super::discovery::Discovery;
 use super::fetch::{Fetcher, Step};
 
 /// How long the thread blocks in a poll, and so how soon it notices a pause or the end of the job.
@@ -28,6 +30,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// A running reader; dropping it stops the thread.
 pub(super) struct KafkaFollow {
     shared: Arc<Shared>,
+    /// Looks for new partitions.
+    discovery: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -45,6 +49,9 @@ struct Queues {
     /// Counts pieces, so that they are handed out in order of arrival.
     arrivals: u64,
     paused: Vec<i32>,
+    /// Partitions that are new, which the thread has to read, and the job to hear of.
+    found: Vec<PartitionRange>,
+    added: Vec<PartitionRange>,
     error: Option<Error>,
     stop: bool,
     /// Nothing will come any more: every partition is exhausted.
@@ -69,7 +76,7 @@ impl Shared {
 
 impl KafkaFollow {
     /// Starts the thread.
-    pub(super) fn start(fetcher: Fetcher, name: &str, prefetch: Prefetch) -> Result<Self> {
+    pub(super) fn start(fetcher: Fetcher, name: &str, prefetch: Prefetch, discovery: Option<Discovery>) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         {
             let mut queues = shared.lock();
@@ -82,13 +89,21 @@ impl KafkaFollow {
             let shared = Arc::clone(&shared);
             std::thread::Builder::new().name(format!("follow-{name}")).spawn(move || run(fetcher, &shared, prefetch))?;
         }
-        Ok(Self { shared })
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        let looking = Arc::clone(&shared);
+        let discovery = runtime.zip(discovery).map(|(runtime, discovery)| {
+            runtime.spawn(async move {
+                discovery.run(&|found| looking.lock().find(found)).await.unwrap_or_else(|error| looking.lock().error = Some(error));
+                looking.came.notify_one();
+            })
+        });
+        Ok(Self { shared, discovery })
     }
 }
 
 fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
     loop {
-        let paused = {
+        let (paused, found) = {
             let mut queues = shared.lock();
             while !queues.stop && queues.bytes() >= prefetch.max_bytes {
                 queues = shared.room.wait(queues).unwrap_or_else(PoisonError::into_inner);
@@ -96,10 +111,11 @@ fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
             if queues.stop {
                 return;
             }
-            queues.paused.clone()
+            (queues.paused.clone(), std::mem::take(&mut queues.found))
         };
         fetcher.pause(paused);
-        let step = fetcher.step(prefetch.batch_rows.max(1), POLL);
+        let added = if found.is_empty() { Ok(()) } else { fetcher.add(&found) };
+        let step = added.and_then(|()| fetcher.step(prefetch.batch_rows.max(1), POLL));
         let done = fetcher.exhausted() || step.is_err();
         let mut queues = shared.lock();
         match step {
@@ -129,6 +145,17 @@ impl Queues {
         self.partitions.iter().filter(|(p, _)| !self.paused.contains(p)).map(|(_, queue)| queue.bytes).sum()
     }
 
+    /// Takes in partitions that are new since the start.
+    fn find(&mut self, found: Vec<PartitionRange>) {
+        for range in found {
+            let PartitionRange { partition, start, .. } = range;
+            let state = PartitionState { partition, position: start, end: None, at_end: false, exhausted: false };
+            self.partitions.insert(partition, Queue { position: start, ahead: Some(state), ..Queue::default() });
+            self.found.push(range);
+            self.added.push(range);
+        }
+    }
+
     fn add(&mut self, step: Step) {
         for piece in step.pieces {
             let queue = self.partitions.entry(piece.partition).or_default();
@@ -149,7 +176,7 @@ impl Queues {
     }
 
     fn take(&mut self, max_rows: usize) -> Fetched {
-        let mut fetched = Fetched::default();
+        let mut fetched = Fetched { added: std::mem::take(&mut self.added), ..Fetched::default() };
         let mut left = max_rows;
         while left > 0 {
             let Some(queue) = self.first().and_then(|partition| self.partitions.get_mut(&partition)) else { break };
@@ -196,7 +223,7 @@ impl Follow for KafkaFollow {
             let fetched = {
                 let mut queues = self.shared.lock();
                 let fetched = queues.take(max_rows);
-                let something = fetched.rows() > 0 || !fetched.rejected.is_empty();
+                let something = fetched.rows() > 0 || !fetched.rejected.is_empty() || !fetched.added.is_empty();
                 // What was read before the error is handed out first.
                 if !something && let Some(error) = &queues.error {
                     return Err(error.clone());
@@ -223,6 +250,9 @@ impl Follow for KafkaFollow {
 
 impl Drop for KafkaFollow {
     fn drop(&mut self) {
+        if let Some(discovery) = &self.discovery {
+            discovery.abort();
+        }
         self.shared.lock().stop = true;
         self.shared.room.notify_all();
     }

@@ -24,6 +24,7 @@ pub mod sink;
 pub mod source;
 pub mod startup;
 
+mod discovery;
 mod fetch;
 mod follow;
 mod metadata_columns;

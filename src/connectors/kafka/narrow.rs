@@ -26,9 +26,10 @@ pub(super) async fn narrow(
         match times.hull() {
             None => ranges.clear(),
             // Only where to begin can be told: before the first record that is not older than t all are older than t, in whatever
-            // order they stand. Behind the first one that is newer there can be older ones, where producers set the time.
-            Some((first, _)) if first > i64::MIN && !ranges.is_empty() => {
-                let starts = broker.offsets_for_time(&table.topic, first.max(0)).await?;
+            // order they stand. Behind the first one that is newer there can be older ones, where producers set the time. Brokers do
+            // not find times before 1970.
+            Some((first, _)) if first > 0 && !ranges.is_empty() => {
+                let starts = broker.offsets_for_time(&table.topic, first).await?;
                 for range in &mut ranges {
                     range.start = starts.get(&range.partition).map_or(range.start, |start| range.start.max(*start));
                 }

@@ -62,7 +62,10 @@ fn own() -> Vec<OptionSpec> {
         one_of("scan.bounded.mode", BOUNDED_MODES, "where a job ends (default: unbounded)"),
         text("scan.bounded.specific-offsets", "partition:0,offset:42;partition:1,offset:300"),
         text("scan.bounded.timestamp-millis", "milliseconds since 1970-01-01 UTC"),
-        text("scan.topic-partition-discovery.interval", "accepted; new partitions are found at every start"),
+        text(
+            "scan.topic-partition-discovery.interval",
+            "how often a running job looks for new partitions (default: 5 min; 0: only at its start)",
+        ),
         text("scan.parallelism", "accepted; one consumer reads a source"),
         text("scan.watermark.idle-timeout", "when a partition that is read to its end stops holding the watermark back (default: 5 s)"),
         text(

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -27,6 +27,8 @@ pub struct KafkaSink {
     table: Arc<KafkaTable>,
     broker: Arc<dyn Broker>,
     rejected: Arc<AtomicU64>,
+    /// The topic has refused a batch for its size: from then on records are measured before they are sent.
+    measured: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for KafkaSink {
@@ -55,12 +57,12 @@ impl KafkaSink {
         if matches!(table.changes, Changes::Upsert(_)) && !table.is_upsert() {
             one_partition_per_key(&table)?;
         }
-        Ok(Self { table, broker, rejected: Arc::default() })
+        Ok(Self { table, broker, rejected: Arc::default(), measured: Arc::default() })
     }
 
-    /// How many rows were left out because they cannot be written (a NULL in a NOT NULL column, ...).
-    pub fn rejected(&self) -> u64 {
-        self.rejected.load(Ordering::Relaxed)
+    /// What one of its writers knows of rows that cannot be written.
+    pub(super) fn refusals(&self) -> (Arc<AtomicU64>, Arc<AtomicBool>) {
+        (Arc::clone(&self.rejected), Arc::clone(&self.measured))
     }
 
     /// The transactional id, which is the group's name, too. It holds the uuid of the checkpoint folder: jobs of one name in two data folders
@@ -146,6 +148,14 @@ impl Sink for KafkaSink {
         Ok(Some(format!("created topic `{topic}` with {partitions} partition(s) at {}", self.broker.address())))
     }
 
+    fn dead_letter(&self) -> Option<&str> {
+        self.table.on_error.table(&self.table.spec)
+    }
+
+    fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
     fn exactly_once(&self) -> bool {
         self.table.guarantee == Guarantee::ExactlyOnce
     }
@@ -154,7 +164,7 @@ impl Sink for KafkaSink {
         let identity = self.identity(writer);
         let exactly_once = self.exactly_once();
         // Fences older copies first: only then nobody else can move the commit that is read next.
-        let producer = self.broker.producer(exactly_once.then_some(identity.as_str())).await?;
+        let producer = self.broker.producer_to(&self.table.topic, exactly_once.then_some(identity.as_str())).await?;
         let newest = if exactly_once { self.newest(&identity, writer).await? } else { None };
         let partitions = self.broker.partitions(&self.table.topic).await?.unwrap_or(1);
         let commit = exactly_once.then(|| Committing {
@@ -163,7 +173,7 @@ impl Sink for KafkaSink {
             header: format!("{}:{}", tail::owner(writer), writer.incarnation),
             attempt: String::new(),
         });
-        let writer = KafkaWriter::new(Arc::clone(&self.table), producer, commit, partitions, Arc::clone(&self.rejected))?;
+        let writer = KafkaWriter::new(Arc::clone(&self.table), Arc::clone(&self.broker), producer, commit, partitions, self)?;
         Ok((Box::new(writer), newest))
     }
 }

@@ -12,6 +12,7 @@ use crate::connectors::{Bounds, Changes, Follow, PartitionRange, Prefetch, ReadM
 
 use super::broker::Broker;
 use super::config::KafkaTable;
+use super::discovery::Discovery;
 use super::fetch::Fetcher;
 use super::follow::KafkaFollow;
 use super::{narrow, read, startup};
@@ -63,6 +64,10 @@ impl Source for KafkaSource {
         }
     }
 
+    async fn incarnation(&self) -> Result<Option<String>> {
+        self.broker.topic_id(&self.table.topic).await
+    }
+
     fn dead_letter(&self) -> Option<&str> {
         self.table.on_error.table(&self.table.spec)
     }
@@ -93,7 +98,8 @@ impl Source for KafkaSource {
 
     fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
         let fetcher = self.fetcher(&from, &projection)?;
-        Ok(Box::new(KafkaFollow::start(fetcher, &self.table.spec.name, prefetch)?))
+        let discovery = Discovery::of(&self.table, &self.broker, &from);
+        Ok(Box::new(KafkaFollow::start(fetcher, &self.table.spec.name, prefetch, discovery)?))
     }
 
     async fn report(&self, positions: &[(i32, i64)]) {

@@ -1,7 +1,8 @@
 //! Rows to records, inside a transaction per commit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{CastOptions, cast_with_options, filter_record_batch, take};
@@ -10,20 +11,25 @@ use async_trait::async_trait;
 
 use crate::common::floor::floored;
 use crate::common::{Error, Result, WEIGHT};
-use crate::connectors::on_error::OnError;
+use crate::connectors::rejects::{self, RejectedRow, Rejects};
 use crate::connectors::{Changes, SinkWriter};
 use crate::formats::{self, Encoder, Messages};
 
-use super::broker::{OutRecord, Producer};
+use super::broker::{Broker, OutRecord, Producer};
 use super::config::{KafkaTable, Partitioner};
 use super::metadata::Metadata;
 use super::partitioner::partition;
 use super::sides::{self, Side};
+use super::sink::KafkaSink;
 use super::tail::HEADER;
+
+/// How long readers may have to wait for what was committed: as long as the broker lets a transaction of somebody else stay open.
+const SETTLE: Duration = Duration::from_secs(60);
 
 /// Writes the commits of one sink.
 pub(super) struct KafkaWriter {
     table: Arc<KafkaTable>,
+    broker: Arc<dyn Broker>,
     producer: Box<dyn Producer>,
     /// `None` without transactions.
     commit: Option<Committing>,
@@ -37,9 +43,13 @@ pub(super) struct KafkaWriter {
     headers: Option<usize>,
     partitions: usize,
     turn: usize,
-    rejected: Arc<AtomicU64>,
+    rejects: Rejects,
+    /// Records are measured before they are sent, because the topic has refused one.
+    measured: Arc<AtomicBool>,
     /// A commit has been written in part.
     begun: bool,
+    /// Something was committed that readers may not see yet.
+    unsettled: bool,
 }
 
 /// What a transaction says of its commit.
@@ -87,10 +97,11 @@ impl Part {
 impl KafkaWriter {
     pub(super) fn new(
         table: Arc<KafkaTable>,
+        broker: Arc<dyn Broker>,
         producer: Box<dyn Producer>,
         commit: Option<Committing>,
         partitions: usize,
-        rejected: Arc<AtomicU64>,
+        sink: &KafkaSink,
     ) -> Result<Self> {
         let columns = &table.spec.columns;
         let written: Vec<usize> = (0..columns.len()).filter(|i| !columns[*i].is_virtual).collect();
@@ -104,7 +115,28 @@ impl KafkaWriter {
         let spread = !keyed && partitions > 1 && table.partitioner == Partitioner::Default;
         let route = whole.as_ref().filter(|_| spread).map(|row| Part::new(row, &written)).transpose()?;
         let (timestamp, headers, schema) = (metadata(Metadata::Timestamp), metadata(Metadata::Headers), table.spec.writable());
-        Ok(Self { table, producer, commit, schema, value, key, route, timestamp, headers, partitions, turn: 0, rejected, begun: false })
+        let (count, measured) = sink.refusals();
+        let place = format!("{}: a row cannot be written to topic `{}`", table.label(), table.topic);
+        let rejects = Rejects::new(place, table.on_error, count);
+        let (turn, begun) = (0, false);
+        Ok(Self {
+            table,
+            broker,
+            producer,
+            commit,
+            schema,
+            value,
+            key,
+            route,
+            timestamp,
+            headers,
+            partitions,
+            turn,
+            rejects,
+            measured,
+            begun,
+            unsettled: false,
+        })
     }
 
     /// The weights of rows, if they are changes: behind the table's columns.
@@ -119,7 +151,7 @@ impl KafkaWriter {
     }
 
     /// The rows with the table's types, without those that a NOT NULL column forbids; changes with their weights behind.
-    fn check(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+    fn check(&mut self, rows: &RecordBatch) -> Result<RecordBatch> {
         let weights = self.weights(rows)?;
         // Of a row that goes only its key is written.
         let goes = |row: usize| self.table.is_upsert() && weights.as_ref().is_some_and(|w| w.value(row) < 0);
@@ -140,15 +172,14 @@ impl KafkaWriter {
         };
         let any = columns.iter().zip(self.schema.fields()).any(|(column, field)| !field.is_nullable() && column.null_count() > 0);
         let keep = if any {
-            let mut keep = Vec::with_capacity(rows.num_rows());
-            for row in 0..rows.num_rows() {
-                let name = forbidden(row);
-                if let Some(name) = &name {
-                    self.reject(&format!("column `{name}` is NOT NULL, but there is no value"))?;
+            let names: Vec<Option<String>> = (0..rows.num_rows()).map(forbidden).collect();
+            for (row, name) in names.iter().enumerate() {
+                if let Some(name) = name {
+                    let error = format!("column `{name}` is NOT NULL, but there is no value");
+                    self.reject(rows, row, error)?;
                 }
-                keep.push(name.is_none());
             }
-            Some(BooleanArray::from(keep))
+            Some(names.iter().map(|name| Some(name.is_none())).collect::<BooleanArray>())
         } else {
             None
         };
@@ -166,19 +197,51 @@ impl KafkaWriter {
         if weights.is_some() { one_by_one(&batch) } else { Ok(batch) }
     }
 
-    /// A row that cannot be written is a bad record: counted and warned of, or the end of the job if the table says so.
-    fn reject(&self, reason: &str) -> Result<()> {
-        let message = format!("{}: a row cannot be written to topic `{}`: {reason}", self.table.label(), self.table.topic);
-        if self.table.on_error == OnError::Fail {
-            return Err(Error::data(message));
+    /// A row that has no form in the topic is a bad record.
+    fn reject(&mut self, rows: &RecordBatch, row: usize, error: String) -> Result<()> {
+        self.rejects.reject(RejectedRow { value: Some(rejects::row_text(rows, row)), error, ..RejectedRow::default() })
+    }
+
+    /// The records that the topic takes.
+    ///
+    /// It compares compressed batches with its `max.message.bytes`. How small a record becomes is known only then, so the first
+    /// refusal ends the transaction, and what is written again is measured uncompressed.
+    fn fitting(&mut self, mut records: Vec<OutRecord>) -> Result<Vec<OutRecord>> {
+        let timeless = |record: &OutRecord| record.timestamp.is_some_and(|millis| !self.producer.takes_time(millis));
+        if records.iter().any(timeless) {
+            let (wrong, right): (Vec<_>, Vec<_>) = records.into_iter().partition(timeless);
+            for OutRecord { timestamp, key, value, .. } in wrong {
+                let error = format!("the client cannot write timestamp {} ms", timestamp.unwrap_or_default());
+                self.rejects.reject(RejectedRow { timestamp, key, value, error })?;
+            }
+            records = right;
         }
-        let before = self.rejected.fetch_add(1, Ordering::Relaxed);
-        // Each tenfold is said once: 1, 10, 100, ...
-        let count = before + 1;
-        if count == 10_u64.saturating_pow(count.ilog10()) {
-            tracing::warn!("{message}; it is left out ({count} so far)");
+        let Some(limits) = self.producer.limits() else { return Ok(records) };
+        let measured = self.measured.load(Ordering::Relaxed);
+        let (limit, of) = match limits {
+            limits if measured && limits.topic < limits.client => (limits.topic, "the topic's `max.message.bytes`"),
+            limits => (limits.client, "`properties.max.request.size`"),
+        };
+        let mut fitting = Vec::with_capacity(records.len());
+        for record in records {
+            let size = record.batch_size();
+            if size <= limit {
+                fitting.push(record);
+                continue;
+            }
+            let error = format!("the record takes {size} bytes, and {of} is {limit}");
+            self.rejects.reject(RejectedRow { timestamp: record.timestamp, key: record.key, value: record.value, error })?;
         }
-        Ok(())
+        Ok(fitting)
+    }
+
+    /// An error of the producer; when the topic found something too large, it is to be written again, measured.
+    fn failed(&self, error: Error) -> Error {
+        if self.producer.refused_size() && self.producer.limits().is_some() && !self.measured.swap(true, Ordering::Relaxed) {
+            return Error::unavailable(format!("{}: topic `{}` takes no records of this size", self.table.label(), self.table.topic))
+                .because(error);
+        }
+        error
     }
 
     fn records(&mut self, batch: &RecordBatch, header: Option<&str>) -> Result<Vec<OutRecord>> {
@@ -192,7 +255,7 @@ impl KafkaWriter {
                 Ok(records)
             }
             Err(error) if error.kind() == crate::common::ErrorKind::Data => {
-                self.reject(error.message())?;
+                self.reject(batch, 0, error.message().to_string())?;
                 Ok(Vec::new())
             }
             other => other,
@@ -229,7 +292,7 @@ impl KafkaWriter {
         for (row, (value, key)) in values.into_iter().zip(keys).enumerate() {
             let timestamp = times.as_ref().filter(|t| !t.is_null(row)).map(|t| t.as_primitive::<TimestampMillisecondType>().value(row));
             let mut headers = self.headers.map_or_else(Vec::new, |column| headers_of(batch.column(column), row));
-            headers.extend(header.map(|header| (HEADER.to_string(), header.as_bytes().to_vec())));
+            headers.extend(header.map(|header| (HEADER.to_string(), Some(header.as_bytes().to_vec()))));
             let route = routes.get(row).and_then(Option::as_deref).map(|row| partition(row, self.partitions));
             let partition = route.and_then(|p| i32::try_from(p).ok()).or_else(|| self.partition());
             records.push(OutRecord { partition, timestamp, key, value, headers });
@@ -264,14 +327,14 @@ fn one_by_one(changes: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(changes.schema(), columns)?)
 }
 
-/// The headers of a row; a header without a value is written empty.
-fn headers_of(column: &ArrayRef, row: usize) -> Vec<(String, Vec<u8>)> {
+/// The headers of a row; NULL is a header without a value.
+fn headers_of(column: &ArrayRef, row: usize) -> Vec<(String, Option<Vec<u8>>)> {
     if column.is_null(row) {
         return Vec::new();
     }
     let entries = column.as_map().value(row);
     let (keys, values) = (entries.column(0).as_string::<i32>(), entries.column(1).as_binary::<i32>());
-    let pair = |(key, value): (Option<&str>, Option<&[u8]>)| Some((key?.to_string(), value.unwrap_or_default().to_vec()));
+    let pair = |(key, value): (Option<&str>, Option<&[u8]>)| Some((key?.to_string(), value.map(<[u8]>::to_vec)));
     keys.iter().zip(values).filter_map(pair).collect()
 }
 
@@ -292,7 +355,9 @@ impl SinkWriter for KafkaWriter {
         for batch in rows.iter().filter(|batch| batch.num_rows() > 0) {
             let batch = self.check(batch)?;
             let records = self.records(&batch, header.as_deref())?;
-            self.producer.send(&topic, records).await?;
+            let records = self.fitting(records)?;
+            let sent = self.producer.send(&topic, records).await;
+            sent.map_err(|e| self.failed(e))?;
         }
         Ok(())
     }
@@ -303,6 +368,25 @@ impl SinkWriter for KafkaWriter {
             self.producer.send_offset(group, &self.table.topic, offset, &format!("{metadata}:{attempt}")).await?;
         }
         self.begun = false;
-        self.producer.commit().await
+        let committed = self.producer.commit().await;
+        committed.map_err(|e| self.failed(e))?;
+        self.unsettled = self.commit.is_some();
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.unsettled, false) && !self.broker.settle(&self.table.topic, SETTLE).await? {
+            let (label, topic) = (self.table.label(), &self.table.topic);
+            tracing::warn!("{label}: what was written is committed, but a transaction of somebody else keeps topic `{topic}` from readers");
+        }
+        Ok(())
+    }
+
+    fn rejected(&mut self) -> Vec<RejectedRow> {
+        self.rejects.take()
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.begun, false) { self.producer.abort().await } else { Ok(()) }
     }
 }

@@ -38,27 +38,20 @@ fn two(n: u32, out: &mut Vec<u8>) {
     out.push(b'0' + (n % 10) as u8);
 }
 
-/// `yyyy-MM-dd`; days are counted from 1970. False if the calendar does not reach that far.
+/// `yyyy-MM-dd`; days are counted from 1970. False if the year has not four digits: no reader takes another form of it.
 pub(super) fn date(days: i32, out: &mut Vec<u8>) -> bool {
-    let Some(date) = NaiveDate::from_epoch_days(days) else { return false };
-    calendar(date, out);
-    true
+    NaiveDate::from_epoch_days(days).is_some_and(|date| calendar(date, out))
 }
 
-fn calendar(date: NaiveDate, out: &mut Vec<u8>) {
-    match date.year() {
-        year @ 0..=9999 => {
-            let year = year.unsigned_abs();
-            two(year / 100, out);
-            two(year % 100, out);
-        }
-        // As Java does: a sign where four digits do not do.
-        year => out.extend_from_slice(format!("{year:+05}").as_bytes()),
-    }
+fn calendar(date: NaiveDate, out: &mut Vec<u8>) -> bool {
+    let Some(year) = u32::try_from(date.year()).ok().filter(|year| *year <= 9999) else { return false };
+    two(year / 100, out);
+    two(year % 100, out);
     out.push(b'-');
     two(date.month(), out);
     out.push(b'-');
     two(date.day(), out);
+    true
 }
 
 fn clock(time: NaiveTime, out: &mut Vec<u8>) {
@@ -90,7 +83,9 @@ pub(super) fn timestamp(value: i64, per_second: i64, iso: bool, utc: bool, out: 
     let Ok(nanos) = u32::try_from(value.rem_euclid(per_second) * (1_000_000_000 / per_second)) else { return false };
     let Some(at) = DateTime::from_timestamp(value.div_euclid(per_second), nanos) else { return false };
     let at = at.naive_utc();
-    calendar(at.date(), out);
+    if !calendar(at.date(), out) {
+        return false;
+    }
     out.push(if iso { b'T' } else { b' ' });
     clock(at.time(), out);
     if utc {

@@ -27,9 +27,9 @@ struct Assigned {
 
 impl EmbeddedConsumer {
     pub(super) fn new(shared: Arc<Shared>, topic: &str, from: &[(i32, i64)]) -> Result<Self> {
-        let assigned = |(partition, next): &(i32, i64)| Assigned { partition: *partition, next: *next, paused: false, at_end: false };
-        let partitions = from.iter().map(assigned).collect();
-        Ok(Self { shared, topic: topic.to_string(), partitions, turn: 0 })
+        let mut consumer = Self { shared, topic: topic.to_string(), partitions: Vec::new(), turn: 0 };
+        consumer.add(from)?;
+        Ok(consumer)
     }
 
     /// The next batch of some partition, and where it begins to be new.
@@ -119,6 +119,12 @@ impl Consumer for EmbeddedConsumer {
 
     fn outage(&self) -> Option<(Instant, String)> {
         self.shared.lock().outage.map(|since| (since, "no broker answers at embedded".to_string()))
+    }
+
+    fn add(&mut self, from: &[(i32, i64)]) -> Result<()> {
+        let assigned = |(partition, next): &(i32, i64)| Assigned { partition: *partition, next: *next, paused: false, at_end: false };
+        self.partitions.extend(from.iter().map(assigned));
+        Ok(())
     }
 
     fn pause(&mut self, partitions: &[i32]) -> Result<()> {

@@ -9,7 +9,7 @@ fn value(partition: i32, text: &str) -> OutRecord {
         timestamp: Some(7),
         key: None,
         value: Some(text.as_bytes().to_vec()),
-        headers: vec![("h".to_string(), b"1".to_vec())],
+        headers: vec![("h".to_string(), Some(b"1".to_vec())), ("n".to_string(), None)],
     }
 }
 

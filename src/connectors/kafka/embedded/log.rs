@@ -23,19 +23,22 @@ pub(super) struct Stored {
 pub(super) struct Header {
     #[prost(string, tag = "1")]
     pub(super) key: String,
-    #[prost(bytes = "vec", tag = "2")]
-    pub(super) value: Vec<u8>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(super) value: Option<Vec<u8>>,
+    /// There is no value. Journals of older versions leave an empty value out.
+    #[prost(bool, tag = "3")]
+    pub(super) absent: bool,
 }
 
 impl Stored {
     pub(super) fn new(record: OutRecord, now: i64) -> Self {
         let OutRecord { timestamp, key, value, headers, .. } = record;
-        let headers = headers.into_iter().map(|(key, value)| Header { key, value }).collect();
+        let headers = headers.into_iter().map(|(key, value)| Header { key, absent: value.is_none(), value }).collect();
         Self { timestamp: timestamp.unwrap_or(now), key, value, headers }
     }
 
     fn size(&self) -> usize {
-        let headers: usize = self.headers.iter().map(|h| h.key.len() + h.value.len()).sum();
+        let headers: usize = self.headers.iter().map(|h| h.key.len() + h.value.as_ref().map_or(0, Vec::len)).sum();
         self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len) + headers + size_of::<Self>()
     }
 
@@ -56,7 +59,7 @@ impl Stored {
 impl Headers for Stored {
     fn each(&self, f: &mut dyn FnMut(&str, Option<&[u8]>)) {
         for header in &self.headers {
-            f(&header.key, Some(&header.value));
+            f(&header.key, (!header.absent).then(|| header.value.as_deref().unwrap_or_default()));
         }
     }
 }

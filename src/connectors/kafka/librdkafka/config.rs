@@ -228,10 +228,15 @@ impl Settings {
             ("queue.buffering.max.messages", "200000"),
             ("queue.buffering.max.kbytes", "65536"),
             ("compression.codec", "lz4"),
+            // Whether a record is too large is for the topic to say; but what is above the broker's `socket.request.max.bytes`
+            // (100 MiB) would only end the connection.
+            ("message.max.bytes", "100000000"),
             ("partitioner", "murmur2_random"),
         ];
         let fixed = [("enable.idempotence", "true"), ("request.required.acks", "-1"), ("delivery.report.only.error", "true")];
         let mut config = self.build(Side::Producer, &defaults, &fixed);
+        // So that every connection that ends is told.
+        config.set_log_level(RDKafkaLogLevel::Info);
         if let Some(id) = transactional_id {
             config.set("transactional.id", id);
         }

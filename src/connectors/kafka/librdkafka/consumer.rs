@@ -188,6 +188,20 @@ impl Consumer for RdKafkaConsumer {
         self.reader.client().context().outage()
     }
 
+    fn add(&mut self, from: &[(i32, i64)]) -> Result<()> {
+        // A client that has not heard of a partition takes it for one that is gone; an answer that does not come is no error, for it
+        // asks by itself, too.
+        let _ = self.reader.client().fetch_metadata(Some(&self.topic), Duration::from_secs(5));
+        self.reader
+            .add(from)
+            .map_err(|(code, text)| errors::of_code(&format!("topic `{}` cannot be read", self.topic), &self.address, code, Some(text)))?;
+        for &(id, next) in from {
+            self.list.add_partition(&self.topic, id);
+            self.partitions.push(Partition { id, next, phantom: next, end: None, eof: false, paused: false });
+        }
+        Ok(())
+    }
+
     fn pause(&mut self, partitions: &[i32]) -> Result<()> {
         let what = || format!("topic `{}`: partitions cannot be paused", self.topic);
         for p in &mut self.partitions {

@@ -39,6 +39,8 @@ struct State {
     seen_errors: u64,
     /// Since when brokers answer but have not named a partition; `None` once they have.
     unnamed_since: HashMap<i32, Option<Instant>>,
+    /// How many connections ended while requests may have been under way.
+    lost: u64,
     /// The first record that could not be delivered since the last [`Context::clear_failure`].
     failure: Option<(RDKafkaErrorCode, String)>,
 }
@@ -92,6 +94,11 @@ impl Context {
         self.with(|s| s.errors == 0)
     }
 
+    /// Whether a connection ended while requests may have been under way: whether they got through, and when, nobody knows.
+    pub fn lost(&self) -> bool {
+        self.with(|s| s.lost > 0)
+    }
+
     /// The first failed delivery, which stays until it is cleared.
     pub fn failure(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.with(|s| s.failure.clone())
@@ -105,6 +112,10 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // A connection that ends with one request under way is told here alone. One that was never made took nothing along.
+        if facility == "FAIL" && !message.contains("Connect to ") && !message.contains("Failed to resolve") {
+            self.with(|s| s.lost += 1);
+        }
         // Connection errors come through `error` too, and are told once by the job; so all this is for debugging.
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
@@ -242,6 +253,15 @@ mod tests {
         ] {
             assert_eq!(plain(reason), told);
         }
+    }
+
+    #[test]
+    fn a_connection_that_ends_is_lost_and_one_that_was_never_made_is_not() {
+        let context = Context::default();
+        context.log(RDKafkaLogLevel::Error, "FAIL", "a:1/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused");
+        assert!(!context.lost());
+        context.log(RDKafkaLogLevel::Info, "FAIL", "a:1/1: Disconnected (after 30ms in state UP)");
+        assert!(context.lost());
     }
 
     #[test]

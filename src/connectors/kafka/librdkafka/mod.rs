@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::bindings::rd_kafka_resp_err_t as RespErr;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::broker::{Bounds, Broker, Consumer, Producer};
+use super::broker::{Bounds, Broker, Consumer, Limits, Producer};
 use crate::common::{Error, Result};
 use config::Settings;
 use context::Context;
@@ -35,6 +35,9 @@ mod security;
 
 /// How long a question may take before the broker counts as away.
 const QUESTION: Duration = Duration::from_secs(10);
+
+/// The brokers' default of `max.message.bytes`.
+const MAX_MESSAGE_BYTES: usize = 1_048_588;
 
 /// How long to wait before asking again about something that is still being set up (a leader, a new topic).
 const AGAIN: Duration = Duration::from_millis(20);
@@ -72,6 +75,38 @@ impl RdKafkaBroker {
     pub fn new(bootstrap: &str, properties: &[(String, String)]) -> Result<Self> {
         let settings = Settings::new(bootstrap, properties)?;
         Ok(Self { inner: Arc::new(Inner { settings, questions: Mutex::default(), groups: Mutex::default() }) })
+    }
+
+    async fn writes(&self, transactional_id: Option<&str>, limit: Option<usize>) -> Result<Box<dyn Producer>> {
+        let id = transactional_id.map(ToString::to_string);
+        self.ask(move |inner| {
+            let mut config = inner.settings.producer(id.as_deref());
+            let number = |name: &str, default| config.get(name).and_then(|v| v.parse().ok()).unwrap_or(default);
+            // Java's default, and the client's.
+            let (batch, client) = (number("batch.size", 1_000_000), number("message.max.bytes", 1_000_000));
+            let limits = limit.map(|topic| Limits { client, topic });
+            if let Some(limit) = limit {
+                config.set("batch.size", batch.min(limit).max(1).to_string());
+            }
+            let client = inner.client(&config)?;
+            let producer = producer::RdKafkaProducer::start(client, id.is_some(), limits, inner.address(), QUESTION * 3)?;
+            Ok(Box::new(producer) as Box<dyn Producer>)
+        })
+        .await
+    }
+
+    /// A topic's `max.message.bytes`; the brokers' default where they do not tell.
+    async fn max_message_bytes(&self, topic: &str) -> usize {
+        let asked = async {
+            let admin: AdminClient<Context> = self.inner.client(&self.inner.settings.questions()).ok()?;
+            let options = AdminOptions::new().request_timeout(Some(QUESTION));
+            let answer = admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options).await;
+            // Joins a thread.
+            drop(tokio::task::spawn_blocking(move || drop(admin)));
+            let found = answer.ok()?.into_iter().next()?.ok()?;
+            found.get("max.message.bytes")?.value.as_ref()?.parse().ok()
+        };
+        asked.await.unwrap_or(MAX_MESSAGE_BYTES)
     }
 
     async fn ask<T: Send + 'static>(&self, f: impl FnOnce(&Inner) -> Result<T> + Send + 'static) -> Result<T> {
@@ -171,11 +206,23 @@ impl Inner {
     /// the isolation level of the table.
     fn offsets(&self, topic: &str, partitions: i32, time: Offset, deadline: Instant) -> Result<BTreeMap<i32, Option<i64>>> {
         let client = self.questions()?;
+        self.offsets_by(&client, topic, partitions, time, deadline)
+    }
+
+    /// The same with the isolation level of this client.
+    fn offsets_by(
+        &self,
+        client: &BaseConsumer<Context>,
+        topic: &str,
+        partitions: i32,
+        time: Offset,
+        deadline: Instant,
+    ) -> Result<BTreeMap<i32, Option<i64>>> {
         let what = format!("topic `{topic}`: offsets cannot be asked for");
         loop {
             let mut list = TopicPartitionList::with_capacity(usize::try_from(partitions).unwrap_or(0));
             for partition in 0..partitions {
-                list.add_partition_offset(topic, partition, time).map_err(|e| self.failed(&what, &client, &e))?;
+                list.add_partition_offset(topic, partition, time).map_err(|e| self.failed(&what, client, &e))?;
             }
             let error = match client.offsets_for_times(list, left(deadline)) {
                 Ok(list) => match list.elements().iter().find_map(|e| e.error().err()) {
@@ -190,7 +237,7 @@ impl Inner {
             // A topic that was made just now may not have its leaders yet.
             let again = error.rdkafka_error_code().is_some_and(|c| errors::is_transient(c) || c == Code::UnknownTopicOrPartition);
             if !again || Instant::now() > deadline {
-                return Err(self.failed(&what, &client, &error));
+                return Err(self.failed(&what, client, &error));
             }
             std::thread::sleep(AGAIN);
         }
@@ -209,6 +256,29 @@ impl Inner {
                 }
             })
             .collect()
+    }
+
+    fn settle(&self, topic: &str, patience: Duration) -> Result<bool> {
+        let deadline = Instant::now() + patience;
+        let partitions = self.existing(topic, deadline)?;
+        let ends = |level: &str| {
+            let mut config = self.settings.questions();
+            config.set("isolation.level", level);
+            let client: BaseConsumer<Context> = self.client(&config)?;
+            Ok::<_, Error>(client)
+        };
+        let (all, stable) = (ends("read_uncommitted")?, ends("read_committed")?);
+        let wanted = self.offsets_by(&all, topic, partitions, LATEST, deadline)?;
+        loop {
+            let now = self.offsets_by(&stable, topic, partitions, LATEST, deadline)?;
+            if wanted.iter().all(|(partition, end)| now.get(partition).is_some_and(|stable| stable >= end)) {
+                return Ok(true);
+            }
+            if Instant::now() > deadline {
+                return Ok(false);
+            }
+            std::thread::sleep(AGAIN);
+        }
     }
 
     fn committed(&self, group: &str, topic: &str) -> Result<BTreeMap<i32, (i64, String)>> {
@@ -283,6 +353,22 @@ impl Broker for RdKafkaBroker {
         self.ask(move |inner| inner.partitions(&topic, Instant::now() + QUESTION)).await
     }
 
+    async fn topic_id(&self, topic: &str) -> Result<Option<String>> {
+        let topic = topic.to_string();
+        self.ask(move |inner| match native::topic_id(&*inner.questions()?, &topic, QUESTION) {
+            Ok(id) => Ok(id),
+            Err((code, text)) if errors::is_transient(code) => {
+                Err(errors::of_code(&format!("topic `{topic}` cannot be described"), inner.address(), code, Some(text)))
+            }
+            // One may read a topic without the right to have it described.
+            Err((code, text)) => {
+                tracing::debug!(target: "librdkafka", "topic `{topic}` cannot be described: {code}: {text}");
+                Ok(None)
+            }
+        })
+        .await
+    }
+
     async fn create_topic(&self, topic: &str, partitions: Option<usize>) -> Result<usize> {
         let what = format!("topic `{topic}` cannot be created");
         let admin: AdminClient<Context> = self.inner.client(&self.inner.settings.questions())?;
@@ -310,13 +396,19 @@ impl Broker for RdKafkaBroker {
         self.ask(move |inner| inner.bounds(&topic)).await
     }
 
+    async fn settle(&self, topic: &str, patience: Duration) -> Result<bool> {
+        let topic = topic.to_string();
+        self.ask(move |inner| inner.settle(&topic, patience)).await
+    }
+
     async fn offsets_for_time(&self, topic: &str, timestamp: i64) -> Result<BTreeMap<i32, i64>> {
         let topic = topic.to_string();
         self.ask(move |inner| {
             let deadline = Instant::now() + QUESTION;
             let partitions = inner.existing(&topic, deadline)?;
-            // Negative numbers have a meaning of their own there.
-            let found = inner.offsets(&topic, partitions, Offset::Offset(timestamp.max(0)), deadline)?;
+            // Negative numbers have a meaning of their own there: before 1970 nothing is passed over.
+            let time = if timestamp < 0 { EARLIEST } else { Offset::Offset(timestamp) };
+            let found = inner.offsets(&topic, partitions, time, deadline)?;
             let ends =
                 if found.values().all(Option::is_some) { BTreeMap::new() } else { inner.offsets(&topic, partitions, LATEST, deadline)? };
             Ok(found.into_iter().filter_map(|(p, offset)| Some((p, offset.or_else(|| ends.get(&p).copied().flatten())?))).collect())
@@ -356,12 +448,11 @@ impl Broker for RdKafkaBroker {
     }
 
     async fn producer(&self, transactional_id: Option<&str>) -> Result<Box<dyn Producer>> {
-        let id = transactional_id.map(ToString::to_string);
-        self.ask(move |inner| {
-            let client = inner.client(&inner.settings.producer(id.as_deref()))?;
-            let producer = producer::RdKafkaProducer::start(client, id.is_some(), inner.address(), QUESTION * 3)?;
-            Ok(Box::new(producer) as Box<dyn Producer>)
-        })
-        .await
+        self.writes(transactional_id, None).await
+    }
+
+    async fn producer_to(&self, topic: &str, transactional_id: Option<&str>) -> Result<Box<dyn Producer>> {
+        let limit = self.max_message_bytes(topic).await;
+        self.writes(transactional_id, Some(limit)).await
     }
 }

@@ -59,14 +59,20 @@ impl Reader {
         if reader.topic.is_null() || reader.queue.is_null() {
             return Err(last_error());
         }
+        reader.add(from)?;
+        Ok(reader)
+    }
+
+    /// Starts to fetch more partitions.
+    pub fn add(&mut self, from: &[(i32, i64)]) -> Result<(), Failure> {
         for &(partition, offset) in from {
             // SAFETY: both handles are valid until `Drop`, which also stops what is started here.
-            if unsafe { c::rd_kafka_consume_start_queue(reader.topic, partition, offset, reader.queue) } != 0 {
+            if unsafe { c::rd_kafka_consume_start_queue(self.topic, partition, offset, self.queue) } != 0 {
                 return Err(last_error());
             }
-            reader.started.push(partition);
+            self.started.push(partition);
         }
-        Ok(reader)
+        Ok(())
     }
 
     /// The client whose main queue has to be polled, and that pauses partitions.
@@ -182,7 +188,8 @@ unsafe fn item(message: *const c::rd_kafka_message_t, each: &mut dyn FnMut(Item<
                 each(Item::Record(Record {
                     partition,
                     offset,
-                    timestamp: (timestamp_type != TimestampType::NotAvailable && timestamp >= 0).then_some(timestamp),
+                    // Of all times before 1970 only −1 has a meaning of its own: none.
+                    timestamp: (timestamp_type != TimestampType::NotAvailable && timestamp != -1).then_some(timestamp),
                     timestamp_type,
                     leader_epoch: (epoch >= 0).then_some(epoch),
                     key: slice(m.key, m.key_len),
@@ -228,6 +235,63 @@ impl Headers for MessageHeaders {
                 f(&CStr::from_ptr(name).to_string_lossy(), slice(value, len));
             }
         }
+    }
+}
+
+/// The id of a topic, which no other topic of this name has ever had; `None` if the brokers know none.
+pub(super) fn topic_id(client: &BaseConsumer<Context>, topic: &str, wait: Duration) -> Result<Option<String>, Failure> {
+    let name = text(topic)?;
+    let rk = client.client().native_ptr();
+    let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the client is alive. All that is made here is destroyed here; what the result points to lives as long as its event.
+    unsafe {
+        let queue = c::rd_kafka_queue_new(rk);
+        let topics = c::rd_kafka_TopicCollection_of_topic_names([name.as_ptr()].as_mut_ptr(), 1);
+        let options = c::rd_kafka_AdminOptions_new(rk, c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+        c::rd_kafka_AdminOptions_set_request_timeout(options, wait, ptr::null_mut(), 0);
+        c::rd_kafka_DescribeTopics(rk, topics, options, queue);
+        c::rd_kafka_AdminOptions_destroy(options);
+        c::rd_kafka_TopicCollection_destroy(topics);
+        let event = c::rd_kafka_queue_poll(queue, wait);
+        let answer = if event.is_null() { Err((RDKafkaErrorCode::OperationTimedOut, String::new())) } else { described_id(event) };
+        if !event.is_null() {
+            c::rd_kafka_event_destroy(event);
+        }
+        c::rd_kafka_queue_destroy(queue);
+        answer
+    }
+}
+
+/// # Safety
+/// `event` must be a live event: the answer to a description of one topic.
+unsafe fn described_id(event: *mut c::rd_kafka_event_t) -> Result<Option<String>, Failure> {
+    // SAFETY: see above; each pointer is checked before it is followed.
+    unsafe {
+        let code: RDKafkaErrorCode = c::rd_kafka_event_error(event).into();
+        if code != RDKafkaErrorCode::NoError {
+            return Err((code, super::errors::describe(code)));
+        }
+        let result = c::rd_kafka_event_DescribeTopics_result(event);
+        if result.is_null() {
+            return Ok(None);
+        }
+        let mut count = 0;
+        let topics = c::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+        if topics.is_null() || count == 0 {
+            return Ok(None);
+        }
+        let error = c::rd_kafka_TopicDescription_error(*topics);
+        let code: RDKafkaErrorCode = if error.is_null() { RDKafkaErrorCode::NoError } else { c::rd_kafka_error_code(error).into() };
+        if code != RDKafkaErrorCode::NoError {
+            return Err((code, super::errors::describe(code)));
+        }
+        let id = c::rd_kafka_TopicDescription_topic_id(*topics);
+        if id.is_null() {
+            return Ok(None);
+        }
+        let (high, low) = (c::rd_kafka_Uuid_most_significant_bits(id), c::rd_kafka_Uuid_least_significant_bits(id));
+        // Brokers before 2.8 know no ids.
+        Ok(((high, low) != (0, 0)).then(|| format!("{high:016x}{low:016x}")))
     }
 }
 

@@ -9,7 +9,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::super::broker::{OutRecord, Producer};
+use super::super::broker::{Limits, OutRecord, Producer};
 use super::context::Context;
 use super::{block, errors, native};
 use crate::common::{Error, Result};
@@ -21,6 +21,7 @@ const STEP: Duration = Duration::from_secs(60);
 pub(super) struct RdKafkaProducer {
     /// `Some` until it is dropped.
     client: Option<Arc<Client>>,
+    limits: Option<Limits>,
 }
 
 struct Client {
@@ -31,12 +32,19 @@ struct Client {
 
 impl RdKafkaProducer {
     /// Takes over from older producers of the same id, if it is transactional. Blocking.
-    pub fn start(producer: ThreadedProducer<Context>, transactional: bool, address: &str, timeout: Duration) -> Result<Self> {
+    pub fn start(
+        producer: ThreadedProducer<Context>,
+        transactional: bool,
+        limits: Option<Limits>,
+        address: &str,
+        timeout: Duration,
+    ) -> Result<Self> {
         let client = Client { producer, transactional, address: address.to_string() };
         if transactional {
             client.producer.init_transactions(timeout).map_err(|e| client.error("transactions cannot be started", &e))?;
+            client.check_given_up()?;
         }
-        Ok(Self { client: Some(Arc::new(client)) })
+        Ok(Self { client: Some(Arc::new(client)), limits })
     }
 
     async fn run<T: Send + 'static>(&self, f: impl FnOnce(&Client) -> Result<T> + Send + 'static) -> Result<T> {
@@ -68,6 +76,20 @@ impl Client {
         errors::of(what, &self.address, error, reason)
     }
 
+    /// A transactional producer that has lost a connection begins no more transactions.
+    ///
+    /// What was under way has been sent again, and the first try may still arrive: an end of a transaction would end the next one, an
+    /// offset would replace a newer one. Both are refused once a new producer of the same id has a newer epoch.
+    fn check_given_up(&self) -> Result<()> {
+        if !self.context().lost() {
+            return Ok(());
+        }
+        Err(Error::unavailable(format!(
+            "the connection to Kafka at {} was lost within a transaction; a new producer takes over",
+            self.address
+        )))
+    }
+
     fn check_deliveries(&self) -> Result<()> {
         let Some((code, text)) = self.context().failure() else { return Ok(()) };
         if let Some((code, text)) = self.producer.client().fatal_error() {
@@ -90,7 +112,8 @@ impl Client {
             out.payload = record.value.as_deref();
             if !record.headers.is_empty() {
                 let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-                out.headers = Some(record.headers.iter().fold(headers, |all, (key, value)| all.insert(Header { key, value: Some(value) })));
+                let all = record.headers.iter().fold(headers, |all, (key, value)| all.insert(Header { key, value: value.as_ref() }));
+                out.headers = Some(all);
             }
             while let Err((error, back)) = self.producer.send(out) {
                 if error.rdkafka_error_code() != Some(Code::QueueFull) || Instant::now() > deadline {
@@ -124,6 +147,7 @@ impl Producer for RdKafkaProducer {
         self.run(|client| {
             client.context().clear_failure();
             if client.transactional {
+                client.check_given_up()?;
                 client.producer.begin_transaction().map_err(|e| client.error("a transaction cannot begin", &e))?;
             }
             Ok(())
@@ -142,6 +166,8 @@ impl Producer for RdKafkaProducer {
             if !client.transactional {
                 return Err(Error::internal("an offset can be committed only inside a transaction"));
             }
+            // A record that is refused is the reason to be told, not that the transaction can only be aborted.
+            client.flush()?;
             let mut list = TopicPartitionList::with_capacity(1);
             let mut element = list.add_partition(&topic, 0);
             element.set_metadata(&metadata);
@@ -171,6 +197,9 @@ impl Producer for RdKafkaProducer {
     async fn abort(&mut self) -> Result<()> {
         self.run(|client| {
             if client.transactional {
+                // An abort could overtake the request that adds the first partition: wait until the broker has answered to the
+                // records, well or badly.
+                let _ = client.flush();
                 client.producer.abort_transaction(STEP).map_err(|e| client.error("a transaction cannot be aborted", &e))?;
             } else {
                 client.producer.purge(rdkafka::producer::PurgeConfig::default().queue());
@@ -181,5 +210,19 @@ impl Producer for RdKafkaProducer {
             Ok(())
         })
         .await
+    }
+
+    fn takes_time(&self, millis: i64) -> bool {
+        // librdkafka writes the current time in place of 0, and −1 is Kafka's word for no time.
+        millis != 0 && millis != -1
+    }
+
+    fn limits(&self) -> Option<Limits> {
+        self.limits
+    }
+
+    fn refused_size(&self) -> bool {
+        let failure = self.client.as_ref().and_then(|client| client.context().failure());
+        failure.is_some_and(|(code, _)| matches!(code, Code::MessageSizeTooLarge | Code::MessageBatchTooLarge))
     }
 }

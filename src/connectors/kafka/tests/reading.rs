@@ -38,7 +38,7 @@ async fn a_control_record_at_the_end_is_no_wait() {
 #[tokio::test]
 async fn metadata_columns_are_built_in_the_declared_types() {
     let (broker, kafka) = log(2);
-    let headers = vec![("h".to_string(), b"1".to_vec()), ("h".to_string(), b"2".to_vec())];
+    let headers = vec![("h".to_string(), Some(b"1".to_vec())), ("h".to_string(), Some(b"2".to_vec()))];
     broker.append("t", vec![OutRecord { timestamp: Some(1_500), headers, ..record(1, &row(5)) }]).unwrap();
     let map = super::super::metadata::Metadata::Headers.data_type();
     let columns = vec![

@@ -1,0 +1,72 @@
+//! What becomes of a topic while a job reads it: more partitions, or another topic of the same name.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::common::{Error, ErrorKind, Result};
+use crate::connectors::PartitionRange;
+
+use super::broker::Broker;
+use super::config::KafkaTable;
+
+/// Looks at a topic now and then.
+pub(super) struct Discovery {
+    broker: Arc<dyn Broker>,
+    table: Arc<KafkaTable>,
+    every: Duration,
+    known: BTreeSet<i32>,
+}
+
+impl Discovery {
+    /// For a read of these partitions; `None` if they are all that will be read: it ends by itself, or the table says so.
+    pub(super) fn of(table: &Arc<KafkaTable>, broker: &Arc<dyn Broker>, from: &[PartitionRange]) -> Option<Self> {
+        let every = table.discovery.filter(|_| from.iter().all(|r| r.end.is_none()))?;
+        let known = from.iter().map(|r| r.partition).collect();
+        Some(Self { broker: Arc::clone(broker), table: Arc::clone(table), every, known })
+    }
+
+    /// Hands partitions that are new to `found`, each once.
+    ///
+    /// # Errors
+    /// When the topic was deleted and made anew: offsets of the old one mean nothing in it.
+    pub(super) async fn run(mut self, found: &(dyn Fn(Vec<PartitionRange>) + Send + Sync)) -> Result<()> {
+        let mut id = None;
+        loop {
+            match self.look(&mut id).await {
+                Ok(new) if new.is_empty() => {}
+                Ok(new) => {
+                    tracing::info!("{}: topic `{}` has {} new partition(s)", self.table.label(), self.table.topic, new.len());
+                    self.known.extend(new.iter().map(|r| r.partition));
+                    found(new);
+                }
+                Err(error) if error.kind() == ErrorKind::State => return Err(error),
+                // The reader says what is wrong with the topic; here it is only looked at again.
+                Err(error) => tracing::debug!("{}: new partitions could not be looked for: {error}", self.table.label()),
+            }
+            tokio::time::sleep(self.every).await;
+        }
+    }
+
+    async fn look(&self, id: &mut Option<String>) -> Result<Vec<PartitionRange>> {
+        let topic = &self.table.topic;
+        if let Some(now) = self.broker.topic_id(topic).await? {
+            match id {
+                Some(then) if *then != now => {
+                    return Err(Error::state(format!(
+                        "{}: topic `{topic}` was deleted and made anew while it was read",
+                        self.table.label()
+                    ))
+                    .hint("`--fresh` starts the job anew, from the table's startup mode"));
+                }
+                known => *known = Some(now),
+            }
+        }
+        if self.broker.partitions(topic).await?.is_none_or(|n| n <= self.known.len()) {
+            return Ok(Vec::new());
+        }
+        let bounds = self.broker.bounds(topic).await?;
+        let new = bounds.iter().filter(|b| !self.known.contains(&b.partition));
+        Ok(new.map(|b| PartitionRange { partition: b.partition, start: b.earliest, end: None }).collect())
+    }
+}

@@ -1,0 +1,144 @@
+//! A sink with a dead-letter table: rows that it cannot take go there, exactly once if both sinks are.
+//!
+//! ```text
+//!  commit n ─▶ write ─▶ rejected rows ─▶ dead-letter table, as its commit n ─▶ commit n
+//! ```
+//! Commits are the same whenever they are written, and so are the rows that are rejected. After a crash between the two commits the
+//! dead-letter table says that it holds n already.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use crate::common::Result;
+use crate::connectors::{Recorded, RejectedRow, Sink, SinkMode, SinkWriter, Target, Writer};
+
+use super::dead_letter;
+use super::spec::DeadLetter;
+
+/// A sink, and where its rejected rows go.
+#[derive(Debug)]
+pub(super) struct RoutedSink {
+    table: String,
+    sink: Arc<dyn Sink>,
+    dead: Arc<DeadLetter>,
+}
+
+impl RoutedSink {
+    pub(super) fn new(table: &str, sink: Arc<dyn Sink>, dead: DeadLetter) -> Self {
+        Self { table: table.to_string(), sink, dead: Arc::new(dead) }
+    }
+}
+
+#[async_trait]
+impl Sink for RoutedSink {
+    fn schema(&self) -> SchemaRef {
+        self.sink.schema()
+    }
+
+    fn identity(&self) -> String {
+        self.sink.identity()
+    }
+
+    fn mode(&self) -> SinkMode {
+        self.sink.mode()
+    }
+
+    async fn prepare(&self) -> Result<Option<String>> {
+        let news: Vec<String> = [self.sink.prepare().await?, self.dead.sink.prepare().await?].into_iter().flatten().collect();
+        Ok((!news.is_empty()).then(|| news.join("\n")))
+    }
+
+    fn exactly_once(&self) -> bool {
+        self.sink.exactly_once()
+    }
+
+    fn rejected(&self) -> u64 {
+        self.sink.rejected()
+    }
+
+    async fn whole(&self) -> Result<Option<Box<dyn Target>>> {
+        self.sink.whole().await
+    }
+
+    async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)> {
+        let (inner, newest) = self.sink.open(writer).await?;
+        let who = Writer { sink: format!("{}-rejected", writer.sink), ..writer.clone() };
+        let routed = RoutedWriter { table: self.table.clone(), inner, dead: Arc::clone(&self.dead), who, letters: None, rows: Vec::new() };
+        Ok((Box::new(routed), newest))
+    }
+}
+
+struct RoutedWriter {
+    table: String,
+    inner: Box<dyn SinkWriter>,
+    dead: Arc<DeadLetter>,
+    who: Writer,
+    /// Opened for the first rejected row, with the newest commit that it holds.
+    letters: Option<(Box<dyn SinkWriter>, Option<Recorded>)>,
+    /// What was rejected since the last commit.
+    rows: Vec<RejectedRow>,
+}
+
+impl RoutedWriter {
+    async fn route(&mut self, n: u64) -> Result<()> {
+        let rows = std::mem::take(&mut self.rows);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (letters, held) = match &mut self.letters {
+            Some(letters) => letters,
+            none => none.insert(self.dead.sink.open(&self.who).await?),
+        };
+        if held.as_ref().is_some_and(|held| held.n >= n) {
+            return Ok(());
+        }
+        let rows = self.dead.coercion.apply(&dead_letter::rows_of_sink(&self.dead.schema, &self.table, &rows)?)?.rows;
+        letters.write(n, &[rows]).await?;
+        letters.commit(n).await?;
+        // They are few: a sink that holds rows back shows them now, and so has not to be given them again.
+        letters.flush().await
+    }
+}
+
+#[async_trait]
+impl SinkWriter for RoutedWriter {
+    async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()> {
+        self.inner.write(n, rows).await?;
+        self.rows.extend(self.inner.rejected());
+        Ok(())
+    }
+
+    async fn commit(&mut self, n: u64) -> Result<()> {
+        self.route(n).await?;
+        self.inner.commit(n).await
+    }
+
+    fn rejected(&mut self) -> Vec<RejectedRow> {
+        std::mem::take(&mut self.rows)
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.rows.clear();
+        self.inner.abort().await
+    }
+
+    fn watermark(&mut self, time: i64) {
+        self.inner.watermark(time);
+    }
+
+    fn settled(&self, n: u64) -> u64 {
+        self.inner.settled(n)
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.inner.due()
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.inner.flush().await
+    }
+}

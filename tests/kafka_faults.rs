@@ -1,0 +1,242 @@
+//! A sink behind a proxy that loses, delays and reorders single requests: no row is lost, and none comes twice.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::DataType;
+use millstream::common::ErrorKind;
+use millstream::connectors::kafka::broker::Broker;
+use millstream::connectors::kafka::{KafkaConnector, RdKafkaBroker};
+use millstream::connectors::{Connector, Sink, SinkWriter, TableColumn, TableSpec, Writer};
+use millstream::sql::ast::{Options, Pos};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const PRODUCE: i16 = 0;
+const ADD_PARTITIONS: i16 = 24;
+const ADD_OFFSETS: i16 = 25;
+const END: i16 = 26;
+const OFFSET_COMMIT: i16 = 28;
+
+/// What happens to a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    /// It never arrives, and the connection ends.
+    Lost,
+    /// It arrives, but its answer does not, and the connection ends.
+    Unanswered,
+    /// The connection ends, and the request arrives so many milliseconds later, behind others.
+    Late(u64),
+    /// It takes so many milliseconds.
+    Slow(u64),
+}
+
+/// A proxy in front of the broker at `to`, which also puts itself into the addresses that the broker tells.
+#[derive(Clone)]
+struct Proxy {
+    to: u16,
+    port: u16,
+    /// Which of the requests of a kind that are still to come meets which fault.
+    plan: Arc<Mutex<HashMap<i16, Vec<(usize, Fault)>>>>,
+    met: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    async fn start(to: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let proxy = Self { to, port, plan: Arc::default(), met: Arc::default() };
+        let serving = proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(serving.clone().serve(client));
+            }
+        });
+        proxy
+    }
+
+    fn plan(&self, key: i16, after: usize, fault: Fault) {
+        self.plan.lock().unwrap().entry(key).or_default().push((after, fault));
+    }
+
+    fn fault(&self, key: i16) -> Option<Fault> {
+        let mut plan = self.plan.lock().unwrap();
+        let faults = plan.get_mut(&key)?;
+        let found = faults.iter().position(|(after, _)| *after == 0).map(|at| faults.remove(at).1);
+        faults.iter_mut().for_each(|(after, _)| *after = after.saturating_sub(1));
+        if found.is_some() {
+            self.met.fetch_add(1, Ordering::SeqCst);
+        }
+        found
+    }
+
+    async fn serve(self, client: TcpStream) {
+        let Ok(broker) = TcpStream::connect(("127.0.0.1", self.to)).await else { return };
+        let (mut requests, mut answers) = client.into_split();
+        let (mut from_broker, mut to_broker) = broker.into_split();
+        let (old, new) = (i32::from(self.to).to_be_bytes(), i32::from(self.port).to_be_bytes());
+        let back = tokio::spawn(async move {
+            while let Some(mut frame) = frame(&mut from_broker).await {
+                // `host port` of each broker: the host stays, the port becomes ours.
+                for host in [&b"127.0.0.1"[..], b"localhost"] {
+                    let address = [host, &old].concat();
+                    for at in 0..frame.len().saturating_sub(address.len() - 1) {
+                        if frame[at..].starts_with(&address) {
+                            frame[at + host.len()..at + address.len()].copy_from_slice(&new);
+                        }
+                    }
+                }
+                if answers.write_all(&frame).await.is_err() {
+                    return;
+                }
+            }
+        });
+        while let Some(frame) = frame(&mut requests).await {
+            match self.fault(i16::from_be_bytes([frame[4], frame[5]])) {
+                None => {}
+                Some(Fault::Slow(millis)) => tokio::time::sleep(Duration::from_millis(millis)).await,
+                Some(fault) => {
+                    back.abort();
+                    let _ = back.await;
+                    drop(requests);
+                    match fault {
+                        Fault::Lost => return,
+                        Fault::Late(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+                        _ => {}
+                    }
+                    let _ = to_broker.write_all(&frame).await;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    return;
+                }
+            }
+            if to_broker.write_all(&frame).await.is_err() {
+                break;
+            }
+        }
+        back.abort();
+    }
+}
+
+/// A message with its length in front.
+async fn frame(from: &mut (impl AsyncReadExt + Unpin)) -> Option<Vec<u8>> {
+    let length = from.read_u32().await.ok()?;
+    let mut frame = vec![0; 4 + length as usize];
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    from.read_exact(&mut frame[4..]).await.ok()?;
+    Some(frame)
+}
+
+fn spec(topic: &str) -> Arc<TableSpec> {
+    let mut options = Options::default();
+    for (key, value) in
+        [("topic", topic), ("format", "json"), ("scan.startup.mode", "earliest-offset"), ("properties.bootstrap.servers", "x")]
+    {
+        options.push(key.to_string(), value.to_string(), Pos::default()).unwrap();
+    }
+    let columns = vec![TableColumn { name: "id".into(), data_type: DataType::Int64, nullable: true, metadata: None, is_virtual: false }];
+    Arc::new(TableSpec {
+        name: "t".into(),
+        connector: "kafka".into(),
+        columns,
+        primary_key: Vec::new(),
+        partitioned_by: Vec::new(),
+        options,
+    })
+}
+
+/// What a job does: commits in order; after an error that may go away the sink is asked what it holds.
+async fn publish(sink: &dyn Sink, who: &Writer, commits: u64) {
+    let mut open: Option<Box<dyn SinkWriter>> = None;
+    let mut n = 1;
+    while n <= commits {
+        let tried = async {
+            if open.is_none() {
+                let (writer, held) = sink.open(who).await?;
+                n = held.unwrap_or(0) + 1;
+                open = Some(writer);
+                if n > commits {
+                    return Ok(());
+                }
+            }
+            let writer = open.as_mut().unwrap();
+            let from = i64::try_from(n).unwrap() * 10;
+            let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + 10));
+            writer.write(n, &[RecordBatch::try_from_iter_with_nullable([("id", ids, true)]).unwrap()]).await?;
+            writer.commit(n).await?;
+            n += 1;
+            millstream::common::Result::Ok(())
+        };
+        if let Err(error) = tried.await {
+            assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Interrupted), "{error}");
+            open = None;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    if let Some(mut writer) = open {
+        writer.flush().await.unwrap();
+    }
+}
+
+async fn ids(broker: &RdKafkaBroker, topic: &str) -> Vec<i64> {
+    let bounds = broker.bounds(topic).await.unwrap();
+    let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest)).collect();
+    let mut consumer = broker.consumer(topic, &from).unwrap();
+    let mut ids = Vec::new();
+    loop {
+        let each = &mut |record: millstream::connectors::kafka::broker::Record<'_>| {
+            let row: serde_json::Value = serde_json::from_slice(record.value.unwrap()).unwrap();
+            ids.push(row["id"].as_i64().unwrap());
+        };
+        consumer.poll(1_000, Duration::from_millis(100), each).unwrap();
+        let positions = consumer.positions();
+        if bounds.iter().all(|b| positions.iter().any(|p| p.partition == b.partition && p.next >= b.latest)) {
+            ids.sort_unstable();
+            return ids;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_row_is_lost_or_doubled_behind_a_bad_network() {
+    let address = std::env::var("MILLSTREAM_TEST_KAFKA");
+    let address = address.map_err(|_| "no Kafka; run: tests/services start kafka && eval \"$(tests/services env)\"").unwrap();
+    let direct = RdKafkaBroker::new(&address, &[]).unwrap();
+    let to: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
+    let mut running = Vec::new();
+    for (key, kind) in
+        [(PRODUCE, "produce"), (ADD_PARTITIONS, "partitions"), (ADD_OFFSETS, "offsets"), (END, "end"), (OFFSET_COMMIT, "commit")]
+    {
+        let proxy = Proxy::start(to).await;
+        let topic = format!("faults-{kind}-{}", uuid::Uuid::now_v7().simple());
+        direct.create_topic(&topic, Some(2)).await.unwrap();
+        for (after, fault) in [
+            (3, Fault::Lost),
+            (8, Fault::Unanswered),
+            (13, Fault::Late(50)),
+            (18, Fault::Late(700)),
+            (24, Fault::Slow(1_500)),
+            (30, Fault::Late(3_000)),
+        ] {
+            proxy.plan(key, after, fault);
+        }
+        let through = Arc::new(RdKafkaBroker::new(&format!("127.0.0.1:{}", proxy.port), &[]).unwrap());
+        running.push(tokio::spawn(async move {
+            let kafka = KafkaConnector::new(Arc::new(move |_, _| Ok(Arc::clone(&through) as Arc<dyn Broker>)));
+            let sink = kafka.sink(spec(&topic)).unwrap();
+            let who = Writer { job: topic.clone(), job_uuid: "u".into(), incarnation: 1, sink: "s".into() };
+            publish(&*sink, &who, 60).await;
+            // What is late has arrived.
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            (kind, topic, proxy.met.load(Ordering::SeqCst))
+        }));
+    }
+    for task in running {
+        let (kind, topic, met) = tokio::time::timeout(Duration::from_secs(90), task).await.unwrap().unwrap();
+        assert_eq!(met, 6, "{kind}: not all faults were met");
+        assert_eq!(ids(&direct, &topic).await, (10..610).collect::<Vec<_>>(), "{kind}");
+    }
+}
