@@ -159,7 +159,7 @@ async fn publish(sink: &dyn Sink, who: &Writer, commits: u64) {
                 n = held.unwrap_or(0) + 1;
                 open = Some(writer);
                 if n > commits {
-                    return Ok(());
+                    return millstream::common::Result::Ok(());
                 }
             }
             let writer = open.as_mut().unwrap();
@@ -168,7 +168,7 @@ async fn publish(sink: &dyn Sink, who: &Writer, commits: u64) {
             writer.write(n, &[RecordBatch::try_from_iter_with_nullable([("id", ids, true)]).unwrap()]).await?;
             writer.commit(n).await?;
             n += 1;
-            millstream::common::Result::Ok(())
+            Ok(())
         };
         if let Err(error) = tried.await {
             assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Interrupted), "{error}");

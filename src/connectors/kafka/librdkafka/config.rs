@@ -228,9 +228,9 @@ impl Settings {
             ("queue.buffering.max.messages", "200000"),
             ("queue.buffering.max.kbytes", "65536"),
             ("compression.codec", "lz4"),
-            // Whether a record is too large is for the topic to say; but what is above the broker's `socket.request.max.bytes`
-            // (100 MiB) would only end the connection.
-            ("message.max.bytes", "100000000"),
+            // Whether a record is too large is for the topic to say; but one that the buffer above, or the broker's
+            // `socket.request.max.bytes` (100 MiB), does not hold would be tried for ever.
+            ("message.max.bytes", "60000000"),
             ("partitioner", "murmur2_random"),
         ];
         let fixed = [("enable.idempotence", "true"), ("request.required.acks", "-1"), ("delivery.report.only.error", "true")];

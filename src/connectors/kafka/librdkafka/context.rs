@@ -113,7 +113,8 @@ impl Context {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         // A connection that ends with one request under way is told here alone. One that was never made took nothing along.
-        if facility == "FAIL" && !message.contains("Connect to ") && !message.contains("Failed to resolve") {
+        let never_made = ["Connect to ", "Failed to resolve", "Connection setup timed out"];
+        if facility == "FAIL" && !never_made.iter().any(|text| message.contains(text)) {
             self.with(|s| s.lost += 1);
         }
         // Connection errors come through `error` too, and are told once by the job; so all this is for debugging.
