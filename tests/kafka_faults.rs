@@ -156,7 +156,7 @@ async fn publish(sink: &dyn Sink, who: &Writer, commits: u64) {
         let tried = async {
             if open.is_none() {
                 let (writer, held) = sink.open(who).await?;
-                n = held.unwrap_or(0) + 1;
+                n = held.map_or(0, |held| held.n) + 1;
                 open = Some(writer);
                 if n > commits {
                     return millstream::common::Result::Ok(());
@@ -227,7 +227,7 @@ async fn no_row_is_lost_or_doubled_behind_a_bad_network() {
         running.push(tokio::spawn(async move {
             let kafka = KafkaConnector::new(Arc::new(move |_, _| Ok(Arc::clone(&through) as Arc<dyn Broker>)));
             let sink = kafka.sink(spec(&topic)).unwrap();
-            let who = Writer { job: topic.clone(), job_uuid: "u".into(), incarnation: 1, sink: "s".into() };
+            let who = Writer { job: topic.clone(), job_uuid: "u".into(), folder: "f".into(), incarnation: 1, sink: "s".into() };
             publish(&*sink, &who, 60).await;
             // What is late has arrived.
             tokio::time::sleep(Duration::from_secs(4)).await;

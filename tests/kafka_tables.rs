@@ -200,7 +200,7 @@ async fn a_row_that_the_topic_finds_too_large_is_a_bad_record() {
     admin().create_topics(&[new], &AdminOptions::new()).await.unwrap();
     let kafka = kafka(&broker);
     let sink = kafka.sink(Arc::clone(&spec)).unwrap();
-    let who = Writer { job: topic.clone(), job_uuid: "u".into(), incarnation: 1, sink: "s".into() };
+    let who = Writer { job: topic.clone(), job_uuid: "u".into(), folder: "f".into(), incarnation: 1, sink: "s".into() };
     let noise: String = (0..200).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect();
     let names: Vec<String> = (0..400).map(|i| if i == 17 { noise.clone() } else { format!("n{i}") }).collect();
     let columns: [(&str, ArrayRef, bool); 3] = [
@@ -214,7 +214,7 @@ async fn a_row_that_the_topic_finds_too_large_is_a_bad_record() {
         tries += 1;
         assert!(tries < 5);
         let (mut writer, held) = sink.open(&who).await.unwrap();
-        assert_eq!(held, None);
+        assert!(held.is_none());
         let written = match writer.write(1, std::slice::from_ref(&rows)).await {
             Ok(()) => writer.commit(1).await,
             error => error,

@@ -67,7 +67,15 @@ impl Sink for RoutedSink {
     async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)> {
         let (inner, newest) = self.sink.open(writer).await?;
         let who = Writer { sink: format!("{}-rejected", writer.sink), ..writer.clone() };
-        let routed = RoutedWriter { table: self.table.clone(), inner, dead: Arc::clone(&self.dead), who, letters: None, rows: Vec::new() };
+        let routed = RoutedWriter {
+            table: self.table.clone(),
+            inner,
+            dead: Arc::clone(&self.dead),
+            who,
+            letters: None,
+            attempt: String::new(),
+            rows: Vec::new(),
+        };
         Ok((Box::new(routed), newest))
     }
 }
@@ -79,6 +87,8 @@ struct RoutedWriter {
     who: Writer,
     /// Opened for the first rejected row, with the newest commit that it holds.
     letters: Option<(Box<dyn SinkWriter>, Option<Recorded>)>,
+    /// Which try the next commit is.
+    attempt: String,
     /// What was rejected since the last commit.
     rows: Vec<RejectedRow>,
 }
@@ -97,6 +107,7 @@ impl RoutedWriter {
             return Ok(());
         }
         let rows = self.dead.coercion.apply(&dead_letter::rows_of_sink(&self.dead.schema, &self.table, &rows)?)?.rows;
+        letters.attempt(&self.attempt);
         letters.write(n, &[rows]).await?;
         letters.commit(n).await?;
         // They are few: a sink that holds rows back shows them now, and so has not to be given them again.
@@ -106,6 +117,11 @@ impl RoutedWriter {
 
 #[async_trait]
 impl SinkWriter for RoutedWriter {
+    fn attempt(&mut self, attempt: &str) {
+        self.attempt = attempt.to_string();
+        self.inner.attempt(attempt);
+    }
+
     async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()> {
         self.inner.write(n, rows).await?;
         self.rows.extend(self.inner.rejected());
