@@ -175,10 +175,15 @@ impl KeyedAggregate {
 
     /// Which of these result rows are of groups that have rows.
     fn alive(&self, results: &RecordBatch) -> Result<Option<BooleanArray>> {
+        let Some(counts) = self.counts(results)? else { return Ok(None) };
+        Ok(Some(counts.iter().map(|n| Some(n.is_some_and(|n| n > 0))).collect()))
+    }
+
+    /// How many rows the groups of these result rows have, where that is asked for.
+    fn counts<'a>(&self, results: &'a RecordBatch) -> Result<Option<&'a Int64Array>> {
         let Some(column) = self.lifetime.exists else { return Ok(None) };
         let counts = results.column(self.functions.groups() + column);
-        let counts = counts.as_primitive_opt::<Int64Type>().ok_or_else(|| Error::internal("a count that is no BIGINT"))?;
-        Ok(Some(counts.iter().map(|n| Some(n.is_some_and(|n| n > 0))).collect()))
+        counts.as_primitive_opt::<Int64Type>().ok_or_else(|| Error::internal("a count that is no BIGINT")).map(Some)
     }
 }
 
@@ -266,6 +271,9 @@ impl Operator for KeyedAggregate {
             step.change(0, delta)?;
             return Ok(vec![results.slice(new.start, new.len())]);
         }
+        // A group of fewer rows than none lacks the inserts of its deletes; it goes, and they are told.
+        let lacking = |counts: &Int64Array| counts.iter().flatten().filter(|n| *n < 0).map(i64::unsigned_abs).sum();
+        step.epoch.report_unmatched(self.counts(&results)?.map_or(0, lacking));
         let alive = self.alive(&results)?.unwrap_or_else(|| BooleanArray::from(vec![true; results.num_rows()]));
         let changed = differ(&self.told(&earlier), &self.told(&results.slice(0, known)), known)?;
         let changed = or(&changed, &not(&alive.slice(0, known))?)?;
