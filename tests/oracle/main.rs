@@ -203,6 +203,7 @@ cases! {
     outer_join_filters
     recursive
     casts
+    casts_beside
     over_by_time
     over_filters
     volatile
