@@ -42,7 +42,7 @@ impl Catalog {
                 match statement {
                     Some(Statement::CreateView(read)) => {
                         let statement = Statement::CreateView(CreateView { name: view.name, ..read });
-                        Ok(Some(Parsed { statement, text, source, pos: parsed.pos }))
+                        Ok(Some(Parsed { statement, text, source, pos: parsed.pos, set: None }))
                     }
                     _ => Err(Error::internal(format!("a view was put together to something else: {text}"))),
                 }

@@ -16,5 +16,5 @@ pub fn assemble(table: CreateTable, parsed: &Parsed) -> Result<Parsed> {
     };
     let CreateTable { or_replace, if_not_exists, .. } = table;
     let statement = Statement::CreateTable(CreateTable { or_replace, if_not_exists, ..read }.without_places());
-    Ok(Parsed { statement, text, source: parsed.source.clone(), pos: parsed.pos })
+    Ok(Parsed { statement, text, source: parsed.source.clone(), pos: parsed.pos, set: None })
 }

@@ -77,6 +77,18 @@ impl Catalog {
         Ok(created)
     }
 
+    /// Whether a CREATE says what is declared already, or IF NOT EXISTS of what is there.
+    ///
+    /// # Errors
+    /// When its database does not exist, or the name can mean several.
+    pub fn declares_again(&self, parsed: &Parsed) -> Result<bool> {
+        let (written, space, manner) = entry::declared(&parsed.statement)?;
+        let canonical = self.canonical(written)?;
+        let Some(there) = self.lasting(&(space, canonical.clone())) else { return Ok(false) };
+        let again = Entry::of(parsed, plain_path(&parsed.source.name), canonical);
+        Ok(manner.if_not_exists || again.is_some_and(|again| same::same(there.text(), again.text())))
+    }
+
     /// Writes an entry, in place of the one of its name; the lock is held.
     pub(super) fn store(&mut self, entry: Entry, parsed: &Parsed) -> Result<()> {
         let key = entry.key();

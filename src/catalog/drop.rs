@@ -49,6 +49,17 @@ impl Catalog {
         Ok(true)
     }
 
+    /// Refuses what [`Self::drop`] would refuse of something that is there.
+    ///
+    /// # Errors
+    /// When something uses it, or when it is not ours to remove.
+    pub fn refuse_drop(&self, drop: &Drop) -> Result<()> {
+        let Some(entry) = self.find(&drop.name)? else { return Ok(()) };
+        let key = entry.key();
+        self.refuse_users(&format!("{} `{}`", drop.kind.what(), entry.name()), &BTreeSet::from([key.clone()]))?;
+        self.refuse_shared(&key)
+    }
+
     /// Removes an entry and its file; the lock is held.
     pub(super) fn take_away(&mut self, key: &Key) -> Result<()> {
         if let Some(file) = self.own.get(key).and_then(|stored| stored.file.as_ref()) {

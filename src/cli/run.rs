@@ -24,7 +24,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let from = position(&args)?;
     let statements = setup::statements(common, &args.files)?;
     let workspace = setup::workspace(common)?;
-    let inserts = carry_out(&workspace, &statements).await?;
+    let mut inserts = carry_out(&workspace, &statements).await?;
     let said = workspace.job_settings()?;
     let name = job_name(args.name.as_deref().or(said.pipeline_name.as_deref()), &args.files);
     names::check_job(&name)?;
@@ -33,6 +33,16 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     setup::memory(common).share(&mut settings);
     settings.until_now = args.until_now;
     settings.from = from.unwrap_or(ReadMode::Stream);
+    for i in (0..inserts.len()).rev() {
+        let keeper = match inserts.get(i) {
+            Some(part) => workspace.keeper(part).await?,
+            None => None,
+        };
+        if let Some(keeper) = keeper.filter(|keeper| keeper.runs && keeper.job != name) {
+            eprintln!("materialized view `{}` is there, and job {} keeps it", keeper.view, keeper.job);
+            inserts.remove(i);
+        }
+    }
     let mut spec = workspace.plan_job(&name, &inserts, root, settings).await?;
     workspace.check_options_used()?;
     if inserts.is_empty() {

@@ -43,11 +43,8 @@ fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Workspace> {
     };
     let mut overrides = Overrides::parse(&common.options)?;
     overrides.declare(catalog.names());
-    let mut workspace = Workspace::new(catalog, connectors, overrides).with_memory(&memory(common))?;
-    let jobs = common.data.join("jobs");
-    if jobs.exists() {
-        workspace = workspace.with_checkpoints(state::open(&jobs.to_string_lossy())?);
-    }
+    let jobs = state::open(&common.data.join("jobs").to_string_lossy())?;
+    let workspace = Workspace::new(catalog, connectors, overrides).with_memory(&memory(common))?.with_checkpoints(jobs);
     for warning in workspace.warnings() {
         eprintln!("warning: {warning}");
     }

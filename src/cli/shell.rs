@@ -42,9 +42,7 @@ pub(super) async fn shell(common: &Common, args: ShellArgs, notes: Notes) -> Res
         return interact(setup, &banner).await;
     }
     let mut session = Session::new(setup, false)?;
-    for script in scripts {
-        session.script(&script).await?;
-    }
+    session.scripts(&scripts).await?;
     session.workspace.check_options_used()
 }
 

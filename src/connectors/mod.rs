@@ -165,6 +165,22 @@ pub trait Source: Debug + Send + Sync {
         Changes::Append
     }
 
+    /// Sets of columns, by name, of which no two rows hold equal values at the same time, as far as the source itself sees to it.
+    fn keys(&self) -> Vec<Vec<String>> {
+        Vec::new()
+    }
+
+    /// The column that carries event time, and the one of [`Self::schema`] that tells the watermark as of each row, if the source knows
+    /// it by itself.
+    fn watermark(&self) -> Option<(&str, &str)> {
+        None
+    }
+
+    /// The same source for a job that lasts, if who reads it has to be known: what it has not read yet is then kept for it.
+    fn read_by(&self, _job: &str) -> Option<Arc<dyn Source>> {
+        None
+    }
+
     /// What it reads, connection details left out: a job does not resume on something else.
     fn identity(&self) -> String {
         String::new()

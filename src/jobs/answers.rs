@@ -57,7 +57,7 @@ impl Workspace {
     }
 
     /// The catalog as the folder has it now.
-    fn with_catalog<T>(&self, of: impl FnOnce(&Catalog) -> Result<T>) -> Result<T> {
+    pub(super) fn with_catalog<T>(&self, of: impl FnOnce(&Catalog) -> Result<T>) -> Result<T> {
         let mut inner = self.shared.lock();
         inner.catalog.refresh()?;
         of(&inner.catalog)

@@ -29,7 +29,8 @@ use super::publish::Publishers;
 use super::recovery::{Recovered, recover};
 use super::snapshots::{Snapshots, StateSections};
 use super::spec::JobSpec;
-use super::{gauge, meter};
+use super::views::{self, View, announce};
+use super::{gauge, meter, readers};
 
 /// How often a row that was set aside is shown.
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
@@ -67,6 +68,17 @@ pub enum Ending {
 /// # Errors
 /// What cannot be mended by waiting: a changed query, a second copy, data that is gone, a fenced sink.
 pub async fn run(spec: &JobSpec, stop: &CancellationToken) -> Result<Ending> {
+    let ended = to_the_end(spec, stop).await;
+    if let Err(error) = &ended {
+        // Who looks at the job later should see why.
+        spec.status.send_modify(|status| {
+            (status.phase, status.waits, status.notice) = (Phase::Failed, None, Some(error.message().to_string()));
+        });
+    }
+    ended
+}
+
+async fn to_the_end(spec: &JobSpec, stop: &CancellationToken) -> Result<Ending> {
     let lock = spec.store.lock()?;
     let mut fresh = spec.settings.fresh;
     loop {
@@ -180,6 +192,9 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         }
         None => Recovered::default(),
     };
+    for view in &spec.views {
+        announce(view.root.as_ref(), &view.name, &spec.name).await?;
+    }
     let notice = recovered.finished.then(|| "its input was read to the end before; --fresh --yes runs it again from the start".to_string());
     let sinks = sinks(spec);
     if resumed.is_none() {
@@ -232,6 +247,14 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         Err(e) if e.kind() == ErrorKind::Fenced => Err(running.commits.who_took_over().await.unwrap_or(e)),
         other => other,
     }
+}
+
+/// Prunes commits that no reader of these views needs.
+async fn prune_unread(commits: &Commits, floor: u64, views: &[View]) -> Result<()> {
+    let Some(View { root, .. }) = views.first() else { return commits.prune(floor).await };
+    let names: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
+    let unread = readers::least(root.as_ref(), &names).await?.saturating_sub(1).min(floor);
+    if unread > commits.floor().await? { commits.prune(unread).await } else { Ok(()) }
 }
 
 /// All sinks by id. One that takes rows of several queries, or rows, rejected messages and late rows, is still one sink.
@@ -445,6 +468,8 @@ impl Running<'_> {
         let (remembered, theirs) = self.memories.sections(n)?;
         sections.extend(remembered);
         bases.extend(theirs);
+        let whole = |table: &str| bases.get(table) == Some(&n);
+        views::changes(&self.spec.views, whole, &pending.deltas, store, &stem, (&mut sections, &mut written)).await?;
         for (index, (sink, rows)) in pending.rows.into_iter().enumerate() {
             let mode = match self.spec.inserts.iter().find(|i| i.id == sink) {
                 Some(insert) => (insert.sink.mode(), insert.output.updating),
@@ -479,6 +504,7 @@ impl Running<'_> {
         self.floor = prune.unwrap_or(self.floor);
         let commits = self.commits.clone();
         let first = !std::mem::replace(&mut self.marked, true);
+        let views: Vec<View> = if prune.is_some() { self.spec.views.clone() } else { Vec::new() };
         self.last_commit = Instant::now();
         self.in_flight = Some(tokio::spawn(async move {
             let file = commits.encode(&header, &sections, written)?;
@@ -488,7 +514,7 @@ impl Running<'_> {
                 commits.mark_begun().await?;
             }
             if let (Put::Won, Some(floor)) = (put, prune) {
-                commits.prune(floor).await?;
+                prune_unread(&commits, floor, &views).await?;
             }
             // Sinks may ask for their rows soon, nobody for the state.
             Ok((put, Arc::new(CommitReader::from_file(&format!("commits/{n}"), file, |section| section.starts_with("sink/"))?)))

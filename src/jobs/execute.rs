@@ -51,8 +51,18 @@ impl Workspace {
     }
 
     async fn one(&self, parsed: &Parsed, outcomes: &mut Vec<Outcome>) -> Result<()> {
+        let keeper = match &parsed.statement {
+            Statement::Drop(_) => self.keeper(parsed).await?,
+            _ => None,
+        };
+        if let Some(keeper) = &keeper {
+            self.refuse_read(&keeper.view).await?;
+        }
         if let Done::Said(line) = self.declare(parsed).await? {
             outcomes.push(Outcome::Said(line));
+            if let Some(keeper) = keeper {
+                outcomes.push(Outcome::Said(Some(self.forget_view(&keeper).await?)));
+            }
             if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
                 outcomes.push(Outcome::Job(Box::new(parsed.clone())));
             }

@@ -47,6 +47,18 @@ pub(super) fn job_source(
     })
 }
 
+/// A materialized view as a source of a job.
+pub(super) fn of_view(view: &DeclaredTable) -> JobSource {
+    JobSource {
+        table: view.definition.name.clone(),
+        source: std::sync::Arc::clone(&view.source),
+        idle_timeout: IDLE_TIMEOUT,
+        has_watermark: view.source.watermark().is_some(),
+        max_drift: None,
+        dead_letter: None,
+    }
+}
+
 /// Gives an error the place of a table's option.
 pub(super) fn place(entry: &TableEntry, key: &str, error: Error) -> Error {
     entry.locate(entry.definition.options.pos(key), error.context(format!("table `{}`, option `{key}`", entry.definition.name)))

@@ -42,7 +42,7 @@ impl Workspace {
         }
         for (name, watched) in self.shared.started.all().into_iter().filter(|(name, _)| wanted(name)) {
             let status = watched.borrow().clone();
-            let over = matches!(status.phase, Phase::Stopped | Phase::Finished);
+            let over = status.phase.is_over();
             let phase = if watched.has_changed().is_err() && !over { "FAILED".to_string() } else { status.phase.to_string() };
             all.insert(name, Listed { phase: Some(phase), commit: Some(status.commit), status: Some(status) });
         }

@@ -1,14 +1,15 @@
 //! The tables behind names: found in the catalog, opened once, and handed to the planner.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::catalog::{Catalog, Entry, Hinted, Overrides, Resolver, TableEntry, ViewEntry, table_spec};
+use crate::catalog::{Catalog, Entry, Hinted, JobSettings, Overrides, Resolver, TableEntry, ViewEntry, table_spec};
 use crate::common::{Error, OptionSpec, Result};
 use crate::connectors::{Connectors, TableSpec};
-use crate::planner::{DeclaredTable, Relation, Tables, View};
+use crate::planner::{DeclaredTable, Relation, Streaming, Tables, View};
 use crate::sql::ast;
 use crate::state::StateStore;
 
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     pub(super) checkpoints: OnceLock<Arc<dyn StateStore>>,
     /// The jobs that run in this process.
     pub(super) started: Started,
+    /// Materialized views that continuous queries read.
+    opened: Arc<parking_lot::Mutex<HashMap<String, Arc<DeclaredTable>>>>,
     inner: Mutex<Inner>,
 }
 
@@ -50,7 +53,7 @@ impl Shared {
     /// Over a catalog, with no table open yet.
     pub(super) fn new(catalog: Catalog, connectors: Connectors, overrides: Overrides) -> Self {
         let inner = Mutex::new(Inner { catalog, overrides, open: HashMap::new(), hinted: HashMap::new() });
-        Self { connectors: Arc::new(connectors), checkpoints: OnceLock::new(), started: Started::default(), inner }
+        Self { connectors: Arc::new(connectors), checkpoints: OnceLock::new(), started: Started::default(), opened: Arc::default(), inner }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -62,6 +65,11 @@ impl Shared {
         let mut inner = self.lock();
         let Inner { catalog, open, .. } = &mut *inner;
         open.retain(|name, _| catalog.get_table(name).is_ok_and(|entry| !entry.definition.columns.is_empty()));
+    }
+
+    /// A materialized view that a continuous query reads.
+    pub(super) fn opened_view(&self, name: &str) -> Option<Arc<DeclaredTable>> {
+        self.opened.lock().get(name).cloned()
     }
 
     pub(super) fn spec_of(&self, overrides: &Overrides, table: &ast::CreateTable) -> Result<TableSpec> {
@@ -195,13 +203,16 @@ impl Tables for Shared {
             Some(Entry::Function(_)) => return Ok(None),
             Some(Entry::View(view)) if view.definition.materialized => {
                 let root = self.checkpoints.get().cloned();
-                let kept = Arc::new(Stored { root, view: view.definition.name.clone() });
+                let job = self.lock().overrides.job_settings()?;
+                let (name, opened) = (view.definition.name.clone(), Arc::clone(&self.opened));
+                let kept = Arc::new(Stored { root, view: name, streaming: streaming(&job), opened });
                 return Ok(Some(Relation::Materialized(self.view(&view)?, kept)));
             }
             Some(Entry::View(view)) => return Ok(Some(Relation::View(self.view(&view)?))),
             Some(Entry::Table(entry)) => entry,
         };
         let key = entry.definition.name.clone();
+        self.opened.lock().remove(&key);
         if let Some(open) = self.lock().open.get(&key) {
             return Ok(Some(Relation::Table(Arc::clone(open))));
         }
@@ -226,6 +237,50 @@ impl Tables for Shared {
     fn names(&self) -> Vec<String> {
         self.lock().catalog.names()
     }
+}
+
+/// The tables as a job sees them that keeps views itself: those are read as their queries.
+#[derive(Debug)]
+pub(super) struct Within {
+    shared: Arc<Shared>,
+    own: BTreeSet<String>,
+}
+
+impl Within {
+    /// A job that keeps these views.
+    pub(super) fn new(shared: Arc<Shared>, own: BTreeSet<String>) -> Self {
+        Self { shared, own }
+    }
+}
+
+#[async_trait]
+impl Tables for Within {
+    async fn relation(&self, name: &str) -> Result<Option<Relation>> {
+        let found = self.shared.relation(name).await?;
+        let own = |name: &str| self.shared.lock().catalog.canonical(name).is_ok_and(|name| self.own.contains(&name));
+        Ok(match found {
+            Some(Relation::Materialized(view, _)) if own(name) => Some(Relation::View(view)),
+            found => found,
+        })
+    }
+
+    fn resolve(&self, query: &mut sqlparser::ast::Query) -> Result<()> {
+        self.shared.resolve(query)
+    }
+
+    fn columns(&self, name: &str) -> Vec<String> {
+        self.shared.columns(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.shared.names()
+    }
+}
+
+/// What settings of a job say about how queries run.
+pub(super) fn streaming(job: &JobSettings) -> Streaming {
+    let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+    Streaming { ttl: job.state_ttl.filter(|d| !d.is_zero()).map(millis), lateness: job.allow_lateness.map_or(0, millis) }
 }
 
 /// Gives an error the place of the option that it names, if it names one.

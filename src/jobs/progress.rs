@@ -78,6 +78,15 @@ pub enum Phase {
     Stopped,
     /// Its bounded input is exhausted and everything is published.
     Finished,
+    /// It ended with an error, which the notice tells.
+    Failed,
+}
+
+impl Phase {
+    /// Whether the job has ended.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Stopped | Self::Finished | Self::Failed)
+    }
 }
 
 impl fmt::Display for Phase {
@@ -88,6 +97,7 @@ impl fmt::Display for Phase {
             Self::Stopping => "STOPPING",
             Self::Stopped => "STOPPED",
             Self::Finished => "FINISHED",
+            Self::Failed => "FAILED",
         })
     }
 }

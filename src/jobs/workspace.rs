@@ -1,6 +1,6 @@
 //! Where statements meet: the catalog, the connectors and the options of one run, and the jobs and queries made from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use super::job_sources;
 use super::late::{self, LateRoute};
 use super::memory::Memory;
 use super::once::{self, insert_columns};
-use super::open::{Shared, locate_entry};
+use super::open::{Shared, Within, locate_entry, streaming};
 use super::routed_sink::RoutedSink;
 use super::spec::{DeadLetter, Insert, JobSource, JobSpec, Settings};
 use super::views;
@@ -154,6 +154,7 @@ impl Workspace {
     pub async fn source(&self, name: &str) -> Result<Arc<DeclaredTable>> {
         match self.shared.relation(name).await? {
             Some(Relation::Table(table)) => Ok(table),
+            Some(Relation::Materialized(..)) if let Some(table) = self.shared.opened_view(name) => Ok(table),
             _ => Err(Error::sql(format!("table `{name}` does not exist"))),
         }
     }
@@ -165,7 +166,9 @@ impl Workspace {
     pub async fn plan_job(&self, name: &str, inserts: &[Parsed], store: Arc<dyn StateStore>, settings: Settings) -> Result<JobSpec> {
         names::check_job(name)?;
         refuse_unsupported(&self.job_settings()?)?;
-        let session = self.session(Mode::Streaming)?;
+        let own = self.own_views(inserts)?;
+        let tables = Arc::new(Within::new(Arc::clone(&self.shared), own));
+        let session = Session::new(tables as Arc<dyn Tables>, Mode::Streaming, Arc::clone(&self.runtime))?;
         let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
         let mut planned: Vec<Insert> = Vec::new();
         let mut views = Vec::new();
@@ -174,7 +177,8 @@ impl Workspace {
                 Statement::Insert(insert) => insert,
                 Statement::CreateView(view) if view.materialized => {
                     let (node, nodes, identity) = planner.keep(&view.query.query, view.query.emit).await.map_err(|e| parsed.locate(e))?;
-                    views.push(views::View { name: view.name.clone(), node, nodes, identity });
+                    let name = self.with_catalog(|catalog| catalog.canonical(&view.name)).map_err(|e| parsed.locate(e))?;
+                    views.push(views::View { name, node, nodes, identity, root: Arc::clone(&store) });
                     continue;
                 }
                 _ => continue,
@@ -187,16 +191,25 @@ impl Workspace {
             planned.push(insert);
         }
         let program = planner.finish();
-        let sources = self.job_sources(&program).await?;
+        let mut sources = self.job_sources(&program).await?;
+        for read in &mut sources {
+            read.source = read.source.read_by(name).unwrap_or_else(|| Arc::clone(&read.source));
+        }
         let late = self.late_routes(&program, &planned)?;
         if self.streaming()?.lateness > 0 {
             late::no_lateness(&program).for_each(|text| tracing::warn!("{text}"));
         }
-        for view in &views {
-            views::announce(store.as_ref(), &view.name, name).await?;
-        }
         let store = store.below(name);
         Ok(JobSpec { views, late, ..JobSpec::new(name, program, planned, sources, session, store, settings) })
+    }
+
+    /// The materialized views that a job keeps: what reads them in the same job reads their queries, which run once.
+    fn own_views(&self, parts: &[Parsed]) -> Result<BTreeSet<String>> {
+        let views = parts.iter().filter_map(|parsed| match &parsed.statement {
+            Statement::CreateView(view) if view.materialized => Some(view),
+            _ => None,
+        });
+        views.map(|view| self.with_catalog(|catalog| catalog.canonical(&view.name))).collect()
     }
 
     /// The canonical name of a table.
@@ -206,9 +219,7 @@ impl Workspace {
 
     /// What the settings say about how queries run.
     pub(super) fn streaming(&self) -> Result<Streaming> {
-        let job = self.job_settings()?;
-        let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-        Ok(Streaming { ttl: job.state_ttl.filter(|d| !d.is_zero()).map(millis), lateness: job.allow_lateness.map_or(0, millis) })
+        Ok(streaming(&self.job_settings()?))
     }
 
     pub(super) async fn plan_insert(&self, planner: &mut ContinuousPlanner<'_>, id: String, insert: &ast::Insert) -> Result<Insert> {
@@ -274,6 +285,10 @@ impl Workspace {
     pub(super) async fn job_sources(&self, program: &Program) -> Result<Vec<JobSource>> {
         let mut all = Vec::with_capacity(program.sources.len());
         for table in &program.sources {
+            if let Some(view) = self.shared.opened_view(table) {
+                all.push(job_sources::of_view(view.as_ref()));
+                continue;
+            }
             let source = self.source(table).await?;
             let (entry, spec) = self.shared.table(table)?;
             all.push(job_sources::job_source(source.as_ref(), &entry, &spec, program, &|target| self.dead_letter(target))?);
@@ -284,7 +299,7 @@ impl Workspace {
     /// From the late filters of a job to the tables that their source tables name.
     fn late_routes(&self, program: &Program, inserts: &[Insert]) -> Result<Vec<LateRoute>> {
         let mut wanted = BTreeMap::new();
-        for source in &program.sources {
+        for source in program.sources.iter().filter(|source| self.shared.opened_view(source).is_none()) {
             let (entry, spec) = self.shared.table(source)?;
             let Some(target) = spec.option(late::OPTION) else { continue };
             let columns = entry.definition.columns.iter().map(|c| c.name.clone()).collect();

@@ -1,9 +1,11 @@
 //! Continuous queries: SQL trees to one program for a job.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::Sort as SortExpr;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use sqlparser::ast;
@@ -14,7 +16,7 @@ use crate::sql::ast::Emit;
 use super::clock::place;
 use super::lower::Lowering;
 use super::program::{Output, Program};
-use super::provider::TableSource;
+use super::provider::{Content, TableSource};
 use super::session::Session;
 use super::subqueries::joined;
 
@@ -75,6 +77,18 @@ impl<'s> ContinuousPlanner<'s> {
     pub fn finish(self) -> Program {
         self.lowering.program
     }
+}
+
+/// What is known of the rows of a view that is kept.
+pub(super) async fn content(state: &SessionState, plan: &LogicalPlan, emit: Emit, settings: Streaming) -> Result<Content> {
+    let optimized = place(state.optimize(plan)?)?;
+    let mut lowering = Lowering::new(state.clone(), settings);
+    let traits = lowering.query(&optimized, emit, tables(plan)?).await?.2.traits;
+    let schema = Arc::clone(optimized.schema().inner());
+    let name = |column: usize| schema.field(column).name().clone();
+    let keys = traits.keys.iter().map(|key| key.iter().map(|c| name(*c)).collect()).collect();
+    let time = if traits.updating { None } else { traits.rowtime().map(|(column, hold)| (name(column), hold)) };
+    Ok(Content { updating: traits.updating, keys, time, schema: Arc::clone(&schema) })
 }
 
 /// What ORDER BY at the top of a query asks for, up to the first expression that is no column of the answer.

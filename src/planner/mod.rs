@@ -48,6 +48,6 @@ pub use continuous::{ContinuousPlanner, Streaming};
 pub use explain::{Explained, Measured};
 pub use mode::Mode;
 pub use program::{Output, Program, Stage, StateNode};
-pub use provider::{DeclaredTable, Kept, Relation, Tables, View};
+pub use provider::{Content, DeclaredTable, Kept, Relation, Tables, View};
 pub use session::Session;
 pub use traits::{Domain, Shape};

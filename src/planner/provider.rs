@@ -33,6 +33,7 @@ use crate::sql::ast::{self, ColumnKind, CreateTable};
 use super::bounds::Finder;
 use super::clock;
 use super::columns::Tries;
+use super::continuous::Streaming;
 use super::mode::Mode;
 
 /// What a name stands for.
@@ -42,7 +43,7 @@ pub enum Relation {
     Table(Arc<DeclaredTable>),
     /// A view.
     View(View),
-    /// A materialized view: the same, and its content for queries that end. A continuous query sees a view.
+    /// A materialized view: the same, and its content.
     Materialized(View, Arc<dyn Kept>),
 }
 
@@ -65,6 +66,25 @@ pub trait Kept: Debug + Send + Sync {
     /// # Errors
     /// When no job keeps them, or they cannot be read.
     async fn rows(&self) -> Result<Vec<RecordBatch>>;
+
+    /// The same for continuous queries: the content, then its changes. `None`: its query is to be put in its place.
+    fn table(&self, content: Content) -> Option<Arc<DeclaredTable>>;
+
+    /// The settings that its rows are made with.
+    fn streaming(&self) -> Streaming;
+}
+
+/// What is known of the rows of a materialized view.
+#[derive(Debug, Clone)]
+pub struct Content {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Rows may go again.
+    pub updating: bool,
+    /// Sets of columns that no two rows share.
+    pub keys: Vec<Vec<String>>,
+    /// The column that is event time, and how many milliseconds rows may be behind the watermark of the view's job.
+    pub time: Option<(String, i64)>,
 }
 
 /// Finds names; the catalog, seen from the planner.
@@ -137,6 +157,8 @@ impl TableSource {
         }
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let watermark = table.definition.watermark.as_ref().map(|w| Self::plan_watermark(w, &schema, &columns, state)).transpose()?;
+        let own = || table.source.watermark().map(|(time, column)| (Expr::Column(DfColumn::new_unqualified(column)), time.to_string()));
+        let watermark = watermark.or_else(own);
         Ok(Self { table, mode, schema, columns, watermark, is_static: false })
     }
 
@@ -198,6 +220,11 @@ impl TableSource {
     pub fn as_static(&self) -> Option<Self> {
         let can = self.changes() == Changes::Append && self.table.source.lookup_table().is_some();
         can.then(|| Self { is_static: true, ..self.clone() })
+    }
+
+    /// Sets of columns, by name, that no two rows share.
+    pub fn keys(&self) -> Vec<Vec<String>> {
+        self.table.source.keys()
     }
 
     /// What the table's records say.

@@ -37,6 +37,7 @@ use super::averages::integer_averages;
 use super::cast_types::CastTypes;
 use super::clock::{self, KeepClockFilters};
 use super::columns::Tries;
+use super::continuous::content;
 use super::current_watermark;
 use super::filter_pushdown::physical_rules;
 use super::flink_casts::flink_casts;
@@ -245,9 +246,14 @@ impl SchemaProvider for Names {
                 Ok(Some(Arc::new(ViewTable::new(view(&state, self.tables.as_ref(), name, found, self.mode).await?, None))))
             }
             Some(Relation::Materialized(found, kept)) => {
+                let emit = found.query.emit;
                 let plan = view(&state, self.tables.as_ref(), name, found, self.mode).await?;
                 if self.mode == Mode::Streaming {
-                    return Ok(Some(Arc::new(ViewTable::new(plan, None))));
+                    let content = content(&state, &plan, emit, kept.streaming()).await?;
+                    return Ok(Some(match kept.table(content) {
+                        Some(table) => Arc::new(TableSource::new(table, self.mode, &state)?),
+                        None => Arc::new(ViewTable::new(plan, None)),
+                    }));
                 }
                 // Its rows have the types that the query was given when it was made to type.
                 let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;

@@ -127,6 +127,12 @@ impl Traits {
         self.times.values_mut().for_each(|t| t.guarded = true);
     }
 
+    /// A column that is a row's own event time, and how many milliseconds rows may be behind the watermark.
+    pub fn rowtime(&self) -> Option<(usize, i64)> {
+        let own = |time: &&Time| time.domain == Domain::Event && matches!(time.role, Role::Row | Role::Last);
+        self.times.iter().find(|(_, time)| own(time)).map(|(column, time)| (*column, time.hold))
+    }
+
     /// A time that tells of a window's end, among these columns.
     pub fn window_end(&self, columns: impl IntoIterator<Item = usize>) -> Option<(usize, &Time)> {
         columns.into_iter().find_map(|c| self.times.get(&c).filter(|t| t.to_end().is_some()).map(|t| (c, t)))

@@ -11,14 +11,21 @@ use tokio_util::sync::CancellationToken;
 use crate::common::{Error, ErrorKind, Result, names};
 use crate::jobs::memory::Memory;
 use crate::jobs::workspace::settings;
-use crate::jobs::{self, Ending, Gauge, Status, Workspace};
+use crate::jobs::{self, Ending, Gauge, Phase, Status, Workspace};
 use crate::sql::ast::{Parsed, Statement};
 use crate::state::StateStore;
 
 /// A name that is taken gets a number behind it, up to this one.
 const NAMES: usize = 100;
 
-/// The jobs of a session: each INSERT, materialized view or statement set of one input is one.
+/// How long a job may take to begin before its INSERT is called done.
+const BEGIN: Duration = Duration::from_secs(10);
+/// How long jobs of a script that has failed may read on.
+const READ_ON: Duration = Duration::from_secs(10);
+/// What a job has read is committed within this time, unless it is slow.
+const COMMITTED: Duration = Duration::from_millis(300);
+
+/// The jobs of a session: each INSERT, materialized view or statement set is one.
 #[derive(Debug)]
 pub(super) struct Background {
     root: Arc<dyn StateStore>,
@@ -36,6 +43,8 @@ struct Running {
     notice: Option<String>,
     /// Whether it was told that it waits.
     waits: bool,
+    /// All that it reads ends by itself.
+    bounded: bool,
     task: JoinHandle<Result<Ending>>,
 }
 
@@ -68,11 +77,45 @@ impl Background {
             let (stop, status, gauge) = (CancellationToken::new(), spec.status.subscribe(), Gauge::new(&spec));
             workspace.watch(&name, status.clone());
             let stopped = stop.clone();
+            let bounded = spec.sources.iter().all(|source| source.source.bounded());
             let task = tokio::spawn(async move { jobs::run(&spec, &stopped).await });
-            self.running.insert(name.clone(), Running { stop, status, gauge, notice: None, waits: false, task });
-            return Ok(format!("job {name} started; SHOW JOBS tells how it goes, STOP JOB '{name}' ends it"));
+            self.running.insert(name.clone(), Running { stop, status, gauge, notice: None, waits: false, bounded, task });
+            return self.begun(&name).await;
         }
         Err(Error::sql(format!("there are {NAMES} jobs named `{wanted}` already")).hint("SET 'pipeline.name' = '...' names the next one"))
+    }
+
+    /// Waits until a job that was started has asked its servers where to begin; what to say of it.
+    async fn begun(&mut self, name: &str) -> Result<String> {
+        let mut started = format!("job {name} started; SHOW JOBS tells how it goes, STOP JOB '{name}' ends it");
+        let Some(job) = self.running.get_mut(name) else { return Ok(started) };
+        let begun = job.status.wait_for(|status| status.phase != Phase::Starting || status.waits.is_some());
+        let _ = tokio::time::timeout(BEGIN, begun).await;
+        let failed = job.status.borrow().phase == Phase::Failed;
+        for line in job.news(name) {
+            started.push_str(&format!("\n{line}"));
+        }
+        match if failed { self.running.remove(name) } else { None } {
+            Some(job) => ended(name, job.task.await),
+            None => Ok(started),
+        }
+    }
+
+    /// Waits until each job has written what was there to be read, has ended, or waits for a server, but no longer than this.
+    pub(super) async fn caught_up(&self, patience: Duration) {
+        let all = self.running.values().map(|job| caught_up(job.status.clone()));
+        let _ = tokio::time::timeout(patience, futures::future::join_all(all)).await;
+    }
+
+    /// Lets jobs whose input ends go on to their end, and the others to what is there now.
+    pub(super) async fn read_on(&self) {
+        let ends = self.running.values().filter(|job| job.bounded).map(|job| {
+            let mut status = job.status.clone();
+            async move {
+                let _ = status.wait_for(|status| status.phase.is_over() || status.waits.is_some()).await;
+            }
+        });
+        tokio::join!(self.caught_up(READ_ON), futures::future::join_all(ends));
     }
 
     /// Stops a job, and waits for its last commit; what to say of it.
@@ -113,6 +156,11 @@ impl Background {
         let _ = tokio::time::timeout(patience, futures::future::join_all(shown)).await;
     }
 
+    /// Whether a job of this session runs.
+    pub(super) fn runs(&self, name: &str) -> bool {
+        self.running.get(name).is_some_and(|job| !job.task.is_finished())
+    }
+
     /// How many jobs run.
     pub(super) fn count(&self) -> usize {
         self.running.values().filter(|job| !job.task.is_finished()).count()
@@ -151,8 +199,12 @@ impl Running {
     /// What was not told yet: a notice, that it waits, that it does not any more. Why it waits may be put in other words each time, so it is
     /// told once.
     fn news(&mut self, name: &str) -> Vec<String> {
-        let Status { notice, waits, .. } = self.status.borrow().clone();
+        let Status { phase, notice, waits, .. } = self.status.borrow().clone();
         let mut news = Vec::new();
+        // How it ended is told by itself.
+        if phase == Phase::Failed {
+            return news;
+        }
         if notice != self.notice {
             news.extend(notice.iter().map(|notice| format!("job {name}: {notice}")));
             self.notice = notice;
@@ -163,6 +215,16 @@ impl Running {
         }
         news
     }
+}
+
+/// Waits until a job has written what was there to be read.
+async fn caught_up(mut status: watch::Receiver<Status>) {
+    let done = |status: &Status| status.phase.is_over() || status.waits.is_some();
+    let read = |status: &Status| status.commit > 0 && status.published >= status.commit && status.lag == Some(0);
+    let Ok(commit) = status.wait_for(|status| done(status) || read(status)).await.map(|status| status.commit) else { return };
+    // What was read last may not have been committed yet.
+    let committed = status.wait_for(|status| done(status) || (status.commit > commit && status.published >= status.commit));
+    let _ = tokio::time::timeout(COMMITTED, committed).await;
 }
 
 /// The name of a job that got none: what it writes.

@@ -34,6 +34,7 @@ pub mod render;
 mod screen;
 mod session;
 mod used;
+mod views;
 
 pub use interact::interact;
 pub use notes::Notes;

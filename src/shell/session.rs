@@ -19,7 +19,11 @@ use super::background::Background;
 use super::notes::Notes;
 use super::render::Format;
 use super::screen::Screen;
+use super::views::View;
 use super::{live, progress};
+
+/// How long a script waits until a job that it has started has read and written what was there.
+const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// What a session is over.
 #[derive(Debug)]
@@ -137,13 +141,28 @@ impl Session {
         }
     }
 
-    /// Carries out a whole script, and waits for its jobs.
+    /// Carries out scripts one after the other, and then waits for their jobs.
     ///
     /// # Errors
-    /// The first one; what comes after it is not carried out.
-    pub async fn script(&mut self, source: &Source) -> Result<()> {
-        self.text(source).await?;
+    /// The first one; what comes after it is not carried out. Jobs that were started before read what is there, and are stopped.
+    pub async fn scripts(&mut self, sources: &[Source]) -> Result<()> {
+        let mut done = Ok(());
+        for source in sources {
+            done = self.text(source).await.map(|_| ());
+            if done.is_err() {
+                break;
+            }
+        }
         let Self { jobs, interrupt, .. } = self;
+        if done.is_err() && jobs.count() > 0 {
+            tokio::select! {
+                () = jobs.read_on() => {}
+                _ = interrupt.recv() => {}
+            }
+            jobs.stop_all().await?;
+            return done;
+        }
+        done?;
         tokio::select! {
             ended = jobs.wait() => ended,
             _ = interrupt.recv() => jobs.stop_all().await,
@@ -162,12 +181,26 @@ impl Session {
         let parsed = parse_with(source, &self.variables)?;
         let (mut parts, begin) = (Vec::new(), Instant::now());
         for (i, statement) in parsed.iter().enumerate() {
-            self.carry_out(statement, i + 1 == parsed.len(), &mut parts).await?;
-        }
-        if !parts.is_empty() {
-            let Self { jobs, workspace, interrupt, .. } = self;
-            let started = unless(interrupt, jobs.start(workspace, parts)).await?;
-            self.screen.say(&started);
+            let last = i + 1 == parsed.len();
+            self.tell_news().await?;
+            self.carry_out(statement, last, &mut parts).await?;
+            // The INSERTs of a statement set are one job, any other is one of its own.
+            let set_goes_on = statement.set.is_some() && parsed.get(i + 1).is_some_and(|next| next.set == statement.set);
+            if !parts.is_empty() && !set_goes_on {
+                let Self { jobs, workspace, interrupt, .. } = self;
+                let started =
+                    unless(interrupt, jobs.start(workspace, std::mem::take(&mut parts))).await.map_err(|e| statement.locate(e))?;
+                self.screen.say(&started);
+                // What comes next may ask for what the job has written.
+                if !self.interactive || !last {
+                    let Self { jobs, interrupt, .. } = self;
+                    let caught_up = async {
+                        jobs.caught_up(CATCH_UP).await;
+                        Ok(())
+                    };
+                    unless(interrupt, caught_up).await?;
+                }
+            }
         }
         if !parsed.is_empty() {
             self.last = Some(source.text.trim().to_string());
@@ -178,7 +211,20 @@ impl Session {
         Ok(())
     }
 
+    /// Tells what jobs have to say; in a script a job that has failed is an error.
+    async fn tell_news(&mut self) -> Result<()> {
+        for news in self.jobs.news().await {
+            match news {
+                Ok(line) => self.screen.say(&line),
+                Err(error) if self.interactive => eprintln!("error: {error}"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     async fn carry_out(&mut self, parsed: &Parsed, last: bool, parts: &mut Vec<Parsed>) -> Result<()> {
+        let before = self.before_view(parsed).await.map_err(|e| parsed.locate(e))?;
         let Self { workspace, screen, interrupt, jobs, notes, .. } = self;
         screen.begin();
         for outcome in unless(interrupt, workspace.execute(parsed)).await? {
@@ -193,7 +239,20 @@ impl Session {
                     screen.say(&stopped);
                 }
                 Outcome::AnalyzeJob(name) => screen.text(&unless(interrupt, jobs.analyze(&name)).await.map_err(here)?)?,
-                Outcome::Job(part) => parts.push(*part),
+                Outcome::Job(part) => match &before {
+                    View::Kept(keeper) => {
+                        screen.say(&format!("materialized view `{}` is there, and job {} keeps it", keeper.view, keeper.job))
+                    }
+                    View::Replaced(keeper) => {
+                        if jobs.runs(&keeper.job) {
+                            let stopped = jobs.stop(&keeper.job).await.map_err(here)?;
+                            screen.say(&stopped);
+                        }
+                        screen.say(&workspace.forget_view(keeper).await.map_err(here)?);
+                        parts.push(*part);
+                    }
+                    View::Other => parts.push(*part),
+                },
                 Outcome::InsertNow(insert) => {
                     let rows = unless(interrupt, progress::insert(workspace, &insert)).await.map_err(here)?;
                     screen.say(&screen.counted(rows));

@@ -4,7 +4,7 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Whitespace};
 
 use crate::common::{Error, Result};
 
-use super::ast::{Explain, Parsed, Source, Statement};
+use super::ast::{Explain, Parsed, Pos, Source, Statement};
 use super::cursor::{is_space, is_word};
 use super::flink::{explained_set, statement};
 use super::hints;
@@ -22,7 +22,7 @@ pub fn parse(source: &Source) -> Result<Vec<Parsed>> {
 
 /// Parses all statements of a script; the semicolon behind the last one may be missing.
 ///
-/// `EXECUTE STATEMENT SET BEGIN ... END;` comes out as the INSERTs in it: all INSERTs of a run are one job anyway. With
+/// `EXECUTE STATEMENT SET BEGIN ... END;` comes out as the INSERTs in it, each with the place of the set: they are one job. With
 /// EXPLAIN in front it is one statement.
 ///
 /// # Errors
@@ -73,7 +73,7 @@ fn script(source: &Source, variables: &Variables, goes_on: bool) -> (Vec<Parsed>
 fn part(text: &Text<'_>, chunk: &[TokenWithSpan], set: &mut Option<Set>, parsed: &mut Vec<Parsed>) -> Result<()> {
     match step(text, chunk, set)? {
         Step::Opened(rest) | Step::Statement(rest) => {
-            let one = one(text, rest, set.is_some())?;
+            let one = one(text, rest, set.as_ref().map(|set| pos(set.start)))?;
             match set {
                 Some(Set { explained: Some(explained), .. }) => explained.statements.extend(one.map(|parsed| parsed.statement)),
                 _ => parsed.extend(one),
@@ -104,6 +104,7 @@ impl Set {
             text: text.slice(self.start, end).into_owned(),
             source: text.source.clone(),
             pos: pos(self.start),
+            set: None,
         }))
     }
 }
@@ -119,12 +120,12 @@ enum Step<'t> {
 }
 
 /// One statement; nothing if there are only comments.
-fn one(text: &Text<'_>, chunk: &[TokenWithSpan], in_set: bool) -> Result<Option<Parsed>> {
+fn one(text: &Text<'_>, chunk: &[TokenWithSpan], set: Option<Pos>) -> Result<Option<Parsed>> {
     let from = chunk.iter().find(|t| !is_space(t));
     let to = chunk.iter().rev().find(|t| !is_space(t) || is_hint(t));
     let (Some(from), Some(to)) = (from, to) else { return Ok(None) };
     let parsed = statement(text, hints::fold(text, chunk)?)?;
-    if in_set && !matches!(parsed, Statement::Insert(_)) {
+    if set.is_some() && !matches!(parsed, Statement::Insert(_)) {
         return Err(text
             .error(pos(from.span.start), "a statement set holds only INSERT statements")
             .hint("move other statements before it; it ends with `END;`"));
@@ -134,6 +135,7 @@ fn one(text: &Text<'_>, chunk: &[TokenWithSpan], in_set: bool) -> Result<Option<
         text: text.slice(from.span.start, to.span.end).into_owned(),
         source: text.source.clone(),
         pos: pos(from.span.start),
+        set,
     }))
 }
 

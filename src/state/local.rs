@@ -110,6 +110,14 @@ impl StateStore for LocalStore {
         .await
     }
 
+    async fn remove(&self) -> Result<()> {
+        self.blocking("", |path| match fs::remove_dir_all(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        })
+        .await
+    }
+
     async fn delete(&self, path: &str) -> Result<()> {
         self.blocking(path, |path| match fs::remove_file(&path) {
             Err(e) if e.kind() != ErrorKind::NotFound => Err(e),

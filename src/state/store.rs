@@ -43,6 +43,16 @@ pub trait StateStore: Debug + Send + Sync {
     /// Deletes an object; one that is gone already is no error.
     async fn delete(&self, path: &str) -> Result<()>;
 
+    /// Deletes all of it.
+    async fn remove(&self) -> Result<()> {
+        for folder in ["commits", "objects", "incarnations", ""] {
+            for path in self.list(folder).await? {
+                self.delete(&path).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// How messages name it.
     fn describe(&self) -> String;
 

@@ -48,6 +48,9 @@ impl Lowering {
                     .hint("leave PROCTIME() out of the table, and select it in a query: there it is kept with the row"));
                 }
                 traits.updating = true;
+                let schema = table.schema();
+                let place = |name: &String| read.iter().position(|column| schema.field(*column).name() == name);
+                traits.keys = table.keys().iter().filter_map(|key| key.iter().map(place).collect()).collect();
                 Ok(Lowered { plan: records(scan, &table, read)?, traits, nodes: Default::default() })
             }
             Changes::Upsert(key) => self.normalize(plan, scan, &table, &key, traits).await,

@@ -30,6 +30,8 @@ pub struct Parsed {
     pub source: Source,
     /// Where it begins.
     pub pos: Pos,
+    /// Where the statement set begins that it stands in, if it does.
+    pub set: Option<Pos>,
 }
 
 impl Parsed {

@@ -1,0 +1,133 @@
+//! Who reads a materialized view: commits that a reader still needs are not pruned.
+//!
+//! `_readers/<view>/<reader>` says from which commit on. For a job that lasts, its own newest commit says so better, and the marker stays
+//! as long as the job has a folder; a live query renews its marker, and when it has not done so for a while it is gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::common::Result;
+use crate::common::clock::{Clock, SystemClock};
+use crate::state::StateStore;
+
+use super::commits::Commits;
+use super::views::Stored;
+
+/// How often a live reader says that it is still there.
+const RENEW: Duration = Duration::from_secs(10);
+/// A live reader that has not said so for this long is gone.
+const GONE: i64 = 120_000;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Reader {
+    /// The first commit that it still needs.
+    needs: u64,
+    /// When it said so, in milliseconds since 1970.
+    at: i64,
+    /// Its job, if it is one that lasts.
+    job: Option<String>,
+}
+
+/// Where the markers of a view's readers are.
+pub(super) fn folder(view: &str) -> String {
+    format!("_readers/{view}")
+}
+
+/// What one reader says of itself.
+#[derive(Debug)]
+pub(super) struct Marker {
+    root: Option<Arc<dyn StateStore>>,
+    path: String,
+    job: Option<String>,
+    written: Option<Instant>,
+}
+
+impl Marker {
+    /// Of a job that lasts, or of a reader that is gone with its process.
+    pub(super) fn new(stored: &Stored, job: Option<String>) -> Self {
+        let name = job.clone().map_or_else(|| format!("live-{}", Uuid::new_v4().simple()), |job| format!("job-{job}"));
+        Self { root: stored.root.clone(), path: format!("{}/{name}", folder(&stored.view)), job, written: None }
+    }
+
+    /// Says that commits from `needs` on are still needed, unless that was said just now.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(super) async fn holds(&mut self, needs: u64) -> Result<()> {
+        let again = self.written.is_none_or(|at| self.job.is_none() && at.elapsed() >= RENEW);
+        if let Some(root) = self.root.as_ref().filter(|_| again) {
+            let reader = Reader { needs, at: SystemClock.now(), job: self.job.clone() };
+            root.replace(&self.path, Bytes::from(serde_json::to_vec(&reader)?)).await?;
+            self.written = Some(Instant::now());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Marker {
+    fn drop(&mut self) {
+        let Some(root) = self.root.clone().filter(|_| self.job.is_none() && self.written.is_some()) else { return };
+        let path = std::mem::take(&mut self.path);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { root.delete(&path).await });
+        }
+    }
+}
+
+/// The readers of a view and the first commit that each of them still needs; the markers of those that are gone are deleted.
+async fn all(root: &dyn StateStore, view: &str) -> Result<Vec<(Reader, u64)>> {
+    let mut readers = Vec::new();
+    for path in root.list(&folder(view)).await? {
+        let Some(bytes) = root.get(&path).await? else { continue };
+        let Ok(reader) = serde_json::from_slice::<Reader>(&bytes) else { continue };
+        let needs = match &reader.job {
+            None => (SystemClock.now().saturating_sub(reader.at) < GONE).then_some(reader.needs),
+            Some(job) => needed(root, job, view, reader.needs).await?,
+        };
+        match needs {
+            Some(needs) => readers.push((reader, needs)),
+            None => root.delete(&path).await?,
+        }
+    }
+    Ok(readers)
+}
+
+/// What a job still needs of a view; `None` if it reads it no more.
+async fn needed(root: &dyn StateStore, job: &str, view: &str, marked: u64) -> Result<Option<u64>> {
+    let store = root.below(job);
+    match Commits::reader(Arc::clone(&store)).last().await {
+        // It has begun, but committed nothing yet.
+        Ok(None) => Ok((!store.list("incarnations").await?.is_empty()).then_some(marked)),
+        Ok(Some(last)) => Ok(last.body.sources.get(view).map(|source| {
+            let position = source.positions.first().and_then(|p| u64::try_from(p.start).ok()).filter(|n| *n > 0);
+            position.unwrap_or(marked)
+        })),
+        // It is just being pruned, or written by another version.
+        Err(_) => Ok(Some(marked)),
+    }
+}
+
+/// The first commit that any reader of these views still needs.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) async fn least(root: &dyn StateStore, views: &[String]) -> Result<u64> {
+    let mut least = u64::MAX;
+    for view in views {
+        least = all(root, view).await?.iter().map(|(_, needs)| *needs).min().unwrap_or(u64::MAX).min(least);
+    }
+    Ok(least)
+}
+
+/// The jobs that read a view.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) async fn jobs(root: &dyn StateStore, view: &str) -> Result<Vec<String>> {
+    Ok(all(root, view).await?.into_iter().map(|(reader, _)| reader.job.unwrap_or_else(|| "a live query".to_string())).collect())
+}

@@ -1,0 +1,310 @@
+//! A materialized view as a source: its content, then what every commit of its job changes in it. Positions are numbers of commits.
+//!
+//! ```text
+//!  commits of the view's job     1     2     3     4     5     6
+//!                              └── folded: the content ──┘  Δ     Δ
+//!  position of a reader          0 ─────────────────────▶ 5 ─▶ 6 ─▶ 7       0: the content is still to be read
+//! ```
+//! A commit that holds the whole table says beside it what has changed, so that a reader need not compare.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, Int64Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use async_trait::async_trait;
+use datafusion::execution::SendableRecordBatchStream;
+use tokio::time::Instant;
+
+use crate::common::projection::narrow;
+use crate::common::{Error, Projection, Result};
+use crate::connectors::{
+    Changes, Chunk, Fetched, Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Source, SourceCounters, Split,
+};
+use crate::operators::zset;
+use crate::planner::Content;
+
+use super::commits::{Commit, Commits, state_section};
+use super::readers::Marker;
+use super::views::{Stored, change_section};
+
+/// All of a view is one partition.
+const PARTITION: i32 = 0;
+/// How often the next commit is looked for.
+const LOOK: Duration = Duration::from_millis(20);
+/// The column that carries the watermark of the view's job, if the view has event time.
+const WATERMARK: &str = "__watermark";
+
+/// A materialized view that is read continuously.
+#[derive(Debug)]
+pub struct ViewSource {
+    stored: Stored,
+    content: Content,
+    /// With the watermark, and the weight.
+    schema: SchemaRef,
+    /// The job that reads it, if it is one that lasts.
+    reader: Option<String>,
+    /// The life of the view's job that was read up to now.
+    life: Mutex<Option<String>>,
+    counters: Arc<SourceCounters>,
+}
+
+impl ViewSource {
+    /// A view, and what is known of its rows.
+    pub(super) fn new(stored: Stored, content: Content, reader: Option<String>) -> Self {
+        let mut schema = Arc::clone(&content.schema);
+        if let Some((time, _)) = &content.time
+            && let Ok(field) = schema.field_with_name(time)
+        {
+            let watermark = Arc::new(Field::new(WATERMARK, field.data_type().clone(), true));
+            schema = Arc::new(Schema::new(schema.fields().iter().cloned().chain([watermark]).collect::<Vec<_>>()));
+        }
+        if content.updating {
+            schema = zset::weighted(&schema);
+        }
+        Self { stored, content, schema, reader, life: Mutex::default(), counters: Arc::default() }
+    }
+
+    async fn commits(&self) -> Result<Commits> {
+        Ok(Commits::reader(self.stored.store().await?))
+    }
+}
+
+#[async_trait]
+impl Source for ViewSource {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn changes(&self) -> Changes {
+        if self.content.updating { Changes::All } else { Changes::Append }
+    }
+
+    fn keys(&self) -> Vec<Vec<String>> {
+        self.content.keys.clone()
+    }
+
+    fn watermark(&self) -> Option<(&str, &str)> {
+        self.content.time.as_ref().map(|(time, _)| (time.as_str(), WATERMARK))
+    }
+
+    fn identity(&self) -> String {
+        "materialized view".to_string()
+    }
+
+    fn read_by(&self, job: &str) -> Option<Arc<dyn Source>> {
+        Some(Arc::new(Self::new(self.stored.clone(), self.content.clone(), Some(job.to_string()))))
+    }
+
+    fn bounded(&self) -> bool {
+        false
+    }
+
+    async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>> {
+        let commits = self.commits().await?;
+        let end = match mode {
+            ReadMode::Batch => Some(commits.last().await?.map_or(0, |last| after(&last))),
+            _ => None,
+        };
+        Ok(vec![PartitionRange { partition: PARTITION, start: 0, end }])
+    }
+
+    fn recall(&self, learned: &[String]) -> Result<()> {
+        *self.life.lock().unwrap_or_else(PoisonError::into_inner) = learned.last().cloned();
+        Ok(())
+    }
+
+    async fn resume(&self, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>> {
+        let floor = self.commits().await?.floor().await?;
+        match positions.iter().find(|p| p.start > 0 && u64::try_from(p.start).is_ok_and(|start| start <= floor)) {
+            Some(gone) => Err(self.stored.gone(gone.start)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn read(&self, _: &Split, _: &Projection) -> Result<SendableRecordBatchStream> {
+        Err(Error::internal("a materialized view is read whole, or followed"))
+    }
+
+    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, _: Prefetch) -> Result<Box<dyn Follow>> {
+        let from = from.first().copied().unwrap_or(PartitionRange { partition: PARTITION, start: 0, end: None });
+        Ok(Box::new(ViewFollow {
+            stored: self.stored.clone(),
+            content: self.content.clone(),
+            columns: Arc::clone(&self.schema),
+            projection,
+            commits: None,
+            marker: Marker::new(&self.stored, self.reader.clone()),
+            life: self.life.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            learned: Vec::new(),
+            position: from.start,
+            end: from.end,
+            at_end: false,
+            finished: false,
+            paused: false,
+            counters: Arc::clone(&self.counters),
+        }))
+    }
+
+    async fn report(&self, _: &[(i32, i64)]) {}
+
+    fn counters(&self) -> Arc<SourceCounters> {
+        Arc::clone(&self.counters)
+    }
+}
+
+/// The position behind a commit.
+fn after(commit: &Commit) -> i64 {
+    i64::try_from(commit.body.n).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+struct ViewFollow {
+    stored: Stored,
+    content: Content,
+    /// The columns of the source.
+    columns: SchemaRef,
+    projection: Projection,
+    commits: Option<Commits>,
+    marker: Marker,
+    life: Option<String>,
+    learned: Vec<String>,
+    /// The next commit; 0: the content is still to be read.
+    position: i64,
+    end: Option<i64>,
+    at_end: bool,
+    /// The view's job has read all of its input.
+    finished: bool,
+    paused: bool,
+    counters: Arc<SourceCounters>,
+}
+
+impl ViewFollow {
+    /// Reads the content, or the next commit; `None` if there is nothing new. A commit comes whole, so that its number says enough.
+    async fn step(&mut self) -> Result<Option<Vec<RecordBatch>>> {
+        let commits = match &self.commits {
+            Some(commits) => commits.clone(),
+            None => self.commits.insert(Commits::reader(self.stored.store().await?)).clone(),
+        };
+        let Some(next) = u64::try_from(self.position).ok().filter(|n| *n > 0) else { return self.begin(&commits).await };
+        self.marker.holds(next).await?;
+        let Some(commit) = commits.read(next).await? else {
+            return if commits.floor().await? >= next { Err(self.stored.gone(self.position)) } else { Ok(None) };
+        };
+        if self.life.as_ref().is_some_and(|life| *life != commit.body.job_uuid) {
+            return Err(self.stored.anew());
+        }
+        let table = self.stored.table(&commit)?;
+        let whole = commit.body.bases.get(&table).is_none_or(|base| *base == next);
+        let section = if whole { change_section(&table) } else { state_section(&table) };
+        let rows = commit.section(&section, commits.store().as_ref()).await?.unwrap_or_default();
+        self.passed(&commit);
+        self.take(&commit, rows).map(Some)
+    }
+
+    /// The content as of the newest commit; `None` if there is no commit yet.
+    async fn begin(&mut self, commits: &Commits) -> Result<Option<Vec<RecordBatch>>> {
+        let Some(last) = commits.last().await? else { return Ok(None) };
+        self.marker.holds(last.body.n + 1).await?;
+        // What is folded may be pruned meanwhile: then there is a newer base.
+        let Some(content) = self.stored.content(commits, &last).await? else { return Ok(None) };
+        self.life = Some(last.body.job_uuid.clone());
+        self.learned.push(last.body.job_uuid.clone());
+        let rows = match &content {
+            Some(content) => content.scan()?.collect::<Result<_>>()?,
+            None => Vec::new(),
+        };
+        self.passed(&last);
+        self.take(&last, rows).map(Some)
+    }
+
+    fn passed(&mut self, commit: &Commit) {
+        self.position = after(commit);
+        self.finished = commit.body.finished;
+    }
+
+    /// Stored rows as the source's.
+    fn take(&self, commit: &Commit, stored: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
+        let mut all = Vec::with_capacity(stored.len());
+        for rows in stored {
+            let (rows, weights) = if self.content.updating {
+                (zset::rows_of(&rows)?, Some(Arc::new(zset::weights(&rows)?.clone()) as ArrayRef))
+            } else {
+                if zset::weights(&rows)?.values().iter().any(|weight| *weight < 0) {
+                    return Err(self.stored.changed_kind());
+                }
+                (zset::expand(&rows)?, None)
+            };
+            let mut columns = rows.columns().to_vec();
+            if let Some((_, hold)) = &self.content.time
+                && let Ok(field) = self.columns.field_with_name(WATERMARK)
+            {
+                columns.push(watermark(commit, *hold, field.data_type(), rows.num_rows())?);
+            }
+            columns.extend(weights);
+            SourceCounters::add(&self.counters.rows, rows.num_rows());
+            let chosen = self.projection.iter().map(|(index, field)| match columns.get(index) {
+                Some(column) => narrow(column, field.data_type()),
+                None => Err(Error::internal("a materialized view of other columns")),
+            });
+            let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+            let schema = Arc::clone(self.projection.schema());
+            all.push(RecordBatch::try_new_with_options(schema, chosen.collect::<Result<_>>()?, &options)?);
+        }
+        Ok(all)
+    }
+}
+
+/// The watermark of a commit, for each of its rows.
+fn watermark(commit: &Commit, hold: i64, data_type: &DataType, rows: usize) -> Result<ArrayRef> {
+    let millis = commit.body.watermark.filter(|w| *w != i64::MAX).map(|w| w.saturating_sub(hold));
+    let millis: Int64Array = std::iter::repeat_n(millis, rows).collect();
+    Ok(cast(&millis.reinterpret_cast::<arrow::datatypes::TimestampMillisecondType>(), data_type)?)
+}
+
+#[async_trait]
+impl Follow for ViewFollow {
+    async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
+        let (until, start) = (Instant::now() + wait, self.position);
+        let mut batches: VecDeque<RecordBatch> = VecDeque::new();
+        let mut left = if self.paused { 0 } else { max_rows };
+        while left > 0 && self.end.is_none_or(|end| self.position < end) {
+            match self.step().await? {
+                Some(rows) => {
+                    self.at_end = false;
+                    left = left.saturating_sub(rows.iter().map(RecordBatch::num_rows).sum());
+                    batches.extend(rows);
+                }
+                None => {
+                    self.at_end = true;
+                    // Also when it came to nothing: a position that has gone on is news.
+                    if self.position > start || Instant::now() + LOOK > until || self.finished {
+                        break;
+                    }
+                    tokio::time::sleep(LOOK).await;
+                }
+            }
+        }
+        let chunk = |batch| Chunk { partition: PARTITION, batch };
+        let exhausted = self.end.is_some_and(|end| self.position >= end) || (self.finished && self.at_end);
+        let state = PartitionState {
+            partition: PARTITION,
+            position: self.position,
+            end: self.at_end.then_some(self.position),
+            at_end: self.at_end,
+            exhausted,
+        };
+        Ok(Fetched {
+            chunks: batches.into_iter().filter(|batch| batch.num_rows() > 0).map(chunk).collect(),
+            partitions: vec![state],
+            learned: std::mem::take(&mut self.learned),
+            ..Fetched::default()
+        })
+    }
+
+    fn pause(&mut self, partitions: &[i32]) {
+        self.paused = !partitions.is_empty();
+    }
+}

@@ -1,0 +1,69 @@
+//! CREATE and DROP of materialized views whose jobs run.
+
+use std::io::Write;
+
+use crate::common::{Error, ErrorKind, Result};
+use crate::jobs::Keeper;
+use crate::sql::ast::{Parsed, Statement};
+
+use super::session::Session;
+
+/// What a statement does to a materialized view that a job keeps.
+#[derive(Debug)]
+pub(super) enum View {
+    /// It declares the same again, and the job runs.
+    Kept(Keeper),
+    /// It declares another query: the job goes, with its state.
+    Replaced(Keeper),
+    /// Anything else.
+    Other,
+}
+
+impl Session {
+    /// What has to be known, asked and stopped before a statement about a materialized view is carried out.
+    pub(super) async fn before_view(&mut self, parsed: &Parsed) -> Result<View> {
+        let Some(keeper) = self.workspace.keeper(parsed).await? else { return Ok(View::Other) };
+        match &parsed.statement {
+            Statement::CreateView(_) if self.workspace.declares_again(parsed)? => {
+                Ok(if keeper.runs { View::Kept(keeper) } else { View::Other })
+            }
+            Statement::CreateView(view) => {
+                // One without OR REPLACE is refused by itself.
+                if view.or_replace {
+                    self.workspace.refuse_read(&keeper.view).await?;
+                    self.refuse_elsewhere(&keeper)?;
+                }
+                Ok(View::Replaced(keeper))
+            }
+            Statement::Drop(drop) => {
+                self.workspace.refuse_drop(drop)?;
+                self.workspace.refuse_read(&keeper.view).await?;
+                self.refuse_elsewhere(&keeper)?;
+                if self.interactive {
+                    print!("drop materialized view {} with its content and job {}? [y/N] ", keeper.view, keeper.job);
+                    std::io::stdout().flush()?;
+                    let mut answer = String::new();
+                    std::io::stdin().read_line(&mut answer)?;
+                    if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+                        return Err(Error::new(ErrorKind::Interrupted, "nothing was dropped"));
+                    }
+                }
+                if self.jobs.runs(&keeper.job) {
+                    let stopped = self.jobs.stop(&keeper.job).await?;
+                    self.screen.say(&stopped);
+                }
+                Ok(View::Other)
+            }
+            _ => Ok(View::Other),
+        }
+    }
+
+    /// Refuses to touch a job that another process runs.
+    fn refuse_elsewhere(&self, keeper: &Keeper) -> Result<()> {
+        if !keeper.runs || self.jobs.runs(&keeper.job) {
+            return Ok(());
+        }
+        Err(Error::sql(format!("materialized view `{}` is kept by job `{}`, which another process runs", keeper.view, keeper.job))
+            .hint("stop that job first"))
+    }
+}
