@@ -51,3 +51,39 @@ fn commands_behind_sql_in_a_script() {
     assert_eq!(home.read("lines.csv"), "lines\n\"a\n\\d\n.tables\n\"\n");
     assert!(ended.out.starts_with("n\n1\n") && ended.out.ends_with("n\n3\n"), "{ended}");
 }
+
+#[test]
+fn inserts_start_at_their_place_and_errors_do_not_hide_them() {
+    let home = Home::new();
+    let script = "CREATE TABLE three (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '3', 'fields.id.kind' = 'sequence',
+        'fields.id.start' = '1', 'fields.id.end' = '3');
+      CREATE TABLE o (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 'o', 'format' = 'json', 'scan.startup.mode' = 'earliest-offset');
+      INSERT INTO o SELECT id FROM three;
+      INSERT INTO o SELECT id + 10 FROM three;
+      SELECT COUNT(*) AS n FROM o;
+      SELECT nope;";
+    let ended = home.run(&["--embedded", "-c", script]).exits(1).says(&["job o started", "job o-2 started", "nope"]);
+    assert_eq!(ended.out, "n\n6\n", "{ended}");
+}
+
+#[test]
+fn a_reader_of_a_materialized_view_reads_its_content() {
+    let home = Home::new();
+    let tables = "CREATE TABLE e (k STRING, v INT) WITH ('connector' = 'kafka', 'topic' = 'e', 'format' = 'json', 'scan.startup.mode' = 'latest-offset');
+      CREATE TABLE o (k STRING, s INT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = 'o', 'key.format' = 'json', 'value.format' = 'json');";
+    let script = format!(
+        "{tables} INSERT INTO e VALUES ('a', 100);
+      CREATE MATERIALIZED VIEW m AS SELECT k, SUM(v) AS s FROM e GROUP BY k;
+      INSERT INTO e VALUES ('a', 3);
+      \\! sleep 1
+      INSERT INTO o SELECT * FROM m;
+      CREATE MATERIALIZED VIEW m AS SELECT k, SUM(v) AS s FROM e GROUP BY k;
+      INSERT INTO e VALUES ('a', 10), ('b', 1);
+      \\! sleep 2
+      SELECT * FROM o ORDER BY k;
+      SELECT * FROM m ORDER BY k;
+      SELECT nope;"
+    );
+    let ended = home.run(&["--embedded", "-c", &script]).exits(1).says(&["`m` is there"]);
+    assert_eq!(ended.out, "k\ts\na\t13\nb\t1\nk\ts\na\t13\nb\t1\n", "{ended}");
+}
