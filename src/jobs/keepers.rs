@@ -96,6 +96,7 @@ impl Workspace {
             return Ok(format!("job {job} stays, because it does more than to keep `{view}`"));
         }
         store.remove().await?;
+        self.shared.started.remove(job);
         Ok(format!("job {job} and the content of `{view}` are removed"))
     }
 }

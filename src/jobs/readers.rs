@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::common::Result;
 use crate::common::clock::{Clock, SystemClock};
+use crate::common::{Result, names};
 use crate::state::StateStore;
 
 use super::commits::Commits;
@@ -35,7 +35,7 @@ struct Reader {
 
 /// Where the markers of a view's readers are.
 pub(super) fn folder(view: &str) -> String {
-    format!("_readers/{view}")
+    format!("_readers/{}", names::encoded(view))
 }
 
 /// What one reader says of itself.

@@ -17,6 +17,11 @@ impl Started {
         self.0.lock().insert(name.to_string(), status);
     }
 
+    /// Forgets a job that is over.
+    pub(super) fn remove(&self, name: &str) {
+        self.0.lock().remove(name);
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> BTreeMap<String, watch::Receiver<Status>> {
         self.0.lock().clone()

@@ -92,8 +92,12 @@ impl Background {
         let begun = job.status.wait_for(|status| status.phase != Phase::Starting || status.waits.is_some());
         let _ = tokio::time::timeout(BEGIN, begun).await;
         let failed = job.status.borrow().phase == Phase::Failed;
-        for line in job.news(name) {
-            started.push_str(&format!("\n{line}"));
+        let status = job.status.borrow().clone();
+        if status.phase == Phase::Starting {
+            job.news(name).iter().for_each(|line| started.push_str(&format!("\n{line}")));
+        } else if let Some(notice) = status.notice.filter(|_| !failed) {
+            started.push_str(&format!("\njob {name}: {notice}"));
+            job.notice = Some(notice);
         }
         match if failed { self.running.remove(name) } else { None } {
             Some(job) => ended(name, job.task.await),
@@ -219,7 +223,8 @@ impl Running {
 
 /// Waits until a job has written what was there to be read.
 async fn caught_up(mut status: watch::Receiver<Status>) {
-    let done = |status: &Status| status.phase.is_over() || status.waits.is_some();
+    // A sink that is slow is waited for, a server that is away is not.
+    let done = |status: &Status| status.phase.is_over() || (status.phase == Phase::Starting && status.waits.is_some());
     let read = |status: &Status| status.commit > 0 && status.published >= status.commit && status.lag == Some(0);
     let Ok(commit) = status.wait_for(|status| done(status) || read(status)).await.map(|status| status.commit) else { return };
     // What was read last may not have been committed yet.
