@@ -55,6 +55,7 @@ pub(super) fn of_view(view: &DeclaredTable) -> JobSource {
         idle_timeout: IDLE_TIMEOUT,
         has_watermark: view.source.watermark().is_some(),
         max_drift: None,
+        max_ahead: None,
         dead_letter: None,
     }
 }
