@@ -86,11 +86,11 @@ fn a_job_is_called_as_was_said_or_after_its_files() {
     let home = Home::new();
     home.file("job.sql", NUMBERS);
     home.file("work/flows/1.sql", NUMBERS);
-    home.file("named.sql", &format!("SET 'pipeline.name' = 'of the script';\n{NUMBERS}"));
+    home.file("named.sql", &format!("SET 'pipeline.name' = 'of-the-script';\n{NUMBERS}"));
     for (args, name) in [
         (vec!["job.sql"], "job"),
         (vec!["work/flows"], "work-flows"),
-        (vec!["named.sql"], "of the script"),
+        (vec!["named.sql"], "of-the-script"),
         (vec!["named.sql", "--option", "pipeline.name=given"], "given"),
         (vec!["named.sql", "--name", "said"], "said"),
     ] {

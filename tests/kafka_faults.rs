@@ -159,7 +159,7 @@ async fn publish(sink: &dyn Sink, who: &Writer, commits: u64) {
                 n = held.map_or(0, |held| held.n) + 1;
                 open = Some(writer);
                 if n > commits {
-                    return millstream::common::Result::Ok(());
+                    return Ok::<(), millstream::common::Error>(());
                 }
             }
             let writer = open.as_mut().unwrap();
@@ -168,7 +168,7 @@ async fn publish(sink: &dyn Sink, who: &Writer, commits: u64) {
             writer.write(n, &[RecordBatch::try_from_iter_with_nullable([("id", ids, true)]).unwrap()]).await?;
             writer.commit(n).await?;
             n += 1;
-            Ok(())
+            Ok::<(), millstream::common::Error>(())
         };
         if let Err(error) = tried.await {
             assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Interrupted), "{error}");

@@ -97,14 +97,27 @@ impl World {
         views(&self.case, &self.broker, &self.store).await
     }
 
-    /// When each row entered, as far as it has.
-    async fn entered(&self) -> BTreeMap<i64, Millis> {
+    /// Waits until the job has announced its views, which it does when it has begun.
+    async fn announced(&self) {
+        let begin = Instant::now();
+        while let Err(error) = self.clocks().await {
+            assert!(begin.elapsed() < PATIENCE, "{}: {error}", self.case.name);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn clocks(&self) -> millstream::common::Result<Vec<RecordBatch>> {
         let (workspace, _) = workspace_with(&self.case, &self.broker, &OPTIONS);
         let workspace = workspace.with_checkpoints(Arc::clone(&self.store));
         let all = parse(&Source::new("read", "SELECT id, at FROM clocks")).unwrap().remove(0);
         let Statement::Query(query) = all.statement else { unreachable!() };
-        let (_, rows) = workspace.session(Mode::Batch).unwrap().run(&query.query).await.unwrap();
-        let rows: Vec<RecordBatch> = rows.try_collect().await.unwrap();
+        let (_, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;
+        Ok(rows.try_collect().await?)
+    }
+
+    /// When each row entered, as far as it has.
+    async fn entered(&self) -> BTreeMap<i64, Millis> {
+        let rows = self.clocks().await.unwrap();
         let pair = |batch: &RecordBatch| {
             let (ids, times) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(1).as_primitive::<TimestampMillisecondType>());
             ids.values().iter().copied().zip(times.values().iter().copied()).collect::<Vec<_>>()
@@ -178,12 +191,11 @@ fn follow(name: &str, seed: u64) {
     runtime.block_on(async {
         let mut world = World::new(name);
         let rows: Vec<Row> = world.case.input["events"].clone();
-        // That the views are to come is known from here on.
-        drop(plan(&world.case, &world.broker, &world.store, Settings::default()).await);
         let mut left = rows.as_slice();
         let mut random = StdRng::seed_from_u64(seed);
         let mut stop = CancellationToken::new();
         let mut job = world.start(&stop, seed);
+        world.announced().await;
         let mut tail = 6;
         while !left.is_empty() || tail > 0 {
             let steps: &[Millis] =

@@ -7,7 +7,7 @@ use datafusion::catalog::Session;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::common::{Error, Result};
+use crate::common::{Error, ErrorKind, Result};
 
 use super::avro_blocks;
 use super::config::Config;
@@ -80,7 +80,12 @@ pub async fn shape(config: &Config, session: &dyn Session, file: &File) -> Resul
             plain(false, content.map_err(|e| unreadable(config, file, e.into()))?)
         }
         (Kind::Csv, Header::Auto | Header::Names) => {
-            let Some(names) = first_line(config, file).await? else { return Ok(None) };
+            let names = match first_line(config, file).await {
+                // What is no row is no header either: it is a bad record of the scan.
+                Err(error) if error.kind() == ErrorKind::Data && format.header == Header::Auto => return plain(false, declared()),
+                names => names?,
+            };
+            let Some(names) = names else { return Ok(None) };
             if format.header == Header::Auto && !header::names_columns(&names, &config.content) {
                 return plain(false, declared());
             }

@@ -365,7 +365,8 @@ impl SinkWriter for KafkaWriter {
     async fn commit(&mut self, n: u64) -> Result<()> {
         if let Some(Committing { group, metadata, attempt, .. }) = &self.commit {
             let offset = i64::try_from(n).map_err(|_| Error::internal(format!("commit {n}")))?;
-            self.producer.send_offset(group, &self.table.topic, offset, &format!("{metadata}:{attempt}")).await?;
+            let sent = self.producer.send_offset(group, &self.table.topic, offset, &format!("{metadata}:{attempt}")).await;
+            sent.map_err(|e| self.failed(e))?;
         }
         self.begun = false;
         let committed = self.producer.commit().await;
