@@ -1,8 +1,8 @@
 //! Options as they may be shown: without passwords.
 
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::{Token, Tokenizer, Word};
 
-use crate::common::secret::{MASK, is_secret};
+use crate::common::secret::{MASK, is_secret, without_users};
 use crate::sql::ast::Options;
 use crate::sql::dialect::MillstreamDialect;
 use crate::sql::literal;
@@ -23,13 +23,34 @@ pub fn masked_text(text: &str) -> String {
                         equals = false;
                         continue;
                     }
-                    None => shown.push_str(&literal(value)),
+                    None => shown.push_str(&literal(&without_users(value))),
                 }
                 key = Some(value.clone());
                 equals = false;
                 continue;
             }
             // Also without `=`, as in OPTIONS ('key' 'value').
+            // A value that is no plain literal, up to where it ends.
+            other if equals && key.as_deref().is_some_and(is_secret) => {
+                let ends = matches!(other, Token::Comma | Token::RParen | Token::SemiColon);
+                shown.push_str(&if ends {
+                    other.to_string()
+                } else if shown.ends_with(MASK) {
+                    String::new()
+                } else {
+                    MASK.to_string()
+                });
+                if ends {
+                    (key, equals) = (None, false);
+                }
+                continue;
+            }
+            // Keys may be in double quotes.
+            Token::DoubleQuotedString(name) | Token::Word(Word { value: name, quote_style: Some('"'), .. }) if is_secret(name) => {
+                shown.push_str(&token.to_string());
+                (key, equals) = (Some(name.clone()), false);
+                continue;
+            }
             Token::Eq if key.is_some() && !equals => {
                 equals = true;
                 shown.push('=');
@@ -55,19 +76,7 @@ pub(super) fn mask(key: &str, value: &str) -> String {
     if !reference && is_secret(key) {
         return MASK.to_string();
     }
-    without_password(value)
-}
-
-/// `scheme://user:password@host` without its password.
-fn without_password(value: &str) -> String {
-    let masked = || {
-        let (scheme, rest) = value.split_once("://")?;
-        let authority = rest.split(['/', '?', '#']).next()?;
-        let (user, host) = authority.rsplit_once('@')?;
-        let (name, _) = user.split_once(':')?;
-        Some(format!("{scheme}://{name}:{MASK}@{host}{}", &rest[authority.len()..]))
-    };
-    masked().unwrap_or_else(|| value.to_string())
+    without_users(value)
 }
 
 #[cfg(test)]
@@ -84,6 +93,9 @@ mod tests {
             ("OPTIONS ('password' 'p', 'a' 'password', 'b' 'c')", "OPTIONS ('password' '****', 'a' 'password', 'b' 'c')"),
             ("WITH ('password' = '${env:PW}')", "WITH ('password' = '${env:PW}')"),
             ("SELECT 'password', 'x'", "SELECT 'password', 'x'"),
+            ("WITH ('password' = \"hunter2\", 'b' = 'c')", "WITH ('password' = ****, 'b' = 'c')"),
+            ("WITH (\"x.password\" = 'hunter2', 'b' = 'c')", "WITH (\"x.password\" = '****', 'b' = 'c')"),
+            ("LOCATION 's3://me:hunter2@bucket/x'", "LOCATION 's3://me:****@bucket/x'"),
             ("'unclosed", "****"),
         ] {
             assert_eq!(masked_text(text), shown);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::catalog::masked_text;
 use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result};
 use crate::jobs::Workspace;
@@ -90,12 +91,25 @@ impl Found {
     }
 }
 
+/// Where the options of a statement begin: at a hint, or at WITH or OPTIONS with a parenthesis behind it.
+fn options_of(text: &str) -> Option<usize> {
+    let upper = text.to_ascii_uppercase();
+    let opens = |word: &str| {
+        upper.match_indices(word).map(|(at, _)| at).find(|at| {
+            let apart = upper[..*at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_');
+            let behind = upper[at + word.len()..].trim_start();
+            apart && (behind.starts_with('(') || behind.starts_with("/*") || behind.starts_with("--"))
+        })
+    };
+    [upper.find("/*+"), opens("WITH"), opens("OPTIONS")].into_iter().flatten().min()
+}
+
 /// The place and the beginning of a statement, and what is known of it.
 fn show(parsed: &Parsed, facts: &[Fact]) {
     const WIDTH: usize = 80;
-    let text = parsed.text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // What stands in options may be nobody's business.
-    let options = [" WITH (", " OPTIONS", "/*+"].iter().filter_map(|word| text.find(word)).min();
+    let text = masked_text(&parsed.text).split_whitespace().collect::<Vec<_>>().join(" ");
+    // What stands in options may be nobody's business, also where no key says so.
+    let options = options_of(&text);
     let text = match (&parsed.statement, options) {
         (Statement::Set(setting), _) => format!("SET '{}'", setting.key),
         (_, Some(end)) => text.get(..end).unwrap_or_default().trim_end().to_string(),

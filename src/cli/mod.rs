@@ -20,7 +20,7 @@ use clap::{Arg, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::prelude::*;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, panics};
 use crate::shell::Notes;
 
 use args::{Args, Command};
@@ -69,7 +69,8 @@ fn start(args: Args, notes: Notes) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|e| Error::internal("no threads can be started").because(e))?;
-    let done = runtime.block_on(async {
+    panics::keep_quiet();
+    let done = runtime.block_on(panics::caught(panics::gave_up, async {
         match args.command {
             None => shell::shell(&args.common, args.shell, notes).await,
             Some(Command::Run(run)) => run::run(&args.common, run).await,
@@ -79,7 +80,7 @@ fn start(args: Args, notes: Notes) -> Result<()> {
             Some(Command::Completions(wanted)) => completions::completions(&wanted, &mut command()),
             Some(Command::Demo(demo)) => demo::demo(&args.common, demo, notes).await,
         }
-    });
+    }));
     // A reader thread may sit in a network call; nobody waits for it.
     runtime.shutdown_background();
     done

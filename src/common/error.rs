@@ -192,22 +192,24 @@ impl fmt::Display for Error {
         if *kind == ErrorKind::Internal {
             write!(f, "internal error (please report it): ")?;
         }
-        write!(f, "{message}")?;
+        // A message may quote what stands at its place, and any text may hold a URL.
+        let secrets = place.as_ref().map_or_else(Vec::new, |p| secret::masked_line(&p.text, p.column).secrets);
+        write!(f, "{}", secret::without(message, &secrets))?;
         if let Some(source) = source {
             let text = source.to_string();
             if !message.contains(&text) {
-                write!(f, ": {text}")?;
+                write!(f, ": {}", secret::without(&text, &secrets))?;
             }
         }
         if let Some(Place { file, line, column, text }) = place {
             let gutter = line.to_string().len();
-            let (text, column) = secret::masked_line(text, *column);
+            let secret::Masked { text, column, .. } = secret::masked_line(text, *column);
             let (shown, column) = excerpt(&text, column);
             write!(f, "\n{:gutter$}--> {file}:{line}:{}", "", place.as_ref().map_or(0, |p| p.column))?;
             write!(f, "\n{line} | {shown}\n{:gutter$} | {:>column$}", "", "^")?;
         }
         if let Some(hint) = hint {
-            write!(f, "\nhint: {hint}")?;
+            write!(f, "\nhint: {}", secret::without(hint, &secrets))?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ pub(crate) mod java_time;
 pub mod machine;
 pub mod names;
 mod options;
+pub mod panics;
 pub mod private;
 pub mod projection;
 pub mod s3;

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::common::faults::{Faults, Side};
-use crate::common::{Error, ErrorKind, Result};
+use crate::common::{Error, ErrorKind, Result, panics};
 use crate::connectors::{Recorded, Sink, SinkWriter, Writer};
 
 use super::commits::{Commit, Commits, sink_section};
@@ -230,7 +230,8 @@ impl Drop for Publishers {
 
 impl Task {
     async fn run(self, mut queue: mpsc::UnboundedReceiver<Work>) {
-        if let Err(error) = self.publish_all(&mut queue).await {
+        let cut_off = || Error::internal(format!("the writer of sink `{}` was cut off", self.id));
+        if let Err(error) = panics::caught(cut_off, self.publish_all(&mut queue)).await {
             self.failure.error.lock().get_or_insert(error);
             self.progress.notify_waiters();
         }

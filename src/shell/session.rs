@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::common::{Error, ErrorKind, Result};
+use crate::common::{Error, ErrorKind, Result, panics};
 use crate::jobs::memory::Memory;
 use crate::jobs::{Names, Outcome, Workspace};
 use crate::planner::Mode;
@@ -183,7 +183,7 @@ impl Session {
         for (i, statement) in parsed.iter().enumerate() {
             let last = i + 1 == parsed.len();
             self.tell_news().await?;
-            self.carry_out(statement, last, &mut parts).await?;
+            panics::caught(panics::gave_up, self.carry_out(statement, last, &mut parts)).await?;
             // The INSERTs of a statement set are one job, any other is one of its own.
             let set_goes_on = statement.set.is_some() && parsed.get(i + 1).is_some_and(|next| next.set == statement.set);
             if !parts.is_empty() && !set_goes_on {

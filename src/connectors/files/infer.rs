@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::execution::SessionStateBuilder;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, panics};
 use crate::connectors::{Inferred, InferredColumn, TableSpec};
 use crate::formats::{self, widen};
 
@@ -34,7 +34,7 @@ pub async fn infer(table: &TableSpec) -> Result<Inferred> {
         return Err(nothing.hint(hint));
     }
     let opened = sample(&files);
-    let content = content(&config, &opened).await?;
+    let content = panics::caught(|| panics::damaged(&config.location.shown), content(&config, &opened)).await?;
     let partitions = partitions(&config, &files)?;
     let from_path =
         partitions.iter().map(|(name, data_type)| InferredColumn { name: name.clone(), data_type: data_type.clone(), nullable: true });

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::common::projection::narrow;
-use crate::common::{Projection, Result};
+use crate::common::{Projection, Result, panics};
 use crate::connectors::on_error::{OnError, Warning};
 use crate::connectors::piece::Piece;
 use crate::connectors::{Rejected, SourceCounters};
@@ -71,15 +71,18 @@ impl FileReader {
         let (reader, file) = (Arc::clone(self), file.clone());
         // It ends by itself: with the file, or when nobody takes its pieces.
         tokio::spawn(async move {
-            let mut pieces = match reader.pieces(file, skip).await {
-                Ok(pieces) => pieces,
-                Err(e) => stream::once(async { Err(e) }).boxed(),
-            };
-            while let Some(piece) = pieces.next().await {
-                let failed = piece.is_err();
-                if sender.send(piece).await.is_err() || failed {
-                    return;
+            let shown = reader.config.location.show(&file.meta.location);
+            let read = async {
+                let mut pieces = reader.pieces(file, skip).await?;
+                while let Some(piece) = pieces.next().await {
+                    if sender.send(Ok(piece?)).await.is_err() {
+                        return Ok(());
+                    }
                 }
+                Ok(())
+            };
+            if let Err(e) = panics::caught(|| panics::damaged(&shown), read).await {
+                let _ = sender.send(Err(e)).await; // nobody may listen any more
             }
         });
         pieces

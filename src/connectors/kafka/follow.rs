@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, panics};
 use crate::connectors::piece::Piece;
 use crate::connectors::{Chunk, Fetched, Follow, PartitionRange, PartitionState, Prefetch};
 
@@ -114,9 +114,14 @@ fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
             (queues.paused.clone(), std::mem::take(&mut queues.found))
         };
         fetcher.pause(paused);
-        let added = if found.is_empty() { Ok(()) } else { fetcher.add(&found) };
-        let step = added.and_then(|()| fetcher.step(prefetch.batch_rows.max(1), POLL));
-        let done = fetcher.exhausted() || step.is_err();
+        let read = || {
+            if !found.is_empty() {
+                fetcher.add(&found)?;
+            }
+            fetcher.step(prefetch.batch_rows.max(1), POLL)
+        };
+        let step = panics::catch(|| Error::internal("a message cannot be read: its decoder gave up"), read);
+        let done = step.is_err() || fetcher.exhausted();
         let mut queues = shared.lock();
         match step {
             Ok(step) => {

@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use arrow::record_batch::RecordBatch;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, panics};
 
 use super::fetch::Fetcher;
 
@@ -29,7 +29,8 @@ pub(super) fn stream(fetcher: Fetcher, name: &str, address: String, limit: Optio
     let schema = fetcher.schema();
     let (sender, receiver) = mpsc::channel(2);
     std::thread::Builder::new().name(format!("read-{name}")).spawn(move || {
-        if let Err(error) = run(fetcher, &sender, &address, limit.unwrap_or(usize::MAX)) {
+        let read = || run(fetcher, &sender, &address, limit.unwrap_or(usize::MAX));
+        if let Err(error) = panics::catch(|| Error::internal("a message cannot be read: its decoder gave up"), read) {
             // Nobody listens any more: then nobody wants the error either.
             drop(sender.blocking_send(Err(error.into())));
         }

@@ -1,5 +1,6 @@
 //! Texts and places in them, for error messages.
 
+use crate::common::secret;
 use std::sync::Arc;
 
 use crate::common::error::Place;
@@ -22,6 +23,9 @@ impl Source {
     /// The place of a line and column (both from 1) in this text, with the line for the caret.
     pub fn place(&self, line: usize, column: usize) -> Place {
         let text = self.text.lines().nth(line.saturating_sub(1)).unwrap_or("").to_string();
+        // Its beginning may belong to a secret that began in a line before.
+        let before: Vec<&str> = self.text.lines().take(line.saturating_sub(1)).collect();
+        let text = if secret::is_open(&before.join("\n")) { secret::MASK.to_string() } else { text };
         Place { file: self.name.to_string(), line, column, text }
     }
 }

@@ -1,0 +1,60 @@
+//! A panic inside of a library is an error of what it was reading, and never looks like the end of it.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+
+use futures::FutureExt;
+
+use super::{Error, Result};
+
+/// Runs work; if it panics that is the error that `otherwise` makes.
+///
+/// # Errors
+/// Those of the work.
+pub async fn caught<T>(otherwise: impl FnOnce() -> Error, work: impl Future<Output = Result<T>>) -> Result<T> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(told(&*panic, otherwise())))
+}
+
+/// The same for work on a thread.
+///
+/// # Errors
+/// Those of the work.
+pub fn catch<T>(otherwise: impl FnOnce() -> Error, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(told(&*panic, otherwise())))
+}
+
+/// The error for a file that a library cannot cope with.
+pub fn damaged(file: &str) -> Error {
+    Error::data(format!("{file} cannot be read: it is damaged, or not of the format that the table declares"))
+}
+
+/// The error of a statement in which a library has given up.
+pub fn gave_up() -> Error {
+    Error::data("the statement was cut off: a reader of its data, or a function, has given up")
+        .hint("a damaged file does that; --verbose tells where it was")
+}
+
+/// Where a panic happened goes to the log with `--verbose`; people get an error.
+pub fn keep_quiet() {
+    set_hook(Box::new(|panic| tracing::debug!("{panic}")));
+}
+
+/// What it said is of use to who looks for the fault, but not to who has the file.
+fn told(panic: &(dyn Any + Send), error: Error) -> Error {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::debug!("{}: a panic: {}", error.message(), text.unwrap_or("without a text"));
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error() {
+        let error = caught(|| damaged("a.parquet"), async { if true { panic!("index out of bounds") } else { Ok(()) } }).await.unwrap_err();
+        assert!(error.message().starts_with("a.parquet cannot be read"), "{error}");
+        assert_eq!(catch(|| damaged("a"), || Ok(1)).unwrap(), 1);
+        assert!(catch(|| damaged("a"), || if true { panic!("{}", 1) } else { Ok(()) }).is_err());
+    }
+}
