@@ -35,13 +35,16 @@ enum Fault {
     Slow(u64),
 }
 
+/// Per kind of request: at which of them a fault comes.
+type Plan = HashMap<i16, Vec<(usize, Fault)>>;
+
 /// A proxy in front of the broker at `to`, which also puts itself into the addresses that the broker tells.
 #[derive(Clone)]
 struct Proxy {
     to: u16,
     port: u16,
     /// Which of the requests of a kind that are still to come meets which fault.
-    plan: Arc<Mutex<HashMap<i16, Vec<(usize, Fault)>>>>,
+    plan: Arc<Mutex<Plan>>,
     met: Arc<AtomicUsize>,
 }
 

@@ -1,14 +1,17 @@
 //! Ties get an order: the same rows give the same answer, in whatever order they came.
 
+use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::common::Result;
-use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, DFSchema};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, DFSchemaRef};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::{NullTreatment, Sort as SortExpr, WindowFunction};
 use datafusion::logical_expr::{
-    Expr, Limit, LogicalPlan, LogicalPlanBuilder, Sort, Window, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    Expr, Extension, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, Sort, UserDefinedLogicalNodeCore, Window, WindowFrame,
+    WindowFrameBound, WindowFrameUnits, lit,
 };
 use datafusion::scalar::ScalarValue;
 
@@ -19,11 +22,15 @@ const RANKING: [&str; 4] = ["row_number", "ntile", "lag", "lead"];
 
 /// Completes the ORDER BY of ranking functions, of ROWS frames and of LIMIT by all other columns. SQL leaves it open which of
 /// equal rows comes first; a query that is kept up to date has to give the same answer as the batch query, so both must make
-/// the same choice. A continuous LIMIT without ORDER BY takes the first rows by all columns.
+/// the same choice. A continuous LIMIT without ORDER BY keeps the rows that came first; within a subquery, the first by all columns.
 ///
 /// # Errors
 /// When DataFusion refuses to build a node; that would be a bug.
 pub(super) fn total_order(plan: LogicalPlan, mode: Mode) -> Result<LogicalPlan> {
+    let plan = match mode {
+        Mode::Batch => plan,
+        _ => plan.transform_up(first_rows)?.data,
+    };
     let ordered = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Window(window) => windows(window),
         LogicalPlan::Limit(limit) => limited(limit, mode),
@@ -119,9 +126,93 @@ fn limited(limit: Limit, mode: Mode) -> DfResult<Transformed<LogicalPlan>> {
     if mode == Mode::Batch {
         return Ok(Transformed::no(LogicalPlan::Limit(limit)));
     }
+    Ok(Transformed::yes(by_all_columns(limit)?))
+}
+
+/// A LIMIT without ORDER BY, of a stream.
+fn first_rows(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
+    let LogicalPlan::Limit(limit) = node else { return Ok(Transformed::no(node)) };
+    if sorted(&limit.input)?.is_some() {
+        return Ok(Transformed::no(LogicalPlan::Limit(limit)));
+    }
+    let (SkipType::Literal(skip), FetchType::Literal(fetch)) = (limit.get_skip_type()?, limit.get_fetch_type()?) else {
+        return Ok(Transformed::no(LogicalPlan::Limit(limit)));
+    };
+    Ok(Transformed::yes(FirstRowsNode::plan(Arc::unwrap_or_clone(limit.input), skip, fetch)))
+}
+
+/// A LIMIT without ORDER BY as one that takes the first rows by all columns.
+fn by_all_columns(limit: Limit) -> DfResult<LogicalPlan> {
     let order = rest(limit.input.schema(), &[]);
     let input = LogicalPlanBuilder::from(limit.input.as_ref().clone()).sort(order)?.build()?;
-    Ok(Transformed::yes(LogicalPlan::Limit(Limit { input: Arc::new(input), ..limit })))
+    Ok(LogicalPlan::Limit(Limit { input: Arc::new(input), ..limit }))
+}
+
+/// LIMIT without ORDER BY, where it is left open how it runs: as the rows that came first, or by all columns where rows can go again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct FirstRowsNode {
+    /// What is below.
+    pub input: LogicalPlan,
+    /// How many rows are left out first.
+    pub skip: usize,
+    /// How many come then; `None`: all.
+    pub fetch: Option<usize>,
+}
+
+impl FirstRowsNode {
+    fn plan(input: LogicalPlan, skip: usize, fetch: Option<usize>) -> LogicalPlan {
+        LogicalPlan::Extension(Extension { node: Arc::new(Self { input, skip, fetch }) })
+    }
+
+    /// The same as a LIMIT over an order by all columns.
+    pub fn ordered(&self) -> DfResult<LogicalPlan> {
+        let number = |n: usize| Some(Box::new(lit(i64::try_from(n).unwrap_or(i64::MAX))));
+        by_all_columns(Limit { skip: number(self.skip), fetch: self.fetch.and_then(number), input: Arc::new(self.input.clone()) })
+    }
+
+    /// A plan whose nodes of this kind, all of them, are such LIMITs.
+    pub fn all_ordered(plan: LogicalPlan) -> DfResult<LogicalPlan> {
+        let ordered = plan.transform_up(|node| match &node {
+            LogicalPlan::Extension(extension) => match extension.node.as_any().downcast_ref::<Self>() {
+                Some(first) => Ok(Transformed::yes(first.ordered()?)),
+                None => Ok(Transformed::no(node)),
+            },
+            _ => Ok(Transformed::no(node)),
+        })?;
+        Ok(ordered.data)
+    }
+}
+
+impl PartialOrd for FirstRowsNode {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        (self.skip, self.fetch).partial_cmp(&(other.skip, other.fetch))
+    }
+}
+
+impl UserDefinedLogicalNodeCore for FirstRowsNode {
+    fn name(&self) -> &'static str {
+        "FirstRows"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        self.input.schema()
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FirstRows: skip={}, fetch={:?}", self.skip, self.fetch)
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
+        Ok(Self { input: inputs.pop().unwrap_or_else(|| self.input.clone()), ..self.clone() })
+    }
 }
 
 /// The same plan with its ORDER BY completed; `None` if it has none on top.

@@ -86,6 +86,13 @@ fn a_broker_that_is_lost_is_one_clear_line() {
     assert!(text.contains(&format!("error: topic `payments` cannot be looked up (Kafka at {})", kafka.address())), "{text}");
     // A job and an answer that goes on wait, and say for what.
     terminal.enter("INSERT INTO payments SELECT id, 'x', LOCALTIMESTAMP FROM more;", "job payments started");
+    let begin = std::time::Instant::now();
+    while !terminal.text().contains("job payments: waiting: ") {
+        assert!(begin.elapsed().as_secs() < 60, "the job does not wait:\n{}", terminal.text());
+        terminal.enter("\\echo 'and now?'", "and now?");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    terminal.line("clear");
     terminal.line("SELECT COUNT(*) AS n FROM payments EMIT CHANGES;");
     let text = terminal.shows("waiting: ");
     assert!(text.contains("[q] quit"), "{text}");

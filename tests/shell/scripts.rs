@@ -85,5 +85,5 @@ fn a_reader_of_a_materialized_view_reads_its_content() {
       SELECT nope;"
     );
     let ended = home.run(&["--embedded", "-c", &script]).exits(1).says(&["`m` is there"]);
-    assert_eq!(ended.out, "k\ts\na\t13\nb\t1\nk\ts\na\t13\nb\t1\n", "{ended}");
+    assert_eq!(ended.out, "k,s\na,13\nb,1\nk,s\na,13\nb,1\n", "{ended}");
 }

@@ -119,7 +119,9 @@ impl FileOpener for TextOpener {
         let range = file.range.map(|r| Range { start: byte(r.start), end: byte(r.end) });
         let wanted = Wanted { range, ..self.wanted.clone() };
         let (skipped, count, on_error) = (Arc::clone(&self.skipped), self.count.clone(), self.config.on_error);
+        let name = self.config.location.show(&file.object_meta.location);
         let rows = lines::read(Arc::clone(&self.config), file.object_meta, wanted);
+        let rows = rows.map_err(move |e| e.context(format!("{name} cannot be read")));
         let rows = rows.and_then(move |Lines { batch, bad, .. }| {
             count.add(bad.len());
             std::future::ready(skipped.note(on_error, &bad).map(|()| batch))

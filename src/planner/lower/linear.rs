@@ -12,6 +12,7 @@ use crate::sql::ast::Emit;
 
 use super::super::clock::{Clock, Live};
 use super::super::current_watermark::asks;
+use super::super::total_order::FirstRowsNode;
 use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
 use super::watermark::asks_above;
@@ -134,6 +135,9 @@ impl Lowering {
         }
         if let Some(live) = extension.node.as_any().downcast_ref::<Live>() {
             return self.live(live).await;
+        }
+        if let Some(first) = extension.node.as_any().downcast_ref::<FirstRowsNode>() {
+            return self.first_rows(plan, first).await;
         }
         let Some(window) = extension.node.as_any().downcast_ref::<WindowTvf>() else { return self.fallback(plan).await };
         let input = self.lower(&window.input).await?;

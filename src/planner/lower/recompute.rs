@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::common::DFSchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, FetchType, LogicalPlan, SkipType, Sort};
+use datafusion::logical_expr::{Expr, LogicalPlan, Sort};
 use datafusion::physical_expr::PhysicalExpr;
 
 use crate::common::{Error, Result};
@@ -19,6 +19,7 @@ use crate::sql::ast::Emit;
 
 use super::super::current_watermark::{misplaced, node_asks};
 use super::super::cut::{Cut, Late};
+use super::super::total_order::FirstRowsNode;
 use super::super::traits::{Time, Traits};
 use super::{Input, Lowered, Lowering, title};
 
@@ -49,24 +50,28 @@ impl Lowering {
         self.recompute(plan, inputs, partitioning, Vec::new()).await
     }
 
-    /// ORDER BY with LIMIT: both together, since only the order says which rows stay. Without an order those stay that came first, unless
-    /// rows can go again.
+    /// ORDER BY with LIMIT: both together, since only the order says which rows stay.
     pub(super) async fn limit(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
-        let Some(sort) = sort_below(plan) else {
-            let LogicalPlan::Limit(limit) = plan else { return self.fallback(plan).await };
-            let input = self.lower(&limit.input).await?;
-            let (SkipType::Literal(skip), FetchType::Literal(fetch)) = (limit.get_skip_type()?, limit.get_fetch_type()?) else {
-                return self.fallback(plan).await;
-            };
-            if input.traits.updating || input.traits.sources.is_empty() || self.emit == Emit::Changes {
-                return self.recompute(plan, vec![input], Partitioning::none(1), Vec::new()).await;
-            }
-            let most = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-            let traits = input.traits.clone();
-            let operator = FirstRows::new(Arc::clone(limit.input.schema().inner()), most(skip), fetch.map_or(i64::MAX, most));
-            return self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], plan.schema(), None, traits).await;
-        };
+        let Some(sort) = sort_below(plan) else { return self.fallback(plan).await };
         let input = self.lower(&sort.input).await?;
+        self.top(plan, sort, input).await
+    }
+
+    /// LIMIT without ORDER BY: those rows stay that came first, unless rows can go again.
+    pub(super) async fn first_rows(&mut self, plan: &LogicalPlan, first: &FirstRowsNode) -> Result<Lowered> {
+        let input = self.lower(&first.input).await?;
+        if input.traits.updating || input.traits.sources.is_empty() || self.emit == Emit::Changes {
+            let plan = first.ordered()?;
+            let sort = sort_below(&plan).ok_or_else(|| Error::internal("an ordered LIMIT without an order"))?;
+            return self.top(&plan, sort, input).await;
+        }
+        let most = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let traits = input.traits.clone();
+        let operator = FirstRows::new(Arc::clone(first.input.schema().inner()), most(first.skip), first.fetch.map_or(i64::MAX, most));
+        self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], plan.schema(), None, traits).await
+    }
+
+    async fn top(&mut self, plan: &LogicalPlan, sort: &Sort, input: Lowered) -> Result<Lowered> {
         let originals = vec![Arc::clone(sort.input.schema())];
         self.recompute_over(plan, originals, vec![input], Partitioning::none(1), Vec::new(), |plan, leaves| {
             let leaf = leaves.first().ok_or_else(|| Error::internal("ORDER BY has one input"))?;
@@ -157,7 +162,7 @@ impl Lowering {
     ) -> Result<SubPlan> {
         let numbers: Vec<u32> = originals.iter().map(|_| self.next_leaf()).collect();
         let leaves = numbers.iter().zip(originals).map(|(n, schema)| Cut::plan(*n, Arc::clone(schema))).collect();
-        let plan = rebuild(plan, leaves)?;
+        let plan = FirstRowsNode::all_ordered(rebuild(plan, leaves)?)?;
         plan.apply(|node| match node_asks(node)? {
             true => Err(misplaced(&title(&plan)).into()),
             false => Ok(TreeNodeRecursion::Continue),
