@@ -108,7 +108,7 @@ fn options_of(text: &str) -> Option<usize> {
 fn show(parsed: &Parsed, facts: &[Fact]) {
     const WIDTH: usize = 80;
     let text = masked_text(&parsed.text).split_whitespace().collect::<Vec<_>>().join(" ");
-    // What stands in options may be nobody's business, also where no key says so.
+    // Any option value may be a secret, even under a key that does not look like one: options are left out.
     let options = options_of(&text);
     let text = match (&parsed.statement, options) {
         (Statement::Set(setting), _) => format!("SET '{}'", setting.key),

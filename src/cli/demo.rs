@@ -51,7 +51,7 @@ const SHOWN: &str = "transactions_paid_agg_table";
 const SOURCE: &str = "transactions_generator";
 const GENERATED: &str = "transactions_generated";
 const ASKED: &str = "transactions_table";
-/// About so many bytes of each partition's newest records are kept: some minutes of them.
+/// Retention of the demo's topics: about this many bytes per partition, which is a few minutes of records.
 const KEPT: usize = 64 << 20;
 /// How many windows are on the screen.
 const HEIGHT: usize = 14;
