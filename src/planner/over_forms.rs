@@ -7,7 +7,6 @@ use arrow::datatypes::{DataType, FieldRef};
 use datafusion::arrow::compute::SortOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result as DfResult;
-use datafusion::functions_window::all_default_window_functions;
 use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
 use datafusion::logical_expr::function::{ExpressionArgs, PartitionEvaluatorArgs, WindowFunctionSimplification, WindowUDFFieldArgs};
 use datafusion::logical_expr::{
@@ -17,6 +16,8 @@ use datafusion::logical_expr::{
 use datafusion::physical_expr::PhysicalExpr;
 
 use crate::common::{Error, Result};
+
+use super::functions;
 
 /// Aggregates that do not look at rows whose first argument is NULL.
 const SKIP_NULLS: [&str; 23] = [
@@ -121,7 +122,7 @@ pub(super) fn encode(function: &WindowUDF, buf: &mut Vec<u8>) {
 /// # Errors
 /// When there is none.
 pub(super) fn decode(name: &str, buf: &[u8]) -> Result<Arc<WindowUDF>> {
-    let function = all_default_window_functions().into_iter().find(|f| f.name() == name && buf == MARK);
+    let function = functions::window_function(name).filter(|_| buf == MARK);
     function.map(|f| ignoring_nulls(&f)).ok_or_else(|| Error::internal(format!("a plan with an unknown window function {name}")))
 }
 

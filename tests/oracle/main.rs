@@ -193,6 +193,7 @@ cases! {
     grouping
     common_tables
     types
+    signed_ranks
     contradictions
     intervals_times
     limits

@@ -55,6 +55,10 @@ pub(super) fn functions(registry: &dyn FunctionRegistry) -> Result<Vec<Arc<Scala
         let signature = Signature::user_defined(of.signature().volatility);
         Ok(Adapted { name, aliases: Vec::new(), of, swapped: false, strict, returns: None, then: None, whole: None, signature })
     };
+    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    let signed =
+        |name, returns| -> Result<Adapted> { Ok(Adapted { returns: Some(returns), then: Some(signed), ..adapted(name, name, 0)? }) };
+    let bigints = DataType::new_list(DataType::Int64, true);
     let functions = [
         adapted("greatest", "greatest", ALL)?,
         adapted("least", "least", ALL)?,
@@ -67,10 +71,19 @@ pub(super) fn functions(registry: &dyn FunctionRegistry) -> Result<Vec<Arc<Scala
         adapted("array_join", "array_join", ALL)?,
         Adapted { then: Some(without), ..adapted("array_remove", "array_remove_all", 1)? },
         Adapted { then: Some(contains), ..adapted("array_contains", "array_has", 0)? },
-        Adapted { returns: Some(DataType::Int32), then: Some(position), ..adapted("array_position", "array_position", ALL)? },
+        Adapted {
+            returns: Some(DataType::Int32),
+            then: Some(position),
+            aliases: names(&["list_position", "array_indexof", "list_indexof"]),
+            ..adapted("array_position", "array_position", ALL)?
+        },
+        Adapted { aliases: names(&["list_length"]), ..signed("array_length", DataType::Int64)? },
+        Adapted { aliases: names(&["list_ndims"]), ..signed("array_ndims", DataType::Int64)? },
+        Adapted { aliases: names(&["list_dims"]), ..signed("array_dims", bigints.clone())? },
+        Adapted { aliases: names(&["list_positions"]), ..signed("array_positions", bigints)? },
         adapted("map_from_arrays", "map", ALL)?,
         Adapted { whole: Some(same), ..adapted("floor", "floor", 0)? },
-        Adapted { whole: Some(same), aliases: vec!["ceiling".to_string()], ..adapted("ceil", "ceil", 0)? },
+        Adapted { whole: Some(same), aliases: names(&["ceiling"]), ..adapted("ceil", "ceil", 0)? },
         Adapted { whole: Some(truncated), ..adapted("truncate", "trunc", 0)? },
     ];
     Ok(functions.into_iter().map(|function| Arc::new(ScalarUDF::new_from_impl(function))).collect())
@@ -94,6 +107,15 @@ fn contains(found: ArrayRef, args: &[ArrayRef]) -> Result<ArrayRef> {
 fn position(found: ArrayRef, _: &[ArrayRef]) -> Result<ArrayRef> {
     let found = cast(&found, &DataType::Int32)?;
     Ok(Arc::new(found.as_primitive::<Int32Type>().iter().map(|place| place.unwrap_or(0)).collect::<Int32Array>()))
+}
+
+/// Counts and places as BIGINT.
+fn signed(answer: ArrayRef, _: &[ArrayRef]) -> Result<ArrayRef> {
+    let data_type = match answer.data_type() {
+        DataType::List(_) => DataType::new_list(DataType::Int64, true),
+        _ => DataType::Int64,
+    };
+    Ok(cast(&answer, &data_type)?)
 }
 
 /// An array without the elements that are NULL, where that is what is to be taken out.

@@ -23,6 +23,18 @@ pub(super) fn functions() -> [Arc<AggregateUDF>; 2] {
     [(max_udaf(), true), (min_udaf(), false)].map(|(of, max)| Arc::new(AggregateUDF::new_from_impl(Extreme { of, max })))
 }
 
+/// MAX.
+pub fn max() -> Arc<AggregateUDF> {
+    let [max, _] = functions();
+    max
+}
+
+/// MIN.
+pub fn min() -> Arc<AggregateUDF> {
+    let [_, min] = functions();
+    min
+}
+
 /// DataFusion's function, but for floats.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Extreme {

@@ -14,7 +14,7 @@ pub(super) mod calendar;
 mod call;
 mod codes;
 mod compiled;
-mod extremes;
+pub mod extremes;
 pub mod intervals;
 mod json;
 mod json_build;
@@ -28,11 +28,13 @@ mod regex;
 mod rows;
 mod scalar;
 pub mod shown;
+mod signed;
 mod sums;
 mod text;
 mod time;
 
 pub use scalar::element;
+pub use signed::{row_number, window_function};
 pub use sums::checked_sum;
 
 /// Registers all of them; names that DataFusion has too mean Flink's from then on.
@@ -78,6 +80,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         state.register_udaf(function)?;
     }
     state.register_udaf(checked_sum())?;
+    signed::register(state)?;
     Ok(())
 }
 

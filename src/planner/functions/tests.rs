@@ -113,7 +113,7 @@ fn show(column: &ArrayRef) -> Vec<String> {
     (0..column.len()).map(|i| format!("{} {}", shown.value(i), crate::sql::types::display(column.data_type()))).collect()
 }
 
-fn state() -> SessionState {
+pub(super) fn state() -> SessionState {
     let session = Session::new(Arc::new(Nothing), Mode::Batch, Arc::new(RuntimeEnv::default())).unwrap();
     let mut state = session.state();
     let opaque = ScalarUDF::new_from_impl(Opaque(Signature::any(1, Volatility::Volatile)));

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, DFSchemaRef};
-use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, Window, cast, lit};
 
 use crate::common::{Error, Result};
@@ -13,6 +12,7 @@ use crate::operators::OverAggregate;
 use crate::operators::over::{OverRows, Past};
 use crate::sql::ast::Emit;
 
+use super::super::functions::row_number;
 use super::super::traits::{Domain, Time, Traits};
 use super::over_past::{both, past};
 use super::over_plan::{NUMBER, function, named, project, whole_partition, windows};
@@ -166,10 +166,10 @@ fn rows_plan(window: &Window, past: Past, leaf: LogicalPlan) -> Result<LogicalPl
     let mut wanted = named(NEW);
     if let (Past::Last(rows), Some(first)) = (past, window.window_expr.first().and_then(function)) {
         // Counted from the end.
-        let mut number = whole_partition(row_number_udwf(), Vec::new(), &first.params.partition_by);
+        let mut number = whole_partition(row_number(), Vec::new(), &first.params.partition_by);
         number.params.order_by = first.params.order_by.iter().map(|s| s.expr.clone().sort(!s.asc, !s.nulls_first)).collect();
         plan = windows(vec![Expr::from(number).alias(NUMBER)], plan)?;
-        let last = named(NUMBER).lt_eq(lit(rows));
+        let last = named(NUMBER).lt_eq(lit(i64::try_from(rows).unwrap_or(i64::MAX)));
         wanted = wanted.or(last.clone());
         out.extend([named(NEW), last.alias("__kept")]);
     }

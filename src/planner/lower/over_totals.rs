@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
-use datafusion::functions_aggregate::{count::count_udaf, min_max::max_udaf, min_max::min_udaf, sum::sum_udaf};
-use datafusion::functions_window::{nth_value::first_value_udwf, row_number::row_number_udwf};
+use datafusion::functions_aggregate::{count::count_udaf, sum::sum_udaf};
+use datafusion::functions_window::nth_value::first_value_udwf;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrameBound, WindowFunctionDefinition, cast, lit, when};
 
 use crate::common::{Error, Result};
 
+use super::super::functions::{extremes, row_number};
 use super::columns;
 use super::over_plan::{NUMBER, function, named, project, whole_partition, windows};
 
@@ -76,13 +77,13 @@ impl<'w> Totals<'w> {
         let answered = project(added, over_new)?;
 
         let mut over_all: Vec<Expr> = self.each.iter().map(|t| t.over_all(self.partition)).collect();
-        over_all.push(Expr::from(whole_partition(row_number_udwf(), Vec::new(), self.partition)).alias(NUMBER));
+        over_all.push(Expr::from(whole_partition(row_number(), Vec::new(), self.partition)).alias(NUMBER));
         let mut out = columns(&self.window.schema);
         out.push(lit(true).alias(SEEN));
         for total in &self.each {
             out.push(total.next()?.alias(&total.total));
         }
-        out.push(named(NUMBER).eq(lit(1u64)).alias("__one"));
+        out.push(named(NUMBER).eq(lit(1i64)).alias("__one"));
         project(out, windows(over_all, answered)?)
     }
 }
@@ -123,9 +124,9 @@ impl Total<'_> {
                 sum.params.filter = params.filter.clone();
                 sum
             }
-            "min" => whole_partition(min_udaf(), answer(), partition),
+            "min" => whole_partition(extremes::min(), answer(), partition),
             "first_value" => whole_partition(first_value_udwf(), answer(), partition),
-            _ => whole_partition(max_udaf(), answer(), partition),
+            _ => whole_partition(extremes::max(), answer(), partition),
         };
         Expr::from(call).alias(self.over_all_name())
     }

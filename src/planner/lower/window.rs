@@ -161,7 +161,7 @@ fn first_only(plan: &LogicalPlan, rank: usize) -> bool {
         LogicalPlan::Filter(f) => {
             let below = trace_all(&f.input);
             let is_rank = |e: &Expr| copied(e, f.input.schema()).and_then(|i| below.get(i).copied().flatten()) == Some(rank);
-            let at_most = |e: &Expr, n: u64| matches!(e, Expr::Literal(ScalarValue::UInt64(Some(v)), _) if *v == n);
+            let at_most = |e: &Expr, n: i64| matches!(e, Expr::Literal(ScalarValue::Int64(Some(v)), _) if *v == n);
             let one = datafusion::logical_expr::utils::split_conjunction(&f.predicate).into_iter().any(|e| match e {
                 Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_rank(left) => match op {
                     Operator::Eq | Operator::LtEq => at_most(right, 1),

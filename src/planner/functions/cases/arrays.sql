@@ -69,3 +69,9 @@ STR_TO_MAP('a=1=2,b') => {a: 1=2, b: NULL} MAP<STRING, STRING>
 STR_TO_MAP('k1$$v1|k2$$v2', '\|', '\$\$')['k2'] => v2
 STR_TO_MAP('') => {} MAP<STRING, STRING>
 STR_TO_MAP(NULL) => NULL MAP<STRING, STRING>
+-- Not Flink's; BIGINT, so that differences can be below zero.
+ARRAY_LENGTH(ARRAY[1, 2]) - 3 => -1 BIGINT
+ARRAY_NDIMS(ARRAY[1, 2]) - 3 => -2 BIGINT
+ARRAY_DIMS(ARRAY[1, 2]) => [2] ARRAY<BIGINT>
+ARRAY_POSITIONS(ARRAY[1, 2, 1], 1) => [1, 3] ARRAY<BIGINT>
+LIST_POSITION(ARRAY[1, 2], 3) - 1 => -1 BIGINT
