@@ -1,5 +1,4 @@
 //! The broker trait over librdkafka, against a real Apache Kafka.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::future::Future;
 use std::net::TcpListener;

@@ -1,13 +1,9 @@
 //! The command line and its options, as a person meets them; without Kafka.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "common/cli.rs"]
-mod cli;
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use cli::{Ended, Home};
+use crate::cli::{Ended, Home};
 
 /// Three numbers that are printed, by a job that ends.
 const NUMBERS: &str = "CREATE TABLE numbers (id INT) WITH ('connector' = 'datagen', 'number-of-rows' = '3',

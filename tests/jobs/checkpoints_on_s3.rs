@@ -1,10 +1,7 @@
 //! Checkpoints on S3: a kill loses and doubles nothing, and of two copies the newer one goes on.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
-use common::process::Job;
-use common::transactions::{Transactions, windows};
+use crate::common::process::Job;
+use crate::common::transactions::{Transactions, windows};
 
 /// The transactions job with its checkpoints in the tests' bucket, found by the AWS environment, and a commit per epoch.
 fn on_s3(t: &Transactions) -> Job {

@@ -1,17 +1,16 @@
 //! Exactly once on a real Kafka: the process is killed at every numbered point and at random, started again, and every
 //! window stands in the output topic once, with its exact sums.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use common::process::{Job, Running, repo};
-use common::transactions::{Transactions, users, windows, windows_of};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+
+use crate::common;
+use crate::common::process::{Job, Running, repo};
+use crate::common::transactions::{Transactions, users, windows, windows_of};
 
 /// How many crash points are tried at the same time.
 const AT_ONCE: usize = 4;

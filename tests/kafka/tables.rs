@@ -1,5 +1,4 @@
 //! Kafka tables on a real Apache Kafka: the suites of sources and sinks, and what only a real broker shows.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,9 +1,6 @@
 //! A stream joined with a file that changes: rows meet it as it is when they come, and what was said stays.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
-use common::process::{Ended, Job, Running};
+use crate::common::process::{Ended, Job, Running};
 
 /// A folder that is a stream, a file that its rows are joined with, and a job with an answer of each kind.
 struct Shop {

@@ -1,15 +1,10 @@
 //! The generator and the queries of benches/nexmark, without a server.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../benches/nexmark/generator.rs"]
-mod generator;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::physical_plan::common::collect;
-use generator::{Config, Event, Generator, ROUND};
 use millstream::catalog::{Catalog, Overrides};
 use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
@@ -18,6 +13,8 @@ use millstream::jobs::{Done, Workspace};
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
+
+use crate::generator::{Config, Event, Generator, ROUND};
 
 const START: i64 = 1_714_564_800_000;
 const CONFIG: Config = Config { seed: 1, start: START, rate: 50_000 };

@@ -1,5 +1,4 @@
 //! Batch queries over the history of a topic read no more of it than they have to.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 

@@ -1,16 +1,15 @@
 //! Continuous jobs that read folders and write files: however often they are killed, every row is in the files once.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::process::Job;
 use millstream::connectors::kafka::broker::OutRecord;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+
+use crate::common;
+use crate::common::process::Job;
 
 /// A folder that is read and one that is written, and the job between them.
 struct Copying {

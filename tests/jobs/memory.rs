@@ -1,13 +1,9 @@
 //! State that does not fit into memory, and commits that hold what changed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod embedded;
 
 use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use embedded::{Place, Watched};
 use futures::TryStreamExt;
 use millstream::common::clock::ManualClock;
 use millstream::jobs::memory::Memory;
@@ -16,6 +12,8 @@ use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
 use tokio_util::sync::CancellationToken;
+
+use crate::embedded::{Place, Watched};
 
 const MB: usize = 1 << 20;
 

@@ -1,12 +1,7 @@
 //! The Kafka source as users meet it: modes, metadata, silence and shared reading, with the real binary on a real Kafka.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-#[path = "common/source.rs"]
-mod source;
-
-use common::{create, read, unique, write};
-use source::{BASE, commit, committed, create_with, job, query, record, run, table};
+use crate::common::{create, read, unique, write};
+use crate::runs::{BASE, commit, committed, create_with, job, query, record, run, table};
 
 /// Ids 0 to 9, one per second, the even ones in partition 0, the odd ones in partition 1.
 fn ten() -> String {

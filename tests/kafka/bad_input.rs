@@ -1,23 +1,14 @@
 //! Bad input on a real Kafka, through the main job: a clear message or a counter, right windows, and no loss.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "common/cli.rs"]
-mod cli;
-#[path = "common/main_job.rs"]
-mod main_job;
-#[path = "common/own_kafka.rs"]
-mod own_kafka;
-#[path = "common/topic.rs"]
-mod topic;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use cli::{Home, MAIN_JOB};
-use main_job::{MainJob, paid, payment};
-use own_kafka::OwnKafka;
 use rdkafka::message::Message;
-use topic::{Record, Topic, record, tombstone, unique};
+
+use crate::cli::{Home, MAIN_JOB};
+use crate::main_job::{MainJob, paid, payment};
+use crate::own_kafka::OwnKafka;
+use crate::topic::{self, Record, Topic, record, tombstone, unique};
 
 /// Ends at the newest record, and flushes all windows.
 const BOUNDED: &str = "transactions_table.scan.bounded.mode=latest-offset";

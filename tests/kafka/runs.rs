@@ -11,8 +11,8 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
-use super::common::process::{Job, PATIENCE};
-use super::common::{address, block, unique};
+use crate::common::process::{Job, PATIENCE};
+use crate::common::{address, block, unique};
 
 static BROKER: LazyLock<RdKafkaBroker> = LazyLock::new(|| RdKafkaBroker::new(&address(), &[]).unwrap());
 

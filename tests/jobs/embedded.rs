@@ -1,5 +1,5 @@
 //! Jobs in this process, over topics in this process: what a test puts in, what comes out, and what the job said meanwhile.
-#![allow(dead_code, reason = "every test crate uses a part of it")]
+#![allow(dead_code, reason = "tests use parts of it")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,5 +1,4 @@
 //! What is said when something is wrong or cannot be done yet, how signals end a command, and EXPLAIN.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

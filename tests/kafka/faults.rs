@@ -1,5 +1,4 @@
 //! A sink behind a proxy that loses, delays and reorders single requests: no row is lost, and none comes twice.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,11 +1,10 @@
 //! The life of a job on a real Kafka: resumed, refused, begun anew, stopped where the topic ends, finished, taken over.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
-use common::process::repo;
-use common::transactions::{Transactions, windows};
 use millstream::connectors::kafka::broker::OutRecord;
+
+use crate::common;
+use crate::common::process::repo;
+use crate::common::transactions::{Transactions, windows};
 
 /// Every line as often as it was written in all.
 fn times(n: usize, lines: &[String]) -> Vec<String> {

@@ -1,10 +1,8 @@
 //! CURRENT_WATERMARK: how far event time had come when a row's epoch began. It depends on how rows arrive, so here they come one by one.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod embedded;
-
-use embedded::{BOUNDED, Place};
 use millstream::jobs::Settings;
+
+use crate::embedded::{BOUNDED, Place};
 
 const SOURCE: &str = "CREATE TABLE s (id BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
   WITH ('connector' = 'kafka', 'topic' = 's', 'format' = 'json');

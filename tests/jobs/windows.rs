@@ -1,15 +1,11 @@
 //! TUMBLE, HOP, CUMULATE and SESSION as relations, in queries that end: written cases, random rows against the definition of
 //! each window, and what is said about calls that mean nothing.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod embedded;
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
-use embedded::Place;
 use futures::TryStreamExt;
 use millstream::common::Error;
 use millstream::jobs::Workspace;
@@ -18,6 +14,8 @@ use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+
+use crate::embedded::Place;
 
 /// Rows that most cases share: times on 2024-05-01 past 12:00, a key and a number.
 const DATA: &str = "(SELECT CAST(ts AS TIMESTAMP(3)) AS ts, k, v FROM (VALUES

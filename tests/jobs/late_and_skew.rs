@@ -1,10 +1,8 @@
 //! Late rows that go to a table, and partitions that wait for each other while a job catches up.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod embedded;
-
-use embedded::{BOUNDED, Place};
 use millstream::jobs::Settings;
+
+use crate::embedded::{BOUNDED, Place};
 
 const SOURCE: &str = "CREATE TABLE s (id BIGINT, k STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
   WITH ('connector' = 'kafka', 'topic' = 's', 'format' = 'json'{options});

@@ -1,0 +1,7 @@
+//! The command line: what it does, what it prints, what it says when something is wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../common/cli.rs"]
+mod cli;
+mod command_line;
+mod messages;

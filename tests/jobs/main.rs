@@ -1,0 +1,18 @@
+//! Whole jobs: in this process over topics in memory, and as processes that are killed, on a real Kafka and a real S3.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod checkpoints_on_s3;
+#[path = "../common/mod.rs"]
+mod common;
+mod current_watermark;
+mod embedded;
+mod exactly_once;
+mod files_streaming;
+#[path = "../../benches/nexmark/generator.rs"]
+mod generator;
+mod job_life;
+mod late_and_skew;
+mod lookups;
+mod memory;
+mod nexmark;
+mod windows;

@@ -1,0 +1,20 @@
+//! Tables on Kafka: positions, partitions, faults of a broker, bad records.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod broker;
+#[path = "../common/cli.rs"]
+mod cli;
+#[path = "../common/mod.rs"]
+mod common;
+mod faults;
+mod history;
+#[path = "../common/main_job.rs"]
+mod main_job;
+#[path = "../common/own_kafka.rs"]
+mod own_kafka;
+mod runs;
+mod source;
+mod tables;
+#[path = "../common/topic.rs"]
+mod topic;
