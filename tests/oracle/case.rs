@@ -110,9 +110,14 @@ impl Case {
                 ("run", "") => case.plans.push(Plan::parse(rest)),
                 ("late", "") => {
                     case.late = if rest == "never" { Late::Never } else { Late::Some };
-                    case.sessions = rest.ends_with("sessions");
+                    case.sessions = rest == "some sessions";
+                    assert!(["never", "some", "some sessions"].contains(&rest), "{name}: `late: {rest}`");
                 }
-                _ => {}
+                // Prose begins with a capital or has more words before its colon.
+                _ => assert!(
+                    directive.starts_with(char::is_uppercase) || directive.split(' ').count() > 2,
+                    "{name}: `{directive}` is no directive"
+                ),
             }
         }
         case.sql += text;
@@ -139,7 +144,8 @@ impl Plan {
             match key {
                 "cuts" => plan.cuts = items.map(|n| n.parse().unwrap()).collect(),
                 "interval" => plan.interval = value.parse().unwrap(),
-                _ => plan.stops = items.map(stop).collect(),
+                "stops" => plan.stops = items.map(stop).collect(),
+                _ => panic!("`{key}` is nothing that a run has"),
             }
         }
         plan
@@ -178,11 +184,18 @@ impl Row {
     }
 }
 
+/// What the rows of an `input` depend on.
+const PARAMETERS: [&str; 12] =
+    ["rows", "seed", "first", "step", "disorder", "jump", "nulls", "partitions", "upserts", "envelopes", "deletes", "repeats"];
+
 /// Rows of one shape, from which every case declares the columns that it wants. Row k happens at k * step less something
 /// below `disorder` milliseconds; every `every` rows time jumps by a minute.
 fn generate(parameters: &str) -> Vec<Row> {
     let of: BTreeMap<&str, f64> =
         parameters.split_whitespace().map(|p| p.split_once('=').unwrap()).map(|(k, v)| (k, v.parse().unwrap())).collect();
+    if let Some(key) = of.keys().find(|key| !PARAMETERS.contains(key)) {
+        panic!("`{key}` is no parameter of an input; there are {PARAMETERS:?}");
+    }
     let get = |key: &str, default: f64| of.get(key).copied().unwrap_or(default);
     let whole = |key: &str, default: i64| get(key, default as f64) as i64;
     let (nulls, seed) = (get("nulls", 0.0), whole("seed", 1));

@@ -105,7 +105,8 @@ fn hold(name: &str) {
             }
         }
         for plan in &case.plans {
-            holds(&case, &plan.to_string(), &Cuts(plan.cuts.clone()), plan.interval, &plan.stops).await;
+            let run = holds(&case, &plan.to_string(), &Cuts(plan.cuts.clone()), plan.interval, &plan.stops).await;
+            assert_eq!(run.starts, plan.stops.len() + 1, "{name}: a stop of `{plan}` never came");
         }
         // What was late before a stop can be taken back where rows can come in another order.
         if case.late == Late::Never || case.one_partition() {
