@@ -22,6 +22,7 @@ use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
 use super::dead_letter;
 use super::inputs::{Ends, Fetch, Inputs, Starts, ends_now, starts};
+use super::late::LateCount;
 use super::memories::Memories;
 use super::pipeline::{EpochOutput, Pipeline};
 use super::progress::{Phase, Speed, Status};
@@ -168,6 +169,7 @@ struct Running<'a> {
     /// What a newer commit holds than the servers were told.
     unreported: Option<Starts>,
     reporting: Option<JoinHandle<()>>,
+    late: LateCount,
     status: Status,
     speed: Speed,
     started: Instant,
@@ -236,6 +238,7 @@ async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> 
         sampled: None,
         unreported: None,
         reporting: None,
+        late: LateCount::new(&spec.program)?,
         status: Status { phase: Phase::Running, ..status },
         speed: Speed::default(),
         started: Instant::now(),
@@ -393,7 +396,6 @@ impl Running<'_> {
         self.status.retries += u64::from(output.retried);
         self.status.rows += count;
         for (node, late) in &output.late {
-            self.status.late += late;
             *self.status.late_by_node.entry(*node).or_default() += late;
         }
         self.status.unmatched += output.unmatched;
@@ -445,14 +447,14 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// Late rows go to their table, with the epoch that dropped them.
+    /// Late rows are counted, and go to their table with the epoch that dropped them.
     fn route_late(&mut self, output: &EpochOutput) -> Result<()> {
-        for late in &output.late_rows {
-            for route in &self.spec.late {
-                let Some(coerced) = route.rows(late)? else { continue };
-                self.status.bad += coerced.bad as u64;
-                self.pending.rows.entry(route.id.clone()).or_default().push(&self.shelf, coerced.rows)?;
-            }
+        self.status.late += self.late.unrouted(&output.late_by_filter, &self.spec.late);
+        for route in &self.spec.late {
+            let Some((count, coerced)) = route.rows(&output.late_rows)? else { continue };
+            self.status.late += count;
+            self.status.bad += coerced.bad as u64;
+            self.pending.rows.entry(route.id.clone()).or_default().push(&self.shelf, coerced.rows)?;
         }
         Ok(())
     }

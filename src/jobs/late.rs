@@ -1,41 +1,53 @@
-//! Rows that came too late, as rows of the table that takes them: in the same commit, so exactly once too.
+//! Rows that came too late: how many, and as rows of the table that takes them, in the same commit, so exactly once too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, new_null_array};
+use arrow::compute::interleave;
+use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 
 use crate::common::{Error, Result, suggest};
 use crate::connectors::Sink;
-use crate::operators::LateFilterExec;
 use crate::operators::coerce::{Coerced, Coercion};
 use crate::operators::context::LateRows;
+use crate::operators::late::LateFilter;
+use crate::operators::windows::WINDOW_COLUMNS;
+use crate::operators::{LateFilterExec, to_millis};
 use crate::planner::Program;
 use crate::sql::types::display;
 
 /// The option of a source table that names the table for its late rows.
 pub const OPTION: &str = "late-rows.table";
 
-/// Columns that a window adds to a row.
-const WINDOW: [&str; 3] = ["window_start", "window_end", "window_time"];
-
-/// From one late filter of a job to the table that takes what it drops.
+/// From the late filters of a job that have one reason to the table that takes what they drop.
 ///
-/// A late row has the columns that the query reads of it, and those of its window. They are matched by name; what the query does
-/// not read is NULL.
+/// A late row has the columns that the query reads of it, and those of its window. They are matched by name; what no query reads is
+/// NULL. A row that several filters drop for the same reason is one row, with what each of them tells of it.
 #[derive(Debug)]
 pub struct LateRoute {
     /// The sink's id in the job.
     pub id: String,
     /// Where they go.
     pub sink: Arc<dyn Sink>,
-    /// The tables that the filter's rows come from, and its columns: which filter it is.
-    sources: Arc<[String]>,
-    schema: SchemaRef,
-    /// The columns that are taken, and how they become the table's.
-    columns: Vec<usize>,
+    reason: String,
+    filters: Vec<Told>,
+    /// Of the table's columns those that a filter tells, and how they become the table's.
+    columns: SchemaRef,
     coercion: Coercion,
+}
+
+/// What one filter tells of a late row.
+#[derive(Debug)]
+struct Told {
+    filter: u32,
+    /// For each column of the route where it stands, if it is told.
+    columns: Vec<Option<usize>>,
+    /// Where the row's number and its window's end stand.
+    row: Option<usize>,
+    end: Option<usize>,
 }
 
 impl LateRoute {
@@ -43,40 +55,134 @@ impl LateRoute {
     ///
     /// # Errors
     /// When there is nothing to match, a type does not fit, or a column without a match may not be NULL.
-    fn new(id: &str, sink: &Arc<dyn Sink>, sources: &Arc<[String]>, schema: &SchemaRef) -> Result<Self> {
+    fn new(id: &str, sink: &Arc<dyn Sink>, reason: &str, filters: &[&(LateFilter, SchemaRef)]) -> Result<Self> {
         let target = sink.schema();
-        let (mut columns, mut found) = (Vec::new(), Vec::new());
+        let place = |(filter, _): &(LateFilter, SchemaRef), name: &str| filter.told.iter().find(|(n, _)| n == name).map(|(_, c)| *c);
+        let (mut fields, mut found): (Vec<Field>, Vec<usize>) = (Vec::new(), Vec::new());
         for (i, field) in target.fields().iter().enumerate() {
-            if let Ok(column) = schema.index_of(field.name()) {
-                columns.push(column);
+            let told = filters.iter().find_map(|f| Some(f.1.field(place(f, field.name())?)));
+            if let Some(told) = told {
+                fields.push(Field::new(field.name(), told.data_type().clone(), true));
                 found.push(i);
             }
         }
-        if columns.is_empty() {
-            let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        if fields.is_empty() {
+            let names: BTreeSet<&str> = filters.iter().flat_map(|(f, _)| f.told.iter().map(|(name, _)| name.as_str())).collect();
+            let names: Vec<&str> = names.into_iter().collect();
             return Err(Error::sql(format!("table `{id}` has none of the columns of the late rows"))
                 .hint(format!("the query reads {}; columns are matched by name", names.join(", "))));
         }
-        let coercion = Coercion::new(id, &Arc::new(schema.project(&columns)?), Arc::new(target.project(&found)?), display)?;
+        let columns: SchemaRef = Arc::new(Schema::new(fields));
+        let told = |f: &&(LateFilter, SchemaRef)| Told {
+            filter: f.0.filter,
+            columns: columns.fields().iter().map(|field| place(f, field.name())).collect(),
+            row: f.0.row,
+            end: place(f, WINDOW_COLUMNS[1]),
+        };
+        let coercion = Coercion::new(id, &columns, Arc::new(target.project(&found)?), display)?;
         Ok(Self {
             id: id.to_string(),
             sink: Arc::clone(sink),
-            sources: Arc::clone(sources),
-            schema: Arc::clone(schema),
-            columns,
+            reason: reason.to_string(),
+            filters: filters.iter().map(told).collect(),
             coercion: coercion.filling(target)?,
+            columns,
         })
     }
 
-    /// What the table gets of these rows; `None` if they are another filter's.
+    /// What the table gets of an epoch's late rows, and how many they are; `None` if there are none for it.
     ///
     /// # Errors
     /// As [`Coercion::apply`].
-    pub fn rows(&self, late: &LateRows) -> Result<Option<Coerced>> {
-        if late.sources != self.sources || late.rows.schema_ref().fields() != self.schema.fields() {
+    pub fn rows(&self, late: &[LateRows]) -> Result<Option<(u64, Coerced)>> {
+        let mut batches: Vec<(&Told, &RecordBatch)> = Vec::new();
+        for told in &self.filters {
+            batches.extend(late.iter().filter(|l| l.filter == told.filter && l.rows.num_rows() > 0).map(|l| (told, &l.rows)));
+        }
+        if batches.is_empty() {
             return Ok(None);
         }
-        Ok(Some(self.coercion.apply(&late.rows.project(&self.columns)?)?))
+        let rows = self.merged(&batches)?;
+        Ok(Some((rows.num_rows() as u64, self.coercion.apply(&rows)?)))
+    }
+
+    /// Each row once: where it stands in which batches is found by its number and its window.
+    fn merged(&self, batches: &[(&Told, &RecordBatch)]) -> Result<RecordBatch> {
+        // A filter may drop a row several times, if something below has made several of it.
+        let mut known: HashMap<(i64, Option<i64>, u32), usize> = HashMap::new();
+        let mut seen: HashMap<(u32, i64, Option<i64>), u32> = HashMap::new();
+        let mut places: Vec<Vec<(usize, usize)>> = Vec::new();
+        for (batch, (told, rows)) in batches.iter().enumerate() {
+            let numbers = told.row.and_then(|column| rows.column(column).as_primitive_opt::<Int64Type>());
+            let numbers = numbers.ok_or_else(|| Error::internal("late rows without a number"))?;
+            let ends: Option<Int64Array> = told.end.map(|column| to_millis(rows.column(column))).transpose()?;
+            for row in 0..rows.num_rows() {
+                let end = ends.as_ref().filter(|ends| ends.is_valid(row)).map(|ends| ends.value(row));
+                let number = numbers.value(row);
+                let nth = seen.entry((told.filter, number, end)).or_default();
+                let place = *known.entry((number, end, *nth)).or_insert(places.len());
+                *nth += 1;
+                match places.get_mut(place) {
+                    Some(found) => found.push((batch, row)),
+                    None => places.push(vec![(batch, row)]),
+                }
+            }
+        }
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.columns.fields().len());
+        for (i, field) in self.columns.fields().iter().enumerate() {
+            // What nobody tells is NULL: the array behind those of the batches.
+            let nothing = new_null_array(field.data_type(), 1);
+            let told = |batch: usize| batches.get(batch).and_then(|(told, rows)| Some(rows.column((*told.columns.get(i)?)?)));
+            let arrays: Vec<&dyn Array> =
+                (0..batches.len()).map(|b| told(b).unwrap_or(&nothing).as_ref()).chain([nothing.as_ref()]).collect();
+            let place = |found: &Vec<(usize, usize)>| found.iter().copied().find(|(b, _)| told(*b).is_some()).unwrap_or((batches.len(), 0));
+            let places: Vec<(usize, usize)> = places.iter().map(place).collect();
+            columns.push(interleave(&arrays, &places)?);
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&self.columns), columns)?)
+    }
+
+    /// Whether it takes the rows of this filter.
+    fn takes(&self, filter: u32) -> bool {
+        self.filters.iter().any(|told| told.filter == filter)
+    }
+}
+
+/// How many rows were late, each of them once per table and reason: `routed` have been counted, of others the filters tell, each with
+/// the reason and the conditions that its rows have passed.
+#[derive(Debug, Default)]
+pub struct LateCount {
+    /// By filter.
+    same: BTreeMap<u32, usize>,
+}
+
+impl LateCount {
+    /// Of the filters of a program.
+    ///
+    /// # Errors
+    /// When a plan cannot be walked; that would be a bug.
+    pub fn new(program: &Program) -> Result<Self> {
+        let mut known: Vec<(String, Vec<String>)> = Vec::new();
+        let mut same = BTreeMap::new();
+        for (filter, _) in filters(program)? {
+            let key = (filter.reason, filter.passed);
+            let place = known.iter().position(|k| *k == key).unwrap_or(known.len());
+            if place == known.len() {
+                known.push(key);
+            }
+            same.insert(filter.filter, place);
+        }
+        Ok(Self { same })
+    }
+
+    /// The rows of an epoch that no route takes.
+    pub fn unrouted(&self, late: &BTreeMap<u32, u64>, routes: &[LateRoute]) -> u64 {
+        let mut most: BTreeMap<Option<usize>, u64> = BTreeMap::new();
+        for (filter, rows) in late.iter().filter(|(filter, _)| !routes.iter().any(|route| route.takes(**filter))) {
+            let most = most.entry(self.same.get(filter).copied()).or_default();
+            *most = (*most).max(*rows);
+        }
+        most.values().sum()
     }
 }
 
@@ -105,28 +211,31 @@ pub fn routes(
     for (source, Wanted { target, columns }) in wanted {
         let wrong = |e: Error| (source.clone(), e);
         let sink = sink(target).map_err(wrong)?;
-        let known: BTreeSet<&str> = columns.iter().map(String::as_str).chain(WINDOW).collect();
+        let known: BTreeSet<&str> = columns.iter().map(String::as_str).chain(WINDOW_COLUMNS).collect();
         if let Some(unknown) = sink.schema().fields().iter().find(|f| !known.contains(f.name().as_str())) {
             let known: Vec<&str> = known.into_iter().collect();
             let error = Error::sql(format!("table `{target}` has a column `{}`, which a late row of `{source}` has not", unknown.name()));
             return Err(wrong(error.hint(suggest::hint(unknown.name(), &known))));
         }
-        let mut any = false;
-        for (sources, schema) in filters(program).map_err(wrong)?.iter().filter(|(sources, _)| sources.contains(source)) {
-            any = true;
-            // Behind a UNION ALL nobody knows any more which table a row is from.
-            if let Some(other) = sources.iter().find(|s| wanted.get(*s).is_some_and(|w| w.target != *target)) {
-                return Err(wrong(
-                    Error::sql(format!("late rows of `{source}` and `{other}` cannot be told apart: the query puts them together"))
-                        .hint("name the same late-rows.table for both"),
-                ));
-            }
-            if !routes.iter().any(|r| r.id == *target && r.sources == *sources && r.schema.fields() == schema.fields()) {
-                routes.push(LateRoute::new(target, &sink, sources, schema).map_err(wrong)?);
-            }
-        }
-        if !any {
+        let all = filters(program).map_err(wrong)?;
+        let own: Vec<&(LateFilter, SchemaRef)> = all.iter().filter(|(filter, _)| filter.sources.contains(source)).collect();
+        if own.is_empty() {
             tracing::warn!("table `{source}`: `{OPTION}` has no effect, because nothing in this job drops its late rows");
+        }
+        // Behind a join nobody knows any more which table a row is from.
+        if let Some(other) = own.iter().flat_map(|(f, _)| &f.sources).find(|s| wanted.get(*s).is_some_and(|w| w.target != *target)) {
+            return Err(wrong(
+                Error::sql(format!("late rows of `{source}` and `{other}` cannot be told apart: the query puts them together"))
+                    .hint("name the same late-rows.table for both"),
+            ));
+        }
+        let reasons: BTreeSet<&str> = own.iter().map(|(filter, _)| filter.reason.as_str()).collect();
+        for reason in reasons {
+            if routes.iter().any(|r| r.id == *target && r.reason == reason) {
+                continue;
+            }
+            let filters: Vec<&(LateFilter, SchemaRef)> = own.iter().copied().filter(|(filter, _)| filter.reason == reason).collect();
+            routes.push(LateRoute::new(target, &sink, reason, &filters).map_err(wrong)?);
         }
     }
     Ok(routes)
@@ -142,13 +251,13 @@ pub fn no_lateness(program: &Program) -> impl Iterator<Item = String> {
     })
 }
 
-/// Every late filter of a program: where its rows come from, and their columns.
-fn filters(program: &Program) -> Result<Vec<(Arc<[String]>, SchemaRef)>> {
+/// Every late filter of a program, and the columns of its rows.
+fn filters(program: &Program) -> Result<Vec<(LateFilter, SchemaRef)>> {
     let mut all = Vec::new();
     for stage in &program.stages {
         stage.plan.apply(|node| {
             if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-                all.push((late.operator().sources.clone().into(), node.schema()));
+                all.push((late.operator().clone(), node.schema()));
             }
             Ok(TreeNodeRecursion::Continue)
         })?;

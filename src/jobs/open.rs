@@ -14,6 +14,7 @@ use crate::sql::ast;
 use crate::state::StateStore;
 
 use super::inferred;
+use super::late;
 use super::started::Started;
 use super::views::Stored;
 
@@ -153,8 +154,9 @@ impl Shared {
             spec = self.spec_of(&self.lock().overrides, &definition)?;
         }
         inferred::validate(connector.as_ref(), &spec)?;
+        let keeps_late = spec.option(late::OPTION).is_some();
         let source = connector.source(Arc::new(spec))?;
-        Ok(DeclaredTable { definition, source })
+        Ok(DeclaredTable { definition, source, keeps_late })
     }
 
     /// The table that a name alone describes: `FROM 'data/*.parquet'`.

@@ -45,6 +45,8 @@ pub struct EpochOutput {
     pub late: BTreeMap<u32, u64>,
     /// Those rows, if they are asked for.
     pub late_rows: Vec<LateRows>,
+    /// How many rows each late filter dropped.
+    pub late_by_filter: BTreeMap<u32, u64>,
     /// Records that took away a row that was not there.
     pub unmatched: u64,
     /// Rows that have no time for their window, or do not fit into their sink.
@@ -199,14 +201,14 @@ impl Pipeline {
             other => other?,
         };
         faults.pass(3, Side::Before)?;
-        let EpochReport { deltas, late, late_rows, timeless, unmatched, .. } = report;
+        let EpochReport { deltas, late, late_by_filter, late_rows, timeless, unmatched, .. } = report;
         for (id, delta) in &deltas {
             self.restore(*id)?.fold(delta)?;
         }
         faults.pass(3, Side::After)?;
         output.bad += timeless.values().sum::<u64>();
         output.bad_sample = output.bad_sample.or(timeless.keys().next().map(|c| format!("`{c}` is NULL, so the row is in no window")));
-        Ok(EpochOutput { deltas, late, late_rows, unmatched, ..output })
+        Ok(EpochOutput { deltas, late, late_by_filter, late_rows, unmatched, ..output })
     }
 
     /// Tells DataFusion's memory pool what the state takes.

@@ -79,6 +79,8 @@ pub struct EpochReport {
     pub unmatched: u64,
     /// How many (row, window) pairs came too late, per operator.
     pub late: BTreeMap<u32, u64>,
+    /// The same per filter.
+    pub late_by_filter: BTreeMap<u32, u64>,
     /// Those rows, when they are asked for.
     pub late_rows: Vec<LateRows>,
 }
@@ -88,9 +90,9 @@ pub struct EpochReport {
 pub struct LateRows {
     /// The operator that they were too late for.
     pub node: u32,
-    /// The tables that they come from.
-    pub sources: Arc<[String]>,
-    /// The rows, as the operator would have read them.
+    /// The filter that found them.
+    pub filter: u32,
+    /// The rows, as the filter has read them.
     pub rows: RecordBatch,
 }
 
@@ -172,6 +174,7 @@ impl EpochContext {
     pub fn report_late(&self, late: LateRows) {
         let mut report = lock(&self.report);
         *report.late.entry(late.node).or_default() += late.rows.num_rows() as u64;
+        *report.late_by_filter.entry(late.filter).or_default() += late.rows.num_rows() as u64;
         if self.keep_late_rows {
             report.late_rows.push(late);
         }

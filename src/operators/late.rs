@@ -33,10 +33,20 @@ pub type LateFilterExec = OneInputExec<LateFilter>;
 pub struct LateFilter {
     /// The operator that the rows are late for.
     pub node: u32,
+    /// The filter's own number: an operator may have several.
+    pub filter: u32,
     /// The tables that the rows come from.
     pub sources: Vec<String>,
     /// When a row is late.
     pub rule: LateRule,
+    /// What a row is late for, the same for all filters that drop the same rows of a table.
+    pub reason: String,
+    /// The conditions that rows have passed before they come here.
+    pub passed: Vec<String>,
+    /// What is told of a late row: names of the table's columns and of its window's, and where they stand.
+    pub told: Vec<(String, usize)>,
+    /// The column with the row's number, see [`super::row_number::RowNumber`].
+    pub row: Option<usize>,
     /// W at the epoch's start; `None` in a template and before time is known.
     pub watermark: Option<i64>,
 }
@@ -65,10 +75,10 @@ impl LateFilterExec {
 
 impl LateFilter {
     /// Splits a batch; the late part goes to the report.
-    fn split(&self, batch: RecordBatch, late: &BooleanArray, sources: &Arc<[String]>, epoch: &EpochContext) -> Result<RecordBatch> {
+    fn split(&self, batch: RecordBatch, late: &BooleanArray, epoch: &EpochContext) -> Result<RecordBatch> {
         let in_time = not(late)?;
         let rows = filter_record_batch(&batch, late)?;
-        epoch.report_late(LateRows { node: self.node, sources: Arc::clone(sources), rows });
+        epoch.report_late(LateRows { node: self.node, filter: self.filter, rows });
         Ok(filter_record_batch(&batch, &in_time)?)
     }
 
@@ -89,7 +99,6 @@ impl LateFilter {
         batch: RecordBatch,
         (column, after, panes): (usize, i64, &Panes),
         watermark: i64,
-        sources: &Arc<[String]>,
         epoch: &EpochContext,
     ) -> Result<RecordBatch> {
         let ends = to_millis(batch.column(column))?.unary::<_, Int64Type>(|end| end.saturating_add(after));
@@ -102,7 +111,7 @@ impl LateFilter {
             for window in panes.windows.windows_of_pane(*pane).take_while(|(_, end)| *end <= watermark) {
                 for rows in batches {
                     let rows = panes.in_window(rows, window)?;
-                    epoch.report_late(LateRows { node: self.node, sources: Arc::clone(sources), rows });
+                    epoch.report_late(LateRows { node: self.node, filter: self.filter, rows });
                 }
             }
         }
@@ -150,18 +159,17 @@ impl OneInput for LateFilter {
         let epoch = EpochContext::required(context)?;
         let Some(watermark) = self.watermark else { return Ok(rows) };
         let closed = self.closed(&epoch)?;
-        let sources: Arc<[String]> = self.sources.clone().into();
         let split = move |batch: RecordBatch| {
             let late = match (&self.rule, &closed) {
                 (LateRule::Pane(column, after, panes), _) => {
-                    return self.split_panes(batch, (*column, *after, panes), watermark, &sources, &epoch);
+                    return self.split_panes(batch, (*column, *after, panes), watermark, &epoch);
                 }
                 (LateRule::Until(column, after), _) => until(&batch, *column, *after, watermark)?,
                 (LateRule::Session(sessions), Some(closed)) => session_late::late(&batch, sessions, watermark, closed)?,
                 (LateRule::Session(_), None) => None,
             };
             match late {
-                Some(late) => self.split(batch, &late, &sources, &epoch),
+                Some(late) => self.split(batch, &late, &epoch),
                 None => Ok(batch),
             }
         };

@@ -47,6 +47,21 @@ pub trait OneInput: Debug + Clone + Send + Sync + 'static {
         schema: SchemaRef,
         context: &TaskContext,
     ) -> Result<BoxStream<'static, DfResult<RecordBatch>>>;
+
+    /// The same for an operator that asks which partition it is.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    fn run_in(
+        self,
+        partition: usize,
+        rows: SendableRecordBatchStream,
+        schema: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<BoxStream<'static, DfResult<RecordBatch>>> {
+        let _ = partition;
+        self.run(rows, schema, context)
+    }
 }
 
 /// Runs an [`OneInput`] as a node of a plan.
@@ -133,7 +148,7 @@ impl<O: OneInput> ExecutionPlan for OneInputExec<O> {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let rows = self.input.execute(partition, Arc::clone(&context))?;
-        let rows = self.operator.clone().run(rows, Arc::clone(&self.schema), &context)?;
+        let rows = self.operator.clone().run_in(partition, rows, Arc::clone(&self.schema), &context)?;
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows)))
     }
 }

@@ -38,14 +38,16 @@ use crate::operators::normalize::{Normalize, Upserts};
 use crate::operators::over::{OverAggregate, OverRows, Past};
 use crate::operators::panes::Panes;
 use crate::operators::recompute::{Keyed, Recompute};
+use crate::operators::row_number::RowNumber;
 use crate::operators::session::{SessionMerge, Sessions};
 use crate::operators::subplan::SubPlan;
 use crate::operators::temporal_filter::Halves;
 use crate::operators::watermark::Watermark;
 use crate::operators::window_assign::WindowAssign;
 use crate::operators::{
-    ClockExec, ExchangeExec, FirstRows, LateFilterExec, LookupJoin, Materialize, Moment, Operator, PaneAggregate, Remember, SourceScanExec,
-    StatefulExec, StaticScanExec, TemporalFilter, TickingClock, TickingFilter, WatermarkExec, WindowAggregate, WindowAssignExec,
+    ClockExec, ExchangeExec, FirstRows, LateFilterExec, LookupJoin, Materialize, Moment, Operator, PaneAggregate, Remember, RowNumberExec,
+    SourceScanExec, StatefulExec, StaticScanExec, TemporalFilter, TickingClock, TickingFilter, WatermarkExec, WindowAggregate,
+    WindowAssignExec,
 };
 
 use super::over_forms;
@@ -66,6 +68,7 @@ enum Wire {
         watermark: Option<Nested>,
     },
     Late(LateFilter),
+    Number(RowNumber),
     Assign(WindowAssign),
     Exchange {
         id: u32,
@@ -421,6 +424,8 @@ impl PhysicalExtensionCodec for Codec {
             }
         } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
             Wire::Late(late.operator().clone())
+        } else if let Some(number) = node.downcast_ref::<RowNumberExec>() {
+            Wire::Number(number.operator().clone())
         } else if let Some(assign) = node.downcast_ref::<WindowAssignExec>() {
             Wire::Assign(assign.operator().clone())
         } else if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
@@ -469,6 +474,7 @@ impl PhysicalExtensionCodec for Codec {
                 Arc::new(scan.with_limit(limit))
             }
             Wire::Late(late) => Arc::new(LateFilterExec::new(input()?, late)?),
+            Wire::Number(number) => Arc::new(RowNumberExec::new(input()?, number)?),
             Wire::Assign(assign) => Arc::new(WindowAssignExec::new(input()?, assign)?),
             Wire::Exchange { id, schema } => Arc::new(ExchangeExec::new(id, schema.into_plan(context)?.schema())),
             Wire::Static { table, schema, filters, limit } => {

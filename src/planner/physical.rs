@@ -16,12 +16,13 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 
 use crate::common::{Error, Result};
 use crate::operators::clock::Clock as ClockColumn;
+use crate::operators::row_number::RowNumber;
 use crate::operators::window_assign::WindowAssign;
-use crate::operators::{ClockExec, ExchangeExec, LateFilterExec, WatermarkExec, WindowAssignExec};
+use crate::operators::{ClockExec, ExchangeExec, LateFilterExec, RowNumberExec, WatermarkExec, WindowAssignExec};
 
 use super::clock::Clock;
 use super::current_watermark::WatermarkColumn;
-use super::cut::{Cut, Late};
+use super::cut::{Cut, Late, Numbered};
 use super::window_tvf::WindowTvf;
 
 /// DataFusion's planner with our nodes.
@@ -65,6 +66,9 @@ impl ExtensionPlanner for Nodes {
         }
         if let Some(late) = node.downcast_ref::<Late>() {
             return Ok(Some(Arc::new(LateFilterExec::new(input, late.filter.clone())?)));
+        }
+        if node.is::<Numbered>() {
+            return Ok(Some(Arc::new(RowNumberExec::new(input, RowNumber)?)));
         }
         Ok(None)
     }

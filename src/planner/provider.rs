@@ -119,6 +119,8 @@ pub struct DeclaredTable {
     pub definition: CreateTable,
     /// Where its rows come from.
     pub source: Arc<dyn Source>,
+    /// Whether somebody keeps its late rows.
+    pub keeps_late: bool,
 }
 
 /// A declared table with its computed columns and its watermark as expressions.
@@ -220,6 +222,11 @@ impl TableSource {
     pub fn as_static(&self) -> Option<Self> {
         let can = self.changes() == Changes::Append && self.table.source.lookup_table().is_some();
         can.then(|| Self { is_static: true, ..self.clone() })
+    }
+
+    /// Whether somebody keeps its late rows.
+    pub fn keeps_late(&self) -> bool {
+        self.table.keeps_late
     }
 
     /// Sets of columns, by name, that no two rows share.

@@ -152,3 +152,136 @@ async fn windows_that_overlap_keep_a_row_once() {
         assert!(most < 70, "{call}: {most} rows kept");
     }
 }
+
+/// Two tables with a column that each query reads in part, and two views of windows over them.
+const SETS: &str = "CREATE TABLE s (id BIGINT, k STRING, v BIGINT, unread STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+  WITH ('connector' = 'kafka', 'topic' = 's', 'format' = 'json', 'late-rows.table' = 'late');
+CREATE TABLE t (id BIGINT, k STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+  WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json', 'late-rows.table' = 'late_t');
+CREATE TABLE late (id BIGINT, k STRING, v BIGINT, unread STRING, ts TIMESTAMP(3), window_start TIMESTAMP(3), window_end TIMESTAMP(3),
+  window_time TIMESTAMP(3)) WITH ('connector' = 'kafka', 'topic' = 'late', 'format' = 'json', 'json.encode.ignore-null-fields' = 'true');
+CREATE TABLE late_t (id BIGINT, ts TIMESTAMP(3), window_time TIMESTAMP(3)) WITH ('connector' = 'kafka', 'topic' = 'late_t', 'format' = 'json');
+CREATE TABLE a (n BIGINT) WITH ('connector' = 'kafka', 'topic' = 'a', 'format' = 'json');
+CREATE TABLE b (n BIGINT) WITH ('connector' = 'kafka', 'topic' = 'b', 'format' = 'json');
+CREATE VIEW w AS SELECT * FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND));
+CREATE VIEW hops AS SELECT * FROM TABLE(HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '10' SECOND));
+";
+
+/// What a late row of `s` is told as.
+fn told(id: i64, second: i64, columns: &str, window: Option<(i64, i64)>) -> String {
+    let at = |millis: i64| {
+        let at = chrono::DateTime::from_timestamp_millis(1_714_564_800_000 + millis).unwrap();
+        at.format(if millis % 1000 == 0 { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S%.3f" }).to_string()
+    };
+    let window = window.map_or_else(String::new, |(start, end)| {
+        let (start, end, time) = (at(start * 1000), at(end * 1000), at(end * 1000 - 1));
+        format!(r#","window_start":"{start}","window_end":"{end}","window_time":"{time}""#)
+    });
+    let columns = columns.replace("K", &format!(r#""k":"k{id}","#)).replace("V", &format!(r#""v":{},"#, 10 * id));
+    format!(r#"{{"id":{id},{columns}"ts":"{}"{window}}}"#, at(second * 1000))
+}
+
+/// Rows 3, 5 and 6 are late when rows come one by one: for the first window, 6 for the second one too.
+async fn late_of_s(queries: &str, epoch_rows: usize) -> (Vec<String>, u64) {
+    let place = Place::new();
+    let seconds = [(1, 5), (2, 30), (3, 6), (4, 41), (5, 7), (6, 18)];
+    let with_value = |(id, second): (i64, i64)| row(id, second).replacen('{', &format!(r#"{{"v":{},"unread":"x","#, 10 * id), 1);
+    place.put("s", 1, seconds.map(|at| (0, with_value(at))));
+    place.put("t", 1, []);
+    let watched = place.run(&format!("{SETS}{queries}"), BOUNDED, epoch_rows).await;
+    (place.read("late").await, watched.last().late)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_row_has_every_column_that_the_queries_read_and_comes_once() {
+    const WINDOWS: [(i64, i64, (i64, i64)); 3] = [(3, 6, (0, 10)), (5, 7, (0, 10)), (6, 18, (10, 20))];
+    let all = |columns: &str| WINDOWS.map(|(id, second, window)| told(id, second, columns, Some(window))).to_vec();
+    let cases = [
+        // The window's bounds and `ts` are not in the answer.
+        ("INSERT INTO a SELECT COUNT(id) FROM w GROUP BY window_start, window_end;", all("")),
+        // `k` is read by a condition alone.
+        ("INSERT INTO a SELECT COUNT(id) FROM w WHERE k <> 'x' GROUP BY window_start, window_end;", all("K")),
+        ("INSERT INTO a SELECT SUM(w2.v) FROM (SELECT id AS number, v, window_time FROM w) w2 GROUP BY window_time, number;", all("V")),
+        // Two queries of one window view read different columns.
+        (
+            "EXECUTE STATEMENT SET BEGIN
+               INSERT INTO a SELECT COUNT(id) FROM w GROUP BY window_start, window_end;
+               INSERT INTO b SELECT SUM(v) FROM w WHERE k <> 'x' GROUP BY k, window_start, window_end;
+             END;",
+            all("KV"),
+        ),
+        // One of them takes some rows only: of the others nobody reads `v`.
+        (
+            "EXECUTE STATEMENT SET BEGIN
+               INSERT INTO a SELECT COUNT(id) FROM w WHERE k <> 'x' GROUP BY window_start, window_end;
+               INSERT INTO b SELECT SUM(v) FROM w WHERE id = 5 GROUP BY window_start, window_end;
+             END;",
+            vec![told(3, 6, "K", Some((0, 10))), told(5, 7, "KV", Some((0, 10))), told(6, 18, "K", Some((10, 20)))],
+        ),
+        // Other reasons: other windows, and none. A row is late for each of the windows that have closed.
+        (
+            "EXECUTE STATEMENT SET BEGIN
+               INSERT INTO a SELECT COUNT(id) FROM hops GROUP BY window_start, window_end;
+               INSERT INTO b SELECT rn FROM (SELECT ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts) AS rn FROM s) WHERE rn = 1;
+             END;",
+            [(3, 6), (5, 7), (6, 18)]
+                .into_iter()
+                .flat_map(|(id, second)| {
+                    let start = second / 5 * 5;
+                    let windows = [Some((start - 5, start + 5)), Some((start, start + 10)), None];
+                    // Of rows that are equal in time all columns say which is first.
+                    windows.map(|window| told(id, second, if window.is_some() { "" } else { r#"KV"unread":"x","# }, window))
+                })
+                .collect(),
+        ),
+        // The session that the row alone would make.
+        (
+            "INSERT INTO a SELECT COUNT(id) FROM TABLE(SESSION(TABLE s PARTITION BY k, DESCRIPTOR(ts), INTERVAL '2' SECOND))
+             GROUP BY k, window_start, window_end;",
+            WINDOWS.map(|(id, second, _)| told(id, second, "K", Some((second, second + 2)))).to_vec(),
+        ),
+        // Both sides of a join drop the same rows.
+        (
+            "INSERT INTO a SELECT x.id FROM s x JOIN s y ON x.id = y.id AND x.ts BETWEEN y.ts - INTERVAL '1' SECOND AND y.ts;",
+            WINDOWS.map(|(id, second, _)| told(id, second, "", None)).to_vec(),
+        ),
+    ];
+    for (queries, mut expected) in cases {
+        expected.sort();
+        let (rows, counted) = late_of_s(queries, 1).await;
+        assert_eq!(rows, expected, "{queries}");
+        assert_eq!(counted, expected.len() as u64, "{queries}");
+        // In one epoch no row is late.
+        assert_eq!(late_of_s(queries, 100).await, (Vec::new(), 0), "{queries}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn late_rows_of_a_union_go_to_the_table_of_their_own() {
+    let place = Place::new();
+    place.put("s", 1, [(1, 5), (2, 30), (3, 6), (4, 31)].map(|(id, second)| (0, row(id, second))));
+    place.put("t", 1, [(11, 5), (12, 30), (13, 7), (14, 31)].map(|(id, second)| (0, row(id, second))));
+    let query =
+        "INSERT INTO a SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE (SELECT id, ts FROM s UNION ALL SELECT id, ts FROM t WHERE k <> 'x'),
+      DESCRIPTOR(ts), INTERVAL '10' SECOND)) WHERE id > 0 GROUP BY window_start, window_end;";
+    let watched = place.run(&format!("{SETS}{query}"), BOUNDED, 1).await;
+    assert_eq!(place.read("late").await, [told(3, 6, "", Some((0, 10)))]);
+    let expected = r#"{"id":13,"ts":"2024-05-01 12:00:07","window_time":"2024-05-01 12:00:09.999"}"#;
+    assert_eq!(place.read("late_t").await, [expected]);
+    assert_eq!(watched.last().late, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn late_rows_that_nobody_keeps_are_counted_once() {
+    let count = |condition: &str| format!("SELECT COUNT(id) FROM w {condition} GROUP BY window_start, window_end;");
+    for (second, expected) in [("", 2), ("WHERE k <> 'x'", 4)] {
+        let place = Place::new();
+        place.put("s", 1, [(1, 5), (2, 30), (3, 6), (4, 31), (5, 7)].map(|(id, second)| (0, row(id, second))));
+        place.put("t", 1, []);
+        let sql = SETS.replace(", 'late-rows.table' = 'late'", "");
+        let queries = format!("EXECUTE STATEMENT SET BEGIN INSERT INTO a {} INSERT INTO b {} END;", count(""), count(second));
+        let watched = place.run(&format!("{sql}{queries}"), BOUNDED, 1).await;
+        // What has passed other conditions are other rows.
+        assert_eq!(watched.last().late, expected, "{second}");
+    }
+}

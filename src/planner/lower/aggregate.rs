@@ -19,7 +19,7 @@ use super::distinct::values_below;
 use super::extremes::{Sought, sought};
 use super::kept::Wanted;
 use super::panes::paned;
-use super::recompute::{Partitioning, guard, guard_by};
+use super::recompute::Partitioning;
 use super::session::session_groups;
 use super::sums::Kept;
 use super::{Input, Lowered, Lowering, copied, leaves, weight};
@@ -63,7 +63,7 @@ impl Lowering {
                 let lifetime = Lifetime { window: Some((group, until)), ..Lifetime::default() };
                 // Rows are late for the last of its operators, which tells the windows.
                 let before = if self.emit == Emit::Changes { values_below(aggregate)? } else { 1 };
-                let input = guard(input, self.next_node().saturating_add(before), column, &time, until)?;
+                let input = self.guard(input, self.next_node().saturating_add(before), column, &time, until)?;
                 if self.emit != Emit::Changes {
                     return self.corrected_windows(plan, aggregate, input, (group, shift), lifetime, &time, traits).await;
                 }
@@ -101,12 +101,12 @@ impl Lowering {
             // A pane's start is as far from its end as a pane is long.
             let shift = if matches!(time.role, Role::Start(_)) { paned.length } else { shift };
             let rule = LateRule::Pane(column, shift, paned.input);
-            let input = guard_by(Lowered { plan: paned.plan, ..input }, node, time, rule)?;
+            let input = self.guard_by(Lowered { plan: paned.plan, ..input }, node, time, &rule)?;
             let (partial, last) = self.halves(aggregate, input).await?;
             let operator = PaneAggregate::new(last, (group, shift), paned.groups)?;
             return self.operator(Arc::new(operator), vec![partial], plan.schema(), Some(time), traits).await;
         }
-        let input = guard(input, node, column, time, shift)?;
+        let input = self.guard(input, node, column, time, shift)?;
         let (partial, last) = self.halves(aggregate, input).await?;
         let operator = WindowAggregate::new(last, (group, shift))?;
         self.operator(Arc::new(operator), vec![partial], plan.schema(), Some(time), traits).await

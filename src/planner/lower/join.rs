@@ -16,7 +16,7 @@ use crate::sql::ast::Emit;
 
 use super::super::traits::{Time, Traits};
 use super::interval::{Interval, interval};
-use super::recompute::{Partitioning, guard};
+use super::recompute::Partitioning;
 use super::{Input, Lowered, Lowering, copied, title};
 
 impl Lowering {
@@ -139,13 +139,13 @@ impl Lowering {
     }
 
     /// Rows whose time has passed are late for an interval.
-    fn guarded(&self, sides: [Lowered; 2], interval: Option<&Interval>) -> Result<[Lowered; 2]> {
+    fn guarded(&mut self, sides: [Lowered; 2], interval: Option<&Interval>) -> Result<[Lowered; 2]> {
         let Some(interval) = interval else { return Ok(sides) };
         let [left, right] = sides;
         let node = self.next_node();
         // A row is late when its time is before W: one millisecond later W has reached.
-        let left = guard(left, node, interval.left.0, &interval.left.1, 1)?;
-        Ok([left, guard(right, node, interval.right.0, &interval.right.1, 1)?])
+        let left = self.guard(left, node, interval.left.0, &interval.left.1, 1)?;
+        Ok([left, self.guard(right, node, interval.right.0, &interval.right.1, 1)?])
     }
 
     /// The columns that tell the window's end on both sides, if the join says that they are equal.

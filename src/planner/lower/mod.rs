@@ -18,6 +18,7 @@ mod extremes;
 mod interval;
 mod join;
 mod kept;
+mod late;
 mod linear;
 mod lookup;
 mod once;
@@ -91,6 +92,9 @@ pub(super) struct Lowering {
     shared: HashMap<(LogicalPlan, Emit), Lowered>,
     next_leaf: u32,
     next_window: u32,
+    next_filter: u32,
+    /// Tables whose late rows somebody keeps.
+    late_kept: BTreeSet<String>,
     emit: Emit,
     ttl: Option<i64>,
     lateness: i64,
@@ -116,6 +120,8 @@ impl Lowering {
             shared: HashMap::new(),
             next_leaf: FIRST_LEAF,
             next_window: 0,
+            next_filter: 0,
+            late_kept: BTreeSet::new(),
             emit: Emit::Unsaid,
             ttl: settings.ttl,
             lateness: settings.lateness,

@@ -17,7 +17,6 @@ use super::super::traits::{Domain, Time, Traits};
 use super::over_past::{both, past};
 use super::over_plan::{NUMBER, function, named, project, whole_partition, windows};
 use super::over_totals::{Totals, average};
-use super::recompute::guard;
 use super::{Input, Lowered, Lowering, columns};
 
 /// An OVER whose functions are all final when W has passed a row.
@@ -141,7 +140,7 @@ impl Lowering {
         // Rows come out in the epoch in which W passes them: none is older than W was at its start.
         let times = BTreeMap::from([(column, time.guarded())]);
         let traits = Traits { times, keys: input.traits.keys.clone(), sources: input.traits.sources.clone(), ..Traits::default() };
-        let input = guard(input, self.next_node(), column, time, after)?;
+        let input = self.guard(input, self.next_node(), column, time, after)?;
         self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], &window.schema, Some(time), traits).await
     }
 }

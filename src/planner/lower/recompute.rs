@@ -11,14 +11,13 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use crate::common::{Error, Result};
 use crate::operators::closing::{Closing, WindowInput};
-use crate::operators::late::{LateFilter, LateRule};
 use crate::operators::recompute::Keyed;
 use crate::operators::subplan::SubPlan;
 use crate::operators::{FirstRows, Recompute};
 use crate::sql::ast::Emit;
 
 use super::super::current_watermark::{misplaced, node_asks};
-use super::super::cut::{Cut, Late};
+use super::super::cut::Cut;
 use super::super::total_order::FirstRowsNode;
 use super::super::traits::{Time, Traits};
 use super::{Input, Lowered, Lowering, title};
@@ -143,7 +142,7 @@ impl Lowering {
         for ((input, original), (column, end)) in inputs.into_iter().zip(&originals).zip(ends) {
             let shift = end.to_end().ok_or_else(|| Error::internal("a window without an end"))?;
             windows.push(WindowInput { schema: Arc::clone(original.inner()), end: (column, shift) });
-            guarded.push(Input::Piece(Box::new(guard(input, node, column, &end, shift)?)));
+            guarded.push(Input::Piece(Box::new(self.guard(input, node, column, &end, shift)?)));
             time = Some(match time {
                 None => end,
                 Some(t) => Time { sources: t.sources.union(&end.sources).cloned().collect(), hold: t.hold.max(end.hold), ..t },
@@ -174,22 +173,6 @@ impl Lowering {
     pub(super) fn physical(&self, exprs: &[Expr], schema: &DFSchemaRef) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
         exprs.iter().map(|e| Ok(self.inner.create_physical_expr(e.clone(), schema)?)).collect()
     }
-}
-
-/// Puts a late filter on top of a piece, unless an operator below has one: a row is late when the time in `column`, plus
-/// `after`, is ≤ W.
-pub(super) fn guard(input: Lowered, node: u32, column: usize, time: &Time, after: i64) -> Result<Lowered> {
-    guard_by(input, node, time, LateRule::Until(column, after))
-}
-
-/// The same by any rule.
-pub(super) fn guard_by(input: Lowered, node: u32, time: &Time, rule: LateRule) -> Result<Lowered> {
-    if time.guarded || time.domain == super::Domain::Processing {
-        return Ok(input);
-    }
-    let sources = input.traits.sources.iter().cloned().collect();
-    let filter = LateFilter { node, sources, rule, watermark: None };
-    Ok(Lowered { plan: Late::plan(input.plan, filter), ..input })
 }
 
 /// The same chain of nodes over a leaf in place of the input of the one where `bottom` holds.

@@ -22,6 +22,9 @@ impl Lowering {
         let table = TableSource::of(scan).ok_or_else(|| Error::internal(format!("`{}` is no declared table", scan.table_name)))?;
         let mut traits = Traits::default();
         traits.sources.insert(table.name().to_string());
+        if table.keeps_late() {
+            self.late_kept.insert(table.name().to_string());
+        }
         match table.changes() {
             Changes::Append => {
                 for (i, field) in plan.schema().fields().iter().enumerate() {

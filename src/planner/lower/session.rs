@@ -6,11 +6,10 @@ use std::sync::Arc;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 
 use crate::common::{Error, Result};
-use crate::operators::late::{LateFilter, LateRule};
+use crate::operators::late::LateRule;
 use crate::operators::merge::Functions;
 use crate::operators::session::{SessionMerge, Sessions};
 
-use super::super::cut::Late;
 use super::super::session_windows::expand_sessions;
 use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
@@ -25,7 +24,7 @@ impl Lowering {
         let mut traits = Traits { session: None, keys: Vec::new(), times: BTreeMap::new(), ..input.traits.clone() };
         traits.times.extend(times(&session, Some));
         let sessions = Sessions { gap: session.gap, keys: session.partition.clone(), window: session.window };
-        let input = self.in_time(input, &session);
+        let input = self.in_time(input, &session)?;
         let operator = SessionMerge::new(None, Arc::clone(schema.inner()), sessions);
         let input = Input::Piece(Box::new(input));
         self.operator(Arc::new(operator), vec![input], &schema, Some(&session.time), traits).await
@@ -45,7 +44,7 @@ impl Lowering {
         let mut traits = Traits { sources: input.traits.sources.clone(), keys: vec![(0..count).collect()], ..Traits::default() };
         let place = |column: usize| session.window.iter().position(|c| *c == Some(column)).and_then(|which| groups.window[which]);
         traits.times.extend(times(session, place));
-        let input = self.in_time(input, session);
+        let input = self.in_time(input, session)?;
         let (scans, nodes) = (leaves(&input.plan)?.0, input.nodes.clone());
         let (first, last) = self.aggregate_halves(aggregate, input.plan).await?;
         let functions = Functions::new(last)?;
@@ -56,14 +55,9 @@ impl Lowering {
     }
 
     /// Takes late rows out, unless an operator below has done so.
-    fn in_time(&self, input: Lowered, session: &Session) -> Lowered {
-        if session.time.guarded || session.time.domain == super::Domain::Processing {
-            return input;
-        }
+    fn in_time(&mut self, input: Lowered, session: &Session) -> Result<Lowered> {
         let sessions = Sessions { gap: session.gap, keys: session.partition.clone(), window: session.window };
-        let sources = input.traits.sources.iter().cloned().collect();
-        let filter = LateFilter { node: self.next_node(), sources, rule: LateRule::Session(sessions), watermark: None };
-        Lowered { plan: Late::plan(input.plan, filter), ..input }
+        self.guard_by(input, self.next_node(), &session.time, &LateRule::Session(sessions))
     }
 
     /// Sessions that may change: over updates, or shown before they are complete.
