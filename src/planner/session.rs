@@ -43,6 +43,7 @@ use super::filter_pushdown::physical_rules;
 use super::flink_casts::flink_casts;
 use super::functions;
 use super::functions::intervals::IntervalPlanner;
+use super::functions::round::by_row;
 use super::lossy_casts::KeepLossyCasts;
 use super::mode::Mode;
 use super::over_forms::sendable;
@@ -289,6 +290,7 @@ pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut que
             break planned?;
         }
     };
+    let plan = by_row(plan)?;
     flink_casts(integer_averages(sendable(one_zero(total_order(beside(as_of(counted(plan)?)?)?, mode)?)?)?)?, state)
 }
 

@@ -195,6 +195,7 @@ cases! {
     common_tables
     types
     signed_ranks
+    rounded
     contradictions
     intervals_times
     limits

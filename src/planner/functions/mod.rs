@@ -25,6 +25,7 @@ mod places;
 mod printf;
 mod random;
 mod regex;
+pub mod round;
 mod rows;
 mod scalar;
 pub mod shown;
@@ -50,6 +51,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         maps::functions(),
         adapted::functions(state)?,
         numbers::functions(),
+        round::functions(),
         intervals::functions(),
         random::functions(),
         regex::functions(),
@@ -86,3 +88,5 @@ pub fn register(state: &mut SessionState) -> Result<()> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod type_tests;
