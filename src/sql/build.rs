@@ -4,7 +4,7 @@ use sqlparser::ast;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 
 /// `SELECT * FROM ...`.
-pub(super) fn select_all(from: Vec<ast::TableWithJoins>) -> ast::Select {
+pub(crate) fn select_all(from: Vec<ast::TableWithJoins>) -> ast::Select {
     ast::Select {
         select_token: AttachedToken::empty(),
         optimizer_hints: Vec::new(),
@@ -34,7 +34,7 @@ pub(super) fn select_all(from: Vec<ast::TableWithJoins>) -> ast::Select {
 }
 
 /// A name in FROM.
-pub(super) fn table(name: ast::ObjectName) -> ast::TableWithJoins {
+pub(crate) fn table(name: ast::ObjectName) -> ast::TableWithJoins {
     let relation = ast::TableFactor::Table {
         name,
         alias: None,
@@ -51,7 +51,7 @@ pub(super) fn table(name: ast::ObjectName) -> ast::TableWithJoins {
 }
 
 /// A query that is only its body.
-pub(super) fn query(body: ast::SetExpr) -> ast::Query {
+pub(crate) fn query(body: ast::SetExpr) -> ast::Query {
     ast::Query {
         with: None,
         body: Box::new(body),
@@ -67,7 +67,7 @@ pub(super) fn query(body: ast::SetExpr) -> ast::Query {
 }
 
 /// `name(args)`.
-pub(super) fn call(name: &str, args: impl IntoIterator<Item = ast::Expr>) -> ast::Expr {
+pub(crate) fn call(name: &str, args: impl IntoIterator<Item = ast::Expr>) -> ast::Expr {
     let args = args.into_iter().map(|arg| ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(arg))).collect();
     let list = ast::FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() };
     ast::Expr::Function(ast::Function {
@@ -83,11 +83,11 @@ pub(super) fn call(name: &str, args: impl IntoIterator<Item = ast::Expr>) -> ast
 }
 
 /// A text.
-pub(super) fn text(value: impl Into<String>) -> ast::Expr {
+pub(crate) fn text(value: impl Into<String>) -> ast::Expr {
     ast::Expr::Value(ast::Value::SingleQuotedString(value.into()).into())
 }
 
 /// A number.
-pub(super) fn number(value: u64) -> ast::Expr {
+pub(crate) fn number(value: u64) -> ast::Expr {
     ast::Expr::Value(ast::Value::Number(value.to_string(), false).into())
 }

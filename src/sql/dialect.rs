@@ -10,7 +10,7 @@ use std::any::TypeId;
 use std::cell::Cell;
 
 use sqlparser::ast;
-use sqlparser::dialect::{Dialect, GenericDialect};
+use sqlparser::dialect::{Dialect, GenericDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
@@ -159,6 +159,33 @@ impl Dialect for MillstreamDialect {
             (Token::Word(Word { keyword: Keyword::CAST | Keyword::TRY_CAST, quote_style: None, .. }), Token::LParen) => Some(cast(parser)),
             _ => json_calls::call(parser),
         }
+    }
+
+    /// Flink's order (Calcite's); among operators that Flink does not have, sqlparser's.
+    fn prec_value(&self, precedence: Precedence) -> u8 {
+        match precedence {
+            Precedence::Period => 100,
+            Precedence::DoubleColon => 50,
+            Precedence::AtTz => 41,
+            Precedence::MulDivModOp => 40,
+            Precedence::PlusMinus => 30,
+            Precedence::PgOther => 28,
+            Precedence::Xor => 27,
+            Precedence::Ampersand => 26,
+            Precedence::Caret => 25,
+            Precedence::Pipe | Precedence::Colon => 24,
+            Precedence::Between | Precedence::Like => 22,
+            Precedence::Eq => 20,
+            Precedence::Is => 17,
+            Precedence::UnaryNot => 15,
+            Precedence::And => 10,
+            Precedence::Or => 5,
+        }
+    }
+
+    /// `IS DISTINCT FROM` is a comparison, not one of the tests with IS.
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        infix::is_distinct(parser).then(|| Ok(self.prec_value(Precedence::Eq)))
     }
 
     fn parse_infix(&self, parser: &mut Parser, expr: &ast::Expr, precedence: u8) -> Option<Result<ast::Expr, ParserError>> {

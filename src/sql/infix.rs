@@ -4,7 +4,7 @@
 use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::build;
 
@@ -36,6 +36,17 @@ pub(super) fn condition(parser: &mut Parser, left: &Expr, precedence: u8) -> Opt
         condition(parser, left, precedence)
             .map(|condition| if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(condition) } } else { condition }),
     )
+}
+
+/// Whether `IS [NOT] DISTINCT FROM` comes next.
+pub(super) fn is_distinct(parser: &Parser) -> bool {
+    let [first, second, third] = parser.peek_tokens_ref();
+    let word = |token: &TokenWithSpan| match &token.token {
+        Token::Word(w) if w.quote_style.is_none() => w.keyword,
+        _ => Keyword::NoKeyword,
+    };
+    let words = (word(first), word(second), word(third));
+    matches!(words, (Keyword::IS, Keyword::DISTINCT, _) | (Keyword::IS, Keyword::NOT, Keyword::DISTINCT))
 }
 
 fn between(left: &Expr, low: Expr, high: Expr) -> Expr {

@@ -12,7 +12,7 @@
 
 pub mod as_of;
 pub mod ast;
-mod build;
+pub(crate) mod build;
 mod calls;
 mod casts;
 mod cursor;
@@ -40,6 +40,8 @@ pub mod words;
 mod ddl_tests;
 #[cfg(test)]
 mod forms_tests;
+#[cfg(test)]
+mod precedence_tests;
 #[cfg(test)]
 mod robust_tests;
 #[cfg(test)]
