@@ -126,8 +126,9 @@ impl<O: OneInput> ExecutionPlan for OneInputExec<O> {
         vec![if O::TOGETHER { Distribution::SinglePartition } else { Distribution::UnspecifiedDistribution }]
     }
 
+    /// Rows keep their order, but the optimizer would sort below this node by columns that are not there, and find no order above.
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![!O::TOGETHER]
+        vec![false]
     }
 
     fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {

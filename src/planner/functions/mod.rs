@@ -21,6 +21,7 @@ mod json_build;
 mod json_path;
 mod maps;
 mod numbers;
+mod ordered;
 mod places;
 mod printf;
 mod random;
@@ -68,6 +69,9 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     for (name, alias) in [("starts_with", "startswith"), ("ends_with", "endswith")] {
         let function = state.udf(name)?;
         state.register_udf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
+    }
+    for function in ordered::functions() {
+        state.register_udaf(function)?;
     }
     for (name, alias) in [
         // NULLs are left out, and nothing at all is NULL.

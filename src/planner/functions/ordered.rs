@@ -1,0 +1,78 @@
+//! `ARRAY_AGG` and `STRING_AGG` with an order of their own: however many of them stand beside each other, each sorts for itself.
+//!
+//! DataFusion would have one order of the input serve several aggregates: it turns the order of some around, which DISTINCT passes over,
+//! and refuses two `STRING_AGG` whose orders differ.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::error::Result as DfResult;
+use datafusion::functions_aggregate::array_agg::array_agg_udaf;
+use datafusion::functions_aggregate::string_agg::string_agg_udaf;
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, GroupsAccumulator, ReversedUDAF, Signature};
+
+/// Both.
+pub(super) fn functions() -> [Arc<AggregateUDF>; 2] {
+    [array_agg_udaf(), string_agg_udaf()].map(|of| Arc::new(AggregateUDF::new_from_impl(Ordered { of })))
+}
+
+/// DataFusion's function, but for what it asks of its input.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Ordered {
+    of: Arc<AggregateUDF>,
+}
+
+impl AggregateUDFImpl for Ordered {
+    fn reverse_expr(&self) -> ReversedUDAF {
+        ReversedUDAF::NotSupported
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::SoftRequirement
+    }
+
+    /// It sorts, whether its input is in order or not.
+    fn with_beneficial_ordering(self: Arc<Self>, _: bool) -> DfResult<Option<Arc<dyn AggregateUDFImpl>>> {
+        Ok(Some(self))
+    }
+
+    // The rest is DataFusion's.
+
+    fn name(&self) -> &str {
+        self.of.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.of.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
+        self.of.return_type(types)
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> DfResult<Vec<FieldRef>> {
+        self.of.state_fields(args)
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
+        self.of.accumulator(args)
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+        self.of.groups_accumulator_supported(args)
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn GroupsAccumulator>> {
+        self.of.create_groups_accumulator(args)
+    }
+
+    fn supports_null_handling_clause(&self) -> bool {
+        self.of.supports_null_handling_clause()
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.of.documentation()
+    }
+}
