@@ -17,6 +17,7 @@ use crate::common::projection::ColumnPath;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Split;
 use crate::operators::context::{LateRows, StateId, StateTables};
+use crate::operators::failing::named;
 use crate::operators::stateful::TableKind;
 use crate::operators::{EpochContext, EpochReport, ExchangeExec, Moment, SourceScanExec};
 use crate::planner::{Binding, Domain, Program, Session, Stage, StateNode, codec};
@@ -277,7 +278,7 @@ impl Pipeline {
             plan = codec::round_trip(plan, tasks)?;
         }
         let (mut stream, mut rows) = (execute_stream(plan, Arc::clone(tasks))?, Run::default());
-        while let Some(batch) = stream.try_next().await? {
+        while let Some(batch) = stream.try_next().await.map_err(|error| named(error.into(), &stage.plan))? {
             rows.push(context.shelf(), batch)?;
         }
         output.stages.insert(stage.id, StageRun { elapsed: begin.elapsed(), rows: rows.rows() as u64 });

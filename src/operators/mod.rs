@@ -11,6 +11,7 @@ pub mod context;
 pub mod current;
 pub mod exchange;
 pub mod extremes;
+pub mod failing;
 pub mod first_rows;
 pub mod interval;
 pub mod join;

@@ -10,6 +10,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 
 use crate::common::Result;
 
+use super::failing::named;
 use super::stateful::Step;
 use super::{ClockExec, StaticScanExec, WatermarkExec, first_columns};
 
@@ -78,7 +79,7 @@ impl SubPlan {
         let plan = reset_plan_states(plan.data)?;
         let rows = collect(plan, Arc::clone(&step.tasks)).await;
         self.leaves.iter().for_each(|id| step.epoch.drop_exchange(*id));
-        let rows = rows?;
+        let rows = rows.map_err(|error| named(error.into(), &self.plan))?;
         let schema = self.schema();
         // DataFusion may say of a column that it is never NULL in one place and not in another.
         rows.iter().map(|b| first_columns(&schema, b)).collect()

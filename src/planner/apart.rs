@@ -9,6 +9,7 @@ use futures::StreamExt;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::common::{Error, Result};
+use crate::operators::failing::named;
 
 /// So many batches of an answer are made before they are asked for.
 const AHEAD: usize = 1;
@@ -25,10 +26,10 @@ pub(super) fn execute_apart(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskConte
     let mut rows = RecordBatchReceiverStream::builder(plan.schema(), AHEAD);
     let sender = rows.tx();
     let work = async move {
-        let mut made = execute_stream(plan, context)?;
+        let mut made = execute_stream(Arc::clone(&plan), context)?;
         while let Ok(wanted) = sender.reserve().await {
             let Some(batch) = made.next().await else { break };
-            wanted.send(batch);
+            wanted.send(batch.map_err(|error| named(error.into(), &plan).into()));
         }
         Ok(())
     };

@@ -1,7 +1,6 @@
 //! DataFusion sessions: how SQL trees become logical and physical plans, with our names, windows and nodes.
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 
 use arrow::datatypes::SchemaRef;
@@ -23,7 +22,6 @@ use datafusion::physical_optimizer::combine_partial_final_agg::CombinePartialFin
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion::sql::parser::Statement as DfStatement;
 use futures::StreamExt;
 use parking_lot::RwLock;
 use sqlparser::ast;
@@ -36,7 +34,6 @@ use super::as_of::{self, as_of};
 use super::averages::integer_averages;
 use super::cast_types::CastTypes;
 use super::clock::{self, KeepClockFilters};
-use super::columns::Tries;
 use super::continuous::content;
 use super::current_watermark;
 use super::filter_pushdown::physical_rules;
@@ -48,12 +45,16 @@ use super::lossy_casts::KeepLossyCasts;
 use super::mode::Mode;
 use super::over_forms::sendable;
 use super::physical::StreamingQueryPlanner;
+use super::planned::planned;
 use super::provider::{Relation, TableSource, Tables, View};
 use super::row_fields;
 use super::session_windows::ExpandSessions;
+use super::single_row;
 use super::subqueries::{counted, joined};
 use super::total_order::total_order;
+use super::tuples;
 use super::unnest::{UnnestPlanner, beside};
+use super::using::joins_on;
 use super::window_call::{self, WindowTvfPlanner};
 use super::zeros::one_zero;
 
@@ -116,6 +117,7 @@ impl Session {
         state.register_relation_planner(Arc::new(UnnestPlanner))?;
         clock::register(&mut state, mode)?;
         as_of::register(&mut state)?;
+        single_row::register(&mut state)?;
         current_watermark::register(&mut state, mode)?;
         for function in zoneless_functions() {
             state.register_udf(function)?;
@@ -278,19 +280,13 @@ impl SchemaProvider for Names {
     }
 }
 
-/// Plans a query with names for fields of rows, lookups as joins, an order for ties, one zero, OVER in forms that can be sent, and the
+/// Plans a query with names for fields of rows, joins with ON, lookups as joins, an order for ties, one zero, OVER in forms that can be sent, and the
 /// averages and texts that Flink has.
 pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
     row_fields::name(&mut query);
-    let columns_of = |name: &str| tables.columns(name);
-    let mut tries = Tries::of(query, &columns_of);
-    let plan = loop {
-        let statement = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(tries.next()))));
-        if let ControlFlow::Break(planned) = tries.tried(state.statement_to_plan(statement).await) {
-            break planned?;
-        }
-    };
-    let plan = by_row(plan)?;
+    tuples::compared(&mut query)?;
+    joins_on(&mut query, state, tables).await?;
+    let plan = by_row(planned(state, tables, query).await?)?;
     flink_casts(integer_averages(sendable(one_zero(total_order(beside(as_of(counted(plan)?)?)?, mode)?)?)?)?, state)
 }
 

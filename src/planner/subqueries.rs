@@ -17,19 +17,140 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::error::Result as DfResult;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
-use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, lit, when};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, ident, lit, when,
+};
 
 use crate::common::{Error, Result};
+
+use super::single_row::single;
 
 /// Turns such subqueries into counts.
 ///
 /// # Errors
 /// When DataFusion refuses to build a node; that would be a bug.
 pub(super) fn counted(plan: LogicalPlan) -> Result<LogicalPlan> {
-    Ok(plan.transform_up_with_subqueries(node).map(|done| done.data)?)
+    let plan = plan.transform_up_with_subqueries(node)?.data;
+    equal_only(&plan)?;
+    Ok(plan)
+}
+
+/// Refuses aggregates over rows that are found by more than equality with the row outside, which DataFusion does not join.
+fn equal_only(plan: &LogicalPlan) -> Result<()> {
+    let mut refused = None;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Subquery(subquery) = node
+            && let Some(column) = unequal(&subquery.subquery, false)?
+        {
+            refused = refused.take().or(refusal(&column));
+        }
+        node.apply_expressions(|expr| {
+            expr.apply(|e| {
+                if let Expr::ScalarSubquery(subquery) = e
+                    && unequal(&subquery.subquery, false)?.is_some()
+                {
+                    refused = refused.take().or(refusal(e));
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    refused.map_or(Ok(()), Err)
+}
+
+/// A column outside that a condition below an aggregate names otherwise than in `inner = outer`.
+fn unequal(plan: &LogicalPlan, below: bool) -> DfResult<Option<Expr>> {
+    if let (true, LogicalPlan::Filter(filter)) = (below, plan) {
+        for condition in split_conjunction(&filter.predicate).into_iter().filter(|c| c.contains_outer()) {
+            let plain = match condition {
+                Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => left.contains_outer() != right.contains_outer(),
+                _ => false,
+            };
+            let mut outer = None;
+            condition.apply(|e| {
+                outer = outer.take().or(matches!(e, Expr::OuterReferenceColumn(..)).then(|| e.clone()));
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+            if !plain {
+                return Ok(outer);
+            }
+        }
+    }
+    let below = below || matches!(plan, LogicalPlan::Aggregate(_));
+    for input in plan.inputs() {
+        if let Some(found) = unequal(input, below)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 fn node(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
+    let plan = plan.map_expressions(|expr| expr.transform_up(one_row))?;
+    let changed = plan.transformed;
+    let plan = match plan.data {
+        plan @ (LogicalPlan::Sort(_) | LogicalPlan::Aggregate(_) | LogicalPlan::Window(_)) => computed_below(plan)?,
+        plan => tested(plan)?,
+    };
+    Ok(Transformed::new_transformed(plan.data, changed || plan.transformed))
+}
+
+/// A subquery as a value, of one row.
+fn one_row(expr: Expr) -> DfResult<Transformed<Expr>> {
+    let Expr::ScalarSubquery(subquery) = expr else { return Ok(Transformed::no(expr)) };
+    Ok(match single(&subquery.subquery)? {
+        Some(plan) => Transformed::yes(Expr::ScalarSubquery(Subquery { subquery: Arc::new(plan), ..subquery })),
+        None => Transformed::no(Expr::ScalarSubquery(subquery)),
+    })
+}
+
+/// Subqueries in ORDER BY, GROUP BY, aggregates and OVER as columns of a SELECT below.
+fn computed_below(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
+    let asks = |e: &Expr| matches!(e, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_));
+    let mut found: Vec<Expr> = Vec::new();
+    for expr in plan.expressions() {
+        expr.apply(|e| {
+            if !asks(e) {
+                return Ok(TreeNodeRecursion::Continue);
+            }
+            if !found.contains(e) {
+                found.push(e.clone());
+            }
+            Ok(TreeNodeRecursion::Jump)
+        })?;
+    }
+    let input = plan.inputs().first().map(|input| (*input).clone());
+    let Some(input) = input.filter(|_| !found.is_empty()) else { return Ok(Transformed::no(plan)) };
+    let name = |i: usize| format!("__subquery{i}");
+    let schema = Arc::clone(input.schema());
+    let below = found.iter().enumerate().map(|(i, e)| Ok(value(e.clone(), &schema)?.alias(name(i))));
+    let below = schema.columns().into_iter().map(|c| Ok(Expr::Column(c))).chain(below).collect::<DfResult<Vec<_>>>()?;
+    let input = LogicalPlan::Projection(Projection::try_new(below, Arc::new(input))?);
+    let replaced = |e: Expr| {
+        let place = |e: Expr| match found.iter().position(|f| *f == e) {
+            Some(i) => Transformed::new(ident(name(i)), true, TreeNodeRecursion::Jump),
+            None => Transformed::no(e),
+        };
+        Ok(e.transform_down(|e| Ok(place(e)))?.data)
+    };
+    let exprs = plan.expressions().into_iter().map(replaced).collect::<DfResult<Vec<_>>>()?;
+    let columns: Vec<_> = plan.schema().iter().map(|(q, f)| (q.cloned(), f.name().clone())).collect();
+    // A sort and an OVER have all columns of their input, so the new ones stand behind those that it had.
+    let given = schema.fields().len();
+    let new = plan.with_new_exprs(exprs, vec![input])?;
+    let over = matches!(new, LogicalPlan::Window(_));
+    let place = |i: usize| if over && i >= given { i + found.len() } else { i };
+    let names = new.schema().columns();
+    let shown = columns.into_iter().enumerate().filter_map(|(i, (qualifier, name))| {
+        let column = names.get(place(i))?.clone();
+        let same = column.relation == qualifier && column.name == name;
+        Some(if same { Expr::Column(column) } else { Expr::Column(column).alias_qualified(qualifier, name) })
+    });
+    Ok(Transformed::yes(LogicalPlan::Projection(Projection::try_new(shown.collect(), Arc::new(new))?)))
+}
+
+fn tested(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     match plan {
         LogicalPlan::Projection(p) if p.expr.iter().any(tests) => {
             let schema = Arc::clone(p.input.schema());
@@ -38,7 +159,7 @@ fn node(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
         }
         LogicalPlan::Filter(f) if tests(&f.predicate) => {
             let schema = Arc::clone(f.input.schema());
-            let predicate = condition(f.predicate, &schema)?;
+            let predicate = condition(f.predicate, &schema, true)?;
             Ok(Transformed::yes(LogicalPlan::Filter(Filter::try_new(predicate, f.input)?)))
         }
         other => Ok(Transformed::no(other)),
@@ -50,20 +171,29 @@ fn tests(expr: &Expr) -> bool {
     expr.exists(|e| Ok(matches!(e, Expr::InSubquery(_) | Expr::Exists(_)))).unwrap_or(false)
 }
 
-/// A predicate of which only TRUE counts: DataFusion's joins serve below AND and OR, where nothing is negated.
-fn condition(expr: Expr, schema: &DFSchema) -> DfResult<Expr> {
+/// A predicate of which only TRUE counts: DataFusion's joins serve below AND and OR, where nothing is negated. `alone`: it has to hold
+/// whatever else does, so its join may drop rows.
+fn condition(expr: Expr, schema: &DFSchema, alone: bool) -> DfResult<Expr> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) => {
-            let either = |side: Box<Expr>| match *side {
-                // A join that knows NULL has its row alone: below OR there is none.
-                Expr::InSubquery(ref of) if op == Operator::Or && of.negated => value(*side, schema),
-                side => condition(side, schema),
-            };
-            let (left, right) = (either(left)?, either(right)?);
+            let alone = alone && op == Operator::And;
+            let (left, right) = (condition(*left, schema, alone)?, condition(*right, schema, alone)?);
             Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
         }
+        Expr::Not(inner) if tests(&inner) => match *inner {
+            Expr::Not(inner) => condition(*inner, schema, alone),
+            Expr::Exists(e) => condition(Expr::Exists(Exists { negated: !e.negated, ..e }), schema, alone),
+            Expr::InSubquery(e) => condition(Expr::InSubquery(InSubquery { negated: !e.negated, ..e }), schema, alone),
+            Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) => {
+                let other = if op == Operator::And { Operator::Or } else { Operator::And };
+                let (left, right) = (Box::new(Expr::Not(left)), Box::new(Expr::Not(right)));
+                condition(Expr::BinaryExpr(BinaryExpr::new(left, other, right)), schema, alone)
+            }
+            other => value(Expr::Not(Box::new(other)), schema),
+        },
         Expr::Exists(_) => Ok(expr),
-        Expr::InSubquery(ref of) if !of.negated || !equated(&of.subquery)? => Ok(expr),
+        // A join that knows NULL drops rows: what marks them below OR takes NULL for FALSE.
+        Expr::InSubquery(ref of) if !of.negated || alone && !equated(&of.subquery)? => Ok(expr),
         other => value(other, schema),
     }
 }
@@ -165,8 +295,9 @@ fn refusal(expr: &Expr) -> Option<Error> {
         Expr::OuterReferenceColumn(_, Column { name, .. }) => {
             let error = Error::sql(format!("a subquery in FROM uses `{name}` of a table outside in a way that cannot be joined"));
             return Some(error.hint(
-                "for the first rows per key join with a subquery that numbers them: \
-                 (SELECT *, ROW_NUMBER() OVER (PARTITION BY key ORDER BY ...) AS rn FROM t) ON key = key AND rn <= n",
+                "for the first rows per key join with a subquery that numbers them: JOIN (SELECT *, ROW_NUMBER() OVER \
+                 (PARTITION BY key ORDER BY ...) AS rn FROM s) AS n ON n.key = t.key AND n.rn <= 3; \
+                 for an aggregate join first: SELECT t.key, COUNT(s.x) FROM t LEFT JOIN s ON s.x < t.x GROUP BY t.key",
             ));
         }
         Expr::ScalarSubquery(s) if s.outer_ref_columns.is_empty() => return None,
@@ -176,7 +307,7 @@ fn refusal(expr: &Expr) -> Option<Error> {
         _ => return None,
     };
     Some(Error::sql(error).hint(
-        "write it as a LEFT JOIN, grouped by a key of the outer table, or as a column of a subquery in FROM: \
-         SELECT ... FROM (SELECT *, x IN (SELECT ...) AS found FROM t)",
+        "write it as a LEFT JOIN, grouped by a key of the outer table: SELECT t.key, COUNT(s.x) FROM t LEFT JOIN s ON s.x < t.x GROUP BY t.key; \
+         or as a column of a subquery in FROM: SELECT ... FROM (SELECT *, x IN (SELECT ...) AS found FROM t)",
     ))
 }

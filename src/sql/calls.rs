@@ -1,7 +1,9 @@
 //! Calls whose arguments are written anew, or which are something else; see the table in `forms.rs`.
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
-use sqlparser::ast::{BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName};
+use sqlparser::ast::{
+    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
+};
 
 use crate::common::{Result, suggest};
 
@@ -28,13 +30,7 @@ pub(super) fn rewrite(function: &mut Function, place: &Text<'_>) -> Result<Optio
         ("IF", 3) => {
             let mut args = args.drain(..).filter_map(plain);
             let (Some(condition), Some(result), Some(other)) = (args.next(), args.next(), args.next()) else { return Ok(None) };
-            return Ok(Some(Expr::Case {
-                case_token: AttachedToken::empty(),
-                end_token: AttachedToken::empty(),
-                operand: None,
-                conditions: vec![CaseWhen { condition, result }],
-                else_result: Some(Box::new(other)),
-            }));
+            return Ok(Some(case(condition, result, Some(other))));
         }
         ("MOD", 2) => {
             let mut args = args.drain(..).filter_map(plain).map(bracketed);
@@ -60,10 +56,27 @@ pub(super) fn rewrite(function: &mut Function, place: &Text<'_>) -> Result<Optio
             function.filter = Some(Box::new(filter));
             function.name = ObjectName::from(vec![Ident::new("ARRAY_AGG")]);
         }
+        ("COUNT", 2..) if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) => {
+            let values: Vec<Expr> = args.drain(..).filter_map(plain).collect();
+            let there = values.iter().map(|value| Expr::IsNotNull(Box::new(bracketed(value.clone()))));
+            let all = |left, right| Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) };
+            let Some(condition) = there.reduce(all) else { return Ok(None) };
+            args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(case(condition, Expr::Tuple(values), None))));
+        }
         ("GROUPING_ID", _) => function.name = ObjectName::from(vec![Ident::new("GROUPING")]),
         _ => {}
     }
     Ok(None)
+}
+
+fn case(condition: Expr, result: Expr, other: Option<Expr>) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result }],
+        else_result: other.map(Box::new),
+    }
 }
 
 /// A bare word as the text that the function takes.

@@ -8,6 +8,7 @@
 //! | `IF(a, b, c)` | `CASE WHEN a THEN b ELSE c END` |
 //! | `MOD(a, b)` | `(a % b)` |
 //! | `LISTAGG(x)` | `LISTAGG(x, ',')` |
+//! | `COUNT(DISTINCT a, b)` | `COUNT(DISTINCT CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN (a, b) END)` |
 //! | `COLLECT(x)` | `ARRAY_AGG(x) FILTER (WHERE x IS NOT NULL)` |
 //! | `GROUPING_ID(a, b)` | `GROUPING(a, b)` |
 //! | `UNIX_TIMESTAMP()` | `UNIX_TIMESTAMP(CURRENT_TIMESTAMP)`: of the one clock that there is |

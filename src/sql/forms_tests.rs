@@ -20,6 +20,8 @@ fn forms_become_calls() {
         ("a IS NOT JSON OBJECT AND b", "NOT is_json(a, 'OBJECT') AND b"),
         ("a LIKE 'x!%\\' ESCAPE '!'", "a LIKE 'x\\%\\\\'"),
         ("a NOT SIMILAR TO b", "NOT SIMILAR_TO(a, b)"),
+        ("COUNT(DISTINCT a, b + 1)", "COUNT(DISTINCT CASE WHEN a IS NOT NULL AND (b + 1) IS NOT NULL THEN (a, b + 1) END)"),
+        ("COUNT(a, b)", "COUNT(a, b)"),
         ("COLLECT(x) FILTER (WHERE y)", "ARRAY_AGG(x) FILTER (WHERE y AND x IS NOT NULL)"),
         ("CAST(a AS VARCHAR(3)), CAST(b AS CHAR(2))", "LEFT(CAST(a AS STRING), 3), RPAD(CAST(b AS STRING), 2, ' ')"),
         ("SUBSTRING(a FROM 2 FOR 3)", "SUBSTRING(a, 2, 3)"),

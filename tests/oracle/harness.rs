@@ -9,9 +9,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::physical_plan::collect;
 use futures::TryStreamExt;
 use millstream::catalog::{Catalog, Overrides};
@@ -310,8 +310,48 @@ async fn answer_without(session: &Session, query: &sqlparser::ast::Query, pairs:
         let gone = gone.reduce(|a, b| a.or(b)).unwrap();
         Ok(Transformed::yes(LogicalPlanBuilder::from(node).filter(gone.is_not_true())?.build()?))
     })?;
-    let plan = session.state().create_physical_plan(&plan.data).await?;
+    let plan = begun(session, plan.data).await?;
+    let plan = session.state().create_physical_plan(&plan).await?;
     Ok(collect(plan, session.task_context()).await?)
+}
+
+/// A stream shows no row of an aggregate without GROUP BY before the first row that it counts, where the aggregate is the answer, or what
+/// the answer is computed from row by row.
+async fn begun(session: &Session, plan: LogicalPlan) -> Result<LogicalPlan, Error> {
+    let mut inputs = Vec::new();
+    globals(plan.clone(), &mut |aggregate| {
+        inputs.push(aggregate.inputs()[0].clone());
+        aggregate
+    });
+    let mut empty = Vec::new();
+    for input in inputs {
+        let plan = session.state().create_physical_plan(&input).await?;
+        let rows: usize = collect(plan, session.task_context()).await?.iter().map(RecordBatch::num_rows).sum();
+        empty.push(rows == 0);
+    }
+    let mut empty = empty.into_iter();
+    Ok(globals(plan, &mut |aggregate| match empty.next() {
+        Some(true) => LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::clone(aggregate.schema()) }),
+        _ => aggregate,
+    }))
+}
+
+/// Replaces such aggregates.
+fn globals(plan: LogicalPlan, replace: &mut dyn FnMut(LogicalPlan) -> LogicalPlan) -> LogicalPlan {
+    let by_row = match &plan {
+        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => return replace(plan),
+        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) => !plan
+            .expressions()
+            .iter()
+            .any(|e| e.exists(|e| Ok(matches!(e, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_)))).unwrap()),
+        LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_) | LogicalPlan::Union(_) => true,
+        _ => false,
+    };
+    if !by_row {
+        return plan;
+    }
+    let inputs = plan.inputs().into_iter().map(|input| globals(input.clone(), replace)).collect();
+    plan.with_new_exprs(plan.expressions(), inputs).unwrap()
 }
 
 fn column(schema: &DFSchema, name: &str) -> Expr {

@@ -220,6 +220,10 @@ cases! {
     window_joins_behind
     windows_of_windows
     padded_keys
+    using
+    ordered_aggregates
+    full_intervals
+    subqueries_anywhere
     cut_bounds
     sessions_at_the_gap
     before_1970

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
-use datafusion::common::{DFSchema, DFSchemaRef, JoinType};
+use datafusion::common::{DFSchema, DFSchemaRef, JoinType, ScalarValue};
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, col, ident, when};
+use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Union, col, ident, lit, when};
 
 use crate::common::{Error, Result, WEIGHT};
 use crate::operators::interval::IntervalJoin;
@@ -43,6 +43,8 @@ impl Lowering {
             (kind, Some(keys), Some(interval)) if preserved(kind).is_some() && interval.bounded() && !join.null_aware => {
                 self.interval_join(plan, join, [left, right], keys, &interval).await
             }
+            // Its rows are final, too, but of two joins.
+            (JoinType::Full, Some(_), Some(interval)) if interval.bounded() => self.lower(&left_and_rest(join)?).await,
             _ => self.recompute(plan, vec![left, right], partitioning(join)?, Vec::new()).await,
         }
     }
@@ -203,6 +205,22 @@ fn full_by_columns(join: &Join) -> Result<Option<LogicalPlan>> {
     let both = Join::try_new(Arc::new(left), Arc::new(right), on, filter, kind, by, nulls, false)?;
     let columns = super::columns(&join.schema);
     Ok(Some(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(LogicalPlan::Join(both)))?)))
+}
+
+/// A full join as the left join, and the rows of the right side that meet nothing.
+fn left_and_rest(join: &Join) -> Result<LogicalPlan> {
+    let side = |kind| {
+        let (left, right, on, filter) = (Arc::clone(&join.left), Arc::clone(&join.right), join.on.clone(), join.filter.clone());
+        Join::try_new(left, right, on, filter, kind, join.join_constraint, join.null_equality, false).map(LogicalPlan::Join)
+    };
+    let (left, rest) = (side(JoinType::Left)?, side(JoinType::RightAnti)?);
+    let nulls = join.left.schema().iter().map(|(qualifier, field)| {
+        let null = lit(ScalarValue::try_from(field.data_type())?);
+        Ok(null.alias_qualified(qualifier.cloned(), field.name()))
+    });
+    let columns = nulls.chain(super::columns(rest.schema()).into_iter().map(Ok)).collect::<DfResult<Vec<_>>>()?;
+    let rest = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(rest))?);
+    Ok(LogicalPlan::Union(Union { inputs: vec![Arc::new(left), Arc::new(rest)], schema: Arc::clone(&join.schema) }))
 }
 
 /// A join that can run per key: the columns of its keys, none if it has none.

@@ -15,6 +15,7 @@ use super::super::current_watermark::asks;
 use super::super::total_order::FirstRowsNode;
 use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
+use super::first_row::BEGUN;
 use super::watermark::asks_above;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
 
@@ -82,7 +83,10 @@ impl Lowering {
     }
 
     pub(super) async fn alias(&mut self, alias: &SubqueryAlias) -> Result<Lowered> {
-        let input = self.provisional(&alias.input).await?;
+        let mut input = self.provisional(&alias.input).await?;
+        if alias.alias.table() == BEGUN {
+            input = self.cut(input).await?;
+        }
         let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(input.plan), alias.alias.clone())?);
         Ok(Lowered { plan, traits: input.traits, nodes: input.nodes })
     }

@@ -15,6 +15,7 @@ mod aggregate;
 mod clock;
 mod distinct;
 mod extremes;
+mod first_row;
 mod interval;
 mod join;
 mod kept;
@@ -54,6 +55,7 @@ use super::cut::Cut;
 use super::program::{Program, Stage, StateNode};
 use super::traits::{Domain, Time, Traits};
 
+use first_row::from_first_row;
 use recompute::Partitioning;
 
 /// Leaves of plans inside operators are numbered from here, stages from 0.
@@ -131,7 +133,8 @@ impl Lowering {
     /// Lowers one query, in which these tables are `named`, and returns the stage that leaves its rows.
     pub async fn query(&mut self, plan: &LogicalPlan, emit: Emit, named: BTreeSet<String>) -> Result<(u32, SchemaRef, Lowered)> {
         self.emit = emit;
-        let mut lowered = self.lower(plan).await?;
+        let waiting = from_first_row(plan)?;
+        let mut lowered = self.lower(waiting.as_ref().unwrap_or(plan)).await?;
         self.read(&mut lowered, named)?;
         let (stage, schema) = self.stage(&lowered.plan).await?;
         Ok((stage, schema, lowered))
@@ -140,7 +143,8 @@ impl Lowering {
     /// Lowers one query, in which these tables are `named`, and keeps its rows in a node, whose number is returned.
     pub async fn keep(&mut self, plan: &LogicalPlan, emit: Emit, named: BTreeSet<String>) -> Result<(u32, BTreeSet<u32>)> {
         self.emit = emit;
-        let mut lowered = self.lower(plan).await?;
+        let waiting = from_first_row(plan)?;
+        let mut lowered = self.lower(waiting.as_ref().unwrap_or(plan)).await?;
         self.read(&mut lowered, named)?;
         let operator = Materialize::new(Arc::clone(plan.schema().inner()), lowered.traits.updating);
         let node = self.next_node();

@@ -1,9 +1,16 @@
--- Nothing has come, or nothing that passes: global aggregates answer all the same, groups do not, and a side of a join is empty; by hand.
+-- Nothing has come, or nothing that passes: there are no groups, global aggregates have not begun at the top and answer below joins, in
+-- subqueries and under other aggregates, and a side of a join is empty; by hand.
 -- input nothing: rows=0
 -- row events/0: {"id": 1, "k": "a", "v": 1}
 -- row events/0: {"id": 2, "k": "b"}
--- expect counted: 0 | NULL | NULL | NULL
--- expect passed: 0 | NULL
+-- expect begun: 50
+-- expect later: 1
+-- expect scalar: 1 | 0
+-- expect scalar: 2 | 0
+-- expect crossed: 1 | 0
+-- expect crossed: 2 | 0
+-- expect either: 2
+-- expect of_one: 1
 -- expect sets: NULL | 0
 -- expect left_of_nothing: 1 | NULL
 -- expect left_of_nothing: 2 | NULL
@@ -13,7 +20,6 @@
 -- expect no_scalar: 2 | NULL
 -- expect counts_of_nothing: 1 | 0
 -- expect counts_of_nothing: 2 | 0
--- expect windowed: 0
 -- expect deep: 1
 -- expect zero: 2
 CREATE TABLE nothing ( id BIGINT, ts TIMESTAMP(3), k STRING, v INT, f DOUBLE, b BOOLEAN, WATERMARK FOR ts AS ts )
@@ -35,3 +41,15 @@ CREATE MATERIALIZED VIEW above_no_scalar AS SELECT id FROM events WHERE v > (SEL
 CREATE MATERIALIZED VIEW deep AS SELECT COUNT(*) n FROM (SELECT SUM(v) s FROM (SELECT v FROM nothing GROUP BY v));
 CREATE MATERIALIZED VIEW zero AS SELECT COUNT(*) n FROM events WHERE NOT EXISTS (SELECT 1 FROM nothing);
 CREATE MATERIALIZED VIEW nothing_again AS SELECT * FROM nothing UNION SELECT * FROM nothing;
+CREATE MATERIALIZED VIEW share AS SELECT 100 * COUNT(*) FILTER (WHERE k = 'a') / COUNT(*) AS percent FROM nothing;
+CREATE MATERIALIZED VIEW begun AS SELECT 100 * COUNT(*) FILTER (WHERE k = 'a') / COUNT(*) AS percent FROM events;
+CREATE MATERIALIZED VIEW later AS SELECT SUM(v) / COUNT(v) m FROM events WHERE v IS NOT NULL;
+CREATE MATERIALIZED VIEW having_share AS SELECT COUNT(*) n FROM nothing HAVING 10 / COUNT(*) > 1;
+CREATE MATERIALIZED VIEW having_zero AS SELECT COUNT(*) n FROM nothing HAVING COUNT(*) = 0;
+CREATE MATERIALIZED VIEW distinct_share AS SELECT 6 / COUNT(DISTINCT k) d FROM nothing;
+CREATE MATERIALIZED VIEW either AS SELECT COUNT(*) n FROM nothing UNION ALL SELECT COUNT(*) n FROM events;
+CREATE MATERIALIZED VIEW of_one AS SELECT COUNT(*) n FROM (SELECT COUNT(*) c FROM nothing);
+CREATE MATERIALIZED VIEW of_none AS SELECT 1 / n r FROM (SELECT COUNT(*) n FROM nothing) WHERE n < 5;
+CREATE MATERIALIZED VIEW of_changes AS SELECT 1 / COUNT(*) r FROM (SELECT k, COUNT(*) c FROM events GROUP BY k) WHERE c > 5;
+CREATE MATERIALIZED VIEW scalar AS SELECT id, (SELECT COUNT(*) FROM nothing) n FROM events;
+CREATE MATERIALIZED VIEW crossed AS SELECT e.id, n.n FROM events e CROSS JOIN (SELECT COUNT(*) n FROM nothing) n;
