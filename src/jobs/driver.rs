@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::common::clock::Millis;
 use crate::common::faults::Side;
-use crate::common::{Error, ErrorKind, Result};
+use crate::common::{Error, ErrorKind, Result, secret};
 use crate::connectors::{Sink, SinkMode, SourceCounters};
 use crate::operators::context::StateId;
 use crate::state::commit::CommitReader;
@@ -73,7 +73,7 @@ pub async fn run(spec: &JobSpec, stop: &CancellationToken) -> Result<Ending> {
     if let Err(error) = &ended {
         // Who looks at the job later should see why.
         spec.status.send_modify(|status| {
-            (status.phase, status.waits, status.notice) = (Phase::Failed, None, Some(error.message().to_string()));
+            (status.phase, status.waits, status.notice) = (Phase::Failed, None, Some(secret::shown(error.message())));
         });
     }
     ended

@@ -25,6 +25,7 @@ pub mod explain;
 mod filter_pushdown;
 mod flink_casts;
 mod functions;
+mod limits;
 mod lossy_casts;
 mod lower;
 mod mode;

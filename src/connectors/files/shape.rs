@@ -9,6 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::common::{Error, ErrorKind, Result};
 
+use super::arrow_blocks;
 use super::avro_blocks;
 use super::config::Config;
 use super::format::{Header, Kind};
@@ -75,6 +76,7 @@ pub async fn shape(config: &Config, session: &dyn Session, file: &File) -> Resul
         (Kind::Parquet, _) | (Kind::Csv, Header::None) => plain(false, declared()),
         (Kind::Csv, Header::Skipped) => plain(true, declared()),
         (Kind::Arrow, _) => {
+            arrow_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
             let reader = format.reader()?;
             let content = reader.infer_schema(session, &config.store.objects, std::slice::from_ref(&file.meta)).await;
             plain(false, content.map_err(|e| unreadable(config, file, e.into()))?)
@@ -112,5 +114,7 @@ pub async fn first_line(config: &Config, file: &File) -> Result<Option<Vec<Strin
 
 /// An error with the file that it is about.
 pub fn unreadable(config: &Config, file: &File, error: Error) -> Error {
+    // A library that says of a damaged file that this should not happen has not met one before.
+    let error = if error.kind() == ErrorKind::Internal { Error::data(error.message()) } else { error };
     error.context(format!("{} cannot be read", config.location.show(&file.meta.location)))
 }
