@@ -8,10 +8,12 @@
 
 use std::ops::Range;
 
-use arrow::ipc::{self, MessageHeader};
+use arrow::datatypes::Schema;
+use arrow::ipc::convert::fb_to_schema;
+use arrow::ipc::{self, Endianness, MessageHeader};
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, panics};
 
 use super::listing::File;
 
@@ -24,15 +26,12 @@ const UNPACKED: u64 = 4_000;
 /// A small buffer may become so large whatever it holds.
 const SMALL: u64 = 16 << 20;
 
-/// Looks at all that a file says of sizes.
+/// Looks at all that a file says of sizes. Returns its columns.
 ///
 /// # Errors
 /// When something would be beyond the file.
-pub async fn check(objects: &dyn ObjectStore, file: &File) -> Result<()> {
+pub async fn check(objects: &dyn ObjectStore, file: &File) -> Result<Schema> {
     let of = Sized { objects, file, size: file.meta.size };
-    if of.size == 0 {
-        return Ok(());
-    }
     let begin = of.bytes(0..of.size.min(8)).await?;
     if begin.starts_with(MAGIC) { of.blocks().await } else { of.messages().await }
 }
@@ -55,7 +54,7 @@ impl Sized<'_> {
     }
 
     /// A file: its footer says where all is.
-    async fn blocks(&self) -> Result<()> {
+    async fn blocks(&self) -> Result<Schema> {
         let tail = self.bytes(self.size.checked_sub(TAIL).ok_or_else(cut_off)?..self.size).await?;
         if tail.get(4..) != Some(MAGIC) {
             return Err(cut_off());
@@ -78,12 +77,12 @@ impl Sized<'_> {
             let skipped = if number(&found) == Some(CONTINUES) { 8 } else { 4 };
             self.message(found.get(skipped..).ok_or_else(damaged)?, buffers, body).await?;
         }
-        Ok(())
+        schema(footer.schema().ok_or_else(damaged)?)
     }
 
     /// A stream: each message says how long it is.
-    async fn messages(&self) -> Result<()> {
-        let mut at = 0;
+    async fn messages(&self) -> Result<Schema> {
+        let (mut at, mut columns) = (0, None);
         while at + 4 <= self.size {
             let begin = self.bytes(at..self.size.min(at + 8)).await?;
             let (skipped, length) = match (number(&begin), begin.get(4..).and_then(number)) {
@@ -93,16 +92,19 @@ impl Sized<'_> {
                 (None, _) => return Err(cut_off()),
             };
             if length == 0 {
-                return Ok(());
+                break;
             }
             let buffers = at + skipped + u64::from(length);
             let metadata = self.bytes(at + skipped..buffers).await?;
             let message = ipc::root_as_message(&metadata).map_err(|_| damaged())?;
             let body = u64::try_from(message.bodyLength()).map_err(|_| damaged())?;
+            if let (None, Some(found)) = (&columns, message.header_as_schema()) {
+                columns = Some(schema(found)?);
+            }
             self.message(&metadata, buffers, body).await?;
             at = buffers.checked_add(body).filter(|behind| *behind <= self.size).ok_or_else(cut_off)?;
         }
-        Ok(())
+        columns.ok_or_else(cut_off)
     }
 
     /// What one message says of its buffers, which stand from `start` on.
@@ -132,6 +134,14 @@ impl Sized<'_> {
         }
         Ok(())
     }
+}
+
+/// The columns. What a damaged file says of them may make the library give up.
+fn schema(found: ipc::Schema<'_>) -> Result<Schema> {
+    if found.endianness() != Endianness::Little {
+        return Err(Error::data("its numbers are said to be big-endian, which is not supported, unless the file is damaged"));
+    }
+    panics::catch(damaged, || Ok(fb_to_schema(found)))
 }
 
 fn number(bytes: &[u8]) -> Option<u32> {

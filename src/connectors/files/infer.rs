@@ -70,10 +70,11 @@ async fn content(config: &Config, files: &[File]) -> Result<Fields> {
         let found = match config.format.kind {
             Kind::Csv => csv(config, file, &mut names).await,
             Kind::Json => json(config, file).await,
-            kind => {
-                if kind == Kind::Arrow {
-                    arrow_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
-                }
+            Kind::Arrow => {
+                let found = arrow_blocks::check(&*config.store.objects, file).await;
+                found.and_then(|schema| once_each(schema.fields()))
+            }
+            Kind::Parquet | Kind::Avro => {
                 let reader = config.format.reader()?;
                 let found = reader.infer_schema(&session, &config.store.objects, std::slice::from_ref(&file.meta)).await;
                 found.map_err(Error::from).and_then(|schema| once_each(schema.fields()))
