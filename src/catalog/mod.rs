@@ -24,8 +24,10 @@ mod like;
 mod names;
 pub mod overrides;
 mod references;
+mod repeat;
 mod resolve;
 mod same;
+mod secrets;
 pub mod settings;
 mod spec;
 
@@ -35,6 +37,7 @@ pub use entry::{Entry, FunctionEntry, Key, Space, TableEntry, ViewEntry};
 pub use layers::Catalog;
 pub use overrides::Overrides;
 pub use resolve::{Hinted, Resolver};
+pub use secrets::{masked, masked_text};
 pub use settings::JobSettings;
 pub use spec::{resolve_references, table_spec};
 

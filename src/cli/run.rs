@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::common::faults::Faults;
 use crate::common::units::counted;
-use crate::common::{Error, Result, names, secret};
+use crate::common::{Error, Result, names};
 use crate::connectors::ReadMode;
 use crate::jobs::workspace::{job_name, settings};
 use crate::jobs::{self, Ending, Outcome, Workspace};
@@ -23,44 +23,52 @@ use super::{setup, status};
 pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let from = position(&args)?;
     let statements = setup::statements(common, &args.files)?;
-    let workspace = setup::workspace(common)?;
-    let mut inserts = carry_out(&workspace, &statements).await?;
+    let (root, remote) = checkpoints(common, &args)?;
+    let workspace = setup::passing_over(common, true, Arc::clone(&root))?;
+    let mut script =
+        Script { common, statements: &statements, workspace: &workspace, declared: Vec::new(), writes: Vec::new(), parts: Vec::new() };
+    script.carry_out().await?;
     let said = workspace.job_settings()?;
     let name = job_name(args.name.as_deref().or(said.pipeline_name.as_deref()), &args.files);
     names::check_job(&name)?;
-    let (root, remote) = checkpoints(common, &args)?;
     let mut settings = settings(&said, remote);
     setup::memory(common).share(&mut settings);
     settings.until_now = args.until_now;
     settings.from = from.unwrap_or(ReadMode::Stream);
-    for i in (0..inserts.len()).rev() {
-        let keeper = match inserts.get(i) {
+    for i in (0..script.parts.len()).rev() {
+        let keeper = match script.parts.get(i) {
             Some(part) => workspace.keeper(part).await?,
             None => None,
         };
         if let Some(keeper) = keeper.filter(|keeper| keeper.runs && keeper.job != name) {
             eprintln!("materialized view `{}` is there, and job {} keeps it", keeper.view, keeper.job);
-            inserts.remove(i);
+            script.parts.remove(i);
         }
     }
-    let mut spec = workspace.plan_job(&name, &inserts, root, settings).await?;
+    let mut planned = workspace.plan_job(&name, &script.parts, Arc::clone(&root), settings.clone()).await;
+    if planned.is_err() && script.write_files().await? {
+        planned = workspace.plan_job(&name, &script.parts, root, settings).await;
+    }
+    let mut spec = planned?;
     workspace.check_options_used()?;
-    if inserts.is_empty() {
+    if script.parts.is_empty() {
         if statements.iter().all(|s| !matches!(s.statement, Statement::Insert(_) | Statement::Copy(_) | Statement::Explain(_))) {
             eprintln!("nothing to run: the files declare tables, but hold no INSERT");
         }
-        return Ok(());
+        return script.settle().await;
     }
     spec.settings.fresh = args.fresh && confirm_fresh(&spec, args.yes).await?;
     spec.faults = Faults::from_env()?;
     for text in unbounded(&spec.program) {
         tracing::warn!("{text}");
     }
-    eprintln!("job {name}: {} in {}", counted(inserts.len() as u64, "INSERT"), secret::shown(&spec.store.describe()));
+    eprintln!("job {name}: {} in {}", counted(script.parts.len() as u64, "INSERT"), spec.store.describe());
+    let job = jobs::take(&spec).await?;
+    script.settle().await?;
     let stop = setup::stop_signal()?;
     let over = CancellationToken::new();
     let shown = tokio::spawn(status::show(spec.status.subscribe(), over.clone()));
-    let ended = jobs::run(&spec, &stop).await;
+    let ended = job.run(&stop).await;
     over.cancel();
     let _ = shown.await;
     match ended? {
@@ -89,31 +97,113 @@ fn unbounded(program: &Program) -> Vec<String> {
     nodes.into_iter().map(text).collect()
 }
 
-/// Carries out declarations and settings in order, and hands back the INSERTs that make up the job.
-async fn carry_out(workspace: &Workspace, statements: &[Parsed]) -> Result<Vec<Parsed>> {
-    let mut inserts = Vec::new();
-    for parsed in statements {
-        for outcome in workspace.execute(parsed).await? {
-            match outcome {
-                Outcome::Said(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
-                Outcome::Rows(schema, rows) => setup::print(schema, rows, None).await?,
-                Outcome::Text(text) => print!("{text}"),
-                Outcome::Job(part) => inserts.push(*part),
-                Outcome::Copy(copy) => setup::copy(workspace, &copy, parsed, &setup::stop_signal()?).await?,
-                Outcome::InsertNow(insert) => {
-                    let rows = workspace.insert_now(&insert).await.map_err(|e| parsed.locate(e))?;
-                    eprintln!("{}", counted(rows, "row"));
+/// A script whose job may be refused, which then has changed nothing.
+struct Script<'a> {
+    common: &'a Common,
+    statements: &'a [Parsed],
+    /// Over a catalog that is not written.
+    workspace: &'a Workspace,
+    /// What the catalog is told when the job is this process's.
+    declared: Vec<Parsed>,
+    /// What is written then.
+    writes: Vec<(Outcome, Parsed)>,
+    /// What makes up the job.
+    parts: Vec<Parsed>,
+}
+
+impl Script<'_> {
+    /// Carries out declarations and settings in order. Rows are written later, unless a statement could mean something else by then.
+    async fn carry_out(&mut self) -> Result<()> {
+        for parsed in self.statements {
+            if !matches!(
+                parsed.statement,
+                Statement::CreateTable(_)
+                    | Statement::CreateView(_)
+                    | Statement::CreateFunction(_)
+                    | Statement::Insert(_)
+                    | Statement::Copy(_)
+            ) {
+                self.write().await?;
+            }
+            let mut unfolded = self.workspace.unfold(parsed).await;
+            if unfolded.is_err() && self.write_files().await? {
+                unfolded = self.workspace.unfold(parsed).await;
+            }
+            for parsed in unfolded? {
+                let mut outcomes = self.workspace.execute(&parsed).await;
+                if outcomes.is_err() && self.write_files().await? {
+                    outcomes = self.workspace.execute(&parsed).await;
                 }
-                Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
-                Outcome::AnalyzeJob(_) => return Err(parsed.locate(setup::no_job_to_ask())),
-                Outcome::Query(_) => {
-                    let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
-                    return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));
+                let outcomes = outcomes?;
+                if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Said(_))) {
+                    self.declared.push(parsed.clone());
+                }
+                for outcome in outcomes {
+                    self.take_in(outcome, &parsed).await?;
                 }
             }
         }
+        Ok(())
     }
-    Ok(inserts)
+
+    async fn take_in(&mut self, outcome: Outcome, parsed: &Parsed) -> Result<()> {
+        match outcome {
+            Outcome::Said(line) => {
+                line.into_iter().for_each(|line| eprintln!("{line}"));
+            }
+            Outcome::Rows(schema, rows) => setup::print(schema, rows, None).await?,
+            Outcome::Text(text) => print!("{text}"),
+            Outcome::Job(part) => self.parts.push(*part),
+            write @ (Outcome::Copy(_) | Outcome::InsertNow(_)) => self.writes.push((write, parsed.clone())),
+            Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
+            Outcome::AnalyzeJob(_) => return Err(parsed.locate(setup::no_job_to_ask())),
+            Outcome::Query(_) => {
+                let hint = "answer it with `millstream query`, or write it to a table: INSERT INTO t SELECT ..., with t on 'connector' = 'print' to see rows";
+                return Err(parsed.locate(Error::sql("a SELECT in a job file has nowhere to go").hint(hint)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows that wait; whether there were any.
+    async fn write(&mut self) -> Result<bool> {
+        let writes = std::mem::take(&mut self.writes);
+        let any = !writes.is_empty();
+        for (write, parsed) in writes {
+            match write {
+                Outcome::Copy(copy) => setup::copy(self.workspace, &copy, &parsed, &setup::stop_signal()?).await?,
+                Outcome::InsertNow(insert) => {
+                    let rows = self.workspace.insert_now(&insert).await.map_err(|e| parsed.locate(e))?;
+                    eprintln!("{}", counted(rows, "row"));
+                }
+                _ => return Err(Error::internal("a statement that writes no rows")),
+            }
+        }
+        Ok(any)
+    }
+
+    /// Writes the rows that wait, if some make files in a folder that other statements name as well: what could not be planned may read
+    /// one of those. Whether it has.
+    async fn write_files(&mut self) -> Result<bool> {
+        let path = |write: &Outcome| match write {
+            Outcome::InsertNow(insert) => self.workspace.files_of(insert),
+            Outcome::Copy(copy) => Some(copy.path.clone()),
+            _ => None,
+        };
+        let named = |path: String| {
+            let folder = path.trim_end_matches('/').rsplit_once('/').map_or(path.as_str(), |(folder, _)| folder);
+            self.statements.iter().filter(|parsed| parsed.text.contains(folder)).count() > 1
+        };
+        let read = self.writes.iter().filter_map(|(write, _)| path(write)).any(named);
+        Ok(read && self.write().await?)
+    }
+
+    /// Writes what has waited: the script is not refused.
+    async fn settle(&mut self) -> Result<()> {
+        setup::declare(self.common, &self.declared)?;
+        self.write().await?;
+        Ok(())
+    }
 }
 
 /// Where commits are kept, and whether that is far away.
@@ -133,7 +223,7 @@ async fn confirm_fresh(spec: &jobs::JobSpec, yes: bool) -> Result<bool> {
         return Err(Error::usage(format!("--fresh drops the state of job `{}` in {}", spec.name, spec.store.describe()))
             .hint("add --yes to say that you mean it"));
     }
-    eprint!("drop the state of job `{}` in {}? [y/N] ", spec.name, secret::shown(&spec.store.describe()));
+    eprint!("drop the state of job `{}` in {}? [y/N] ", spec.name, spec.store.describe());
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;

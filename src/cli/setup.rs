@@ -21,21 +21,38 @@ use crate::shell::progress;
 use crate::shell::render::{self, Format, Look, Printed};
 use crate::sql::ast::{Copy, Parsed, Source};
 use crate::sql::{Variables, parse_with};
-use crate::state;
+use crate::state::{self, StateStore};
 
 use super::args::Common;
 
 /// Opens the catalog and the connectors that the flags name.
 pub(super) fn workspace(common: &Common) -> Result<Workspace> {
-    over(common, Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?, true)
+    let catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
+    over(common, catalog, true, data_jobs(common)?)
+}
+
+/// Writes declarations that a passing workspace has carried out.
+pub(super) fn declare(common: &Common, declarations: &[Parsed]) -> Result<()> {
+    let mut catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
+    declarations.iter().try_for_each(|parsed| catalog.repeat(parsed))
 }
 
 /// The same, but what is declared is gone with the process; the embedded topics are opened only if they are to be reached.
 pub(super) fn passing_workspace(common: &Common, reach: bool) -> Result<Workspace> {
-    over(common, Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?.detached(), reach)
+    passing_over(common, reach, data_jobs(common)?)
 }
 
-fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Workspace> {
+/// The same, with the checkpoints of jobs in another place than the data folder.
+pub(super) fn passing_over(common: &Common, reach: bool, jobs: Arc<dyn StateStore>) -> Result<Workspace> {
+    let catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
+    over(common, catalog.detached(), reach, jobs)
+}
+
+fn data_jobs(common: &Common) -> Result<Arc<dyn StateStore>> {
+    state::open(&common.data.join("jobs").to_string_lossy())
+}
+
+fn over(common: &Common, catalog: Catalog, reach: bool, jobs: Arc<dyn StateStore>) -> Result<Workspace> {
     let connectors = match (common.embedded, reach) {
         (true, true) => Connectors::embedded(Arc::new(EmbeddedBroker::open(&common.data.join("topics"))?)),
         (true, false) => Connectors::embedded(Arc::new(EmbeddedBroker::new())),
@@ -43,7 +60,6 @@ fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Workspace> {
     };
     let mut overrides = Overrides::parse(&common.options)?;
     overrides.declare(catalog.names());
-    let jobs = state::open(&common.data.join("jobs").to_string_lossy())?;
     let workspace = Workspace::new(catalog, connectors, overrides).with_memory(&memory(common))?.with_checkpoints(jobs);
     for warning in workspace.warnings() {
         eprintln!("warning: {warning}");

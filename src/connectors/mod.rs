@@ -165,6 +165,11 @@ pub trait Source: Debug + Send + Sync {
         Changes::Append
     }
 
+    /// Of [`Changes::All`]: whether no record takes a row away before another one has brought it.
+    fn in_order(&self) -> bool {
+        false
+    }
+
     /// Sets of columns, by name, of which no two rows hold equal values at the same time, as far as the source itself sees to it.
     fn keys(&self) -> Vec<Vec<String>> {
         Vec::new()
@@ -423,7 +428,7 @@ pub enum Changes {
     Append,
     /// Each row replaces the one of its key, or takes it away; the old row is not told. The key's columns by name.
     Upsert(Vec<String>),
-    /// Rows come and go, both told in full.
+    /// Rows come and go, both told in full; whether a row goes before it comes is asked of [`Source::in_order`].
     All,
 }
 

@@ -1,4 +1,4 @@
-//! The loop of a job: choose ranges, run, fold, commit, publish; and coming back after a stop of any kind.
+//! The loop of a job: choose ranges, run, fold, commit, publish.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,16 +12,17 @@ use uuid::Uuid;
 
 use crate::common::clock::Millis;
 use crate::common::faults::Side;
-use crate::common::{Error, ErrorKind, Result, secret};
-use crate::connectors::{Sink, SinkMode, SourceCounters};
+use crate::common::{Error, ErrorKind, Result};
+use crate::connectors::{SinkMode, SourceCounters};
 use crate::operators::context::StateId;
 use crate::state::commit::CommitReader;
 use crate::state::{PieceWriter, Run, Shelf, StateDelta, StateMemory};
 
+use super::begin::{check_identity, sinks, wait_for_starts};
 use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
 use super::dead_letter;
-use super::inputs::{Ends, Fetch, Inputs, Starts, ends_now, starts};
+use super::inputs::{Fetch, Inputs, Starts};
 use super::late::LateCount;
 use super::memories::Memories;
 use super::pipeline::{EpochOutput, Pipeline};
@@ -37,8 +38,6 @@ use super::{gauge, meter, readers};
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 /// The longest that the loop waits for rows before it looks at clocks and signals again.
 const TICK: Duration = Duration::from_millis(50);
-/// How often a server that is away is asked again.
-const ASK_EVERY: Duration = Duration::from_secs(2);
 /// How long a stop waits for sinks to take the last commits; what is left is published at the next start.
 const STOP_WAIT: Duration = Duration::from_secs(15);
 /// Old commits are pruned when so many can go.
@@ -61,47 +60,8 @@ pub enum Ending {
     Finished(u64),
 }
 
-/// Runs a job until it is stopped, its input is exhausted, or it fails.
-///
-/// A stop finishes the epoch, commits, and waits for the sinks. Exactly once: a commit is one object; sinks take rows from
-/// it, in order, and record its number with them.
-///
-/// # Errors
-/// What cannot be mended by waiting: a changed query, a second copy, data that is gone, a fenced sink.
-pub async fn run(spec: &JobSpec, stop: &CancellationToken) -> Result<Ending> {
-    let ended = to_the_end(spec, stop).await;
-    if let Err(error) = &ended {
-        // Who looks at the job later should see why.
-        spec.status.send_modify(|status| {
-            (status.phase, status.waits, status.notice) = (Phase::Failed, None, Some(secret::shown(error.message())));
-        });
-    }
-    ended
-}
-
-async fn to_the_end(spec: &JobSpec, stop: &CancellationToken) -> Result<Ending> {
-    let lock = spec.store.lock()?;
-    let mut fresh = spec.settings.fresh;
-    loop {
-        let commits = Commits::claim(Arc::clone(&spec.store), fresh, lock.is_some(), spec.faults.clone()).await?;
-        match attempt(spec, commits, stop).await? {
-            Attempt::Ended(ending) => return Ok(ending),
-            // An older copy wrote a commit in the meantime: go on from there. `--fresh` has been done already.
-            Attempt::Again => fresh = false,
-        }
-    }
-}
-
-/// Whether a job would go on from what its folder holds, or begin in an empty one: the folder is not of another query.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub async fn resumes(spec: &JobSpec) -> Result<bool> {
-    let last = Commits::reader(Arc::clone(&spec.store)).last().await?;
-    Ok(last.is_none_or(|commit| commit.body.identity == spec.identity()))
-}
-
-enum Attempt {
+/// How one life of the loop ended.
+pub(super) enum Attempt {
     Ended(Ending),
     Again,
 }
@@ -178,7 +138,8 @@ struct Running<'a> {
     clock: Millis,
 }
 
-async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> Result<Attempt> {
+/// Goes on from the newest commit of a folder that is this process's.
+pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> Result<Attempt> {
     let identity = spec.identity();
     let (newest, last) = commits.newest().await?;
     let memory = StateMemory::new(spec.settings.state_memory, spec.settings.tmp.clone());
@@ -258,61 +219,6 @@ async fn prune_unread(commits: &Commits, floor: u64, views: &[View]) -> Result<(
     let names: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
     let unread = readers::least(root.as_ref(), &names).await?.saturating_sub(1).min(floor);
     if unread > commits.floor().await? { commits.prune(unread).await } else { Ok(()) }
-}
-
-/// All sinks by id. One that takes rows of several queries, or rows, rejected messages and late rows, is still one sink.
-fn sinks(spec: &JobSpec) -> Vec<(String, Arc<dyn Sink>)> {
-    let inserts = spec.inserts.iter().map(|i| (i.id.clone(), Arc::clone(&i.sink)));
-    let dead = spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()).map(|d| (d.id.clone(), Arc::clone(&d.sink)));
-    let late = spec.late.iter().map(|l| (l.id.clone(), Arc::clone(&l.sink)));
-    inserts.chain(dead).chain(late).collect::<BTreeMap<_, _>>().into_iter().collect()
-}
-
-fn check_identity(spec: &JobSpec, now: &str, then: &str) -> Result<()> {
-    if now == then {
-        return Ok(());
-    }
-    Err(Error::state(format!("job `{}` was started with another query, and its state does not fit this one", spec.name))
-        .hint("run with --fresh to drop the state and begin anew, or with --name to run it as another job"))
-}
-
-/// Makes ready the sinks, whose news goes into `status`, and asks the sources where to begin, waiting while a server is away; `None` when
-/// stopped meanwhile.
-async fn wait_for_starts(
-    spec: &JobSpec,
-    stored: &Starts,
-    status: &mut Status,
-    stop: &CancellationToken,
-) -> Result<Option<(Starts, Option<Ends>)>> {
-    loop {
-        let found = async {
-            // Sinks first: one INSERT may read the topic that another one of this job writes.
-            let mut made = Vec::new();
-            for (_, sink) in sinks(spec) {
-                made.extend(sink.prepare().await?);
-            }
-            if !made.is_empty() {
-                status.notice = Some(made.join("\n"));
-                spec.status.send_replace(status.clone());
-            }
-            let starts = starts(&spec.sources, stored, spec.settings.from).await?;
-            let until = if spec.settings.until_now { Some(ends_now(&spec.sources).await?) } else { None };
-            Ok::<_, Error>((starts, until))
-        };
-        tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            found = found => match found {
-                Err(e) if e.kind() == ErrorKind::Unavailable => {
-                    spec.status.send_replace(Status { waits: Some(format!("waiting: {e}")), ..status.clone() });
-                }
-                other => return other.map(Some),
-            },
-        }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            () = tokio::time::sleep(ASK_EVERY) => {}
-        }
-    }
 }
 
 impl Running<'_> {
@@ -398,7 +304,7 @@ impl Running<'_> {
         for (node, late) in &output.late {
             *self.status.late_by_node.entry(*node).or_default() += late;
         }
-        self.status.unmatched += output.unmatched;
+        self.status.unmatched = self.status.unmatched.saturating_add_signed(output.unmatched);
         self.status.bad += output.bad;
         if let Some(sample) = &output.bad_sample
             && self.sampled.is_none_or(|at| at.elapsed() >= SAMPLE_EVERY)

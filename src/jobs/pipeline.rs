@@ -49,7 +49,7 @@ pub struct EpochOutput {
     /// How many rows each late filter dropped.
     pub late_by_filter: BTreeMap<u32, u64>,
     /// Records that took away a row that was not there.
-    pub unmatched: u64,
+    pub unmatched: i64,
     /// Rows that have no time for their window, or do not fit into their sink.
     pub bad: u64,
     /// Why the first of them did not.

@@ -83,6 +83,10 @@ impl Source for ViewSource {
         if self.content.updating { Changes::All } else { Changes::Append }
     }
 
+    fn in_order(&self) -> bool {
+        true
+    }
+
     fn keys(&self) -> Vec<Vec<String>> {
         self.content.keys.clone()
     }

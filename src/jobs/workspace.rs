@@ -326,6 +326,12 @@ impl Workspace {
         Ok(DeadLetter { id: target.to_string(), sink, schema, coercion })
     }
 
+    /// Where an INSERT makes files, which other statements may read by name.
+    pub fn files_of(&self, insert: &ast::Insert) -> Option<String> {
+        let (_, spec) = self.shared.table(&insert.table).ok()?;
+        spec.option("path").filter(|_| spec.connector == "filesystem").map(ToString::to_string)
+    }
+
     /// Runs an INSERT that ends: VALUES, or a query over everything its tables hold now. Returns how many rows were written.
     ///
     /// # Errors

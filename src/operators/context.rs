@@ -75,8 +75,8 @@ pub struct EpochReport {
     pub deltas: BTreeMap<StateId, StateDelta>,
     /// How many rows had no time, by the column that should hold it.
     pub timeless: BTreeMap<String, u64>,
-    /// How many records took away a row that was not there.
-    pub unmatched: u64,
+    /// How many more records took away a row that was not there, or fewer, where its insert has come.
+    pub unmatched: i64,
     /// How many (row, window) pairs came too late, per operator.
     pub late: BTreeMap<u32, u64>,
     /// The same per filter.
@@ -185,8 +185,8 @@ impl EpochContext {
         *lock(&self.report).timeless.entry(column.to_string()).or_default() += rows;
     }
 
-    /// Reports records that took away a row that was not there.
-    pub fn report_unmatched(&self, records: u64) {
+    /// Reports records that took away a row that was not there; below zero: inserts that came behind their deletes.
+    pub fn report_unmatched(&self, records: i64) {
         lock(&self.report).unmatched += records;
     }
 

@@ -272,7 +272,7 @@ impl Operator for KeyedAggregate {
             return Ok(vec![results.slice(new.start, new.len())]);
         }
         // A group of fewer rows than none lacks the inserts of its deletes; it goes, and they are told.
-        let lacking = |counts: &Int64Array| counts.iter().flatten().filter(|n| *n < 0).map(i64::unsigned_abs).sum();
+        let lacking = |counts: &Int64Array| counts.iter().flatten().filter(|n| *n < 0).map(|n| -n).sum();
         step.epoch.report_unmatched(self.counts(&results)?.map_or(0, lacking));
         let alive = self.alive(&results)?.unwrap_or_else(|| BooleanArray::from(vec![true; results.num_rows()]));
         let changed = differ(&self.told(&earlier), &self.told(&results.slice(0, known)), known)?;

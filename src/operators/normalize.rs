@@ -213,7 +213,7 @@ impl Operator for Normalize {
         let mut unmatched = 0;
         for (key, weight) in record_keys.iter().zip(weights.values()) {
             let was = there.insert(key.data(), *weight > 0).unwrap_or(false);
-            unmatched += u64::from(!was && *weight < 0);
+            unmatched += i64::from(!was && *weight < 0);
         }
         step.epoch.report_unmatched(unmatched);
 

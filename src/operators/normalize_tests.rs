@@ -29,7 +29,7 @@ fn records(rows: &[Record<'_>]) -> RecordBatch {
 struct Running {
     operator: Normalize,
     table: Arc<KeyedTable>,
-    unmatched: u64,
+    unmatched: i64,
 }
 
 impl Running {

@@ -121,7 +121,7 @@ impl Operator for Remember {
                 }
                 left -= taken;
             }
-            unmatched += u64::try_from(left).unwrap_or(0);
+            unmatched += left;
         }
         let indices = UInt32Array::from(rows);
         let mut columns = plain.columns().iter().map(|c| Ok(take(c, &indices, None)?)).collect::<Result<Vec<_>>>()?;
@@ -150,7 +150,7 @@ mod tests {
     use crate::state::{KeyedTable, StateDelta, StateMemory, StateTable};
 
     /// Runs epochs of (clock, changes of (value, weight)) and returns what comes out: (value, clock, weight).
-    async fn run(epochs: &[(Millis, &[(i64, i64)])]) -> (Vec<Vec<(i64, Millis, i64)>>, u64) {
+    async fn run(epochs: &[(Millis, &[(i64, i64)])]) -> (Vec<Vec<(i64, Millis, i64)>>, i64) {
         let schema = Arc::new(Schema::new(vec![Field::new("v", DataType::Int64, false)]));
         let operator = Remember::new(Arc::clone(&schema));
         let memory = StateMemory::new(1 << 30, std::env::temp_dir());

@@ -45,9 +45,9 @@ use crate::operators::temporal_filter::Halves;
 use crate::operators::watermark::Watermark;
 use crate::operators::window_assign::WindowAssign;
 use crate::operators::{
-    ClockExec, ExchangeExec, FirstRows, LateFilterExec, LookupJoin, Materialize, Moment, Operator, PaneAggregate, Remember, RowNumberExec,
-    SourceScanExec, StatefulExec, StaticScanExec, TemporalFilter, TickingClock, TickingFilter, WatermarkExec, WindowAggregate,
-    WindowAssignExec,
+    ClockExec, ExchangeExec, FirstRows, LateFilterExec, LookupJoin, Materialize, Moment, Operator, PaneAggregate, Reconcile, Remember,
+    RowNumberExec, SourceScanExec, StatefulExec, StaticScanExec, TemporalFilter, TickingClock, TickingFilter, WatermarkExec,
+    WindowAggregate, WindowAssignExec,
 };
 
 use super::over_forms;
@@ -121,6 +121,9 @@ enum OperatorWire {
     Normalize {
         rows: Nested,
         upserts: Upserts,
+    },
+    Reconcile {
+        rows: Nested,
     },
     Recompute {
         plan: Nested,
@@ -228,6 +231,9 @@ impl OperatorWire {
         if let Some(normalize) = any.downcast_ref::<Normalize>() {
             return Ok(Self::Normalize { rows: Nested::schema(Arc::clone(normalize.rows()))?, upserts: normalize.upserts().clone() });
         }
+        if let Some(reconcile) = any.downcast_ref::<Reconcile>() {
+            return Ok(Self::Reconcile { rows: Nested::schema(Arc::clone(reconcile.rows()))? });
+        }
         if let Some(recompute) = any.downcast_ref::<Recompute>() {
             return Ok(Self::Recompute {
                 plan: Nested::plan(Arc::clone(recompute.plan().plan()))?,
@@ -311,6 +317,7 @@ impl OperatorWire {
                 Arc::new(KeyedAggregate::with_extremes(last.into_plan(context)?, lifetime, extremes)?)
             }
             Self::Normalize { rows, upserts } => Arc::new(Normalize::new(rows.into_plan(context)?.schema(), upserts)?),
+            Self::Reconcile { rows } => Arc::new(Reconcile::new(rows.into_plan(context)?.schema())),
             Self::Recompute { plan, leaves, inputs, output, why } => {
                 let inputs = inputs.into_iter().map(|i| i.decode(context)).collect::<Result<_>>()?;
                 let plan = SubPlan::new(plan.into_plan(context)?, leaves);

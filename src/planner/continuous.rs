@@ -11,6 +11,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use sqlparser::ast;
 
 use crate::common::Result;
+use crate::connectors::Changes;
 use crate::sql::ast::Emit;
 
 use super::clock::place;
@@ -132,8 +133,11 @@ fn identity(plan: &LogicalPlan) -> Result<String> {
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
             && let Some(table) = TableSource::of(scan)
-            && let Some(time) = table.event_time()
         {
+            if table.changes() == Changes::All && !table.in_order() {
+                text.push_str(&format!("\nchanges of {} in any order", table.name()));
+            }
+            let Some(time) = table.event_time() else { return Ok(TreeNodeRecursion::Continue) };
             text.push_str(&format!("\nwatermark {} {time} {}", table.name(), table.watermark_text().unwrap_or_default()));
         }
         Ok(TreeNodeRecursion::Continue)

@@ -234,6 +234,11 @@ impl TableSource {
         self.table.source.keys()
     }
 
+    /// Whether no record takes a row away before it has come.
+    pub fn in_order(&self) -> bool {
+        self.table.source.in_order()
+    }
+
     /// What the table's records say.
     pub fn changes(&self) -> Changes {
         self.table.source.changes()

@@ -1,20 +1,19 @@
 //! Ties get an order: the same rows give the same answer, in whatever order they came.
 
-use std::cmp::Ordering;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, DFSchemaRef};
+use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::expr::{NullTreatment, Sort as SortExpr, WindowFunction};
+use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
 use datafusion::logical_expr::{
-    Expr, Extension, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, Sort, UserDefinedLogicalNodeCore, Window, WindowFrame,
-    WindowFrameBound, WindowFrameUnits, lit,
+    Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, Sort, Window, WindowFrame, WindowFrameBound, WindowFrameUnits,
 };
 use datafusion::scalar::ScalarValue;
 
+use super::column_order::{by_all_columns, rest};
+use super::first_rows::FirstRowsNode;
 use super::mode::Mode;
 
 /// Functions whose answer depends on the order of rows that ORDER BY says are equal.
@@ -113,12 +112,6 @@ fn whole(function: &WindowFunction) -> bool {
     frame.start_bound.is_unbounded() && frame.end_bound.is_unbounded()
 }
 
-/// All columns that are not known yet, in order.
-fn rest(schema: &DFSchema, known: &[Expr]) -> Vec<SortExpr> {
-    let columns = schema.iter().filter(|(_, f)| !f.data_type().is_nested());
-    columns.map(|(q, f)| Expr::from((q, f))).filter(|c| !known.contains(c)).map(|c| c.sort(true, false)).collect()
-}
-
 fn limited(limit: Limit, mode: Mode) -> DfResult<Transformed<LogicalPlan>> {
     if let Some(input) = sorted(&limit.input)? {
         return Ok(Transformed::yes(LogicalPlan::Limit(Limit { input: Arc::new(input), ..limit })));
@@ -139,80 +132,6 @@ fn first_rows(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
         return Ok(Transformed::no(LogicalPlan::Limit(limit)));
     };
     Ok(Transformed::yes(FirstRowsNode::plan(Arc::unwrap_or_clone(limit.input), skip, fetch)))
-}
-
-/// A LIMIT without ORDER BY as one that takes the first rows by all columns.
-fn by_all_columns(limit: Limit) -> DfResult<LogicalPlan> {
-    let order = rest(limit.input.schema(), &[]);
-    let input = LogicalPlanBuilder::from(limit.input.as_ref().clone()).sort(order)?.build()?;
-    Ok(LogicalPlan::Limit(Limit { input: Arc::new(input), ..limit }))
-}
-
-/// LIMIT without ORDER BY, where it is left open how it runs: as the rows that came first, or by all columns where rows can go again.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct FirstRowsNode {
-    /// What is below.
-    pub input: LogicalPlan,
-    /// How many rows are left out first.
-    pub skip: usize,
-    /// How many come then; `None`: all.
-    pub fetch: Option<usize>,
-}
-
-impl FirstRowsNode {
-    fn plan(input: LogicalPlan, skip: usize, fetch: Option<usize>) -> LogicalPlan {
-        LogicalPlan::Extension(Extension { node: Arc::new(Self { input, skip, fetch }) })
-    }
-
-    /// The same as a LIMIT over an order by all columns.
-    pub fn ordered(&self) -> DfResult<LogicalPlan> {
-        let number = |n: usize| Some(Box::new(lit(i64::try_from(n).unwrap_or(i64::MAX))));
-        by_all_columns(Limit { skip: number(self.skip), fetch: self.fetch.and_then(number), input: Arc::new(self.input.clone()) })
-    }
-
-    /// A plan whose nodes of this kind, all of them, are such LIMITs.
-    pub fn all_ordered(plan: LogicalPlan) -> DfResult<LogicalPlan> {
-        let ordered = plan.transform_up(|node| match &node {
-            LogicalPlan::Extension(extension) => match extension.node.as_any().downcast_ref::<Self>() {
-                Some(first) => Ok(Transformed::yes(first.ordered()?)),
-                None => Ok(Transformed::no(node)),
-            },
-            _ => Ok(Transformed::no(node)),
-        })?;
-        Ok(ordered.data)
-    }
-}
-
-impl PartialOrd for FirstRowsNode {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        (self.skip, self.fetch).partial_cmp(&(other.skip, other.fetch))
-    }
-}
-
-impl UserDefinedLogicalNodeCore for FirstRowsNode {
-    fn name(&self) -> &'static str {
-        "FirstRows"
-    }
-
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        self.input.schema()
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        Vec::new()
-    }
-
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FirstRows: skip={}, fetch={:?}", self.skip, self.fetch)
-    }
-
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
-        Ok(Self { input: inputs.pop().unwrap_or_else(|| self.input.clone()), ..self.clone() })
-    }
 }
 
 /// The same plan with its ORDER BY completed; `None` if it has none on top.

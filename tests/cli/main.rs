@@ -4,6 +4,4 @@
 #[path = "../common/cli.rs"]
 mod cli;
 mod command_line;
-mod hostile_sql;
 mod messages;
-mod secrets;

@@ -1,5 +1,8 @@
 //! The life of a job on a real Kafka: resumed, refused, begun anew, stopped where the topic ends, finished, taken over.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use millstream::connectors::kafka::broker::OutRecord;
 
 use crate::common;
@@ -125,6 +128,69 @@ fn a_changed_query_under_the_same_name_is_refused() {
     job.run().code(1);
 }
 
+/// Every file of a data folder with its text, but for locks.
+fn files_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files_of(&path));
+        } else if !path.ends_with("lock") {
+            all.insert(path.clone(), std::fs::read(&path).unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_refused_run_changes_nothing() {
+    let t = Transactions::with(0..200);
+    let job = t.job.args(&["--until-now"]);
+    job.run().code(0);
+    let folder = repo().join("sql/transactions/flink");
+    let file = |name: &str, text: &str| {
+        let path = job.folder().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let source = std::fs::read_to_string(folder.join("1_source.sql")).unwrap();
+    let (rows, copied) = (job.folder().join("rows/all"), job.folder().join("copies/copied.csv"));
+    let more = source.replace("total_paid INT", "total_paid BIGINT")
+        + &format!(
+            "\nCREATE TABLE more (a INT) WITH ('connector' = 'filesystem', 'path' = '{}', 'format' = 'csv');
+               INSERT INTO more VALUES (1);
+               COPY (SELECT 1 AS a) TO '{}';",
+            rows.display(),
+            copied.display()
+        );
+    assert_ne!(more, source);
+    let insert = std::fs::read_to_string(folder.join("3_insert.sql")).unwrap();
+    let (more, unplanned) = (file("more.sql", &more), file("unplanned.sql", &insert.replace("total_paid", "nobody_paid")));
+    let changed = file("changed.sql", &insert.replace("'3' SECONDS", "'6' SECONDS"));
+    let edited = |insert: &Path| job.of_files(&[more.clone(), folder.join("2_sink.sql"), insert.to_path_buf()]);
+
+    let data = || (files_of(&job.folder().join("jobs")), files_of(&job.folder().join("catalog")));
+    let nothing = || !rows.exists() && !copied.exists();
+    let before = data();
+    let said = edited(&changed).run().code(1);
+    assert!(said.contains("another query"), "{said}");
+    assert!(data() == before && nothing());
+    edited(&unplanned).run().code(1);
+    assert!(data() == before && nothing());
+
+    // Beside a copy that runs, whose commits go on.
+    let mut running = t.job.start();
+    running.until("it goes on", |running| running.said().contains("resumed"));
+    let said = edited(&changed).run().code(1);
+    assert!(said.contains("in use by another running copy"), "{said}");
+    assert!(data().1 == before.1 && nothing());
+    running.stop().code(0);
+
+    // What is not refused does all of it.
+    edited(&folder.join("3_insert.sql")).args(&["--fresh", "--yes"]).run().code(0);
+    assert!(data().1 != before.1 && rows.exists() && copied.exists());
+}
+
 #[test]
 fn other_connection_options_are_not_another_query() {
     let t = Transactions::with(0..200);
@@ -146,6 +212,34 @@ fn a_bounded_job_flushes_finishes_and_stays_finished() {
     let said = job.run().code(0);
     assert!(said.contains("finished at commit"), "{said}");
     assert_eq!(t.out(), windows(250, true), "its end was fixed when it began");
+}
+
+#[test]
+fn a_job_that_resumes_takes_a_bound_that_is_new() {
+    let t = Transactions::with(0..200);
+    t.job.args(&["--until-now"]).run().code(0);
+    t.add(200..300);
+    let said = t.job.option("transactions_table.scan.bounded.mode", "latest-offset").run().code(0);
+    assert!(said.contains("resumed at commit") && said.contains("finished at commit"), "{said}");
+    assert_eq!(t.out(), windows(300, true));
+}
+
+#[test]
+fn two_jobs_of_one_name_run_side_by_side_from_two_data_folders() {
+    for prefix in ["", "mine"] {
+        let t = Transactions::with(0..100);
+        let job = t.job.option("checkpoint.interval", "0").option("max.rows.per.epoch", "20");
+        let job = if prefix.is_empty() { job } else { job.option("transactions_paid_agg_table.sink.transactional-id-prefix", prefix) };
+        let (mut first, mut second) = (job.start(), job.elsewhere().start());
+        let mut expected = times(2, &windows(100, false));
+        first.until("both have read it", |_| t.out().len() >= expected.len());
+        t.add(100..300);
+        expected = times(2, &windows(300, false));
+        second.until("both go on", |_| t.out().len() >= expected.len());
+        first.stop().code(0);
+        second.stop().code(0);
+        assert_eq!(t.out(), expected, "{prefix}");
+    }
 }
 
 #[test]

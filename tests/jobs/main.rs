@@ -1,6 +1,7 @@
 //! Whole jobs: in this process over topics in memory, and as processes that are killed, on a real Kafka and a real S3.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod calendar;
 mod checkpoints_on_s3;
 #[path = "../common/mod.rs"]
 mod common;
@@ -15,4 +16,5 @@ mod late_and_skew;
 mod lookups;
 mod memory;
 mod nexmark;
+mod views;
 mod windows;

@@ -40,8 +40,8 @@ pub type Answer = BTreeMap<String, Vec<String>>;
 pub type LateIds = Vec<BTreeSet<(i64, Option<i64>)>>;
 
 /// Everything is read from the beginning to the end as of the start, and silence has no meaning.
-const OPTIONS: [&str; 3] = ["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset", "scan.watermark.idle-timeout=0 s"];
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const OPTIONS: [&str; 3] = ["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset", "scan.watermark.idle-timeout=0 s"];
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the input is cut into epochs: the numbers of rows after which one ends, in order.
 #[derive(Debug, Clone)]
@@ -73,13 +73,19 @@ impl Cuts {
 
 /// Cuts epochs and keeps late rows.
 #[derive(Debug)]
-struct Recorder {
+pub struct Recorder {
     cuts: Cuts,
     status: watch::Receiver<Status>,
     late: Mutex<Vec<(u32, RecordBatch)>>,
     /// After how many rows the job is asked to stop.
     ask_after: Option<u64>,
     ask: CancellationToken,
+}
+
+impl Recorder {
+    pub fn new(cuts: Cuts, status: watch::Receiver<Status>, ask_after: Option<u64>, ask: CancellationToken) -> Self {
+        Self { cuts, status, late: Mutex::default(), ask_after, ask }
+    }
 }
 
 impl Probe for Recorder {
@@ -115,7 +121,7 @@ pub enum Stop {
 }
 
 /// A broker that holds the input, without some rows.
-fn broker(case: &Case, without: &BTreeSet<i64>) -> Arc<EmbeddedBroker> {
+pub fn broker(case: &Case, without: &BTreeSet<i64>) -> Arc<EmbeddedBroker> {
     let broker = Arc::new(EmbeddedBroker::new());
     for (topic, rows) in &case.input {
         let partitions = rows.iter().map(|r| r.partition).max().unwrap_or(0) + 1;
@@ -171,7 +177,7 @@ pub async fn plans(case: &Case) -> Result<Vec<String>, String> {
 }
 
 /// What stands in every topic but the input's.
-fn contents(case: &Case, broker: &EmbeddedBroker) -> Answer {
+pub fn contents(case: &Case, broker: &EmbeddedBroker) -> Answer {
     let topics = tokio::runtime::Handle::current();
     let topics = tokio::task::block_in_place(|| topics.block_on(broker.topics(PATIENCE))).unwrap();
     let mut answer = Answer::new();
@@ -385,13 +391,8 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
         let stop = CancellationToken::new();
         let planned = stops.get(starts).copied();
         // The status counts rows since this start; so do the cuts, which matters little but where every row has one.
-        let recorder = Arc::new(Recorder {
-            cuts: cuts.clone(),
-            status: spec.status.subscribe(),
-            late: Mutex::default(),
-            ask_after: if let Some(Stop::Asked(rows)) = planned { Some(rows) } else { None },
-            ask: stop.clone(),
-        });
+        let ask_after = if let Some(Stop::Asked(rows)) = planned { Some(rows) } else { None };
+        let recorder = Arc::new(Recorder::new(cuts.clone(), spec.status.subscribe(), ask_after, stop.clone()));
         spec.probe = Some(Arc::clone(&recorder) as Arc<dyn Probe>);
         if let Some(Stop::At(step, side, nth)) = planned {
             spec.faults = Faults::error_at(step, side, nth);

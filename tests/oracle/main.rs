@@ -9,6 +9,7 @@ mod compare;
 mod generate;
 mod generated;
 mod harness;
+mod view_sources;
 
 use std::time::Duration;
 
@@ -172,6 +173,7 @@ cases! {
     upserts
     upserts_written
     envelopes
+    deletes_first
     empty
     first_nulls
     flink_answers

@@ -76,6 +76,7 @@ fn a_reader_of_a_materialized_view_reads_its_content() {
       CREATE MATERIALIZED VIEW m AS SELECT k, SUM(v) AS s FROM e GROUP BY k;
       INSERT INTO e VALUES ('a', 3);
       \\! sleep 1
+      SELECT * FROM m EMIT CHANGES LIMIT 1;
       INSERT INTO o SELECT * FROM m;
       CREATE MATERIALIZED VIEW m AS SELECT k, SUM(v) AS s FROM e GROUP BY k;
       INSERT INTO e VALUES ('a', 10), ('b', 1);
@@ -85,5 +86,25 @@ fn a_reader_of_a_materialized_view_reads_its_content() {
       SELECT nope;"
     );
     let ended = home.run(&["--embedded", "-c", &script]).exits(1).says(&["`m` is there"]);
-    assert_eq!(ended.out, "k,s\na,13\nb,1\nk,s\na,13\nb,1\n", "{ended}");
+    assert_eq!(ended.out, "op,k,s\n+I,a,3\nk,s\na,13\nb,1\nk,s\na,13\nb,1\n", "{ended}");
+}
+
+#[test]
+fn a_sink_that_cannot_be_reached_is_told_at_its_insert() {
+    let table = |name: &str, options: &str| format!("CREATE TABLE {name} (id BIGINT) WITH ({options});\n");
+    let tables = table("g", "'connector' = 'datagen', 'rows-per-second' = '10'")
+        + &table("folder", "'connector' = 'filesystem', 'path' = '/proc/nothing', 'format' = 'csv'")
+        + &table("bucket", "'connector' = 'filesystem', 'path' = 's3://b/x', 'format' = 'csv', 's3.endpoint' = 'http://localhost:1'")
+        + &table("topic", "'connector' = 'kafka', 'topic' = 'x', 'format' = 'json', 'properties.bootstrap.servers' = 'localhost:1'");
+    // A script that has failed waits for what its jobs have begun, and their last commits wait for the sinks.
+    std::thread::scope(|scope| {
+        for (sink, says) in [("folder", "/proc/nothing"), ("bucket", "s3://b/x"), ("topic", "localhost:1")] {
+            let script = format!("{tables} INSERT INTO {sink} SELECT * FROM g; SELECT nope;");
+            scope.spawn(move || {
+                let ended = Home::new().run(&["-c", &script]).exits(1);
+                let place = |text: &str| ended.err.find(text).unwrap_or_else(|| panic!("`{text}` is missing in {ended}"));
+                assert!(place("started") < place(says) && place(says) < place("nope"), "{ended}");
+            });
+        }
+    });
 }

@@ -35,7 +35,6 @@ mod sums;
 mod text;
 mod time;
 
-pub use arrays::cardinality_function as cardinality;
 pub use scalar::element;
 pub use signed::{row_number, window_function};
 pub use sums::checked_sum;

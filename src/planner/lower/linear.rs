@@ -12,7 +12,7 @@ use crate::sql::ast::Emit;
 
 use super::super::clock::{Clock, Live};
 use super::super::current_watermark::asks;
-use super::super::total_order::FirstRowsNode;
+use super::super::first_rows::FirstRowsNode;
 use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
 use super::first_row::BEGUN;

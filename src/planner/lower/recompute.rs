@@ -18,7 +18,7 @@ use crate::sql::ast::Emit;
 
 use super::super::current_watermark::{misplaced, node_asks};
 use super::super::cut::Cut;
-use super::super::total_order::FirstRowsNode;
+use super::super::first_rows::FirstRowsNode;
 use super::super::traits::{Time, Traits};
 use super::{Input, Lowered, Lowering, title};
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, TableScan, TableScanBuilder};
 
 use crate::common::{Error, Result};
 use crate::connectors::Changes;
-use crate::operators::Normalize;
 use crate::operators::normalize::Upserts;
+use crate::operators::{Normalize, Reconcile};
 
 use super::super::provider::TableSource;
 use super::super::traits::{Domain, Role, Time, Traits};
@@ -54,7 +55,14 @@ impl Lowering {
                 let schema = table.schema();
                 let place = |name: &String| read.iter().position(|column| schema.field(*column).name() == name);
                 traits.keys = table.keys().iter().filter_map(|key| key.iter().map(place).collect()).collect();
-                Ok(Lowered { plan: records(scan, &table, read)?, traits, nodes: Default::default() })
+                let rows = Arc::new(schema.project(&read)?);
+                let records = Lowered { plan: records(scan, &table, read)?, traits: traits.clone(), nodes: Default::default() };
+                // With a TTL rows are forgotten, and what is not known to be there may well be there.
+                if !needs_order(&table, &rows) || self.ttl.is_some() {
+                    return Ok(records);
+                }
+                let input = vec![Input::Piece(Box::new(records))];
+                self.operator(Arc::new(Reconcile::new(rows)), input, plan.schema(), None, traits).await
             }
             Changes::Upsert(key) => self.normalize(plan, scan, &table, &key, traits).await,
         }
@@ -89,6 +97,11 @@ impl Lowering {
         let traits = Traits { updating: true, keys, ..traits };
         self.operator(Arc::new(operator), vec![Input::Piece(Box::new(records))], plan.schema(), None, traits).await
     }
+}
+
+/// Whether records may take a row away before it has come, and rows can be told from one another.
+fn needs_order(table: &TableSource, rows: &SchemaRef) -> bool {
+    table.changes() == Changes::All && !table.in_order() && Reconcile::can(rows)
 }
 
 /// The table's columns that a scan reads.

@@ -1,0 +1,28 @@
+//! Declarations that another catalog has taken already.
+
+use crate::common::Result;
+use crate::sql::ast::{Parsed, Statement};
+
+use super::layers::Catalog;
+
+impl Catalog {
+    /// Carries out again what a [detached](Catalog::detached) catalog over the same declarations has carried out: nothing but
+    /// the catalog is asked. Statements that change no catalog are passed over.
+    ///
+    /// # Errors
+    /// When somebody else has declared something in between, or a file cannot be written.
+    pub fn repeat(&mut self, parsed: &Parsed) -> Result<()> {
+        let repeated = match &parsed.statement {
+            Statement::CreateTable(_) => self.complete(parsed).and_then(|whole| self.create(&whole)).map(drop),
+            Statement::CreateView(_) | Statement::CreateDatabase(_) | Statement::CreateFunction(_) => self.create(parsed).map(drop),
+            Statement::Alter(alter) => match self.altered(alter, parsed) {
+                Ok(Some(after)) => self.alter(alter, &after),
+                other => other.map(drop),
+            },
+            Statement::Drop(drop) => self.drop(drop).map(|_| ()),
+            Statement::Use(database) => self.use_database(database),
+            _ => Ok(()),
+        };
+        repeated.map_err(|e| parsed.locate(e))
+    }
+}
