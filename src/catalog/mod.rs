@@ -27,7 +27,6 @@ mod references;
 mod repeat;
 mod resolve;
 mod same;
-mod secrets;
 pub mod settings;
 mod spec;
 
@@ -37,7 +36,6 @@ pub use entry::{Entry, FunctionEntry, Key, Space, TableEntry, ViewEntry};
 pub use layers::Catalog;
 pub use overrides::Overrides;
 pub use resolve::{Hinted, Resolver};
-pub use secrets::{masked, masked_text};
 pub use settings::JobSettings;
 pub use spec::{resolve_references, table_spec};
 

@@ -6,10 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::common::{Error, Result, suggest};
+use crate::common::{Error, Result, secret, suggest};
 use crate::sql::ast::{CreateTable, Options, Setting};
 
-use super::secrets::mask;
 use super::settings::{self, JobSettings};
 
 /// SET and `--option` of a run.
@@ -63,10 +62,13 @@ impl Overrides {
         for option in options {
             let option = option.as_ref();
             let Some((key, value)) = option.split_once('=').filter(|(key, _)| !key.trim().is_empty()) else {
-                return Err(Error::usage(format!("--option {option}: not of the form [TABLE.]KEY=VALUE"))
+                // What stands behind a blank may be the value.
+                let key = option.split_whitespace().next().unwrap_or_default();
+                return Err(Error::usage(format!("--option {key}: not of the form [TABLE.]KEY=VALUE"))
                     .hint("for example --option properties.bootstrap.servers=localhost:9092"));
             };
             let key = key.trim().to_string();
+            secret::learn(&key, value);
             if settings::is_job_key(&key) {
                 settings::check(&key, value, &|_| false).map_err(as_usage)?;
             }
@@ -88,6 +90,7 @@ impl Overrides {
     /// # Errors
     /// When nothing knows the key, `table_option` (whether any connector does) included, or the value does not fit.
     pub fn set(&mut self, setting: &Setting, table_option: &dyn Fn(&str) -> bool) -> Result<Option<String>> {
+        secret::learn(&setting.key, &setting.value);
         let warning = settings::check(&setting.key, &setting.value, table_option)?;
         if warning.is_none() {
             self.settings.insert(setting.key.clone(), setting.value.clone());
@@ -107,7 +110,7 @@ impl Overrides {
 
     /// What was SET, by key, as it may be shown: secret values as `****`.
     pub fn settings(&self) -> impl Iterator<Item = (String, String)> {
-        self.settings.iter().map(|(key, value)| (key.clone(), mask(key, value)))
+        self.settings.iter().map(|(key, value)| (key.clone(), secret::shown_value(key, value)))
     }
 
     /// The options of a table in this run; `known` says which keys its connector and formats know.

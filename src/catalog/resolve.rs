@@ -11,16 +11,18 @@
 //!
 //! A name that is nowhere declared stays: it may be a window function, a file, or an error, which the planner tells apart.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 use sqlparser::ast::{
     CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, TableAlias, TableFactor, VisitMut, VisitorMut,
+    SelectItemQualifiedWildcardKind, TableAlias, TableFactor, VisitMut, VisitorMut, visit_expressions,
 };
 use sqlparser::tokenizer::Location;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, secret};
 use crate::sql::ast::{Options, SqlType};
 use crate::sql::{as_of, hints, name};
 
@@ -28,7 +30,9 @@ use super::entry::{Entry, FunctionEntry, Space};
 use super::layers::Catalog;
 use super::names;
 use super::references::{Names, written};
-use super::secrets::masked;
+
+/// Of so many parts of expressions the functions of a query may be.
+const MOST_PARTS: usize = 100_000;
 
 /// A table as one query uses it: with options of its own.
 #[derive(Debug, Clone)]
@@ -53,13 +57,16 @@ pub struct Resolver<'c> {
     /// `db.table` in FROM, in lower case.
     qualified: BTreeSet<(String, String)>,
     hinted: Vec<Hinted>,
+    /// How many parts calls of our functions have become.
+    written_out: Rc<Cell<usize>>,
 }
 
 impl<'c> Resolver<'c> {
     /// A resolver for what stands in a database.
     pub fn new(catalog: &'c Catalog, database: &str) -> Self {
         let (within, ctes, hinted) = (Vec::new(), Vec::new(), Vec::new());
-        Self { catalog, database: database.to_string(), within, ctes, qualified: BTreeSet::new(), hinted }
+        let written_out = Rc::default();
+        Self { written_out, catalog, database: database.to_string(), within, ctes, qualified: BTreeSet::new(), hinted }
     }
 
     /// Resolves a query, or an expression. Returns the tables that hints have made.
@@ -112,7 +119,7 @@ impl<'c> Resolver<'c> {
             return Err(Error::sql(format!("`{}` is a {}, which has no options", entry.name(), entry.what())));
         };
         let table = table.definition.name.clone();
-        let shown: Vec<String> = masked(&options).iter().map(|(k, v)| format!("'{k}' = '{v}'")).collect();
+        let shown: Vec<String> = options.iter().map(|(k, v)| format!("'{k}' = '{}'", secret::shown_value(k, v))).collect();
         let name = format!("{table} /*+ OPTIONS({}) */", shown.join(", "));
         self.hinted.push(Hinted { name: name.clone(), table, options });
         Ok(name)
@@ -130,10 +137,16 @@ impl<'c> Resolver<'c> {
         let mut body = function.definition.body.as_ref().clone();
         let mut within = self.within.clone();
         within.push(name.clone());
-        let inner = Resolver { within, ..Resolver::new(self.catalog, &names::database(name)) };
+        let written_out = Rc::clone(&self.written_out);
+        let inner = Resolver { within, written_out, ..Resolver::new(self.catalog, &names::database(name)) };
         self.hinted.extend(inner.resolve(&mut body).map_err(|e| e.anywhere().context(format!("function `{name}`")))?);
         let mut parameters = Parameters { function: &function, args };
         let _ = VisitMut::visit(&mut body, &mut parameters);
+        self.written_out.set(self.written_out.get() + parts(&body));
+        if self.written_out.get() > MOST_PARTS {
+            let error = Error::sql(format!("the functions of this query stand for more than {MOST_PARTS} parts of expressions"));
+            return Err(error.hint("a function that uses a parameter twice doubles what it is called with: compute that in a subquery"));
+        }
         let body = match &function.definition.returns {
             Some(returns) => cast(body, returns),
             None => Expr::Nested(Box::new(body)),
@@ -212,6 +225,16 @@ impl VisitorMut for Resolver<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Of how many parts an expression is.
+fn parts(expr: &Expr) -> usize {
+    let mut parts = 0;
+    let _: ControlFlow<()> = visit_expressions(expr, |_| {
+        parts += 1;
+        ControlFlow::Continue(())
+    });
+    parts
 }
 
 fn broken(result: Result<()>) -> ControlFlow<Box<Error>> {

@@ -1,6 +1,6 @@
 //! From a declaration to what a connector needs.
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, secret};
 use crate::connectors::{TableColumn, TableSpec};
 use crate::sql::ast::{ColumnKind, CreateTable, Options};
 
@@ -13,6 +13,7 @@ pub fn table_spec(table: &CreateTable, options: &Options) -> Result<TableSpec> {
     let mut resolved = Options::default();
     for (key, value) in options.iter() {
         let value = resolve_references(value).map_err(|error| error.context(format!("table `{}`, option `{key}`", table.name)))?;
+        secret::learn(key, &value);
         resolved.push(key.to_string(), value, options.pos(key))?;
     }
     let Some(connector) = resolved.get("connector").map(str::to_string) else {

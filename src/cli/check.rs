@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::catalog::masked_text;
 use crate::common::units::counted;
-use crate::common::{Error, ErrorKind, Result};
+use crate::common::{Error, ErrorKind, Result, secret};
 use crate::jobs::Workspace;
 use crate::jobs::check::{Fact, Kind};
 use crate::sql::ast::{Parsed, Statement};
@@ -107,7 +106,7 @@ fn options_of(text: &str) -> Option<usize> {
 /// The place and the beginning of a statement, and what is known of it.
 fn show(parsed: &Parsed, facts: &[Fact]) {
     const WIDTH: usize = 80;
-    let text = masked_text(&parsed.text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = secret::shown(&parsed.text).split_whitespace().collect::<Vec<_>>().join(" ");
     // Any option value may be a secret, even under a key that does not look like one: options are left out.
     let options = options_of(&text);
     let text = match (&parsed.statement, options) {
@@ -119,9 +118,9 @@ fn show(parsed: &Parsed, facts: &[Fact]) {
         Some((end, _)) => format!("{} ...", &text[..end]),
         None => text,
     };
-    println!("{}:{}: {text}", parsed.source.name, parsed.pos.line);
+    println!("{}:{}: {text}", secret::shown(&parsed.source.name), parsed.pos.line);
     for fact in facts {
-        println!("    {:<10} {}", fact.kind.name(), fact.text);
+        println!("    {:<10} {}", fact.kind.name(), secret::shown(&fact.text));
     }
 }
 

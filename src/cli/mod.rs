@@ -13,17 +13,20 @@ mod shell;
 mod status;
 mod terminal;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Arg, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::prelude::*;
 
-use crate::common::{Error, Result, panics};
+use crate::common::{Error, Result, panics, secret};
 use crate::shell::Notes;
 
 use args::{Args, Command};
+
+/// What is not used of a stack is not taken.
+const STACK: usize = 256 << 20;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
@@ -37,9 +40,9 @@ pub fn main() -> ExitCode {
         log.with(notes.clone()).init();
     } else {
         let ansi = std::io::stderr().is_terminal();
-        log.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false).with_ansi(ansi)).init();
+        log.with(tracing_subscriber::fmt::layer().with_writer(|| Discreet).without_time().with_target(false).with_ansi(ansi)).init();
     }
-    let done = start(args, notes.clone());
+    let done = deep(|| start(args, notes.clone()));
     notes.at_once(true);
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,6 +50,21 @@ pub fn main() -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Stderr for the log, which holds what libraries say: without secrets.
+struct Discreet;
+
+impl Write for Discreet {
+    /// A whole event at a time.
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        std::io::stderr().write_all(secret::shown(&String::from_utf8_lossy(event)).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
     }
 }
 
@@ -64,9 +82,19 @@ fn command() -> clap::Command {
     command.mut_subcommand("demo", |demo| demo.args(hidden))
 }
 
+/// Runs something on a thread that plans may nest deeply on: they are trees, and walked over one step within the other.
+fn deep(run: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+    std::thread::scope(|scope| {
+        let main = std::thread::Builder::new().name("main".into()).stack_size(STACK).spawn_scoped(scope, run);
+        let main = main.map_err(|e| Error::internal("no threads can be started").because(e))?;
+        main.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 fn start(args: Args, notes: Notes) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_stack_size(STACK / 8)
         .build()
         .map_err(|e| Error::internal("no threads can be started").because(e))?;
     panics::keep_quiet();

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::common::faults::Faults;
 use crate::common::units::counted;
-use crate::common::{Error, Result, names};
+use crate::common::{Error, Result, names, secret};
 use crate::connectors::ReadMode;
 use crate::jobs::workspace::{job_name, settings};
 use crate::jobs::{self, Ending, Outcome, Workspace};
@@ -62,7 +62,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     for text in unbounded(&spec.program) {
         tracing::warn!("{text}");
     }
-    eprintln!("job {name}: {} in {}", counted(script.parts.len() as u64, "INSERT"), spec.store.describe());
+    eprintln!("job {name}: {} in {}", counted(script.parts.len() as u64, "INSERT"), secret::shown(&spec.store.describe()));
     let job = jobs::take(&spec).await?;
     script.settle().await?;
     let stop = setup::stop_signal()?;
@@ -223,7 +223,7 @@ async fn confirm_fresh(spec: &jobs::JobSpec, yes: bool) -> Result<bool> {
         return Err(Error::usage(format!("--fresh drops the state of job `{}` in {}", spec.name, spec.store.describe()))
             .hint("add --yes to say that you mean it"));
     }
-    eprint!("drop the state of job `{}` in {}? [y/N] ", spec.name, spec.store.describe());
+    eprint!("drop the state of job `{}` in {}? [y/N] ", spec.name, secret::shown(&spec.store.describe()));
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::common::secret;
 use crate::jobs::Status;
 use crate::jobs::progress::Phase;
 
@@ -79,5 +80,6 @@ impl Said {
 }
 
 fn line(terminal: bool, text: &str) {
+    let text = secret::shown(text);
     if terminal { eprintln!("\r\x1b[2K{text}") } else { eprintln!("{text}") }
 }

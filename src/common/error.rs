@@ -45,8 +45,8 @@ pub struct Place {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// The text of that line.
-    pub text: String,
+    /// The line as it may be shown, and where the column is in it.
+    pub line_shown: secret::Masked,
 }
 
 /// An error with a message, and if known its place, a hint and its cause.
@@ -189,27 +189,30 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { kind, message, hint, place, source, .. } = &*self.0;
+        // A message may quote what stands at its place.
+        let quoted = place.as_ref().map_or(&[][..], |place| &place.line_shown.secrets);
+        let shown = |text: &str| {
+            let long = quoted.iter().filter(|secret| secret.chars().count() > 2);
+            secret::without_all(&secret::shown(text), long)
+        };
         if *kind == ErrorKind::Internal {
             write!(f, "internal error (please report it): ")?;
         }
-        // A message may quote what stands at its place, and any text may hold a URL.
-        let secrets = place.as_ref().map_or_else(Vec::new, |p| secret::masked_line(&p.text, p.column).secrets);
-        write!(f, "{}", secret::without(message, &secrets))?;
+        write!(f, "{}", shown(message))?;
         if let Some(source) = source {
             let text = source.to_string();
             if !message.contains(&text) {
-                write!(f, ": {}", secret::without(&text, &secrets))?;
+                write!(f, ": {}", shown(&text))?;
             }
         }
-        if let Some(Place { file, line, column, text }) = place {
+        if let Some(Place { file, line, column, line_shown }) = place {
             let gutter = line.to_string().len();
-            let secret::Masked { text, column, .. } = secret::masked_line(text, *column);
-            let (shown, column) = excerpt(&text, column);
-            write!(f, "\n{:gutter$}--> {file}:{line}:{}", "", place.as_ref().map_or(0, |p| p.column))?;
-            write!(f, "\n{line} | {shown}\n{:gutter$} | {:>column$}", "", "^")?;
+            let (text, caret) = excerpt(&secret::shown(&line_shown.text), line_shown.column);
+            write!(f, "\n{:gutter$}--> {}:{line}:{column}", "", secret::shown(file))?;
+            write!(f, "\n{line} | {text}\n{:gutter$} | {:>caret$}", "", "^")?;
         }
         if let Some(hint) = hint {
-            write!(f, "\nhint: {}", secret::without(hint, &secrets))?;
+            write!(f, "\nhint: {}", shown(hint))?;
         }
         Ok(())
     }
@@ -340,7 +343,7 @@ mod tests {
     #[test]
     fn an_error_shows_place_caret_and_hint() {
         let error = Error::sql("unknown option `topik`")
-            .at(Place { file: "a.sql".into(), line: 12, column: 7, text: "WITH ('topik' = 'x')".into() })
+            .at(Place { file: "a.sql".into(), line: 12, column: 7, line_shown: secret::masked_line("WITH ('topik' = 'x')", 1, 7) })
             .hint("did you mean `topic`?");
         let text = "unknown option `topik`\n  --> a.sql:12:7\n12 | WITH ('topik' = 'x')\n   |       ^\nhint: did you mean `topic`?";
         assert_eq!(error.to_string(), text);

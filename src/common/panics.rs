@@ -40,7 +40,7 @@ pub fn keep_quiet() {
 }
 
 /// What it said is of use to who looks for the fault, but not to who has the file.
-fn told(panic: &(dyn Any + Send), error: Error) -> Error {
+pub fn told(panic: &(dyn Any + Send), error: Error) -> Error {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::debug!("{}: a panic: {}", error.message(), text.unwrap_or("without a text"));
     error

@@ -7,8 +7,8 @@ use arrow::array::{ArrayRef, BooleanArray, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
-use crate::catalog::{Catalog, Entry, masked_text};
-use crate::common::{Error, Result};
+use crate::catalog::{Catalog, Entry};
+use crate::common::{Error, Result, secret};
 use crate::planner::{Mode, Session};
 use crate::sql::ast::{Column, ColumnKind, CreateTable, DropKind, Pattern, Show, ShowWhat};
 use crate::sql::name::{DEFAULT_CATALOG, split};
@@ -112,7 +112,7 @@ impl Workspace {
     /// # Errors
     /// When there is none of that name.
     pub fn declaration(&self, name: &str) -> Result<String> {
-        self.with_catalog(|catalog| Ok(masked_text(catalog.get(name)?.text())))
+        self.with_catalog(|catalog| Ok(secret::shown(catalog.get(name)?.text())))
     }
 }
 
@@ -134,7 +134,7 @@ fn created(catalog: &Catalog, kind: DropKind, name: &str) -> Result<String> {
         return Err(Error::sql(format!("`{}` is a {}, not a {}", entry.name(), entry.what(), kind.what()))
             .hint(format!("write SHOW CREATE {}", entry.what().to_uppercase())));
     }
-    Ok(masked_text(entry.text()))
+    Ok(secret::shown(entry.text()))
 }
 
 /// One line of DESCRIBE.
@@ -181,7 +181,9 @@ async fn of_table(table: &CreateTable, session: &Session) -> Result<Vec<Describe
 }
 
 fn described(rows: &[Described]) -> Result<Rows> {
-    let text = |of: &dyn Fn(&Described) -> Option<String>| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<StringArray>()) };
+    let text = |of: &dyn Fn(&Described) -> Option<String>| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| of(row).map(|text| secret::shown(&text))).collect::<StringArray>())
+    };
     let mut columns: Vec<(&str, ArrayRef)> = vec![
         ("name", text(&|r| Some(r.name.clone()))),
         ("type", text(&|r| Some(r.sql_type.clone()))),

@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use sqlparser::ast::visit_relations;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, secret};
 use crate::sql::ast::{Copy, Insert, Parsed, Query, Statement};
 
 use super::declare::Done;
@@ -77,7 +77,7 @@ impl Workspace {
             Statement::Query(query) => Outcome::Query(Box::new(query.clone())),
             Statement::StopJob(name) => Outcome::Stop(name.clone()),
             Statement::AnalyzeJob(name) => Outcome::AnalyzeJob(name.clone()),
-            Statement::Explain(explain) => Outcome::Text(self.explain(explain).await?),
+            Statement::Explain(explain) => Outcome::Text(secret::shown(&self.explain(explain).await?)),
             Statement::Show(show) => self.show(show).await.map(|(schema, rows)| Outcome::Rows(schema, rows))?,
             Statement::Describe(name) => self.describe(name).await.map(|(schema, rows)| Outcome::Rows(schema, rows))?,
             _ => return Err(Error::internal("a statement that nothing carries out")),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::common::Result;
+use crate::common::{Result, secret};
 
 use super::begin::check_identity;
 use super::commits::Commits;
@@ -76,7 +76,7 @@ impl Taken<'_> {
 fn told<T>(spec: &JobSpec, outcome: Result<T>) -> Result<T> {
     if let Err(error) = &outcome {
         spec.status.send_modify(|status| {
-            (status.phase, status.waits, status.notice) = (Phase::Failed, None, Some(error.message().to_string()));
+            (status.phase, status.waits, status.notice) = (Phase::Failed, None, Some(secret::shown(error.message())));
         });
     }
     outcome

@@ -13,6 +13,8 @@ use crate::operators::failing::named;
 
 /// So many batches of an answer are made before they are asked for.
 const AHEAD: usize = 1;
+/// Operators are asked one within the other, so a deep plan takes a deep stack; what is not used is not taken.
+const STACK: usize = 64 << 20;
 
 /// Runs a plan on threads that only such plans use.
 ///
@@ -39,6 +41,6 @@ pub(super) fn execute_apart(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskConte
 
 fn runtime() -> Result<&'static Runtime> {
     static QUERIES: LazyLock<std::io::Result<Runtime>> =
-        LazyLock::new(|| Builder::new_multi_thread().thread_name("query").enable_all().build());
+        LazyLock::new(|| Builder::new_multi_thread().thread_name("query").thread_stack_size(STACK).enable_all().build());
     QUERIES.as_ref().map_err(|e| Error::internal(format!("no threads can be started: {e}")))
 }

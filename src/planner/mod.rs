@@ -27,6 +27,7 @@ mod filter_pushdown;
 mod first_rows;
 mod flink_casts;
 mod functions;
+mod limits;
 mod lossy_casts;
 mod lower;
 mod mode;

@@ -27,7 +27,8 @@ use parking_lot::RwLock;
 use sqlparser::ast;
 
 use crate::common::{Error, Result, suggest};
-use crate::operators::{Progress, SourceSet};
+use crate::operators::{Progress, SourceSet, named_scans};
+use crate::sql::size;
 
 use super::apart::execute_apart;
 use super::as_of::{self, as_of};
@@ -41,6 +42,7 @@ use super::flink_casts::flink_casts;
 use super::functions;
 use super::functions::intervals::IntervalPlanner;
 use super::functions::round::by_row;
+use super::limits;
 use super::lossy_casts::KeepLossyCasts;
 use super::mode::Mode;
 use super::over_forms::sendable;
@@ -109,6 +111,8 @@ impl Session {
             let physical = physical_rules().into_iter().filter(|r| r.name() != whole).collect();
             builder = builder.with_optimizer_rules(rules).with_physical_optimizer_rules(physical);
         } else {
+            let bounded = limits::BoundedPushDown::default();
+            let rules = rules.map(|r| if r.name() == bounded.name() { Arc::new(limits::BoundedPushDown::default()) } else { r });
             builder = builder.with_optimizer_rules(rules.collect());
             builder = builder.with_analyzer_rule(Arc::new(ExpandSessions)).with_physical_optimizer_rules(physical_rules());
         }
@@ -209,7 +213,7 @@ impl Session {
         let state = self.context.state();
         let optimized = state.optimize(logical)?;
         joined(&optimized)?;
-        Ok(state.query_planner().create_physical_plan(&optimized, &state).await?)
+        Ok(named_scans(state.query_planner().create_physical_plan(&optimized, &state).await?)?)
     }
 
     /// How far the query that [`Self::run`] began last has read.
@@ -283,10 +287,13 @@ impl SchemaProvider for Names {
 /// Plans a query with names for fields of rows, joins with ON, lookups as joins, an order for ties, one zero, OVER in forms that can be sent, and the
 /// averages and texts that Flink has.
 pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
+    size::check(&query, &|name| tables.columns(name).len())?;
     row_fields::name(&mut query);
     tuples::compared(&mut query)?;
     joins_on(&mut query, state, tables).await?;
-    let plan = by_row(planned(state, tables, query).await?)?;
+    let plan = planned(state, tables, query).await?;
+    limits::check(&plan)?;
+    let plan = by_row(plan)?;
     flink_casts(integer_averages(sendable(one_zero(total_order(beside(as_of(counted(plan)?)?)?, mode)?)?)?)?, state)
 }
 

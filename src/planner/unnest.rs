@@ -22,7 +22,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, JoinType, ScalarValue, UnnestOptions};
 use datafusion::error::Result as DfResult;
 use datafusion::functions::core::expr_fn::get_field;
-use datafusion::functions_nested::expr_fn::{array_length, gen_series, map_entries};
+use datafusion::functions_nested::expr_fn::{gen_series, map_entries};
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::{
     Expr, ExprSchemable, Extension, Filter, Join, LogicalPlan, LogicalPlanBuilder, Projection, UserDefinedLogicalNodeCore, cast, lit, when,
@@ -31,7 +31,7 @@ use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, TableAlias, TableFactor
 
 use crate::common::{Error, Result};
 
-use super::functions::element;
+use super::functions::{cardinality, element};
 
 /// The column that holds the array, and then its elements.
 const UNNEST: &str = "__unnest";
@@ -112,7 +112,7 @@ impl Beside {
     /// keeps rows without elements.
     fn unnested(&self, row: LogicalPlan, outer: bool) -> DfResult<(LogicalPlan, Vec<Expr>)> {
         let array = outside(self.array.clone())?;
-        let last = cast(array_length(array.clone()), DataType::Int64);
+        let last = cast(cardinality().call(vec![array.clone()]), DataType::Int64);
         let numbers = gen_series(lit(1i64), last, lit(1i64)).alias(NUMBER);
         let array = if outer { never_empty(array, row.schema())? } else { array };
         let lists = [array.alias(UNNEST)].into_iter().chain(self.numbered.then_some(numbers));
@@ -234,7 +234,7 @@ fn never_empty(array: Expr, schema: &DFSchema) -> DfResult<Expr> {
     let data_type = array.get_type(schema)?;
     let Some(element) = element(&data_type) else { return Ok(array) };
     let null = ScalarValue::new_list_nullable(&[ScalarValue::try_new_null(element.data_type())?], element.data_type());
-    when(array_length(array.clone()).gt(lit(0u64)), array).otherwise(lit(ScalarValue::List(null)))
+    when(cardinality().call(vec![array.clone()]).gt(lit(0i32)), array).otherwise(lit(ScalarValue::List(null)))
 }
 
 impl PartialOrd for Beside {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::{Error, ErrorKind, Result};
+use crate::common::{Error, ErrorKind, Result, secret};
 use crate::sql::ast::{Parsed, Source, Statement};
 use crate::sql::parse_with;
 use crate::state::scratch::Scratch;
@@ -71,7 +71,7 @@ impl Session {
             Meta::Once(file) => self.once = Some(file),
             Meta::Print => {
                 let text = self.this_or_last(given)?.text.trim().to_string();
-                self.screen.text(&format!("{text}\n"))?;
+                self.screen.text(&format!("{}\n", secret::shown(&text)))?;
             }
             Meta::Forget => {
                 kept = None;
@@ -88,7 +88,8 @@ impl Session {
                 self.screen.text(&about)?;
             }
             Meta::Set(None) => {
-                let shown: Vec<String> = self.variables.iter().map(|(name, value)| format!("{name} = '{value}'\n")).collect();
+                let shown = |(name, value)| format!("{name} = '{}'\n", secret::shown_value(name, value));
+                let shown: Vec<String> = self.variables.iter().map(shown).collect();
                 self.screen.text(&shown.concat())?;
             }
             Meta::Set(Some((name, value))) => self.variables.set(&name, &value)?,

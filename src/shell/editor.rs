@@ -13,7 +13,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Helper};
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, secret};
 use crate::jobs::Names;
 use crate::sql::lexed::is_whole;
 
@@ -79,7 +79,9 @@ impl Editor {
     pub(super) fn read(&mut self, text: &str) -> Result<Read> {
         match self.lines.readline_with_initial(PROMPT, (text, "")) {
             Ok(input) => {
-                let added = self.lines.add_history_entry(input.trim()).unwrap_or(false);
+                // What stays in a file, and what Up shows to who stands behind, must not hold passwords.
+                let kept = !secret::has_secrets(&input);
+                let added = kept && self.lines.add_history_entry(input.trim()).unwrap_or(false);
                 if let Some(path) = self.history.as_ref().filter(|_| added) {
                     self.lines.append_history(path).ok(); // the input counts, not its memory
                 }

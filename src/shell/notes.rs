@@ -10,6 +10,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
+use crate::common::secret;
 use crate::common::units::counted;
 
 /// So many different notes wait for the next prompt; older ones go, and are only counted.
@@ -68,7 +69,8 @@ impl Notes {
         first.into_iter().chain(state.held.drain(..).map(told)).collect()
     }
 
-    fn add(&self, text: String) {
+    fn add(&self, text: &str) {
+        let text = secret::shown(text);
         let mut state = self.lock();
         if state.at_once {
             // Over the line of progress, if there is one.
@@ -105,7 +107,7 @@ impl<S: Subscriber> Layer<S> for Notes {
         };
         let mut text = Text(format!("{level}: "));
         event.record(&mut text);
-        self.add(text.0);
+        self.add(&text.0);
     }
 }
 
@@ -127,13 +129,13 @@ mod tests {
     fn what_repeats_is_one_note() {
         let notes = Notes::default();
         for seconds in [10, 20, 30] {
-            notes.add(format!("warning: no answer for {seconds} s"));
+            notes.add(&format!("warning: no answer for {seconds} s"));
         }
-        notes.add("warning: another".into());
+        notes.add("warning: another");
         assert_eq!(notes.newest().unwrap(), "warning: another");
         assert_eq!(notes.take(), ["warning: no answer for 30 s (3 times)", "warning: another"]);
         assert!(notes.take().is_empty());
-        ('a'..='z').for_each(|c| notes.add(c.to_string()));
+        ('a'..='z').for_each(|c| notes.add(&c.to_string()));
         let told = notes.take();
         assert_eq!((told[0].as_str(), told.len(), notes.newest()), ("6 earlier notes not shown", KEPT + 1, None));
     }

@@ -12,7 +12,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use ratatui::crossterm::terminal;
 
 use crate::common::units::counted;
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, secret};
 
 use super::arguments::format_of;
 use super::commands::Expanded;
@@ -161,6 +161,7 @@ impl Screen {
 
     /// A line for the person.
     pub(super) fn say(&self, line: &str) {
+        let line = secret::shown(line);
         if self.interactive { println!("{line}") } else { eprintln!("{line}") }
     }
 

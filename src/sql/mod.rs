@@ -30,6 +30,7 @@ pub mod name;
 pub mod render;
 mod script;
 mod settings;
+pub mod size;
 mod text;
 mod tokens;
 pub mod types;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
-use crate::common::{Error, Result, suggest};
+use crate::common::{Error, Result, secret, suggest};
 
 use super::cursor::{is_space, is_word};
 use super::text::{Text, pos};
@@ -48,10 +48,15 @@ impl Variables {
             let name = |name: &str| {
                 name.chars().enumerate().all(|(i, c)| c == '_' || c.is_alphabetic() || (i > 0 && c.is_alphanumeric())) && !name.is_empty()
             };
+            if let Some((key, value)) = given.split_once('=') {
+                secret::learn(key, value);
+            }
             match given.split_once('=') {
                 Some((key, value)) if name(key.trim()) => variables.insert(key.trim().to_string(), value.to_string()),
                 _ => {
-                    return Err(Error::usage(format!("-v {given}: not of the form NAME=VALUE"))
+                    // What stands behind a blank may be the value.
+                    let name = given.split_whitespace().next().unwrap_or_default();
+                    return Err(Error::usage(format!("-v {name}: not of the form NAME=VALUE"))
                         .hint("for example -v limit=5; a name has letters, digits and `_`"));
                 }
             };

@@ -4,4 +4,6 @@
 #[path = "../common/cli.rs"]
 mod cli;
 mod command_line;
+mod hostile_sql;
 mod messages;
+mod secrets;

@@ -1,7 +1,7 @@
 //! The real binary as a person runs it: in a folder of its own, with what it prints kept.
 #![allow(dead_code, reason = "every test crate uses a part of it")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -70,6 +70,28 @@ impl Home {
     /// Starts it and leaves it running.
     pub fn start<S: AsRef<str>>(&self, args: &[S]) -> Live {
         Live::start(self.command(args))
+    }
+
+    /// Runs a command to its end, with this on stdin.
+    pub fn launch(&self, command: Command, stdin: Option<&str>) -> Ended {
+        let mut live = Live::start(command);
+        if let (Some(text), Some(mut pipe)) = (stdin, live.child.stdin.take()) {
+            pipe.write_all(text.as_bytes()).unwrap();
+        }
+        live.end()
+    }
+
+    /// Runs a command until it ends, or for so long: then it is asked to stop.
+    pub fn launch_for(&self, command: Command, patience: Duration) -> Ended {
+        let mut live = Live::start(command);
+        let begin = Instant::now();
+        while live.child.try_wait().unwrap().is_none() && begin.elapsed() < patience {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        if live.child.try_wait().unwrap().is_none() {
+            live.signal("TERM");
+        }
+        live.end()
     }
 
     /// Runs it to its end.

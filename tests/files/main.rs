@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod broken;
+#[path = "../common/cli.rs"]
+mod cli;
+mod mutated;
 mod odd;
 mod place;
 mod reading;

@@ -136,3 +136,18 @@ fn no_colours_where_none_are_wanted() {
         assert_eq!(terminal.ends(), 0);
     }
 }
+
+#[test]
+fn an_input_with_a_password_is_not_remembered() {
+    let home = home();
+    let mut terminal = shell(home.path(), 80);
+    terminal.enter("SELECT 'before' AS word;", "before");
+    terminal.prompts();
+    terminal.keys("SET 'properties.sasl.password' = 'hunter2';\r");
+    terminal.prompts();
+    terminal.keys("\x1b[A\r");
+    terminal.until("the one before", |text| text.matches("| before |").count() == 2);
+    let folder = home.path().join(".local/state/millstream");
+    let kept: String = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    assert!(kept.contains("SELECT 'before'") && !kept.contains("hunter2"), "{kept}");
+}

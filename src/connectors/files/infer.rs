@@ -7,6 +7,7 @@ use crate::common::{Error, Result, panics};
 use crate::connectors::{Inferred, InferredColumn, TableSpec};
 use crate::formats::{self, widen};
 
+use super::arrow_blocks;
 use super::config::Config;
 use super::format::{Header, Kind};
 use super::header;
@@ -69,7 +70,11 @@ async fn content(config: &Config, files: &[File]) -> Result<Fields> {
         let found = match config.format.kind {
             Kind::Csv => csv(config, file, &mut names).await,
             Kind::Json => json(config, file).await,
-            _ => {
+            Kind::Arrow => {
+                let found = arrow_blocks::check(&*config.store.objects, file).await;
+                found.and_then(|schema| once_each(schema.fields()))
+            }
+            Kind::Parquet | Kind::Avro => {
                 let reader = config.format.reader()?;
                 let found = reader.infer_schema(&session, &config.store.objects, std::slice::from_ref(&file.meta)).await;
                 found.map_err(Error::from).and_then(|schema| once_each(schema.fields()))

@@ -18,6 +18,7 @@
 //! ```
 //! What a table declares counts: columns are found by name, cast to the declared type, and NULL where a file lacks them.
 
+mod arrow_blocks;
 mod avro_blocks;
 mod begun;
 mod config;

@@ -112,7 +112,7 @@ impl FileReader {
     /// # Errors
     /// When it cannot be opened.
     pub async fn wanted(&self, file: &File) -> Result<Option<Wanted>> {
-        let Some(shape) = shape(&self.config, &self.session.state(), file).await? else { return Ok(None) };
+        let Some(shape) = shape(&self.config, file).await? else { return Ok(None) };
         let wanted = |(i, field): (usize, &FieldRef)| Some((i, Arc::clone(self.projection.schema().fields().find(field.name())?.1)));
         Ok(Some(Wanted {
             projection: Projection::new(shape.content.fields().iter().enumerate().filter_map(wanted)),

@@ -71,7 +71,7 @@ impl FilesTable {
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         self.config.store.register(session.runtime_env());
         let mut plans = Vec::new();
-        for (shape, files) in shapes(&self.config, session, files).await? {
+        for (shape, files) in shapes(&self.config, files).await? {
             plans.push(self.plan_shape(session, &shape, &files, wanted, limit).await?);
         }
         Ok(match plans.pop() {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::catalog::Session;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::common::{Error, ErrorKind, Result};
 
+use super::arrow_blocks;
 use super::avro_blocks;
 use super::config::Config;
 use super::format::{Header, Kind};
@@ -40,8 +40,8 @@ pub struct Shape {
 ///
 /// # Errors
 /// When one of them cannot be opened.
-pub async fn shapes(config: &Config, session: &dyn Session, files: Vec<File>) -> Result<Vec<(Shape, Vec<File>)>> {
-    let looked_at = stream::iter(files).map(|file| async move { Ok::<_, Error>((shape(config, session, &file).await?, file)) });
+pub async fn shapes(config: &Config, files: Vec<File>) -> Result<Vec<(Shape, Vec<File>)>> {
+    let looked_at = stream::iter(files).map(|file| async move { Ok::<_, Error>((shape(config, &file).await?, file)) });
     let looked_at: Vec<_> = looked_at.boxed().buffered(AT_ONCE).try_collect().await?;
     let mut shapes: Vec<(Shape, Vec<File>)> = Vec::new();
     for (shape, file) in looked_at {
@@ -58,7 +58,7 @@ pub async fn shapes(config: &Config, session: &dyn Session, files: Vec<File>) ->
 ///
 /// # Errors
 /// When it cannot be opened.
-pub async fn shape(config: &Config, session: &dyn Session, file: &File) -> Result<Option<Shape>> {
+pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
     let format = &config.format;
     let compression = format.compression_of(&file.meta.location);
     let declared = || Arc::new(Schema::new(config.content.clone()));
@@ -75,9 +75,8 @@ pub async fn shape(config: &Config, session: &dyn Session, file: &File) -> Resul
         (Kind::Parquet, _) | (Kind::Csv, Header::None) => plain(false, declared()),
         (Kind::Csv, Header::Skipped) => plain(true, declared()),
         (Kind::Arrow, _) => {
-            let reader = format.reader()?;
-            let content = reader.infer_schema(session, &config.store.objects, std::slice::from_ref(&file.meta)).await;
-            plain(false, content.map_err(|e| unreadable(config, file, e.into()))?)
+            let content = arrow_blocks::check(&*config.store.objects, file).await;
+            plain(false, Arc::new(content.map_err(|e| unreadable(config, file, e))?))
         }
         (Kind::Csv, Header::Auto | Header::Names) => {
             let names = match first_line(config, file).await {
@@ -112,5 +111,7 @@ pub async fn first_line(config: &Config, file: &File) -> Result<Option<Vec<Strin
 
 /// An error with the file that it is about.
 pub fn unreadable(config: &Config, file: &File, error: Error) -> Error {
+    // A library that says of a damaged file that this should not happen has not met one before.
+    let error = if error.kind() == ErrorKind::Internal { Error::data(error.message()) } else { error };
     error.context(format!("{} cannot be read", config.location.show(&file.meta.location)))
 }

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr, Filter, LogicalPlan};
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
+use super::super::limits::bounded;
 use super::has_clock;
 
 /// DataFusion's filter push-down, which keeps filters by the clock above GROUP BY and OVER.
@@ -32,6 +33,7 @@ impl OptimizerRule for KeepClockFilters {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> DfResult<Transformed<LogicalPlan>> {
+        bounded(&plan)?;
         let (conjuncts, input) = chain(&plan);
         if !matches!(input, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_)) || !conjuncts.iter().any(|e| has_clock(e)) {
             return self.0.rewrite(plan, config);

@@ -35,6 +35,7 @@ mod sums;
 mod text;
 mod time;
 
+pub use arrays::cardinality_function as cardinality;
 pub use scalar::element;
 pub use signed::{row_number, window_function};
 pub use sums::checked_sum;

@@ -1,9 +1,9 @@
 //! Texts and places in them, for error messages.
 
-use crate::common::secret;
 use std::sync::Arc;
 
 use crate::common::error::Place;
+use crate::common::secret;
 
 /// The text of one file (or of a `-c` argument, or of what was typed), kept for error messages.
 #[derive(Debug, Clone)]
@@ -17,16 +17,14 @@ pub struct Source {
 impl Source {
     /// A text under a name.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        let text = text.into();
+        secret::learn_text(&text);
+        Self { name: name.into(), text }
     }
 
     /// The place of a line and column (both from 1) in this text, with the line for the caret.
     pub fn place(&self, line: usize, column: usize) -> Place {
-        let text = self.text.lines().nth(line.saturating_sub(1)).unwrap_or("").to_string();
-        // Its beginning may belong to a secret that began in a line before.
-        let before: Vec<&str> = self.text.lines().take(line.saturating_sub(1)).collect();
-        let text = if secret::is_open(&before.join("\n")) { secret::MASK.to_string() } else { text };
-        Place { file: self.name.to_string(), line, column, text }
+        Place { file: self.name.to_string(), line, column, line_shown: secret::masked_line(&self.text, line, column) }
     }
 }
 

@@ -7,6 +7,7 @@ use arrow::datatypes::DataType;
 use crate::common::{Error, Result, suggest};
 use crate::sql::ast::{Column, ColumnKind, Pos, Watermark};
 use crate::sql::cursor::{Cursor, is_word};
+use crate::sql::size::MOST_COLUMNS;
 use crate::sql::text::pos;
 use crate::sql::types;
 
@@ -30,7 +31,13 @@ pub(super) struct Columns {
 /// Takes `( ... )`. Columns that come from elsewhere, from a query or another table, cannot be judged here.
 pub(super) fn columns(cursor: &mut Cursor<'_>) -> Result<Columns> {
     let mut table = Columns::default();
-    cursor.list(|cursor| element(cursor, &mut table))?;
+    cursor.list(|cursor| {
+        if table.columns.len() as u64 >= MOST_COLUMNS {
+            let error = cursor.error(format!("a table has no more than {MOST_COLUMNS} columns"));
+            return Err(error.hint("many values of one kind are an ARRAY or a MAP"));
+        }
+        element(cursor, &mut table)
+    })?;
     Ok(table)
 }
 

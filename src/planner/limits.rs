@@ -1,0 +1,109 @@
+//! How large a query may be: a text of a few lines can stand for a plan of millions of parts (a name of WITH that is read twice, and that
+//! by another one twice, ...), over which a planner would sit for hours.
+
+use std::collections::HashMap;
+
+use datafusion::common::Result as DfResult;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::push_down_filter::PushDownFilter;
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+use crate::common::{Error, Result};
+use crate::sql::size::{MOST_COLUMNS, MOST_OPERATORS, too_large};
+
+/// So many parts its expressions may have.
+const MOST_PARTS: u64 = 100_000;
+
+/// Refuses a plan that is too large, before anything walks over all of it.
+///
+/// # Errors
+/// With what its size is, and what makes it smaller.
+pub(super) fn check(plan: &LogicalPlan) -> Result<()> {
+    let columns = plan.schema().fields().len();
+    if columns as u64 > MOST_COLUMNS {
+        return Err(Error::sql(format!("the query has {columns} columns; no more than {MOST_COLUMNS} are possible")));
+    }
+    let size = Sizes::default().of(plan)?;
+    if size.operators > MOST_OPERATORS || size.parts > MOST_PARTS { Err(too_large()) } else { Ok(()) }
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Size {
+    operators: u64,
+    /// Of expressions.
+    parts: u64,
+}
+
+impl Size {
+    fn add(&mut self, other: Self) {
+        self.operators = self.operators.saturating_add(other.operators);
+        self.parts = self.parts.saturating_add(other.parts);
+    }
+}
+
+/// Sizes of plans that are written out, by the place of what they share.
+#[derive(Default)]
+struct Sizes(HashMap<*const LogicalPlan, Size>);
+
+impl Sizes {
+    fn of(&mut self, plan: &LogicalPlan) -> DfResult<Size> {
+        if let Some(size) = self.0.get(&std::ptr::from_ref(plan)) {
+            return Ok(*size);
+        }
+        let mut size = Size { operators: 1, parts: 0 };
+        for input in plan.inputs() {
+            size.add(self.of(input)?);
+        }
+        plan.apply_expressions(|expr| {
+            size.add(self.of_expr(expr)?);
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        self.0.insert(std::ptr::from_ref(plan), size);
+        Ok(size)
+    }
+
+    fn of_expr(&mut self, expr: &Expr) -> DfResult<Size> {
+        let mut size = Size::default();
+        expr.apply(|part| {
+            size.add(Size { operators: 0, parts: 1 });
+            match part {
+                Expr::ScalarSubquery(query) => size.add(self.of(&query.subquery)?),
+                Expr::InSubquery(test) => size.add(self.of(&test.subquery.subquery)?),
+                Expr::Exists(test) => size.add(self.of(&test.subquery.subquery)?),
+                _ => {}
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(size)
+    }
+}
+
+/// DataFusion's rule, which puts what columns stand for into a condition: with every SELECT that it passes the condition may double.
+#[derive(Debug, Default)]
+pub(super) struct BoundedPushDown(PushDownFilter);
+
+impl OptimizerRule for BoundedPushDown {
+    fn name(&self) -> &'static str {
+        "push_down_filter"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.0.apply_order()
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> DfResult<Transformed<LogicalPlan>> {
+        bounded(&plan)?;
+        self.0.rewrite(plan, config)
+    }
+}
+
+/// Refuses a condition that has become too large.
+pub(super) fn bounded(plan: &LogicalPlan) -> DfResult<()> {
+    let LogicalPlan::Filter(filter) = plan else { return Ok(()) };
+    if Sizes::default().of_expr(&filter.predicate)?.parts > MOST_PARTS { Err(too_large().into()) } else { Ok(()) }
+}
