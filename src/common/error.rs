@@ -279,6 +279,9 @@ fn without_its_bug_report(text: &str) -> String {
 /// DataFusion prefixes its messages with their class, which says nothing to a person who writes SQL.
 fn first_line(text: &str) -> String {
     let text = text.trim();
+    if let Some((_, what)) = text.split_once("Arithmetic overflow: Overflow happened on: ") {
+        return format!("{what} is beyond the type of its result");
+    }
     for prefix in ["Error during planning: ", "Schema error: ", "SQL error: ", "This feature is not implemented: "] {
         if let Some(rest) = text.strip_prefix(prefix) {
             return rest.to_string();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, make_array};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType,
@@ -18,20 +18,42 @@ pub fn per_second(unit: TimeUnit) -> i64 {
     }
 }
 
-/// Whether a cast between these types cuts digits of a time off.
+/// Whether a cast between these types cuts digits of a time off, also of one within rows, arrays and maps.
 pub fn cuts(from: &DataType, to: &DataType) -> bool {
-    matches!((from, to), (DataType::Timestamp(from, _), DataType::Timestamp(to, _)) if per_second(*from) > per_second(*to))
+    match (from, to) {
+        (DataType::Timestamp(from, _), DataType::Timestamp(to, _)) => per_second(*from) > per_second(*to),
+        (DataType::List(from), DataType::List(to)) | (DataType::Map(from, _), DataType::Map(to, _)) => {
+            cuts(from.data_type(), to.data_type())
+        }
+        (DataType::Struct(from), DataType::Struct(to)) => {
+            from.len() == to.len() && from.iter().zip(to).any(|(from, to)| cuts(from.data_type(), to.data_type()))
+        }
+        _ => false,
+    }
 }
 
 /// A column whose times are whole numbers of the unit of `to`, so that a cast to it is exact; other columns as they are. Arrow's own
 /// cast cuts towards 1970: half a millisecond before it would become a time of the next day.
 pub fn floored(column: &ArrayRef, to: &DataType) -> ArrayRef {
-    match (column.data_type(), to) {
-        (DataType::Timestamp(from, _), DataType::Timestamp(unit, _)) if cuts(column.data_type(), to) => {
-            floored_to(column, per_second(*from) / per_second(*unit))
-        }
-        _ => Arc::clone(column),
+    if !cuts(column.data_type(), to) {
+        return Arc::clone(column);
     }
+    match (column.data_type(), to) {
+        (DataType::Timestamp(from, _), DataType::Timestamp(unit, _)) => floored_to(column, per_second(*from) / per_second(*unit)),
+        _ => within(column, to).unwrap_or_else(|| Arc::clone(column)),
+    }
+}
+
+/// The same of what rows, arrays and maps hold.
+fn within(column: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
+    let types: Vec<&DataType> = match to {
+        DataType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
+        DataType::List(field) | DataType::Map(field, _) => vec![field.data_type()],
+        _ => return None,
+    };
+    let data = column.to_data();
+    let children = data.child_data().iter().zip(types).map(|(child, to)| floored(&make_array(child.clone()), to).to_data()).collect();
+    Some(make_array(data.into_builder().child_data(children).build().ok()?))
 }
 
 /// The times of a column at or before its own that are whole multiples of so many of its units.
@@ -51,4 +73,28 @@ pub fn floored_to(column: &ArrayRef, units: i64) -> ArrayRef {
         _ => None,
     };
     done.unwrap_or_else(|| Arc::clone(column))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ListArray, StructArray, TimestampMicrosecondArray};
+    use arrow::buffer::OffsetBuffer;
+    use arrow::compute::cast;
+    use arrow::datatypes::Field;
+
+    #[test]
+    fn times_within_rows_and_arrays_are_cut_downwards() {
+        let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![Some(-1), None, Some(1_999)]));
+        let millis = DataType::Timestamp(TimeUnit::Millisecond, None);
+        let row = |of: &DataType| DataType::Struct(vec![Field::new("t", of.clone(), true)].into());
+        let (item, to_item) = (Field::new_list_field(row(times.data_type()), true), Field::new_list_field(row(&millis), true));
+        let rows: ArrayRef = Arc::new(StructArray::from(vec![(Arc::new(Field::new("t", times.data_type().clone(), true)), times)]));
+        let lists: ArrayRef = Arc::new(ListArray::new(Arc::new(item), OffsetBuffer::from_lengths([1, 2]), rows, None));
+        let to = DataType::List(Arc::new(to_item));
+        let cut = cast(&floored(&lists.slice(0, 2), &to), &to).unwrap();
+        let cut = Arc::clone(cut.as_list::<i32>().values().as_struct().column(0));
+        let numbers = cut.as_primitive::<arrow::datatypes::TimestampMillisecondType>();
+        assert_eq!(numbers.iter().collect::<Vec<_>>(), [Some(-1), None, Some(1)]);
+    }
 }

@@ -151,6 +151,8 @@ impl Inputs {
             let stop = |r: &PartitionRange| until.and_then(|u| u.get(&source.table)?.get(&r.partition)).copied();
             let limited =
                 start.positions.iter().map(|r| PartitionRange { end: [r.end, stop(r)].into_iter().flatten().min(), ..*r }).collect();
+            let empty = |r: &&PartitionRange| stop(r).is_some_and(|end| end <= r.start);
+            start.positions.iter().filter(empty).for_each(|r| clock.nothing_to_read(r.partition));
             all.push(Input {
                 table: source.table.clone(),
                 source: Arc::clone(&source.source),

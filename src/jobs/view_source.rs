@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
 use tokio::time::Instant;
 
+use crate::common::floor::floored;
 use crate::common::projection::narrow;
 use crate::common::{Error, Projection, Result};
 use crate::connectors::{
@@ -265,7 +266,8 @@ impl ViewFollow {
 fn watermark(commit: &Commit, hold: i64, data_type: &DataType, rows: usize) -> Result<ArrayRef> {
     let millis = commit.body.watermark.filter(|w| *w != i64::MAX).map(|w| w.saturating_sub(hold));
     let millis: Int64Array = std::iter::repeat_n(millis, rows).collect();
-    Ok(cast(&millis.reinterpret_cast::<arrow::datatypes::TimestampMillisecondType>(), data_type)?)
+    let times: ArrayRef = Arc::new(millis.reinterpret_cast::<arrow::datatypes::TimestampMillisecondType>());
+    Ok(cast(&floored(&times, data_type), data_type)?)
 }
 
 #[async_trait]

@@ -21,6 +21,7 @@ pub const END_OF_TIME: i64 = i64::MAX;
 ///   partitions, and never goes back.
 /// * A partition is *idle*, and left out, when healthy answers of the server have shown it read to its end for the whole
 ///   idle timeout. One that is lagging, unreachable or was never read to its end holds W back.
+/// * In a job that ends as of now, a partition that never had a row is left out, too.
 /// * When all are idle and the newest row was within a minute of wall time when it came, W goes on with the wall clock,
 ///   so that the last window closes. Old data is not live: it is flushed by a bounded mode only.
 /// * An exhausted partition of a bounded source is left out; when all are exhausted, W is the end of time.
@@ -40,6 +41,8 @@ struct PartitionClock {
     at_end_since: Option<Millis>,
     idle: bool,
     exhausted: bool,
+    /// It never had a row, and the job ends before one can come.
+    empty: bool,
 }
 
 /// What a commit keeps of a [`SourceClock`].
@@ -87,6 +90,14 @@ impl SourceClock {
         self.partitions.get(&partition).map_or((None, false), |c| (c.newest, c.idle))
     }
 
+    /// Leaves a partition out in which there is nothing to read for a job that ends now: as an idle one, which it has no time to become.
+    /// One that had rows holds W at the last of them.
+    pub fn nothing_to_read(&mut self, partition: i32) {
+        let idles = self.idles();
+        let clock = self.partitions.entry(partition).or_default();
+        clock.empty = idles && clock.newest.is_none();
+    }
+
     /// Whether partitions become idle after a while.
     pub fn idles(&self) -> bool {
         self.idle_timeout > 0
@@ -96,6 +107,7 @@ impl SourceClock {
     pub fn observe(&mut self, partition: i32, time: i64, now: Millis) {
         let clock = self.partitions.entry(partition).or_default();
         clock.newest = clock.newest.max(Some(time));
+        clock.empty = false;
         let newest = self.partitions.values().filter_map(|c| c.newest).max().unwrap_or(time);
         self.live = (now - newest).abs() <= LIVE_WITHIN;
     }
@@ -116,7 +128,7 @@ impl SourceClock {
             self.watermark = Some(END_OF_TIME);
             return self.watermark;
         }
-        let mut active = self.partitions.values().filter(|c| !c.idle && !c.exhausted).peekable();
+        let mut active = self.partitions.values().filter(|c| !c.idle && !c.exhausted && !c.empty).peekable();
         let time = if active.peek().is_some() {
             self.silent_since = None;
             // One that was never read holds everything: `None` is the least.
@@ -177,6 +189,23 @@ mod tests {
         assert_eq!(c.advance(NOW + 4_999), None);
         at_end(&mut c, &[1], NOW + 5_000);
         assert_eq!(c.advance(NOW + 5_000), Some(NOW));
+    }
+
+    #[test]
+    fn an_empty_partition_does_not_hold_a_job_that_ends_now() {
+        let mut c = clock(3);
+        c.observe(2, NOW - 700, NOW);
+        c.nothing_to_read(1);
+        c.nothing_to_read(2);
+        assert_eq!(c.advance(NOW), None, "partition 0 is to be read");
+        c.observe(0, NOW, NOW);
+        assert_eq!(c.advance(NOW), Some(NOW - 700), "partition 2 had a row");
+        c.observe(2, NOW + 100, NOW);
+        assert_eq!(c.advance(NOW), Some(NOW));
+        let mut never = SourceClock::new(0..2, Duration::ZERO);
+        never.nothing_to_read(1);
+        never.observe(0, NOW, NOW);
+        assert_eq!(never.advance(NOW), None, "no partition is ever left out");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The AVG of integers is an integer in Flink: the sum divided by the count, cut off.
+//! The AVG of integers is an integer in Flink: the sum divided by the count, cut off; that of DECIMALs is such a quotient, too, so that no sum
+//! on the way wraps.
 //!
 //! ```text
 //!   Aggregate: a, avg(n)   ─▶   Projection: a, CAST(sum(n) / count(n) AS INT) AS avg(n)
@@ -18,7 +19,7 @@ use datafusion::logical_expr::{Aggregate, AggregateUDF, Expr, ExprSchemable, Log
 
 use crate::common::Result;
 
-use super::functions::checked_sum;
+use super::functions::{checked_sum, decimals};
 
 /// Rewrites all of them, also those OVER windows.
 ///
@@ -37,7 +38,7 @@ pub(super) fn integer_averages(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// A node with the types that its inputs have now.
-fn retyped(node: LogicalPlan) -> DfResult<LogicalPlan> {
+pub(super) fn retyped(node: LogicalPlan) -> DfResult<LogicalPlan> {
     match node {
         LogicalPlan::Extension(_) => {
             let inputs = node.inputs().into_iter().cloned().collect();
@@ -78,7 +79,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// `None` when there is no average of integers.
+    /// `None` when there is no such average.
     fn of(functions: &[Expr], schema: &DFSchema) -> DfResult<Option<Self>> {
         let mut parts = Self { exprs: Vec::new(), made: Vec::new() };
         for function in functions {
@@ -116,7 +117,11 @@ impl Parts {
             exprs.push(match average {
                 Some((count, data_type)) => {
                     let (qualifier, field) = schema.qualified_field(n);
-                    cast(value / column(first + count), data_type.clone()).alias_qualified(qualifier.cloned(), field.name())
+                    let quotient = match data_type {
+                        DataType::Decimal128(..) => decimals::average(value, column(first + count)),
+                        _ => value / column(first + count),
+                    };
+                    cast(quotient, data_type.clone()).alias_qualified(qualifier.cloned(), field.name())
                 }
                 None => {
                     let (qualifier, field) = schema.qualified_field(n);
@@ -129,7 +134,7 @@ impl Parts {
     }
 }
 
-/// The sum and the count of an average of integers, and their type.
+/// The sum and the count of an average of integers or DECIMALs, and its type.
 fn average(expr: &Expr, schema: &DFSchema) -> DfResult<Option<(Expr, Expr, DataType)>> {
     let expr = expr.clone().unalias();
     let (name, arg) = match &expr {
@@ -138,7 +143,11 @@ fn average(expr: &Expr, schema: &DFSchema) -> DfResult<Option<(Expr, Expr, DataT
         _ => return Ok(None),
     };
     let (true, Some(arg)) = (name == "avg", arg) else { return Ok(None) };
-    let data_type = arg.get_type(schema)?;
+    let data_type = match arg.get_type(schema)? {
+        DataType::Decimal128(precision, scale) => DataType::Decimal128((precision + 4).min(38), (scale + 4).min(38)),
+        other => other,
+    };
+    let exact = data_type.is_signed_integer() || matches!(data_type, DataType::Decimal128(..));
     let with = |of: Arc<AggregateUDF>| {
         let mut expr = expr.clone();
         match &mut expr {
@@ -148,5 +157,5 @@ fn average(expr: &Expr, schema: &DFSchema) -> DfResult<Option<(Expr, Expr, DataT
         }
         expr
     };
-    Ok(data_type.is_signed_integer().then(|| (with(checked_sum()), with(count_udaf()), data_type)))
+    Ok(exact.then(|| (with(checked_sum()), with(count_udaf()), data_type)))
 }

@@ -44,7 +44,7 @@ fn one(expr: Expr, schema: &DFSchema, functions: &dyn FunctionRegistry) -> DfRes
     let call = |name: &str, args: Vec<Expr>| Ok(Expr::ScalarFunction(ScalarFunction::new_udf(functions.udf(name)?, args)));
     let inner = match field.data_type() {
         text if text.is_string() && differs(&given) => call(CAST_TO_TEXT, vec![of.as_ref().clone()]),
-        time if cuts(&given, time) => call(FLOOR, vec![lit(unit(time)), of.as_ref().clone()]),
+        time @ DataType::Timestamp(..) if cuts(&given, time) => call(FLOOR, vec![lit(unit(time)), of.as_ref().clone()]),
         _ => return Ok(Transformed::no(expr)),
     };
     let inner: DfResult<Expr> = inner;

@@ -45,6 +45,7 @@ use super::functions::round::by_row;
 use super::limits;
 use super::lossy_casts::KeepLossyCasts;
 use super::mode::Mode;
+use super::null_order;
 use super::over_forms::sendable;
 use super::physical::StreamingQueryPlanner;
 use super::planned::planned;
@@ -57,6 +58,7 @@ use super::total_order::total_order;
 use super::tuples;
 use super::unnest::{UnnestPlanner, beside};
 use super::using::joins_on;
+use super::wide_decimals::wide_decimals;
 use super::window_call::{self, WindowTvfPlanner};
 use super::zeros::one_zero;
 
@@ -85,6 +87,8 @@ impl Session {
             .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
             // An error about a column says where it stands.
             .set_bool("datafusion.sql_parser.collect_spans", true)
+            // NULL is the lowest value.
+            .set_str("datafusion.sql_parser.default_null_ordering", "nulls_min")
             .set_str("datafusion.execution.time_zone", "+00:00")
             .with_extension(Arc::new(SourceSet::default()))
             .with_extension(Arc::new(Progress::default()));
@@ -127,6 +131,7 @@ impl Session {
             state.register_udf(function)?;
         }
         functions::register(&mut state)?;
+        null_order::register(&mut state)?;
         state.register_expr_planner(Arc::new(IntervalPlanner))?;
         let context = SessionContext::new_with_state(state);
         let schema = Names { tables: Arc::clone(&tables), mode, state: context.state_weak_ref() };
@@ -289,11 +294,12 @@ impl SchemaProvider for Names {
 pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
     size::check(&query, &|name| tables.columns(name).len())?;
     row_fields::name(&mut query);
+    null_order::mark(&mut query);
     tuples::compared(&mut query)?;
     joins_on(&mut query, state, tables).await?;
     let plan = planned(state, tables, query).await?;
     limits::check(&plan)?;
-    let plan = by_row(plan)?;
+    let plan = wide_decimals(null_order::times_last(by_row(plan)?)?)?;
     flink_casts(integer_averages(sendable(one_zero(total_order(beside(as_of(counted(plan)?)?)?, mode)?)?)?)?, state)
 }
 

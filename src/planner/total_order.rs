@@ -45,7 +45,13 @@ fn windows(window: Window) -> DfResult<Transformed<LogicalPlan>> {
     if !changed {
         return Ok(Transformed::no(LogicalPlan::Window(window)));
     }
+    Ok(Transformed::yes(reordered(&window, exprs)?))
+}
+
+/// An OVER with functions in place of its own, under the names of those.
+pub(super) fn reordered(window: &Window, exprs: Vec<Expr>) -> DfResult<LogicalPlan> {
     // Functions with other orders than before may no longer share a node, and have other names.
+    let schema = window.input.schema();
     let named = window
         .window_expr
         .iter()
@@ -53,7 +59,7 @@ fn windows(window: Window) -> DfResult<Transformed<LogicalPlan>> {
         .map(|(old, new)| Expr::Column(Column::new_unqualified(new.schema_name().to_string())).alias(old.schema_name().to_string()));
     let columns: Vec<Expr> = schema.columns().into_iter().map(Expr::Column).chain(named).collect();
     let plan = LogicalPlanBuilder::window_plan(window.input.as_ref().clone(), exprs)?;
-    Ok(Transformed::yes(LogicalPlanBuilder::from(plan).project(columns)?.build()?))
+    LogicalPlanBuilder::from(plan).project(columns)?.build()
 }
 
 fn completed(expr: &Expr, schema: &DFSchema, changed: &mut bool) -> Expr {

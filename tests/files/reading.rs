@@ -226,6 +226,30 @@ async fn types_of_files_in_sql() {
 }
 
 #[tokio::test]
+async fn times_lose_digits_downwards_also_before_1970() {
+    let place = Place::new();
+    let rows = "SELECT id, CAST(at AS TIMESTAMP(6)) AS at, ROW(CAST(at AS TIMESTAMP(6))) AS r
+                FROM (VALUES (1, TIMESTAMP '1969-12-31 23:59:59.999500'), (2, TIMESTAMP '1960-02-03 00:00:00.000001'),
+                             (3, TIMESTAMP '2024-05-01 12:00:00.000999')) AS t (id, at)";
+    let millis = ["1|1969-12-31T23:59:59.999", "2|1960-02-03T00:00:00", "3|2024-05-01T12:00:00"];
+    for kind in ["parquet", "avro", "arrow", "csv", "json"] {
+        place.run(&format!("COPY ({rows}) TO 'DIR/a.{kind}'")).await.unwrap();
+        let declared = format!("CREATE TABLE t (id BIGINT, at TIMESTAMP(3)) WITH ('connector' = 'filesystem', 'path' = 'DIR/a.{kind}');");
+        assert_eq!(place.rows(&format!("{declared} SELECT * FROM t")).await, millis, "{kind}");
+        let before = format!("{declared} SELECT id FROM t WHERE at < TIMESTAMP '1970-01-01 00:00:00'");
+        assert_eq!(place.rows(&before).await, ["1", "2"], "{kind}");
+        let last = format!("{declared} SELECT id FROM t WHERE at = TIMESTAMP '1969-12-31 23:59:59.999'");
+        assert_eq!(place.rows(&last).await, ["1"], "{kind}");
+    }
+    for kind in ["parquet", "avro", "arrow"] {
+        let row = format!(
+            "CREATE TABLE t (id BIGINT, r ROW<c0 TIMESTAMP(3)>) WITH ('connector' = 'filesystem', 'path' = 'DIR/a.{kind}'); SELECT id, CAST(r['c0'] AS STRING) FROM t WHERE id < 3"
+        );
+        assert_eq!(place.rows(&row).await, ["1|1969-12-31 23:59:59.999", "2|1960-02-03 00:00:00.000"], "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn metadata_of_files() {
     let place = Place::new();
     place.file("a.csv", "1\n2\n");

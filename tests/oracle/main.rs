@@ -196,6 +196,8 @@ cases! {
     grouping
     common_tables
     types
+    null_order
+    wide_decimals
     signed_ranks
     rounded
     contradictions

@@ -6,6 +6,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 
 use crate::common::Result;
+use crate::common::floor::floored;
 
 use super::listing::File;
 use super::location::Location;
@@ -63,6 +64,7 @@ impl Metadata {
             Self::Size => ScalarValue::from(i64::try_from(meta.size).unwrap_or(i64::MAX)),
             Self::Modified => ScalarValue::TimestampMillisecond(Some(meta.last_modified.timestamp_millis()), Some(Arc::from("UTC"))),
         };
-        Ok(value.cast_to(declared)?)
+        let value = floored(&value.to_array()?, declared);
+        Ok(ScalarValue::try_from_array(&value, 0)?.cast_to(declared)?)
     }
 }

@@ -24,6 +24,7 @@ mod begun;
 mod config;
 mod connector;
 mod copy;
+mod downwards;
 mod encode;
 mod follow;
 mod format;

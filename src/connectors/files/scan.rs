@@ -17,7 +17,7 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
+use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -26,6 +26,7 @@ use datafusion::physical_plan::union::UnionExec;
 use crate::common::Result;
 
 use super::config::Config;
+use super::downwards;
 use super::listing::File;
 use super::shape::{Shape, shapes};
 use super::text_source::TextSource;
@@ -125,6 +126,7 @@ impl FilesTable {
             .with_file_groups(groups)
             .with_file_compression_type(shape.compression)
             .with_limit(limit)
+            .with_expr_adapter(Some(Arc::new(downwards::Adapters)))
             .build();
         let plan = if is_text {
             DataSourceExec::from_data_source(scan)
@@ -172,8 +174,8 @@ fn fit(plan: Arc<dyn ExecutionPlan>, wanted: &[FieldRef], places: &[Option<usize
             return Ok((Arc::new(Literal::new(ScalarValue::try_from(field.data_type())?)), field.name().clone()));
         };
         let value: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), i));
-        let same = schema.field(i).data_type() == field.data_type();
-        let value = if same { value } else { Arc::new(CastExpr::new(value, field.data_type().clone(), None)) };
+        let (has, wants) = (schema.field(i).data_type(), field.data_type());
+        let value = if has == wants { value } else { downwards::cast(value, has, wants) };
         Ok((value, field.name().clone()))
     };
     let exprs = wanted.iter().zip(places).map(expr).collect::<DfResult<Vec<_>>>()?;

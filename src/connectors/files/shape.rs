@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::execution::SessionStateBuilder;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::common::{Error, ErrorKind, Result};
@@ -11,6 +12,7 @@ use crate::common::{Error, ErrorKind, Result};
 use super::arrow_blocks;
 use super::avro_blocks;
 use super::config::Config;
+use super::downwards;
 use super::format::{Header, Kind};
 use super::header;
 use super::lines;
@@ -66,7 +68,10 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
     match (format.kind, format.header) {
         (Kind::Avro, _) => {
             avro_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
-            plain(false, declared())
+            // The reader of Avro asks nothing of a session.
+            let session = SessionStateBuilder::new().build();
+            let own = format.reader()?.infer_schema(&session, &config.store.objects, std::slice::from_ref(&file.meta)).await;
+            plain(false, downwards::with_times_of(&*own.map_err(|e| unreadable(config, file, e.into()))?, &config.content))
         }
         (Kind::Json, _) => {
             let values = lines::has_values_over_lines(config, &file.meta).await.map_err(|e| unreadable(config, file, e))?;

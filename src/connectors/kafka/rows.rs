@@ -9,6 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBat
 use arrow::compute::{CastOptions, cast_with_options, filter, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 
+use crate::common::floor::floored;
 use crate::common::projection::{Projection, narrow};
 use crate::common::{Error, Result};
 use crate::connectors::Changes;
@@ -284,5 +285,5 @@ fn cast(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if column.data_type() == to {
         return Ok(Arc::clone(column));
     }
-    Ok(cast_with_options(column, to, &CastOptions { safe: false, ..CastOptions::default() })?)
+    Ok(cast_with_options(&floored(column, to), to, &CastOptions { safe: false, ..CastOptions::default() })?)
 }

@@ -280,7 +280,7 @@ impl KafkaWriter {
         let times = match self.timestamp {
             Some(column) => {
                 let millis = arrow::datatypes::DataType::Timestamp(arrow::datatypes::TimeUnit::Millisecond, None);
-                Some(arrow::compute::cast(batch.column(column), &millis)?)
+                Some(arrow::compute::cast(&floored(batch.column(column), &millis), &millis)?)
             }
             None => None,
         };

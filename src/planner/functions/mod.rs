@@ -14,6 +14,7 @@ pub(super) mod calendar;
 mod call;
 mod codes;
 mod compiled;
+pub mod decimals;
 pub mod extremes;
 pub mod intervals;
 mod json;
@@ -53,6 +54,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         maps::functions(),
         adapted::functions(state)?,
         numbers::functions(),
+        decimals::functions(),
         round::functions(),
         intervals::functions(),
         random::functions(),

@@ -34,24 +34,46 @@ fn is_checked(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Int64 | DataType::UInt64 | DataType::Decimal128(..))
 }
 
-fn beyond(data_type: &DataType) -> Error {
-    match data_type {
-        DataType::Decimal128(precision, scale) => {
-            Error::sql(format!("a SUM or AVG has more digits than DECIMAL({precision}, {scale}) holds")).hint("CAST its argument to DOUBLE")
+/// What is summed up, and in which type.
+#[derive(Debug, Clone)]
+struct Total {
+    name: String,
+    data_type: DataType,
+}
+
+impl Total {
+    fn of(args: &AccumulatorArgs<'_>) -> Self {
+        // Columns that a plan has made say nothing.
+        let name = if args.name.contains("__") { "a SUM or AVG".to_string() } else { format!("`{}`", first_characters(args.name)) };
+        Self { name, data_type: args.return_field.data_type().clone() }
+    }
+
+    fn beyond(&self) -> Error {
+        let Self { name, data_type } = self;
+        match data_type {
+            DataType::Decimal128(precision, scale) => {
+                Error::sql(format!("{name} has more digits than DECIMAL({precision}, {scale}) holds")).hint("CAST what is added to DOUBLE")
+            }
+            _ => Error::sql(format!("{name} is beyond BIGINT")).hint("CAST what is added to DECIMAL(28, 0)"),
         }
-        _ => Error::sql("a SUM or AVG of integers is beyond BIGINT").hint("CAST its argument to DECIMAL(28, 0)"),
     }
 }
 
+/// As much of an expression as helps to find it.
+fn first_characters(text: &str) -> String {
+    let most = 64;
+    if text.chars().count() > most { text.chars().take(most).chain("...".chars()).collect() } else { text.to_string() }
+}
+
 /// A sum in its type.
-fn in_type(sum: Option<i128>, data_type: &DataType) -> Result<ScalarValue> {
-    let beyond = |_| beyond(data_type);
-    Ok(match data_type {
+fn in_type(sum: Option<i128>, total: &Total) -> Result<ScalarValue> {
+    let beyond = |_| total.beyond();
+    Ok(match &total.data_type {
         DataType::Int64 => ScalarValue::Int64(sum.map(i64::try_from).transpose().map_err(beyond)?),
         DataType::UInt64 => ScalarValue::UInt64(sum.map(u64::try_from).transpose().map_err(beyond)?),
         DataType::Decimal128(precision, scale) => {
             if let Some(sum) = sum {
-                within(sum, *precision, data_type)?;
+                within(sum, *precision, total)?;
             }
             ScalarValue::Decimal128(sum, *precision, *scale)
         }
@@ -59,13 +81,13 @@ fn in_type(sum: Option<i128>, data_type: &DataType) -> Result<ScalarValue> {
     })
 }
 
-fn within(sum: i128, precision: u8, data_type: &DataType) -> Result<()> {
+fn within(sum: i128, precision: u8, total: &Total) -> Result<()> {
     let least_beyond = 10_u128.checked_pow(u32::from(precision)).unwrap_or(u128::MAX);
-    if sum.unsigned_abs() < least_beyond { Ok(()) } else { Err(beyond(data_type)) }
+    if sum.unsigned_abs() < least_beyond { Ok(()) } else { Err(total.beyond()) }
 }
 
 /// The sum of values and how many they are.
-fn added(values: &ArrayRef, data_type: &DataType) -> Result<(i128, usize)> {
+fn added(values: &ArrayRef, total: &Total) -> Result<(i128, usize)> {
     let sum = match values.data_type() {
         DataType::Int64 => values.as_primitive::<Int64Type>().iter().flatten().map(i128::from).sum(),
         DataType::UInt64 => values.as_primitive::<UInt64Type>().iter().flatten().map(i128::from).sum(),
@@ -73,7 +95,7 @@ fn added(values: &ArrayRef, data_type: &DataType) -> Result<(i128, usize)> {
             let values = values.as_primitive::<Decimal128Type>().iter().flatten();
             let mut sum = 0_i128;
             for value in values {
-                sum = sum.checked_add(value).ok_or_else(|| beyond(data_type))?;
+                sum = sum.checked_add(value).ok_or_else(|| total.beyond())?;
             }
             sum
         }
@@ -85,7 +107,7 @@ fn added(values: &ArrayRef, data_type: &DataType) -> Result<(i128, usize)> {
 /// Without groups, also in frames that slide.
 #[derive(Debug)]
 struct Single {
-    data_type: DataType,
+    total: Total,
     sum: i128,
     count: usize,
 }
@@ -93,8 +115,8 @@ struct Single {
 impl Accumulator for Single {
     fn update_batch(&mut self, values: &[ArrayRef]) -> DfResult<()> {
         for values in values.iter().take(1) {
-            let (sum, count) = added(values, &self.data_type)?;
-            self.sum = self.sum.checked_add(sum).ok_or_else(|| beyond(&self.data_type))?;
+            let (sum, count) = added(values, &self.total)?;
+            self.sum = self.sum.checked_add(sum).ok_or_else(|| self.total.beyond())?;
             self.count += count;
         }
         Ok(())
@@ -102,8 +124,8 @@ impl Accumulator for Single {
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> DfResult<()> {
         for values in values.iter().take(1) {
-            let (sum, count) = added(values, &self.data_type)?;
-            self.sum = self.sum.checked_sub(sum).ok_or_else(|| beyond(&self.data_type))?;
+            let (sum, count) = added(values, &self.total)?;
+            self.sum = self.sum.checked_sub(sum).ok_or_else(|| self.total.beyond())?;
             self.count -= count;
         }
         Ok(())
@@ -122,7 +144,7 @@ impl Accumulator for Single {
     }
 
     fn evaluate(&mut self) -> DfResult<ScalarValue> {
-        Ok(in_type((self.count > 0).then_some(self.sum), &self.data_type)?)
+        Ok(in_type((self.count > 0).then_some(self.sum), &self.total)?)
     }
 
     fn size(&self) -> usize {
@@ -134,7 +156,7 @@ impl Accumulator for Single {
 #[derive(Debug)]
 struct Distinct {
     values: Box<dyn Accumulator>,
-    data_type: DataType,
+    total: Total,
 }
 
 impl Accumulator for Distinct {
@@ -153,8 +175,8 @@ impl Accumulator for Distinct {
     fn evaluate(&mut self) -> DfResult<ScalarValue> {
         let state = self.values.state()?;
         let Some(ScalarValue::List(values)) = state.first() else { return self.values.evaluate() };
-        let (sum, count) = added(&values.value(0), &self.data_type)?;
-        Ok(in_type((count > 0).then_some(sum), &self.data_type)?)
+        let (sum, count) = added(&values.value(0), &self.total)?;
+        Ok(in_type((count > 0).then_some(sum), &self.total)?)
     }
 
     fn size(&self) -> usize {
@@ -166,10 +188,10 @@ impl Accumulator for Distinct {
 struct Groups {
     sums: Box<dyn GroupsAccumulator>,
     overflown: Arc<AtomicBool>,
-    data_type: DataType,
+    total: Total,
 }
 
-fn groups<T: ArrowPrimitiveType + Send>(data_type: &DataType) -> Box<dyn GroupsAccumulator>
+fn groups<T: ArrowPrimitiveType + Send>(total: Total) -> Box<dyn GroupsAccumulator>
 where
     T::Native: ArrowNativeTypeOp,
 {
@@ -179,13 +201,13 @@ where
         Ok(more) => *sum = more,
         Err(_) => flag.store(true, Ordering::Relaxed),
     };
-    let sums = Box::new(PrimitiveGroupsAccumulator::<T, _>::new(data_type, add));
-    Box::new(Groups { sums, overflown, data_type: data_type.clone() })
+    let sums = Box::new(PrimitiveGroupsAccumulator::<T, _>::new(&total.data_type, add));
+    Box::new(Groups { sums, overflown, total })
 }
 
 impl Groups {
     fn checked(&self) -> DfResult<()> {
-        if self.overflown.load(Ordering::Relaxed) { Err(beyond(&self.data_type).into()) } else { Ok(()) }
+        if self.overflown.load(Ordering::Relaxed) { Err(self.total.beyond().into()) } else { Ok(()) }
     }
 }
 
@@ -203,9 +225,9 @@ impl GroupsAccumulator for Groups {
     fn evaluate(&mut self, emit_to: EmitTo) -> DfResult<ArrayRef> {
         let sums = self.sums.evaluate(emit_to)?;
         // A native value has room for sums that are too long at the highest precision only.
-        if let DataType::Decimal128(precision @ 38, _) = self.data_type {
+        if let DataType::Decimal128(precision @ 38, _) = self.total.data_type {
             for sum in sums.as_primitive::<Decimal128Type>().iter().flatten() {
-                within(sum, precision, &self.data_type)?;
+                within(sum, precision, &self.total)?;
             }
         }
         Ok(sums)
@@ -226,28 +248,28 @@ impl GroupsAccumulator for Groups {
 
 impl AggregateUDFImpl for CheckedSum {
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
-        let data_type = args.return_field.data_type().clone();
-        match (is_checked(&data_type), args.is_distinct) {
-            (true, true) => Ok(Box::new(Distinct { values: self.of.accumulator(args)?, data_type })),
-            (true, false) => Ok(Box::new(Single { data_type, sum: 0, count: 0 })),
+        let total = Total::of(&args);
+        match (is_checked(&total.data_type), args.is_distinct) {
+            (true, true) => Ok(Box::new(Distinct { values: self.of.accumulator(args)?, total })),
+            (true, false) => Ok(Box::new(Single { total, sum: 0, count: 0 })),
             (false, _) => self.of.accumulator(args),
         }
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
-        let data_type = args.return_field.data_type().clone();
-        if is_checked(&data_type) && !args.is_distinct {
-            return Ok(Box::new(Single { data_type, sum: 0, count: 0 }));
+        let total = Total::of(&args);
+        if is_checked(&total.data_type) && !args.is_distinct {
+            return Ok(Box::new(Single { total, sum: 0, count: 0 }));
         }
         self.of.create_sliding_accumulator(args)
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn GroupsAccumulator>> {
-        let data_type = args.return_field.data_type();
-        Ok(match data_type {
-            DataType::Int64 => groups::<Int64Type>(data_type),
-            DataType::UInt64 => groups::<UInt64Type>(data_type),
-            DataType::Decimal128(..) => groups::<Decimal128Type>(data_type),
+        let total = Total::of(&args);
+        Ok(match total.data_type {
+            DataType::Int64 => groups::<Int64Type>(total),
+            DataType::UInt64 => groups::<UInt64Type>(total),
+            DataType::Decimal128(..) => groups::<Decimal128Type>(total),
             _ => return self.of.create_groups_accumulator(args),
         })
     }

@@ -182,6 +182,9 @@ async fn aggregates() {
         ("AVG(CAST(n AS TINYINT))", "2 TINYINT"),
         ("AVG(n * -1)", "-2 BIGINT"),
         ("AVG(DISTINCT n + 1)", "3 BIGINT"),
+        ("AVG(CAST(n AS DECIMAL(10, 2)))", "2.000000 DECIMAL(14, 6)"),
+        ("AVG(CAST(n + 1 AS DECIMAL(38, 0)) / 3)", "1.0000000000 DECIMAL(38, 10)"),
+        ("AVG(DISTINCT CAST(n AS DECIMAL(4, 0)))", "2.0000 DECIMAL(8, 4)"),
         ("AVG(n) FILTER (WHERE n > 9)", "NULL BIGINT"),
         ("AVG(n + 0.5E0)", "2.5 DOUBLE"),
         ("SUM(AVG(n)) OVER ()", "2 BIGINT"),
@@ -202,6 +205,35 @@ async fn aggregates() {
         let (query, _) = query(&format!("SELECT {expr} FROM {rows}"));
         let answers = answers(&state, &query).await.unwrap_or_else(|e| panic!("{expr}: {e}"));
         assert_eq!(answers, [expected], "{expr}");
+    }
+}
+
+/// Never another number, and never a text of a library's.
+#[tokio::test]
+async fn sums_beyond_their_type_are_errors_that_name_them() {
+    let state = state();
+    let rows = "(VALUES (9223372036854775807, '99999999999999999999999999999999999999'), (1, '1')) AS t (n, s)";
+    let wide = "CAST(s AS DECIMAL(38, 0))";
+    for (expr, expected) in [
+        ("SUM(n)".to_string(), "`sum(t.n)` is beyond BIGINT"),
+        ("SUM(DISTINCT n)".to_string(), "is beyond BIGINT"),
+        ("SUM(n) FILTER (WHERE n > 0)".to_string(), "is beyond BIGINT"),
+        ("SUM(n) OVER ()".to_string(), "is beyond BIGINT"),
+        ("SUM(n) OVER (ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)".to_string(), "is beyond BIGINT"),
+        (format!("SUM({wide})"), "has more digits than DECIMAL(38, 0) holds"),
+        (format!("SUM({wide}) OVER ()"), "has more digits than DECIMAL(38, 0) holds"),
+        (format!("AVG({wide})"), "has more digits than DECIMAL(38, 0) holds"),
+        (format!("AVG(DISTINCT {wide})"), "has more digits than DECIMAL(38, 0) holds"),
+    ] {
+        for group in ["", " GROUP BY s = ''"] {
+            if expr.contains("OVER") && !group.is_empty() {
+                continue;
+            }
+            let (query, _) = query(&format!("SELECT {expr} FROM {rows}{group}"));
+            let error = answers(&state, &query).await.expect_err(&expr).to_string();
+            assert!(error.contains(expected), "{expr}: {error}");
+            assert!(!error.contains("rrow") && !error.contains("Execution"), "{expr}: {error}");
+        }
     }
 }
 

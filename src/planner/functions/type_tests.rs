@@ -36,7 +36,7 @@ fn calls() -> Vec<Vec<FieldRef>> {
     let mut calls: Vec<Vec<DataType>> = vec![Vec::new()];
     calls.extend(one.iter().map(|a| vec![a.clone()]));
     let two: Vec<_> = one.iter().flat_map(|a| one.iter().map(move |b| vec![a.clone(), b.clone()])).collect();
-    calls.extend(two.iter().flat_map(|ab| one.iter().map(move |c| [ab.as_slice(), &[c.clone()]].concat())));
+    calls.extend(two.iter().flat_map(|ab| one.iter().map(move |c| [ab.as_slice(), std::slice::from_ref(c)].concat())));
     calls.extend(two);
     let field = |data_type| Arc::new(Field::new("x", data_type, true));
     calls.into_iter().map(|call| call.into_iter().map(field).collect()).collect()
@@ -85,7 +85,7 @@ fn literals(data_type: &DataType) -> Vec<ScalarValue> {
     let whole = |n: i64| ScalarValue::Int64(Some(n)).cast_to(data_type).ok();
     match data_type {
         DataType::Int64 | DataType::Int32 => [2, 0, -1].into_iter().filter_map(whole).collect(),
-        DataType::Utf8 => ["Int8", "a", "month", "UTC"].map(|text| ScalarValue::from(text)).into(),
+        DataType::Utf8 => ["Int8", "a", "month", "UTC"].map(ScalarValue::from).into(),
         _ => whole(1).into_iter().collect(),
     }
 }

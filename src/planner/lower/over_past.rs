@@ -12,9 +12,9 @@ use super::over_plan::function;
 
 const DAY: i64 = 86_400_000;
 
-/// What `expr` needs of the rows whose time, column `time` of `schema`, W has passed. `None`: its answer for a row is not
-/// final then, because rows that come later can change it.
-pub(super) fn past(expr: &Expr, schema: &DFSchema, time: usize) -> Option<Past> {
+/// What `expr` needs of the rows whose time, column `time` of `schema`, W has passed; `nulls`: rows may have none. `None`: its answer
+/// for a row is not final then, because rows that come later can change it.
+pub(super) fn past(expr: &Expr, schema: &DFSchema, time: usize, nulls: bool) -> Option<Past> {
     let function = function(expr)?;
     let params = &function.params;
     let by_time = |e: &Expr| copied(e, schema) == Some(time);
@@ -24,7 +24,7 @@ pub(super) fn past(expr: &Expr, schema: &DFSchema, time: usize) -> Option<Past> 
     }
     let order = params.order_by.first().filter(|first| by_time(&first.expr))?;
     // Rows without a time become complete last.
-    if !order.asc || (order.nulls_first && schema.field(time).is_nullable()) {
+    if !order.asc || (order.nulls_first && nulls) {
         return None;
     }
     let frame = &params.window_frame;

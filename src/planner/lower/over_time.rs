@@ -34,9 +34,11 @@ impl ByTime {
     fn new(window: &Window, column: usize, time: &Time) -> Option<Self> {
         let schema = window.input.schema();
         let mut by = Self { column, time: time.clone(), functions: Vec::new(), columns: columns(schema) };
+        // The clock always tells one.
+        let nulls = time.domain == Domain::Event && schema.field(column).is_nullable();
         let fields = window.schema.fields().iter().skip(schema.fields().len());
         for (expr, field) in window.window_expr.iter().zip(fields) {
-            let value = match (past(expr, schema, column)?, average(expr, field)) {
+            let value = match (past(expr, schema, column, nulls)?, average(expr, field)) {
                 (Past::Everything, Some(parts)) => {
                     let [sum, count] = parts.map(|part| {
                         // DataFusion's names leave casts out: the SUM of a column and that of its AVG would share one.

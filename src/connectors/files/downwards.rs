@@ -1,0 +1,122 @@
+//! A cast of what a file holds to what is declared, in which times lose digits downwards, also before 1970.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::internal_err;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::ColumnarValue;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::CastExpr;
+use datafusion::physical_expr_adapter::{DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory};
+
+use crate::common::floor::{cuts, floored};
+
+/// Casts a value. Statistics of a file say nothing of one that loses digits.
+pub(super) fn cast(value: Arc<dyn PhysicalExpr>, from: &DataType, to: &DataType) -> Arc<dyn PhysicalExpr> {
+    let value = if cuts(from, to) { Arc::new(Downwards { value, to: to.clone() }) } else { value };
+    Arc::new(CastExpr::new(value, to.clone(), None))
+}
+
+/// Brings columns of Parquet files to what is declared, with such casts.
+#[derive(Debug)]
+pub(super) struct Adapters;
+
+impl PhysicalExprAdapterFactory for Adapters {
+    fn create(&self, declared: SchemaRef, file: SchemaRef) -> DfResult<Arc<dyn PhysicalExprAdapter>> {
+        let of = DefaultPhysicalExprAdapterFactory.create(declared, Arc::clone(&file))?;
+        Ok(Arc::new(Adapter { of, file }))
+    }
+}
+
+#[derive(Debug)]
+struct Adapter {
+    of: Arc<dyn PhysicalExprAdapter>,
+    file: SchemaRef,
+}
+
+impl PhysicalExprAdapter for Adapter {
+    fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> DfResult<Arc<dyn PhysicalExpr>> {
+        let cut = self.of.rewrite(expr)?.transform_up(|expr| {
+            let Some(cast) = expr.downcast_ref::<CastExpr>() else { return Ok(Transformed::no(expr)) };
+            let (from, to) = (cast.expr().data_type(&self.file)?, expr.data_type(&self.file)?);
+            if !cuts(&from, &to) || cast.expr().is::<Downwards>() {
+                return Ok(Transformed::no(expr));
+            }
+            let value: Arc<dyn PhysicalExpr> = Arc::new(Downwards { value: Arc::clone(cast.expr()), to });
+            Ok(Transformed::yes(expr.with_new_children(vec![value])?))
+        })?;
+        Ok(cut.data)
+    }
+}
+
+/// What a file's columns are declared as, where times keep the digits that they have in the file.
+pub(super) fn with_times_of(file: &Schema, declared: &[FieldRef]) -> SchemaRef {
+    let field = |field: &FieldRef| match file.field_with_name(field.name()) {
+        Ok(own) if cuts(own.data_type(), field.data_type()) => Arc::new(field.as_ref().clone().with_data_type(own.data_type().clone())),
+        _ => Arc::clone(field),
+    };
+    Arc::new(Schema::new(declared.iter().map(field).collect::<Vec<_>>()))
+}
+
+/// The value in its own type, cut to what another type can hold.
+#[derive(Debug, Eq)]
+struct Downwards {
+    value: Arc<dyn PhysicalExpr>,
+    to: DataType,
+}
+
+impl PartialEq for Downwards {
+    fn eq(&self, other: &Self) -> bool {
+        self.value.eq(&other.value) && self.to == other.to
+    }
+}
+
+impl Hash for Downwards {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.value.hash(state);
+        self.to.hash(state);
+    }
+}
+
+impl fmt::Display for Downwards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "floor({})", self.value)
+    }
+}
+
+impl PhysicalExpr for Downwards {
+    fn data_type(&self, schema: &Schema) -> DfResult<DataType> {
+        self.value.data_type(schema)
+    }
+
+    fn nullable(&self, schema: &Schema) -> DfResult<bool> {
+        self.value.nullable(schema)
+    }
+
+    fn evaluate(&self, batch: &RecordBatch) -> DfResult<ColumnarValue> {
+        let value = self.value.evaluate(batch)?.into_array(batch.num_rows())?;
+        Ok(ColumnarValue::Array(floored(&value, &self.to)))
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        vec![&self.value]
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn PhysicalExpr>>) -> DfResult<Arc<dyn PhysicalExpr>> {
+        match children.as_slice() {
+            [value] => Ok(Arc::new(Self { value: Arc::clone(value), to: self.to.clone() })),
+            _ => internal_err!("one value is cut"),
+        }
+    }
+
+    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "floor(")?;
+        self.value.fmt_sql(f)?;
+        write!(f, ")")
+    }
+}

@@ -1,0 +1,235 @@
+//! Arithmetic of DECIMALs whose exact result may have more than 38 digits: types and values as in Flink, NULL for what has no room.
+//!
+//! DataFusion cuts only the precision of such a type, so that `DECIMAL(38, 18) * DECIMAL(38, 18)` would have room for two digits before the
+//! point, and its kernels fail as soon as something on the way has no room. Where everything has, they are used.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array};
+use arrow::datatypes::{DataType, Decimal128Type, i256};
+use arrow::error::ArrowError;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::utils::take_function_args;
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast,
+};
+use datafusion::scalar::ScalarValue;
+
+use crate::common::{Error, Result};
+
+/// What is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Op {
+    Plus,
+    Minus,
+    Times,
+    Divide,
+    Modulo,
+    /// A sum divided by a count, with four digits more.
+    Average,
+}
+
+const ALL: [Op; 6] = [Op::Plus, Op::Minus, Op::Times, Op::Divide, Op::Modulo, Op::Average];
+
+pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
+    ALL.map(|op| Arc::new(function(op))).into()
+}
+
+fn function(op: Op) -> ScalarUDF {
+    ScalarUDF::new_from_impl(Wide { op, signature: Signature::any(2, Volatility::Immutable) })
+}
+
+/// The average of so many DECIMALs with this sum.
+pub fn average(sum: Expr, count: Expr) -> Expr {
+    function(Op::Average).call(vec![sum, cast(count, DataType::Decimal128(19, 0))])
+}
+
+/// The function for an expression, if DataFusion's arithmetic would have too little room.
+///
+/// # Errors
+/// When DataFusion refuses to build it; that would be a bug.
+pub fn wide(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = &expr else { return Ok(Transformed::no(expr)) };
+    let op = match op {
+        Operator::Plus => Op::Plus,
+        Operator::Minus => Op::Minus,
+        Operator::Multiply => Op::Times,
+        Operator::Divide => Op::Divide,
+        Operator::Modulo => Op::Modulo,
+        _ => return Ok(Transformed::no(expr)),
+    };
+    let (Ok(a), Ok(b)) = (left.get_type(schema), right.get_type(schema)) else { return Ok(Transformed::no(expr)) };
+    if !matches!(a, DataType::Decimal128(..)) && !matches!(b, DataType::Decimal128(..)) {
+        return Ok(Transformed::no(expr));
+    }
+    let (Some(a), Some(b)) = (decimal(left, &a), decimal(right, &b)) else { return Ok(Transformed::no(expr)) };
+    if !op.is_wide(a, b) {
+        return Ok(Transformed::no(expr));
+    }
+    let args = [(left, a), (right, b)].map(|(arg, (precision, scale))| cast(arg.as_ref().clone(), DataType::Decimal128(precision, scale)));
+    Ok(Transformed::yes(function(op).call(args.into())))
+}
+
+/// The precision and the scale of a value as a DECIMAL, if it is exact. A literal has the digits that it is written with.
+fn decimal(expr: &Expr, data_type: &DataType) -> Option<(u8, i8)> {
+    let digits = |n: i64| u8::try_from(n.unsigned_abs().checked_ilog10().unwrap_or(0) + 1).unwrap_or(19);
+    if let (Expr::Literal(value, _), true) = (expr, data_type.is_integer())
+        && let Ok(ScalarValue::Int64(Some(value))) = value.cast_to(&DataType::Int64)
+    {
+        return Some((digits(value), 0));
+    }
+    Some(match data_type {
+        DataType::Decimal128(precision, scale) if *scale >= 0 => (*precision, *scale),
+        DataType::Int8 | DataType::UInt8 => (3, 0),
+        DataType::Int16 | DataType::UInt16 => (5, 0),
+        DataType::Int32 | DataType::UInt32 => (10, 0),
+        DataType::Int64 => (19, 0),
+        _ => return None,
+    })
+}
+
+impl Op {
+    /// Whether something on the way to the result may have more than 38 digits.
+    fn is_wide(self, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> bool {
+        let (p1, s1, p2, s2) = (i16::from(p1), i16::from(s1), i16::from(p2), i16::from(s2));
+        let common = (p1 - s1).max(p2 - s2) + s1.max(s2);
+        match self {
+            Self::Plus | Self::Minus => common + 1 > 38,
+            Self::Times => p1 + p2 + 1 > 38,
+            // DataFusion's quotient has four digits more than the dividend.
+            Self::Divide | Self::Average => p1 + s2 + 4 > 38 || p2 > 38,
+            Self::Modulo => common > 38,
+        }
+    }
+
+    /// The precision and the scale of the result.
+    fn result(self, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> (u8, i8) {
+        let (p1, s1, p2, s2) = (i16::from(p1), i16::from(s1), i16::from(p2), i16::from(s2));
+        let (precision, scale) = match self {
+            Self::Plus | Self::Minus => ((p1 - s1).max(p2 - s2) + s1.max(s2) + 1, s1.max(s2)),
+            Self::Times => (p1 + p2 + 1, s1 + s2),
+            Self::Divide => {
+                let scale = (s1 + p2 + 1).max(6);
+                (p1 - s1 + s2 + scale, scale)
+            }
+            Self::Modulo => ((p1 - s1).min(p2 - s2) + s1.max(s2), s1.max(s2)),
+            Self::Average => (38, (s1 + 4).min(38)),
+        };
+        // As in Flink: digits before the point go first, six behind it stay.
+        let scale = if precision > 38 { (38 - (precision - scale)).max(scale.min(6)) } else { scale };
+        (u8::try_from(precision.clamp(1, 38)).unwrap_or(38), i8::try_from(scale).unwrap_or(38))
+    }
+
+    /// The result in its scale; `None` if it has no room.
+    fn of(self, (a, s1): (i128, i8), (b, s2): (i128, i8), scale: i8) -> Option<i128> {
+        let (a, b) = (i256::from_i128(a), i256::from_i128(b));
+        let common = s1.max(s2);
+        let raised = |n: i256, from: i8| n.checked_mul(power(i16::from(common) - i16::from(from))?);
+        let exact = match self {
+            Self::Plus => rescaled(raised(a, s1)?.checked_add(raised(b, s2)?)?, i16::from(common), scale),
+            Self::Minus => rescaled(raised(a, s1)?.checked_sub(raised(b, s2)?)?, i16::from(common), scale),
+            Self::Times => rescaled(a.checked_mul(b)?, i16::from(s1) + i16::from(s2), scale),
+            Self::Modulo => rescaled(raised(a, s1)?.checked_rem(raised(b, s2)?)?, i16::from(common), scale),
+            Self::Divide | Self::Average => quotient(a, b, i16::from(scale) - i16::from(s1) + i16::from(s2)),
+        };
+        exact?.to_i128()
+    }
+}
+
+fn power(n: i16) -> Option<i256> {
+    i256::from_i128(10).checked_pow(u32::try_from(n).ok()?)
+}
+
+/// `n / by`, half of a unit up.
+fn halves_up(n: i256, by: i256) -> Option<i256> {
+    let (quotient, rest) = (n.checked_div(by)?, n.checked_rem(by)?);
+    let rest = rest.checked_abs()?;
+    let by_size = by.checked_abs()?;
+    if rest < by_size.checked_sub(rest)? {
+        return Some(quotient);
+    }
+    let away = if n.is_negative() == by.is_negative() { i256::ONE } else { i256::MINUS_ONE };
+    quotient.checked_add(away)
+}
+
+fn rescaled(n: i256, from: i16, to: i8) -> Option<i256> {
+    let by = from - i16::from(to);
+    if by <= 0 { n.checked_mul(power(-by)?) } else { halves_up(n, power(by)?) }
+}
+
+/// `a / b`, with so many digits more than both are written with.
+fn quotient(a: i256, b: i256, digits: i16) -> Option<i256> {
+    if digits < 0 {
+        return halves_up(a, b.checked_mul(power(-digits)?)?);
+    }
+    if let Some(a) = power(digits).and_then(|unit| a.checked_mul(unit)) {
+        return halves_up(a, b);
+    }
+    // Digit by digit.
+    let ten = i256::from_i128(10);
+    let (mut whole, mut rest) = (a.checked_div(b)?, a.checked_rem(b)?);
+    for _ in 0..digits {
+        let next = rest.checked_mul(ten)?;
+        whole = whole.checked_mul(ten)?.checked_add(next.checked_div(b)?)?;
+        rest = next.checked_rem(b)?;
+    }
+    whole.checked_add(halves_up(rest, b)?)
+}
+
+/// One of these functions.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Wide {
+    op: Op,
+    signature: Signature,
+}
+
+fn scales(types: &[DataType]) -> Result<[(u8, i8); 2]> {
+    match types {
+        [DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)] => Ok([(*p1, *s1), (*p2, *s2)]),
+        other => Err(Error::internal(format!("arithmetic of decimals with {other:?}"))),
+    }
+}
+
+impl ScalarUDFImpl for Wide {
+    fn name(&self) -> &str {
+        match self.op {
+            Op::Plus => "__decimal_plus",
+            Op::Minus => "__decimal_minus",
+            Op::Times => "__decimal_times",
+            Op::Divide => "__decimal_divide",
+            Op::Modulo => "__decimal_modulo",
+            Op::Average => "__decimal_average",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
+        let [a, b] = scales(types)?;
+        let (precision, scale) = self.op.result(a, b);
+        Ok(DataType::Decimal128(precision, scale))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        let literal = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if literal { 1 } else { args.number_rows };
+        let types: Vec<DataType> = args.args.iter().map(ColumnarValue::data_type).collect();
+        let [(p1, s1), (p2, s2)] = scales(&types)?;
+        let (precision, scale) = self.op.result((p1, s1), (p2, s2));
+        let [a, b] = take_function_args(self.name(), args.args)?;
+        let (a, b) = (a.to_array(rows)?, b.to_array(rows)?);
+        let (a, b) = (a.as_primitive::<Decimal128Type>(), b.as_primitive::<Decimal128Type>());
+        let divides = matches!(self.op, Op::Divide | Op::Modulo | Op::Average);
+        if divides && (0..rows).any(|row| a.is_valid(row) && b.is_valid(row) && b.value(row) == 0) {
+            return Err(ArrowError::DivideByZero.into());
+        }
+        let most = 10_u128.checked_pow(u32::from(precision)).unwrap_or(u128::MAX);
+        let answers = a.iter().zip(b).map(|(a, b)| self.op.of((a?, s1), (b?, s2), scale).filter(|n| n.unsigned_abs() < most));
+        let answers: ArrayRef = Arc::new(answers.collect::<Decimal128Array>().with_precision_and_scale(precision, scale)?);
+        if literal { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&answers, 0)?)) } else { Ok(ColumnarValue::Array(answers)) }
+    }
+}
