@@ -6,6 +6,7 @@
 pub mod calendar;
 pub mod clock;
 pub mod error;
+pub mod excerpt;
 pub mod faults;
 pub mod floor;
 pub(crate) mod java_parse;

@@ -44,6 +44,7 @@ pub mod rejects;
 pub mod table;
 
 pub use bounds::{Bounds, Intervals};
+pub use on_error::OnError;
 pub use registry::Connectors;
 pub use rejects::{RejectedRow, Rejects};
 pub use table::{Inferred, InferredColumn, TableColumn, TableSpec};
@@ -452,6 +453,11 @@ pub trait Sink: Debug + Send + Sync {
     /// Whether the target moves atomically together with the number of its commit, so that [`Self::open`] can tell it.
     fn exactly_once(&self) -> bool {
         false
+    }
+
+    /// What a row does that it cannot take.
+    fn on_error(&self) -> OnError {
+        OnError::Skip
     }
 
     /// The table that takes rows which this one cannot take ([`SinkWriter::rejected`]), if they are not only counted.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::common::excerpt::excerpt_of;
 use crate::common::{Error, OptionSpec, Result, suggest};
 
 use super::TableSpec;
@@ -108,6 +109,5 @@ pub fn failure(sample: &str) -> Error {
 
 /// A bad record for people: where it is, why it is bad, and the beginning of it.
 pub fn sample(place: &str, reason: &str, record: &[u8]) -> String {
-    let beginning: String = String::from_utf8_lossy(record).chars().take(200).collect();
-    format!("{place}: {reason}: `{beginning}`")
+    format!("{place}: {reason}: `{}`", excerpt_of(record))
 }

@@ -19,7 +19,9 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 /// All sinks by id. One that takes rows of several queries, or rows, rejected messages and late rows, is still one sink.
 pub(super) fn sinks(spec: &JobSpec) -> Vec<(String, Arc<dyn Sink>)> {
     let inserts = spec.inserts.iter().map(|i| (i.id.clone(), Arc::clone(&i.sink)));
-    let dead = spec.sources.iter().filter_map(|s| s.dead_letter.as_ref()).map(|d| (d.id.clone(), Arc::clone(&d.sink)));
+    let read = spec.sources.iter().filter_map(|s| s.dead_letter.as_ref());
+    let written = spec.inserts.iter().filter_map(|i| i.dead_letter.as_deref());
+    let dead = read.chain(written).map(|d| (d.id.clone(), Arc::clone(&d.sink)));
     let late = spec.late.iter().map(|l| (l.id.clone(), Arc::clone(&l.sink)));
     inserts.chain(dead).chain(late).collect::<BTreeMap<_, _>>().into_iter().collect()
 }

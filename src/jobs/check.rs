@@ -148,7 +148,7 @@ impl Workspace {
     }
 
     async fn check_now(&self, insert: &Insert, facts: &mut Vec<Fact>) -> Result<()> {
-        let sink = self.sink_with(&insert.table, &insert.options)?;
+        let (sink, _) = self.sink_with(&insert.table, &insert.options)?;
         let schema = self.session(Mode::Batch)?.schema(&insert.query.query).await?;
         Coercion::new(&insert.table, &schema, insert_columns(&insert.table, &insert.columns, &sink)?, display)?.filling(sink.schema())?;
         facts.push(fact(Kind::Does, "writes rows at once and ends"));

@@ -21,7 +21,6 @@ use crate::state::{PieceWriter, Run, Shelf, StateDelta, StateMemory};
 use super::begin::{check_identity, sinks, wait_for_starts};
 use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
-use super::dead_letter;
 use super::inputs::{Fetch, Inputs, Starts};
 use super::late::LateCount;
 use super::memories::Memories;
@@ -316,6 +315,9 @@ impl Running<'_> {
             probe.late(output.late_rows.iter().map(|l| (l.node, l.rows.clone())).collect());
         }
         self.route_late(&output)?;
+        for (id, letters) in &output.letters {
+            self.pending.rows.entry(id.clone()).or_default().push(&self.shelf, letters.clone())?;
+        }
         self.status.rows_out += self.pending.take_in(output)?;
         self.speed.add(count);
         self.finish_if_exhausted();
@@ -346,7 +348,7 @@ impl Running<'_> {
             if rejected.is_empty() {
                 continue;
             }
-            let rows = dead.coercion.apply(&dead_letter::rows(&dead.schema, &source.table, &rejected)?)?.rows;
+            let rows = dead.messages(&source.table, &rejected)?;
             self.pending.rows.entry(dead.id.clone()).or_default().push(&self.shelf, rows)?;
             self.pending.dirty = true;
         }
@@ -359,7 +361,7 @@ impl Running<'_> {
         for route in &self.spec.late {
             let Some((count, coerced)) = route.rows(&output.late_rows)? else { continue };
             self.status.late += count;
-            self.status.bad += coerced.bad as u64;
+            self.status.bad += coerced.wrong.len() as u64;
             self.pending.rows.entry(route.id.clone()).or_default().push(&self.shelf, coerced.rows)?;
         }
         Ok(())

@@ -58,7 +58,7 @@ impl Workspace {
         let (sender, rows) = mpsc::channel(WAITING);
         let sink = Arc::new(Looker { schema: Arc::clone(&schema), sender });
         let coercion = Coercion::new(NAME, &output.schema, Arc::clone(&schema), display)?;
-        let insert = Insert { id: NAME.to_string(), sink, output, coercion };
+        let insert = Insert { id: NAME.to_string(), table: NAME.to_string(), sink, output, coercion, dead_letter: None };
         let sources = self.job_sources(&program).await?;
         let store = Arc::new(RemoteStore::new(Arc::new(InMemory::new()), Path::default(), "memory"));
         let mut settings = settings(&self.job_settings()?, false);

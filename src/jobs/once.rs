@@ -25,8 +25,8 @@ pub(super) async fn insert(session: &Session, sink: Arc<dyn Sink>, insert: &ast:
     let coercion = Coercion::new(&insert.table, &schema, target, display)?.filling(sink.schema())?;
     let fit = |batch: RecordBatch| {
         let coerced = coercion.apply(&batch)?;
-        match coerced.sample {
-            Some(sample) => Err(Error::data(format!("INSERT INTO {}: {sample}", insert.table)).hint("nothing was written")),
+        match coerced.wrong.first() {
+            Some((_, sample)) => Err(Error::data(format!("INSERT INTO {}: {sample}", insert.table)).hint("nothing was written")),
             None => Ok(coerced.rows),
         }
     };

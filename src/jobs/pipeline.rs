@@ -54,6 +54,8 @@ pub struct EpochOutput {
     pub bad: u64,
     /// Why the first of them did not.
     pub bad_sample: Option<String>,
+    /// Rows that do not fit, for dead-letter tables: by the id of their sink.
+    pub letters: Vec<(String, RecordBatch)>,
     /// What each stage took and gave.
     pub stages: BTreeMap<u32, StageRun>,
     /// It ran twice, because memory ran out the first time.
@@ -253,9 +255,11 @@ impl Pipeline {
         for insert in self.inserts.iter() {
             let kept = output.rows.entry(insert.id.clone()).or_default();
             for batch in context.exchange(insert.output.stage)?.batches() {
-                let coerced = insert.coercion.apply(&batch?)?;
-                output.bad += coerced.bad as u64;
-                output.bad_sample = output.bad_sample.or(coerced.sample);
+                let batch = batch?;
+                let coerced = insert.coercion.apply(&batch)?;
+                output.bad += coerced.wrong.len() as u64;
+                output.letters.extend(insert.set_aside(&batch, &coerced)?);
+                output.bad_sample = output.bad_sample.or_else(|| coerced.wrong.into_iter().next().map(|(_, why)| why));
                 kept.push(context.shelf(), coerced.rows)?;
             }
         }

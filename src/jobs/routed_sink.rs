@@ -14,9 +14,8 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
 use crate::common::Result;
-use crate::connectors::{Recorded, RejectedRow, Sink, SinkMode, SinkWriter, Target, Writer};
+use crate::connectors::{OnError, Recorded, RejectedRow, Sink, SinkMode, SinkWriter, Target, Writer};
 
-use super::dead_letter;
 use super::spec::DeadLetter;
 
 /// A sink, and where its rejected rows go.
@@ -28,8 +27,8 @@ pub(super) struct RoutedSink {
 }
 
 impl RoutedSink {
-    pub(super) fn new(table: &str, sink: Arc<dyn Sink>, dead: DeadLetter) -> Self {
-        Self { table: table.to_string(), sink, dead: Arc::new(dead) }
+    pub(super) fn new(table: &str, sink: Arc<dyn Sink>, dead: Arc<DeadLetter>) -> Self {
+        Self { table: table.to_string(), sink, dead }
     }
 }
 
@@ -54,6 +53,10 @@ impl Sink for RoutedSink {
 
     fn exactly_once(&self) -> bool {
         self.sink.exactly_once()
+    }
+
+    fn on_error(&self) -> OnError {
+        self.sink.on_error()
     }
 
     fn rejected(&self) -> u64 {
@@ -106,7 +109,7 @@ impl RoutedWriter {
         if held.as_ref().is_some_and(|held| held.n >= n) {
             return Ok(());
         }
-        let rows = self.dead.coercion.apply(&dead_letter::rows_of_sink(&self.dead.schema, &self.table, &rows)?)?.rows;
+        let rows = self.dead.letters(&self.table, &rows)?;
         letters.attempt(&self.attempt);
         letters.write(n, &[rows]).await?;
         letters.commit(n).await?;

@@ -4,15 +4,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use arrow::record_batch::RecordBatch;
 use tokio::sync::watch;
 
+use crate::common::Result;
 use crate::common::clock::{Clock, SystemClock};
+use crate::common::excerpt::excerpt_of;
 use crate::common::faults::Faults;
-use crate::connectors::{ReadMode, Sink, Source};
-use crate::operators::coerce::Coercion;
+use crate::connectors::on_error::failure;
+use crate::connectors::rejects::row_text;
+use crate::connectors::{OnError, ReadMode, Rejected, RejectedRow, Sink, Source};
+use crate::operators::coerce::{Coerced, Coercion};
 use crate::planner::{Output, Program, Session};
 use crate::state::StateStore;
 
+use super::dead_letter;
 use super::late::LateRoute;
 use super::meter::Meter;
 use super::progress::Status;
@@ -23,12 +31,48 @@ use super::views::View;
 pub struct Insert {
     /// The sink's id, unique in the job: the table's name, with a number if it is written by several INSERTs.
     pub id: String,
+    /// The table's name.
+    pub table: String,
     /// Where rows go.
     pub sink: Arc<dyn Sink>,
     /// The query, as one of the job's program.
     pub output: Output,
     /// From the query's columns to the table's.
     pub coercion: Coercion,
+    /// Where rows go that do not fit, if not only into a counter.
+    pub dead_letter: Option<Arc<DeadLetter>>,
+}
+
+impl Insert {
+    /// What becomes of rows that do not fit into the sink's columns: those of the dead-letter table, with its id, if there is one.
+    ///
+    /// # Errors
+    /// When such a row ends the job.
+    pub fn set_aside(&self, given: &RecordBatch, coerced: &Coerced) -> Result<Option<(String, RecordBatch)>> {
+        if coerced.wrong.is_empty() {
+            return Ok(None);
+        }
+        let (names, width) = (self.coercion.target().fields(), self.coercion.target().fields().len());
+        let weights = given.columns().get(width).and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let renamed = names.iter().zip(given.columns()).map(|(field, column)| (field.name(), Arc::clone(column)));
+        let given = RecordBatch::try_from_iter_with_nullable(renamed.map(|(name, column)| (name, column, true)))?;
+        // Of a change the row that comes is the one that does not fit; the one that goes never came.
+        let comes = |row: usize| weights.is_none_or(|weights| weights.value(row) > 0);
+        let mut wrong = coerced.wrong.iter().filter(|(row, _)| comes(*row));
+        if self.sink.on_error() == OnError::Fail
+            && let Some((row, why)) = wrong.next()
+        {
+            return Err(failure(&format!("{why}: `{}`", excerpt_of(&row_text(&given, *row)))));
+        }
+        let Some(dead) = &self.dead_letter else { return Ok(None) };
+        let letter = |(row, why): &(usize, String)| RejectedRow {
+            value: Some(row_text(&given, *row)),
+            error: why.clone(),
+            ..RejectedRow::default()
+        };
+        let letters: Vec<RejectedRow> = wrong.map(letter).collect();
+        Ok(Some((dead.id.clone(), dead.letters(&self.table, &letters)?)))
+    }
 }
 
 /// A table that a job reads, and how.
@@ -51,7 +95,7 @@ pub struct JobSource {
     pub dead_letter: Option<DeadLetter>,
 }
 
-/// The table that takes messages which cannot be read.
+/// The table that takes messages which cannot be read, and rows which cannot be written.
 #[derive(Debug)]
 pub struct DeadLetter {
     /// The sink's id in the job.
@@ -62,6 +106,24 @@ pub struct DeadLetter {
     pub schema: arrow::datatypes::SchemaRef,
     /// From those to the table's.
     pub coercion: Coercion,
+}
+
+impl DeadLetter {
+    /// Messages of a table that could not be read, as rows.
+    ///
+    /// # Errors
+    /// When Arrow refuses the batch.
+    pub fn messages(&self, table: &str, rejected: &[Rejected]) -> Result<RecordBatch> {
+        Ok(self.coercion.apply(&dead_letter::rows(&self.schema, table, rejected)?)?.rows)
+    }
+
+    /// Rows that a table could not take, as rows.
+    ///
+    /// # Errors
+    /// When Arrow refuses the batch.
+    pub fn letters(&self, table: &str, rejected: &[RejectedRow]) -> Result<RecordBatch> {
+        Ok(self.coercion.apply(&dead_letter::rows_of_sink(&self.schema, table, rejected)?)?.rows)
+    }
 }
 
 /// How a job runs.
@@ -182,5 +244,5 @@ pub trait Probe: std::fmt::Debug + Send + Sync {
     fn epoch_rows(&self) -> usize;
 
     /// Rows that came too late for their window, each batch with the number of the operator that it was too late for.
-    fn late(&self, rows: Vec<(u32, arrow::record_batch::RecordBatch)>);
+    fn late(&self, rows: Vec<(u32, RecordBatch)>);
 }

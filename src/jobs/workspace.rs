@@ -39,6 +39,9 @@ pub struct Workspace {
     memory: Option<Memory>,
 }
 
+/// A table to write, and the one that rows go to which it cannot take.
+type Routed = (Arc<dyn Sink>, Option<Arc<DeadLetter>>);
+
 impl Workspace {
     /// A workspace over a catalog.
     pub fn new(catalog: Catalog, connectors: Connectors, overrides: Overrides) -> Self {
@@ -122,16 +125,16 @@ impl Workspace {
     /// # Errors
     /// When there is no such table, or it cannot be written.
     pub fn sink(&self, name: &str) -> Result<Arc<dyn Sink>> {
-        self.sink_with(name, &ast::Options::default())
+        self.sink_with(name, &ast::Options::default()).map(|(sink, _)| sink)
     }
 
-    /// The same with options of an INSERT's hint.
-    pub(super) fn sink_with(&self, name: &str, options: &ast::Options) -> Result<Arc<dyn Sink>> {
+    /// The same with options of an INSERT's hint, and with the table that rows go to which it cannot take.
+    pub(super) fn sink_with(&self, name: &str, options: &ast::Options) -> Result<Routed> {
         let (entry, sink) = self.bare_sink(name, options)?;
         let dead = sink.dead_letter().map(|target| self.dead_letter(target)).transpose();
-        Ok(match dead.map_err(|e| job_sources::place(&entry, "dead-letter.table", e))? {
-            Some(dead) => Arc::new(RoutedSink::new(name, sink, dead)),
-            None => sink,
+        Ok(match dead.map_err(|e| job_sources::place(&entry, "dead-letter.table", e))?.map(Arc::new) {
+            Some(dead) => (Arc::new(RoutedSink::new(name, sink, Arc::clone(&dead))), Some(dead)),
+            None => (sink, None),
         })
     }
 
@@ -223,7 +226,7 @@ impl Workspace {
     }
 
     pub(super) async fn plan_insert(&self, planner: &mut ContinuousPlanner<'_>, id: String, insert: &ast::Insert) -> Result<Insert> {
-        let sink = self.sink_with(&insert.table, &insert.options)?;
+        let (sink, dead_letter) = self.sink_with(&insert.table, &insert.options)?;
         let output = planner.add(&insert.query.query, insert.query.emit).await?;
         changes::check(&insert.table, &output, &sink.mode())?;
         let target = insert_columns(&insert.table, &insert.columns, &sink)?;
@@ -231,7 +234,7 @@ impl Workspace {
             tracing::warn!("{warning}");
         }
         let coercion = Coercion::new(&insert.table, &output.schema, target, display)?.filling(sink.schema())?;
-        Ok(Insert { id, sink, output, coercion })
+        Ok(Insert { id, table: insert.table.clone(), sink, output, coercion, dead_letter })
     }
 
     /// How statements would run: the stages of an INSERT or a live query, the plan of a query that ends. With ANALYZE they run, to
@@ -345,7 +348,7 @@ impl Workspace {
     /// # Errors
     /// Nothing is written then.
     pub async fn insert_in(&self, session: &Session, insert: &ast::Insert) -> Result<u64> {
-        once::insert(session, self.sink_with(&insert.table, &insert.options)?, insert).await
+        once::insert(session, self.sink_with(&insert.table, &insert.options)?.0, insert).await
     }
 
     /// Runs a COPY. Returns how many rows were written.

@@ -1,5 +1,6 @@
 //! INSERT matches columns by position and casts implicitly; what does not fit is a bad record, never a silent wrap.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
@@ -8,6 +9,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 
+use crate::common::excerpt::excerpt;
 use crate::common::floor::floored;
 use crate::common::{Error, Result};
 
@@ -29,10 +31,8 @@ pub struct Coercion {
 pub struct Coerced {
     /// Rows that fit.
     pub rows: RecordBatch,
-    /// How many did not.
-    pub bad: usize,
-    /// Why the first of them did not.
-    pub sample: Option<String>,
+    /// Which ones did not, and why each.
+    pub wrong: Vec<(usize, String)>,
 }
 
 impl Coercion {
@@ -107,7 +107,7 @@ impl Coercion {
         let safe = CastOptions { safe: true, ..CastOptions::default() };
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
         let mut bad: Option<BooleanArray> = None;
-        let mut sample = None;
+        let mut reasons = BTreeMap::new();
         for ((column, field), shown) in batch.columns().iter().zip(self.target.fields()).zip(&self.types) {
             let cast = if column.data_type() == field.data_type() {
                 Arc::clone(column)
@@ -119,12 +119,11 @@ impl Coercion {
             let missing = (!field.is_nullable() && cast.null_count() > 0).then(|| is_null(&cast)).transpose()?;
             for (wrong, why) in [(lost, "does not fit"), (missing, "may not be NULL")] {
                 let Some(wrong) = wrong else { continue };
-                if sample.is_none()
-                    && let Some(row) = (0..wrong.len()).find(|i| wrong.value(*i))
-                {
-                    let value = array_value_to_string(column, row).unwrap_or_default();
-                    let value = if value.is_empty() { "NULL".into() } else { value };
-                    sample = Some(format!("table `{}`, column `{}` ({shown}): {value} {why}", self.table, field.name()));
+                for row in (0..wrong.len()).filter(|i| wrong.value(*i)) {
+                    reasons.entry(row).or_insert_with(|| {
+                        let value = if column.is_null(row) { "NULL".to_string() } else { shown_value(column, row) };
+                        format!("table `{}`, column `{}` ({shown}): {value} {why}", self.table, field.name())
+                    });
                 }
                 bad = Some(match bad {
                     Some(before) => or(&before, &wrong)?,
@@ -138,7 +137,7 @@ impl Coercion {
         let target = if changes { zset::weighted(&self.target) } else { Arc::clone(&self.target) };
         let Some(bad) = bad else {
             let rows = self.fill(RecordBatch::try_new(target, columns)?, changes)?;
-            return Ok(Coerced { rows, bad: 0, sample: None });
+            return Ok(Coerced { rows, wrong: Vec::new() });
         };
         // NOT NULL columns may hold NULLs until the bad rows are taken out.
         let loose = Arc::new(arrow::datatypes::Schema::new(
@@ -146,8 +145,13 @@ impl Coercion {
         ));
         let rows = filter_record_batch(&RecordBatch::try_new(loose, columns)?, &not(&bad)?)?;
         let rows = RecordBatch::try_new(target, rows.columns().to_vec())?;
-        Ok(Coerced { rows: self.fill(rows, changes)?, bad: bad.true_count(), sample })
+        Ok(Coerced { rows: self.fill(rows, changes)?, wrong: reasons.into_iter().collect() })
     }
+}
+
+/// A value in a message.
+fn shown_value(column: &ArrayRef, row: usize) -> String {
+    excerpt(&array_value_to_string(column, row).unwrap_or_default()).into_owned()
 }
 
 /// Which types are cast without being asked, as in Flink: within numbers, within times, within texts.
@@ -187,8 +191,9 @@ mod tests {
         let a = Int64Array::from(vec![Some(1), Some(1 << 40), None, Some(4)]);
         let b = StringArray::from(vec![Some("a"), Some("b"), Some("c"), None]);
         let out = coercion.apply(&RecordBatch::try_new(query, vec![Arc::new(a), Arc::new(b)]).unwrap()).unwrap();
-        assert_eq!(out.bad, 2);
-        assert_eq!(out.sample.unwrap(), "table `t`, column `x` (Int32): 1099511627776 does not fit");
+        let wrong =
+            [(1, "table `t`, column `x` (Int32): 1099511627776 does not fit"), (3, "table `t`, column `y` (Utf8): NULL may not be NULL")];
+        assert_eq!(out.wrong, wrong.map(|(row, why)| (row, why.to_string())));
         assert_eq!(out.rows.column(0).as_ref(), &Int32Array::from(vec![Some(1), None]));
     }
 

@@ -182,6 +182,113 @@ fn bad_rows_go_to_their_table_once_over_kills() {
     assert_eq!((numbers(&dir.path().join("out")), dead()), expected);
 }
 
+/// What is wrong with row k on its way into the files, if anything is: with `.` for what is not said of all of them.
+fn unwritable(k: i64) -> Option<(&'static str, &'static str)> {
+    match k % 10 {
+        2 => Some(("two\nlines", "what ends a field")),
+        5 => Some(("wide", "column `k` (INT): .* does not fit")),
+        7 => Some(("long", "partition column `p` is too long")),
+        8 => Some(("none", "column `s` (STRING): NULL may not be NULL")),
+        _ => None,
+    }
+}
+
+fn unwritable_job(dir: &Path, on_error: &str) -> Job {
+    let sql = format!("CREATE TABLE dead (`table` STRING, `value` STRING, error STRING) WITH ('connector' = 'filesystem', 'format' = 'json', 'path' = 'DIR/dead',
+                   'sink.rolling-policy.rollover-interval' = '200 ms');
+               CREATE TABLE src (k BIGINT, s STRING, p STRING) WITH ('connector' = 'filesystem', 'format' = 'json', 'path' = 'DIR/in', 'source.monitor-interval' = '20 ms');
+               CREATE TABLE dst (k INT, s STRING NOT NULL, p STRING) PARTITIONED BY (p) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR/out',
+                   'csv.disable-quote-character' = 'true', 'sink.rolling-policy.rollover-interval' = '200 ms', {on_error});
+               INSERT INTO dst SELECT k, s, p FROM src;");
+    let script = dir.join("job.sql");
+    std::fs::write(&script, sql.replace("DIR", &dir.to_string_lossy())).unwrap();
+    std::fs::create_dir_all(dir.join("in")).unwrap();
+    Job::new(&script).option("checkpoint.interval", "0").option("max.rows.per.epoch", "7")
+}
+
+fn add_unwritable(dir: &Path, rows: std::ops::Range<i64>) {
+    let row = |k: i64| {
+        let what = unwritable(k).map_or("fine", |(what, _)| what);
+        let (wide, long) = (if what == "wide" { 1 << 40 } else { 0 }, if what == "long" { "x".repeat(300) } else { String::new() });
+        let text = if what == "none" { serde_json::Value::Null } else { what.into() };
+        serde_json::json!({"k": k + wide, "s": text, "p": format!("p{}{long}", k % 3)}).to_string() + "\n"
+    };
+    let name = format!("{:04}", rows.start);
+    std::fs::write(dir.join("in/.new"), rows.map(row).collect::<String>()).unwrap();
+    std::fs::rename(dir.join("in/.new"), dir.join(format!("in/{name}.json"))).unwrap();
+}
+
+/// The numbers in files of CSV.
+#[track_caller]
+fn csv_numbers(folder: &Path) -> BTreeSet<i64> {
+    let (mut files, mut all) = (Vec::new(), BTreeSet::new());
+    visible(folder, &mut files);
+    for line in files.iter().flat_map(|f| std::fs::read_to_string(f).unwrap().lines().map(String::from).collect::<Vec<_>>()) {
+        let k = line.strip_suffix(",fine").unwrap_or_else(|| panic!("{line}")).parse().unwrap();
+        assert!(all.insert(k), "{k} is there twice");
+    }
+    all
+}
+
+#[test]
+fn rows_that_files_cannot_take_go_to_their_table_once_over_kills() {
+    let dir = tempfile::tempdir().unwrap();
+    let job = unwritable_job(dir.path(), "'dead-letter.table' = 'dead'");
+    let mut random = StdRng::seed_from_u64(13);
+    let (files, each) = (26, 20);
+    for file in 0..files {
+        add_unwritable(dir.path(), file * each..(file + 1) * each);
+        if file % 4 == 3 {
+            let running = job.start();
+            std::thread::sleep(Duration::from_millis(random.random_range(150..600)));
+            assert!(running.kill().killed());
+        }
+    }
+    let dead = || {
+        let (mut found, mut all) = (Vec::new(), BTreeSet::new());
+        visible(&dir.path().join("dead"), &mut found);
+        for line in found.iter().flat_map(|f| std::fs::read_to_string(f).unwrap().lines().map(String::from).collect::<Vec<_>>()) {
+            let letter: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let row: serde_json::Value = serde_json::from_str(letter["value"].as_str().unwrap()).unwrap();
+            let k = row["k"].as_str().unwrap().parse::<i64>().unwrap() & ((1 << 40) - 1);
+            assert!(row["p"].as_str().unwrap().starts_with(&format!("p{}", k % 3)), "{letter}");
+            let why = unwritable(k).unwrap_or_else(|| panic!("{letter}")).1;
+            let error = letter["error"].as_str().unwrap();
+            assert!(letter["table"] == "dst" && why.split(".*").all(|part| error.contains(part)), "{letter}");
+            assert!(all.insert(k), "{k} is there twice");
+        }
+        all
+    };
+    let expected: (BTreeSet<i64>, BTreeSet<i64>) = (0..files * each).partition(|k| unwritable(*k).is_none());
+    let mut running = job.start();
+    running.until("all rows", |_| (csv_numbers(&dir.path().join("out")), dead()) == expected);
+    running.stop().code(0);
+    assert_eq!((csv_numbers(&dir.path().join("out")), dead()), expected);
+}
+
+#[test]
+fn rows_that_files_cannot_take_end_the_job_or_are_counted() {
+    for (k, (what, why)) in [2, 5, 7, 8].map(|k| (k, unwritable(k).unwrap())) {
+        let dir = tempfile::tempdir().unwrap();
+        let job = unwritable_job(dir.path(), "'on-error' = 'fail'");
+        add_unwritable(dir.path(), 0..2);
+        let mut running = job.start();
+        running.until("good rows", |_| csv_numbers(&dir.path().join("out")).len() == 2);
+        add_unwritable(dir.path(), k..k + 1);
+        let said = running.ended().code(1);
+        assert!(said.contains("table `dst`") && why.split(".*").all(|part| said.contains(part)), "{what}: {said}");
+        assert!(said.contains("hint: 'on-error' = 'skip' counts such records"), "{what}: {said}");
+        let again = job.run().code(1);
+        assert!(why.split(".*").all(|part| again.contains(part)), "{what}: {again}");
+
+        let mut running = job.option("dst.on-error", "skip").start();
+        add_unwritable(dir.path(), 10..12);
+        running.until("later rows", |_| csv_numbers(&dir.path().join("out")).len() == 4);
+        let said = running.stop().code(0);
+        assert!(said.contains(", bad 1"), "{what}: {said}");
+    }
+}
+
 #[test]
 fn a_bounded_read_passes_over_bad_rows_or_fails_and_says_where() {
     let dir = tempfile::tempdir().unwrap();

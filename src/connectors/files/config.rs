@@ -86,18 +86,10 @@ impl Config {
             }
         }
         let on_error = OnError::read(table).map_err(|e| e.context(format!("table `{}`", table.name)))?;
-        match format.kind.text() {
-            Some(text) => {
-                let schema = Arc::new(Schema::new(content.clone()));
-                let made = formats::decoder(text, &schema, &Projection::all(&schema), &format.options);
-                made.map_err(|e| e.context(format!("table `{}`", table.name)))?;
-            }
-            // Of these a part cannot be set aside: what comes behind it cannot be found.
-            None if on_error == OnError::DeadLetter || table.option("on-error").is_some_and(|v| v == "skip") => {
-                return Err(Error::sql(format!("table `{}`: {:?} files can be read as a whole or not at all", table.name, format.kind))
-                    .hint("option `on-error` can only be 'fail' here; records can be set aside of csv and json"));
-            }
-            None => {}
+        if let Some(text) = format.kind.text() {
+            let schema = Arc::new(Schema::new(content.clone()));
+            let made = formats::decoder(text, &schema, &Projection::all(&schema), &format.options);
+            made.map_err(|e| e.context(format!("table `{}`", table.name)))?;
         }
         Ok(Self {
             table: table.name.clone(),
@@ -122,6 +114,19 @@ impl Config {
     /// The name of the partition without a value.
     pub fn null_partition(&self) -> &str {
         &self.null_partition
+    }
+
+    /// Fails if records are to be set aside that are read of files which have none: behind a broken part nothing is found.
+    ///
+    /// # Errors
+    /// Names the option.
+    pub fn check_readable(&self, table: &TableSpec) -> Result<()> {
+        let asked = self.on_error == OnError::DeadLetter || table.option("on-error").is_some_and(|v| v == "skip");
+        if self.format.kind.text().is_some() || !asked {
+            return Ok(());
+        }
+        Err(Error::sql(format!("table `{}`: {:?} files can be read as a whole or not at all", table.name, self.format.kind))
+            .hint("option `on-error` can only be 'fail' where they are read; records can be set aside of csv and json"))
     }
 
     /// The files as of now, in order of their paths.

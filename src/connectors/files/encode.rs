@@ -20,8 +20,14 @@ use crate::formats::{self, Messages};
 
 use super::format::{Format, Kind};
 
-/// What becomes of a row that cannot be written: the error says why, and ends the writing if it comes back.
-pub type Refused<'a> = dyn FnMut(Error) -> Result<()> + Send + 'a;
+/// A row that has no form in files.
+#[derive(Debug)]
+pub struct Refused {
+    /// Which one of those that were given.
+    pub row: usize,
+    /// Why.
+    pub error: Error,
+}
 
 /// How many bytes of a Parquet row group are held before it is written.
 const ROW_GROUP: usize = 64 << 20;
@@ -99,34 +105,35 @@ impl Lines {
         Ok(Self { encoder, messages: Messages::default(), packed })
     }
 
-    fn write(&mut self, rows: &RecordBatch, refused: &mut Refused<'_>) -> Result<()> {
+    fn write(&mut self, rows: &RecordBatch) -> Result<Vec<Refused>> {
+        let mut refused = Vec::new();
         self.messages.clear();
         if let Err(error) = self.encoder.encode(rows, &mut self.messages) {
             self.messages.clear();
             if error.kind() != ErrorKind::Data {
                 return Err(error);
             }
-            self.one_by_one(rows, refused)?;
+            refused = self.one_by_one(rows)?;
         }
         for i in 0..self.messages.len() {
             self.packed.write_all(self.messages.get(i))?;
             self.packed.write_all(b"\n")?;
         }
-        Ok(())
+        Ok(refused)
     }
 
     /// One row without a form in the format does not take the others down.
-    fn one_by_one(&mut self, rows: &RecordBatch, refused: &mut Refused<'_>) -> Result<()> {
-        let mut one = Messages::default();
+    fn one_by_one(&mut self, rows: &RecordBatch) -> Result<Vec<Refused>> {
+        let (mut one, mut refused) = (Messages::default(), Vec::new());
         for row in 0..rows.num_rows() {
             one.clear();
             match self.encoder.encode(&rows.slice(row, 1), &mut one) {
                 Ok(()) => (0..one.len()).for_each(|i| self.messages.push(one.get(i))),
-                Err(error) if error.kind() == ErrorKind::Data => refused(error)?,
+                Err(error) if error.kind() == ErrorKind::Data => refused.push(Refused { row, error }),
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(refused)
     }
 }
 
@@ -169,11 +176,11 @@ impl Encoder {
         Ok(Self { writer, buffer, taken: 0 })
     }
 
-    /// Adds rows; `refused` is told of each that has no form in this format.
+    /// Adds rows, and returns those that have no form in this format.
     ///
     /// # Errors
-    /// That of `refused`, and when nothing can be written.
-    pub fn write(&mut self, rows: &RecordBatch, refused: &mut Refused<'_>) -> Result<()> {
+    /// When nothing can be written.
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<Vec<Refused>> {
         match &mut self.writer {
             Writer::Parquet(writer) => {
                 writer.write(rows).map_err(parquet)?;
@@ -181,11 +188,11 @@ impl Encoder {
                     writer.flush().map_err(parquet)?;
                 }
             }
-            Writer::Text(lines) => lines.write(rows, refused)?,
+            Writer::Text(lines) => return lines.write(rows),
             Writer::Avro(writer) => writer.write(rows).map_err(|e| Error::data("rows cannot be written as Avro").because(e))?,
             Writer::Arrow(writer) => writer.write(rows)?,
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     /// Takes the bytes that are ready.

@@ -42,7 +42,6 @@ mod pieces;
 mod reader;
 mod record;
 mod records;
-mod refusals;
 mod rolling;
 mod scan;
 mod shape;

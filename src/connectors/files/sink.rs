@@ -1,12 +1,14 @@
 //! A table on files as something to write.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::common::{Error, Result};
+use crate::connectors::on_error::OnError;
 use crate::connectors::{Recorded, Sink, SinkMode, SinkWriter, TableSpec, Target, Writer};
 
 use super::config::Config;
@@ -21,6 +23,8 @@ pub struct FilesSink {
     config: Arc<Config>,
     schema: SchemaRef,
     rolling: Rolling,
+    dead_letter: Option<String>,
+    rejected: Arc<AtomicU64>,
 }
 
 impl FilesSink {
@@ -43,7 +47,13 @@ impl FilesSink {
             return Err(Error::sql(format!("table `{}`: metadata column `{}` cannot be written", table.name, column.name))
                 .hint("declare it VIRTUAL"));
         }
-        Ok(Self { schema: table.writable(), rolling: Rolling::read(table)?, config: Arc::new(config) })
+        Ok(Self {
+            schema: table.writable(),
+            rolling: Rolling::read(table)?,
+            dead_letter: config.on_error.table(table).map(str::to_string),
+            config: Arc::new(config),
+            rejected: Arc::default(),
+        })
     }
 }
 
@@ -77,12 +87,25 @@ impl Sink for FilesSink {
         Ok(Some(Box::new(FilesTarget::new(Arc::clone(&self.config), Naming::Folder(name), self.header()))))
     }
 
+    fn on_error(&self) -> OnError {
+        self.config.on_error
+    }
+
+    fn dead_letter(&self) -> Option<&str> {
+        self.dead_letter.as_deref()
+    }
+
+    fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
     fn exactly_once(&self) -> bool {
         true
     }
 
     async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)> {
-        let (writer, last) = FilesWriter::open(Arc::clone(&self.config), self.rolling.clone(), self.header(), writer).await?;
+        let (config, rejected) = (Arc::clone(&self.config), Arc::clone(&self.rejected));
+        let (writer, last) = FilesWriter::open(config, self.rolling.clone(), self.header(), writer, rejected).await?;
         Ok((Box::new(writer), last))
     }
 }

@@ -110,9 +110,12 @@ pub async fn begin(config: &Config, path: &Path, header: bool, content: &SchemaR
 impl Target for FilesTarget {
     async fn write(&mut self, rows: RecordBatch) -> Result<()> {
         // A result that is written once is whole or not there.
-        for (partition, rows) in by_partition(&self.config, &self.content, &rows, &mut Err)? {
+        let whole = |refused: Vec<Refused>| refused.into_iter().next().map_or(Ok(()), |first| Err(first.error));
+        let (parts, refused) = by_partition(&self.config, &self.content, &rows)?;
+        whole(refused)?;
+        for Part { partition, rows, .. } in parts {
             let (encoder, output) = self.file(partition).await?;
-            encoder.write(&rows, &mut Err)?;
+            whole(encoder.write(&rows)?)?;
             output.write(encoder.take()).await?;
         }
         Ok(())
@@ -140,28 +143,39 @@ impl Target for FilesTarget {
     }
 }
 
-/// Rows by the folder of their partition (`dt=2024-05-01/region=eu`), without the columns that its name tells.
-///
-/// `refused` is told of each row whose values cannot be the name of a folder.
+/// Rows of one partition.
+#[derive(Debug)]
+pub struct Part {
+    /// Its folder: `dt=2024-05-01/region=eu`.
+    pub partition: String,
+    /// The rows, without the columns that the folder's name tells.
+    pub rows: RecordBatch,
+    /// Which ones of those that were given; nothing if it is all of them.
+    of: Option<Vec<u32>>,
+}
+
+impl Part {
+    /// Which row of those that were given one of this part is.
+    pub fn row(&self, row: usize) -> usize {
+        self.of.as_ref().and_then(|of| of.get(row)).map_or(row, |row| *row as usize)
+    }
+}
+
+/// Rows by the folder of their partition, and those whose values cannot be the name of a folder.
 ///
 /// # Errors
-/// That of `refused`.
-pub fn by_partition(
-    config: &Config,
-    content: &SchemaRef,
-    rows: &RecordBatch,
-    refused: &mut Refused<'_>,
-) -> Result<Vec<(String, RecordBatch)>> {
+/// When the columns are not those of the table.
+pub fn by_partition(config: &Config, content: &SchemaRef, rows: &RecordBatch) -> Result<(Vec<Part>, Vec<Refused>)> {
     let column = |name: &str| rows.schema_ref().index_of(name).map(|i| rows.column(i));
     let keys: Vec<&str> = config.partition_keys().collect();
     let columns = content.fields().iter().map(|f| column(f.name()).cloned()).collect::<std::result::Result<Vec<ArrayRef>, _>>()?;
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
     let whole = RecordBatch::try_new_with_options(Arc::clone(content), columns, &options)?;
     if keys.is_empty() {
-        return Ok(vec![(String::new(), whole)]);
+        return Ok((vec![Part { partition: String::new(), rows: whole, of: None }], Vec::new()));
     }
     let values = keys.iter().map(|key| Ok(cast(column(key)?, &DataType::Utf8)?)).collect::<Result<Vec<_>>>()?;
-    let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    let (mut groups, mut refused) = (BTreeMap::<String, Vec<u32>>::new(), Vec::new());
     for row in 0..rows.num_rows() {
         let part = |(key, values): (&&str, &ArrayRef)| {
             let whole = column(key).is_ok_and(|column| column.is_null(row) || values.is_valid(row));
@@ -178,12 +192,15 @@ pub fn by_partition(
         let folder = match keys.iter().zip(&values).map(part).collect::<Result<Vec<_>>>() {
             Ok(parts) => parts.join("/"),
             Err(error) => {
-                refused(error)?;
+                refused.push(Refused { row, error });
                 continue;
             }
         };
         groups.entry(folder).or_default().push(u32::try_from(row).map_err(|_| Error::internal("a batch of too many rows"))?);
     }
-    let taken = |(folder, rows): (String, Vec<u32>)| Ok((folder, take_record_batch(&whole, &UInt32Array::from(rows))?));
-    groups.into_iter().map(taken).collect()
+    let taken = |(partition, rows): (String, Vec<u32>)| {
+        let taken = take_record_batch(&whole, &UInt32Array::from(rows.clone()))?;
+        Ok(Part { partition, rows: taken, of: Some(rows) })
+    };
+    Ok((groups.into_iter().map(taken).collect::<Result<_>>()?, refused))
 }

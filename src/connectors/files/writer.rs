@@ -2,22 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
-use parking_lot::Mutex;
 
 use crate::common::{Error, Result};
+use crate::connectors::rejects::{RejectedRow, Rejects, row_text};
 use crate::connectors::{Recorded, SinkWriter, Writer};
 
 use super::config::Config;
-use super::encode::Encoder;
+use super::encode::{Encoder, Refused};
 use super::listing::partitions;
 use super::output::{Output, local};
 use super::record::{Claimed, Record};
-use super::refusals::Refusals;
 use super::rolling::{Held, Rolling, Success};
 use super::target::{begin, by_partition, path};
 
@@ -47,15 +47,22 @@ pub struct FilesWriter {
     /// How far event time has come.
     watermark: i64,
     open: BTreeMap<String, (Encoder, Output)>,
-    refusals: Arc<Mutex<Refusals>>,
+    rejects: Rejects,
 }
 
 impl FilesWriter {
-    /// Takes over from older copies; also returns the newest commit that is in files, if that is known.
+    /// Takes over from older copies; also returns the newest commit that is in files, if that is known. `rejected` counts rows that have no
+    /// form in files.
     ///
     /// # Errors
     /// When the folder cannot be used, or a newer copy has taken over.
-    pub async fn open(config: Arc<Config>, rolling: Rolling, header: bool, writer: &Writer) -> Result<(Self, Option<Recorded>)> {
+    pub async fn open(
+        config: Arc<Config>,
+        rolling: Rolling,
+        header: bool,
+        writer: &Writer,
+        rejected: Arc<AtomicU64>,
+    ) -> Result<(Self, Option<Recorded>)> {
         let Claimed { record, last, former } = Record::claim(&config, writer).await?;
         let stem = stem(writer, &writer.job_uuid);
         if config.store.local {
@@ -65,9 +72,10 @@ impl FilesWriter {
             remove_temporary(&local(&config.location.base), &starts);
         }
         let content = Arc::new(Schema::new(config.content.clone()));
-        let refusals = Arc::new(Mutex::new(Refusals::of(&config)));
+        let place = format!("table `{}`: a row cannot be written", config.table);
+        let rejects = Rejects::new(place, config.on_error, rejected);
         let open = BTreeMap::new();
-        Ok((Self { refusals, config, rolling, header, content, record, stem, held: None, attempt: None, watermark: i64::MIN, open }, last))
+        Ok((Self { rejects, config, rolling, header, content, record, stem, held: None, attempt: None, watermark: i64::MIN, open }, last))
     }
 
     async fn file(&mut self, partition: &str, first: u64) -> Result<&mut (Encoder, Output)> {
@@ -144,6 +152,11 @@ impl FilesWriter {
         waited_for && self.complete_after(partition).is_ok_and(|after| self.watermark > after)
     }
 
+    /// A row that has no form in files is a bad record.
+    fn reject(&mut self, rows: &RecordBatch, Refused { row, error }: Refused) -> Result<()> {
+        self.rejects.reject(RejectedRow { value: Some(row_text(rows, row)), error: error.message().to_string(), ..RejectedRow::default() })
+    }
+
     /// Whether a partition has come to be complete whose files were not shown, or that was not told of.
     fn has_news(&self) -> bool {
         self.open.keys().chain(self.record.incomplete()).any(|p| self.has_passed(p))
@@ -181,13 +194,18 @@ impl SinkWriter for FilesWriter {
         let held = self.held.get_or_insert(Held { first: n, last: n, since: now, touched: now });
         (held.last, held.touched) = (n, now);
         let first = held.first;
-        let refusals = Arc::clone(&self.refusals);
-        let mut refused = |error: Error| refusals.lock().note(error);
         for batch in rows {
-            for (partition, rows) in by_partition(&self.config, &self.content, batch, &mut refused)? {
-                let (encoder, output) = self.file(&partition, first).await?;
-                encoder.write(&rows, &mut refused)?;
+            let (parts, refused) = by_partition(&self.config, &self.content, batch)?;
+            for one in refused {
+                self.reject(batch, one)?;
+            }
+            for part in parts {
+                let (encoder, output) = self.file(&part.partition, first).await?;
+                let refused = encoder.write(&part.rows)?;
                 output.write(encoder.take()).await?;
+                for Refused { row, error } in refused {
+                    self.reject(batch, Refused { row: part.row(row), error })?;
+                }
             }
         }
         Ok(())
@@ -201,6 +219,10 @@ impl SinkWriter for FilesWriter {
             None => self.has_news() || self.rolling.is_full(&held, self.open.values().map(|(encoder, _)| encoder.len()).max().unwrap_or(0)),
         };
         if full { self.roll().await } else { Ok(()) }
+    }
+
+    fn rejected(&mut self) -> Vec<RejectedRow> {
+        self.rejects.take()
     }
 
     fn watermark(&mut self, time: i64) {
@@ -258,7 +280,7 @@ mod tests {
 
     async fn open(spec: &TableSpec, life: &str, incarnation: u64) -> Result<(FilesWriter, Option<Recorded>)> {
         let writer = Writer { job: "j".into(), job_uuid: life.into(), folder: "f".into(), incarnation, sink: "t".into() };
-        FilesWriter::open(Arc::new(Config::read(spec)?), Rolling::read(spec)?, false, &writer).await
+        FilesWriter::open(Arc::new(Config::read(spec)?), Rolling::read(spec)?, false, &writer, Arc::default()).await
     }
 
     /// The rows of commit n: one in each of two partitions.

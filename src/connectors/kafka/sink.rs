@@ -13,7 +13,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
 use crate::common::{Error, Result};
-use crate::connectors::{Changes, Recorded, Sink, SinkMode, SinkWriter, Writer};
+use crate::connectors::{Changes, OnError, Recorded, Sink, SinkMode, SinkWriter, Writer};
 
 use super::broker::Broker;
 use super::config::{Guarantee, KafkaTable, Partitioner};
@@ -146,6 +146,10 @@ impl Sink for KafkaSink {
         }
         let partitions = self.broker.create_topic(topic, None).await?;
         Ok(Some(format!("created topic `{topic}` with {partitions} partition(s) at {}", self.broker.address())))
+    }
+
+    fn on_error(&self) -> OnError {
+        self.table.on_error
     }
 
     fn dead_letter(&self) -> Option<&str> {
