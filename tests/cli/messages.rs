@@ -289,11 +289,17 @@ stage 3: Recompute, node 1
     Recompute: node=1, Aggregate, partitioned by everything
       ExchangeExec: stage=2
 
-stage 4: SELECT
+stage 4: over stage 3
+    FilterExec: __rows@1 > 0
+      CooperativeExec
+        ExchangeExec: stage=3
+
+stage 5: SELECT
     changelog    [I,UB,UA,D] updating
     unique keys  (), one row at most
-    CooperativeExec
-      ExchangeExec: stage=3
+    ProjectionExec: expr=[median(id)@0 as median(id), __weight@2 as __weight]
+      CooperativeExec
+        ExchangeExec: stage=4
 ",
     ),
     (

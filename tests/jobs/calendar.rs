@@ -57,11 +57,11 @@ async fn records_with_times_out_of_the_calendar_are_bad_in_every_format() {
 async fn rows_with_times_out_of_the_calendar_are_bad_records_of_every_sink() {
     for format in ["json", "csv", "debezium-json", "avro"] {
         let place = Place::new();
-        place.put("r", 1, (1..=3).map(|id| (0, format!(r#"{{"id":{id},"ts":"2024-05-01 12:00:00"}}"#))));
+        place.put("r", 1, (1..=4).map(|id| (0, format!(r#"{{"id":{id},"ts":"2024-05-01 12:00:00"}}"#))));
         let sql = table("r", "id BIGINT, ts TIMESTAMP(3)", "json") + &table("s", "id BIGINT, ts TIMESTAMP(3)", format);
-        let query = "INSERT INTO s SELECT id, CASE WHEN id = 2 THEN ts + INTERVAL '8000' YEAR ELSE ts END FROM r;";
+        let query = "INSERT INTO s SELECT id, CASE id WHEN 2 THEN ts + INTERVAL '8000' YEAR WHEN 4 THEN ts - INTERVAL '2024' YEAR ELSE ts END FROM r;";
         let watched = place.run(&format!("{sql}{query}"), BOUNDED, 1).await;
-        assert_eq!(watched.last().bad, 1, "{format}");
+        assert_eq!(watched.last().bad, 2, "{format}");
         let again = Place { broker: std::sync::Arc::clone(&place.broker), ..Place::new() };
         assert_eq!(passed_on(&again, format).await, (vec![1, 3], 0), "{format}");
     }

@@ -43,10 +43,10 @@ impl AvroEncoder {
     }
 }
 
-/// The days of the years of four digits, counted from 1970.
-const CALENDAR: std::ops::RangeInclusive<i64> = -719_528..=2_932_896;
+/// The days of the years 1 to 9999, counted from 1970.
+const CALENDAR: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
 
-/// Whether all dates and times of a column have years of four digits, as all that read the topic expect.
+/// Whether all dates and times of a column are within the years that readers of the topic take.
 fn in_calendar(column: &ArrayRef) -> Result<bool> {
     let per_day: i64 = match column.data_type() {
         DataType::Date32 => 1,
@@ -74,7 +74,7 @@ impl Encoder for AvroEncoder {
     fn encode(&mut self, batch: &RecordBatch, out: &mut Messages) -> Result<()> {
         for (column, field) in batch.columns().iter().zip(self.columns.fields()) {
             if !in_calendar(column)? {
-                return Err(Error::data(format!("column `{}`: the time is not within the years 0 to 9999", field.name())));
+                return Err(Error::data(format!("column `{}`: the time is not within the years 1 to 9999", field.name())));
             }
         }
         let exact = CastOptions { safe: false, ..CastOptions::default() };

@@ -166,7 +166,7 @@ pub(super) fn value(array: &ArrayRef, row: usize, options: &JsonOptions, out: &m
         DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) | DataType::Timestamp(..) => {
             out.push(b'"');
             if !temporal(array, row, options.iso, out) {
-                return Err(format!("a value of type {} is outside the calendar (years 0 to 9999)", array.data_type()));
+                return Err(format!("a value of type {} is outside the calendar (years 1 to 9999)", array.data_type()));
             }
             out.push(b'"');
         }

@@ -38,13 +38,13 @@ fn two(n: u32, out: &mut Vec<u8>) {
     out.push(b'0' + (n % 10) as u8);
 }
 
-/// `yyyy-MM-dd`; days are counted from 1970. False if the year has not four digits: no reader takes another form of it.
+/// `yyyy-MM-dd`; days are counted from 1970. False if the year is not from 0001 to 9999: readers take no other.
 pub(super) fn date(days: i32, out: &mut Vec<u8>) -> bool {
     NaiveDate::from_epoch_days(days).is_some_and(|date| calendar(date, out))
 }
 
 fn calendar(date: NaiveDate, out: &mut Vec<u8>) -> bool {
-    let Some(year) = u32::try_from(date.year()).ok().filter(|year| *year <= 9999) else { return false };
+    let Some(year) = u32::try_from(date.year()).ok().filter(|year| (1..=9999).contains(year)) else { return false };
     two(year / 100, out);
     two(year % 100, out);
     out.push(b'-');
