@@ -1,7 +1,7 @@
 //! Millstream: streaming SQL on DataFusion, in one binary.
 //!
-//! The rooms, from the bottom up (a room uses only rooms below it):
-//! `common` ← `state`, `formats`, `sql` ← `connectors` ← `catalog` ← `operators` ← `planner` ← `jobs` ← `cli`.
+//! The modules, from the bottom up (a module uses only modules below it):
+//! `common` ← `state`, `formats`, `sql` ← `connectors` ← `catalog` ← `operators` ← `planner` ← `jobs` ← `workspace` ← `shell` ← `cli`.
 //! `docs/architecture.md` shows the life of a record through them.
 
 pub mod catalog;
@@ -15,3 +15,4 @@ pub mod planner;
 pub mod shell;
 pub mod sql;
 pub mod state;
+pub mod workspace;

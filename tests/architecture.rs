@@ -1,14 +1,15 @@
-//! Arrows between rooms go down only (docs/architecture.md).
+//! Modules use only modules below them (docs/architecture.md).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// From the top down; rooms on one line may not use each other.
-const FLOORS: [&[&str]; 11] = [
+/// From the top down; modules on one line may not use each other.
+const FLOORS: [&[&str]; 12] = [
     &["main"],
     &["cli"],
     &["shell", "server", "cluster"],
+    &["workspace"],
     &["jobs"],
     &["planner"],
     &["operators"],
@@ -19,8 +20,8 @@ const FLOORS: [&[&str]; 11] = [
     &[],
 ];
 
-fn floor(room: &str) -> Option<usize> {
-    FLOORS.iter().position(|rooms| rooms.contains(&room))
+fn floor(module: &str) -> Option<usize> {
+    FLOORS.iter().position(|modules| modules.contains(&module))
 }
 
 fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {
@@ -37,7 +38,7 @@ fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {
 /// `crate::a::b` and `crate::{a::b, c}` in code, not in comments.
 fn uses(text: &str) -> BTreeSet<String> {
     let code: String = text.lines().map(|l| l.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n");
-    let mut rooms = BTreeSet::new();
+    let mut modules = BTreeSet::new();
     for root in ["crate::", "millstream::"] {
         for (at, _) in code.match_indices(root) {
             let rest = &code[at + root.len()..];
@@ -51,7 +52,7 @@ fn uses(text: &str) -> BTreeSet<String> {
                         _ => {}
                     }
                     if depth == 0 || (depth == 1 && c == ',') {
-                        rooms.insert(first_name(&part));
+                        modules.insert(first_name(&part));
                         part.clear();
                     } else {
                         part.push(c);
@@ -61,11 +62,11 @@ fn uses(text: &str) -> BTreeSet<String> {
                     }
                 }
             } else {
-                rooms.insert(first_name(rest));
+                modules.insert(first_name(rest));
             }
         }
     }
-    rooms
+    modules
 }
 
 fn first_name(text: &str) -> String {
@@ -81,23 +82,23 @@ fn arrows_between_rooms_go_down_only() {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for file in files {
         let relative = file.strip_prefix(&src).unwrap();
-        let room = relative.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_string();
-        if room == "lib" {
+        let module = relative.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_string();
+        if module == "lib" {
             continue;
         }
-        let Some(from) = floor(&room) else {
-            wrong.push(format!("{}: `{room}` is not a room of the house", relative.display()));
+        let Some(from) = floor(&module) else {
+            wrong.push(format!("{}: `{module}` is no module that this test knows", relative.display()));
             continue;
         };
-        *seen.entry(room.clone()).or_default() += 1;
+        *seen.entry(module.clone()).or_default() += 1;
         for used in uses(&std::fs::read_to_string(&file).unwrap()) {
             let Some(to) = floor(&used) else { continue };
-            if used != room && to <= from {
-                wrong.push(format!("{}: {room} may not use {used}", relative.display()));
+            if used != module && to <= from {
+                wrong.push(format!("{}: {module} may not use {used}", relative.display()));
             }
         }
     }
-    assert!(seen.len() >= 8, "rooms found: {seen:?}");
+    assert!(seen.len() >= 8, "modules found: {seen:?}");
     assert!(wrong.is_empty(), "arrows that go up:\n{}", wrong.join("\n"));
 }
 

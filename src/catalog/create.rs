@@ -9,7 +9,7 @@ use crate::sql::name;
 use super::assemble::assemble;
 use super::entry::{self, Entry};
 use super::layers::{Catalog, Stored};
-use super::{files, like, same};
+use super::{equivalence, files, like};
 
 /// What [`Catalog::create`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Catalog {
         let created = match there {
             None => Created::New,
             Some(_) if manner.if_not_exists => return Ok(Created::Kept),
-            Some(there) if same::same(there.text(), entry.text()) => return Ok(Created::Kept),
+            Some(there) if equivalence::same(there.text(), entry.text()) => return Ok(Created::Kept),
             Some(there) if there.what() != entry.what() => {
                 let what = there.what();
                 let drop = format!("DROP {} {} removes it", what.to_uppercase(), name::sql(&canonical));
@@ -86,7 +86,7 @@ impl Catalog {
         let canonical = self.canonical(written)?;
         let Some(there) = self.lasting(&(space, canonical.clone())) else { return Ok(false) };
         let again = Entry::of(parsed, plain_path(&parsed.source.name), canonical);
-        Ok(manner.if_not_exists || again.is_some_and(|again| same::same(there.text(), again.text())))
+        Ok(manner.if_not_exists || again.is_some_and(|again| equivalence::same(there.text(), again.text())))
     }
 
     /// Writes an entry, in place of the one of its name; the lock is held.

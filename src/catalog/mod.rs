@@ -26,7 +26,6 @@ pub mod overrides;
 mod references;
 mod repeat;
 mod resolve;
-mod same;
 pub mod settings;
 mod spec;
 
@@ -39,5 +38,6 @@ pub use resolve::{Hinted, Resolver};
 pub use settings::JobSettings;
 pub use spec::{resolve_references, table_spec};
 
+mod equivalence;
 #[cfg(test)]
 mod tests;

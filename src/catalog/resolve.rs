@@ -31,7 +31,7 @@ use super::layers::Catalog;
 use super::names;
 use super::references::{Names, written};
 
-/// Of so many parts of expressions the functions of a query may be.
+/// Of this many parts of expressions the functions of a query may be.
 const MOST_PARTS: usize = 100_000;
 
 /// A table as one query uses it: with options of its own.

@@ -78,7 +78,7 @@ const IGNORED: [(&str, &str); 45] = [
     ("execution.state-recovery.*", "a job of the same name resumes by itself"),
     ("execution.savepoint.*", "a job of the same name resumes by itself"),
     ("execution.*", "it configures Flink's runtime"),
-    ("restart-strategy*", "a job that failed is started again by whoever started it"),
+    ("restart-strategy*", "a supervisor (systemd, Kubernetes) starts a failed job again"),
     ("state.*", "state is kept in the checkpoint folder"),
     ("table.dml-sync", "`run` waits for its job"),
     ("table.dynamic-table-options.enabled", "OPTIONS hints always count"),

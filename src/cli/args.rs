@@ -195,7 +195,7 @@ pub(super) struct CheckArgs {
 /// Flags of `demo`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct DemoArgs {
-    /// End by itself after so many seconds
+    /// End by itself after this many seconds
     #[arg(long, value_name = "SECONDS", conflicts_with = "shell")]
     pub(super) seconds: Option<u64>,
     /// Open a shell on the demo's tables instead

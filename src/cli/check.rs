@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result, secret};
-use crate::jobs::Workspace;
-use crate::jobs::check::{Fact, Kind};
 use crate::sql::ast::{Parsed, Statement};
 use crate::sql::{Variables, parse_each};
+use crate::workspace::Workspace;
+use crate::workspace::check::{Fact, Kind};
 
 use crate::shell::render::Format;
 

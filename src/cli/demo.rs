@@ -15,16 +15,17 @@ use crate::catalog::{Catalog, Overrides};
 use crate::common::clock::SystemClock;
 use crate::common::{Error, Projection, Result};
 use crate::connectors::kafka::EmbeddedBroker;
-use crate::connectors::{Connectors, Follow, Prefetch, ReadMode};
+use crate::connectors::{Connectors, Prefetch, ReadMode, SourceReader};
 use crate::jobs::progress::show_time;
-use crate::jobs::{self, JobSpec, Settings, Status, Workspace};
+use crate::jobs::{self, JobSpec, Settings, Status};
 use crate::operators::to_millis;
-use crate::shell::{Notes, Setup, interact};
+use crate::shell::{LogBuffer, Setup, interact};
 use crate::sql::Variables;
 use crate::sql::ast::{Parsed, Source, Statement};
 use crate::sql::parse;
 use crate::state::StateStore;
 use crate::state::object::RemoteStore;
+use crate::workspace::Workspace;
 
 use super::args::{Common, DemoArgs};
 use super::setup;
@@ -57,7 +58,7 @@ const KEPT: usize = 64 << 20;
 const HEIGHT: usize = 14;
 
 /// Runs until Ctrl-C, or for the given time; with `--shell` until the person leaves it.
-pub(super) async fn demo(common: &Common, args: DemoArgs, notes: Notes) -> Result<()> {
+pub(super) async fn demo(common: &Common, args: DemoArgs, notes: LogBuffer) -> Result<()> {
     let options: Vec<&str> = LIVE.into_iter().chain(common.options.iter().map(String::as_str)).collect();
     let overrides = Overrides::parse(&options)?;
     let workspace =
@@ -93,7 +94,7 @@ pub(super) async fn demo(common: &Common, args: DemoArgs, notes: Notes) -> Resul
 }
 
 /// The shell over the demo's tables, with the generator as a job behind it.
-async fn shell(common: &Common, workspace: Workspace, notes: Notes) -> Result<()> {
+async fn shell(common: &Common, workspace: Workspace, notes: LogBuffer) -> Result<()> {
     let checkpoints = in_memory();
     let memory = setup::memory(common);
     let workspace = workspace.with_memory(&memory)?.with_checkpoints(Arc::clone(&checkpoints));
@@ -159,7 +160,7 @@ struct Window {
 }
 
 /// Draws windows as they come: in place on a terminal, a line each elsewhere.
-async fn show(mut rows: Box<dyn Follow>, job: &JobSpec, stop: &CancellationToken) -> Result<()> {
+async fn show(mut rows: Box<dyn SourceReader>, job: &JobSpec, stop: &CancellationToken) -> Result<()> {
     let terminal = std::io::stdout().is_terminal();
     let mut windows: VecDeque<Window> = VecDeque::new();
     let mut drawn = 0;

@@ -1,4 +1,4 @@
-//! The command line: thin, it only turns flags into a [`Workspace`](crate::jobs::Workspace) and prints what comes back.
+//! The command line: thin, it only turns flags into a [`Workspace`](crate::workspace::Workspace) and prints what comes back.
 
 mod args;
 mod check;
@@ -21,7 +21,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::prelude::*;
 
 use crate::common::{Error, Result, panics, secret};
-use crate::shell::Notes;
+use crate::shell::LogBuffer;
 
 use args::{Args, Command};
 
@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
     let args = arguments();
     let level = if args.common.verbose { "millstream=debug,warn" } else { "millstream=warn,error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let notes = Notes::default();
+    let notes = LogBuffer::default();
     let log = tracing_subscriber::registry().with(filter);
     // Live answers draw on the terminal; the log must not write over them.
     if args.is_shell() {
@@ -91,7 +91,7 @@ fn deep(run: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     })
 }
 
-fn start(args: Args, notes: Notes) -> Result<()> {
+fn start(args: Args, notes: LogBuffer) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(STACK / 8)

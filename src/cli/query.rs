@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 
 use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result};
-use crate::jobs::{Done, Outcome, Workspace};
 use crate::planner::Mode;
 use crate::shell::progress;
 use crate::shell::render::Format;
 use crate::sql::ast::{Emit, Insert, Parsed, Query, Statement};
+use crate::workspace::{Done, Outcome, Workspace};
 
 use super::args::{Common, QueryArgs};
 use super::setup;

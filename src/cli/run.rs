@@ -10,11 +10,12 @@ use crate::common::faults::Faults;
 use crate::common::units::counted;
 use crate::common::{Error, Result, names, secret};
 use crate::connectors::ReadMode;
-use crate::jobs::workspace::{job_name, settings};
-use crate::jobs::{self, Ending, Outcome, Workspace};
+use crate::jobs::{self, Ending};
 use crate::planner::Program;
 use crate::sql::ast::{Parsed, Statement};
 use crate::state::{self, StateStore};
+use crate::workspace::statements::{job_name, settings};
+use crate::workspace::{Outcome, Workspace};
 
 use super::args::{Common, RunArgs};
 use super::{setup, status};

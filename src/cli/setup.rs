@@ -15,13 +15,13 @@ use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Connectors;
 use crate::connectors::kafka::EmbeddedBroker;
-use crate::jobs::Workspace;
 use crate::jobs::memory::Memory;
 use crate::shell::progress;
 use crate::shell::render::{self, Format, Look, Printed};
 use crate::sql::ast::{Copy, Parsed, Source};
 use crate::sql::{Variables, parse_with};
 use crate::state::{self, StateStore};
+use crate::workspace::Workspace;
 
 use super::args::Common;
 

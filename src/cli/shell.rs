@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::common::units::counted;
 use crate::common::{Error, Result};
-use crate::shell::{Notes, Session, Setup, interact};
+use crate::shell::{LogBuffer, Session, Setup, interact};
 use crate::sql::Variables;
 use crate::sql::ast::Source;
 use crate::state;
@@ -18,7 +18,7 @@ use super::setup;
 pub(super) const KEYS: &str = "Statements end with `;`. \\? lists commands, \\h statements, Ctrl-D quits.";
 
 /// Carries out what the flags or stdin say; asks a person if there is one.
-pub(super) async fn shell(common: &Common, args: ShellArgs, notes: Notes) -> Result<()> {
+pub(super) async fn shell(common: &Common, args: ShellArgs, notes: LogBuffer) -> Result<()> {
     let scripts = scripts(&args)?;
     // `\cd` must not move what was named when it opened.
     let named = common.data.display().to_string();

@@ -56,7 +56,7 @@ fn within(column: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     Some(make_array(data.into_builder().child_data(children).build().ok()?))
 }
 
-/// The times of a column at or before its own that are whole multiples of so many of its units.
+/// The times of a column at or before its own that are whole multiples of n of its units.
 pub fn floored_to(column: &ArrayRef, units: i64) -> ArrayRef {
     fn of<T: ArrowPrimitiveType<Native = i64>>(column: &ArrayRef, units: i64) -> Option<ArrayRef> {
         let times: &PrimitiveArray<T> = column.as_primitive_opt()?;

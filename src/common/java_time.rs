@@ -22,7 +22,7 @@ pub(crate) struct Pattern(pub(crate) Vec<Item>);
 pub(crate) enum Item {
     /// Text that stands as it is.
     Literal(String),
-    /// A letter of the pattern, so many times.
+    /// A letter of the pattern, repeated.
     Field(Field, usize),
     /// `[...]`: may be missing when it is read.
     Optional(Vec<Item>),

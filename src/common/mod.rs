@@ -1,7 +1,7 @@
-//! What every room may use: errors, places in a text, the clock, Java's patterns for times, crash points, options, projections,
+//! What every module may use: errors, places in a text, the clock, Java's patterns for times, crash points, options, projections,
 //! units and spelling help.
 //!
-//! Nothing here knows of SQL, Kafka or Arrow plans; arrows point down to this room and none leaves it.
+//! Nothing here knows of SQL, Kafka or Arrow plans; every module may use this one, and it uses none.
 
 pub mod calendar;
 pub mod clock;

@@ -1,4 +1,4 @@
-//! Where rows come from and go to. One room per system; everything above knows only the traits here.
+//! Where rows come from and go to. One module per system; everything above knows only the traits here.
 //!
 //! ```text
 //!            plan()  ┌──────────┐ follow()   prefetching, continuous      read()   one bounded split
@@ -28,22 +28,22 @@ use crate::common::{Error, Projection, Result};
 use crate::sql::ast::Options;
 
 pub mod blackhole;
-pub mod bounds;
 pub mod conformance;
 pub mod datagen;
 pub mod files;
 pub mod kafka;
 pub mod lookup;
+pub mod metadata_predicate;
+pub mod offset_batch;
 pub mod on_error;
 pub mod options;
 pub mod peek;
-pub mod piece;
 pub mod print;
 pub mod registry;
 pub mod rejects;
 pub mod table;
 
-pub use bounds::{Bounds, Intervals};
+pub use metadata_predicate::{Intervals, MetadataPredicate};
 pub use on_error::OnError;
 pub use registry::Connectors;
 pub use rejects::{RejectedRow, Rejects};
@@ -92,7 +92,7 @@ pub trait Connector: Debug + Send + Sync {
     ///
     /// # Errors
     /// When it cannot be written.
-    async fn copy(&self, table: Arc<TableSpec>) -> Result<Box<dyn Target>> {
+    async fn copy(&self, table: Arc<TableSpec>) -> Result<Box<dyn BulkWriter>> {
         Err(Error::internal(format!("nothing is copied to connector '{}': {}", self.name(), table.name)))
     }
 
@@ -233,7 +233,7 @@ pub trait Source: Debug + Send + Sync {
 
     /// What of these ranges a query has to read whose rows all have these metadata: every row that has them stays in. Several
     /// ranges of one partition may come back, none if nothing can be there.
-    async fn narrow(&self, ranges: Vec<PartitionRange>, _bounds: &Bounds) -> Result<Vec<PartitionRange>> {
+    async fn narrow(&self, ranges: Vec<PartitionRange>, _bounds: &MetadataPredicate) -> Result<Vec<PartitionRange>> {
         Ok(ranges)
     }
 
@@ -249,14 +249,14 @@ pub trait Source: Debug + Send + Sync {
     /// Reads one split, only what `projection` wants of [`Self::schema`].
     fn read(&self, split: &Split, projection: &Projection) -> Result<SendableRecordBatchStream>;
 
-    /// The same as [`Self::read`] for somebody who looks at `rows` rows at most: a hint to read in small steps, and to stop.
+    /// The same as [`Self::read`] for a query that reads `rows` rows at most: a hint to read in small steps, and to stop.
     fn read_some(&self, split: &Split, projection: &Projection, rows: usize) -> Result<SendableRecordBatchStream> {
         let _ = rows;
         self.read(split, projection)
     }
 
     /// Starts reading ahead from these positions, on a thread of its own, only what `projection` wants of [`Self::schema`].
-    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn Follow>>;
+    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>>;
 
     /// Tells the server how far a job has read; for information only, so errors are only logged.
     async fn report(&self, positions: &[(i32, i64)]);
@@ -282,7 +282,7 @@ impl Default for Prefetch {
 
 /// A running reader of one table.
 #[async_trait]
-pub trait Follow: Send {
+pub trait SourceReader: Send {
     /// What has been read since the last call, at most `max_rows` rows; waits up to `wait` for the first of them.
     ///
     /// Rows come once, in order per partition. An empty answer still carries the state of every partition.
@@ -471,7 +471,7 @@ pub trait Sink: Debug + Send + Sync {
     }
 
     /// Opens it for a whole result that is written once: an INSERT that ends. `None`: the result is one commit.
-    async fn whole(&self) -> Result<Option<Box<dyn Target>>> {
+    async fn whole(&self) -> Result<Option<Box<dyn BulkWriter>>> {
         Ok(None)
     }
 
@@ -484,7 +484,7 @@ pub trait Sink: Debug + Send + Sync {
 
 /// Takes a whole result, of which nothing shows before all of it is there.
 #[async_trait]
-pub trait Target: Send {
+pub trait BulkWriter: Send {
     /// Adds rows.
     async fn write(&mut self, rows: RecordBatch) -> Result<()>;
 

@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::common::{Error, Result};
 use crate::connectors::SinkMode;
-use crate::operators::zset;
+use crate::operators::changes::zset;
 use crate::planner::Output;
 use crate::state::Run;
 
@@ -108,7 +108,7 @@ mod tests {
     use arrow::datatypes::{DataType, Field, Schema};
 
     use super::*;
-    use crate::state::{Shelf, StateMemory};
+    use crate::state::{SpillContext, StateMemory};
 
     fn changes(rows: &[(&str, i64, i64)]) -> RecordBatch {
         let fields = vec![Field::new("k", DataType::Utf8, false), Field::new("v", DataType::Int64, false)];
@@ -146,7 +146,7 @@ mod tests {
         let a = changes(&[("a", 1, 1), ("b", 1, 1), ("c", 1, -1)]);
         let b = changes(&[("a", 1, -1), ("a", 2, 1), ("b", 1, -1), ("d", 7, 1)]);
         let mode = SinkMode::Upsert(vec!["k".into()]);
-        let shelf = Shelf::new(&StateMemory::unlimited());
+        let shelf = SpillContext::new(&StateMemory::unlimited());
         let consolidate = |mode: &SinkMode| {
             let rows = shelf.keep([a.clone(), b.clone()]).unwrap();
             consolidate(mode, true, rows).unwrap().collect::<Result<Vec<_>>>().unwrap()

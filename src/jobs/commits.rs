@@ -301,7 +301,7 @@ impl Commits {
     /// When the store cannot be used.
     pub async fn prune(&self, floor: u64) -> Result<()> {
         self.faults.pass(10, Side::Before)?;
-        // Written first: whoever puts a commit reads it afterwards and sees that it came too late.
+        // Written first: a process that puts a commit reads it afterwards and sees that it came too late.
         self.store.replace("floor", Bytes::from(floor.to_string())).await?;
         for path in self.store.list("commits").await? {
             if number(&path).is_some_and(|n| n <= floor) {

@@ -14,24 +14,24 @@ use crate::common::clock::Millis;
 use crate::common::faults::Side;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::{SinkMode, SourceCounters};
-use crate::operators::context::StateId;
+use crate::operators::epoch::context::StateId;
 use crate::state::commit::CommitReader;
-use crate::state::{PieceWriter, Run, Shelf, StateDelta, StateMemory};
+use crate::state::{ChunkedSectionWriter, Run, SpillContext, StateDelta, StateMemory};
 
 use super::begin::{check_identity, sinks, wait_for_starts};
 use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
 use super::inputs::{Fetch, Inputs, Starts};
 use super::late::LateCount;
-use super::memories::Memories;
 use super::pipeline::{EpochOutput, Pipeline};
 use super::progress::{Phase, Speed, Status};
 use super::publish::Publishers;
 use super::recovery::{Recovered, recover};
 use super::snapshots::{Snapshots, StateSections};
+use super::source_state::SourceState;
 use super::spec::JobSpec;
 use super::views::{self, View, announce};
-use super::{gauge, meter, readers};
+use super::{metrics, metrics_view, readers};
 
 /// How often a row that was set aside is shown.
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
@@ -39,10 +39,10 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(50);
 /// How long a stop waits for sinks to take the last commits; what is left is published at the next start.
 const STOP_WAIT: Duration = Duration::from_secs(15);
-/// Old commits are pruned when so many can go.
+/// Old commits are pruned when this many can go.
 const PRUNE_EVERY: u64 = 16;
 
-/// About so many bytes of rows for a sink make a piece of a commit: what a sink is handed at once.
+/// About this many bytes of rows for a sink make a piece of a commit: what a sink is handed at once.
 const ROWS_PIECE: usize = 32 << 20;
 
 /// How often the servers are told how far the job has read; that is for information only.
@@ -105,14 +105,14 @@ struct Running<'a> {
     publishers: Publishers,
     pending: Pending,
     /// Where pending rows are kept that no epoch gave.
-    shelf: Shelf,
+    shelf: SpillContext,
     /// A commit that is being written.
     in_flight: Option<JoinHandle<Landing>>,
     newest: u64,
     /// Which commits hold state tables whole.
     snapshots: Snapshots,
     /// What the sources have to know again.
-    memories: Memories,
+    memories: SourceState,
     floor: u64,
     /// Whether this start has noted that there are commits.
     marked: bool,
@@ -187,7 +187,7 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
         // Where a new job begins is worth a commit: a second start must not begin elsewhere because the topic has grown.
         pending: Pending { dirty: resumed.is_none(), ..Pending::default() },
         begun: resumed.is_some(),
-        shelf: Shelf::new(&memory),
+        shelf: SpillContext::new(&memory),
         in_flight: None,
         newest,
         snapshots: recovered.snapshots,
@@ -295,7 +295,7 @@ impl Running<'_> {
         let count = fetch.count as u64;
         let inputs = &mut self.inputs;
         let output = self.pipeline.epoch(fetch.rows, &start, clock, &self.spec.faults, |times| inputs.advance(times, clock)).await?;
-        self.spec.meter.add(|measured| gauge::take_in(measured, count, &output));
+        self.spec.meter.add(|measured| metrics::take_in(measured, count, &output));
         self.begun = true;
         self.status.epoch += 1;
         self.status.retries += u64::from(output.retried);
@@ -385,7 +385,7 @@ impl Running<'_> {
                 Some(insert) => (insert.sink.mode(), insert.output.updating),
                 None => (self.spec.late.iter().find(|l| l.id == sink).map_or(SinkMode::Append, |late| late.sink.mode()), false),
             };
-            let mut writer = PieceWriter::new(Arc::clone(store), sink_section(&sink), format!("{stem}-r{index}"), ROWS_PIECE);
+            let mut writer = ChunkedSectionWriter::new(Arc::clone(store), sink_section(&sink), format!("{stem}-r{index}"), ROWS_PIECE);
             for batch in changes::consolidate(&mode.0, mode.1, rows)? {
                 writer.push(batch?).await?;
             }
@@ -505,7 +505,7 @@ impl Running<'_> {
             .inputs
             .counters()
             .fold((0, 0), |(bad, tombstones), c| (bad + c.bad.load(Ordering::Relaxed), tombstones + SourceCounters::get(&c.tombstones)));
-        let state = meter::sizes(self.pipeline.state());
+        let state = metrics_view::sizes(self.pipeline.state());
         let (rows, bytes) = state.values().fold((0, 0), |(r, b), (rows, bytes)| (r + rows, b + bytes));
         self.spec.meter.add(|measured| measured.state = state);
         let status = Status {

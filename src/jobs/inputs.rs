@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::common::clock::Millis;
 use crate::common::projection::{ColumnPath, Projection};
 use crate::common::{Error, Result};
-use crate::connectors::{Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Rejected, Source, SourceCounters, Split};
+use crate::connectors::{PartitionRange, PartitionState, Prefetch, ReadMode, Rejected, Source, SourceCounters, SourceReader, Split};
 
 use super::alignment::Floor;
 use super::commits::StoredSource;
@@ -26,7 +26,7 @@ pub struct Inputs {
 struct Input {
     table: String,
     source: Arc<dyn Source>,
-    follow: Box<dyn Follow>,
+    follow: Box<dyn SourceReader>,
     clock: SourceClock,
     has_watermark: bool,
     /// How many milliseconds a partition may be ahead of the slowest of the job; `None`: it neither waits nor is waited for.

@@ -11,10 +11,10 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 
 use crate::common::{Error, Result, suggest};
 use crate::connectors::Sink;
-use crate::operators::coerce::{Coerced, Coercion};
-use crate::operators::context::LateRows;
-use crate::operators::late::LateFilter;
-use crate::operators::windows::WINDOW_COLUMNS;
+use crate::operators::changes::coerce::{Coerced, Coercion};
+use crate::operators::epoch::context::LateRows;
+use crate::operators::windows::arithmetic::WINDOW_COLUMNS;
+use crate::operators::windows::late_filter::LateFilter;
 use crate::operators::{LateFilterExec, to_millis};
 use crate::planner::Program;
 use crate::sql::types::display;

@@ -16,10 +16,10 @@ use crate::common::faults::{Faults, Side};
 use crate::common::projection::ColumnPath;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Split;
-use crate::operators::context::{LateRows, StateId, StateTables};
-use crate::operators::failing::named;
-use crate::operators::stateful::TableKind;
-use crate::operators::{EpochContext, EpochReport, ExchangeExec, Moment, SourceScanExec};
+use crate::operators::epoch::context::{LateRows, StateId, StateTables};
+use crate::operators::epoch::expression_errors::named;
+use crate::operators::epoch::stateful::TableKind;
+use crate::operators::{EpochContext, EpochReport, EpochTime, ExchangeExec, SourceScanExec};
 use crate::planner::{Binding, Domain, Program, Session, Stage, StateNode, codec};
 use crate::state::{KeyedTable, PaneTable, Run, StateDelta, StateMemory, StateTable};
 
@@ -239,7 +239,7 @@ impl Pipeline {
         let tasks = self.task_context(&context);
         let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new(), clock };
         for (node, info) in &self.program.nodes {
-            binding.moments.insert(*node, Moment { start: mark(start, clock, info), end: None, clock });
+            binding.moments.insert(*node, EpochTime { start: mark(start, clock, info), end: None, clock });
         }
         let mut output = EpochOutput::default();
         for stage in self.program.stages.iter().filter(|s| s.reads_sources) {

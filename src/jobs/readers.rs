@@ -16,7 +16,7 @@ use crate::common::{Result, names};
 use crate::state::StateStore;
 
 use super::commits::Commits;
-use super::views::Stored;
+use super::stored_view::Stored;
 
 /// How often a live reader says that it is still there.
 const RENEW: Duration = Duration::from_secs(10);
@@ -128,6 +128,6 @@ pub(super) async fn least(root: &dyn StateStore, views: &[String]) -> Result<u64
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(super) async fn jobs(root: &dyn StateStore, view: &str) -> Result<Vec<String>> {
+pub async fn jobs(root: &dyn StateStore, view: &str) -> Result<Vec<String>> {
     Ok(all(root, view).await?.into_iter().map(|(reader, _)| reader.job.unwrap_or_else(|| "a live query".to_string())).collect())
 }

@@ -9,10 +9,10 @@ use crate::common::{Error, Result};
 
 use super::commits::{Commit, Commits};
 use super::inputs::Starts;
-use super::memories::Memories;
 use super::pipeline::Pipeline;
 use super::publish::Held;
 use super::snapshots::{self, Snapshots};
+use super::source_state::SourceState;
 
 /// How many commits are read at once; over a network each of them takes its time.
 const AT_ONCE: usize = 16;
@@ -29,7 +29,7 @@ pub struct Recovered {
     /// Where the state tables' chains begin.
     pub snapshots: Snapshots,
     /// What the sources have to know again.
-    pub memories: Memories,
+    pub memories: SourceState,
     /// The bounded input was exhausted.
     pub finished: bool,
 }

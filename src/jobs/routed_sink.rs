@@ -14,20 +14,21 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
 use crate::common::Result;
-use crate::connectors::{OnError, Recorded, RejectedRow, Sink, SinkMode, SinkWriter, Target, Writer};
+use crate::connectors::{BulkWriter, OnError, Recorded, RejectedRow, Sink, SinkMode, SinkWriter, Writer};
 
 use super::spec::DeadLetter;
 
 /// A sink, and where its rejected rows go.
 #[derive(Debug)]
-pub(super) struct RoutedSink {
+pub struct RoutedSink {
     table: String,
     sink: Arc<dyn Sink>,
     dead: Arc<DeadLetter>,
 }
 
 impl RoutedSink {
-    pub(super) fn new(table: &str, sink: Arc<dyn Sink>, dead: Arc<DeadLetter>) -> Self {
+    /// A sink whose bad records go to `dead`.
+    pub fn new(table: &str, sink: Arc<dyn Sink>, dead: Arc<DeadLetter>) -> Self {
         Self { table: table.to_string(), sink, dead }
     }
 }
@@ -63,7 +64,7 @@ impl Sink for RoutedSink {
         self.sink.rejected()
     }
 
-    async fn whole(&self) -> Result<Option<Box<dyn Target>>> {
+    async fn whole(&self) -> Result<Option<Box<dyn BulkWriter>>> {
         self.sink.whole().await
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::common::Result;
-use crate::operators::context::{StateId, StateTables};
-use crate::state::{PieceWriter, Section, StateDelta, StateStore, Written};
+use crate::operators::epoch::context::{StateId, StateTables};
+use crate::state::{ChunkedSectionWriter, Section, StateDelta, StateStore, Written};
 
 use super::commits::{Commit, state_section};
 
@@ -14,7 +14,7 @@ const COMMIT: u64 = 64 << 10;
 /// A chain that costs less than this is never cut: a table this small is not worth being written again and again.
 const LEAST: u64 = 100 * COMMIT;
 
-/// About so many bytes of a table's rows make a piece of a commit.
+/// About this many bytes of a table's rows make a piece of a commit.
 const STATE_PIECE: usize = 8 << 20;
 
 /// What is known of the chain of commits that each state table is rebuilt from.
@@ -98,7 +98,7 @@ impl StateSections {
         for (id, table) in state {
             let name = id.to_string();
             let stem = format!("{stem}-s{}.{}", id.node, id.table);
-            let mut writer = PieceWriter::new(Arc::clone(store), state_section(&name), stem, STATE_PIECE);
+            let mut writer = ChunkedSectionWriter::new(Arc::clone(store), state_section(&name), stem, STATE_PIECE);
             let (base, rows, closed) = match snapshots.base(*id).filter(|_| !snapshots.due(*id)) {
                 None => (n, Some(table.snapshot()?), table.closed_to()),
                 Some(base) => {

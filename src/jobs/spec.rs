@@ -16,13 +16,13 @@ use crate::common::faults::Faults;
 use crate::connectors::on_error::failure;
 use crate::connectors::rejects::row_text;
 use crate::connectors::{OnError, ReadMode, Rejected, RejectedRow, Sink, Source};
-use crate::operators::coerce::{Coerced, Coercion};
+use crate::operators::changes::coerce::{Coerced, Coercion};
 use crate::planner::{Output, Program, Session};
 use crate::state::StateStore;
 
 use super::dead_letter;
 use super::late::LateRoute;
-use super::meter::Meter;
+use super::metrics_view::JobMetricsView;
 use super::progress::Status;
 use super::views::View;
 
@@ -189,7 +189,7 @@ pub struct JobSpec {
     /// What it tells while it runs.
     pub status: watch::Sender<Status>,
     /// What it has cost so far.
-    pub meter: Arc<Meter>,
+    pub meter: Arc<JobMetricsView>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
     /// Crash points.

@@ -23,14 +23,14 @@ use crate::common::floor::floored;
 use crate::common::projection::narrow;
 use crate::common::{Error, Projection, Result};
 use crate::connectors::{
-    Changes, Chunk, Fetched, Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Source, SourceCounters, Split,
+    Changes, Chunk, Fetched, PartitionRange, PartitionState, Prefetch, ReadMode, Source, SourceCounters, SourceReader, Split,
 };
-use crate::operators::zset;
+use crate::operators::changes::zset;
 use crate::planner::Content;
 
 use super::commits::{Commit, Commits, state_section};
 use super::readers::Marker;
-use super::views::{Stored, change_section};
+use super::stored_view::{Stored, change_section};
 
 /// All of a view is one partition.
 const PARTITION: i32 = 0;
@@ -134,7 +134,7 @@ impl Source for ViewSource {
         Err(Error::internal("a materialized view is read whole, or followed"))
     }
 
-    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, _: Prefetch) -> Result<Box<dyn Follow>> {
+    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, _: Prefetch) -> Result<Box<dyn SourceReader>> {
         let from = from.first().copied().unwrap_or(PartitionRange { partition: PARTITION, start: 0, end: None });
         Ok(Box::new(ViewFollow {
             stored: self.stored.clone(),
@@ -271,7 +271,7 @@ fn watermark(commit: &Commit, hold: i64, data_type: &DataType, rows: usize) -> R
 }
 
 #[async_trait]
-impl Follow for ViewFollow {
+impl SourceReader for ViewFollow {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
         let (until, start) = (Instant::now() + wait, self.position);
         let mut batches: VecDeque<RecordBatch> = VecDeque::new();

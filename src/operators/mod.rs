@@ -3,82 +3,53 @@
 //! An operator is a function (state version n−1, input, epoch) → (output, delta): `execute` never changes shared state, it
 //! hands a delta to the [`EpochContext`], which `jobs` folds in when the epoch has succeeded or drops when it failed.
 //! Nodes hold only data that serialises; everything live comes from the `TaskContext`.
+//!
+//! ```text
+//!   windows    joins    proctime    over        what a query is made of
+//!      │
+//!   aggregates                                  GROUP BY by key, and the merging of partial aggregates
+//!      │
+//!   changes                                     rows with weights, what they amount to, a batch plan run again on them
+//!      │
+//!   epoch                                       the context of one epoch, the nodes that operators are made of, the leaves
+//! ```
 
-pub mod clock;
-pub mod closing;
-pub mod coerce;
-pub mod context;
-pub mod current;
-pub mod exchange;
-pub mod extremes;
-pub mod failing;
-pub mod first_rows;
-pub mod interval;
-pub mod join;
-pub mod keyed_aggregate;
-mod keys;
-pub mod late;
-mod leaves;
-pub mod lookup;
-pub mod materialize;
-pub mod merge;
-mod merge_sorted;
-pub mod named_scan;
-mod newest;
-pub mod normalize;
-pub mod one_input;
+pub mod aggregates;
+pub mod changes;
+pub mod epoch;
+pub mod joins;
 pub mod over;
-pub mod pane_aggregate;
-pub mod panes;
-pub mod read_progress;
-pub mod recompute;
-pub mod reconcile;
-pub mod remember;
-pub mod row_number;
-pub mod scan;
-pub mod session;
-mod session_late;
-pub mod stateful;
-pub mod static_scan;
-pub mod subplan;
-pub mod temporal_filter;
-pub mod ticking_clock;
-pub mod ticking_filter;
-mod ticks;
-pub mod watermark;
-pub mod window_aggregate;
-pub mod window_assign;
+pub mod proctime;
 pub mod windows;
-pub mod zset;
 
-pub use clock::ClockExec;
-pub use closing::Closing;
-pub use context::{EpochContext, EpochReport, SourceSet};
-pub use current::CurrentRowsExec;
-pub use exchange::ExchangeExec;
-pub use first_rows::FirstRows;
-pub use keyed_aggregate::KeyedAggregate;
-pub use late::LateFilterExec;
-pub use lookup::LookupJoin;
-pub use materialize::Materialize;
-pub use named_scan::named_scans;
-pub use normalize::Normalize;
+pub use aggregates::keyed_aggregate::KeyedAggregate;
+pub use changes::changelog_snapshot::CurrentRowsExec;
+pub use changes::first_rows::FirstRows;
+pub use changes::materialize::Materialize;
+pub use changes::normalize::Normalize;
+pub use changes::recompute::Recompute;
+pub use changes::reconcile::Reconcile;
+pub use epoch::clock_column::ClockExec;
+pub use epoch::context::{EpochContext, EpochReport, SourceSet};
+pub use epoch::exchange::ExchangeExec;
+pub use epoch::named_scan::named_scans;
+pub use epoch::read_progress::{Progress, ReadProgress};
+pub use epoch::row_number::RowNumberExec;
+pub use epoch::scan::SourceScanExec;
+pub use epoch::stateful::{EpochTime, Operator, StatefulExec};
+pub use epoch::static_scan::StaticScanExec;
+pub use epoch::watermark_column::WatermarkExec;
+pub use joins::lookup_join::LookupJoin;
 pub use over::OverAggregate;
-pub use pane_aggregate::PaneAggregate;
-pub use read_progress::{Progress, ReadProgress};
-pub use recompute::Recompute;
-pub use reconcile::Reconcile;
-pub use remember::Remember;
-pub use row_number::RowNumberExec;
-pub use scan::SourceScanExec;
-pub use stateful::{Moment, Operator, StatefulExec};
-pub use static_scan::StaticScanExec;
-pub use temporal_filter::TemporalFilter;
-pub use ticking_clock::TickingClock;
-pub use ticking_filter::TickingFilter;
-pub use watermark::WatermarkExec;
-pub use window_aggregate::WindowAggregate;
-pub use window_assign::WindowAssignExec;
+pub use proctime::materialize::ProctimeMaterialize;
+pub use proctime::temporal_filter::TemporalFilter;
+pub use proctime::ticking_clock::TickingClock;
+pub use proctime::ticking_filter::TickingFilter;
+pub use windows::late_filter::LateFilterExec;
+pub use windows::pane_aggregate::PaneAggregate;
+pub use windows::window_aggregate::WindowAggregate;
+pub use windows::window_assign::WindowAssignExec;
+pub use windows::window_batch::WindowBatch;
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use datafusion::physical_plan::execution_plan::reset_plan_states;
 use crate::common::Result;
 use crate::common::clock::Millis;
 use crate::connectors::Split;
-use crate::operators::{ClockExec, LateFilterExec, Moment, SourceScanExec, StatefulExec, WatermarkExec};
+use crate::operators::{ClockExec, EpochTime, LateFilterExec, SourceScanExec, StatefulExec, WatermarkExec};
 
 /// What an epoch puts into a plan.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +18,7 @@ pub struct Binding {
     /// The epoch's splits by table.
     pub splits: BTreeMap<String, Vec<Split>>,
     /// Where the epoch stands in time, by stateful node.
-    pub moments: BTreeMap<u32, Moment>,
+    pub moments: BTreeMap<u32, EpochTime>,
     /// The epoch's recorded clock, in milliseconds since 1970.
     pub clock: Millis,
 }

@@ -26,31 +26,31 @@ use crate::common::clock::Millis;
 use crate::common::projection::ColumnPath;
 use crate::common::{Error, Result};
 use crate::connectors::Split;
-use crate::operators::clock::{Clock, clocked};
-use crate::operators::closing::{Closing, WindowInput};
-use crate::operators::extremes::Extreme;
-use crate::operators::interval::IntervalJoin;
-use crate::operators::join::{DeltaJoin, Side, SideParts};
-use crate::operators::keyed_aggregate::{KeyedAggregate, Lifetime};
-use crate::operators::late::LateFilter;
-use crate::operators::merge::Functions;
-use crate::operators::normalize::{Normalize, Upserts};
+use crate::operators::aggregates::keyed_aggregate::{KeyedAggregate, Lifetime};
+use crate::operators::aggregates::merge::Functions;
+use crate::operators::aggregates::min_max::Extreme;
+use crate::operators::changes::normalize::{Normalize, Upserts};
+use crate::operators::changes::recompute::{Keyed, Recompute};
+use crate::operators::changes::subplan::SubPlan;
+use crate::operators::epoch::clock_column::{Clock, clocked};
+use crate::operators::epoch::row_number::RowNumber;
+use crate::operators::epoch::watermark_column::Watermark;
+use crate::operators::joins::delta_join::{DeltaJoin, Side, SideParts};
+use crate::operators::joins::interval_join::IntervalJoin;
 use crate::operators::over::{OverAggregate, OverRows, Past};
-use crate::operators::panes::Panes;
-use crate::operators::recompute::{Keyed, Recompute};
-use crate::operators::row_number::RowNumber;
-use crate::operators::session::{SessionMerge, Sessions};
-use crate::operators::subplan::SubPlan;
-use crate::operators::temporal_filter::Halves;
-use crate::operators::watermark::Watermark;
-use crate::operators::window_assign::WindowAssign;
+use crate::operators::proctime::temporal_filter::Halves;
+use crate::operators::windows::late_filter::LateFilter;
+use crate::operators::windows::panes::Panes;
+use crate::operators::windows::session::{SessionMerge, Sessions};
+use crate::operators::windows::window_assign::WindowAssign;
+use crate::operators::windows::window_batch::{WindowBatch, WindowInput};
 use crate::operators::{
-    ClockExec, ExchangeExec, FirstRows, LateFilterExec, LookupJoin, Materialize, Moment, Operator, PaneAggregate, Reconcile, Remember,
-    RowNumberExec, SourceScanExec, StatefulExec, StaticScanExec, TemporalFilter, TickingClock, TickingFilter, WatermarkExec,
+    ClockExec, EpochTime, ExchangeExec, FirstRows, LateFilterExec, LookupJoin, Materialize, Operator, PaneAggregate, ProctimeMaterialize,
+    Reconcile, RowNumberExec, SourceScanExec, StatefulExec, StaticScanExec, TemporalFilter, TickingClock, TickingFilter, WatermarkExec,
     WindowAggregate, WindowAssignExec,
 };
 
-use super::over_forms;
+use super::rewrites::serializable_over;
 
 /// Encodes and decodes the nodes of `operators`.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ enum Wire {
     },
     Stateful {
         node: u32,
-        moment: Moment,
+        moment: EpochTime,
         operator: OperatorWire,
     },
 }
@@ -157,7 +157,7 @@ enum OperatorWire {
         schema: Nested,
         updating: bool,
     },
-    Closing {
+    WindowBatch {
         plan: Nested,
         leaves: Vec<u32>,
         inputs: Vec<(Nested, (usize, i64))>,
@@ -186,7 +186,7 @@ enum OperatorWire {
         rows: Nested,
         period: Millis,
     },
-    Remember {
+    ProctimeMaterialize {
         rows: Nested,
     },
     FirstRows {
@@ -263,9 +263,9 @@ impl OperatorWire {
         if let Some(view) = any.downcast_ref::<Materialize>() {
             return Ok(Self::Materialize { schema: Nested::schema(view.schema())?, updating: view.updating() });
         }
-        if let Some(closing) = any.downcast_ref::<Closing>() {
+        if let Some(closing) = any.downcast_ref::<WindowBatch>() {
             let input = |i: &WindowInput| Ok((Nested::schema(Arc::clone(&i.schema))?, i.end));
-            return Ok(Self::Closing {
+            return Ok(Self::WindowBatch {
                 plan: Nested::plan(Arc::clone(closing.plan().plan()))?,
                 leaves: closing.plan().leaves().to_vec(),
                 inputs: closing.inputs().iter().map(input).collect::<Result<_>>()?,
@@ -296,8 +296,8 @@ impl OperatorWire {
         if let Some(clock) = any.downcast_ref::<TickingClock>() {
             return Ok(Self::TickingClock { rows: Nested::schema(Arc::clone(clock.rows()))?, period: clock.period() });
         }
-        if let Some(remember) = any.downcast_ref::<Remember>() {
-            return Ok(Self::Remember { rows: Nested::schema(Arc::clone(remember.rows()))? });
+        if let Some(remember) = any.downcast_ref::<ProctimeMaterialize>() {
+            return Ok(Self::ProctimeMaterialize { rows: Nested::schema(Arc::clone(remember.rows()))? });
         }
         if let Some(first) = any.downcast_ref::<FirstRows>() {
             let (skip, fetch) = first.range();
@@ -335,10 +335,10 @@ impl OperatorWire {
                 Arc::new(SessionMerge::new(functions, rows.into_plan(context)?.schema(), sessions))
             }
             Self::Materialize { schema, updating } => Arc::new(Materialize::new(schema.into_plan(context)?.schema(), updating)),
-            Self::Closing { plan, leaves, inputs, what } => {
+            Self::WindowBatch { plan, leaves, inputs, what } => {
                 let input = |(schema, end): (Nested, _)| Ok(WindowInput { schema: schema.into_plan(context)?.schema(), end });
                 let inputs = inputs.into_iter().map(input).collect::<Result<_>>()?;
-                Arc::new(Closing::new(SubPlan::new(plan.into_plan(context)?, leaves), inputs, what))
+                Arc::new(WindowBatch::new(SubPlan::new(plan.into_plan(context)?, leaves), inputs, what))
             }
             Self::Over { plan, leaves, output, time, partition, past, ttl } => {
                 let Keyed { schema: input, key: partition } = partition.decode(context)?;
@@ -355,7 +355,7 @@ impl OperatorWire {
             }
             Self::TickingClock { rows, period } => Arc::new(TickingClock::new(&rows.into_plan(context)?.schema(), period)),
             Self::FirstRows { rows, skip, fetch } => Arc::new(FirstRows::new(rows.into_plan(context)?.schema(), skip, fetch)),
-            Self::Remember { rows } => Arc::new(Remember::new(rows.into_plan(context)?.schema())),
+            Self::ProctimeMaterialize { rows } => Arc::new(ProctimeMaterialize::new(rows.into_plan(context)?.schema())),
         })
     }
 }
@@ -458,12 +458,12 @@ impl PhysicalExtensionCodec for Codec {
     }
 
     fn try_encode_udwf(&self, function: &WindowUDF, buf: &mut Vec<u8>) -> DfResult<()> {
-        over_forms::encode(function, buf);
+        serializable_over::encode(function, buf);
         Ok(())
     }
 
     fn try_decode_udwf(&self, name: &str, buf: &[u8]) -> DfResult<Arc<WindowUDF>> {
-        Ok(over_forms::decode(name, buf)?)
+        Ok(serializable_over::decode(name, buf)?)
     }
 
     fn try_decode(

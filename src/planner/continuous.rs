@@ -1,11 +1,9 @@
 //! Continuous queries: SQL trees to one program for a job.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::Sort as SortExpr;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use sqlparser::ast;
@@ -16,12 +14,12 @@ use crate::sql::ast::Emit;
 
 use super::clock::place;
 use super::lower::Lowering;
+use super::lower::content::tables;
 use super::program::{Output, Program};
-use super::provider::{Content, TableSource};
+use super::provider::TableSource;
+use super::rewrites::subqueries::joined;
 use super::session::Session;
-use super::subqueries::joined;
-
-pub use super::lower::Streaming;
+use super::streaming_settings::StreamingSettings;
 
 /// Plans the queries of one job, one after the other; what several of them compute is computed once.
 pub struct ContinuousPlanner<'s> {
@@ -31,7 +29,7 @@ pub struct ContinuousPlanner<'s> {
 
 impl<'s> ContinuousPlanner<'s> {
     /// A planner for one job.
-    pub fn new(session: &'s Session, settings: Streaming) -> Self {
+    pub fn new(session: &'s Session, settings: StreamingSettings) -> Self {
         Self { session, lowering: Lowering::new(session.state(), settings) }
     }
 
@@ -46,7 +44,7 @@ impl<'s> ContinuousPlanner<'s> {
         joined(&optimized)?;
         let optimized = place(optimized)?;
         let (stage, schema, lowered) = self.lowering.query(&optimized, emit, tables(&logical)?).await?;
-        let schema = if lowered.traits.updating { crate::operators::zset::unweighted(&schema) } else { schema };
+        let schema = if lowered.traits.updating { crate::operators::changes::zset::unweighted(&schema) } else { schema };
         Ok(Output {
             stage,
             shape: lowered.traits.shape(|c| schema.field(c).name().clone()),
@@ -80,18 +78,6 @@ impl<'s> ContinuousPlanner<'s> {
     }
 }
 
-/// What is known of the rows of a view that is kept.
-pub(super) async fn content(state: &SessionState, plan: &LogicalPlan, emit: Emit, settings: Streaming) -> Result<Content> {
-    let optimized = place(state.optimize(plan)?)?;
-    let mut lowering = Lowering::new(state.clone(), settings);
-    let traits = lowering.query(&optimized, emit, tables(plan)?).await?.2.traits;
-    let schema = Arc::clone(optimized.schema().inner());
-    let name = |column: usize| schema.field(column).name().clone();
-    let keys = traits.keys.iter().map(|key| key.iter().map(|c| name(*c)).collect()).collect();
-    let time = if traits.updating { None } else { traits.rowtime().map(|(column, hold)| (name(column), hold)) };
-    Ok(Content { updating: traits.updating, keys, time, schema: Arc::clone(&schema) })
-}
-
 /// What ORDER BY at the top of a query asks for, up to the first expression that is no column of the answer.
 fn order(plan: &LogicalPlan) -> Vec<(usize, SortOptions)> {
     let (sort, answer) = match plan {
@@ -113,18 +99,6 @@ fn order(plan: &LogicalPlan) -> Vec<(usize, SortOptions)> {
     };
     let option = |by: &SortExpr| SortOptions { descending: !by.asc, nulls_first: by.nulls_first };
     sort.expr.iter().map_while(|by| Some((place(&by.expr)?, option(by)))).collect()
-}
-
-/// The declared tables that a query names.
-fn tables(plan: &LogicalPlan) -> Result<BTreeSet<String>> {
-    let mut tables = BTreeSet::new();
-    plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            tables.extend(TableSource::of(scan).map(|table| table.name().to_string()));
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(tables)
 }
 
 /// What makes two queries the same job: the plan as written, with the declarations that change its answer.

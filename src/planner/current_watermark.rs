@@ -24,7 +24,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::common::{Error, Result};
-use crate::operators::watermark::Watermark;
+use crate::operators::epoch::watermark_column::Watermark;
 use crate::sql::types::display;
 
 use super::mode::Mode;

@@ -11,7 +11,7 @@ use crate::common::units::human;
 use crate::operators::{ExchangeExec, SourceScanExec, StatefulExec};
 
 use super::program::{Output, Program, Stage, StateNode};
-use super::traits::{Domain, Shape};
+use super::properties::{Domain, Shape};
 
 /// What a run of a program has cost, node by node.
 #[derive(Debug, Clone, Default)]

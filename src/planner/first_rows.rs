@@ -9,7 +9,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{Expr, Extension, Limit, LogicalPlan, UserDefinedLogicalNodeCore, lit};
 
-use super::column_order::by_all_columns;
+use super::rewrites::column_order::by_all_columns;
 
 /// LIMIT without ORDER BY, where it is left open how it runs: as the rows that came first, or by all columns where rows can go again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -15,14 +15,14 @@ use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceC
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use crate::common::{Error, Result};
-use crate::operators::clock::Clock as ClockColumn;
-use crate::operators::row_number::RowNumber;
-use crate::operators::window_assign::WindowAssign;
+use crate::operators::epoch::clock_column::Clock as ClockColumn;
+use crate::operators::epoch::row_number::RowNumber;
+use crate::operators::windows::window_assign::WindowAssign;
 use crate::operators::{ClockExec, ExchangeExec, LateFilterExec, RowNumberExec, WatermarkExec, WindowAssignExec};
 
 use super::clock::Clock;
 use super::current_watermark::WatermarkColumn;
-use super::cut::{Cut, Late, Numbered};
+use super::nodes::{Late, Numbered, StageInput};
 use super::window_tvf::WindowTvf;
 
 /// DataFusion's planner with our nodes.
@@ -50,7 +50,7 @@ impl ExtensionPlanner for Nodes {
         _: &PhysicalPlanningContext,
     ) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
         let node = node.as_any();
-        if let Some(cut) = node.downcast_ref::<Cut>() {
+        if let Some(cut) = node.downcast_ref::<StageInput>() {
             return Ok(Some(Arc::new(ExchangeExec::new(cut.stage, Arc::clone(cut.schema.inner())))));
         }
         let Some(input) = inputs.first().cloned() else { return Ok(None) };

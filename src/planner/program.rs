@@ -8,10 +8,10 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::operators::stateful::TableSpec;
+use crate::operators::epoch::stateful::TableSpec;
 use crate::operators::{LateFilterExec, Operator, StatefulExec};
 
-use super::traits::{Domain, Shape};
+use super::properties::{Domain, Shape};
 
 /// All queries of a job, planned once: stages to run in order, the same for every epoch.
 ///

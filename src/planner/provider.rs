@@ -24,17 +24,17 @@ use sqlparser::ast::ExprWithAlias;
 
 use crate::common::projection::ColumnPath;
 use crate::common::{Error, Result, WEIGHT};
-use crate::connectors::{Bounds, Changes, ReadMode, Source, Split};
-use crate::operators::clock::Clock;
-use crate::operators::current::CurrentRows;
+use crate::connectors::{Changes, MetadataPredicate, ReadMode, Source, Split};
+use crate::operators::changes::changelog_snapshot::CurrentRows;
+use crate::operators::epoch::clock_column::Clock;
 use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet, StaticScanExec};
 use crate::sql::ast::{self, ColumnKind, CreateTable};
 
-use super::bounds::Finder;
+use super::case_insensitive::Tries;
 use super::clock;
-use super::columns::Tries;
-use super::continuous::Streaming;
+use super::metadata_predicate::Finder;
 use super::mode::Mode;
+use super::streaming_settings::StreamingSettings;
 
 /// What a name stands for.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ pub trait Kept: Debug + Send + Sync {
     fn table(&self, content: Content) -> Option<Arc<DeclaredTable>>;
 
     /// The settings that its rows are made with.
-    fn streaming(&self) -> Streaming;
+    fn streaming(&self) -> StreamingSettings;
 }
 
 /// What is known of the rows of a materialized view.
@@ -119,7 +119,7 @@ pub struct DeclaredTable {
     pub definition: CreateTable,
     /// Where its rows come from.
     pub source: Arc<dyn Source>,
-    /// Whether somebody keeps its late rows.
+    /// Whether its late rows are kept in a table.
     pub keeps_late: bool,
 }
 
@@ -224,7 +224,7 @@ impl TableSource {
         can.then(|| Self { is_static: true, ..self.clone() })
     }
 
-    /// Whether somebody keeps its late rows.
+    /// Whether its late rows are kept in a table.
     pub fn keeps_late(&self) -> bool {
         self.table.keeps_late
     }
@@ -265,9 +265,9 @@ impl TableSource {
 
     /// What filters say of metadata, where that says which rows of the source need not be read. Where rows stand for changes all of
     /// them count, whatever is wanted of the outcome.
-    fn bounds(&self, filters: &[&Expr]) -> Bounds {
+    fn bounds(&self, filters: &[&Expr]) -> MetadataPredicate {
         if self.mode != Mode::Batch || self.changes() != Changes::Append {
-            return Bounds::default();
+            return MetadataPredicate::default();
         }
         let column = |name: &str| self.column(name).cloned();
         let metadata = |name: &str| {

@@ -30,37 +30,37 @@ use crate::common::{Error, Result, suggest};
 use crate::operators::{Progress, SourceSet, named_scans};
 use crate::sql::size;
 
-use super::apart::execute_apart;
 use super::as_of::{self, as_of};
-use super::averages::integer_averages;
-use super::cast_types::CastTypes;
 use super::clock::{self, KeepClockFilters};
-use super::continuous::content;
 use super::current_watermark;
 use super::filter_pushdown::physical_rules;
-use super::flink_casts::flink_casts;
 use super::functions;
 use super::functions::intervals::IntervalPlanner;
 use super::functions::round::by_row;
 use super::limits;
-use super::lossy_casts::KeepLossyCasts;
+use super::lower::content::content;
 use super::mode::Mode;
-use super::null_order;
-use super::over_forms::sendable;
 use super::physical::StreamingQueryPlanner;
-use super::planned::planned;
+use super::planned_query::planned;
 use super::provider::{Relation, TableSource, Tables, View};
-use super::row_fields;
+use super::query_runtime::execute_on_query_runtime;
+use super::rewrites::cast_types::CastTypes;
+use super::rewrites::deterministic_order::total_order;
+use super::rewrites::flink_casts::flink_casts;
+use super::rewrites::integer_avg::integer_averages;
+use super::rewrites::lossy_casts::KeepLossyCasts;
+use super::rewrites::normalize_zero::one_zero;
+use super::rewrites::null_order;
+use super::rewrites::row_field_names;
+use super::rewrites::serializable_over::sendable;
+use super::rewrites::single_row;
+use super::rewrites::subqueries::{counted, joined};
+use super::rewrites::tuples;
+use super::rewrites::wide_decimals::wide_decimals;
 use super::session_windows::ExpandSessions;
-use super::single_row;
-use super::subqueries::{counted, joined};
-use super::total_order::total_order;
-use super::tuples;
 use super::unnest::{UnnestPlanner, beside};
 use super::using::joins_on;
-use super::wide_decimals::wide_decimals;
 use super::window_call::{self, WindowTvfPlanner};
-use super::zeros::one_zero;
 
 /// Plans queries over declared tables.
 #[derive(Clone)]
@@ -210,7 +210,7 @@ impl Session {
         if let Some(progress) = context.session_config().get_extension::<Progress>() {
             progress.begin(&plan);
         }
-        let rows = execute_apart(plan, context)?;
+        let rows = execute_on_query_runtime(plan, context)?;
         Ok((rows.schema(), rows))
     }
 
@@ -293,7 +293,7 @@ impl SchemaProvider for Names {
 /// averages and texts that Flink has.
 pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
     size::check(&query, &|name| tables.columns(name).len())?;
-    row_fields::name(&mut query);
+    row_field_names::name(&mut query);
     null_order::mark(&mut query);
     tuples::compared(&mut query)?;
     joins_on(&mut query, state, tables).await?;

@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use crate::common::Result;
-use crate::operators::windows::{WINDOW_COLUMNS, WindowKind, per_milli, window_type};
+use crate::operators::windows::arithmetic::{WINDOW_COLUMNS, WindowKind, per_milli, window_type};
 
 use super::window_tvf::WindowTvf;
 

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan};
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments, SetExpr, TableFactor};
 
 use crate::common::{Error, Result, suggest};
-use crate::operators::windows::{WindowKind, Windows};
+use crate::operators::windows::arithmetic::{WindowKind, Windows};
 
 use super::window_tvf::WindowTvf;
 

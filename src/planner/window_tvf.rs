@@ -11,7 +11,7 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 
 use crate::common::{Error, Result, WEIGHT};
-use crate::operators::windows::{WINDOW_COLUMNS, WindowKind, Windows, window_fields, window_type};
+use crate::operators::windows::arithmetic::{WINDOW_COLUMNS, WindowKind, Windows, window_fields, window_type};
 
 /// Repeats every row for each window that holds its time, and adds `window_start`, `window_end` and `window_time`
 /// (= end − 1 ms) behind the input's columns; only the weight of changes stays last. Rows without a time are in no window.
@@ -189,7 +189,7 @@ impl UserDefinedLogicalNodeCore for WindowTvf {
         for column in [&self.time].into_iter().chain(&self.partition) {
             needed.push(schema.maybe_index_of_column(column)?);
         }
-        // The weight says what a row means, whoever asks for it.
+        // The weight says what a row means, in every query.
         needed.extend(before_weight(&self.input)..schema.fields().len());
         needed.sort_unstable();
         needed.dedup();

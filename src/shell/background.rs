@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::common::{Error, ErrorKind, Result, names};
 use crate::jobs::memory::Memory;
-use crate::jobs::workspace::settings;
-use crate::jobs::{self, Ending, Gauge, Phase, Status, Workspace};
+use crate::jobs::{self, Ending, JobMetrics, Phase, Status};
 use crate::sql::ast::{Parsed, Statement};
 use crate::state::StateStore;
+use crate::workspace::Workspace;
+use crate::workspace::statements::settings;
 
 /// A name that is taken gets a number behind it, up to this one.
 const NAMES: usize = 100;
@@ -38,7 +39,7 @@ pub(super) struct Background {
 struct Running {
     stop: CancellationToken,
     status: watch::Receiver<Status>,
-    gauge: Gauge,
+    gauge: JobMetrics,
     /// The notice that was told.
     notice: Option<String>,
     /// Whether it was told that it waits.
@@ -74,7 +75,7 @@ impl Background {
             if said.pipeline_name.is_none() && !jobs::resumes(&spec).await? {
                 continue;
             }
-            let (stop, status, gauge) = (CancellationToken::new(), spec.status.subscribe(), Gauge::new(&spec));
+            let (stop, status, gauge) = (CancellationToken::new(), spec.status.subscribe(), JobMetrics::new(&spec));
             workspace.watch(&name, status.clone());
             let stopped = stop.clone();
             let bounded = spec.sources.iter().all(|source| source.source.bounded());

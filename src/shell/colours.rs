@@ -1,8 +1,8 @@
 //! SQL with colours, for the line that is typed.
 
-use crate::sql::lexed::{Kind, Lexed, lexed};
+use crate::sql::highlight::{Kind, Lexed, lexed};
 
-use super::pieces::{Piece, pieces};
+use super::split::{Piece, pieces};
 
 /// A longer text is shown as it is: colours have to be there before the next key is pressed.
 pub(super) const LONGEST: usize = 64 << 10;

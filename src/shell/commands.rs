@@ -4,8 +4,8 @@ use crate::common::suggest;
 use crate::common::{Error, Result};
 
 use super::arguments::{expanded, go, listed, mode, most_rows, needed, peek, set, some, switch, unquoted, watch};
-use super::elsewhere;
 pub use super::meta::{Expanded, Go, Meta, PEEKED};
+use super::unsupported_commands;
 
 /// One meta command.
 pub struct Command {
@@ -57,7 +57,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         names: &["\\maxrows", ".maxrows"],
         arguments: "[ROWS]",
-        help: "so many rows of an answer are shown, 0 for all",
+        help: "how many rows of an answer are shown, 0 for all",
         read: most_rows,
     },
     Command { names: &["\\null", ".nullvalue"], arguments: "TEXT", help: "what stands for NULL", read: |a| Ok(Meta::Null(unquoted(a))) },
@@ -159,7 +159,7 @@ pub fn meta(line: &str) -> Result<Meta> {
         });
     }
     let error = Error::usage(format!("there is no command {name}"));
-    if let Some(hint) = elsewhere::hint(name) {
+    if let Some(hint) = unsupported_commands::hint(name) {
         return Err(error.hint(hint));
     }
     let names: Vec<&str> = COMMANDS.iter().flat_map(|c| c.names.iter().copied()).collect();
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn nothing_that_is_here_is_said_to_be_missing() {
         for name in COMMANDS.iter().flat_map(|command| command.names) {
-            assert_eq!(elsewhere::hint(name), None, "{name}");
+            assert_eq!(unsupported_commands::hint(name), None, "{name}");
         }
     }
 

@@ -1,15 +1,15 @@
 //! What may come next where the cursor is.
 
 use crate::common::OptionSpec;
-use crate::jobs::Names;
-use crate::sql::lexed::{Kind, Lexed, lexed};
-use crate::sql::words::{BEGINS, INSIDE};
+use crate::sql::highlight::{Kind, Lexed, lexed};
+use crate::sql::keywords::{BEGINS, INSIDE};
+use crate::workspace::Names;
 
 use super::commands::COMMANDS;
 use super::help;
-use super::pieces::{Piece, pieces};
 use super::render::Format;
-use super::used::{columns_of, used};
+use super::scope::{columns_of, used};
+use super::split::{Piece, pieces};
 
 /// What could stand at the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::complete::{Found, complete};
 use crate::common::OptionSpec;
-use crate::jobs::Names;
+use crate::workspace::Names;
 
 fn names() -> Names {
     let columns = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -14,13 +14,13 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Helper};
 
 use crate::common::{Error, Result, secret};
-use crate::jobs::Names;
-use crate::sql::lexed::is_whole;
+use crate::sql::highlight::is_whole;
+use crate::workspace::Names;
 
 use super::colours::{LONGEST, coloured};
 use super::complete::{Completion, Found, complete};
-use super::pieces::{Piece, pieces};
 use super::render::colours_wanted;
+use super::split::{Piece, pieces};
 
 const PROMPT: &str = "millstream> ";
 

@@ -79,7 +79,7 @@ fn first_sentence(text: &str) -> &str {
 mod tests {
     use super::*;
     use crate::sql::ast::Source;
-    use crate::sql::lexed::{Kind, lexed};
+    use crate::sql::highlight::{Kind, lexed};
     use crate::sql::parse;
 
     #[test]

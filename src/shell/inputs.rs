@@ -12,11 +12,11 @@ use std::path::Path;
 
 use crate::common::{Error, Result};
 use crate::sql::ast::Source;
-use crate::sql::lexed;
+use crate::sql::highlight;
 
 use super::commands::{Meta, meta};
-use super::pieces::{Piece, part, pieces, place};
 use super::session::{Next, Session};
+use super::split::{Piece, part, pieces, place};
 
 /// So many files may include each other.
 const DEEP: usize = 16;
@@ -92,7 +92,7 @@ impl Session {
 /// SQL before a command: what runs first, and what the command is given.
 fn divided(text: &str, range: &Range<usize>, command: &str, person: bool) -> (Option<Range<usize>>, Option<Range<usize>>) {
     let sql = text.get(range.clone()).unwrap_or_default();
-    let last = lexed::last(sql);
+    let last = highlight::last(sql);
     let beside = !sql.get(sql.trim_end().len()..).unwrap_or_default().contains('\n');
     let takes = meta(command).is_ok_and(|command| takes_sql(&command));
     let given = if takes { beside || !last.ends } else { person && !last.ends };

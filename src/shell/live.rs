@@ -11,35 +11,36 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::settings::ResultMode;
 use crate::common::units::{counted, human};
 use crate::common::{Error, Result};
-use crate::jobs::{self, Live, Status, Workspace};
+use crate::jobs::{self, Status};
 use crate::sql::ast::Query;
+use crate::workspace::{LiveQuery, Workspace};
 
 use super::changes::{Told, lines};
-use super::content::Content;
 use super::frame::{Frame, Key};
 use super::limit::{Limit, without_limit};
-use super::notes::Notes;
+use super::live_result::LiveResult;
+use super::log_buffer::LogBuffer;
 use super::render::{self, Cells, colours_wanted};
 use super::screen::{Screen, size};
 
 /// How often the table is drawn, at most.
 const EVERY: Duration = Duration::from_millis(100);
-/// What people should know takes so many lines below the table, at most.
+/// Notices take this many lines below the table, at most.
 const NOTICE: usize = 3;
 
 /// Shows an answer until it ends, or the person ends it.
 pub(super) async fn show(
     workspace: &Workspace,
-    (live, limit): (Live, Limit),
+    (live, limit): (LiveQuery, Limit),
     screen: &mut Screen,
     interrupt: &mut Signal,
-    notes: &Notes,
+    notes: &LogBuffer,
 ) -> Result<()> {
     let mode = workspace.job_settings()?.result_mode.unwrap_or(ResultMode::Table);
-    let Live { job, schema, updating, key, order, rows } = live;
+    let LiveQuery { job, schema, updating, key, order, rows } = live;
     // Before the job runs: an order that cannot be kept must not leave it behind.
     let changes_in_place = screen.is_live() && mode == ResultMode::Table;
-    let content = changes_in_place.then(|| Content::new(&schema, updating, key.clone(), &order)).transpose()?;
+    let content = changes_in_place.then(|| LiveResult::new(&schema, updating, key.clone(), &order)).transpose()?;
     let (stop, status) = (CancellationToken::new(), job.status.subscribe());
     let stopped = stop.clone();
     let running = tokio::spawn(async move { jobs::run(&job, &stopped).await });
@@ -62,7 +63,7 @@ pub(super) async fn show(
 }
 
 /// The query, and after how many rows it ends: where the LIMIT stands behind EMIT, or rows never change, it is a count, and no operator.
-pub(super) async fn plan(workspace: &Workspace, query: &Query) -> Result<(Live, Limit)> {
+pub(super) async fn plan(workspace: &Workspace, query: &Query) -> Result<(LiveQuery, Limit)> {
     if let Some((endless, limit)) = without_limit(query) {
         let live = workspace.live(&endless).await?;
         if query.ends || !live.updating {
@@ -87,12 +88,12 @@ async fn tell(mut status: watch::Receiver<Status>) {
 
 /// A table that changes in place, with lines below that tell how the query goes.
 async fn in_place(
-    mut content: Content,
+    mut content: LiveResult,
     mut rows: mpsc::Receiver<RecordBatch>,
     mut status: watch::Receiver<Status>,
     screen: &Screen,
     mut limit: Limit,
-    notes: &Notes,
+    notes: &LogBuffer,
 ) -> Result<()> {
     let mut frame = Frame::open()?;
     let mut now = status.borrow_and_update().clone();
@@ -145,7 +146,7 @@ struct Picture {
 
 impl Picture {
     /// As many rows as fit the terminal.
-    fn of(content: &mut Content) -> Self {
+    fn of(content: &mut LiveResult) -> Self {
         Self { count: content.count(), cells: content.shown(size().1), sorted: content.is_sorted() }
     }
 

@@ -27,7 +27,7 @@ pub enum Meta {
     Once(String),
     /// Statements of a file.
     Include(String),
-    /// The last query again and again, every so many seconds.
+    /// The last query again and again, every this many seconds.
     Watch(f64),
     /// Shows the statement that stands before it, or the last one.
     Print,

@@ -8,7 +8,6 @@
 //! ```
 //! A [`Session`] carries out inputs and knows nothing of keys; [`interact`] asks a person for them.
 
-mod acts;
 mod arguments;
 mod background;
 mod changes;
@@ -17,25 +16,26 @@ pub mod commands;
 mod complete;
 #[cfg(test)]
 mod complete_tests;
-mod content;
 mod editor;
-mod elsewhere;
 mod frame;
 mod help;
 mod inputs;
 mod interact;
 mod limit;
 mod live;
+mod live_result;
+mod log_buffer;
 mod meta;
-mod notes;
-mod pieces;
+mod meta_commands;
 pub mod progress;
 pub mod render;
+mod scope;
 mod screen;
 mod session;
-mod used;
+mod split;
+mod unsupported_commands;
 mod views;
 
 pub use interact::interact;
-pub use notes::Notes;
+pub use log_buffer::LogBuffer;
 pub use session::{Session, Setup};

@@ -10,10 +10,10 @@ use futures::StreamExt;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use crate::common::Result;
-use crate::jobs::Workspace;
 use crate::operators::ReadProgress;
 use crate::planner::{Mode, Session};
 use crate::sql::ast::{Copy, Insert};
+use crate::workspace::Workspace;
 
 /// A query that is done before has no line.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -81,7 +81,7 @@ impl Line {
         }
     }
 
-    /// The same rows, with the line gone before the first of them comes; `whole`: before the end of them is told, for somebody
+    /// The same rows, with the line gone before the first of them comes; `whole`: before the end of them is told, for a client
     /// who prints nothing until then.
     pub fn before(self, rows: SendableRecordBatchStream, whole: bool) -> SendableRecordBatchStream {
         let schema = rows.schema();

@@ -9,17 +9,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::common::{Error, ErrorKind, Result, panics};
 use crate::jobs::memory::Memory;
-use crate::jobs::{Names, Outcome, Workspace};
 use crate::planner::Mode;
 use crate::sql::ast::{Emit, Parsed, Query, Source, Statement};
 use crate::sql::{Variables, parse_with};
 use crate::state::StateStore;
+use crate::workspace::{Keeper, Names, Outcome, Workspace};
 
 use super::background::Background;
-use super::notes::Notes;
+use super::log_buffer::LogBuffer;
 use super::render::Format;
 use super::screen::Screen;
-use super::views::View;
 use super::{live, progress};
 
 /// How long a script waits until a job that it has started has read and written what was there.
@@ -47,7 +46,7 @@ pub struct Setup {
     /// INSERTs that run as one job from the beginning on.
     pub begin: Vec<Parsed>,
     /// Where the log goes when a person is asked.
-    pub notes: Notes,
+    pub notes: LogBuffer,
 }
 
 /// A session of statements and meta commands: the tables, what is shown how, the jobs in the background.
@@ -73,7 +72,7 @@ pub struct Session {
     /// Whether a person is there.
     pub(super) interactive: bool,
     begin: Vec<Parsed>,
-    pub(super) notes: Notes,
+    pub(super) notes: LogBuffer,
 }
 
 /// What becomes of the session after an input.
@@ -85,6 +84,17 @@ pub enum Next {
     Edit(String),
     /// It ends.
     Quit,
+}
+
+/// What a statement does to a materialized view that a job keeps.
+#[derive(Debug)]
+pub(super) enum ViewChange {
+    /// It declares the same again, and the job runs.
+    Kept(Keeper),
+    /// It declares another query: the job goes, with its state.
+    Replaced(Keeper),
+    /// Anything else.
+    Other,
 }
 
 impl Session {
@@ -240,10 +250,10 @@ impl Session {
                 }
                 Outcome::AnalyzeJob(name) => screen.text(&unless(interrupt, jobs.analyze(&name)).await.map_err(here)?)?,
                 Outcome::Job(part) => match &before {
-                    View::Kept(keeper) => {
+                    ViewChange::Kept(keeper) => {
                         screen.say(&format!("materialized view `{}` is there, and job {} keeps it", keeper.view, keeper.job))
                     }
-                    View::Replaced(keeper) => {
+                    ViewChange::Replaced(keeper) => {
                         if jobs.runs(&keeper.job) {
                             let stopped = jobs.stop(&keeper.job).await.map_err(here)?;
                             screen.say(&stopped);
@@ -251,7 +261,7 @@ impl Session {
                         screen.say(&workspace.forget_view(keeper).await.map_err(here)?);
                         parts.push(*part);
                     }
-                    View::Other => parts.push(*part),
+                    ViewChange::Other => parts.push(*part),
                 },
                 Outcome::InsertNow(insert) => {
                     let rows = unless(interrupt, progress::insert(workspace, &insert)).await.map_err(here)?;

@@ -3,29 +3,18 @@
 use std::io::Write;
 
 use crate::common::{Error, ErrorKind, Result};
-use crate::jobs::Keeper;
 use crate::sql::ast::{Parsed, Statement};
+use crate::workspace::Keeper;
 
-use super::session::Session;
-
-/// What a statement does to a materialized view that a job keeps.
-#[derive(Debug)]
-pub(super) enum View {
-    /// It declares the same again, and the job runs.
-    Kept(Keeper),
-    /// It declares another query: the job goes, with its state.
-    Replaced(Keeper),
-    /// Anything else.
-    Other,
-}
+use super::session::{Session, ViewChange};
 
 impl Session {
     /// What has to be known, asked and stopped before a statement about a materialized view is carried out.
-    pub(super) async fn before_view(&mut self, parsed: &Parsed) -> Result<View> {
-        let Some(keeper) = self.workspace.keeper(parsed).await? else { return Ok(View::Other) };
+    pub(super) async fn before_view(&mut self, parsed: &Parsed) -> Result<ViewChange> {
+        let Some(keeper) = self.workspace.keeper(parsed).await? else { return Ok(ViewChange::Other) };
         match &parsed.statement {
             Statement::CreateView(_) if self.workspace.declares_again(parsed)? => {
-                Ok(if keeper.runs { View::Kept(keeper) } else { View::Other })
+                Ok(if keeper.runs { ViewChange::Kept(keeper) } else { ViewChange::Other })
             }
             Statement::CreateView(view) => {
                 // One without OR REPLACE is refused by itself.
@@ -33,7 +22,7 @@ impl Session {
                     self.workspace.refuse_read(&keeper.view).await?;
                     self.refuse_elsewhere(&keeper)?;
                 }
-                Ok(View::Replaced(keeper))
+                Ok(ViewChange::Replaced(keeper))
             }
             Statement::Drop(drop) => {
                 self.workspace.refuse_drop(drop)?;
@@ -52,9 +41,9 @@ impl Session {
                     let stopped = self.jobs.stop(&keeper.job).await?;
                     self.screen.say(&stopped);
                 }
-                Ok(View::Other)
+                Ok(ViewChange::Other)
             }
-            _ => Ok(View::Other),
+            _ => Ok(ViewChange::Other),
         }
     }
 

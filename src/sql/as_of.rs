@@ -12,7 +12,7 @@ use sqlparser::tokenizer::Location;
 
 use crate::common::{Error, Result};
 
-use super::build;
+use super::ast_builder;
 
 /// The call that stands in a join's condition for the version of the table on its right: of the time, and of the line and the column
 /// where the table is named.
@@ -74,7 +74,7 @@ fn joins(from: &mut TableWithJoins) -> Result<()> {
                 return Err(spot(error, at));
             }
         };
-        let as_of = build::call(AS_OF, [time, build::number(at.line), build::number(at.column)]);
+        let as_of = ast_builder::call(AS_OF, [time, ast_builder::number(at.line), ast_builder::number(at.column)]);
         let on = std::mem::replace(condition, Expr::Value(sqlparser::ast::Value::Null.into()));
         *condition = Expr::BinaryOp { left: Box::new(Expr::Nested(Box::new(on))), op: BinaryOperator::And, right: Box::new(as_of) };
     }

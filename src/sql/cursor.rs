@@ -8,8 +8,8 @@ use crate::common::{Error, Result};
 
 use super::ast::{Options, Pos};
 use super::dialect::{MillstreamDialect, allow_steps};
-use super::forms;
 use super::name;
+use super::rewrites::forms;
 use super::text::{Text, pos};
 
 static DIALECT: MillstreamDialect = MillstreamDialect;

@@ -15,7 +15,8 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
 
-use super::{build, infix, json_calls};
+use super::rewrites::json_calls;
+use super::{ast_builder, infix};
 
 thread_local! {
     /// How many expressions may still be begun; see [`allow_steps`].
@@ -201,7 +202,7 @@ fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
         parser.expect_token(&Token::RParen)?;
         ast::TableFactor::Derived { lateral: false, subquery, alias: None, sample: None }
     } else {
-        build::table(parser.parse_object_name(false)?).relation
+        ast_builder::table(parser.parse_object_name(false)?).relation
     };
     let partition_by = if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
         // Further arguments follow after a comma, so several columns stand in parentheses.
@@ -219,8 +220,8 @@ fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
         ast::TableFactor::Derived { subquery, .. } if partition_by.is_empty() => return Ok(ast::Expr::Subquery(subquery)),
         relation => ast::TableWithJoins { relation, joins: Vec::new() },
     };
-    let select = ast::Select { distribute_by: partition_by, ..build::select_all(vec![relation]) };
-    Ok(ast::Expr::Subquery(Box::new(build::query(ast::SetExpr::Select(Box::new(select))))))
+    let select = ast::Select { distribute_by: partition_by, ..ast_builder::select_all(vec![relation]) };
+    Ok(ast::Expr::Subquery(Box::new(ast_builder::query(ast::SetExpr::Select(Box::new(select))))))
 }
 
 /// `CAST(expr AS type)`. Types that sqlparser does not know are kept as their text, which the planner reads as it does in

@@ -1,7 +1,7 @@
 //! Hints in comments: `t /*+ OPTIONS('k' = 'v') */`.
 //!
 //! sqlparser has no place for a hint behind a table's name. So it becomes a last part of the name, in the form in which it was
-//! written: ``t.`OPTIONS('k' = 'v')` ``; whoever resolves names takes it off again ([`of_name`]). LOOKUP, which configures requests that
+//! written: ``t.`OPTIONS('k' = 'v')` ``; the resolver takes it off again ([`of_name`]). LOOKUP, which configures requests that
 //! are not made one by one here, is passed over with a warning. Hints that would change what a query means, or that ask for something
 //! which does not exist here, are refused: nobody should believe that they were followed.
 

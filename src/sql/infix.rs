@@ -6,7 +6,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::build;
+use super::ast_builder;
 
 /// Reads what follows on the words of a condition.
 type Read = fn(&mut Parser, &Expr, u8) -> Result<Expr, ParserError>;
@@ -91,5 +91,5 @@ fn is_json(parser: &mut Parser, left: &Expr, _: u8) -> Result<Expr, ParserError>
         parser.advance_token();
     }
     let kind = if known { kind } else { "VALUE".to_string() };
-    Ok(build::call("is_json", [left.clone(), build::text(kind)]))
+    Ok(ast_builder::call("is_json", [left.clone(), ast_builder::text(kind)]))
 }

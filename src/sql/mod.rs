@@ -3,29 +3,21 @@
 //! ```text
 //!  text ─▶ tokens.rs ─▶ variables.rs ─▶ script.rs cuts at semicolons ─▶ hints.rs ─▶ flink/  one grammar, token by token
 //!                                                                                     │
-//!                             dialect.rs, forms.rs: queries and expressions ◀─────────┤
+//!                             dialect.rs, rewrites/: queries and expressions ◀────────┤
 //!                             sqlparser reads those, because DataFusion plans its trees ▼
 //!                                                                              ast/  Statement
 //! ```
 //! What every grammar shares lies in this folder: the statements that they lower to (`ast/`), the walk over tokens (`cursor.rs`),
-//! types, names, settings. A grammar is a room of its own.
+//! types, names, settings. Each grammar is a module of its own.
 
 pub mod as_of;
 pub mod ast;
-pub(crate) mod build;
-mod calls;
-mod casts;
 mod cursor;
 pub mod dialect;
-pub mod duplicates;
 mod emit;
 mod flink;
-mod forms;
 pub mod hints;
 mod infix;
-mod intervals;
-mod json_calls;
-pub mod lexed;
 pub mod name;
 pub mod render;
 mod script;
@@ -35,14 +27,17 @@ mod text;
 mod tokens;
 pub mod types;
 pub mod variables;
-pub mod words;
 
+pub(crate) mod ast_builder;
 #[cfg(test)]
 mod ddl_tests;
 #[cfg(test)]
 mod forms_tests;
+pub mod highlight;
+pub mod keywords;
 #[cfg(test)]
 mod precedence_tests;
+pub mod rewrites;
 #[cfg(test)]
 mod robust_tests;
 #[cfg(test)]
@@ -74,6 +69,6 @@ pub fn literal(text: &str) -> String {
 pub fn select_all(name: &str) -> sqlparser::ast::Query {
     let (database, last) = name::split(name);
     let parts = database.into_iter().chain([last]).map(|part| sqlparser::ast::Ident::with_quote('`', part)).collect::<Vec<_>>();
-    let select = build::select_all(vec![build::table(sqlparser::ast::ObjectName::from(parts))]);
-    build::query(sqlparser::ast::SetExpr::Select(Box::new(select)))
+    let select = ast_builder::select_all(vec![ast_builder::table(sqlparser::ast::ObjectName::from(parts))]);
+    ast_builder::query(sqlparser::ast::SetExpr::Select(Box::new(select)))
 }

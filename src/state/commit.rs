@@ -5,7 +5,7 @@
 //! ```
 //! A section is an Arrow IPC stream. One that is larger than [`INLINE_LIMIT`] is an object of its own, written before the
 //! commit and named in it, so that the put that decides stays small. One that is larger than memory should hold at once is
-//! written in pieces ([`PieceWriter`]), each an IPC stream and an object.
+//! written in pieces ([`ChunkedSectionWriter`]), each an IPC stream and an object.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::common::{Error, Result};
 
-use super::run::own_bytes;
+use super::spillable_batches::own_bytes;
 use super::store::{Created, StateStore};
 
 const MAGIC: &[u8; 8] = b"MSCOMMIT";
@@ -249,12 +249,12 @@ impl<H: DeserializeOwned> CommitReader<H> {
 
 /// Writes the batches of one section, however many there are, with little of them in memory: what is small becomes a section of
 /// the commit, what is large is written in pieces while it comes.
-pub struct PieceWriter {
+pub struct ChunkedSectionWriter {
     store: Arc<dyn StateStore>,
     name: String,
     /// Begins the names of its objects.
     stem: String,
-    /// About so many bytes of batches make a piece.
+    /// About this many bytes of batches make a piece.
     piece: usize,
     waiting: Vec<RecordBatch>,
     bytes: usize,
@@ -264,7 +264,7 @@ pub struct PieceWriter {
     writing: JoinSet<Result<()>>,
 }
 
-impl PieceWriter {
+impl ChunkedSectionWriter {
     /// A writer of a section; `stem` begins the names of its objects and must be unique to the attempt and the section. About `piece`
     /// bytes of batches make a piece.
     pub fn new(store: Arc<dyn StateStore>, name: String, stem: String, piece: usize) -> Self {
@@ -324,7 +324,7 @@ impl PieceWriter {
 async fn create(store: &dyn StateStore, path: &str, bytes: Bytes) -> Result<()> {
     match store.create(path, bytes).await? {
         Created::Won => Ok(()),
-        Created::Lost => Err(Error::internal(format!("object `{path}` was written by somebody else"))),
+        Created::Lost => Err(Error::internal(format!("object `{path}` was written by another process"))),
     }
 }
 
@@ -371,7 +371,7 @@ mod tests {
         let store: Arc<dyn StateStore> = Arc::new(RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), "j".into(), "memory"));
         let (mut small, mut large) = (Vec::new(), Vec::new());
         for (name, batches) in [("small", 2), ("large", 40)] {
-            let mut writer = PieceWriter::new(Arc::clone(&store), name.into(), format!("7-1-x-{name}"), 8 << 20);
+            let mut writer = ChunkedSectionWriter::new(Arc::clone(&store), name.into(), format!("7-1-x-{name}"), 8 << 20);
             for _ in 0..batches {
                 writer.push(rows(100_000)).await.unwrap();
             }

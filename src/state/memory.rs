@@ -19,7 +19,7 @@ pub(in crate::state) trait Evict: Send + Sync {
     fn used(&self) -> u64;
     /// Bytes in memory that it could free.
     fn bytes(&self) -> usize;
-    /// Writes them to disk. Does nothing if somebody is using them.
+    /// Writes them to disk. Does nothing while they are in use.
     fn evict(&self) -> Result<()>;
 }
 

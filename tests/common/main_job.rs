@@ -26,7 +26,7 @@ pub struct MainJob {
 }
 
 impl MainJob {
-    /// On a new topic with so many partitions; `options` are given with `--option`.
+    /// On a new topic with this many partitions; `options` are given with `--option`.
     pub fn new(name: &str, partitions: i32, options: &[&str]) -> Self {
         Self::on(Topic::new(name, partitions), options)
     }

@@ -11,10 +11,10 @@ use millstream::catalog::{Catalog, Overrides};
 use millstream::common::Error;
 use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
-use millstream::jobs::{Outcome, Workspace};
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
+use millstream::workspace::{Outcome, Workspace};
 use tempfile::TempDir;
 
 /// A folder of its own.

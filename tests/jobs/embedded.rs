@@ -11,11 +11,12 @@ use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::{Broker, OutRecord, Record};
 use millstream::jobs::spec::Probe;
-use millstream::jobs::{self, Done, Ending, JobSpec, Settings, Status, Workspace};
+use millstream::jobs::{self, Ending, JobSpec, Settings, Status};
 use millstream::sql::ast::{Parsed, Source, Statement};
 use millstream::sql::parse;
 use millstream::state::StateStore;
 use millstream::state::object::RemoteStore;
+use millstream::workspace::{Done, Workspace};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -80,7 +81,7 @@ impl Place {
         workspace.plan_job("job", &inserts, Arc::clone(&self.store), settings).await
     }
 
-    /// Runs a job until its bounded input is exhausted, with at most so many rows in an epoch.
+    /// Runs a job until its bounded input is exhausted, with at most this many rows in an epoch.
     pub async fn run(&self, sql: &str, options: &[&str], epoch_rows: usize) -> Watched {
         self.run_with(sql, options, epoch_rows, Settings::default()).await
     }

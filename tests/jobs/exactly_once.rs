@@ -20,7 +20,7 @@ fn busy(job: &Job, rows: u32) -> Job {
     job.option("checkpoint.interval", "0").option("max.rows.per.epoch", &rows.to_string())
 }
 
-/// Waits until the output has so many windows, stops the job, and compares all of them.
+/// Waits until the output has this many windows, stops the job, and compares all of them.
 #[track_caller]
 fn finish(t: &Transactions, mut running: Running, expected: &[String]) {
     running.until(&format!("{} windows", expected.len()), |_| t.out().len() >= expected.len());

@@ -9,10 +9,10 @@ use millstream::catalog::{Catalog, Overrides};
 use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::OutRecord;
-use millstream::jobs::{Done, Workspace};
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
+use millstream::workspace::{Done, Workspace};
 
 use crate::generator::{Config, Event, Generator, ROUND};
 

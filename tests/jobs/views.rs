@@ -31,7 +31,7 @@ fn jobs(t: &Transactions, more: &dyn Fn(Job) -> Job) -> (Job, Job, String) {
     (named(keeper, "keeper"), named(reader, "reader"), topic)
 }
 
-/// What the readings have to be once so many rows are read.
+/// What the readings have to be once this many rows are read.
 fn expected(rows: i64) -> BTreeMap<String, String> {
     users(rows).into_iter().map(|(user, (n, total))| (user, format!("{{\"n\":{n},\"total\":{total}}}"))).collect()
 }

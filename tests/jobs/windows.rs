@@ -8,10 +8,10 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use futures::TryStreamExt;
 use millstream::common::Error;
-use millstream::jobs::Workspace;
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
+use millstream::workspace::Workspace;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 

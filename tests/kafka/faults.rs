@@ -28,9 +28,9 @@ enum Fault {
     Lost,
     /// It arrives, but its answer does not, and the connection ends.
     Unanswered,
-    /// The connection ends, and the request arrives so many milliseconds later, behind others.
+    /// The connection ends, and the request arrives this many milliseconds later, behind others.
     Late(u64),
-    /// It takes so many milliseconds.
+    /// It takes this many milliseconds.
     Slow(u64),
 }
 

@@ -8,11 +8,11 @@ use millstream::catalog::{Catalog, Overrides};
 use millstream::connectors::kafka::broker::{Broker, OutRecord};
 use millstream::connectors::kafka::{EmbeddedBroker, RdKafkaBroker};
 use millstream::connectors::{Connectors, SourceCounters};
-use millstream::jobs::{Done, Workspace};
 use millstream::operators::SourceSet;
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
+use millstream::workspace::{Done, Workspace};
 
 /// 2024-05-01, from which record i of each partition is i seconds away.
 const BEGIN: i64 = 1_714_521_600_000;

@@ -9,8 +9,8 @@
 //! -- record users/0: {"id":1} {"id": 1, ...}           the same with a key, up to the first space; without a value it takes the row away
 //! -- expect windows: {"n":3, ...}                      a row of the answer in a topic; all of them if there is one
 //! -- late: never | some [sessions]                     whether rows come too late when they are read one by one
-//! -- run: cuts=3,7 interval=0 stops=5-before-2,asked-9 one more run: epochs end after so many rows, commits every so many ms,
-//!                                                      stops at crash points, the n-th time, and in order after so many rows
+//! -- run: cuts=3,7 interval=0 stops=5-before-2,asked-9 one more run: epochs end after this many rows, commits every this many ms,
+//!                                                      stops at crash points, the n-th time, and in order after this many rows
 //! ```
 
 use std::collections::BTreeMap;

@@ -21,12 +21,13 @@ use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::Broker;
 use millstream::jobs::spec::Probe;
-use millstream::jobs::{self, Done, Ending, JobSpec, Settings, Status, Workspace};
+use millstream::jobs::{self, Ending, JobSpec, Settings, Status};
 use millstream::planner::{Mode, Session};
 use millstream::sql::ast::{Parsed, Source, Statement};
 use millstream::sql::parse;
 use millstream::state::StateStore;
 use millstream::state::object::RemoteStore;
+use millstream::workspace::{Done, Workspace};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
@@ -116,7 +117,7 @@ pub struct Run {
 pub enum Stop {
     /// Where it stands: at a crash point, the n-th time that it is reached.
     At(u8, Side, u64),
-    /// In order, after so many rows.
+    /// In order, after this many rows.
     Asked(u64),
 }
 
@@ -429,7 +430,7 @@ async fn job(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateSto
     workspace.plan_job(&case.name, &inserts, Arc::clone(store), settings).await.unwrap_or_else(|e| panic!("{}: {e}", case.name))
 }
 
-/// Starts a second copy of the job, on the same store and the same topics, once the first has read so many rows. Returns the
+/// Starts a second copy of the job, on the same store and the same topics, once the first has read this many rows. Returns the
 /// answer and how the first one ended.
 pub async fn take_over(case: &Case, after: u64) -> (Answer, Result<Ending, Error>) {
     let (broker, store) = (broker(case, &BTreeSet::new()), store());

@@ -23,12 +23,12 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// The shell in a folder of its own, in a terminal of so many columns and 24 lines.
+    /// The shell in a folder of its own, in a terminal of this many columns and 24 lines.
     pub fn open(home: &Path, columns: NonZeroU16, args: &[&str], env: &[(&str, &str)]) -> Self {
         Self::sized(home, (LINES, columns), args, env)
     }
 
-    /// The same in a terminal of so many lines and columns.
+    /// The same in a terminal of this many lines and columns.
     pub fn sized(home: &Path, size: (NonZeroU16, NonZeroU16), args: &[&str], env: &[(&str, &str)]) -> Self {
         let terminal = Self::start(home, size, args, env);
         terminal.shows("millstream> ");

@@ -14,12 +14,13 @@ use millstream::catalog::{Catalog, Overrides};
 use millstream::common::{Error, Result};
 use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
-use millstream::jobs::{self, Ending, Outcome, Settings, Workspace};
+use millstream::jobs::{self, Ending, Settings};
 use millstream::planner::Mode;
 use millstream::sql::ast::{Parsed, Query, Source};
 use millstream::sql::{Variables, parse_with};
 use millstream::state::StateStore;
 use millstream::state::object::RemoteStore;
+use millstream::workspace::{Outcome, Workspace};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 

@@ -14,7 +14,7 @@ use crate::common::clock::{Clock, SystemClock};
 use crate::common::projection::{Projection, narrow};
 use crate::common::{Error, Result};
 use crate::connectors::{
-    Chunk, Fetched, Follow, PartitionRange, PartitionState, Prefetch, ReadMode, Source, SourceCounters, Split, TableSpec,
+    Chunk, Fetched, PartitionRange, PartitionState, Prefetch, ReadMode, Source, SourceCounters, SourceReader, Split, TableSpec,
 };
 
 use super::config::Config;
@@ -138,7 +138,7 @@ impl Source for DatagenSource {
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches))))
     }
 
-    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
+    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {
         let pace = Pace::new(&self.config, &from, self.clock.now());
         Ok(Box::new(DatagenFollow {
             config: Arc::clone(&self.config),
@@ -235,7 +235,7 @@ impl DatagenFollow {
 }
 
 #[async_trait]
-impl Follow for DatagenFollow {
+impl SourceReader for DatagenFollow {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
         let until = Instant::now() + wait;
         loop {

@@ -7,19 +7,19 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
 use crate::common::{Error, OptionSpec, Result};
-use crate::connectors::{Connector, Inferred, Sink, Source, TableSpec, Target, lookup};
+use crate::connectors::{BulkWriter, Connector, Inferred, Sink, Source, TableSpec, lookup};
 use crate::sql::ast::Options;
 
-use super::config::Config;
-use super::copy;
-use super::format::{Header, extension};
-use super::infer;
-use super::metadata::Metadata;
-use super::options::{self, NAME};
-use super::peek;
-use super::sink::FilesSink;
-use super::source::FilesSource;
-use super::target::{FilesTarget, Naming};
+use super::read::peek;
+use super::read::schema_inference;
+use super::read::source::FilesSource;
+use super::table::config::Config;
+use super::table::copy_options;
+use super::table::format::{Header, extension};
+use super::table::metadata::Metadata;
+use super::table::options::{self, NAME};
+use super::write::bulk_writer::{FilesTarget, Naming};
+use super::write::sink::FilesSink;
 
 /// Tables on files, local and on S3.
 #[derive(Debug, Default, Clone, Copy)]
@@ -74,10 +74,10 @@ impl Connector for FilesConnector {
     }
 
     fn copy_options(&self, path: &str, words: &[(String, String)]) -> Option<Result<Options>> {
-        Some(copy::copy_options(path, words))
+        Some(copy_options::copy_options(path, words))
     }
 
-    async fn copy(&self, table: Arc<TableSpec>) -> Result<Box<dyn Target>> {
+    async fn copy(&self, table: Arc<TableSpec>) -> Result<Box<dyn BulkWriter>> {
         let config = Config::read(&table)?;
         if config.location.pattern.is_some() {
             return Err(Error::sql(format!("'{}' is a pattern, which tells no place to write to", config.location.shown)));
@@ -93,7 +93,7 @@ impl Connector for FilesConnector {
 
     async fn infer(&self, table: &TableSpec) -> Result<Inferred> {
         crate::connectors::options::check(table, &self.options())?;
-        infer::infer(table).await.map_err(|e| named(table, e))
+        schema_inference::infer(table).await.map_err(|e| named(table, e))
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Record<'a> {
     pub key: Option<&'a [u8]>,
     /// The value; `None` is a tombstone.
     pub value: Option<&'a [u8]>,
-    /// Its headers, looked at only when somebody asks.
+    /// Its headers, parsed on demand.
     pub headers: &'a dyn Headers,
 }
 
@@ -104,7 +104,7 @@ pub struct Limits {
 
 /// The range of offsets that a partition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct MetadataPredicate {
     /// The partition.
     pub partition: i32,
     /// The oldest offset that is still there.
@@ -148,7 +148,7 @@ pub trait Broker: Debug + Send + Sync {
     async fn create_topic(&self, topic: &str, partitions: Option<usize>) -> Result<usize>;
 
     /// The bounds of every partition.
-    async fn bounds(&self, topic: &str) -> Result<Vec<Bounds>>;
+    async fn bounds(&self, topic: &str) -> Result<Vec<MetadataPredicate>>;
 
     /// Waits until all that the topic holds as of now is stable: committed or aborted, and so read by everybody. A transaction is
     /// committed before its end is written to each partition. False if that takes longer than `patience`.

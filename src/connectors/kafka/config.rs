@@ -13,8 +13,8 @@ use crate::connectors::{Changes, TableSpec};
 use crate::formats;
 
 use super::options::{is_upsert, missing};
-use super::sides::Side;
-use super::{metadata, offsets, sides};
+use super::record_layout::RecordPart;
+use super::{metadata, offsets, record_layout};
 
 /// A declared Kafka table.
 #[derive(Debug)]
@@ -42,9 +42,9 @@ pub struct KafkaTable {
     /// What a bad record does.
     pub on_error: OnError,
     /// The record's value.
-    pub value: Side,
+    pub value: RecordPart,
     /// The record's key, if columns come from it or go to it.
-    pub key: Option<Side>,
+    pub key: Option<RecordPart>,
     /// `sink.delivery-guarantee`.
     pub guarantee: Guarantee,
     /// `sink.partitioner`.
@@ -124,9 +124,9 @@ impl KafkaTable {
         metadata::check(&spec)?;
         let topic = topic(&spec)?;
         let (properties, group, reset) = properties(&spec)?;
-        let changes = sides::changes(&spec)?;
-        let key = sides::key(&spec)?;
-        let value = sides::value(&spec, &changes, key.as_ref())?;
+        let changes = record_layout::changes(&spec)?;
+        let key = record_layout::key(&spec)?;
+        let value = record_layout::value(&spec, &changes, key.as_ref())?;
         // Makes what is made for every read, so that a column that a format cannot hold is found now.
         for side in key.iter().chain([&value]) {
             formats::decoder(&side.format, &side.schema, &Projection::all(&side.schema), &side.options)?;

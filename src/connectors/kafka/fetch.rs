@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::common::{Projection, Result};
+use crate::connectors::offset_batch::OffsetBatch;
 use crate::connectors::on_error::{self, OnError, Warning};
-use crate::connectors::piece::Piece;
 use crate::connectors::{PartitionRange, PartitionState, Rejected, SourceCounters};
 
 use super::broker::{Broker, Consumer, Position};
@@ -22,7 +22,7 @@ const WARN_EVERY: Duration = Duration::from_secs(10);
 /// What one step brought.
 #[derive(Debug, Default)]
 pub(super) struct Step {
-    pub(super) pieces: Vec<Piece>,
+    pub(super) pieces: Vec<OffsetBatch>,
     /// Every partition, exhausted ones, too.
     pub(super) states: Vec<PartitionState>,
 }
@@ -157,7 +157,7 @@ impl Fetcher {
         Ok(Step { pieces, states: self.states() })
     }
 
-    fn decode(&mut self) -> Result<Vec<Piece>> {
+    fn decode(&mut self) -> Result<Vec<OffsetBatch>> {
         let mut pieces = Vec::new();
         let mut set_aside: Vec<(i32, Bad)> = Vec::new();
         for (partition, reading) in self.partitions.iter_mut().filter(|(_, r)| !r.pending.is_empty()) {
@@ -178,7 +178,7 @@ impl Fetcher {
                 set_aside.push((*partition, bad));
             }
             let next = reading.state.position;
-            pieces.push(Piece { partition: *partition, batch: rows.batch, offsets: rows.offsets, rejected, next });
+            pieces.push(OffsetBatch { partition: *partition, batch: rows.batch, offsets: rows.offsets, rejected, next });
         }
         if !set_aside.is_empty() {
             SourceCounters::add(&self.counters.bad, set_aside.len());

@@ -26,14 +26,14 @@ pub mod startup;
 
 mod discovery;
 mod fetch;
-mod follow;
+mod last_commit;
 mod metadata_columns;
-mod narrow;
 mod peek;
 mod pending;
+mod prune_ranges;
 mod read;
-mod sides;
-mod tail;
+mod reader;
+mod record_layout;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::config::KafkaTable;
 use super::metadata::Metadata;
 use super::metadata_columns::metadata_column;
 use super::pending::{Bad, Pending};
-use super::sides::Side;
+use super::record_layout::RecordPart;
 
 /// Where an output column comes from: the n-th column of the value's or key's decoder, metadata, or what the record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +211,7 @@ impl RowDecoder {
 }
 
 /// A field as the record names it, with no more in it than is wanted.
-fn as_stored(side: &Side, field: usize, wanted: &Field) -> FieldRef {
+fn as_stored(side: &RecordPart, field: usize, wanted: &Field) -> FieldRef {
     Arc::new(side.schema.field(field).clone().with_data_type(wanted.data_type().clone()))
 }
 

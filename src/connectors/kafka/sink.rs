@@ -17,9 +17,9 @@ use crate::connectors::{Changes, OnError, Recorded, Sink, SinkMode, SinkWriter, 
 
 use super::broker::Broker;
 use super::config::{Guarantee, KafkaTable, Partitioner};
+use super::last_commit;
 use super::metadata::Metadata;
-use super::sides::Side;
-use super::tail;
+use super::record_layout::RecordPart;
 use super::writer::{Committing, KafkaWriter};
 
 /// A Kafka table that is written.
@@ -61,7 +61,7 @@ impl KafkaSink {
     }
 
     /// What one of its writers knows of rows that cannot be written.
-    pub(super) fn refusals(&self) -> (Arc<AtomicU64>, Arc<AtomicBool>) {
+    fn refusals(&self) -> (Arc<AtomicU64>, Arc<AtomicBool>) {
         (Arc::clone(&self.rejected), Arc::clone(&self.measured))
     }
 
@@ -87,7 +87,7 @@ impl KafkaSink {
         if let Some((_, incarnation, recorded)) = recorded.filter(|(uuid, ..)| *uuid == writer.job_uuid) {
             return self.ours(writer, incarnation, recorded).map(Some);
         }
-        match tail::newest(&self.broker, &self.table.topic, &tail::owner(writer)).await? {
+        match last_commit::newest(&self.broker, &self.table.topic, &last_commit::owner(writer)).await? {
             Some((incarnation, recorded)) => self.ours(writer, incarnation, recorded).map(Some),
             None => Ok(None),
         }
@@ -105,7 +105,8 @@ impl KafkaSink {
 
 /// The changes of a row have to stand in one partition: elsewhere they would be read in any order.
 fn one_partition_per_key(table: &KafkaTable) -> Result<()> {
-    let by_others = |key: &&Side| key.columns.iter().any(|c| table.spec.columns.get(*c).is_none_or(|c| !table.in_primary_key(&c.name)));
+    let by_others =
+        |key: &&RecordPart| key.columns.iter().any(|c| table.spec.columns.get(*c).is_none_or(|c| !table.in_primary_key(&c.name)));
     if table.key.as_ref().filter(by_others).is_some() {
         return Err(Error::sql(format!("{}: `key.fields` names a column that is not of the PRIMARY KEY", table.label()))
             .hint("changes of one row could stand in different partitions: leave `key.fields` out, and the PRIMARY KEY is written"));
@@ -174,10 +175,10 @@ impl Sink for KafkaSink {
         let commit = exactly_once.then(|| Committing {
             group: identity,
             metadata: format!("{}:{}", writer.job_uuid, writer.incarnation),
-            header: format!("{}:{}", tail::owner(writer), writer.incarnation),
+            header: format!("{}:{}", last_commit::owner(writer), writer.incarnation),
             attempt: String::new(),
         });
-        let writer = KafkaWriter::new(Arc::clone(&self.table), Arc::clone(&self.broker), producer, commit, partitions, self)?;
+        let writer = KafkaWriter::new(Arc::clone(&self.table), Arc::clone(&self.broker), producer, commit, partitions, self.refusals())?;
         Ok((Box::new(writer), newest))
     }
 }

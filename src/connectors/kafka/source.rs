@@ -8,14 +8,14 @@ use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
 
 use crate::common::{Projection, Result};
-use crate::connectors::{Bounds, Changes, Follow, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, Split};
+use crate::connectors::{Changes, MetadataPredicate, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, SourceReader, Split};
 
 use super::broker::Broker;
 use super::config::KafkaTable;
 use super::discovery::Discovery;
 use super::fetch::Fetcher;
-use super::follow::KafkaFollow;
-use super::{narrow, read, startup};
+use super::reader::KafkaFollow;
+use super::{prune_ranges, read, startup};
 
 /// A Kafka table that is read.
 pub struct KafkaSource {
@@ -80,8 +80,8 @@ impl Source for KafkaSource {
         startup::plan(&self.table, &*self.broker, mode).await
     }
 
-    async fn narrow(&self, ranges: Vec<PartitionRange>, bounds: &Bounds) -> Result<Vec<PartitionRange>> {
-        narrow::narrow(&self.table, &*self.broker, ranges, bounds).await
+    async fn narrow(&self, ranges: Vec<PartitionRange>, bounds: &MetadataPredicate) -> Result<Vec<PartitionRange>> {
+        prune_ranges::narrow(&self.table, &*self.broker, ranges, bounds).await
     }
 
     async fn resume(&self, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>> {
@@ -96,7 +96,7 @@ impl Source for KafkaSource {
         self.stream(split, projection, Some(rows))
     }
 
-    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn Follow>> {
+    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {
         let fetcher = self.fetcher(&from, &projection)?;
         let discovery = Discovery::of(&self.table, &self.broker, &from);
         Ok(Box::new(KafkaFollow::start(fetcher, &self.table.spec.name, prefetch, discovery)?))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::common::{Error, Result, suggest};
 use crate::connectors::{PartitionRange, ReadMode};
 
-use super::broker::{Bounds, Broker};
+use super::broker::{Broker, MetadataPredicate};
 use super::config::{Bounded, KafkaTable, Reset, Startup};
 
 /// The range of every partition for a read that begins now.
@@ -29,7 +29,7 @@ pub async fn plan(table: &KafkaTable, broker: &dyn Broker, mode: ReadMode) -> Re
     };
     let starts = starts(table, broker, &startup, &bounds).await?;
     let ends = ends(table, broker, &bounded, &bounds).await?;
-    let range = |bound: &Bounds| {
+    let range = |bound: &MetadataPredicate| {
         let partition = bound.partition;
         let start = starts.get(&partition).copied().unwrap_or(bound.earliest);
         // A partition that the bounded mode does not name is not read at all, as in Flink.
@@ -39,7 +39,7 @@ pub async fn plan(table: &KafkaTable, broker: &dyn Broker, mode: ReadMode) -> Re
     Ok(bounds.iter().map(range).collect())
 }
 
-async fn starts(table: &KafkaTable, broker: &dyn Broker, startup: &Startup, bounds: &[Bounds]) -> Result<BTreeMap<i32, i64>> {
+async fn starts(table: &KafkaTable, broker: &dyn Broker, startup: &Startup, bounds: &[MetadataPredicate]) -> Result<BTreeMap<i32, i64>> {
     let earliest = || bounds.iter().map(|b| (b.partition, b.earliest)).collect();
     match startup {
         Startup::Earliest => Ok(earliest()),
@@ -63,8 +63,8 @@ async fn starts(table: &KafkaTable, broker: &dyn Broker, startup: &Startup, boun
     }
 }
 
-/// An offset that somebody named, checked against what is there.
-fn within(table: &KafkaTable, bound: &Bounds, offset: i64) -> Result<i64> {
+/// An offset that an option names, checked against what is there.
+fn within(table: &KafkaTable, bound: &MetadataPredicate, offset: i64) -> Result<i64> {
     if offset > bound.latest {
         return Err(Error::sql(format!(
             "{}: offset {offset} of topic `{}`, partition {} does not exist yet: the newest is {}",
@@ -87,7 +87,7 @@ fn within(table: &KafkaTable, bound: &Bounds, offset: i64) -> Result<i64> {
     Ok(offset.max(bound.earliest))
 }
 
-async fn group_starts(table: &KafkaTable, broker: &dyn Broker, bounds: &[Bounds]) -> Result<BTreeMap<i32, i64>> {
+async fn group_starts(table: &KafkaTable, broker: &dyn Broker, bounds: &[MetadataPredicate]) -> Result<BTreeMap<i32, i64>> {
     let fix = "set 'scan.startup.mode' = 'earliest-offset' or 'latest-offset', or 'properties.auto.offset.reset' = 'earliest' or 'latest'";
     let committed = match (&table.group, table.reset) {
         (Some(group), _) => broker.committed(group, &table.topic).await?,
@@ -115,7 +115,7 @@ async fn group_starts(table: &KafkaTable, broker: &dyn Broker, bounds: &[Bounds]
     Ok(starts)
 }
 
-fn no_start(table: &KafkaTable, bound: &Bounds, committed: Option<i64>) -> Error {
+fn no_start(table: &KafkaTable, bound: &MetadataPredicate, committed: Option<i64>) -> Error {
     let group = table.group.as_deref().unwrap_or_default();
     let (label, topic, partition) = (table.label(), &table.topic, bound.partition);
     let message = match committed {
@@ -129,7 +129,7 @@ fn no_start(table: &KafkaTable, bound: &Bounds, committed: Option<i64>) -> Error
     Error::sql(message)
 }
 
-async fn ends(table: &KafkaTable, broker: &dyn Broker, bounded: &Bounded, bounds: &[Bounds]) -> Result<BTreeMap<i32, i64>> {
+async fn ends(table: &KafkaTable, broker: &dyn Broker, bounded: &Bounded, bounds: &[MetadataPredicate]) -> Result<BTreeMap<i32, i64>> {
     match bounded {
         Bounded::Never => Ok(BTreeMap::new()),
         Bounded::Latest => Ok(bounds.iter().map(|b| (b.partition, b.latest)).collect()),
@@ -157,7 +157,7 @@ async fn ends(table: &KafkaTable, broker: &dyn Broker, bounded: &Bounded, bounds
     }
 }
 
-fn known_partitions(table: &KafkaTable, option: &str, offsets: &BTreeMap<i32, i64>, bounds: &[Bounds]) -> Result<()> {
+fn known_partitions(table: &KafkaTable, option: &str, offsets: &BTreeMap<i32, i64>, bounds: &[MetadataPredicate]) -> Result<()> {
     match offsets.keys().find(|partition| !bounds.iter().any(|b| b.partition == **partition)) {
         None => Ok(()),
         Some(partition) => Err(Error::sql(format!(
@@ -174,7 +174,7 @@ fn known_partitions(table: &KafkaTable, option: &str, offsets: &BTreeMap<i32, i6
 ///
 /// # Errors
 /// When there is no such topic; names those like it.
-pub(super) async fn bounds(table: &KafkaTable, broker: &dyn Broker) -> Result<Vec<Bounds>> {
+pub(super) async fn bounds(table: &KafkaTable, broker: &dyn Broker) -> Result<Vec<MetadataPredicate>> {
     if broker.partitions(&table.topic).await?.is_none() {
         return Err(missing(table, broker).await);
     }

@@ -1,4 +1,4 @@
-//! Small tables for the unit tests of this room.
+//! Small tables for the unit tests of this module.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Rows to records, inside a transaction per commit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
@@ -17,13 +17,12 @@ use crate::formats::{self, Encoder, Messages};
 
 use super::broker::{Broker, OutRecord, Producer};
 use super::config::{KafkaTable, Partitioner};
+use super::last_commit::HEADER;
 use super::metadata::Metadata;
 use super::partitioner::partition;
-use super::sides::{self, Side};
-use super::sink::KafkaSink;
-use super::tail::HEADER;
+use super::record_layout::{self, RecordPart};
 
-/// How long readers may have to wait for what was committed: as long as the broker lets a transaction of somebody else stay open.
+/// How long readers may have to wait for what was committed: as long as the broker lets a transaction of another producer stay open.
 const SETTLE: Duration = Duration::from_secs(60);
 
 /// Writes the commits of one sink.
@@ -74,7 +73,7 @@ struct Part {
 }
 
 impl Part {
-    fn new(side: &Side, written: &[usize]) -> Result<Self> {
+    fn new(side: &RecordPart, written: &[usize]) -> Result<Self> {
         let place = |column: &usize| written.iter().position(|w| w == column);
         let columns = side.columns.iter().map(place).collect::<Option<Vec<_>>>();
         let columns = columns.ok_or_else(|| Error::internal("a field that is not written"))?;
@@ -101,7 +100,7 @@ impl KafkaWriter {
         producer: Box<dyn Producer>,
         commit: Option<Committing>,
         partitions: usize,
-        sink: &KafkaSink,
+        (count, measured): (Arc<AtomicU64>, Arc<AtomicBool>),
     ) -> Result<Self> {
         let columns = &table.spec.columns;
         let written: Vec<usize> = (0..columns.len()).filter(|i| !columns[*i].is_virtual).collect();
@@ -109,13 +108,12 @@ impl KafkaWriter {
             written.iter().position(|i| columns[*i].metadata.as_deref().and_then(Metadata::of).is_some_and(|found| found == wanted))
         };
         let value = Part::new(&table.value, &written)?;
-        let whole = (table.key.is_none() && formats::tells_changes(&table.value.format)).then(|| sides::of_changes(&table.spec));
+        let whole = (table.key.is_none() && formats::tells_changes(&table.value.format)).then(|| record_layout::of_changes(&table.spec));
         let keyed = !table.spec.primary_key.is_empty();
         let key = table.key.as_ref().or(whole.as_ref().filter(|_| keyed)).map(|key| Part::new(key, &written)).transpose()?;
         let spread = !keyed && partitions > 1 && table.partitioner == Partitioner::Default;
         let route = whole.as_ref().filter(|_| spread).map(|row| Part::new(row, &written)).transpose()?;
         let (timestamp, headers, schema) = (metadata(Metadata::Timestamp), metadata(Metadata::Headers), table.spec.writable());
-        let (count, measured) = sink.refusals();
         let place = format!("{}: a row cannot be written to topic `{}`", table.label(), table.topic);
         let rejects = Rejects::new(place, table.on_error, count);
         let (turn, begun) = (0, false);
@@ -378,7 +376,9 @@ impl SinkWriter for KafkaWriter {
     async fn flush(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.unsettled, false) && !self.broker.settle(&self.table.topic, SETTLE).await? {
             let (label, topic) = (self.table.label(), &self.table.topic);
-            tracing::warn!("{label}: what was written is committed, but a transaction of somebody else keeps topic `{topic}` from readers");
+            tracing::warn!(
+                "{label}: what was written is committed, but a transaction of another producer keeps topic `{topic}` from readers"
+            );
         }
         Ok(())
     }

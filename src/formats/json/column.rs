@@ -85,7 +85,7 @@ impl Column {
         self.nulls.len()
     }
 
-    /// Makes room for so many values.
+    /// Makes room for this many values.
     pub(super) fn reserve(&mut self, rows: usize) {
         match &mut self.values {
             Values::Leaf(leaf) => leaf.reserve(rows),

@@ -13,7 +13,7 @@ use super::cursor::{Cursor, Syntax};
 const WIDTH: usize = 32;
 /// So many fields of an object are remembered.
 const FIELDS: usize = 256;
-/// From so many names on a hash is cheaper than looking at each.
+/// From this many names on a hash is cheaper than looking at each.
 const MANY: usize = 12;
 
 /// What comes next in an object.
@@ -120,7 +120,7 @@ impl Keys {
     }
 }
 
-/// The first [`WIDTH`] bytes, if there are so many.
+/// The first [`WIDTH`] bytes, if there are as many.
 #[inline]
 fn halves(bytes: &[u8]) -> Option<[u128; 2]> {
     let bytes = bytes.first_chunk::<WIDTH>()?;

@@ -120,7 +120,7 @@ impl Leaf {
         })
     }
 
-    /// Makes room for so many values more.
+    /// Makes room for this many values more.
     pub(super) fn reserve(&mut self, rows: usize) {
         each!(self, values => values.reserve(rows), bytes => bytes.offsets.reserve(rows));
     }
@@ -130,7 +130,7 @@ impl Leaf {
         each!(self, values => values.truncate(len), bytes => bytes.truncate(len));
     }
 
-    /// Keeps places for so many NULLs.
+    /// Keeps places for this many NULLs.
     #[inline]
     pub(super) fn skip(&mut self, count: usize) {
         each!(self, values => values.resize(values.len() + count, Default::default()), bytes => (0..count).for_each(|_| bytes.end()));

@@ -9,10 +9,11 @@ use arrow::record_batch::RecordBatch;
 use crate::common::Result;
 use crate::state::Layout;
 
-use super::super::keys::distinct;
-use super::super::stateful::Step;
-use super::super::{first_columns, zset};
 use super::{OverAggregate, Past, stored};
+use crate::operators::changes::key_index::distinct;
+use crate::operators::changes::zset;
+use crate::operators::epoch::stateful::Step;
+use crate::operators::first_columns;
 
 impl OverAggregate {
     /// The answer over `new` rows, and what changes in the past.

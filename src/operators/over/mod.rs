@@ -17,10 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
-use super::recompute::one;
-use super::stateful::{Operator, Step, TableKind, TableSpec};
-use super::subplan::SubPlan;
-use super::{first_columns, to_millis, zset};
+use super::changes::recompute::one;
+use super::changes::subplan::SubPlan;
+use super::changes::zset;
+use super::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use super::{first_columns, to_millis};
 
 /// The column behind a stored row that says when it is complete, or no longer needed, in milliseconds.
 const UNTIL: &str = "__until";
@@ -33,9 +34,9 @@ pub enum Past {
     /// One row of totals per partition, which the results over new rows are added to: ranks, and frames that begin with the
     /// partition.
     Totals,
-    /// The last so many rows of each partition.
+    /// The last this many rows of each partition.
     Last(u64),
-    /// Rows that are at most so many milliseconds older than what can still come.
+    /// Rows that are at most this many milliseconds older than what can still come.
     Within(i64),
     /// Every row.
     Everything,
@@ -167,7 +168,7 @@ impl OverAggregate {
         Ok(if complete.num_rows() > 0 { Some(first_columns(&self.rows.input, &complete)?) } else { None })
     }
 
-    /// When rows are complete, and so many milliseconds more; those without a time at the end of all input.
+    /// When rows are complete, and this many milliseconds more; those without a time at the end of all input.
     fn until(&self, rows: &RecordBatch, age: i64) -> Result<Int64Array> {
         let (column, after) = self.rows.time;
         let times = to_millis(rows.column(column))?;

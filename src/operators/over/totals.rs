@@ -11,10 +11,10 @@ use crate::common::{Error, Result};
 use crate::state::Layout;
 
 use super::super::first_columns;
-use super::super::keys::{Places, distinct};
-use super::super::stateful::Step;
-use super::super::subplan::SubPlan;
 use super::{OverAggregate, OverRows, stored};
+use crate::operators::changes::key_index::{KeyIndex, distinct};
+use crate::operators::changes::subplan::SubPlan;
+use crate::operators::epoch::stateful::Step;
 
 /// The columns of totals: what the plan leaves between the output's columns and the flag at the end.
 pub(super) fn columns(plan: &SubPlan, rows: &OverRows) -> Result<Vec<FieldRef>> {
@@ -31,7 +31,7 @@ impl OverAggregate {
         let keys = self.keys(&new)?;
         let kept = step.keyed(1)?.get(&distinct(std::slice::from_ref(&keys))?)?;
         let known = &kept.columns()[totals..totals + keys.len()];
-        let at = Places::new(known, kept.num_rows())?.of(&keys, new.num_rows())?;
+        let at = KeyIndex::new(known, kept.num_rows())?.of(&keys, new.num_rows())?;
         let at: UInt64Array = at.into_iter().map(|place| place.map(|place| place as u64)).collect();
         let mut columns = new.columns().to_vec();
         for total in &kept.columns()[..totals] {

@@ -39,7 +39,7 @@ pub(super) use place::place;
 pub(super) use stay::KeepClockFilters;
 pub(super) use trend::{Passing, passing};
 
-pub use crate::operators::clock::CLOCK;
+pub use crate::operators::epoch::clock_column::CLOCK;
 
 /// The functions whose value is the clock itself.
 const EXACT: [&str; 3] = ["__clock", "now", "proctime"];

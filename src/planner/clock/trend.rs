@@ -13,7 +13,7 @@ pub enum Passing {
     /// For one span of time: from when all of the first begin to hold until one of the second ceases to. The first begin once and
     /// for all, the second cease once and for all.
     Span(Vec<Expr>, Vec<Expr>),
-    /// Now and again; it can change every so many milliseconds.
+    /// Now and again; it can change every this many milliseconds.
     Ticking(i64),
 }
 

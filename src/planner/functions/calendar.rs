@@ -1,4 +1,4 @@
-//! Functions over the fields of a time. Units are texts here; `sql/forms.rs` writes `EXTRACT(HOUR FROM ts)`,
+//! Functions over the fields of a time. Units are texts here; `sql/rewrites/forms.rs` writes `EXTRACT(HOUR FROM ts)`,
 //! `TIMESTAMPDIFF(DAY, a, b)` and `FLOOR(ts TO DAY)` as calls of them.
 
 use std::sync::Arc;

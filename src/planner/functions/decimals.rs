@@ -41,7 +41,7 @@ fn function(op: Op) -> ScalarUDF {
     ScalarUDF::new_from_impl(Wide { op, signature: Signature::any(2, Volatility::Immutable) })
 }
 
-/// The average of so many DECIMALs with this sum.
+/// The average of this many DECIMALs with this sum.
 pub fn average(sum: Expr, count: Expr) -> Expr {
     function(Op::Average).call(vec![sum, cast(count, DataType::Decimal128(19, 0))])
 }
@@ -159,7 +159,7 @@ fn rescaled(n: i256, from: i16, to: i8) -> Option<i256> {
     if by <= 0 { n.checked_mul(power(-by)?) } else { halves_up(n, power(by)?) }
 }
 
-/// `a / b`, with so many digits more than both are written with.
+/// `a / b`, with this many digits more than both are written with.
 fn quotient(a: i256, b: i256, digits: i16) -> Option<i256> {
     if digits < 0 {
         return halves_up(a, b.checked_mul(power(-digits)?)?);

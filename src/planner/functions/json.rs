@@ -1,7 +1,7 @@
 //! Functions that look into JSON texts by a path.
 //!
 //! A path is `strict` unless it begins with `lax`. What a strict path does not find is an error, and so is a text that is no
-//! JSON; what a lax path does not find is empty. Either gives NULL unless the call says otherwise; `sql/json_calls.rs` puts
+//! JSON; what a lax path does not find is empty. Either gives NULL unless the call says otherwise; `sql/rewrites/json_calls.rs` puts
 //! that into further arguments.
 
 use std::borrow::Cow;

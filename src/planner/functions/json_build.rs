@@ -69,7 +69,7 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// `json_object(flags, key, value, ...)` and `json_array(flags, value, ...)`; the flags are those of `sql/json_calls.rs`.
+/// `json_object(flags, key, value, ...)` and `json_array(flags, value, ...)`; the flags are those of `sql/rewrites/json_calls.rs`.
 fn built(call: &Call, object: bool) -> Result<ArrayRef> {
     let flags = call.text(0)?;
     let flags = flags.get(0).unwrap_or_default().as_bytes();

@@ -7,15 +7,12 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 
 use crate::common::Result;
 
-mod adapted;
 mod args;
 mod arrays;
 pub(super) mod calendar;
 mod call;
-mod codes;
 mod compiled;
 pub mod decimals;
-pub mod extremes;
 pub mod intervals;
 mod json;
 mod json_build;
@@ -23,14 +20,12 @@ mod json_path;
 mod maps;
 mod numbers;
 mod ordered;
-mod places;
 mod printf;
 mod random;
 mod regex;
 pub mod round;
 mod rows;
 mod scalar;
-pub mod shown;
 mod signed;
 mod sums;
 mod text;
@@ -48,11 +43,11 @@ pub use sums::checked_sum;
 pub fn register(state: &mut SessionState) -> Result<()> {
     let families = [
         text::functions(),
-        places::functions(),
-        codes::functions(),
+        string_position::functions(),
+        encoding::functions(),
         arrays::functions(),
         maps::functions(),
-        adapted::functions(state)?,
+        datafusion_compat::functions(state)?,
         numbers::functions(),
         decimals::functions(),
         round::functions(),
@@ -63,7 +58,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         calendar::functions(),
         json::functions(),
         json_build::functions(),
-        shown::functions(),
+        to_string::functions(),
         printf::functions(),
     ];
     for function in families.into_iter().flatten() {
@@ -85,7 +80,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         let function = state.udaf(name)?;
         state.register_udaf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
     }
-    for function in extremes::functions() {
+    for function in min_max::functions() {
         state.register_udaf(function)?;
     }
     state.register_udaf(checked_sum())?;
@@ -93,7 +88,12 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
+mod datafusion_compat;
+mod encoding;
+pub mod min_max;
+mod string_position;
 #[cfg(test)]
 mod tests;
+pub mod to_string;
 #[cfg(test)]
 mod type_tests;

@@ -87,7 +87,7 @@ fn whole(value: &ScalarValue) -> Option<i64> {
     }
 }
 
-/// A decimal of one scale, rounded to so many places, in another scale.
+/// A decimal of one scale, rounded to n places, in another scale.
 fn rounded(value: i128, scale: i8, places: i32, to: i8) -> Option<i128> {
     let power = |n: i32| u32::try_from(n).ok().and_then(|n| 10_i128.checked_pow(n));
     let cut = i32::from(scale) - places.min(i32::from(scale));

@@ -8,21 +8,21 @@ use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::common::{Error, Result};
-use crate::operators::keyed_aggregate::Lifetime;
-use crate::operators::late::LateRule;
+use crate::operators::aggregates::keyed_aggregate::Lifetime;
+use crate::operators::windows::late_filter::LateRule;
 use crate::operators::{KeyedAggregate, Operator, PaneAggregate, WindowAggregate};
 use crate::sql::ast::Emit;
 
 use super::super::physical::halves;
-use super::super::traits::{Domain, Role, Time, Traits};
 use super::distinct::values_below;
-use super::extremes::{Sought, sought};
-use super::kept::Wanted;
 use super::panes::paned;
 use super::recompute::Partitioning;
+use super::retractable_aggregate::Wanted;
+use super::retractable_min_max::{Sought, sought};
 use super::session::session_groups;
 use super::sums::Kept;
 use super::{Input, Lowered, Lowering, copied, leaves, weight};
+use crate::planner::properties::{Domain, Role, StreamProperties, Time};
 
 impl Lowering {
     pub(super) async fn aggregate(&mut self, plan: &LogicalPlan, aggregate: &Aggregate) -> Result<Lowered> {
@@ -59,7 +59,7 @@ impl Lowering {
                     return self.closing_windows(plan, aggregate, input, (group, column, shift), &time, traits).await;
                 }
                 let until = shift.saturating_add(lateness);
-                let traits = Traits { updating: true, ..traits };
+                let traits = StreamProperties { updating: true, ..traits };
                 let lifetime = Lifetime { window: Some((group, until)), ..Lifetime::default() };
                 // Rows are late for the last of its operators, which tells the windows.
                 let before = if self.emit == Emit::Changes { values_below(aggregate)? } else { 1 };
@@ -77,7 +77,7 @@ impl Lowering {
                 let distinct = aggregate.aggr_expr.is_empty();
                 let lifetime = Lifetime { ttl: self.ttl, distinct, ..Lifetime::default() };
                 // A group may come long after its window has closed.
-                let traits = Traits { updating: !distinct, times: BTreeMap::new(), ..traits };
+                let traits = StreamProperties { updating: !distinct, times: BTreeMap::new(), ..traits };
                 if let Some(lowered) = self.distinct(plan, aggregate, &input, lifetime, None, &traits).await? {
                     return Ok(lowered);
                 }
@@ -94,7 +94,7 @@ impl Lowering {
         input: Lowered,
         (group, column, shift): (usize, usize, i64),
         time: &Time,
-        traits: Traits,
+        traits: StreamProperties,
     ) -> Result<Lowered> {
         let node = self.next_node();
         if let Some(paned) = paned(aggregate, &input.plan)? {
@@ -122,12 +122,12 @@ impl Lowering {
         end: (usize, i64),
         lifetime: Lifetime,
         time: &Time,
-        traits: Traits,
+        traits: StreamProperties,
     ) -> Result<Lowered> {
         let (partial, last) = self.halves(aggregate, input).await?;
         let first = WindowAggregate::partial(Arc::clone(&last), end)?;
         let rows = first.schema();
-        let first = self.operator(Arc::new(first), vec![partial], plan.schema(), Some(time), Traits::default()).await?;
+        let first = self.operator(Arc::new(first), vec![partial], plan.schema(), Some(time), StreamProperties::default()).await?;
         let stage = self.program.stages.last().map(|s| s.id).ok_or_else(|| Error::internal("an operator without a stage"))?;
         let input = Input::Stage(stage, rows, first.nodes);
         let operator = KeyedAggregate::new(last, lifetime)?;
@@ -141,7 +141,7 @@ impl Lowering {
         lifetime: Lifetime,
         schema: &DFSchemaRef,
         time: Option<&Time>,
-        traits: Traits,
+        traits: StreamProperties,
     ) -> Result<Lowered> {
         let (partial, last) = self.halves(aggregate, input).await?;
         let operator = KeyedAggregate::new(last, lifetime)?;
@@ -170,7 +170,8 @@ impl Lowering {
     async fn updating(&mut self, plan: &LogicalPlan, aggregate: &Aggregate, input: Lowered) -> Result<Lowered> {
         let lifetime = Lifetime { ttl: self.ttl, ..Lifetime::default() };
         let key = (0..aggregate.group_expr.len()).collect();
-        let traits = Traits { updating: true, keys: vec![key], sources: input.traits.sources.clone(), ..Traits::default() };
+        let traits =
+            StreamProperties { updating: true, keys: vec![key], sources: input.traits.sources.clone(), ..StreamProperties::default() };
         match self.distinct(plan, aggregate, &input, lifetime, None, &traits).await? {
             Some(lowered) => Ok(lowered),
             None => self.changing(plan, aggregate, input, lifetime, traits).await,
@@ -185,7 +186,7 @@ impl Lowering {
         aggregate: &Aggregate,
         input: Lowered,
         lifetime: Lifetime,
-        traits: Traits,
+        traits: StreamProperties,
     ) -> Result<Lowered> {
         let Some((aggregates, extremes)) = self.parts(aggregate, &input)? else {
             let output = plan.schema().columns().into_iter().take(aggregate.group_expr.len()).map(Expr::Column).collect();
@@ -253,7 +254,7 @@ impl Lowering {
             && !input.traits.updating
             && self.emit != Emit::Changes
         {
-            let mut traits = Traits { sources: input.traits.sources.clone(), ..Traits::default() };
+            let mut traits = StreamProperties { sources: input.traits.sources.clone(), ..StreamProperties::default() };
             for (group, expr) in &common {
                 let time = copied(expr, &schema).and_then(|c| input.traits.times.get(&c)).filter(|t| t.to_end().is_some());
                 traits.times.extend(time.map(|t| (*group, t.clone())));
@@ -278,7 +279,7 @@ fn grouping_lists(sets: &datafusion::logical_expr::GroupingSet) -> Vec<Vec<Expr>
 }
 
 /// Groups are a key; of times only those of windows are still moved by the watermark.
-fn grouped(groups: &[Option<usize>], input: &Traits) -> Traits {
+fn grouped(groups: &[Option<usize>], input: &StreamProperties) -> StreamProperties {
     let mut traits = input.project(groups);
     traits.keys = vec![(0..groups.len()).collect()];
     traits.times.retain(|_, t| t.to_end().is_some());

@@ -8,13 +8,13 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::utils::conjunction;
 
 use crate::common::{Error, Result};
-use crate::operators::temporal_filter::Halves;
-use crate::operators::{Operator, Remember, TemporalFilter, TickingClock, TickingFilter};
+use crate::operators::proctime::temporal_filter::Halves;
+use crate::operators::{Operator, ProctimeMaterialize, TemporalFilter, TickingClock, TickingFilter};
 
 use super::super::clock::{Clock, Live, Passing, from_column, passing, with_clock};
-use super::super::traits::{Domain, Role, Time, Traits};
 use super::linear::with_weights;
 use super::{Input, Lowered, Lowering};
+use crate::planner::properties::{Domain, Role, StreamProperties, Time};
 
 impl Lowering {
     pub(super) async fn clock(&mut self, clock: &Clock) -> Result<Lowered> {
@@ -25,8 +25,8 @@ impl Lowering {
         }
         let place = clock.input.schema().fields().len();
         if input.traits.updating {
-            let operator = Remember::new(Arc::clone(clock.input.schema().inner()));
-            let traits = Traits { times: BTreeMap::new(), ..input.traits.clone() };
+            let operator = ProctimeMaterialize::new(Arc::clone(clock.input.schema().inner()));
+            let traits = StreamProperties { times: BTreeMap::new(), ..input.traits.clone() };
             let schema = Arc::new(with_clock(clock.input.schema())?);
             return self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], &schema, None, traits).await;
         }
@@ -64,13 +64,13 @@ impl Lowering {
             guarded: true,
             windows: Default::default(),
         };
-        let traits = Traits { updating: true, times: BTreeMap::new(), ..input.traits.clone() };
+        let traits = StreamProperties { updating: true, times: BTreeMap::new(), ..input.traits.clone() };
         self.operator(operator, vec![Input::Piece(Box::new(input))], schema, Some(&time), traits).await
     }
 }
 
 /// The clock at which a row entered is a time that no row comes too late for.
-pub(super) fn entered(traits: &Traits) -> Time {
+pub(super) fn entered(traits: &StreamProperties) -> Time {
     Time {
         role: Role::Row,
         domain: Domain::Processing,

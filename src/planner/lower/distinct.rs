@@ -26,13 +26,13 @@ use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams}
 use datafusion::logical_expr::{Aggregate, Cast, Expr, ExprSchemable, LogicalPlan, Projection, Union, lit};
 
 use crate::common::{Error, Result};
-use crate::operators::keyed_aggregate::Lifetime;
-use crate::sql::duplicates::untaken;
+use crate::operators::aggregates::keyed_aggregate::Lifetime;
+use crate::sql::rewrites::duplicates::untaken;
 
-use super::super::traits::{Time, Traits};
-use super::kept::Wanted;
+use super::retractable_aggregate::Wanted;
 use super::sums::{Kept, exact};
 use super::{Lowered, Lowering, weight, weight_one};
+use crate::planner::properties::{StreamProperties, Time};
 
 /// The column that tells raw rows from changes of values.
 const RAW: &str = "__raw";
@@ -166,7 +166,7 @@ impl Lowering {
         input: &Lowered,
         lifetime: Lifetime,
         time: Option<&Time>,
-        traits: &Traits,
+        traits: &StreamProperties,
     ) -> Result<Option<Lowered>> {
         let Some(distinct) = Distinct::of(aggregate)? else { return Ok(None) };
         let updating = input.traits.updating;
@@ -192,7 +192,7 @@ impl Lowering {
             nodes.extend(changes.nodes.iter().copied());
             pieces.push(changed_values(plan, aggregate, &distinct, which, changes)?);
         }
-        let all = Lowered { plan: union(pieces)?, traits: Traits { updating: true, ..input.traits.clone() }, nodes };
+        let all = Lowered { plan: union(pieces)?, traits: StreamProperties { updating: true, ..input.traits.clone() }, nodes };
         let schema = Arc::clone(all.plan.schema());
         let weight = weight(&all.plan)?;
         let kept = distinct.aggregates.iter().map(|a| kept(a, &distinct, &schema, &weight, updating)).collect::<Result<Vec<_>>>()?;
@@ -229,7 +229,8 @@ impl Lowering {
         // Of rows that only come values only come; what may change is which filters they have passed.
         let changing = updating || !values.filters.is_empty();
         let key = (0..over.group_expr.len()).collect();
-        let traits = Traits { updating: changing, keys: vec![key], sources: input.traits.sources.clone(), ..Traits::default() };
+        let traits =
+            StreamProperties { updating: changing, keys: vec![key], sources: input.traits.sources.clone(), ..StreamProperties::default() };
         if updating {
             return self.changing(&plan, &over, input.clone(), lifetime, traits).await;
         }

@@ -12,8 +12,8 @@ use datafusion::scalar::ScalarValue;
 use crate::common::floor::cuts;
 
 use super::super::functions::calendar::{CEIL, FLOOR};
-use super::super::traits::{Domain, Role, Time, Traits};
 use super::copied;
+use crate::planner::properties::{Domain, Role, StreamProperties, Time};
 
 /// `left time − right time` lies between these, in milliseconds; `None`: nothing is said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Interval {
 }
 
 /// Finds the conditions of a join that bound the times of its sides against each other.
-pub(super) fn interval(join: &Join, left: &Traits, right: &Traits) -> Option<Interval> {
+pub(super) fn interval(join: &Join, left: &StreamProperties, right: &StreamProperties) -> Option<Interval> {
     let sides = [(join.left.schema(), left), (join.right.schema(), right)];
     let mut found: Option<Interval> = None;
     let mut note = |l: usize, r: usize, bounds: Bounds| {
@@ -110,7 +110,7 @@ pub(super) fn interval(join: &Join, left: &Traits, right: &Traits) -> Option<Int
     found.filter(|i| i.bounds != Bounds::default())
 }
 
-fn row_time(traits: &Traits, column: usize) -> Option<Time> {
+fn row_time(traits: &StreamProperties, column: usize) -> Option<Time> {
     traits.times.get(&column).filter(|t| t.domain == Domain::Event && matches!(t.role, Role::Row | Role::Last)).cloned()
 }
 
@@ -129,13 +129,13 @@ impl Term {
         Self { from: self.from.saturating_add(from), to: self.to.saturating_add(to), ..self }
     }
 
-    /// Up to so many milliseconds earlier.
+    /// Up to this many milliseconds earlier.
     fn cut(self, by: i64) -> Self {
         self.plus((by.saturating_neg(), 0))
     }
 }
 
-fn term(expr: &Expr, sides: &[(&Arc<DFSchema>, &Traits); 2]) -> Option<Term> {
+fn term(expr: &Expr, sides: &[(&Arc<DFSchema>, &StreamProperties); 2]) -> Option<Term> {
     match expr {
         Expr::Alias(alias) => term(&alias.expr, sides),
         Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {

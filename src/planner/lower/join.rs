@@ -9,15 +9,15 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Union, col, ident, lit, when};
 
 use crate::common::{Error, Result, WEIGHT};
-use crate::operators::interval::IntervalJoin;
-use crate::operators::join::{DeltaJoin, Side};
-use crate::operators::subplan::SubPlan;
+use crate::operators::changes::subplan::SubPlan;
+use crate::operators::joins::delta_join::{DeltaJoin, Side};
+use crate::operators::joins::interval_join::IntervalJoin;
 use crate::sql::ast::Emit;
 
-use super::super::traits::{Time, Traits};
 use super::interval::{Interval, interval};
 use super::recompute::Partitioning;
 use super::{Input, Lowered, Lowering, copied, title};
+use crate::planner::properties::{StreamProperties, Time};
 
 impl Lowering {
     pub(super) async fn join(&mut self, plan: &LogicalPlan, join: &Join) -> Result<Lowered> {
@@ -59,7 +59,7 @@ impl Lowering {
         interval: Option<Interval>,
     ) -> Result<Lowered> {
         let [left, right] = sides;
-        let mut traits = Traits { updating: left.traits.updating || right.traits.updating, ..Traits::default() };
+        let mut traits = StreamProperties { updating: left.traits.updating || right.traits.updating, ..StreamProperties::default() };
         traits.sources = left.traits.sources.union(&right.traits.sources).cloned().collect();
         // The weights take part as columns and are multiplied at the end.
         let weighted = [named(join.left.schema(), "__left")?, named(join.right.schema(), "__right")?];
@@ -129,7 +129,7 @@ impl Lowering {
         }
         let [first, second] = <[Side; 2]>::try_from(parts).map_err(|_| Error::internal("a join has two sides"))?;
         let operator = IntervalJoin::new(SubPlan::new(Arc::clone(sub.plan()), leaves), [first, second], title(plan));
-        let mut traits = Traits::default();
+        let mut traits = StreamProperties::default();
         traits.sources = sides.iter().flat_map(|s| s.traits.sources.iter().cloned()).collect();
         let (left_out, ..) = sides_of(join);
         let offset = if left_out { originals[0].fields().len() } else { 0 };
@@ -268,10 +268,10 @@ fn sides_of(join: &Join) -> (bool, bool, bool, bool) {
 
 /// What a window join keeps: the times of windows, of sides that are never filled with NULLs. Rows come out when both sides' are
 /// complete, so all of them are as late as the later one.
-fn windowed_traits(join: &Join, ends: &[(usize, Time); 2], sides: [Traits; 2]) -> Traits {
+fn windowed_traits(join: &Join, ends: &[(usize, Time); 2], sides: [StreamProperties; 2]) -> StreamProperties {
     let (left_out, _, left_whole, right_whole) = sides_of(join);
     let offset = if left_out { join.left.schema().fields().len() } else { 0 };
-    let mut traits = Traits::default();
+    let mut traits = StreamProperties::default();
     let hold = ends.iter().map(|(_, end)| end.hold).max().unwrap_or_default();
     let sources: BTreeSet<String> = ends.iter().flat_map(|(_, end)| end.sources.iter().cloned()).collect();
     let windows: BTreeSet<u32> = ends.iter().flat_map(|(_, end)| end.windows.iter().copied()).collect();

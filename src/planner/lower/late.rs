@@ -1,4 +1,4 @@
-//! Late filters: where they stand in a piece, what a late row is late for, and what is told of it.
+//! Late filters: where they stand in a piece, what a late row is late for, and what is reported of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, Projection, Union};
 
 use crate::common::{Error, Result};
-use crate::operators::late::{LateFilter, LateRule};
-use crate::operators::panes::Panes;
-use crate::operators::session::Sessions;
-use crate::operators::windows::WINDOW_COLUMNS;
+use crate::operators::windows::arithmetic::WINDOW_COLUMNS;
+use crate::operators::windows::late_filter::{LateFilter, LateRule};
+use crate::operators::windows::panes::Panes;
+use crate::operators::windows::session::Sessions;
 
-use super::super::cut::{Cut, Late, Numbered};
 use super::super::provider::TableSource;
-use super::super::traits::Time;
 use super::super::window_tvf::WindowTvf;
 use super::{Domain, Lowered, Lowering, copied};
+use crate::planner::nodes::{Late, Numbered, StageInput};
+use crate::planner::properties::Time;
 
 /// Before the names of columns that are carried along for late rows alone.
 const CARRIED: &str = "__late_";
@@ -30,7 +30,7 @@ impl Lowering {
 
     /// The same by any rule.
     ///
-    /// Where somebody keeps late rows, each table below has a filter of its own, to which all columns come that the query reads.
+    /// Where late rows are kept in a table, each table below has a filter of its own, to which all columns come that the query reads.
     pub(super) fn guard_by(&mut self, input: Lowered, node: u32, time: &Time, rule: &LateRule) -> Result<Lowered> {
         if time.guarded || time.domain == Domain::Processing {
             return Ok(input);
@@ -133,7 +133,7 @@ impl Carried {
         let inputs = plan.inputs();
         let linear = match plan {
             LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Unnest(_) => true,
-            LogicalPlan::Extension(e) => !e.node.as_any().is::<Cut>(),
+            LogicalPlan::Extension(e) => !e.node.as_any().is::<StageInput>(),
             _ => false,
         };
         let ([input], true) = (inputs.as_slice(), linear) else { return Self::leaf(plan, carry) };

@@ -7,17 +7,17 @@ use datafusion::common::{Column, DFSchema};
 use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan, Projection, SubqueryAlias, Union, Unnest};
 
 use crate::common::{Error, Result};
-use crate::operators::windows::WindowKind;
+use crate::operators::windows::arithmetic::WindowKind;
 use crate::sql::ast::Emit;
 
 use super::super::clock::{Clock, Live};
 use super::super::current_watermark::asks;
 use super::super::first_rows::FirstRowsNode;
-use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
 use super::first_row::BEGUN;
 use super::watermark::asks_above;
 use super::{Lowered, Lowering, columns, copied, leaves, weight, weight_one, weighted};
+use crate::planner::properties::{Role, Session, StreamProperties, Time};
 
 impl Lowering {
     pub(super) async fn projection(&mut self, projection: &Projection) -> Result<Lowered> {
@@ -102,7 +102,7 @@ impl Lowering {
             let (scans, cuts) = leaves(&input.plan)?;
             some = (some.0 || scans, some.1 || cuts);
         }
-        let mut traits = Traits { updating, ..Traits::default() };
+        let mut traits = StreamProperties { updating, ..StreamProperties::default() };
         traits.times = common_times(&inputs);
         let mut plans = Vec::with_capacity(inputs.len());
         let mut nodes = std::collections::BTreeSet::new();
@@ -238,5 +238,5 @@ pub(super) fn with_weights(input: Lowered) -> Result<Lowered> {
     let mut exprs = columns(input.plan.schema());
     exprs.push(weight_one());
     let plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input.plan))?);
-    Ok(Lowered { plan, traits: Traits { updating: true, ..input.traits }, nodes: input.nodes })
+    Ok(Lowered { plan, traits: StreamProperties { updating: true, ..input.traits }, nodes: input.nodes })
 }

@@ -10,15 +10,15 @@ use datafusion::logical_expr::{Expr, Filter, Join, LogicalPlan, Projection, Tabl
 
 use crate::common::{Error, Result};
 use crate::operators::LookupJoin;
-use crate::operators::windows::WindowKind;
+use crate::operators::windows::arithmetic::WindowKind;
 
 use super::super::clock::{Clock, Live, from_column};
-use super::super::cut::Cut;
 use super::super::provider::TableSource;
-use super::super::traits::Traits;
 use super::super::window_tvf::WindowTvf;
 use super::recompute::Partitioning;
 use super::{Input, Lowered, Lowering, columns};
+use crate::planner::nodes::StageInput;
+use crate::planner::properties::StreamProperties;
 
 /// A join of a stream with a subplan over static tables alone, the stream on its left: that side is the small one, of which
 /// DataFusion makes the build side.
@@ -76,12 +76,12 @@ impl<'a> Lookup<'a> {
     }
 
     /// What is known of the rows that come out: all that is known of the stream's, but for keys of rows that may meet several.
-    fn traits(&self, stream: &Traits) -> Traits {
+    fn traits(&self, stream: &StreamProperties) -> StreamProperties {
         let offset = self.offset();
         let moved = |column: &usize| column + offset;
         let keys = stream.keys.iter().filter(|_| self.meets_one()).map(|key| key.iter().map(moved).collect()).collect();
         let times = stream.times.iter().map(|(column, time)| (moved(column), time.clone())).collect();
-        Traits { keys, times, session: None, ..stream.clone() }
+        StreamProperties { keys, times, session: None, ..stream.clone() }
     }
 
     /// Whether a row of the stream comes out once at most.
@@ -144,7 +144,7 @@ impl Side {
                     let node = e.node.as_any();
                     // Sessions are found by an operator of their own.
                     let session = node.downcast_ref::<WindowTvf>().is_some_and(|w| matches!(w.kind, WindowKind::Session { .. }));
-                    side.can_be_static &= !session && !node.is::<Cut>();
+                    side.can_be_static &= !session && !node.is::<StageInput>();
                 }
                 _ => {}
             }

@@ -13,16 +13,14 @@
 
 mod aggregate;
 mod clock;
+pub(super) mod content;
 mod distinct;
-mod extremes;
 mod first_row;
 mod interval;
 mod join;
-mod kept;
 mod late;
 mod linear;
 mod lookup;
-mod once;
 mod over_past;
 mod over_plan;
 mod over_time;
@@ -30,9 +28,12 @@ mod over_totals;
 mod panes;
 mod recompute;
 mod recursion;
+mod retractable_aggregate;
+mod retractable_min_max;
 mod scan;
 mod session;
 mod sums;
+mod volatile;
 mod watermark;
 mod window;
 
@@ -48,12 +49,13 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 
 use crate::common::{Error, Result, WEIGHT};
-use crate::operators::{ExchangeExec, Materialize, Moment, Operator, StatefulExec};
+use crate::operators::{EpochTime, ExchangeExec, Materialize, Operator, StatefulExec};
 use crate::sql::ast::Emit;
 
-use super::cut::Cut;
+use super::nodes::StageInput;
 use super::program::{Program, Stage, StateNode};
-use super::traits::{Domain, Time, Traits};
+use super::properties::{Domain, StreamProperties, Time};
+use super::streaming_settings::StreamingSettings;
 
 use first_row::from_first_row;
 use recompute::Partitioning;
@@ -67,7 +69,7 @@ pub(super) struct Lowered {
     /// With the weight as the last column if it is updating.
     pub plan: LogicalPlan,
     /// What is known of its rows.
-    pub traits: Traits,
+    pub traits: StreamProperties,
     /// Stateful nodes below.
     pub nodes: BTreeSet<u32>,
 }
@@ -95,24 +97,15 @@ pub(super) struct Lowering {
     next_leaf: u32,
     next_window: u32,
     next_filter: u32,
-    /// Tables whose late rows somebody keeps.
+    /// Tables whose late rows are kept in a table.
     late_kept: BTreeSet<String>,
     emit: Emit,
     ttl: Option<i64>,
     lateness: i64,
 }
 
-/// Settings of a job that change how its queries run.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Streaming {
-    /// `table.exec.state.ttl`, in milliseconds; `None`: state is kept for ever.
-    pub ttl: Option<i64>,
-    /// `table.exec.emit.allow-lateness`, in milliseconds.
-    pub lateness: i64,
-}
-
 impl Lowering {
-    pub fn new(state: SessionState, settings: Streaming) -> Self {
+    pub fn new(state: SessionState, settings: StreamingSettings) -> Self {
         let mut inner = state.clone();
         inner.config_mut().options_mut().execution.target_partitions = 1;
         Self {
@@ -148,7 +141,9 @@ impl Lowering {
         self.read(&mut lowered, named)?;
         let operator = Materialize::new(Arc::clone(plan.schema().inner()), lowered.traits.updating);
         let node = self.next_node();
-        let kept = self.operator(Arc::new(operator), vec![Input::Piece(Box::new(lowered))], plan.schema(), None, Traits::default()).await?;
+        let kept = self
+            .operator(Arc::new(operator), vec![Input::Piece(Box::new(lowered))], plan.schema(), None, StreamProperties::default())
+            .await?;
         Ok((node, kept.nodes))
     }
 
@@ -198,7 +193,7 @@ impl Lowering {
                 LogicalPlan::RecursiveQuery(_) => self.recursion(plan).await?,
                 // What the optimizer has found to be empty.
                 LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row => {
-                    Lowered { plan: plan.clone(), traits: Traits::default(), nodes: BTreeSet::new() }
+                    Lowered { plan: plan.clone(), traits: StreamProperties::default(), nodes: BTreeSet::new() }
                 }
                 LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => {
                     self.recompute(plan, Vec::new(), Partitioning::none(0), Vec::new()).await?
@@ -206,7 +201,7 @@ impl Lowering {
                 other => self.fallback(other).await?,
             };
             // Only what ran through a new operator is worth finding again: linear nodes are cheap and stay with their reader.
-            if self.program.nodes.len() > before && near_cut(&lowered.plan) {
+            if self.program.nodes.len() > before && is_stage_output(&lowered.plan) {
                 self.shared.insert(key, lowered.clone());
             }
             Ok(lowered)
@@ -236,13 +231,13 @@ impl Lowering {
     async fn cut(&mut self, lowered: Lowered) -> Result<Lowered> {
         let schema = Arc::clone(lowered.plan.schema());
         let (stage, _) = self.stage(&lowered.plan).await?;
-        Ok(Lowered { plan: Cut::plan(stage, schema), ..lowered })
+        Ok(Lowered { plan: StageInput::plan(stage, schema), ..lowered })
     }
 
     /// The same for a piece of which several parts are read, unless it is a leaf already.
     async fn cut_once(&mut self, lowered: Lowered) -> Result<Lowered> {
         match &lowered.plan {
-            LogicalPlan::Extension(e) if e.node.as_any().is::<Cut>() => Ok(lowered),
+            LogicalPlan::Extension(e) if e.node.as_any().is::<StageInput>() => Ok(lowered),
             _ => self.cut(lowered).await,
         }
     }
@@ -263,7 +258,7 @@ impl Lowering {
         inputs: Vec<Input>,
         schema: &DFSchemaRef,
         time: Option<&Time>,
-        traits: Traits,
+        traits: StreamProperties,
     ) -> Result<Lowered> {
         let node = self.next_node();
         let mut nodes = BTreeSet::from([node]);
@@ -286,10 +281,10 @@ impl Lowering {
             nodes.extend(below);
             children.push(Arc::new(ExchangeExec::new(stage, schema)));
         }
-        let exec = StatefulExec::new(node, children, operator, Moment::default());
+        let exec = StatefulExec::new(node, children, operator, EpochTime::default());
         let (stage, _) = self.push(Arc::new(exec), false);
         let schema = if traits.updating { weighted(schema)? } else { Arc::clone(schema) };
-        Ok(Lowered { plan: Cut::plan(stage, schema), traits, nodes })
+        Ok(Lowered { plan: StageInput::plan(stage, schema), traits, nodes })
     }
 }
 
@@ -313,7 +308,7 @@ fn title(plan: &LogicalPlan) -> String {
 }
 
 /// Whether a piece is what an operator left, or columns of that.
-fn near_cut(plan: &LogicalPlan) -> bool {
+fn is_stage_output(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Extension(_) => true,
         LogicalPlan::Projection(p) => matches!(p.input.as_ref(), LogicalPlan::Extension(_)),
@@ -327,7 +322,7 @@ fn leaves(plan: &LogicalPlan) -> Result<(bool, bool)> {
     plan.apply(|node| {
         match node {
             LogicalPlan::TableScan(_) => scans = true,
-            LogicalPlan::Extension(e) if e.node.as_any().is::<Cut>() => cuts = true,
+            LogicalPlan::Extension(e) if e.node.as_any().is::<StageInput>() => cuts = true,
             _ => {}
         }
         Ok(TreeNodeRecursion::Continue)

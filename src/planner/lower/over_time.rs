@@ -13,11 +13,11 @@ use crate::operators::over::{OverRows, Past};
 use crate::sql::ast::Emit;
 
 use super::super::functions::row_number;
-use super::super::traits::{Domain, Time, Traits};
 use super::over_past::{both, past};
 use super::over_plan::{NUMBER, function, named, project, whole_partition, windows};
 use super::over_totals::{Totals, average};
 use super::{Input, Lowered, Lowering, columns};
+use crate::planner::properties::{Domain, StreamProperties, Time};
 
 /// An OVER whose functions are all final when W has passed a row.
 pub(super) struct ByTime {
@@ -90,7 +90,7 @@ impl ByTime {
 
 impl Lowering {
     /// Whether all functions of an OVER are final when W has passed a row.
-    pub(super) fn by_time(&self, window: &Window, input: &Traits) -> Option<ByTime> {
+    pub(super) fn by_time(&self, window: &Window, input: &StreamProperties) -> Option<ByTime> {
         if input.updating || self.emit == Emit::Changes {
             return None;
         }
@@ -141,7 +141,12 @@ impl Lowering {
         let operator = OverAggregate::new(sub, rows, past, self.ttl)?;
         // Rows come out in the epoch in which W passes them: none is older than W was at its start.
         let times = BTreeMap::from([(column, time.guarded())]);
-        let traits = Traits { times, keys: input.traits.keys.clone(), sources: input.traits.sources.clone(), ..Traits::default() };
+        let traits = StreamProperties {
+            times,
+            keys: input.traits.keys.clone(),
+            sources: input.traits.sources.clone(),
+            ..StreamProperties::default()
+        };
         let input = self.guard(input, self.next_node(), column, time, after)?;
         self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], &window.schema, Some(time), traits).await
     }

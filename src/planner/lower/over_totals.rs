@@ -10,9 +10,9 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrameBound, Wind
 
 use crate::common::{Error, Result};
 
-use super::super::functions::{extremes, row_number};
 use super::columns;
 use super::over_plan::{NUMBER, function, named, project, whole_partition, windows};
+use crate::planner::functions::{min_max, row_number};
 
 /// AVG as the SUM and the COUNT that it is the quotient of, where that loses nothing.
 pub(super) fn average(expr: &Expr, field: &Field) -> Option<[Expr; 2]> {
@@ -124,9 +124,9 @@ impl Total<'_> {
                 sum.params.filter = params.filter.clone();
                 sum
             }
-            "min" => whole_partition(extremes::min(), answer(), partition),
+            "min" => whole_partition(min_max::min(), answer(), partition),
             "first_value" => whole_partition(first_value_udwf(), answer(), partition),
-            _ => whole_partition(extremes::max(), answer(), partition),
+            _ => whole_partition(min_max::max(), answer(), partition),
         };
         Expr::from(call).alias(self.over_all_name())
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use datafusion::logical_expr::{Aggregate, Expr, Extension, LogicalPlan};
 
 use crate::common::{Error, Result};
-use crate::operators::panes::Panes;
-use crate::operators::windows::{WINDOW_COLUMNS, WindowKind, Windows};
+use crate::operators::windows::arithmetic::{WINDOW_COLUMNS, WindowKind, Windows};
+use crate::operators::windows::panes::Panes;
 
 use super::super::window_tvf::WindowTvf;
 use super::copied;
 
-/// A window is put together from panes if that are at most so many times more than windows that hold a row.
+/// A window is put together from panes if those are at most this many times more than windows that hold a row.
 const MOST_PANES: i64 = 8;
 
 /// What is below an aggregate whose windows share panes.

@@ -10,17 +10,17 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Sort};
 use datafusion::physical_expr::PhysicalExpr;
 
 use crate::common::{Error, Result};
-use crate::operators::closing::{Closing, WindowInput};
-use crate::operators::recompute::Keyed;
-use crate::operators::subplan::SubPlan;
+use crate::operators::changes::recompute::Keyed;
+use crate::operators::changes::subplan::SubPlan;
+use crate::operators::windows::window_batch::{WindowBatch, WindowInput};
 use crate::operators::{FirstRows, Recompute};
 use crate::sql::ast::Emit;
 
 use super::super::current_watermark::{misplaced, node_asks};
-use super::super::cut::Cut;
 use super::super::first_rows::FirstRowsNode;
-use super::super::traits::{Time, Traits};
 use super::{Input, Lowered, Lowering, title};
+use crate::planner::nodes::StageInput;
+use crate::planner::properties::{StreamProperties, Time};
 
 /// How the rows of a node's inputs and of its output fall into partitions: one key expression list per input, and one for
 /// the output. Empty lists: there is one partition.
@@ -120,7 +120,7 @@ impl Lowering {
         }
         let output = Keyed { schema: sub.schema(), key: self.physical(&partitioning.output, plan.schema())? };
         let operator = Recompute::new(sub, keyed, output, title(plan))?;
-        let traits = Traits { updating: true, keys, sources, ..Traits::default() };
+        let traits = StreamProperties { updating: true, keys, sources, ..StreamProperties::default() };
         self.operator(Arc::new(operator), weighted, plan.schema(), None, traits).await
     }
 
@@ -131,7 +131,7 @@ impl Lowering {
         originals: Vec<DFSchemaRef>,
         inputs: Vec<Lowered>,
         ends: Vec<(usize, Time)>,
-        traits: Traits,
+        traits: StreamProperties,
         rebuild: impl FnOnce(&LogicalPlan, Vec<LogicalPlan>) -> Result<LogicalPlan>,
     ) -> Result<Lowered> {
         let sub = self.subplan(plan, &originals, rebuild).await?;
@@ -148,7 +148,7 @@ impl Lowering {
                 Some(t) => Time { sources: t.sources.union(&end.sources).cloned().collect(), hold: t.hold.max(end.hold), ..t },
             });
         }
-        let operator = Closing::new(sub, windows, title(plan));
+        let operator = WindowBatch::new(sub, windows, title(plan));
         self.operator(Arc::new(operator), guarded, plan.schema(), time.as_ref(), traits).await
     }
 
@@ -160,7 +160,7 @@ impl Lowering {
         rebuild: impl FnOnce(&LogicalPlan, Vec<LogicalPlan>) -> Result<LogicalPlan>,
     ) -> Result<SubPlan> {
         let numbers: Vec<u32> = originals.iter().map(|_| self.next_leaf()).collect();
-        let leaves = numbers.iter().zip(originals).map(|(n, schema)| Cut::plan(*n, Arc::clone(schema))).collect();
+        let leaves = numbers.iter().zip(originals).map(|(n, schema)| StageInput::plan(*n, Arc::clone(schema))).collect();
         let plan = FirstRowsNode::all_ordered(rebuild(plan, leaves)?)?;
         plan.apply(|node| match node_asks(node)? {
             true => Err(misplaced(&title(&plan)).into()),

@@ -10,18 +10,18 @@ use datafusion::logical_expr::{LogicalPlan, TableScan, TableScanBuilder};
 
 use crate::common::{Error, Result};
 use crate::connectors::Changes;
-use crate::operators::normalize::Upserts;
+use crate::operators::changes::normalize::Upserts;
 use crate::operators::{Normalize, Reconcile};
 
 use super::super::provider::TableSource;
-use super::super::traits::{Domain, Role, Time, Traits};
 use super::clock::entered;
 use super::{Input, Lowered, Lowering};
+use crate::planner::properties::{Domain, Role, StreamProperties, Time};
 
 impl Lowering {
     pub(super) async fn scan(&mut self, plan: &LogicalPlan, scan: &TableScan) -> Result<Lowered> {
         let table = TableSource::of(scan).ok_or_else(|| Error::internal(format!("`{}` is no declared table", scan.table_name)))?;
-        let mut traits = Traits::default();
+        let mut traits = StreamProperties::default();
         traits.sources.insert(table.name().to_string());
         if table.keeps_late() {
             self.late_kept.insert(table.name().to_string());
@@ -75,7 +75,7 @@ impl Lowering {
         scan: &TableScan,
         table: &TableSource,
         key: &[String],
-        traits: Traits,
+        traits: StreamProperties,
     ) -> Result<Lowered> {
         let schema = table.schema();
         let mut columns = read(scan, table);
@@ -90,11 +90,11 @@ impl Lowering {
             places.push(place);
         }
         let rows = Arc::new(schema.project(&columns)?);
-        let records = Lowered { plan: records(scan, table, columns)?, traits: Traits::default(), nodes: Default::default() };
+        let records = Lowered { plan: records(scan, table, columns)?, traits: StreamProperties::default(), nodes: Default::default() };
         let unique: BTreeSet<usize> = places.iter().copied().collect();
         let keys = if unique.iter().all(|place| *place < width) { vec![unique] } else { Vec::new() };
         let operator = Normalize::new(rows, Upserts { key: places, width, ttl: self.ttl })?;
-        let traits = Traits { updating: true, keys, ..traits };
+        let traits = StreamProperties { updating: true, keys, ..traits };
         self.operator(Arc::new(operator), vec![Input::Piece(Box::new(records))], plan.schema(), None, traits).await
     }
 }

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 
 use crate::common::{Error, Result};
-use crate::operators::late::LateRule;
-use crate::operators::merge::Functions;
-use crate::operators::session::{SessionMerge, Sessions};
+use crate::operators::aggregates::merge::Functions;
+use crate::operators::windows::late_filter::LateRule;
+use crate::operators::windows::session::{SessionMerge, Sessions};
 
 use super::super::session_windows::expand_sessions;
-use super::super::traits::{Role, Session, Time, Traits};
 use super::super::window_tvf::WindowTvf;
 use super::recompute::Partitioning;
 use super::{Input, Lowered, Lowering, copied, leaves};
+use crate::planner::properties::{Role, Session, StreamProperties, Time};
 
 impl Lowering {
     /// Rows with the bounds of their complete sessions, if theirs are provisional.
     pub(super) async fn settled(&mut self, input: Lowered) -> Result<Lowered> {
         let Some(session) = input.traits.session.clone() else { return Ok(input) };
         let schema = Arc::clone(input.plan.schema());
-        let mut traits = Traits { session: None, keys: Vec::new(), times: BTreeMap::new(), ..input.traits.clone() };
+        let mut traits = StreamProperties { session: None, keys: Vec::new(), times: BTreeMap::new(), ..input.traits.clone() };
         traits.times.extend(times(&session, Some));
         let sessions = Sessions { gap: session.gap, keys: session.partition.clone(), window: session.window };
         let input = self.in_time(input, &session)?;
@@ -41,7 +41,8 @@ impl Lowering {
     ) -> Result<Lowered> {
         let schema = plan.schema();
         let count = aggregate.group_expr.len();
-        let mut traits = Traits { sources: input.traits.sources.clone(), keys: vec![(0..count).collect()], ..Traits::default() };
+        let mut traits =
+            StreamProperties { sources: input.traits.sources.clone(), keys: vec![(0..count).collect()], ..StreamProperties::default() };
         let place = |column: usize| session.window.iter().position(|c| *c == Some(column)).and_then(|which| groups.window[which]);
         traits.times.extend(times(session, place));
         let input = self.in_time(input, session)?;

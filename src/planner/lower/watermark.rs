@@ -10,13 +10,13 @@ use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, ExprSchemable, Filter, Join, LogicalPlan, lit};
 
 use crate::common::{Error, Result};
-use crate::operators::watermark::Watermark;
+use crate::operators::epoch::watermark_column::Watermark;
 
 use super::super::as_of::{Attribute, attribute};
 use super::super::current_watermark::{WatermarkColumn, asks, call, misplaced, node_asks};
 use super::super::program::StateNode;
-use super::super::traits::{Role, Shape, Time, Traits};
 use super::{Domain, Lowered, Lowering, title};
+use crate::planner::properties::{Role, Shape, StreamProperties, Time};
 
 /// Expressions over a plan that has the watermarks they asked for behind its columns.
 pub(super) struct Marked {
@@ -118,7 +118,7 @@ pub(super) fn asks_above(plan: &LogicalPlan) -> Result<bool> {
 }
 
 /// The event time that a column of rows which only come is.
-fn rowtime(traits: &Traits, column: usize) -> Option<Time> {
+fn rowtime(traits: &StreamProperties, column: usize) -> Option<Time> {
     traits.times.get(&column).filter(|t| matches!(t.role, Role::Row | Role::Last)).cloned()
 }
 

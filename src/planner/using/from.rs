@@ -10,7 +10,7 @@ use sqlparser::ast::{
 };
 
 use crate::common::{Error, Result, suggest};
-use crate::sql::build;
+use crate::sql::ast_builder;
 
 use super::names::{Names, Shown};
 use super::{Around, Rewriter};
@@ -132,8 +132,8 @@ impl Rewriter<'_> {
             && uses(table_with_joins)
         {
             // As one table it shows each key once.
-            let select = build::select_all(vec![table_with_joins.as_ref().clone()]);
-            let subquery = Box::new(build::query(SetExpr::Select(Box::new(select))));
+            let select = ast_builder::select_all(vec![table_with_joins.as_ref().clone()]);
+            let subquery = Box::new(ast_builder::query(SetExpr::Select(Box::new(select))));
             *factor = TableFactor::Derived { lateral: false, subquery, alias: alias.take(), sample: None };
         }
         match factor {

@@ -28,9 +28,10 @@ use sqlparser::ast::{
 };
 
 use crate::common::Result;
-use crate::sql::{build, duplicates};
+use crate::sql::ast_builder;
+use crate::sql::rewrites::duplicates;
 
-use super::planned::planned;
+use super::planned_query::planned;
 use super::provider::Tables;
 
 use names::{Names, Shown, put_back, take_out};
@@ -88,7 +89,7 @@ impl Rewriter<'_> {
             if let (true, SetExpr::SetOperation { left, .. }) = (with.recursive, body) {
                 // What it is until it has met itself.
                 self.body(left, around, &Names::default()).await?;
-                let first = Query { body: left.clone(), ..build::query(SetExpr::Query(cte.query.clone())) };
+                let first = Query { body: left.clone(), ..ast_builder::query(SetExpr::Query(cte.query.clone())) };
                 around.add(Cte { query: Box::new(first), ..cte.clone() });
             }
             self.query(&mut cte.query, around, &Names::default()).await?;
@@ -160,7 +161,7 @@ impl Rewriter<'_> {
 
     /// The columns of FROM; `None` if it does not plan, about which the whole query's plan will tell.
     async fn columns(&self, from: Vec<TableWithJoins>, around: &Around) -> Option<Vec<Shown>> {
-        let mut query = build::query(SetExpr::Select(Box::new(build::select_all(from))));
+        let mut query = ast_builder::query(SetExpr::Select(Box::new(ast_builder::select_all(from))));
         if !around.ctes.is_empty() {
             let with_token = AttachedToken::empty();
             query.with = Some(With { with_token, recursive: around.recursive, cte_tables: around.ctes.clone() });

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Ident, Query, SetExpr, Table, Visit, VisitMut, Visitor, VisitorMut};
 
-use crate::sql::build;
+use crate::sql::ast_builder;
 
 /// A column of FROM, as a bare name or `*` gives it.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ impl Shown {
     pub fn expr(&self) -> Expr {
         match self.of.as_slice() {
             [one] => one.clone(),
-            several => build::call("coalesce", several.iter().cloned()),
+            several => ast_builder::call("coalesce", several.iter().cloned()),
         }
     }
 }
@@ -147,7 +147,7 @@ impl VisitorMut for TakeOut {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        let hole = build::query(SetExpr::Table(Box::new(Table { table_name: None, schema_name: None })));
+        let hole = ast_builder::query(SetExpr::Table(Box::new(Table { table_name: None, schema_name: None })));
         self.0.push(std::mem::replace(query, hole));
         ControlFlow::Continue(())
     }

@@ -11,7 +11,7 @@ pub struct Query {
     pub query: Box<ast::Query>,
     /// `EMIT CHANGES | FINAL`.
     pub emit: Emit,
-    /// Its LIMIT stands behind EMIT, as ksqlDB has it: a live answer ends after so many rows or changes. In front of EMIT it is a part of
+    /// Its LIMIT stands behind EMIT, as ksqlDB has it: a live answer ends after this many rows or changes. In front of EMIT it is a part of
     /// the query, which says which rows there are.
     pub ends: bool,
 }

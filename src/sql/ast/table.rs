@@ -39,6 +39,11 @@ pub struct CreateTable {
 }
 
 impl CreateTable {
+    /// The declaration of a table that nobody has declared: its name says where it is, and its connector finds out the columns.
+    pub fn undeclared(name: &str, options: Options) -> Self {
+        Self { name: name.to_string(), temporary: true, options, ..Self::default() }
+    }
+
     /// The same table, whose parts stand nowhere: what was put together from several texts.
     #[must_use]
     pub fn without_places(mut self) -> Self {

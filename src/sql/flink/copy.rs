@@ -6,7 +6,7 @@ use sqlparser::tokenizer::{Token, Word};
 use crate::common::Result;
 
 use crate::sql::ast::{Copy, Emit, Query};
-use crate::sql::build;
+use crate::sql::ast_builder;
 use crate::sql::cursor::Cursor;
 
 use super::query;
@@ -25,8 +25,9 @@ pub(super) fn copy(cursor: &mut Cursor<'_>) -> Result<Copy> {
         query
     } else {
         let table = cursor.object_name("a query in parentheses, or the name of a table")?;
-        let select = build::select_all(vec![build::table(ObjectName::from(vec![sqlparser::ast::Ident::with_quote('`', table)]))]);
-        Query { query: Box::new(build::query(SetExpr::Select(Box::new(select)))), emit: Emit::Unsaid, ends: false }
+        let select =
+            ast_builder::select_all(vec![ast_builder::table(ObjectName::from(vec![sqlparser::ast::Ident::with_quote('`', table)]))]);
+        Query { query: Box::new(ast_builder::query(SetExpr::Select(Box::new(select)))), emit: Emit::Unsaid, ends: false }
     };
     if cursor.sees(&["FROM"]) {
         return Err(cursor.error("COPY ... FROM is not supported").hint("INSERT INTO table SELECT * FROM 'file'"));

@@ -20,7 +20,7 @@ use sqlparser::ast::{
 
 use crate::common::{Error, Result};
 
-use crate::sql::build;
+use crate::sql::ast_builder;
 use crate::sql::text::{Text, pos};
 
 /// Rewrites every group window in a query, also in sub-queries, CTEs and branches of UNION.
@@ -281,14 +281,14 @@ impl Input {
         let time = self.column(window.time.clone(), "time");
         let keys = partition_by.into_iter().enumerate().map(|(i, key)| Expr::Identifier(self.column(key, &format!("key_{i}"))));
         let distribute_by = keys.collect();
-        let mut select = build::select_all(self.from);
+        let mut select = ast_builder::select_all(self.from);
         select.projection.extend(self.named);
         select.selection = self.selection;
         select.distribute_by = distribute_by;
-        let table = Expr::Subquery(Box::new(build::query(SetExpr::Select(Box::new(select)))));
-        let descriptor = build::call("DESCRIPTOR", [Expr::Identifier(time)]);
+        let table = Expr::Subquery(Box::new(ast_builder::query(SetExpr::Select(Box::new(select)))));
+        let descriptor = ast_builder::call("DESCRIPTOR", [Expr::Identifier(time)]);
         let args = [table, descriptor].into_iter().chain(window.lengths.iter().cloned());
-        let relation = TableFactor::TableFunction { expr: build::call(window.kind.name(), args), alias: None };
+        let relation = TableFactor::TableFunction { expr: ast_builder::call(window.kind.name(), args), alias: None };
         TableWithJoins { relation, joins: Vec::new() }
     }
 }
@@ -372,7 +372,7 @@ impl VisitorMut for Substitute<'_> {
                 Property::Start => column("window_start"),
                 Property::End => column("window_end"),
                 Property::Rowtime => column("window_time"),
-                Property::Proctime => build::call("PROCTIME", []),
+                Property::Proctime => ast_builder::call("PROCTIME", []),
             };
         }
         ControlFlow::Continue(())

@@ -8,8 +8,9 @@ use crate::common::{Error, Result};
 use crate::sql::ast::{Insert, Query};
 use crate::sql::cursor::{Cursor, MAX_DEPTH, is_word};
 use crate::sql::emit::emit;
+use crate::sql::hints;
+use crate::sql::rewrites::{casts, duplicates};
 use crate::sql::text::{Text, pos};
-use crate::sql::{casts, duplicates, hints};
 
 use super::group_window;
 

@@ -7,7 +7,7 @@ use hashbrown::hash_table::Entry;
 use crate::common::{Error, Result};
 
 use super::codec::Encoded;
-use super::keys::{NONE, Tagged};
+use super::keys::{HashedId, NONE};
 use super::shape::Changes;
 use super::shard::Shard;
 
@@ -83,17 +83,17 @@ impl Shard {
 /// The distinct rows among `picks`, in the order in which they first came.
 fn add_up(changes: &Changes, full: &Encoded, hashes: &[u64], picks: &[u32]) -> Vec<Sum> {
     let mut sums: Vec<Sum> = Vec::with_capacity(picks.len());
-    let mut table: HashTable<Tagged> = HashTable::with_capacity(picks.len());
+    let mut table: HashTable<HashedId> = HashTable::with_capacity(picks.len());
     for row in picks.iter().copied() {
         let (weight, tag) = (changes.weights.value(row as usize), hashes[row as usize] as u32);
-        let equal = |e: &Tagged| e.tag == tag && full.bytes(sums[e.id as usize].row) == full.bytes(row);
-        match table.entry(Tagged::spread(tag), equal, Tagged::hash) {
+        let equal = |e: &HashedId| e.tag == tag && full.bytes(sums[e.id as usize].row) == full.bytes(row);
+        match table.entry(HashedId::spread(tag), equal, HashedId::hash) {
             Entry::Occupied(entry) => {
                 let sum = &mut sums[entry.get().id as usize];
                 sum.weight = sum.weight.saturating_add(weight);
             }
             Entry::Vacant(entry) => {
-                entry.insert(Tagged { tag, id: sums.len() as u32 });
+                entry.insert(HashedId { tag, id: sums.len() as u32 });
                 sums.push(Sum { row, weight, slot: NONE });
             }
         }

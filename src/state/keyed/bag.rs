@@ -2,7 +2,7 @@
 
 use hashbrown::HashTable;
 
-use super::keys::{NONE, Tagged};
+use super::keys::{HashedId, NONE};
 
 /// Rows with weights under keys. Every distinct row has one slot, found by its hash, so an insertion of the same row and a
 /// retraction each take one look-up, however many rows the key has.
@@ -18,7 +18,7 @@ pub(super) struct Bag {
     /// By slot: the neighbours in the key's chain.
     links: Vec<Links>,
     /// By the hash of the whole row. A row that died by its time stays in until the shard is compacted.
-    rows: HashTable<Tagged>,
+    rows: HashTable<HashedId>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ struct Links {
 impl Bag {
     /// Slots whose row has this tag; few, and nearly always the equal row alone.
     pub(super) fn candidates(&self, tag: u32) -> impl Iterator<Item = u32> {
-        self.rows.iter_hash(Tagged::spread(tag)).filter(move |e| e.tag == tag).map(|e| e.id)
+        self.rows.iter_hash(HashedId::spread(tag)).filter(move |e| e.tag == tag).map(|e| e.id)
     }
 
     /// Adds a row at the next slot, in front of the chain that begins at `head`.
@@ -41,7 +41,7 @@ impl Bag {
         if let Some(links) = self.links.get_mut(head as usize) {
             links.before = slot;
         }
-        self.rows.insert_unique(Tagged::spread(tag), Tagged { tag, id: slot }, Tagged::hash);
+        self.rows.insert_unique(HashedId::spread(tag), HashedId { tag, id: slot }, HashedId::hash);
         slot
     }
 
@@ -63,7 +63,7 @@ impl Bag {
 
     /// Takes a row out of the index.
     pub(super) fn forget(&mut self, tag: u32, slot: u32) {
-        if let Ok(entry) = self.rows.find_entry(Tagged::spread(tag), |e| e.id == slot) {
+        if let Ok(entry) = self.rows.find_entry(HashedId::spread(tag), |e| e.id == slot) {
             entry.remove();
         }
     }
@@ -85,7 +85,7 @@ impl Bag {
         }
         let mut rows = HashTable::with_capacity(slots);
         for entry in self.rows.iter().filter(|e| new(e.id) != NONE) {
-            rows.insert_unique(entry.hash(), Tagged { tag: entry.tag, id: new(entry.id) }, Tagged::hash);
+            rows.insert_unique(entry.hash(), HashedId { tag: entry.tag, id: new(entry.id) }, HashedId::hash);
         }
         Self { weights, links, rows }
     }

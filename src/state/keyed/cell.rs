@@ -9,7 +9,7 @@ use crate::common::Result;
 use crate::state::memory::{Evict, StateMemory};
 
 use super::log::{Log, Wanted};
-use super::part::Part;
+use super::part::ShardInput;
 use super::shape::Changes;
 use super::shard::Shard;
 
@@ -21,7 +21,7 @@ const SPLIT_KEYS: usize = if cfg!(test) { 4 } else { 64 };
 /// A shard in memory or on disk. It moves under its lock while the table is only read: by a reader that finds room, or by the
 /// [`StateMemory`] when another table needs room.
 #[derive(Debug)]
-pub(super) struct Cell {
+pub(super) struct ShardSlot {
     memory: Arc<StateMemory>,
     body: RwLock<Body>,
     used: AtomicU64,
@@ -45,7 +45,7 @@ pub(super) enum Need {
     Compact,
 }
 
-impl Cell {
+impl ShardSlot {
     /// A shard in memory.
     pub(super) fn new(shard: Shard, memory: &Arc<StateMemory>) -> Arc<Self> {
         let bytes = shard.bytes();
@@ -65,7 +65,13 @@ impl Cell {
     ///
     /// A shard on disk comes back when there is room, or when it was read several times since one in memory was last used (`coldest`
     /// is the time of the one used least recently): then they change places. When all are used alike, none moves.
-    pub(super) fn read<T>(&self, keys: Option<&Part>, closed_to: Option<i64>, coldest: u64, read: impl FnOnce(&Shard) -> T) -> Result<T> {
+    pub(super) fn read<T>(
+        &self,
+        keys: Option<&ShardInput>,
+        closed_to: Option<i64>,
+        coldest: u64,
+        read: impl FnOnce(&Shard) -> T,
+    ) -> Result<T> {
         self.used.store(self.memory.now(), Relaxed);
         let body = self.body.read();
         let log = match &*body {
@@ -94,7 +100,7 @@ impl Cell {
     }
 
     /// Takes in these rows of an epoch.
-    pub(super) fn apply(&self, changes: &Changes, part: &Part, closed_to: Option<i64>) -> Result<Need> {
+    pub(super) fn apply(&self, changes: &Changes, part: &ShardInput, closed_to: Option<i64>) -> Result<Need> {
         self.used.store(self.memory.now(), Relaxed);
         let mut body = self.body.write();
         let need = match &mut *body {
@@ -187,7 +193,7 @@ fn is_large(shard: &Shard) -> bool {
     shard.bytes() > SPLIT_BYTES && shard.keys.len() > SPLIT_KEYS
 }
 
-impl Evict for Cell {
+impl Evict for ShardSlot {
     fn used(&self) -> u64 {
         self.used.load(Relaxed)
     }
@@ -208,7 +214,7 @@ impl Evict for Cell {
     }
 }
 
-impl Drop for Cell {
+impl Drop for ShardSlot {
     fn drop(&mut self) {
         self.memory.account(self.bytes.load(Relaxed), 0);
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::cell::Cell;
+use super::cell::ShardSlot;
 use super::codec::Encoded;
-use super::part::Part;
+use super::part::ShardInput;
 
 /// More shards than this are not made.
 const MAX_DEPTH: u32 = 16;
@@ -20,7 +20,7 @@ const MAX_DEPTH: u32 = 16;
 /// ```
 #[derive(Debug)]
 pub(super) struct Directory {
-    pub(super) cells: Vec<Arc<Cell>>,
+    pub(super) cells: Vec<Arc<ShardSlot>>,
     /// By cell: how many bits of the hash all its keys share.
     depths: Vec<u32>,
     index: Vec<u32>,
@@ -29,7 +29,7 @@ pub(super) struct Directory {
 
 impl Directory {
     /// One cell for everything.
-    pub(super) fn new(cell: Arc<Cell>) -> Self {
+    pub(super) fn new(cell: Arc<ShardSlot>) -> Self {
         Self { cells: vec![cell], depths: vec![0], index: vec![0], depth: 0 }
     }
 
@@ -39,12 +39,12 @@ impl Directory {
     }
 
     /// The keys by cell: the number of each cell that has any, and its keys in order.
-    pub(super) fn partition(&self, keys: &Encoded, hashes: &[u64]) -> Vec<(usize, Part)> {
+    pub(super) fn partition(&self, keys: &Encoded, hashes: &[u64]) -> Vec<(usize, ShardInput)> {
         if hashes.is_empty() {
             return Vec::new();
         }
         if self.cells.len() == 1 {
-            return vec![(0, Part::all(keys, hashes))];
+            return vec![(0, ShardInput::all(keys, hashes))];
         }
         let cells: Vec<u32> = hashes.iter().map(|hash| self.cell(*hash) as u32).collect();
         let mut counts = vec![(0, 0); self.cells.len()];
@@ -52,7 +52,7 @@ impl Directory {
             let (rows, bytes) = &mut counts[*cell as usize];
             (*rows, *bytes) = (*rows + 1, *bytes + keys.bytes(row).len());
         }
-        let mut parts: Vec<Part> = counts.into_iter().map(|(rows, bytes)| Part::with_capacity(rows, bytes)).collect();
+        let mut parts: Vec<ShardInput> = counts.into_iter().map(|(rows, bytes)| ShardInput::with_capacity(rows, bytes)).collect();
         for (row, (cell, hash)) in (0..).zip(cells.iter().zip(hashes)) {
             parts[*cell as usize].push(row, *hash, keys.bytes(row));
         }
@@ -65,7 +65,7 @@ impl Directory {
     }
 
     /// Puts two cells in place of one: the first for keys whose next bit is 0. The second's number is the count of cells before.
-    pub(super) fn split(&mut self, cell: usize, [low, high]: [Arc<Cell>; 2]) {
+    pub(super) fn split(&mut self, cell: usize, [low, high]: [Arc<ShardSlot>; 2]) {
         let depth = self.depths[cell] + 1;
         if depth > self.depth {
             self.index = self.index.iter().flat_map(|cell| [*cell, *cell]).collect();

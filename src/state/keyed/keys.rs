@@ -7,21 +7,21 @@ use hashbrown::hash_table::Entry;
 
 use crate::common::{Error, Result};
 
-use super::part::Part;
+use super::part::ShardInput;
 
 /// No slot, no key.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// An entry of a hash table: a part of the hash, so that growing and most mismatches never look at what it stands for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tagged {
+pub(super) struct HashedId {
     /// The lower half of the stable hash; the upper half chooses the shard.
     pub(super) tag: u32,
     /// A key's id, or a slot.
     pub(super) id: u32,
 }
 
-impl Tagged {
+impl HashedId {
     /// The hash for `hashbrown`, which takes the bucket from the lowest bits and seven more to compare from the highest.
     pub(super) fn spread(tag: u32) -> u64 {
         u64::from(tag) << 32 | u64::from(tag)
@@ -42,7 +42,7 @@ impl Tagged {
 pub(super) struct KeyIndex {
     bytes: Vec<u8>,
     ends: Vec<u32>,
-    table: HashTable<Tagged>,
+    table: HashTable<HashedId>,
 }
 
 impl KeyIndex {
@@ -64,15 +64,15 @@ impl KeyIndex {
     /// The number of a key.
     pub(super) fn find(&self, hash: u64, bytes: &[u8]) -> Option<u32> {
         let tag = hash as u32;
-        self.table.find(Tagged::spread(tag), |e| e.tag == tag && self.key(e.id) == bytes).map(|e| e.id)
+        self.table.find(HashedId::spread(tag), |e| e.tag == tag && self.key(e.id) == bytes).map(|e| e.id)
     }
 
     /// The numbers of many keys, NONE for one that is not there.
     ///
     /// In several passes that each touch another place: in memory larger than the caches a pass waits for many keys at a time, where
     /// looking them up one after the other would wait for each.
-    pub(super) fn find_all(&self, part: &Part) -> Vec<u32> {
-        let by_tag = |hash: &u64| self.table.find(Tagged::spread(*hash as u32), |e| e.tag == *hash as u32).map_or(NONE, |e| e.id);
+    pub(super) fn find_all(&self, part: &ShardInput) -> Vec<u32> {
+        let by_tag = |hash: &u64| self.table.find(HashedId::spread(*hash as u32), |e| e.tag == *hash as u32).map_or(NONE, |e| e.id);
         let mut ids: Vec<u32> = part.hashes.iter().map(by_tag).collect();
         let places: Vec<_> = ids.iter().map(|id| if *id == NONE { 0..0 } else { place(&self.ends, *id) }).collect();
         for (at, (id, place)) in ids.iter_mut().zip(places).enumerate() {
@@ -90,14 +90,14 @@ impl KeyIndex {
     pub(super) fn find_or_insert(&mut self, hash: u64, bytes: &[u8]) -> Result<u32> {
         let tag = hash as u32;
         let (stored, ends) = (&self.bytes, &self.ends);
-        match self.table.entry(Tagged::spread(tag), |e| e.tag == tag && key(stored, ends, e.id) == bytes, Tagged::hash) {
+        match self.table.entry(HashedId::spread(tag), |e| e.tag == tag && key(stored, ends, e.id) == bytes, HashedId::hash) {
             Entry::Occupied(entry) => Ok(entry.get().id),
             Entry::Vacant(entry) => {
                 let id = self.ends.len() as u32;
                 let end = u32::try_from(self.bytes.len() + bytes.len()).ok().filter(|_| id < NONE);
                 self.ends.push(end.ok_or_else(|| Error::state("a part of a state table has more than 4 GiB of keys"))?);
                 self.bytes.extend_from_slice(bytes);
-                entry.insert(Tagged { tag, id });
+                entry.insert(HashedId { tag, id });
                 Ok(id)
             }
         }
@@ -114,7 +114,7 @@ impl KeyIndex {
         for entry in &self.table {
             let id = renumbered.get(entry.id as usize).copied().unwrap_or(NONE);
             if id != NONE {
-                kept.table.insert_unique(entry.hash(), Tagged { tag: entry.tag, id }, Tagged::hash);
+                kept.table.insert_unique(entry.hash(), HashedId { tag: entry.tag, id }, HashedId::hash);
             }
         }
         kept

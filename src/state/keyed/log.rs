@@ -15,11 +15,11 @@ use crate::state::spill::{Place, SpillFile};
 
 use super::KeyMode;
 use super::hash::hash_key;
-use super::part::Part;
+use super::part::ShardInput;
 use super::segments::pick;
 use super::shape::{Changes, Shape};
 use super::shard::Shard;
-use super::spans::Spans;
+use super::spans::TimeRanges;
 
 /// Rows of a part of the base: what a look-up of one key reads.
 const PART_ROWS: usize = if cfg!(test) { 16 } else { 4096 };
@@ -40,7 +40,7 @@ const READS: usize = 4;
 /// * A look-up reads the parts whose range of hashes holds a wanted one, takes the rows whose hash may be wanted, and folds them, in
 ///   order, into a small shard of their own: the same code as in memory, so the same answer.
 /// * When what came since is longer than the base, the shard is read back and written anew, so an epoch's row is written O(1) times.
-/// * Rows whose time has passed stay until then; whoever reads drops them.
+/// * Rows whose time has passed stay until then; readers drop them.
 #[derive(Debug)]
 pub(super) struct Log {
     shape: Arc<Shape>,
@@ -52,7 +52,7 @@ pub(super) struct Log {
     tail: Vec<RecordBatch>,
     tail_bytes: usize,
     /// Times of the rows that may live.
-    pub(super) spans: Spans,
+    pub(super) spans: TimeRanges,
     /// How many rows may live.
     pub(super) rows: usize,
     /// Unmatched retractions that were counted in memory.
@@ -80,7 +80,7 @@ impl Log {
             base: 0,
             tail: Vec::new(),
             tail_bytes: 0,
-            spans: Spans::default(),
+            spans: TimeRanges::default(),
             rows: shard.live,
             unmatched: shard.unmatched,
             reads: Mutex::default(),
@@ -200,7 +200,7 @@ impl Log {
             start = end;
             if epoch.num_rows() > 0 {
                 let changes = self.shape.changes(&epoch)?;
-                shard.apply(&changes, &Part::all(&changes.keys, &changes.hashes), closed)?;
+                shard.apply(&changes, &ShardInput::all(&changes.keys, &changes.hashes), closed)?;
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use super::codec::Encoded;
 /// Keys side by side in memory. Those of a shard are scattered over what a call brings; they are copied once, so that looking them
 /// up waits for the shard's memory only.
 #[derive(Debug, Default)]
-pub(super) struct Part {
+pub(super) struct ShardInput {
     /// Their rows in the call.
     pub(super) rows: Vec<u32>,
     /// Their hashes.
@@ -14,7 +14,7 @@ pub(super) struct Part {
     bytes: Vec<u8>,
 }
 
-impl Part {
+impl ShardInput {
     /// Room for this many.
     pub(super) fn with_capacity(keys: usize, bytes: usize) -> Self {
         let (rows, hashes, ends) = (Vec::with_capacity(keys), Vec::with_capacity(keys), Vec::with_capacity(keys));

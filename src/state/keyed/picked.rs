@@ -13,13 +13,13 @@ use super::shard::Shard;
 /// Places of rows in the batches of shards. It holds on to the batches, so that rows are copied after the shards' locks are free,
 /// and all at once.
 #[derive(Debug, Default)]
-pub(super) struct Picked {
+pub(super) struct GatheredRows {
     batches: Vec<RecordBatch>,
     at: Vec<(usize, usize)>,
     weights: Vec<i64>,
 }
 
-impl Picked {
+impl GatheredRows {
     /// Adds live rows of a shard.
     pub(super) fn add(&mut self, shard: &Shard, slots: &[u32]) {
         if slots.is_empty() {

@@ -9,10 +9,10 @@ use crate::common::Result;
 
 use super::bag::Bag;
 use super::keys::{KeyIndex, NONE};
-use super::part::Part;
+use super::part::ShardInput;
 use super::segments::{Segments, pick};
 use super::shape::{Changes, Shape};
-use super::times::Times;
+use super::times::ExpiryQueue;
 
 /// A shard is compacted only above this many dead rows or keys (few in tests, so that small cases come to it).
 const FEW: usize = if cfg!(test) { 8 } else { 1024 };
@@ -40,7 +40,7 @@ pub(super) struct Shard {
     pub(super) owner: Vec<u32>,
     pub(super) segments: Segments,
     pub(super) bag: Option<Bag>,
-    pub(super) times: Option<Times>,
+    pub(super) times: Option<ExpiryQueue>,
     pub(super) live: usize,
     /// Retractions of rows that were not there, by weight.
     pub(super) unmatched: u64,
@@ -56,7 +56,7 @@ impl Shard {
             owner: Vec::new(),
             segments: Segments::new(shape.schema().clone()),
             bag: shape.full.is_some().then(Bag::default),
-            times: shape.layout.time.map(|_| Times::default()),
+            times: shape.layout.time.map(|_| ExpiryQueue::default()),
             live: 0,
             unmatched: 0,
             empty_keys: 0,
@@ -66,12 +66,12 @@ impl Shard {
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        let parts = self.bag.as_ref().map_or(0, Bag::bytes) + self.times.as_ref().map_or(0, Times::bytes);
+        let parts = self.bag.as_ref().map_or(0, Bag::bytes) + self.times.as_ref().map_or(0, ExpiryQueue::bytes);
         self.segments.bytes() + self.keys.bytes() + (self.heads.capacity() + self.owner.capacity()) * 4 + parts
     }
 
     /// Takes in these rows of an epoch, in order. Rows at or before `closed_to` are expected to be closed right after.
-    pub(super) fn apply(&mut self, changes: &Changes, part: &Part, closed_to: Option<i64>) -> Result<()> {
+    pub(super) fn apply(&mut self, changes: &Changes, part: &ShardInput, closed_to: Option<i64>) -> Result<()> {
         match self.bag.is_some() {
             true => self.apply_bag(changes, &part.rows, closed_to)?,
             false => self.apply_upsert(changes, part)?,
@@ -79,7 +79,7 @@ impl Shard {
         self.compact_if_due()
     }
 
-    fn apply_upsert(&mut self, changes: &Changes, part: &Part) -> Result<()> {
+    fn apply_upsert(&mut self, changes: &Changes, part: &ShardInput) -> Result<()> {
         let base = self.segments.len();
         let mut kept: Vec<u32> = Vec::with_capacity(part.len());
         for (at, known) in self.keys.find_all(part).into_iter().enumerate() {
@@ -187,7 +187,7 @@ impl Shard {
     }
 
     /// The live rows under these keys, each once; for single rows ascending.
-    pub(super) fn find(&self, keys: &Part) -> Vec<u32> {
+    pub(super) fn find(&self, keys: &ShardInput) -> Vec<u32> {
         let mut ids = self.keys.find_all(keys);
         ids.retain(|id| *id != NONE);
         match &self.bag {

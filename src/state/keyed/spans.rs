@@ -8,14 +8,14 @@ const MANY: usize = 64;
 /// A summary of times: every row's time is in one of a few spans. Kept in memory, so that nothing has to be read to know that
 /// nothing is due.
 #[derive(Debug, Default)]
-pub(super) struct Spans {
+pub(super) struct TimeRanges {
     /// Least and greatest, ascending by the least.
     list: Vec<(i64, i64)>,
     /// Whether a row has no time, and so never goes.
     timeless: bool,
 }
 
-impl Spans {
+impl TimeRanges {
     /// Adds rows.
     pub(super) fn add(&mut self, times: Option<&Int64Array>) {
         let Some(times) = times else { return };
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_least_time_is_never_after_a_row_and_moves_on_with_closing() {
-        let mut spans = Spans::default();
+        let mut spans = TimeRanges::default();
         for start in (0..4000).rev() {
             spans.add(Some(&Int64Array::from_iter_values((0..10).map(|i| start + i * 7))));
         }

@@ -9,11 +9,11 @@ use crate::common::{Error, Result};
 use crate::state::StateMemory;
 use crate::state::memory::Evict;
 
-use super::cell::{Cell, Need};
+use super::cell::{Need, ShardSlot};
 use super::delta::one;
 use super::directory::{Directory, bit_below};
 use super::hash::hash_key;
-use super::picked::Picked;
+use super::picked::GatheredRows;
 use super::shape::{Changes, Shape};
 use super::shard::Shard;
 use super::{KeyedDelta, Layout};
@@ -51,7 +51,7 @@ impl KeyedTable {
     /// When the layout names columns that the schema does not have, or of types that cannot be compared.
     pub fn new(layout: Arc<Layout>, memory: Arc<StateMemory>) -> Result<Self> {
         let shape = Arc::new(Shape::new(layout)?);
-        let directory = Directory::new(Cell::new(Shard::new(shape.clone()), &memory));
+        let directory = Directory::new(ShardSlot::new(Shard::new(shape.clone()), &memory));
         Ok(Self { shape, directory, closed_to: None, next_time: None, memory })
     }
 
@@ -75,7 +75,7 @@ impl KeyedTable {
         let hashes = keys.hashes();
         self.memory.tick();
         let coldest = if self.memory.on_disk() > 0 { self.memory.coldest() } else { u64::MAX };
-        let mut picked = Picked::default();
+        let mut picked = GatheredRows::default();
         for (cell, part) in self.directory.partition(&keys, &hashes) {
             let cell = &self.directory.cells[cell];
             cell.read(Some(&part), self.closed_to, coldest, |shard| picked.add(shard, &shard.find(&part)))?;
@@ -101,7 +101,7 @@ impl KeyedTable {
         Ok(cells.flat_map(move |cell| self.rows(cell, |shard| shard.due(to))))
     }
 
-    fn rows(&self, cell: &Cell, slots: impl Fn(&Shard) -> Vec<u32>) -> Vec<Result<RecordBatch>> {
+    fn rows(&self, cell: &ShardSlot, slots: impl Fn(&Shard) -> Vec<u32>) -> Vec<Result<RecordBatch>> {
         let batches = cell.read(None, self.closed_to, u64::MAX, |shard| {
             slots(shard).chunks(SCAN_ROWS).map(|slots| self.batch(shard, slots)).collect::<Vec<_>>()
         });
@@ -109,7 +109,7 @@ impl KeyedTable {
     }
 
     fn batch(&self, shard: &Shard, slots: &[u32]) -> Result<RecordBatch> {
-        let mut picked = Picked::default();
+        let mut picked = GatheredRows::default();
         picked.add(shard, slots);
         picked.finish(&self.shape)
     }
@@ -158,7 +158,7 @@ impl KeyedTable {
                 None => small.push(cell),
                 Some(halves) => {
                     large.extend([cell, self.directory.cells.len()]);
-                    self.directory.split(cell, halves.map(|shard| Cell::new(shard, &self.memory)));
+                    self.directory.split(cell, halves.map(|shard| ShardSlot::new(shard, &self.memory)));
                 }
             }
         }

@@ -6,11 +6,11 @@ use std::collections::BinaryHeap;
 /// The times of a shard's rows, the least first. Rows that died otherwise stay in until they come to the top or the shard is
 /// compacted.
 #[derive(Debug, Default)]
-pub(super) struct Times {
+pub(super) struct ExpiryQueue {
     heap: BinaryHeap<Reverse<(i64, u32)>>,
 }
 
-impl Times {
+impl ExpiryQueue {
     /// Adds a row.
     pub(super) fn push(&mut self, time: i64, slot: u32) {
         self.heap.push(Reverse((time, slot)));
@@ -49,7 +49,7 @@ impl Times {
     }
 }
 
-impl FromIterator<(i64, u32)> for Times {
+impl FromIterator<(i64, u32)> for ExpiryQueue {
     fn from_iter<I: IntoIterator<Item = (i64, u32)>>(rows: I) -> Self {
         Self { heap: rows.into_iter().map(Reverse).collect() }
     }

@@ -3,7 +3,7 @@
 use arrow::record_batch::RecordBatch;
 
 use crate::common::Result;
-use crate::state::run::Run;
+use crate::state::spillable_batches::Run;
 
 use super::stored;
 

@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 use crate::common::Result;
 
 use super::memory::StateMemory;
-use super::run::{Run, Shelf};
+use super::spillable_batches::{Run, SpillContext};
 
 pub use delta::PaneDelta;
 
@@ -33,17 +33,17 @@ pub use delta::PaneDelta;
 pub struct PaneTable {
     panes: BTreeMap<i64, Vec<Run>>,
     closed_to: Option<i64>,
-    shelf: Shelf,
+    shelf: SpillContext,
 }
 
 impl PaneTable {
     /// An empty table in this memory.
     pub fn new(memory: &Arc<StateMemory>) -> Self {
-        Self { panes: BTreeMap::new(), closed_to: None, shelf: Shelf::new(memory) }
+        Self { panes: BTreeMap::new(), closed_to: None, shelf: SpillContext::new(memory) }
     }
 
     /// Where rows are kept that are to become the table's.
-    pub fn shelf(&self) -> &Shelf {
+    pub fn shelf(&self) -> &SpillContext {
         &self.shelf
     }
 

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;
 
 use crate::common::{Error, Result};
-use crate::state::run::Run;
+use crate::state::spillable_batches::Run;
 
 /// The pane: the window's end in milliseconds since 1970.
 const PANE: &str = "__pane";
@@ -16,7 +16,7 @@ const PANE: &str = "__pane";
 const RUN: &str = "__run";
 /// The rows go on with the pane's last run.
 const MORE: i64 = -1;
-/// Small batches are put together until they have so many rows.
+/// Small batches are put together until they have this many rows.
 const BATCH_ROWS: usize = 32 << 10;
 
 /// Rows of a pane.

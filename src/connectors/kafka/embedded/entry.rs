@@ -27,7 +27,7 @@ pub(super) struct Entry {
     pub(super) offsets: Vec<Offset>,
 }
 
-/// A topic with so many partitions at least.
+/// A topic with at least this many partitions.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Topic {
     #[prost(string, tag = "1")]

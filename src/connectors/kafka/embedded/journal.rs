@@ -170,7 +170,7 @@ enum Next {
     Damaged,
 }
 
-/// What comes next in the file, of which so many bytes are `left`.
+/// What comes next in the file, of which `left` bytes are there.
 fn next(reader: &mut impl Read, header: usize, left: u64) -> std::io::Result<Next> {
     let mut head = [0; HEADER];
     let head = &mut head[..header];

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use crate::common::clock::{Clock, SystemClock};
 use crate::common::{Error, Result};
 
-use super::broker::{Bounds, Broker, Consumer, OutRecord, Producer};
+use super::broker::{Broker, Consumer, MetadataPredicate, OutRecord, Producer};
 use super::partitioner;
 
 mod consumer;
@@ -225,10 +225,14 @@ impl Broker for EmbeddedBroker {
         self.shared.create(topic, partitions)
     }
 
-    async fn bounds(&self, topic: &str) -> Result<Vec<Bounds>> {
+    async fn bounds(&self, topic: &str) -> Result<Vec<MetadataPredicate>> {
         let state = self.shared.answer()?;
         let partitions = state.topics.get(topic).ok_or_else(|| missing(topic))?;
-        Ok(partitions.iter().enumerate().map(|(i, p)| Bounds { partition: number(i), earliest: p.earliest, latest: p.end }).collect())
+        Ok(partitions
+            .iter()
+            .enumerate()
+            .map(|(i, p)| MetadataPredicate { partition: number(i), earliest: p.earliest, latest: p.end })
+            .collect())
     }
 
     async fn offsets_for_time(&self, topic: &str, timestamp: i64) -> Result<BTreeMap<i32, i64>> {

@@ -214,7 +214,7 @@ unsafe fn slice<'a>(data: *const c_void, len: usize) -> Option<&'a [u8]> {
     (!data.is_null()).then(|| unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) })
 }
 
-/// The headers of a message, parsed by librdkafka when somebody asks.
+/// The headers of a message, parsed by librdkafka on demand.
 struct MessageHeaders(*const c::rd_kafka_message_t);
 
 impl Headers for MessageHeaders {

@@ -1,0 +1,205 @@
+//! One file as rows with positions, for jobs.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::datatypes::FieldRef;
+use datafusion::common::ScalarValue;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt, stream};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use crate::common::projection::narrow;
+use crate::common::{Projection, Result, panics};
+use crate::connectors::offset_batch::OffsetBatch;
+use crate::connectors::on_error::{OnError, Warning};
+use crate::connectors::{Rejected, SourceCounters};
+
+use super::scan::FilesTable;
+use super::shape::{shape, unreadable};
+use super::text_records::{self, Lines, Wanted};
+use crate::connectors::files::table::config::Config;
+use crate::connectors::files::table::listing::File;
+
+/// The one partition: files come one after the other.
+pub const PARTITION: i32 = 0;
+/// How many pieces of a file are read ahead.
+const AHEAD: usize = 2;
+
+/// Opens the files of a table for a job.
+///
+/// ```text
+///   csv, json              lines.rs, record by record ─┐
+///                                                      ├─▶ the columns that are wanted ─▶ pieces
+///   parquet, avro, arrow   DataFusion's readers ───────┘    offsets count from the file's first record
+/// ```
+pub struct FileReader {
+    config: Arc<Config>,
+    table: FilesTable,
+    projection: Projection,
+    /// The columns of `projection`, whole.
+    columns: Vec<FieldRef>,
+    batch_rows: usize,
+    session: SessionContext,
+    counters: Arc<SourceCounters>,
+    warning: Mutex<Warning>,
+}
+
+impl FileReader {
+    /// A reader of what `projection` wants of a table.
+    ///
+    /// # Errors
+    /// When the table has no such columns.
+    pub fn new(
+        config: Arc<Config>,
+        table: FilesTable,
+        projection: Projection,
+        batch_rows: usize,
+        counters: Arc<SourceCounters>,
+    ) -> Result<Self> {
+        let columns = table.columns(projection.indices())?;
+        let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1).with_batch_size(batch_rows));
+        Ok(Self { config, table, projection, columns, batch_rows, session, counters, warning: Mutex::default() })
+    }
+
+    /// Begins to read a file from a record on.
+    pub fn open(self: &Arc<Self>, file: &File, skip: i64) -> mpsc::Receiver<Result<OffsetBatch>> {
+        let (sender, pieces) = mpsc::channel(AHEAD);
+        let (reader, file) = (Arc::clone(self), file.clone());
+        // It ends by itself: with the file, or when nobody takes its pieces.
+        tokio::spawn(async move {
+            let shown = reader.config.location.show(&file.meta.location);
+            let read = async {
+                let mut pieces = reader.pieces(file, skip).await?;
+                while let Some(piece) = pieces.next().await {
+                    if sender.send(Ok(piece?)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                Ok(())
+            };
+            if let Err(e) = panics::caught(|| panics::damaged(&shown), read).await {
+                let _ = sender.send(Err(e)).await; // nobody may listen any more
+            }
+        });
+        pieces
+    }
+
+    async fn pieces(self: Arc<Self>, file: File, skip: i64) -> Result<BoxStream<'static, Result<OffsetBatch>>> {
+        if self.config.format.kind.text().is_some() { self.text(file, skip).await } else { self.rows(file, skip).await }
+    }
+
+    /// Text: a record that cannot be read is set aside.
+    async fn text(self: Arc<Self>, file: File, skip: i64) -> Result<BoxStream<'static, Result<OffsetBatch>>> {
+        let Some(wanted) = self.wanted(&file).await? else { return Ok(stream::empty().boxed()) };
+        let wanted = Wanted { skip: usize::try_from(skip).unwrap_or(0), ..wanted };
+        let values = self.config.path_values(&file)?;
+        let mut next = skip;
+        let rows = text_records::read(Arc::clone(&self.config), file.meta, wanted).map(move |lines| {
+            let lines = lines?;
+            let first = next;
+            next += i64::from(lines.records);
+            self.piece(lines, first, &values)
+        });
+        Ok(rows.boxed())
+    }
+
+    /// What is read of a text file; `None` if it has no records.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn wanted(&self, file: &File) -> Result<Option<Wanted>> {
+        let Some(shape) = shape(&self.config, file).await? else { return Ok(None) };
+        let wanted = |(i, field): (usize, &FieldRef)| Some((i, Arc::clone(self.projection.schema().fields().find(field.name())?.1)));
+        Ok(Some(Wanted {
+            projection: Projection::new(shape.content.fields().iter().enumerate().filter_map(wanted)),
+            content: shape.content,
+            header: shape.header,
+            values: shape.values,
+            compression: shape.compression,
+            range: None,
+            skip: 0,
+            batch_rows: self.batch_rows,
+        }))
+    }
+
+    fn piece(&self, lines: Lines, first: i64, values: &[ScalarValue]) -> Result<OffsetBatch> {
+        let Lines { batch, origin, records, bad } = lines;
+        let on_error = self.config.on_error;
+        if let Some(one) = bad.first() {
+            SourceCounters::add(&self.counters.bad, bad.len());
+            self.warning.lock().note(on_error, bad.len(), &one.described(&self.config.table))?;
+        }
+        let position = |record: u32| first + i64::from(record);
+        let rejected = bad.into_iter().filter(|_| on_error == OnError::DeadLetter).map(|bad| Rejected {
+            partition: PARTITION,
+            position: position(bad.record),
+            timestamp: None,
+            key: None,
+            error: format!("{}: {}", bad.place, bad.reason),
+            value: Some(bad.text),
+        });
+        Ok(OffsetBatch {
+            partition: PARTITION,
+            rejected: rejected.collect(),
+            offsets: origin.into_iter().map(position).collect(),
+            next: position(records),
+            batch: self.fit(&batch, values)?,
+        })
+    }
+
+    /// What stands in a file and in its path as the columns that are wanted; what it lacks is NULL.
+    ///
+    /// # Errors
+    /// When a value of the path cannot be repeated.
+    pub fn fit(&self, batch: &RecordBatch, values: &[ScalarValue]) -> Result<RecordBatch> {
+        let (schema, rows) = (self.projection.schema(), batch.num_rows());
+        SourceCounters::add(&self.counters.rows, rows);
+        let column = |field: &FieldRef| -> Result<ArrayRef> {
+            if let Some(column) = batch.column_by_name(field.name()) {
+                return Ok(Arc::clone(column));
+            }
+            match self.config.path_columns.iter().position(|f| f.name() == field.name()).and_then(|i| values.get(i)) {
+                Some(value) => Ok(value.to_array_of_size(rows)?),
+                None => Ok(new_null_array(field.data_type(), rows)),
+            }
+        };
+        let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
+        Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))?)
+    }
+
+    /// All else: each row is a record.
+    async fn rows(self: Arc<Self>, file: File, skip: i64) -> Result<BoxStream<'static, Result<OffsetBatch>>> {
+        let plan = self.table.plan(&self.session.state(), vec![file.clone()], &self.columns, None).await?;
+        let (config, name) = (Arc::clone(&self.config), file.clone());
+        let rows = execute_stream(plan, self.session.task_ctx())?.map_err(move |e| unreadable(&config, &name, e.into()));
+        let mut next = 0;
+        let pieces = rows.try_filter_map(move |batch| {
+            let first = next;
+            next += i64::try_from(batch.num_rows()).unwrap_or(0);
+            let passed = usize::try_from((skip - first).clamp(0, next - first)).unwrap_or(0);
+            let rest = batch.slice(passed, batch.num_rows() - passed);
+            let piece = self.narrowed(&rest).map(|batch| OffsetBatch {
+                partition: PARTITION,
+                offsets: (next - i64::try_from(batch.num_rows()).unwrap_or(0)..next).collect(),
+                batch,
+                rejected: Vec::new(),
+                next,
+            });
+            std::future::ready(piece.map(|piece| (!piece.offsets.is_empty()).then_some(piece)))
+        });
+        Ok(pieces.boxed())
+    }
+
+    /// The columns as they are wanted: of ROWs only some fields.
+    fn narrowed(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let schema = self.projection.schema();
+        SourceCounters::add(&self.counters.rows, batch.num_rows());
+        let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| narrow(column, field.data_type()));
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns.collect::<Result<_>>()?, &options)?)
+    }
+}

@@ -1,0 +1,249 @@
+//! The task that reads a folder for a job: finds new files, and reads them in order.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use object_store::ObjectStoreExt;
+use tokio::sync::mpsc;
+
+use crate::common::{Error, ErrorKind, Result};
+use crate::connectors::offset_batch::OffsetBatch;
+use crate::connectors::{Rejected, SourceCounters};
+
+use super::file_reader::FileReader;
+use super::seen_file::SeenFile;
+use crate::connectors::files::table::config::Config;
+use crate::connectors::files::table::listing::File;
+
+/// How often a store that is away is asked again.
+const RETRY: Duration = Duration::from_secs(2);
+/// How many files are read side by side, at least and at most; in between, as many as there are cores.
+const SIDE_BY_SIDE: (usize, usize) = (2, 8);
+
+/// What the reader has to tell.
+pub enum Event {
+    /// The records that follow are of this file; or it is passed over.
+    SeenFile(SeenFile),
+    /// Records of the newest file that was begun.
+    Rows(OffsetBatch),
+    /// Everything is read that was there at the newest look.
+    AllRead,
+    /// Nothing comes any more.
+    Ended,
+}
+
+/// Where reading begins.
+pub struct Begin {
+    /// Files that were begun or passed over.
+    pub known: Vec<SeenFile>,
+    /// Files that are passed over, and that the commits do not know yet.
+    pub passed_over: Vec<SeenFile>,
+    /// The next record.
+    pub position: i64,
+    /// How often to look; `None`: once, then the end.
+    pub interval: Option<Duration>,
+}
+
+/// Reads files on a task of its own.
+///
+/// ```text
+///   look ─▶ new files, oldest first ─▶ a.csv ▒▒▒▒▒▒▒▒┐
+///    ▲                                 b.csv ▒▒ waits ├─▶ one after the other ─▶ events
+///    └── source.monitor-interval       c.csv ▒▒ waits ┘    position: records over all files
+/// ```
+/// Several files are opened and decoded side by side, each a little ahead, and handed on in order: so positions do not depend on it.
+pub struct Reader {
+    config: Arc<Config>,
+    files: Arc<FileReader>,
+    counters: Arc<SourceCounters>,
+    interval: Option<Duration>,
+    /// Files that were begun, by path.
+    known: HashMap<String, SeenFile>,
+    gone: HashSet<String>,
+    /// As they were at the look before: local files that may still be written.
+    growing: HashMap<String, SeenFile>,
+    position: i64,
+    events: mpsc::Sender<Result<Event>>,
+}
+
+/// Nobody listens any more, or an error was told.
+struct Closed;
+
+type Told<T = ()> = std::result::Result<T, Closed>;
+
+impl Reader {
+    /// Reads to the end, or for ever.
+    pub async fn run(
+        config: Arc<Config>,
+        files: FileReader,
+        counters: Arc<SourceCounters>,
+        begin: Begin,
+        events: mpsc::Sender<Result<Event>>,
+    ) {
+        let Begin { known, passed_over, position, interval } = begin;
+        let current = known.iter().rev().find(|b| b.at.is_some_and(|at| at <= position)).cloned();
+        let known = known.iter().chain(&passed_over).map(|b| (b.path.clone(), b.clone())).collect();
+        let (files, gone, growing) = (Arc::new(files), HashSet::new(), HashMap::new());
+        let mut reader = Self { config, files, counters, interval, known, gone, growing, position, events };
+        // Whoever listened is gone: nobody wants more.
+        let _ = reader.read(current, passed_over).await;
+    }
+
+    async fn read(&mut self, current: Option<SeenFile>, passed_over: Vec<SeenFile>) -> Told {
+        for begun in passed_over {
+            self.tell(Event::SeenFile(begun)).await?;
+        }
+        if let Some(begun) = current {
+            self.go_on(&begun).await?;
+        }
+        loop {
+            let files = Arc::clone(&self.files);
+            let at_once = std::thread::available_parallelism().map_or(SIDE_BY_SIDE.0, |n| n.get().clamp(SIDE_BY_SIDE.0, SIDE_BY_SIDE.1));
+            let mut opened = stream::iter(self.look().await?)
+                .map(|file| {
+                    let pieces = files.open(&file, 0);
+                    std::future::ready((file, pieces))
+                })
+                .buffered(at_once);
+            while let Some((file, pieces)) = opened.next().await {
+                let begun = SeenFile::new(&file, Some(self.position));
+                self.known.insert(begun.path.clone(), begun.clone());
+                self.tell(Event::SeenFile(begun)).await?;
+                self.hand_on(&file, pieces, self.position).await?;
+            }
+            let Some(interval) = self.interval else { return self.tell(Event::Ended).await };
+            self.tell(Event::AllRead).await?;
+            tokio::time::sleep(interval).await;
+        }
+    }
+
+    async fn tell(&self, event: Event) -> Told {
+        self.events.send(Ok(event)).await.map_err(|_| Closed)
+    }
+
+    async fn fail<T>(&self, error: Error) -> Told<T> {
+        let _ = self.events.send(Err(error)).await;
+        Err(Closed)
+    }
+
+    /// Hands on what is read of a file whose first record is at `first`.
+    async fn hand_on(&mut self, file: &File, mut pieces: mpsc::Receiver<Result<OffsetBatch>>, first: i64) -> Told {
+        while let Some(piece) = pieces.recv().await {
+            match piece {
+                Ok(piece) => {
+                    let piece = shifted(piece, first);
+                    self.position = piece.next;
+                    self.tell(Event::Rows(piece)).await?;
+                }
+                Err(e) => return self.broken(file, e).await,
+            }
+        }
+        Ok(())
+    }
+
+    async fn broken(&mut self, file: &File, error: Error) -> Told {
+        let path = &file.meta.location;
+        if matches!(self.config.store.objects.head(path).await, Err(object_store::Error::NotFound { .. })) {
+            self.gone.insert(path.to_string());
+            self.warn(format!("{path} is gone before it was read to its end"));
+            return Ok(());
+        }
+        let table = format!("table `{}`: ", self.config.table);
+        // Of a record the error says where it stands.
+        let placed = error.message().starts_with(&table);
+        let error = if placed { error } else { error.context(format!("{table}{} cannot be read", self.config.location.show(path))) };
+        self.fail(error).await
+    }
+
+    /// Reads what is left of a file that was begun before a restart.
+    async fn go_on(&mut self, begun: &SeenFile) -> Told {
+        let first = begun.at.unwrap_or(self.position);
+        let skip = self.position - first;
+        let files = self.list().await?;
+        match files.into_iter().find(|f| f.meta.location.as_ref() == begun.path) {
+            Some(file) if begun.is(&file) => {
+                let pieces = self.files.open(&file, skip);
+                return self.hand_on(&file, pieces, first).await;
+            }
+            Some(_) => self.warn(format!("{} has changed since its first {skip} records were read; no more of it is", begun.path)),
+            None => {
+                self.gone.insert(begun.path.clone());
+                self.warn(format!("{} is gone; its first {skip} records were read", begun.path));
+            }
+        }
+        Ok(())
+    }
+
+    /// The files, waiting while the store is away.
+    async fn list(&self) -> Told<Vec<File>> {
+        loop {
+            match self.config.files().await {
+                Ok(files) => return Ok(files),
+                Err(e) if e.kind() == ErrorKind::Unavailable => {
+                    tracing::warn!("table `{}`: {e}", self.config.table);
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(e) => return self.fail(e).await,
+            }
+            if self.events.is_closed() {
+                return Err(Closed);
+            }
+        }
+    }
+
+    /// New files that are finished, oldest first.
+    async fn look(&mut self) -> Told<Vec<File>> {
+        let files = self.list().await?;
+        if files.is_empty() && self.interval.is_none() && self.known.is_empty() {
+            // One look, and nothing there: most likely the path is wrong.
+            if let Err(e) = self.config.list().await {
+                return self.fail(e).await;
+            }
+        }
+        let there: HashSet<&str> = files.iter().map(|f| f.meta.location.as_ref()).collect();
+        let gone: Vec<String> = self.known.keys().filter(|p| !there.contains(p.as_str()) && !self.gone.contains(*p)).cloned().collect();
+        if let Some(one) = gone.first() {
+            self.warn(format!("{} files that were read are gone, such as {one}", gone.len()));
+            self.gone.extend(gone);
+        }
+        let (mut new, mut growing) = (Vec::new(), HashMap::new());
+        for file in files {
+            let path = file.meta.location.to_string();
+            let now = SeenFile::new(&file, None);
+            match self.known.get(&path) {
+                Some(begun) if begun.is(&file) => {}
+                Some(begun) => {
+                    let begun = SeenFile::new(&file, begun.at);
+                    self.known.insert(path.clone(), begun);
+                    self.warn(format!("{path} has changed after it was read; it is not read again"));
+                }
+                // An object is there as a whole, or not. A local file may still be written.
+                None if self.interval.is_none() || !self.config.store.local || self.growing.get(&path) == Some(&now) => new.push(file),
+                None => {
+                    growing.insert(path, now);
+                }
+            }
+        }
+        self.growing = growing;
+        new.sort_by(|a, b| (a.meta.last_modified, &a.meta.location).cmp(&(b.meta.last_modified, &b.meta.location)));
+        Ok(new)
+    }
+
+    fn warn(&self, text: String) {
+        SourceCounters::add(&self.counters.bad, 1);
+        tracing::warn!("table `{}`: {text}", self.config.table);
+    }
+}
+
+/// A piece whose positions count from its file's first record, as one whose positions count over all files.
+fn shifted(piece: OffsetBatch, first: i64) -> OffsetBatch {
+    let rejected = piece.rejected.into_iter().map(|r| Rejected { position: r.position + first, ..r });
+    OffsetBatch {
+        offsets: piece.offsets.into_iter().map(|offset| offset + first).collect(),
+        rejected: rejected.collect(),
+        next: piece.next + first,
+        ..piece
+    }
+}

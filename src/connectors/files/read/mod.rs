@@ -1,0 +1,18 @@
+//! Files as rows: for queries that end, for jobs, to show the newest ones, and to find out columns.
+
+pub(super) mod arrow_blocks;
+pub(super) mod avro_blocks;
+pub(super) mod csv_header;
+pub(super) mod file_reader;
+pub(super) mod file_types;
+pub(super) mod floor_times;
+pub(super) mod folder_reader;
+pub(super) mod folder_stream;
+pub(super) mod peek;
+pub(super) mod scan;
+pub(super) mod schema_inference;
+pub(super) mod seen_file;
+pub(super) mod shape;
+pub(super) mod source;
+pub(super) mod text_records;
+pub(super) mod text_source;

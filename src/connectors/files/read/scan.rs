@@ -1,0 +1,213 @@
+//! The files of a table as DataFusion reads them, for queries that end.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::parquet::arrow::arrow_reader::{RowSelection, RowSelector};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{Column, Literal};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::union::UnionExec;
+
+use crate::common::Result;
+
+use super::floor_times;
+use super::shape::{Shape, shapes};
+use super::text_source::TextSource;
+use crate::connectors::files::table::config::Config;
+use crate::connectors::files::table::listing::File;
+
+/// A table on files, read by DataFusion.
+///
+/// ```text
+///   list ─▶ prune by what paths say ─▶ files that are read alike ─▶ DataSourceExec ─▶ cast, reorder, NULL ─┬▶ UnionExec
+///           partitions, file.*          shape.rs                     Parquet prunes by    only where a     │
+///                                                                    its statistics       reader does not ─┘
+/// ```
+/// Statistics of rows are not gathered: that would open every file before the first row is read.
+#[derive(Debug)]
+pub struct FilesTable {
+    config: Arc<Config>,
+    schema: SchemaRef,
+}
+
+impl FilesTable {
+    /// The files of a table whose columns are `schema`.
+    pub fn new(config: Arc<Config>, schema: SchemaRef) -> Self {
+        Self { config, schema }
+    }
+
+    /// Columns by their places.
+    ///
+    /// # Errors
+    /// When there is no such place.
+    pub fn columns(&self, indices: &[usize]) -> Result<Vec<FieldRef>> {
+        Ok(self.schema.project(indices)?.fields().to_vec())
+    }
+
+    /// A plan over these files.
+    ///
+    /// # Errors
+    /// When one of them cannot be opened.
+    pub async fn plan(
+        &self,
+        session: &dyn Session,
+        files: Vec<File>,
+        wanted: &[FieldRef],
+        limit: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        self.config.store.register(session.runtime_env());
+        let mut plans = Vec::new();
+        for (shape, files) in shapes(&self.config, files).await? {
+            plans.push(self.plan_shape(session, &shape, &files, wanted, limit).await?);
+        }
+        Ok(match plans.pop() {
+            None => Arc::new(EmptyExec::new(Arc::new(Schema::new(wanted.to_vec())))),
+            Some(only) if plans.is_empty() => only,
+            Some(last) => {
+                plans.push(last);
+                UnionExec::try_new(plans)?
+            }
+        })
+    }
+
+    async fn plan_shape(
+        &self,
+        session: &dyn Session,
+        shape: &Shape,
+        files: &[File],
+        wanted: &[FieldRef],
+        limit: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let path_columns = self.config.path_columns.clone();
+        let table = TableSchema::builder(Arc::clone(&shape.content)).with_table_partition_cols(path_columns).build();
+        let place = |name: &str| {
+            let in_path = self.config.path_columns.iter().position(|f| f.name() == name);
+            in_path.map(|i| shape.content.fields().len() + i).or_else(|| shape.content.index_of(name).ok())
+        };
+        let places: Vec<Option<usize>> = wanted.iter().map(|f| place(f.name())).collect();
+        let read: Vec<usize> = places.iter().copied().flatten().collect();
+
+        let partitioned = |file: &File| -> Result<PartitionedFile> {
+            let whole = PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(self.config.path_values(file)?);
+            Ok(match &file.rows {
+                Some(rows) => {
+                    let selected = RowSelection::from(vec![RowSelector::skip(rows.start), RowSelector::select(rows.len())]);
+                    whole.with_extension(ParquetRowSelection::new(selected))
+                }
+                None => whole,
+            })
+        };
+        let files = files.iter().map(partitioned);
+        let files = FileGroup::new(files.collect::<Result<Vec<_>>>()?);
+        let groups = files.split_files(session.config().target_partitions());
+        let is_text = self.config.format.kind.text().is_some();
+        let source = if is_text {
+            Arc::new(TextSource::new(Arc::clone(&self.config), shape, table))
+        } else {
+            self.config.format.reader()?.file_source(table)
+        };
+        let scan = FileScanConfigBuilder::new(self.config.store.url.clone(), source)
+            .with_projection_indices(Some(read))?
+            .with_file_groups(groups)
+            .with_file_compression_type(shape.compression)
+            .with_limit(limit)
+            .with_expr_adapter(Some(Arc::new(floor_times::Adapters)))
+            .build();
+        let plan = if is_text {
+            DataSourceExec::from_data_source(scan)
+        } else {
+            self.config.format.reader()?.create_physical_plan(session, scan).await?
+        };
+        fit(plan, wanted, &places)
+    }
+
+    /// Leaves files out of which paths and metadata tell that no row passes the filters.
+    fn prune(&self, session: &dyn Session, files: Vec<File>, filters: &[Expr]) -> DfResult<Vec<File>> {
+        let known = |name: &str| self.config.path_columns.iter().any(|f| f.name() == name);
+        let filters: Vec<&Expr> =
+            filters.iter().filter(|e| !e.column_refs().is_empty() && e.column_refs().iter().all(|c| known(&c.name))).collect();
+        if filters.is_empty() || files.is_empty() {
+            return Ok(files);
+        }
+        let schema: SchemaRef = Arc::new(Schema::new(self.config.path_columns.clone()));
+        let df_schema = DFSchema::try_from(schema.as_ref().clone())?;
+        let values = files.iter().map(|f| self.config.path_values(f)).collect::<Result<Vec<_>>>()?;
+        let column = |i: usize| ScalarValue::iter_to_array(values.iter().filter_map(|row| row.get(i).cloned()));
+        let columns = (0..schema.fields().len()).map(column).collect::<DfResult<Vec<_>>>()?;
+        let paths = RecordBatch::try_new(schema, columns)?;
+        let mut keep = vec![true; files.len()];
+        for filter in filters {
+            // What cannot be judged here is judged row by row above the scan.
+            let Ok(expr) = session.create_physical_expr(filter.clone(), &df_schema) else { continue };
+            let Ok(passes) = expr.evaluate(&paths).and_then(|v| v.into_array(files.len())) else { continue };
+            let Some(passes) = passes.as_boolean_opt() else { continue };
+            keep.iter_mut().zip(passes).for_each(|(keep, passes)| *keep &= passes.unwrap_or(false));
+        }
+        Ok(files.into_iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+    }
+}
+
+/// Brings what a reader yields into the order and types that are wanted; what files lack is NULL.
+fn fit(plan: Arc<dyn ExecutionPlan>, wanted: &[FieldRef], places: &[Option<usize>]) -> DfResult<Arc<dyn ExecutionPlan>> {
+    let schema = plan.schema();
+    if places.iter().all(Option::is_some) && schema.fields().iter().zip(wanted).all(|(has, wants)| has.data_type() == wants.data_type()) {
+        return Ok(plan);
+    }
+    let mut next = 0..;
+    let expr = |(field, place): (&FieldRef, &Option<usize>)| -> DfResult<(Arc<dyn PhysicalExpr>, String)> {
+        let Some(i) = place.and_then(|_| next.next()) else {
+            return Ok((Arc::new(Literal::new(ScalarValue::try_from(field.data_type())?)), field.name().clone()));
+        };
+        let value: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), i));
+        let (has, wants) = (schema.field(i).data_type(), field.data_type());
+        let value = if has == wants { value } else { floor_times::cast(value, has, wants) };
+        Ok((value, field.name().clone()))
+    };
+    let exprs = wanted.iter().zip(places).map(expr).collect::<DfResult<Vec<_>>>()?;
+    Ok(Arc::new(ProjectionExec::try_new(exprs, plan)?))
+}
+
+#[async_trait]
+impl TableProvider for FilesTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let wanted: Vec<FieldRef> = match projection {
+            Some(indices) => self.columns(indices)?,
+            None => self.schema.fields().to_vec(),
+        };
+        let files = self.prune(session, self.config.list().await?, filters)?;
+        self.plan(session, files, &wanted, limit.filter(|_| filters.is_empty())).await
+    }
+}

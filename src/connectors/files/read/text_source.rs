@@ -1,0 +1,160 @@
+//! Text files as DataFusion reads them for queries: side by side, large ones in ranges.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource};
+use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::Result as DfResult;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use parking_lot::Mutex;
+
+use crate::common::{Projection, Result};
+use crate::connectors::on_error::{self, OnError};
+
+use super::shape::Shape;
+use super::text_records::{self, BadLine, Lines, Wanted};
+use crate::connectors::files::table::config::Config;
+
+/// Rows per batch, unless DataFusion says otherwise.
+const BATCH_ROWS: usize = 8192;
+
+/// Reads text by [`lines`]. Records that cannot be read fail the query, or are counted and spoken of when it ends.
+#[derive(Clone)]
+pub struct TextSource {
+    opener: TextOpener,
+    table: TableSchema,
+    projection: SplitProjection,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl TextSource {
+    /// A source of files of one shape; `table`: their content, and the columns of their paths.
+    pub fn new(config: Arc<Config>, shape: &Shape, table: TableSchema) -> Self {
+        let wanted = Wanted {
+            content: Arc::clone(&shape.content),
+            projection: Projection::all(&shape.content),
+            header: shape.header,
+            values: shape.values,
+            compression: shape.compression,
+            range: None,
+            skip: 0,
+            batch_rows: BATCH_ROWS,
+        };
+        let skipped = Arc::new(Skipped { table: config.table.clone(), found: Mutex::default() });
+        Self {
+            opener: TextOpener { config, wanted, skipped, count: Count::new() },
+            projection: SplitProjection::unprojected(&table),
+            table,
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+}
+
+impl FileSource for TextSource {
+    fn create_file_opener(&self, _: Arc<dyn ObjectStore>, _: &FileScanConfig, partition: usize) -> DfResult<Arc<dyn FileOpener>> {
+        let mut opener = self.opener.clone();
+        opener.wanted.projection = Projection::columns(self.table.file_schema(), &self.projection.file_indices)?;
+        opener.count = MetricBuilder::new(&self.metrics).counter("records_skipped", partition);
+        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.table.file_schema())
+    }
+
+    fn table_schema(&self) -> &TableSchema {
+        &self.table
+    }
+
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
+        let mut source = self.clone();
+        source.opener.wanted.batch_rows = batch_size;
+        Arc::new(source)
+    }
+
+    fn projection(&self) -> Option<&ProjectionExprs> {
+        Some(&self.projection.source)
+    }
+
+    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DfResult<Option<Arc<dyn FileSource>>> {
+        let merged = self.projection.source.try_merge(projection)?;
+        let projection = SplitProjection::new(self.table.file_schema(), &merged);
+        Ok(Some(Arc::new(Self { projection, ..self.clone() })))
+    }
+
+    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
+        datafusion::physical_plan::apply_expression_roots(self.projection.source.iter(), f)
+    }
+
+    fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        &self.metrics
+    }
+
+    fn file_type(&self) -> &str {
+        self.opener.config.format.kind.text().unwrap_or_default()
+    }
+
+    /// Where a value may hold a line end, nobody can tell in the middle of a file where a record begins.
+    fn supports_repartitioning(&self) -> bool {
+        self.opener.config.format.quotes().is_none() && !self.opener.wanted.values
+    }
+}
+
+/// Opens files of one shape.
+#[derive(Clone)]
+struct TextOpener {
+    config: Arc<Config>,
+    wanted: Wanted,
+    skipped: Arc<Skipped>,
+    count: Count,
+}
+
+impl FileOpener for TextOpener {
+    fn open(&self, file: PartitionedFile) -> DfResult<FileOpenFuture> {
+        let byte = |at: i64| u64::try_from(at).unwrap_or(0);
+        let range = file.range.map(|r| Range { start: byte(r.start), end: byte(r.end) });
+        let wanted = Wanted { range, ..self.wanted.clone() };
+        let (skipped, count, on_error) = (Arc::clone(&self.skipped), self.count.clone(), self.config.on_error);
+        let name = self.config.location.show(&file.object_meta.location);
+        let rows = text_records::read(Arc::clone(&self.config), file.object_meta, wanted);
+        let rows = rows.map_err(move |e| e.context(format!("{name} cannot be read")));
+        let rows = rows.and_then(move |Lines { batch, bad, .. }| {
+            count.add(bad.len());
+            std::future::ready(skipped.note(on_error, &bad).map(|()| batch))
+        });
+        let rows = rows.map_err(Into::into);
+        Ok(Box::pin(async move { Ok(Box::pin(rows) as _) }))
+    }
+}
+
+/// Records that a query has passed over. It says so when nobody reads any more.
+#[derive(Debug)]
+struct Skipped {
+    table: String,
+    /// How many, and the first of them.
+    found: Mutex<Option<(usize, String)>>,
+}
+
+impl Skipped {
+    fn note(&self, on_error: OnError, bad: &[BadLine]) -> Result<()> {
+        let Some(first) = bad.first() else { return Ok(()) };
+        if on_error == OnError::Fail {
+            return Err(on_error::failure(&first.described(&self.table)));
+        }
+        let mut found = self.found.lock();
+        found.get_or_insert_with(|| (0, first.described(&self.table))).0 += bad.len();
+        Ok(())
+    }
+}
+
+impl Drop for Skipped {
+    fn drop(&mut self) {
+        if let Some((count, first)) = self.found.get_mut() {
+            tracing::warn!("{count} bad record(s) skipped; the first: {first}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The bytes of a JSON file whose values go over lines, cut into them.
+
+use super::record_splitter::Record;
+
+/// Finds where values end: those of an array at the top, or those that stand one behind the other.
+///
+/// ```text
+///   [␤  {"a": 1},␤  {"a":␤   2}␤]        records: {"a": 1}   {"a":␤   2}
+/// ```
+#[derive(Debug, Default)]
+pub struct ValueCutter {
+    buffer: Vec<u8>,
+    /// Where the value begins that is looked at; everything before `at` was looked at.
+    start: usize,
+    at: usize,
+    /// How many brackets are open in it.
+    depth: usize,
+    quoted: bool,
+    /// The byte before took the meaning from the next one.
+    escaped: bool,
+    /// A value was begun.
+    begun: bool,
+    /// An array at the top is open.
+    array: bool,
+    /// Line ends before `at`, and before the value.
+    line: u64,
+    begun_in: u64,
+    gone: u64,
+}
+
+impl ValueCutter {
+    /// Adds bytes behind those that are there, with this many before them that belong to no value.
+    pub fn push(&mut self, passed: usize, bytes: &[u8]) {
+        self.buffer.drain(..self.start);
+        self.gone += (self.start + passed) as u64;
+        self.at -= self.start;
+        self.start = 0;
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// How many bytes wait for the end of their value.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
+    /// The next value; `last`: nothing comes behind what is there.
+    pub fn next(&mut self, last: bool) -> Option<Record<'_>> {
+        while let Some(byte) = self.buffer.get(self.at).copied() {
+            self.line += u64::from(byte == b'\n');
+            if !self.begun {
+                let between = byte.is_ascii_whitespace() || (self.array && byte == b',');
+                if between || (!self.array && byte == b'[') || (self.array && byte == b']') {
+                    self.array = if between { self.array } else { byte == b'[' };
+                    self.at += 1;
+                    self.start = self.at;
+                    continue;
+                }
+                (self.begun, self.begun_in, self.start) = (true, self.line, self.at);
+            }
+            if self.quoted {
+                self.at += 1;
+                match byte {
+                    _ if std::mem::take(&mut self.escaped) => {}
+                    b'\\' => self.escaped = true,
+                    b'"' => self.quoted = false,
+                    _ => {}
+                }
+                continue;
+            }
+            match byte {
+                b'"' => self.quoted = true,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' if self.depth > 0 => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        self.at += 1;
+                        return Some(self.cut());
+                    }
+                }
+                // The end of a value that is no object.
+                b',' | b']' if self.depth == 0 && self.array => return Some(self.cut()),
+                b'\n' if self.depth == 0 => return Some(self.cut()),
+                _ => {}
+            }
+            self.at += 1;
+        }
+        (last && self.begun).then(|| self.cut())
+    }
+
+    /// The value up to here.
+    fn cut(&mut self) -> Record<'_> {
+        let (from, to) = (self.start, self.at);
+        self.start = self.at;
+        (self.begun, self.quoted, self.escaped, self.depth) = (false, false, false, 0);
+        Record { bytes: self.buffer.get(from..to).unwrap_or_default(), line: self.begun_in + 1, byte: self.gone + from as u64 }
+    }
+}
+
+/// Whether the first value of a text that begins so goes over its first line. If a line behind it begins anew, it is one that was cut off.
+pub fn over_lines(beginning: &[u8]) -> bool {
+    let text = beginning.trim_ascii_start();
+    let Some(end) = memchr::memchr(b'\n', text) else { return false };
+    let (first, rest) = text.split_at(end);
+    let (mut open, mut quoted, mut escaped) = (Vec::new(), false, false);
+    for byte in first {
+        match byte {
+            _ if std::mem::take(&mut escaped) => {}
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => open.push(*byte),
+            b'}' | b']' if !quoted => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    let inside = match (rest.trim_ascii_start().first(), first.trim_ascii_end().last()) {
+        // An object behind the first line: an element or a value of what is open, or a record of its own.
+        (Some(b'{'), Some(b'[' | b':')) => true,
+        (Some(b'{'), Some(b',')) => open.last() == Some(&b'['),
+        (Some(b'{'), _) => false,
+        _ => true,
+    };
+    // A string goes over no line.
+    inside && !open.is_empty() && !quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_end_where_their_brackets_do() {
+        let text = "[\n {\"a\": \"}\\\"\"},\n {\"a\":\n 2}\n, 7,\"x,\"]\n{\"b\": [1,\n2]} {}";
+        for step in [1, 2, 7, 1000] {
+            let mut cutter = ValueCutter::default();
+            let mut all = Vec::new();
+            let mut take = |cutter: &mut ValueCutter, last| {
+                while let Some(value) = cutter.next(last) {
+                    all.push((String::from_utf8_lossy(value.bytes).into_owned(), value.line, value.byte));
+                }
+            };
+            for piece in text.as_bytes().chunks(step) {
+                cutter.push(0, piece);
+                take(&mut cutter, false);
+            }
+            take(&mut cutter, true);
+            let expected = [("{\"a\": \"}\\\"\"}", 2), ("{\"a\":\n 2}", 3), ("7", 5), ("\"x,\"", 5), ("{\"b\": [1,\n2]}", 6), ("{}", 7)];
+            assert_eq!(all.iter().map(|(text, line, _)| (text.as_str(), *line)).collect::<Vec<_>>(), expected, "{step}");
+            assert!(all.iter().all(|(value, _, byte)| text[*byte as usize..].starts_with(value.as_str())), "{step}");
+        }
+    }
+
+    #[test]
+    fn the_first_line_tells() {
+        for (text, over) in [
+            ("{\"a\":1}\n{", false),
+            ("\n[\n", true),
+            ("{\"a\": \"{\"}\n", false),
+            ("{\n", true),
+            ("{\"a\": 1\n{\"a\": 2}\n", false),
+            ("{\"a\": 1,\n{", false),
+            ("[{},\n{", true),
+            ("{\"a", false),
+            ("{\"a\n", false),
+        ] {
+            assert_eq!(over_lines(text.as_bytes()), over, "{text}");
+        }
+    }
+}

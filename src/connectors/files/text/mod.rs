@@ -1,0 +1,6 @@
+//! Text files as bytes: decompressed, cut into records, read from their end.
+
+pub(super) mod backward_scan;
+pub(super) mod decompress;
+pub(super) mod json_values;
+pub(super) mod record_splitter;

@@ -1,0 +1,145 @@
+//! Files that come to be whole or not at all.
+
+use std::path::{Path as LocalPath, PathBuf};
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use tokio::fs;
+use tokio::io::AsyncWriteExt;
+
+use crate::common::{Error, Result};
+
+use crate::connectors::files::table::store::Store;
+
+/// A file that is being written.
+///
+/// ```text
+///   local   .name.<unique>.tmp ─▶ fsync ─▶ rename to name ─▶ fsync of the folder
+///   S3      parts of an upload ────────────▶ completed
+/// ```
+/// Nobody sees it before [`Self::show`], and if it is dropped before, it has never been.
+pub struct Output {
+    target: BulkWriter,
+    shown: String,
+}
+
+enum BulkWriter {
+    Local { file: fs::File, temporary: Temporary, path: PathBuf },
+    Bucket { writer: BufWriter, open: bool },
+}
+
+/// Removed when it is dropped, unless it was renamed.
+struct Temporary(Option<PathBuf>);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Some(path) = self.0.take() {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Output {
+    /// Begins a file; `shown` is how messages name it.
+    ///
+    /// # Errors
+    /// When its folder cannot be made or written.
+    pub async fn create(store: &Store, path: &Path, shown: &str) -> Result<Self> {
+        Self::create_for("", store, path, shown).await
+    }
+
+    /// The same; what a process that was killed leaves of it begins with the name of its `owner`, who removes it.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_for(owner: &str, store: &Store, path: &Path, shown: &str) -> Result<Self> {
+        let shown = shown.to_string();
+        if !store.local {
+            let writer = BufWriter::new(Arc::clone(&store.objects) as Arc<dyn ObjectStore>, path.clone());
+            return Ok(Self { target: BulkWriter::Bucket { writer, open: true }, shown });
+        }
+        let path = local(path);
+        let folder = path.parent().unwrap_or(LocalPath::new("/"));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = folder.join(format!(".{owner}{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
+        let made = async {
+            fs::create_dir_all(folder).await?;
+            fs::File::create_new(&temporary).await
+        };
+        let file = made.await.map_err(|e| broken(&shown, e))?;
+        Ok(Self { target: BulkWriter::Local { file, temporary: Temporary(Some(temporary)), path }, shown })
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        match &mut self.target {
+            BulkWriter::Local { file, .. } => file.write_all(&bytes).await.map_err(|e| broken(&self.shown, e)),
+            BulkWriter::Bucket { writer, .. } => writer.put(bytes.into()).await.map_err(|e| away(&self.shown, e)),
+        }
+    }
+
+    /// Makes the file be there, in place of one of that name. It survives a power cut.
+    ///
+    /// # Errors
+    /// When it cannot be completed.
+    pub async fn show(mut self) -> Result<()> {
+        match &mut self.target {
+            BulkWriter::Local { file, temporary, path } => {
+                let shown = async {
+                    file.flush().await?;
+                    file.sync_all().await?;
+                    if let Some(from) = &temporary.0 {
+                        fs::rename(from, &path).await?;
+                    }
+                    temporary.0 = None;
+                    let folder = path.parent().unwrap_or(LocalPath::new("/"));
+                    fs::File::open(folder).await?.sync_all().await
+                };
+                shown.await.map_err(|e| broken(&self.shown, e))
+            }
+            BulkWriter::Bucket { writer, open } => {
+                let done = writer.shutdown().await;
+                *open = done.is_err();
+                done.map_err(|e| broken(&self.shown, e))
+            }
+        }
+    }
+
+    /// Gives the file up. Dropping does the same, but for the parts of a large upload, which the bucket then keeps for a while.
+    pub async fn abort(mut self) {
+        if let BulkWriter::Bucket { writer, open: true } = &mut self.target {
+            let _ = writer.abort().await;
+        }
+    }
+}
+
+/// An object of the local store as a path.
+pub fn local(path: &Path) -> PathBuf {
+    PathBuf::from(format!("/{path}"))
+}
+
+fn broken(shown: &str, error: std::io::Error) -> Error {
+    use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    let what = format!("{shown} cannot be written");
+    match error.kind() {
+        PermissionDenied | NotADirectory | ReadOnlyFilesystem => Error::sql(what).because(error),
+        _ => Error::unavailable(what).because(error),
+    }
+}
+
+fn away(shown: &str, error: object_store::Error) -> Error {
+    use object_store::Error::{PermissionDenied, Unauthenticated};
+    let what = format!("{shown} cannot be written");
+    match error {
+        PermissionDenied { .. } | Unauthenticated { .. } => Error::sql(what).because(error),
+        _ => Error::unavailable(what).because(error),
+    }
+}

@@ -1,0 +1,83 @@
+//! When a file that a job writes is full.
+
+use std::time::{Duration, Instant};
+
+use crate::common::{Error, Result, units};
+use crate::connectors::TableSpec;
+
+use super::partition_time::PartitionTime;
+
+/// A file rolls after this many commits, which are kept until then.
+const MOST_COMMITS: u64 = 1000;
+
+/// What a table says of it.
+#[derive(Debug, Clone)]
+pub struct Rolling {
+    /// In bytes.
+    size: usize,
+    /// Since its first row.
+    age: Duration,
+    /// Since its newest row.
+    silence: Duration,
+    /// What is put beside the files of a partition that is complete.
+    pub success: Option<Success>,
+}
+
+/// The file that tells that a partition is complete.
+#[derive(Debug, Clone)]
+pub struct Success {
+    /// Its name.
+    pub name: String,
+    /// When a partition is; without it as soon as its files are shown, and again with the next ones.
+    pub time: Option<PartitionTime>,
+}
+
+/// What is held back.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    /// The first commit with rows.
+    pub first: u64,
+    /// The newest one.
+    pub last: u64,
+    /// When the first row came.
+    pub since: Instant,
+    /// When the newest row came.
+    pub touched: Instant,
+}
+
+impl Rolling {
+    /// Reads a table's options.
+    ///
+    /// # Errors
+    /// Names the option that does not fit.
+    pub fn read(table: &TableSpec) -> Result<Self> {
+        let context = |key: &str, e: Error| e.context(format!("table `{}`, option `{key}`", table.name));
+        let duration = |key: &str| table.option(key).map(units::duration).transpose().map_err(|e| context(key, e));
+        let half_an_hour = Duration::from_secs(30 * 60);
+        let size = "sink.rolling-policy.file-size";
+        let size = table.option(size).map(units::bytes).transpose().map_err(|e| context(size, e))?.unwrap_or(128 << 20);
+        duration("sink.rolling-policy.check-interval")?;
+        let time = PartitionTime::read(table)?;
+        let name = table.option("sink.partition-commit.success-file.name").unwrap_or("_SUCCESS");
+        if name.contains('/') || !name.starts_with(['_', '.']) {
+            return Err(Error::sql(format!("table `{}`: option `sink.partition-commit.success-file.name` cannot be '{name}'", table.name))
+                .hint("a name with `_` or `.` in front, so that nobody takes it for data"));
+        }
+        Ok(Self {
+            size: usize::try_from(size).unwrap_or(usize::MAX).max(1),
+            age: duration("sink.rolling-policy.rollover-interval")?.unwrap_or(half_an_hour),
+            silence: duration("sink.rolling-policy.inactivity-interval")?.unwrap_or(half_an_hour),
+            success: table.option("sink.partition-commit.policy.kind").map(|_| Success { name: name.to_string(), time }),
+        })
+    }
+
+    /// When what is held back has waited long enough.
+    pub fn due(&self, held: &Held) -> Instant {
+        (held.since + self.age).min(held.touched + self.silence)
+    }
+
+    /// Whether it is time; `bytes` are those of the largest file.
+    pub fn is_full(&self, held: &Held, bytes: usize) -> bool {
+        bytes >= self.size || held.last - held.first + 1 >= MOST_COMMITS || self.due(held) <= Instant::now()
+    }
+}

@@ -1,0 +1,264 @@
+//! The continuous read of a job: a thread polls and decodes ahead while epochs run.
+//!
+//! ```text
+//!  thread "follow-<table>"                          job
+//!  poll ▶ decode per partition ▶ queue per partition ──▶ next(max_rows, wait)
+//!         stops while the queues hold max_bytes ◀─────── room
+//! ```
+//! A batch can be cut anywhere between two records, so rows remember their offsets, and the position of a partition is
+//! always the first offset that was not handed out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::common::{Error, Result, panics};
+use crate::connectors::offset_batch::OffsetBatch;
+use crate::connectors::{Chunk, Fetched, PartitionRange, PartitionState, Prefetch, SourceReader};
+
+use super::discovery::Discovery;
+use super::fetch::{Fetcher, Step};
+
+/// How long the thread blocks in a poll, and so how soon it notices a pause or the end of the job.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A running reader; dropping it stops the thread.
+pub(super) struct KafkaFollow {
+    shared: Arc<Shared>,
+    /// Looks for new partitions.
+    discovery: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queues: Mutex<Queues>,
+    /// Tells the job that something came.
+    came: Notify,
+    /// Tells the thread that there is room again.
+    room: Condvar,
+}
+
+#[derive(Default)]
+struct Queues {
+    partitions: BTreeMap<i32, Queue>,
+    /// Counts pieces, so that they are handed out in order of arrival.
+    arrivals: u64,
+    paused: Vec<i32>,
+    /// Partitions that are new, which the thread has to read, and the job to hear of.
+    found: Vec<PartitionRange>,
+    added: Vec<PartitionRange>,
+    error: Option<Error>,
+    stop: bool,
+    /// Nothing will come any more: every partition is exhausted.
+    finished: bool,
+}
+
+#[derive(Default)]
+struct Queue {
+    pieces: VecDeque<(u64, OffsetBatch)>,
+    bytes: usize,
+    /// Where the thread stands.
+    ahead: Option<PartitionState>,
+    /// The first offset that was not handed out.
+    position: i64,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KafkaFollow {
+    /// Starts the thread.
+    pub(super) fn start(fetcher: Fetcher, name: &str, prefetch: Prefetch, discovery: Option<Discovery>) -> Result<Self> {
+        let shared = Arc::new(Shared::default());
+        {
+            let mut queues = shared.lock();
+            queues.finished = fetcher.exhausted();
+            for state in fetcher.states() {
+                queues.partitions.insert(state.partition, Queue { position: state.position, ahead: Some(state), ..Queue::default() });
+            }
+        }
+        if !fetcher.exhausted() {
+            let shared = Arc::clone(&shared);
+            std::thread::Builder::new().name(format!("follow-{name}")).spawn(move || run(fetcher, &shared, prefetch))?;
+        }
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        let looking = Arc::clone(&shared);
+        let discovery = runtime.zip(discovery).map(|(runtime, discovery)| {
+            runtime.spawn(async move {
+                discovery.run(&|found| looking.lock().find(found)).await.unwrap_or_else(|error| looking.lock().error = Some(error));
+                looking.came.notify_one();
+            })
+        });
+        Ok(Self { shared, discovery })
+    }
+}
+
+fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
+    loop {
+        let (paused, found) = {
+            let mut queues = shared.lock();
+            while !queues.stop && queues.bytes() >= prefetch.max_bytes {
+                queues = shared.room.wait(queues).unwrap_or_else(PoisonError::into_inner);
+            }
+            if queues.stop {
+                return;
+            }
+            (queues.paused.clone(), std::mem::take(&mut queues.found))
+        };
+        fetcher.pause(paused);
+        let read = || {
+            if !found.is_empty() {
+                fetcher.add(&found)?;
+            }
+            fetcher.step(prefetch.batch_rows.max(1), POLL)
+        };
+        let step = panics::catch(|| Error::internal("a message cannot be read: its decoder gave up"), read);
+        let done = step.is_err() || fetcher.exhausted();
+        let mut queues = shared.lock();
+        match step {
+            Ok(step) => {
+                let news = !step.pieces.is_empty();
+                queues.add(step);
+                queues.finished = done;
+                if news || done {
+                    shared.came.notify_one();
+                }
+            }
+            Err(error) => {
+                queues.error = Some(error);
+                shared.came.notify_one();
+            }
+        }
+        if done {
+            return;
+        }
+    }
+}
+
+impl Queues {
+    /// Bytes that wait for the job. What waits for a paused partition does not count: it would keep the others from being
+    /// read, which is what the pause waits for.
+    fn bytes(&self) -> usize {
+        self.partitions.iter().filter(|(p, _)| !self.paused.contains(p)).map(|(_, queue)| queue.bytes).sum()
+    }
+
+    /// Takes in partitions that are new since the start.
+    fn find(&mut self, found: Vec<PartitionRange>) {
+        for range in found {
+            let PartitionRange { partition, start, .. } = range;
+            let state = PartitionState { partition, position: start, end: None, at_end: false, exhausted: false };
+            self.partitions.insert(partition, Queue { position: start, ahead: Some(state), ..Queue::default() });
+            self.found.push(range);
+            self.added.push(range);
+        }
+    }
+
+    fn add(&mut self, step: Step) {
+        for piece in step.pieces {
+            let queue = self.partitions.entry(piece.partition).or_default();
+            queue.bytes += piece.bytes();
+            queue.pieces.push_back((self.arrivals, piece));
+            self.arrivals += 1;
+        }
+        for state in step.states {
+            let queue = self.partitions.entry(state.partition).or_default();
+            queue.ahead = Some(state);
+        }
+    }
+
+    /// The partition whose first piece came first.
+    fn first(&self) -> Option<i32> {
+        let waiting = self.partitions.iter().filter(|(p, _)| !self.paused.contains(p));
+        waiting.filter_map(|(p, queue)| queue.pieces.front().map(|(arrival, _)| (*arrival, *p))).min().map(|(_, p)| p)
+    }
+
+    fn take(&mut self, max_rows: usize) -> Fetched {
+        let mut fetched = Fetched { added: std::mem::take(&mut self.added), ..Fetched::default() };
+        let mut left = max_rows;
+        while left > 0 {
+            let Some(queue) = self.first().and_then(|partition| self.partitions.get_mut(&partition)) else { break };
+            let Some((arrival, piece)) = queue.pieces.pop_front() else { break };
+            let bytes = piece.bytes();
+            let (head, tail) = piece.cut(left, fetched.chunks.is_empty());
+            match tail {
+                Some(tail) => {
+                    queue.bytes = (queue.bytes + tail.bytes()).saturating_sub(bytes);
+                    queue.pieces.push_front((arrival, tail));
+                }
+                None => queue.bytes = queue.bytes.saturating_sub(bytes),
+            }
+            let Some(head) = head else { break };
+            left = left.saturating_sub(head.batch.num_rows());
+            queue.position = head.next;
+            fetched.rejected.extend(head.rejected);
+            if head.batch.num_rows() > 0 {
+                fetched.chunks.push(Chunk { partition: head.partition, batch: head.batch });
+            }
+        }
+        fetched.partitions = self.partitions.values_mut().filter_map(Queue::state).collect();
+        fetched
+    }
+}
+
+impl Queue {
+    /// Where the job stands: where the thread does once everything is handed out, gaps included.
+    fn state(&mut self) -> Option<PartitionState> {
+        let ahead = self.ahead?;
+        if self.pieces.is_empty() {
+            self.position = ahead.position;
+            return Some(ahead);
+        }
+        Some(PartitionState { position: self.position, at_end: false, exhausted: false, ..ahead })
+    }
+}
+
+#[async_trait]
+impl SourceReader for KafkaFollow {
+    async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
+        let until = Instant::now() + wait;
+        loop {
+            let fetched = {
+                let mut queues = self.shared.lock();
+                let fetched = queues.take(max_rows);
+                let something = fetched.rows() > 0 || !fetched.rejected.is_empty() || !fetched.added.is_empty();
+                // What was read before the error is handed out first.
+                if !something && let Some(error) = &queues.error {
+                    return Err(error.clone());
+                }
+                let waiting = !something && !queues.finished && max_rows > 0;
+                if !waiting || Instant::now() >= until {
+                    self.shared.room.notify_all();
+                    return Ok(fetched);
+                }
+                fetched
+            };
+            drop(fetched);
+            // A permit from before only makes the loop turn once more.
+            let _ = tokio::time::timeout_at(until, self.shared.came.notified()).await;
+        }
+    }
+
+    fn pause(&mut self, partitions: &[i32]) {
+        self.shared.lock().paused = partitions.to_vec();
+        self.shared.room.notify_all();
+        self.shared.came.notify_one();
+    }
+}
+
+impl Drop for KafkaFollow {
+    fn drop(&mut self) {
+        if let Some(discovery) = &self.discovery {
+            discovery.abort();
+        }
+        self.shared.lock().stop = true;
+        self.shared.room.notify_all();
+    }
+}

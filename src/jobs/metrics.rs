@@ -1,0 +1,64 @@
+//! What a running job has cost so far, step by step.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::planner::{Explained, Measured, Program};
+
+use super::metrics_view::JobMetricsView;
+use super::pipeline::EpochOutput;
+use super::progress::Status;
+use super::spec::{Insert, JobSpec};
+
+/// Adds what an epoch over n rows has cost.
+pub fn take_in(measured: &mut Measured, rows: u64, output: &EpochOutput) {
+    measured.epochs += 1;
+    measured.rows += rows;
+    for (stage, run) in &output.stages {
+        let sum = measured.stages.entry(*stage).or_default();
+        sum.0 += run.elapsed;
+        sum.1 += run.rows;
+    }
+    for (node, late) in &output.late {
+        *measured.late.entry(*node).or_default() += late;
+    }
+}
+
+/// Looks at a job while it runs, from the same process.
+#[derive(Debug)]
+pub struct JobMetrics {
+    name: String,
+    program: Arc<Program>,
+    inserts: Arc<Vec<Insert>>,
+    status: watch::Receiver<Status>,
+    meter: Arc<JobMetricsView>,
+}
+
+impl JobMetrics {
+    /// One for a job, which may not run yet.
+    pub fn new(job: &JobSpec) -> Self {
+        Self {
+            name: job.name.clone(),
+            program: Arc::clone(&job.program),
+            inserts: Arc::clone(&job.inserts),
+            status: job.status.subscribe(),
+            meter: Arc::clone(&job.meter),
+        }
+    }
+
+    /// What the job does, as EXPLAIN shows it, with what each step has taken and given since this start, and what its state holds now.
+    pub fn explain(&self) -> String {
+        let (measured, status) = (self.meter.read(), self.status.borrow().clone());
+        let mut text = format!("job {}: {status}\n", self.name);
+        if let Some(notice) = status.word() {
+            // Writing to a text does not fail.
+            let _ = writeln!(text, "{notice}");
+        }
+        let outputs: Vec<_> = self.inserts.iter().map(|insert| (format!("INSERT INTO {}", insert.id), &insert.output)).collect();
+        let explained = Explained { program: &self.program, outputs: &outputs, measured: Some(&measured) };
+        let _ = write!(text, "read {measured} since it was started\n\n{explained}");
+        text
+    }
+}

@@ -1,0 +1,50 @@
+//! What a job has cost so far, summed up.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::operators::epoch::context::StateTables;
+use crate::planner::Measured;
+
+/// The sums over the epochs of a job.
+///
+/// The job adds to it after each epoch, a handful of numbers per stage and state table; who asks reads them at any time, and stops
+/// nobody.
+#[derive(Debug, Default)]
+pub struct JobMetricsView(Mutex<Sums>);
+
+#[derive(Debug, Default)]
+struct Sums {
+    measured: Measured,
+    /// When the job began to run.
+    since: Option<Instant>,
+}
+
+impl JobMetricsView {
+    /// Counts from here on.
+    pub(super) fn begin(&self) {
+        *self.0.lock() = Sums { measured: Measured::default(), since: Some(Instant::now()) };
+    }
+
+    /// Adds one measurement.
+    pub(super) fn add(&self, measured: impl FnOnce(&mut Measured)) {
+        measured(&mut self.0.lock().measured);
+    }
+
+    /// What has been measured since the job began to run.
+    pub(super) fn read(&self) -> Measured {
+        let sums = self.0.lock();
+        Measured { elapsed: sums.since.map_or_else(Default::default, |since| since.elapsed()), ..sums.measured.clone() }
+    }
+}
+
+/// Rows and bytes by stateful node and table.
+pub(super) type Sizes = BTreeMap<(u32, u32), (u64, u64)>;
+
+/// Rows and bytes of each state table.
+pub fn sizes(state: &StateTables) -> Sizes {
+    let size = |(rows, bytes): (usize, usize)| (rows as u64, bytes as u64);
+    state.iter().map(|(id, table)| ((id.node, id.table), size(table.size()))).collect()
+}

@@ -1,0 +1,129 @@
+//! The content of a materialized view as the commits of its job hold it, from any process.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use parking_lot::Mutex;
+
+use crate::common::faults::Faults;
+use crate::common::{Error, Result};
+use crate::operators::changes::zset;
+use crate::planner::{DeclaredTable, StreamingSettings};
+use crate::state::{KeyMode, KeyedTable, Layout, StateMemory, StateStore};
+
+use super::commits::{Commit, Commits, state_section};
+
+/// The section of what a commit changes in a view that it holds whole.
+pub(super) fn change_section(table: &str) -> String {
+    format!("changes/{table}")
+}
+
+pub(super) fn path(view: &str) -> String {
+    format!("_views/{}", crate::common::names::encoded(view))
+}
+
+/// The job that keeps a view, if one was started.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn kept_by(root: &dyn StateStore, view: &str) -> Result<Option<String>> {
+    let job = root.get(&path(view)).await?;
+    Ok(job.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(ToString::to_string))
+}
+
+/// A view's content at the newest commit of its job.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The checkpoint folder of all jobs, if there is one that lasts.
+    pub root: Option<Arc<dyn StateStore>>,
+    /// The view's name.
+    pub view: String,
+    /// Settings that change what the rows of queries say.
+    pub streaming: StreamingSettings,
+    /// The views that continuous queries read.
+    pub opened: Arc<Mutex<HashMap<String, Arc<DeclaredTable>>>>,
+}
+
+impl Stored {
+    /// The folder of the view's job.
+    ///
+    /// # Errors
+    /// When no job keeps it.
+    pub(super) async fn store(&self) -> Result<Arc<dyn StateStore>> {
+        let view = &self.view;
+        let root = self.root.as_ref().ok_or_else(|| Error::sql(format!("the content of materialized view `{view}` is not kept here")))?;
+        let job = kept_by(root.as_ref(), view).await?.ok_or_else(|| {
+            Error::sql(format!("materialized view `{view}` has no content yet: no job keeps it in {}", root.describe()))
+                .hint("CREATE MATERIALIZED VIEW in the shell starts one, and so does `millstream run` with the file that creates it")
+        })?;
+        Ok(root.below(&job))
+    }
+
+    /// The state table that holds the view.
+    ///
+    /// # Errors
+    /// When its job keeps it no more.
+    pub(super) fn table(&self, commit: &Commit) -> Result<String> {
+        commit.body.views.get(&self.view).cloned().ok_or_else(|| {
+            Error::sql(format!("materialized view `{}` is not kept by its job any more", self.view))
+                .hint("start the file that creates it with `millstream run`")
+        })
+    }
+
+    /// The error for a commit that a reader needs and that was pruned.
+    pub(super) fn gone(&self, commit: i64) -> Error {
+        Error::state(format!("commit {commit} of materialized view `{}` is gone, and with it changes that were not read", self.view))
+            .hint("run with --fresh to drop the state of this job and read the view anew")
+    }
+
+    /// The error for a view that was begun anew while something was reading it.
+    pub(super) fn anew(&self) -> Error {
+        Error::state(format!("materialized view `{}` was begun anew, and what was read of it before does not fit its content", self.view))
+            .hint("run with --fresh to drop the state of this job and read the view anew")
+    }
+
+    /// The error for rows that go in a view whose rows only come.
+    pub(super) fn changed_kind(&self) -> Error {
+        Error::state(format!("rows of materialized view `{}` change, which they would not do with the settings of this job", self.view))
+            .hint("SET 'table.exec.emit.allow-lateness' to what the view was created with")
+    }
+
+    /// The content at a commit, `None` inside if it is empty; `None` if a commit went away in the meantime.
+    pub(super) async fn content(&self, commits: &Commits, last: &Commit) -> Result<Option<Option<KeyedTable>>> {
+        let table = self.table(last)?;
+        let mut content: Option<KeyedTable> = None;
+        let newest = last.body.n;
+        let base = last.body.bases.get(&table).copied().unwrap_or(newest);
+        for n in base..newest {
+            let Some(commit) = commits.read(n).await? else { return Ok(None) };
+            fold(&mut content, &commit, &table, commits).await?;
+        }
+        fold(&mut content, last, &table, commits).await?;
+        Ok(Some(content))
+    }
+}
+
+async fn fold(content: &mut Option<KeyedTable>, commit: &Commit, table: &str, commits: &Commits) -> Result<()> {
+    let take = |batch: RecordBatch| {
+        let content = match content {
+            Some(content) => content,
+            None => {
+                let schema = zset::unweighted(&batch.schema());
+                let key = (0..schema.fields().len()).collect();
+                let layout = Layout { schema, key, time: None, mode: KeyMode::Bag };
+                content.insert(KeyedTable::new(Arc::new(layout), StateMemory::unlimited())?)
+            }
+        };
+        content.restore(&batch)
+    };
+    commit.each(&state_section(table), commits.store().as_ref(), take).await.map(drop)
+}
+
+impl Commits {
+    /// Commits of a job that another process writes: read only.
+    pub fn reader(store: Arc<dyn StateStore>) -> Self {
+        let me = super::commits::Incarnation { job_uuid: String::new(), folder: None, incarnation: 0, attempt: String::new() };
+        Self::over(store, me, Faults::none())
+    }
+}

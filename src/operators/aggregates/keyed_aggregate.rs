@@ -1,0 +1,299 @@
+//! GROUP BY without a final window: each epoch shows which groups have changed.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
+use arrow::compute::{concat_batches, filter_record_batch, not, or};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::physical_plan::ExecutionPlan;
+use serde::{Deserialize, Serialize};
+
+use crate::common::{Error, Result};
+use crate::state::{KeyMode, KeyedDelta, Layout};
+
+use super::merge::{Functions, GroupMerger};
+use super::min_max::Extreme;
+use crate::operators::changes::key_index::KeyIndex;
+use crate::operators::changes::zset;
+use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::{first_columns, to_millis};
+
+/// The column behind a group's partial state by which it is forgotten, in milliseconds.
+const TIME: &str = "__time";
+
+/// What a [`KeyedAggregate`] does beyond merging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lifetime {
+    /// The result column (behind the groups) that counts a group's rows; a group is gone when it comes to 0. `None`: input
+    /// is append-only, so groups stay.
+    pub exists: Option<usize>,
+    /// Groups are forgotten when this group column, a time, plus this many milliseconds is passed by the watermark.
+    pub window: Option<(usize, i64)>,
+    /// Groups that did not change for this many milliseconds of wall time are forgotten.
+    pub ttl: Option<i64>,
+    /// Input is append-only and there are no aggregates: groups only come.
+    pub distinct: bool,
+}
+
+/// An updating aggregate over keyed state.
+///
+/// ```text
+///   partial rows of the epoch ─┐                       ┌▶ state of the dirty groups ▶ delta
+///   state n−1 of their groups ─┴▶ merge ───────────────┴▶ results ─┐
+///                └──────────────▶ evaluate ▶ earlier results ──────┴▶ −earlier, +new where they differ
+/// ```
+/// The idea is that of dirty groups (RisingWave's hash aggregation): only groups with input are looked at. Earlier results
+/// are not stored: they follow from the earlier state.
+///
+/// # Invariants
+/// * One row of state per group: group columns, then every aggregate's partial state.
+/// * Over updating input all aggregates are sums of weighted values (the planner sees to that), so that a retraction is
+///   merged like any other row; but for extremes, whose values come as further inputs and have tables of their own.
+#[derive(Debug)]
+pub struct KeyedAggregate {
+    functions: Functions,
+    /// MIN and MAX over changes; their results come last.
+    extremes: Vec<Extreme>,
+    lifetime: Lifetime,
+    layout: Arc<Layout>,
+    schema: SchemaRef,
+}
+
+impl KeyedAggregate {
+    /// Finishes partial rows as `last`, DataFusion's final aggregate over an empty input of them, would.
+    ///
+    /// # Errors
+    /// When `last` is something else.
+    pub fn new(last: Arc<dyn ExecutionPlan>, lifetime: Lifetime) -> Result<Self> {
+        Self::with_extremes(last, lifetime, Vec::new())
+    }
+
+    /// The same with extremes, of which each has an input of its own behind the partial rows: the changes of its values.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_extremes(last: Arc<dyn ExecutionPlan>, lifetime: Lifetime, extremes: Vec<Extreme>) -> Result<Self> {
+        let functions = Functions::new(last)?;
+        let extreme_fields = extremes.iter().map(Extreme::field).collect::<Result<Vec<_>>>()?;
+        let mut fields: Vec<_> = functions.partial().fields().iter().chain(&extreme_fields).cloned().collect();
+        let timed = lifetime.window.is_some() || lifetime.ttl.is_some();
+        if timed {
+            fields.push(Arc::new(Field::new(TIME, DataType::Int64, false)));
+        }
+        let layout = Layout {
+            time: timed.then(|| fields.len() - 1),
+            schema: Arc::new(Schema::new(fields)),
+            key: (0..functions.groups()).collect(),
+            mode: KeyMode::Upsert,
+        };
+        let results = functions.results();
+        let results = Arc::new(Schema::new(results.fields().iter().chain(&extreme_fields).cloned().collect::<Vec<_>>()));
+        let schema = if lifetime.distinct { results } else { zset::weighted(&results) };
+        Ok(Self { functions, extremes, lifetime, layout: Arc::new(layout), schema })
+    }
+
+    /// MIN and MAX over changes.
+    pub fn extremes(&self) -> &[Extreme] {
+        &self.extremes
+    }
+
+    /// DataFusion's final aggregate, over an empty input.
+    pub fn last(&self) -> &Arc<dyn ExecutionPlan> {
+        self.functions.last()
+    }
+
+    /// What it does beyond merging.
+    pub fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
+    /// Puts the time behind partial rows by which they are forgotten.
+    fn timed(&self, state: &RecordBatch, clock: i64) -> Result<RecordBatch> {
+        let mut columns = state.columns().to_vec();
+        match self.lifetime {
+            Lifetime { window: Some((column, shift)), .. } => {
+                let ends = to_millis(state.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(shift));
+                let no_time = || ends.iter().map(|t| Some(t.unwrap_or(i64::MAX))).collect::<Int64Array>();
+                let ends = if ends.null_count() > 0 { no_time() } else { ends };
+                columns.push(Arc::new(ends));
+            }
+            Lifetime { ttl: Some(_), .. } => columns.push(Arc::new(Int64Array::from_value(clock, state.num_rows()))),
+            _ => return Ok(state.clone()),
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&self.layout.schema), columns)?)
+    }
+
+    /// Stored rows as partial rows.
+    fn untimed(&self, stored: &RecordBatch) -> Result<RecordBatch> {
+        first_columns(self.functions.partial(), stored)
+    }
+
+    /// Puts the extremes so far behind earlier results, and the new ones behind new results and states; reports the values that change.
+    fn add_extremes(&self, step: &Step, inputs: &[Vec<RecordBatch>], stored: &RecordBatch, rows: Rows) -> Result<Rows> {
+        if self.extremes.is_empty() {
+            return Ok(rows);
+        }
+        let groups = rows.results.columns().get(..self.functions.groups()).unwrap_or_default();
+        let places = KeyIndex::new(groups, rows.results.num_rows())?;
+        let first = self.functions.partial().fields().len();
+        let (mut before, mut now) = (Vec::new(), Vec::new());
+        for (which, extreme) in self.extremes.iter().enumerate() {
+            let table = u32::try_from(which + 1).map_err(|_| Error::internal("too many extremes"))?;
+            let batches = inputs.get(which + 1).map_or(&[][..], Vec::as_slice);
+            let changes = zset::consolidate(&zset::weighted(&extreme.schema), batches)?;
+            let old = stored.column(first + which);
+            now.push(extreme.advance(groups, &places, old, &changes, step.keyed(table)?.as_ref())?);
+            before.push(Arc::clone(old));
+            if changes.num_rows() > 0 {
+                step.change(table, KeyedDelta::new(vec![changes], None))?;
+            }
+        }
+        let fields = self.extremes.iter().map(Extreme::field).collect::<Result<Vec<_>>>()?;
+        let add = |batch: &RecordBatch, columns: &[ArrayRef]| -> Result<RecordBatch> {
+            let schema = Schema::new(batch.schema_ref().fields().iter().chain(&fields).cloned().collect::<Vec<_>>());
+            let columns = batch.columns().iter().chain(columns).cloned().collect();
+            Ok(RecordBatch::try_new(Arc::new(schema), columns)?)
+        };
+        Ok(Rows { earlier: add(&rows.earlier, &before)?, state: add(&rows.state, &now)?, results: add(&rows.results, &now)? })
+    }
+
+    fn forgotten(&self, step: &Step) -> Option<i64> {
+        match self.lifetime {
+            Lifetime { window: Some(_), .. } => step.moment.end,
+            Lifetime { ttl: Some(ttl), .. } => Some(step.moment.clock.saturating_sub(ttl)),
+            _ => None,
+        }
+    }
+
+    /// The columns of which a change is told: how many rows a group has, nobody reads.
+    fn told(&self, results: &RecordBatch) -> Vec<ArrayRef> {
+        let hidden = self.lifetime.exists.map(|column| self.functions.groups() + column);
+        results.columns().iter().enumerate().filter(|(i, _)| Some(*i) != hidden).map(|(_, column)| Arc::clone(column)).collect()
+    }
+
+    /// Which of these result rows are of groups that have rows.
+    fn alive(&self, results: &RecordBatch) -> Result<Option<BooleanArray>> {
+        let Some(counts) = self.counts(results)? else { return Ok(None) };
+        Ok(Some(counts.iter().map(|n| Some(n.is_some_and(|n| n > 0))).collect()))
+    }
+
+    /// How many rows the groups of these result rows have, where that is asked for.
+    fn counts<'a>(&self, results: &'a RecordBatch) -> Result<Option<&'a Int64Array>> {
+        let Some(column) = self.lifetime.exists else { return Ok(None) };
+        let counts = results.column(self.functions.groups() + column);
+        counts.as_primitive_opt::<Int64Type>().ok_or_else(|| Error::internal("a count that is no BIGINT")).map(Some)
+    }
+}
+
+/// The dirty groups of an epoch: known ones first, in the same order in all of these.
+struct Rows {
+    /// Earlier results, of known groups.
+    earlier: RecordBatch,
+    state: RecordBatch,
+    results: RecordBatch,
+}
+
+/// For each row whether `a` and `b` differ in it; they have the same number of rows.
+fn differ(a: &[ArrayRef], b: &[ArrayRef], rows: usize) -> Result<BooleanArray> {
+    Ok(match (zset::encode(a)?, zset::encode(b)?) {
+        (Some(a), Some(b)) => a.iter().zip(b.iter()).map(|(a, b)| Some(a != b)).collect(),
+        _ => BooleanArray::from(vec![false; rows]),
+    })
+}
+
+#[async_trait]
+impl Operator for KeyedAggregate {
+    fn name(&self) -> &'static str {
+        "KeyedAggregate"
+    }
+
+    fn describe(&self) -> String {
+        let keys: Vec<_> = self.functions.partial().fields().iter().take(self.functions.groups()).map(|f| f.name().as_str()).collect();
+        let extremes = self.extremes.iter().filter_map(|e| Some(e.field().ok()?.name().clone()));
+        let names: Vec<String> = Some(self.functions.names()).filter(|n| !n.is_empty()).into_iter().chain(extremes).collect();
+        format!("keys=[{}], aggregates=[{}]", keys.join(", "), names.join(", "))
+    }
+
+    fn forgets(&self) -> bool {
+        true
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let bound = match self.lifetime {
+            Lifetime { window: Some(_), .. } => Some("the watermark (window end)".to_string()),
+            Lifetime { ttl: Some(ttl), .. } => Some(format!("TTL {ttl} ms, approximate")),
+            _ if self.functions.groups() == 0 => Some("one row".to_string()),
+            _ => None,
+        };
+        let groups = TableSpec { name: "groups", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false };
+        let values = |e: &Extreme| TableSpec { name: "values", kind: TableKind::Keyed(Arc::new(e.layout())), bound: None, waits: false };
+        std::iter::once(groups).chain(self.extremes.iter().map(values)).collect()
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let input = inputs.first().map_or(&[][..], Vec::as_slice);
+        let mut delta = KeyedDelta { close_to: self.forgotten(step), ..KeyedDelta::default() };
+        let mut arrived = GroupMerger::new(&self.functions)?;
+        for batch in input {
+            arrived.merge(batch)?;
+        }
+        let arrived = arrived.into_state()?;
+        if arrived.num_rows() == 0 {
+            step.change(0, delta)?;
+            return Ok(Vec::new());
+        }
+        let with_extremes = step.keyed(0)?.get(&arrived.columns()[..self.functions.groups()])?;
+        let stored = self.untimed(&with_extremes)?;
+        let known = stored.num_rows();
+
+        let mut earlier = GroupMerger::new(&self.functions)?;
+        let (mut state, mut results) = (GroupMerger::new(&self.functions)?, GroupMerger::new(&self.functions)?);
+        earlier.merge(&stored)?;
+        for batch in [&stored, &arrived] {
+            // Known groups first: so row i of the earlier results and of the new ones is the same group.
+            state.merge(batch)?;
+            results.merge(batch)?;
+        }
+        let rows = Rows { earlier: earlier.into_results()?, state: state.into_state()?, results: results.into_results()? };
+        let Rows { earlier, state, results } = self.add_extremes(step, &inputs, &with_extremes, rows)?;
+
+        let put = zset::weighted(&self.layout.schema);
+        if self.lifetime.distinct {
+            let new = known..results.num_rows();
+            let rows = if self.lifetime.ttl.is_some() { state } else { state.slice(new.start, new.len()) };
+            delta.rows.push(zset::with_weight(&self.timed(&rows, step.moment.clock)?, &put, 1)?);
+            step.change(0, delta)?;
+            return Ok(vec![results.slice(new.start, new.len())]);
+        }
+        // A group of fewer rows than none lacks the inserts of its deletes; it goes, and they are told.
+        let lacking = |counts: &Int64Array| counts.iter().flatten().filter(|n| *n < 0).map(|n| -n).sum();
+        step.epoch.report_unmatched(self.counts(&results)?.map_or(0, lacking));
+        let alive = self.alive(&results)?.unwrap_or_else(|| BooleanArray::from(vec![true; results.num_rows()]));
+        let changed = differ(&self.told(&earlier), &self.told(&results.slice(0, known)), known)?;
+        let changed = or(&changed, &not(&alive.slice(0, known))?)?;
+        let gone = filter_record_batch(&earlier, &changed)?;
+        let shown: BooleanArray = (0..results.num_rows()).map(|i| Some(alive.value(i) && (i >= known || changed.value(i)))).collect();
+        let came = filter_record_batch(&results, &shown)?;
+
+        let timed = self.timed(&state, step.moment.clock)?;
+        delta.rows.push(zset::with_weight(&filter_record_batch(&timed, &alive)?, &put, 1)?);
+        let dead = filter_record_batch(&timed.slice(0, known), &not(&alive.slice(0, known))?)?;
+        if dead.num_rows() > 0 {
+            delta.rows.push(zset::with_weight(&dead, &put, -1)?);
+        }
+        step.change(0, delta)?;
+        let out = [zset::with_weight(&gone, &self.schema, -1)?, zset::with_weight(&came, &self.schema, 1)?];
+        Ok(vec![concat_batches(&self.schema, &out)?])
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,176 @@
+//! MIN and MAX over changes: the values of each group are kept, and looked at when the extreme one goes.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, UInt32Array, new_null_array};
+use arrow::compute::{SortOptions, concat, interleave, take};
+use arrow::datatypes::{FieldRef, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use arrow::row::{Row, RowConverter, Rows, SortField};
+
+use crate::common::{Error, Result};
+use crate::state::{KeyMode, KeyedTable, Layout};
+
+use crate::operators::changes::key_index::KeyIndex;
+use crate::operators::changes::zset;
+
+/// MIN or MAX of a column over changes, for a [`crate::operators::KeyedAggregate`].
+///
+/// ```text
+///   changes of values: (g, x, +1) x is new in g      ─┬▶ the values of g, a bag
+///                      (g, x, −1) the last x has gone ─┘
+///   the extreme of g:  it stays, unless it goes; a value that came is compared with it;
+///                      only if it goes and nothing as extreme came, all values of g are read
+/// ```
+/// A retraction of any other value costs nothing, and an extreme that moves on (MAX of a count that grows) costs one comparison.
+///
+/// # Invariants
+/// * Each group that has rows has a value: NULL where the aggregate sees none. NULL gives way to every other value.
+/// * A value comes once, however many rows have it.
+#[derive(Debug, Clone)]
+pub struct Extreme {
+    /// The group's columns and the value, without weight.
+    pub schema: SchemaRef,
+    /// MAX; else MIN.
+    pub largest: bool,
+}
+
+/// Where the new extreme of a group stands.
+#[derive(Clone, Copy)]
+enum Found {
+    Before,
+    Came(usize),
+    Read(usize),
+    /// All values have gone: what is over no group answers NULL then.
+    Nowhere,
+}
+
+impl Extreme {
+    /// How the values of groups are kept.
+    pub(super) fn layout(&self) -> Layout {
+        Layout { schema: Arc::clone(&self.schema), key: (0..self.groups()).collect(), time: None, mode: KeyMode::Bag }
+    }
+
+    /// The column of the result.
+    ///
+    /// # Errors
+    /// When there is none; that would be a bug.
+    pub fn field(&self) -> Result<FieldRef> {
+        self.schema.fields().last().cloned().ok_or_else(|| Error::internal("an extreme of nothing"))
+    }
+
+    fn groups(&self) -> usize {
+        self.schema.fields().len().saturating_sub(1)
+    }
+
+    /// The extremes of these groups after `changes` (with weights, consolidated). Of the first groups `before` has the extremes so
+    /// far, the others are new.
+    ///
+    /// # Errors
+    /// When kept values cannot be read.
+    pub(super) fn advance(
+        &self,
+        groups: &[ArrayRef],
+        places: &KeyIndex,
+        before: &ArrayRef,
+        changes: &RecordBatch,
+        values: &KeyedTable,
+    ) -> Result<ArrayRef> {
+        let count = groups.first().map_or(1, |g| g.len());
+        let new = new_null_array(before.data_type(), count.saturating_sub(before.len()));
+        let before = concat(&[before.as_ref(), new.as_ref()])?;
+        let order = self.order()?;
+        let old = order.convert_columns(std::slice::from_ref(&before))?;
+        let came = Values::new(changes, &order, places, self.groups())?;
+        let best = came.best(count, |_| true)?;
+        let mut gone = vec![false; count];
+        for (row, place) in came.places.iter().enumerate() {
+            if let Some(place) = place.filter(|place| came.weights[row] < 0 && old.row(*place) == came.row(row))
+                && let Some(gone) = gone.get_mut(place)
+            {
+                *gone = true;
+            }
+        }
+        let mut found: Vec<Found> = Vec::with_capacity(count);
+        let (mut read, mut lost): (Vec<u32>, Vec<bool>) = (Vec::new(), vec![false; count]);
+        for (place, (gone, best)) in gone.iter().zip(best).enumerate() {
+            found.push(match best {
+                Some(row) if came.row(row) >= old.row(place) => Found::Came(row),
+                _ if *gone => {
+                    read.push(u32::try_from(place).unwrap_or(u32::MAX));
+                    lost.iter_mut().skip(place).take(1).for_each(|lost| *lost = true);
+                    Found::Before
+                }
+                _ => Found::Before,
+            });
+        }
+        let kept = self.kept(groups, &UInt32Array::from(read), changes, values)?;
+        let left = Values::new(&kept, &order, places, self.groups())?.best(count, |place| lost.get(place) == Some(&true))?;
+        for (place, best) in left.into_iter().enumerate() {
+            if let Some(found) = found.get_mut(place).filter(|_| lost.get(place) == Some(&true)) {
+                *found = best.map_or(Found::Nowhere, Found::Read);
+            }
+        }
+        let indices: Vec<(usize, usize)> = found
+            .iter()
+            .enumerate()
+            .map(|(place, found)| match found {
+                Found::Before => (0, place),
+                Found::Came(row) => (1, *row),
+                Found::Read(row) => (2, *row),
+                Found::Nowhere => (3, 0),
+            })
+            .collect();
+        let null = new_null_array(before.data_type(), 1);
+        Ok(interleave(&[before.as_ref(), changes.column(self.groups()), kept.column(self.groups()), null.as_ref()], &indices)?)
+    }
+
+    /// All values of the groups at these places, with the changes.
+    fn kept(&self, groups: &[ArrayRef], at: &UInt32Array, changes: &RecordBatch, values: &KeyedTable) -> Result<RecordBatch> {
+        let schema = zset::weighted(&self.schema);
+        if at.is_empty() {
+            return Ok(RecordBatch::new_empty(schema));
+        }
+        let keys = groups.iter().map(|g| Ok(take(g, at, None)?)).collect::<Result<Vec<_>>>()?;
+        zset::consolidate(&schema, &[values.get(&keys)?, changes.clone()])
+    }
+
+    /// By which of two values the more extreme one is above, and NULL below all.
+    fn order(&self) -> Result<RowConverter> {
+        let options = SortOptions { descending: !self.largest, nulls_first: true };
+        Ok(RowConverter::new(vec![SortField::new_with_options(self.field()?.data_type().clone(), options)])?)
+    }
+}
+
+/// Weighted values by group.
+struct Values<'a> {
+    rows: Rows,
+    weights: &'a [i64],
+    places: Vec<Option<usize>>,
+}
+
+impl<'a> Values<'a> {
+    fn new(batch: &'a RecordBatch, order: &RowConverter, places: &KeyIndex, groups: usize) -> Result<Self> {
+        let (key, value) = batch.columns().split_at(groups);
+        let value = value.first().ok_or_else(|| Error::internal("an extreme of nothing"))?;
+        let rows = order.convert_columns(std::slice::from_ref(value))?;
+        Ok(Self { rows, weights: zset::weights(batch)?.values(), places: places.of(key, batch.num_rows())? })
+    }
+
+    fn row(&self, row: usize) -> Row<'_> {
+        self.rows.row(row)
+    }
+
+    /// For each group the row with its most extreme value.
+    fn best(&self, count: usize, wanted: impl Fn(usize) -> bool) -> Result<Vec<Option<usize>>> {
+        let mut best: Vec<Option<usize>> = vec![None; count];
+        for (row, (place, weight)) in self.places.iter().zip(self.weights).enumerate() {
+            let Some(place) = *place else { continue };
+            let best = best.get_mut(place).ok_or_else(|| Error::internal("a value of a group that did not change"))?;
+            if *weight > 0 && wanted(place) && best.is_none_or(|b| self.row(row) > self.row(b)) {
+                *best = Some(row);
+            }
+        }
+        Ok(best)
+    }
+}

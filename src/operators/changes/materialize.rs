@@ -1,0 +1,78 @@
+//! The end of a materialized view: its content, kept as state.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use crate::common::Result;
+use crate::state::{KeyMode, KeyedDelta, Layout};
+
+use super::zset;
+use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+
+/// Keeps the rows of a query as a bag, by all their columns; nothing comes out.
+#[derive(Debug)]
+pub struct Materialize {
+    schema: SchemaRef,
+    /// Rows come with weights.
+    updating: bool,
+    layout: Arc<Layout>,
+}
+
+impl Materialize {
+    /// Keeps rows of `schema`, which come with a weight behind them if they are changes.
+    pub fn new(schema: SchemaRef, updating: bool) -> Self {
+        let key = (0..schema.fields().len()).collect();
+        let layout = Arc::new(Layout { schema: Arc::clone(&schema), key, time: None, mode: KeyMode::Bag });
+        Self { schema, updating, layout }
+    }
+
+    /// Whether rows come with weights.
+    pub fn updating(&self) -> bool {
+        self.updating
+    }
+}
+
+#[async_trait]
+impl Operator for Materialize {
+    fn name(&self) -> &'static str {
+        "Materialize"
+    }
+
+    fn describe(&self) -> String {
+        let names: Vec<_> = self.schema.fields().iter().map(|f| f.name().as_str()).collect();
+        format!("columns=[{}]", names.join(", "))
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let bound = Some("the view's own rows".to_string());
+        vec![TableSpec { name: "content", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false }]
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let schema = zset::weighted(&self.schema);
+        let rows = inputs.into_iter().flatten().filter(|b| b.num_rows() > 0);
+        let rows = rows
+            .map(|b| {
+                if self.updating {
+                    Ok(RecordBatch::try_new(Arc::clone(&schema), b.columns().to_vec())?)
+                } else {
+                    zset::with_weight(&b, &schema, 1)
+                }
+            })
+            .collect::<Result<_>>()?;
+        step.change(0, KeyedDelta::new(rows, None))?;
+        Ok(Vec::new())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

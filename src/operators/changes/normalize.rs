@@ -1,0 +1,238 @@
+//! Rows that replace the one of their key, to changes: what goes is told as well as what comes.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::common::{Error, Result};
+use crate::state::{KeyMode, KeyedDelta, KeyedTable, Layout};
+
+use super::zset;
+use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+
+/// The column behind a kept row by which it is forgotten, in milliseconds.
+const TIME: &str = "__time";
+
+/// Which columns a [`Normalize`] goes by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upserts {
+    /// The columns that tell one row from another.
+    pub key: Vec<usize>,
+    /// How many columns come out, the first ones; those behind are only part of the key.
+    pub width: usize,
+    /// Rows that did not change for this many milliseconds of wall time are forgotten.
+    pub ttl: Option<i64>,
+}
+
+/// Makes changes of the records of an upsert table, which tell the newest row of a key, or that there is none any more.
+///
+/// ```text
+///   records of the epoch, in order ─▶ the last one per key ─┐
+///   kept row of each of those keys ─────────────────────────┴▶ −kept, +new where they differ ─▶ out
+///                                                            └▶ put, or delete              ─▶ delta
+/// ```
+/// A record that says what is known already (redelivery; a change of columns that nobody reads) yields nothing. One that takes
+/// away what is not there is counted and dropped.
+///
+/// # Invariants
+/// * All records of a key come from one partition, and nothing below changes their order: the last one of an epoch is the
+///   newest.
+/// * One kept row per key, with the columns that the query reads and those of the key.
+#[derive(Debug)]
+pub struct Normalize {
+    /// The columns of rows, without weight: those that come out, then the rest of the key.
+    rows: SchemaRef,
+    upserts: Upserts,
+    layout: Arc<Layout>,
+    schema: SchemaRef,
+}
+
+impl Normalize {
+    /// An operator over rows with these columns and a weight behind them.
+    ///
+    /// # Errors
+    /// When the columns that come out are more than there are.
+    pub fn new(rows: SchemaRef, upserts: Upserts) -> Result<Self> {
+        let mut fields = rows.fields().to_vec();
+        if upserts.ttl.is_some() {
+            fields.push(Arc::new(Field::new(TIME, DataType::Int64, false)));
+        }
+        let layout = Layout {
+            time: upserts.ttl.map(|_| fields.len() - 1),
+            schema: Arc::new(Schema::new(fields)),
+            key: upserts.key.clone(),
+            mode: KeyMode::Upsert,
+        };
+        let out: Vec<usize> = (0..upserts.width).collect();
+        let schema = zset::weighted(&Arc::new(rows.project(&out)?));
+        Ok(Self { rows, upserts, layout: Arc::new(layout), schema })
+    }
+
+    /// The columns of rows, without weight.
+    pub fn rows(&self) -> &SchemaRef {
+        &self.rows
+    }
+
+    /// Which columns it goes by.
+    pub fn upserts(&self) -> &Upserts {
+        &self.upserts
+    }
+
+    fn key(&self, columns: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
+        let column = |i: &usize| columns.get(*i).cloned().ok_or_else(|| Error::internal("a key column that is not read"));
+        self.upserts.key.iter().map(column).collect::<Result<Vec<ArrayRef>>>()
+    }
+
+    /// The rows of these indices, with the declared columns and without weight.
+    fn pick(&self, batch: &RecordBatch, indices: Vec<u32>) -> Result<RecordBatch> {
+        let picked = take_record_batch(batch, &UInt32Array::from(indices))?;
+        rows_of(&self.rows, &picked)
+    }
+
+    /// What changes in the table: these rows, with the time by which they are forgotten.
+    fn delta(&self, rows: &RecordBatch, weight: i64, clock: i64) -> Result<RecordBatch> {
+        let mut columns = rows.columns().to_vec();
+        if self.upserts.ttl.is_some() {
+            columns.push(Arc::new(Int64Array::from_value(clock, rows.num_rows())));
+        }
+        columns.push(Arc::new(Int64Array::from_value(weight, rows.num_rows())));
+        Ok(RecordBatch::try_new(zset::weighted(&self.layout.schema), columns)?)
+    }
+
+    /// The columns that come out.
+    fn out(&self, rows: &RecordBatch, weight: i64) -> Result<RecordBatch> {
+        let mut columns = rows.columns().get(..self.upserts.width).unwrap_or_default().to_vec();
+        columns.push(Arc::new(Int64Array::from_value(weight, rows.num_rows())));
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+
+    fn kept(&self, table: &KeyedTable, keys: &[ArrayRef]) -> Result<RecordBatch> {
+        rows_of(&self.rows, &table.get(keys)?)
+    }
+}
+
+/// The first columns of a batch, as these.
+fn rows_of(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns = batch.columns().get(..schema.fields().len()).unwrap_or_default().to_vec();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
+/// Where the newest record of each key stands, in order.
+pub(super) fn newest(keys: &[ArrayRef]) -> Result<Vec<u32>> {
+    let rows = zset::encode(keys)?.ok_or_else(|| Error::internal("an upsert table without a key"))?;
+    let mut last: HashMap<&[u8], u32> = HashMap::with_capacity(rows.num_rows());
+    for (row, index) in rows.iter().zip(0u32..) {
+        last.insert(row.data(), index);
+    }
+    let mut newest: Vec<u32> = last.into_values().collect();
+    newest.sort_unstable();
+    Ok(newest)
+}
+
+#[async_trait]
+impl Operator for Normalize {
+    fn name(&self) -> &'static str {
+        "Normalize"
+    }
+
+    fn describe(&self) -> String {
+        let names: Vec<_> = self.upserts.key.iter().filter_map(|k| self.rows.fields().get(*k)).map(|f| f.name().as_str()).collect();
+        format!("key=[{}]", names.join(", "))
+    }
+
+    fn forgets(&self) -> bool {
+        true
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let bound = self.upserts.ttl.map(|ttl| format!("TTL {ttl} ms, approximate"));
+        vec![TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false }]
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let clock = step.moment.clock;
+        let mut delta = KeyedDelta { close_to: self.upserts.ttl.map(|ttl| clock.saturating_sub(ttl)), ..KeyedDelta::default() };
+        let input = inputs.into_iter().next().unwrap_or_default();
+        let Some(schema) = input.first().map(RecordBatch::schema) else {
+            step.change(0, delta)?;
+            return Ok(Vec::new());
+        };
+        let records = concat_batches(&schema, &input)?;
+        let weights = zset::weights(&records)?;
+        let keys = self.key(records.columns())?;
+        let newest = newest(&keys)?;
+        let asked = take_record_batch(&records, &UInt32Array::from(newest.clone()))?;
+        let kept = self.kept(step.keyed(0)?.as_ref(), &self.key(asked.columns())?)?;
+
+        // Rows and keys of both sides in one encoding, so that they can be compared.
+        let encode = |columns: &[ArrayRef]| zset::encode(columns)?.ok_or_else(|| Error::internal("an upsert table without columns"));
+        let width = self.rows.fields().len();
+        let (kept_keys, record_keys) = (encode(&self.key(kept.columns())?)?, encode(&keys)?);
+        let (kept_rows, record_rows) = (encode(kept.columns())?, encode(records.columns().get(..width).unwrap_or_default())?);
+        let known: HashMap<&[u8], u32> = kept_keys.iter().zip(0u32..).map(|(key, i)| (key.data(), i)).collect();
+
+        let (mut gone, mut new, mut deleted, mut put) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for index in newest {
+            let row = index as usize;
+            let old = known.get(record_keys.row(row).data()).copied();
+            match (old, weights.value(row) > 0) {
+                (None, false) => {}
+                (Some(old), false) => {
+                    gone.push(old);
+                    deleted.push(old);
+                }
+                (None, true) => {
+                    new.push(index);
+                    put.push(index);
+                }
+                (Some(old), true) if kept_rows.row(old as usize).data() == record_rows.row(row).data() => {
+                    // Nothing has changed, but it was heard of again.
+                    put.extend(self.upserts.ttl.map(|_| index));
+                }
+                (Some(old), true) => {
+                    gone.push(old);
+                    new.push(index);
+                    put.push(index);
+                }
+            }
+        }
+        // Each tombstone counts by what was there when it came, not when the epoch began.
+        let mut there: HashMap<&[u8], bool> = known.keys().map(|key| (*key, true)).collect();
+        let mut unmatched = 0;
+        for (key, weight) in record_keys.iter().zip(weights.values()) {
+            let was = there.insert(key.data(), *weight > 0).unwrap_or(false);
+            unmatched += i64::from(!was && *weight < 0);
+        }
+        step.epoch.report_unmatched(unmatched);
+
+        for (rows, weight) in [(self.pick(&kept, deleted)?, -1), (self.pick(&records, put)?, 1)] {
+            if rows.num_rows() > 0 {
+                delta.rows.push(self.delta(&rows, weight, clock)?);
+            }
+        }
+        step.change(0, delta)?;
+        let out = [self.out(&self.pick(&kept, gone)?, -1)?, self.out(&self.pick(&records, new)?, 1)?];
+        // Rows that come and go under different keys can look alike when the key is not read.
+        Ok(vec![if self.upserts.width < width { zset::consolidate(&self.schema, &out)? } else { concat_batches(&self.schema, &out)? }])
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[cfg(test)]
+#[path = "normalize_tests.rs"]
+mod tests;

@@ -1,0 +1,228 @@
+//! What has no incremental form: the batch plan, run again on what is affected.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use async_trait::async_trait;
+use datafusion::physical_expr::PhysicalExpr;
+
+use crate::common::{Error, Result};
+use crate::state::{KeyMode, KeyedDelta, KeyedTable, Layout};
+
+use super::key_index::distinct;
+use super::subplan::SubPlan;
+use super::zset;
+use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+
+/// A relation and the key that its rows are partitioned by.
+#[derive(Debug, Clone)]
+pub struct Keyed {
+    /// Its columns, without weight.
+    pub schema: SchemaRef,
+    /// One expression over those columns per part of the key; none: everything is one partition.
+    pub key: Vec<Arc<dyn PhysicalExpr>>,
+}
+
+impl Keyed {
+    /// Stored rows: the relation's columns, then those of the key.
+    fn layout(&self) -> Result<Arc<Layout>> {
+        let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
+        for (i, expr) in self.key.iter().enumerate() {
+            fields.push(Arc::new(Field::new(format!("__key{i}"), expr.data_type(&self.schema)?, true)));
+        }
+        let width = self.schema.fields().len();
+        let key = (width..fields.len()).collect();
+        Ok(Arc::new(Layout { schema: Arc::new(Schema::new(fields)), key, time: None, mode: KeyMode::Bag }))
+    }
+
+    fn keys(&self, rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
+        self.key.iter().map(|e| Ok(e.evaluate(rows)?.into_array(rows.num_rows())?)).collect()
+    }
+
+    /// Weighted rows of the relation as stored ones.
+    fn stored(&self, layout: &Layout, rows: &RecordBatch) -> Result<RecordBatch> {
+        let plain = zset::rows_of(rows)?;
+        let mut columns = plain.columns().to_vec();
+        columns.extend(self.keys(&plain)?);
+        columns.push(Arc::new(zset::weights(rows)?.clone()));
+        Ok(RecordBatch::try_new(zset::weighted(&layout.schema), columns)?)
+    }
+
+    /// Stored rows as weighted rows of the relation.
+    fn unstored(&self, stored: &RecordBatch) -> Result<RecordBatch> {
+        let width = self.schema.fields().len();
+        let mut columns = stored.columns()[..width].to_vec();
+        columns.extend(stored.columns().last().cloned());
+        Ok(RecordBatch::try_new(zset::weighted(&self.schema), columns)?)
+    }
+}
+
+/// Keeps its inputs, runs the batch plan again on the partitions that have changed, and emits the difference to what it had
+/// emitted of them.
+///
+/// ```text
+///  changes of each input ─┬▶ dirty keys ─▶ kept rows of those keys, with the changes ─▶ batch plan ─▶ new output
+///                         └▶ delta of the kept input                                                    │ −
+///                                           kept output of those keys ──────────────────────────────────┴▶ changes
+/// ```
+/// Slower than a form of its own, never wrong: the answer is the batch plan's by construction. The output is kept rather
+/// than computed again from the earlier input, so that a plan whose answer is not determined by its input (ties, volatile
+/// functions) still takes back exactly what it gave.
+///
+/// # Invariants
+/// * The plan's answer over all input is the union of its answers over the partitions of the key; without a key there is
+///   one partition.
+/// * Kept weights are never negative.
+#[derive(Debug)]
+pub struct Recompute {
+    plan: SubPlan,
+    inputs: Vec<Keyed>,
+    output: Keyed,
+    /// Why there is no incremental form, for EXPLAIN.
+    why: String,
+    layouts: Vec<Arc<Layout>>,
+    schema: SchemaRef,
+}
+
+impl Recompute {
+    /// Runs `plan`, whose leaves read `inputs` in order and whose rows are `output`.
+    ///
+    /// # Errors
+    /// When a key does not type.
+    pub fn new(plan: SubPlan, inputs: Vec<Keyed>, output: Keyed, why: String) -> Result<Self> {
+        let layouts = inputs.iter().chain([&output]).map(Keyed::layout).collect::<Result<_>>()?;
+        let schema = zset::weighted(&output.schema);
+        Ok(Self { plan, inputs, output, why, layouts, schema })
+    }
+
+    /// The batch plan.
+    pub fn plan(&self) -> &SubPlan {
+        &self.plan
+    }
+
+    /// Its inputs.
+    pub fn inputs(&self) -> &[Keyed] {
+        &self.inputs
+    }
+
+    /// Its output.
+    pub fn output(&self) -> &Keyed {
+        &self.output
+    }
+
+    /// Why there is no incremental form.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// The distinct keys of all changes.
+    fn dirty(&self, changes: &[RecordBatch]) -> Result<Vec<ArrayRef>> {
+        let keys = |(input, change): (&Keyed, &RecordBatch)| input.keys(&zset::rows_of(change)?);
+        distinct(&self.inputs.iter().zip(changes).map(keys).collect::<Result<Vec<_>>>()?)
+    }
+
+    /// Kept rows of these keys, as weighted rows.
+    fn kept(&self, of: &Keyed, table: &KeyedTable, keys: &[ArrayRef]) -> Result<RecordBatch> {
+        of.unstored(&table.get(keys)?)
+    }
+}
+
+#[async_trait]
+impl Operator for Recompute {
+    fn name(&self) -> &'static str {
+        "Recompute"
+    }
+
+    fn describe(&self) -> String {
+        let key: Vec<_> = self.output.key.iter().map(ToString::to_string).collect();
+        let key = if key.is_empty() { "everything".to_string() } else { format!("[{}]", key.join(", ")) };
+        match self.plan.tables().as_slice() {
+            [] => format!("{}, partitioned by {key}", self.why),
+            tables => format!("{} with {}, static as of epoch, partitioned by {key}", self.why, tables.join(", ")),
+        }
+    }
+
+    fn strategy(&self) -> String {
+        let how = if self.output.key.is_empty() { "all of it, whenever something changes" } else { "by key, where something changes" };
+        match self.plan.tables().as_slice() {
+            [] => format!("recompute ({} has no incremental form here; {how})", self.why),
+            tables => {
+                format!("static as of epoch: new rows meet {} as of then; what a row gave is kept to be taken back", tables.join(", "))
+            }
+        }
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let names = self.inputs.iter().map(|_| "input").chain(["output"]);
+        let table = |(name, layout): (&'static str, &Arc<Layout>)| TableSpec {
+            name,
+            kind: TableKind::Keyed(Arc::clone(layout)),
+            bound: None,
+            waits: false,
+        };
+        names.zip(&self.layouts).map(table).collect()
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let changes = inputs
+            .iter()
+            .zip(&self.inputs)
+            .map(|(batches, input)| zset::consolidate(&zset::weighted(&input.schema), batches))
+            .collect::<Result<Vec<_>>>()?;
+        let output_table = u32::try_from(self.inputs.len()).map_err(|_| Error::internal("too many inputs"))?;
+        let kept_output = step.keyed(output_table)?;
+        // What has no groups answers also when there is no input at all.
+        let first = self.output.key.is_empty() && kept_output.is_empty();
+        if !first && changes.iter().all(|c| c.num_rows() == 0) {
+            return Ok(Vec::new());
+        }
+        let keys = self.dirty(&changes)?;
+        let mut whole = Vec::with_capacity(changes.len());
+        for ((table, input), change) in (0u32..).zip(&self.inputs).zip(&changes) {
+            let kept = self.kept(input, step.keyed(table)?.as_ref(), &keys)?;
+            let now = zset::consolidate(&change.schema(), &[kept, change.clone()])?;
+            whole.push(zset::expand(&now)?);
+            if change.num_rows() > 0 {
+                let layout = self.layouts.get(table as usize).ok_or_else(|| Error::internal("an input without a table"))?;
+                let rows = vec![input.stored(layout, change)?];
+                step.change(table, KeyedDelta { rows, ..KeyedDelta::default() })?;
+            }
+        }
+        let answer = self.plan.run(step, whole).await?;
+        let answer = answer.iter().map(|b| zset::with_weight(b, &self.schema, 1)).collect::<Result<Vec<_>>>()?;
+        let before = zset::negate(&self.kept(&self.output, &kept_output, &keys)?)?;
+        // What goes stands before what comes.
+        let mut parts = vec![before];
+        parts.extend(answer);
+        let difference = zset::consolidate(&self.schema, &parts)?;
+        if difference.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        let layout = self.layouts.last().ok_or_else(|| Error::internal("an output without a table"))?;
+        let rows = vec![self.output.stored(layout, &difference)?];
+        step.change(output_table, KeyedDelta { rows, ..KeyedDelta::default() })?;
+        Ok(vec![difference])
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Batches as one, also when there are none.
+pub(in crate::operators) fn one(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
+    if schema.fields().is_empty() {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        return Ok(RecordBatch::try_new_with_options(Arc::clone(schema), Vec::new(), &options)?);
+    }
+    Ok(concat_batches(schema, batches)?)
+}

@@ -1,0 +1,87 @@
+//! A bounded plan inside an operator, run over rows that the operator hands it.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::physical_plan::{ExecutionPlan, collect};
+
+use crate::common::Result;
+
+use crate::operators::epoch::expression_errors::named;
+use crate::operators::epoch::stateful::Step;
+use crate::operators::{ClockExec, StaticScanExec, WatermarkExec, first_columns};
+
+/// A batch plan whose leaves are [`crate::operators::ExchangeExec`]s, numbered apart from the stages of its job, and tables as of the epoch
+/// ([`StaticScanExec`]).
+#[derive(Debug, Clone)]
+pub struct SubPlan {
+    plan: Arc<dyn ExecutionPlan>,
+    /// The exchange that each input is read by.
+    leaves: Vec<u32>,
+}
+
+impl SubPlan {
+    /// A plan that reads its inputs by these numbers.
+    pub fn new(plan: Arc<dyn ExecutionPlan>, leaves: Vec<u32>) -> Self {
+        Self { plan, leaves }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.plan
+    }
+
+    /// The numbers of its inputs.
+    pub fn leaves(&self) -> &[u32] {
+        &self.leaves
+    }
+
+    /// The columns that come out.
+    pub fn schema(&self) -> SchemaRef {
+        self.plan.schema()
+    }
+
+    /// The tables that it scans, each once.
+    pub fn tables(&self) -> Vec<String> {
+        let mut tables = Vec::new();
+        // The closure never fails, so neither does the walk.
+        let _ = self.plan.apply(|node| {
+            tables.extend(node.downcast_ref::<StaticScanExec>().map(|scan| scan.table().to_string()));
+            Ok(TreeNodeRecursion::Continue)
+        });
+        tables.sort_unstable();
+        tables.dedup();
+        tables
+    }
+
+    /// Runs it over these inputs.
+    ///
+    /// # Errors
+    /// What the plan says.
+    pub async fn run(&self, step: &Step, inputs: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
+        for (id, rows) in self.leaves.iter().zip(inputs) {
+            step.epoch.put_exchange(*id, step.epoch.shelf().keep([rows])?);
+        }
+        // An executed plan is never reused: a build side or a channel of the run before must not leak into this one.
+        let plan = Arc::clone(&self.plan).transform_up(|node| {
+            let bound: Arc<dyn ExecutionPlan> = if let Some(clock) = node.downcast_ref::<ClockExec>() {
+                Arc::new(clock.at(step.moment.clock))
+            } else if let Some(watermark) = node.downcast_ref::<WatermarkExec>() {
+                Arc::new(watermark.with_watermark(step.moment.start))
+            } else {
+                return Ok(Transformed::no(node));
+            };
+            Ok(Transformed::yes(bound))
+        })?;
+        let plan = reset_plan_states(plan.data)?;
+        let rows = collect(plan, Arc::clone(&step.tasks)).await;
+        self.leaves.iter().for_each(|id| step.epoch.drop_exchange(*id));
+        let rows = rows.map_err(|error| named(error.into(), &self.plan))?;
+        let schema = self.schema();
+        // DataFusion may say of a column that it is never NULL in one place and not in another.
+        rows.iter().map(|b| first_columns(&schema, b)).collect()
+    }
+}

@@ -1,0 +1,207 @@
+//! What one attempt of one epoch reads and reports, carried to the operators by the `TaskContext`.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::record_batch::RecordBatch;
+use datafusion::execution::TaskContext;
+
+use crate::common::{Error, Result};
+use crate::connectors::Source;
+use crate::state::{Run, SpillContext, StateDelta, StateMemory, StateTable};
+
+/// The tables that a batch query reads from, by name.
+#[derive(Debug, Default)]
+pub struct SourceSet(pub Mutex<HashMap<String, Arc<dyn Source>>>);
+
+impl SourceSet {
+    /// Adds a table.
+    pub fn add(&self, table: &str, source: Arc<dyn Source>) {
+        lock(&self.0).insert(table.to_string(), source);
+    }
+
+    /// A table that was added.
+    pub fn get(&self, table: &str) -> Result<Arc<dyn Source>> {
+        lock(&self.0).get(table).cloned().ok_or_else(|| Error::internal(format!("source `{table}` is not open")))
+    }
+}
+
+/// The name of a state table: the operator's number and the table's number in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StateId {
+    /// The operator's number in its job.
+    pub node: u32,
+    /// Which of its tables.
+    pub table: u32,
+}
+
+impl std::fmt::Display for StateId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.node, self.table)
+    }
+}
+
+/// State tables at one version.
+pub type StateTables = BTreeMap<StateId, StateTable>;
+
+/// One attempt of one epoch.
+///
+/// ```text
+///            inputs (rows of this epoch, per table and partition) ─┐
+///            state  (tables at version n−1) ───────────────────────┼─▶ operators ─▶ output rows
+///            exchanges (rows that one stage leaves for the next) ──┘       │
+///                                                                          └─▶ report: event times, deltas, late rows
+/// ```
+/// # Invariants
+/// * `inputs` and `state` never change during the attempt; a second attempt of the same epoch sees the same.
+/// * Reports only add up, so operators may run in any order and in parallel.
+#[derive(Debug)]
+pub struct EpochContext {
+    inputs: HashMap<(String, i32), Vec<RecordBatch>>,
+    state: StateTables,
+    exchanges: Mutex<HashMap<u32, Run>>,
+    shelf: SpillContext,
+    report: Mutex<EpochReport>,
+    keep_late_rows: bool,
+}
+
+/// What the operators reported in one attempt.
+#[derive(Debug, Default)]
+pub struct EpochReport {
+    /// The newest event time, in milliseconds, that the watermark expression gave per table and partition.
+    pub event_times: BTreeMap<(String, i32), i64>,
+    /// What changes in the state tables.
+    pub deltas: BTreeMap<StateId, StateDelta>,
+    /// How many rows had no time, by the column that should hold it.
+    pub timeless: BTreeMap<String, u64>,
+    /// How many more records took away a row that was not there, or fewer, where its insert has come.
+    pub unmatched: i64,
+    /// How many (row, window) pairs came too late, per operator.
+    pub late: BTreeMap<u32, u64>,
+    /// The same per filter.
+    pub late_by_filter: BTreeMap<u32, u64>,
+    /// Those rows, when they are asked for.
+    pub late_rows: Vec<LateRows>,
+}
+
+/// Rows that came too late.
+#[derive(Debug, Clone)]
+pub struct LateRows {
+    /// The operator that they were too late for.
+    pub node: u32,
+    /// The filter that found them.
+    pub filter: u32,
+    /// The rows, as the filter has read them.
+    pub rows: RecordBatch,
+}
+
+impl EpochContext {
+    /// An attempt over these rows and this state, whose exchanges share the state's `memory`. `keep_late_rows` collects late rows
+    /// instead of only counting them.
+    pub fn new(
+        inputs: HashMap<(String, i32), Vec<RecordBatch>>,
+        state: StateTables,
+        memory: &Arc<StateMemory>,
+        keep_late_rows: bool,
+    ) -> Self {
+        let (exchanges, report, shelf) = (Mutex::default(), Mutex::default(), SpillContext::new(memory));
+        Self { inputs, state, exchanges, shelf, report, keep_late_rows }
+    }
+
+    /// Where rows are kept during the attempt.
+    pub fn shelf(&self) -> &SpillContext {
+        &self.shelf
+    }
+
+    /// The attempt that a plan runs in.
+    pub fn of(context: &TaskContext) -> Option<Arc<Self>> {
+        context.session_config().get_extension::<Self>()
+    }
+
+    /// The attempt that a plan runs in, for operators that exist only in continuous plans.
+    pub fn required(context: &TaskContext) -> Result<Arc<Self>> {
+        Self::of(context).ok_or_else(|| Error::internal("a streaming operator outside of an epoch"))
+    }
+
+    /// The rows of one partition of a table.
+    pub fn input(&self, table: &str, partition: i32) -> &[RecordBatch] {
+        self.inputs.get(&(table.to_string(), partition)).map_or(&[], Vec::as_slice)
+    }
+
+    /// A state table at version n−1.
+    pub fn table(&self, id: StateId) -> Result<StateTable> {
+        self.state.get(&id).cloned().ok_or_else(|| Error::internal(format!("there is no state table {id}")))
+    }
+
+    /// Leaves rows for a later stage.
+    pub fn put_exchange(&self, id: u32, rows: Run) {
+        lock(&self.exchanges).insert(id, rows);
+    }
+
+    /// Rows that an earlier stage left.
+    pub fn exchange(&self, id: u32) -> Result<Run> {
+        lock(&self.exchanges).get(&id).cloned().ok_or_else(|| Error::internal(format!("stage {id} has not run")))
+    }
+
+    /// Lets rows go that no later stage reads.
+    pub fn drop_exchange(&self, id: u32) {
+        lock(&self.exchanges).remove(&id);
+    }
+
+    /// Reports an event time.
+    pub fn report_event_time(&self, table: &str, partition: i32, millis: i64) {
+        let mut report = lock(&self.report);
+        let newest = report.event_times.entry((table.to_string(), partition)).or_insert(millis);
+        *newest = millis.max(*newest);
+    }
+
+    /// Hands in what changes in a state table.
+    pub fn report_delta(&self, id: StateId, delta: StateDelta) -> Result<()> {
+        if delta.is_empty() {
+            return Ok(());
+        }
+        match lock(&self.report).deltas.entry(id) {
+            Entry::Occupied(mut before) => before.get_mut().join(delta),
+            Entry::Vacant(none) => {
+                none.insert(delta);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reports rows that came too late.
+    pub fn report_late(&self, late: LateRows) {
+        let mut report = lock(&self.report);
+        *report.late.entry(late.node).or_default() += late.rows.num_rows() as u64;
+        *report.late_by_filter.entry(late.filter).or_default() += late.rows.num_rows() as u64;
+        if self.keep_late_rows {
+            report.late_rows.push(late);
+        }
+    }
+
+    /// Reports rows that belong to no window, because their time is NULL.
+    pub fn report_timeless(&self, column: &str, rows: u64) {
+        *lock(&self.report).timeless.entry(column.to_string()).or_default() += rows;
+    }
+
+    /// Reports records that took away a row that was not there; below zero: inserts that came behind their deletes.
+    pub fn report_unmatched(&self, records: i64) {
+        lock(&self.report).unmatched += records;
+    }
+
+    /// The event times reported so far.
+    pub fn event_times(&self) -> BTreeMap<(String, i32), i64> {
+        lock(&self.report).event_times.clone()
+    }
+
+    /// Ends the attempt and takes what was reported; the state tables are let go, so that folding can change them in place.
+    pub fn finish(&self) -> EpochReport {
+        std::mem::take(&mut lock(&self.report))
+    }
+}
+
+/// Locks, also after a panic elsewhere: what is inside is only ever replaced whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

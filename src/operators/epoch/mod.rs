@@ -1,0 +1,16 @@
+//! One epoch: its context, the plan nodes that all operators are made of, the leaves that read, time as a column.
+
+pub mod clock_column;
+pub mod context;
+pub mod exchange;
+pub mod expression_errors;
+pub(super) mod max_event_time;
+pub mod named_scan;
+pub(super) mod nested_projection;
+pub mod one_input;
+pub mod read_progress;
+pub mod row_number;
+pub mod scan;
+pub mod stateful;
+pub mod static_scan;
+pub mod watermark_column;

@@ -1,0 +1,155 @@
+//! The one plan node of everything that reads one input and keeps no state.
+
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result as DfResult;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{Distribution, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::stream::BoxStream;
+
+use crate::common::{Error, Result};
+
+use crate::operators::properties;
+
+/// What turns the rows of one partition into other rows, without state.
+///
+/// It holds only plain data, which [`crate::planner`]'s codec can send to another process; what is live comes from the
+/// `TaskContext`.
+pub trait OneInput: Debug + Clone + Send + Sync + 'static {
+    /// What EXPLAIN calls it.
+    const NAME: &'static str;
+    /// It has to see all rows together, as one partition. Else partitions stay apart, and rows in their order.
+    const TOGETHER: bool = false;
+
+    /// The columns that come out of these.
+    ///
+    /// # Errors
+    /// When it cannot run over such columns.
+    fn schema(&self, input: &SchemaRef) -> Result<SchemaRef>;
+
+    /// What else EXPLAIN says of it, over these columns; empty: nothing.
+    fn describe(&self, input: &Schema) -> String;
+
+    /// Runs over one partition; what comes out has columns `schema`.
+    ///
+    /// # Errors
+    /// When the context lacks what it needs.
+    fn run(
+        self,
+        rows: SendableRecordBatchStream,
+        schema: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<BoxStream<'static, DfResult<RecordBatch>>>;
+
+    /// The same for an operator that asks which partition it is.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    fn run_in(
+        self,
+        partition: usize,
+        rows: SendableRecordBatchStream,
+        schema: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<BoxStream<'static, DfResult<RecordBatch>>> {
+        let _ = partition;
+        self.run(rows, schema, context)
+    }
+}
+
+/// Runs an [`OneInput`] as a node of a plan.
+#[derive(Debug, Clone)]
+pub struct OneInputExec<O> {
+    input: Arc<dyn ExecutionPlan>,
+    operator: O,
+    properties: Arc<PlanProperties>,
+    schema: SchemaRef,
+}
+
+impl<O: OneInput> OneInputExec<O> {
+    /// The operator over this input.
+    ///
+    /// # Errors
+    /// As [`OneInput::schema`].
+    pub fn new(input: Arc<dyn ExecutionPlan>, operator: O) -> Result<Self> {
+        let schema = operator.schema(&input.schema())?;
+        let partitions = if O::TOGETHER { 1 } else { input.properties().partitioning.partition_count() };
+        Ok(Self { properties: properties(&schema, partitions), input, operator, schema })
+    }
+
+    /// What it does.
+    pub fn operator(&self) -> &O {
+        &self.operator
+    }
+
+    /// The same node with another operator, which yields the same columns.
+    pub(in crate::operators) fn with(&self, operator: O) -> Self {
+        Self { operator, ..self.clone() }
+    }
+
+    fn over(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let input = children.pop().ok_or_else(|| Error::internal(format!("{} has one input", O::NAME)))?;
+        Ok(Arc::new(Self::new(input, self.operator.clone())?))
+    }
+}
+
+impl<O: OneInput> DisplayAs for OneInputExec<O> {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.operator.describe(&self.input.schema()) {
+            nothing if nothing.is_empty() => write!(f, "{}", O::NAME),
+            more => write!(f, "{}: {more}", O::NAME),
+        }
+    }
+}
+
+impl<O: OneInput> ExecutionPlan for OneInputExec<O> {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![if O::TOGETHER { Distribution::SinglePartition } else { Distribution::UnspecifiedDistribution }]
+    }
+
+    /// Rows keep their order, but the optimizer would sort below this node by columns that are not there, and find no order above.
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        self.over(children)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
+        self.over(children)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
+        let rows = self.input.execute(partition, Arc::clone(&context))?;
+        let rows = self.operator.clone().run_in(partition, rows, Arc::clone(&self.schema), &context)?;
+        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows)))
+    }
+}

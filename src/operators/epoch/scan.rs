@@ -1,0 +1,222 @@
+//! The leaf: rows of a declared table, from an epoch or straight from the source.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result as DfResult;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::common::Result;
+use crate::common::projection::{ColumnPath, Projection, at, narrow};
+use crate::connectors::Split;
+
+use super::max_event_time::Newest;
+use super::nested_projection::leaves;
+use crate::operators::{EpochContext, Progress, SourceSet, properties};
+
+/// So many splits are named in EXPLAIN.
+const SHOWN: usize = 8;
+
+/// Reads splits of a table.
+///
+/// Its columns may stand inside of ROWs: a projection above that takes `bid.price` alone becomes a column `bid.price` of the
+/// scan ([`super::nested_projection`]), and the source reads nothing else of `bid`.
+///
+/// In a template the splits are empty; `bind` spreads an epoch's over the same number of partitions. Inside an epoch the
+/// rows come from the [`EpochContext`] (they were read ahead), in a batch query from the [`SourceSet`]. Every row passes
+/// the watermark expression before any filter can drop it, and the newest time per source partition is reported.
+///
+/// Statistics are absent on purpose: an epoch's row count must never fold `count(*)` to a constant.
+#[derive(Debug, Clone)]
+pub struct SourceScanExec {
+    table: String,
+    /// Where each column stands in the source: at its top, or inside of a ROW.
+    columns: Vec<ColumnPath>,
+    schema: SchemaRef,
+    splits: Vec<Vec<Split>>,
+    watermark: Option<Arc<dyn PhysicalExpr>>,
+    /// So many rows of each plan partition are looked at; a hint, the LIMIT itself stands above.
+    limit: Option<usize>,
+    /// Whether its splits were chosen, if only none of them.
+    chosen: bool,
+    properties: Arc<PlanProperties>,
+}
+
+impl SourceScanExec {
+    /// A scan of `columns` of a table whose batches have `schema`; `watermark` is an expression over that schema.
+    pub fn new(
+        table: &str,
+        columns: Vec<ColumnPath>,
+        schema: SchemaRef,
+        splits: Vec<Vec<Split>>,
+        watermark: Option<Arc<dyn PhysicalExpr>>,
+    ) -> Self {
+        let properties = properties(&schema, splits.len().max(1));
+        Self { table: table.to_string(), columns, schema, splits, watermark, limit: None, chosen: false, properties }
+    }
+
+    /// The table's name.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The ways to its columns in the source.
+    pub fn columns(&self) -> &[ColumnPath] {
+        &self.columns
+    }
+
+    /// The expression that gives the watermark, if the table has one.
+    pub fn watermark(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+        self.watermark.as_ref()
+    }
+
+    /// The splits per plan partition.
+    pub fn splits(&self) -> &[Vec<Split>] {
+        &self.splits
+    }
+
+    /// The same scan for a query that looks at this many rows of it at most.
+    #[must_use]
+    pub fn with_limit(self, limit: Option<usize>) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// How many rows are looked at.
+    pub fn limit(&self) -> Option<usize> {
+        self.limit
+    }
+
+    /// How many positions it reads, gaps included.
+    pub fn positions(&self) -> u64 {
+        self.splits.iter().flatten().map(|split| length(split, self.limit)).sum()
+    }
+
+    /// The same scan of other splits, spread over the same number of plan partitions.
+    #[must_use]
+    pub fn with_splits(&self, splits: Vec<Split>) -> Self {
+        let mut spread = vec![Vec::new(); self.splits.len().max(1)];
+        for (i, split) in splits.into_iter().enumerate() {
+            let target = i % spread.len();
+            spread[target].push(split);
+        }
+        Self { splits: spread, chosen: true, ..self.clone() }
+    }
+}
+
+impl DisplayAs for SourceScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.schema.fields().iter().map(|f| f.name().as_str()).collect();
+        write!(f, "SourceScanExec: table={}, columns=[{}]", self.table, names.join(", "))?;
+        if let Some(watermark) = &self.watermark {
+            write!(f, ", watermark={watermark}")?;
+        }
+        if let Some(limit) = self.limit {
+            write!(f, ", limit={limit}")?;
+        }
+        if self.chosen {
+            let mut splits: Vec<&Split> = self.splits.iter().flatten().collect();
+            splits.sort_by_key(|split| (split.partition, split.start));
+            let shown =
+                splits.iter().take(SHOWN).map(|s| format!("{}: {}..{}", s.partition, s.start, s.end)).collect::<Vec<_>>().join(", ");
+            let more = if splits.len() > SHOWN { format!(", and {} more", splits.len() - SHOWN) } else { String::new() };
+            write!(f, ", ranges=[{shown}{more}]")?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for SourceScanExec {
+    fn name(&self) -> &'static str {
+        "SourceScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
+        self.watermark.as_ref().map_or(Ok(TreeNodeRecursion::Continue), f)
+    }
+
+    fn replace_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>, _: ReplaceChildrenOptions) -> DfResult<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn try_swapping_with_projection(&self, projection: &ProjectionExec) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(leaves) = leaves(&self.columns, &self.schema, self.watermark.as_ref(), projection.expr())? else { return Ok(None) };
+        let scan = Self::new(&self.table, leaves.columns, leaves.schema, self.splits.clone(), leaves.watermark);
+        let scan = Self { limit: self.limit, chosen: self.chosen, ..scan };
+        Ok(Some(Arc::new(ProjectionExec::try_new(leaves.projection, Arc::new(scan))?)))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
+        let splits = self.splits.get(partition).cloned().unwrap_or_default();
+        let (schema, out) = (Arc::clone(&self.schema), Arc::clone(&self.schema));
+        let (columns, limit) = (self.columns.clone(), self.limit);
+        let Some(epoch) = EpochContext::of(&context) else {
+            let sources = context.session_config().get_extension::<SourceSet>().unwrap_or_default();
+            let progress = context.session_config().get_extension::<Progress>().unwrap_or_default().newest();
+            let rows = stream::iter(splits)
+                .map(move |split| -> DfResult<_> {
+                    let source = sources.get(&split.table)?;
+                    let projection = Projection::of_paths(&source.schema(), columns.iter().map(Vec::as_slice))?;
+                    let (columns, out) = (columns.clone(), Arc::clone(&out));
+                    let rows = match limit {
+                        Some(limit) => source.read_some(&split, &projection, limit)?,
+                        None => source.read(&split, &projection)?,
+                    };
+                    let mut passed = progress.split(length(&split, limit));
+                    Ok(rows.map(move |batch| {
+                        let batch = batch?;
+                        passed.rows(batch.num_rows());
+                        Ok(pick(&batch, &columns, &out)?)
+                    }))
+                })
+                .try_flatten();
+            return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)));
+        };
+        let watermark = self.watermark.as_ref().map(Newest::new);
+        let rows = stream::iter(splits).flat_map(move |split| {
+            let batches = epoch.input(&split.table, split.partition).to_vec();
+            let (epoch, watermark, columns, out) = (Arc::clone(&epoch), watermark.clone(), columns.clone(), Arc::clone(&out));
+            stream::iter(batches).map(move |batch| -> DfResult<RecordBatch> {
+                let batch = pick(&batch, &columns, &out)?;
+                if let Some(newest) = watermark.as_ref().map(|w| w.of(&batch)).transpose()?.flatten() {
+                    epoch.report_event_time(&split.table, split.partition, newest);
+                }
+                Ok(batch)
+            })
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+    }
+}
+
+/// The positions of a split of which this many rows are looked at.
+fn length(split: &Split, limit: Option<usize>) -> u64 {
+    let all = split.end.abs_diff(split.start.min(split.end));
+    limit.map_or(all, |limit| all.min(limit as u64))
+}
+
+/// An epoch's batches hold everything that any query of the job reads; this one wants its own.
+fn pick(batch: &RecordBatch, columns: &[ColumnPath], wanted: &SchemaRef) -> Result<RecordBatch> {
+    let arrays = columns.iter().zip(wanted.fields()).map(|(path, field)| narrow(&at(batch, path)?, field.data_type()));
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(wanted), arrays.collect::<Result<_>>()?, &options)?)
+}

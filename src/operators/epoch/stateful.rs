@@ -1,0 +1,250 @@
+//! The one plan node of everything that keeps state: it runs a step of an [`Operator`] once per epoch.
+
+use std::any::Any;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{Distribution, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::{StreamExt, TryStreamExt, stream};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::common::{Error, Result};
+use crate::state::{KeyedTable, Layout, PaneTable, StateDelta, StateTable};
+
+use super::context::StateId;
+use crate::operators::{EpochContext, properties};
+
+/// Where an epoch stands in time, seen from one node; all in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EpochTime {
+    /// The node's watermark at the epoch's start; decides what is late. `None`: no time is known yet.
+    pub start: Option<i64>,
+    /// The node's watermark at the epoch's end; decides what closes.
+    pub end: Option<i64>,
+    /// The epoch's recorded clock.
+    pub clock: i64,
+}
+
+/// What keeps state: a function (state at version n−1, input, moment) → (output, deltas).
+///
+/// # Contract
+/// * `step` runs once per epoch and attempt, with every row of its inputs. It must not change anything shared: what is to
+///   change in a state table is handed to [`Step::change`], which `jobs` folds in if the epoch succeeds.
+/// * The rows that come out must not depend on how the input was split into epochs, summed up over a run.
+/// * It holds only plain data, which [`crate::planner`]'s codec can send to another process.
+#[async_trait]
+pub trait Operator: Debug + Send + Sync + Any {
+    /// What EXPLAIN calls it.
+    fn name(&self) -> &'static str;
+
+    /// What else EXPLAIN says of it.
+    fn describe(&self) -> String;
+
+    /// How it keeps its answer up to date, for EXPLAIN.
+    fn strategy(&self) -> String {
+        "incremental".to_string()
+    }
+
+    /// Whether `table.exec.state.ttl` bounds what else has no bound: it forgets rows that do not change.
+    fn forgets(&self) -> bool {
+        false
+    }
+
+    /// The rows that come out; with [`crate::common::WEIGHT`] as the last column if they are changes.
+    fn schema(&self) -> SchemaRef;
+
+    /// The state tables that it keeps, in the order of their numbers.
+    fn tables(&self) -> Vec<TableSpec>;
+
+    /// One epoch.
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>>;
+
+    /// For the codec.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// A state table of an operator.
+#[derive(Debug, Clone)]
+pub struct TableSpec {
+    /// What it holds, for people.
+    pub name: &'static str,
+    /// How it is laid out.
+    pub kind: TableKind,
+    /// What keeps it small, for people; `None`: nothing does.
+    pub bound: Option<String>,
+    /// Its rows wait for a time: when the node's time reaches the least of them, an epoch is due also without input.
+    pub waits: bool,
+}
+
+/// How a state table is laid out.
+#[derive(Debug, Clone)]
+pub enum TableKind {
+    /// By pane.
+    Panes,
+    /// By key.
+    Keyed(Arc<Layout>),
+}
+
+/// What a step sees of its epoch.
+pub struct Step {
+    node: u32,
+    /// Where the epoch stands in time.
+    pub moment: EpochTime,
+    /// The epoch.
+    pub epoch: Arc<EpochContext>,
+    /// To run plans in.
+    pub tasks: Arc<TaskContext>,
+    more: Mutex<Option<SendableRecordBatchStream>>,
+}
+
+impl Step {
+    pub(in crate::operators) fn new(node: u32, moment: EpochTime, epoch: Arc<EpochContext>, tasks: Arc<TaskContext>) -> Self {
+        Self { node, moment, epoch, tasks, more: Mutex::default() }
+    }
+
+    /// A table kept by panes, at version n−1.
+    pub fn panes(&self, table: u32) -> Result<Arc<PaneTable>> {
+        match self.epoch.table(self.id(table))? {
+            StateTable::Panes(panes) => Ok(panes),
+            StateTable::Keyed(_) => Err(Error::internal(format!("state table {} has keys", self.id(table)))),
+        }
+    }
+
+    /// A table kept by key, at version n−1.
+    pub fn keyed(&self, table: u32) -> Result<Arc<KeyedTable>> {
+        match self.epoch.table(self.id(table))? {
+            StateTable::Keyed(keyed) => Ok(keyed),
+            StateTable::Panes(_) => Err(Error::internal(format!("state table {} has no keys", self.id(table)))),
+        }
+    }
+
+    /// Hands in what changes in a table.
+    pub fn change(&self, table: u32, delta: impl Into<StateDelta>) -> Result<()> {
+        self.epoch.report_delta(self.id(table), delta.into())
+    }
+
+    /// Rows that come out after those that the step returns: they are too many to be in memory together.
+    pub fn then(&self, rows: SendableRecordBatchStream) {
+        *self.more.lock() = Some(rows);
+    }
+
+    /// The node's watermark at the epoch's end; the beginning of time as long as none is known.
+    pub fn watermark(&self) -> i64 {
+        self.moment.end.unwrap_or(i64::MIN)
+    }
+
+    fn id(&self, table: u32) -> StateId {
+        StateId { node: self.node, table }
+    }
+}
+
+/// Runs one step of an operator over all rows of its inputs.
+///
+/// In a template the moment is empty; `bind` puts in an epoch's. The watermark at its end is known, because the stages that
+/// read sources have run before.
+#[derive(Debug, Clone)]
+pub struct StatefulExec {
+    node: u32,
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    operator: Arc<dyn Operator>,
+    moment: EpochTime,
+    properties: Arc<PlanProperties>,
+}
+
+impl StatefulExec {
+    /// Operator number `node` of its job over these inputs.
+    pub fn new(node: u32, inputs: Vec<Arc<dyn ExecutionPlan>>, operator: Arc<dyn Operator>, moment: EpochTime) -> Self {
+        let properties = properties(&operator.schema(), 1);
+        Self { node, inputs, operator, moment, properties }
+    }
+
+    /// Its number in the job; names its state.
+    pub fn node(&self) -> u32 {
+        self.node
+    }
+
+    /// What it does.
+    pub fn operator(&self) -> &Arc<dyn Operator> {
+        &self.operator
+    }
+
+    /// Where its epoch stands in time.
+    pub fn moment(&self) -> EpochTime {
+        self.moment
+    }
+
+    /// The same node in another epoch.
+    #[must_use]
+    pub fn at(&self, moment: EpochTime) -> Self {
+        Self { moment, ..self.clone() }
+    }
+}
+
+impl DisplayAs for StatefulExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: node={}, {}", self.operator.name(), self.node, self.operator.describe())
+    }
+}
+
+impl ExecutionPlan for StatefulExec {
+    fn name(&self) -> &'static str {
+        "StatefulExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.inputs.iter().collect()
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![Distribution::SinglePartition; self.inputs.len()]
+    }
+
+    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self { inputs: children, ..self.as_ref().clone() }))
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self { inputs: children, ..self.as_ref().clone() }))
+    }
+
+    fn execute(&self, _partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
+        let epoch = EpochContext::required(&context)?;
+        let inputs = self.inputs.iter().map(|i| i.execute(0, Arc::clone(&context))).collect::<DfResult<Vec<_>>>()?;
+        let operator = Arc::clone(&self.operator);
+        let step = Step::new(self.node, self.moment, epoch, context);
+        let rows = async move {
+            let mut collected = Vec::with_capacity(inputs.len());
+            for input in inputs {
+                let batches: Vec<RecordBatch> = input.try_collect().await?;
+                collected.push(batches);
+            }
+            let rows = operator.step(&step, collected).await?;
+            let rows: Vec<DfResult<RecordBatch>> = rows.into_iter().filter(|b| b.num_rows() > 0).map(Ok).collect();
+            let more = step.more.into_inner().map_or_else(|| stream::empty().boxed(), StreamExt::boxed);
+            Ok::<_, DataFusionError>(stream::iter(rows).chain(more))
+        };
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.operator.schema(), stream::once(rows).try_flatten())))
+    }
+}

@@ -1,0 +1,264 @@
+//! Inner joins, kept up to date by what has changed on each side.
+
+use std::any::Any;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array};
+use arrow::compute::{concat_batches, filter_record_batch, not};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::common::{Error, Result};
+use crate::state::{KeyMode, KeyedDelta, KeyedTable, Layout};
+
+use crate::operators::changes::key_index::distinct;
+use crate::operators::changes::subplan::SubPlan;
+use crate::operators::changes::zset;
+use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::to_millis;
+
+/// The column behind a stored row by which it is dropped, in milliseconds.
+const UNTIL: &str = "__until";
+
+/// One side of a join.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// Its columns, without weight.
+    pub schema: SchemaRef,
+    /// The columns of the key; none: every row meets every row.
+    pub key: Vec<usize>,
+    /// Its rows come with weights.
+    pub updating: bool,
+    /// No row of the other side can meet one whose time in this column, plus this many milliseconds, W has reached.
+    pub until: Option<(usize, i64)>,
+    /// Where time bounds nothing: rows that did not change for this many milliseconds of wall time are forgotten.
+    pub ttl: Option<i64>,
+}
+
+/// What is said of a side that can be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideParts {
+    /// See [`Side::key`].
+    pub key: Vec<usize>,
+    /// See [`Side::updating`].
+    pub updating: bool,
+    /// See [`Side::until`].
+    pub until: Option<(usize, i64)>,
+    /// See [`Side::ttl`].
+    pub ttl: Option<i64>,
+}
+
+impl Side {
+    pub(super) fn layout(&self) -> Layout {
+        let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
+        let timed = self.until.is_some() || self.ttl.is_some();
+        if timed {
+            fields.push(Arc::new(Field::new(UNTIL, DataType::Int64, true)));
+        }
+        let time = timed.then(|| fields.len() - 1);
+        Layout { schema: Arc::new(Schema::new(fields)), key: self.key.clone(), time, mode: KeyMode::Bag }
+    }
+
+    /// Weighted rows.
+    pub(super) fn changes(&self, batches: &[RecordBatch]) -> Result<RecordBatch> {
+        let schema = zset::weighted(&self.schema);
+        if self.updating {
+            return zset::consolidate(&schema, batches);
+        }
+        let batches = batches.iter().map(|b| zset::with_weight(b, &schema, 1)).collect::<Result<Vec<_>>>()?;
+        Ok(concat_batches(&schema, &batches)?)
+    }
+
+    pub(super) fn keys(&self, rows: &RecordBatch) -> Vec<ArrayRef> {
+        self.key.iter().map(|k| Arc::clone(rows.column(*k))).collect()
+    }
+
+    pub(super) fn stored(&self, layout: &Layout, changes: &RecordBatch) -> Result<RecordBatch> {
+        let Some((column, after)) = self.until else { return Ok(changes.clone()) };
+        self.timed(layout, changes, to_millis(changes.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(after)))
+    }
+
+    /// Weighted rows with the time behind them by which they are dropped.
+    fn timed(&self, layout: &Layout, changes: &RecordBatch, times: Int64Array) -> Result<RecordBatch> {
+        let (columns, weight) = changes.columns().split_at(self.schema.fields().len());
+        let mut columns = columns.to_vec();
+        columns.push(Arc::new(times));
+        columns.extend(weight.iter().cloned());
+        Ok(RecordBatch::try_new(zset::weighted(&layout.schema), columns)?)
+    }
+
+    /// Stored rows without that time.
+    fn untimed(&self, stored: &RecordBatch) -> Result<RecordBatch> {
+        let mut columns = stored.columns()[..self.schema.fields().len()].to_vec();
+        columns.extend(stored.columns().last().cloned());
+        Ok(RecordBatch::try_new(zset::weighted(&self.schema), columns)?)
+    }
+
+    /// What a table with a TTL takes of changes: what it keeps of the same rows moves to `clock`. A row that was forgotten
+    /// cannot be taken back any more.
+    fn refreshed(&self, layout: &Layout, table: &KeyedTable, changes: &RecordBatch, clock: i64) -> Result<RecordBatch> {
+        let now = |rows: &RecordBatch| self.timed(layout, rows, Int64Array::from_value(clock, rows.num_rows()));
+        if !self.updating {
+            return now(changes);
+        }
+        let stored = table.get(&distinct(&[self.keys(changes)])?)?;
+        let width = self.schema.fields().len();
+        let (changed, known) = (zset::encode(&changes.columns()[..width])?, zset::encode(&stored.columns()[..width])?);
+        let changed: HashSet<&[u8]> = changed.iter().flatten().map(|row| row.data()).collect();
+        let same: BooleanArray = match &known {
+            Some(known) => known.iter().map(|row| Some(changed.contains(row.data()))).collect(),
+            None => vec![true; stored.num_rows()].into(),
+        };
+        let old = filter_record_batch(&stored, &same)?;
+        let sum = zset::consolidate(&changes.schema(), &[self.untimed(&old)?, changes.clone()])?;
+        Ok(concat_batches(&old.schema(), [&zset::negate(&old)?, &now(&zset::filter(&sum, |weight| weight > 0)?)?])?)
+    }
+
+    /// Stored rows that nothing can meet any more, and those that something may. A row without a time meets nothing.
+    pub(super) fn due(&self, stored: &RecordBatch, watermark: i64) -> Result<(RecordBatch, RecordBatch)> {
+        let until = stored.column(self.schema.fields().len()).as_primitive_opt::<Int64Type>();
+        let until = until.ok_or_else(|| Error::internal("a side without a bound"))?;
+        let due: BooleanArray = until.iter().map(|t| Some(t.is_none_or(|t| t <= watermark))).collect();
+        Ok((filter_record_batch(stored, &due)?, filter_record_batch(stored, &not(&due)?)?))
+    }
+
+    /// Kept rows of these keys, as weighted rows.
+    fn kept(&self, table: &KeyedTable, keys: &[ArrayRef]) -> Result<RecordBatch> {
+        self.untimed(&table.get(keys)?)
+    }
+
+    /// What keeps its table small, for people.
+    fn bound(&self) -> Option<String> {
+        let until = self.until.map(|(column, after)| format!("the watermark ({} + {after} ms)", self.schema.field(column).name()));
+        until.or_else(|| self.ttl.map(|ttl| format!("TTL {ttl} ms, approximate")))
+    }
+
+    /// What changes in its table.
+    fn delta(&self, layout: &Layout, table: &KeyedTable, changes: &RecordBatch, step: &Step) -> Result<KeyedDelta> {
+        let (rows, close_to) = match (self.until, self.ttl) {
+            (Some(_), _) => (self.due(&self.stored(layout, changes)?, step.watermark())?.1, step.moment.end),
+            (None, Some(ttl)) => {
+                let clock = step.moment.clock;
+                (self.refreshed(layout, table, changes, clock)?, Some(clock.saturating_sub(ttl)))
+            }
+            (None, None) => (changes.clone(), None),
+        };
+        let rows = if rows.num_rows() > 0 { vec![rows] } else { Vec::new() };
+        Ok(KeyedDelta::new(rows, close_to))
+    }
+}
+
+/// `ΔL ⋈ R_old ∪ L_new ⋈ ΔR`: the rule of every bilinear operator (DBSP).
+///
+/// ```text
+///   ΔL ─┬──────────────▶ ⋈ ◀── R n−1, of ΔL's keys ─┐
+///       └▶ kept                                      ├▶ output: the weights multiply
+///   ΔR ─┬──────────────▶ ⋈ ◀── L n−1 + ΔL, of ΔR's ──┘
+///       └▶ kept
+/// ```
+/// The join itself is DataFusion's, over the rows of the keys at hand; its inputs carry their weights as one more column, and
+/// it ends in a projection that multiplies them.
+///
+/// # Invariants
+/// * Output is append-only if both sides are.
+/// * A row with a bound is dropped when W says that nothing can meet it any more: an interval join keeps no more than its
+///   interval.
+/// * With a TTL a row is forgotten so long after it came or changed last, and nothing is said of it (Flink's rule): what it
+///   had met stays.
+#[derive(Debug)]
+pub struct DeltaJoin {
+    plan: SubPlan,
+    sides: [Side; 2],
+    layouts: [Arc<Layout>; 2],
+    schema: SchemaRef,
+}
+
+impl DeltaJoin {
+    /// `plan` reads both sides with their weights, and yields the join's rows with the product of the weights as last column.
+    pub fn new(plan: SubPlan, sides: [Side; 2]) -> Self {
+        let layouts = [Arc::new(sides[0].layout()), Arc::new(sides[1].layout())];
+        let weighted = plan.schema();
+        let schema = if sides.iter().any(|s| s.updating) { weighted } else { zset::unweighted(&weighted) };
+        Self { plan, sides, layouts, schema }
+    }
+
+    /// The join.
+    pub fn plan(&self) -> &SubPlan {
+        &self.plan
+    }
+
+    /// Its sides.
+    pub fn sides(&self) -> &[Side; 2] {
+        &self.sides
+    }
+}
+
+#[async_trait]
+impl Operator for DeltaJoin {
+    fn name(&self) -> &'static str {
+        "DeltaJoin"
+    }
+
+    fn describe(&self) -> String {
+        let [left, right] = &self.sides;
+        let names = |s: &Side| s.key.iter().map(|k| s.schema.field(*k).name().clone()).collect::<Vec<_>>().join(", ");
+        format!("[{}] = [{}]", names(left), names(right))
+    }
+
+    fn forgets(&self) -> bool {
+        true
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let table = |(name, (side, layout)): (&'static str, (&Side, &Arc<Layout>))| TableSpec {
+            name,
+            kind: TableKind::Keyed(Arc::clone(layout)),
+            bound: side.bound(),
+            waits: false,
+        };
+        ["left", "right"].into_iter().zip(self.sides.iter().zip(&self.layouts)).map(table).collect()
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let [left, right] = &self.sides;
+        let mut inputs = inputs.into_iter();
+        let mut next = |side: &Side| side.changes(&inputs.next().unwrap_or_default());
+        let (from_left, from_right) = (next(left)?, next(right)?);
+        let (kept_left, kept_right) = (step.keyed(0)?, step.keyed(1)?);
+        let mut output = Vec::new();
+        if from_left.num_rows() > 0 {
+            let met = right.kept(&kept_right, &distinct(&[left.keys(&from_left)])?)?;
+            if met.num_rows() > 0 {
+                output.extend(self.plan.run(step, vec![from_left.clone(), met]).await?);
+            }
+        }
+        if from_right.num_rows() > 0 {
+            let met = left.kept(&kept_left, &distinct(&[right.keys(&from_right)])?)?;
+            let met = concat_batches(&met.schema(), [&met, &from_left])?;
+            if met.num_rows() > 0 {
+                output.extend(self.plan.run(step, vec![met, from_right.clone()]).await?);
+            }
+        }
+        step.change(0, left.delta(&self.layouts[0], &kept_left, &from_left, step)?)?;
+        step.change(1, right.delta(&self.layouts[1], &kept_right, &from_right, step)?)?;
+        if self.sides.iter().any(|s| s.updating) {
+            return Ok(output);
+        }
+        output.iter().map(zset::expand).collect()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[cfg(test)]
+#[path = "delta_join_tests.rs"]
+mod tests;

@@ -1,0 +1,114 @@
+//! Outer, semi and anti joins over intervals of time: final per row, when nothing can meet it any more.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use crate::common::Result;
+use crate::state::{KeyedDelta, Layout};
+
+use super::delta_join::Side;
+use crate::operators::changes::key_index::distinct;
+use crate::operators::changes::subplan::SubPlan;
+use crate::operators::changes::zset;
+use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::first_columns;
+
+/// A row of the preserved side (the first) waits until the last row that could meet it must have come, and is joined then.
+///
+/// ```text
+///  preserved rows ─▶ wait until W reaches `until` ─┐
+///                                                   ├▶ batch join ─▶ output, append-only
+///  other rows ─────▶ kept until theirs ────────────┘
+/// ```
+/// # Invariants
+/// * Each preserved row is joined once, with every row of the other side that can ever meet it.
+#[derive(Debug)]
+pub struct IntervalJoin {
+    plan: SubPlan,
+    sides: [Side; 2],
+    layouts: [Arc<Layout>; 2],
+    what: String,
+}
+
+impl IntervalJoin {
+    /// `plan` reads the preserved side and the other one; both are append-only and bounded.
+    pub fn new(plan: SubPlan, sides: [Side; 2], what: String) -> Self {
+        let layouts = [Arc::new(sides[0].layout()), Arc::new(sides[1].layout())];
+        Self { plan, sides, layouts, what }
+    }
+
+    /// The join.
+    pub fn plan(&self) -> &SubPlan {
+        &self.plan
+    }
+
+    /// Its sides.
+    pub fn sides(&self) -> &[Side; 2] {
+        &self.sides
+    }
+
+    /// What it is, for EXPLAIN.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+#[async_trait]
+impl Operator for IntervalJoin {
+    fn name(&self) -> &'static str {
+        "IntervalJoin"
+    }
+
+    fn describe(&self) -> String {
+        format!("{}, final per row", self.what)
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.plan.schema()
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let table = |(i, (name, layout)): (usize, (&'static str, &Arc<Layout>))| TableSpec {
+            name,
+            kind: TableKind::Keyed(Arc::clone(layout)),
+            bound: Some("the watermark (interval)".to_string()),
+            waits: i == 0,
+        };
+        ["waiting", "other"].into_iter().zip(&self.layouts).enumerate().map(table).collect()
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let watermark = step.watermark();
+        let [waiting, other] = &self.sides;
+        let mut inputs = inputs.into_iter();
+        let mut next = |side: &Side, layout: &Layout| -> Result<RecordBatch> {
+            side.stored(layout, &side.changes(&inputs.next().unwrap_or_default())?)
+        };
+        let (preserved, others) = (next(waiting, &self.layouts[0])?, next(other, &self.layouts[1])?);
+        let (first, second) = (step.keyed(0)?, step.keyed(1)?);
+
+        let (ready, open) = waiting.due(&preserved, watermark)?;
+        let lasting = other.due(&others, watermark)?.1;
+        let mut complete = first.due(watermark)?.collect::<Result<Vec<_>>>()?;
+        complete.push(ready);
+        let complete = concat_batches(&preserved.schema(), &complete)?;
+        step.change(0, KeyedDelta::new(vec![open], step.moment.end))?;
+        step.change(1, KeyedDelta::new(vec![lasting], step.moment.end))?;
+        if complete.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        let kept = second.get(&distinct(&[waiting.keys(&complete)])?)?;
+        let met = concat_batches(&others.schema(), [&kept, &others])?;
+        let plain = |side: &Side, rows: &RecordBatch| -> Result<RecordBatch> { first_columns(&side.schema, &zset::expand(rows)?) };
+        self.plan.run(step, vec![plain(waiting, &complete)?, plain(other, &met)?]).await
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,192 @@
+//! The clock behind rows that come and go.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use crate::common::Result;
+use crate::common::clock::Millis;
+use crate::state::{KeyMode, KeyedDelta, Layout};
+
+use crate::operators::changes::zset;
+use crate::operators::epoch::clock_column::{clock_array, clocked};
+use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+
+/// Puts the clock behind changes, such that a retraction carries the clock at which its row was inserted.
+///
+/// ```text
+///  epoch at 12:00   + (a, 1)    ─▶  + (a, 1, 12:00)
+///  epoch at 12:05   − (a, 1)    ─▶  − (a, 1, 12:00)      of several equal rows the one that came first
+///                   + (a, 2)    ─▶  + (a, 2, 12:05)
+/// ```
+/// # Invariants
+/// * Kept are exactly the rows of the input as it is now, each with its clock.
+/// * A row that comes and goes in the same epoch was never there.
+#[derive(Debug)]
+pub struct ProctimeMaterialize {
+    rows: SchemaRef,
+    schema: SchemaRef,
+    layout: Arc<Layout>,
+}
+
+/// Clocks with their weights by row.
+type Clocks = HashMap<Vec<u8>, Vec<(Millis, i64)>>;
+
+impl ProctimeMaterialize {
+    /// The clock behind rows of `rows`, which come with weights.
+    pub fn new(rows: SchemaRef) -> Self {
+        let kept = clocked(&rows);
+        let key = (0..rows.fields().len()).collect();
+        let layout = Layout { schema: Arc::clone(&kept), key, time: None, mode: KeyMode::Bag };
+        Self { rows, schema: zset::weighted(&kept), layout: Arc::new(layout) }
+    }
+
+    /// The columns, without clock and weight.
+    pub fn rows(&self) -> &SchemaRef {
+        &self.rows
+    }
+
+    /// The kept clocks of these rows, the earliest first, each with its weight.
+    fn kept(&self, step: &Step, rows: &RecordBatch) -> Result<Clocks> {
+        let width = self.rows.fields().len();
+        let mut kept = Clocks::new();
+        let stored = step.keyed(0)?.get(zset::rows_of(rows)?.columns())?;
+        let clocks = stored.column(width).as_primitive::<TimestampMillisecondType>();
+        let each =
+            keys(&stored.columns()[..width], stored.num_rows())?.into_iter().zip(clocks.values()).zip(zset::weights(&stored)?.values());
+        for ((key, clock), weight) in each {
+            kept.entry(key).or_default().push((*clock, *weight));
+        }
+        kept.values_mut().for_each(|clocks| clocks.sort_unstable());
+        Ok(kept)
+    }
+}
+
+/// Rows as comparable bytes.
+fn keys(columns: &[ArrayRef], rows: usize) -> Result<Vec<Vec<u8>>> {
+    let encoded = zset::encode(columns)?;
+    Ok(encoded.map_or_else(|| vec![Vec::new(); rows], |e| e.iter().map(|row| row.data().to_vec()).collect()))
+}
+
+#[async_trait]
+impl Operator for ProctimeMaterialize {
+    fn name(&self) -> &'static str {
+        "ProctimeMaterialize"
+    }
+
+    fn describe(&self) -> String {
+        "the clock at which each row came".to_string()
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let bound = Some("the rows of its input".to_string());
+        vec![TableSpec { name: "clocks", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false }]
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let changes = zset::consolidate(&zset::weighted(&self.rows), &inputs.into_iter().flatten().collect::<Vec<_>>())?;
+        if changes.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        let gone = zset::filter(&changes, |w| w < 0)?;
+        let mut kept = if gone.num_rows() > 0 { self.kept(step, &gone)? } else { Clocks::new() };
+        let plain = zset::rows_of(&changes)?;
+        let (mut rows, mut clocks, mut weights, mut unmatched) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let mut add = |row: u32, clock: Millis, weight: i64| {
+            rows.push(row);
+            clocks.push(clock);
+            weights.push(weight);
+        };
+        let each = (0u32..).zip(keys(plain.columns(), plain.num_rows())?).zip(zset::weights(&changes)?.values());
+        for ((row, key), weight) in each {
+            if *weight > 0 {
+                add(row, step.moment.clock, *weight);
+                continue;
+            }
+            let mut left = -weight;
+            for (clock, held) in kept.get_mut(&key).into_iter().flatten() {
+                let taken = left.min(*held);
+                if taken > 0 {
+                    add(row, *clock, -taken);
+                }
+                left -= taken;
+            }
+            unmatched += left;
+        }
+        let indices = UInt32Array::from(rows);
+        let mut columns = plain.columns().iter().map(|c| Ok(take(c, &indices, None)?)).collect::<Result<Vec<_>>>()?;
+        columns.push(clock_array(clocks));
+        columns.push(Arc::new(Int64Array::from(weights)));
+        // What never came cannot be taken back.
+        step.epoch.report_unmatched(unmatched);
+        let out = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+        step.change(0, KeyedDelta::new(vec![out.clone()], None))?;
+        Ok(vec![out])
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use datafusion::execution::TaskContext;
+
+    use super::*;
+    use crate::operators::epoch::context::{EpochContext, StateId, StateTables};
+    use crate::operators::epoch::stateful::EpochTime;
+    use crate::state::{KeyedTable, StateDelta, StateMemory, StateTable};
+
+    /// Runs epochs of (clock, changes of (value, weight)) and returns what comes out: (value, clock, weight).
+    async fn run(epochs: &[(Millis, &[(i64, i64)])]) -> (Vec<Vec<(i64, Millis, i64)>>, i64) {
+        let schema = Arc::new(Schema::new(vec![Field::new("v", DataType::Int64, false)]));
+        let operator = ProctimeMaterialize::new(Arc::clone(&schema));
+        let memory = StateMemory::new(1 << 30, std::env::temp_dir());
+        let mut table = Arc::new(KeyedTable::new(Arc::clone(&operator.layout), memory).unwrap());
+        let (mut all, mut unmatched) = (Vec::new(), 0);
+        for (clock, changes) in epochs {
+            let (values, weights): (Vec<i64>, Vec<i64>) = changes.iter().copied().unzip();
+            let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values)), Arc::new(Int64Array::from(weights))];
+            let input = RecordBatch::try_new(zset::weighted(&schema), columns).unwrap();
+            let state = StateTables::from([(StateId { node: 0, table: 0 }, StateTable::Keyed(Arc::clone(&table)))]);
+            let epoch = Arc::new(EpochContext::new(HashMap::new(), state, &StateMemory::unlimited(), false));
+            let moment = EpochTime { clock: *clock, ..EpochTime::default() };
+            let step = Step::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));
+            let out = operator.step(&step, vec![vec![input]]).await.unwrap();
+            let report = epoch.finish();
+            unmatched += report.unmatched;
+            drop((step, epoch));
+            if let Some(StateDelta::Keyed(delta)) = report.deltas.into_values().next() {
+                Arc::get_mut(&mut table).unwrap().fold(&delta).unwrap();
+            }
+            let rows = out.iter().flat_map(|b| {
+                let clocks = b.column(1).as_primitive::<TimestampMillisecondType>().values().to_vec();
+                let values = b.column(0).as_primitive::<Int64Type>().values().to_vec();
+                values.into_iter().zip(clocks).zip(zset::weights(b).unwrap().values().to_vec()).map(|((v, c), w)| (v, c, w))
+            });
+            all.push(rows.collect());
+        }
+        (all, unmatched)
+    }
+
+    #[tokio::test]
+    async fn the_earliest_equal_row_is_taken_back_first() {
+        let (out, unmatched) = run(&[(10, &[(1, 1), (2, 1)]), (20, &[(1, 2)]), (30, &[(1, -2), (2, -1), (3, 1)]), (40, &[(1, -2)])]).await;
+        let expected: [&[(i64, Millis, i64)]; 4] =
+            [&[(1, 10, 1), (2, 10, 1)], &[(1, 20, 2)], &[(1, 10, -1), (1, 20, -1), (2, 10, -1), (3, 30, 1)], &[(1, 20, -1)]];
+        assert_eq!(out, expected);
+        assert_eq!(unmatched, 1, "what never came is counted, and does not come out");
+    }
+}

@@ -1,0 +1,92 @@
+//! The clock as a column that goes on: for conditions of outer joins, ORDER BY ... LIMIT and recursions by the clock.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use crate::common::Result;
+use crate::common::clock::Millis;
+
+use super::ticks::Ticks;
+use crate::operators::changes::zset;
+use crate::operators::epoch::clock_column::{clock_array, clocked};
+use crate::operators::epoch::stateful::{Operator, Step, TableSpec};
+
+/// Keeps all rows, and puts the clock of the last tick behind each: with every tick all of them change.
+///
+/// What stands above sees the clock as a column like any other, so it needs to know nothing of time. It is the most expensive way
+/// to ask for the clock, and it serves where nothing else does.
+#[derive(Debug)]
+pub struct TickingClock {
+    ticks: Ticks,
+    schema: SchemaRef,
+}
+
+impl TickingClock {
+    /// The clock behind rows of `rows`, which come with weights; it goes on every `period` milliseconds.
+    pub fn new(rows: &SchemaRef, period: Millis) -> Self {
+        Self { ticks: Ticks::over(rows, period), schema: zset::weighted(&clocked(rows)) }
+    }
+
+    /// The columns, without clock and weight.
+    pub fn rows(&self) -> &SchemaRef {
+        self.ticks.rows()
+    }
+
+    /// Milliseconds from tick to tick.
+    pub fn period(&self) -> Millis {
+        self.ticks.period()
+    }
+
+    /// Weighted rows with this clock.
+    fn at(&self, rows: &RecordBatch, clock: Millis) -> Result<RecordBatch> {
+        let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
+        columns.insert(self.rows().fields().len(), clock_array(vec![clock; rows.num_rows()]));
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+}
+
+#[async_trait]
+impl Operator for TickingClock {
+    fn name(&self) -> &'static str {
+        "TickingClock"
+    }
+
+    fn describe(&self) -> String {
+        format!("all rows again every {} s", self.period() / 1_000)
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        self.ticks.tables()
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let changes = zset::consolidate(&zset::weighted(self.rows()), &inputs.into_iter().flatten().collect::<Vec<_>>())?;
+        let tick = self.ticks.read(step)?;
+        let mut out = Vec::new();
+        if let Some(before) = tick.passed() {
+            for rows in step.keyed(0)?.scan()? {
+                let rows = rows?;
+                out.push(self.at(&zset::negate(&rows)?, before)?);
+                out.push(self.at(&rows, tick.now)?);
+            }
+        }
+        if changes.num_rows() > 0 {
+            out.push(self.at(&changes, tick.now)?);
+        }
+        self.ticks.keep(step, tick, changes)?;
+        Ok(vec![zset::consolidate(&self.schema, &out)?])
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,102 @@
+//! Filters by the clock of any shape: `EXTRACT(HOUR FROM now()) = opening_hour`.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::compute::{and, filter_record_batch, not};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::physical_expr::PhysicalExpr;
+
+use crate::common::Result;
+use crate::common::clock::Millis;
+
+use super::temporal_filter::holds;
+use super::ticks::Ticks;
+use crate::operators::changes::zset;
+use crate::operators::epoch::stateful::{Operator, Step, TableSpec};
+
+/// Keeps all rows, evaluates the predicate for all of them at every tick, and emits what differs from the tick before.
+///
+/// The clock of the predicate goes on in ticks ([`Ticks`]): by days if it asks for the day only, else by seconds.
+///
+/// # Invariants
+/// * The predicate gives the same for the same row and clock.
+#[derive(Debug)]
+pub struct TickingFilter {
+    predicate: Arc<dyn PhysicalExpr>,
+    ticks: Ticks,
+    schema: SchemaRef,
+}
+
+impl TickingFilter {
+    /// Filters rows of `rows`, which come with weights, by a predicate over them and the clock, every `period` milliseconds.
+    pub fn new(rows: &SchemaRef, predicate: Arc<dyn PhysicalExpr>, period: Millis) -> Self {
+        Self { predicate, ticks: Ticks::over(rows, period), schema: zset::weighted(rows) }
+    }
+
+    /// The columns, without weight.
+    pub fn rows(&self) -> &SchemaRef {
+        self.ticks.rows()
+    }
+
+    /// The predicate.
+    pub fn predicate(&self) -> &Arc<dyn PhysicalExpr> {
+        &self.predicate
+    }
+
+    /// Milliseconds from tick to tick.
+    pub fn period(&self) -> Millis {
+        self.ticks.period()
+    }
+
+    /// The rows for which the predicate holds at `now` and did not at `before`, and the other way round.
+    fn difference(&self, rows: &RecordBatch, before: Millis, now: Millis) -> Result<[RecordBatch; 2]> {
+        let at = |clock| holds(Some(&self.predicate), rows, &vec![clock; rows.num_rows()]);
+        let (before, now) = (at(before)?, at(now)?);
+        let came = filter_record_batch(rows, &and(&now, &not(&before)?)?)?;
+        let went = filter_record_batch(rows, &and(&before, &not(&now)?)?)?;
+        Ok([came, zset::negate(&went)?])
+    }
+}
+
+#[async_trait]
+impl Operator for TickingFilter {
+    fn name(&self) -> &'static str {
+        "TickingFilter"
+    }
+
+    fn describe(&self) -> String {
+        format!("{}, evaluated for all rows every {} s", self.predicate, self.period() / 1_000)
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        self.ticks.tables()
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let changes = zset::consolidate(&self.schema, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
+        let tick = self.ticks.read(step)?;
+        let mut out = Vec::new();
+        if let Some(before) = tick.passed() {
+            for rows in step.keyed(0)?.scan()? {
+                out.extend(self.difference(&rows?, before, tick.now)?);
+            }
+        }
+        if changes.num_rows() > 0 {
+            let passing = holds(Some(&self.predicate), &changes, &vec![tick.now; changes.num_rows()])?;
+            out.push(filter_record_batch(&changes, &passing)?);
+        }
+        self.ticks.keep(step, tick, changes)?;
+        Ok(vec![zset::consolidate(&self.schema, &out)?])
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,96 @@
+//! Instants at which all kept rows are looked at again, because the clock has gone on.
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, Int64Array};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+
+use crate::common::Result;
+use crate::common::clock::Millis;
+use crate::state::{KeyMode, KeyedDelta, Layout};
+
+use crate::operators::changes::zset;
+use crate::operators::epoch::stateful::{Step, TableKind, TableSpec};
+
+/// Rows that are kept, and a clock that goes on in ticks: the multiples of a period.
+///
+/// After an epoch an operator's content is what it is at the last tick at or before the epoch's clock, for rows old and new.
+///
+/// # Invariants
+/// * There is a tick ahead exactly while rows are kept, or until it finds none; the one before it is the one that the content
+///   is of.
+#[derive(Debug, Clone)]
+pub(super) struct Ticks {
+    period: Millis,
+    rows: Arc<Layout>,
+    next: Arc<Layout>,
+}
+
+/// The ticks of one epoch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tick {
+    /// The tick that the content is of, if there are rows in it.
+    before: Option<Millis>,
+    /// The tick that it has to be of.
+    pub(super) now: Millis,
+}
+
+impl Tick {
+    /// The tick that kept rows are still of, if they have to go on.
+    pub(super) fn passed(&self) -> Option<Millis> {
+        self.before.filter(|before| *before < self.now)
+    }
+}
+
+impl Ticks {
+    /// A tick every `period` milliseconds, for rows of this schema.
+    pub(super) fn over(rows: &SchemaRef, period: Millis) -> Self {
+        let key = (0..rows.fields().len()).collect();
+        let rows = Layout { schema: Arc::clone(rows), key, time: None, mode: KeyMode::Bag };
+        let next = Arc::new(Schema::new(vec![Field::new("__time", DataType::Int64, false)]));
+        let next = Layout { schema: next, key: Vec::new(), time: Some(0), mode: KeyMode::Upsert };
+        Self { period: period.max(1), rows: Arc::new(rows), next: Arc::new(next) }
+    }
+
+    /// The columns of the rows, without weight.
+    pub(super) fn rows(&self) -> &SchemaRef {
+        &self.rows.schema
+    }
+
+    /// Milliseconds from tick to tick.
+    pub(super) fn period(&self) -> Millis {
+        self.period
+    }
+
+    /// The tables of an operator that keeps nothing else: table 0 has the rows.
+    pub(super) fn tables(&self) -> Vec<TableSpec> {
+        let [rows, next] = [&self.rows, &self.next].map(|layout| TableKind::Keyed(Arc::clone(layout)));
+        vec![
+            TableSpec { name: "rows", kind: rows, bound: None, waits: false },
+            TableSpec { name: "tick", kind: next, bound: Some("one row".to_string()), waits: true },
+        ]
+    }
+
+    /// The ticks of this epoch.
+    pub(super) fn read(&self, step: &Step) -> Result<Tick> {
+        let next = step.keyed(1)?.get(&[])?;
+        let next = next.column(0).as_primitive::<Int64Type>();
+        let before = next.iter().flatten().max().map(|next| next - self.period);
+        let clock = step.moment.clock;
+        Ok(Tick { before, now: before.unwrap_or(i64::MIN).max(clock - clock.rem_euclid(self.period)) })
+    }
+
+    /// Takes weighted rows in, and sets the next tick if there is something to look at then.
+    pub(super) fn keep(&self, step: &Step, tick: Tick, changes: RecordBatch) -> Result<()> {
+        let any = !step.keyed(0)?.is_empty() || changes.num_rows() > 0;
+        if tick.before != Some(tick.now) && any {
+            let next = Int64Array::from(vec![tick.now + self.period]);
+            let next = RecordBatch::try_new(Arc::clone(&self.next.schema), vec![Arc::new(next)])?;
+            step.change(1, KeyedDelta::new(vec![zset::with_weight(&next, &zset::weighted(&next.schema()), 1)?], None))?;
+        } else if tick.before != Some(tick.now) {
+            step.change(1, KeyedDelta::new(Vec::new(), Some(tick.now)))?;
+        }
+        step.change(0, KeyedDelta::new(vec![changes], None))
+    }
+}

@@ -1,0 +1,384 @@
+//! Windows as arithmetic: which windows hold a time, which panes make up a window, which end comes next.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use serde::{Deserialize, Serialize};
+
+use crate::common::{Error, Result};
+
+/// The columns that every window function adds.
+pub const WINDOW_COLUMNS: [&str; 3] = ["window_start", "window_end", "window_time"];
+
+/// What a window function cuts time into. All lengths are above 0, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum WindowKind {
+    /// Windows of one size, side by side.
+    Tumble {
+        /// The length of a window.
+        size: i64,
+    },
+    /// Windows of one size that begin every `slide`: they overlap, or leave gaps if the slide is longer.
+    Hop {
+        /// From one window's start to the next one's.
+        slide: i64,
+        /// The length of a window.
+        size: i64,
+    },
+    /// Windows that share a start and grow by `step` up to `size`, of which `step` is a part.
+    Cumulate {
+        /// How much longer each window is than the one before.
+        step: i64,
+        /// The length of the longest window.
+        size: i64,
+    },
+    /// Windows that last until no row comes for `gap`; where they lie depends on the rows.
+    Session {
+        /// From a session's last row to its end.
+        gap: i64,
+    },
+}
+
+/// A kind of windows and where on the time line they begin.
+///
+/// ```text
+///  TUMBLE(size 4)      |   0   |   1   |   2   |       HOP(slide 2, size 4)    |___0___|
+///                                                                                  |___1___|
+///                                                                                      |___2___|
+///  CUMULATE(step 2,    |_0_|                           panes of both:          |___|___|___|___|
+///           size 6)    |___1___|
+///                      |_____2_____|                   SESSION(gap 3)    x  x x|  |x|      a row is a session of
+///                      panes: |___|___|___|                              |_______|  |___|  its own until others touch it
+/// ```
+/// A window is `[start, end)`. A *pane* is the longest piece of time that no window cuts: what the rows of a pane add up to
+/// is the same for every window that holds the pane. A pane is named by its end, as a window is.
+///
+/// # Invariants
+/// * All windows of a kind but SESSION lie at `offset` plus whole multiples of [`Self::pane`], on both ends.
+/// * For all such windows w and times t: w holds t ⇔ w is in `windows_of(t)` ⇔ the pane of t is in `panes_of_window(w)`.
+/// * Arithmetic saturates at the ends of time, where windows are no longer aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Windows {
+    /// What time is cut into.
+    pub kind: WindowKind,
+    /// How far windows are moved from 1970-01-01 00:00 UTC; nothing for sessions.
+    pub offset: i64,
+}
+
+impl Windows {
+    /// The windows that hold a time, as `(start, end)`, the earliest end first. For a session it is the one that a single
+    /// row makes, `[time, time + gap)`.
+    pub fn windows_of(self, time: i64) -> impl Iterator<Item = (i64, i64)> {
+        let run = self.run_of(time);
+        (0..run.count).map(move |i| run.window(i))
+    }
+
+    /// The same as a value, for loops over columns.
+    pub(super) fn run_of(self, time: i64) -> Run {
+        let (first, last, step) = match self.kind {
+            WindowKind::Session { gap } => return Run { start: time, end: time.saturating_add(gap), step: 1, grows: false, count: 1 },
+            WindowKind::Tumble { size } | WindowKind::Hop { size, .. } => {
+                (self.end_after(time), self.floor(time, self.period()).saturating_add(size), self.period())
+            }
+            WindowKind::Cumulate { step, size } => (self.end_after(time), self.floor(time, size).saturating_add(size), step),
+        };
+        let count = if last > time { last.saturating_sub(first) / step + 1 } else { 0 };
+        let grows = matches!(self.kind, WindowKind::Cumulate { .. });
+        Run { start: self.start_of(first), end: first, step, grows, count: u64::try_from(count).unwrap_or(0) }
+    }
+
+    /// The start of the window with this end.
+    pub fn start_of(self, end: i64) -> i64 {
+        match self.kind {
+            WindowKind::Tumble { size } | WindowKind::Hop { size, .. } => end.saturating_sub(size),
+            WindowKind::Cumulate { size, .. } => self.floor(end.saturating_sub(1), size),
+            WindowKind::Session { gap } => end.saturating_sub(gap),
+        }
+    }
+
+    /// The length of a pane; `None` for sessions, which have none.
+    pub fn pane(self) -> Option<i64> {
+        match self.kind {
+            WindowKind::Tumble { size } => Some(size),
+            WindowKind::Hop { slide, size } => Some(greatest_common_divisor(slide, size)),
+            WindowKind::Cumulate { step, .. } => Some(step),
+            WindowKind::Session { .. } => None,
+        }
+    }
+
+    /// The end of the pane that holds a time; `None` for sessions. In the gaps of a HOP there are panes that no window has.
+    pub fn pane_of(self, time: i64) -> Option<i64> {
+        self.pane().map(|pane| self.floor(time, pane).saturating_add(pane))
+    }
+
+    /// The windows that hold a pane, as `(start, end)`, the earliest end first; none for sessions.
+    pub fn windows_of_pane(self, pane_end: i64) -> impl Iterator<Item = (i64, i64)> {
+        self.pane().into_iter().flat_map(move |pane| self.windows_of(pane_end.saturating_sub(pane)))
+    }
+
+    /// The end of the first window of a pane that ends after a time; `None` if none does, and for sessions.
+    pub fn pane_ends_after(self, pane_end: i64, time: i64) -> Option<i64> {
+        let pane = self.pane()?;
+        let last = self.last_end(pane_end.saturating_sub(pane))?;
+        // A pane's windows end at every end from its own on, up to the last one's.
+        self.first_end_after(time.max(pane_end.saturating_sub(1))).filter(|end| *end <= last)
+    }
+
+    /// The ends of a window's first and last pane, between which one lies every [`Self::pane`]; `None` for sessions.
+    pub fn panes_of_window(self, end: i64) -> Option<RangeInclusive<i64>> {
+        self.pane().map(|pane| self.start_of(end).saturating_add(pane)..=end)
+    }
+
+    /// The end of the last pane all of whose windows have ended when time has come to `watermark`. Windows must not have gaps.
+    pub fn panes_done(self, watermark: i64) -> i64 {
+        match self.kind {
+            _ if watermark == i64::MAX => watermark,
+            WindowKind::Hop { slide, size } => self.floor(watermark.saturating_sub(size), slide).saturating_add(slide),
+            WindowKind::Tumble { size } | WindowKind::Cumulate { size, .. } => self.floor(watermark, size),
+            WindowKind::Session { .. } => watermark,
+        }
+    }
+
+    /// The least end of a window above a time, whether the window holds it or not; `None` for sessions.
+    pub fn first_end_after(self, time: i64) -> Option<i64> {
+        (!matches!(self.kind, WindowKind::Session { .. })).then(|| self.end_after(time))
+    }
+
+    /// The end of the last window that holds a time; `None` if none does. From then on the time's row is not needed any more.
+    pub fn last_end(self, time: i64) -> Option<i64> {
+        let run = self.run_of(time);
+        run.count.checked_sub(1).map(|i| run.window(i).1)
+    }
+
+    /// Whether two rows of one key, neither of which is later than `next` and between which there is no other, are of
+    /// different sessions.
+    ///
+    /// Rows that are exactly the gap apart share a session, as in Flink: both ends of `[time, time + gap]` belong to it. In Flink
+    /// that holds as long as the watermark has not closed the first session before the second row comes; here a session waits
+    /// until such a row would be late, so that an answer does not depend on how the input was split.
+    pub fn parts_sessions(previous: i64, next: i64, gap: i64) -> bool {
+        next.saturating_sub(previous) > gap
+    }
+
+    /// The same windows with lengths in another unit, of which a millisecond has n.
+    #[must_use]
+    pub fn times(self, per_milli: i64) -> Self {
+        let scale = |length: i64| length.saturating_mul(per_milli);
+        let kind = match self.kind {
+            WindowKind::Tumble { size } => WindowKind::Tumble { size: scale(size) },
+            WindowKind::Hop { slide, size } => WindowKind::Hop { slide: scale(slide), size: scale(size) },
+            WindowKind::Cumulate { step, size } => WindowKind::Cumulate { step: scale(step), size: scale(size) },
+            WindowKind::Session { gap } => WindowKind::Session { gap: scale(gap) },
+        };
+        Self { kind, offset: scale(self.offset) }
+    }
+
+    /// How far apart windows begin.
+    fn period(self) -> i64 {
+        match self.kind {
+            WindowKind::Tumble { size } | WindowKind::Cumulate { size, .. } => size,
+            WindowKind::Hop { slide, .. } => slide,
+            WindowKind::Session { gap } => gap,
+        }
+    }
+
+    /// The least end of a window above a time.
+    fn end_after(self, time: i64) -> i64 {
+        match self.kind {
+            WindowKind::Cumulate { step, .. } => self.floor(time, step).saturating_add(step),
+            // Ends lie where starts do, moved by the size.
+            WindowKind::Tumble { size } | WindowKind::Hop { size, .. } => {
+                let period = self.period();
+                self.floor(time.saturating_sub(size), period).saturating_add(size).saturating_add(period)
+            }
+            WindowKind::Session { gap } => time.saturating_add(gap),
+        }
+    }
+
+    /// The last multiple of `step`, counted from the offset, that is not after a time.
+    pub(super) fn floor(self, time: i64, step: i64) -> i64 {
+        time.saturating_sub(time.saturating_sub(self.offset).rem_euclid(step.max(1)))
+    }
+}
+
+/// The windows that hold a time: the first, and how they go on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    start: i64,
+    end: i64,
+    step: i64,
+    /// All have one start.
+    grows: bool,
+    /// How many there are.
+    pub(super) count: u64,
+}
+
+impl Run {
+    /// The i-th window, as `(start, end)`.
+    pub(super) fn window(self, i: u64) -> (i64, i64) {
+        let ahead = self.step.saturating_mul(i64::try_from(i).unwrap_or(i64::MAX));
+        (if self.grows { self.start } else { self.start.saturating_add(ahead) }, self.end.saturating_add(ahead))
+    }
+}
+
+fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+impl fmt::Display for Windows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            WindowKind::Tumble { size } => write!(f, "TUMBLE(size={size} ms")?,
+            WindowKind::Hop { slide, size } => write!(f, "HOP(slide={slide} ms, size={size} ms")?,
+            WindowKind::Cumulate { step, size } => write!(f, "CUMULATE(step={step} ms, size={size} ms")?,
+            WindowKind::Session { gap } => write!(f, "SESSION(gap={gap} ms")?,
+        }
+        if self.offset != 0 {
+            write!(f, ", offset={} ms", self.offset)?;
+        }
+        write!(f, ")")
+    }
+}
+
+/// The type of the window columns over a time column: its own, but not coarser than milliseconds, in which
+/// `window_time` = end − 1 ms is given.
+///
+/// # Errors
+/// When the column is not a timestamp.
+pub fn window_type(time: &DataType) -> Result<DataType> {
+    match time {
+        DataType::Timestamp(TimeUnit::Second, zone) => Ok(DataType::Timestamp(TimeUnit::Millisecond, zone.clone())),
+        DataType::Timestamp(..) => Ok(time.clone()),
+        other => Err(Error::internal(format!("windows over a column of type {other}"))),
+    }
+}
+
+/// The fields of the window columns, of [`window_type`].
+pub fn window_fields(data_type: &DataType) -> [Field; 3] {
+    WINDOW_COLUMNS.map(|name| Field::new(name, data_type.clone(), true))
+}
+
+/// How many units of a [`window_type`] a millisecond has.
+pub fn per_milli(window_type: &DataType) -> i64 {
+    match window_type {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000,
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => 1_000_000,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_next_window_of_a_pane_is_found_without_a_walk() {
+        let kinds =
+            [WindowKind::Hop { slide: 2, size: 6 }, WindowKind::Hop { slide: 3, size: 7 }, WindowKind::Cumulate { step: 2, size: 8 }];
+        for (kind, offset) in kinds.into_iter().flat_map(|kind| [0, 1, 5].map(|offset| (kind, offset))) {
+            let windows = Windows { kind, offset };
+            for (pane, time) in (-30..30).flat_map(|t| (-40..40).map(move |time| (t, time))) {
+                let Some(pane) = windows.pane_of(pane) else { continue };
+                let walked = windows.windows_of_pane(pane).map(|(_, end)| end).find(|end| *end > time);
+                assert_eq!(windows.pane_ends_after(pane, time), walked, "{windows}: pane {pane} after {time}");
+            }
+        }
+    }
+
+    use super::WindowKind::{Cumulate, Hop, Session, Tumble};
+    use super::*;
+
+    const KINDS: [WindowKind; 9] = [
+        Tumble { size: 1 },
+        Tumble { size: 7 },
+        Hop { slide: 2, size: 6 },
+        Hop { slide: 4, size: 6 },
+        Hop { slide: 5, size: 3 },
+        Hop { slide: 6, size: 4 },
+        Hop { slide: 1, size: 5 },
+        Cumulate { step: 2, size: 6 },
+        Cumulate { step: 5, size: 5 },
+    ];
+
+    /// Every window near 1970, by the definition of its kind.
+    fn all(windows: Windows) -> Vec<(i64, i64)> {
+        let mut all = Vec::new();
+        for k in -60..60 {
+            let at = |period: i64| windows.offset + k * period;
+            match windows.kind {
+                Tumble { size } => all.push((at(size), at(size) + size)),
+                Hop { slide, size } => all.push((at(slide), at(slide) + size)),
+                Cumulate { step, size } => all.extend((1..=size / step).map(|n| (at(size), at(size) + n * step))),
+                Session { .. } => {}
+            }
+        }
+        all.sort_by_key(|(start, end)| (*end, *start));
+        all
+    }
+
+    #[test]
+    fn agrees_with_the_definition() {
+        for windows in KINDS.into_iter().flat_map(|kind| [0, 1, -1, 3, -17, 100].map(|offset| Windows { kind, offset })) {
+            let all = all(windows);
+            let pane = windows.pane().unwrap();
+            let reach = if matches!(windows.kind, Tumble { size: 1 } | Hop { slide: 1, .. }) { 30 } else { 50 };
+            for time in windows.offset - reach..windows.offset + reach {
+                let holding: Vec<_> = all.iter().copied().filter(|(start, end)| (*start..*end).contains(&time)).collect();
+                assert_eq!(windows.windows_of(time).collect::<Vec<_>>(), holding, "{windows} at {time}");
+                assert_eq!(windows.last_end(time), holding.last().map(|w| w.1), "{windows} at {time}");
+                assert_eq!(windows.first_end_after(time), all.iter().map(|w| w.1).find(|end| *end > time), "{windows} at {time}");
+                let pane_end = windows.pane_of(time).unwrap();
+                assert!((pane_end - pane..pane_end).contains(&time), "{windows} at {time}");
+                assert_eq!(windows.windows_of_pane(pane_end).collect::<Vec<_>>(), holding, "{windows}, pane {pane_end}");
+                for (start, end) in holding {
+                    assert_eq!(windows.start_of(end), start, "{windows}, {end}");
+                    let panes = windows.panes_of_window(end).unwrap();
+                    assert!(panes.contains(&pane_end), "{windows}, {end}: {panes:?} without {pane_end}");
+                    assert_eq!((panes.start() - pane, *panes.end()), (start, end), "{windows}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn panes_are_done_with_their_last_window() {
+        let overlapping = |kind: &WindowKind| !matches!(kind, Hop { slide, size } if slide > size);
+        for windows in KINDS.into_iter().filter(overlapping).flat_map(|kind| [0, 1, -17].map(|offset| Windows { kind, offset })) {
+            let pane = windows.pane().unwrap();
+            for watermark in -20..20 {
+                let done = windows.panes_done(watermark);
+                let last = |pane_end: i64| windows.last_end(pane_end - pane).unwrap();
+                assert!(last(done) <= watermark && last(done + pane) > watermark, "{windows} at {watermark}");
+                assert_eq!(windows.pane_of(done), Some(done + pane), "{windows} at {watermark}");
+            }
+        }
+    }
+
+    #[test]
+    fn panes_are_as_long_as_they_can_be() {
+        let pane = |kind| Windows { kind, offset: 0 }.pane();
+        assert_eq!(pane(Hop { slide: 4, size: 6 }), Some(2));
+        assert_eq!(pane(Hop { slide: 6, size: 4 }), Some(2));
+        assert_eq!(pane(Hop { slide: 1_000, size: 86_400_000 }), Some(1_000));
+        assert_eq!(pane(Session { gap: 5 }), None);
+    }
+
+    #[test]
+    fn a_row_is_a_session_of_its_own() {
+        let session = Windows { kind: Session { gap: 5 }, offset: 0 };
+        assert_eq!(session.windows_of(-3).collect::<Vec<_>>(), [(-3, 2)]);
+        assert_eq!((session.last_end(-3), session.first_end_after(-3)), (Some(2), None));
+        assert_eq!((session.panes_of_window(2), session.windows_of_pane(2).count()), (None, 0));
+        assert!(!Windows::parts_sessions(10, 15, 5) && Windows::parts_sessions(10, 16, 5));
+    }
+
+    #[test]
+    fn the_ends_of_time_do_no_harm() {
+        for windows in KINDS.into_iter().map(|kind| Windows { kind, offset: 3 }.times(1_000_000)) {
+            for time in [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX] {
+                let some = windows.windows_of(time).take(10).count();
+                assert!(some <= 10 && windows.last_end(time).is_none_or(|end| end >= time), "{windows} at {time}");
+                let _ = (windows.first_end_after(time), windows.windows_of_pane(time).next(), windows.panes_of_window(time));
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! GROUP BY window: partial aggregates wait in their window's pane, and each window comes out once, when it is complete.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::common::Result;
+use crate::state::{PaneDelta, PaneTable, Run};
+
+use super::panes::{Rows, by_pane, keep, merge};
+use crate::operators::aggregates::merge::{Functions, Merged};
+use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+
+/// Final aggregation per window.
+///
+/// ```text
+///  rows ▶ late filter ▶ partial aggregate ─┬─ window end > W ─▶ delta: added to the window's pane
+///                        (DataFusion's)    └─ window end ≤ W ─┐
+///  state n−1: panes ──── window end ≤ W ──────────────────────┴▶ merge ▶ evaluate ▶ output, panes dropped
+/// ```
+/// Input rows are partial aggregates: group columns, then the aggregates' state fields. W is the watermark at the epoch's
+/// *end*, known because the stage below has run to its end before this node executes.
+///
+/// # Invariants
+/// * A window comes out at most once: its pane goes in the epoch that emits it, and rows for it are late from then on.
+/// * The output does not depend on how the input was split into epochs, because merging partial states is associative.
+///
+/// With allowed lateness the output is partial rows again, for a [`crate::operators::KeyedAggregate`] above that shows a result when the first of
+/// them come. Rows that come between the window's end and the end of its lateness pass at once, and correct that result.
+#[derive(Debug)]
+pub struct WindowAggregate {
+    functions: Functions,
+    /// Which group column tells the window's end, and how many milliseconds to add to it.
+    end: (usize, i64),
+    /// What comes out is partial.
+    partial: bool,
+}
+
+impl WindowAggregate {
+    /// Finishes partial rows as `last`, DataFusion's final aggregate over an empty input of them, would.
+    ///
+    /// # Errors
+    /// When `last` is something else.
+    pub fn new(last: Arc<dyn ExecutionPlan>, end: (usize, i64)) -> Result<Self> {
+        Ok(Self { functions: Functions::new(last)?, end, partial: false })
+    }
+
+    /// The same without finishing them.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn partial(last: Arc<dyn ExecutionPlan>, end: (usize, i64)) -> Result<Self> {
+        Ok(Self { functions: Functions::new(last)?, end, partial: true })
+    }
+
+    /// Whether what comes out is partial.
+    pub fn is_partial(&self) -> bool {
+        self.partial
+    }
+
+    /// Which group column tells the window's end, and how many milliseconds to add to it.
+    pub fn end(&self) -> (usize, i64) {
+        self.end
+    }
+
+    /// DataFusion's final aggregate, over an empty input.
+    pub fn last(&self) -> &Arc<dyn ExecutionPlan> {
+        self.functions.last()
+    }
+
+    fn want(&self) -> Merged {
+        if self.partial { Merged::State } else { Merged::Results }
+    }
+
+    /// One step: state and partial rows in, results and delta out.
+    async fn advance(&self, step: &Step, state: &PaneTable, input: &[RecordBatch]) -> Result<(Rows, PaneDelta)> {
+        let watermark = step.watermark();
+        let mut arrived = by_pane(input, self.end.0, self.end.1)?;
+        let mut delta = PaneDelta::default();
+        let open = arrived.split_off(&watermark.saturating_add(1));
+        let arrived: Vec<RecordBatch> = arrived.into_values().flatten().collect();
+
+        let closing: Vec<Run> = state.closing(watermark).into_iter().flat_map(|end| state.runs(end).to_vec()).collect();
+        delta.close_to = (!closing.is_empty()).then_some(watermark);
+        let size = closing.iter().map(Run::size).sum::<usize>() + arrived.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
+        let complete = closing.into_iter().flat_map(|run| run.batches()).chain(arrived.into_iter().map(Ok));
+        let results = merge(&self.functions, Box::new(complete), size, self.want(), state, &step.tasks)?;
+        keep(&self.functions, state, open, &mut delta, &step.tasks).await?;
+        Ok((results, delta))
+    }
+}
+
+#[async_trait]
+impl Operator for WindowAggregate {
+    fn name(&self) -> &'static str {
+        "WindowAggregate"
+    }
+
+    fn describe(&self) -> String {
+        let end = self.functions.partial().field(self.end.0).name();
+        let what = if self.partial { "first" } else { "final" };
+        format!("{what} on {end}, aggregates=[{}]", self.functions.names())
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.functions.merged(self.want())
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let bound = Some("the watermark (window end)".to_string());
+        vec![TableSpec { name: "panes", kind: TableKind::Panes, bound, waits: true }]
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let (results, delta) = self.advance(step, step.panes(0)?.as_ref(), inputs.first().map_or(&[], Vec::as_slice)).await?;
+        step.change(0, delta)?;
+        Ok(results.give(step))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,115 @@
+//! What is final per window: window joins, window top-N and the like, evaluated once, when the window is complete.
+
+use std::any::Any;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use crate::common::Result;
+use crate::state::{PaneDelta, Run};
+
+use super::panes::by_pane;
+use crate::operators::changes::recompute::one;
+use crate::operators::changes::subplan::SubPlan;
+use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+
+/// An input of a [`WindowBatch`] operator.
+#[derive(Debug, Clone)]
+pub struct WindowInput {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// The column that tells the window's end, and how many milliseconds to add to it.
+    pub end: (usize, i64),
+}
+
+/// The batch plan, run over the rows of the windows that have just become complete; append-only.
+///
+/// ```text
+///  rows of each input ─┬─ window end > W ─▶ delta: kept in the window's pane
+///                      └─ window end ≤ W ─┐
+///  panes of each input ── window end ≤ W ─┴▶ batch plan ─▶ output, panes dropped
+/// ```
+/// # Invariants
+/// * The plan's answer over all input is the union of its answers over the windows: it joins or partitions by them.
+/// * All windows that close in an epoch are evaluated together, once, from all inputs.
+#[derive(Debug)]
+pub struct WindowBatch {
+    plan: SubPlan,
+    inputs: Vec<WindowInput>,
+    what: String,
+}
+
+impl WindowBatch {
+    /// Runs `plan`, whose leaves read `inputs` in order; `what` is for EXPLAIN.
+    pub fn new(plan: SubPlan, inputs: Vec<WindowInput>, what: String) -> Self {
+        Self { plan, inputs, what }
+    }
+
+    /// The batch plan.
+    pub fn plan(&self) -> &SubPlan {
+        &self.plan
+    }
+
+    /// Its inputs.
+    pub fn inputs(&self) -> &[WindowInput] {
+        &self.inputs
+    }
+
+    /// What it is, for EXPLAIN.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+#[async_trait]
+impl Operator for WindowBatch {
+    fn name(&self) -> &'static str {
+        "WindowClosing"
+    }
+
+    fn describe(&self) -> String {
+        format!("{}, final per window", self.what)
+    }
+
+    fn strategy(&self) -> String {
+        format!("recompute ({} has no incremental form here; once per window, when it is complete)", self.what)
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.plan.schema()
+    }
+
+    fn tables(&self) -> Vec<TableSpec> {
+        let bound = || Some("the watermark (window end)".to_string());
+        self.inputs.iter().map(|_| TableSpec { name: "panes", kind: TableKind::Panes, bound: bound(), waits: true }).collect()
+    }
+
+    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let watermark = step.watermark();
+        let mut complete = Vec::with_capacity(inputs.len());
+        for ((table, input), batches) in (0u32..).zip(&self.inputs).zip(&inputs) {
+            let state = step.panes(table)?;
+            let (column, shift) = input.end;
+            let mut arrived = by_pane(batches, column, shift)?;
+            let open = arrived.split_off(&watermark.saturating_add(1));
+            let closing = state.closing(watermark);
+            let mut rows = closing.iter().flat_map(|end| state.runs(*end)).flat_map(Run::batches).collect::<Result<Vec<_>>>()?;
+            rows.extend(arrived.into_values().flatten());
+            let mut delta = PaneDelta::closing((!closing.is_empty()).then_some(watermark));
+            for (end, batches) in open {
+                delta.put(end, state.runs(end).len(), state.shelf().keep([one(&input.schema, &batches)?])?);
+            }
+            step.change(table, delta)?;
+            complete.push(one(&input.schema, &rows)?);
+        }
+        if complete.iter().all(|rows| rows.num_rows() == 0) {
+            return Ok(Vec::new());
+        }
+        self.plan.run(step, complete).await
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

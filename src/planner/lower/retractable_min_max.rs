@@ -1,0 +1,73 @@
+//! MIN and MAX over changes: by the values of each group, which are an aggregate of their own below.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, when};
+
+use crate::common::{Error, Result};
+use crate::operators::aggregates::keyed_aggregate::Lifetime;
+use crate::operators::aggregates::min_max::Extreme;
+use crate::operators::changes::zset;
+
+use super::retractable_aggregate::Wanted;
+use super::{Lowered, Lowering, weight};
+use crate::planner::properties::StreamProperties;
+
+/// MIN or MAX as a query asks for it.
+pub(super) struct Sought {
+    /// MAX.
+    largest: bool,
+    /// Of what; NULL for rows that do not count.
+    pub argument: Expr,
+    name: String,
+}
+
+/// An aggregate that is MIN or MAX of something whose order nobody doubts: of floats, NaN is open.
+pub(super) fn sought(expr: &Expr, aggregate: &Aggregate) -> Result<Option<Sought>> {
+    let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else { return Ok(None) };
+    let largest = match func.name() {
+        "max" => true,
+        "min" => false,
+        _ => return Ok(None),
+    };
+    let [argument] = params.args.as_slice() else { return Ok(None) };
+    let data_type = argument.get_type(aggregate.input.schema())?;
+    if !params.order_by.is_empty() || data_type.is_floating() || data_type.is_nested() || data_type.is_null() {
+        return Ok(None);
+    }
+    // Rows that do not pass leave a NULL, so that their group has a value.
+    let argument = match params.filter {
+        Some(filter) => when(*filter, argument.clone()).end()?,
+        None => argument.clone(),
+    };
+    Ok(Some(Sought { largest, argument, name: expr.schema_name().to_string() }))
+}
+
+impl Lowering {
+    /// The values of an argument per group of `aggregate`, over changes: each comes when its first row does and goes with its last.
+    pub(super) async fn values_of(&mut self, aggregate: &Aggregate, argument: Expr, input: &Lowered) -> Result<Lowered> {
+        let mut groups = aggregate.group_expr.clone();
+        let name = format!("VALUE {}", argument.schema_name());
+        groups.push(argument.alias(name));
+        let over = Aggregate::try_new(Arc::clone(&aggregate.input), groups, Vec::new())?;
+        let key = (0..over.group_expr.len()).collect();
+        let traits =
+            StreamProperties { updating: true, keys: vec![key], sources: input.traits.sources.clone(), ..StreamProperties::default() };
+        let plan = LogicalPlan::Aggregate(over.clone());
+        let wanted = Wanted { groups: over.group_expr, counted: Some(weight(&input.plan)?), ..Wanted::default() };
+        self.kept(&plan, wanted, input.clone(), Lifetime::default(), None, traits).await
+    }
+}
+
+impl Sought {
+    /// As an operator finds it among the values whose changes are `values`.
+    pub(super) fn of(&self, values: &Lowered) -> Result<Extreme> {
+        let mut fields: Vec<_> = zset::unweighted(values.plan.schema().inner()).fields().iter().cloned().collect();
+        // A group that has just gone has none.
+        let value = fields.pop().ok_or_else(|| Error::internal("an extreme of nothing"))?;
+        fields.push(Arc::new(Field::new(&self.name, value.data_type().clone(), true)));
+        Ok(Extreme { schema: Arc::new(Schema::new(fields)), largest: self.largest })
+    }
+}

@@ -1,0 +1,158 @@
+//! Logical nodes that only the continuous planner makes: where a plan is cut, and what stands right above a cut.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::{DFSchema, DFSchemaRef, Result as DfResult};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+
+use crate::common::Result;
+use crate::operators::epoch::row_number::RowNumber;
+use crate::operators::windows::late_filter::LateFilter;
+
+/// A leaf that stands for rows of an earlier stage.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct StageInput {
+    /// The stage's number.
+    pub stage: u32,
+    /// Its columns.
+    pub schema: DFSchemaRef,
+}
+
+/// Takes late rows out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Late {
+    /// What is below.
+    pub input: LogicalPlan,
+    /// Which rows are late; at no watermark yet.
+    pub filter: LateFilter,
+}
+
+/// Numbers the rows of a leaf.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Numbered {
+    /// The leaf.
+    pub input: LogicalPlan,
+    schema: DFSchemaRef,
+}
+
+impl StageInput {
+    /// As a plan.
+    pub fn plan(stage: u32, schema: DFSchemaRef) -> LogicalPlan {
+        LogicalPlan::Extension(Extension { node: Arc::new(Self { stage, schema }) })
+    }
+}
+
+impl PartialOrd for StageInput {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.stage.partial_cmp(&other.stage)
+    }
+}
+
+impl Late {
+    /// On top of a piece.
+    pub fn plan(input: LogicalPlan, filter: LateFilter) -> LogicalPlan {
+        LogicalPlan::Extension(Extension { node: Arc::new(Self { input, filter }) })
+    }
+}
+
+impl Numbered {
+    /// On top of a leaf.
+    pub fn plan(input: LogicalPlan) -> Result<LogicalPlan> {
+        let mut fields: Vec<_> = input.schema().iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
+        fields.push((None, Arc::new(RowNumber::field())));
+        let schema = Arc::new(DFSchema::new_with_metadata(fields, input.schema().metadata().clone())?);
+        Ok(LogicalPlan::Extension(Extension { node: Arc::new(Self { input, schema }) }))
+    }
+}
+
+impl PartialOrd for Numbered {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.input.partial_cmp(&other.input)
+    }
+}
+
+impl PartialOrd for Late {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.filter.node.partial_cmp(&other.filter.node)
+    }
+}
+
+impl UserDefinedLogicalNodeCore for StageInput {
+    fn name(&self) -> &'static str {
+        "StageInput"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        Vec::new()
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StageInput: stage={}", self.stage)
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, _: Vec<LogicalPlan>) -> DfResult<Self> {
+        Ok(self.clone())
+    }
+}
+
+impl UserDefinedLogicalNodeCore for Late {
+    fn name(&self) -> &'static str {
+        "Late"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        self.input.schema()
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Late: node={}", self.filter.node)
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
+        Ok(Self { input: inputs.pop().unwrap_or_else(|| self.input.clone()), ..self.clone() })
+    }
+}
+
+impl UserDefinedLogicalNodeCore for Numbered {
+    fn name(&self) -> &'static str {
+        "Numbered"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Numbered")
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
+        Ok(Self { input: inputs.pop().unwrap_or_else(|| self.input.clone()), ..self.clone() })
+    }
+}

@@ -1,0 +1,158 @@
+//! Ties get an order: the same rows give the same answer, in whatever order they came.
+
+use std::sync::Arc;
+
+use crate::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema};
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
+use datafusion::logical_expr::{
+    Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, Sort, Window, WindowFrame, WindowFrameBound, WindowFrameUnits,
+};
+use datafusion::scalar::ScalarValue;
+
+use super::column_order::{by_all_columns, rest};
+use crate::planner::first_rows::FirstRowsNode;
+use crate::planner::mode::Mode;
+
+/// Functions whose answer depends on the order of rows that ORDER BY says are equal.
+const RANKING: [&str; 4] = ["row_number", "ntile", "lag", "lead"];
+
+/// Completes the ORDER BY of ranking functions, of ROWS frames and of LIMIT by all other columns. SQL leaves it open which of
+/// equal rows comes first; a query that is kept up to date has to give the same answer as the batch query, so both must make
+/// the same choice. A continuous LIMIT without ORDER BY keeps the rows that came first; within a subquery, the first by all columns.
+///
+/// # Errors
+/// When DataFusion refuses to build a node; that would be a bug.
+pub(in crate::planner) fn total_order(plan: LogicalPlan, mode: Mode) -> Result<LogicalPlan> {
+    let plan = match mode {
+        Mode::Batch => plan,
+        _ => plan.transform_up(first_rows)?.data,
+    };
+    let ordered = plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::Window(window) => windows(window),
+        LogicalPlan::Limit(limit) => limited(limit, mode),
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(ordered.data)
+}
+
+fn windows(window: Window) -> DfResult<Transformed<LogicalPlan>> {
+    let mut changed = false;
+    let schema = window.input.schema();
+    let exprs: Vec<Expr> = window.window_expr.iter().map(|e| completed(e, schema, &mut changed)).collect();
+    if !changed {
+        return Ok(Transformed::no(LogicalPlan::Window(window)));
+    }
+    Ok(Transformed::yes(reordered(&window, exprs)?))
+}
+
+/// An OVER with functions in place of its own, under the names of those.
+pub(super) fn reordered(window: &Window, exprs: Vec<Expr>) -> DfResult<LogicalPlan> {
+    // Functions with other orders than before may no longer share a node, and have other names.
+    let schema = window.input.schema();
+    let named = window
+        .window_expr
+        .iter()
+        .zip(&exprs)
+        .map(|(old, new)| Expr::Column(Column::new_unqualified(new.schema_name().to_string())).alias(old.schema_name().to_string()));
+    let columns: Vec<Expr> = schema.columns().into_iter().map(Expr::Column).chain(named).collect();
+    let plan = LogicalPlanBuilder::window_plan(window.input.as_ref().clone(), exprs)?;
+    LogicalPlanBuilder::from(plan).project(columns)?.build()
+}
+
+fn completed(expr: &Expr, schema: &DFSchema, changed: &mut bool) -> Expr {
+    let Expr::WindowFunction(function) = expr.clone().unalias() else { return expr.clone() };
+    if let Some(function) = end_of_frame(&function, schema) {
+        *changed = true;
+        return Expr::WindowFunction(Box::new(function));
+    }
+    let rows = function.params.window_frame.units == WindowFrameUnits::Rows && !whole(&function);
+    if !RANKING.contains(&function.fun.name()) && !rows {
+        return expr.clone();
+    }
+    *changed = true;
+    let mut function = function;
+    let known: Vec<Expr> =
+        function.params.order_by.iter().map(|s| s.expr.clone()).chain(function.params.partition_by.iter().cloned()).collect();
+    function.params.order_by.extend(rest(schema, &known));
+    Expr::WindowFunction(function)
+}
+
+/// FIRST_VALUE and LAST_VALUE where it is left open which of several rows is the first or the last one: over the whole
+/// partition, up to all rows that are equal to the current one (what SQL says if no frame is given), and without any order.
+fn end_of_frame(function: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction> {
+    let frame = &function.params.window_frame;
+    let first = match function.fun.name() {
+        "first_value" => true,
+        "last_value" => false,
+        _ => return None,
+    };
+    if function.params.null_treatment == Some(NullTreatment::IgnoreNulls) {
+        return None;
+    }
+    let mut ordered = function.clone();
+    let params = &mut ordered.params;
+    let to_current = matches!(frame.end_bound, WindowFrameBound::CurrentRow) && frame.units != WindowFrameUnits::Rows;
+    if !first && to_current && !params.order_by.is_empty() {
+        // The last one of those that are equal, which are a partition of their own.
+        params.partition_by.extend(std::mem::take(&mut params.order_by).into_iter().map(|s| s.expr));
+    } else if !(whole(function) || first && frame.start_bound.is_unbounded()) {
+        return None;
+    }
+    let known: Vec<Expr> = params.order_by.iter().map(|s| s.expr.clone()).chain(params.partition_by.iter().cloned()).collect();
+    params.order_by.extend(rest(schema, &known));
+    let unbounded = ScalarValue::UInt64(None);
+    params.window_frame = WindowFrame::new_bounds(
+        WindowFrameUnits::Rows,
+        WindowFrameBound::Preceding(unbounded.clone()),
+        WindowFrameBound::Following(unbounded),
+    );
+    Some(ordered)
+}
+
+/// The frame is the whole partition: order means nothing to it.
+fn whole(function: &WindowFunction) -> bool {
+    let frame = &function.params.window_frame;
+    frame.start_bound.is_unbounded() && frame.end_bound.is_unbounded()
+}
+
+fn limited(limit: Limit, mode: Mode) -> DfResult<Transformed<LogicalPlan>> {
+    if let Some(input) = sorted(&limit.input)? {
+        return Ok(Transformed::yes(LogicalPlan::Limit(Limit { input: Arc::new(input), ..limit })));
+    }
+    if mode == Mode::Batch {
+        return Ok(Transformed::no(LogicalPlan::Limit(limit)));
+    }
+    Ok(Transformed::yes(by_all_columns(limit)?))
+}
+
+/// A LIMIT without ORDER BY, of a stream.
+fn first_rows(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
+    let LogicalPlan::Limit(limit) = node else { return Ok(Transformed::no(node)) };
+    if sorted(&limit.input)?.is_some() {
+        return Ok(Transformed::no(LogicalPlan::Limit(limit)));
+    }
+    let (SkipType::Literal(skip), FetchType::Literal(fetch)) = (limit.get_skip_type()?, limit.get_fetch_type()?) else {
+        return Ok(Transformed::no(LogicalPlan::Limit(limit)));
+    };
+    Ok(Transformed::yes(FirstRowsNode::plan(Arc::unwrap_or_clone(limit.input), skip, fetch)))
+}
+
+/// The same plan with its ORDER BY completed; `None` if it has none on top.
+fn sorted(plan: &LogicalPlan) -> DfResult<Option<LogicalPlan>> {
+    match plan {
+        LogicalPlan::Sort(sort) => {
+            let mut expr = sort.expr.clone();
+            let known: Vec<Expr> = expr.iter().map(|s| s.expr.clone()).collect();
+            expr.extend(rest(sort.input.schema(), &known));
+            Ok(Some(LogicalPlan::Sort(Sort { expr, ..sort.clone() })))
+        }
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => {
+            let Some(input) = plan.inputs().first().map(|i| sorted(i)).transpose()?.flatten() else { return Ok(None) };
+            Ok(Some(plan.with_new_exprs(plan.expressions(), vec![input])?))
+        }
+        _ => Ok(None),
+    }
+}

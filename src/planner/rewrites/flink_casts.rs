@@ -1,0 +1,61 @@
+//! CAST as Flink has it: to STRING with Flink's texts (`TRUE`, `2024-05-01 12:00:00.000`, `1.0E10`), to a TIMESTAMP of fewer digits
+//! downwards, also before 1970.
+
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result as DfResult;
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, lit};
+
+use crate::common::Result;
+use crate::common::floor::cuts;
+
+use crate::planner::functions::calendar::FLOOR;
+use crate::planner::functions::to_string::{CAST_TO_TEXT, differs};
+
+/// Puts the functions that show values and cut times as Flink does into casts that DataFusion would do in another way.
+///
+/// # Errors
+/// When DataFusion refuses to build a node; that would be a bug.
+pub(in crate::planner) fn flink_casts(plan: LogicalPlan, functions: &dyn FunctionRegistry) -> Result<LogicalPlan> {
+    let shown = plan.transform_up_with_subqueries(|node| {
+        let schema = merge_schema(&node.inputs());
+        let names = NamePreserver::new(&node);
+        let node = node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let expr = expr.transform_up(|expr| one(expr, &schema, functions))?;
+            Ok(expr.update_data(|expr| name.restore(expr)))
+        })?;
+        if node.transformed { node.map_data(LogicalPlan::recompute_schema) } else { Ok(node) }
+    })?;
+    Ok(shown.data)
+}
+
+fn one(expr: Expr, schema: &DFSchema, functions: &dyn FunctionRegistry) -> DfResult<Transformed<Expr>> {
+    let (Expr::Cast(Cast { expr: of, field }) | Expr::TryCast(TryCast { expr: of, field })) = &expr else {
+        return Ok(Transformed::no(expr));
+    };
+    // A column of a query around this one has its type with it; what has none is refused elsewhere.
+    let Ok(given) = of.get_type(schema) else { return Ok(Transformed::no(expr)) };
+    let call = |name: &str, args: Vec<Expr>| Ok(Expr::ScalarFunction(ScalarFunction::new_udf(functions.udf(name)?, args)));
+    let inner = match field.data_type() {
+        text if text.is_string() && differs(&given) => call(CAST_TO_TEXT, vec![of.as_ref().clone()]),
+        time @ DataType::Timestamp(..) if cuts(&given, time) => call(FLOOR, vec![lit(unit(time)), of.as_ref().clone()]),
+        _ => return Ok(Transformed::no(expr)),
+    };
+    let inner: DfResult<Expr> = inner;
+    Ok(Transformed::yes(Expr::Cast(Cast { expr: Box::new(inner?), field: field.clone() })))
+}
+
+/// The unit of a time's digits.
+fn unit(time: &DataType) -> &'static str {
+    match time {
+        DataType::Timestamp(TimeUnit::Second, _) => "SECOND",
+        DataType::Timestamp(TimeUnit::Millisecond, _) => "MILLISECOND",
+        _ => "MICROSECOND",
+    }
+}

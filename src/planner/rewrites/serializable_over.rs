@@ -1,0 +1,181 @@
+//! Forms of OVER that plans can be sent with. DataFusion's plans leave FILTER and IGNORE NULLS of window functions out when they are
+//! turned into bytes, so FILTER is written as CASE here, and IGNORE NULLS becomes a part of the function.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::arrow::compute::SortOptions;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
+use datafusion::logical_expr::function::{ExpressionArgs, PartitionEvaluatorArgs, WindowFunctionSimplification, WindowUDFFieldArgs};
+use datafusion::logical_expr::{
+    Documentation, Expr, LimitEffect, LogicalPlan, PartitionEvaluator, ReversedUDWF, Signature, Window, WindowFunctionDefinition,
+    WindowUDF, WindowUDFImpl, when,
+};
+use datafusion::physical_expr::PhysicalExpr;
+
+use crate::common::{Error, Result};
+
+use crate::planner::functions;
+
+/// Aggregates that do not look at rows whose first argument is NULL.
+const SKIP_NULLS: [&str; 23] = [
+    "approx_distinct",
+    "approx_median",
+    "approx_percentile_cont",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "bool_and",
+    "bool_or",
+    "corr",
+    "count",
+    "covar_pop",
+    "covar_samp",
+    "max",
+    "median",
+    "min",
+    "percentile_cont",
+    "stddev",
+    "stddev_pop",
+    "string_agg",
+    "sum",
+    "var",
+    "var_pop",
+];
+
+/// The same plan with OVER in these forms.
+///
+/// # Errors
+/// When FILTER stands with a function that looks at NULLs, or at no argument; others are DataFusion's.
+pub(in crate::planner) fn sendable(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::Window(window) => windows(window),
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(plan.data)
+}
+
+fn windows(window: Window) -> DfResult<Transformed<LogicalPlan>> {
+    let mut changed = false;
+    let mut exprs = Vec::with_capacity(window.window_expr.len());
+    for expr in &window.window_expr {
+        let form = form(expr)?;
+        changed |= form.is_some();
+        exprs.push(form.unwrap_or_else(|| expr.clone()));
+    }
+    if !changed {
+        return Ok(Transformed::no(LogicalPlan::Window(window)));
+    }
+    Ok(Transformed::yes(LogicalPlan::Window(Window::try_new(exprs, window.input)?)))
+}
+
+/// Another form of a window function under its own name, if it needs one.
+fn form(expr: &Expr) -> DfResult<Option<Expr>> {
+    let Expr::WindowFunction(function) = expr.clone().unalias() else { return Ok(None) };
+    let WindowFunction { mut fun, mut params } = *function;
+    match &fun {
+        WindowFunctionDefinition::WindowUDF(udwf) if params.null_treatment == Some(NullTreatment::IgnoreNulls) => {
+            fun = WindowFunctionDefinition::WindowUDF(ignoring_nulls(udwf));
+        }
+        WindowFunctionDefinition::AggregateUDF(udaf) if params.filter.is_some() => {
+            let name = udaf.name();
+            let (Some(first), true) = (params.args.first_mut(), SKIP_NULLS.contains(&name)) else {
+                return Err(Error::sql(format!("FILTER cannot stand with {name}(...) OVER yet"))
+                    .hint("put the condition into a subquery's WHERE, or into CASE WHEN")
+                    .into());
+            };
+            if let Some(filter) = params.filter.take() {
+                *first = when(*filter, first.clone()).end()?;
+            }
+        }
+        _ => return Ok(None),
+    }
+    let changed = Expr::WindowFunction(Box::new(WindowFunction { fun, params }));
+    Ok(Some(changed.alias(expr.schema_name().to_string())))
+}
+
+/// A window function that leaves NULLs out, whatever it is told.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct IgnoringNulls {
+    function: Arc<WindowUDF>,
+}
+
+fn ignoring_nulls(function: &Arc<WindowUDF>) -> Arc<WindowUDF> {
+    Arc::new(WindowUDF::new_from_impl(IgnoringNulls { function: Arc::clone(function) }))
+}
+
+/// What tells such a function from the plain one of its name when it is sent.
+const MARK: &[u8] = b"ignore nulls";
+
+/// The bytes behind a function's name.
+pub(in crate::planner) fn encode(function: &WindowUDF, buf: &mut Vec<u8>) {
+    if function.inner().is::<IgnoringNulls>() {
+        buf.extend_from_slice(MARK);
+    }
+}
+
+/// A function by its name and these bytes.
+///
+/// # Errors
+/// When there is none.
+pub(in crate::planner) fn decode(name: &str, buf: &[u8]) -> Result<Arc<WindowUDF>> {
+    let function = functions::window_function(name).filter(|_| buf == MARK);
+    function.map(|f| ignoring_nulls(&f)).ok_or_else(|| Error::internal(format!("a plan with an unknown window function {name}")))
+}
+
+impl WindowUDFImpl for IgnoringNulls {
+    fn name(&self) -> &str {
+        self.function.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.function.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.function.signature()
+    }
+
+    fn expressions(&self, args: ExpressionArgs) -> Vec<Arc<dyn PhysicalExpr>> {
+        self.function.expressions(args)
+    }
+
+    fn partition_evaluator(&self, args: PartitionEvaluatorArgs) -> DfResult<Box<dyn PartitionEvaluator>> {
+        let args = PartitionEvaluatorArgs::new(args.input_exprs(), args.input_fields(), args.is_reversed(), true);
+        self.function.partition_evaluator_factory(args)
+    }
+
+    fn simplify(&self) -> Option<WindowFunctionSimplification> {
+        self.function.simplify()
+    }
+
+    fn field(&self, args: WindowUDFFieldArgs) -> DfResult<FieldRef> {
+        self.function.field(args)
+    }
+
+    fn sort_options(&self) -> Option<SortOptions> {
+        self.function.sort_options()
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> DfResult<Vec<DataType>> {
+        self.function.coerce_types(types)
+    }
+
+    fn reverse_expr(&self) -> ReversedUDWF {
+        match self.function.reverse_expr() {
+            ReversedUDWF::Reversed(reversed) => ReversedUDWF::Reversed(ignoring_nulls(&reversed)),
+            other => other,
+        }
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.function.documentation()
+    }
+
+    fn limit_effect(&self, args: &[Arc<dyn PhysicalExpr>]) -> LimitEffect {
+        self.function.inner().limit_effect(args)
+    }
+}

@@ -1,0 +1,92 @@
+//! One statement, carried out as far as that takes no job and no reading of tables.
+
+use std::ops::ControlFlow;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use sqlparser::ast::visit_relations;
+
+use crate::common::{Error, Result, secret};
+use crate::sql::ast::{Copy, Insert, Parsed, Query, Statement};
+
+use super::declare::Done;
+use super::statements::Workspace;
+
+/// What a statement comes to. The caller prints, runs queries, and makes one job of all that is to go on.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It declared or set something; a line for the person, if there is something to say.
+    Said(Option<String>),
+    /// SHOW and DESCRIBE: rows to print.
+    Rows(SchemaRef, RecordBatch),
+    /// EXPLAIN: text to print.
+    Text(String),
+    /// A query to answer.
+    Query(Box<Query>),
+    /// Rows to write at once: of VALUES or a query over no table, or of any INSERT when `execution.runtime-mode` is batch.
+    InsertNow(Box<Insert>),
+    /// Rows to write to a file at once.
+    Copy(Box<Copy>),
+    /// The job of this name is to stop.
+    Stop(String),
+    /// The job of this name is to show what it has cost so far.
+    AnalyzeJob(String),
+    /// Part of a job: an INSERT, or a materialized view that was declared.
+    Job(Box<Parsed>),
+}
+
+impl Workspace {
+    /// Carries out a statement; one that stands for several (CREATE TABLE ... AS) has several outcomes, in order.
+    ///
+    /// # Errors
+    /// With the statement's place.
+    pub async fn execute(&self, parsed: &Parsed) -> Result<Vec<Outcome>> {
+        // Files may have been replaced since the statement before.
+        self.shared.forget_found_out();
+        let mut outcomes = Vec::new();
+        for parsed in self.unfold(parsed).await? {
+            self.one(&parsed, &mut outcomes).await.map_err(|e| parsed.locate(e))?;
+        }
+        Ok(outcomes)
+    }
+
+    async fn one(&self, parsed: &Parsed, outcomes: &mut Vec<Outcome>) -> Result<()> {
+        let keeper = match &parsed.statement {
+            Statement::Drop(_) => self.keeper(parsed).await?,
+            _ => None,
+        };
+        if let Some(keeper) = &keeper {
+            self.refuse_read(&keeper.view).await?;
+        }
+        if let Done::Said(line) = self.declare(parsed).await? {
+            outcomes.push(Outcome::Said(line));
+            if let Some(keeper) = keeper {
+                outcomes.push(Outcome::Said(Some(self.forget_view(&keeper).await?)));
+            }
+            if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
+                outcomes.push(Outcome::Job(Box::new(parsed.clone())));
+            }
+            return Ok(());
+        }
+        outcomes.push(match &parsed.statement {
+            Statement::Insert(insert) if insert.values || !reads(insert) || self.reads_batch()? => {
+                Outcome::InsertNow(Box::new(insert.clone()))
+            }
+            Statement::Insert(_) => Outcome::Job(Box::new(parsed.clone())),
+            Statement::Copy(copy) => Outcome::Copy(Box::new(copy.clone())),
+            Statement::Query(query) => Outcome::Query(Box::new(query.clone())),
+            Statement::StopJob(name) => Outcome::Stop(name.clone()),
+            Statement::AnalyzeJob(name) => Outcome::AnalyzeJob(name.clone()),
+            Statement::Explain(explain) => Outcome::Text(secret::shown(&self.explain(explain).await?)),
+            Statement::Show(show) => self.show(show).await.map(|(schema, rows)| Outcome::Rows(schema, rows))?,
+            Statement::Describe(name) => self.describe(name).await.map(|(schema, rows)| Outcome::Rows(schema, rows))?,
+            _ => return Err(Error::internal("a statement that nothing carries out")),
+        });
+        Ok(())
+    }
+}
+
+/// Whether an INSERT reads any table or view.
+fn reads(insert: &Insert) -> bool {
+    visit_relations(&insert.query.query, |_| ControlFlow::Break(())).is_break()
+}

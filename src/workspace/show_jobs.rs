@@ -1,0 +1,98 @@
+//! SHOW JOBS: the jobs that run here, and those that have a checkpoint folder.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMillisecondArray};
+use tokio::sync::watch;
+
+use crate::common::Result;
+
+use super::dependents;
+use super::show::{Rows, batch};
+use super::statements::Workspace;
+use crate::jobs::commits::Commits;
+use crate::jobs::progress::{Phase, Status};
+
+/// What SHOW JOBS knows of a job.
+#[derive(Debug, Default)]
+struct Listed {
+    /// Nothing is known of what a job does that another process runs, or nobody.
+    phase: Option<String>,
+    commit: Option<u64>,
+    status: Option<Status>,
+}
+
+impl Workspace {
+    /// Lets SHOW JOBS tell of a job that runs in this process.
+    pub fn watch(&self, name: &str, status: watch::Receiver<Status>) {
+        self.shared.started.add(name, status);
+    }
+
+    /// Answers SHOW JOBS: those whose names are `wanted`.
+    pub(super) async fn jobs(&self, wanted: impl Fn(&str) -> bool) -> Result<Rows> {
+        let mut all: BTreeMap<String, Listed> = BTreeMap::new();
+        if let Some(root) = self.shared.checkpoints.get() {
+            for name in dependents::jobs(root.as_ref()).await?.into_iter().filter(|name| wanted(name)) {
+                let last = Commits::reader(root.below(&name)).last().await?;
+                let finished = last.as_ref().is_some_and(|commit| commit.body.finished);
+                let phase = finished.then(|| Phase::Finished.to_string());
+                all.insert(name, Listed { phase, commit: last.map(|commit| commit.body.n), status: None });
+            }
+        }
+        for (name, watched) in self.shared.started.all().into_iter().filter(|(name, _)| wanted(name)) {
+            let status = watched.borrow().clone();
+            let over = status.phase.is_over();
+            let phase = if watched.has_changed().is_err() && !over { "FAILED".to_string() } else { status.phase.to_string() };
+            all.insert(name, Listed { phase: Some(phase), commit: Some(status.commit), status: Some(status) });
+        }
+        rows(&all)
+    }
+}
+
+fn rows(jobs: &BTreeMap<String, Listed>) -> Result<Rows> {
+    let number = |of: fn(&Status) -> Option<u64>| -> ArrayRef {
+        let value = |job: &Listed| job.status.as_ref().and_then(of).and_then(|n| i64::try_from(n).ok());
+        Arc::new(jobs.values().map(value).collect::<Int64Array>())
+    };
+    let of_all = |of: fn(&Listed) -> Option<&str>| -> ArrayRef { Arc::new(jobs.values().map(of).collect::<StringArray>()) };
+    let watermarks = jobs.values().map(|job| job.status.as_ref()?.watermark.filter(|millis| *millis != i64::MAX));
+    let commits = jobs.values().map(|job| i64::try_from(job.commit?).ok());
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed of whole rows")]
+    let speed = number(|status| Some(status.rows_per_second as u64));
+    batch(vec![
+        ("job name", Arc::new(StringArray::from_iter_values(jobs.keys()))),
+        ("status", of_all(|job| job.phase.as_deref())),
+        ("rows/s", speed),
+        ("lag", number(|status| status.lag)),
+        ("watermark", Arc::new(watermarks.collect::<TimestampMillisecondArray>())),
+        ("rows in", number(|status| Some(status.rows))),
+        ("rows out", number(|status| Some(status.rows_out))),
+        ("late", number(|status| Some(status.late))),
+        ("state", number(|status| Some(status.state_bytes + status.state_disk))),
+        ("commit", Arc::new(commits.collect::<Int64Array>())),
+        ("notice", of_all(|job| job.status.as_ref()?.word())),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Catalog, Overrides};
+    use crate::connectors::Connectors;
+
+    #[tokio::test]
+    async fn a_job_that_has_failed_is_listed_with_what_it_did() {
+        let workspace = Workspace::new(Catalog::in_memory(), Connectors::real(), Overrides::default());
+        let (running, status) = watch::channel(Status { phase: Phase::Running, rows: 7, ..Status::default() });
+        workspace.watch("a", status);
+        let (failed, status) = watch::channel(Status { phase: Phase::Running, notice: Some("why".into()), ..Status::default() });
+        workspace.watch("b", status);
+        drop(failed);
+        let (_, rows) = workspace.jobs(|name| name != "c").await.unwrap();
+        let text = arrow::util::pretty::pretty_format_batches(&[rows.project(&[0, 1, 5, 10]).unwrap()]).unwrap().to_string();
+        assert!(text.contains("| a        | RUNNING | 7       |        |"), "{text}");
+        assert!(text.contains("| b        | FAILED  | 0       | why    |"), "{text}");
+        drop(running);
+    }
+}
