@@ -4,6 +4,7 @@
 //! Nothing here knows of SQL, Kafka or Arrow plans; every module may use this one, and it uses none.
 
 pub mod calendar;
+pub mod casts;
 pub mod clock;
 pub mod error;
 pub mod excerpt;

@@ -4,6 +4,7 @@
 mod broken;
 #[path = "../common/cli.rs"]
 mod cli;
+mod columns;
 mod mutated;
 mod odd;
 mod place;

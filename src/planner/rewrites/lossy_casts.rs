@@ -19,6 +19,8 @@ use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
+use crate::common::casts::keeps;
+
 /// DataFusion's rule, which does not see through such casts.
 #[derive(Debug, Default)]
 pub(in crate::planner) struct KeepLossyCasts(SimplifyExpressions);
@@ -70,19 +72,6 @@ fn show(expr: Expr) -> DfResult<Transformed<Expr>> {
             None => internal_err!("a hidden cast is gone"),
         },
         other => Ok(Transformed::no(other)),
-    }
-}
-
-/// Whether different values stay different, and in their order where DataFusion relies on it.
-fn keeps(from: &DataType, to: &DataType) -> bool {
-    use DataType::{Decimal128, Dictionary, Timestamp};
-    match (from, to) {
-        (Dictionary(_, from), to) => keeps(from, to),
-        (from, Dictionary(_, to)) => keeps(from, to),
-        (Decimal128(_, before), Decimal128(_, after)) => after >= before,
-        (from, Decimal128(_, scale)) if from.is_integer() => *scale >= 0,
-        (Timestamp(before, _), Timestamp(after, _)) => after >= before,
-        (from, to) => from == to || from.is_integer() && (to.is_integer() || to.is_string()) || from.is_string() && to.is_string(),
     }
 }
 

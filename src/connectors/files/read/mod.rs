@@ -3,6 +3,7 @@
 pub(super) mod arrow_blocks;
 pub(super) mod avro_blocks;
 pub(super) mod csv_header;
+mod exact_casts;
 pub(super) mod file_reader;
 pub(super) mod file_types;
 pub(super) mod floor_times;

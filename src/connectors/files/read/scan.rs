@@ -25,6 +25,7 @@ use datafusion::physical_plan::union::UnionExec;
 
 use crate::common::Result;
 
+use super::exact_casts::KeepLossyCasts;
 use super::floor_times;
 use super::shape::{Shape, shapes};
 use super::text_source::TextSource;
@@ -126,7 +127,7 @@ impl FilesTable {
             .with_file_groups(groups)
             .with_file_compression_type(shape.compression)
             .with_limit(limit)
-            .with_expr_adapter(Some(Arc::new(floor_times::Adapters)))
+            .with_expr_adapter(Some(Arc::new(KeepLossyCasts)))
             .build();
         let plan = if is_text {
             DataSourceExec::from_data_source(scan)
