@@ -287,7 +287,7 @@ fn plans_by_the_clock() {
         ("SELECT id FROM events WHERE d <> CURRENT_DATE", "TickingFilter|rows: UNBOUNDED|every 86400 s", "Temporal"),
         ("SELECT id FROM events WHERE MOD(EXTRACT(SECOND FROM now()), 2) = v", "TickingFilter|every 1 s", "Temporal"),
         ("SELECT id, now() FROM events", "ClockExec", "state"),
-        ("SELECT k, n, now() FROM (SELECT k, COUNT(*) n FROM events GROUP BY k)", "Remember", "ClockExec"),
+        ("SELECT k, n, now() FROM (SELECT k, COUNT(*) n FROM events GROUP BY k)", "ProctimeMaterialize", "ClockExec"),
         (
             "SELECT id, ROW_NUMBER() OVER (PARTITION BY k ORDER BY now()) n FROM events",
             "ClockExec|OverAggregate|final per row|the clock|append-only",
