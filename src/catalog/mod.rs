@@ -24,7 +24,7 @@ mod like;
 mod names;
 pub mod overrides;
 mod references;
-mod repeat;
+mod replay;
 mod resolve;
 pub mod settings;
 mod spec;

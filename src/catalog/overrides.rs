@@ -62,7 +62,7 @@ impl Overrides {
         for option in options {
             let option = option.as_ref();
             let Some((key, value)) = option.split_once('=').filter(|(key, _)| !key.trim().is_empty()) else {
-                // What stands behind a blank may be the value.
+                // The text after a space may be the value.
                 let key = option.split_whitespace().next().unwrap_or_default();
                 return Err(Error::usage(format!("--option {key}: not of the form [TABLE.]KEY=VALUE"))
                     .hint("for example --option properties.bootstrap.servers=localhost:9092"));

@@ -64,7 +64,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
         tracing::warn!("{text}");
     }
     eprintln!("job {name}: {} in {}", counted(script.parts.len() as u64, "INSERT"), secret::shown(&spec.store.describe()));
-    let job = jobs::take(&spec).await?;
+    let job = jobs::claim(&spec).await?;
     script.settle().await?;
     let stop = setup::stop_signal()?;
     let over = CancellationToken::new();

@@ -34,7 +34,7 @@ pub(super) fn workspace(common: &Common) -> Result<Workspace> {
 /// Writes declarations that a passing workspace has carried out.
 pub(super) fn declare(common: &Common, declarations: &[Parsed]) -> Result<()> {
     let mut catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
-    declarations.iter().try_for_each(|parsed| catalog.repeat(parsed))
+    declarations.iter().try_for_each(|parsed| catalog.replay(parsed))
 }
 
 /// The same, but what is declared is gone with the process; the embedded topics are opened only if they are to be reached.

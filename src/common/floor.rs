@@ -18,6 +18,16 @@ pub fn per_second(unit: TimeUnit) -> i64 {
     }
 }
 
+/// Whether a type holds times, also within rows, arrays and maps.
+pub fn has_times(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Timestamp(..) => true,
+        DataType::List(field) | DataType::Map(field, _) => has_times(field.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| has_times(field.data_type())),
+        _ => false,
+    }
+}
+
 /// Whether a cast between these types cuts digits of a time off, also of one within rows, arrays and maps.
 pub fn cuts(from: &DataType, to: &DataType) -> bool {
     match (from, to) {

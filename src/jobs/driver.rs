@@ -18,7 +18,6 @@ use crate::operators::epoch::context::StateId;
 use crate::state::commit::CommitReader;
 use crate::state::{ChunkedSectionWriter, Run, SpillContext, StateDelta, StateMemory};
 
-use super::begin::{check_identity, sinks, wait_for_starts};
 use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
 use super::inputs::{Fetch, Inputs, Starts};
@@ -30,6 +29,7 @@ use super::recovery::{Recovered, recover};
 use super::snapshots::{Snapshots, StateSections};
 use super::source_state::SourceState;
 use super::spec::JobSpec;
+use super::startup::{check_identity, sinks, wait_for_starts};
 use super::views::{self, View, announce};
 use super::{metrics, metrics_view, readers};
 

@@ -7,8 +7,8 @@
 //! The three run side by side: the next epoch runs while a commit is written, and commits go on while a sink lags.
 
 mod alignment;
-mod begin;
 pub mod changes;
+pub mod claim;
 pub mod commits;
 pub mod dead_letter;
 pub mod driver;
@@ -27,14 +27,14 @@ pub mod routed_sink;
 mod snapshots;
 mod source_state;
 pub mod spec;
+mod startup;
 pub mod stored_view;
-pub mod taken;
 mod view_source;
 pub mod views;
 pub mod watermark;
 
+pub use claim::{ClaimedJob, claim, resumes, run};
 pub use driver::Ending;
 pub use metrics::JobMetrics;
 pub use progress::{Phase, Status};
 pub use spec::{Insert, JobSpec, Settings};
-pub use taken::{Taken, resumes, run, take};

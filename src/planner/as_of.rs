@@ -15,6 +15,7 @@ use crate::common::{Error, Result};
 use crate::sql::as_of::AS_OF;
 
 use super::clock;
+use super::columns::copied;
 use super::provider::TableSource;
 
 /// Registers the function that stands for it until then.
@@ -91,7 +92,7 @@ pub(super) fn attribute(plan: &LogicalPlan, index: usize) -> Option<Attribute> {
     match plan {
         LogicalPlan::Projection(p) => match p.expr.get(index)? {
             expr if clock::is_clock(expr) => Some(Attribute::Clock),
-            expr => attribute(&p.input, copied(expr, &p.input)?),
+            expr => attribute(&p.input, copied(expr, p.input.schema())?),
         },
         LogicalPlan::TableScan(scan) => match scan.source.get_logical_plan() {
             Some(view) => attribute(&view, *scan.projection.as_ref().map_or(Some(&index), |p| p.get(index))?),
@@ -119,14 +120,6 @@ pub(super) fn attribute(plan: &LogicalPlan, index: usize) -> Option<Attribute> {
             let input = inputs.first().filter(|input| index < input.schema().fields().len())?;
             attribute(input, index)
         }
-        _ => None,
-    }
-}
-
-fn copied(expr: &Expr, input: &LogicalPlan) -> Option<usize> {
-    match expr {
-        Expr::Alias(alias) => copied(&alias.expr, input),
-        Expr::Column(column) => input.schema().maybe_index_of_column(column),
         _ => None,
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DFSchemaRef, Result as DfResult, ScalarValue};
+use datafusion::common::{DFSchemaRef, Result as DfResult, ScalarValue};
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
@@ -27,6 +27,7 @@ use crate::common::{Error, Result};
 use crate::operators::epoch::watermark_column::Watermark;
 use crate::sql::types::display;
 
+use super::columns::with_columns;
 use super::mode::Mode;
 
 const NAME: &str = "current_watermark";
@@ -87,9 +88,7 @@ impl WatermarkColumn {
     }
 
     fn new(input: LogicalPlan, watermark: Watermark) -> DfResult<Self> {
-        let mut fields: Vec<_> = input.schema().iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
-        fields.push((None, Arc::new(watermark.field())));
-        let schema = Arc::new(DFSchema::new_with_metadata(fields, input.schema().metadata().clone())?);
+        let schema = Arc::new(with_columns(input.schema(), [Arc::new(watermark.field())])?);
         Ok(Self { input, watermark, schema })
     }
 }

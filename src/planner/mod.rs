@@ -14,6 +14,7 @@ pub mod bind;
 mod case_insensitive;
 mod clock;
 pub mod codec;
+mod columns;
 pub mod continuous;
 mod current_watermark;
 pub mod explain;

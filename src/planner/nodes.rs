@@ -4,12 +4,14 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::{DFSchema, DFSchemaRef, Result as DfResult};
+use datafusion::common::{DFSchemaRef, Result as DfResult};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 
 use crate::common::Result;
 use crate::operators::epoch::row_number::RowNumber;
 use crate::operators::windows::late_filter::LateFilter;
+
+use super::columns::with_columns;
 
 /// A leaf that stands for rows of an earlier stage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -60,10 +62,12 @@ impl Late {
 impl Numbered {
     /// On top of a leaf.
     pub fn plan(input: LogicalPlan) -> Result<LogicalPlan> {
-        let mut fields: Vec<_> = input.schema().iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
-        fields.push((None, Arc::new(RowNumber::field())));
-        let schema = Arc::new(DFSchema::new_with_metadata(fields, input.schema().metadata().clone())?);
-        Ok(LogicalPlan::Extension(Extension { node: Arc::new(Self { input, schema }) }))
+        Ok(LogicalPlan::Extension(Extension { node: Arc::new(Self::new(input)?) }))
+    }
+
+    fn new(input: LogicalPlan) -> DfResult<Self> {
+        let schema = Arc::new(with_columns(input.schema(), [Arc::new(RowNumber::field())])?);
+        Ok(Self { input, schema })
     }
 }
 
@@ -153,6 +157,6 @@ impl UserDefinedLogicalNodeCore for Numbered {
     }
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
-        Ok(Self { input: inputs.pop().unwrap_or_else(|| self.input.clone()), ..self.clone() })
+        inputs.pop().map_or_else(|| Ok(self.clone()), Self::new)
     }
 }

@@ -54,7 +54,7 @@ impl Variables {
             match given.split_once('=') {
                 Some((key, value)) if name(key.trim()) => variables.insert(key.trim().to_string(), value.to_string()),
                 _ => {
-                    // What stands behind a blank may be the value.
+                    // The text after a space may be the value.
                     let name = given.split_whitespace().next().unwrap_or_default();
                     return Err(Error::usage(format!("-v {name}: not of the form NAME=VALUE"))
                         .hint("for example -v limit=5; a name has letters, digits and `_`"));

@@ -7,6 +7,7 @@ use arrow::datatypes::Field;
 use datafusion::common::{DFSchema, DFSchemaRef, Result as DfResult};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 
+use super::super::columns::with_columns;
 use super::{CLOCK, clock_type};
 
 /// Puts a clock behind a row's columns, as [`CLOCK`].
@@ -30,9 +31,7 @@ pub struct Live {
 
 /// A schema with the clock behind its columns.
 pub fn with_clock(schema: &DFSchema) -> DfResult<DFSchema> {
-    let mut fields: Vec<_> = schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
-    fields.push((None, Arc::new(Field::new(CLOCK, clock_type(), false))));
-    DFSchema::new_with_metadata(fields, schema.metadata().clone())
+    with_columns(schema, [Arc::new(Field::new(CLOCK, clock_type(), false))])
 }
 
 impl Clock {

@@ -14,6 +14,7 @@ use crate::operators::joins::delta_join::{DeltaJoin, Side};
 use crate::operators::joins::interval_join::IntervalJoin;
 use crate::sql::ast::Emit;
 
+use super::super::columns::with_columns;
 use super::interval::{Interval, interval};
 use super::recompute::Partitioning;
 use super::{Input, Lowered, Lowering, copied, title};
@@ -248,9 +249,7 @@ fn preserved(kind: JoinType) -> Option<usize> {
 
 /// A schema with a weight of its own name behind its columns.
 fn named(schema: &DFSchema, weight: &str) -> Result<DFSchemaRef> {
-    let mut fields: Vec<_> = schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
-    fields.push((None, Arc::new(Field::new(weight, DataType::Int64, false))));
-    Ok(Arc::new(DFSchema::new_with_metadata(fields, schema.metadata().clone())?))
+    Ok(Arc::new(with_columns(schema, [Arc::new(Field::new(weight, DataType::Int64, false))])?))
 }
 
 /// Which sides' columns come out, and whether a side's row always does in full.

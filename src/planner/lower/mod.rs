@@ -52,6 +52,7 @@ use crate::common::{Error, Result, WEIGHT};
 use crate::operators::{EpochTime, ExchangeExec, Materialize, Operator, StatefulExec};
 use crate::sql::ast::Emit;
 
+use super::columns::{copied, with_columns};
 use super::nodes::StageInput;
 use super::program::{Program, Stage, StateNode};
 use super::properties::{Domain, StreamProperties, Time};
@@ -332,9 +333,7 @@ fn leaves(plan: &LogicalPlan) -> Result<(bool, bool)> {
 
 /// A schema with the weight behind its columns.
 fn weighted(schema: &DFSchema) -> Result<DFSchemaRef> {
-    let mut fields: Vec<_> = schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
-    fields.push((None, Arc::new(Field::new(WEIGHT, DataType::Int64, false))));
-    Ok(Arc::new(DFSchema::new_with_metadata(fields, schema.metadata().clone())?))
+    Ok(Arc::new(with_columns(schema, [Arc::new(Field::new(WEIGHT, DataType::Int64, false))])?))
 }
 
 /// The weight of an updating piece, as an expression over it.
@@ -348,15 +347,6 @@ fn weight(plan: &LogicalPlan) -> Result<Expr> {
 /// Every row comes once.
 fn weight_one() -> Expr {
     lit(1i64).alias(WEIGHT)
-}
-
-/// The index of a column that an expression is a plain copy of.
-fn copied(expr: &Expr, schema: &DFSchema) -> Option<usize> {
-    match expr {
-        Expr::Alias(alias) => copied(&alias.expr, schema),
-        Expr::Column(column) => schema.maybe_index_of_column(column),
-        _ => None,
-    }
 }
 
 /// The columns of a plan as expressions.

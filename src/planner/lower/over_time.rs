@@ -12,6 +12,7 @@ use crate::operators::OverAggregate;
 use crate::operators::over::{OverRows, Past};
 use crate::sql::ast::Emit;
 
+use super::super::columns::with_columns;
 use super::super::functions::row_number;
 use super::over_past::{both, past};
 use super::over_plan::{NUMBER, function, named, project, whole_partition, windows};
@@ -160,9 +161,7 @@ fn only(leaves: Vec<LogicalPlan>) -> Result<LogicalPlan> {
 }
 
 fn with_behind(schema: &DFSchema, behind: &[Field]) -> Result<DFSchemaRef> {
-    let mut fields: Vec<_> = schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
-    fields.extend(behind.iter().map(|f| (None, Arc::new(f.clone()))));
-    Ok(Arc::new(DFSchema::new_with_metadata(fields, schema.metadata().clone())?))
+    Ok(Arc::new(with_columns(schema, behind.iter().map(|field| Arc::new(field.clone())))?))
 }
 
 /// The functions over rows of which some are of the past: the new ones come out, and of [`Past::Last`] those that stay.

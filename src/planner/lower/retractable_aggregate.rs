@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::common::{Column, DFSchema};
+use datafusion::common::Column;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Projection};
 
 use crate::common::{Error, Result};
@@ -12,6 +12,7 @@ use crate::operators::aggregates::keyed_aggregate::Lifetime;
 use crate::operators::aggregates::min_max::Extreme;
 use crate::sql::rewrites::duplicates::untaken;
 
+use super::super::columns::with_columns;
 use super::sums::{Kept, sum_of};
 use super::{Input, Lowered, Lowering, weighted};
 use crate::planner::properties::{StreamProperties, Time};
@@ -55,12 +56,9 @@ impl Lowering {
         let count = groups.len();
         let over = Aggregate::try_new(Arc::new(input.plan.clone()), groups, named)?;
         let (extremes, values): (Vec<Extreme>, Vec<Lowered>) = extremes.into_iter().unzip();
-        let mut fields: Vec<_> = over.schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
-        let mut apart = fields.len()..;
-        for extreme in &extremes {
-            fields.push((None, extreme.field()?));
-        }
-        let schema = Arc::new(DFSchema::new_with_metadata(fields, over.schema.metadata().clone())?);
+        let mut apart = over.schema.fields().len()..;
+        let kept = extremes.iter().map(Extreme::field).collect::<std::result::Result<Vec<_>, _>>()?;
+        let schema = Arc::new(with_columns(&over.schema, kept)?);
         let (partial, last) = self.halves(&over, input).await?;
         let operator = KeyedAggregate::with_extremes(last, lifetime, extremes)?;
         let inputs = std::iter::once(partial).chain(values.into_iter().map(|v| Input::Piece(Box::new(v)))).collect();

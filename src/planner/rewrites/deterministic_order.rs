@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use crate::common::Result;
+use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
-use datafusion::logical_expr::{
-    Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, Sort, Window, WindowFrame, WindowFrameBound, WindowFrameUnits,
-};
+use datafusion::logical_expr::{Expr, FetchType, Limit, LogicalPlan, SkipType, Sort, WindowFrame, WindowFrameBound, WindowFrameUnits};
 use datafusion::scalar::ScalarValue;
 
 use super::column_order::{by_all_columns, rest};
+use super::window_functions::{reordered, replaced};
 use crate::planner::first_rows::FirstRowsNode;
 use crate::planner::mode::Mode;
 
@@ -31,53 +30,27 @@ pub(in crate::planner) fn total_order(plan: LogicalPlan, mode: Mode) -> Result<L
         _ => plan.transform_up(first_rows)?.data,
     };
     let ordered = plan.transform_up_with_subqueries(|node| match node {
-        LogicalPlan::Window(window) => windows(window),
+        LogicalPlan::Window(window) => replaced(window, |expr, input| Ok(completed(expr, input.schema())), reordered),
         LogicalPlan::Limit(limit) => limited(limit, mode),
         other => Ok(Transformed::no(other)),
     })?;
     Ok(ordered.data)
 }
 
-fn windows(window: Window) -> DfResult<Transformed<LogicalPlan>> {
-    let mut changed = false;
-    let schema = window.input.schema();
-    let exprs: Vec<Expr> = window.window_expr.iter().map(|e| completed(e, schema, &mut changed)).collect();
-    if !changed {
-        return Ok(Transformed::no(LogicalPlan::Window(window)));
-    }
-    Ok(Transformed::yes(reordered(&window, exprs)?))
-}
-
-/// An OVER with functions in place of its own, under the names of those.
-pub(super) fn reordered(window: &Window, exprs: Vec<Expr>) -> DfResult<LogicalPlan> {
-    // Functions with other orders than before may no longer share a node, and have other names.
-    let schema = window.input.schema();
-    let named = window
-        .window_expr
-        .iter()
-        .zip(&exprs)
-        .map(|(old, new)| Expr::Column(Column::new_unqualified(new.schema_name().to_string())).alias(old.schema_name().to_string()));
-    let columns: Vec<Expr> = schema.columns().into_iter().map(Expr::Column).chain(named).collect();
-    let plan = LogicalPlanBuilder::window_plan(window.input.as_ref().clone(), exprs)?;
-    LogicalPlanBuilder::from(plan).project(columns)?.build()
-}
-
-fn completed(expr: &Expr, schema: &DFSchema, changed: &mut bool) -> Expr {
-    let Expr::WindowFunction(function) = expr.clone().unalias() else { return expr.clone() };
+/// A function in a complete order, if it needs one.
+fn completed(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let Expr::WindowFunction(mut function) = expr.clone().unalias() else { return None };
     if let Some(function) = end_of_frame(&function, schema) {
-        *changed = true;
-        return Expr::WindowFunction(Box::new(function));
+        return Some(Expr::WindowFunction(Box::new(function)));
     }
     let rows = function.params.window_frame.units == WindowFrameUnits::Rows && !whole(&function);
     if !RANKING.contains(&function.fun.name()) && !rows {
-        return expr.clone();
+        return None;
     }
-    *changed = true;
-    let mut function = function;
     let known: Vec<Expr> =
         function.params.order_by.iter().map(|s| s.expr.clone()).chain(function.params.partition_by.iter().cloned()).collect();
     function.params.order_by.extend(rest(schema, &known));
-    Expr::WindowFunction(function)
+    Some(Expr::WindowFunction(function))
 }
 
 /// FIRST_VALUE and LAST_VALUE where it is left open which of several rows is the first or the last one: over the whole

@@ -14,3 +14,4 @@ pub(super) mod single_row;
 pub(super) mod subqueries;
 pub(super) mod tuples;
 pub(super) mod wide_decimals;
+mod window_functions;

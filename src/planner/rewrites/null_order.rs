@@ -9,20 +9,22 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use datafusion::common::internal_err;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, internal_err};
 use datafusion::error::Result as DfResult;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{
-    ColumnarValue, Distinct, Expr, JoinType, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, Window,
+    ColumnarValue, Distinct, Expr, JoinType, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use sqlparser::ast::{self, NamedWindowDefinition, NamedWindowExpr, Query, Select, VisitMut, VisitorMut, WindowSpec, WindowType};
 
 use crate::common::Result;
 use crate::sql::ast_builder;
 
-use super::deterministic_order::reordered;
+use crate::planner::columns::copied;
 use crate::planner::provider::TableSource;
+
+use super::window_functions::{reordered, replaced};
 
 const WRITTEN: &str = "__nulls_first_written";
 
@@ -78,24 +80,10 @@ fn marked(spec: &mut WindowSpec) {
 /// When DataFusion refuses to build a node; that would be a bug.
 pub(in crate::planner) fn times_last(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|node| match node {
-        LogicalPlan::Window(window) => windows(window),
+        LogicalPlan::Window(window) => replaced(window, |expr, input| Ok(ordered(expr, input)), reordered),
         other => Ok(Transformed::no(other)),
     })?;
     Ok(plan.data)
-}
-
-fn windows(window: Window) -> DfResult<Transformed<LogicalPlan>> {
-    let mut changed = false;
-    let mut exprs = Vec::with_capacity(window.window_expr.len());
-    for expr in &window.window_expr {
-        let ordered = ordered(expr, &window.input);
-        changed |= ordered.is_some();
-        exprs.push(ordered.unwrap_or_else(|| expr.clone()));
-    }
-    if !changed {
-        return Ok(Transformed::no(LogicalPlan::Window(window)));
-    }
-    Ok(Transformed::yes(reordered(&window, exprs)?))
 }
 
 /// A function in its order, if that is another one.
@@ -106,21 +94,12 @@ fn ordered(expr: &Expr, input: &LogicalPlan) -> Option<Expr> {
         && mark.func.inner().is::<Written>()
     {
         first.expr = mark.args.first()?.clone();
-    } else if first.asc && first.nulls_first && column(&first.expr, input.schema()).is_some_and(|column| is_time(input, column)) {
+    } else if first.asc && first.nulls_first && copied(&first.expr, input.schema()).is_some_and(|column| is_time(input, column)) {
         first.nulls_first = false;
     } else {
         return None;
     }
     Some(Expr::WindowFunction(function))
-}
-
-/// The column that an expression copies.
-fn column(expr: &Expr, schema: &DFSchema) -> Option<usize> {
-    match expr {
-        Expr::Alias(alias) => column(&alias.expr, schema),
-        Expr::Column(column) => schema.maybe_index_of_column(column),
-        _ => None,
-    }
 }
 
 /// Whether a column holds the event time of a declared table.
@@ -146,7 +125,7 @@ fn is_time(plan: &LogicalPlan, index: usize) -> bool {
 }
 
 fn copies(exprs: &[Expr], input: &LogicalPlan, index: usize) -> bool {
-    exprs.get(index).and_then(|expr| column(expr, input.schema())).is_some_and(|column| is_time(input, column))
+    exprs.get(index).and_then(|expr| copied(expr, input.schema())).is_some_and(|column| is_time(input, column))
 }
 
 /// The same of the node below, where the column stands at the same place.

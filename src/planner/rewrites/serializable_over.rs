@@ -19,6 +19,8 @@ use crate::common::{Error, Result};
 
 use crate::planner::functions;
 
+use super::window_functions::replaced;
+
 /// Aggregates that do not look at rows whose first argument is NULL.
 const SKIP_NULLS: [&str; 23] = [
     "approx_distinct",
@@ -52,24 +54,12 @@ const SKIP_NULLS: [&str; 23] = [
 /// When FILTER stands with a function that looks at NULLs, or at no argument; others are DataFusion's.
 pub(in crate::planner) fn sendable(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|node| match node {
-        LogicalPlan::Window(window) => windows(window),
+        LogicalPlan::Window(window) => {
+            replaced(window, |expr, _| form(expr), |window, exprs| Ok(LogicalPlan::Window(Window::try_new(exprs, window.input)?)))
+        }
         other => Ok(Transformed::no(other)),
     })?;
     Ok(plan.data)
-}
-
-fn windows(window: Window) -> DfResult<Transformed<LogicalPlan>> {
-    let mut changed = false;
-    let mut exprs = Vec::with_capacity(window.window_expr.len());
-    for expr in &window.window_expr {
-        let form = form(expr)?;
-        changed |= form.is_some();
-        exprs.push(form.unwrap_or_else(|| expr.clone()));
-    }
-    if !changed {
-        return Ok(Transformed::no(LogicalPlan::Window(window)));
-    }
-    Ok(Transformed::yes(LogicalPlan::Window(Window::try_new(exprs, window.input)?)))
 }
 
 /// Another form of a window function under its own name, if it needs one.

@@ -24,9 +24,9 @@ use super::floor_times;
 
 /// Rewrites what is asked of a table to what is asked of one of its files, as [`floor_times::Adapters`] does, with lossy casts as [`KeptCast`].
 #[derive(Debug)]
-pub struct KeepLossyCasts;
+pub struct ExactCastAdapters;
 
-impl PhysicalExprAdapterFactory for KeepLossyCasts {
+impl PhysicalExprAdapterFactory for ExactCastAdapters {
     fn create(&self, table: SchemaRef, file: SchemaRef) -> DfResult<Arc<dyn PhysicalExprAdapter>> {
         let inner = floor_times::Adapters.create(table, Arc::clone(&file))?;
         Ok(Arc::new(Adapter { inner, file }))

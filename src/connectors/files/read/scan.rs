@@ -25,7 +25,7 @@ use datafusion::physical_plan::union::UnionExec;
 
 use crate::common::Result;
 
-use super::exact_casts::KeepLossyCasts;
+use super::exact_casts::ExactCastAdapters;
 use super::floor_times;
 use super::shape::{Shape, shapes};
 use super::text_source::TextSource;
@@ -127,7 +127,7 @@ impl FilesTable {
             .with_file_groups(groups)
             .with_file_compression_type(shape.compression)
             .with_limit(limit)
-            .with_expr_adapter(Some(Arc::new(KeepLossyCasts)))
+            .with_expr_adapter(Some(Arc::new(ExactCastAdapters)))
             .build();
         let plan = if is_text {
             DataSourceExec::from_data_source(scan)

@@ -1,4 +1,4 @@
-//! Declarations that another catalog has taken already.
+//! Statements that a detached catalog has carried out, carried out again by the catalog that is written.
 
 use crate::common::Result;
 use crate::sql::ast::{Parsed, Statement};
@@ -10,9 +10,9 @@ impl Catalog {
     /// the catalog is asked. Statements that change no catalog are passed over.
     ///
     /// # Errors
-    /// When somebody else has declared something in between, or a file cannot be written.
-    pub fn repeat(&mut self, parsed: &Parsed) -> Result<()> {
-        let repeated = match &parsed.statement {
+    /// When another process has declared something in between, or a file cannot be written.
+    pub fn replay(&mut self, parsed: &Parsed) -> Result<()> {
+        let replayed = match &parsed.statement {
             Statement::CreateTable(_) => self.complete(parsed).and_then(|whole| self.create(&whole)).map(drop),
             Statement::CreateView(_) | Statement::CreateDatabase(_) | Statement::CreateFunction(_) => self.create(parsed).map(drop),
             Statement::Alter(alter) => match self.altered(alter, parsed) {
@@ -23,6 +23,6 @@ impl Catalog {
             Statement::Use(database) => self.use_database(database),
             _ => Ok(()),
         };
-        repeated.map_err(|e| parsed.locate(e))
+        replayed.map_err(|e| parsed.locate(e))
     }
 }

@@ -1,4 +1,4 @@
-//! A job from its folder on: taken, run, and run again when an older copy has written meanwhile.
+//! Claiming a job's folder, and running the job: once more when an older copy has written meanwhile.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::common::{Result, secret};
 
-use super::begin::check_identity;
 use super::commits::Commits;
 use super::driver::{Attempt, Ending, attempt};
 use super::progress::Phase;
 use super::spec::JobSpec;
+use super::startup::check_identity;
 
 /// Runs a job until it is stopped, its input is exhausted, or it fails.
 ///
@@ -20,23 +20,23 @@ use super::spec::JobSpec;
 /// # Errors
 /// What cannot be mended by waiting: a changed query, a second copy, data that is gone, a fenced sink.
 pub async fn run(spec: &JobSpec, stop: &CancellationToken) -> Result<Ending> {
-    take(spec).await?.run(stop).await
+    claim(spec).await?.run(stop).await
 }
 
 /// A job whose folder is this process's, and of the same query.
-pub struct Taken<'a> {
+pub struct ClaimedJob<'a> {
     spec: &'a JobSpec,
     commits: Commits,
     /// For as long as the job runs; an object store has none.
     lock: Option<Box<dyn Send + Sync>>,
 }
 
-/// Takes a job's folder. What is refused has changed nothing, also in a copy that runs.
+/// Claims a job's folder. What is refused has changed nothing, also in a copy that runs.
 ///
 /// # Errors
 /// Another copy, a changed query, a folder that is not whole.
-pub async fn take(spec: &JobSpec) -> Result<Taken<'_>> {
-    let taken = async {
+pub async fn claim(spec: &JobSpec) -> Result<ClaimedJob<'_>> {
+    let claimed = async {
         let lock = spec.store.lock()?;
         let fresh = spec.settings.fresh;
         // Before the claim, which would end another copy. What cannot be read it tells better.
@@ -44,18 +44,18 @@ pub async fn take(spec: &JobSpec) -> Result<Taken<'_>> {
             check_identity(spec, &spec.identity(), &last.body.identity)?;
         }
         let commits = Commits::claim(Arc::clone(&spec.store), fresh, lock.is_some(), spec.faults.clone()).await?;
-        Ok(Taken { spec, commits, lock })
+        Ok(ClaimedJob { spec, commits, lock })
     };
-    told(spec, taken.await)
+    with_status(spec, claimed.await)
 }
 
-impl Taken<'_> {
+impl ClaimedJob<'_> {
     /// Runs the job as [`run`] does.
     ///
     /// # Errors
     /// As [`run`].
     pub async fn run(self, stop: &CancellationToken) -> Result<Ending> {
-        told(self.spec, self.attempts(stop).await)
+        with_status(self.spec, self.attempts(stop).await)
     }
 
     async fn attempts(self, stop: &CancellationToken) -> Result<Ending> {
@@ -72,8 +72,8 @@ impl Taken<'_> {
     }
 }
 
-/// Who looks at the job later should see why it failed.
-fn told<T>(spec: &JobSpec, outcome: Result<T>) -> Result<T> {
+/// An error stands in the job's status, too: SHOW JOBS says later why it failed.
+fn with_status<T>(spec: &JobSpec, outcome: Result<T>) -> Result<T> {
     if let Err(error) = &outcome {
         spec.status.send_modify(|status| {
             (status.phase, status.waits, status.notice) = (Phase::Failed, None, Some(secret::shown(error.message())));
