@@ -1,7 +1,12 @@
 //! The days that SQL has, 0001-01-01 to 9999-12-31, and values that are beyond them.
 
-use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait};
-use arrow::datatypes::{DataType, Date32Type, Date64Type, Decimal128Type, Int64Type, TimeUnit};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, OffsetSizeTrait, PrimitiveArray, make_array};
+use arrow::datatypes::{
+    DataType, Date32Type, Date64Type, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampSecondType,
+};
 
 /// 0001-01-01, in days since 1970.
 const FIRST: i64 = -719_162;
@@ -61,6 +66,31 @@ pub fn beyond(array: &ArrayRef) -> Vec<usize> {
     }
 }
 
+/// A column in which times that are beyond the calendar are so by the least: a cast to another unit, or to a date, can neither lose that
+/// nor fail of it. Times in rows, arrays and maps as well.
+pub fn clamped(array: &ArrayRef) -> ArrayRef {
+    fn of<T: ArrowPrimitiveType<Native = i64>>(array: &ArrayRef, per_second: i64) -> Option<ArrayRef> {
+        let times: &PrimitiveArray<T> = array.as_primitive_opt()?;
+        // A whole day, so that a date is beyond, too.
+        let (before, behind) = ((FIRST - 1) * SECONDS * per_second, END * SECONDS * per_second);
+        let fits = times.values().iter().fold(true, |all, time| all & (before..=behind).contains(time));
+        (!fits).then(|| Arc::new(times.unary::<_, T>(|time| time.clamp(before, behind)).with_data_type(array.data_type().clone())) as _)
+    }
+    let done = match array.data_type() {
+        DataType::Timestamp(TimeUnit::Second, _) => of::<TimestampSecondType>(array, 1),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => of::<TimestampMillisecondType>(array, 1_000),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => of::<TimestampMicrosecondType>(array, 1_000_000),
+        DataType::Date64 => of::<Date64Type>(array, 1_000),
+        DataType::Struct(_) | DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Map(..) => {
+            let data = array.to_data();
+            let children = data.child_data().iter().map(|child| clamped(&make_array(child.clone())).to_data()).collect();
+            data.into_builder().child_data(children).build().ok().map(make_array)
+        }
+        _ => None,
+    };
+    done.unwrap_or_else(|| Arc::clone(array))
+}
+
 fn rows<T: Copy>(array: &ArrayRef, values: &[T], fits: impl Fn(T) -> bool) -> Vec<usize> {
     // Without a way out in the middle the compiler looks at many at once.
     if values.iter().fold(true, |all, value| all & fits(*value)) {
@@ -90,9 +120,8 @@ fn sorted(mut rows: Vec<usize>) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{Date32Array, Decimal128Array, ListArray, TimestampMicrosecondArray};
+    use arrow::array::{Date32Array, Date64Array, Decimal128Array, ListArray, TimestampMicrosecondArray, TimestampSecondArray};
+    use arrow::compute::cast;
 
     use super::*;
 
@@ -117,5 +146,23 @@ mod tests {
         assert_eq!(beyond(&decimals), [1, 2]);
         let list = ListArray::from_iter_primitive::<Date32Type, _, _>([Some(vec![Some(1)]), None, Some(vec![Some(2), Some(i32::MIN)])]);
         assert_eq!(beyond(&(Arc::new(list) as ArrayRef)), [2]);
+    }
+
+    #[test]
+    fn times_beyond_it_stay_so_in_every_cast() {
+        let millis = DataType::Timestamp(TimeUnit::Millisecond, None);
+        let times: [ArrayRef; 3] = [
+            Arc::new(TimestampSecondArray::from(vec![Some(0), Some(i64::MAX), Some(i64::MIN), None])),
+            Arc::new(TimestampMicrosecondArray::from(vec![Some(0), Some(i64::MAX), Some(i64::MIN), None])),
+            Arc::new(Date64Array::from(vec![Some(0), Some(i64::MAX), Some(i64::MIN), None])),
+        ];
+        for times in times {
+            for to in [&millis, &DataType::Date32] {
+                assert_eq!(beyond(&cast(&clamped(&times), to).unwrap()), [1, 2], "{} to {to}", times.data_type());
+            }
+        }
+        let list = ListArray::from_iter_primitive::<Date64Type, _, _>([Some(vec![Some(1)]), None, Some(vec![Some(2), Some(i64::MIN)])]);
+        let dates = cast(&clamped(&(Arc::new(list) as ArrayRef)), &DataType::new_list(DataType::Date32, true)).unwrap();
+        assert_eq!(beyond(&dates), [2]);
     }
 }

@@ -32,7 +32,6 @@ pub use changes::reconcile::Reconcile;
 pub use epoch::clock_column::ClockExec;
 pub use epoch::context::{EpochContext, EpochReport, SourceSet};
 pub use epoch::exchange::ExchangeExec;
-pub use epoch::named_scan::named_scans;
 pub use epoch::read_progress::{Progress, ReadProgress};
 pub use epoch::row_number::RowNumberExec;
 pub use epoch::scan::SourceScanExec;

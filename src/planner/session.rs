@@ -27,7 +27,7 @@ use parking_lot::RwLock;
 use sqlparser::ast;
 
 use crate::common::{Error, Result, suggest};
-use crate::operators::{Progress, SourceSet, named_scans};
+use crate::operators::{Progress, SourceSet};
 use crate::sql::size;
 
 use super::as_of::{self, as_of};
@@ -218,7 +218,7 @@ impl Session {
         let state = self.context.state();
         let optimized = state.optimize(logical)?;
         joined(&optimized)?;
-        Ok(named_scans(state.query_planner().create_physical_plan(&optimized, &state).await?)?)
+        Ok(state.query_planner().create_physical_plan(&optimized, &state).await?)
     }
 
     /// How far the query that [`Self::run`] began last has read.

@@ -1,10 +1,14 @@
-//! Columns of Parquet, Arrow and Avro files: casts of them in filters, and times of 96 bits.
+//! Columns of Parquet, Arrow and Avro files: casts of them in filters, times of 96 bits, and times beyond the calendar.
 
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch};
+use arrow::array::{
+    Array, ArrayRef, Date32Array, Date64Array, Decimal128Array, Int64Array, ListArray, MapArray, RecordBatch, StringArray, StructArray,
+    TimestampMicrosecondArray, TimestampSecondArray,
+};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{Field, Schema};
 use arrow::ipc::writer::FileWriter;
 use datafusion::parquet::arrow::ArrowWriter;
@@ -127,4 +131,124 @@ async fn nanoseconds_in_96_bits_reach_the_end_of_the_calendar() {
     let extremes = "SELECT MIN(t), MAX(t) FROM 'DIR/t.parquet'; SELECT id FROM 'DIR/t.parquet' WHERE t > TIMESTAMP '9000-01-01 00:00:00';
                     SELECT id FROM 'DIR/t.parquet' WHERE s.t < TIMESTAMP '1900-01-01 00:00:00'";
     assert_eq!(place.rows(extremes).await, ["0001-01-01T00:00:00|9999-12-31T23:59:59.999999", "3", "4"]);
+}
+
+/// The same rows as Parquet, Arrow and Avro.
+fn in_each_format(place: &Place, name: &str, rows: &RecordBatch) {
+    parquet(&place.path(&format!("{name}.parquet")), rows, 2);
+    arrow(&place.path(&format!("{name}.arrow")), rows);
+    let file = File::create(place.path(&format!("{name}.avro"))).unwrap();
+    let mut avro = arrow_avro::writer::AvroWriter::new(file, rows.schema().as_ref().clone()).unwrap();
+    avro.write(rows).unwrap();
+    avro.finish().unwrap();
+}
+
+/// 10000-01-01, in seconds since 1970.
+const END: i64 = 253_402_300_800;
+
+#[tokio::test]
+async fn rows_with_times_beyond_the_calendar_are_bad_records() {
+    let place = Place::new();
+    let end = END * 1_000_000;
+    let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0, i64::MAX, end - 1, end, i64::MIN + 1]));
+    let days: ArrayRef = Arc::new(Date32Array::from(vec![0, 1, 3_000_000, 3, 4]));
+    in_each_format(&place, "t", &batch(vec![("id", ints(&[1, 2, 3, 4, 5])), ("t", times), ("d", days)]));
+    for kind in ["parquet", "arrow", "avro"] {
+        let from = format!("FROM 'DIR/t.{kind}'");
+        let times = ["1|1970-01-01T00:00:00", "3|9999-12-31T23:59:59.999999"];
+        assert_eq!(place.rows(&format!("SELECT id, t {from}")).await, times, "{kind}");
+        assert_eq!(place.rows(&format!("SELECT id, t {from} ORDER BY t LIMIT 3")).await, times, "{kind}");
+        assert_eq!(place.rows(&format!("SELECT id, t {from} LIMIT 2")).await, times, "{kind}");
+        assert_eq!(place.rows(&format!("SELECT id, d {from} WHERE id < 4")).await, ["1|1970-01-01", "2|1970-01-02"], "{kind}");
+        assert_eq!(place.rows(&format!("SELECT MAX(t), MAX(d) {from}")).await, ["1970-01-01T00:00:00|1970-01-01"], "{kind}");
+        assert_eq!(place.rows(&format!("SELECT COUNT(t), MAX(EXTRACT(YEAR FROM t)) {from}")).await, ["2|9999"], "{kind}");
+        for of in ["TIMESTAMP(3)", "TIMESTAMP(6)", "DATE"] {
+            let table = format!("CREATE TABLE t (id INT, t {of}) WITH ('connector' = 'filesystem', 'path' = 'DIR/t.{kind}');");
+            assert_eq!(place.rows(&format!("{table} SELECT id FROM t WHERE t IS NOT NULL")).await, ["1", "3"], "{kind}, {of}");
+            let table = table.replace("');", "', 'on-error' = 'fail');");
+            // What is not asked for is not looked at.
+            assert_eq!(place.rows(&format!("{table} SELECT id FROM t")).await.len(), 5, "{kind}");
+            let error = place.error(&format!("{table} SELECT t FROM t")).await.to_string();
+            assert!(error.contains(&format!("t.{kind}: column `t` holds a time")) && error.contains("0001 to 9999"), "{kind}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn times_beyond_the_calendar_are_found_in_rows_arrays_and_maps() {
+    let place = Place::new();
+    let millis = |values: Vec<i64>| Arc::new(arrow::array::TimestampMillisecondArray::from(values)) as ArrayRef;
+    // The first row is fine, in the others one of three columns is not.
+    let row =
+        StructArray::from(vec![(Arc::new(Field::new("t", millis(vec![]).data_type().clone(), true)), millis(vec![0, i64::MAX, 0, 0]))]);
+    let item = Arc::new(Field::new_list_field(millis(vec![]).data_type().clone(), true));
+    let list = ListArray::new(item, OffsetBuffer::from_lengths([1, 0, 2, 1]), millis(vec![0, 0, i64::MIN, 0]), None);
+    let keys: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c", "d"]));
+    let fields = vec![
+        Arc::new(Field::new("key", keys.data_type().clone(), false)),
+        Arc::new(Field::new("value", millis(vec![]).data_type().clone(), true)),
+    ];
+    let entries = StructArray::from(fields.into_iter().zip([keys, millis(vec![0, 0, 0, END * 1_000])]).collect::<Vec<_>>());
+    let of_map = Arc::new(Field::new("entries", entries.data_type().clone(), false));
+    let map = MapArray::new(of_map, OffsetBuffer::from_lengths([1, 1, 1, 1]), entries, None, false);
+    let rows = batch(vec![("id", ints(&[1, 2, 3, 4])), ("r", Arc::new(row)), ("l", Arc::new(list)), ("m", Arc::new(map))]);
+    in_each_format(&place, "n", &rows);
+    for kind in ["parquet", "arrow", "avro"] {
+        let ids = |query: &str| format!("{query} FROM 'DIR/n.{kind}'");
+        assert_eq!(place.rows(&ids("SELECT id, r, l, m")).await.len(), 1, "{kind}");
+        for (columns, found) in [("id", 4), ("id, r", 3), ("id, l", 3), ("id, m", 3), ("id, r.t", 3), ("r.t, m", 2)] {
+            assert_eq!(place.rows(&ids(&format!("SELECT {columns}"))).await.len(), found, "{kind}: {columns}");
+        }
+        let error = ids("CREATE TABLE n WITH ('connector' = 'filesystem', 'path' = 'DIR/n.KIND', 'on-error' = 'fail'); SELECT l FROM n --");
+        let error = place.error(&error.replace("KIND", kind)).await.to_string();
+        assert!(error.contains(&format!("n.{kind}: column `l` holds a time")), "{kind}: {error}");
+    }
+}
+
+/// Times of types that SQL does not have: seconds, and days in 64 bits.
+#[tokio::test]
+async fn times_beyond_the_calendar_stay_so_when_they_are_cast() {
+    let place = Place::new();
+    let seconds: ArrayRef = Arc::new(TimestampSecondArray::from(vec![0, i64::MAX, END, END - 1, i64::MIN]));
+    let days: ArrayRef = Arc::new(Date64Array::from(vec![0, i64::MAX, 86_400_000, END * 1_000, i64::MIN]));
+    arrow(&place.path("s.arrow"), &batch(vec![("id", ints(&[1, 2, 3, 4, 5])), ("s", seconds), ("d", days)]));
+    assert_eq!(place.rows("SELECT id, s FROM 'DIR/s.arrow'").await, ["1|1970-01-01T00:00:00", "4|9999-12-31T23:59:59"]);
+    assert_eq!(place.rows("SELECT id, d FROM 'DIR/s.arrow'").await, ["1|1970-01-01", "3|1970-01-02"]);
+    // No time of nanoseconds is beyond the calendar: such a value is an error that names the file.
+    let table = "CREATE TABLE t (id INT, s TIMESTAMP(9)) WITH ('connector' = 'filesystem', 'path' = 'DIR/s.arrow');";
+    let error = place.error(&format!("{table} SELECT s FROM t")).await.to_string();
+    assert!(error.contains("s.arrow cannot be read: "), "{error}");
+}
+
+#[tokio::test]
+async fn an_error_in_the_middle_names_the_file() {
+    let place = Place::new();
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..20_000).map(|i| format!("text {i}"))));
+    let rows = batch(vec![("id", ints(&(0..20_000).collect::<Vec<_>>())), ("s", texts)]);
+    parquet(&place.path("p/0.parquet"), &rows, 5_000);
+    parquet(&place.path("p/1.parquet"), &rows, 5_000);
+    place.run("COPY (SELECT * FROM 'DIR/p/0.parquet') TO 'DIR/a/0.avro'").await.unwrap();
+    place.run("COPY (SELECT * FROM 'DIR/p/0.parquet') TO 'DIR/a/1.avro'").await.unwrap();
+    for (name, from, len) in [("p/1.parquet", 0.7, 200), ("a/1.avro", 0.8, 400)] {
+        let mut bytes = std::fs::read(place.path(name)).unwrap();
+        let from = (bytes.len() as f64 * from) as usize;
+        bytes[from..from + len].fill(0xff);
+        place.file(name, bytes);
+        let (folder, kind) = (&name[..1], &name[4..]);
+        for query in ["SELECT COUNT(DISTINCT s), SUM(id) FROM", "SELECT s FROM"] {
+            let error = place.error(&format!("{query} 'DIR/{folder}/*.{kind}'")).await.to_string();
+            assert!(error.contains(&format!("{name} cannot be read")), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_does_not_fit_the_declared_type_names_the_file() {
+    let place = Place::new();
+    in_each_format(&place, "n", &batch(vec![("id", ints(&[1, 1 << 40]))]));
+    for kind in ["parquet", "arrow", "avro"] {
+        let table = format!("CREATE TABLE t (id INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/n.{kind}'); SELECT id FROM t");
+        let error = place.error(&table).await.to_string();
+        assert!(error.contains(&format!("n.{kind} cannot be read")), "{kind}: {error}");
+    }
 }

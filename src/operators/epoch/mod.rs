@@ -5,7 +5,6 @@ pub mod context;
 pub mod exchange;
 pub mod expression_errors;
 pub(super) mod max_event_time;
-pub mod named_scan;
 pub(super) mod nested_projection;
 pub mod one_input;
 pub mod read_progress;

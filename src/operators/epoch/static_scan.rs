@@ -16,7 +16,6 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::common::{Error, Result};
 
-use super::named_scan::named_scans;
 use crate::operators::{SourceSet, first_columns, properties};
 
 /// Scans a table anew each time that it is run, by [`lookup_table`](crate::connectors::Source::lookup_table).
@@ -66,7 +65,7 @@ impl StaticScanExec {
         let session =
             SessionStateBuilder::new().with_config(context.session_config().clone()).with_runtime_env(context.runtime_env()).build();
         let plan = table.scan(&session, Some(&columns), &self.filters, self.limit).await?;
-        Ok(execute_stream(named_scans(plan)?, context)?)
+        Ok(execute_stream(plan, context)?)
     }
 }
 

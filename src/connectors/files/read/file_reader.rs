@@ -15,9 +15,11 @@ use tokio::sync::mpsc;
 use crate::common::projection::narrow;
 use crate::common::{Projection, Result, panics};
 use crate::connectors::offset_batch::OffsetBatch;
-use crate::connectors::on_error::{OnError, Warning};
+use crate::connectors::on_error::{self, OnError, Warning};
+use crate::connectors::rejects::row_text;
 use crate::connectors::{Rejected, SourceCounters};
 
+use super::out_of_range::{bad_rows, without};
 use super::scan::FilesTable;
 use super::shape::{shape, unreadable};
 use super::text_records::{self, Lines, Wanted};
@@ -60,7 +62,7 @@ impl FileReader {
         batch_rows: usize,
         counters: Arc<SourceCounters>,
     ) -> Result<Self> {
-        let columns = table.columns(projection.indices())?;
+        let (columns, table) = (table.columns(projection.indices())?, table.unchecked());
         let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1).with_batch_size(batch_rows));
         Ok(Self { config, table, projection, columns, batch_rows, session, counters, warning: Mutex::default() })
     }
@@ -174,6 +176,7 @@ impl FileReader {
     /// All else: each row is a record.
     async fn rows(self: Arc<Self>, file: File, skip: i64) -> Result<BoxStream<'static, Result<OffsetBatch>>> {
         let plan = self.table.plan(&self.session.state(), vec![file.clone()], &self.columns, None).await?;
+        let shown = self.config.location.show(&file.meta.location);
         let (config, name) = (Arc::clone(&self.config), file.clone());
         let rows = execute_stream(plan, self.session.task_ctx())?.map_err(move |e| unreadable(&config, &name, e.into()));
         let mut next = 0;
@@ -182,16 +185,41 @@ impl FileReader {
             next += i64::try_from(batch.num_rows()).unwrap_or(0);
             let passed = usize::try_from((skip - first).clamp(0, next - first)).unwrap_or(0);
             let rest = batch.slice(passed, batch.num_rows() - passed);
-            let piece = self.narrowed(&rest).map(|batch| OffsetBatch {
-                partition: PARTITION,
-                offsets: (next - i64::try_from(batch.num_rows()).unwrap_or(0)..next).collect(),
-                batch,
-                rejected: Vec::new(),
-                next,
-            });
-            std::future::ready(piece.map(|piece| (!piece.offsets.is_empty()).then_some(piece)))
+            let from = next - i64::try_from(rest.num_rows()).unwrap_or(0);
+            let piece = self.narrowed(&rest).and_then(|batch| self.good(batch, &shown, from));
+            std::future::ready(piece.map(|piece| (rest.num_rows() > 0).then_some(piece)))
         });
         Ok(pieces.boxed())
+    }
+
+    /// Sets rows aside that hold what SQL cannot. The first one is record `from` of the file.
+    fn good(&self, batch: RecordBatch, file: &str, from: i64) -> Result<OffsetBatch> {
+        let mut offsets: Vec<i64> = (from..).take(batch.num_rows()).collect();
+        let next = from + i64::try_from(batch.num_rows()).unwrap_or(0);
+        let Some((bad, why)) = bad_rows(&batch) else {
+            return Ok(OffsetBatch { partition: PARTITION, offsets, batch, rejected: Vec::new(), next });
+        };
+        let on_error = self.config.on_error;
+        let position = |row: &usize| offsets.get(*row).copied().unwrap_or(from);
+        let place = |row: &usize| format!("{file}, row {}", position(row) + 1);
+        SourceCounters::add(&self.counters.bad, bad.len());
+        if let Some(first) = bad.first() {
+            let sample = on_error::sample(&format!("table `{}`: {}", self.config.table, place(first)), &why, &row_text(&batch, *first));
+            self.warning.lock().note(on_error, bad.len(), &sample)?;
+        }
+        let rejected = bad.iter().filter(|_| on_error == OnError::DeadLetter).map(|row| Rejected {
+            partition: PARTITION,
+            position: position(row),
+            timestamp: None,
+            key: None,
+            error: format!("{}: {why}", place(row)),
+            value: Some(row_text(&batch, *row)),
+        });
+        let rejected = rejected.collect();
+        let good = without(&batch, &bad)?;
+        let mut row = 0..;
+        offsets.retain(|_| row.next().is_none_or(|row| bad.binary_search(&row).is_err()));
+        Ok(OffsetBatch { partition: PARTITION, offsets, batch: good, rejected, next })
     }
 
     /// The columns as they are wanted: of ROWs only some fields.

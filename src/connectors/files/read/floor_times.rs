@@ -14,12 +14,39 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::CastExpr;
 use datafusion::physical_expr_adapter::{DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory};
 
+use crate::common::calendar;
 use crate::common::floor::{cuts, floored};
 
 /// Casts a value. Statistics of a file say nothing of one that loses digits.
 pub(super) fn cast(value: Arc<dyn PhysicalExpr>, from: &DataType, to: &DataType) -> Arc<dyn PhysicalExpr> {
-    let value = if cuts(from, to) { Arc::new(Downwards { value, to: to.clone() }) } else { value };
+    let value = if from != to && has_wide_times(from) { Arc::new(Downwards { value, to: to.clone() }) } else { value };
     Arc::new(CastExpr::new(value, to.clone(), None))
+}
+
+/// Whether a type counts time in 64 bits, also within rows, arrays and maps: they reach far beyond the calendar.
+fn has_wide_times(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Timestamp(..) | DataType::Date64 => true,
+        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) | DataType::Map(field, _) => {
+            has_wide_times(field.data_type())
+        }
+        DataType::Struct(fields) => fields.iter().any(|field| has_wide_times(field.data_type())),
+        _ => false,
+    }
+}
+
+/// Whether a cast between these types is one to the days of 32 bits, in which times far away have no place.
+fn to_days(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (DataType::Timestamp(..), DataType::Date32) | (DataType::Date64, _) => true,
+        (DataType::List(from), DataType::List(to)) | (DataType::Map(from, _), DataType::Map(to, _)) => {
+            to_days(from.data_type(), to.data_type())
+        }
+        (DataType::Struct(from), DataType::Struct(to)) => {
+            from.iter().any(|from| to.iter().any(|to| to.name() == from.name() && to_days(from.data_type(), to.data_type())))
+        }
+        _ => false,
+    }
 }
 
 /// Brings columns of Parquet files to what is declared, with such casts.
@@ -44,7 +71,7 @@ impl PhysicalExprAdapter for Adapter {
         let cut = self.of.rewrite(expr)?.transform_up(|expr| {
             let Some(cast) = expr.downcast_ref::<CastExpr>() else { return Ok(Transformed::no(expr)) };
             let (from, to) = (cast.expr().data_type(&self.file)?, expr.data_type(&self.file)?);
-            if !cuts(&from, &to) || cast.expr().is::<Downwards>() {
+            if !(cuts(&from, &to) || to_days(&from, &to)) || cast.expr().is::<Downwards>() {
                 return Ok(Transformed::no(expr));
             }
             let value: Arc<dyn PhysicalExpr> = Arc::new(Downwards { value: Arc::clone(cast.expr()), to });
@@ -54,10 +81,10 @@ impl PhysicalExprAdapter for Adapter {
     }
 }
 
-/// What a file's columns are declared as, where times keep the digits that they have in the file.
+/// What a file's columns are declared as, where times are as in the file.
 pub(super) fn with_times_of(file: &Schema, declared: &[FieldRef]) -> SchemaRef {
     let field = |field: &FieldRef| match file.field_with_name(field.name()) {
-        Ok(own) if cuts(own.data_type(), field.data_type()) => Arc::new(field.as_ref().clone().with_data_type(own.data_type().clone())),
+        Ok(own) if has_wide_times(own.data_type()) => Arc::new(field.as_ref().clone().with_data_type(own.data_type().clone())),
         _ => Arc::clone(field),
     };
     Arc::new(Schema::new(declared.iter().map(field).collect::<Vec<_>>()))
@@ -100,7 +127,7 @@ impl PhysicalExpr for Downwards {
 
     fn evaluate(&self, batch: &RecordBatch) -> DfResult<ColumnarValue> {
         let value = self.value.evaluate(batch)?.into_array(batch.num_rows())?;
-        Ok(ColumnarValue::Array(floored(&value, &self.to)))
+        Ok(ColumnarValue::Array(floored(&calendar::clamped(&value), &self.to)))
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {

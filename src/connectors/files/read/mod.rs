@@ -2,6 +2,7 @@
 
 pub(super) mod arrow_blocks;
 pub(super) mod avro_blocks;
+mod checked_source;
 pub(super) mod csv_header;
 mod exact_casts;
 pub(super) mod file_reader;
@@ -9,11 +10,13 @@ pub(super) mod file_types;
 pub(super) mod floor_times;
 pub(super) mod folder_reader;
 pub(super) mod folder_stream;
+mod out_of_range;
 pub(super) mod peek;
 pub(super) mod scan;
 pub(super) mod schema_inference;
 pub(super) mod seen_file;
 pub(super) mod shape;
+mod skipped_records;
 pub(super) mod source;
 pub(super) mod text_records;
 pub(super) mod text_source;

@@ -10,7 +10,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DfResult;
@@ -18,13 +18,15 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{Column, Literal};
+use datafusion::physical_expr::projection::{ProjectionExpr, ProjectionExprs};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
 
-use crate::common::Result;
+use crate::common::{Error, Result};
 
+use super::checked_source::CheckedSource;
 use super::exact_casts::ExactCastAdapters;
 use super::floor_times;
 use super::shape::{Shape, shapes};
@@ -44,12 +46,19 @@ use crate::connectors::files::table::listing::File;
 pub struct FilesTable {
     config: Arc<Config>,
     schema: SchemaRef,
+    /// Rows of files that are no text are looked at while they are read.
+    checked: bool,
 }
 
 impl FilesTable {
     /// The files of a table whose columns are `schema`.
     pub fn new(config: Arc<Config>, schema: SchemaRef) -> Self {
-        Self { config, schema }
+        Self { config, schema, checked: true }
+    }
+
+    /// The same for a reader that says itself which file an error is of, and which rows are bad.
+    pub fn unchecked(self) -> Self {
+        Self { checked: false, ..self }
     }
 
     /// Columns by their places.
@@ -129,12 +138,26 @@ impl FilesTable {
             .with_limit(limit)
             .with_expr_adapter(Some(Arc::new(ExactCastAdapters)))
             .build();
-        let plan = if is_text {
-            DataSourceExec::from_data_source(scan)
-        } else {
-            self.config.format.reader()?.create_physical_plan(session, scan).await?
+        if is_text {
+            return fit(DataSourceExec::from_data_source(scan), wanted, &places);
+        }
+        let plan = self.config.format.reader()?.create_physical_plan(session, scan).await?;
+        let projection = fit_exprs(&plan.schema(), wanted, &places)?;
+        let Some(scan) = plan.downcast_ref::<DataSourceExec>().and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>()) else {
+            return Err(Error::internal("files are read by something else than a scan of files").into());
         };
-        fit(plan, wanted, &places)
+        // Values are looked at as what they are declared, so they are cast below.
+        let fitted = projection.as_ref().map(|exprs| scan.file_source().try_pushdown_projection(exprs)).transpose()?.flatten();
+        let above = projection.filter(|_| fitted.is_none());
+        let mut source = fitted.unwrap_or_else(|| Arc::clone(scan.file_source()));
+        if self.checked {
+            source = Arc::new(CheckedSource::new(Arc::clone(&self.config), source));
+        }
+        let scan = DataSourceExec::from_data_source(FileScanConfigBuilder::from(scan.clone()).with_source(source).build());
+        match above {
+            Some(exprs) => Ok(Arc::new(ProjectionExec::try_new(exprs.iter().cloned(), scan)?)),
+            None => Ok(scan),
+        }
     }
 
     /// Leaves files out of which paths and metadata tell that no row passes the filters.
@@ -165,22 +188,28 @@ impl FilesTable {
 
 /// Brings what a reader yields into the order and types that are wanted; what files lack is NULL.
 fn fit(plan: Arc<dyn ExecutionPlan>, wanted: &[FieldRef], places: &[Option<usize>]) -> DfResult<Arc<dyn ExecutionPlan>> {
-    let schema = plan.schema();
-    if places.iter().all(Option::is_some) && schema.fields().iter().zip(wanted).all(|(has, wants)| has.data_type() == wants.data_type()) {
-        return Ok(plan);
+    match fit_exprs(&plan.schema(), wanted, places)? {
+        Some(exprs) => Ok(Arc::new(ProjectionExec::try_new(exprs.iter().cloned(), plan)?)),
+        None => Ok(plan),
+    }
+}
+
+/// The values that are wanted of what a reader yields; `None` if it yields just them.
+fn fit_exprs(has: &Schema, wanted: &[FieldRef], places: &[Option<usize>]) -> DfResult<Option<ProjectionExprs>> {
+    if places.iter().all(Option::is_some) && has.fields().iter().zip(wanted).all(|(has, wants)| has.data_type() == wants.data_type()) {
+        return Ok(None);
     }
     let mut next = 0..;
-    let expr = |(field, place): (&FieldRef, &Option<usize>)| -> DfResult<(Arc<dyn PhysicalExpr>, String)> {
+    let expr = |(field, place): (&FieldRef, &Option<usize>)| -> DfResult<ProjectionExpr> {
         let Some(i) = place.and_then(|_| next.next()) else {
-            return Ok((Arc::new(Literal::new(ScalarValue::try_from(field.data_type())?)), field.name().clone()));
+            return Ok(ProjectionExpr::new(Arc::new(Literal::new(ScalarValue::try_from(field.data_type())?)), field.name().clone()));
         };
-        let value: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), i));
-        let (has, wants) = (schema.field(i).data_type(), field.data_type());
+        let value: Arc<dyn PhysicalExpr> = Arc::new(Column::new(has.field(i).name(), i));
+        let (has, wants) = (has.field(i).data_type(), field.data_type());
         let value = if has == wants { value } else { floor_times::cast(value, has, wants) };
-        Ok((value, field.name().clone()))
+        Ok(ProjectionExpr::new(value, field.name().clone()))
     };
-    let exprs = wanted.iter().zip(places).map(expr).collect::<DfResult<Vec<_>>>()?;
-    Ok(Arc::new(ProjectionExec::try_new(exprs, plan)?))
+    Ok(Some(ProjectionExprs::new(wanted.iter().zip(places).map(expr).collect::<DfResult<Vec<_>>>()?)))
 }
 
 #[async_trait]

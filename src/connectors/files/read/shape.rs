@@ -7,7 +7,7 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use datafusion::execution::SessionStateBuilder;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::common::{Error, ErrorKind, Result, floor};
+use crate::common::{Error, ErrorKind, Result};
 
 use super::arrow_blocks;
 use super::avro_blocks;
@@ -68,9 +68,6 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
     match (format.kind, format.header) {
         (Kind::Avro, _) => {
             avro_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
-            if !config.content.iter().any(|field| floor::has_times(field.data_type())) {
-                return plain(false, declared());
-            }
             // The reader of Avro asks nothing of a session.
             let session = SessionStateBuilder::new().build();
             let own = format.reader()?.infer_schema(&session, &config.store.objects, std::slice::from_ref(&file.meta)).await;

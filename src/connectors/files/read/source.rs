@@ -52,7 +52,6 @@ impl FilesSource {
         let monitor = table.option(key).map(units::duration).transpose();
         let monitor = monitor.map_err(|e| e.context(format!("table `{}`, option `{key}`", table.name)))?;
         let (config, schema) = (Arc::new(Config::read(table)?), table.schema());
-        config.check_readable(table)?;
         let rows = lookup::cached(Arc::new(FilesTable::new(Arc::clone(&config), Arc::clone(&schema))), table)?;
         Ok(Self {
             dead_letter: config.on_error.table(table).map(str::to_string),

@@ -14,13 +14,12 @@ use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
-use parking_lot::Mutex;
 
-use crate::common::{Projection, Result};
-use crate::connectors::on_error::{self, OnError};
+use crate::common::Projection;
 
 use super::shape::Shape;
-use super::text_records::{self, BadLine, Lines, Wanted};
+use super::skipped_records::SkippedRecords;
+use super::text_records::{self, Lines, Wanted};
 use crate::connectors::files::table::config::Config;
 
 /// Rows per batch, unless DataFusion says otherwise.
@@ -48,7 +47,7 @@ impl TextSource {
             skip: 0,
             batch_rows: BATCH_ROWS,
         };
-        let skipped = Arc::new(Skipped { table: config.table.clone(), found: Mutex::default() });
+        let skipped = Arc::new(SkippedRecords::default());
         Self {
             opener: TextOpener { config, wanted, skipped, count: Count::new() },
             projection: SplitProjection::unprojected(&table),
@@ -109,7 +108,7 @@ impl FileSource for TextSource {
 struct TextOpener {
     config: Arc<Config>,
     wanted: Wanted,
-    skipped: Arc<Skipped>,
+    skipped: Arc<SkippedRecords>,
     count: Count,
 }
 
@@ -118,43 +117,16 @@ impl FileOpener for TextOpener {
         let byte = |at: i64| u64::try_from(at).unwrap_or(0);
         let range = file.range.map(|r| Range { start: byte(r.start), end: byte(r.end) });
         let wanted = Wanted { range, ..self.wanted.clone() };
-        let (skipped, count, on_error) = (Arc::clone(&self.skipped), self.count.clone(), self.config.on_error);
+        let (skipped, count, config) = (Arc::clone(&self.skipped), self.count.clone(), Arc::clone(&self.config));
         let name = self.config.location.show(&file.object_meta.location);
         let rows = text_records::read(Arc::clone(&self.config), file.object_meta, wanted);
         let rows = rows.map_err(move |e| e.context(format!("{name} cannot be read")));
         let rows = rows.and_then(move |Lines { batch, bad, .. }| {
             count.add(bad.len());
-            std::future::ready(skipped.note(on_error, &bad).map(|()| batch))
+            let first = bad.first().map(|first| first.described(&config.table));
+            std::future::ready(first.map_or(Ok(()), |first| skipped.note(config.on_error, bad.len(), &first)).map(|()| batch))
         });
         let rows = rows.map_err(Into::into);
         Ok(Box::pin(async move { Ok(Box::pin(rows) as _) }))
-    }
-}
-
-/// Records that a query has passed over. It says so when nobody reads any more.
-#[derive(Debug)]
-struct Skipped {
-    table: String,
-    /// How many, and the first of them.
-    found: Mutex<Option<(usize, String)>>,
-}
-
-impl Skipped {
-    fn note(&self, on_error: OnError, bad: &[BadLine]) -> Result<()> {
-        let Some(first) = bad.first() else { return Ok(()) };
-        if on_error == OnError::Fail {
-            return Err(on_error::failure(&first.described(&self.table)));
-        }
-        let mut found = self.found.lock();
-        found.get_or_insert_with(|| (0, first.described(&self.table))).0 += bad.len();
-        Ok(())
-    }
-}
-
-impl Drop for Skipped {
-    fn drop(&mut self) {
-        if let Some((count, first)) = self.found.get_mut() {
-            tracing::warn!("{count} bad record(s) skipped; the first: {first}");
-        }
     }
 }

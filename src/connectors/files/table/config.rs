@@ -116,19 +116,6 @@ impl Config {
         &self.null_partition
     }
 
-    /// Fails if records are to be set aside that are read of files which have none: behind a broken part nothing is found.
-    ///
-    /// # Errors
-    /// Names the option.
-    pub fn check_readable(&self, table: &TableSpec) -> Result<()> {
-        let asked = self.on_error == OnError::DeadLetter || table.option("on-error").is_some_and(|v| v == "skip");
-        if self.format.kind.text().is_some() || !asked {
-            return Ok(());
-        }
-        Err(Error::sql(format!("table `{}`: {:?} files can be read as a whole or not at all", table.name, self.format.kind))
-            .hint("option `on-error` can only be 'fail' where they are read; records can be set aside of csv and json"))
-    }
-
     /// The files as of now, in order of their paths.
     ///
     /// # Errors

@@ -1,0 +1,271 @@
+//! Files as DataFusion's readers yield them, file by file: an error or a panic names its file, and rows that hold what SQL cannot are set
+//! aside.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::config::ConfigOptions;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::physical_expr::expressions::{Column, Literal};
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr, ScalarFunctionExpr};
+use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
+use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
+use object_store::ObjectStore;
+
+use crate::common::{Error, ErrorKind, Result, panics};
+use crate::connectors::files::table::config::Config;
+
+use super::out_of_range::{bad_rows, without};
+use super::skipped_records::SkippedRecords;
+
+/// Reads files by another source.
+///
+/// ```text
+///   a file ─▶ ParquetSource, ArrowSource, AvroSource ─▶ columns in SQL's types ─▶ bad rows are set aside ─▶ rows
+///                                              └─▶ an error, a panic ─▶ `a.parquet cannot be read: ...`
+/// ```
+/// A projection that computes something stays above it: a time that is none must not be seen by functions.
+#[derive(Clone)]
+pub(super) struct CheckedSource {
+    inner: Arc<dyn FileSource>,
+    config: Arc<Config>,
+    skipped: Arc<SkippedRecords>,
+}
+
+impl CheckedSource {
+    /// Checks what `inner` yields of a table's files.
+    pub(super) fn new(config: Arc<Config>, inner: Arc<dyn FileSource>) -> Self {
+        Self { inner, config, skipped: Arc::default() }
+    }
+
+    fn over(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+        Arc::new(Self { inner, ..self.clone() })
+    }
+}
+
+impl FileSource for CheckedSource {
+    fn create_file_opener(&self, objects: Arc<dyn ObjectStore>, scan: &FileScanConfig, partition: usize) -> DfResult<Arc<dyn FileOpener>> {
+        self.inner.create_file_opener(objects, scan, partition)
+    }
+
+    fn create_morselizer(&self, objects: Arc<dyn ObjectStore>, scan: &FileScanConfig, partition: usize) -> DfResult<Box<dyn Morselizer>> {
+        // Of the rows of a limit some may be set aside; what stands above counts them.
+        let all = FileScanConfigBuilder::from(scan.clone()).with_limit(None).build();
+        Ok(Box::new(Checked {
+            inner: self.inner.create_morselizer(objects, &all, partition)?,
+            config: Arc::clone(&self.config),
+            skipped: Arc::clone(&self.skipped),
+            count: MetricBuilder::new(self.inner.metrics()).counter("records_skipped", partition),
+        }))
+    }
+
+    fn table_schema(&self) -> &TableSchema {
+        self.inner.table_schema()
+    }
+
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
+        self.over(self.inner.with_batch_size(batch_size))
+    }
+
+    fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
+        self.inner.filter()
+    }
+
+    fn projection(&self) -> Option<&ProjectionExprs> {
+        self.inner.projection()
+    }
+
+    fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        self.inner.metrics()
+    }
+
+    fn file_type(&self) -> &str {
+        self.inner.file_type()
+    }
+
+    fn fmt_extra(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt_extra(t, f)
+    }
+
+    fn supports_repartitioning(&self) -> bool {
+        self.inner.supports_repartitioning()
+    }
+
+    fn repartitioned(
+        &self,
+        target: usize,
+        smallest: usize,
+        order: Option<LexOrdering>,
+        scan: &FileScanConfig,
+    ) -> DfResult<Option<FileScanConfig>> {
+        self.inner.repartitioned(target, smallest, order, scan)
+    }
+
+    fn try_pushdown_filters(
+        &self,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        options: &ConfigOptions,
+    ) -> DfResult<FilterPushdownPropagation<Arc<dyn FileSource>>> {
+        let pushed = self.inner.try_pushdown_filters(filters, options)?;
+        Ok(FilterPushdownPropagation { updated_node: pushed.updated_node.map(|inner| self.over(inner)), filters: pushed.filters })
+    }
+
+    fn try_pushdown_sort(
+        &self,
+        order: &[PhysicalSortExpr],
+        properties: &EquivalenceProperties,
+    ) -> DfResult<SortOrderPushdownResult<Arc<dyn FileSource>>> {
+        Ok(match self.inner.try_pushdown_sort(order, properties)? {
+            SortOrderPushdownResult::Exact { inner } => SortOrderPushdownResult::Exact { inner: self.over(inner) },
+            SortOrderPushdownResult::Inexact { inner } => SortOrderPushdownResult::Inexact { inner: self.over(inner) },
+            SortOrderPushdownResult::Unsupported => SortOrderPushdownResult::Unsupported,
+        })
+    }
+
+    fn reorder_files(&self, files: Vec<PartitionedFile>) -> Vec<PartitionedFile> {
+        self.inner.reorder_files(files)
+    }
+
+    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DfResult<Option<Arc<dyn FileSource>>> {
+        if !projection.iter().all(|column| takes_only(&column.expr)) {
+            return Ok(None);
+        }
+        Ok(self.inner.try_pushdown_projection(projection)?.map(|inner| self.over(inner)))
+    }
+
+    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
+        self.inner.apply_expressions(f)
+    }
+}
+
+/// Whether a value is a column, or a field of one.
+fn takes_only(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    let mut only = true;
+    let looked = expr.apply(|part| {
+        let field = part.downcast_ref::<ScalarFunctionExpr>().is_some_and(|call| call.fun().name() == "get_field");
+        only &= field || part.is::<Column>() || part.is::<Literal>();
+        Ok(TreeNodeRecursion::Continue)
+    });
+    looked.is_ok() && only
+}
+
+/// Opens files.
+#[derive(Debug)]
+struct Checked {
+    inner: Box<dyn Morselizer>,
+    config: Arc<Config>,
+    skipped: Arc<SkippedRecords>,
+    count: Count,
+}
+
+impl Morselizer for Checked {
+    fn plan_file(&self, file: PartitionedFile) -> DfResult<Box<dyn MorselPlanner>> {
+        let of = Arc::new(OfFile {
+            name: self.config.location.show(&file.object_meta.location),
+            config: Arc::clone(&self.config),
+            skipped: Arc::clone(&self.skipped),
+            count: self.count.clone(),
+        });
+        let inner = of.caught(|| self.inner.plan_file(file))?;
+        Ok(Box::new(Planner { inner, of }))
+    }
+}
+
+/// A file that is read.
+#[derive(Debug)]
+struct OfFile {
+    name: String,
+    config: Arc<Config>,
+    skipped: Arc<SkippedRecords>,
+    count: Count,
+}
+
+impl OfFile {
+    fn named(&self, error: DataFusionError) -> DataFusionError {
+        let error = Error::from(error);
+        let lost = matches!(error.kind(), ErrorKind::Memory | ErrorKind::Interrupted | ErrorKind::Unavailable);
+        if lost || error.message().contains(&self.name) {
+            return error.into();
+        }
+        Error::data(error.message()).context(format!("{} cannot be read", self.name)).into()
+    }
+
+    fn caught<T>(&self, work: impl FnOnce() -> DfResult<T>) -> DfResult<T> {
+        match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(done) => done.map_err(|error| self.named(error)),
+            Err(panic) => Err(panics::told(&*panic, panics::damaged(&self.name)).into()),
+        }
+    }
+
+    fn good(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let Some((rows, why)) = bad_rows(&batch) else { return Ok(batch) };
+        self.count.add(rows.len());
+        let first = format!("table `{}`: {}: {why}", self.config.table, self.name);
+        self.skipped.note(self.config.on_error, rows.len(), &first)?;
+        without(&batch, &rows)
+    }
+}
+
+#[derive(Debug)]
+struct Planner {
+    inner: Box<dyn MorselPlanner>,
+    of: Arc<OfFile>,
+}
+
+impl MorselPlanner for Planner {
+    fn plan(self: Box<Self>) -> DfResult<Option<MorselPlan>> {
+        let Self { inner, of } = *self;
+        let Some(mut plan) = of.caught(|| inner.plan())? else { return Ok(None) };
+        let planner = |inner| Box::new(Self { inner, of: Arc::clone(&of) }) as Box<dyn MorselPlanner>;
+        let morsel = |inner| Box::new(Rows { inner, of: Arc::clone(&of) }) as Box<dyn Morsel>;
+        let mut checked = MorselPlan::new()
+            .with_morsels(plan.take_morsels().into_iter().map(morsel).collect())
+            .with_planners(plan.take_ready_planners().into_iter().map(planner).collect());
+        if let Some(pending) = plan.take_pending_planner() {
+            checked.set_pending_planner(async move {
+                let opened = AssertUnwindSafe(pending.into_future()).catch_unwind().await;
+                let inner = of.caught(|| opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))?;
+                Ok(Box::new(Self { inner, of }) as Box<dyn MorselPlanner>)
+            });
+        }
+        Ok(Some(checked))
+    }
+}
+
+#[derive(Debug)]
+struct Rows {
+    inner: Box<dyn Morsel>,
+    of: Arc<OfFile>,
+}
+
+impl Morsel for Rows {
+    fn into_stream(self: Box<Self>) -> BoxStream<'static, DfResult<RecordBatch>> {
+        let Self { inner, of } = *self;
+        let rows = match of.caught(|| Ok(inner.into_stream())) {
+            Ok(rows) => rows,
+            Err(error) => return stream::once(async { Err(error) }).boxed(),
+        };
+        let checked = stream::unfold(Some((rows, of)), |reading| async {
+            let (mut rows, of) = reading?;
+            let next = AssertUnwindSafe(rows.next()).catch_unwind().await;
+            let next = of.caught(|| next.unwrap_or_else(|panic| std::panic::resume_unwind(panic)).transpose());
+            match next.transpose()? {
+                Ok(batch) => Some((of.good(batch).map_err(DataFusionError::from), Some((rows, of)))),
+                // What was read behind it would not be what is there.
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        checked.boxed()
+    }
+}

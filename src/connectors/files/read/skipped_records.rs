@@ -1,0 +1,32 @@
+//! Records that a query has passed over.
+
+use parking_lot::Mutex;
+
+use crate::common::Result;
+use crate::connectors::on_error::{self, OnError};
+
+/// Says how many there were when nobody reads any more, with the first of them.
+#[derive(Debug, Default)]
+pub(super) struct SkippedRecords(Mutex<Option<(usize, String)>>);
+
+impl SkippedRecords {
+    /// Takes note of so many, of which `first` tells one.
+    ///
+    /// # Errors
+    /// With [`OnError::Fail`].
+    pub(super) fn note(&self, on_error: OnError, count: usize, first: &str) -> Result<()> {
+        if on_error == OnError::Fail {
+            return Err(on_error::failure(first));
+        }
+        self.0.lock().get_or_insert_with(|| (0, first.to_string())).0 += count;
+        Ok(())
+    }
+}
+
+impl Drop for SkippedRecords {
+    fn drop(&mut self) {
+        if let Some((count, first)) = self.0.get_mut() {
+            tracing::warn!("{count} bad record(s) skipped; the first: {first}");
+        }
+    }
+}
