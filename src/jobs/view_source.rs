@@ -149,6 +149,8 @@ impl Source for ViewSource {
             end: from.end,
             at_end: false,
             finished: false,
+            looked_back: false,
+            look_at: Instant::now(),
             paused: false,
             counters: Arc::clone(&self.counters),
         }))
@@ -182,6 +184,10 @@ struct ViewFollow {
     at_end: bool,
     /// The view's job has read all of its input.
     finished: bool,
+    /// Whether the commit before the first one that was not there was asked that.
+    looked_back: bool,
+    /// When the next commit is looked for again.
+    look_at: Instant,
     paused: bool,
     counters: Arc<SourceCounters>,
 }
@@ -196,7 +202,11 @@ impl ViewFollow {
         let Some(next) = u64::try_from(self.position).ok().filter(|n| *n > 0) else { return self.begin(&commits).await };
         self.marker.holds(next).await?;
         let Some(commit) = commits.read(next).await? else {
-            return if commits.floor().await? >= next { Err(self.stored.gone(self.position)) } else { Ok(None) };
+            if commits.floor().await? >= next {
+                return Err(self.stored.gone(self.position));
+            }
+            self.look_back(&commits, next).await?;
+            return Ok(None);
         };
         if self.life.as_ref().is_some_and(|life| *life != commit.body.job_uuid) {
             return Err(self.stored.anew());
@@ -207,6 +217,16 @@ impl ViewFollow {
         let rows = commit.section(&section, commits.store().as_ref()).await?.unwrap_or_default();
         self.passed(&commit);
         self.take(&commit, rows).map(Some)
+    }
+
+    /// A reader that was stopped behind the last commit of all learns there that no other one comes.
+    async fn look_back(&mut self, commits: &Commits, next: u64) -> Result<()> {
+        if !std::mem::replace(&mut self.looked_back, true)
+            && let Some(before) = commits.read(next - 1).await?
+        {
+            self.finished = before.body.finished;
+        }
+        Ok(())
     }
 
     /// The content as of the newest commit; `None` if there is no commit yet.
@@ -277,6 +297,13 @@ impl SourceReader for ViewFollow {
         let mut batches: VecDeque<RecordBatch> = VecDeque::new();
         let mut left = if self.paused { 0 } else { max_rows };
         while left > 0 && self.end.is_none_or(|end| self.position < end) {
+            if self.at_end {
+                // Also when nobody may wait for it: a job with several sources asks often.
+                tokio::time::sleep_until(self.look_at.min(until)).await;
+                if Instant::now() < self.look_at {
+                    break;
+                }
+            }
             match self.step().await? {
                 Some(rows) => {
                     self.at_end = false;
@@ -285,11 +312,11 @@ impl SourceReader for ViewFollow {
                 }
                 None => {
                     self.at_end = true;
+                    self.look_at = Instant::now() + LOOK;
                     // Also when it came to nothing: a position that has gone on is news.
-                    if self.position > start || Instant::now() + LOOK > until || self.finished {
+                    if self.position > start || self.finished {
                         break;
                     }
-                    tokio::time::sleep(LOOK).await;
                 }
             }
         }

@@ -178,6 +178,19 @@ impl Running {
         }
     }
 
+    /// Waits until it has died by itself as by `kill -9`.
+    #[track_caller]
+    pub fn until_gone(&mut self) {
+        let begin = Instant::now();
+        loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => return assert_eq!(status.signal(), Some(libc::SIGKILL), "{status:?}\n{}", self.said()),
+                None => assert!(begin.elapsed() < PATIENCE, "it still runs:\n{}", self.said()),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Waits until something holds, while it runs.
     #[track_caller]
     pub fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
@@ -205,8 +218,9 @@ impl Running {
 
     /// Ends it without a chance to clean up.
     #[track_caller]
-    pub fn kill(self) -> Ended {
-        self.signal(libc::SIGKILL);
+    pub fn kill(mut self) -> Ended {
+        // One that is gone already is left alone: its number may be another's.
+        let _ = self.child.kill();
         self.ended()
     }
 }

@@ -4,19 +4,32 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::common;
-use crate::common::process::{Job, repo};
+use crate::common::process::{Job, Running, repo};
 use crate::common::transactions::{Transactions, users};
 
-const VIEW: &str = "CREATE MATERIALIZED VIEW per_user AS SELECT user_id, COUNT(*) AS n, SUM(total_paid) AS total FROM transactions_table GROUP BY user_id;";
+const VIEW: &str =
+    "CREATE MATERIALIZED VIEW per_user AS SELECT user_id, COUNT(*) AS n, SUM(total_paid) AS total FROM transactions_table GROUP BY user_id;
+CREATE MATERIALIZED VIEW payments AS SELECT transaction_id, total_paid FROM transactions_table WHERE total_paid > 0;";
 const READER: &str = "CREATE TABLE readings ( user_id STRING, n BIGINT, total BIGINT, PRIMARY KEY (user_id) NOT ENFORCED )
 WITH ('connector' = 'upsert-kafka', 'topic' = 'x', 'properties.bootstrap.servers' = 'x', 'key.format' = 'raw', 'value.format' = 'json',
       'value.fields-include' = 'EXCEPT_KEY');
-INSERT INTO readings SELECT user_id, n, total FROM per_user;";
+CREATE TABLE copies ( transaction_id INT ) WITH ('connector' = 'kafka', 'topic' = 'x', 'properties.bootstrap.servers' = 'x', 'format' = 'csv');
+INSERT INTO readings SELECT user_id, n, total FROM per_user;
+INSERT INTO copies SELECT transaction_id FROM payments;";
 
-/// The job that keeps the view and the one that reads it, and the topic that the second one writes.
-fn jobs(t: &Transactions, more: &dyn Fn(Job) -> Job) -> (Job, Job, String) {
-    let topic = common::unique("readings");
-    common::create(&topic, 2);
+/// The job that keeps the views and the one that reads them, and the topics that the second one writes: the newest row of each user, and
+/// each payment.
+struct Jobs {
+    keeper: Job,
+    reader: Job,
+    newest: String,
+    copies: String,
+}
+
+fn jobs(t: &Transactions, more: &dyn Fn(Job) -> Job) -> Jobs {
+    let (newest, copies) = (common::unique("readings"), common::unique("copies"));
+    common::create(&newest, 2);
+    common::create(&copies, 1);
     let job = more(Job::new(&repo()).option("properties.bootstrap.servers", &common::address()));
     let job = job.option("checkpoint.interval", "0").option("max.rows.per.epoch", "10");
     let file = |name: &str, text: &str| {
@@ -26,9 +39,37 @@ fn jobs(t: &Transactions, more: &dyn Fn(Job) -> Job) -> (Job, Job, String) {
     };
     let (source, view) = (repo().join("sql/transactions/flink/1_source.sql"), file("view.sql", VIEW));
     let keeper = job.of_files(&[source, view]).option("transactions_table.topic", &t.input);
-    let reader = job.of_files(&[file("reader.sql", READER)]).option("readings.topic", &topic);
+    let reader = job.of_files(&[file("reader.sql", READER)]).option("readings.topic", &newest).option("copies.topic", &copies);
     let named = |job: Job, name: &str| job.args(&["--name", &format!("{name}-{}", t.output)]);
-    (named(keeper, "keeper"), named(reader, "reader"), topic)
+    Jobs { keeper: named(keeper, "keeper"), reader: named(reader, "reader"), newest, copies }
+}
+
+impl Jobs {
+    /// Starts the job that keeps the views, and waits until they can be read.
+    fn begin(&self) -> Running {
+        let keeping = self.keeper.start();
+        let until_now = self.reader.args(&["--until-now"]);
+        let there = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            until_now.run().status.success()
+        });
+        assert!(there, "{}", keeping.said());
+        keeping
+    }
+
+    /// Stops both once this many rows are read; each of them has come exactly once.
+    #[track_caller]
+    fn end(&self, keeping: Running, mut reading: Running, rows: i64, what: &str) {
+        let mut payments: Vec<String> = (0..rows).map(|k| k.to_string()).collect();
+        payments.sort();
+        reading.until("the newest rows", |_| {
+            common::latest(&self.newest) == expected(rows) && common::read(&self.copies).len() >= payments.len()
+        });
+        reading.stop().code(0);
+        keeping.stop().code(0);
+        assert_eq!(common::latest(&self.newest), expected(rows), "{what}");
+        assert_eq!(common::read(&self.copies), payments, "{what}");
+    }
 }
 
 /// What the readings have to be once this many rows are read.
@@ -36,38 +77,49 @@ fn expected(rows: i64) -> BTreeMap<String, String> {
     users(rows).into_iter().map(|(user, (n, total))| (user, format!("{{\"n\":{n},\"total\":{total}}}"))).collect()
 }
 
-/// Kills the reader, then the job that keeps the view, at these points, and lets both go on.
-fn survives(t: &Transactions, (keeper, reader, topic): (Job, Job, String), points: [&str; 2]) {
-    let keeping = keeper.start();
-    // The view has to be there before it can be read.
-    let until_now = reader.args(&["--until-now"]);
-    let there = (0..100).any(|_| {
-        std::thread::sleep(Duration::from_millis(100));
-        until_now.run().status.success()
-    });
-    assert!(there, "{}", keeping.said());
-    let reading = reader.start_to_crash(points[0]);
+/// Kills the reader, then the job that keeps the views, at these points, and lets both go on.
+fn survives(t: &Transactions, jobs: &Jobs, points: [&str; 2]) {
+    let keeping = jobs.begin();
+    let reading = jobs.reader.start_to_crash(points[0]);
     t.add(100..200);
     assert!(reading.ended().killed(), "{points:?}");
     assert!(keeping.kill().killed());
-    let reading = reader.start();
-    let crashing = keeper.start_to_crash(points[1]);
+    let reading = jobs.reader.start();
+    let crashing = jobs.keeper.start_to_crash(points[1]);
     t.add(200..260);
     assert!(crashing.ended().killed(), "{points:?}");
-    let keeping = keeper.start();
-    let mut reading = reading;
-    reading.until("the newest rows", |_| common::latest(&topic) == expected(260));
-    reading.stop().code(0);
-    keeping.stop().code(0);
-    assert_eq!(common::latest(&topic), expected(260), "{points:?}");
+    jobs.end(jobs.keeper.start(), reading, 260, &format!("{points:?}"));
 }
 
 #[test]
 fn a_view_and_its_reader_are_killed_and_nothing_is_lost_or_doubled() {
     for points in [["5-after@2", "5-before@3"], ["8-after@2", "3-after@4"]] {
         let t = Transactions::with(0..100);
-        survives(&t, jobs(&t, &|job| job), points);
+        survives(&t, &jobs(&t, &|job| job), points);
     }
+}
+
+#[test]
+fn a_view_and_its_reader_are_killed_at_once() {
+    let t = Transactions::with(0..100);
+    let jobs = jobs(&t, &|job| job);
+    let mut keeping = jobs.begin();
+    let mut reading = jobs.reader.start();
+    let mut rows = 100;
+    // The one that meets its crash point takes the other one along, wherever that is.
+    for (keeper, reader) in
+        [("5-after@3", None), ("4-before@4", None), ("3-after@2", Some("8-before@2")), ("6-before@3", Some("5-after@3"))]
+    {
+        assert!(keeping.kill().killed() && reading.kill().killed());
+        keeping = jobs.keeper.start_to_crash(keeper);
+        reading = reader.map_or_else(|| jobs.reader.start(), |point| jobs.reader.start_to_crash(point));
+        t.add(rows..rows + 60);
+        rows += 60;
+        let first = if reader.is_some() { &mut reading } else { &mut keeping };
+        first.until_gone();
+    }
+    drop((keeping, reading));
+    jobs.end(jobs.keeper.start(), jobs.reader.start(), rows, "killed at once");
 }
 
 #[test]
@@ -82,5 +134,5 @@ fn views_are_kept_and_read_on_s3() {
             .env("AWS_SECRET_ACCESS_KEY", "millstream-secret")
             .env("AWS_REGION", "us-east-1")
     };
-    survives(&t, jobs(&t, &on_s3), ["5-after@2", "6-before@2"]);
+    survives(&t, &jobs(&t, &on_s3), ["5-after@2", "6-before@2"]);
 }

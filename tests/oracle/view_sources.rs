@@ -7,9 +7,11 @@ use std::time::Duration;
 use millstream::common::ErrorKind;
 use millstream::common::faults::{Faults, Side};
 use millstream::connectors::kafka::EmbeddedBroker;
-use millstream::jobs::{self, Ending, Settings};
+use millstream::jobs::{self, Ending, JobSpec, Settings};
 use millstream::sql::ast::Statement;
 use millstream::state::StateStore;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
 use super::case::Case;
@@ -43,23 +45,63 @@ impl<'a> Place<'a> {
         Self { case, broker: broker(case, &Default::default()), store: store() }
     }
 
+    /// A life of the job that keeps the views, or of the one that reads them, planned anew as after a start of its process.
+    async fn job(&self, life: &Life, views: bool, planned: Option<Stop>, stop: &CancellationToken) -> JobSpec {
+        let (workspace, parts) = workspace_with(self.case, &self.broker, &OPTIONS);
+        let workspace = workspace.with_checkpoints(Arc::clone(&self.store));
+        let parts: Vec<_> = parts.into_iter().filter(|p| matches!(p.statement, Statement::CreateView(_)) == views).collect();
+        let settings = Settings { checkpoint_interval: life.interval, max_rows_per_epoch: 1, ..Settings::default() };
+        let spec = workspace.plan_job(life.name, &parts, Arc::clone(&self.store), settings).await;
+        let mut spec = spec.unwrap_or_else(|e| panic!("{life:?}: {e}"));
+        let ask_after = if let Some(Stop::Asked(rows)) = planned { Some(rows) } else { None };
+        spec.probe = Some(Arc::new(Recorder::new(life.cuts.clone(), spec.status.subscribe(), ask_after, stop.clone())));
+        if let Some(Stop::At(step, side, nth)) = planned {
+            spec.faults = Faults::error_at(step, side, nth);
+        }
+        spec
+    }
+
+    /// The oldest commit of the job that keeps the views.
+    async fn oldest(&self) -> u64 {
+        let commits = self.store.list("keeper/commits").await.unwrap();
+        commits.iter().map(|path| path.rsplit('/').next().unwrap().parse().unwrap()).min().unwrap()
+    }
+
+    /// Runs both jobs side by side to their ends. Each kill is a crash point in one of them (`true`: in the one that keeps the views), at
+    /// which the other one goes in the same moment, wherever it is.
+    async fn run_both(&self, kills: &[(bool, Stop)]) {
+        let mut kills = kills.iter();
+        loop {
+            let (kill, never) = (kills.next().copied(), CancellationToken::new());
+            let planned = |views: bool| kill.filter(|(of_views, _)| *of_views == views).map(|(_, stop)| stop);
+            let each = |name| Life { name, cuts: Cuts::everywhere(self.case), interval: Duration::ZERO, stops: Vec::new() };
+            let (keeper, reader) = (each("keeper"), each("reader"));
+            let keeping = async {
+                let spec = self.job(&keeper, true, planned(true), &never).await;
+                jobs::run(&spec, &never).await
+            };
+            let reading = async {
+                while self.store.list("keeper/commits").await?.is_empty() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                let spec = self.job(&reader, false, planned(false), &never).await;
+                jobs::run(&spec, &never).await
+            };
+            match tokio::time::timeout(PATIENCE, async { tokio::try_join!(keeping, reading) }).await {
+                Ok(Ok((Ending::Finished(_), Ending::Finished(_)))) => return,
+                Ok(Err(e)) if e.kind() == ErrorKind::Injected => assert!(kill.is_some()),
+                other => panic!("{kill:?}: {other:?}"),
+            }
+        }
+    }
+
     /// Runs the job that keeps the views, or the one that reads them, through all of its lives; returns early where it is told to stop for
     /// good.
     async fn run(&self, life: &Life, views: bool, to_the_end: bool) {
         let mut stops = life.stops.iter();
         loop {
-            let (workspace, parts) = workspace_with(self.case, &self.broker, &OPTIONS);
-            let workspace = workspace.with_checkpoints(Arc::clone(&self.store));
-            let parts: Vec<_> = parts.into_iter().filter(|p| matches!(p.statement, Statement::CreateView(_)) == views).collect();
-            let settings = Settings { checkpoint_interval: life.interval, max_rows_per_epoch: 1, ..Settings::default() };
-            let spec = workspace.plan_job(life.name, &parts, Arc::clone(&self.store), settings).await;
-            let mut spec = spec.unwrap_or_else(|e| panic!("{life:?}: {e}"));
             let (stop, planned) = (CancellationToken::new(), stops.next().copied());
-            let ask_after = if let Some(Stop::Asked(rows)) = planned { Some(rows) } else { None };
-            spec.probe = Some(Arc::new(Recorder::new(life.cuts.clone(), spec.status.subscribe(), ask_after, stop.clone())));
-            if let Some(Stop::At(step, side, nth)) = planned {
-                spec.faults = Faults::error_at(step, side, nth);
-            }
+            let spec = self.job(life, views, planned, &stop).await;
             match tokio::time::timeout(PATIENCE, jobs::run(&spec, &stop)).await {
                 Ok(Ok(Ending::Finished(_))) => return,
                 Ok(Ok(Ending::Stopped(_))) if stop.is_cancelled() && !to_the_end => return,
@@ -78,8 +120,12 @@ async fn holds(case: &Case, place: &Place<'_>, what: &str) {
 }
 
 fn in_runtime(test: impl AsyncFnOnce(Case)) {
+    in_runtime_with("kept_elsewhere", test);
+}
+
+fn in_runtime_with(case: &str, test: impl AsyncFnOnce(Case)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(test(Case::read("views", "kept_elsewhere")));
+    runtime.block_on(test(Case::read("views", case)));
 }
 
 #[test]
@@ -87,7 +133,9 @@ fn a_view_that_is_complete_is_read_as_its_content() {
     in_runtime(async |case| {
         let place = Place::new(&case);
         place.run(&Life::whole("keeper"), true, true).await;
-        place.run(&Life::whole("reader"), false, true).await;
+        // Killed behind its commit of all that there is, and before it has told that there is no more.
+        let killed = Life { stops: vec![Stop::At(5, Side::After, 1)], ..Life::whole("reader") };
+        place.run(&killed, false, true).await;
         holds(&case, &place, "one after the other").await;
     });
 }
@@ -103,5 +151,55 @@ fn a_reader_that_was_away_reads_on() {
         place.run(&each("keeper", Vec::new()), true, true).await;
         place.run(&each("reader", vec![Stop::At(5, Side::After, 3)]), false, true).await;
         holds(&case, &place, "a reader that was away").await;
+    });
+}
+
+/// Neither has a chance to wait for the other one: the reader's rows are in commits that the view's job has just put, or not.
+#[test]
+fn a_view_and_its_reader_are_killed_at_once() {
+    in_runtime(async |case| {
+        for seed in 0..2 * super::stopped() {
+            let mut random = StdRng::seed_from_u64(seed);
+            let mut kill = || {
+                let side = if random.random_bool(0.5) { Side::Before } else { Side::After };
+                // The reader has fewer commits, because it takes what is there at once.
+                let views = random.random_bool(0.5);
+                (views, Stop::At(random.random_range(1..=9), side, random.random_range(1..if views { 25 } else { 12 })))
+            };
+            let kills: Vec<_> = (0..3).map(|_| kill()).collect();
+            let place = Place::new(&case);
+            place.run_both(&kills).await;
+            holds(&case, &place, &format!("seed {seed}: {kills:?}")).await;
+        }
+    });
+}
+
+/// What a reader has not read stays for as long as the reader has a folder, and is pruned then.
+#[test]
+fn commits_that_a_reader_needs_are_not_pruned() {
+    in_runtime_with("long", async |case| {
+        let each = |name, stops| Life { name, cuts: Cuts::everywhere(&case), interval: Duration::ZERO, stops };
+        let alone = Place::new(&case);
+        alone.run(&each("keeper", vec![Stop::Asked(180)]), true, false).await;
+        assert!(alone.oldest().await > 50, "nothing was pruned without a reader either");
+
+        let place = Place::new(&case);
+        place.run(&each("keeper", vec![Stop::Asked(20)]), true, false).await;
+        place.run(&each("reader", vec![Stop::Asked(1)]), false, false).await;
+        place.run(&each("keeper", vec![Stop::Asked(180)]), true, false).await;
+        assert!(place.oldest().await <= 22, "commit {} is the oldest, and the reader needs older ones", place.oldest().await);
+        place.run(&each("reader", vec![Stop::Asked(1)]), false, false).await;
+        place.run(&each("keeper", Vec::new()), true, true).await;
+        let (oldest, newest) = (place.oldest().await, place.store.list("keeper/commits").await.unwrap().len() as u64);
+        assert!(oldest > 22, "what the reader has read is pruned: {oldest} of {newest}");
+        place.run(&each("reader", Vec::new()), false, true).await;
+        holds(&case, &place, "a reader that was far behind").await;
+
+        let gone = Place::new(&case);
+        gone.run(&each("keeper", vec![Stop::Asked(20)]), true, false).await;
+        gone.run(&each("reader", vec![Stop::Asked(1)]), false, false).await;
+        gone.store.below("reader").remove().await.unwrap();
+        gone.run(&each("keeper", vec![Stop::Asked(180)]), true, false).await;
+        assert!(gone.oldest().await > 50, "held back for a reader that is gone");
     });
 }
