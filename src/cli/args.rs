@@ -65,6 +65,9 @@ pub(super) struct Common {
     /// The data folder: jobs' checkpoints, the catalog
     #[arg(long, global = true, env = "MILLSTREAM_DATA", default_value = ".millstream", value_name = "DIR", hide_env_values = true)]
     pub(super) data: PathBuf,
+    /// Where jobs keep their commits, and views are read: a folder or s3://bucket/prefix [default: <DATA>/jobs]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) checkpoints: Option<String>,
     /// More declarations: a folder of .sql files, or one
     #[arg(long, global = true, value_name = "PATH")]
     pub(super) catalog: Option<PathBuf>,
@@ -122,9 +125,6 @@ pub(super) struct RunArgs {
     /// The job's name; the same name resumes [default: the files' folder, or the file's stem]
     #[arg(long)]
     pub(super) name: Option<String>,
-    /// Where commits are kept: a folder or s3://bucket/prefix [default: <DATA>/jobs]
-    #[arg(long, value_name = "URL")]
-    pub(super) checkpoints: Option<String>,
     /// Drop the job's state and begin anew (asks first)
     #[arg(long)]
     pub(super) fresh: bool,

@@ -31,6 +31,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
                 Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
                 Outcome::AnalyzeJob(_) => return Err(parsed.locate(setup::no_job_to_ask())),
                 Outcome::Text(text) => print!("{text}"),
+                Outcome::Forget(keeper) => eprintln!("{}", workspace.forget_view(&keeper).await.map_err(|e| parsed.locate(e))?),
                 Outcome::Copy(copy) => setup::copy(&workspace, &copy, parsed, &stop).await?,
                 Outcome::InsertNow(insert) => write(&workspace, parsed, &insert).await?,
                 // Nothing goes on here: an INSERT reads up to now.

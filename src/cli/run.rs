@@ -13,9 +13,8 @@ use crate::connectors::ReadMode;
 use crate::jobs::{self, Ending};
 use crate::planner::Program;
 use crate::sql::ast::{Parsed, Statement};
-use crate::state::{self, StateStore};
 use crate::workspace::statements::{job_name, settings};
-use crate::workspace::{Outcome, Workspace};
+use crate::workspace::{Keeper, Outcome, Workspace};
 
 use super::args::{Common, RunArgs};
 use super::{setup, status};
@@ -24,10 +23,10 @@ use super::{setup, status};
 pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let from = position(&args)?;
     let statements = setup::statements(common, &args.files)?;
-    let (root, remote) = checkpoints(common, &args)?;
-    let workspace = setup::passing_over(common, true, Arc::clone(&root))?;
-    let mut script =
-        Script { common, statements: &statements, workspace: &workspace, declared: Vec::new(), writes: Vec::new(), parts: Vec::new() };
+    let (root, remote) = setup::checkpoints(common)?;
+    let workspace = setup::passing_workspace(common, true)?;
+    let (declared, writes, dropped, parts) = Default::default();
+    let mut script = Script { common, statements: &statements, workspace: &workspace, declared, writes, dropped, parts };
     script.carry_out().await?;
     let said = workspace.job_settings()?;
     let name = job_name(args.name.as_deref().or(said.pipeline_name.as_deref()), &args.files);
@@ -64,6 +63,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
         tracing::warn!("{text}");
     }
     eprintln!("job {name}: {} in {}", counted(script.parts.len() as u64, "INSERT"), secret::shown(&spec.store.describe()));
+    script.make_way(&name).await?;
     let job = jobs::claim(&spec).await?;
     script.settle().await?;
     let stop = setup::stop_signal()?;
@@ -108,6 +108,8 @@ struct Script<'a> {
     declared: Vec<Parsed>,
     /// What is written then.
     writes: Vec<(Outcome, Parsed)>,
+    /// Materialized views whose content goes then.
+    dropped: Vec<Keeper>,
     /// What makes up the job.
     parts: Vec<Parsed>,
 }
@@ -154,6 +156,7 @@ impl Script<'_> {
             }
             Outcome::Rows(schema, rows) => setup::print(schema, rows, None).await?,
             Outcome::Text(text) => print!("{text}"),
+            Outcome::Forget(keeper) => self.dropped.push(keeper),
             Outcome::Job(part) => self.parts.push(*part),
             write @ (Outcome::Copy(_) | Outcome::InsertNow(_)) => self.writes.push((write, parsed.clone())),
             Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
@@ -199,20 +202,23 @@ impl Script<'_> {
         Ok(read && self.write().await?)
     }
 
+    /// Drops the views that were kept by a job of this name, which is just to begin: what its folder holds would be taken for its own.
+    async fn make_way(&mut self, job: &str) -> Result<()> {
+        for keeper in self.dropped.extract_if(.., |keeper| keeper.job == job) {
+            eprintln!("{}", self.workspace.forget_view(&keeper).await?);
+        }
+        Ok(())
+    }
+
     /// Writes what has waited: the script is not refused.
     async fn settle(&mut self) -> Result<()> {
         setup::declare(self.common, &self.declared)?;
+        for keeper in std::mem::take(&mut self.dropped) {
+            eprintln!("{}", self.workspace.forget_view(&keeper).await?);
+        }
         self.write().await?;
         Ok(())
     }
-}
-
-/// Where commits are kept, and whether that is far away.
-fn checkpoints(common: &Common, args: &RunArgs) -> Result<(Arc<dyn StateStore>, bool)> {
-    if let Some(url) = &args.checkpoints {
-        return Ok((state::open(url)?, url.contains("://")));
-    }
-    Ok((state::open(&common.data.join("jobs").to_string_lossy())?, false))
 }
 
 /// Dropping state is asked for twice; without a terminal `--yes` has to say it.

@@ -28,7 +28,7 @@ use super::args::Common;
 /// Opens the catalog and the connectors that the flags name.
 pub(super) fn workspace(common: &Common) -> Result<Workspace> {
     let catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
-    over(common, catalog, true, data_jobs(common)?)
+    over(common, catalog, true)
 }
 
 /// Writes declarations that a passing workspace has carried out.
@@ -39,20 +39,19 @@ pub(super) fn declare(common: &Common, declarations: &[Parsed]) -> Result<()> {
 
 /// The same, but what is declared is gone with the process; the embedded topics are opened only if they are to be reached.
 pub(super) fn passing_workspace(common: &Common, reach: bool) -> Result<Workspace> {
-    passing_over(common, reach, data_jobs(common)?)
-}
-
-/// The same, with the checkpoints of jobs in another place than the data folder.
-pub(super) fn passing_over(common: &Common, reach: bool, jobs: Arc<dyn StateStore>) -> Result<Workspace> {
     let catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
-    over(common, catalog.detached(), reach, jobs)
+    over(common, catalog.detached(), reach)
 }
 
-fn data_jobs(common: &Common) -> Result<Arc<dyn StateStore>> {
-    state::open(&common.data.join("jobs").to_string_lossy())
+/// Where commits are kept, and whether that is far away.
+pub(super) fn checkpoints(common: &Common) -> Result<(Arc<dyn StateStore>, bool)> {
+    match &common.checkpoints {
+        Some(url) => Ok((state::open(url)?, url.contains("://"))),
+        None => Ok((state::open(&common.data.join("jobs").to_string_lossy())?, false)),
+    }
 }
 
-fn over(common: &Common, catalog: Catalog, reach: bool, jobs: Arc<dyn StateStore>) -> Result<Workspace> {
+fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Workspace> {
     let connectors = match (common.embedded, reach) {
         (true, true) => Connectors::embedded(Arc::new(EmbeddedBroker::open(&common.data.join("topics"))?)),
         (true, false) => Connectors::embedded(Arc::new(EmbeddedBroker::new())),
@@ -60,7 +59,7 @@ fn over(common: &Common, catalog: Catalog, reach: bool, jobs: Arc<dyn StateStore
     };
     let mut overrides = Overrides::parse(&common.options)?;
     overrides.declare(catalog.names());
-    let workspace = Workspace::new(catalog, connectors, overrides).with_memory(&memory(common))?.with_checkpoints(jobs);
+    let workspace = Workspace::new(catalog, connectors, overrides).with_memory(&memory(common))?.with_checkpoints(checkpoints(common)?.0);
     for warning in workspace.warnings() {
         eprintln!("warning: {warning}");
     }

@@ -8,7 +8,6 @@ use crate::common::{Error, Result};
 use crate::shell::{LogBuffer, Session, Setup, interact};
 use crate::sql::Variables;
 use crate::sql::ast::Source;
-use crate::state;
 
 use super::args::{Common, ShellArgs};
 use super::scripts::Script;
@@ -25,7 +24,7 @@ pub(super) async fn shell(common: &Common, args: ShellArgs, notes: LogBuffer) ->
     let common = &absolute(common)?;
     let setup = Setup {
         workspace: setup::workspace(common)?,
-        checkpoints: (state::open(&common.data.join("jobs").to_string_lossy())?, false),
+        checkpoints: setup::checkpoints(common)?,
         memory: setup::memory(common),
         variables: Variables::parse(&common.variables)?,
         format: args.format,
@@ -71,7 +70,11 @@ fn scripts(args: &ShellArgs) -> Result<Vec<Source>> {
 fn absolute(common: &Common) -> Result<Common> {
     let whole = |path: &Path| std::path::absolute(path).map_err(|e| Error::usage(format!("there is no {}", path.display())).because(e));
     let (data, catalog) = (whole(&common.data)?, common.catalog.as_deref().map(whole).transpose()?);
-    Ok(Common { data, catalog, ..common.clone() })
+    let checkpoints = match &common.checkpoints {
+        Some(folder) if !folder.contains("://") => Some(whole(Path::new(folder))?.to_string_lossy().into_owned()),
+        other => other.clone(),
+    };
+    Ok(Common { data, catalog, checkpoints, ..common.clone() })
 }
 
 /// What `\conninfo` says.

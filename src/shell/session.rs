@@ -244,6 +244,7 @@ impl Session {
                 Outcome::Said(None) => screen.done(tag(&parsed.statement)),
                 Outcome::Rows(schema, rows) => screen.rows(schema, rows).await?,
                 Outcome::Text(text) => screen.text(&text)?,
+                Outcome::Forget(keeper) => screen.say(&workspace.forget_view(&keeper).await.map_err(here)?),
                 Outcome::Stop(name) => {
                     let stopped = jobs.stop(&name).await.map_err(here)?;
                     screen.say(&stopped);

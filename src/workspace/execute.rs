@@ -11,6 +11,7 @@ use crate::sql::ast::{Copy, Insert, Parsed, Query, Statement};
 
 use super::declare::Done;
 use super::statements::Workspace;
+use super::view_jobs::Keeper;
 
 /// What a statement comes to. The caller prints, runs queries, and makes one job of all that is to go on.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub enum Outcome {
     Stop(String),
     /// The job of this name is to show what it has cost so far.
     AnalyzeJob(String),
+    /// A materialized view was dropped: its content is to go, and the job that kept it.
+    Forget(Keeper),
     /// Part of a job: an INSERT, or a materialized view that was declared.
     Job(Box<Parsed>),
 }
@@ -60,9 +63,7 @@ impl Workspace {
         }
         if let Done::Said(line) = self.declare(parsed).await? {
             outcomes.push(Outcome::Said(line));
-            if let Some(keeper) = keeper {
-                outcomes.push(Outcome::Said(Some(self.forget_view(&keeper).await?)));
-            }
+            outcomes.extend(keeper.map(Outcome::Forget));
             if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
                 outcomes.push(Outcome::Job(Box::new(parsed.clone())));
             }

@@ -106,6 +106,7 @@ pub async fn run_in(workspace: &Workspace, sql: &str) -> Result<Said, Error> {
             match outcome {
                 Outcome::Said(line) => said.lines.extend(line),
                 Outcome::Text(text) => said.lines.push(text),
+                Outcome::Forget(keeper) => panic!("{keeper:?}"),
                 Outcome::Stop(name) | Outcome::AnalyzeJob(name) => panic!("no job {name} was started"),
                 Outcome::Query(query) => {
                     let (_, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;

@@ -14,6 +14,7 @@ mod scripts;
 mod terminal;
 #[path = "../common/topic.rs"]
 mod topic;
+mod views;
 
 use std::path::Path;
 

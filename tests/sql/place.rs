@@ -93,6 +93,7 @@ impl Place {
             Outcome::Text(text) => writeln!(out, "{}", text.trim_end()).unwrap(),
             Outcome::InsertNow(insert) => writeln!(out, "{} rows", workspace.insert_now(&insert).await?).unwrap(),
             Outcome::Copy(copy) => writeln!(out, "{} rows", workspace.copy(&copy).await?).unwrap(),
+            Outcome::Forget(keeper) => writeln!(out, "{}", workspace.forget_view(&keeper).await?).unwrap(),
             Outcome::Stop(name) => writeln!(out, "stop job {name}").unwrap(),
             Outcome::AnalyzeJob(name) => writeln!(out, "analyze job {name}").unwrap(),
             Outcome::Job(part) => job.push(*part),
