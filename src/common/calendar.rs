@@ -8,6 +8,8 @@ use arrow::datatypes::{
     TimestampSecondType,
 };
 
+use super::digits::greatest;
+
 /// 0001-01-01, in days since 1970.
 const FIRST: i64 = -719_162;
 /// 10000-01-01, the first day that is none of SQL's.
@@ -47,8 +49,8 @@ pub fn beyond(array: &ArrayRef) -> Vec<usize> {
             times.map_or_else(Vec::new, |times| rows(array, &times.values()[..], |value| has_time(value, *unit)))
         }
         DataType::Decimal128(precision, _) => {
-            let most = 10_i128.checked_pow(u32::from(*precision)).unwrap_or(i128::MAX);
-            rows(array, &array.as_primitive::<Decimal128Type>().values()[..], |value| -most < value && value < most)
+            let most = greatest(*precision);
+            rows(array, &array.as_primitive::<Decimal128Type>().values()[..], |value| -most <= value && value <= most)
         }
         DataType::Struct(_) => {
             let all = array.as_struct().columns().iter().flat_map(beyond).filter(|row| array.is_valid(*row));

@@ -7,6 +7,7 @@ use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
 use super::secret;
+use super::type_names::in_sql;
 
 /// The result of nearly every function here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -281,6 +282,9 @@ fn first_line(text: &str) -> String {
     let text = text.trim();
     if let Some((_, what)) = text.split_once("Arithmetic overflow: Overflow happened on: ") {
         return format!("{what} is beyond the type of its result");
+    }
+    if let Some(what) = text.strip_prefix("Arrow error: Cast error: ") {
+        return in_sql(what);
     }
     for prefix in ["Error during planning: ", "Schema error: ", "SQL error: ", "This feature is not implemented: "] {
         if let Some(rest) = text.strip_prefix(prefix) {

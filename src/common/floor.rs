@@ -66,6 +66,14 @@ fn within(column: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     Some(make_array(data.into_builder().child_data(children).build().ok()?))
 }
 
+/// The times of a column with this many digits of a second.
+pub fn with_digits(column: &ArrayRef, digits: u32) -> ArrayRef {
+    match column.data_type() {
+        DataType::Timestamp(unit, _) => floored_to(column, 10_i64.checked_pow(digits).map_or(1, |kept| per_second(*unit) / kept)),
+        _ => Arc::clone(column),
+    }
+}
+
 /// The times of a column at or before its own that are whole multiples of n of its units.
 pub fn floored_to(column: &ArrayRef, units: i64) -> ArrayRef {
     fn of<T: ArrowPrimitiveType<Native = i64>>(column: &ArrayRef, units: i64) -> Option<ArrayRef> {

@@ -6,6 +6,7 @@
 pub mod calendar;
 pub mod casts;
 pub mod clock;
+pub mod digits;
 pub mod error;
 pub mod excerpt;
 pub mod faults;
@@ -21,6 +22,7 @@ pub mod projection;
 pub mod s3;
 pub mod secret;
 pub mod suggest;
+pub mod type_names;
 pub mod units;
 pub mod weight;
 

@@ -226,7 +226,7 @@ impl Running<'_> {
         loop {
             if stop.is_cancelled()
                 || (self.finished && self.publishers.answered())
-                || (self.spec.settings.until_now && self.inputs.exhausted() && self.publishers.answered())
+                || (self.spec.settings.until_now && self.begun && self.inputs.exhausted() && self.publishers.answered())
             {
                 return self.wind_up(stop, identity).await;
             }

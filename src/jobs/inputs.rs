@@ -252,9 +252,9 @@ impl Inputs {
         self.sources.iter().filter(|i| i.has_watermark).map(|i| i.clock.watermark()).min().flatten()
     }
 
-    /// Whether every source is exhausted, or has reached the end that it was given.
+    /// Whether every source is exhausted, or has reached the end that it was given. A job without sources has nothing to wait for.
     pub fn exhausted(&self) -> bool {
-        !self.sources.is_empty() && self.sources.iter().all(|i| !i.states.is_empty() && i.states.values().all(|s| s.exhausted))
+        self.sources.iter().all(|i| !i.states.is_empty() && i.states.values().all(|s| s.exhausted))
     }
 
     /// What a commit keeps.

@@ -317,10 +317,8 @@ fn mark(at: &TableTimes, clock: Millis, node: &StateNode) -> Option<i64> {
         }
         Domain::Clock => Some(clock),
         // When all input has ended, nothing is left to wait for.
-        Domain::Processing => match least(&mut at.values()) {
-            Some(END_OF_TIME) => Some(END_OF_TIME),
-            _ => Some(clock),
-        },
+        Domain::Processing if at.values().all(|time| *time == Some(END_OF_TIME)) => Some(END_OF_TIME),
+        Domain::Processing => Some(clock),
     }
 }
 

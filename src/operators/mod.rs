@@ -24,6 +24,7 @@ pub mod windows;
 
 pub use aggregates::keyed_aggregate::KeyedAggregate;
 pub use changes::changelog_snapshot::CurrentRowsExec;
+pub use changes::constants::Constants;
 pub use changes::first_rows::FirstRows;
 pub use changes::materialize::Materialize;
 pub use changes::normalize::Normalize;

@@ -56,6 +56,9 @@ fn mend<T: Visit + VisitMut, P>(
         Ok(plan) => return ControlFlow::Break(Ok(plan)),
         Err(error) => error,
     };
+    if let Some(name) = ambiguous(&error) {
+        return ControlFlow::Break(Err(several(name, &error, tree, columns_of)));
+    }
     let Some((missing, valid)) = missing(&error) else {
         return ControlFlow::Break(Err(at_function(Error::from(error), tree)));
     };
@@ -70,18 +73,72 @@ fn mend<T: Visit + VisitMut, P>(
     ControlFlow::Break(Err(unknown(missing, valid, tree)))
 }
 
-/// The column that was missed and what there is, if that is what has failed.
-fn missing(error: &DataFusionError) -> Option<(&Column, &[Column])> {
+/// What DataFusion says of columns, if that is what has failed.
+fn of_schema(error: &DataFusionError) -> Option<&SchemaError> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = next {
-        if let Some(DataFusionError::SchemaError(schema, _)) = current.downcast_ref::<DataFusionError>()
-            && let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref()
-        {
-            return Some((field, valid_fields));
+        if let Some(DataFusionError::SchemaError(schema, _)) = current.downcast_ref::<DataFusionError>() {
+            return Some(schema.as_ref());
         }
         next = current.source();
     }
     None
+}
+
+/// The column that was missed and what there is.
+fn missing(error: &DataFusionError) -> Option<(&Column, &[Column])> {
+    match of_schema(error)? {
+        SchemaError::FieldNotFound { field, valid_fields } => Some((field, valid_fields)),
+        _ => None,
+    }
+}
+
+/// The name without a table that several tables have.
+fn ambiguous(error: &DataFusionError) -> Option<&str> {
+    match of_schema(error)? {
+        SchemaError::AmbiguousReference { field } if field.relation.is_none() => Some(&field.name),
+        _ => None,
+    }
+}
+
+/// The error for such a name: what it can mean is in DataFusion's notes, or found in the tables that the query names.
+fn several(name: &str, error: &DataFusionError, tree: &impl Visit, columns_of: &(dyn Fn(&str) -> Vec<String> + Sync)) -> Error {
+    let notes = error.diagnostic().map(|diagnostic| diagnostic.notes.as_slice()).unwrap_or_default();
+    let noted = notes.iter().filter_map(|note| note.message.strip_prefix("possible column "));
+    let noted = noted.filter_map(|column| column.rsplit_once('.')).filter(|(_, column)| *column == name);
+    let mut tables: BTreeSet<String> = noted.map(|(table, _)| table.to_string()).collect();
+    if tables.len() < 2 {
+        let columns = around(tree, columns_of);
+        let tables_with = columns.iter().filter(|column| column.name == name).filter_map(|column| column.relation.as_ref());
+        tables.extend(tables_with.map(|table| table.table().to_string()));
+    }
+    let shown: Vec<String> = tables.iter().map(|table| format!("`{table}.{name}`")).collect();
+    let error = match shown.as_slice() {
+        [_, _, ..] => Error::sql(format!("column `{name}` can mean {}", shown.join(" or "))).hint("write the table before its name"),
+        _ => Error::sql(format!("several tables of the query have a column `{name}`")).hint(format!("write the table before it: t.{name}")),
+    };
+    let mut find = FindBare { name, at: None };
+    let _ = tree.visit(&mut find);
+    spot(error, find.at)
+}
+
+struct FindBare<'a> {
+    name: &'a str,
+    at: Option<Location>,
+}
+
+impl Visitor for FindBare<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(ident) if ident.value.eq_ignore_ascii_case(self.name) => {
+                self.at = Some(ident.span.start);
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
 }
 
 /// The columns of all tables that a query names.

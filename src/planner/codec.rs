@@ -45,9 +45,9 @@ use crate::operators::windows::session::{SessionMerge, Sessions};
 use crate::operators::windows::window_assign::WindowAssign;
 use crate::operators::windows::window_batch::{WindowBatch, WindowInput};
 use crate::operators::{
-    ClockExec, EpochTime, ExchangeExec, FirstRows, LateFilterExec, LookupJoin, Materialize, Operator, PaneAggregate, ProctimeMaterialize,
-    Reconcile, RowNumberExec, SourceScanExec, StatefulExec, StaticScanExec, TemporalFilter, TickingClock, TickingFilter, WatermarkExec,
-    WindowAggregate, WindowAssignExec,
+    ClockExec, Constants, EpochTime, ExchangeExec, FirstRows, LateFilterExec, LookupJoin, Materialize, Operator, PaneAggregate,
+    ProctimeMaterialize, Reconcile, RowNumberExec, SourceScanExec, StatefulExec, StaticScanExec, TemporalFilter, TickingClock,
+    TickingFilter, WatermarkExec, WindowAggregate, WindowAssignExec,
 };
 
 use super::rewrites::serializable_over;
@@ -189,6 +189,9 @@ enum OperatorWire {
     ProctimeMaterialize {
         rows: Nested,
     },
+    Constants {
+        plan: Nested,
+    },
     FirstRows {
         rows: Nested,
         skip: i64,
@@ -299,6 +302,9 @@ impl OperatorWire {
         if let Some(remember) = any.downcast_ref::<ProctimeMaterialize>() {
             return Ok(Self::ProctimeMaterialize { rows: Nested::schema(Arc::clone(remember.rows()))? });
         }
+        if let Some(constants) = any.downcast_ref::<Constants>() {
+            return Ok(Self::Constants { plan: Nested::plan(Arc::clone(constants.plan().plan()))? });
+        }
         if let Some(first) = any.downcast_ref::<FirstRows>() {
             let (skip, fetch) = first.range();
             return Ok(Self::FirstRows { rows: Nested::schema(first.schema())?, skip, fetch });
@@ -354,6 +360,7 @@ impl OperatorWire {
                 Arc::new(TickingFilter::new(&rows.into_plan(context)?.schema(), predicate.into_expr(context)?, period))
             }
             Self::TickingClock { rows, period } => Arc::new(TickingClock::new(&rows.into_plan(context)?.schema(), period)),
+            Self::Constants { plan } => Arc::new(Constants::new(SubPlan::new(plan.into_plan(context)?, Vec::new()))),
             Self::FirstRows { rows, skip, fetch } => Arc::new(FirstRows::new(rows.into_plan(context)?.schema(), skip, fetch)),
             Self::ProctimeMaterialize { rows } => Arc::new(ProctimeMaterialize::new(rows.into_plan(context)?.schema())),
         })

@@ -105,6 +105,10 @@ fn order(plan: &LogicalPlan) -> Vec<(usize, SortOptions)> {
 fn identity(plan: &LogicalPlan) -> Result<String> {
     let mut text = plan.display_indent_schema().to_string();
     plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Values(values) = node {
+            // A plan's text shows the first few of them.
+            values.values.iter().flatten().for_each(|value| text.push_str(&format!("\nvalue {value}")));
+        }
         if let LogicalPlan::TableScan(scan) = node
             && let Some(table) = TableSource::of(scan)
         {

@@ -29,9 +29,11 @@ use crate::operators::changes::changelog_snapshot::CurrentRows;
 use crate::operators::epoch::clock_column::Clock;
 use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet, StaticScanExec};
 use crate::sql::ast::{self, ColumnKind, CreateTable};
+use crate::sql::types::fewer_digits;
 
 use super::case_insensitive::Tries;
 use super::clock;
+use super::functions::calendar::with_digits;
 use super::metadata_predicate::Finder;
 use super::mode::Mode;
 use super::streaming_settings::StreamingSettings;
@@ -151,7 +153,13 @@ impl TableSource {
                 ColumnKind::Computed(expr) => {
                     plan_expr(state, expr, &read).map_err(|e| e.context(format!("computed column `{}`", column.name)))?
                 }
-                _ => Expr::Column(DfColumn::new_unqualified(&column.name)),
+                _ => {
+                    let value = Expr::Column(DfColumn::new_unqualified(&column.name));
+                    match fewer_digits(&column.text) {
+                        Some(digits) => with_digits(value, digits),
+                        None => value,
+                    }
+                }
             };
             let data_type = expr.get_type(&read)?;
             fields.push(Field::new(&column.name, data_type, column.nullable));

@@ -35,6 +35,7 @@ use super::clock::{self, KeepClockFilters};
 use super::current_watermark;
 use super::filter_pushdown::physical_rules;
 use super::functions;
+use super::functions::decimals::DecimalPlanner;
 use super::functions::intervals::IntervalPlanner;
 use super::functions::round::by_row;
 use super::limits;
@@ -133,6 +134,7 @@ impl Session {
         functions::register(&mut state)?;
         null_order::register(&mut state)?;
         state.register_expr_planner(Arc::new(IntervalPlanner))?;
+        state.register_expr_planner(Arc::new(DecimalPlanner))?;
         let context = SessionContext::new_with_state(state);
         let schema = Names { tables: Arc::clone(&tables), mode, state: context.state_weak_ref() };
         let options = context.state().config_options().catalog.clone();

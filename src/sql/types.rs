@@ -70,7 +70,7 @@ const SYNONYMS: [(&str, &str); 16] = [
 ];
 
 /// Types that Flink has and we have not.
-const MISSING: [&str; 5] = ["MULTISET", "RAW", "VARIANT", "INTERVAL", "NULL"];
+const MISSING: [&str; 4] = ["MULTISET", "RAW", "VARIANT", "NULL"];
 
 /// The Arrow type of a type's text, such as `MAP<STRING, DECIMAL(10, 2)>`.
 ///
@@ -307,6 +307,10 @@ impl Reader<'_, '_> {
 }
 
 fn unknown(name: &str) -> Error {
+    if name == "INTERVAL" {
+        return Error::sql("no column of a table is an INTERVAL")
+            .hint("declare it as STRING, or its length as BIGINT; queries compute with intervals");
+    }
     if MISSING.contains(&name) {
         return Error::sql(format!("type {name} is not supported")).hint(format!("types are {}", NAMES.join(", ")));
     }
@@ -322,6 +326,15 @@ fn unit(precision: Option<u32>) -> TimeUnit {
         4..=6 => TimeUnit::Microsecond,
         _ => TimeUnit::Nanosecond,
     }
+}
+
+/// How many digits of a second a declared TIMESTAMP has, if its unit has more.
+pub fn fewer_digits(declared: &str) -> Option<u32> {
+    let declared = declared.trim().to_uppercase();
+    let behind = declared.strip_prefix("TIMESTAMP")?;
+    let (_, behind) = behind.split_once('(').filter(|(between, _)| matches!(between.trim(), "" | "_LTZ"))?;
+    let precision: u32 = behind.split_once(')')?.0.trim().parse().ok()?;
+    (u32::from(digits(unit(Some(precision)))) > precision).then_some(precision)
 }
 
 /// The zone of every TIMESTAMP_LTZ.
@@ -365,6 +378,7 @@ pub fn display(data_type: &DataType) -> String {
             format!("ROW<{}>", fields.join(", "))
         }
         DataType::Dictionary(_, value) => display(value),
+        DataType::Interval(_) | DataType::Duration(_) => "INTERVAL".into(),
         other => other.to_string(),
     }
 }
@@ -387,6 +401,22 @@ fn digits(unit: TimeUnit) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn timestamps_may_have_fewer_digits_than_their_unit() {
+        for (declared, digits) in [
+            ("TIMESTAMP(0)", Some(0)),
+            ("timestamp_ltz ( 4 )", Some(4)),
+            ("TIMESTAMP(2) WITH LOCAL TIME ZONE", Some(2)),
+            ("TIMESTAMP(3)", None),
+            ("TIMESTAMP", None),
+            ("TIMESTAMP(8)", Some(8)),
+            ("TIMESTAMP(9)", None),
+            ("ROW<t TIMESTAMP(0)>", None),
+        ] {
+            assert_eq!(fewer_digits(declared), digits, "{declared}");
+        }
+    }
 
     #[test]
     fn flink_to_arrow_and_back() {

@@ -19,10 +19,15 @@ use crate::sql::types::display;
 ///
 /// # Errors
 /// A row that does not fit fails the whole INSERT: unlike in a job, a person is there to mend it.
-pub(super) async fn insert(session: &Session, sink: Arc<dyn Sink>, insert: &ast::Insert) -> Result<u64> {
+pub(super) async fn insert(
+    session: &Session,
+    sink: Arc<dyn Sink>,
+    insert: &ast::Insert,
+    digits: impl Fn(&str) -> Option<u32>,
+) -> Result<u64> {
     let (schema, mut rows) = session.run(&insert.query.query).await?;
     let target = insert_columns(&insert.table, &insert.columns, &sink)?;
-    let coercion = Coercion::new(&insert.table, &schema, target, display)?.filling(sink.schema())?;
+    let coercion = Coercion::new(&insert.table, &schema, target, display)?.cutting(digits).filling(sink.schema())?;
     let fit = |batch: RecordBatch| {
         let coerced = coercion.apply(&batch)?;
         match coerced.wrong.first() {

@@ -88,7 +88,7 @@ impl Workspace {
                     state(&planner.finish(), &mut facts);
                 }
                 Statement::CreateView(view) => self.check_query(&view.query, &mut facts).await?,
-                Statement::Insert(insert) if insert.values || self.reads_batch()? => self.check_now(insert, &mut facts).await?,
+                Statement::Insert(insert) if self.writes_at_once(insert)? => self.check_now(insert, &mut facts).await?,
                 Statement::Insert(insert) => self.check_insert(insert, &mut facts).await?,
                 Statement::Query(query) if query.emit == Emit::Unsaid => {
                     facts.push(fact(Kind::Does, "answers and ends: for `query`; `run` has nowhere to put it"));
@@ -165,8 +165,12 @@ impl Workspace {
             bounded &= self.source(table).await?.source.bounded();
         }
         let reads = program.sources.iter().cloned().collect::<Vec<_>>().join(", ");
-        let ends = if bounded { "; it ends with its input" } else { "" };
-        facts.push(fact(Kind::Does, format!("a job from {reads} into {}{ends}", insert.table)));
+        let does = match (reads.as_str(), bounded) {
+            ("", _) => format!("a job that writes its rows into {} once", insert.table),
+            (_, true) => format!("a job from {reads} into {}; it ends with its input", insert.table),
+            (_, false) => format!("a job from {reads} into {}", insert.table),
+        };
+        facts.push(fact(Kind::Does, does));
         flow(&planned.output, &program, facts);
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Statements that declare, change, drop or set something.
 
+use arrow::datatypes::DataType;
+
 use crate::catalog::assemble;
 use crate::common::{Error, Result};
 use crate::planner::Mode;
@@ -74,6 +76,11 @@ impl Workspace {
                     let error = Error::sql(format!("column `{}` is not a field of the record, but the query fills it", own.name));
                     return Err(parsed.locate(error.hint("give the column of the query another name with AS")));
                 }
+                None if holds_interval(field.data_type()) => {
+                    let error =
+                        Error::sql(format!("column `{}` of the query is an INTERVAL, which no column of a table holds", field.name()));
+                    return Err(parsed.locate(error.hint("CAST it to STRING, or take its length: TIMESTAMPDIFF(SECOND, a, b)")));
+                }
                 None => Column::physical(field.name(), field.data_type(), field.is_nullable()),
             });
         }
@@ -140,5 +147,15 @@ fn locate_option(parsed: &Parsed, error: &Error) -> Error {
     match named.map(|key| table.options.pos(key)) {
         Some(pos) if pos.line > 0 => error.clone().at(parsed.source.place(pos.line, pos.column)),
         _ => parsed.locate(error.clone()),
+    }
+}
+
+/// Whether there is an interval in values of a type.
+fn holds_interval(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Interval(_) | DataType::Duration(_) => true,
+        DataType::List(element) | DataType::Map(element, _) => holds_interval(element.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_interval(field.data_type())),
+        _ => false,
     }
 }

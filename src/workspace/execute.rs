@@ -70,9 +70,7 @@ impl Workspace {
             return Ok(());
         }
         outcomes.push(match &parsed.statement {
-            Statement::Insert(insert) if insert.values || !reads(insert) || self.reads_batch()? => {
-                Outcome::InsertNow(Box::new(insert.clone()))
-            }
+            Statement::Insert(insert) if self.writes_at_once(insert)? => Outcome::InsertNow(Box::new(insert.clone())),
             Statement::Insert(_) => Outcome::Job(Box::new(parsed.clone())),
             Statement::Copy(copy) => Outcome::Copy(Box::new(copy.clone())),
             Statement::Query(query) => Outcome::Query(Box::new(query.clone())),
@@ -84,6 +82,11 @@ impl Workspace {
             _ => return Err(Error::internal("a statement that nothing carries out")),
         });
         Ok(())
+    }
+
+    /// Whether an INSERT is no job: VALUES, a query over no table, or any with `execution.runtime-mode` batch.
+    pub(super) fn writes_at_once(&self, insert: &Insert) -> Result<bool> {
+        Ok(insert.values || !reads(insert) || self.reads_batch()?)
     }
 }
 

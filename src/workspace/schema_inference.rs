@@ -56,16 +56,22 @@ pub(super) fn copied(path: &str, options: Options, query: &Schema, partitioned_b
     Ok(declared(CreateTable::undeclared(path, options), Inferred { columns, partitioned_by, found_in: String::new() }))
 }
 
-/// DataFusion's own kinds of texts and bytes as those of tables.
+/// DataFusion's own kinds of texts and bytes as those of tables. Intervals are texts: few formats have them, and each in another way.
 fn plain_schema(query: &Schema) -> Schema {
-    let plain = |data_type: &DataType| match data_type {
-        DataType::Utf8View | DataType::LargeUtf8 | DataType::Null => DataType::Utf8,
+    Schema::new(query.fields().iter().map(plain_field).collect::<Vec<_>>())
+}
+
+fn plain_field(field: &FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Utf8View | DataType::LargeUtf8 | DataType::Null | DataType::Interval(_) | DataType::Duration(_) => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
         DataType::Dictionary(_, value) => value.as_ref().clone(),
+        DataType::List(element) => DataType::List(plain_field(element)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain_field).collect()),
+        DataType::Map(entries, sorted) => DataType::Map(plain_field(entries), *sorted),
         other => other.clone(),
     };
-    let field = |f: &FieldRef| f.as_ref().clone().with_data_type(plain(f.data_type()));
-    Schema::new(query.fields().iter().map(field).collect::<Vec<_>>())
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
 }
 
 /// A batch with the columns of [`plain_schema`].

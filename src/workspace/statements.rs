@@ -14,7 +14,7 @@ use crate::connectors::{Connectors, Sink};
 use crate::operators::changes::coerce::Coercion;
 use crate::planner::{ContinuousPlanner, DeclaredTable, Explained, Measured, Mode, Program, Relation, Session, StreamingSettings, Tables};
 use crate::sql::ast::{self, Emit, Parsed, Statement};
-use crate::sql::types::display;
+use crate::sql::types::{display, fewer_digits};
 use crate::state::StateStore;
 
 use super::analyze;
@@ -237,7 +237,8 @@ impl Workspace {
         if let Some(warning) = changes::unproven_key(&insert.table, &output, &sink.mode(), &target) {
             tracing::warn!("{warning}");
         }
-        let coercion = Coercion::new(&insert.table, &output.schema, target, display)?.filling(sink.schema())?;
+        let coercion = Coercion::new(&insert.table, &output.schema, target, display)?;
+        let coercion = coercion.cutting(self.digits(&insert.table)?).filling(sink.schema())?;
         Ok(Insert { id, table: insert.table.clone(), sink, output, coercion, dead_letter })
     }
 
@@ -352,7 +353,14 @@ impl Workspace {
     /// # Errors
     /// Nothing is written then.
     pub async fn insert_in(&self, session: &Session, insert: &ast::Insert) -> Result<u64> {
-        batch_insert::insert(session, self.sink_with(&insert.table, &insert.options)?.0, insert).await
+        let sink = self.sink_with(&insert.table, &insert.options)?.0;
+        batch_insert::insert(session, sink, insert, self.digits(&insert.table)?).await
+    }
+
+    /// How many digits of a second a table's columns have, where their type has more.
+    fn digits(&self, table: &str) -> Result<impl Fn(&str) -> Option<u32> + use<>> {
+        let (entry, _) = self.shared.table(table)?;
+        Ok(move |name: &str| fewer_digits(&entry.definition.columns.iter().find(|column| column.name == name)?.text))
     }
 
     /// Runs a COPY. Returns how many rows were written.

@@ -198,6 +198,7 @@ cases! {
     types
     null_order
     wide_decimals
+    wide_comparisons
     signed_ranks
     rounded
     contradictions
@@ -207,6 +208,11 @@ cases! {
     subqueries_as_values
     window_chains
     constants
+    percentiles
+    grouping_averages
+    interval_values
+    no_tables
+    no_sources
     outer_join_filters
     recursive
     casts
@@ -231,6 +237,7 @@ cases! {
     cut_bounds
     sessions_at_the_gap
     before_1970
+    few_digits
 }
 
 #[test]

@@ -4,6 +4,7 @@ use arrow::compute::kernels::cast_utils::string_to_datetime;
 use arrow::datatypes::{DataType, TimeUnit};
 use chrono::Utc;
 
+use crate::common::digits::greatest;
 use crate::common::{Error, Result, units};
 use crate::sql::ast::Options;
 
@@ -118,10 +119,7 @@ fn range(data_type: &DataType) -> Option<(i128, i128)> {
         DataType::Int16 => (i16::MIN.into(), i16::MAX.into()),
         DataType::Int32 => (i32::MIN.into(), i32::MAX.into()),
         DataType::Int64 => (i64::MIN.into(), i64::MAX.into()),
-        DataType::Decimal128(precision, _) => {
-            let most = 10_i128.checked_pow(u32::from(*precision)).unwrap_or(i128::MAX) - 1;
-            (0, most)
-        }
+        DataType::Decimal128(precision, _) => (0, greatest(*precision)),
         _ => return None,
     })
 }

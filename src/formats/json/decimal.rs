@@ -1,5 +1,7 @@
 //! DECIMAL from text, exactly: no floating point on the way, no digit lost unnoticed.
 
+use crate::common::digits::fits;
+
 /// The unscaled value of `text` with this precision and scale. Digits behind the scale are rounded half up, as Flink does.
 /// `None` when it is no number, or has more digits before the point than fit.
 pub(super) fn parse(text: &str, precision: u8, scale: i8) -> Option<i128> {
@@ -41,7 +43,7 @@ pub(super) fn parse(text: &str, precision: u8, scale: i8) -> Option<i128> {
     if rest.next().is_some_and(|b| b >= b'5') {
         value += 1;
     }
-    if value >= 10_i128.checked_pow(u32::from(precision))? {
+    if !fits(value, precision) {
         return None;
     }
     Some(if negative { -value } else { value })

@@ -120,7 +120,7 @@ pub(super) fn writable(data_type: &DataType) -> Result<(), String> {
         },
         DataType::Null | DataType::Boolean => Ok(()),
         DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) | DataType::Timestamp(..) => Ok(()),
-        DataType::Decimal128(..) | DataType::Float32 | DataType::Float64 | DataType::Interval(_) => Ok(()),
+        DataType::Decimal128(..) | DataType::Float32 | DataType::Float64 | DataType::Interval(_) | DataType::Duration(_) => Ok(()),
         other if other.is_integer() || other.is_string() || other.is_binary() => Ok(()),
         other => Err(format!("type {other} has no form in JSON")),
     }
@@ -171,7 +171,7 @@ pub(super) fn value(array: &ArrayRef, row: usize, options: &JsonOptions, out: &m
             out.push(b'"');
         }
         // As it is shown everywhere.
-        DataType::Interval(_) => text::quote(&array_value_to_string(array, row).map_err(|e| e.to_string())?, out),
+        DataType::Interval(_) | DataType::Duration(_) => text::quote(&array_value_to_string(array, row).map_err(|e| e.to_string())?, out),
         DataType::List(_) => list(&array.as_list::<i32>().value(row), options, out)?,
         DataType::LargeList(_) => list(&array.as_list::<i64>().value(row), options, out)?,
         DataType::Struct(fields) => {

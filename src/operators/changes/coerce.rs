@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 
 use crate::common::excerpt::excerpt;
-use crate::common::floor::floored;
+use crate::common::floor::{floored, with_digits};
 use crate::common::{Error, Result};
 
 use super::zset;
@@ -24,6 +24,8 @@ pub struct Coercion {
     table: String,
     /// The types of the target's columns, as people write them.
     types: Vec<String>,
+    /// How many digits of a second columns have, where that is fewer than their type.
+    digits: Vec<Option<u32>>,
 }
 
 /// What came out of one batch.
@@ -58,7 +60,13 @@ impl Coercion {
             }
         }
         let types = target.fields().iter().map(|f| show(f.data_type())).collect();
-        Ok(Self { target, filled: None, table: table.to_string(), types })
+        Ok(Self { target, filled: None, table: table.to_string(), types, digits: Vec::new() })
+    }
+
+    /// Also cuts times that are declared with fewer digits than their type has; `of` tells how many by the column's name.
+    pub fn cutting(mut self, of: impl Fn(&str) -> Option<u32>) -> Self {
+        self.digits = self.target.fields().iter().map(|field| of(field.name())).collect();
+        self
     }
 
     /// Also adds the table's other columns, as NULL: for an INSERT that lists some of them.
@@ -108,12 +116,13 @@ impl Coercion {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
         let mut bad: Option<BooleanArray> = None;
         let mut reasons = BTreeMap::new();
-        for ((column, field), shown) in batch.columns().iter().zip(self.target.fields()).zip(&self.types) {
+        for (i, ((column, field), shown)) in batch.columns().iter().zip(self.target.fields()).zip(&self.types).enumerate() {
             let cast = if column.data_type() == field.data_type() {
                 Arc::clone(column)
             } else {
                 cast_with_options(&floored(column, field.data_type()), field.data_type(), &safe)?
             };
+            let cast = self.digits.get(i).copied().flatten().map_or(Arc::clone(&cast), |digits| with_digits(&cast, digits));
             // A value that became NULL did not fit; a NULL where none may be does not fit either.
             let lost = (cast.null_count() > column.null_count()).then(|| and(&is_null(&cast)?, &is_not_null(column)?)).transpose()?;
             let missing = (!field.is_nullable() && cast.null_count() > 0).then(|| is_null(&cast)).transpose()?;

@@ -9,6 +9,7 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::common::Error;
+use crate::common::type_names::in_sql;
 
 /// As many expressions are named, if it can have been several.
 const MOST: usize = 3;
@@ -82,23 +83,6 @@ fn readable(text: &str) -> String {
     format!("`{}`", in_sql(&shown))
 }
 
-/// A text in which types have the names that they have in SQL.
-fn in_sql(text: &str) -> String {
-    const NAMES: [(&str, &str); 8] = [
-        ("Int8", "TINYINT"),
-        ("Int16", "SMALLINT"),
-        ("Int32", "INT"),
-        ("Int64", "BIGINT"),
-        ("Float32", "FLOAT"),
-        ("Float64", "DOUBLE"),
-        ("Date32", "DATE"),
-        ("Utf8", "STRING"),
-    ];
-    NAMES.iter().fold(text.to_string(), |text, (arrow, sql)| {
-        text.replace(&format!(" AS {arrow})"), &format!(" AS {sql})")).replace(&format!("value of {arrow} type"), sql)
-    })
-}
-
 /// `Int64(5)` at the beginning of a text: the value, and what stands behind it.
 fn literal(text: &str) -> Option<(&str, &str)> {
     const TYPES: [&str; 7] = ["Int64(", "Int32(", "Int16(", "Int8(", "Float64(", "Float32(", "Boolean("];
@@ -115,6 +99,5 @@ mod tests {
         assert_eq!(readable("100 * count(Int64(1)) FILTER (WHERE t.v > Int64(3))@0 / n@1"), "`100 * count(1) FILTER (WHERE t.v > 3) / n`");
         assert_eq!(readable("MyInt64(1)"), "`MyInt64(1)`");
         assert_eq!(readable("CAST(s@0 AS Int32)"), "`CAST(s AS INT)`");
-        assert_eq!(in_sql("Cannot cast string 'x' to value of Int32 type"), "Cannot cast string 'x' to INT");
     }
 }

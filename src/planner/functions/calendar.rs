@@ -7,7 +7,8 @@ use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array};
 use arrow::compute::{DatePart, cast, date_part};
 use arrow::datatypes::{DataType, Int64Type};
 use chrono::{Datelike, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{Expr, ScalarUDF, lit};
+use datafusion::scalar::ScalarValue;
 
 use crate::common::floor::{self, floored_to};
 use crate::common::{Error, Result};
@@ -18,6 +19,8 @@ use super::scalar::{Call, Param, Scalar, TIMESTAMP, nth};
 
 /// What `FLOOR(ts TO DAY)` is, and what a CAST to fewer digits does first.
 pub const FLOOR: &str = "floor_time";
+/// What a CAST to a number of digits for which there is no unit does.
+pub const DIGITS: &str = "__floor_digits";
 /// What `CEIL(ts TO DAY)` is.
 pub const CEIL: &str = "ceil_time";
 
@@ -51,7 +54,35 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         Scalar::new(FLOOR, &[&[Text, Moment]], nth::<1>, |call| rounded(call, false)),
         Scalar::new(CEIL, &[&[Text, Moment]], nth::<1>, |call| rounded(call, true)),
     ];
-    parts.into_iter().chain(more).map(Scalar::udf).collect()
+    parts.into_iter().chain(more).map(Scalar::udf).chain([digits(), floored_for()]).collect()
+}
+
+fn digits() -> Arc<ScalarUDF> {
+    let cut = |call: &Call| {
+        let digits = call.int(0)?.get(0).and_then(|digits| u32::try_from(digits).ok()).unwrap_or(9);
+        Ok(floor::with_digits(&call.array(1)?, digits))
+    };
+    Scalar::new(DIGITS, &[&[Param::Int, Param::Any]], nth::<1>, cut).udf()
+}
+
+/// A time with this many digits of a second, in its own type.
+pub fn with_digits(time: Expr, digits: u32) -> Expr {
+    self::digits().call(vec![lit(i64::from(digits)), time])
+}
+
+fn floored_for() -> Arc<ScalarUDF> {
+    Scalar::new("__floored_for", &[&[Param::Any, Param::Any]], nth::<0>, |call| {
+        Ok(floor::floored(&call.array(0)?, call.array(1)?.data_type()))
+    })
+    .udf()
+}
+
+/// A value with times in it as a CAST to another type cuts them, in its own type.
+///
+/// # Errors
+/// When there is no NULL of that type.
+pub fn cut_for(value: Expr, to: &DataType) -> Result<Expr> {
+    Ok(self::floored_for().call(vec![value, lit(ScalarValue::try_from(to)?)]))
 }
 
 /// The unit in the first argument.

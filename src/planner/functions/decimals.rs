@@ -9,14 +9,19 @@ use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array};
 use arrow::datatypes::{DataType, Decimal128Type, i256};
 use arrow::error::ArrowError;
 use datafusion::common::DFSchema;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::utils::take_function_args;
 use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast,
+    Between, BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    cast, lit, not,
 };
 use datafusion::scalar::ScalarValue;
+use sqlparser::ast::BinaryOperator;
 
+use crate::common::digits::fits;
 use crate::common::{Error, Result};
 
 /// What is computed.
@@ -46,12 +51,31 @@ pub fn average(sum: Expr, count: Expr) -> Expr {
     function(Op::Average).call(vec![sum, cast(count, DataType::Decimal128(19, 0))])
 }
 
-/// The function for an expression, if DataFusion's arithmetic would have too little room.
+/// The function for an expression, if DataFusion's arithmetic would have too little room; and comparisons with enough of it.
 ///
 /// # Errors
 /// When DataFusion refuses to build it; that would be a bug.
 pub fn wide(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
+    let expr = match expr {
+        Expr::Between(Between { expr, negated, low, high }) if is_wide_pair(&expr, &low, schema) || is_wide_pair(&expr, &high, schema) => {
+            let within = expr.as_ref().clone().gt_eq(*low).and(expr.lt_eq(*high));
+            let within = within.transform_up(|part| wide(part, schema))?.data;
+            return Ok(Transformed::yes(if negated { not(within) } else { within }));
+        }
+        Expr::InList(InList { expr, list, negated }) if list.iter().any(|item| is_wide_pair(&expr, item, schema)) => {
+            let equal = list.into_iter().map(|item| expr.as_ref().clone().eq(item)).reduce(Expr::or).unwrap_or_else(|| lit(false));
+            let equal = equal.transform_up(|part| wide(part, schema))?.data;
+            return Ok(Transformed::yes(if negated { not(equal) } else { equal }));
+        }
+        other => other,
+    };
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = &expr else { return Ok(Transformed::no(expr)) };
+    let Some((a, b)) = pair(left, right, schema) else { return Ok(Transformed::no(expr)) };
+    if compares(*op) && room(a, b) > 38 {
+        let common = DataType::Decimal256(room(a, b), a.1.max(b.1));
+        let [left, right] = [left, right].map(|arg| Box::new(cast(arg.as_ref().clone(), common.clone())));
+        return Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op: *op, right })));
+    }
     let op = match op {
         Operator::Plus => Op::Plus,
         Operator::Minus => Op::Minus,
@@ -60,16 +84,55 @@ pub fn wide(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
         Operator::Modulo => Op::Modulo,
         _ => return Ok(Transformed::no(expr)),
     };
-    let (Ok(a), Ok(b)) = (left.get_type(schema), right.get_type(schema)) else { return Ok(Transformed::no(expr)) };
-    if !matches!(a, DataType::Decimal128(..)) && !matches!(b, DataType::Decimal128(..)) {
-        return Ok(Transformed::no(expr));
-    }
-    let (Some(a), Some(b)) = (decimal(left, &a), decimal(right, &b)) else { return Ok(Transformed::no(expr)) };
     if !op.is_wide(a, b) {
         return Ok(Transformed::no(expr));
     }
     let args = [(left, a), (right, b)].map(|(arg, (precision, scale))| cast(arg.as_ref().clone(), DataType::Decimal128(precision, scale)));
     Ok(Transformed::yes(function(op).call(args.into())))
+}
+
+/// Two exact numbers, of which one is a DECIMAL.
+fn pair(left: &Expr, right: &Expr, schema: &DFSchema) -> Option<((u8, i8), (u8, i8))> {
+    let (a, b) = (left.get_type(schema).ok()?, right.get_type(schema).ok()?);
+    let one = matches!(a, DataType::Decimal128(..)) || matches!(b, DataType::Decimal128(..));
+    one.then(|| decimal(left, &a).zip(decimal(right, &b)))?
+}
+
+fn compares(op: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+}
+
+/// How many digits a type has that holds the values of both.
+fn room((p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> u8 {
+    let whole = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
+    u8::try_from(whole(p1, s1).max(whole(p2, s2)) + i16::from(s1.max(s2))).unwrap_or(u8::MAX)
+}
+
+fn is_wide_pair(left: &Expr, right: &Expr, schema: &DFSchema) -> bool {
+    pair(left, right, schema).is_some_and(|(a, b)| room(a, b) > 38)
+}
+
+/// Plans what DataFusion has no type for: `DECIMAL(38, 0) / DECIMAL(38, 38)`.
+#[derive(Debug)]
+pub struct DecimalPlanner;
+
+impl ExprPlanner for DecimalPlanner {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> DfResult<PlannerResult<RawBinaryExpr>> {
+        let op = match expr.op {
+            BinaryOperator::Multiply => Operator::Multiply,
+            BinaryOperator::Divide => Operator::Divide,
+            BinaryOperator::Modulo => Operator::Modulo,
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        let RawBinaryExpr { left, right, .. } = &expr;
+        let built = Expr::BinaryExpr(BinaryExpr { left: Box::new(left.clone()), op, right: Box::new(right.clone()) });
+        if pair(left, right, schema).is_none() || built.get_type(schema).is_ok() {
+            return Ok(PlannerResult::Original(expr));
+        }
+        let wide = wide(built, schema)?;
+        Ok(if wide.transformed { PlannerResult::Planned(wide.data) } else { PlannerResult::Original(expr) })
+    }
 }
 
 /// The precision and the scale of a value as a DECIMAL, if it is exact. A literal has the digits that it is written with.
@@ -204,6 +267,18 @@ impl ScalarUDFImpl for Wide {
         }
     }
 
+    fn schema_name(&self, args: &[Expr]) -> DfResult<String> {
+        let sign = match self.op {
+            Op::Plus => "+",
+            Op::Minus => "-",
+            Op::Times => "*",
+            Op::Divide | Op::Average => "/",
+            Op::Modulo => "%",
+        };
+        let names: Vec<String> = args.iter().map(|arg| arg.schema_name().to_string()).collect();
+        Ok(names.join(&format!(" {sign} ")))
+    }
+
     fn signature(&self) -> &Signature {
         &self.signature
     }
@@ -227,8 +302,7 @@ impl ScalarUDFImpl for Wide {
         if divides && (0..rows).any(|row| a.is_valid(row) && b.is_valid(row) && b.value(row) == 0) {
             return Err(ArrowError::DivideByZero.into());
         }
-        let most = 10_u128.checked_pow(u32::from(precision)).unwrap_or(u128::MAX);
-        let answers = a.iter().zip(b).map(|(a, b)| self.op.of((a?, s1), (b?, s2), scale).filter(|n| n.unsigned_abs() < most));
+        let answers = a.iter().zip(b).map(|(a, b)| self.op.of((a?, s1), (b?, s2), scale).filter(|n| fits(*n, precision)));
         let answers: ArrayRef = Arc::new(answers.collect::<Decimal128Array>().with_precision_and_scale(precision, scale)?);
         if literal { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&answers, 0)?)) } else { Ok(ColumnarValue::Array(answers)) }
     }

@@ -11,6 +11,7 @@ mod args;
 mod arrays;
 pub(super) mod calendar;
 mod call;
+pub mod checked;
 mod compiled;
 pub mod decimals;
 pub mod intervals;
@@ -20,6 +21,7 @@ mod json_path;
 mod maps;
 mod numbers;
 mod ordered;
+mod percentile;
 mod printf;
 mod random;
 mod regex;
@@ -50,6 +52,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         datafusion_compat::functions(state)?,
         numbers::functions(),
         decimals::functions(),
+        checked::functions(),
         round::functions(),
         intervals::functions(),
         random::functions(),
@@ -75,7 +78,6 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         // NULLs are left out, and nothing at all is NULL.
         ("string_agg", "listagg"),
         ("var", "variance"),
-        ("percentile_cont", "percentile"),
     ] {
         let function = state.udaf(name)?;
         state.register_udaf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
@@ -83,6 +85,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     for function in min_max::functions() {
         state.register_udaf(function)?;
     }
+    state.register_udaf(percentile::function())?;
     state.register_udaf(checked_sum())?;
     signed::register(state)?;
     Ok(())

@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
+use crate::common::digits::fits;
 use crate::common::{Error, Result};
 
 const NAME: &str = "round";
@@ -152,10 +153,9 @@ impl ScalarUDFImpl for Round {
         let numbers = given.next().transpose()?.ok_or_else(|| Error::internal("there is nothing to round"))?;
         let places = given.next().transpose()?.unwrap_or_else(|| Arc::new(Int32Array::from_value(0, rows)));
         let (numbers, places) = (numbers.as_primitive::<Decimal128Type>(), places.as_primitive::<Int32Type>());
-        let most = 10_u128.checked_pow(u32::from(precision)).unwrap_or(u128::MAX);
         let answers = numbers.iter().zip(places.iter()).map(|(number, places)| {
             // What has no room is NULL, as in Flink.
-            rounded(number?, scale, places?, to).filter(|answer| answer.unsigned_abs() < most)
+            rounded(number?, scale, places?, to).filter(|answer| fits(*answer, precision))
         });
         let answers: ArrayRef = Arc::new(answers.collect::<Decimal128Array>().with_precision_and_scale(precision, to)?);
         if literal { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&answers, 0)?)) } else { Ok(ColumnarValue::Array(answers)) }

@@ -16,7 +16,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 use crate::common::{Error, Result};
 use crate::sql::types::display;
@@ -234,6 +234,15 @@ impl ScalarUDFImpl for Scalar {
         &self.signature
     }
 
+    /// A column is not called after what the planner has put around it.
+    fn schema_name(&self, args: &[Expr]) -> DfResult<String> {
+        let names: Vec<String> = args.iter().map(|arg| arg.schema_name().to_string()).collect();
+        Ok(match (self.name, names.as_slice()) {
+            ("__floor_digits", [_, time]) => time.clone(),
+            _ => format!("{}({})", self.name, names.join(",")),
+        })
+    }
+
     fn coerce_types(&self, given: &[DataType]) -> DfResult<Vec<DataType>> {
         let Some(form) = self.form(given) else {
             let given: Vec<String> = given.iter().map(display).collect();
@@ -250,7 +259,9 @@ impl ScalarUDFImpl for Scalar {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
         let literal = self.is_literal(&args.args);
         let call = Call { rows: if literal { 1 } else { args.number_rows }, args: args.args };
-        let array = (self.body)(&call).map_err(|e| e.context(format!("{}()", self.name.to_uppercase())))?;
+        // Nobody has written the names of those that the planner puts in.
+        let named = |e: Error| if self.name.starts_with("__") { e } else { e.context(format!("{}()", self.name.to_uppercase())) };
+        let array = (self.body)(&call).map_err(named)?;
         if literal { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)) } else { Ok(ColumnarValue::Array(array)) }
     }
 }

@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::prim_op::PrimitiveGroupsAccumulator;
 
+use crate::common::digits::fits;
 use crate::common::{Error, Result};
 
 /// The function.
@@ -30,7 +31,7 @@ struct CheckedSum {
 }
 
 /// Whether sums of this type are made here.
-fn is_checked(data_type: &DataType) -> bool {
+pub(super) fn is_checked(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Int64 | DataType::UInt64 | DataType::Decimal128(..))
 }
 
@@ -43,19 +44,23 @@ struct Total {
 
 impl Total {
     fn of(args: &AccumulatorArgs<'_>) -> Self {
-        // Columns that a plan has made say nothing.
-        let name = if args.name.contains("__") { "a SUM or AVG".to_string() } else { format!("`{}`", first_characters(args.name)) };
-        Self { name, data_type: args.return_field.data_type().clone() }
+        Self { name: args.name.to_string(), data_type: args.return_field.data_type().clone() }
     }
 
     fn beyond(&self) -> Error {
-        let Self { name, data_type } = self;
-        match data_type {
-            DataType::Decimal128(precision, scale) => {
-                Error::sql(format!("{name} has more digits than DECIMAL({precision}, {scale}) holds")).hint("CAST what is added to DOUBLE")
-            }
-            _ => Error::sql(format!("{name} is beyond BIGINT")).hint("CAST what is added to DECIMAL(28, 0)"),
+        beyond(&self.name, &self.data_type)
+    }
+}
+
+/// The sum of this name has no room in its type.
+pub(super) fn beyond(name: &str, data_type: &DataType) -> Error {
+    // Columns that a plan has made say nothing.
+    let name = if name.is_empty() || name.contains("__") { "a SUM or AVG".to_string() } else { format!("`{}`", first_characters(name)) };
+    match data_type {
+        DataType::Decimal128(precision, scale) => {
+            Error::sql(format!("{name} has more digits than DECIMAL({precision}, {scale}) holds")).hint("CAST what is added to DOUBLE")
         }
+        _ => Error::sql(format!("{name} is beyond BIGINT")).hint("CAST what is added to DECIMAL(28, 0)"),
     }
 }
 
@@ -82,8 +87,7 @@ fn in_type(sum: Option<i128>, total: &Total) -> Result<ScalarValue> {
 }
 
 fn within(sum: i128, precision: u8, total: &Total) -> Result<()> {
-    let least_beyond = 10_u128.checked_pow(u32::from(precision)).unwrap_or(u128::MAX);
-    if sum.unsigned_abs() < least_beyond { Ok(()) } else { Err(total.beyond()) }
+    if fits(sum, precision) { Ok(()) } else { Err(total.beyond()) }
 }
 
 /// The sum of values and how many they are.

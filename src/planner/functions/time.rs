@@ -39,8 +39,8 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         Scalar::new("unix_timestamp", &[&[Text], &[Time], &[Text, Text]], returns::<i64>, move |call| {
             let seconds = |row: &Row<'_>, pattern: &Pattern| match row.time(0) {
                 Some(time) => Some(time.and_utc().timestamp()),
-                // As in Flink, what is no time is the least number.
-                None => Some(pattern.read(row.text(0)?, Style::Simple).map_or(i64::MIN, |time| time.and_utc().timestamp())),
+                // As in Flink, what is no time is the least number, and parts of a second are cut off towards 1970.
+                None => Some(pattern.read(row.text(0)?, Style::Simple).map_or(i64::MIN, |time| time.and_utc().timestamp_millis() / 1000)),
             };
             Ok(Arc::new(Int64Array::from(parsed(call, &unix, seconds)?)))
         }),

@@ -59,7 +59,6 @@ use super::properties::{Domain, StreamProperties, Time};
 use super::streaming_settings::StreamingSettings;
 
 use first_row::from_first_row;
-use recompute::Partitioning;
 
 /// Leaves of plans inside operators are numbered from here, stages from 0.
 const FIRST_LEAF: u32 = 1 << 16;
@@ -129,7 +128,7 @@ impl Lowering {
         self.emit = emit;
         let waiting = from_first_row(plan)?;
         let mut lowered = self.lower(waiting.as_ref().unwrap_or(plan)).await?;
-        self.read(&mut lowered, named)?;
+        self.read(&mut lowered, named);
         let (stage, schema) = self.stage(&lowered.plan).await?;
         Ok((stage, schema, lowered))
     }
@@ -139,7 +138,7 @@ impl Lowering {
         self.emit = emit;
         let waiting = from_first_row(plan)?;
         let mut lowered = self.lower(waiting.as_ref().unwrap_or(plan)).await?;
-        self.read(&mut lowered, named)?;
+        self.read(&mut lowered, named);
         let operator = Materialize::new(Arc::clone(plan.schema().inner()), lowered.traits.updating);
         let node = self.next_node();
         let kept = self
@@ -149,15 +148,11 @@ impl Lowering {
     }
 
     /// Notes which tables a query reads: those that it names, if the optimizer has found that none of them matters.
-    fn read(&mut self, lowered: &mut Lowered, named: BTreeSet<String>) -> Result<()> {
+    fn read(&mut self, lowered: &mut Lowered, named: BTreeSet<String>) {
         if lowered.traits.sources.is_empty() {
             lowered.traits.sources = named;
         }
-        if lowered.traits.sources.is_empty() {
-            return Err(Error::sql("a query over no table cannot run continuously").hint("INSERT INTO t VALUES (...) runs at once"));
-        }
         self.program.sources.extend(lowered.traits.sources.iter().cloned());
-        Ok(())
     }
 
     /// Lowers a plan.
@@ -196,9 +191,7 @@ impl Lowering {
                 LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row => {
                     Lowered { plan: plan.clone(), traits: StreamProperties::default(), nodes: BTreeSet::new() }
                 }
-                LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => {
-                    self.recompute(plan, Vec::new(), Partitioning::none(0), Vec::new()).await?
-                }
+                LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => self.constants(plan).await?,
                 other => self.fallback(other).await?,
             };
             // Only what ran through a new operator is worth finding again: linear nodes are cheap and stay with their reader.

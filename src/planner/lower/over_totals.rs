@@ -12,6 +12,7 @@ use crate::common::{Error, Result};
 
 use super::columns;
 use super::over_plan::{NUMBER, function, named, project, whole_partition, windows};
+use crate::planner::functions::checked::sum_of_parts;
 use crate::planner::functions::{min_max, row_number};
 
 /// AVG as the SUM and the COUNT that it is the quotient of, where that loses nothing.
@@ -101,7 +102,7 @@ impl Total<'_> {
         Ok(match self.kind_of() {
             "first_value" => first_rows().otherwise(total)?,
             "sum" => {
-                let sum = cast(total.clone() + new.clone(), self.kind.clone());
+                let sum = cast(sum_of_parts(self.name, total.clone(), new.clone(), self.kind), self.kind.clone());
                 known().when(new.is_null(), total).otherwise(sum)?
             }
             "min" | "max" => {

@@ -13,7 +13,7 @@ use crate::common::{Error, Result};
 use crate::operators::changes::recompute::Keyed;
 use crate::operators::changes::subplan::SubPlan;
 use crate::operators::windows::window_batch::{WindowBatch, WindowInput};
-use crate::operators::{FirstRows, Recompute};
+use crate::operators::{Constants, FirstRows, Recompute};
 use crate::sql::ast::Emit;
 
 use super::super::current_watermark::{misplaced, node_asks};
@@ -77,6 +77,12 @@ impl Lowering {
             replace(plan, &|p| matches!(p, LogicalPlan::Sort(_)), leaf)
         })
         .await
+    }
+
+    /// Rows that no table gives.
+    pub(super) async fn constants(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
+        let rows = self.subplan(plan, &[], |plan, _| Ok(plan.clone())).await?;
+        self.operator(Arc::new(Constants::new(rows)), Vec::new(), plan.schema(), None, StreamProperties::default()).await
     }
 
     /// Recomputes `plan`, whose inputs are lowered already.

@@ -20,7 +20,8 @@ use crate::planner::properties::{Domain, Role, StreamProperties, Time};
 
 impl Lowering {
     pub(super) async fn scan(&mut self, plan: &LogicalPlan, scan: &TableScan) -> Result<Lowered> {
-        let table = TableSource::of(scan).ok_or_else(|| Error::internal(format!("`{}` is no declared table", scan.table_name)))?;
+        // What a function gives, such as GENERATE_SERIES, is there before any row comes.
+        let Some(table) = TableSource::of(scan) else { return self.constants(plan).await };
         let mut traits = StreamProperties::default();
         traits.sources.insert(table.name().to_string());
         if table.keeps_late() {

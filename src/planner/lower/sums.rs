@@ -8,6 +8,7 @@ use arrow::datatypes::DataType;
 
 use crate::common::{Error, Result};
 
+use crate::planner::functions::checked::times_weight;
 use crate::planner::functions::checked_sum;
 
 /// An aggregate of a query in terms of those that a group's state holds.
@@ -55,6 +56,7 @@ impl Kept {
     /// ordered ones.
     pub(super) fn sums(expr: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<Option<Self>> {
         let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else { return Ok(None) };
+        let name = expr.schema_name().to_string();
         let AggregateFunctionParams { args, distinct, filter, order_by, .. } = params;
         let [arg] = args.as_slice() else { return Ok(None) };
         if distinct || !order_by.is_empty() {
@@ -76,12 +78,12 @@ impl Kept {
         let count = |value: &Expr| -> Result<Expr> { Ok(sum_of(weight.clone(), present(value)?)) };
         Ok(match func.name() {
             "count" => Some(Self { kind: Kind::Count, parts: vec![count(arg)?] }),
-            "sum" => match weighted_value(arg, schema, weight)? {
+            "sum" => match weighted_value(arg, schema, weight, &name)? {
                 Some(value) => Some(Self { kind: Kind::Sum, parts: vec![sum_of(value, filter.clone()), count(arg)?] }),
                 None => None,
             },
             "avg" => match exact(arg, schema)? {
-                Some(arg) => match weighted_value(&arg, schema, weight)? {
+                Some(arg) => match weighted_value(&arg, schema, weight, &name)? {
                     Some(value) => Some(Self { kind: Kind::Average, parts: vec![sum_of(value, filter.clone()), count(&arg)?] }),
                     None => None,
                 },
@@ -118,10 +120,10 @@ pub(super) fn sum_of(value: Expr, filter: Option<Box<Expr>>) -> Expr {
     Expr::AggregateFunction(AggregateFunction::new_udf(checked_sum(), vec![value], false, filter, Vec::new(), None))
 }
 
-/// `value * weight` in a type that adds up exactly; `None` if there is none.
-fn weighted_value(value: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<Option<Expr>> {
+/// `value * weight` for a sum of this name, in a type that adds up exactly; `None` if there is none.
+fn weighted_value(value: &Expr, schema: &DFSchemaRef, weight: &Expr, sum: &str) -> Result<Option<Expr>> {
     Ok(match value.get_type(schema)? {
-        DataType::Int64 => Some(value.clone() * weight.clone()),
+        DataType::Int64 => Some(times_weight(sum, value.clone(), weight.clone())),
         DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
             Some(Expr::Cast(Cast::new(Box::new(value.clone()), DataType::Int64)) * weight.clone())
         }

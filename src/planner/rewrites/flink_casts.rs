@@ -1,5 +1,5 @@
 //! CAST as Flink has it: to STRING with Flink's texts (`TRUE`, `2024-05-01 12:00:00.000`, `1.0E10`), to a TIMESTAMP of fewer digits
-//! downwards, also before 1970.
+//! downwards, also before 1970 and within rows and arrays.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::DFSchema;
@@ -14,7 +14,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, lit};
 use crate::common::Result;
 use crate::common::floor::cuts;
 
-use crate::planner::functions::calendar::FLOOR;
+use crate::planner::functions::calendar::{FLOOR, cut_for};
 use crate::planner::functions::to_string::{CAST_TO_TEXT, differs};
 
 /// Puts the functions that show values and cut times as Flink does into casts that DataFusion would do in another way.
@@ -45,6 +45,7 @@ fn one(expr: Expr, schema: &DFSchema, functions: &dyn FunctionRegistry) -> DfRes
     let inner = match field.data_type() {
         text if text.is_string() && differs(&given) => call(CAST_TO_TEXT, vec![of.as_ref().clone()]),
         time @ DataType::Timestamp(..) if cuts(&given, time) => call(FLOOR, vec![lit(unit(time)), of.as_ref().clone()]),
+        rows if cuts(&given, rows) => Ok(cut_for(of.as_ref().clone(), rows)?),
         _ => return Ok(Transformed::no(expr)),
     };
     let inner: DfResult<Expr> = inner;

@@ -15,7 +15,7 @@ use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as DfResult;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::logical_expr::expr::WindowFunctionDefinition;
-use datafusion::logical_expr::{Aggregate, AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Window, cast};
+use datafusion::logical_expr::{Aggregate, AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Union, Window, cast};
 
 use crate::common::Result;
 
@@ -44,6 +44,8 @@ pub(super) fn retyped(node: LogicalPlan) -> DfResult<LogicalPlan> {
             let inputs = node.inputs().into_iter().cloned().collect();
             node.with_new_exprs(node.expressions(), inputs)
         }
+        // It would keep the types that it had.
+        LogicalPlan::Union(union) => Ok(LogicalPlan::Union(Union::try_new_with_loose_types(union.inputs)?)),
         other => other.recompute_schema(),
     }
 }

@@ -17,6 +17,7 @@
 //! | `a SIMILAR TO b` | `similar_to(a, b)` |
 //! | `a LIKE 'x!%' ESCAPE '!'` | `a LIKE 'x\%'`, the only one that DataFusion knows |
 //! | `CAST(a AS VARCHAR(3))`, `CAST(a AS CHAR(3))` | `LEFT(CAST(a AS STRING), 3)`, `RPAD(CAST(a AS STRING), 3, ' ')` |
+//! | `CAST(a AS TIMESTAMP(1))`, of as many digits as Arrow has no unit for | `__floor_digits(1, CAST(a AS TIMESTAMP(3)))` |
 //! | `(a, b) OVERLAPS (c, d)` | a condition over beginnings and ends |
 //!
 //! Calls are in `calls.rs`, JSON functions in `json_calls.rs`, intervals of several units in `intervals.rs`.
@@ -32,7 +33,7 @@ use crate::common::{Error, Result};
 use super::{calls, intervals};
 use crate::sql::ast_builder;
 use crate::sql::ast_builder::text;
-use crate::sql::text::Text;
+use crate::sql::text::{Text, pos};
 
 /// Rewrites all such expressions in a query or an expression.
 pub(in crate::sql) fn rewrite(tree: &mut impl VisitMut, text: &Text<'_>) -> Result<()> {
@@ -84,13 +85,14 @@ impl VisitorMut for Rewrite<'_> {
                 *expr = not(*negated, ast_builder::call("SIMILAR_TO", [of.as_ref().clone(), pattern.as_ref().clone()]));
             }
             Expr::Like { pattern, escape_char: escape @ Some(_), .. } | Expr::ILike { pattern, escape_char: escape @ Some(_), .. } => {
+                let at = escape.as_ref().map(|value| pos(value.span.start)).unwrap_or_default();
                 let of = escape.take().and_then(|value| value.value.into_string()).unwrap_or_default();
                 let mut chars = of.chars();
                 let (Some(of), None) = (chars.next(), chars.next()) else {
-                    return ControlFlow::Break(Box::new(Error::sql(format!("ESCAPE '{of}' is not one character"))));
+                    return ControlFlow::Break(Box::new(self.text.error(at, format!("ESCAPE '{of}' is not one character"))));
                 };
                 let Some(given) = string_of(pattern) else {
-                    return ControlFlow::Break(Box::new(Error::sql("the pattern of LIKE ... ESCAPE has to be a literal")));
+                    return ControlFlow::Break(Box::new(self.text.error(at, "the pattern of LIKE ... ESCAPE has to be a literal")));
                 };
                 **pattern = text(escaped(&given, of));
             }
@@ -100,7 +102,7 @@ impl VisitorMut for Rewrite<'_> {
                 }
             }
             Expr::Interval(interval) => {
-                if let Err(error) = intervals::rewrite(interval) {
+                if let Err(error) = intervals::rewrite(interval, self.text) {
                     return ControlFlow::Break(Box::new(error));
                 }
             }
@@ -108,7 +110,7 @@ impl VisitorMut for Rewrite<'_> {
                 *expr = text(value.value.clone().into_string().unwrap_or_default());
             }
             Expr::Cast { .. } => {
-                if let Some(other) = sized(expr) {
+                if let Some(other) = sized(expr).or_else(|| with_digits(expr)) {
                     *expr = other;
                 }
             }
@@ -169,6 +171,33 @@ fn sized(cast: &mut Expr) -> Option<Expr> {
     *data_type = DataType::String(None);
     let args = [cast.clone(), length].into_iter().chain(fill.then(|| text(" ")));
     Some(ast_builder::call(if fill { "RPAD" } else { "LEFT" }, args))
+}
+
+/// A CAST to a TIMESTAMP of as many digits as Arrow has no unit for: to the next finer one, cut.
+fn with_digits(cast: &mut Expr) -> Option<Expr> {
+    let Expr::Cast { data_type, .. } = cast else { return None };
+    let unit = |digits: u64| match digits {
+        1 | 2 => Some(3),
+        4 | 5 => Some(6),
+        7 | 8 => Some(9),
+        _ => None,
+    };
+    let digits = match data_type {
+        DataType::Timestamp(Some(digits), _) => {
+            let given = *digits;
+            *digits = unit(given)?;
+            given
+        }
+        DataType::Custom(name, arguments) if name.to_string().eq_ignore_ascii_case("TIMESTAMP_LTZ") => {
+            let [argument] = arguments.as_mut_slice() else { return None };
+            let given: u64 = argument.parse().ok()?;
+            *argument = if given == 0 { 3 } else { unit(given)? }.to_string();
+            given
+        }
+        _ => return None,
+    };
+    let digits = Expr::Value(Value::Number(digits.to_string(), false).into());
+    Some(ast_builder::call("__floor_digits", [digits, cast.clone()]))
 }
 
 /// `(a, b) OVERLAPS (c, d)`: each is a beginning and an end, or how long it takes.

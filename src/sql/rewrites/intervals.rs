@@ -4,17 +4,20 @@ use sqlparser::ast::{DateTimeField, Expr, Interval, Value};
 
 use crate::common::{Error, Result};
 
+use crate::sql::text::{Text, pos};
+
 /// Units from the greatest to the least, and what follows them in a text.
 const UNITS: [(&str, char); 4] = [("DAY", ' '), ("HOUR", ':'), ("MINUTE", ':'), ("SECOND", ':')];
 
 /// Rewrites an interval that goes from one unit to another.
-pub(super) fn rewrite(interval: &mut Interval) -> Result<()> {
+pub(super) fn rewrite(interval: &mut Interval, place: &Text<'_>) -> Result<()> {
     let (Some(first), Some(last)) = (&interval.leading_field, &interval.last_field) else { return Ok(()) };
     let Expr::Value(value) = interval.value.as_ref() else { return Ok(()) };
     let Some(text) = value.value.clone().into_string() else { return Ok(()) };
     let Some(parts) = parts(&text, first, last) else {
         let hint = "write INTERVAL '1 02:03:04.5' DAY TO SECOND, INTERVAL '2:30' HOUR TO MINUTE or INTERVAL '1-6' YEAR TO MONTH";
-        return Err(Error::sql(format!("`{text}` is no interval of {first} TO {last}")).hint(hint));
+        let error = Error::sql(format!("`{text}` is no interval of {first} TO {last}")).hint(hint);
+        return Err(place.place(pos(value.span.start), error));
     };
     *interval.value = Expr::Value(Value::SingleQuotedString(parts).into());
     (interval.leading_field, interval.last_field, interval.leading_precision) = (None, None, None);

@@ -243,3 +243,12 @@ CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topic' = 't', 'pasword' = '
 ---- the wrong number of view columns
 CREATE VIEW v (a, b) AS SELECT 1;
 SELECT * FROM v;
+---- a column of intervals
+CREATE TABLE t (a INTERVAL DAY) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');
+---- a query whose columns are intervals
+CREATE TABLE t WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json') AS SELECT 1 AS a, INTERVAL '1' DAY AS i;
+CREATE TABLE t WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'csv') AS SELECT ARRAY[TIMESTAMP '2024-01-02 00:00:00' - TIMESTAMP '2024-01-01 00:00:00'] AS waited;
+---- the share of a percentile
+SELECT PERCENTILE_CONT(1.5) WITHIN GROUP (ORDER BY v) FROM (VALUES (1), (2)) AS t(v);
+SELECT PERCENTILE(v, v) FROM (VALUES (1), (2)) AS t(v);
+SELECT PERCENTILE(v, CAST(NULL AS DOUBLE)) FROM (VALUES (1), (2)) AS t(v);

@@ -246,3 +246,10 @@ SELECT RAND(42) AS a, RAND(42) AS b;
 SELECT RAND(42) AS a;
 ---- names that nobody means
 SELECT f(1);
+---- names that several tables have
+CREATE TABLE a (id INT, x INT) WITH ('connector' = 'kafka', 'topic' = 'a', 'format' = 'json');
+CREATE TABLE b (id INT, y INT) WITH ('connector' = 'kafka', 'topic' = 'b', 'format' = 'json');
+SELECT x, id FROM a JOIN b ON a.x = b.y;
+SELECT x FROM a JOIN b ON a.x = b.y WHERE Id > 1;
+SELECT x FROM a, (SELECT y AS x FROM b) AS s GROUP BY x;
+SELECT COUNT(*) FROM a AS one, a AS other, b AS third WHERE x = 3 ORDER BY id;
