@@ -144,7 +144,8 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
     let memory = StateMemory::new(spec.settings.state_memory, spec.settings.tmp.clone());
     let tested = spec.probe.is_some();
     let pipeline = Pipeline::new(spec.session.clone(), Arc::clone(&spec.program), Arc::clone(&spec.inserts), &memory, tested)?;
-    let mut pipeline = pipeline.keeping_late_rows(!spec.late.is_empty());
+    let late = LateCount::new(&spec.program)?;
+    let mut pipeline = pipeline.keeping_late_rows(!spec.late.is_empty() || late.by_number());
     let clock = last.as_ref().map_or(Millis::MIN, |c| c.body.clock);
     let resumed = last.as_ref().map(|c| c.body.n);
     let mut recovered = match &last {
@@ -198,7 +199,7 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
         sampled: None,
         unreported: None,
         reporting: None,
-        late: LateCount::new(&spec.program)?,
+        late,
         status: Status { phase: Phase::Running, ..status },
         speed: Speed::default(),
         started: Instant::now(),
@@ -357,7 +358,7 @@ impl Running<'_> {
 
     /// Late rows are counted, and go to their table with the epoch that dropped them.
     fn route_late(&mut self, output: &EpochOutput) -> Result<()> {
-        self.status.late += self.late.unrouted(&output.late_by_filter, &self.spec.late);
+        self.status.late += self.late.unrouted(&output.late_by_filter, &output.late_rows, &self.spec.late)?;
         for route in &self.spec.late {
             let Some((count, coerced)) = route.rows(&output.late_rows)? else { continue };
             self.status.late += count;

@@ -57,10 +57,9 @@ impl LateRoute {
     /// When there is nothing to match, a type does not fit, or a column without a match may not be NULL.
     fn new(id: &str, sink: &Arc<dyn Sink>, reason: &str, filters: &[&(LateFilter, SchemaRef)]) -> Result<Self> {
         let target = sink.schema();
-        let place = |(filter, _): &(LateFilter, SchemaRef), name: &str| filter.told.iter().find(|(n, _)| n == name).map(|(_, c)| *c);
         let (mut fields, mut found): (Vec<Field>, Vec<usize>) = (Vec::new(), Vec::new());
         for (i, field) in target.fields().iter().enumerate() {
-            let told = filters.iter().find_map(|f| Some(f.1.field(place(f, field.name())?)));
+            let told = filters.iter().find_map(|f| Some(f.1.field(place(&f.0, field.name())?)));
             if let Some(told) = told {
                 fields.push(Field::new(field.name(), told.data_type().clone(), true));
                 found.push(i);
@@ -75,9 +74,9 @@ impl LateRoute {
         let columns: SchemaRef = Arc::new(Schema::new(fields));
         let told = |f: &&(LateFilter, SchemaRef)| Told {
             filter: f.0.filter,
-            columns: columns.fields().iter().map(|field| place(f, field.name())).collect(),
+            columns: columns.fields().iter().map(|field| place(&f.0, field.name())).collect(),
             row: f.0.row,
-            end: place(f, WINDOW_COLUMNS[1]),
+            end: place(&f.0, WINDOW_COLUMNS[1]),
         };
         let coercion = Coercion::new(id, &columns, Arc::new(target.project(&found)?), display)?;
         Ok(Self {
@@ -95,10 +94,7 @@ impl LateRoute {
     /// # Errors
     /// As [`Coercion::apply`].
     pub fn rows(&self, late: &[LateRows]) -> Result<Option<(u64, Coerced)>> {
-        let mut batches: Vec<(&Told, &RecordBatch)> = Vec::new();
-        for told in &self.filters {
-            batches.extend(late.iter().filter(|l| l.filter == told.filter && l.rows.num_rows() > 0).map(|l| (told, &l.rows)));
-        }
+        let batches = batches(self.filters.iter(), late);
         if batches.is_empty() {
             return Ok(None);
         }
@@ -106,28 +102,9 @@ impl LateRoute {
         Ok(Some((rows.num_rows() as u64, self.coercion.apply(&rows)?)))
     }
 
-    /// Each row once: where it stands in which batches is found by its number and its window.
+    /// Each row once, with what each of the batches tells of it.
     fn merged(&self, batches: &[(&Told, &RecordBatch)]) -> Result<RecordBatch> {
-        // A filter may drop a row several times, if something below has made several of it.
-        let mut known: HashMap<(i64, Option<i64>, u32), usize> = HashMap::new();
-        let mut seen: HashMap<(u32, i64, Option<i64>), u32> = HashMap::new();
-        let mut places: Vec<Vec<(usize, usize)>> = Vec::new();
-        for (batch, (told, rows)) in batches.iter().enumerate() {
-            let numbers = told.row.and_then(|column| rows.column(column).as_primitive_opt::<Int64Type>());
-            let numbers = numbers.ok_or_else(|| Error::internal("late rows without a number"))?;
-            let ends: Option<Int64Array> = told.end.map(|column| to_millis(rows.column(column))).transpose()?;
-            for row in 0..rows.num_rows() {
-                let end = ends.as_ref().filter(|ends| ends.is_valid(row)).map(|ends| ends.value(row));
-                let number = numbers.value(row);
-                let nth = seen.entry((told.filter, number, end)).or_default();
-                let place = *known.entry((number, end, *nth)).or_insert(places.len());
-                *nth += 1;
-                match places.get_mut(place) {
-                    Some(found) => found.push((batch, row)),
-                    None => places.push(vec![(batch, row)]),
-                }
-            }
-        }
+        let places = places(batches)?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.columns.fields().len());
         for (i, field) in self.columns.fields().iter().enumerate() {
             // What nobody tells is NULL: the array behind those of the batches.
@@ -148,12 +125,63 @@ impl LateRoute {
     }
 }
 
-/// How many rows were late, each of them once per table and reason: `routed` have been counted, of others the filters tell, each with
-/// the reason and the conditions that its rows have passed.
+/// What filters have dropped.
+fn batches<'a>(filters: impl Iterator<Item = &'a Told>, late: &'a [LateRows]) -> Vec<(&'a Told, &'a RecordBatch)> {
+    let of = |told: &'a Told| late.iter().filter(|l| l.filter == told.filter && l.rows.num_rows() > 0).map(move |l| (told, &l.rows));
+    filters.flat_map(of).collect()
+}
+
+/// Each row once: where it stands in which batches is found by its number and its window.
+fn places(batches: &[(&Told, &RecordBatch)]) -> Result<Vec<Vec<(usize, usize)>>> {
+    // A filter may drop a row several times, if something below has made several of it.
+    let mut known: HashMap<(i64, Option<i64>, u32), usize> = HashMap::new();
+    let mut seen: HashMap<(u32, i64, Option<i64>), u32> = HashMap::new();
+    let mut places: Vec<Vec<(usize, usize)>> = Vec::new();
+    for (batch, (told, rows)) in batches.iter().enumerate() {
+        let numbers = told.row.and_then(|column| rows.column(column).as_primitive_opt::<Int64Type>());
+        let numbers = numbers.ok_or_else(|| Error::internal("late rows without a number"))?;
+        let ends: Option<Int64Array> = told.end.map(|column| to_millis(rows.column(column))).transpose()?;
+        for row in 0..rows.num_rows() {
+            let end = ends.as_ref().filter(|ends| ends.is_valid(row)).map(|ends| ends.value(row));
+            let number = numbers.value(row);
+            let nth = seen.entry((told.filter, number, end)).or_default();
+            let place = *known.entry((number, end, *nth)).or_insert(places.len());
+            *nth += 1;
+            match places.get_mut(place) {
+                Some(found) => found.push((batch, row)),
+                None => places.push(vec![(batch, row)]),
+            }
+        }
+    }
+    Ok(places)
+}
+
+/// Where a filter tells a column.
+fn place(filter: &LateFilter, name: &str) -> Option<usize> {
+    filter.told.iter().find(|(told, _)| told == name).map(|(_, column)| *column)
+}
+
+/// Tables of whose late rows several filters drop the same ones behind different conditions: only by their numbers is each counted once.
+///
+/// # Errors
+/// When a plan cannot be walked; that would be a bug.
+pub fn counted_apart(program: &Program) -> Result<BTreeSet<String>> {
+    let mut known: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut apart = BTreeSet::new();
+    for (filter, _) in filters(program)?.into_iter().filter(|(filter, _)| filter.row.is_none()) {
+        if *known.entry(filter.reason).or_insert_with(|| filter.passed.clone()) != filter.passed {
+            apart.extend(filter.sources);
+        }
+    }
+    Ok(apart)
+}
+
+/// How many rows were late, each of them once per table and reason. Those of a route have been counted. Of others that have numbers
+/// each number counts; without them, all filters of a reason drop the same rows.
 #[derive(Debug, Default)]
 pub struct LateCount {
-    /// By filter.
-    same: BTreeMap<u32, usize>,
+    /// The filters of each reason.
+    reasons: Vec<Vec<Told>>,
 }
 
 impl LateCount {
@@ -162,27 +190,36 @@ impl LateCount {
     /// # Errors
     /// When a plan cannot be walked; that would be a bug.
     pub fn new(program: &Program) -> Result<Self> {
-        let mut known: Vec<(String, Vec<String>)> = Vec::new();
-        let mut same = BTreeMap::new();
+        let mut reasons: BTreeMap<String, Vec<Told>> = BTreeMap::new();
         for (filter, _) in filters(program)? {
-            let key = (filter.reason, filter.passed);
-            let place = known.iter().position(|k| *k == key).unwrap_or(known.len());
-            if place == known.len() {
-                known.push(key);
-            }
-            same.insert(filter.filter, place);
+            let (end, row) = (place(&filter, WINDOW_COLUMNS[1]), filter.row);
+            reasons.entry(filter.reason).or_default().push(Told { filter: filter.filter, columns: Vec::new(), row, end });
         }
-        Ok(Self { same })
+        Ok(Self { reasons: reasons.into_values().collect() })
     }
 
-    /// The rows of an epoch that no route takes.
-    pub fn unrouted(&self, late: &BTreeMap<u32, u64>, routes: &[LateRoute]) -> u64 {
-        let mut most: BTreeMap<Option<usize>, u64> = BTreeMap::new();
-        for (filter, rows) in late.iter().filter(|(filter, _)| !routes.iter().any(|route| route.takes(**filter))) {
-            let most = most.entry(self.same.get(filter).copied()).or_default();
-            *most = (*most).max(*rows);
+    /// Whether late rows are needed to count them.
+    pub fn by_number(&self) -> bool {
+        self.reasons.iter().any(|filters| filters.len() > 1 && filters.iter().all(|told| told.row.is_some()))
+    }
+
+    /// The rows of an epoch that no route takes: how many each filter dropped, and the rows themselves if they were kept.
+    ///
+    /// # Errors
+    /// When rows have no numbers; that would be a bug.
+    pub fn unrouted(&self, dropped: &BTreeMap<u32, u64>, late: &[LateRows], routes: &[LateRoute]) -> Result<u64> {
+        let mut count = 0;
+        for filters in &self.reasons {
+            let filters: Vec<&Told> = filters.iter().filter(|told| !routes.iter().any(|route| route.takes(told.filter))).collect();
+            let dropped = filters.iter().filter_map(|told| dropped.get(&told.filter)).filter(|rows| **rows > 0);
+            let most = dropped.clone().max().copied().unwrap_or(0);
+            count += if dropped.count() > 1 && filters.iter().all(|told| told.row.is_some()) {
+                places(&batches(filters.into_iter(), late))?.len() as u64
+            } else {
+                most
+            };
         }
-        most.values().sum()
+        Ok(count)
     }
 }
 

@@ -33,6 +33,13 @@ impl<'s> ContinuousPlanner<'s> {
         Self { session, lowering: Lowering::new(session.state(), settings) }
     }
 
+    /// Late rows of these tables keep their numbers: several filters drop the same ones, and each of them is counted once.
+    #[must_use]
+    pub fn numbering(mut self, tables: BTreeSet<String>) -> Self {
+        self.lowering.late_kept = tables;
+        self
+    }
+
     /// Plans a query.
     ///
     /// # Errors

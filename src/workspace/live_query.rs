@@ -1,5 +1,6 @@
 //! A live query: a job whose rows go to a client, and which leaves nothing behind.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
@@ -10,7 +11,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use tokio::sync::mpsc;
 
-use crate::common::Result;
+use crate::common::{Error, Result};
 use crate::connectors::{Recorded, Sink, SinkMode, SinkWriter, Writer};
 use crate::operators::changes::coerce::Coercion;
 use crate::planner::{ContinuousPlanner, Mode};
@@ -19,6 +20,7 @@ use crate::sql::types::display;
 use crate::state::object::RemoteStore;
 
 use super::statements::{Workspace, settings};
+use crate::jobs::late;
 use crate::jobs::spec::{Insert, JobSpec};
 
 /// The name that messages give the job of a live query.
@@ -50,9 +52,17 @@ impl Workspace {
     /// What does not plan.
     pub async fn live(&self, query: &ast::Query) -> Result<LiveQuery> {
         let session = self.session(Mode::Streaming)?;
-        let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
-        let output = planner.add(&query.query, query.emit).await?;
-        let program = planner.finish();
+        let streaming = self.streaming()?;
+        let plan = async |numbered| {
+            let mut planner = ContinuousPlanner::new(&session, streaming).numbering(numbered);
+            let output = planner.add(&query.query, query.emit).await?;
+            Ok::<_, Error>((output, planner.finish()))
+        };
+        let (mut output, mut program) = plan(BTreeSet::new()).await?;
+        let apart = late::counted_apart(&program)?;
+        if !apart.is_empty() {
+            (output, program) = plan(apart).await?;
+        }
         let (updating, schema, order) = (output.updating, Arc::clone(&output.schema), output.order.clone());
         let key = output.keys.iter().min_by_key(|key| key.len()).map(|key| key.iter().copied().collect());
         let (sender, rows) = mpsc::channel(WAITING);

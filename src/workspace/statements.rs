@@ -176,16 +176,42 @@ impl Workspace {
         let own = self.own_views(inserts)?;
         let tables = Arc::new(Within::new(Arc::clone(&self.shared), own));
         let session = Session::new(tables as Arc<dyn Tables>, Mode::Streaming, Arc::clone(&self.runtime))?;
-        let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
+        let (mut program, mut planned, mut views) = self.plan_parts(&session, inserts, &store, BTreeSet::new()).await?;
+        let apart = late::counted_apart(&program)?;
+        if !apart.is_empty() {
+            (program, planned, views) = self.plan_parts(&session, inserts, &store, apart).await?;
+        }
+        self.warn_of_keys(inserts, &planned)?;
+        let mut sources = self.job_sources(&program).await?;
+        for read in &mut sources {
+            read.source = read.source.read_by(name).unwrap_or_else(|| Arc::clone(&read.source));
+        }
+        let late = self.late_routes(&program, &planned)?;
+        if self.streaming()?.lateness > 0 {
+            late::no_lateness(&program).for_each(|text| tracing::warn!("{text}"));
+        }
+        let store = store.below(name);
+        Ok(JobSpec { views, late, ..JobSpec::new(name, program, planned, sources, session, store, settings) })
+    }
+
+    /// Plans the parts of a job, in which late rows of some tables are to be `numbered`.
+    async fn plan_parts(
+        &self,
+        session: &Session,
+        parts: &[Parsed],
+        store: &Arc<dyn StateStore>,
+        numbered: BTreeSet<String>,
+    ) -> Result<(Program, Vec<Insert>, Vec<views::View>)> {
+        let mut planner = ContinuousPlanner::new(session, self.streaming()?).numbering(numbered);
         let mut planned: Vec<Insert> = Vec::new();
         let mut views = Vec::new();
-        for parsed in inserts {
+        for parsed in parts {
             let insert = match &parsed.statement {
                 Statement::Insert(insert) => insert,
                 Statement::CreateView(view) if view.materialized => {
                     let (node, nodes, identity) = planner.keep(&view.query.query, view.query.emit).await.map_err(|e| parsed.locate(e))?;
                     let name = self.with_catalog(|catalog| catalog.canonical(&view.name)).map_err(|e| parsed.locate(e))?;
-                    views.push(views::View { name, node, nodes, identity, root: Arc::clone(&store) });
+                    views.push(views::View { name, node, nodes, identity, root: Arc::clone(store) });
                     continue;
                 }
                 _ => continue,
@@ -197,17 +223,22 @@ impl Workspace {
             let insert = self.plan_insert(&mut planner, id, insert).await.map_err(|e| parsed.locate(e))?;
             planned.push(insert);
         }
-        let program = planner.finish();
-        let mut sources = self.job_sources(&program).await?;
-        for read in &mut sources {
-            read.source = read.source.read_by(name).unwrap_or_else(|| Arc::clone(&read.source));
+        Ok((planner.finish(), planned, views))
+    }
+
+    /// Warns of INSERTs whose rows may share a key of the sink.
+    fn warn_of_keys(&self, parts: &[Parsed], planned: &[Insert]) -> Result<()> {
+        let inserts = parts.iter().filter_map(|parsed| match &parsed.statement {
+            Statement::Insert(insert) => Some(insert),
+            _ => None,
+        });
+        for (insert, planned) in inserts.zip(planned) {
+            let target = insert_columns(&insert.table, &insert.columns, &planned.sink)?;
+            if let Some(warning) = changes::unproven_key(&insert.table, &planned.output, &planned.sink.mode(), &target) {
+                tracing::warn!("{warning}");
+            }
         }
-        let late = self.late_routes(&program, &planned)?;
-        if self.streaming()?.lateness > 0 {
-            late::no_lateness(&program).for_each(|text| tracing::warn!("{text}"));
-        }
-        let store = store.below(name);
-        Ok(JobSpec { views, late, ..JobSpec::new(name, program, planned, sources, session, store, settings) })
+        Ok(())
     }
 
     /// The materialized views that a job keeps: what reads them in the same job reads their queries, which run once.
@@ -234,9 +265,6 @@ impl Workspace {
         let output = planner.add(&insert.query.query, insert.query.emit).await?;
         changes::check(&insert.table, &output, &sink.mode())?;
         let target = insert_columns(&insert.table, &insert.columns, &sink)?;
-        if let Some(warning) = changes::unproven_key(&insert.table, &output, &sink.mode(), &target) {
-            tracing::warn!("{warning}");
-        }
         let coercion = Coercion::new(&insert.table, &output.schema, target, display)?;
         let coercion = coercion.cutting(self.digits(&insert.table)?).filling(sink.schema())?;
         Ok(Insert { id, table: insert.table.clone(), sink, output, coercion, dead_letter })

@@ -274,14 +274,22 @@ async fn late_rows_of_a_union_go_to_the_table_of_their_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn late_rows_that_nobody_keeps_are_counted_once() {
     let count = |condition: &str| format!("SELECT COUNT(id) FROM w {condition} GROUP BY window_start, window_end;");
-    for (second, expected) in [("", 2), ("WHERE k <> 'x'", 4)] {
+    // Conditions that both rows pass, or one of them, or neither; the first query reads all of them, or the same ones, or others.
+    for (first, second, expected) in [
+        ("", "", 2),
+        ("", "WHERE k <> 'x'", 2),
+        ("WHERE k <> 'y'", "WHERE k <> 'x'", 2),
+        ("WHERE id = 3", "WHERE id = 5", 2),
+        ("WHERE id < 5", "WHERE id < 4", 1),
+        ("WHERE id = 3", "WHERE id = 1", 1),
+        ("WHERE id = 1", "WHERE id = 2", 0),
+    ] {
         let place = Place::new();
         place.put("s", 1, [(1, 5), (2, 30), (3, 6), (4, 31), (5, 7)].map(|(id, second)| (0, row(id, second))));
         place.put("t", 1, []);
         let sql = SETS.replace(", 'late-rows.table' = 'late'", "");
-        let queries = format!("EXECUTE STATEMENT SET BEGIN INSERT INTO a {} INSERT INTO b {} END;", count(""), count(second));
+        let queries = format!("EXECUTE STATEMENT SET BEGIN INSERT INTO a {} INSERT INTO b {} END;", count(first), count(second));
         let watched = place.run(&format!("{sql}{queries}"), BOUNDED, 1).await;
-        // What has passed other conditions are other rows.
-        assert_eq!(watched.last().late, expected, "{second}");
+        assert_eq!(watched.last().late, expected, "{first}, {second}");
     }
 }

@@ -30,7 +30,7 @@ impl Lowering {
 
     /// The same by any rule.
     ///
-    /// Where late rows are kept in a table, each table below has a filter of its own, to which all columns come that the query reads.
+    /// Where late rows are kept in a table, or counted by their numbers, each table below has a filter of its own, to which all columns come that the query reads.
     pub(super) fn guard_by(&mut self, input: Lowered, node: u32, time: &Time, rule: &LateRule) -> Result<Lowered> {
         if time.guarded || time.domain == Domain::Processing {
             return Ok(input);

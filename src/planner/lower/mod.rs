@@ -97,8 +97,8 @@ pub(super) struct Lowering {
     next_leaf: u32,
     next_window: u32,
     next_filter: u32,
-    /// Tables whose late rows are kept in a table.
-    late_kept: BTreeSet<String>,
+    /// Tables whose late rows are kept in a table, or counted by their numbers.
+    pub(super) late_kept: BTreeSet<String>,
     emit: Emit,
     ttl: Option<i64>,
     lateness: i64,
