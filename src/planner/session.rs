@@ -294,7 +294,8 @@ impl SchemaProvider for Names {
 /// Plans a query with names for fields of rows, joins with ON, lookups as joins, an order for ties, one zero, OVER in forms that can be sent, and the
 /// averages and texts that Flink has.
 pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
-    size::check(&query, &|name| tables.columns(name).len())?;
+    let aggregate = |name: &str| state.aggregate_functions().contains_key(name.to_ascii_lowercase().as_str());
+    size::check(&query, &|name| tables.columns(name).len(), &aggregate)?;
     row_field_names::name(&mut query);
     null_order::mark(&mut query);
     tuples::compared(&mut query)?;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Visit, Visitor};
+use sqlparser::ast::{Expr, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Visit, Visitor, visit_expressions};
 
 use crate::common::{Error, Result};
 
@@ -15,23 +15,59 @@ pub const MOST_OPERATORS: u64 = 10_000;
 /// So many SELECTs may stand in one UNION: it is a tree that is as deep.
 const MOST_UNITED: u64 = 1_500;
 
+/// So many calls of aggregate functions a SELECT may have: DataFusion compares each with all others.
+const MOST_AGGREGATES: usize = 1_000;
+
 /// The error for what is written out of few lines.
 pub fn too_large() -> Error {
     Error::sql("the query is too large: with its views, names of WITH and expressions written out it has too many parts to be planned")
         .hint("write a result that is used again and again to a table of its own, and read that")
 }
 
-/// Refuses a query that reads too many tables, or of which a SELECT has too many columns; `known` tells those of tables.
+/// Refuses a query that reads too many tables, or of which a SELECT has too many columns or aggregates; `known` tells the columns of
+/// tables, `aggregate` which functions are some.
 ///
 /// # Errors
 /// With how many there are.
-pub fn check(query: &Query, known: &dyn Fn(&str) -> usize) -> Result<()> {
+pub fn check(query: &Query, known: &dyn Fn(&str) -> usize, aggregate: &dyn Fn(&str) -> bool) -> Result<()> {
+    let mut calls = Calls { aggregate, most: 0 };
+    let _ = query.visit(&mut calls);
+    if calls.most > MOST_AGGREGATES {
+        let error = Error::sql(format!("a SELECT has {} aggregates; no more than {MOST_AGGREGATES} are possible", calls.most));
+        return Err(error.hint("compute them in several queries, or GROUP BY what tells them apart"));
+    }
     let mut reads = Reads { open: vec![0], ..Reads::default() };
     let _ = query.visit(&mut reads);
     if reads.open.first().is_some_and(|all| *all > MOST_OPERATORS) {
         return Err(too_large());
     }
     check_columns(query, known)
+}
+
+/// How many calls of aggregate functions stand in one SELECT, at most.
+struct Calls<'a> {
+    aggregate: &'a dyn Fn(&str) -> bool,
+    most: usize,
+}
+
+impl Visitor for Calls<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let SetExpr::Select(select) = query.body.as_ref() else { return ControlFlow::Continue(()) };
+        let mut count = 0;
+        let _ = visit_expressions(&select.projection, |expr| {
+            if let Expr::Function(call) = expr
+                && call.over.is_none()
+                && call.name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| (self.aggregate)(&name.value))
+            {
+                count += 1;
+            }
+            ControlFlow::<()>::Continue(())
+        });
+        self.most = self.most.max(count);
+        ControlFlow::Continue(())
+    }
 }
 
 /// How many tables and queries are read, names of WITH written out.

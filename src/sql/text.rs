@@ -8,20 +8,33 @@ use crate::common::Error;
 
 use super::ast::{Pos, Source};
 
+/// How far apart the characters are whose offsets are kept.
+const STEP: usize = 64;
+
 /// A [`Source`] that knows where its lines begin.
 pub(super) struct Text<'a> {
     /// The text.
     pub(super) source: &'a Source,
-    /// Byte offset of each line.
+    /// How many characters stand before each line.
     starts: Vec<usize>,
+    /// Byte offset of every [`STEP`]th character: a line may be as long as the text, and thousands of places in it are asked for.
+    offsets: Vec<usize>,
     /// What stands for a variable: from where, to where, and the literal in its place. In order.
     filled: Vec<(Location, Location, String)>,
 }
 
 impl<'a> Text<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
-        let starts = std::iter::once(0).chain(source.text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-        Self { source, starts, filled: Vec::new() }
+        let (mut starts, mut offsets) = (vec![0], Vec::new());
+        for (n, (at, char)) in source.text.char_indices().enumerate() {
+            if n.is_multiple_of(STEP) {
+                offsets.push(at);
+            }
+            if char == '\n' {
+                starts.push(n + 1);
+            }
+        }
+        Self { source, starts, offsets, filled: Vec::new() }
     }
 
     /// The byte offset of a line and column; the tokenizer counts columns in characters.
@@ -30,7 +43,9 @@ impl<'a> Text<'a> {
         let line = usize::try_from(at.line).unwrap_or(usize::MAX).saturating_sub(1);
         let column = usize::try_from(at.column).unwrap_or(usize::MAX).saturating_sub(1);
         let Some(&start) = self.starts.get(line) else { return text.len() };
-        text[start..].char_indices().nth(column).map_or(text.len(), |(i, _)| start + i)
+        let character = start.saturating_add(column);
+        let Some(&near) = self.offsets.get(character / STEP) else { return text.len() };
+        text[near..].char_indices().nth(character % STEP).map_or(text.len(), |(i, _)| near + i)
     }
 
     /// From now on a literal stands between two places; to be called in the order of the places.
@@ -71,4 +86,28 @@ impl<'a> Text<'a> {
 /// A tokenizer's location as ours.
 pub(super) fn pos(at: Location) -> Pos {
     Pos { line: usize::try_from(at.line).unwrap_or(0), column: usize::try_from(at.column).unwrap_or(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_found_by_characters() {
+        let long = "äb\u{1F600}".repeat(100);
+        let source = Source::new("t", format!("{long}\n\nx{long}"));
+        let text = Text::new(&source);
+        let plain = |line: u64, column: u64| {
+            let start = source.text.split_inclusive('\n').take(usize::try_from(line).unwrap() - 1).map(str::len).sum::<usize>();
+            let rest = source.text.get(start..).unwrap();
+            rest.char_indices().nth(usize::try_from(column).unwrap() - 1).map_or(source.text.len(), |(i, _)| start + i)
+        };
+        for (line, column) in (1..=3).flat_map(|line| (1..400).map(move |column| (line, column))) {
+            assert_eq!(text.offset(Location { line, column }), plain(line, column), "{line}:{column}");
+        }
+        for (line, column) in [(4, 1), (9, 9), (1, u64::MAX)] {
+            assert_eq!(text.offset(Location { line, column }), source.text.len());
+        }
+        assert_eq!(Text::new(&Source::new("t", "")).offset(Location { line: 1, column: 1 }), 0);
+    }
 }

@@ -96,6 +96,10 @@ fn what_is_too_wide_is_refused_soon() {
             format!("SELECT COUNT(*) FROM ({});", listed(3_000, |n| format!("SELECT {n} AS x"), " UNION ALL ")),
             "3000 SELECTs stand in one UNION",
         ),
+        (
+            format!("SELECT {} FROM (VALUES (1), (2)) t(x);", listed(3_000, |n| format!("Avg(x + {n}) AS a{n}"), ", ")),
+            "a SELECT has 3000 aggregates; no more than 1000 are possible",
+        ),
     ] {
         asked(&sql).exits(1).says(&[says]);
     }
@@ -107,6 +111,7 @@ fn what_is_only_long_is_answered() {
         (format!("SELECT COUNT(*) FROM ({});", listed(1_000, |n| format!("SELECT {n} AS x"), " UNION ALL ")), "1000"),
         (format!("SELECT COUNT(*) FROM (VALUES (1)) t(x) WHERE x IN ({});", listed(20_000, |n| n.to_string(), ",")), "1"),
         (format!("SELECT COUNT(*) FROM (VALUES (1)) t(x) WHERE {};", listed(150, |_| "x IN (SELECT 1)".into(), " AND ")), "1"),
+        (format!("SELECT COUNT(*) FROM (SELECT {} FROM (VALUES (3)) t(x));", listed(900, |n| format!("SUM(x + {n}) AS s{n}"), ", ")), "1"),
         (format!("SELECT COUNT(*) FROM {};", listed(100, |n| format!("(VALUES ({n})) t{n}(x{n})"), ", ")), "1"),
     ] {
         let ended = asked(&sql).ok();

@@ -7,6 +7,7 @@
 //! ```
 //! Sums and counts are what is kept of a continuous query anyway; others that it has are shared.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
@@ -78,33 +79,45 @@ struct Parts {
     exprs: Vec<Expr>,
     /// For each function the place of what it is now; for averages those of sum and count, and the type.
     made: Vec<(usize, Option<(usize, DataType)>)>,
+    /// Where each of `exprs` stands, and their names: there may be thousands.
+    places: HashMap<Expr, usize>,
+    names: HashSet<String>,
 }
 
 impl Parts {
     /// `None` when there is no such average.
     fn of(functions: &[Expr], schema: &DFSchema) -> DfResult<Option<Self>> {
-        let mut parts = Self { exprs: Vec::new(), made: Vec::new() };
-        for function in functions {
-            let made = match average(function, schema)? {
+        let averages = functions.iter().map(|function| average(function, schema)).collect::<DfResult<Vec<_>>>()?;
+        if averages.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let mut parts = Self { exprs: Vec::new(), made: Vec::new(), places: HashMap::new(), names: HashSet::new() };
+        for (function, average) in functions.iter().zip(averages) {
+            let made = match average {
                 Some((sum, count, data_type)) => (parts.place(sum), Some((parts.place(count), data_type))),
                 None => (parts.place(function.clone()), None),
             };
             parts.made.push(made);
         }
-        Ok(parts.made.iter().any(|(_, average)| average.is_some()).then_some(parts))
+        Ok(Some(parts))
     }
 
     /// The place of an expression. Those that differ by a CAST alone have one name, so a name that is taken gets a number.
     fn place(&mut self, expr: Expr) -> usize {
         let bare = expr.clone().unalias();
-        if let Some(place) = self.exprs.iter().position(|known| known.clone().unalias() == bare) {
-            return place;
+        if let Some(place) = self.places.get(&bare) {
+            return *place;
         }
         let name = expr.schema_name().to_string();
-        let taken = |exprs: &[Expr], name: &str| exprs.iter().any(|known| known.schema_name().to_string() == name);
-        let free = (1..).map(|n| format!("{name}:{n}")).find(|name| !taken(&self.exprs, name));
-        let expr = if taken(&self.exprs, &name) { expr.alias(free.unwrap_or_default()) } else { expr };
+        let expr = if self.names.insert(name.clone()) {
+            expr
+        } else {
+            let free = (1..).map(|n| format!("{name}:{n}")).find(|name| !self.names.contains(name)).unwrap_or_default();
+            self.names.insert(free.clone());
+            expr.alias(free)
+        };
         self.exprs.push(expr);
+        self.places.insert(bare, self.exprs.len() - 1);
         self.exprs.len() - 1
     }
 
