@@ -83,9 +83,16 @@ pub(super) struct Common {
     /// Kafka tables become topics in the data folder, with no broker, for one process at a time
     #[arg(long, global = true)]
     pub(super) embedded: bool,
+    /// With --embedded: about how much each partition keeps; older records go [default: 256MB]
+    #[arg(long, global = true, requires = "embedded", value_name = "SIZE", value_parser = retention)]
+    pub(super) embedded_retention: Option<u64>,
     /// Say more on stderr (RUST_LOG sets it in detail)
     #[arg(long, global = true)]
     pub(super) verbose: bool,
+}
+
+fn retention(text: &str) -> Result<u64, String> {
+    units::bytes(text).map_err(|e| format!("{}; {}", e.message(), e.hint_text().unwrap_or_default()))
 }
 
 /// Less than this is of no use to anybody: batches alone take some.

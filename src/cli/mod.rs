@@ -75,7 +75,7 @@ fn arguments() -> Args {
 
 /// All commands and flags. The demo's help leaves out the global flags that mean nothing to it.
 fn command() -> clap::Command {
-    const NOT_OF_DEMO: [&str; 6] = ["data", "checkpoints", "catalog", "variables", "memory_limit", "embedded"];
+    const NOT_OF_DEMO: [&str; 7] = ["data", "checkpoints", "catalog", "variables", "memory_limit", "embedded", "embedded_retention"];
     let command = Args::command();
     let hidden = command.get_arguments().filter(|flag| NOT_OF_DEMO.contains(&flag.get_id().as_str()));
     let hidden: Vec<Arg> = hidden.map(|flag| flag.clone().hide(true)).collect();

@@ -14,7 +14,7 @@ use crate::catalog::{Catalog, Overrides};
 use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Connectors;
-use crate::connectors::kafka::EmbeddedBroker;
+use crate::connectors::kafka::{EmbeddedBroker, RETENTION};
 use crate::jobs::memory::Memory;
 use crate::shell::progress;
 use crate::shell::render::{self, Format, Look, Printed};
@@ -53,7 +53,10 @@ pub(super) fn checkpoints(common: &Common) -> Result<(Arc<dyn StateStore>, bool)
 
 fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Workspace> {
     let connectors = match (common.embedded, reach) {
-        (true, true) => Connectors::embedded(Arc::new(EmbeddedBroker::open(&common.data.join("topics"))?)),
+        (true, true) => {
+            let retention = common.embedded_retention.map_or(RETENTION, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+            Connectors::embedded(Arc::new(EmbeddedBroker::open(&common.data.join("topics"), retention)?))
+        }
         (true, false) => Connectors::embedded(Arc::new(EmbeddedBroker::new())),
         (false, _) => Connectors::real(),
     };

@@ -42,7 +42,7 @@ mod writer;
 
 pub use config::KafkaTable;
 pub use connector::{BrokerFactory, KafkaConnector};
-pub use embedded::EmbeddedBroker;
+pub use embedded::{EmbeddedBroker, RETENTION};
 pub use librdkafka::RdKafkaBroker;
 pub use sink::KafkaSink;
 pub use source::KafkaSource;

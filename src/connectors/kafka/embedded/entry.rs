@@ -3,7 +3,7 @@
 use crate::common::{Error, Result};
 use crate::connectors::kafka::broker::OutRecord;
 
-use super::log::{Partition, Stored};
+use super::log::{Batch, Partition, Stored};
 use super::{State, missing};
 
 /// Changes that happen together: a transaction, or a change by itself.
@@ -25,6 +25,9 @@ pub(super) struct Entry {
     /// Offsets that groups commit.
     #[prost(message, repeated, tag = "4")]
     pub(super) offsets: Vec<Offset>,
+    /// Last: where partitions begin whose older records are gone.
+    #[prost(message, repeated, tag = "5")]
+    pub(super) begins: Vec<Begin>,
 }
 
 /// A topic with at least this many partitions.
@@ -56,6 +59,17 @@ pub(super) struct Gap {
     pub(super) partition: u32,
     #[prost(uint64, tag = "3")]
     pub(super) offsets: u64,
+}
+
+/// The first offset that a partition still has.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Begin {
+    #[prost(string, tag = "1")]
+    pub(super) topic: String,
+    #[prost(uint32, tag = "2")]
+    pub(super) partition: u32,
+    #[prost(int64, tag = "3")]
+    pub(super) offset: i64,
 }
 
 /// An offset of a group.
@@ -139,6 +153,48 @@ impl State {
         for Offset { group, topic, partition, offset, metadata } in entry.offsets {
             self.groups.entry((group, topic)).or_default().insert(partition, (offset, metadata));
         }
+        for Begin { topic, partition, offset } in entry.begins {
+            if let Some(partition) = self.partition(&topic, partition) {
+                partition.truncate(offset);
+            }
+        }
+    }
+
+    /// Entries that make an empty state this one, batch by batch: what is gone by retention is not in them.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        let topics = self.topics.iter().map(|(name, partitions)| Topic { name: name.clone(), partitions: partitions.len() as u32 });
+        let topics = Entry { topics: topics.collect(), ..Entry::default() };
+        let partitions = self.topics.iter().flat_map(|(name, all)| (0_u32..).zip(all).map(move |(n, partition)| (name, n, partition)));
+        let partitions = partitions.flat_map(|(topic, partition, log)| {
+            let gap = move |from: i64, to: i64| {
+                let offsets = u64::try_from(to - from).unwrap_or(0);
+                Vec::from_iter((offsets > 0).then(|| Gap { topic: topic.clone(), partition, offsets }))
+            };
+            let before = std::iter::once(0).chain(log.batches().map(Batch::after));
+            // A gap is behind the records of its entry, so each is in the entry before.
+            let gaps = before.zip(log.batches().map(|batch| batch.first).chain([log.end])).map(move |(from, to)| gap(from, to));
+            let appends = std::iter::once(Vec::new()).chain(log.batches().map(move |batch| {
+                let records = batch.records.clone();
+                vec![Append { topic: topic.clone(), partition, records }]
+            }));
+            let begins = vec![Begin { topic: topic.clone(), partition, offset: log.earliest }];
+            let all = appends.zip(gaps).map(|(appends, gaps)| Entry { appends, gaps, ..Entry::default() });
+            all.chain([Entry { begins, ..Entry::default() }])
+        });
+        let offset = |(group, topic): &(String, String), (partition, (offset, metadata)): (&i32, &(i64, String))| Offset {
+            group: group.clone(),
+            topic: topic.clone(),
+            partition: *partition,
+            offset: *offset,
+            metadata: metadata.clone(),
+        };
+        let offsets = self.groups.iter().flat_map(|(key, offsets)| offsets.iter().map(move |at| offset(key, at))).collect();
+        [topics].into_iter().chain(partitions).chain([Entry { offsets, ..Entry::default() }])
+    }
+
+    /// About how many bytes of records there are.
+    pub(super) fn bytes(&self) -> u64 {
+        self.topics.values().flatten().map(|partition| partition.bytes() as u64).sum()
     }
 
     fn partition(&mut self, topic: &str, partition: u32) -> Option<&mut Partition> {

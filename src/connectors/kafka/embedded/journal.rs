@@ -1,8 +1,8 @@
 //! The in-process topic log on disk: a journal that is written as it happens, and read again at the next start.
 
 use std::fs::{File, TryLockError};
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use prost::Message;
 use xxhash_rust::xxh3::xxh3_64;
@@ -18,6 +18,8 @@ const OLDER: &[u8; 8] = b"mstopic1";
 /// Length and checksum before each entry, and a checksum of both.
 const HEADER: usize = 16;
 const OLDER_HEADER: usize = 12;
+/// A journal is written anew no sooner than this much has come since it was.
+const SHORT: u64 = 16 << 20;
 /// No entry is longer, so a length that was never written is not taken for one.
 const LONGEST: usize = 1 << 30;
 
@@ -28,7 +30,8 @@ const LONGEST: usize = 1 << 30;
 ///   topics/journal     mstopic2 | length, checksum, header's checksum, entry | ...
 /// ```
 /// One file for all partitions, because a transaction is one entry then: it is there as a whole or not at all, without a protocol between
-/// files. Records are kept in memory as well; the file is read from its beginning to its end, once, at the start.
+/// files. Records are kept in memory as well; the file is read from its beginning to its end, once, at the start. When most of it is gone
+/// from the topics by retention, it is written anew beside the old one, and takes its place as a whole.
 ///
 /// # Invariants
 /// - What [`Self::append`] with `sync` has returned from survives a power cut.
@@ -41,6 +44,9 @@ pub(super) struct Journal {
     header: usize,
     /// Where the last whole entry ends.
     end: u64,
+    folder: PathBuf,
+    /// How long it was when it was written anew, or could not be.
+    written: u64,
     /// Half an entry stands behind that and could not be taken back.
     broken: bool,
     /// Held, not used.
@@ -64,6 +70,7 @@ impl Journal {
             }
             Err(TryLockError::Error(e)) => return Err(failed(e)),
         }
+        private::remove_unfinished(folder);
         let mut file =
             private::options().read(true).write(true).create(true).truncate(false).open(folder.join("journal")).map_err(failed)?;
         let mut reader = BufReader::new(&file);
@@ -110,7 +117,30 @@ impl Journal {
         file.seek(SeekFrom::Start(end)).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Ok(Self { file, header, end, broken: false, _lock: lock })
+        Ok(Self { file, header, end, folder: folder.to_path_buf(), written: 0, broken: false, _lock: lock })
+    }
+
+    /// Whether most of it is of no use, when about this many bytes are.
+    pub(super) fn is_worn(&self, used: u64) -> bool {
+        self.end > self.written + SHORT && self.end / 2 > used
+    }
+
+    /// Writes it anew from these entries. If that fails, it stays as it is.
+    ///
+    /// # Errors
+    /// When the disk is full or gone.
+    pub(super) fn rewrite(&mut self, entries: impl Iterator<Item = Entry>) -> Result<()> {
+        // Also when it fails: it is tried again when as much has come again.
+        self.written = self.end;
+        let failed = |e: std::io::Error| Error::state("the embedded topics cannot be written").because(e);
+        let begun = self.folder.join(".journal.tmp");
+        let written = written_anew(&begun, entries).and_then(|(file, end)| {
+            std::fs::rename(&begun, self.folder.join("journal")).map_err(failed)?;
+            Ok((file, end))
+        });
+        let (file, end) = written.inspect_err(|_| drop(std::fs::remove_file(&begun)))?;
+        (self.file, self.header, self.end, self.written, self.broken) = (file, HEADER, end, end, false);
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 
     /// Waits until everything is on the disk.
@@ -130,16 +160,7 @@ impl Journal {
             return Err(Error::state("the embedded topics take no more: an entry was cut off, and its beginning could not be taken back")
                 .hint("start again: what is whole is read then"));
         }
-        let body = entry.encode_to_vec();
-        let length = u32::try_from(body.len()).ok().filter(|_| body.len() <= LONGEST);
-        let length = length.ok_or_else(|| Error::data("more than 1 GiB in one transaction of the embedded log"))?;
-        let mut bytes = Vec::with_capacity(HEADER + body.len());
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&xxh3_64(&body).to_le_bytes());
-        if self.header == HEADER {
-            bytes.extend_from_slice(&check(&bytes));
-        }
-        bytes.extend_from_slice(&body);
+        let bytes = framed(entry, self.header)?;
         let written = self.file.write_all(&bytes).and_then(|()| if sync { self.file.sync_data() } else { Ok(()) });
         match written {
             Ok(()) => self.end += bytes.len() as u64,
@@ -152,6 +173,37 @@ impl Journal {
         }
         Ok(())
     }
+}
+
+/// A whole journal of its own, on the disk; how long it is.
+fn written_anew(path: &Path, entries: impl Iterator<Item = Entry>) -> Result<(File, u64)> {
+    let failed = |e: std::io::Error| Error::state("the embedded topics cannot be written").because(e);
+    let file = private::options().read(true).write(true).create(true).truncate(true).open(path).map_err(failed)?;
+    let (mut out, mut end) = (BufWriter::new(file), MAGIC.len() as u64);
+    out.write_all(MAGIC).map_err(failed)?;
+    for entry in entries.filter(|entry| !entry.is_empty()) {
+        let bytes = framed(&entry, HEADER)?;
+        out.write_all(&bytes).map_err(failed)?;
+        end += bytes.len() as u64;
+    }
+    let file = out.into_inner().map_err(|e| failed(e.into_error()))?;
+    file.sync_all().map_err(failed)?;
+    Ok((file, end))
+}
+
+/// An entry as it stands in the file.
+fn framed(entry: &Entry, header: usize) -> Result<Vec<u8>> {
+    let body = entry.encode_to_vec();
+    let length = u32::try_from(body.len()).ok().filter(|_| body.len() <= LONGEST);
+    let length = length.ok_or_else(|| Error::data("more than 1 GiB in one transaction of the embedded log"))?;
+    let mut bytes = Vec::with_capacity(header + body.len());
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&xxh3_64(&body).to_le_bytes());
+    if header == HEADER {
+        bytes.extend_from_slice(&check(&bytes));
+    }
+    bytes.extend_from_slice(&body);
+    Ok(bytes)
 }
 
 /// The checksum of a header.

@@ -34,21 +34,21 @@ async fn seen(broker: &EmbeddedBroker) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn keeps_to_the_contract_on_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let broker = EmbeddedBroker::open(folder.path()).unwrap();
+    let broker = EmbeddedBroker::open(folder.path(), usize::MAX).unwrap();
     conformance::all(&broker, "c").await.unwrap();
     let topics = broker.topics(Duration::ZERO).await.unwrap();
     drop(broker);
-    assert_eq!(EmbeddedBroker::open(folder.path()).unwrap().topics(Duration::ZERO).await.unwrap(), topics);
+    assert_eq!(EmbeddedBroker::open(folder.path(), usize::MAX).unwrap().topics(Duration::ZERO).await.unwrap(), topics);
 }
 
 #[test]
 fn one_process_has_it_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
-    let broker = EmbeddedBroker::open(folder.path()).unwrap();
-    let second = EmbeddedBroker::open(folder.path()).unwrap_err();
+    let broker = EmbeddedBroker::open(folder.path(), usize::MAX).unwrap();
+    let second = EmbeddedBroker::open(folder.path(), usize::MAX).unwrap_err();
     assert!(second.message().contains("open in another process"), "{second}");
     drop(broker);
-    EmbeddedBroker::open(folder.path()).unwrap();
+    EmbeddedBroker::open(folder.path(), usize::MAX).unwrap();
 }
 
 /// Cut at any byte, the log is as it was after one of its changes; a transaction is there as a whole or not at all.
@@ -56,7 +56,7 @@ fn one_process_has_it_at_a_time() {
 async fn a_torn_tail_is_cut_off() {
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().join("journal");
-    let broker = EmbeddedBroker::open(folder.path()).unwrap();
+    let broker = EmbeddedBroker::open(folder.path(), usize::MAX).unwrap();
     let length = || fs::metadata(&journal).unwrap().len();
     let mut states = vec![(length(), seen(&broker).await)];
     broker.create("t", Some(2)).unwrap();
@@ -80,7 +80,7 @@ async fn a_torn_tail_is_cut_off() {
     assert_eq!(whole.len() as u64, states.last().unwrap().0);
     for cut in 0..=whole.len() {
         fs::write(&journal, &whole[..cut]).unwrap();
-        let broker = EmbeddedBroker::open(folder.path()).unwrap();
+        let broker = EmbeddedBroker::open(folder.path(), usize::MAX).unwrap();
         let expected = states.iter().rev().find(|(length, _)| *length <= cut as u64).unwrap_or(&states[0]);
         let aborted = states.len() - 1;
         // The last step is two changes, of which only both together are compared.
@@ -91,7 +91,7 @@ async fn a_torn_tail_is_cut_off() {
         // What is written behind a cut is found.
         broker.create("more", Some(1)).unwrap();
         drop(broker);
-        let again = EmbeddedBroker::open(folder.path()).unwrap();
+        let again = EmbeddedBroker::open(folder.path(), usize::MAX).unwrap();
         assert_eq!(again.partitions("more").await.unwrap(), Some(1));
     }
     // A bit that has changed, wherever, is refused, and the file stays as it is.
@@ -100,14 +100,61 @@ async fn a_torn_tail_is_cut_off() {
             let mut spoilt = whole.clone();
             spoilt[at] ^= 1 << bit;
             fs::write(&journal, &spoilt).unwrap();
-            let refused = EmbeddedBroker::open(folder.path()).unwrap_err();
+            let refused = EmbeddedBroker::open(folder.path(), usize::MAX).unwrap_err();
             assert!(at < 8 || refused.message().contains("damaged at byte"), "byte {at}: {refused}");
             assert_eq!(fs::read(&journal).unwrap(), spoilt);
         }
     }
     // Room that was never written to is an unfinished tail.
     fs::write(&journal, [whole.as_slice(), &[0; 100]].concat()).unwrap();
-    assert_eq!(seen(&EmbeddedBroker::open(folder.path()).unwrap()).await, states.last().unwrap().1);
+    assert_eq!(seen(&EmbeddedBroker::open(folder.path(), usize::MAX).unwrap()).await, states.last().unwrap().1);
     fs::write(&journal, b"something").unwrap();
-    assert!(EmbeddedBroker::open(folder.path()).is_err());
+    assert!(EmbeddedBroker::open(folder.path(), usize::MAX).is_err());
+}
+
+/// However much is written, what is kept in memory and on disk is bounded, and offsets go on.
+#[tokio::test]
+async fn a_journal_is_written_anew_without_what_is_gone() {
+    const KEPT: usize = 2 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let broker = EmbeddedBroker::open(folder.path(), KEPT).unwrap();
+    let (journal, length) = (folder.path().join("journal"), |path: &Path| fs::metadata(path).unwrap().len());
+    broker.create("t", Some(3)).unwrap();
+    let large = "x".repeat(100_000);
+    let (mut longest, mut producer) = (0, broker.producer(Some("id")).await.unwrap());
+    for n in 0..1_500 {
+        producer.begin().await.unwrap();
+        producer.send("t", vec![value(n % 2, &large)]).await.unwrap();
+        producer.send_offset("g", "t", i64::from(n), "meta").await.unwrap();
+        if n % 50 == 7 {
+            producer.abort().await.unwrap()
+        } else {
+            producer.commit().await.unwrap()
+        }
+        longest = length(&journal).max(longest);
+    }
+    assert!(longest < 40 << 20, "{longest} bytes of 150 MB that were written");
+    broker.append("t", vec![value(2, "few")]).unwrap();
+    let bounds = broker.bounds("t").await.unwrap();
+    assert!(bounds[0].earliest > 1_000 && bounds[0].latest > bounds[0].earliest && bounds[2].earliest == 0, "{bounds:?}");
+    let before = seen(&broker).await;
+    drop((producer, broker));
+    // As it was, also when a file is left that was not finished.
+    fs::write(folder.path().join(".journal.tmp"), b"mstopic2 and half an entry").unwrap();
+    let broker = EmbeddedBroker::open(folder.path(), KEPT).unwrap();
+    assert_eq!(seen(&broker).await, before);
+    assert!(!folder.path().join(".journal.tmp").exists());
+    // A reader that is too far behind hears it.
+    let mut consumer = broker.consumer("t", &[(0, 3)]).unwrap();
+    let gone = consumer.poll(1, Duration::ZERO, &mut |_| ()).unwrap_err();
+    assert!(gone.message().contains("topic `t`, partition 0: offset 3 is gone; the log holds"), "{gone}");
+    // Every cut of a journal that was written anew is a state, too.
+    broker.append("t", vec![value(1, "last")]).unwrap();
+    let after = seen(&broker).await;
+    drop((consumer, broker));
+    let whole = fs::read(&journal).unwrap();
+    fs::write(&journal, &whole[..whole.len() - 1]).unwrap();
+    assert_eq!(seen(&EmbeddedBroker::open(folder.path(), KEPT).unwrap()).await, before);
+    fs::write(&journal, &whole).unwrap();
+    assert_eq!(seen(&EmbeddedBroker::open(folder.path(), KEPT).unwrap()).await, after);
 }

@@ -110,6 +110,16 @@ impl Partition {
         }
     }
 
+    /// What is there, in order.
+    pub(super) fn batches(&self) -> impl Iterator<Item = &Batch> + Clone {
+        self.batches.iter().map(Arc::as_ref)
+    }
+
+    /// About how many bytes that is.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Uses up offsets without a record.
     pub(super) fn gap(&mut self, offsets: u64) {
         self.end = self.end.saturating_add_unsigned(offsets);

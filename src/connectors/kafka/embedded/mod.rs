@@ -33,6 +33,9 @@ use entry::{Entry, Offset, Topic};
 use journal::Journal;
 use log::Partition;
 
+/// About how many bytes a partition keeps in memory and on disk if nobody says.
+pub const RETENTION: usize = 256 << 20;
+
 /// How many partitions a topic gets if nobody says.
 const DEFAULT_PARTITIONS: usize = 3;
 
@@ -84,14 +87,14 @@ impl EmbeddedBroker {
         Self { shared: Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), clock, retention }) }
     }
 
-    /// The log in a folder, with all that it held: topics, records, offsets of groups.
+    /// The log in a folder, with all that it held: topics, records, offsets of groups. A partition keeps about this many bytes.
     ///
     /// # Errors
     /// When another process has it open, or it cannot be read.
-    pub fn open(folder: &Path) -> Result<Self> {
+    pub fn open(folder: &Path, retention: usize) -> Result<Self> {
         let mut state = State::default();
-        state.journal = Some(Journal::open(folder, |entry| state.apply(entry, usize::MAX))?);
-        let shared = Shared { state: Mutex::new(state), changed: Condvar::new(), clock: Arc::new(SystemClock), retention: usize::MAX };
+        state.journal = Some(Journal::open(folder, |entry| state.apply(entry, retention))?);
+        let shared = Shared { state: Mutex::new(state), changed: Condvar::new(), clock: Arc::new(SystemClock), retention };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -177,6 +180,7 @@ impl Shared {
                 journal.append(&entry, sync)?;
             }
             state.apply(entry, self.retention);
+            state.renew_journal();
         }
         self.changed.notify_all();
         Ok(())
@@ -191,6 +195,17 @@ impl Shared {
 }
 
 impl State {
+    /// Writes the journal anew, if most of it is gone from the topics.
+    fn renew_journal(&mut self) {
+        let Some(mut journal) = self.journal.take() else { return };
+        if journal.is_worn(self.bytes())
+            && let Err(error) = journal.rewrite(self.entries())
+        {
+            tracing::warn!("the journal of the embedded topics keeps what is gone from them: {error}");
+        }
+        self.journal = Some(journal);
+    }
+
     /// Waits until all that happened is on the disk.
     fn sync(&mut self) -> Result<()> {
         self.journal.as_mut().map_or(Ok(()), Journal::sync)
