@@ -256,6 +256,10 @@ impl From<DataFusionError> for Error {
             _ => ErrorKind::Data,
         };
         let text = first_line(&without_its_bug_report(&root.strip_backtrace()));
+        if FULL.iter().any(|full| text.contains(full)) {
+            return Self::new(ErrorKind::State, "no space is left on the disk for rows that do not fit into memory")
+                .hint("make room in the folder of --data, where they go, or raise --memory-limit");
+        }
         match same_name(&text) {
             Some(name) => Self::sql(format!("two columns of the query are called `{name}`")).hint("give them names of their own with AS"),
             None if kind == ErrorKind::Memory => {
@@ -265,6 +269,9 @@ impl From<DataFusionError> for Error {
         }
     }
 }
+
+/// What a full disk says, and a quota that is used up: DataFusion writes there what does not fit into memory.
+const FULL: [&str; 2] = ["(os error 28)", "(os error 122)"];
 
 /// What DataFusion holds for a bug of its own it asks to report, which is nothing to a person who writes SQL. Of a function with wrong
 /// arguments it says so, too, before it says what is wrong.
@@ -354,6 +361,13 @@ mod tests {
             .hint("did you mean `topic`?");
         let text = "unknown option `topik`\n  --> a.sql:12:7\n12 | WITH ('topik' = 'x')\n   |       ^\nhint: did you mean `topic`?";
         assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn a_full_disk_says_what_can_be_done() {
+        let full = std::io::Error::from_raw_os_error(libc::ENOSPC);
+        let error = Error::from(ArrowError::IoError(format!("IO error: {full}"), full));
+        assert!(error.message().contains("no space is left on the disk") && error.hint_text().unwrap().contains("--data"), "{error}");
     }
 
     #[test]

@@ -452,6 +452,21 @@ mod tests {
         assert_eq!((n, commit.is_none()), (1, true));
     }
 
+    /// Also where its header says things of which this version knows nothing.
+    #[tokio::test]
+    async fn a_commit_of_another_version_is_refused() {
+        for (format, says) in [(FORMAT + 1, "a newer version"), (FORMAT - 1, "an older version")] {
+            let store = memory();
+            let one = Commits::claim(Arc::clone(&store), false, true, Faults::none()).await.unwrap();
+            let header = serde_json::json!({"format": format, "n": "one", "shape": [1, 2]});
+            let file = CommitFile::encode(&header, &[], Vec::new(), "x").unwrap();
+            store.create(&commit_path(1), file.bytes).await.unwrap();
+            let error = one.newest().await.unwrap_err();
+            assert!(error.message().contains(says) && error.hint_text().unwrap().contains("--fresh"), "{error}");
+            assert_eq!(store.list("commits").await.unwrap().len(), 1);
+        }
+    }
+
     #[tokio::test]
     async fn a_put_below_the_floor_is_fenced() {
         let store = memory();

@@ -82,12 +82,29 @@ impl Topic {
 
     /// Makes one on another broker.
     pub fn at(address: &str, name: &str, partitions: i32) -> Self {
+        Self::with_settings(address, name, partitions, &[])
+    }
+
+    /// Makes one with settings of its own.
+    pub fn with_settings(address: &str, name: &str, partitions: i32, settings: &[(&str, &str)]) -> Self {
         let topic = Self { name: name.into(), address: address.into() };
         let admin: AdminClient<DefaultClientContext> = topic.client().create().unwrap();
         let new = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
         let made = block_on(admin.create_topics([&new], &AdminOptions::new().operation_timeout(Some(PATIENCE)))).unwrap();
         made[0].as_ref().unwrap();
         topic
+    }
+
+    /// Deletes it, and waits until it is gone.
+    pub fn delete(&self) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        block_on(admin.delete_topics(&[&self.name], &AdminOptions::new())).unwrap();
+        let begin = Instant::now();
+        while self.exists() {
+            assert!(begin.elapsed() < PATIENCE, "topic {} stays", self.name);
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// One that somebody else makes, or nobody.

@@ -318,3 +318,28 @@ fn copies_that_start_amid_the_stream_take_over_from_each_other() {
     last.stop().code(0);
     assert_eq!(t.out(), windows(800, false));
 }
+
+/// As a kill or a full disk in the middle of a write leaves them.
+#[test]
+fn unfinished_files_are_removed_at_the_next_start() {
+    let t = Transactions::with(0..100);
+    let mut running = t.job.start();
+    running.until("windows", |_| !t.out().is_empty());
+    assert!(running.kill().killed());
+    let jobs = t.job.folder().join("jobs");
+    let job = std::fs::read_dir(&jobs).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.join("commits").exists()).unwrap();
+    let mut left = Vec::new();
+    for (folder, name) in [("", "floor"), ("commits", "00000000000000000099"), ("incarnations", "00000000000000000002"), ("objects", "x")] {
+        std::fs::create_dir_all(job.join(folder)).unwrap();
+        left.push(job.join(folder).join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple())));
+        std::fs::write(left.last().unwrap(), b"half").unwrap();
+    }
+    // A copy that is refused leaves alone what may be the other one's.
+    let mut running = t.job.start();
+    running.until("it goes on", |running| running.said().contains("resumed"));
+    assert!(left.iter().all(|file| !file.exists()), "{left:?}");
+    std::fs::write(&left[1], b"half").unwrap();
+    t.job.run().code(1);
+    assert!(left[1].exists());
+    running.stop().code(0);
+}

@@ -181,6 +181,59 @@ fn a_dead_letter_table_gets_exactly_the_bad_messages_once() {
     }
 }
 
+/// Rows that the topic finds too large: the job goes on, also after a kill, and each of them is a dead letter once.
+#[test]
+fn rows_that_the_topic_finds_too_large_are_dead_letters_once() {
+    let (input, name) = (Topic::new("large-in", 1), unique("large"));
+    let out = Topic::with_settings(&topic::kafka(), &name, 1, &[("max.message.bytes", "3000")]);
+    let dead = Topic::new("large-dead", 1);
+    let home = Home::new();
+    let table = |name: &str, columns: &str, topic: &Topic, more: &str| {
+        format!(
+            "CREATE TABLE {name} ({columns}) WITH ('connector' = 'kafka', 'topic' = '{}', 'properties.bootstrap.servers' = '{}',
+             'format' = 'json', 'scan.startup.mode' = 'earliest-offset'{more});\n",
+            topic.name, topic.address
+        )
+    };
+    let sql = table("i", "id INT, text STRING", &input, "")
+        + &table("dead", "`table` STRING, `value` STRING, `error` STRING", &dead, "")
+        + &table("o", "id INT, text STRING", &out, ", 'dead-letter.table' = 'dead'")
+        + "INSERT INTO o SELECT id, text FROM i;";
+    home.file("large.sql", &sql);
+    let args = ["run", "large.sql", "--name", &name, "-o", "checkpoint.interval=0", "-o", "max.rows.per.epoch=3"];
+    // Noise, so that compression does not make it small enough.
+    let noise = || (0..200).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect::<String>();
+    let rows = |ids: std::ops::Range<i32>| {
+        let row = |id: i32| record(format!(r#"{{"id":{id},"text":"{}"}}"#, if id % 10 == 4 { noise() } else { "small".to_string() }));
+        ids.map(row).collect::<Vec<_>>()
+    };
+    let ids = |topic: &Topic, of: &dyn Fn(&serde_json::Value) -> serde_json::Value| {
+        let values = topic.values();
+        let mut ids: Vec<i64> = values.iter().map(|v| of(&serde_json::from_str(v).unwrap())).map(|row| number(&row["id"])).collect();
+        ids.sort_unstable();
+        ids
+    };
+    fn number(value: &serde_json::Value) -> i64 {
+        value.as_i64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap())
+    }
+    let small = || ids(&out, &|row| row.clone());
+    let large = || ids(&dead, &|letter| serde_json::from_str(letter["value"].as_str().unwrap()).unwrap());
+    let (larges, smalls): (Vec<i64>, Vec<i64>) = (0..120).partition(|id| id % 10 == 4);
+    input.put(&rows(0..60));
+    for (upto, next) in [(20, 60..80), (70, 80..100), (90, 100..120)] {
+        let mut live = home.start(&args);
+        live.until("rows", |_| small().len() * 10 / 9 >= upto);
+        live.signal("KILL");
+        live.end();
+        input.put(&rows(next));
+    }
+    let mut live = home.start(&args);
+    live.until("all rows", |_| small() == smalls && large() == larges);
+    live.stop();
+    assert_eq!((small(), large()), (smalls, larges));
+    assert!(dead.values().iter().all(|letter| letter.contains("max.message.bytes") && letter.contains(r#""table":"o""#)));
+}
+
 #[test]
 fn rows_out_of_order_are_in_time_until_their_window_is_closed() {
     let job = MainJob::new("order", 2, &[]);
@@ -292,4 +345,34 @@ fn a_broker_that_is_away_is_waited_for_and_costs_nothing() {
     assert!((1..=3).contains(&lines("no answer from Kafka")) && lines("sink ") <= 3, "clear, but not a flood:\n{ended}");
     assert!(!told.contains(", late") && !told.contains(", bad"), "{ended}");
     assert_eq!(home.run(&ask).ok().out, "n\n10\n");
+}
+
+/// What it holds now stands at offsets that were read already, of another topic.
+#[test]
+fn a_topic_made_anew_and_longer_than_before_stops_the_job() {
+    let rows = |count: i64| (0..count).map(|i| paid(i * 50, 1)).collect::<Vec<_>>();
+    let anew = |topic: &Topic, count: i64| {
+        topic.delete();
+        let again = Topic::at(&topic.address, &topic.name, 1);
+        again.put(&rows(count));
+        again
+    };
+    let job = MainJob::new("anew", 1, &["scan.topic-partition-discovery.interval=200 ms"]);
+    let home = Home::new();
+    job.input.put(&rows(300));
+    home.run(&job.and(&["--until-now"])).ok();
+    let before = job.windows();
+    // Between two runs.
+    anew(&job.input, 700);
+    for _ in 0..2 {
+        home.run(&job.args()).exits(1).says(&["table `transactions_table`", &job.input.name, "was deleted and made anew", "--fresh"]);
+    }
+    assert_eq!(job.windows(), before);
+    // While it runs.
+    let mut live = home.start(&job.and(&["--fresh", "--yes"]));
+    live.until("windows of the new topic", |_| job.windows().len() > before.len() + 3);
+    anew(&job.input, 900);
+    let ended = live.end().exits(1);
+    assert!(ended.err.contains(&job.input.name), "{ended}");
+    home.run(&job.args()).exits(1).says(&["was deleted and made anew"]);
 }

@@ -9,6 +9,7 @@ mod cli;
 mod common;
 mod faults;
 mod history;
+mod limits;
 #[path = "../common/main_job.rs"]
 mod main_job;
 #[path = "../common/own_kafka.rs"]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::cli::Home;
 use super::terminal::Terminal;
 use crate::own_kafka::OwnKafka;
 use crate::topic::{Topic, record};
@@ -159,4 +160,46 @@ fn ctrl_c_ends_a_query_that_waits_for_a_slow_topic() {
     terminal.shows("interrupted");
     let text = terminal.enter("SELECT 'after' AS that;", "| after |");
     assert!(!text.contains("rows read"), "{text}");
+}
+
+/// Jobs of one process share a table's declaration, and nothing of what they have read of it.
+#[test]
+fn two_jobs_of_one_folder_read_all_of_it_although_one_waits_for_its_broker() {
+    let kafka = OwnKafka::new();
+    kafka.services("start");
+    let topic = Topic::at(&kafka.address(), "late", 1);
+    kafka.services("stop");
+    let home = Home::new();
+    home.file("in/a.csv", "1\n2\n");
+    let sink = |name: &str, with: &str| format!("CREATE TABLE {name} (id INT) WITH ({with});\n");
+    let script = sink("src", "'connector' = 'filesystem', 'path' = 'in', 'format' = 'csv', 'source.monitor-interval' = '20 ms'")
+        + &sink(
+            "away",
+            &format!("'connector' = 'kafka', 'topic' = 'late', 'properties.bootstrap.servers' = '{}', 'format' = 'csv'", kafka.address()),
+        )
+        + &sink("here", "'connector' = 'filesystem', 'path' = 'out', 'format' = 'csv', 'sink.rolling-policy.rollover-interval' = '200 ms'")
+        + "INSERT INTO away SELECT id FROM src;\nINSERT INTO here SELECT id FROM src;\n";
+    home.file("jobs.sql", &script);
+    let mut live = home.start(&["-f", "jobs.sql"]);
+    let here = || {
+        let files = std::fs::read_dir(home.path().join("out")).into_iter().flatten().flatten().map(|entry| entry.path());
+        let shown = files.filter(|path| path.file_name().unwrap().to_str().is_some_and(|name| !name.starts_with(['.', '_'])));
+        let mut rows: Vec<String> =
+            shown.flat_map(|p| std::fs::read_to_string(p).unwrap().lines().map(String::from).collect::<Vec<_>>()).collect();
+        rows.sort();
+        rows
+    };
+    live.until("rows in the folder", |_| here() == ["1", "2"]);
+    kafka.services("start");
+    home.file("in/b.csv", "3\n4\n");
+    let sorted = || {
+        let mut values = topic.values();
+        values.sort();
+        values
+    };
+    live.until("rows in the topic", |_| sorted() == ["1", "2", "3", "4"]);
+    live.until("all rows in the folder", |_| here() == ["1", "2", "3", "4"]);
+    live.signal("INT");
+    live.end();
+    assert_eq!((sorted(), here()), (vec!["1", "2", "3", "4"].into_iter().map(String::from).collect(), here()));
 }

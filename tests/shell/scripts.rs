@@ -108,3 +108,22 @@ fn a_sink_that_cannot_be_reached_is_told_at_its_insert() {
         }
     });
 }
+
+/// What is looked at for EXPLAIN ANALYZE is still to be read by the job.
+#[test]
+fn explain_analyze_of_a_folder_takes_nothing_from_the_job() {
+    let home = Home::new();
+    home.file("in/a.csv", "1\n2\n3\n");
+    let script =
+        "CREATE TABLE src (id INT) WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'csv', 'source.monitor-interval' = '20 ms');
+      CREATE TABLE o (id INT) WITH ('connector' = 'kafka', 'topic' = 'o', 'format' = 'json', 'scan.startup.mode' = 'earliest-offset');
+      EXPLAIN ANALYZE INSERT INTO o SELECT id FROM src;
+      INSERT INTO o SELECT id FROM src;
+      EXPLAIN ANALYZE INSERT INTO o SELECT id FROM src;
+      INSERT INTO o SELECT id + 10 FROM src;
+      \\! printf '4\\n' > in/.b; mv in/.b in/b.csv; sleep 2
+      SELECT id FROM o ORDER BY id;
+      SELECT nope;";
+    let ended = home.run(&["--embedded", "-c", script]).exits(1).says(&["nope"]);
+    assert!(ended.out.ends_with("id\n1\n2\n3\n4\n11\n12\n13\n14\n"), "{ended}");
+}

@@ -150,3 +150,50 @@ fn timestamps_are_mapped_as_flink_does() {
     assert!(AvroTable::of(&named, true).is_err());
     assert!(super::super::legacy(&options(&[("avro.encoding", "json")])).is_err());
 }
+
+/// A record of a DECIMAL, a DATE, a TIMESTAMP and a BOOLEAN, as any writer may have made it.
+fn odd(decimal: i64, day: i64, millis: i64, flag: u8) -> Vec<u8> {
+    let long = |value: i64| {
+        let (mut rest, mut bytes) = ((value << 1 ^ value >> 63).cast_unsigned(), Vec::new());
+        while rest >= 128 {
+            bytes.push((rest & 127) as u8 | 128);
+            rest >>= 7;
+        }
+        bytes.push(rest as u8);
+        bytes
+    };
+    [&[16][..], &decimal.to_be_bytes(), &long(day), &long(millis), &[flag]].concat()
+}
+
+#[test]
+fn values_that_no_column_holds_are_bad_records() {
+    let (last_day, last) = (2_932_896, 253_402_300_799_999);
+    let fields = vec![
+        Field::new("price", DataType::Decimal128(10, 2), false),
+        Field::new("day", DataType::Date32, false),
+        Field::new("at", DataType::Timestamp(TimeUnit::Millisecond, None), false),
+        Field::new("flag", DataType::Boolean, false),
+    ];
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
+    let most = 9_999_999_999;
+    let cases = [
+        (odd(most, last_day, last, 1), None),
+        (odd(most + 1, 0, 0, 1), Some("field 'price': out of range")),
+        (odd(-most, -719_162, 0, 0), None),
+        (odd(i64::MIN, 0, 0, 1), Some("field 'price': out of range")),
+        (odd(0, last_day + 1, 0, 1), Some("field 'day': out of range")),
+        (odd(0, i64::from(i32::MAX), 0, 1), Some("field 'day': out of range")),
+        (odd(0, 0, last + 1, 1), Some("field 'at': out of range")),
+        (odd(0, 0, i64::MAX, 1), Some("field 'at': out of range")),
+        (odd(0, 0, i64::MIN, 1), Some("field 'at': out of range")),
+        (odd(0, 0, 0, 2), Some("a boolean is neither 0 nor 1")),
+    ];
+    let mut messages = Messages::default();
+    cases.iter().for_each(|(message, _)| messages.push(message));
+    let mut reader = decoder("avro", &schema, &Projection::all(&schema), &options(&[])).unwrap();
+    let read = reader.decode(&messages).unwrap();
+    assert_eq!(read.origin, Some(vec![0, 2]));
+    assert_eq!(read.batch.column(0).as_primitive::<arrow::datatypes::Decimal128Type>().values(), &[i128::from(most), -i128::from(most)]);
+    let wrong: Vec<(u32, String)> = (0..).zip(cases).filter_map(|(n, (_, why))| Some((n, why?.to_string()))).collect();
+    assert_eq!(read.rejected, wrong);
+}
