@@ -7,6 +7,7 @@
 //! The three run side by side: the next epoch runs while a commit is written, and commits go on while a sink lags.
 
 mod alignment;
+mod blame;
 pub mod changes;
 pub mod claim;
 pub mod commits;

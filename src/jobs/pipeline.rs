@@ -198,10 +198,11 @@ impl Pipeline {
                 self.memory.halve()?;
                 self.reserve();
                 tracing::debug!("an epoch runs again with {} bytes of state in memory: {e}", self.memory.resident());
-                let (output, report) = self.attempt(rows, start, clock, faults, &mut time).await?;
+                let (output, report) = self.attempt(rows.clone(), start, clock, faults, &mut time).await?;
                 (EpochOutput { retried: true, ..output }, report)
             }
-            other => other?,
+            Ok(done) => done,
+            Err(error) => return Err(self.blamed(error, &rows, start, clock).await),
         };
         faults.pass(3, Side::Before)?;
         let EpochReport { deltas, late, late_by_filter, late_rows, timeless, unmatched, .. } = report;
@@ -238,13 +239,8 @@ impl Pipeline {
         let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), &self.memory, self.keep_late_rows));
         let tasks = self.task_context(&context);
         let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new(), clock };
-        for (node, info) in &self.program.nodes {
-            binding.moments.insert(*node, EpochTime { start: mark(start, clock, info), end: None, clock });
-        }
         let mut output = EpochOutput::default();
-        for stage in self.program.stages.iter().filter(|s| s.reads_sources) {
-            self.run(stage, &binding, &tasks, &context, &mut output).await?;
-        }
+        self.run_reading(&mut binding, start, &tasks, &context, &mut output).await?;
         let end = time(&context.event_times());
         for (node, info) in &self.program.nodes {
             binding.moments.entry(*node).or_default().end = mark(&end, clock, info);
@@ -265,6 +261,31 @@ impl Pipeline {
         }
         faults.pass(2, Side::After)?;
         Ok((output, context.finish()))
+    }
+
+    /// Runs the stages that read sources, over these rows alone, for what may fail in them.
+    pub(super) async fn read(&self, rows: EpochRows, start: &TableTimes, clock: Millis) -> Result<()> {
+        let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), &self.memory, false));
+        let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new(), clock };
+        self.run_reading(&mut binding, start, &self.task_context(&context), &context, &mut EpochOutput::default()).await
+    }
+
+    async fn run_reading(
+        &self,
+        binding: &mut Binding,
+        start: &TableTimes,
+        tasks: &Arc<TaskContext>,
+        context: &EpochContext,
+        output: &mut EpochOutput,
+    ) -> Result<()> {
+        let clock = binding.clock;
+        for (node, info) in &self.program.nodes {
+            binding.moments.insert(*node, EpochTime { start: mark(start, clock, info), end: None, clock });
+        }
+        for stage in self.program.stages.iter().filter(|s| s.reads_sources) {
+            self.run(stage, binding, tasks, context, output).await?;
+        }
+        Ok(())
     }
 
     /// Runs a stage, and lets go of what it was the last to read.

@@ -104,6 +104,45 @@ fn plannable(spec: Spec, runtime: &tokio::runtime::Runtime, planned: &Mutex<Plan
     Some(rest)
 }
 
+/// Writes what DuckDB is to be asked, a file per seed, and asks it: its answers are those of our batch queries, where it knows the SQL. For a
+/// long run: `MILLSTREAM_ORACLE_SEEDS=3000 cargo test --test oracle duckdb -- --ignored --nocapture`, with the Python package `duckdb`.
+#[test]
+#[ignore = "asks another engine, which has to be installed"]
+fn duckdb() {
+    use super::generate::Statement;
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK).enable_all().build().unwrap();
+    let (from, to) = seeds();
+    let write = |seed: u64| {
+        let spec = plannable(Spec::random(seed), &runtime, &Mutex::default())?.only(|s| matches!(s, Statement::Kept(..)));
+        if spec.tables.iter().any(|table| table.keyed) || spec.statements.iter().all(|s| matches!(s, Statement::View(..))) {
+            return None;
+        }
+        let answers = runtime.block_on(harness::batch(&spec.case(), &Vec::new()));
+        let table = |table: &super::generate::data::Table| serde_json::json!({"ddl": table.ddl(), "name": table.name, "rows": table.rows});
+        let statement = |statement: &Statement| match statement {
+            Statement::View(name, sql) => serde_json::json!({"view": name, "sql": sql.to_string()}),
+            Statement::Kept(name, sql, _) => serde_json::json!({"answer": name, "sql": sql.to_string()}),
+            Statement::Insert(..) => serde_json::Value::Null,
+        };
+        let asked = serde_json::json!({
+            "seed": seed,
+            "tables": spec.tables.iter().map(table).collect::<Vec<_>>(),
+            "statements": spec.statements.iter().map(statement).collect::<Vec<_>>(),
+            "answers": answers,
+        });
+        std::fs::write(folder.path().join(format!("{seed}.json")), asked.to_string()).unwrap();
+        Some(())
+    };
+    std::thread::scope(|scope| {
+        let work = || (from..to).for_each(|seed| drop(catch_unwind(AssertUnwindSafe(|| write(seed)))));
+        std::thread::Builder::new().name("generated".into()).stack_size(STACK).spawn_scoped(scope, work).unwrap();
+    });
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/ask_duckdb.py");
+    let asked = std::process::Command::new("python3").arg(script).arg(folder.path()).status().unwrap();
+    assert!(asked.success(), "DuckDB answers otherwise; see above");
+}
+
 #[test]
 fn generated() {
     let (from, to) = seeds();

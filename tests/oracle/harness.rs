@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema};
-use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::logical_expr::{EmptyRelation, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::physical_plan::collect;
 use futures::TryStreamExt;
 use millstream::catalog::{Catalog, Overrides};
@@ -142,7 +142,8 @@ pub fn workspace_with(case: &Case, broker: &Arc<EmbeddedBroker>, options: &[&str
     let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(broker)), Overrides::parse(options).unwrap());
     let statements = parse(&Source::new(case.name.as_str(), case.sql.as_str())).unwrap_or_else(|e| panic!("{e}"));
     let mut outputs = Vec::new();
-    for parsed in statements {
+    let unfold = |parsed| futures::executor::block_on(workspace.unfold(parsed)).unwrap_or_else(|e| panic!("{e}"));
+    for parsed in statements.iter().flat_map(unfold) {
         let done = futures::executor::block_on(workspace.declare(&parsed)).unwrap_or_else(|e| panic!("{e}"));
         match &parsed.statement {
             Statement::Insert(_) => outputs.push(parsed),
@@ -343,10 +344,20 @@ async fn begun(session: &Session, plan: LogicalPlan) -> Result<LogicalPlan, Erro
     }))
 }
 
+/// Whether there is a row without any input: without GROUP BY, or as the grand total of grouping sets.
+fn has_total(groups: &[Expr]) -> bool {
+    match groups {
+        [] => true,
+        [Expr::GroupingSet(GroupingSet::GroupingSets(sets))] => sets.iter().any(Vec::is_empty),
+        [Expr::GroupingSet(_)] => true,
+        _ => false,
+    }
+}
+
 /// Replaces such aggregates.
 fn globals(plan: LogicalPlan, replace: &mut dyn FnMut(LogicalPlan) -> LogicalPlan) -> LogicalPlan {
     let by_row = match &plan {
-        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => return replace(plan),
+        LogicalPlan::Aggregate(aggregate) if has_total(&aggregate.group_expr) => return replace(plan),
         LogicalPlan::Projection(_) | LogicalPlan::Filter(_) => !plan
             .expressions()
             .iter()

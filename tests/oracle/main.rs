@@ -200,6 +200,7 @@ cases! {
     wide_decimals
     wide_comparisons
     signed_ranks
+    ctas_ranks
     rounded
     contradictions
     intervals_times

@@ -1,4 +1,5 @@
-//! Aggregates without GROUP BY at the top of a continuous query: as in Flink they have no row before the first one of their input.
+//! Aggregates without GROUP BY, and grand totals of grouping sets, at the top of a continuous query: as in Flink they have no row before the
+//! first one of their input.
 //!
 //! A batch query answers `SELECT COUNT(*) FROM nothing` with 0, and `SELECT 100 * SUM(a) / COUNT(*) FROM nothing` with an error. A stream that is
 //! empty is one that has not begun. So the rows are counted along, and a count of 0 shows nothing, before anything is computed from it:
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use arrow::datatypes::FieldRef;
 use datafusion::common::{Column, TableReference};
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::{Aggregate, Expr, Filter, LogicalPlan, Projection, SubqueryAlias, ident, lit};
+use datafusion::logical_expr::{Aggregate, Expr, Filter, GroupingSet, LogicalPlan, Projection, SubqueryAlias, ident, lit};
 
 use crate::common::Result;
 
@@ -31,7 +32,7 @@ pub(super) const BEGUN: &str = "__begun";
 /// A plan in which the aggregates that are the answer, or what it is computed from row by row, wait for their first row; `None` if there are none.
 pub(super) fn from_first_row(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     let by_row = match plan {
-        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => return Ok(Some(counted(aggregate)?)),
+        LogicalPlan::Aggregate(aggregate) if has_total(&aggregate.group_expr) => return Ok(Some(counted(aggregate)?)),
         LogicalPlan::Projection(_)
         | LogicalPlan::Filter(_)
         | LogicalPlan::SubqueryAlias(_)
@@ -52,9 +53,19 @@ pub(super) fn from_first_row(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> 
     Ok(Some(plan.with_new_exprs(plan.expressions(), inputs)?))
 }
 
+/// Whether there is a row also when there is no input: without GROUP BY, or as the grand total of grouping sets.
+fn has_total(groups: &[Expr]) -> bool {
+    match groups {
+        [] => true,
+        [Expr::GroupingSet(GroupingSet::Rollup(_) | GroupingSet::Cube(_))] => true,
+        [Expr::GroupingSet(GroupingSet::GroupingSets(sets))] => sets.iter().any(Vec::is_empty),
+        _ => false,
+    }
+}
+
 fn counted(aggregate: &Aggregate) -> Result<LogicalPlan> {
     let functions = aggregate.aggr_expr.iter().cloned().chain([count(lit(1i64)).alias(ROWS)]).collect();
-    let counted = LogicalPlan::Aggregate(Aggregate::try_new(Arc::clone(&aggregate.input), Vec::new(), functions)?);
+    let counted = LogicalPlan::Aggregate(Aggregate::try_new(Arc::clone(&aggregate.input), aggregate.group_expr.clone(), functions)?);
     let some = LogicalPlan::Filter(Filter::try_new(ident(ROWS).gt(lit(0i64)), Arc::new(counted))?);
     let begun = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(some), BEGUN)?);
     let named = |(column, (qualifier, field)): (Column, (Option<&TableReference>, &FieldRef))| {

@@ -11,7 +11,6 @@
 -- expect crossed: 2 | 0
 -- expect either: 2
 -- expect of_one: 1
--- expect sets: NULL | 0
 -- expect left_of_nothing: 1 | NULL
 -- expect left_of_nothing: 2 | NULL
 -- expect not_in_nothing: 1
@@ -30,6 +29,9 @@ CREATE MATERIALIZED VIEW counted AS SELECT COUNT(*) n, SUM(v) s, AVG(v) a, MAX(k
 CREATE MATERIALIZED VIEW passed AS SELECT COUNT(v) n, MIN(v) lo FROM events WHERE v > 100;
 CREATE MATERIALIZED VIEW grouped AS SELECT k, COUNT(*) n FROM nothing GROUP BY k;
 CREATE MATERIALIZED VIEW sets AS SELECT k, COUNT(*) n FROM nothing GROUP BY ROLLUP(k);
+CREATE MATERIALIZED VIEW cubed AS SELECT k, b, GROUPING(k) g, AVG(v) a FROM nothing GROUP BY CUBE(k, b);
+CREATE MATERIALIZED VIEW listed AS SELECT k, 100 / COUNT(*) n FROM events WHERE v > 100 GROUP BY GROUPING SETS ((k), ());
+CREATE MATERIALIZED VIEW above_sets AS SELECT COUNT(*) c FROM (SELECT k, COUNT(*) n FROM nothing GROUP BY ROLLUP(k));
 CREATE MATERIALIZED VIEW windowed AS SELECT COUNT(*) n FROM (SELECT window_end FROM TABLE(TUMBLE(TABLE nothing, DESCRIPTOR(ts), INTERVAL '1' SECOND)) GROUP BY window_start, window_end);
 CREATE MATERIALIZED VIEW left_of_nothing AS SELECT e.id, n.id nid FROM events e LEFT JOIN nothing n ON e.k = n.k;
 CREATE MATERIALIZED VIEW inner_with_nothing AS SELECT e.id FROM events e JOIN nothing n ON e.k = n.k;

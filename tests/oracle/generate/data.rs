@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use serde_json::{Map, Value, json};
 
-use super::expr::{Col, Type};
+use super::expr::{Col, Type, WIDE};
 
 /// 2024-05-01 12:00:00, and shortly before 1970.
 const BASES: [i64; 2] = [1_714_564_800_000, -2_000];
@@ -45,6 +45,7 @@ impl Table {
             ("b", "BOOLEAN", Type::Bool),
             ("d", "DATE", Type::Date),
             ("m", "DECIMAL(10, 2)", Type::Decimal),
+            ("q", WIDE, Type::Wide),
         ];
         let precise = r.random_bool(0.3);
         let mut chosen = vec![("id", "BIGINT", Type::Int), ("ts", if precise { "TIMESTAMP(6)" } else { "TIMESTAMP(3)" }, Type::Time)];
@@ -131,6 +132,12 @@ fn field(r: &mut StdRng, ty: Type, at: i64, keys: i64) -> Value {
     match ty {
         Type::Int => json!(if r.random_bool(0.7) { small } else { r.random_range(-20..20) }),
         Type::Decimal => json!(format!("{}.{}", small, ["00", "25", "50"].choose(r).copied().unwrap_or("00"))),
+        Type::Wide => {
+            let most = "999999999999999999999999999999999999.99";
+            let half = "500000000000000000000000000000000000.00";
+            let value = [most, half, "0.01", "1.00", "2.50"].choose(r).copied().unwrap_or(most);
+            json!(if r.random_bool(0.4) { format!("-{value}") } else { value.to_string() })
+        }
         Type::Float | Type::Inexact => json!((small * 3 - 4) as f64 / 4.0),
         Type::Text => json!(["a", "b", "c", ""].get(small as usize).copied().unwrap_or("a")),
         Type::Bool => json!(r.random_bool(0.5)),

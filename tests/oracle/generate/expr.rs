@@ -6,11 +6,16 @@ use rand::seq::IndexedRandom;
 
 use super::sql::{Sql, sql};
 
+/// How DECIMALs near their limit are declared.
+pub const WIDE: &str = "DECIMAL(38, 2)";
+
 /// A type, as far as expressions care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     Int,
     Decimal,
+    /// DECIMALs of up to 38 digits: nothing is added up that may have no room.
+    Wide,
     /// Sums of quarters: exact in any order, so fit to be compared and grouped by.
     Float,
     /// The last digits depend on the order of rows: only to be looked at.
@@ -23,13 +28,14 @@ pub enum Type {
 
 impl Type {
     /// Those that have an order and can be keys.
-    pub const KEYS: [Self; 7] = [Self::Int, Self::Text, Self::Bool, Self::Decimal, Self::Time, Self::Date, Self::Float];
+    pub const KEYS: [Self; 8] = [Self::Int, Self::Text, Self::Bool, Self::Decimal, Self::Wide, Self::Time, Self::Date, Self::Float];
 
     /// How a table declares it.
     pub fn ddl(self) -> &'static str {
         match self {
             Self::Int => "BIGINT",
             Self::Decimal => "DECIMAL(30, 2)",
+            Self::Wide => WIDE,
             Self::Float | Self::Inexact => "DOUBLE",
             Self::Text => "STRING",
             Self::Bool => "BOOLEAN",
@@ -78,6 +84,18 @@ pub fn value(r: &mut StdRng, cols: &[Col], ty: Type, depth: u32) -> Sql {
         (Type::Int | Type::Decimal | Type::Float, 3) => {
             sql!["(", value(r, cols, ty, d), [" + ", " - "].choose(r).copied().unwrap_or(" + "), value(r, cols, ty, d), ")"]
         }
+        (Type::Wide, 3 | 4) => {
+            let sign = [" + ", " - ", " * ", " / NULLIF(", " % NULLIF("].choose(r).copied().unwrap_or(" + ");
+            let end = if sign.ends_with('(') { ", 0)" } else { "" };
+            let by = if r.random_bool(0.5) { Type::Wide } else { Type::Decimal };
+            let other = value(r, cols, by, 0);
+            sql!["TRY_CAST((", value(r, cols, ty, d), sign, other, format!("{end}) AS {WIDE})")]
+        }
+        (Type::Wide, _) => sql!["CAST(", value(r, cols, Type::Decimal, d), format!(" AS {WIDE})")],
+        (Type::Int, _) if r.random_bool(0.1) => {
+            let unsigned = ["UInt8", "UInt16", "UInt32", "UInt64"].choose(r).copied().unwrap_or("UInt32");
+            sql!["ARROW_CAST(ABS(", value(r, cols, ty, 0), format!(" % 100), '{unsigned}')")]
+        }
         (Type::Int, 4) => sql![value(r, cols, ty, 0), format!(" % {}", r.random_range(2..5))],
         (Type::Int, _) if r.random_bool(0.2) => sql!["CAST(", value(r, cols, Type::Decimal, 0), " AS INT)"],
         (Type::Int, _) if r.random_bool(0.2) => sql!["TRY_CAST(", value(r, cols, Type::Text, d), " AS INT)"],
@@ -110,6 +128,7 @@ fn literal(r: &mut StdRng, ty: Type) -> Sql {
     match ty {
         Type::Int => r.random_range(-2..4).to_string(),
         Type::Decimal => format!("CAST({} AS DECIMAL(10, 2))", r.random_range(-2..4)),
+        Type::Wide => format!("CAST({} AS {WIDE})", r.random_range(-2..4)),
         Type::Float | Type::Inexact => format!("CAST({} AS DOUBLE)", f64::from(r.random_range(-4..8)) / 4.0),
         Type::Text => format!("'{}'", ["a", "b", "", "zz"].choose(r).copied().unwrap_or("a")),
         Type::Bool => ["TRUE", "FALSE"].choose(r).copied().unwrap_or("TRUE").into(),

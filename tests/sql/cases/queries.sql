@@ -253,3 +253,15 @@ SELECT x, id FROM a JOIN b ON a.x = b.y;
 SELECT x FROM a JOIN b ON a.x = b.y WHERE Id > 1;
 SELECT x FROM a, (SELECT y AS x FROM b) AS s GROUP BY x;
 SELECT COUNT(*) FROM a AS one, a AS other, b AS third WHERE x = 3 ORDER BY id;
+---- the row that a job fails over
+CREATE TABLE t (id INT, v INT, s STRING) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');
+CREATE TABLE o (id INT, r INT) WITH ('connector' = 'kafka', 'topic' = 'o', 'format' = 'json');
+INSERT INTO t VALUES (1, 2, 'a'), (2, 5, '7'), (3, 0, 'b'), (4, 1, 'c');
+INSERT INTO o SELECT id, 10 / v FROM t;
+SELECT * FROM o;
+---- the row of a cast
+CREATE TABLE t (id INT, v INT, s STRING) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');
+CREATE TABLE o (v INT, r BIGINT, PRIMARY KEY (v) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = 'o', 'key.format' = 'json', 'value.format' = 'json');
+INSERT INTO t VALUES (1, 2, '1'), (2, 5, '7'), (3, 0, 'x'), (4, 1, '3');
+INSERT INTO o SELECT v, SUM(CAST(s AS INT)) FROM t GROUP BY v;
+SELECT * FROM o;

@@ -1,0 +1,84 @@
+//! The row that an epoch fails over.
+
+use std::collections::BTreeMap;
+
+use arrow::record_batch::RecordBatch;
+
+use crate::common::excerpt::excerpt;
+use crate::common::{Error, ErrorKind};
+use crate::formats::json::shown;
+
+use super::pipeline::{EpochRows, Pipeline, TableTimes};
+
+/// A row of an epoch: its table and partition, in which batch it is, and where.
+type Place = ((String, i32), usize, usize);
+
+impl Pipeline {
+    /// The error of an epoch with the row that it comes from, if one row alone gives an error of the same kind: half of the rows are tried,
+    /// then half of those. Of what is computed from several rows, or from state, none is to blame.
+    pub(super) async fn blamed(&self, error: Error, rows: &EpochRows, start: &TableTimes, clock: i64) -> Error {
+        if !matches!(error.kind(), ErrorKind::Data | ErrorKind::Sql) {
+            return error;
+        }
+        let mut suspects: Vec<Place> = Vec::new();
+        for (table, batches) in &rows.batches {
+            let of_batch = |(i, batch): (usize, &RecordBatch)| (0..batch.num_rows()).map(move |row| (table.clone(), i, row));
+            suspects.extend(batches.iter().enumerate().flat_map(of_batch));
+        }
+        suspects.sort();
+        let fails = async |suspects: &[Place]| match self.read(only(rows, suspects), start, clock).await {
+            Err(again) => again.message() == error.message(),
+            Ok(()) => false,
+        };
+        if !fails(&suspects).await {
+            return error;
+        }
+        while suspects.len() > 1 {
+            let behind = suspects.split_off(suspects.len() / 2);
+            if !fails(&suspects).await {
+                if !fails(&behind).await {
+                    return error;
+                }
+                suspects = behind;
+            }
+        }
+        match suspects.first().and_then(|place| described(rows, place)) {
+            Some(row) => error.context(row),
+            None => error,
+        }
+    }
+}
+
+/// These rows of an epoch.
+fn only(rows: &EpochRows, places: &[Place]) -> EpochRows {
+    let mut batches: BTreeMap<(String, i32), Vec<RecordBatch>> = BTreeMap::new();
+    let mut places = places.iter().peekable();
+    while let Some((table, batch, first)) = places.next() {
+        let mut length = 1;
+        while places.next_if(|(t, b, row)| t == table && b == batch && *row == first + length).is_some() {
+            length += 1;
+        }
+        if let Some(all) = rows.batches.get(table).and_then(|batches| batches.get(*batch)) {
+            batches.entry(table.clone()).or_default().push(all.slice(*first, length));
+        }
+    }
+    EpochRows { batches: batches.into_iter().collect(), splits: rows.splits.clone() }
+}
+
+/// A row for people. Where it stands is told exactly if no record between was left out.
+fn described(rows: &EpochRows, ((table, partition), batch, row): &Place) -> Option<String> {
+    let batches = rows.batches.get(&(table.clone(), *partition))?;
+    let of = batches.get(*batch)?;
+    let before: usize = batches.iter().take(*batch).map(RecordBatch::num_rows).sum();
+    let all: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let split = rows.splits.get(table).into_iter().flatten().find(|split| split.partition == *partition);
+    let position = split.map_or(String::new(), |split| {
+        if usize::try_from(split.end - split.start) == Ok(all) {
+            format!(", position {}", split.start + i64::try_from(before + row).unwrap_or(0))
+        } else {
+            format!(", between positions {} and {}", split.start, split.end)
+        }
+    });
+    let text = shown(&of.slice(*row, 1)).pop()?;
+    Some(format!("table `{table}`, partition {partition}{position}, row {}", excerpt(&text)))
+}
