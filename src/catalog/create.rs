@@ -1,4 +1,4 @@
-//! CREATE: who may declare a name again (decision 6).
+//! CREATE: who may declare a name again.
 
 use std::path::Path;
 

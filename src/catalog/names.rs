@@ -1,4 +1,4 @@
-//! Looking a name up among declared ones: exact, then the only one that differs in case, else an error (decision 16).
+//! Looking a name up among declared ones: exact, then the only one that differs in case, else an error.
 
 use crate::common::{Error, Result, suggest};
 use crate::sql::name::{self, DEFAULT_DATABASE};

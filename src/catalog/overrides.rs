@@ -1,4 +1,4 @@
-//! What a run changes about the declared options: SET, and `--option [TABLE.]KEY=VALUE` (decision 3).
+//! What a run changes about the declared options: SET, and `--option [TABLE.]KEY=VALUE`.
 //!
 //! In rising order: SET (only what a table leaves unset), what the table says, `--option KEY=`, `--option TABLE.KEY=`.
 //! The catalog keeps the original text.

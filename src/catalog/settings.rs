@@ -70,8 +70,8 @@ pub const KEYS: [&str; 13] = [
 
 /// Flink's keys that change nothing here, and why; `*` stands for any end.
 const IGNORED: [(&str, &str); 45] = [
-    ("parallelism.default", "Millstream uses all cores"),
-    ("table.exec.resource.default-parallelism", "Millstream uses all cores"),
+    ("parallelism.default", "what keeps no state uses all cores; a stateful step has one partition"),
+    ("table.exec.resource.default-parallelism", "what keeps no state uses all cores; a stateful step has one partition"),
     ("pipeline.auto-watermark-interval", "watermarks move with every epoch"),
     ("pipeline.*", "it configures Flink's runtime"),
     ("execution.checkpointing.*", "commits are set by `checkpoint.interval` alone"),

@@ -14,7 +14,7 @@ use crate::shell::render::Format;
 use super::args::{CheckArgs, Common};
 use super::setup;
 
-/// Decision 26: a server that does not answer for so long is away.
+/// A server that does not answer for so long is away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was found so far.

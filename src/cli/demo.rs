@@ -15,7 +15,7 @@ use crate::catalog::{Catalog, Overrides};
 use crate::common::clock::SystemClock;
 use crate::common::{Error, Projection, Result};
 use crate::connectors::kafka::EmbeddedBroker;
-use crate::connectors::{Connectors, Prefetch, ReadMode, SourceReader};
+use crate::connectors::{Connectors, Prefetch, RunContext, SourceReader, StartMode};
 use crate::jobs::progress::show_time;
 use crate::jobs::{self, JobSpec, Settings, Status};
 use crate::operators::to_millis;
@@ -82,8 +82,9 @@ pub(super) async fn demo(common: &Common, args: DemoArgs, notes: LogBuffer) -> R
         insert.sink.prepare().await?;
     }
     let shown = workspace.source(SHOWN).await?;
-    let from = shown.source.plan(ReadMode::FromEarliest).await?;
-    let rows = shown.source.follow(from, Projection::all(&shown.source.schema()), Prefetch::default())?;
+    let mut enumerator = shown.stream()?.enumerator(RunContext::default())?;
+    let ranges = enumerator.start(StartMode::Earliest).await?;
+    let rows = enumerator.reader(ranges, Projection::all(&shown.source.schema()), Prefetch::default())?;
     let (a, b, c) = tokio::join!(jobs::run(&generator, &stop), jobs::run(&windows, &stop), show(rows, &windows, &stop));
     a.and(b)?;
     c?;

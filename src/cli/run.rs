@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::common::faults::Faults;
 use crate::common::units::counted;
 use crate::common::{Error, Result, names, secret};
-use crate::connectors::ReadMode;
+use crate::connectors::StartMode;
 use crate::jobs::{self, Ending};
 use crate::planner::Program;
 use crate::sql::ast::{Parsed, Statement};
@@ -34,7 +34,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let mut settings = settings(&said, remote);
     setup::memory(common).share(&mut settings);
     settings.until_now = args.until_now;
-    settings.from = from.unwrap_or(ReadMode::Stream);
+    settings.from = from.unwrap_or(StartMode::Declared);
     for i in (0..script.parts.len()).rev() {
         let keeper = match script.parts.get(i) {
             Some(part) => workspace.keeper(part).await?,
@@ -238,7 +238,7 @@ async fn confirm_fresh(spec: &jobs::JobSpec, yes: bool) -> Result<bool> {
 }
 
 /// `--from`, which would contradict the positions of a job that resumes.
-fn position(args: &RunArgs) -> Result<Option<ReadMode>> {
+fn position(args: &RunArgs) -> Result<Option<StartMode>> {
     let Some(from) = &args.from else { return Ok(None) };
     if !args.fresh {
         return Err(Error::usage("--from without --fresh: a job that resumes goes on where it was").hint("add --fresh to drop its state"));
@@ -248,14 +248,14 @@ fn position(args: &RunArgs) -> Result<Option<ReadMode>> {
             .hint("earliest, latest, timestamp:1714564800000 or 'timestamp:2024-05-01 12:00:00'")
     };
     match from.as_str() {
-        "earliest" => Ok(Some(ReadMode::FromEarliest)),
-        "latest" => Ok(Some(ReadMode::FromLatest)),
+        "earliest" => Ok(Some(StartMode::Earliest)),
+        "latest" => Ok(Some(StartMode::Latest)),
         other => {
             let text = other.strip_prefix("timestamp:").ok_or_else(wrong)?;
             let parse = |format| chrono::NaiveDateTime::parse_from_str(text, format).map(|t| t.and_utc().timestamp_millis());
             let millis =
                 text.parse().or_else(|_| parse("%Y-%m-%d %H:%M:%S%.f")).or_else(|_| parse("%Y-%m-%dT%H:%M:%S%.f")).map_err(|_| wrong())?;
-            Ok(Some(ReadMode::FromTimestamp(millis)))
+            Ok(Some(StartMode::Timestamp(millis)))
         }
     }
 }

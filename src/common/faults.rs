@@ -1,26 +1,117 @@
-//! Crash points: the ten numbered steps of an epoch and its commit, before and after which tests stop the process.
+//! Crash points: the ten steps of an epoch and its commit, before and after which tests stop the process.
 //!
 //! ```text
-//! epoch    1 choose ranges   2 bind and run   3 fold deltas, keep sink rows
-//! commit   4 write large objects   5 put commits/<n>   6 the put is known to have won
-//! publish  7 write rows in an open transaction   8 commit it with n   9 remember the confirmation   10 prune
+//! epoch    1 choose-ranges   2 run-plans   3 fold-state: deltas, sink rows
+//! commit   4 write-sections: large ones, as objects   5 put-commit: commits/<n>   6 confirm-put: it has won
+//! publish  7 write-rows, in an open transaction   8 commit-rows with n   9 confirm-sink: remember that   10 prune
 //! ```
-//! `MILLSTREAM_CRASH=5-after` ends the process there without any clean-up, as `kill -9` does; an optional `@K` waits for
-//! the K-th time the point is reached. In-process tests install a [`Faults`] of their own, which returns an error instead.
-//! Release builds compile all of it away.
+//! `MILLSTREAM_CRASH=after-put-commit` ends the process there without any clean-up, as `kill -9` does; an optional `@K` waits for
+//! the K-th time the point is reached. Builds that are neither for debugging nor made with the feature `crash-points` do not look at it.
+//! In-process tests install [`Faults`] of their own, which return an error instead.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Error, ErrorKind, Result};
 
-/// Which side of a step.
+/// A step of an epoch, of its commit, or of what sinks do with that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EpochStep {
+    /// What the readers have is taken.
+    ChooseRanges,
+    /// The stages run.
+    RunPlans,
+    /// Deltas go into the state tables.
+    FoldState,
+    /// Large sections of the commit are written as objects of their own.
+    WriteSections,
+    /// The commit is put if its number is free.
+    PutCommit,
+    /// The put is known to have won.
+    ConfirmPut,
+    /// A sink writes the commit's rows.
+    WriteRows,
+    /// It commits them together with the number.
+    CommitRows,
+    /// The job remembers that.
+    ConfirmSink,
+    /// Commits that nobody needs are removed.
+    Prune,
+}
+
+impl EpochStep {
+    /// All of them, in order.
+    pub const ALL: [Self; 10] = [
+        Self::ChooseRanges,
+        Self::RunPlans,
+        Self::FoldState,
+        Self::WriteSections,
+        Self::PutCommit,
+        Self::ConfirmPut,
+        Self::WriteRows,
+        Self::CommitRows,
+        Self::ConfirmSink,
+        Self::Prune,
+    ];
+
+    /// Its name in a crash point.
+    fn name(self) -> &'static str {
+        match self {
+            Self::ChooseRanges => "choose-ranges",
+            Self::RunPlans => "run-plans",
+            Self::FoldState => "fold-state",
+            Self::WriteSections => "write-sections",
+            Self::PutCommit => "put-commit",
+            Self::ConfirmPut => "confirm-put",
+            Self::WriteRows => "write-rows",
+            Self::CommitRows => "commit-rows",
+            Self::ConfirmSink => "confirm-sink",
+            Self::Prune => "prune",
+        }
+    }
+}
+
+/// A place at which a job can be stopped: `before-put-commit`, `after-put-commit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// Just before the step.
-    Before,
+pub enum CrashPoint {
+    /// Just before a step.
+    Before(EpochStep),
     /// Just after it.
-    After,
+    After(EpochStep),
+}
+
+impl CrashPoint {
+    /// All of them, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        EpochStep::ALL.into_iter().flat_map(|step| [Self::Before(step), Self::After(step)])
+    }
+
+    /// The step.
+    pub fn step(self) -> EpochStep {
+        match self {
+            Self::Before(step) | Self::After(step) => step,
+        }
+    }
+}
+
+impl fmt::Display for CrashPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Before(step) => write!(f, "before-{}", step.name()),
+            Self::After(step) => write!(f, "after-{}", step.name()),
+        }
+    }
+}
+
+impl FromStr for CrashPoint {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::all().find(|point| point.to_string() == text);
+        found.ok_or_else(|| Error::usage(format!("`{text}` is not a crash point")).hint("write before-put-commit, or after-put-commit"))
+    }
 }
 
 /// Where to stop, if anywhere.
@@ -29,8 +120,7 @@ pub struct Faults(Option<Arc<Fault>>);
 
 #[derive(Debug)]
 struct Fault {
-    step: u8,
-    side: Side,
+    point: CrashPoint,
     /// How many times the point is still passed before it fires.
     left: AtomicU64,
     /// End the process, or return an error.
@@ -44,32 +134,43 @@ impl Faults {
     }
 
     /// Stops with an [`ErrorKind::Injected`] error the `nth` time (from 1) that the point is reached.
-    pub fn error_at(step: u8, side: Side, nth: u64) -> Self {
-        Self(Some(Arc::new(Fault { step, side, left: AtomicU64::new(nth.max(1)), kill: false })))
+    pub fn error_at(point: CrashPoint, nth: u64) -> Self {
+        Self(Some(Arc::new(Fault { point, left: AtomicU64::new(nth.max(1)), kill: false })))
     }
 
-    /// Reads `MILLSTREAM_CRASH=<step>-before|after[@nth]`; nothing in release builds.
+    /// Reads `MILLSTREAM_CRASH=<point>[@nth]`; nothing in builds for users.
+    ///
+    /// # Errors
+    /// When it names no crash point.
     pub fn from_env() -> Result<Self> {
-        if !cfg!(debug_assertions) {
+        if !cfg!(any(debug_assertions, feature = "crash-points")) {
             return Ok(Self::none());
         }
         let Ok(text) = std::env::var("MILLSTREAM_CRASH") else { return Ok(Self::none()) };
-        parse(&text).ok_or_else(|| {
-            Error::usage(format!("MILLSTREAM_CRASH={text} is not a crash point"))
-                .hint("write <1-10>-before or <1-10>-after, with @N for the N-th time")
-        })
+        parse(&text).map_err(|error| error.context("MILLSTREAM_CRASH"))
     }
 
-    /// Passes a point: returns at once unless it is the chosen one.
+    /// Returns at once unless it is to be stopped before this step.
+    ///
+    /// # Errors
+    /// When it is.
     #[inline]
-    pub fn pass(&self, step: u8, side: Side) -> Result<()> {
-        if !cfg!(debug_assertions) {
-            return Ok(());
-        }
-        let Some(fault) = &self.0 else { return Ok(()) };
-        if fault.step != step || fault.side != side {
-            return Ok(());
-        }
+    pub fn before(&self, step: EpochStep) -> Result<()> {
+        self.pass(CrashPoint::Before(step))
+    }
+
+    /// Returns at once unless it is to be stopped after this step.
+    ///
+    /// # Errors
+    /// When it is.
+    #[inline]
+    pub fn after(&self, step: EpochStep) -> Result<()> {
+        self.pass(CrashPoint::After(step))
+    }
+
+    #[inline]
+    fn pass(&self, point: CrashPoint) -> Result<()> {
+        let Some(fault) = self.0.as_ref().filter(|fault| fault.point == point) else { return Ok(()) };
         // Saturates: once fired, a fault does not fire again.
         let before = fault.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).unwrap_or(0);
         if before != 1 {
@@ -79,20 +180,14 @@ impl Faults {
             // SAFETY: ends this process like `kill -9`: no destructors, no flushing; that is the point.
             unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
         }
-        Err(Error::new(ErrorKind::Injected, format!("stopped at crash point {step}-{side:?}")))
+        Err(Error::new(ErrorKind::Injected, format!("stopped at crash point {point}")))
     }
 }
 
-fn parse(text: &str) -> Option<Faults> {
+fn parse(text: &str) -> Result<Faults> {
     let (point, nth) = text.split_once('@').unwrap_or((text, "1"));
-    let (step, side) = point.split_once('-')?;
-    let side = match side {
-        "before" => Side::Before,
-        "after" => Side::After,
-        _ => return None,
-    };
-    let step: u8 = step.parse().ok().filter(|s| (1..=10).contains(s))?;
-    Some(Faults(Some(Arc::new(Fault { step, side, left: AtomicU64::new(nth.parse().ok()?), kill: true }))))
+    let nth = nth.parse().map_err(|_| Error::usage(format!("`{text}` does not say how often")).hint("@3 is the third time"))?;
+    Ok(Faults(Some(Arc::new(Fault { point: point.parse()?, left: AtomicU64::new(nth), kill: true }))))
 }
 
 #[cfg(test)]
@@ -101,18 +196,18 @@ mod tests {
 
     #[test]
     fn a_fault_fires_once_at_its_point() {
-        let faults = Faults::error_at(5, Side::After, 2);
-        assert!(faults.pass(5, Side::Before).is_ok());
-        assert!(faults.pass(5, Side::After).is_ok());
-        assert_eq!(faults.pass(5, Side::After).unwrap_err().kind(), ErrorKind::Injected);
-        assert!(faults.pass(5, Side::After).is_ok());
+        let faults = Faults::error_at(CrashPoint::After(EpochStep::PutCommit), 2);
+        assert!(faults.before(EpochStep::PutCommit).is_ok());
+        assert!(faults.after(EpochStep::PutCommit).is_ok());
+        assert_eq!(faults.after(EpochStep::PutCommit).unwrap_err().kind(), ErrorKind::Injected);
+        assert!(faults.after(EpochStep::PutCommit).is_ok());
     }
 
     #[test]
     fn points_are_read_and_refused() {
-        assert!(parse("10-after@3").is_some());
-        for wrong in ["11-after", "0-before", "3-later", "after", ""] {
-            assert!(parse(wrong).is_none(), "{wrong}");
+        assert!(CrashPoint::all().all(|point| parse(&format!("{point}@3")).is_ok()));
+        for wrong in ["after-nothing", "put-commit", "between-prune", "after", "", "after-prune@x"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::common::{Error, OptionSpec, Result};
 
-use super::{Connector, Recorded, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
+use super::{CommitInfo, Connector, Recorded, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
 
 /// Tables that swallow rows.
 #[derive(Debug, Default, Clone, Copy)]
@@ -67,11 +67,11 @@ struct Swallow;
 
 #[async_trait]
 impl SinkWriter for Swallow {
-    async fn write(&mut self, _n: u64, _rows: &[RecordBatch]) -> Result<()> {
+    async fn write(&mut self, _commit: &CommitInfo, _rows: &[RecordBatch]) -> Result<()> {
         Ok(())
     }
 
-    async fn commit(&mut self, _n: u64) -> Result<()> {
+    async fn commit(&mut self, _commit: &CommitInfo) -> Result<()> {
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! real broker in the integration tests.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -11,7 +12,10 @@ use futures::StreamExt;
 
 use crate::common::{Error, ErrorKind, Projection, Result};
 
-use super::{Fetched, PartitionRange, PartitionState, Prefetch, ReadMode, Recorded, Sink, Source, Split, Writer};
+use super::{
+    BoundedScan, CommitInfo, Fetched, PartitionRange, PartitionState, Prefetch, Recorded, RunContext, Sink, Source, SourceCounters, Split,
+    SplitEnumerator, SplitScan, StartMode, Writer,
+};
 
 /// How long a read may take before it counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,8 +43,41 @@ fn append(batch: &RecordBatch, to: &mut Vec<String>) -> Result<()> {
 /// # Errors
 /// When reading fails.
 pub async fn read_all(source: &dyn Source, projection: &[usize]) -> Result<Rows> {
-    let ranges = source.plan(ReadMode::Batch).await?;
+    let ranges = splits(source)?.ranges().await?;
     read_ranges(source, &ranges, projection).await
+}
+
+fn splits(source: &dyn Source) -> Result<Arc<dyn SplitScan>> {
+    match source.scan() {
+        Some(BoundedScan::Splits(scan)) => Ok(scan),
+        _ => Err(Error::internal("the suite is for sources that are read by splits")),
+    }
+}
+
+/// Reads everything that a source holds now as a job does; what it counted.
+///
+/// # Errors
+/// When reading fails.
+pub async fn counted(source: &dyn Source, projection: &[usize]) -> Result<Arc<SourceCounters>> {
+    let stream = source.stream().ok_or_else(|| Error::internal("the suite is for sources that are streams"))?;
+    let run = RunContext::default();
+    let mut enumerator = stream.enumerator(run.clone())?;
+    let ranges = enumerator.start(StartMode::History).await?;
+    let mut reader = enumerator.reader(ranges, Projection::columns(&source.schema(), projection)?, Prefetch::default())?;
+    let until = Instant::now() + PATIENCE;
+    while !reader.next(1_000, Duration::from_millis(200)).await?.partitions.iter().all(|s| s.exhausted) {
+        check(Instant::now() < until, || "stuck".to_string())?;
+    }
+    Ok(run.counters)
+}
+
+/// A new run of a job.
+///
+/// # Errors
+/// When the source is no stream.
+pub fn enumerator(source: &dyn Source) -> Result<Box<dyn SplitEnumerator>> {
+    let stream = source.stream().ok_or_else(|| Error::internal("the suite is for sources that are streams"))?;
+    stream.enumerator(RunContext::default())
 }
 
 async fn read_ranges(source: &dyn Source, ranges: &[PartitionRange], projection: &[usize]) -> Result<Rows> {
@@ -50,7 +87,7 @@ async fn read_ranges(source: &dyn Source, ranges: &[PartitionRange], projection:
     for range in ranges {
         let end = range.end.ok_or_else(|| Error::internal("a batch read without an end"))?;
         let split = Split { table: "t".to_string(), partition: range.partition, start: range.start, end };
-        let mut stream = source.read(&split, &projection)?;
+        let mut stream = splits(source)?.read(&split, &projection, None)?;
         check(stream.schema().fields() == schema.fields(), || format!("schema of the stream: {:?}", stream.schema()))?;
         let of_partition = rows.entry(range.partition).or_default();
         while let Some(batch) = stream.next().await {
@@ -68,7 +105,7 @@ async fn read_ranges(source: &dyn Source, ranges: &[PartitionRange], projection:
 /// Says which rule was broken.
 pub async fn source(source: &dyn Source) -> Result<()> {
     let every: Vec<usize> = (0..source.schema().fields().len()).collect();
-    let ranges = source.plan(ReadMode::Batch).await?;
+    let ranges = splits(source)?.ranges().await?;
     check(!ranges.is_empty(), || "no partitions".to_string())?;
     let expected = read_ranges(source, &ranges, &every).await?;
     let total: usize = expected.values().map(Vec::len).sum();
@@ -77,7 +114,7 @@ pub async fn source(source: &dyn Source) -> Result<()> {
 
     for max_rows in [1, 3, 7, 100_000] {
         let (rows, states) = drain(source, &ranges, &every, max_rows, usize::MAX).await?;
-        check(rows == expected, || format!("follow with max_rows {max_rows} gave other rows: {rows:?}"))?;
+        check(rows == expected, || format!("a reader with max_rows {max_rows} gave other rows: {rows:?}"))?;
         for range in &ranges {
             let state = states.iter().find(|s| s.partition == range.partition);
             check(state.is_some_and(|s| s.exhausted && Some(s.position) == range.end), || format!("end of {range:?}: {state:?}"))?;
@@ -94,7 +131,7 @@ pub async fn source(source: &dyn Source) -> Result<()> {
     }
     let none = drain(source, &ranges, &[], 4, usize::MAX).await?.0;
     check(none.values().map(Vec::len).sum::<usize>() == total, || "rows without columns are not counted".to_string())?;
-    check(source.resume(&ranges).await?.is_empty(), || "new partitions out of nothing".to_string())
+    check(enumerator(source)?.resume(&ranges, &[]).await?.is_empty(), || "new partitions out of nothing".to_string())
 }
 
 /// One column of rows as text. Cells of the suite must not hold a `|`.
@@ -103,7 +140,7 @@ fn project(rows: &Rows, column: usize) -> Rows {
     rows.iter().map(|(partition, rows)| (*partition, rows.iter().map(cell).collect())).collect()
 }
 
-/// Follows until everything is exhausted, or for a number of calls that brought rows.
+/// Reads on until everything is exhausted, or for a number of calls that brought rows.
 async fn drain(
     source: &dyn Source,
     ranges: &[PartitionRange],
@@ -113,12 +150,13 @@ async fn drain(
 ) -> Result<(Rows, Vec<PartitionState>)> {
     // Little room, so that the reader has to wait for us.
     let prefetch = Prefetch { batch_rows: 5, max_bytes: 1_000 };
-    let mut follow = source.follow(ranges.to_vec(), Projection::columns(&source.schema(), projection)?, prefetch)?;
+    let projection = Projection::columns(&source.schema(), projection)?;
+    let mut reader = enumerator(source)?.reader(ranges.to_vec(), projection, prefetch)?;
     let mut rows: Rows = ranges.iter().map(|r| (r.partition, Vec::new())).collect();
     let mut at: BTreeMap<i32, i64> = ranges.iter().map(|r| (r.partition, r.start)).collect();
     let until = Instant::now() + PATIENCE;
     loop {
-        let fetched: Fetched = follow.next(max_rows, Duration::from_millis(200)).await?;
+        let fetched: Fetched = reader.next(max_rows, Duration::from_millis(200)).await?;
         check(fetched.rows() <= max_rows, || format!("{} rows where {max_rows} were asked for", fetched.rows()))?;
         check(fetched.partitions.len() == ranges.len(), || format!("states of {} partitions", fetched.partitions.len()))?;
         for state in &fetched.partitions {
@@ -151,7 +189,7 @@ async fn restarted(source: &dyn Source, ranges: &[PartitionRange], projection: &
             let state = states.iter().find(|s| s.partition == range.partition);
             range.start = state.map_or(range.start, |s| s.position);
         }
-        source.resume(&ranges).await?;
+        enumerator(source)?.resume(&ranges, &[]).await?;
         check(Instant::now() < until, || format!("stuck at {ranges:?}"))?;
     }
     Ok(all)
@@ -182,34 +220,32 @@ pub async fn sink(sink: &dyn Sink, source: &dyn Source, rows: &RecordBatch) -> R
 
     let (mut first, newest) = sink.open(&writer("a", 1)).await?;
     check(newest.is_none(), || format!("a new target holds commit {newest:?}"))?;
-    first.write(1, &twice).await?;
+    first.write(&CommitInfo::new(1, ""), &twice).await?;
     drop(first);
     let (mut first, newest) = sink.open(&writer("a", 2)).await?;
     check(newest.is_none() && count().await? == 0, || "a write without its commit is visible".to_string())?;
-    first.write(1, std::slice::from_ref(rows)).await?;
-    first.commit(1).await?;
-    first.attempt("x");
-    first.write(2, &twice).await?;
-    first.commit(2).await?;
+    first.write(&CommitInfo::new(1, ""), std::slice::from_ref(rows)).await?;
+    first.commit(&CommitInfo::new(1, "")).await?;
+    first.write(&CommitInfo::new(2, "x"), &twice).await?;
+    first.commit(&CommitInfo::new(2, "x")).await?;
     check(count().await? == one + two, || "rows of commits 1 and 2".to_string())?;
 
-    first.write(3, &twice).await?;
+    first.write(&CommitInfo::new(3, ""), &twice).await?;
     let (mut second, newest) = sink.open(&writer("a", 3)).await?;
     check(newest == recorded(2, "x"), || format!("commit 2 is the newest, not {newest:?}"))?;
-    let late = first.commit(3).await;
+    let late = first.commit(&CommitInfo::new(3, "")).await;
     check(late.as_ref().is_err_and(|e| e.kind() == ErrorKind::Fenced), || format!("an older copy is not fenced: {late:?}"))?;
     check(count().await? == one + two, || "rows of a fenced copy are visible".to_string())?;
-    second.attempt("y");
-    second.write(3, &[]).await?;
-    second.commit(3).await?;
+    second.write(&CommitInfo::new(3, "y"), &[]).await?;
+    second.commit(&CommitInfo::new(3, "y")).await?;
     drop(second);
 
     let older = sink.open(&writer("a", 2)).await;
     check(older.is_err_and(|e| e.kind() == ErrorKind::Fenced), || "an older incarnation may open".to_string())?;
     let (mut third, newest) = sink.open(&writer("a", 4)).await?;
     check(newest == recorded(3, "y"), || format!("an empty commit is not remembered: {newest:?}"))?;
-    third.write(4, std::slice::from_ref(rows)).await?;
-    third.commit(4).await?;
+    third.write(&CommitInfo::new(4, ""), std::slice::from_ref(rows)).await?;
+    third.commit(&CommitInfo::new(4, "")).await?;
     drop(third);
     check(count().await? == one + two + one, || "rows of commit 4".to_string())?;
     let (_, newest) = sink.open(&writer("b", 1)).await?;

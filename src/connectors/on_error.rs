@@ -46,7 +46,7 @@ impl OnError {
         ]
     }
 
-    /// Decision 20: skip by default; an explicit option of the format that makes Flink fail makes us fail.
+    /// Skip by default; an explicit option of the format that makes Flink fail makes us fail.
     ///
     /// # Errors
     /// For another value, and for dead letters without a table for them.

@@ -40,6 +40,13 @@ impl Connectors {
         Self(all.into_iter().map(|c| (c.name(), c)).collect())
     }
 
+    /// These and one more, which takes the place of another one of its name.
+    #[must_use]
+    pub fn and(mut self, connector: Arc<dyn Connector>) -> Self {
+        self.0.insert(connector.name(), connector);
+        self
+    }
+
     /// A connector by the value of the option `connector`.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::common::clock::Millis;
-use crate::common::faults::{Faults, Side};
+use crate::common::faults::{EpochStep, Faults};
 use crate::common::{Error, Result};
 use crate::connectors::PartitionRange;
 use crate::state::commit::CommitReader;
@@ -233,16 +233,16 @@ impl Commits {
     /// # Errors
     /// `Fenced` when a newer start of the job exists.
     pub async fn put(&self, n: u64, file: &CommitFile) -> Result<Put> {
-        self.faults.pass(4, Side::Before)?;
+        self.faults.before(EpochStep::WriteSections)?;
         file.write_objects(self.store.as_ref()).await?;
-        self.faults.pass(4, Side::After)?;
+        self.faults.after(EpochStep::WriteSections)?;
         if !self.exclusive {
             self.check_newer().await?;
         }
-        self.faults.pass(5, Side::Before)?;
+        self.faults.before(EpochStep::PutCommit)?;
         let created = self.store.create(&commit_path(n), file.bytes.clone()).await?;
-        self.faults.pass(5, Side::After)?;
-        self.faults.pass(6, Side::Before)?;
+        self.faults.after(EpochStep::PutCommit)?;
+        self.faults.before(EpochStep::ConfirmPut)?;
         if created == Created::Lost {
             let winner = self.read(n).await?.map(|c| c.body.incarnation);
             return match winner {
@@ -255,7 +255,7 @@ impl Commits {
         if self.floor().await? >= n {
             return Err(Error::fenced("taken over: the commit chain has moved on"));
         }
-        self.faults.pass(6, Side::After)?;
+        self.faults.after(EpochStep::ConfirmPut)?;
         Ok(Put::Won)
     }
 
@@ -300,7 +300,7 @@ impl Commits {
     /// # Errors
     /// When the store cannot be used.
     pub async fn prune(&self, floor: u64) -> Result<()> {
-        self.faults.pass(10, Side::Before)?;
+        self.faults.before(EpochStep::Prune)?;
         // Written first: a process that puts a commit reads it afterwards and sees that it came too late.
         self.store.replace("floor", Bytes::from(floor.to_string())).await?;
         for path in self.store.list("commits").await? {
@@ -314,7 +314,7 @@ impl Commits {
                 self.store.delete(&path).await?;
             }
         }
-        self.faults.pass(10, Side::After)
+        self.faults.after(EpochStep::Prune)
     }
 
     /// What begins the names of the objects of one try of writing a commit.

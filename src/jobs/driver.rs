@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::common::clock::Millis;
-use crate::common::faults::Side;
+use crate::common::faults::EpochStep;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::{SinkMode, SourceCounters};
 use crate::operators::epoch::context::StateId;
@@ -20,7 +20,7 @@ use crate::state::{ChunkedSectionWriter, Run, SpillContext, StateDelta, StateMem
 
 use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
-use super::inputs::{Fetch, Inputs, Starts};
+use super::inputs::{Fetch, Inputs, Starts, enumerators};
 use super::late::LateCount;
 use super::pipeline::{EpochOutput, Pipeline};
 use super::progress::{Phase, Speed, Status};
@@ -112,7 +112,7 @@ struct Running<'a> {
     /// Which commits hold state tables whole.
     snapshots: Snapshots,
     /// What the sources have to know again.
-    memories: SourceState,
+    source_state: SourceState,
     floor: u64,
     /// Whether this start has noted that there are commits.
     marked: bool,
@@ -166,13 +166,11 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
     }
     let published = recovered.held.confirmed.values().min().copied().unwrap_or(0);
     let mut status = Status { commit: newest, resumed, published, notice, ..Status::default() };
-    for source in &spec.sources {
-        source.source.recall(recovered.memories.of(&source.table))?;
-    }
-    let Some((starts, until)) = wait_for_starts(spec, &recovered.stored, &mut status, stop).await? else {
+    let mut enumerators = enumerators(&spec.sources)?;
+    let Some((starts, until)) = wait_for_starts(spec, &mut enumerators, &recovered, &mut status, stop).await? else {
         return Ok(Attempt::Ended(Ending::Stopped(newest)));
     };
-    let inputs = Inputs::open(&spec.sources, &starts, until.as_ref(), &pipeline.columns()?)?;
+    let inputs = Inputs::open(&spec.sources, enumerators, &starts, until.as_ref(), &pipeline.columns()?)?;
     let publishers = Publishers::start(&spec.name, sinks, &commits, newest, &recovered.held, &spec.faults);
     for commit in &recovered.unpublished {
         publishers.send(commit);
@@ -192,7 +190,7 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
         in_flight: None,
         newest,
         snapshots: recovered.snapshots,
-        memories: recovered.memories,
+        source_state: recovered.source_state,
         finished: recovered.finished,
         last_commit: Instant::now(),
         last_report: Instant::now(),
@@ -269,14 +267,14 @@ impl Running<'_> {
 
     /// One epoch, if there is anything to do.
     async fn step(&mut self) -> Result<()> {
-        self.spec.faults.pass(1, Side::Before)?;
+        self.spec.faults.before(EpochStep::ChooseRanges)?;
         let max = self.spec.probe.as_ref().map_or(self.spec.settings.max_rows_per_epoch, |p| p.epoch_rows());
         self.inputs.align(self.spec.clock.now());
         let fetch = self.inputs.fetch(max, self.wait()).await?;
-        self.spec.faults.pass(1, Side::After)?;
-        self.pending.dirty |= fetch.moved || !fetch.learned.is_empty();
-        for (table, learned) in &fetch.learned {
-            self.memories.learn(table, learned);
+        self.spec.faults.after(EpochStep::ChooseRanges)?;
+        self.pending.dirty |= fetch.moved || !fetch.source_state.is_empty();
+        for (table, lines) in &fetch.source_state {
+            self.source_state.add(table, lines);
         }
         self.set_aside(&fetch)?;
         let start = self.inputs.times();
@@ -376,7 +374,7 @@ impl Running<'_> {
         let (store, stem) = (self.commits.store(), self.commits.stem(n, &attempt));
         let state = StateSections::build(n, self.pipeline.state(), &pending.deltas, &self.snapshots, store, &stem).await?;
         let StateSections { mut sections, mut written, mut bases, closed } = state;
-        let (remembered, theirs) = self.memories.sections(n)?;
+        let (remembered, theirs) = self.source_state.sections(n)?;
         sections.extend(remembered);
         bases.extend(theirs);
         let whole = |table: &str| bases.get(table) == Some(&n);
@@ -458,7 +456,7 @@ impl Running<'_> {
         }
         if let Some(newest) = self.unreported.take() {
             self.last_report = Instant::now();
-            self.reporting = Some(self.inputs.report(&newest, None));
+            self.reporting = Some(self.inputs.commit_offsets(&newest, None));
         }
     }
 
@@ -478,7 +476,7 @@ impl Running<'_> {
         }
         self.publishers.flush();
         // Everything is committed, so where the inputs stand is what the newest commit holds.
-        let reported = self.inputs.report(&self.inputs.store(), self.reporting.take());
+        let reported = self.inputs.commit_offsets(&self.inputs.store(), self.reporting.take());
         let report_until = Instant::now() + REPORT_WAIT;
         let deadline = Instant::now() + STOP_WAIT;
         // A job that is finished has nothing else to do than to wait for its sinks, unless it is told to stop.

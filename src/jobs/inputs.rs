@@ -10,11 +10,15 @@ use tokio::task::JoinHandle;
 use crate::common::clock::Millis;
 use crate::common::projection::{ColumnPath, Projection};
 use crate::common::{Error, Result};
-use crate::connectors::{PartitionRange, PartitionState, Prefetch, ReadMode, Rejected, Source, SourceCounters, SourceReader, Split};
+use crate::connectors::{
+    Discoveries, PartitionRange, PartitionState, Prefetch, Rejected, SourceCounters, SourceReader, Split, SplitEnumerator, StartMode,
+    StreamSource,
+};
 
 use super::alignment::Floor;
 use super::commits::StoredSource;
 use super::pipeline::{EpochReportTimes, EpochRows, TableTimes};
+use super::source_state::SourceState;
 use super::spec::JobSource;
 use super::watermark::SourceClock;
 
@@ -25,8 +29,11 @@ pub struct Inputs {
 
 struct Input {
     table: String,
-    source: Arc<dyn Source>,
-    follow: Box<dyn SourceReader>,
+    stream: Arc<dyn StreamSource>,
+    counters: Arc<SourceCounters>,
+    reader: Box<dyn SourceReader>,
+    /// Partitions that are found while the job runs.
+    discoveries: Option<Discoveries>,
     clock: SourceClock,
     has_watermark: bool,
     /// How many milliseconds a partition may be ahead of the slowest of the job; `None`: it neither waits nor is waited for.
@@ -57,7 +64,7 @@ pub struct Fetch {
     /// Messages that were set aside, by table.
     pub rejected: Vec<(String, Rejected)>,
     /// What sources have to know again, by table.
-    pub learned: Vec<(String, Vec<String>)>,
+    pub source_state: Vec<(String, Vec<String>)>,
 }
 
 /// Where each partition of each table begins.
@@ -66,30 +73,49 @@ pub type Starts = BTreeMap<String, StoredSource>;
 /// Positions at which a job stops, by table and partition.
 pub type Ends = BTreeMap<String, BTreeMap<i32, i64>>;
 
-/// Asks every source where to begin: the stored positions if there are some, else by its startup mode.
+/// What chooses ranges of each source, in the order of the sources.
+pub type Enumerators = Vec<Box<dyn SplitEnumerator>>;
+
+/// Opens every source for one run of a job, asking no server yet.
+///
+/// # Errors
+/// When one cannot be opened as it is declared.
+pub fn enumerators(sources: &[JobSource]) -> Result<Enumerators> {
+    sources.iter().map(JobSource::enumerator).collect()
+}
+
+/// Asks every source where to begin: the stored positions if there are some, else by `mode`.
 ///
 /// # Errors
 /// What the servers say; kind `Unavailable` can be tried again.
-pub async fn starts(sources: &[JobSource], stored: &Starts, mode: ReadMode) -> Result<Starts> {
+pub async fn starts(
+    sources: &[JobSource],
+    enumerators: &mut Enumerators,
+    stored: &Starts,
+    state: &SourceState,
+    mode: StartMode,
+) -> Result<Starts> {
     let mut all = Starts::new();
-    for source in sources {
-        let incarnation = source.source.incarnation().await?;
+    for (source, enumerator) in sources.iter().zip(enumerators) {
+        let incarnation = enumerator.incarnation().await?;
         let start = match stored.get(&source.table) {
             Some(stored) => {
                 let mut resumed = stored.clone();
                 if let (Some(then), Some(now)) = (&stored.incarnation, &incarnation)
                     && then != now
                 {
-                    let what = source.source.identity();
+                    let what = &source.identity;
                     return Err(Error::state(format!("table `{}`: {what} was deleted and made anew since the job read it", source.table))
                         .hint("what the job has read is not in it; `--fresh` starts the job anew, from the table's startup mode"));
                 }
                 resumed.incarnation = incarnation.or(resumed.incarnation);
-                resumed.positions.extend(source.source.resume(&stored.positions).await?);
-                bound(source, &mut resumed).await?;
+                resumed.positions.extend(enumerator.resume(&stored.positions, state.of(&source.table)).await?);
+                if source.stream.bounded() {
+                    bound(enumerator.as_mut(), &mut resumed).await?;
+                }
                 resumed
             }
-            None => StoredSource { positions: source.source.plan(mode).await?, incarnation, ..StoredSource::default() },
+            None => StoredSource { positions: enumerator.start(mode).await?, incarnation, ..StoredSource::default() },
         };
         all.insert(source.table.clone(), start);
     }
@@ -97,11 +123,11 @@ pub async fn starts(sources: &[JobSource], stored: &Starts, mode: ReadMode) -> R
 }
 
 /// A job that went on without an end, and is started again with one, ends there. One that had an end keeps it.
-async fn bound(source: &JobSource, resumed: &mut StoredSource) -> Result<()> {
-    if !source.source.bounded() || resumed.positions.iter().all(|p| p.end.is_some()) {
+async fn bound(enumerator: &mut dyn SplitEnumerator, resumed: &mut StoredSource) -> Result<()> {
+    if resumed.positions.iter().all(|p| p.end.is_some()) {
         return Ok(());
     }
-    let planned = source.source.plan(ReadMode::Stream).await?;
+    let planned = enumerator.start(StartMode::Declared).await?;
     for position in resumed.positions.iter_mut().filter(|p| p.end.is_none()) {
         let end = planned.iter().find(|p| p.partition == position.partition).and_then(|p| p.end);
         // A partition that the bounded mode does not name is not read any further.
@@ -114,10 +140,10 @@ async fn bound(source: &JobSource, resumed: &mut StoredSource) -> Result<()> {
 ///
 /// # Errors
 /// What the servers say.
-pub async fn ends_now(sources: &[JobSource]) -> Result<Ends> {
+pub async fn ends_now(sources: &[JobSource], enumerators: &mut Enumerators) -> Result<Ends> {
     let mut all = Ends::new();
-    for source in sources {
-        let ranges = source.source.plan(ReadMode::Batch).await?;
+    for (source, enumerator) in sources.iter().zip(enumerators) {
+        let ranges = enumerator.start(StartMode::History).await?;
         all.insert(source.table.clone(), ranges.iter().filter_map(|r| Some((r.partition, r.end?))).collect());
     }
     Ok(all)
@@ -130,17 +156,18 @@ impl Inputs {
     /// When a source cannot be opened.
     pub fn open(
         sources: &[JobSource],
+        enumerators: Enumerators,
         starts: &Starts,
         until: Option<&Ends>,
         columns: &BTreeMap<String, BTreeSet<ColumnPath>>,
     ) -> Result<Self> {
         let mut all = Vec::new();
-        for source in sources {
+        for (source, mut enumerator) in sources.iter().zip(enumerators) {
             let start = starts.get(&source.table).cloned().unwrap_or_default();
             let mut clock = SourceClock::new(start.positions.iter().map(|p| p.partition), source.idle_timeout);
             clock.restore(&start.clock);
             let paths = columns.get(&source.table).into_iter().flatten().map(Vec::as_slice);
-            let projection = Projection::of_paths(&source.source.schema(), paths)?;
+            let projection = Projection::of_paths(&source.columns, paths)?;
             let state = |r: &PartitionRange| PartitionState {
                 partition: r.partition,
                 position: r.start,
@@ -149,14 +176,16 @@ impl Inputs {
                 exhausted: false,
             };
             let stop = |r: &PartitionRange| until.and_then(|u| u.get(&source.table)?.get(&r.partition)).copied();
-            let limited =
+            let limited: Vec<PartitionRange> =
                 start.positions.iter().map(|r| PartitionRange { end: [r.end, stop(r)].into_iter().flatten().min(), ..*r }).collect();
             let empty = |r: &&PartitionRange| stop(r).is_some_and(|end| end <= r.start);
             start.positions.iter().filter(empty).for_each(|r| clock.nothing_to_read(r.partition));
             all.push(Input {
                 table: source.table.clone(),
-                source: Arc::clone(&source.source),
-                follow: source.source.follow(limited, projection, Prefetch::default())?,
+                stream: Arc::clone(&source.stream),
+                counters: Arc::clone(&source.run.counters),
+                discoveries: enumerator.discoveries(&limited),
+                reader: enumerator.reader(limited, projection, Prefetch::default())?,
                 clock,
                 has_watermark: source.has_watermark,
                 max_drift: source.max_drift.map(|d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX)),
@@ -181,7 +210,8 @@ impl Inputs {
         // With several sources nobody may wait long for one of them while another has rows.
         let wait = if self.sources.len() > 1 { wait.min(Duration::from_millis(5)) } else { wait };
         for input in &mut self.sources {
-            let fetched = input.follow.next(max_rows, if fetch.count > 0 { Duration::ZERO } else { wait }).await?;
+            fetch.moved |= input.discover()?;
+            let fetched = input.reader.next(max_rows, if fetch.count > 0 { Duration::ZERO } else { wait }).await?;
             input.active.clear();
             let mut batches: HashMap<(String, i32), Vec<_>> = HashMap::new();
             for chunk in fetched.chunks {
@@ -191,14 +221,8 @@ impl Inputs {
             }
             fetch.rows.batches.extend(batches);
             fetch.rejected.extend(fetched.rejected.into_iter().map(|r| (input.table.clone(), r)));
-            if !fetched.learned.is_empty() {
-                fetch.learned.push((input.table.clone(), fetched.learned));
-            }
-            for PartitionRange { partition, start, end } in fetched.added {
-                // Where it begins is worth a commit, as the beginning of a job is.
-                fetch.moved = true;
-                input.ends.insert(partition, end);
-                input.states.insert(partition, PartitionState { partition, position: start, end: None, at_end: false, exhausted: false });
+            if !fetched.state.is_empty() {
+                fetch.source_state.push((input.table.clone(), fetched.state));
             }
             let splits = fetch.rows.splits.entry(input.table.clone()).or_default();
             for state in fetched.partitions {
@@ -220,7 +244,7 @@ impl Inputs {
             let Some(drift) = input.max_drift else { continue };
             let ahead = floor.map_or(Vec::new(), |floor| floor.ahead(&input.clock, input.states.values(), drift, now));
             if ahead != input.paused {
-                input.follow.pause(&ahead);
+                input.reader.pause(&ahead);
                 input.paused = ahead;
             }
         }
@@ -281,22 +305,42 @@ impl Inputs {
 
     /// Counters of all sources.
     pub fn counters(&self) -> impl Iterator<Item = Arc<SourceCounters>> {
-        self.sources.iter().map(|i| i.source.counters())
+        self.sources.iter().map(|i| Arc::clone(&i.counters))
     }
 
     /// Tells the servers how far the job has read, once they have taken in what was told `before`.
-    pub fn report(&self, committed: &Starts, before: Option<JoinHandle<()>>) -> JoinHandle<()> {
+    pub fn commit_offsets(&self, committed: &Starts, before: Option<JoinHandle<()>>) -> JoinHandle<()> {
         let told = |input: &Input| {
             let stored = committed.get(&input.table)?;
             let positions: Vec<(i32, i64)> = stored.positions.iter().map(|p| (p.partition, p.start)).collect();
-            Some((Arc::clone(&input.source), positions))
+            Some((Arc::clone(&input.stream), positions))
         };
         let all: Vec<_> = self.sources.iter().filter_map(told).collect();
         tokio::spawn(async move {
             if let Some(before) = before {
                 let _ = before.await;
             }
-            join_all(all.iter().map(|(source, positions)| source.report(positions))).await;
+            join_all(all.iter().map(|(stream, positions)| stream.commit_offsets(positions))).await;
         })
+    }
+}
+
+impl Input {
+    /// Reads partitions that are new, and says whether there are any: where they begin is worth a commit, as the beginning of a job is.
+    fn discover(&mut self) -> Result<bool> {
+        let found = match &mut self.discoveries {
+            Some(discoveries) => discoveries.take()?,
+            None => Vec::new(),
+        };
+        for PartitionRange { partition, start, end } in &found {
+            let (partition, position) = (*partition, *start);
+            self.ends.insert(partition, *end);
+            self.states.insert(partition, PartitionState { partition, position, end: None, at_end: false, exhausted: false });
+        }
+        let any = !found.is_empty();
+        if any {
+            self.reader.assign(found)?;
+        }
+        Ok(any)
     }
 }

@@ -12,7 +12,7 @@ use datafusion::physical_plan::execute_stream;
 use futures::TryStreamExt;
 
 use crate::common::clock::Millis;
-use crate::common::faults::{Faults, Side};
+use crate::common::faults::{EpochStep, Faults};
 use crate::common::projection::ColumnPath;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Split;
@@ -204,12 +204,12 @@ impl Pipeline {
             Ok(done) => done,
             Err(error) => return Err(self.blamed(error, &rows, start, clock).await),
         };
-        faults.pass(3, Side::Before)?;
+        faults.before(EpochStep::FoldState)?;
         let EpochReport { deltas, late, late_by_filter, late_rows, timeless, unmatched, .. } = report;
         for (id, delta) in &deltas {
             self.restore(*id)?.fold(delta)?;
         }
-        faults.pass(3, Side::After)?;
+        faults.after(EpochStep::FoldState)?;
         output.bad += timeless.values().sum::<u64>();
         output.bad_sample = output.bad_sample.or(timeless.keys().next().map(|c| format!("`{c}` is NULL, so the row is in no window")));
         Ok(EpochOutput { deltas, late, late_by_filter, late_rows, unmatched, ..output })
@@ -235,7 +235,7 @@ impl Pipeline {
         faults: &Faults,
         time: &mut impl FnMut(&EpochReportTimes) -> TableTimes,
     ) -> Result<(EpochOutput, EpochReport)> {
-        faults.pass(2, Side::Before)?;
+        faults.before(EpochStep::RunPlans)?;
         let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), &self.memory, self.keep_late_rows));
         let tasks = self.task_context(&context);
         let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new(), clock };
@@ -259,7 +259,7 @@ impl Pipeline {
                 kept.push(context.shelf(), coerced.rows)?;
             }
         }
-        faults.pass(2, Side::After)?;
+        faults.after(EpochStep::RunPlans)?;
         Ok((output, context.finish()))
     }
 

@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::common::faults::{Faults, Side};
+use crate::common::faults::{EpochStep, Faults};
 use crate::common::{Error, ErrorKind, Result, panics};
-use crate::connectors::{Recorded, Sink, SinkWriter, Writer};
+use crate::connectors::{CommitInfo, Recorded, Sink, SinkWriter, Writer};
 
 use super::commits::{Commit, Commits, sink_section};
 
@@ -240,7 +240,7 @@ impl Task {
     async fn publish_all(&self, queue: &mut mpsc::UnboundedReceiver<Work>) -> Result<()> {
         let mut writer = self.open().await?;
         loop {
-            let work = match writer.due() {
+            let work = match writer.next_flush_at() {
                 None => queue.recv().await,
                 Some(due) => tokio::time::timeout_at(due.into(), queue.recv()).await.unwrap_or(Some(Work::Flush(false))),
             };
@@ -263,7 +263,7 @@ impl Task {
             Work::Commit(commit) if commit.body.n <= taken => Ok(()),
             Work::Commit(commit) => self.publish(writer, commit).await,
             Work::Watermark(time) => {
-                self.advance(writer, *time);
+                writer.advance_watermark(self.raise_watermark(*time));
                 Ok(())
             }
             Work::Flush(told) => {
@@ -286,7 +286,7 @@ impl Task {
             let mut writer = self.open().await?;
             match self.repeat(writer.as_mut(), until).await {
                 Ok(()) => {
-                    self.advance(writer.as_mut(), i64::MIN);
+                    writer.advance_watermark(self.raise_watermark(i64::MIN));
                     return Ok(writer);
                 }
                 Err(e) if is_final(&e) => return Err(e),
@@ -308,46 +308,52 @@ impl Task {
     /// Steps 7 to 9.
     async fn publish(&self, writer: &mut dyn SinkWriter, commit: &Commit) -> Result<()> {
         let n = commit.body.n;
-        self.advance(writer, commit.body.watermark.unwrap_or(i64::MIN));
+        let watermark = self.raise_watermark(commit.body.watermark.unwrap_or(i64::MIN));
         let section = sink_section(&self.id);
         let pieces = commit.pieces(&section);
         if pieces == 0 {
+            writer.advance_watermark(watermark);
             self.taken.fetch_max(n, Ordering::SeqCst);
             self.settle(writer, n);
             return Ok(());
         }
-        writer.attempt(commit.body.tag());
-        self.faults.pass(7, Side::Before)?;
+        let info = CommitInfo {
+            n,
+            attempt: commit.body.tag().to_string(),
+            clock: commit.body.clock,
+            watermark: (watermark > i64::MIN).then_some(watermark),
+        };
+        self.faults.before(EpochStep::WriteRows)?;
         for piece in 0..pieces {
-            writer.write(n, &commit.piece(&section, piece, self.commits.store().as_ref()).await?).await?;
+            writer.write(&info, &commit.piece(&section, piece, self.commits.store().as_ref()).await?).await?;
         }
-        self.faults.pass(7, Side::After)?;
-        self.faults.pass(8, Side::Before)?;
-        writer.commit(n).await?;
+        self.faults.after(EpochStep::WriteRows)?;
+        self.faults.before(EpochStep::CommitRows)?;
+        writer.commit(&info).await?;
         self.taken.fetch_max(n, Ordering::SeqCst);
-        self.faults.pass(8, Side::After)?;
-        self.faults.pass(9, Side::Before)?;
-        if writer.settled(n) == n {
+        self.faults.after(EpochStep::CommitRows)?;
+        self.faults.before(EpochStep::ConfirmSink)?;
+        if writer.durable_up_to(n) == n {
             self.written.fetch_max(n, Ordering::SeqCst);
         }
         self.settle(writer, n);
         Ok(())
     }
 
-    fn advance(&self, writer: &mut dyn SinkWriter, time: i64) {
-        let before = self.watermark.fetch_max(time, Ordering::SeqCst);
-        writer.watermark(before.max(time));
+    /// How far event time has come, with this time; it never goes back.
+    fn raise_watermark(&self, time: i64) -> i64 {
+        self.watermark.fetch_max(time, Ordering::SeqCst).max(time)
     }
 
     /// Takes in what the sink needs no more, once it was given all up to `n`.
     fn settle(&self, writer: &dyn SinkWriter, n: u64) {
-        self.confirm(writer.settled(n));
+        self.confirm(writer.durable_up_to(n));
     }
 
     fn confirm(&self, n: u64) {
         self.confirmed.fetch_max(n, Ordering::SeqCst);
         self.progress.notify_waiters();
-        if let Err(error) = self.faults.pass(9, Side::After) {
+        if let Err(error) = self.faults.after(EpochStep::ConfirmSink) {
             self.failure.error.lock().get_or_insert(error);
         }
     }

@@ -29,7 +29,7 @@ pub struct Recovered {
     /// Where the state tables' chains begin.
     pub snapshots: Snapshots,
     /// What the sources have to know again.
-    pub memories: SourceState,
+    pub source_state: SourceState,
     /// The bounded input was exhausted.
     pub finished: bool,
 }
@@ -62,7 +62,7 @@ pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit) 
         if i >= base {
             restore(pipeline, &commit, &body.bases, commits).await?;
             recovered.snapshots.observe(&commit);
-            recovered.memories.take_in(&commit, &body.bases, commits.store().as_ref()).await?;
+            recovered.source_state.restore(&commit, &body.bases, commits.store().as_ref()).await?;
         }
         if i > least {
             recovered.unpublished.push(Arc::new(commit));

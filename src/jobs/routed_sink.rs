@@ -14,7 +14,7 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
 use crate::common::Result;
-use crate::connectors::{BulkWriter, OnError, Recorded, RejectedRow, Sink, SinkMode, SinkWriter, Writer};
+use crate::connectors::{BulkWriter, CommitInfo, OnError, Recorded, RejectedRow, Sink, SinkMode, SinkWriter, Writer};
 
 use super::spec::DeadLetter;
 
@@ -64,22 +64,14 @@ impl Sink for RoutedSink {
         self.sink.rejected()
     }
 
-    async fn whole(&self) -> Result<Option<Box<dyn BulkWriter>>> {
-        self.sink.whole().await
+    async fn bulk_writer(&self) -> Result<Option<Box<dyn BulkWriter>>> {
+        self.sink.bulk_writer().await
     }
 
     async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)> {
         let (inner, newest) = self.sink.open(writer).await?;
         let who = Writer { sink: format!("{}-rejected", writer.sink), ..writer.clone() };
-        let routed = RoutedWriter {
-            table: self.table.clone(),
-            inner,
-            dead: Arc::clone(&self.dead),
-            who,
-            letters: None,
-            attempt: String::new(),
-            rows: Vec::new(),
-        };
+        let routed = RoutedWriter { table: self.table.clone(), inner, dead: Arc::clone(&self.dead), who, letters: None, rows: Vec::new() };
         Ok((Box::new(routed), newest))
     }
 }
@@ -91,14 +83,12 @@ struct RoutedWriter {
     who: Writer,
     /// Opened for the first rejected row, with the newest commit that it holds.
     letters: Option<(Box<dyn SinkWriter>, Option<Recorded>)>,
-    /// Which try the next commit is.
-    attempt: String,
     /// What was rejected since the last commit.
     rows: Vec<RejectedRow>,
 }
 
 impl RoutedWriter {
-    async fn route(&mut self, n: u64) -> Result<()> {
+    async fn route(&mut self, commit: &CommitInfo) -> Result<()> {
         let rows = std::mem::take(&mut self.rows);
         if rows.is_empty() {
             return Ok(());
@@ -107,13 +97,12 @@ impl RoutedWriter {
             Some(letters) => letters,
             none => none.insert(self.dead.sink.open(&self.who).await?),
         };
-        if held.as_ref().is_some_and(|held| held.n >= n) {
+        if held.as_ref().is_some_and(|held| held.n >= commit.n) {
             return Ok(());
         }
         let rows = self.dead.letters(&self.table, &rows)?;
-        letters.attempt(&self.attempt);
-        letters.write(n, &[rows]).await?;
-        letters.commit(n).await?;
+        letters.write(commit, &[rows]).await?;
+        letters.commit(commit).await?;
         // They are few: a sink that holds rows back shows them now, and so has not to be given them again.
         letters.flush().await
     }
@@ -121,20 +110,15 @@ impl RoutedWriter {
 
 #[async_trait]
 impl SinkWriter for RoutedWriter {
-    fn attempt(&mut self, attempt: &str) {
-        self.attempt = attempt.to_string();
-        self.inner.attempt(attempt);
-    }
-
-    async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()> {
-        self.inner.write(n, rows).await?;
+    async fn write(&mut self, commit: &CommitInfo, rows: &[RecordBatch]) -> Result<()> {
+        self.inner.write(commit, rows).await?;
         self.rows.extend(self.inner.rejected());
         Ok(())
     }
 
-    async fn commit(&mut self, n: u64) -> Result<()> {
-        self.route(n).await?;
-        self.inner.commit(n).await
+    async fn commit(&mut self, commit: &CommitInfo) -> Result<()> {
+        self.route(commit).await?;
+        self.inner.commit(commit).await
     }
 
     fn rejected(&mut self) -> Vec<RejectedRow> {
@@ -146,16 +130,16 @@ impl SinkWriter for RoutedWriter {
         self.inner.abort().await
     }
 
-    fn watermark(&mut self, time: i64) {
-        self.inner.watermark(time);
+    fn advance_watermark(&mut self, time: i64) {
+        self.inner.advance_watermark(time);
     }
 
-    fn settled(&self, n: u64) -> u64 {
-        self.inner.settled(n)
+    fn durable_up_to(&self, n: u64) -> u64 {
+        self.inner.durable_up_to(n)
     }
 
-    fn due(&self) -> Option<Instant> {
-        self.inner.due()
+    fn next_flush_at(&self) -> Option<Instant> {
+        self.inner.next_flush_at()
     }
 
     async fn flush(&mut self) -> Result<()> {

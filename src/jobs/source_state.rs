@@ -14,7 +14,7 @@ use super::commits::Commit;
 /// After this many commits all lines are written again, so that older commits can go.
 const CHAIN: u64 = 128;
 
-/// Lines of each table, in the order in which they were learned.
+/// Lines of each table, in the order in which readers gave them.
 ///
 /// ```text
 ///  commit       1        2     3     4    ...   129
@@ -23,11 +23,11 @@ const CHAIN: u64 = 128;
 /// A commit holds only what is new, but for one in [`CHAIN`], which holds all: its number stands among the bases of the state tables,
 /// from which a restart reads on.
 #[derive(Debug, Default)]
-pub struct SourceState(BTreeMap<String, Memory>);
+pub struct SourceState(BTreeMap<String, Lines>);
 
 #[derive(Debug, Default)]
-struct Memory {
-    lines: Vec<String>,
+struct Lines {
+    all: Vec<String>,
     /// How many of them stand in commits.
     committed: usize,
     /// The commit that holds all up to it; 0 if there is none.
@@ -39,13 +39,13 @@ const PREFIX: &str = "source/";
 
 impl SourceState {
     /// Adds lines, which go into the next commit.
-    pub fn learn(&mut self, table: &str, lines: &[String]) {
-        self.0.entry(table.to_string()).or_default().lines.extend_from_slice(lines);
+    pub fn add(&mut self, table: &str, lines: &[String]) {
+        self.0.entry(table.to_string()).or_default().all.extend_from_slice(lines);
     }
 
     /// All lines of a table.
     pub fn of(&self, table: &str) -> &[String] {
-        self.0.get(table).map_or(&[], |memory| &memory.lines)
+        self.0.get(table).map_or(&[], |lines| &lines.all)
     }
 
     /// What commit `n` has to hold, and where each table's lines begin.
@@ -54,20 +54,20 @@ impl SourceState {
     /// When the lines are no batch: a bug.
     pub fn sections(&mut self, n: u64) -> Result<(Vec<Section>, BTreeMap<String, u64>)> {
         let (mut sections, mut bases) = (Vec::new(), BTreeMap::new());
-        for (table, memory) in self.0.iter_mut().filter(|(_, memory)| !memory.lines.is_empty()) {
-            let whole = memory.base == 0 || n >= memory.base + CHAIN;
-            let lines = memory.lines.get(if whole { 0 } else { memory.committed }..).unwrap_or_default();
+        for (table, lines) in self.0.iter_mut().filter(|(_, lines)| !lines.all.is_empty()) {
+            let whole = lines.base == 0 || n >= lines.base + CHAIN;
+            let new = lines.all.get(if whole { 0 } else { lines.committed }..).unwrap_or_default();
             let name = format!("{PREFIX}{table}");
-            if !lines.is_empty() {
+            if !new.is_empty() {
                 let schema = Schema::new(vec![Field::new("line", DataType::Utf8, false)]);
-                let column: ArrayRef = Arc::new(StringArray::from_iter_values(lines));
+                let column: ArrayRef = Arc::new(StringArray::from_iter_values(new));
                 sections.push(Section { name: name.clone(), batches: vec![RecordBatch::try_new(Arc::new(schema), vec![column])?] });
             }
             if whole {
-                memory.base = n;
+                lines.base = n;
             }
-            memory.committed = memory.lines.len();
-            bases.insert(name, memory.base);
+            lines.committed = lines.all.len();
+            bases.insert(name, lines.base);
         }
         Ok((sections, bases))
     }
@@ -76,19 +76,19 @@ impl SourceState {
     ///
     /// # Errors
     /// When a section is damaged.
-    pub async fn take_in(&mut self, commit: &Commit, bases: &BTreeMap<String, u64>, store: &dyn StateStore) -> Result<()> {
+    pub async fn restore(&mut self, commit: &Commit, bases: &BTreeMap<String, u64>, store: &dyn StateStore) -> Result<()> {
         for (name, base) in bases {
             let Some(table) = name.strip_prefix(PREFIX).filter(|_| *base <= commit.body.n) else { continue };
-            let memory = self.0.entry(table.to_string()).or_default();
-            memory.base = *base;
+            let lines = self.0.entry(table.to_string()).or_default();
+            lines.base = *base;
             let take = |batch: RecordBatch| {
-                let lines =
+                let stored =
                     batch.columns().first().and_then(|c| c.as_string_opt::<i32>()).ok_or_else(|| Error::state("lines that are no text"))?;
-                memory.lines.extend(lines.iter().flatten().map(ToString::to_string));
+                lines.all.extend(stored.iter().flatten().map(ToString::to_string));
                 Ok(())
             };
             commit.each(name, store, take).await?;
-            memory.committed = memory.lines.len();
+            lines.committed = lines.all.len();
         }
         Ok(())
     }
@@ -100,17 +100,17 @@ mod tests {
 
     #[test]
     fn a_commit_holds_what_is_new_and_now_and_then_all() {
-        let mut memories = SourceState::default();
-        let rows = |memories: &mut SourceState, n: u64, new: usize| {
-            memories.learn("t", &vec!["x".to_string(); new]);
-            let (sections, bases) = memories.sections(n).unwrap();
+        let mut state = SourceState::default();
+        let rows = |state: &mut SourceState, n: u64, new: usize| {
+            state.add("t", &vec!["x".to_string(); new]);
+            let (sections, bases) = state.sections(n).unwrap();
             (sections.iter().map(|s| s.batches[0].num_rows()).sum::<usize>(), bases.get("source/t").copied())
         };
-        assert_eq!(rows(&mut memories, 1, 0), (0, None));
-        assert_eq!(rows(&mut memories, 2, 3), (3, Some(2)));
-        assert_eq!(rows(&mut memories, 3, 1), (1, Some(2)));
-        assert_eq!(rows(&mut memories, 4, 0), (0, Some(2)));
-        assert_eq!(rows(&mut memories, 2 + CHAIN, 2), (6, Some(2 + CHAIN)));
-        assert_eq!(rows(&mut memories, 3 + CHAIN, 0), (0, Some(2 + CHAIN)));
+        assert_eq!(rows(&mut state, 1, 0), (0, None));
+        assert_eq!(rows(&mut state, 2, 3), (3, Some(2)));
+        assert_eq!(rows(&mut state, 3, 1), (1, Some(2)));
+        assert_eq!(rows(&mut state, 4, 0), (0, Some(2)));
+        assert_eq!(rows(&mut state, 2 + CHAIN, 2), (6, Some(2 + CHAIN)));
+        assert_eq!(rows(&mut state, 3 + CHAIN, 0), (0, Some(2 + CHAIN)));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int64Type, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use tokio::sync::watch;
 
@@ -15,7 +15,7 @@ use crate::common::excerpt::excerpt_of;
 use crate::common::faults::Faults;
 use crate::connectors::on_error::failure;
 use crate::connectors::rejects::row_text;
-use crate::connectors::{OnError, ReadMode, Rejected, RejectedRow, Sink, Source};
+use crate::connectors::{OnError, Rejected, RejectedRow, RunContext, Sink, SplitEnumerator, StartMode, StreamSource};
 use crate::operators::changes::coerce::{Coerced, Coercion};
 use crate::planner::{Output, Program, Session};
 use crate::state::StateStore;
@@ -80,8 +80,14 @@ impl Insert {
 pub struct JobSource {
     /// Its name.
     pub table: String,
+    /// What is read, connection details left out.
+    pub identity: String,
     /// Where rows come from.
-    pub source: Arc<dyn Source>,
+    pub stream: Arc<dyn StreamSource>,
+    /// The columns of the rows.
+    pub columns: SchemaRef,
+    /// Who reads it.
+    pub run: RunContext,
     /// How long a partition may be silent before it stops holding time back; zero: for ever.
     pub idle_timeout: Duration,
     /// Whether a watermark is declared.
@@ -95,6 +101,16 @@ pub struct JobSource {
     pub dead_letter: Option<DeadLetter>,
 }
 
+impl JobSource {
+    /// Opens it for one run of the job.
+    ///
+    /// # Errors
+    /// When it cannot be opened as it is declared.
+    pub fn enumerator(&self) -> Result<Box<dyn SplitEnumerator>> {
+        self.stream.enumerator(self.run.clone())
+    }
+}
+
 /// The table that takes messages which cannot be read, and rows which cannot be written.
 #[derive(Debug)]
 pub struct DeadLetter {
@@ -103,7 +119,7 @@ pub struct DeadLetter {
     /// Where they go.
     pub sink: Arc<dyn Sink>,
     /// The columns of a rejected message that the table takes.
-    pub schema: arrow::datatypes::SchemaRef,
+    pub schema: SchemaRef,
     /// From those to the table's.
     pub coercion: Coercion,
 }
@@ -142,7 +158,7 @@ pub struct Settings {
     /// How many commits may wait for a sink before the job waits too.
     pub max_pending_commits: u64,
     /// Where reading begins when there is no commit to resume from.
-    pub from: ReadMode,
+    pub from: StartMode,
     /// Drop what is stored and begin anew.
     pub fresh: bool,
     /// Stop at the positions that were the ends at the start.
@@ -158,7 +174,7 @@ impl Default for Settings {
             state_memory: 1 << 30,
             tmp: std::env::temp_dir(),
             max_pending_commits: 64,
-            from: ReadMode::Stream,
+            from: StartMode::Declared,
             fresh: false,
             until_now: false,
         }
@@ -232,7 +248,7 @@ impl JobSpec {
     /// What makes two runs the same job: queries, sinks and tables, connection options left out.
     pub fn identity(&self) -> String {
         let inserts = self.inserts.iter().map(|i| format!("INSERT INTO {} {}\n{}", i.id, i.sink.identity(), i.output.identity));
-        let sources = self.sources.iter().map(|s| format!("FROM {} {}", s.table, s.source.identity()));
+        let sources = self.sources.iter().map(|s| format!("FROM {} {}", s.table, s.identity));
         let views = self.views.iter().map(|v| format!("VIEW {}\n{}", v.name, v.identity));
         inserts.chain(views).chain(sources).collect::<Vec<_>>().join("\n\n")
     }

@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Sink;
 
-use super::inputs::{Ends, Starts, ends_now, starts};
+use super::inputs::{Ends, Enumerators, Starts, ends_now, starts};
 use super::progress::Status;
+use super::recovery::Recovered;
 use super::spec::JobSpec;
 
 /// How often a server that is away is asked again.
@@ -45,7 +46,8 @@ pub(super) fn check_identity(spec: &JobSpec, now: &str, then: &str) -> Result<()
 /// What cannot be mended by waiting.
 pub(super) async fn wait_for_starts(
     spec: &JobSpec,
-    stored: &Starts,
+    enumerators: &mut Enumerators,
+    recovered: &Recovered,
     status: &mut Status,
     stop: &CancellationToken,
 ) -> Result<Option<(Starts, Option<Ends>)>> {
@@ -60,8 +62,8 @@ pub(super) async fn wait_for_starts(
                 status.notice = Some(made.join("\n"));
                 spec.status.send_replace(status.clone());
             }
-            let starts = starts(&spec.sources, stored, spec.settings.from).await?;
-            let until = if spec.settings.until_now { Some(ends_now(&spec.sources).await?) } else { None };
+            let starts = starts(&spec.sources, enumerators, &recovered.stored, &recovered.source_state, spec.settings.from).await?;
+            let until = if spec.settings.until_now { Some(ends_now(&spec.sources, enumerators).await?) } else { None };
             Ok::<_, Error>((starts, until))
         };
         tokio::select! {

@@ -8,7 +8,7 @@
 //! A commit that holds the whole table says beside it what has changed, so that a reader need not compare.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array};
@@ -16,14 +16,14 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
-use datafusion::execution::SendableRecordBatchStream;
 use tokio::time::Instant;
 
 use crate::common::floor::floored;
 use crate::common::projection::narrow;
 use crate::common::{Error, Projection, Result};
 use crate::connectors::{
-    Changes, Chunk, Fetched, PartitionRange, PartitionState, Prefetch, ReadMode, Source, SourceCounters, SourceReader, Split,
+    Changes, Chunk, Fetched, PartitionRange, PartitionState, Prefetch, RunContext, Source, SourceCounters, SourceReader, SplitEnumerator,
+    StartMode, StreamSource,
 };
 use crate::operators::changes::zset;
 use crate::planner::Content;
@@ -40,22 +40,17 @@ const LOOK: Duration = Duration::from_millis(20);
 const WATERMARK: &str = "__watermark";
 
 /// A materialized view that is read continuously.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ViewSource {
     stored: Stored,
     content: Content,
     /// With the watermark, and the weight.
     schema: SchemaRef,
-    /// The job that reads it, if it is one that lasts.
-    reader: Option<String>,
-    /// The life of the view's job that was read up to now.
-    life: Mutex<Option<String>>,
-    counters: Arc<SourceCounters>,
 }
 
 impl ViewSource {
     /// A view, and what is known of its rows.
-    pub(super) fn new(stored: Stored, content: Content, reader: Option<String>) -> Self {
+    pub(super) fn new(stored: Stored, content: Content) -> Self {
         let mut schema = Arc::clone(&content.schema);
         if let Some((time, _)) = &content.time
             && let Ok(field) = schema.field_with_name(time)
@@ -66,7 +61,7 @@ impl ViewSource {
         if content.updating {
             schema = zset::weighted(&schema);
         }
-        Self { stored, content, schema, reader, life: Mutex::default(), counters: Arc::default() }
+        Self { stored, content, schema }
     }
 
     async fn commits(&self) -> Result<Commits> {
@@ -74,7 +69,6 @@ impl ViewSource {
     }
 }
 
-#[async_trait]
 impl Source for ViewSource {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
@@ -100,51 +94,63 @@ impl Source for ViewSource {
         "materialized view".to_string()
     }
 
-    fn read_by(&self, job: &str) -> Option<Arc<dyn Source>> {
-        Some(Arc::new(Self::new(self.stored.clone(), self.content.clone(), Some(job.to_string()))))
+    fn stream(&self) -> Option<Arc<dyn StreamSource>> {
+        Some(Arc::new(self.clone()))
     }
+}
 
+#[async_trait]
+impl StreamSource for ViewSource {
     fn bounded(&self) -> bool {
         false
     }
 
-    async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>> {
-        let commits = self.commits().await?;
+    fn enumerator(&self, run: RunContext) -> Result<Box<dyn SplitEnumerator>> {
+        Ok(Box::new(ViewEnumerator { source: self.clone(), run, life: None }))
+    }
+}
+
+/// Chooses commits of a view for one run of a job.
+#[derive(Debug)]
+struct ViewEnumerator {
+    source: ViewSource,
+    run: RunContext,
+    /// The life of the view's job that was read up to now.
+    life: Option<String>,
+}
+
+#[async_trait]
+impl SplitEnumerator for ViewEnumerator {
+    async fn start(&mut self, mode: StartMode) -> Result<Vec<PartitionRange>> {
+        let commits = self.source.commits().await?;
         let end = match mode {
-            ReadMode::Batch => Some(commits.last().await?.map_or(0, |last| after(&last))),
+            StartMode::History => Some(commits.last().await?.map_or(0, |last| after(&last))),
             _ => None,
         };
         Ok(vec![PartitionRange { partition: PARTITION, start: 0, end }])
     }
 
-    fn recall(&self, learned: &[String]) -> Result<()> {
-        *self.life.lock().unwrap_or_else(PoisonError::into_inner) = learned.last().cloned();
-        Ok(())
-    }
-
-    async fn resume(&self, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>> {
-        let floor = self.commits().await?.floor().await?;
+    async fn resume(&mut self, positions: &[PartitionRange], state: &[String]) -> Result<Vec<PartitionRange>> {
+        self.life = state.last().cloned();
+        let floor = self.source.commits().await?.floor().await?;
         match positions.iter().find(|p| p.start > 0 && u64::try_from(p.start).is_ok_and(|start| start <= floor)) {
-            Some(gone) => Err(self.stored.gone(gone.start)),
+            Some(gone) => Err(self.source.stored.gone(gone.start)),
             None => Ok(Vec::new()),
         }
     }
 
-    fn read(&self, _: &Split, _: &Projection) -> Result<SendableRecordBatchStream> {
-        Err(Error::internal("a materialized view is read whole, or followed"))
-    }
-
-    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, _: Prefetch) -> Result<Box<dyn SourceReader>> {
-        let from = from.first().copied().unwrap_or(PartitionRange { partition: PARTITION, start: 0, end: None });
-        Ok(Box::new(ViewFollow {
-            stored: self.stored.clone(),
-            content: self.content.clone(),
-            columns: Arc::clone(&self.schema),
+    fn reader(&mut self, ranges: Vec<PartitionRange>, projection: Projection, _: Prefetch) -> Result<Box<dyn SourceReader>> {
+        let from = ranges.first().copied().unwrap_or(PartitionRange { partition: PARTITION, start: 0, end: None });
+        let ViewSource { stored, content, schema } = self.source.clone();
+        Ok(Box::new(ViewReader {
+            marker: Marker::new(&stored, self.run.job.clone()),
+            stored,
+            content,
+            columns: schema,
             projection,
             commits: None,
-            marker: Marker::new(&self.stored, self.reader.clone()),
-            life: self.life.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            learned: Vec::new(),
+            life: self.life.clone(),
+            state: Vec::new(),
             position: from.start,
             end: from.end,
             at_end: false,
@@ -152,14 +158,8 @@ impl Source for ViewSource {
             looked_back: false,
             look_at: Instant::now(),
             paused: false,
-            counters: Arc::clone(&self.counters),
+            counters: Arc::clone(&self.run.counters),
         }))
-    }
-
-    async fn report(&self, _: &[(i32, i64)]) {}
-
-    fn counters(&self) -> Arc<SourceCounters> {
-        Arc::clone(&self.counters)
     }
 }
 
@@ -168,7 +168,7 @@ fn after(commit: &Commit) -> i64 {
     i64::try_from(commit.body.n).unwrap_or(i64::MAX).saturating_add(1)
 }
 
-struct ViewFollow {
+struct ViewReader {
     stored: Stored,
     content: Content,
     /// The columns of the source.
@@ -177,7 +177,7 @@ struct ViewFollow {
     commits: Option<Commits>,
     marker: Marker,
     life: Option<String>,
-    learned: Vec<String>,
+    state: Vec<String>,
     /// The next commit; 0: the content is still to be read.
     position: i64,
     end: Option<i64>,
@@ -192,7 +192,7 @@ struct ViewFollow {
     counters: Arc<SourceCounters>,
 }
 
-impl ViewFollow {
+impl ViewReader {
     /// Reads the content, or the next commit; `None` if there is nothing new. A commit comes whole, so that its number says enough.
     async fn step(&mut self) -> Result<Option<Vec<RecordBatch>>> {
         let commits = match &self.commits {
@@ -236,7 +236,7 @@ impl ViewFollow {
         // What is folded may be pruned meanwhile: then there is a newer base.
         let Some(content) = self.stored.content(commits, &last).await? else { return Ok(None) };
         self.life = Some(last.body.job_uuid.clone());
-        self.learned.push(last.body.job_uuid.clone());
+        self.state.push(last.body.job_uuid.clone());
         let rows = match &content {
             Some(content) => content.scan()?.collect::<Result<_>>()?,
             None => Vec::new(),
@@ -291,7 +291,7 @@ fn watermark(commit: &Commit, hold: i64, data_type: &DataType, rows: usize) -> R
 }
 
 #[async_trait]
-impl SourceReader for ViewFollow {
+impl SourceReader for ViewReader {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
         let (until, start) = (Instant::now() + wait, self.position);
         let mut batches: VecDeque<RecordBatch> = VecDeque::new();
@@ -322,7 +322,7 @@ impl SourceReader for ViewFollow {
         }
         let chunk = |batch| Chunk { partition: PARTITION, batch };
         let exhausted = self.end.is_some_and(|end| self.position >= end) || (self.finished && self.at_end);
-        let state = PartitionState {
+        let partition = PartitionState {
             partition: PARTITION,
             position: self.position,
             end: self.at_end.then_some(self.position),
@@ -331,8 +331,8 @@ impl SourceReader for ViewFollow {
         };
         Ok(Fetched {
             chunks: batches.into_iter().filter(|batch| batch.num_rows() > 0).map(chunk).collect(),
-            partitions: vec![state],
-            learned: std::mem::take(&mut self.learned),
+            partitions: vec![partition],
+            state: std::mem::take(&mut self.state),
             ..Fetched::default()
         })
     }

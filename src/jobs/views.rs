@@ -112,8 +112,7 @@ impl Kept for Stored {
         self.root.as_ref()?;
         let columns = content.schema.fields().iter().map(|f| Column::physical(f.name(), f.data_type(), f.is_nullable())).collect();
         let definition = CreateTable { name: self.view.clone(), columns, ..CreateTable::undeclared(&self.view, Options::default()) };
-        let table =
-            Arc::new(DeclaredTable { definition, source: Arc::new(ViewSource::new(self.clone(), content, None)), keeps_late: false });
+        let table = Arc::new(DeclaredTable { definition, source: Arc::new(ViewSource::new(self.clone(), content)), keeps_late: false });
         self.opened.lock().insert(self.view.clone(), Arc::clone(&table));
         Some(table)
     }

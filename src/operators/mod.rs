@@ -5,6 +5,8 @@
 //! Nodes hold only data that serialises; everything live comes from the `TaskContext`.
 //!
 //! ```text
+//!   registry                                    all that can be sent to another process
+//!      │
 //!   windows    joins    proctime    over        what a query is made of
 //!      │
 //!   aggregates                                  GROUP BY by key, and the merging of partial aggregates
@@ -20,6 +22,7 @@ pub mod epoch;
 pub mod joins;
 pub mod over;
 pub mod proctime;
+pub mod registry;
 pub mod windows;
 
 pub use aggregates::keyed_aggregate::KeyedAggregate;

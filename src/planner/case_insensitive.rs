@@ -1,4 +1,4 @@
-//! Names of columns: DataFusion looks them up exactly; here the only one that differs in case is meant, too (decision 16).
+//! Names of columns: DataFusion looks them up exactly; here the only one that differs in case is meant, too.
 //!
 //! DataFusion says where it has missed which column, and what there is instead. So a query is planned as it stands, and only where
 //! that fails the name at that place is mended and the query planned again. What cannot be mended becomes an error with the place

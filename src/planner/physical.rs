@@ -22,6 +22,7 @@ use crate::operators::{ClockExec, ExchangeExec, LateFilterExec, RowNumberExec, W
 
 use super::clock::Clock;
 use super::current_watermark::WatermarkColumn;
+use super::lookup_scan::LookupScan;
 use super::nodes::{Late, Numbered, StageInput};
 use super::window_tvf::WindowTvf;
 
@@ -46,7 +47,7 @@ impl ExtensionPlanner for Nodes {
         node: &dyn UserDefinedLogicalNode,
         _: &[&LogicalPlan],
         inputs: &[Arc<dyn ExecutionPlan>],
-        _: &dyn DfSession,
+        session: &dyn DfSession,
         _: &PhysicalPlanningContext,
     ) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
         let node = node.as_any();
@@ -66,6 +67,9 @@ impl ExtensionPlanner for Nodes {
         }
         if let Some(late) = node.downcast_ref::<Late>() {
             return Ok(Some(Arc::new(LateFilterExec::new(input, late.filter.clone())?)));
+        }
+        if let Some(lookup) = node.downcast_ref::<LookupScan>() {
+            return lookup.physical(input, session).await.map(Some);
         }
         if node.is::<Numbered>() {
             return Ok(Some(Arc::new(RowNumberExec::new(input, RowNumber)?)));

@@ -24,7 +24,7 @@ use sqlparser::ast::ExprWithAlias;
 
 use crate::common::projection::ColumnPath;
 use crate::common::{Error, Result, WEIGHT};
-use crate::connectors::{Changes, MetadataPredicate, ReadMode, Source, Split};
+use crate::connectors::{BoundedScan, Changes, MetadataPredicate, PartitionRange, Source, Split, SplitScan, StreamSource};
 use crate::operators::changes::changelog_snapshot::CurrentRows;
 use crate::operators::epoch::clock_column::Clock;
 use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet, StaticScanExec};
@@ -123,6 +123,19 @@ pub struct DeclaredTable {
     pub source: Arc<dyn Source>,
     /// Whether its late rows are kept in a table.
     pub keeps_late: bool,
+}
+
+impl DeclaredTable {
+    /// Its rows as they come.
+    ///
+    /// # Errors
+    /// When rows of it are only looked up.
+    pub fn stream(&self) -> Result<Arc<dyn StreamSource>> {
+        self.source.stream().ok_or_else(|| {
+            let name = &self.definition.name;
+            Error::sql(format!("table `{name}` is no stream")).hint(format!("join a stream with it: ... JOIN {name} ON ..."))
+        })
+    }
 }
 
 /// A declared table with its computed columns and its watermark as expressions.
@@ -228,8 +241,26 @@ impl TableSource {
 
     /// The same table, read by continuous queries as of each epoch; nothing if it is a stream.
     pub fn as_static(&self) -> Option<Self> {
-        let can = self.changes() == Changes::Append && self.table.source.lookup_table().is_some();
+        let source = &self.table.source;
+        let can = self.changes() == Changes::Append && (source.snapshot().is_some() || source.lookup().is_some());
         can.then(|| Self { is_static: true, ..self.clone() })
+    }
+
+    /// The columns by which the table finds rows, of those whose values a join tells: columns of the table that are none of its source's
+    /// do not count.
+    pub fn lookup_key(&self, columns: &[&str]) -> Option<Vec<String>> {
+        let read: Vec<&str> = columns.iter().copied().filter(|name| self.is_read(name)).collect();
+        self.table.source.lookup()?.key(&read)
+    }
+
+    /// Whether the table can be read as a whole, as of an epoch.
+    pub fn has_snapshot(&self) -> bool {
+        self.table.source.snapshot().is_some()
+    }
+
+    /// Whether a column is one of the source's, as it is read.
+    fn is_read(&self, name: &str) -> bool {
+        self.column(name).is_some_and(|expr| matches!(expr, Expr::Column(c) if c.name == name))
     }
 
     /// Whether its late rows are kept in a table.
@@ -286,6 +317,28 @@ impl TableSource {
         Finder { column, metadata }.all(filters.iter().copied())
     }
 
+    /// What a query that ends reads of a table.
+    async fn splits(&self, scan: &dyn SplitScan, filters: &[Expr]) -> Result<Vec<Split>> {
+        let mut ranges = scan.ranges().await?;
+        let bounds = self.bounds(&filters.iter().collect::<Vec<_>>());
+        if !bounds.is_empty() {
+            ranges = scan.prune_ranges(ranges, &bounds).await?;
+        }
+        let split = |range: &PartitionRange| {
+            let end = range.end.ok_or_else(|| {
+                Error::sql(format!("table `{}` has no end to read to", self.name())).hint("add EMIT CHANGES, or bound it")
+            })?;
+            Ok(Split { table: self.name().to_string(), partition: range.partition, start: range.start, end })
+        };
+        ranges.iter().map(split).collect()
+    }
+
+    /// What a query is told that would read all of it.
+    pub fn not_whole(&self) -> Error {
+        Error::sql(format!("table `{}` is not read as a whole: its rows are found by key", self.name()))
+            .hint("join it with a table or a stream whose rows have the key")
+    }
+
     /// Makes the source known to plans that are run in this session.
     fn open(&self, session: &dyn DfSession) {
         if let Some(open) = session.config().get_extension::<SourceSet>() {
@@ -324,12 +377,14 @@ impl TableProvider for TableSource {
     /// all filters stay there.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
         let provider = match self.mode {
-            Mode::Batch => self.table.source.table_provider(),
-            Mode::Streaming => self.table.source.lookup_table(),
+            Mode::Batch => match self.table.source.scan() {
+                Some(BoundedScan::Provider(provider)) => Some(provider),
+                _ => None,
+            },
+            Mode::Streaming => self.table.source.snapshot(),
         };
-        let read = |name: &str| self.column(name).is_some_and(|expr| matches!(expr, Expr::Column(c) if c.name == name));
         let judge = |filter: &&Expr| match &provider {
-            Some(provider) if filter.column_refs().iter().all(|c| read(&c.name)) => {
+            Some(provider) if filter.column_refs().iter().all(|c| self.is_read(&c.name)) => {
                 let judged = provider.supports_filters_pushdown(&[*filter])?.pop().unwrap_or(TableProviderFilterPushDown::Unsupported);
                 let stays = self.mode == Mode::Streaming && judged == TableProviderFilterPushDown::Exact;
                 Ok(if stays { TableProviderFilterPushDown::Inexact } else { judged })
@@ -386,34 +441,27 @@ impl TableProvider for TableSource {
         let paths: Vec<ColumnPath> = scanned.fields().iter().map(|f| vec![f.name().clone()]).collect();
 
         let partitions = session.config().target_partitions();
-        let mut scan: Arc<dyn ExecutionPlan> = match (self.mode, self.table.source.table_provider()) {
-            (Mode::Batch, Some(provider)) => provider.scan(session, Some(&indices), filters, limit).await?,
-            (Mode::Streaming, _) if self.is_static => {
+        let mut scan: Arc<dyn ExecutionPlan> = match self.mode {
+            Mode::Streaming if self.is_static => {
                 self.open(session);
                 Arc::new(StaticScanExec::new(self.name(), Arc::clone(&scanned), filters.to_vec(), limit))
             }
-            (Mode::Streaming, _) => {
+            Mode::Streaming => {
+                self.table.stream()?;
                 Arc::new(SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], watermark))
             }
-            (Mode::Batch, None) => {
-                let mut ranges = self.table.source.plan(ReadMode::Batch).await?;
-                let bounds = self.bounds(&filters.iter().collect::<Vec<_>>());
-                if !bounds.is_empty() {
-                    ranges = self.table.source.narrow(ranges, &bounds).await?;
+            Mode::Batch => match self.table.source.scan() {
+                Some(BoundedScan::Provider(provider)) => provider.scan(session, Some(&indices), filters, limit).await?,
+                Some(BoundedScan::Splits(scan)) => {
+                    let splits = self.splits(scan.as_ref(), filters).await?;
+                    self.open(session);
+                    let partitions = partitions.min(splits.len()).max(1);
+                    let scan = SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], None);
+                    // Rows of changes are no rows of the answer yet.
+                    Arc::new(scan.with_limit(limit.filter(|_| changes.is_none())).with_splits(splits))
                 }
-                let split = |r: &crate::connectors::PartitionRange| {
-                    let end = r.end.ok_or_else(|| {
-                        Error::sql(format!("table `{}` has no end to read to", self.name())).hint("add EMIT CHANGES, or bound it")
-                    })?;
-                    Ok(Split { table: self.name().to_string(), partition: r.partition, start: r.start, end })
-                };
-                let splits = ranges.iter().map(split).collect::<Result<Vec<_>>>()?;
-                self.open(session);
-                let partitions = partitions.min(splits.len()).max(1);
-                let scan = SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], None);
-                // Rows of changes are no rows of the answer yet.
-                Arc::new(scan.with_limit(limit.filter(|_| changes.is_none())).with_splits(splits))
-            }
+                None => return Err(self.not_whole().into()),
+            },
         };
         if clocked {
             scan = Arc::new(ClockExec::new(scan, Clock { clock: 0 })?);

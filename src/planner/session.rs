@@ -30,14 +30,13 @@ use crate::common::{Error, Result, suggest};
 use crate::operators::{Progress, SourceSet};
 use crate::sql::size;
 
-use super::as_of::{self, as_of};
+use super::as_of;
 use super::clock::{self, KeepClockFilters};
 use super::current_watermark;
 use super::filter_pushdown::physical_rules;
 use super::functions;
 use super::functions::decimals::DecimalPlanner;
 use super::functions::intervals::IntervalPlanner;
-use super::functions::round::by_row;
 use super::limits;
 use super::lower::content::content;
 use super::mode::Mode;
@@ -46,20 +45,15 @@ use super::planned_query::planned;
 use super::provider::{Relation, TableSource, Tables, View};
 use super::query_runtime::execute_on_query_runtime;
 use super::rewrites::cast_types::CastTypes;
-use super::rewrites::deterministic_order::total_order;
-use super::rewrites::flink_casts::flink_casts;
-use super::rewrites::integer_avg::integer_averages;
 use super::rewrites::lossy_casts::KeepLossyCasts;
-use super::rewrites::normalize_zero::one_zero;
 use super::rewrites::null_order;
 use super::rewrites::row_field_names;
-use super::rewrites::serializable_over::sendable;
 use super::rewrites::single_row;
-use super::rewrites::subqueries::{counted, joined};
+use super::rewrites::subqueries::joined;
 use super::rewrites::tuples;
-use super::rewrites::wide_decimals::wide_decimals;
+use super::rules::{self, RuleContext};
 use super::session_windows::ExpandSessions;
-use super::unnest::{UnnestPlanner, beside};
+use super::unnest::UnnestPlanner;
 use super::using::joins_on;
 use super::window_call::{self, WindowTvfPlanner};
 
@@ -186,6 +180,27 @@ impl Session {
         names.cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
+    /// What becomes of a query's plan before it is physical: as it is written, after each rule that changes it, and after DataFusion's
+    /// analyzer and optimizer.
+    ///
+    /// # Errors
+    /// As [`Self::logical`].
+    pub async fn explain_rules(&self, query: &ast::Query) -> Result<String> {
+        let mut query = query.clone();
+        self.tables.resolve(&mut query)?;
+        let (state, mut shown, mut last) = (self.context.state(), String::new(), String::new());
+        let mut show = |name: &str, plan: &LogicalPlan| {
+            let text = plan.display_indent().to_string();
+            if text != last {
+                shown.push_str(&format!("== {name} ==\n{text}\n\n"));
+                last = text;
+            }
+        };
+        let plan = traced(&state, self.tables.as_ref(), query, self.mode, &mut |name, plan| show(name, plan)).await?;
+        show("after DataFusion's analyzer and optimizer", &state.optimize(&plan)?);
+        Ok(shown)
+    }
+
     /// The physical plan of a query that ends, as text; with `analyze` it runs, and each node says what it cost.
     ///
     /// # Errors
@@ -291,9 +306,19 @@ impl SchemaProvider for Names {
     }
 }
 
-/// Plans a query with names for fields of rows, joins with ON, lookups as joins, an order for ties, one zero, OVER in forms that can be sent, and the
-/// averages and texts that Flink has.
-pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
+/// Plans a query: its text is rewritten where DataFusion's planner reads it in another way, then its plan by all [`rules`].
+pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, query: ast::Query, mode: Mode) -> Result<LogicalPlan> {
+    traced(state, tables, query, mode, &mut |_, _| {}).await
+}
+
+/// The same; `seen` is shown the plan as it is written, and after each rule.
+async fn traced(
+    state: &SessionState,
+    tables: &dyn Tables,
+    mut query: ast::Query,
+    mode: Mode,
+    seen: &mut (dyn FnMut(&'static str, &LogicalPlan) + Send),
+) -> Result<LogicalPlan> {
     let aggregate = |name: &str| state.aggregate_functions().contains_key(name.to_ascii_lowercase().as_str());
     size::check(&query, &|name| tables.columns(name).len(), &aggregate)?;
     row_field_names::name(&mut query);
@@ -302,8 +327,8 @@ pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, mut que
     joins_on(&mut query, state, tables).await?;
     let plan = planned(state, tables, query).await?;
     limits::check(&plan)?;
-    let plan = wide_decimals(null_order::times_last(by_row(plan)?)?)?;
-    flink_casts(integer_averages(sendable(one_zero(total_order(beside(as_of(counted(plan)?)?)?, mode)?)?)?)?, state)
+    seen("as written", &plan);
+    rules::apply(plan, &RuleContext { mode, functions: state }, seen)
 }
 
 /// Plans a view's query. What is wrong in it is shown there, not where the view is used.

@@ -78,7 +78,7 @@ impl Background {
             let (stop, status, gauge) = (CancellationToken::new(), spec.status.subscribe(), JobMetrics::new(&spec));
             workspace.watch(&name, status.clone());
             let stopped = stop.clone();
-            let bounded = spec.sources.iter().all(|source| source.source.bounded());
+            let bounded = spec.sources.iter().all(|source| source.stream.bounded());
             let task = tokio::spawn(async move { jobs::run(&spec, &stopped).await });
             self.running.insert(name.clone(), Running { stop, status, gauge, notice: None, waits: false, bounded, task });
             return self.begun(&name).await;

@@ -150,7 +150,7 @@ fn step<'t>(text: &Text<'_>, chunk: &'t [TokenWithSpan], set: &mut Option<Set>) 
     } else if says(&["BEGIN", "STATEMENT", "SET"]) && words.len() == 3 {
         Some((None, chunk.len()))
     } else {
-        explained_set(text, chunk).map(|(analyze, n)| (Some(Explain { analyze, statements: Vec::new() }), n))
+        explained_set(text, chunk).map(|(explain, n)| (Some(explain), n))
     };
     match opened {
         Some(_) if set.is_some() => {

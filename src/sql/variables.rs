@@ -1,4 +1,4 @@
-//! Variables of a script: `:name` and `${name}` become literals, outside of texts and quoted names (decision 29).
+//! Variables of a script: `:name` and `${name}` become literals, outside of texts and quoted names.
 //!
 //! `-v limit=5 -v name=Ann` makes `WHERE n < :limit AND who = ${name}` read `WHERE n < 5 AND who = 'Ann'`. They are filled in
 //! token by token, so a value can never become anything but one literal. What the catalog keeps is the text with the values in it.

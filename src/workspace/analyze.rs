@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use crate::common::Result;
 use crate::common::clock::{Clock, SystemClock};
 use crate::common::faults::Faults;
-use crate::connectors::ReadMode;
+use crate::connectors::StartMode;
 use crate::planner::{Measured, Program, Session};
 use crate::state::StateMemory;
 
 use crate::jobs::commits::StoredSource;
-use crate::jobs::inputs::{Inputs, Starts, ends_now};
+use crate::jobs::inputs::{Inputs, Starts, ends_now, enumerators};
 use crate::jobs::pipeline::Pipeline;
 use crate::jobs::spec::{JobSource, Settings};
 use crate::jobs::{metrics, metrics_view};
@@ -29,12 +29,13 @@ pub(super) async fn analyze(session: Session, program: Arc<Program>, sources: &[
     let memory = StateMemory::new(settings.state_memory, settings.tmp.clone());
     let mut pipeline = Pipeline::new(session, program, Arc::default(), &memory, false)?;
     let mut starts = Starts::new();
-    for source in sources {
-        let positions = source.source.plan(ReadMode::Batch).await?;
+    let mut enumerators = enumerators(sources)?;
+    for (source, enumerator) in sources.iter().zip(&mut enumerators) {
+        let positions = enumerator.start(StartMode::History).await?;
         starts.insert(source.table.clone(), StoredSource { positions, ..StoredSource::default() });
     }
-    let until = if sources.iter().all(|s| s.source.bounded()) { None } else { Some(ends_now(sources).await?) };
-    let mut inputs = Inputs::open(sources, &starts, until.as_ref(), &pipeline.columns()?)?;
+    let until = if sources.iter().all(|s| s.stream.bounded()) { None } else { Some(ends_now(sources, &mut enumerators).await?) };
+    let mut inputs = Inputs::open(sources, enumerators, &starts, until.as_ref(), &pipeline.columns()?)?;
     let mut measured = Measured::default();
     let begin = Instant::now();
     loop {

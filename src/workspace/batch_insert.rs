@@ -9,7 +9,7 @@ use futures::StreamExt;
 use uuid::Uuid;
 
 use crate::common::{Error, Result, suggest};
-use crate::connectors::{BulkWriter, Sink, Writer};
+use crate::connectors::{BulkWriter, CommitInfo, Sink, Writer};
 use crate::operators::changes::coerce::Coercion;
 use crate::planner::Session;
 use crate::sql::ast;
@@ -35,7 +35,7 @@ pub(super) async fn insert(
             None => Ok(coerced.rows),
         }
     };
-    if let Some(target) = sink.whole().await? {
+    if let Some(target) = sink.bulk_writer().await? {
         sink.prepare().await?;
         return write_whole(target, rows, fit).await;
     }
@@ -51,11 +51,12 @@ pub(super) async fn insert(
     let life = Uuid::new_v4().to_string();
     let writer = Writer { job: name, job_uuid: life.clone(), folder: life, incarnation: 1, sink: insert.table.clone() };
     let (mut writer, _) = sink.open(&writer).await?;
+    let commit = CommitInfo::new(1, "");
     let written = async {
-        writer.write(1, &batches).await?;
+        writer.write(&commit, &batches).await?;
         match writer.rejected().first() {
             Some(row) => Err(Error::data(format!("INSERT INTO {}: {}", insert.table, row.error)).hint("nothing was written")),
-            None => writer.commit(1).await,
+            None => writer.commit(&commit).await,
         }
     };
     if let Err(error) = written.await {

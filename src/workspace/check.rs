@@ -124,7 +124,7 @@ impl Workspace {
         }
         if let Ok(read) = read {
             let time = read.definition.watermark.as_ref().map(|w| format!(", event time `{}`", w.column)).unwrap_or_default();
-            let bounded = if read.source.bounded() { ", which ends" } else { "" };
+            let bounded = if read.source.stream().is_some_and(|stream| stream.bounded()) { ", which ends" } else { "" };
             facts.push(fact(Kind::Source, format!("{}{bounded}{time}", named(read.source.identity(), table))));
         }
         if let Ok(sink) = written {
@@ -162,7 +162,7 @@ impl Workspace {
         let program = planner.finish();
         let mut bounded = true;
         for table in &program.sources {
-            bounded &= self.source(table).await?.source.bounded();
+            bounded &= self.source(table).await?.stream()?.bounded();
         }
         let reads = program.sources.iter().cloned().collect::<Vec<_>>().join(", ");
         let does = match (reads.as_str(), bounded) {

@@ -1,11 +1,10 @@
 //! What a job does with a table that it reads: silence, alignment, and where messages go that cannot be read.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::TableEntry;
 use crate::common::{Error, Result, units};
-use crate::connectors::TableSpec;
+use crate::connectors::{RunContext, TableSpec};
 use crate::planner::{DeclaredTable, Domain, Program};
 
 use crate::jobs::spec::{DeadLetter, JobSource};
@@ -19,7 +18,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How far a partition may be ahead of the slowest, if nothing is said.
 const MAX_DRIFT: Duration = Duration::from_secs(60);
 
-/// Reads a table's options; `dead_letter` opens the table for messages that cannot be read.
+/// Reads a table's options; `job` is the name of a job that lasts, and `dead_letter` opens the table for messages that cannot be read.
 ///
 /// # Errors
 /// With the place of the option that does not fit.
@@ -28,6 +27,7 @@ pub(super) fn job_source(
     entry: &TableEntry,
     spec: &TableSpec,
     program: &Program,
+    job: Option<&str>,
     dead_letter: &dyn Fn(&str) -> Result<DeadLetter>,
 ) -> Result<JobSource> {
     let duration = |key| spec.option(key).map(units::duration).transpose().map_err(|e| place(entry, key, e));
@@ -38,7 +38,10 @@ pub(super) fn job_source(
     let dead_letter = declared.source.dead_letter().map(dead_letter).transpose();
     Ok(JobSource {
         table: spec.name.clone(),
-        source: declared.source.own().unwrap_or_else(|| Arc::clone(&declared.source)),
+        identity: declared.source.identity(),
+        stream: declared.stream()?,
+        columns: declared.source.schema(),
+        run: RunContext { job: job.map(str::to_string), ..RunContext::default() },
         idle_timeout: duration(IDLE)?.unwrap_or(IDLE_TIMEOUT),
         has_watermark,
         max_drift: (has_watermark && moves && !max_drift.is_zero()).then_some(max_drift),
@@ -48,16 +51,22 @@ pub(super) fn job_source(
 }
 
 /// A materialized view as a source of a job.
-pub(super) fn of_view(view: &DeclaredTable) -> JobSource {
-    JobSource {
+///
+/// # Errors
+/// When it is not read continuously.
+pub(super) fn of_view(view: &DeclaredTable, job: Option<&str>) -> Result<JobSource> {
+    Ok(JobSource {
         table: view.definition.name.clone(),
-        source: std::sync::Arc::clone(&view.source),
+        identity: view.source.identity(),
+        stream: view.stream()?,
+        columns: view.source.schema(),
+        run: RunContext { job: job.map(str::to_string), ..RunContext::default() },
         idle_timeout: IDLE_TIMEOUT,
         has_watermark: view.source.watermark().is_some(),
         max_drift: None,
         max_ahead: None,
         dead_letter: None,
-    }
+    })
 }
 
 /// Gives an error the place of a table's option.

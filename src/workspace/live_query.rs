@@ -12,7 +12,7 @@ use object_store::path::Path;
 use tokio::sync::mpsc;
 
 use crate::common::{Error, Result};
-use crate::connectors::{Recorded, Sink, SinkMode, SinkWriter, Writer};
+use crate::connectors::{CommitInfo, Recorded, Sink, SinkMode, SinkWriter, Writer};
 use crate::operators::changes::coerce::Coercion;
 use crate::planner::{ContinuousPlanner, Mode};
 use crate::sql::ast;
@@ -69,7 +69,7 @@ impl Workspace {
         let sink = Arc::new(Looker { schema: Arc::clone(&schema), sender });
         let coercion = Coercion::new(NAME, &output.schema, Arc::clone(&schema), display)?;
         let insert = Insert { id: NAME.to_string(), table: NAME.to_string(), sink, output, coercion, dead_letter: None };
-        let sources = self.job_sources(&program).await?;
+        let sources = self.job_sources(&program, None).await?;
         let store = Arc::new(RemoteStore::new(Arc::new(InMemory::new()), Path::default(), "memory"));
         let mut settings = settings(&self.job_settings()?, false);
         self.share_memory(&mut settings);
@@ -108,7 +108,7 @@ struct Hand(mpsc::Sender<RecordBatch>);
 
 #[async_trait]
 impl SinkWriter for Hand {
-    async fn write(&mut self, _n: u64, rows: &[RecordBatch]) -> Result<()> {
+    async fn write(&mut self, _commit: &CommitInfo, rows: &[RecordBatch]) -> Result<()> {
         for batch in rows {
             // Nobody looks any more: the job is about to be stopped.
             let _ = self.0.send(batch.clone()).await;
@@ -116,7 +116,7 @@ impl SinkWriter for Hand {
         Ok(())
     }
 
-    async fn commit(&mut self, _n: u64) -> Result<()> {
+    async fn commit(&mut self, _commit: &CommitInfo) -> Result<()> {
         Ok(())
     }
 }

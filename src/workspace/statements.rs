@@ -182,10 +182,7 @@ impl Workspace {
             (program, planned, views) = self.plan_parts(&session, inserts, &store, apart).await?;
         }
         self.warn_of_keys(inserts, &planned)?;
-        let mut sources = self.job_sources(&program).await?;
-        for read in &mut sources {
-            read.source = read.source.read_by(name).unwrap_or_else(|| Arc::clone(&read.source));
-        }
+        let sources = self.job_sources(&program, Some(name)).await?;
         let late = self.late_routes(&program, &planned)?;
         if self.streaming()?.lateness > 0 {
             late::no_lateness(&program).for_each(|text| tracing::warn!("{text}"));
@@ -280,6 +277,11 @@ impl Workspace {
         let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
         let (mut shown, mut outputs) = (Vec::new(), Vec::new());
         for statement in &explain.statements {
+            if explain.verbose
+                && let Some((query, mode)) = self.explained_query(statement)?
+            {
+                shown.push(self.session(mode)?.explain_rules(&query.query).await?);
+            }
             match statement {
                 Statement::Insert(insert) if !insert.values && !self.reads_batch()? => {
                     let planned = self.plan_insert(&mut planner, insert.table.clone(), insert).await?;
@@ -299,13 +301,26 @@ impl Workspace {
             let outputs: Vec<_> = outputs.iter().map(|(name, output)| (name.clone(), output)).collect();
             let measured = if explain.analyze { Some(self.analyze(session, &program).await?) } else { None };
             let cost = measured.as_ref().map_or_else(String::new, |measured| format!("read {measured}; nothing was written\n\n"));
-            shown.insert(0, format!("{cost}{}", Explained { program: &program, outputs: &outputs, measured: measured.as_ref() }));
+            let plan = Explained { program: &program, outputs: &outputs, measured: measured.as_ref() };
+            let text = format!("{cost}{plan}");
+            // Behind what led to it, before what is said of other statements.
+            if explain.verbose { shown.push(text) } else { shown.insert(0, text) }
         }
         Ok(shown.join("\n"))
     }
 
+    /// The query of a statement, and how it would run.
+    fn explained_query<'a>(&self, statement: &'a Statement) -> Result<Option<(&'a ast::Query, Mode)>> {
+        Ok(match statement {
+            Statement::Insert(insert) if !insert.values && !self.reads_batch()? => Some((&insert.query, Mode::Streaming)),
+            Statement::Query(query) if query.emit != Emit::Unsaid => Some((query, Mode::Streaming)),
+            Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => Some((query, Mode::Batch)),
+            _ => None,
+        })
+    }
+
     async fn analyze(&self, session: Session, program: &Arc<Program>) -> Result<Measured> {
-        let sources = self.job_sources(program).await?;
+        let sources = self.job_sources(program, None).await?;
         let mut settings = settings(&self.job_settings()?, false);
         self.share_memory(&mut settings);
         analyze::analyze(session, Arc::clone(program), &sources, &settings).await
@@ -318,16 +333,16 @@ impl Workspace {
         }
     }
 
-    pub(super) async fn job_sources(&self, program: &Program) -> Result<Vec<JobSource>> {
+    pub(super) async fn job_sources(&self, program: &Program, job: Option<&str>) -> Result<Vec<JobSource>> {
         let mut all = Vec::with_capacity(program.sources.len());
         for table in &program.sources {
             if let Some(view) = self.shared.opened_view(table) {
-                all.push(job_sources::of_view(view.as_ref()));
+                all.push(job_sources::of_view(view.as_ref(), job)?);
                 continue;
             }
             let source = self.source(table).await?;
             let (entry, spec) = self.shared.table(table)?;
-            all.push(job_sources::job_source(source.as_ref(), &entry, &spec, program, &|target| self.dead_letter(target))?);
+            all.push(job_sources::job_source(source.as_ref(), &entry, &spec, program, job, &|target| self.dead_letter(target))?);
         }
         Ok(all)
     }

@@ -20,7 +20,7 @@ fn on_s3(t: &Transactions) -> Job {
 #[test]
 fn a_kill_loses_and_doubles_nothing() {
     std::thread::scope(|scope| {
-        for point in ["4-before", "5-before@3", "5-after@2", "6-before", "6-after@4", "8-after@2"] {
+        for point in ["before-write-sections", "before-put-commit@3", "after-put-commit@2", "before-confirm-put", "after-confirm-put@4", "after-commit-rows@2"] {
             scope.spawn(move || {
                 let t = Transactions::with(0..300);
                 let job = on_s3(&t);

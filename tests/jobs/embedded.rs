@@ -7,9 +7,9 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 use millstream::catalog::{Catalog, Overrides};
 use millstream::common::Error;
-use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::{Broker, OutRecord, Record};
+use millstream::connectors::{Connector, Connectors};
 use millstream::jobs::spec::Probe;
 use millstream::jobs::{self, Ending, JobSpec, Settings, Status};
 use millstream::sql::ast::{Parsed, Source, Statement};
@@ -26,6 +26,8 @@ pub const BOUNDED: &[&str] = &["scan.startup.mode=earliest-offset", "scan.bounde
 /// Topics, and a checkpoint folder in memory.
 pub struct Place {
     pub broker: Arc<EmbeddedBroker>,
+    /// Systems beside those that the program has.
+    pub more: Vec<Arc<dyn Connector>>,
     pub store: Arc<dyn StateStore>,
 }
 
@@ -34,6 +36,7 @@ impl Place {
         let memory = Arc::new(object_store::memory::InMemory::new());
         Self {
             broker: Arc::new(EmbeddedBroker::new()),
+            more: Vec::new(),
             store: Arc::new(RemoteStore::new(memory, object_store::path::Path::default(), "memory")),
         }
     }
@@ -64,7 +67,9 @@ impl Place {
     /// The declarations carried out, and the rest.
     pub fn workspace(&self, sql: &str, options: &[&str]) -> (Workspace, Vec<Parsed>) {
         let options = Overrides::parse(options).unwrap();
-        let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(&self.broker)), options);
+        let connectors = Connectors::embedded(Arc::clone(&self.broker));
+        let connectors = self.more.iter().fold(connectors, |all, connector| all.and(Arc::clone(connector)));
+        let workspace = Workspace::new(Catalog::in_memory(), connectors, options);
         let mut rest = Vec::new();
         for parsed in parse(&Source::new("test.sql", sql)).unwrap_or_else(|e| panic!("{e}")) {
             if let Done::No = futures::executor::block_on(workspace.declare(&parsed)).unwrap_or_else(|e| panic!("{e}")) {

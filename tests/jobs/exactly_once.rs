@@ -1,6 +1,7 @@
 //! Exactly once on a real Kafka: the process is killed at every numbered point and at random, started again, and every
 //! window stands in the output topic once, with its exact sums.
 
+use millstream::common::faults::CrashPoint;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -62,19 +63,19 @@ fn crash_at(points: Vec<String>, crash_and_resume: impl Fn(&str) + Sync + std::p
 
 #[test]
 fn a_kill_at_every_point_loses_and_doubles_nothing() {
-    crash_at((1..=10).flat_map(|n| [format!("{n}-before"), format!("{n}-after")]).collect(), crash_and_resume);
+    crash_at(CrashPoint::all().map(|point| point.to_string()).collect(), crash_and_resume);
 }
 
 #[test]
 fn a_kill_in_the_middle_of_the_stream_loses_and_doubles_nothing() {
-    let points = ["1-after@20", "2-after@9", "3-before@13", "4-after@3", "5-after@3", "6-before@7", "7-after@3", "8-before@3", "8-after@3"];
+    let points = ["after-choose-ranges@20", "after-run-plans@9", "before-fold-state@13", "after-write-sections@3", "after-put-commit@3", "before-confirm-put@7", "after-write-rows@3", "before-commit-rows@3", "after-commit-rows@3"];
     crash_at(points.map(String::from).to_vec(), crash_and_resume);
 }
 
 /// The transactions job with a second INSERT, of longer windows into the same topic.
 #[test]
 fn two_queries_that_write_to_one_topic_lose_and_double_nothing() {
-    let points = ["5-after@4", "7-before@2", "7-after@3", "8-before@2", "8-after", "8-after@2", "8-after@4", "9-before@3"];
+    let points = ["after-put-commit@4", "before-write-rows@2", "after-write-rows@3", "before-commit-rows@2", "after-commit-rows", "after-commit-rows@2", "after-commit-rows@4", "before-confirm-sink@3"];
     crash_at(points.map(String::from).to_vec(), |point| {
         let t = Transactions::with(0..400);
         let folder = repo().join("sql/transactions/flink");
@@ -196,7 +197,7 @@ INSERT INTO per_count SELECT n, COUNT(*), SUM(total) FROM per_user GROUP BY n;
 
 #[test]
 fn what_is_written_by_key_is_right_after_kills() {
-    let points = ["3-after@4", "5-after@6", "7-after@2", "8-before@3", "8-after@2", "9-before@4", ""];
+    let points = ["after-fold-state@4", "after-put-commit@6", "after-write-rows@2", "before-commit-rows@3", "after-commit-rows@2", "before-confirm-sink@4", ""];
     crash_at(points.map(String::from).to_vec(), |point| {
         let t = Transactions::with(0..200);
         let (per_user, per_count) = (common::unique("per-user"), common::unique("per-count"));

@@ -1,5 +1,6 @@
 //! Continuous jobs that read folders and write files: however often they are killed, every row is in the files once.
 
+use millstream::common::faults::{CrashPoint, EpochStep};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -87,8 +88,10 @@ fn finish(copying: &Copying, rows: i64) {
 
 #[test]
 fn a_kill_at_every_point_loses_and_doubles_nothing() {
-    let mut points: Vec<String> = (3..=9).flat_map(|n| [format!("{n}-before@2"), format!("{n}-after@3")]).collect();
-    points.extend(["10-before".to_string(), "10-after".to_string()]);
+    let steps = EpochStep::ALL.into_iter().skip(2).take(7);
+    let mut points: Vec<String> =
+        steps.flat_map(|step| [format!("{}@2", CrashPoint::Before(step)), format!("{}@3", CrashPoint::After(step))]).collect();
+    points.extend(["before-prune".to_string(), "after-prune".to_string()]);
     for points in points.chunks(4) {
         std::thread::scope(|scope| {
             for point in points {

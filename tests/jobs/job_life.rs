@@ -255,7 +255,7 @@ fn a_bounded_job_killed_on_its_way_keeps_its_end() {
     let t = Transactions::with(0..250);
     let job = t.job.option("transactions_table.scan.bounded.mode", "latest-offset");
     let job = job.option("checkpoint.interval", "0").option("max.rows.per.epoch", "20");
-    assert!(job.start_to_crash("5-after@4").ended().killed());
+    assert!(job.start_to_crash("after-put-commit@4").ended().killed());
     t.add(250..300);
     job.run().code(0);
     assert_eq!(t.out(), windows(250, true));

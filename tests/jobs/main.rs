@@ -13,6 +13,7 @@ mod files_streaming;
 mod generator;
 mod job_life;
 mod late_and_skew;
+mod lookup_by_key;
 mod lookups;
 mod memory;
 mod nexmark;

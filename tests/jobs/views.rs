@@ -93,7 +93,7 @@ fn survives(t: &Transactions, jobs: &Jobs, points: [&str; 2]) {
 
 #[test]
 fn a_view_and_its_reader_are_killed_and_nothing_is_lost_or_doubled() {
-    for points in [["5-after@2", "5-before@3"], ["8-after@2", "3-after@4"]] {
+    for points in [["after-put-commit@2", "before-put-commit@3"], ["after-commit-rows@2", "after-fold-state@4"]] {
         let t = Transactions::with(0..100);
         survives(&t, &jobs(&t, &|job| job), points);
     }
@@ -108,7 +108,7 @@ fn a_view_and_its_reader_are_killed_at_once() {
     let mut rows = 100;
     // The one that meets its crash point takes the other one along, wherever that is.
     for (keeper, reader) in
-        [("5-after@3", None), ("4-before@4", None), ("3-after@2", Some("8-before@2")), ("6-before@3", Some("5-after@3"))]
+        [("after-put-commit@3", None), ("before-write-sections@4", None), ("after-fold-state@2", Some("before-commit-rows@2")), ("before-confirm-put@3", Some("after-put-commit@3"))]
     {
         assert!(keeping.kill().killed() && reading.kill().killed());
         keeping = jobs.keeper.start_to_crash(keeper);
@@ -134,5 +134,5 @@ fn views_are_kept_and_read_on_s3() {
             .env("AWS_SECRET_ACCESS_KEY", "millstream-secret")
             .env("AWS_REGION", "us-east-1")
     };
-    survives(&t, &jobs(&t, &on_s3), ["5-after@2", "6-before@2"]);
+    survives(&t, &jobs(&t, &on_s3), ["after-put-commit@2", "before-confirm-put@2"]);
 }

@@ -10,7 +10,7 @@ use arrow::datatypes::DataType;
 use millstream::common::ErrorKind;
 use millstream::connectors::kafka::broker::Broker;
 use millstream::connectors::kafka::{KafkaConnector, RdKafkaBroker};
-use millstream::connectors::{Connector, Sink, SinkWriter, TableColumn, TableSpec, Writer};
+use millstream::connectors::{CommitInfo, Connector, Sink, SinkWriter, TableColumn, TableSpec, Writer};
 use millstream::sql::ast::{Options, Pos};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -167,8 +167,8 @@ async fn publish(sink: &dyn Sink, who: &Writer, commits: u64) {
             let writer = open.as_mut().unwrap();
             let from = i64::try_from(n).unwrap() * 10;
             let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + 10));
-            writer.write(n, &[RecordBatch::try_from_iter_with_nullable([("id", ids, true)]).unwrap()]).await?;
-            writer.commit(n).await?;
+            writer.write(&CommitInfo::new(n, ""), &[RecordBatch::try_from_iter_with_nullable([("id", ids, true)]).unwrap()]).await?;
+            writer.commit(&CommitInfo::new(n, "")).await?;
             n += 1;
             Ok::<(), millstream::common::Error>(())
         };

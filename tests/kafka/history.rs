@@ -5,10 +5,10 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use millstream::catalog::{Catalog, Overrides};
+use millstream::connectors::Connectors;
 use millstream::connectors::kafka::broker::{Broker, OutRecord};
 use millstream::connectors::kafka::{EmbeddedBroker, RdKafkaBroker};
-use millstream::connectors::{Connectors, SourceCounters};
-use millstream::operators::SourceSet;
+use millstream::operators::Progress;
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
@@ -74,7 +74,7 @@ struct Answer {
     plan: String,
 }
 
-/// Declares the table anew, so that its counters begin at 0, and answers one query.
+/// Declares the table, and answers one query.
 async fn answer(connectors: Connectors, table: &str, query: &str) -> Answer {
     let workspace = Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(&[] as &[&str]).unwrap());
     let session = workspace.session(Mode::Batch).unwrap();
@@ -86,8 +86,7 @@ async fn answer(connectors: Connectors, table: &str, query: &str) -> Answer {
         let plan = session.explain(&query.query, false).await.unwrap();
         let (_, rows) = session.run(&query.query).await.unwrap();
         let rows: Vec<RecordBatch> = rows.try_collect().await.unwrap();
-        let open = session.task_context().session_config().get_extension::<SourceSet>().unwrap();
-        let read = SourceCounters::get(&open.get("t").unwrap().counters().rows);
+        let read = session.task_context().session_config().get_extension::<Progress>().unwrap().newest().rows();
         return Answer { rows: rows.iter().map(RecordBatch::num_rows).sum(), read, plan };
     }
     unreachable!("no query in {query}")

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Int32Type};
 use millstream::common::Projection;
 use millstream::connectors::kafka::broker::{Broker, OutRecord};
 use millstream::connectors::kafka::{KafkaConnector, RdKafkaBroker};
-use millstream::connectors::{Connector, Prefetch, ReadMode, TableColumn, TableSpec, Writer, conformance};
+use millstream::connectors::{CommitInfo, Connector, Prefetch, StartMode, TableColumn, TableSpec, Writer, conformance};
 use millstream::sql::ast::{Options, Pos};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
@@ -86,18 +86,19 @@ async fn a_live_reader_sees_a_commit_in_one_wait() {
     let (topic, spec) = table(&[]);
     broker.create_topic(&topic, Some(2)).await.unwrap();
     let source = kafka(&broker).source(spec).unwrap();
-    let from = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow = source.follow(from, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
+    let mut run = conformance::enumerator(&*source).unwrap();
+    let from = run.start(StartMode::Declared).await.unwrap();
+    let mut reader = run.reader(from, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
     let begin = std::time::Instant::now();
-    while !follow.next(10, Duration::from_millis(100)).await.unwrap().partitions.iter().all(|p| p.at_end) {
+    while !reader.next(10, Duration::from_millis(100)).await.unwrap().partitions.iter().all(|p| p.at_end) {
         assert!(begin.elapsed() < Duration::from_secs(20));
     }
     let mut producer = broker.producer(None).await.unwrap();
     producer.begin().await.unwrap();
     producer.send(&topic, vec![record(1, "{\"id\":5}")]).await.unwrap();
     producer.commit().await.unwrap();
-    let fetched = follow.next(10, Duration::from_secs(10)).await.unwrap();
-    assert_eq!(fetched.rows(), 1, "{fetched:?} {:?} {:?}", source.counters(), broker.bounds(&topic).await);
+    let fetched = reader.next(10, Duration::from_secs(10)).await.unwrap();
+    assert_eq!(fetched.rows(), 1, "{fetched:?} {:?}", broker.bounds(&topic).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,20 +142,22 @@ async fn a_topic_made_anew_is_another_one() {
     let (topic, spec) = table(&[("scan.topic-partition-discovery.interval", "100 ms")]);
     broker.create_topic(&topic, Some(1)).await.unwrap();
     let source = kafka(&broker).source(spec).unwrap();
-    let before = source.incarnation().await.unwrap();
-    assert!(before.is_some() && source.incarnation().await.unwrap() == before);
-    let from = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow = source.follow(from, Projection::all(&source.schema()), Prefetch::default()).unwrap();
-    follow.next(10, Duration::from_millis(500)).await.unwrap();
+    let mut run = conformance::enumerator(&*source).unwrap();
+    let before = run.incarnation().await.unwrap();
+    assert!(before.is_some() && run.incarnation().await.unwrap() == before);
+    let from = run.start(StartMode::Declared).await.unwrap();
+    let mut discoveries = run.discoveries(&from).unwrap();
+    let mut reader = run.reader(from, Projection::all(&source.schema()), Prefetch::default()).unwrap();
+    reader.next(10, Duration::from_millis(500)).await.unwrap();
     admin().delete_topics(&[&topic], &AdminOptions::new()).await.unwrap();
     while broker.partitions(&topic).await.unwrap().is_some() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     broker.create_topic(&topic, Some(1)).await.unwrap();
-    let after = source.incarnation().await.unwrap();
+    let after = run.incarnation().await.unwrap();
     assert!(after.is_some() && after != before, "{before:?}, {after:?}");
     let error = loop {
-        match follow.next(10, Duration::from_millis(200)).await {
+        match discoveries.take().map(|_| ()).and(reader.next(10, Duration::from_millis(200)).await) {
             Ok(_) => {}
             Err(error) => break error,
         }
@@ -168,9 +171,11 @@ async fn partitions_that_are_added_while_a_job_reads_are_read_from_their_beginni
     let (topic, spec) = table(&[("scan.topic-partition-discovery.interval", "300 ms"), ("scan.startup.mode", "latest-offset")]);
     broker.create_topic(&topic, Some(1)).await.unwrap();
     let source = kafka(&broker).source(spec).unwrap();
-    let from = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow = source.follow(from, Projection::all(&source.schema()), Prefetch::default()).unwrap();
-    follow.next(10, Duration::from_millis(100)).await.unwrap();
+    let mut run = conformance::enumerator(&*source).unwrap();
+    let from = run.start(StartMode::Declared).await.unwrap();
+    let mut discoveries = run.discoveries(&from).unwrap();
+    let mut reader = run.reader(from, Projection::all(&source.schema()), Prefetch::default()).unwrap();
+    reader.next(10, Duration::from_millis(100)).await.unwrap();
     admin().create_partitions(&[NewPartitions::new(&topic, 3)], &AdminOptions::new()).await.unwrap();
     while broker.bounds(&topic).await.is_ok_and(|b| b.len() < 3) {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -182,8 +187,10 @@ async fn partitions_that_are_added_while_a_job_reads_are_read_from_their_beginni
     let (mut added, mut ids) = (Vec::new(), Vec::new());
     let until = std::time::Instant::now() + Duration::from_secs(30);
     while ids.len() < 3 {
-        let fetched = follow.next(10, Duration::from_millis(100)).await.unwrap();
-        added.extend(fetched.added.iter().map(|r| (r.partition, r.start)));
+        let found = discoveries.take().unwrap();
+        added.extend(found.iter().map(|r| (r.partition, r.start)));
+        reader.assign(found).unwrap();
+        let fetched = reader.next(10, Duration::from_millis(100)).await.unwrap();
         ids.extend(fetched.chunks.iter().flat_map(|c| c.batch.column(0).as_primitive::<Int32Type>().values().to_vec()));
         assert!(std::time::Instant::now() < until, "{added:?}, {ids:?}");
     }
@@ -216,8 +223,8 @@ async fn a_row_that_the_topic_finds_too_large_is_a_bad_record() {
         assert!(tries < 5);
         let (mut writer, held) = sink.open(&who).await.unwrap();
         assert!(held.is_none());
-        let written = match writer.write(1, std::slice::from_ref(&rows)).await {
-            Ok(()) => writer.commit(1).await,
+        let written = match writer.write(&CommitInfo::new(1, ""), std::slice::from_ref(&rows)).await {
+            Ok(()) => writer.commit(&CommitInfo::new(1, "")).await,
             error => error,
         };
         match written {

@@ -9,14 +9,13 @@
 //! -- record users/0: {"id":1} {"id": 1, ...}           the same with a key, up to the first space; without a value it takes the row away
 //! -- expect windows: {"n":3, ...}                      a row of the answer in a topic; all of them if there is one
 //! -- late: never | some [sessions]                     whether rows come too late when they are read one by one
-//! -- run: cuts=3,7 interval=0 stops=5-before-2,asked-9 one more run: epochs end after this many rows, commits every this many ms,
+//! -- run: cuts=3,7 interval=0 stops=before-put-commit-2,asked-9 one more run: epochs end after this many rows, commits every this many ms,
 //!                                                      stops at crash points, the n-th time, and in order after this many rows
 //! ```
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use millstream::common::faults::Side;
 use millstream::connectors::kafka::broker::OutRecord;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -155,10 +154,7 @@ impl Plan {
 fn stop(text: &str) -> Stop {
     match text.split('-').collect::<Vec<_>>().as_slice() {
         ["asked", rows] => Stop::Asked(rows.parse().unwrap()),
-        [step, side, nth] => {
-            let side = if *side == "before" { Side::Before } else { Side::After };
-            Stop::At(step.parse().unwrap(), side, nth.parse().unwrap())
-        }
+        [point @ .., nth] => Stop::At(point.join("-").parse().unwrap(), nth.parse().unwrap()),
         _ => panic!("`{text}` is no stop"),
     }
 }
@@ -168,7 +164,7 @@ impl fmt::Display for Plan {
         let cuts: Vec<String> = self.cuts.iter().map(ToString::to_string).collect();
         let stop = |stop: &Stop| match stop {
             Stop::Asked(rows) => format!("asked-{rows}"),
-            Stop::At(step, side, nth) => format!("{step}-{}-{nth}", if matches!(side, Side::Before) { "before" } else { "after" }),
+            Stop::At(point, nth) => format!("{point}-{nth}"),
         };
         let stops: Vec<String> = self.stops.iter().map(stop).collect();
         write!(f, "cuts={} interval={} stops={}", cuts.join(","), self.interval, stops.join(","))

@@ -17,7 +17,7 @@ use datafusion::physical_plan::collect;
 use futures::TryStreamExt;
 use millstream::common::ErrorKind;
 use millstream::common::clock::{Clock, ManualClock, Millis};
-use millstream::common::faults::{Faults, Side};
+use millstream::common::faults::{CrashPoint, EpochStep, Faults};
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::OutRecord;
 use millstream::jobs::{self, Ending, JobSpec, Settings};
@@ -81,8 +81,9 @@ impl World {
                 let mut spec = plan(&case, &broker, &store, settings).await;
                 spec.clock = Arc::new(clock.clone());
                 if life < 2 {
-                    let side = if random.random_bool(0.5) { Side::Before } else { Side::After };
-                    spec.faults = Faults::error_at(random.random_range(1..=6), side, random.random_range(1..30));
+                    // Those of an epoch and its commit.
+                    let points: Vec<CrashPoint> = CrashPoint::all().take_while(|point| point.step() < EpochStep::WriteRows).collect();
+                    spec.faults = Faults::error_at(points[random.random_range(0..points.len())], random.random_range(1..30));
                 }
                 match jobs::run(&spec, &stop).await {
                     Ok(_) => return,

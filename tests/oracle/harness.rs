@@ -15,7 +15,7 @@ use datafusion::logical_expr::{EmptyRelation, Expr, GroupingSet, LogicalPlan, Lo
 use datafusion::physical_plan::collect;
 use futures::TryStreamExt;
 use millstream::catalog::{Catalog, Overrides};
-use millstream::common::faults::{Faults, Side};
+use millstream::common::faults::{CrashPoint, Faults};
 use millstream::common::{Error, ErrorKind};
 use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
@@ -116,7 +116,7 @@ pub struct Run {
 #[derive(Debug, Clone, Copy)]
 pub enum Stop {
     /// Where it stands: at a crash point, the n-th time that it is reached.
-    At(u8, Side, u64),
+    At(CrashPoint, u64),
     /// In order, after this many rows.
     Asked(u64),
 }
@@ -406,8 +406,8 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
         let ask_after = if let Some(Stop::Asked(rows)) = planned { Some(rows) } else { None };
         let recorder = Arc::new(Recorder::new(cuts.clone(), spec.status.subscribe(), ask_after, stop.clone()));
         spec.probe = Some(Arc::clone(&recorder) as Arc<dyn Probe>);
-        if let Some(Stop::At(step, side, nth)) = planned {
-            spec.faults = Faults::error_at(step, side, nth);
+        if let Some(Stop::At(point, nth)) = planned {
+            spec.faults = Faults::error_at(point, nth);
         }
         starts += 1;
         let ended = tokio::time::timeout(PATIENCE, jobs::run(&spec, &stop)).await;

@@ -17,7 +17,7 @@ use case::{Case, Late};
 use compare::difference;
 use harness::{Cuts, Run, Stop, batch, stream, take_over};
 use millstream::common::ErrorKind;
-use millstream::common::faults::Side;
+use millstream::common::faults::{CrashPoint, EpochStep};
 use millstream::jobs::Ending;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -49,11 +49,6 @@ fn no_more_late(case: &Case, split: &Run, merged: &Run) {
     }
 }
 
-/// Every crash point.
-fn points() -> Vec<(u8, Side)> {
-    (1..=10).flat_map(|step| [(step, Side::Before), (step, Side::After)]).collect()
-}
-
 /// How many stopped runs each case has; `MILLSTREAM_ORACLE_STOPS` asks for more.
 fn stopped() -> u64 {
     std::env::var("MILLSTREAM_ORACLE_STOPS").map_or(2, |n| n.parse().unwrap())
@@ -62,14 +57,14 @@ fn stopped() -> u64 {
 /// A few stops, and cuts and a commit interval for them: cuts at every row where rows can be late, because then a stop changes nothing of that.
 fn stops(case: &Case, seed: u64) -> (Vec<Stop>, Cuts, u64) {
     let mut random = StdRng::seed_from_u64(seed ^ case.name.bytes().fold(0, |all, byte| all << 5 ^ u64::from(byte)));
-    let points = points();
+    let points: Vec<CrashPoint> = CrashPoint::all().collect();
     let count = random.random_range(2..5);
     let stops = (0..count)
         .map(|_| {
-            let (step, side) = points[random.random_range(0..points.len())];
+            let point = points[random.random_range(0..points.len())];
             let most = [10, 50, 200][random.random_range(0..3)];
             let count = random.random_range(1..most);
-            if random.random_bool(0.15) { Stop::Asked(count) } else { Stop::At(step, side, count) }
+            if random.random_bool(0.15) { Stop::Asked(count) } else { Stop::At(point, count) }
         })
         .collect();
     let cuts = if case.late != Late::Never || random.random_bool(0.5) {
@@ -257,15 +252,15 @@ fn the_main_job_stands_a_stop_at_every_point() {
     let case = Case::load("main_job");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        for (step, side) in points() {
+        for point in CrashPoint::all() {
             // Sinks see few commits, and old ones are cut off once.
-            let nth = match step {
-                7..=9 => 2,
-                10 => 1,
+            let nth = match point.step() {
+                EpochStep::WriteRows | EpochStep::CommitRows | EpochStep::ConfirmSink => 2,
+                EpochStep::Prune => 1,
                 _ => 5,
             };
-            let run = holds(&case, &format!("stopped at {step}-{side:?}"), &Cuts::everywhere(&case), 0, &[Stop::At(step, side, nth)]).await;
-            assert_eq!(run.starts, 2, "{step}-{side:?} was never reached");
+            let run = holds(&case, &format!("stopped at {point}"), &Cuts::everywhere(&case), 0, &[Stop::At(point, nth)]).await;
+            assert_eq!(run.starts, 2, "{point} was never reached");
         }
     });
 }
@@ -299,8 +294,15 @@ fn late_rows_stay_late_over_stops_in_a_row() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let calm = holds(&case, "row by row", &Cuts::everywhere(&case), 0, &[]).await;
-        let stops = [(2, Side::After, 40), (5, Side::After, 30), (6, Side::Before, 20), (8, Side::Before, 1), (3, Side::After, 25)];
-        let stops = stops.map(|(step, side, nth)| Stop::At(step, side, nth));
+        use CrashPoint::{After, Before};
+        let stops = [
+            (After(EpochStep::RunPlans), 40),
+            (After(EpochStep::PutCommit), 30),
+            (Before(EpochStep::ConfirmPut), 20),
+            (Before(EpochStep::CommitRows), 1),
+            (After(EpochStep::FoldState), 25),
+        ];
+        let stops = stops.map(|(point, nth)| Stop::At(point, nth));
         let run = holds(&case, "stopped five times", &Cuts::everywhere(&case), 0, &stops).await;
         assert_eq!((run.starts, &run.late), (6, &calm.late));
     });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream::common::ErrorKind;
-use millstream::common::faults::{Faults, Side};
+use millstream::common::faults::{CrashPoint, EpochStep, Faults};
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::jobs::{self, Ending, JobSpec, Settings};
 use millstream::sql::ast::Statement;
@@ -55,8 +55,8 @@ impl<'a> Place<'a> {
         let mut spec = spec.unwrap_or_else(|e| panic!("{life:?}: {e}"));
         let ask_after = if let Some(Stop::Asked(rows)) = planned { Some(rows) } else { None };
         spec.probe = Some(Arc::new(Recorder::new(life.cuts.clone(), spec.status.subscribe(), ask_after, stop.clone())));
-        if let Some(Stop::At(step, side, nth)) = planned {
-            spec.faults = Faults::error_at(step, side, nth);
+        if let Some(Stop::At(point, nth)) = planned {
+            spec.faults = Faults::error_at(point, nth);
         }
         spec
     }
@@ -134,7 +134,7 @@ fn a_view_that_is_complete_is_read_as_its_content() {
         let place = Place::new(&case);
         place.run(&Life::whole("keeper"), true, true).await;
         // Killed behind its commit of all that there is, and before it has told that there is no more.
-        let killed = Life { stops: vec![Stop::At(5, Side::After, 1)], ..Life::whole("reader") };
+        let killed = Life { stops: vec![Stop::At(CrashPoint::After(EpochStep::PutCommit), 1)], ..Life::whole("reader") };
         place.run(&killed, false, true).await;
         holds(&case, &place, "one after the other").await;
     });
@@ -149,7 +149,7 @@ fn a_reader_that_was_away_reads_on() {
         place.run(&each("keeper", vec![Stop::Asked(10)]), true, false).await;
         place.run(&each("reader", vec![Stop::Asked(1)]), false, false).await;
         place.run(&each("keeper", Vec::new()), true, true).await;
-        place.run(&each("reader", vec![Stop::At(5, Side::After, 3)]), false, true).await;
+        place.run(&each("reader", vec![Stop::At(CrashPoint::After(EpochStep::PutCommit), 3)]), false, true).await;
         holds(&case, &place, "a reader that was away").await;
     });
 }
@@ -161,10 +161,10 @@ fn a_view_and_its_reader_are_killed_at_once() {
         for seed in 0..2 * super::stopped() {
             let mut random = StdRng::seed_from_u64(seed);
             let mut kill = || {
-                let side = if random.random_bool(0.5) { Side::Before } else { Side::After };
+                let points: Vec<CrashPoint> = CrashPoint::all().take_while(|point| point.step() < EpochStep::Prune).collect();
                 // The reader has fewer commits, because it takes what is there at once.
                 let views = random.random_bool(0.5);
-                (views, Stop::At(random.random_range(1..=9), side, random.random_range(1..if views { 25 } else { 12 })))
+                (views, Stop::At(points[random.random_range(0..points.len())], random.random_range(1..if views { 25 } else { 12 })))
             };
             let kills: Vec<_> = (0..3).map(|_| kill()).collect();
             let place = Place::new(&case);

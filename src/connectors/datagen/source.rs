@@ -14,7 +14,8 @@ use crate::common::clock::{Clock, SystemClock};
 use crate::common::projection::{Projection, narrow};
 use crate::common::{Error, Result};
 use crate::connectors::{
-    Chunk, Fetched, PartitionRange, PartitionState, Prefetch, ReadMode, Source, SourceCounters, SourceReader, Split, TableSpec,
+    BoundedScan, Chunk, Fetched, PartitionRange, PartitionState, Prefetch, RunContext, Source, SourceCounters, SourceReader, Split,
+    SplitEnumerator, SplitScan, StartMode, StreamSource, TableSpec,
 };
 
 use super::config::Config;
@@ -25,12 +26,11 @@ use super::values::{Moment, Random, Slot};
 const BATCH: i64 = 8192;
 
 /// A table of made-up rows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DatagenSource {
     config: Arc<Config>,
     name: String,
     clock: Arc<dyn Clock>,
-    counters: Arc<SourceCounters>,
 }
 
 impl DatagenSource {
@@ -50,7 +50,7 @@ impl DatagenSource {
         let config = Arc::new(Config::read(table)?);
         // Makes a row of every column, so that a type that cannot be made is found now.
         config.rows(0, 0, 1, &Projection::all(&config.schema), clock.now()).map_err(|e| e.context(format!("table `{}`", table.name)))?;
-        Ok(Self { config, name: table.name.clone(), clock, counters: Arc::default() })
+        Ok(Self { config, name: table.name.clone(), clock })
     }
 }
 
@@ -72,31 +72,23 @@ impl Config {
     }
 }
 
-#[async_trait]
-impl Source for DatagenSource {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.config.schema)
-    }
-
-    fn bounded(&self) -> bool {
-        self.config.rows.is_some()
-    }
-
-    async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>> {
+impl DatagenSource {
+    /// The rows that a read which begins now gives, by partition.
+    fn ranges(&self, mode: StartMode) -> Result<Vec<PartitionRange>> {
         let config = &self.config;
         let nanos = |millis: i64| i128::from(millis) * 1_000_000;
         let now = self.clock.now();
         let first = match (config.anchor, mode) {
-            (Some(_), ReadMode::FromTimestamp(ms)) => config.row_at(nanos(ms)),
-            (Some(_), ReadMode::FromLatest) => config.row_at(nanos(now)),
+            (Some(_), StartMode::Timestamp(ms)) => config.row_at(nanos(ms)),
+            (Some(_), StartMode::Latest) => config.row_at(nanos(now)),
             (Some(ago), _) => config.row_at(nanos(now) - ago),
             (None, _) => 0,
         };
         let last = match (config.rows, config.anchor, mode) {
             (Some(rows), ..) => Some(first.saturating_add(rows)),
             // Tied to the wall clock there is a history up to now.
-            (None, Some(_), ReadMode::Batch) => Some(config.row_at(nanos(now)).max(first)),
-            (None, None, ReadMode::Batch) => {
+            (None, Some(_), StartMode::History) => Some(config.row_at(nanos(now)).max(first)),
+            (None, None, StartMode::History) => {
                 return Err(Error::sql(format!("table `{}` never ends, so a batch query over it would not either", self.name))
                     .hint("set 'number-of-rows', or ask for a live answer with EMIT CHANGES"));
             }
@@ -109,60 +101,97 @@ impl Source for DatagenSource {
         };
         Ok((0..config.partitions).map(range).collect())
     }
+}
 
-    async fn resume(&self, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>> {
-        let known = |partition: &PartitionRange| i64::from(partition.partition) < self.config.partitions;
-        if positions.len() as i64 != self.config.partitions || !positions.iter().all(known) {
+impl Source for DatagenSource {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.config.schema)
+    }
+
+    fn scan(&self) -> Option<BoundedScan> {
+        Some(BoundedScan::Splits(Arc::new(self.clone())))
+    }
+
+    fn stream(&self) -> Option<Arc<dyn StreamSource>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl SplitScan for DatagenSource {
+    async fn ranges(&self) -> Result<Vec<PartitionRange>> {
+        self.ranges(StartMode::History)
+    }
+
+    fn read(&self, split: &Split, projection: &Projection, _limit: Option<usize>) -> Result<SendableRecordBatchStream> {
+        let (config, projection) = (Arc::clone(&self.config), projection.clone());
+        let schema = Arc::clone(projection.schema());
+        let (partition, end, now) = (i64::from(split.partition), split.end, self.clock.now());
+        let batches =
+            std::iter::successors((split.start < end).then_some(split.start), move |start| Some(start + BATCH).filter(|next| *next < end));
+        let batches = batches.map(move |start| Ok(config.rows(partition, start, end.min(start + BATCH), &projection, now)?));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches))))
+    }
+}
+
+#[async_trait]
+impl StreamSource for DatagenSource {
+    fn bounded(&self) -> bool {
+        self.config.rows.is_some()
+    }
+
+    fn enumerator(&self, run: RunContext) -> Result<Box<dyn SplitEnumerator>> {
+        Ok(Box::new(DatagenEnumerator { source: self.clone(), counters: run.counters }))
+    }
+}
+
+/// Chooses rows for one run of a job.
+#[derive(Debug)]
+struct DatagenEnumerator {
+    source: DatagenSource,
+    counters: Arc<SourceCounters>,
+}
+
+#[async_trait]
+impl SplitEnumerator for DatagenEnumerator {
+    async fn start(&mut self, mode: StartMode) -> Result<Vec<PartitionRange>> {
+        self.source.ranges(mode)
+    }
+
+    async fn resume(&mut self, positions: &[PartitionRange], _state: &[String]) -> Result<Vec<PartitionRange>> {
+        let known = |partition: &PartitionRange| i64::from(partition.partition) < self.source.config.partitions;
+        if positions.len() as i64 != self.source.config.partitions || !positions.iter().all(known) {
             return Err(Error::state(format!(
                 "table `{}`: the job has {} partitions, `scan.parallelism` is {} now",
-                self.name,
+                self.source.name,
                 positions.len(),
-                self.config.partitions
+                self.source.config.partitions
             ))
             .hint("which rows a partition has depends on their number; `--fresh` starts anew"));
         }
         Ok(Vec::new())
     }
 
-    fn read(&self, split: &Split, projection: &Projection) -> Result<SendableRecordBatchStream> {
-        let (config, counters, projection) = (Arc::clone(&self.config), Arc::clone(&self.counters), projection.clone());
-        let schema = Arc::clone(projection.schema());
-        let (partition, end, now) = (i64::from(split.partition), split.end, self.clock.now());
-        let batches =
-            std::iter::successors((split.start < end).then_some(split.start), move |start| Some(start + BATCH).filter(|next| *next < end));
-        let batches = batches.map(move |start| {
-            let batch = config.rows(partition, start, end.min(start + BATCH), &projection, now)?;
-            SourceCounters::add(&counters.rows, batch.num_rows());
-            Ok(batch)
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches))))
-    }
-
-    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {
-        let pace = Pace::new(&self.config, &from, self.clock.now());
-        Ok(Box::new(DatagenFollow {
-            config: Arc::clone(&self.config),
-            clock: Arc::clone(&self.clock),
+    fn reader(&mut self, ranges: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {
+        let DatagenSource { config, clock, .. } = self.source.clone();
+        let pace = Pace::new(&config, &ranges, clock.now());
+        Ok(Box::new(DatagenReader {
+            config,
+            clock,
             counters: Arc::clone(&self.counters),
             projection,
             batch: i64::try_from(prefetch.batch_rows.max(1)).unwrap_or(BATCH),
             max_bytes: prefetch.max_bytes,
-            partitions: from,
+            partitions: ranges,
             paused: Vec::new(),
             pace,
             turn: 0,
         }))
     }
-
-    async fn report(&self, _positions: &[(i32, i64)]) {}
-
-    fn counters(&self) -> Arc<SourceCounters> {
-        Arc::clone(&self.counters)
-    }
 }
 
 /// Hands out what is due; rows are made when they are asked for, so nothing is read ahead.
-struct DatagenFollow {
+struct DatagenReader {
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
     counters: Arc<SourceCounters>,
@@ -177,7 +206,7 @@ struct DatagenFollow {
     turn: usize,
 }
 
-impl DatagenFollow {
+impl DatagenReader {
     /// The offset up to which rows of a partition are due and wanted.
     fn limit(&self, range: &PartitionRange, due: i64) -> i64 {
         let due = if due == i64::MAX { i64::MAX } else { self.config.offset(range.partition.into(), due) };
@@ -235,7 +264,7 @@ impl DatagenFollow {
 }
 
 #[async_trait]
-impl SourceReader for DatagenFollow {
+impl SourceReader for DatagenReader {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
         let until = Instant::now() + wait;
         loop {

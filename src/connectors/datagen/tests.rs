@@ -1,7 +1,7 @@
 use super::*;
 use crate::common::Projection;
 use crate::common::clock::{Clock, ManualClock};
-use crate::connectors::{PartitionRange, Prefetch, ReadMode, TableColumn, conformance};
+use crate::connectors::{PartitionRange, Prefetch, Source, StartMode, TableColumn, conformance};
 use crate::sql::ast::{Options, Pos};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Field, Int32Type, TimeUnit, TimestampMillisecondType};
@@ -86,16 +86,17 @@ async fn rows_come_at_their_pace() {
     let clock = ManualClock::at(1_000_000);
     let spec = table(&[("id", DataType::Int32)], &[("rows-per-second", "100"), ("fields.id.min", "1"), ("fields.id.max", "3")]);
     let source = DatagenSource::with_clock(&spec, Arc::new(clock.clone())).unwrap();
-    assert!(!source.bounded() && source.plan(ReadMode::Batch).await.is_err());
-    let from = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow = source.follow(from, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
-    assert_eq!(follow.next(1_000, Duration::ZERO).await.unwrap().rows(), 1);
-    let none = follow.next(1_000, Duration::from_millis(5)).await.unwrap();
+    let mut run = conformance::enumerator(&source).unwrap();
+    assert!(!source.stream().unwrap().bounded() && run.start(StartMode::History).await.is_err());
+    let from = run.start(StartMode::Declared).await.unwrap();
+    let mut reader = run.reader(from, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
+    assert_eq!(reader.next(1_000, Duration::ZERO).await.unwrap().rows(), 1);
+    let none = reader.next(1_000, Duration::from_millis(5)).await.unwrap();
     assert!(none.rows() == 0 && none.partitions[0].at_end && !none.partitions[0].exhausted);
     clock.advance(1_000);
-    let fetched = follow.next(60, Duration::ZERO).await.unwrap();
+    let fetched = reader.next(60, Duration::ZERO).await.unwrap();
     assert_eq!((fetched.rows(), fetched.partitions[0].position, fetched.partitions[0].at_end), (60, 61, false));
-    assert_eq!(follow.next(60, Duration::ZERO).await.unwrap().rows(), 40);
+    assert_eq!(reader.next(60, Duration::ZERO).await.unwrap().rows(), 40);
     let ids = fetched.chunks[0].batch.column(0).as_primitive::<Int32Type>().clone();
     assert!(ids.values().iter().all(|id| (1..=3).contains(id)) && ids.null_count() == 0);
 }
@@ -115,14 +116,15 @@ async fn a_start_relative_to_now_is_tied_to_the_wall_clock() {
     ];
     let spec = table(&columns, &options);
     let source = DatagenSource::with_clock(&spec, Arc::new(clock.clone())).unwrap();
-    let from = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow = source.follow(from.clone(), Projection::columns(&source.schema(), &[0, 1]).unwrap(), Prefetch::default()).unwrap();
+    let mut run = conformance::enumerator(&source).unwrap();
+    let from = run.start(StartMode::Declared).await.unwrap();
+    let mut reader = run.reader(from.clone(), Projection::columns(&source.schema(), &[0, 1]).unwrap(), Prefetch::default()).unwrap();
     // The past 30 seconds at once, and nothing of the future.
     let mut rows = 0;
     let mut first = i64::MAX;
     let mut last: i64 = 0;
     loop {
-        let fetched = follow.next(10_000, Duration::ZERO).await.unwrap();
+        let fetched = reader.next(10_000, Duration::ZERO).await.unwrap();
         if fetched.rows() == 0 {
             break;
         }
@@ -137,7 +139,7 @@ async fn a_start_relative_to_now_is_tied_to_the_wall_clock() {
     assert_eq!((rows, first, last), (30_000, clock.now() - 30_000, clock.now() - 1));
     // Another reader, an hour later, from where this one stood: the same rows as if it had gone on.
     clock.advance(3_600_000);
-    let stood: Vec<PartitionRange> = follow
+    let stood: Vec<PartitionRange> = reader
         .next(0, Duration::ZERO)
         .await
         .unwrap()
@@ -145,11 +147,11 @@ async fn a_start_relative_to_now_is_tied_to_the_wall_clock() {
         .iter()
         .map(|p| PartitionRange { partition: p.partition, start: p.position, end: None })
         .collect();
-    assert!(source.resume(&stood).await.unwrap().is_empty());
-    let mut again = source.follow(stood, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
+    assert!(run.resume(&stood, &[]).await.unwrap().is_empty());
+    let mut again = run.reader(stood, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
     let next = again.next(1, Duration::ZERO).await.unwrap().chunks[0].batch.clone();
     assert_eq!(next.column(0).as_primitive::<TimestampMillisecondType>().value(0), last + 1);
-    let batch = source.plan(ReadMode::Batch).await.unwrap();
+    let batch = run.start(StartMode::History).await.unwrap();
     assert_eq!(batch.iter().map(|r| r.end.unwrap() - r.start).sum::<i64>(), 30_000);
 }
 
@@ -157,7 +159,7 @@ async fn a_start_relative_to_now_is_tied_to_the_wall_clock() {
 async fn a_sequence_with_an_end_is_bounded() {
     let options = [("fields.id.kind", "sequence"), ("fields.id.start", "5"), ("fields.id.end", "9"), ("rows-per-second", "1000000")];
     let source = DatagenConnector.source(table(&[("id", DataType::Int32)], &options)).unwrap();
-    assert!(source.bounded());
+    assert!(source.stream().unwrap().bounded());
     conformance::source(&*source).await.unwrap();
     assert_eq!(conformance::read_all(&*source, &[0]).await.unwrap()[&0], ["5", "6", "7", "8", "9"]);
 }

@@ -104,7 +104,7 @@ pub struct Limits {
 
 /// The range of offsets that a partition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MetadataPredicate {
+pub struct PartitionBounds {
     /// The partition.
     pub partition: i32,
     /// The oldest offset that is still there.
@@ -148,7 +148,7 @@ pub trait Broker: Debug + Send + Sync {
     async fn create_topic(&self, topic: &str, partitions: Option<usize>) -> Result<usize>;
 
     /// The bounds of every partition.
-    async fn bounds(&self, topic: &str) -> Result<Vec<MetadataPredicate>>;
+    async fn bounds(&self, topic: &str) -> Result<Vec<PartitionBounds>>;
 
     /// Waits until all that the topic holds as of now is stable: committed or aborted, and so read by everybody. A transaction is
     /// committed before its end is written to each partition. False if that takes longer than `patience`.

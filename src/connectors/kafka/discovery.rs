@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::PartitionRange;
 
@@ -26,11 +28,9 @@ impl Discovery {
         Some(Self { broker: Arc::clone(broker), table: Arc::clone(table), every, known })
     }
 
-    /// Hands partitions that are new to `found`, each once.
-    ///
-    /// # Errors
-    /// When the topic was deleted and made anew: offsets of the old one mean nothing in it.
-    pub(super) async fn run(mut self, found: &(dyn Fn(Vec<PartitionRange>) + Send + Sync)) -> Result<()> {
+    /// Sends partitions that are new, each once, until nobody listens. An error is the last that it sends: the topic was deleted and made
+    /// anew, and offsets of the old one mean nothing in it.
+    pub(super) async fn run(mut self, found: UnboundedSender<Result<Vec<PartitionRange>>>) {
         let mut id = None;
         loop {
             match self.look(&mut id).await {
@@ -38,9 +38,15 @@ impl Discovery {
                 Ok(new) => {
                     tracing::info!("{}: topic `{}` has {} new partition(s)", self.table.label(), self.table.topic, new.len());
                     self.known.extend(new.iter().map(|r| r.partition));
-                    found(new);
+                    if found.send(Ok(new)).is_err() {
+                        return;
+                    }
                 }
-                Err(error) if error.kind() == ErrorKind::State => return Err(error),
+                Err(error) if error.kind() == ErrorKind::State => {
+                    // Where nobody listens, nobody reads either.
+                    let _ = found.send(Err(error));
+                    return;
+                }
                 // The reader says what is wrong with the topic; here it is only looked at again.
                 Err(error) => tracing::debug!("{}: new partitions could not be looked for: {error}", self.table.label()),
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::common::{Error, Result};
 use crate::connectors::{Recorded, Writer};
 
-use super::broker::{Broker, MetadataPredicate};
+use super::broker::{Broker, PartitionBounds};
 
 /// The header that every record of a sink carries: `<owner>:<incarnation>:<n>:<attempt>`.
 pub(super) const HEADER: &str = "millstream.commit";
@@ -26,7 +26,7 @@ pub(super) async fn newest(broker: &Arc<dyn Broker>, topic: &str, owner: &str) -
     if broker.partitions(topic).await?.is_none() {
         return Ok(None);
     }
-    let bounds: Vec<MetadataPredicate> = broker.bounds(topic).await?.into_iter().filter(|b| b.earliest < b.latest).collect();
+    let bounds: Vec<PartitionBounds> = broker.bounds(topic).await?.into_iter().filter(|b| b.earliest < b.latest).collect();
     if bounds.is_empty() {
         return Ok(None);
     }
@@ -35,7 +35,7 @@ pub(super) async fn newest(broker: &Arc<dyn Broker>, topic: &str, owner: &str) -
     found.map_err(|e| Error::internal("the end of a topic could not be read").because(e))?
 }
 
-fn scan(broker: &dyn Broker, topic: &str, owner: &str, bounds: &[MetadataPredicate]) -> Result<Option<(u64, Recorded)>> {
+fn scan(broker: &dyn Broker, topic: &str, owner: &str, bounds: &[PartitionBounds]) -> Result<Option<(u64, Recorded)>> {
     let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest.max(b.latest - DEPTH))).collect();
     let mut consumer = broker.consumer(topic, &from)?;
     let mut newest: Option<(u64, Recorded)> = None;
@@ -52,7 +52,7 @@ fn scan(broker: &dyn Broker, topic: &str, owner: &str, bounds: &[MetadataPredica
             });
         })?;
         let positions = consumer.positions();
-        let done = |b: &MetadataPredicate| positions.iter().any(|p| p.partition == b.partition && (p.next >= b.latest || p.at_end));
+        let done = |b: &PartitionBounds| positions.iter().any(|p| p.partition == b.partition && (p.next >= b.latest || p.at_end));
         if bounds.iter().all(done) {
             return Ok(newest);
         }

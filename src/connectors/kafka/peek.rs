@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::common::{Error, Projection, Result};
 use crate::connectors::{on_error, peek};
 
-use super::broker::{Broker, Headers, MetadataPredicate, Record, TimestampType};
+use super::broker::{Broker, Headers, PartitionBounds, Record, TimestampType};
 use super::config::KafkaTable;
 use super::metadata::Metadata;
 use super::pending::{Headers as Stored, Pending};
@@ -31,7 +31,7 @@ const FURTHER: i64 = 4;
 const BATCH: usize = 1024;
 /// How long a poll blocks, and so how soon a reader that was dropped is noticed.
 const POLL: Duration = Duration::from_millis(50);
-/// Decision 26: gives up after this time without an answer.
+/// Gives up after this time without an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A message as it stands in the topic.
@@ -131,12 +131,12 @@ impl Tail {
 fn last_of_each(
     broker: &dyn Broker,
     topic: &str,
-    bounds: &[MetadataPredicate],
+    bounds: &[PartitionBounds],
     wanted: usize,
     stop: &CancellationToken,
 ) -> Result<Vec<Message>> {
     let back = i64::try_from(wanted).unwrap_or(i64::MAX);
-    let tail = |b: &MetadataPredicate| (b.partition, Tail { earliest: b.earliest, from: b.latest, back, kept: VecDeque::new() });
+    let tail = |b: &PartitionBounds| (b.partition, Tail { earliest: b.earliest, from: b.latest, back, kept: VecDeque::new() });
     let mut tails: BTreeMap<i32, Tail> = bounds.iter().map(tail).collect();
     loop {
         let ranges: BTreeMap<i32, Range<i64>> = tails.iter_mut().filter_map(|(p, tail)| Some((*p, tail.further(wanted)?))).collect();

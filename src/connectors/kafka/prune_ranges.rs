@@ -13,16 +13,16 @@ const PIECES: usize = 16;
 ///
 /// # Errors
 /// When the broker does not answer.
-pub(super) async fn narrow(
+pub(super) async fn prune(
     table: &KafkaTable,
     broker: &dyn Broker,
     mut ranges: Vec<PartitionRange>,
-    bounds: &MetadataPredicate,
+    predicate: &MetadataPredicate,
 ) -> Result<Vec<PartitionRange>> {
-    if let Some(partitions) = bounds.get("partition") {
+    if let Some(partitions) = predicate.get("partition") {
         ranges.retain(|range| partitions.contains(i64::from(range.partition)));
     }
-    if let Some(times) = bounds.get("timestamp") {
+    if let Some(times) = predicate.get("timestamp") {
         match times.hull() {
             None => ranges.clear(),
             // Only where to begin can be told: before the first record that is not older than t all are older than t, in whatever
@@ -37,7 +37,7 @@ pub(super) async fn narrow(
             Some(_) => {}
         }
     }
-    if let Some(offsets) = bounds.get("offset") {
+    if let Some(offsets) = predicate.get("offset") {
         ranges = ranges.iter().flat_map(|range| pieces(range, offsets)).collect();
     }
     ranges.retain(|range| range.end.is_none_or(|end| range.start < end));

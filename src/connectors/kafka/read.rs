@@ -19,7 +19,7 @@ use super::fetch::Fetcher;
 const BATCH: usize = 8192;
 /// How long a poll blocks, and so how soon a dropped stream is noticed.
 const POLL: Duration = Duration::from_millis(50);
-/// Decision 26: a query gives up after this time without an answer.
+/// A query gives up after this time without an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type Item = std::result::Result<RecordBatch, DataFusionError>;

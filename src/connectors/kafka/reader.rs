@@ -1,7 +1,7 @@
 //! The continuous read of a job: a thread polls and decodes ahead while epochs run.
 //!
 //! ```text
-//!  thread "follow-<table>"                          job
+//!  thread "reader-<table>"                          job
 //!  poll ▶ decode per partition ▶ queue per partition ──▶ next(max_rows, wait)
 //!         stops while the queues hold max_bytes ◀─────── room
 //! ```
@@ -14,24 +14,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::common::{Error, Result, panics};
 use crate::connectors::offset_batch::OffsetBatch;
 use crate::connectors::{Chunk, Fetched, PartitionRange, PartitionState, Prefetch, SourceReader};
 
-use super::discovery::Discovery;
 use super::fetch::{Fetcher, Step};
 
 /// How long the thread blocks in a poll, and so how soon it notices a pause or the end of the job.
 const POLL: Duration = Duration::from_millis(50);
 
 /// A running reader; dropping it stops the thread.
-pub(super) struct KafkaFollow {
+pub(super) struct KafkaReader {
     shared: Arc<Shared>,
-    /// Looks for new partitions.
-    discovery: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -49,9 +45,8 @@ struct Queues {
     /// Counts pieces, so that they are handed out in order of arrival.
     arrivals: u64,
     paused: Vec<i32>,
-    /// Partitions that are new, which the thread has to read, and the job to hear of.
-    found: Vec<PartitionRange>,
-    added: Vec<PartitionRange>,
+    /// Partitions that are new, which the thread has to read.
+    assigned: Vec<PartitionRange>,
     error: Option<Error>,
     stop: bool,
     /// Nothing will come any more: every partition is exhausted.
@@ -74,9 +69,9 @@ impl Shared {
     }
 }
 
-impl KafkaFollow {
+impl KafkaReader {
     /// Starts the thread.
-    pub(super) fn start(fetcher: Fetcher, name: &str, prefetch: Prefetch, discovery: Option<Discovery>) -> Result<Self> {
+    pub(super) fn start(fetcher: Fetcher, name: &str, prefetch: Prefetch) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         {
             let mut queues = shared.lock();
@@ -87,23 +82,15 @@ impl KafkaFollow {
         }
         if !fetcher.exhausted() {
             let shared = Arc::clone(&shared);
-            std::thread::Builder::new().name(format!("follow-{name}")).spawn(move || run(fetcher, &shared, prefetch))?;
+            std::thread::Builder::new().name(format!("reader-{name}")).spawn(move || run(fetcher, &shared, prefetch))?;
         }
-        let runtime = tokio::runtime::Handle::try_current().ok();
-        let looking = Arc::clone(&shared);
-        let discovery = runtime.zip(discovery).map(|(runtime, discovery)| {
-            runtime.spawn(async move {
-                discovery.run(&|found| looking.lock().find(found)).await.unwrap_or_else(|error| looking.lock().error = Some(error));
-                looking.came.notify_one();
-            })
-        });
-        Ok(Self { shared, discovery })
+        Ok(Self { shared })
     }
 }
 
 fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
     loop {
-        let (paused, found) = {
+        let (paused, assigned) = {
             let mut queues = shared.lock();
             while !queues.stop && queues.bytes() >= prefetch.max_bytes {
                 queues = shared.room.wait(queues).unwrap_or_else(PoisonError::into_inner);
@@ -111,12 +98,12 @@ fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
             if queues.stop {
                 return;
             }
-            (queues.paused.clone(), std::mem::take(&mut queues.found))
+            (queues.paused.clone(), std::mem::take(&mut queues.assigned))
         };
         fetcher.pause(paused);
         let read = || {
-            if !found.is_empty() {
-                fetcher.add(&found)?;
+            if !assigned.is_empty() {
+                fetcher.add(&assigned)?;
             }
             fetcher.step(prefetch.batch_rows.max(1), POLL)
         };
@@ -151,13 +138,12 @@ impl Queues {
     }
 
     /// Takes in partitions that are new since the start.
-    fn find(&mut self, found: Vec<PartitionRange>) {
-        for range in found {
+    fn assign(&mut self, ranges: Vec<PartitionRange>) {
+        for range in ranges {
             let PartitionRange { partition, start, .. } = range;
             let state = PartitionState { partition, position: start, end: None, at_end: false, exhausted: false };
             self.partitions.insert(partition, Queue { position: start, ahead: Some(state), ..Queue::default() });
-            self.found.push(range);
-            self.added.push(range);
+            self.assigned.push(range);
         }
     }
 
@@ -181,7 +167,7 @@ impl Queues {
     }
 
     fn take(&mut self, max_rows: usize) -> Fetched {
-        let mut fetched = Fetched { added: std::mem::take(&mut self.added), ..Fetched::default() };
+        let mut fetched = Fetched::default();
         let mut left = max_rows;
         while left > 0 {
             let Some(queue) = self.first().and_then(|partition| self.partitions.get_mut(&partition)) else { break };
@@ -221,14 +207,14 @@ impl Queue {
 }
 
 #[async_trait]
-impl SourceReader for KafkaFollow {
+impl SourceReader for KafkaReader {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
         let until = Instant::now() + wait;
         loop {
             let fetched = {
                 let mut queues = self.shared.lock();
                 let fetched = queues.take(max_rows);
-                let something = fetched.rows() > 0 || !fetched.rejected.is_empty() || !fetched.added.is_empty();
+                let something = fetched.rows() > 0 || !fetched.rejected.is_empty();
                 // What was read before the error is handed out first.
                 if !something && let Some(error) = &queues.error {
                     return Err(error.clone());
@@ -246,6 +232,11 @@ impl SourceReader for KafkaFollow {
         }
     }
 
+    fn assign(&mut self, ranges: Vec<PartitionRange>) -> Result<()> {
+        self.shared.lock().assign(ranges);
+        Ok(())
+    }
+
     fn pause(&mut self, partitions: &[i32]) {
         self.shared.lock().paused = partitions.to_vec();
         self.shared.room.notify_all();
@@ -253,11 +244,8 @@ impl SourceReader for KafkaFollow {
     }
 }
 
-impl Drop for KafkaFollow {
+impl Drop for KafkaReader {
     fn drop(&mut self) {
-        if let Some(discovery) = &self.discovery {
-            discovery.abort();
-        }
         self.shared.lock().stop = true;
         self.shared.room.notify_all();
     }

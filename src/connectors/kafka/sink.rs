@@ -176,7 +176,6 @@ impl Sink for KafkaSink {
             group: identity,
             metadata: format!("{}:{}", writer.job_uuid, writer.incarnation),
             header: format!("{}:{}", last_commit::owner(writer), writer.incarnation),
-            attempt: String::new(),
         });
         let writer = KafkaWriter::new(Arc::clone(&self.table), Arc::clone(&self.broker), producer, commit, partitions, self.refusals())?;
         Ok((Box::new(writer), newest))

@@ -8,20 +8,23 @@ use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
 
 use crate::common::{Projection, Result};
-use crate::connectors::{Changes, MetadataPredicate, PartitionRange, Prefetch, ReadMode, Source, SourceCounters, SourceReader, Split};
+use crate::connectors::{
+    BoundedScan, Changes, Discoveries, MetadataPredicate, PartitionRange, Prefetch, RunContext, Source, SourceCounters, SourceReader,
+    Split, SplitEnumerator, SplitScan, StartMode, StreamSource,
+};
 
 use super::broker::Broker;
 use super::config::KafkaTable;
 use super::discovery::Discovery;
 use super::fetch::Fetcher;
-use super::reader::KafkaFollow;
+use super::reader::KafkaReader;
 use super::{prune_ranges, read, startup};
 
 /// A Kafka table that is read.
+#[derive(Clone)]
 pub struct KafkaSource {
     table: Arc<KafkaTable>,
     broker: Arc<dyn Broker>,
-    counters: Arc<SourceCounters>,
 }
 
 impl fmt::Debug for KafkaSource {
@@ -33,20 +36,14 @@ impl fmt::Debug for KafkaSource {
 impl KafkaSource {
     /// A source over a broker.
     pub fn new(table: Arc<KafkaTable>, broker: Arc<dyn Broker>) -> Self {
-        Self { table, broker, counters: Arc::default() }
+        Self { table, broker }
     }
 
-    fn fetcher(&self, from: &[PartitionRange], projection: &Projection) -> Result<Fetcher> {
-        Fetcher::new(Arc::clone(&self.table), &*self.broker, from, projection, Arc::clone(&self.counters))
-    }
-
-    fn stream(&self, split: &Split, projection: &Projection, limit: Option<usize>) -> Result<SendableRecordBatchStream> {
-        let range = PartitionRange { partition: split.partition, start: split.start, end: Some(split.end) };
-        read::stream(self.fetcher(&[range], projection)?, &self.table.spec.name, self.broker.address(), limit)
+    fn fetcher(&self, from: &[PartitionRange], projection: &Projection, counters: &Arc<SourceCounters>) -> Result<Fetcher> {
+        Fetcher::new(Arc::clone(&self.table), &*self.broker, from, projection, Arc::clone(counters))
     }
 }
 
-#[async_trait]
 impl Source for KafkaSource {
     fn schema(&self) -> SchemaRef {
         self.table.read_schema()
@@ -64,52 +61,96 @@ impl Source for KafkaSource {
         }
     }
 
-    async fn incarnation(&self) -> Result<Option<String>> {
-        self.broker.topic_id(&self.table.topic).await
-    }
-
     fn dead_letter(&self) -> Option<&str> {
         self.table.on_error.table(&self.table.spec)
     }
 
+    fn scan(&self) -> Option<BoundedScan> {
+        Some(BoundedScan::Splits(Arc::new(KafkaScan::new(self.clone(), Arc::default()))))
+    }
+
+    fn stream(&self) -> Option<Arc<dyn StreamSource>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+/// A bounded read of a topic.
+#[derive(Debug)]
+pub(super) struct KafkaScan {
+    source: KafkaSource,
+    counters: Arc<SourceCounters>,
+}
+
+impl KafkaScan {
+    /// A read that counts its records.
+    pub(super) fn new(source: KafkaSource, counters: Arc<SourceCounters>) -> Self {
+        Self { source, counters }
+    }
+}
+
+#[async_trait]
+impl SplitScan for KafkaScan {
+    async fn ranges(&self) -> Result<Vec<PartitionRange>> {
+        startup::plan(&self.source.table, &*self.source.broker, StartMode::History).await
+    }
+
+    async fn prune_ranges(&self, ranges: Vec<PartitionRange>, predicate: &MetadataPredicate) -> Result<Vec<PartitionRange>> {
+        prune_ranges::prune(&self.source.table, &*self.source.broker, ranges, predicate).await
+    }
+
+    fn read(&self, split: &Split, projection: &Projection, limit: Option<usize>) -> Result<SendableRecordBatchStream> {
+        let range = PartitionRange { partition: split.partition, start: split.start, end: Some(split.end) };
+        let fetcher = self.source.fetcher(&[range], projection, &self.counters)?;
+        read::stream(fetcher, &self.source.table.spec.name, self.source.broker.address(), limit)
+    }
+}
+
+#[async_trait]
+impl StreamSource for KafkaSource {
     fn bounded(&self) -> bool {
         self.table.is_bounded()
     }
 
-    async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>> {
-        startup::plan(&self.table, &*self.broker, mode).await
+    fn enumerator(&self, run: RunContext) -> Result<Box<dyn SplitEnumerator>> {
+        Ok(Box::new(KafkaEnumerator { source: self.clone(), counters: run.counters }))
     }
 
-    async fn narrow(&self, ranges: Vec<PartitionRange>, bounds: &MetadataPredicate) -> Result<Vec<PartitionRange>> {
-        prune_ranges::narrow(&self.table, &*self.broker, ranges, bounds).await
-    }
-
-    async fn resume(&self, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>> {
-        startup::resume(&self.table, &*self.broker, positions).await
-    }
-
-    fn read(&self, split: &Split, projection: &Projection) -> Result<SendableRecordBatchStream> {
-        self.stream(split, projection, None)
-    }
-
-    fn read_some(&self, split: &Split, projection: &Projection, rows: usize) -> Result<SendableRecordBatchStream> {
-        self.stream(split, projection, Some(rows))
-    }
-
-    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {
-        let fetcher = self.fetcher(&from, &projection)?;
-        let discovery = Discovery::of(&self.table, &self.broker, &from);
-        Ok(Box::new(KafkaFollow::start(fetcher, &self.table.spec.name, prefetch, discovery)?))
-    }
-
-    async fn report(&self, positions: &[(i32, i64)]) {
+    async fn commit_offsets(&self, positions: &[(i32, i64)]) {
         let Some(group) = &self.table.group else { return };
         if let Err(error) = self.broker.commit_group(group, &self.table.topic, positions).await {
             tracing::debug!("{}: progress could not be reported to group '{group}': {error}", self.table.label());
         }
     }
+}
 
-    fn counters(&self) -> Arc<SourceCounters> {
-        Arc::clone(&self.counters)
+/// Chooses offsets of a topic for one run of a job.
+#[derive(Debug)]
+struct KafkaEnumerator {
+    source: KafkaSource,
+    counters: Arc<SourceCounters>,
+}
+
+#[async_trait]
+impl SplitEnumerator for KafkaEnumerator {
+    async fn incarnation(&self) -> Result<Option<String>> {
+        self.source.broker.topic_id(&self.source.table.topic).await
+    }
+
+    async fn start(&mut self, mode: StartMode) -> Result<Vec<PartitionRange>> {
+        startup::plan(&self.source.table, &*self.source.broker, mode).await
+    }
+
+    async fn resume(&mut self, positions: &[PartitionRange], _state: &[String]) -> Result<Vec<PartitionRange>> {
+        startup::resume(&self.source.table, &*self.source.broker, positions).await
+    }
+
+    fn discoveries(&mut self, known: &[PartitionRange]) -> Option<Discoveries> {
+        let discovery = Discovery::of(&self.source.table, &self.source.broker, known)?;
+        Some(Discoveries::of(|found| discovery.run(found)))
+    }
+
+    fn reader(&mut self, ranges: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {
+        let fetcher = self.source.fetcher(&ranges, &projection, &self.counters)?;
+        Ok(Box::new(KafkaReader::start(fetcher, &self.source.table.spec.name, prefetch)?))
     }
 }

@@ -4,32 +4,32 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::common::{Error, Result, suggest};
-use crate::connectors::{PartitionRange, ReadMode};
+use crate::connectors::{PartitionRange, StartMode};
 
-use super::broker::{Broker, MetadataPredicate};
+use super::broker::{Broker, PartitionBounds};
 use super::config::{Bounded, KafkaTable, Reset, Startup};
 
 /// The range of every partition for a read that begins now.
 ///
 /// # Errors
 /// When the topic does not exist, or a mode has nothing to go by.
-pub async fn plan(table: &KafkaTable, broker: &dyn Broker, mode: ReadMode) -> Result<Vec<PartitionRange>> {
+pub async fn plan(table: &KafkaTable, broker: &dyn Broker, mode: StartMode) -> Result<Vec<PartitionRange>> {
     let bounds = bounds(table, broker).await?;
     let startup = match (mode, &table.startup) {
-        (ReadMode::Stream, startup) => startup.clone(),
-        // Decision 11: a batch query reads history; only what names a place in it is honoured.
-        (ReadMode::Batch, startup @ (Startup::Timestamp(_) | Startup::Specific(_))) => startup.clone(),
-        (ReadMode::Batch | ReadMode::FromEarliest, _) => Startup::Earliest,
-        (ReadMode::FromLatest, _) => Startup::Latest,
-        (ReadMode::FromTimestamp(ms), _) => Startup::Timestamp(ms),
+        (StartMode::Declared, startup) => startup.clone(),
+        // A batch query reads history; only what names a place in it is honoured.
+        (StartMode::History, startup @ (Startup::Timestamp(_) | Startup::Specific(_))) => startup.clone(),
+        (StartMode::History | StartMode::Earliest, _) => Startup::Earliest,
+        (StartMode::Latest, _) => Startup::Latest,
+        (StartMode::Timestamp(ms), _) => Startup::Timestamp(ms),
     };
     let bounded = match (mode, &table.bounded) {
-        (ReadMode::Batch, Bounded::Never) => Bounded::Latest,
+        (StartMode::History, Bounded::Never) => Bounded::Latest,
         (_, bounded) => bounded.clone(),
     };
     let starts = starts(table, broker, &startup, &bounds).await?;
     let ends = ends(table, broker, &bounded, &bounds).await?;
-    let range = |bound: &MetadataPredicate| {
+    let range = |bound: &PartitionBounds| {
         let partition = bound.partition;
         let start = starts.get(&partition).copied().unwrap_or(bound.earliest);
         // A partition that the bounded mode does not name is not read at all, as in Flink.
@@ -39,7 +39,7 @@ pub async fn plan(table: &KafkaTable, broker: &dyn Broker, mode: ReadMode) -> Re
     Ok(bounds.iter().map(range).collect())
 }
 
-async fn starts(table: &KafkaTable, broker: &dyn Broker, startup: &Startup, bounds: &[MetadataPredicate]) -> Result<BTreeMap<i32, i64>> {
+async fn starts(table: &KafkaTable, broker: &dyn Broker, startup: &Startup, bounds: &[PartitionBounds]) -> Result<BTreeMap<i32, i64>> {
     let earliest = || bounds.iter().map(|b| (b.partition, b.earliest)).collect();
     match startup {
         Startup::Earliest => Ok(earliest()),
@@ -64,7 +64,7 @@ async fn starts(table: &KafkaTable, broker: &dyn Broker, startup: &Startup, boun
 }
 
 /// An offset that an option names, checked against what is there.
-fn within(table: &KafkaTable, bound: &MetadataPredicate, offset: i64) -> Result<i64> {
+fn within(table: &KafkaTable, bound: &PartitionBounds, offset: i64) -> Result<i64> {
     if offset > bound.latest {
         return Err(Error::sql(format!(
             "{}: offset {offset} of topic `{}`, partition {} does not exist yet: the newest is {}",
@@ -87,7 +87,7 @@ fn within(table: &KafkaTable, bound: &MetadataPredicate, offset: i64) -> Result<
     Ok(offset.max(bound.earliest))
 }
 
-async fn group_starts(table: &KafkaTable, broker: &dyn Broker, bounds: &[MetadataPredicate]) -> Result<BTreeMap<i32, i64>> {
+async fn group_starts(table: &KafkaTable, broker: &dyn Broker, bounds: &[PartitionBounds]) -> Result<BTreeMap<i32, i64>> {
     let fix = "set 'scan.startup.mode' = 'earliest-offset' or 'latest-offset', or 'properties.auto.offset.reset' = 'earliest' or 'latest'";
     let committed = match (&table.group, table.reset) {
         (Some(group), _) => broker.committed(group, &table.topic).await?,
@@ -115,7 +115,7 @@ async fn group_starts(table: &KafkaTable, broker: &dyn Broker, bounds: &[Metadat
     Ok(starts)
 }
 
-fn no_start(table: &KafkaTable, bound: &MetadataPredicate, committed: Option<i64>) -> Error {
+fn no_start(table: &KafkaTable, bound: &PartitionBounds, committed: Option<i64>) -> Error {
     let group = table.group.as_deref().unwrap_or_default();
     let (label, topic, partition) = (table.label(), &table.topic, bound.partition);
     let message = match committed {
@@ -129,7 +129,7 @@ fn no_start(table: &KafkaTable, bound: &MetadataPredicate, committed: Option<i64
     Error::sql(message)
 }
 
-async fn ends(table: &KafkaTable, broker: &dyn Broker, bounded: &Bounded, bounds: &[MetadataPredicate]) -> Result<BTreeMap<i32, i64>> {
+async fn ends(table: &KafkaTable, broker: &dyn Broker, bounded: &Bounded, bounds: &[PartitionBounds]) -> Result<BTreeMap<i32, i64>> {
     match bounded {
         Bounded::Never => Ok(BTreeMap::new()),
         Bounded::Latest => Ok(bounds.iter().map(|b| (b.partition, b.latest)).collect()),
@@ -157,7 +157,7 @@ async fn ends(table: &KafkaTable, broker: &dyn Broker, bounded: &Bounded, bounds
     }
 }
 
-fn known_partitions(table: &KafkaTable, option: &str, offsets: &BTreeMap<i32, i64>, bounds: &[MetadataPredicate]) -> Result<()> {
+fn known_partitions(table: &KafkaTable, option: &str, offsets: &BTreeMap<i32, i64>, bounds: &[PartitionBounds]) -> Result<()> {
     match offsets.keys().find(|partition| !bounds.iter().any(|b| b.partition == **partition)) {
         None => Ok(()),
         Some(partition) => Err(Error::sql(format!(
@@ -174,7 +174,7 @@ fn known_partitions(table: &KafkaTable, option: &str, offsets: &BTreeMap<i32, i6
 ///
 /// # Errors
 /// When there is no such topic; names those like it.
-pub(super) async fn bounds(table: &KafkaTable, broker: &dyn Broker) -> Result<Vec<MetadataPredicate>> {
+pub(super) async fn bounds(table: &KafkaTable, broker: &dyn Broker) -> Result<Vec<PartitionBounds>> {
     if broker.partitions(&table.topic).await?.is_none() {
         return Err(missing(table, broker).await);
     }
@@ -183,7 +183,7 @@ pub(super) async fn bounds(table: &KafkaTable, broker: &dyn Broker) -> Result<Ve
     Ok(bounds)
 }
 
-/// Decision 26: a missing topic is an error with near names.
+/// A missing topic is an error with near names.
 async fn missing(table: &KafkaTable, broker: &dyn Broker) -> Error {
     let error = Error::sql(format!("{}: topic `{}` does not exist at {}", table.label(), table.topic, broker.address()));
     let topics = broker.topics(Duration::from_secs(5)).await.unwrap_or_default();

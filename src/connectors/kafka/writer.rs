@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use crate::common::floor::floored;
 use crate::common::{Error, Result, WEIGHT};
 use crate::connectors::rejects::{self, RejectedRow, Rejects};
-use crate::connectors::{Changes, SinkWriter};
+use crate::connectors::{Changes, CommitInfo, SinkWriter};
 use crate::formats::{self, Encoder, Messages};
 
 use super::broker::{Broker, OutRecord, Producer};
@@ -31,7 +31,7 @@ pub(super) struct KafkaWriter {
     broker: Arc<dyn Broker>,
     producer: Box<dyn Producer>,
     /// `None` without transactions.
-    commit: Option<Committing>,
+    committing: Option<Committing>,
     schema: SchemaRef,
     value: Part,
     key: Option<Part>,
@@ -60,8 +60,6 @@ pub(super) struct Committing {
     pub(super) metadata: String,
     /// What every record's header begins with.
     pub(super) header: String,
-    /// Which try of writing the commit it is, for both.
-    pub(super) attempt: String,
 }
 
 /// One side of a record: its encoder, and where its fields stand among the written columns.
@@ -98,7 +96,7 @@ impl KafkaWriter {
         table: Arc<KafkaTable>,
         broker: Arc<dyn Broker>,
         producer: Box<dyn Producer>,
-        commit: Option<Committing>,
+        committing: Option<Committing>,
         partitions: usize,
         (count, measured): (Arc<AtomicU64>, Arc<AtomicBool>),
     ) -> Result<Self> {
@@ -121,7 +119,7 @@ impl KafkaWriter {
             table,
             broker,
             producer,
-            commit,
+            committing,
             schema,
             value,
             key,
@@ -338,14 +336,8 @@ fn headers_of(column: &ArrayRef, row: usize) -> Vec<(String, Option<Vec<u8>>)> {
 
 #[async_trait]
 impl SinkWriter for KafkaWriter {
-    fn attempt(&mut self, attempt: &str) {
-        if let Some(commit) = &mut self.commit {
-            commit.attempt = attempt.to_string();
-        }
-    }
-
-    async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()> {
-        let header = self.commit.as_ref().map(|c| format!("{}:{n}:{}", c.header, c.attempt));
+    async fn write(&mut self, commit: &CommitInfo, rows: &[RecordBatch]) -> Result<()> {
+        let header = self.committing.as_ref().map(|c| format!("{}:{}:{}", c.header, commit.n, commit.attempt));
         let topic = self.table.topic.clone();
         if !std::mem::replace(&mut self.begun, true) {
             self.producer.begin().await?;
@@ -360,16 +352,16 @@ impl SinkWriter for KafkaWriter {
         Ok(())
     }
 
-    async fn commit(&mut self, n: u64) -> Result<()> {
-        if let Some(Committing { group, metadata, attempt, .. }) = &self.commit {
-            let offset = i64::try_from(n).map_err(|_| Error::internal(format!("commit {n}")))?;
-            let sent = self.producer.send_offset(group, &self.table.topic, offset, &format!("{metadata}:{attempt}")).await;
+    async fn commit(&mut self, commit: &CommitInfo) -> Result<()> {
+        if let Some(Committing { group, metadata, .. }) = &self.committing {
+            let offset = i64::try_from(commit.n).map_err(|_| Error::internal(format!("commit {}", commit.n)))?;
+            let sent = self.producer.send_offset(group, &self.table.topic, offset, &format!("{metadata}:{}", commit.attempt)).await;
             sent.map_err(|e| self.failed(e))?;
         }
         self.begun = false;
         let committed = self.producer.commit().await;
         committed.map_err(|e| self.failed(e))?;
-        self.unsettled = self.commit.is_some();
+        self.unsettled = self.committing.is_some();
         Ok(())
     }
 

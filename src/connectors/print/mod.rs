@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::common::{Error, OptionSpec, Result};
 
-use super::{Connector, Recorded, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
+use super::{CommitInfo, Connector, Recorded, Sink, SinkMode, SinkWriter, Source, TableSpec, Writer};
 
 pub mod kinds;
 mod line;
@@ -116,7 +116,7 @@ struct PrintWriter {
 
 #[async_trait]
 impl SinkWriter for PrintWriter {
-    async fn write(&mut self, _n: u64, rows: &[RecordBatch]) -> Result<()> {
+    async fn write(&mut self, _commit: &CommitInfo, rows: &[RecordBatch]) -> Result<()> {
         let mut text = String::new();
         let key = (!self.key.is_empty()).then_some(self.key.as_slice());
         for batch in rows {
@@ -136,7 +136,7 @@ impl SinkWriter for PrintWriter {
         written.map_err(|e| Error::unavailable("the rows of a print table could not be shown").because(e))
     }
 
-    async fn commit(&mut self, _n: u64) -> Result<()> {
+    async fn commit(&mut self, _commit: &CommitInfo) -> Result<()> {
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
-use crate::connectors::TableColumn;
 use crate::connectors::blackhole::BlackholeConnector;
+use crate::connectors::{CommitInfo, TableColumn};
 use crate::sql::ast::{Options, Pos};
 use arrow::array::*;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -46,8 +46,8 @@ async fn rows_look_as_flink_shows_them() {
         ("b", Arc::new(BinaryArray::from(vec![b"\xff\x01".as_ref(), b""])) as ArrayRef, true),
         ("d", Arc::new(Decimal128Array::from(vec![150, 5]).with_precision_and_scale(5, 2).unwrap()) as ArrayRef, true),
     ]);
-    open.write(1, &[rows.unwrap()]).await.unwrap();
-    open.commit(1).await.unwrap();
+    open.write(&CommitInfo::new(1, ""), &[rows.unwrap()]).await.unwrap();
+    open.commit(&CommitInfo::new(1, "")).await.unwrap();
     let text = String::from_utf8(out.lock().unwrap().clone()).unwrap();
     assert_eq!(
         text,
@@ -75,7 +75,7 @@ async fn changes_have_the_kinds_of_flink() {
         spec.primary_key = key.iter().map(ToString::to_string).collect();
         let sink = PrintSink::new(Arc::new(spec), Some(Arc::clone(&out) as Output)).unwrap();
         assert_eq!(sink.mode(), SinkMode::Changelog);
-        sink.open(&writer()).await.unwrap().0.write(1, std::slice::from_ref(&changes)).await.unwrap();
+        sink.open(&writer()).await.unwrap().0.write(&CommitInfo::new(1, ""), std::slice::from_ref(&changes)).await.unwrap();
         assert_eq!(String::from_utf8(out.lock().unwrap().clone()).unwrap(), expected);
     }
 }
@@ -84,8 +84,8 @@ async fn changes_have_the_kinds_of_flink() {
 async fn a_blackhole_swallows() {
     let sink = BlackholeConnector.sink(table(&[])).unwrap();
     let (mut open, newest) = sink.open(&writer()).await.unwrap();
-    open.write(1, &[]).await.unwrap();
-    open.commit(1).await.unwrap();
+    open.write(&CommitInfo::new(1, ""), &[]).await.unwrap();
+    open.commit(&CommitInfo::new(1, "")).await.unwrap();
     assert!(newest.is_none() && BlackholeConnector.source(table(&[])).is_err());
     assert!(BlackholeConnector.validate(&table(&[("topic", "t")])).is_err());
 }

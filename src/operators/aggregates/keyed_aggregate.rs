@@ -18,6 +18,7 @@ use super::merge::{Functions, GroupMerger};
 use super::min_max::Extreme;
 use crate::operators::changes::key_index::KeyIndex;
 use crate::operators::changes::zset;
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
 use crate::operators::{first_columns, to_millis};
 
@@ -295,5 +296,31 @@ impl Operator for KeyedAggregate {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`KeyedAggregate`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeyedAggregateParts {
+    last: PlanBytes,
+    lifetime: Lifetime,
+    /// Columns, and whether they are the largest.
+    extremes: Vec<(PlanBytes, bool)>,
+}
+
+impl PortableOperator for KeyedAggregate {
+    const NAME: &'static str = "KeyedAggregate";
+    type Parts = KeyedAggregateParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<KeyedAggregateParts> {
+        let extreme = |e: &Extreme| Ok((encoder.schema(&e.schema)?, e.largest));
+        let extremes = self.extremes().iter().map(extreme).collect::<Result<_>>()?;
+        Ok(KeyedAggregateParts { last: encoder.plan(self.last())?, lifetime: self.lifetime(), extremes })
+    }
+
+    fn decode(parts: KeyedAggregateParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let extreme = |(schema, largest): &(PlanBytes, bool)| Ok(Extreme { schema: decoder.schema(schema)?, largest: *largest });
+        let extremes = parts.extremes.iter().map(extreme).collect::<Result<_>>()?;
+        Self::with_extremes(decoder.plan(&parts.last)?, parts.lifetime, extremes)
     }
 }

@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use crate::common::Result;
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
-use super::subplan::SubPlan;
+use super::subplan::{SubPlan, SubPlanParts};
+use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
 use super::zset;
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
 
@@ -69,5 +70,18 @@ impl Operator for Constants {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl PortableOperator for Constants {
+    const NAME: &'static str = "Constants";
+    type Parts = SubPlanParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<SubPlanParts> {
+        self.plan().encode(encoder)
+    }
+
+    fn decode(parts: SubPlanParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Ok(Self::new(SubPlan::decode(parts, decoder)?))
     }
 }

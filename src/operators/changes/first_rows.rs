@@ -12,7 +12,9 @@ use crate::common::Result;
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::zset;
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use serde::{Deserialize, Serialize};
 
 /// Lets the first rows of an append-only input through, after those that are skipped; what was let through is never taken back.
 ///
@@ -90,5 +92,27 @@ impl Operator for FirstRows {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`FirstRows`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FirstRowsParts {
+    rows: PlanBytes,
+    skip: i64,
+    fetch: i64,
+}
+
+impl PortableOperator for FirstRows {
+    const NAME: &'static str = "FirstRows";
+    type Parts = FirstRowsParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<FirstRowsParts> {
+        let (skip, fetch) = self.range();
+        Ok(FirstRowsParts { rows: encoder.schema(&self.schema())?, skip, fetch })
+    }
+
+    fn decode(parts: FirstRowsParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Ok(Self::new(decoder.schema(&parts.rows)?, parts.skip, parts.fetch))
     }
 }

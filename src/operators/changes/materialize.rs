@@ -11,7 +11,9 @@ use crate::common::Result;
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::zset;
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use serde::{Deserialize, Serialize};
 
 /// Keeps the rows of a query as a bag, by all their columns; nothing comes out.
 #[derive(Debug)]
@@ -74,5 +76,25 @@ impl Operator for Materialize {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`Materialize`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MaterializeParts {
+    schema: PlanBytes,
+    updating: bool,
+}
+
+impl PortableOperator for Materialize {
+    const NAME: &'static str = "Materialize";
+    type Parts = MaterializeParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<MaterializeParts> {
+        Ok(MaterializeParts { schema: encoder.schema(&self.schema())?, updating: self.updating() })
+    }
+
+    fn decode(parts: MaterializeParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Ok(Self::new(decoder.schema(&parts.schema)?, parts.updating))
     }
 }

@@ -15,6 +15,7 @@ use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, KeyedTable, Layout};
 
 use super::zset;
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
 
 /// The column behind a kept row by which it is forgotten, in milliseconds.
@@ -230,6 +231,26 @@ impl Operator for Normalize {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`Normalize`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NormalizeParts {
+    rows: PlanBytes,
+    upserts: Upserts,
+}
+
+impl PortableOperator for Normalize {
+    const NAME: &'static str = "Normalize";
+    type Parts = NormalizeParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<NormalizeParts> {
+        Ok(NormalizeParts { rows: encoder.schema(self.rows())?, upserts: self.upserts().clone() })
+    }
+
+    fn decode(parts: NormalizeParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Self::new(decoder.schema(&parts.rows)?, parts.upserts)
     }
 }
 

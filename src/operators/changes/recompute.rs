@@ -15,8 +15,11 @@ use crate::state::{KeyMode, KeyedDelta, KeyedTable, Layout};
 
 use super::key_index::distinct;
 use super::subplan::SubPlan;
+use super::subplan::SubPlanParts;
 use super::zset;
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use serde::{Deserialize, Serialize};
 
 /// A relation and the key that its rows are partitioned by.
 #[derive(Debug, Clone)]
@@ -225,4 +228,60 @@ pub(in crate::operators) fn one(schema: &SchemaRef, batches: &[RecordBatch]) -> 
         return Ok(RecordBatch::try_new_with_options(Arc::clone(schema), Vec::new(), &options)?);
     }
     Ok(concat_batches(schema, batches)?)
+}
+
+/// What a [`Recompute`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RecomputeParts {
+    plan: SubPlanParts,
+    inputs: Vec<KeyedParts>,
+    output: KeyedParts,
+    why: String,
+}
+
+impl PortableOperator for Recompute {
+    const NAME: &'static str = "Recompute";
+    type Parts = RecomputeParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<RecomputeParts> {
+        let inputs = self.inputs().iter().map(|input| input.encode(encoder)).collect::<Result<_>>()?;
+        Ok(RecomputeParts {
+            plan: self.plan().encode(encoder)?,
+            inputs,
+            output: self.output().encode(encoder)?,
+            why: self.why().to_string(),
+        })
+    }
+
+    fn decode(parts: RecomputeParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let inputs = parts.inputs.iter().map(|input| Keyed::decode(input, decoder)).collect::<Result<_>>()?;
+        Self::new(SubPlan::decode(parts.plan, decoder)?, inputs, Keyed::decode(&parts.output, decoder)?, parts.why)
+    }
+}
+
+/// What a [`Keyed`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeyedParts {
+    schema: PlanBytes,
+    key: Vec<PlanBytes>,
+}
+
+impl Keyed {
+    /// Takes it apart.
+    ///
+    /// # Errors
+    /// When an expression cannot be encoded: a bug.
+    pub fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<KeyedParts> {
+        let key = self.key.iter().map(|expr| encoder.expr(expr, &self.schema)).collect::<Result<_>>()?;
+        Ok(KeyedParts { schema: encoder.schema(&self.schema)?, key })
+    }
+
+    /// Puts it together again.
+    ///
+    /// # Errors
+    /// When the parts are damaged.
+    pub fn decode(parts: &KeyedParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let key = parts.key.iter().map(|expr| decoder.expr(expr)).collect::<Result<_>>()?;
+        Ok(Self { schema: decoder.schema(&parts.schema)?, key })
+    }
 }

@@ -15,6 +15,7 @@ use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::zset;
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
 
 /// The column behind a kept row that says how often it is there; below zero, how often it has still to come.
@@ -150,5 +151,18 @@ impl Operator for Reconcile {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl PortableOperator for Reconcile {
+    const NAME: &'static str = "Reconcile";
+    type Parts = PlanBytes;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<PlanBytes> {
+        encoder.schema(self.rows())
+    }
+
+    fn decode(parts: PlanBytes, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Ok(Self::new(decoder.schema(&parts)?))
     }
 }

@@ -11,8 +11,10 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use crate::common::Result;
 
 use crate::operators::epoch::expression_errors::named;
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder};
 use crate::operators::epoch::stateful::Step;
 use crate::operators::{ClockExec, StaticScanExec, WatermarkExec, first_columns};
+use serde::{Deserialize, Serialize};
 
 /// A batch plan whose leaves are [`crate::operators::ExchangeExec`]s, numbered apart from the stages of its job, and tables as of the epoch
 /// ([`StaticScanExec`]).
@@ -83,5 +85,30 @@ impl SubPlan {
         let schema = self.schema();
         // DataFusion may say of a column that it is never NULL in one place and not in another.
         rows.iter().map(|b| first_columns(&schema, b)).collect()
+    }
+}
+
+/// What a [`SubPlan`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SubPlanParts {
+    plan: PlanBytes,
+    leaves: Vec<u32>,
+}
+
+impl SubPlan {
+    /// Takes it apart.
+    ///
+    /// # Errors
+    /// When its plan cannot be encoded: a bug.
+    pub fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<SubPlanParts> {
+        Ok(SubPlanParts { plan: encoder.plan(&self.plan)?, leaves: self.leaves.clone() })
+    }
+
+    /// Puts it together again.
+    ///
+    /// # Errors
+    /// When the parts are damaged.
+    pub fn decode(parts: SubPlanParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Ok(Self::new(decoder.plan(&parts.plan)?, parts.leaves))
     }
 }

@@ -13,7 +13,10 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::stream;
 
+use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode};
+use crate::common::Result;
 use crate::operators::{EpochContext, properties};
+use serde::{Deserialize, Serialize};
 
 /// Reads what stage `id` left in the [`EpochContext`], as one partition.
 ///
@@ -72,5 +75,25 @@ impl ExecutionPlan for ExchangeExec {
     fn execute(&self, _partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let rows = EpochContext::required(&context)?.exchange(self.id)?;
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream::iter(rows.batches().map(|batch| Ok(batch?))))))
+    }
+}
+
+/// What a [`ExchangeExec`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ExchangeParts {
+    id: u32,
+    schema: PlanBytes,
+}
+
+impl PortableNode for ExchangeExec {
+    const NAME: &'static str = "Exchange";
+    type Parts = ExchangeParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<ExchangeParts> {
+        Ok(ExchangeParts { id: self.id(), schema: encoder.schema(&self.schema())? })
+    }
+
+    fn decode(parts: ExchangeParts, _inputs: &[Arc<dyn ExecutionPlan>], decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Ok(Self::new(parts.id, decoder.schema(&parts.schema)?))
     }
 }

@@ -16,7 +16,10 @@ use futures::stream::BoxStream;
 
 use crate::common::{Error, Result};
 
+use super::portable::{PlanDecoder, PlanEncoder, PortableNode, only_input};
 use crate::operators::properties;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// What turns the rows of one partition into other rows, without state.
 ///
@@ -151,5 +154,18 @@ impl<O: OneInput> ExecutionPlan for OneInputExec<O> {
         let rows = self.input.execute(partition, Arc::clone(&context))?;
         let rows = self.operator.clone().run_in(partition, rows, Arc::clone(&self.schema), &context)?;
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows)))
+    }
+}
+
+impl<O: OneInput + Serialize + DeserializeOwned> PortableNode for OneInputExec<O> {
+    const NAME: &'static str = O::NAME;
+    type Parts = O;
+
+    fn encode(&self, _encoder: &PlanEncoder<'_>) -> Result<O> {
+        Ok(self.operator.clone())
+    }
+
+    fn decode(operator: O, inputs: &[Arc<dyn ExecutionPlan>], _decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Self::new(only_input(inputs)?, operator)
     }
 }

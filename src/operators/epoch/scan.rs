@@ -15,13 +15,15 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::common::Result;
 use crate::common::projection::{ColumnPath, Projection, at, narrow};
-use crate::connectors::Split;
+use crate::common::{Error, Result};
+use crate::connectors::{BoundedScan, Split};
 
 use super::max_event_time::Newest;
 use super::nested_projection::leaves;
+use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode};
 use crate::operators::{EpochContext, Progress, SourceSet, properties};
+use serde::{Deserialize, Serialize};
 
 /// So many splits are named in EXPLAIN.
 const SHOWN: usize = 8;
@@ -178,10 +180,10 @@ impl ExecutionPlan for SourceScanExec {
                     let source = sources.get(&split.table)?;
                     let projection = Projection::of_paths(&source.schema(), columns.iter().map(Vec::as_slice))?;
                     let (columns, out) = (columns.clone(), Arc::clone(&out));
-                    let rows = match limit {
-                        Some(limit) => source.read_some(&split, &projection, limit)?,
-                        None => source.read(&split, &projection)?,
+                    let Some(BoundedScan::Splits(scan)) = source.scan() else {
+                        return Err(Error::internal(format!("`{}` is not read by splits", split.table)).into());
                     };
+                    let rows = scan.read(&split, &projection, limit)?;
                     let mut passed = progress.split(length(&split, limit));
                     Ok(rows.map(move |batch| {
                         let batch = batch?;
@@ -219,4 +221,37 @@ fn pick(batch: &RecordBatch, columns: &[ColumnPath], wanted: &SchemaRef) -> Resu
     let arrays = columns.iter().zip(wanted.fields()).map(|(path, field)| narrow(&at(batch, path)?, field.data_type()));
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(Arc::clone(wanted), arrays.collect::<Result<_>>()?, &options)?)
+}
+
+/// What a [`SourceScanExec`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SourceScanParts {
+    table: String,
+    columns: Vec<ColumnPath>,
+    splits: Vec<Vec<Split>>,
+    limit: Option<usize>,
+    schema: PlanBytes,
+    watermark: Option<PlanBytes>,
+}
+
+impl PortableNode for SourceScanExec {
+    const NAME: &'static str = "SourceScan";
+    type Parts = SourceScanParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<SourceScanParts> {
+        Ok(SourceScanParts {
+            table: self.table.clone(),
+            columns: self.columns.clone(),
+            splits: self.splits.clone(),
+            limit: self.limit,
+            schema: encoder.schema(&self.schema)?,
+            watermark: self.watermark.as_ref().map(|expr| encoder.expr(expr, &self.schema)).transpose()?,
+        })
+    }
+
+    fn decode(parts: SourceScanParts, _inputs: &[Arc<dyn ExecutionPlan>], decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let SourceScanParts { table, columns, splits, limit, schema, watermark } = parts;
+        let watermark = watermark.map(|expr| decoder.expr(&expr)).transpose()?;
+        Ok(Self::new(&table, columns, decoder.schema(&schema)?, splits, watermark).with_limit(limit))
+    }
 }

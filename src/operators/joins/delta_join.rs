@@ -16,7 +16,9 @@ use crate::state::{KeyMode, KeyedDelta, KeyedTable, Layout};
 
 use crate::operators::changes::key_index::distinct;
 use crate::operators::changes::subplan::SubPlan;
+use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::changes::zset;
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
 use crate::operators::to_millis;
 
@@ -38,17 +40,34 @@ pub struct Side {
     pub ttl: Option<i64>,
 }
 
-/// What is said of a side that can be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a [`Side`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SideParts {
-    /// See [`Side::key`].
-    pub key: Vec<usize>,
-    /// See [`Side::updating`].
-    pub updating: bool,
-    /// See [`Side::until`].
-    pub until: Option<(usize, i64)>,
-    /// See [`Side::ttl`].
-    pub ttl: Option<i64>,
+    schema: PlanBytes,
+    key: Vec<usize>,
+    updating: bool,
+    until: Option<(usize, i64)>,
+    ttl: Option<i64>,
+}
+
+impl Side {
+    /// Takes it apart.
+    ///
+    /// # Errors
+    /// When its schema cannot be encoded: a bug.
+    pub fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<SideParts> {
+        let Self { schema, key, updating, until, ttl } = self;
+        Ok(SideParts { schema: encoder.schema(schema)?, key: key.clone(), updating: *updating, until: *until, ttl: *ttl })
+    }
+
+    /// Puts it together again.
+    ///
+    /// # Errors
+    /// When the parts are damaged.
+    pub fn decode(parts: SideParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let SideParts { schema, key, updating, until, ttl } = parts;
+        Ok(Self { schema: decoder.schema(&schema)?, key, updating, until, ttl })
+    }
 }
 
 impl Side {
@@ -256,6 +275,28 @@ impl Operator for DeltaJoin {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`DeltaJoin`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DeltaJoinParts {
+    plan: SubPlanParts,
+    sides: [SideParts; 2],
+}
+
+impl PortableOperator for DeltaJoin {
+    const NAME: &'static str = "DeltaJoin";
+    type Parts = DeltaJoinParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<DeltaJoinParts> {
+        let [left, right] = self.sides();
+        Ok(DeltaJoinParts { plan: self.plan().encode(encoder)?, sides: [left.encode(encoder)?, right.encode(encoder)?] })
+    }
+
+    fn decode(parts: DeltaJoinParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let [left, right] = parts.sides;
+        Ok(Self::new(SubPlan::decode(parts.plan, decoder)?, [Side::decode(left, decoder)?, Side::decode(right, decoder)?]))
     }
 }
 

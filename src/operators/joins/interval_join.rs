@@ -12,11 +12,15 @@ use crate::common::Result;
 use crate::state::{KeyedDelta, Layout};
 
 use super::delta_join::Side;
+use super::delta_join::SideParts;
 use crate::operators::changes::key_index::distinct;
 use crate::operators::changes::subplan::SubPlan;
+use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::changes::zset;
+use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
 use crate::operators::first_columns;
+use serde::{Deserialize, Serialize};
 
 /// A row of the preserved side (the first) waits until the last row that could meet it must have come, and is joined then.
 ///
@@ -110,5 +114,30 @@ impl Operator for IntervalJoin {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`IntervalJoin`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct IntervalJoinParts {
+    plan: SubPlanParts,
+    sides: [SideParts; 2],
+    what: String,
+}
+
+impl PortableOperator for IntervalJoin {
+    const NAME: &'static str = "IntervalJoin";
+    type Parts = IntervalJoinParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<IntervalJoinParts> {
+        let [left, right] = self.sides();
+        let sides = [left.encode(encoder)?, right.encode(encoder)?];
+        Ok(IntervalJoinParts { plan: self.plan().encode(encoder)?, sides, what: self.what().to_string() })
+    }
+
+    fn decode(parts: IntervalJoinParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let [left, right] = parts.sides;
+        let sides = [Side::decode(left, decoder)?, Side::decode(right, decoder)?];
+        Ok(Self::new(SubPlan::decode(parts.plan, decoder)?, sides, parts.what))
     }
 }

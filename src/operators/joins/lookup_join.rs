@@ -10,7 +10,10 @@ use crate::common::Result;
 
 use crate::operators::changes::recompute::one;
 use crate::operators::changes::subplan::SubPlan;
+use crate::operators::changes::subplan::SubPlanParts;
+use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableSpec};
+use serde::{Deserialize, Serialize};
 
 /// Joins each epoch's new rows with tables as of that epoch, and keeps nothing.
 ///
@@ -84,5 +87,25 @@ impl Operator for LookupJoin {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`LookupJoin`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LookupJoinParts {
+    plan: SubPlanParts,
+    what: String,
+}
+
+impl PortableOperator for LookupJoin {
+    const NAME: &'static str = "LookupJoin";
+    type Parts = LookupJoinParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<LookupJoinParts> {
+        Ok(LookupJoinParts { plan: self.plan().encode(encoder)?, what: self.what().to_string() })
+    }
+
+    fn decode(parts: LookupJoinParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Ok(Self::new(SubPlan::decode(parts.plan, decoder)?, parts.what))
     }
 }

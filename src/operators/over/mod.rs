@@ -18,10 +18,13 @@ use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::changes::recompute::one;
+use super::changes::recompute::{Keyed, KeyedParts};
 use super::changes::subplan::SubPlan;
+use super::changes::subplan::SubPlanParts;
 use super::changes::zset;
 use super::epoch::stateful::{Operator, Step, TableKind, TableSpec};
 use super::{first_columns, to_millis};
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 
 /// The column behind a stored row that says when it is complete, or no longer needed, in milliseconds.
 const UNTIL: &str = "__until";
@@ -294,5 +297,41 @@ impl Operator for OverAggregate {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`OverAggregate`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct OverAggregateParts {
+    plan: SubPlanParts,
+    output: PlanBytes,
+    time: (usize, i64),
+    partition: KeyedParts,
+    past: Past,
+    ttl: Option<i64>,
+}
+
+impl PortableOperator for OverAggregate {
+    const NAME: &'static str = "OverAggregate";
+    type Parts = OverAggregateParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<OverAggregateParts> {
+        let rows = self.rows();
+        let partition = Keyed { schema: Arc::clone(&rows.input), key: rows.partition.clone() }.encode(encoder)?;
+        let output = encoder.schema(&rows.output)?;
+        Ok(OverAggregateParts {
+            plan: self.plan().encode(encoder)?,
+            output,
+            time: rows.time,
+            partition,
+            past: self.past(),
+            ttl: self.ttl(),
+        })
+    }
+
+    fn decode(parts: OverAggregateParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let Keyed { schema: input, key: partition } = Keyed::decode(&parts.partition, decoder)?;
+        let rows = OverRows { input, output: decoder.schema(&parts.output)?, time: parts.time, partition };
+        Self::new(SubPlan::decode(parts.plan, decoder)?, rows, parts.past, parts.ttl)
     }
 }

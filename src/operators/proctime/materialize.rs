@@ -16,6 +16,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
 
 /// Puts the clock behind changes, such that a retraction carries the clock at which its row was inserted.
@@ -136,6 +137,19 @@ impl Operator for ProctimeMaterialize {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl PortableOperator for ProctimeMaterialize {
+    const NAME: &'static str = "ProctimeMaterialize";
+    type Parts = PlanBytes;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<PlanBytes> {
+        encoder.schema(self.rows())
+    }
+
+    fn decode(parts: PlanBytes, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Ok(Self::new(decoder.schema(&parts)?))
     }
 }
 

@@ -16,7 +16,9 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use serde::{Deserialize, Serialize};
 
 /// What begins or ends at or after this (2200-01-01) never does.
 const NEVER: Millis = 7_258_118_400_000;
@@ -214,5 +216,30 @@ impl Operator for TemporalFilter {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`TemporalFilter`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TemporalFilterParts {
+    rows: PlanBytes,
+    enter: Option<PlanBytes>,
+    leave: Option<PlanBytes>,
+}
+
+impl PortableOperator for TemporalFilter {
+    const NAME: &'static str = "TemporalFilter";
+    type Parts = TemporalFilterParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<TemporalFilterParts> {
+        let half = |half: &Option<_>| half.as_ref().map(|expr| encoder.expr(expr, &clocked(self.rows()))).transpose();
+        let Halves { enter, leave } = self.halves();
+        Ok(TemporalFilterParts { rows: encoder.schema(self.rows())?, enter: half(enter)?, leave: half(leave)? })
+    }
+
+    fn decode(parts: TemporalFilterParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let half = |half: Option<PlanBytes>| half.map(|expr| decoder.expr(&expr)).transpose();
+        let halves = Halves { enter: half(parts.enter)?, leave: half(parts.leave)? };
+        Ok(Self::new(decoder.schema(&parts.rows)?, halves))
     }
 }

@@ -14,7 +14,9 @@ use crate::common::clock::Millis;
 use super::ticks::Ticks;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableSpec};
+use serde::{Deserialize, Serialize};
 
 /// Keeps all rows, and puts the clock of the last tick behind each: with every tick all of them change.
 ///
@@ -88,5 +90,25 @@ impl Operator for TickingClock {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`TickingClock`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TickingClockParts {
+    rows: PlanBytes,
+    period: Millis,
+}
+
+impl PortableOperator for TickingClock {
+    const NAME: &'static str = "TickingClock";
+    type Parts = TickingClockParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<TickingClockParts> {
+        Ok(TickingClockParts { rows: encoder.schema(self.rows())?, period: self.period() })
+    }
+
+    fn decode(parts: TickingClockParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Ok(Self::new(&decoder.schema(&parts.rows)?, parts.period))
     }
 }

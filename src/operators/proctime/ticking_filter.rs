@@ -15,7 +15,10 @@ use crate::common::clock::Millis;
 use super::temporal_filter::holds;
 use super::ticks::Ticks;
 use crate::operators::changes::zset;
+use crate::operators::epoch::clock_column::clocked;
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableSpec};
+use serde::{Deserialize, Serialize};
 
 /// Keeps all rows, evaluates the predicate for all of them at every tick, and emits what differs from the tick before.
 ///
@@ -98,5 +101,27 @@ impl Operator for TickingFilter {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`TickingFilter`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TickingFilterParts {
+    rows: PlanBytes,
+    predicate: PlanBytes,
+    period: Millis,
+}
+
+impl PortableOperator for TickingFilter {
+    const NAME: &'static str = "TickingFilter";
+    type Parts = TickingFilterParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<TickingFilterParts> {
+        let predicate = encoder.expr(self.predicate(), &clocked(self.rows()))?;
+        Ok(TickingFilterParts { rows: encoder.schema(self.rows())?, predicate, period: self.period() })
+    }
+
+    fn decode(parts: TickingFilterParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Ok(Self::new(&decoder.schema(&parts.rows)?, decoder.expr(&parts.predicate)?, parts.period))
     }
 }

@@ -15,7 +15,9 @@ use crate::state::{PaneDelta, PaneTable, Run};
 
 use super::panes::{Panes, Rows, by_pane, compact, keep, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use serde::{Deserialize, Serialize};
 
 /// The table of panes.
 const PANES: u32 = 0;
@@ -188,5 +190,26 @@ impl Operator for PaneAggregate {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`PaneAggregate`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PaneAggregateParts {
+    last: PlanBytes,
+    end: (usize, i64),
+    panes: Panes,
+}
+
+impl PortableOperator for PaneAggregate {
+    const NAME: &'static str = "PaneAggregate";
+    type Parts = PaneAggregateParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<PaneAggregateParts> {
+        Ok(PaneAggregateParts { last: encoder.plan(self.last())?, end: self.end(), panes: self.panes().clone() })
+    }
+
+    fn decode(parts: PaneAggregateParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        Self::new(decoder.plan(&parts.last)?, parts.end, parts.panes)
     }
 }

@@ -17,6 +17,7 @@ use super::arithmetic::per_milli;
 use crate::operators::aggregates::merge::{Functions, GroupMerger};
 use crate::operators::changes::key_index::distinct;
 use crate::operators::changes::zset;
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
 use crate::operators::first_columns;
 
@@ -315,5 +316,28 @@ impl SessionMerge {
         // Rows of one session close it once.
         let once = zset::consolidate(&schema, &[zset::with_weight(&rows, &schema, 1)?])?;
         zset::with_weight(&zset::rows_of(&once)?, &schema, 1)
+    }
+}
+
+/// What a [`SessionMerge`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SessionMergeParts {
+    last: Option<PlanBytes>,
+    rows: PlanBytes,
+    sessions: Sessions,
+}
+
+impl PortableOperator for SessionMerge {
+    const NAME: &'static str = "SessionMerge";
+    type Parts = SessionMergeParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<SessionMergeParts> {
+        let last = self.functions().map(|functions| encoder.plan(functions.last())).transpose()?;
+        Ok(SessionMergeParts { last, rows: encoder.schema(self.rows())?, sessions: self.sessions().clone() })
+    }
+
+    fn decode(parts: SessionMergeParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let functions = parts.last.map(|last| Functions::new(decoder.plan(&last)?)).transpose()?;
+        Ok(Self::new(functions, decoder.schema(&parts.rows)?, parts.sessions))
     }
 }

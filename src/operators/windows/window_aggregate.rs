@@ -13,7 +13,9 @@ use crate::state::{PaneDelta, PaneTable, Run};
 
 use super::panes::{Rows, by_pane, keep, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use serde::{Deserialize, Serialize};
 
 /// Final aggregation per window.
 ///
@@ -123,5 +125,27 @@ impl Operator for WindowAggregate {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`WindowAggregate`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WindowAggregateParts {
+    last: PlanBytes,
+    end: (usize, i64),
+    partial: bool,
+}
+
+impl PortableOperator for WindowAggregate {
+    const NAME: &'static str = "WindowAggregate";
+    type Parts = WindowAggregateParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<WindowAggregateParts> {
+        Ok(WindowAggregateParts { last: encoder.plan(self.last())?, end: self.end(), partial: self.is_partial() })
+    }
+
+    fn decode(parts: WindowAggregateParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let last = decoder.plan(&parts.last)?;
+        if parts.partial { Self::partial(last, parts.end) } else { Self::new(last, parts.end) }
     }
 }

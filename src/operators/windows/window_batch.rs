@@ -12,7 +12,10 @@ use crate::state::{PaneDelta, Run};
 use super::panes::by_pane;
 use crate::operators::changes::recompute::one;
 use crate::operators::changes::subplan::SubPlan;
+use crate::operators::changes::subplan::SubPlanParts;
+use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use serde::{Deserialize, Serialize};
 
 /// An input of a [`WindowBatch`] operator.
 #[derive(Debug, Clone)]
@@ -111,5 +114,29 @@ impl Operator for WindowBatch {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a [`WindowBatch`] is made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WindowBatchParts {
+    plan: SubPlanParts,
+    inputs: Vec<(PlanBytes, (usize, i64))>,
+    what: String,
+}
+
+impl PortableOperator for WindowBatch {
+    const NAME: &'static str = "WindowBatch";
+    type Parts = WindowBatchParts;
+
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<WindowBatchParts> {
+        let inputs = self.inputs().iter().map(|input| Ok((encoder.schema(&input.schema)?, input.end))).collect::<Result<_>>()?;
+        Ok(WindowBatchParts { plan: self.plan().encode(encoder)?, inputs, what: self.what().to_string() })
+    }
+
+    fn decode(parts: WindowBatchParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
+        let input = |(schema, end): &(PlanBytes, _)| Ok(WindowInput { schema: decoder.schema(schema)?, end: *end });
+        let inputs = parts.inputs.iter().map(input).collect::<Result<_>>()?;
+        Ok(Self::new(SubPlan::decode(parts.plan, decoder)?, inputs, parts.what))
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
-use datafusion::common::{Dependency, JoinType};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Dependency, JoinType, TableReference};
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{Expr, Filter, Join, LogicalPlan, Projection, TableScan};
+use datafusion::logical_expr::{Expr, ExprSchemable, Filter, Join, LogicalPlan, LogicalPlanBuilder, Projection, TableScan, try_cast};
 
 use crate::common::{Error, Result};
 use crate::operators::LookupJoin;
@@ -17,6 +17,7 @@ use super::super::provider::TableSource;
 use super::super::window_tvf::WindowTvf;
 use super::recompute::Partitioning;
 use super::{Input, Lowered, Lowering, columns};
+use crate::planner::lookup_scan::LookupScan;
 use crate::planner::nodes::StageInput;
 use crate::planner::properties::StreamProperties;
 
@@ -29,6 +30,16 @@ pub(super) struct Lookup<'a> {
     stream: &'a LogicalPlan,
     /// What the stream is joined with, at every epoch anew.
     table: LogicalPlan,
+    /// How its rows are found by key, if they are.
+    keyed: Option<Keyed>,
+}
+
+/// A table whose rows are found by the values that a join compares with its columns.
+struct Keyed {
+    /// The table's name in the plan.
+    table: TableReference,
+    /// The table's columns, and what they equal, over the columns of the stream.
+    key: Vec<(String, Expr)>,
 }
 
 impl<'a> Lookup<'a> {
@@ -47,7 +58,10 @@ impl<'a> Lookup<'a> {
             let (stream, table) = if swapped { (&join.right, &join.left) } else { (&join.left, &join.right) };
             let (of_stream, of_table) = (Side::of(stream)?, Side::of(table)?);
             if fits && of_stream.has_stream && of_table.can_be_static {
-                return Ok(Some(Self { join, swapped, stream, table: as_static(table)? }));
+                let table = as_static(table)?;
+                let lookup = Self { join, swapped, stream, keyed: None, table };
+                let keyed = lookup.keyed();
+                return Ok(Some(lookup.with_keys(keyed)?));
             }
         }
         Ok(None)
@@ -60,13 +74,44 @@ impl<'a> Lookup<'a> {
             true => (on.into_iter().map(|(left, right)| (right, left)).collect(), join_type.swap()),
             false => (on, join_type),
         };
-        let (leaf, table) = (Arc::new(leaf), Arc::new(self.table.clone()));
+        let table = match &self.keyed {
+            Some(keyed) => keyed.over(&self.table, &leaf)?,
+            None => self.table.clone(),
+        };
+        let (leaf, table) = (Arc::new(leaf), Arc::new(table));
         let join = Join::try_new(leaf, table, on, filter, join_type, join_constraint, null_equality, null_aware)?;
         let join = LogicalPlan::Join(join);
         if !self.swapped {
             return Ok(join);
         }
         Ok(LogicalPlan::Projection(Projection::try_new_with_schema(columns(&schema), Arc::new(join), schema)?))
+    }
+
+    /// How rows of the table are found by key, if the join compares enough of its columns with the stream's.
+    fn keyed(&self) -> Option<Keyed> {
+        let scan = only_scan(&self.table)?;
+        let source = TableSource::of(scan)?;
+        let sides = self.join.on.iter().map(|(left, right)| if self.swapped { (right, left) } else { (left, right) });
+        let compared: Vec<(String, Expr)> = sides.filter_map(|(stream, table)| compared(&self.table, table, stream)).collect();
+        let names: Vec<&str> = compared.iter().map(|(name, _)| name.as_str()).collect();
+        let wanted = source.lookup_key(&names)?;
+        let key = wanted.into_iter().map(|name| compared.iter().find(|(column, _)| *column == name).cloned());
+        Some(Keyed { table: scan.table_name.clone(), key: key.collect::<Option<_>>()? })
+    }
+
+    /// With these keys, which tables that cannot be read as a whole need.
+    fn with_keys(self, keyed: Option<Keyed>) -> Result<Self> {
+        self.table.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node
+                && let Some(table) = TableSource::of(scan)
+                && !table.has_snapshot()
+                && keyed.as_ref().is_none_or(|keyed| keyed.table != scan.table_name)
+            {
+                return Err(table.not_whole().into());
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(Self { keyed, ..self })
     }
 
     /// Where the stream's columns begin among those that come out.
@@ -91,12 +136,7 @@ impl<'a> Lookup<'a> {
         }
         let schema = self.table.schema();
         let sides = self.join.on.iter().map(|(left, right)| if self.swapped { left } else { right });
-        let joined: BTreeSet<usize> = sides.filter_map(|e| super::copied(e, schema)).collect();
-        schema.functional_dependencies().iter().any(|d| {
-            d.mode == Dependency::Single
-                && d.target_indices.len() == schema.fields().len()
-                && d.source_indices.iter().all(|i| joined.contains(i))
-        })
+        is_key(schema, sides)
     }
 }
 
@@ -106,6 +146,9 @@ impl Lowering {
     /// Rows that only come are joined and forgotten. Of rows that go again it is kept what they gave, because the tables may have
     /// changed when they go.
     pub(super) async fn lookup(&mut self, plan: &LogicalPlan, join: &Join) -> Result<Option<Lowered>> {
+        if let Some(inner) = semi_as_inner(join)? {
+            return self.lower(&inner).await.map(Some);
+        }
         let Some(lookup) = Lookup::of(join)? else { return Ok(None) };
         let stream = self.lower(lookup.stream).await?;
         let traits = lookup.traits(&stream.traits);
@@ -124,6 +167,92 @@ impl Lowering {
         let inputs = vec![Input::Piece(Box::new(stream))];
         self.operator(Arc::new(operator), inputs, plan.schema(), None, traits).await.map(Some)
     }
+}
+
+impl Keyed {
+    /// The table's side of the join, its rows found by the keys of the rows of `stream`.
+    fn over(&self, side: &LogicalPlan, stream: &LogicalPlan) -> Result<LogicalPlan> {
+        let known = self.key.iter().map(|(_, value)| value.clone().is_not_null()).reduce(Expr::and);
+        let known = known.ok_or_else(|| Error::internal("a key without columns"))?;
+        let values = self.key.iter().map(|(name, value)| value.clone().alias(name));
+        let keys = LogicalPlanBuilder::from(stream.clone()).filter(known)?.project(values)?.build()?;
+        let columns = columns(keys.schema());
+        let keys = LogicalPlanBuilder::from(keys).aggregate(columns, Vec::<Expr>::new())?.build()?;
+        let found = side.clone().transform_up(|node| match node {
+            LogicalPlan::TableScan(scan) => Ok(Transformed::yes(LookupScan::plan(keys.clone(), scan))),
+            node => Ok(Transformed::no(node)),
+        })?;
+        Ok(found.data)
+    }
+}
+
+/// The one scan of a plan of which every row is a row of that scan.
+fn only_scan(plan: &LogicalPlan) -> Option<&TableScan> {
+    match plan {
+        LogicalPlan::TableScan(scan) => scan.fetch.is_none().then_some(scan),
+        LogicalPlan::Projection(Projection { input, .. }) | LogicalPlan::Filter(Filter { input, .. }) => only_scan(input),
+        LogicalPlan::SubqueryAlias(alias) => only_scan(&alias.input),
+        _ => None,
+    }
+}
+
+/// The column of the one scan below `plan` that `table` stands for, and what it has to equal to be equal to `stream`.
+fn compared(plan: &LogicalPlan, table: &Expr, stream: &Expr) -> Option<(String, Expr)> {
+    let (column, value) = match table {
+        Expr::Column(column) => (column, stream.clone()),
+        // Compared as the wider type: what the narrower one does not hold equals none of its values.
+        Expr::Cast(cast) => match cast.expr.as_ref() {
+            Expr::Column(column) => {
+                let narrow = cast.expr.get_type(plan.schema()).ok()?;
+                let wider = narrow.is_integer()
+                    && cast.field.data_type().is_integer()
+                    && narrow.primitive_width() <= cast.field.data_type().primitive_width();
+                (column, wider.then(|| try_cast(stream.clone(), narrow))?)
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    match plan {
+        LogicalPlan::TableScan(_) => Some((column.name.clone(), value)),
+        LogicalPlan::Filter(Filter { input, .. }) => compared(input, &Expr::Column(column.clone()), &value),
+        LogicalPlan::SubqueryAlias(alias) => {
+            let (qualifier, field) = alias.input.schema().qualified_field(alias.schema.maybe_index_of_column(column)?);
+            compared(&alias.input, &Expr::Column((qualifier, field).into()), &value)
+        }
+        LogicalPlan::Projection(projection) => {
+            let expr = projection.expr.get(projection.schema.maybe_index_of_column(column)?)?;
+            compared(&projection.input, expr.clone().unalias_nested().data.as_ref(), &value)
+        }
+        _ => None,
+    }
+}
+
+/// DataFusion makes a semi join of an inner one whose other side has each key once and is not asked for anything else. Where the rows that
+/// come out are those of a table, it is an inner join for us: rows of the stream look them up.
+fn semi_as_inner(join: &Join) -> Result<Option<LogicalPlan>> {
+    let (table, stream) = match join.join_type {
+        JoinType::LeftSemi => (&join.left, &join.right),
+        JoinType::RightSemi => (&join.right, &join.left),
+        _ => return Ok(None),
+    };
+    let sides = join.on.iter().map(|(left, right)| if join.join_type == JoinType::LeftSemi { right } else { left });
+    if join.null_aware || !is_key(stream.schema(), sides) || !Side::of(stream)?.has_stream || !Side::of(table)?.can_be_static {
+        return Ok(None);
+    }
+    let Join { left, right, on, filter, join_constraint, null_equality, schema, .. } = join.clone();
+    let inner = LogicalPlan::Join(Join::try_new(left, right, on, filter, JoinType::Inner, join_constraint, null_equality, false)?);
+    Ok(Some(LogicalPlan::Projection(Projection::try_new_with_schema(columns(&schema), Arc::new(inner), schema)?)))
+}
+
+/// Whether no two rows have equal values in all of these columns.
+fn is_key<'a>(schema: &DFSchema, columns: impl Iterator<Item = &'a Expr>) -> bool {
+    let compared: BTreeSet<usize> = columns.filter_map(|e| super::copied(e, schema)).collect();
+    schema.functional_dependencies().iter().any(|d| {
+        d.mode == Dependency::Single
+            && d.target_indices.len() == schema.fields().len()
+            && d.source_indices.iter().all(|i| compared.contains(i))
+    })
 }
 
 /// What one side of a join reads.

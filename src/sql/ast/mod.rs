@@ -81,11 +81,13 @@ pub enum Statement {
     AnalyzeJob(String),
 }
 
-/// `EXPLAIN [ANALYZE]`.
-#[derive(Debug, Clone)]
+/// `EXPLAIN [ANALYZE] [VERBOSE]`.
+#[derive(Debug, Clone, Default)]
 pub struct Explain {
     /// `ANALYZE`: run it over what is there now, write nothing, and show what each node did.
     pub analyze: bool,
+    /// `VERBOSE`: also show what each rule makes of the plan.
+    pub verbose: bool,
     /// What is explained: one INSERT or query, or the INSERTs of a statement set, which are one job.
     pub statements: Vec<Statement>,
 }

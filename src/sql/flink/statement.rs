@@ -108,8 +108,8 @@ fn runnable(cursor: &mut Cursor<'_>) -> Result<Option<Statement>> {
 }
 
 fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
-    let analyze = how_to_explain(cursor);
-    if cursor.sees(&["JOB"]) && !analyze {
+    let explain = how_to_explain(cursor);
+    if cursor.sees(&["JOB"]) && !explain.analyze {
         return Err(cursor
             .error("a job that runs is explained with what it does")
             .hint("write EXPLAIN ANALYZE JOB 'name'; EXPLAIN INSERT INTO ... shows a plan alone"));
@@ -118,39 +118,40 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
         return show::job_name(cursor).map(Statement::AnalyzeJob);
     }
     match runnable(cursor)? {
-        Some(statement) => Ok(Statement::Explain(Explain { analyze, statements: vec![statement] })),
+        Some(statement) => Ok(Statement::Explain(Explain { statements: vec![statement], ..explain })),
         None => Err(cursor.expected("an INSERT or a query to explain")),
     }
 }
 
-/// Takes what may stand between EXPLAIN and the statement. Returns whether ANALYZE does.
-fn how_to_explain(cursor: &mut Cursor<'_>) -> bool {
+/// Takes what may stand between EXPLAIN and the statement.
+fn how_to_explain(cursor: &mut Cursor<'_>) -> Explain {
     const DETAILS: [&str; 4] = ["ESTIMATED_COST", "CHANGELOG_MODE", "PLAN_ADVICE", "JSON_EXECUTION_PLAN"];
     let analyze = cursor.take(&["ANALYZE"]);
+    let verbose = cursor.take(&["VERBOSE"]);
     if !cursor.take(&["PLAN", "FOR"]) {
         // Flink's details only ask for more of what EXPLAIN prints anyway.
         while DETAILS.iter().any(|detail| cursor.take(&[detail])) {
             cursor.take_symbol(&Token::Comma);
         }
     }
-    analyze
+    Explain { analyze, verbose, statements: Vec::new() }
 }
 
-/// Whether these tokens open a statement set that is explained: `EXPLAIN ... STATEMENT SET BEGIN`. Returns whether ANALYZE
-/// stands in it, and how many tokens belong to the opening.
-pub(in crate::sql) fn explained_set(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Option<(bool, usize)> {
+/// Whether these tokens open a statement set that is explained: `EXPLAIN ... STATEMENT SET BEGIN`. Returns how it is explained, and how
+/// many tokens belong to the opening.
+pub(in crate::sql) fn explained_set(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Option<(Explain, usize)> {
     let first = tokens.iter().find(|token| !is_space(token))?;
     if !is_word(first, "EXPLAIN") {
         return None;
     }
     let mut cursor = Cursor::new(text, tokens.to_vec());
     cursor.take(&["EXPLAIN"]);
-    let analyze = how_to_explain(&mut cursor);
+    let explain = how_to_explain(&mut cursor);
     cursor.take(&["EXECUTE"]);
     if !cursor.take(&["STATEMENT", "SET", "BEGIN"]) {
         return None;
     }
-    Some((analyze, cursor.rest().first().map_or(tokens.len(), |(first, _)| *first)))
+    Some((explain, cursor.rest().first().map_or(tokens.len(), |(first, _)| *first)))
 }
 
 /// The error for a statement that cannot be run.

@@ -10,7 +10,7 @@ pub mod windows;
 
 use std::fmt::Write as _;
 
-use millstream::common::faults::Side;
+use millstream::common::faults::CrashPoint;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -131,8 +131,8 @@ fn plan(r: &mut StdRng, rows: u64, late: bool) -> Plan {
     let stop = |r: &mut StdRng| {
         let most = [3, 10, 30][r.random_range(0..3)];
         let count = r.random_range(1..most);
-        let side = if r.random_bool(0.5) { Side::Before } else { Side::After };
-        if r.random_bool(0.15) { Stop::Asked(count) } else { Stop::At(r.random_range(1..=10), side, count) }
+        let points: Vec<CrashPoint> = CrashPoint::all().collect();
+        if r.random_bool(0.15) { Stop::Asked(count) } else { Stop::At(points[r.random_range(0..points.len())], count) }
     };
     let stops = if stopped { (0..r.random_range(1..4)).map(|_| stop(r)).collect() } else { Vec::new() };
     Plan { cuts, interval: [0, 0, 2, 10][r.random_range(0..4)], stops }

@@ -1,4 +1,4 @@
-//! Types of files as types of SQL: what a table has whose columns were found out (decision 18).
+//! Types of files as types of SQL: what a table has whose columns were found out.
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ use crate::connectors::files::table::config::Config;
 const AHEAD: usize = 8;
 
 /// What the job takes of a [`Reader`].
-pub struct FilesFollow {
+pub struct FilesReader {
     events: mpsc::Receiver<Result<Event>>,
     task: JoinHandle<()>,
     waiting: VecDeque<OffsetBatch>,
@@ -32,7 +32,7 @@ pub struct FilesFollow {
     paused: bool,
 }
 
-impl FilesFollow {
+impl FilesReader {
     /// Starts reading.
     pub fn start(config: Arc<Config>, files: FileReader, counters: Arc<SourceCounters>, begin: Begin) -> Self {
         let (sender, events) = mpsc::channel(AHEAD);
@@ -45,7 +45,7 @@ impl FilesFollow {
         match event {
             Event::SeenFile(begun) => {
                 self.at_end = false;
-                fetched.learned.push(serde_json::to_string(&begun)?);
+                fetched.state.push(serde_json::to_string(&begun)?);
             }
             Event::Rows(piece) => self.waiting.push_back(piece),
             Event::AllRead => self.at_end = true,
@@ -75,7 +75,7 @@ impl FilesFollow {
 }
 
 #[async_trait]
-impl SourceReader for FilesFollow {
+impl SourceReader for FilesReader {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
         let (mut fetched, mut left) = (Fetched::default(), if self.paused { 0 } else { max_rows });
         self.hand_out(&mut fetched, &mut left);
@@ -112,7 +112,7 @@ impl SourceReader for FilesFollow {
     }
 }
 
-impl Drop for FilesFollow {
+impl Drop for FilesReader {
     fn drop(&mut self) {
         self.task.abort();
     }

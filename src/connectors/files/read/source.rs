@@ -1,21 +1,21 @@
 //! A table on files as something to read.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
-use datafusion::execution::SendableRecordBatchStream;
-use parking_lot::Mutex;
 
-use crate::common::{Error, Projection, Result, units};
-use crate::connectors::{PartitionRange, Prefetch, ReadMode, Source, SourceCounters, SourceReader, Split, TableSpec, lookup};
+use crate::common::{Projection, Result, units};
+use crate::connectors::{
+    BoundedScan, PartitionRange, Prefetch, RunContext, Source, SourceCounters, SourceReader, SplitEnumerator, StartMode, StreamSource,
+    TableSpec, lookup,
+};
 
 use super::file_reader::{FileReader, PARTITION};
 use super::folder_reader::Begin;
-use super::folder_stream::FilesFollow;
+use super::folder_stream::FilesReader;
 use super::scan::FilesTable;
 use super::seen_file::SeenFile;
 use crate::connectors::files::table::config::Config;
@@ -23,23 +23,16 @@ use crate::connectors::files::table::listing::File;
 
 /// The files of a table.
 ///
-/// What is read, known and passed over is a job's own: each has an instance, [`Source::own`]. A continuous job reads them as one partition whose positions count records, in order. Which file a position is in it knows by
-/// the lines that it [learned](crate::connectors::Fetched::learned).
-#[derive(Debug)]
+/// A continuous job reads them as one partition whose positions count records, in order. Which file a position is in its enumerator
+/// knows by the lines that commits keep ([`Fetched::state`](crate::connectors::Fetched::state)).
+#[derive(Debug, Clone)]
 pub struct FilesSource {
     config: Arc<Config>,
     schema: SchemaRef,
     monitor: Option<Duration>,
     /// As streams look rows up in it; nothing if it is a stream itself.
-    lookups: Option<Arc<dyn TableProvider>>,
+    snapshot: Option<Arc<dyn TableProvider>>,
     dead_letter: Option<String>,
-    counters: Arc<SourceCounters>,
-    /// Files that commits know.
-    known: Mutex<Vec<SeenFile>>,
-    /// Files that are not to be read, and that no commit knows yet.
-    passed_over: Mutex<Vec<SeenFile>>,
-    /// Only what is there now is wanted.
-    until_now: AtomicBool,
 }
 
 impl FilesSource {
@@ -57,29 +50,17 @@ impl FilesSource {
             dead_letter: config.on_error.table(table).map(str::to_string),
             config,
             schema,
-            lookups: monitor.is_none().then_some(rows),
+            snapshot: monitor.is_none().then_some(rows),
             // Looking without a pause is of no use to anybody.
             monitor: monitor.map(|interval| interval.max(Duration::from_millis(10))),
-            counters: Arc::default(),
-            known: Mutex::default(),
-            passed_over: Mutex::default(),
-            until_now: AtomicBool::new(false),
         })
     }
 
     fn table(&self) -> FilesTable {
         FilesTable::new(Arc::clone(&self.config), Arc::clone(&self.schema))
     }
-
-    /// Leaves out the files that are there and for which `old` holds.
-    async fn pass_over(&self, old: impl Fn(&File) -> bool) -> Result<()> {
-        let files = self.config.files().await?;
-        *self.passed_over.lock() = files.iter().filter(|f| old(f)).map(|f| SeenFile::new(f, None)).collect();
-        Ok(())
-    }
 }
 
-#[async_trait]
 impl Source for FilesSource {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
@@ -89,74 +70,88 @@ impl Source for FilesSource {
         self.config.location.shown.clone()
     }
 
-    fn bounded(&self) -> bool {
-        self.monitor.is_none()
-    }
-
-    fn own(&self) -> Option<Arc<dyn Source>> {
-        Some(Arc::new(Self {
-            config: Arc::clone(&self.config),
-            schema: Arc::clone(&self.schema),
-            monitor: self.monitor,
-            lookups: self.lookups.clone(),
-            dead_letter: self.dead_letter.clone(),
-            counters: Arc::default(),
-            known: Mutex::default(),
-            passed_over: Mutex::default(),
-            until_now: AtomicBool::new(false),
-        }))
-    }
-
     fn dead_letter(&self) -> Option<&str> {
         self.dead_letter.as_deref()
     }
 
-    fn table_provider(&self) -> Option<Arc<dyn TableProvider>> {
-        Some(Arc::new(self.table()))
+    fn scan(&self) -> Option<BoundedScan> {
+        Some(BoundedScan::Provider(Arc::new(self.table())))
     }
 
-    fn lookup_table(&self) -> Option<Arc<dyn TableProvider>> {
-        self.lookups.clone()
+    fn stream(&self) -> Option<Arc<dyn StreamSource>> {
+        Some(Arc::new(self.clone()))
     }
 
-    async fn plan(&self, mode: ReadMode) -> Result<Vec<PartitionRange>> {
+    fn snapshot(&self) -> Option<Arc<dyn TableProvider>> {
+        self.snapshot.clone()
+    }
+}
+
+#[async_trait]
+impl StreamSource for FilesSource {
+    fn bounded(&self) -> bool {
+        self.monitor.is_none()
+    }
+
+    fn enumerator(&self, run: RunContext) -> Result<Box<dyn SplitEnumerator>> {
+        Ok(Box::new(FilesEnumerator {
+            source: self.clone(),
+            counters: run.counters,
+            seen: Vec::new(),
+            passed_over: Vec::new(),
+            until_now: false,
+        }))
+    }
+}
+
+/// Chooses files for one run of a job.
+#[derive(Debug)]
+struct FilesEnumerator {
+    source: FilesSource,
+    counters: Arc<SourceCounters>,
+    /// Files that commits know.
+    seen: Vec<SeenFile>,
+    /// Files that are not to be read, and that no commit knows yet.
+    passed_over: Vec<SeenFile>,
+    /// Only what is there now is wanted.
+    until_now: bool,
+}
+
+impl FilesEnumerator {
+    /// Leaves out the files that are there and for which `old` holds.
+    async fn pass_over(&mut self, old: impl Fn(&File) -> bool) -> Result<()> {
+        let files = self.source.config.files().await?;
+        self.passed_over = files.iter().filter(|f| old(f)).map(|f| SeenFile::new(f, None)).collect();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SplitEnumerator for FilesEnumerator {
+    async fn start(&mut self, mode: StartMode) -> Result<Vec<PartitionRange>> {
         match mode {
-            ReadMode::Batch => self.until_now.store(true, Ordering::SeqCst),
-            ReadMode::FromLatest => self.pass_over(|_| true).await?,
-            ReadMode::FromTimestamp(ms) => self.pass_over(|f| f.meta.last_modified.timestamp_millis() < ms).await?,
-            ReadMode::Stream | ReadMode::FromEarliest => {}
+            StartMode::History => self.until_now = true,
+            StartMode::Latest => self.pass_over(|_| true).await?,
+            StartMode::Timestamp(ms) => self.pass_over(|f| f.meta.last_modified.timestamp_millis() < ms).await?,
+            StartMode::Declared | StartMode::Earliest => {}
         }
         Ok(vec![PartitionRange { partition: PARTITION, start: 0, end: None }])
     }
 
-    fn recall(&self, learned: &[String]) -> Result<()> {
-        *self.known.lock() = learned.iter().map(|line| SeenFile::parse(line)).collect::<Result<_>>()?;
-        Ok(())
-    }
-
-    async fn resume(&self, _: &[PartitionRange]) -> Result<Vec<PartitionRange>> {
+    async fn resume(&mut self, _positions: &[PartitionRange], state: &[String]) -> Result<Vec<PartitionRange>> {
+        self.seen = state.iter().map(|line| SeenFile::parse(line)).collect::<Result<_>>()?;
         Ok(Vec::new())
     }
 
-    fn read(&self, _: &Split, _: &Projection) -> Result<SendableRecordBatchStream> {
-        Err(Error::internal(format!("table `{}`: files are not read by splits", self.config.table)))
-    }
-
-    fn follow(&self, from: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {
-        let (config, counters) = (Arc::clone(&self.config), Arc::clone(&self.counters));
-        let files = FileReader::new(Arc::clone(&config), self.table(), projection, prefetch.batch_rows, Arc::clone(&counters))?;
+    fn reader(&mut self, ranges: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {
+        let (config, counters) = (Arc::clone(&self.source.config), Arc::clone(&self.counters));
+        let files = FileReader::new(Arc::clone(&config), self.source.table(), projection, prefetch.batch_rows, Arc::clone(&counters))?;
         let begin = Begin {
-            known: self.known.lock().clone(),
-            passed_over: std::mem::take(&mut *self.passed_over.lock()),
-            position: from.first().map_or(0, |range| range.start),
-            interval: self.monitor.filter(|_| !self.until_now.load(Ordering::SeqCst)),
+            known: self.seen.clone(),
+            passed_over: std::mem::take(&mut self.passed_over),
+            position: ranges.first().map_or(0, |range| range.start),
+            interval: self.source.monitor.filter(|_| !self.until_now),
         };
-        Ok(Box::new(FilesFollow::start(config, files, counters, begin)))
-    }
-
-    async fn report(&self, _: &[(i32, i64)]) {}
-
-    fn counters(&self) -> Arc<SourceCounters> {
-        Arc::clone(&self.counters)
+        Ok(Box::new(FilesReader::start(config, files, counters, begin)))
     }
 }

@@ -82,7 +82,7 @@ impl Sink for FilesSink {
         Ok(None)
     }
 
-    async fn whole(&self) -> Result<Option<Box<dyn BulkWriter>>> {
+    async fn bulk_writer(&self) -> Result<Option<Box<dyn BulkWriter>>> {
         let name = format!("part-{}", Uuid::now_v7().simple());
         Ok(Some(Box::new(FilesTarget::new(Arc::clone(&self.config), Naming::Folder(name), self.header()))))
     }

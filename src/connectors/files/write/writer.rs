@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use crate::common::{Error, Result};
 use crate::connectors::rejects::{RejectedRow, Rejects, row_text};
-use crate::connectors::{Recorded, SinkWriter, Writer};
+use crate::connectors::{CommitInfo, Recorded, SinkWriter, Writer};
 
 use super::atomic_file::{Output, local};
 use super::bulk_writer::{begin, by_partition, path};
@@ -185,12 +185,10 @@ fn remove_temporary(folder: &std::path::Path, starts: &[String]) {
 
 #[async_trait]
 impl SinkWriter for FilesWriter {
-    fn attempt(&mut self, attempt: &str) {
-        self.attempt = Some(attempt.to_string());
-    }
-
-    async fn write(&mut self, n: u64, rows: &[RecordBatch]) -> Result<()> {
-        let now = Instant::now();
+    async fn write(&mut self, commit: &CommitInfo, rows: &[RecordBatch]) -> Result<()> {
+        let (n, now) = (commit.n, Instant::now());
+        self.attempt = Some(commit.attempt.clone()).filter(|attempt| !attempt.is_empty());
+        self.watermark = commit.watermark.unwrap_or(self.watermark);
         let held = self.held.get_or_insert(Held { first: n, last: n, since: now, touched: now });
         (held.last, held.touched) = (n, now);
         let first = held.first;
@@ -211,11 +209,11 @@ impl SinkWriter for FilesWriter {
         Ok(())
     }
 
-    async fn commit(&mut self, n: u64) -> Result<()> {
+    async fn commit(&mut self, commit: &CommitInfo) -> Result<()> {
         let Some(held) = self.held else { return Ok(()) };
         let full = match self.record.rolling() {
             // What was being shown when the process ended is shown again, and no more with it.
-            Some(until) => n >= until,
+            Some(until) => commit.n >= until,
             None => self.has_news() || self.rolling.is_full(&held, self.open.values().map(|(encoder, _)| encoder.len()).max().unwrap_or(0)),
         };
         if full { self.roll().await } else { Ok(()) }
@@ -225,11 +223,11 @@ impl SinkWriter for FilesWriter {
         self.rejects.take()
     }
 
-    fn watermark(&mut self, time: i64) {
+    fn advance_watermark(&mut self, time: i64) {
         self.watermark = time;
     }
 
-    fn settled(&self, n: u64) -> u64 {
+    fn durable_up_to(&self, n: u64) -> u64 {
         match self.held {
             Some(held) => held.first.saturating_sub(1),
             // Not before that is told, too.
@@ -237,7 +235,7 @@ impl SinkWriter for FilesWriter {
         }
     }
 
-    fn due(&self) -> Option<Instant> {
+    fn next_flush_at(&self) -> Option<Instant> {
         match self.held {
             _ if self.record.rolling().is_some() => None,
             _ if self.has_news() => Some(Instant::now()),
@@ -309,10 +307,10 @@ mod tests {
         let (mut first, last) = open(1).await.unwrap();
         assert_eq!(last, None);
         for n in 1..=2 {
-            first.write(n, &rows(n)).await.unwrap();
-            first.commit(n).await.unwrap();
+            first.write(&CommitInfo::new(n, ""), &rows(n)).await.unwrap();
+            first.commit(&CommitInfo::new(n, "")).await.unwrap();
         }
-        assert_eq!((first.settled(2), shown(dir.path())), (0, Vec::new()));
+        assert_eq!((first.durable_up_to(2), shown(dir.path())), (0, Vec::new()));
         // As in roll(), up to the first of two files.
         first.record.announce(&Config::read(&spec).unwrap(), 2).await.unwrap();
         let (_, (encoder, mut output)) = first.open.pop_first().unwrap();
@@ -326,12 +324,12 @@ mod tests {
         let (mut second, last) = open(2).await.unwrap();
         assert_eq!(last.map(|r| r.n), Some(0));
         for n in 1..=3 {
-            second.write(n, &rows(n)).await.unwrap();
-            second.commit(n).await.unwrap();
+            second.write(&CommitInfo::new(n, ""), &rows(n)).await.unwrap();
+            second.commit(&CommitInfo::new(n, "")).await.unwrap();
         }
-        assert_eq!((second.settled(3), shown(dir.path())), (2, vec!["p=a 1 2".to_string(), "p=b 1 2".to_string()]));
+        assert_eq!((second.durable_up_to(3), shown(dir.path())), (2, vec!["p=a 1 2".to_string(), "p=b 1 2".to_string()]));
         second.flush().await.unwrap();
-        assert_eq!((second.settled(3), shown(dir.path())), (3, ["p=a 1 2", "p=a 3", "p=b 1 2", "p=b 3"].map(String::from).to_vec()));
+        assert_eq!((second.durable_up_to(3), shown(dir.path())), (3, ["p=a 1 2", "p=a 3", "p=b 1 2", "p=b 3"].map(String::from).to_vec()));
         assert_eq!(std::fs::read_dir(dir.path().join("p=b")).unwrap().count(), 2);
 
         assert_eq!(open(1).await.err().map(|e| e.kind()), Some(ErrorKind::Fenced));
@@ -354,11 +352,11 @@ mod tests {
             spec
         };
         let (mut writer, _) = open(&spec("skip"), "u", 1).await.unwrap();
-        writer.write(1, &rows()).await.unwrap();
+        writer.write(&CommitInfo::new(1, ""), &rows()).await.unwrap();
         writer.flush().await.unwrap();
         assert_eq!(shown(dir.path()), ["p=a 1,whole", "p=b "]);
         let (mut writer, _) = open(&spec("fail"), "u", 2).await.unwrap();
-        let error = writer.write(2, &rows()).await.unwrap_err().to_string();
+        let error = writer.write(&CommitInfo::new(2, ""), &rows()).await.unwrap_err().to_string();
         assert!(error.contains("table `t`") && error.contains("`p`"), "{error}");
     }
 
@@ -405,32 +403,32 @@ mod tests {
         let at = |text: &str| text.parse::<chrono::NaiveDateTime>().unwrap().and_utc().timestamp_millis();
 
         let (mut first, _) = open(&spec, "u", 1).await.unwrap();
-        first.watermark(at("2024-05-02T00:00:00"));
-        first.write(1, &rows(&["2024-05-01", "2024-05-02", "none"])).await.unwrap();
-        first.commit(1).await.unwrap();
-        assert_eq!((files(), complete(), first.settled(1)), ([0, 0], (false, false), 0));
+        first.advance_watermark(at("2024-05-02T00:00:00"));
+        first.write(&CommitInfo::new(1, ""), &rows(&["2024-05-01", "2024-05-02", "none"])).await.unwrap();
+        first.commit(&CommitInfo::new(1, "")).await.unwrap();
+        assert_eq!((files(), complete(), first.durable_up_to(1)), ([0, 0], (false, false), 0));
         // Exactly at the end it is not over yet.
-        assert!(first.due() > Some(Instant::now()));
-        first.watermark(at("2024-05-02T00:00:00.001"));
-        assert!(first.due() <= Some(Instant::now()));
+        assert!(first.next_flush_at() > Some(Instant::now()));
+        first.advance_watermark(at("2024-05-02T00:00:00.001"));
+        assert!(first.next_flush_at() <= Some(Instant::now()));
         first.flush().await.unwrap();
-        assert_eq!((files(), complete(), first.settled(1)), ([1, 1], (true, false), 1));
-        assert_eq!(first.due(), None);
+        assert_eq!((files(), complete(), first.durable_up_to(1)), ([1, 1], (true, false), 1));
+        assert_eq!(first.next_flush_at(), None);
         drop(first);
 
         // The other one is remembered; the first is not told of again, until more comes.
         std::fs::remove_file(day1.join("_SUCCESS")).unwrap();
         let (mut second, last) = open(&spec, "u", 2).await.unwrap();
-        second.watermark(at("2024-05-02T12:00:00"));
-        assert_eq!((last.map(|r| r.n), second.due(), second.settled(1)), (Some(1), None, 1));
-        second.watermark(i64::MAX);
+        second.advance_watermark(at("2024-05-02T12:00:00"));
+        assert_eq!((last.map(|r| r.n), second.next_flush_at(), second.durable_up_to(1)), (Some(1), None, 1));
+        second.advance_watermark(i64::MAX);
         // A commit without rows is settled when that is told.
-        assert_eq!(second.settled(2), 1);
+        assert_eq!(second.durable_up_to(2), 1);
         second.flush().await.unwrap();
-        assert_eq!((complete(), second.settled(2)), ((false, true), 2));
-        second.write(3, &rows(&["2024-05-01"])).await.unwrap();
-        second.commit(3).await.unwrap();
-        assert_eq!((files(), complete(), second.settled(3)), ([2, 1], (true, true), 3));
-        assert_eq!(second.due(), None);
+        assert_eq!((complete(), second.durable_up_to(2)), ((false, true), 2));
+        second.write(&CommitInfo::new(3, ""), &rows(&["2024-05-01"])).await.unwrap();
+        second.commit(&CommitInfo::new(3, "")).await.unwrap();
+        assert_eq!((files(), complete(), second.durable_up_to(3)), ([2, 1], (true, true), 3));
+        assert_eq!(second.next_flush_at(), None);
     }
 }

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use crate::common::clock::{Clock, SystemClock};
 use crate::common::{Error, Result};
 
-use super::broker::{Broker, Consumer, MetadataPredicate, OutRecord, Producer};
+use super::broker::{Broker, Consumer, OutRecord, PartitionBounds, Producer};
 use super::partitioner;
 
 mod consumer;
@@ -240,13 +240,13 @@ impl Broker for EmbeddedBroker {
         self.shared.create(topic, partitions)
     }
 
-    async fn bounds(&self, topic: &str) -> Result<Vec<MetadataPredicate>> {
+    async fn bounds(&self, topic: &str) -> Result<Vec<PartitionBounds>> {
         let state = self.shared.answer()?;
         let partitions = state.topics.get(topic).ok_or_else(|| missing(topic))?;
         Ok(partitions
             .iter()
             .enumerate()
-            .map(|(i, p)| MetadataPredicate { partition: number(i), earliest: p.earliest, latest: p.end })
+            .map(|(i, p)| PartitionBounds { partition: number(i), earliest: p.earliest, latest: p.end })
             .collect())
     }
 

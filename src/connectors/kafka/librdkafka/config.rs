@@ -1,4 +1,4 @@
-//! `properties.*` of a Flink script, written for Java's client, as settings of librdkafka (decision 22).
+//! `properties.*` of a Flink script, written for Java's client, as settings of librdkafka.
 //!
 //! Most names are the same. What Java spells differently is translated; what only means something to a Java program is
 //! left out with a warning; what cannot be honoured (a JKS key store) is an error that says what to do. Names nobody

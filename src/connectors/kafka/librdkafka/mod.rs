@@ -19,7 +19,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::broker::{Broker, Consumer, Limits, MetadataPredicate, Producer};
+use super::broker::{Broker, Consumer, Limits, PartitionBounds, Producer};
 use crate::common::{Error, Result};
 use config::Settings;
 use context::Context;
@@ -243,14 +243,14 @@ impl Inner {
         }
     }
 
-    fn bounds(&self, topic: &str) -> Result<Vec<MetadataPredicate>> {
+    fn bounds(&self, topic: &str) -> Result<Vec<PartitionBounds>> {
         let deadline = Instant::now() + QUESTION;
         let partitions = self.existing(topic, deadline)?;
         let earliest = self.offsets(topic, partitions, EARLIEST, deadline)?;
         let latest = self.offsets(topic, partitions, LATEST, deadline)?;
         (0..partitions)
             .map(|partition| match (earliest.get(&partition), latest.get(&partition)) {
-                (Some(&Some(earliest)), Some(&Some(latest))) => Ok(MetadataPredicate { partition, earliest, latest }),
+                (Some(&Some(earliest)), Some(&Some(latest))) => Ok(PartitionBounds { partition, earliest, latest }),
                 _ => {
                     Err(Error::unavailable(format!("topic `{topic}`: partition {partition} has no offsets (Kafka at {})", self.address())))
                 }
@@ -391,7 +391,7 @@ impl Broker for RdKafkaBroker {
         self.ask(move |inner| inner.appeared(&topic)).await
     }
 
-    async fn bounds(&self, topic: &str) -> Result<Vec<MetadataPredicate>> {
+    async fn bounds(&self, topic: &str) -> Result<Vec<PartitionBounds>> {
         let topic = topic.to_string();
         self.ask(move |inner| inner.bounds(&topic)).await
     }

@@ -10,7 +10,7 @@ use super::broker::{Broker, OutRecord};
 use super::testing::{column, keyed, metadata, table, table_of};
 use super::{EmbeddedBroker, KafkaConnector};
 use crate::common::ErrorKind;
-use crate::connectors::{Connector, Fetched, PartitionRange, Prefetch, ReadMode, SourceCounters, conformance};
+use crate::connectors::{Connector, Fetched, PartitionRange, Prefetch, SourceCounters, StartMode, conformance};
 
 mod modes;
 mod reading;

@@ -1,5 +1,8 @@
 use super::*;
 use crate::common::Projection;
+use crate::connectors::kafka::config::KafkaTable;
+use crate::connectors::kafka::source::{KafkaScan, KafkaSource};
+use crate::connectors::{Source, SplitScan};
 
 #[tokio::test]
 async fn keeps_to_the_contract_with_gaps_and_bad_records() {
@@ -13,7 +16,7 @@ async fn keeps_to_the_contract_with_gaps_and_bad_records() {
     transaction(&broker, vec![record(1, "[]"), record(2, &row(7))]).await;
     let source = kafka.source(table("t", PLAIN)).unwrap();
     conformance::source(&*source).await.unwrap();
-    let counters = source.counters();
+    let counters = conformance::counted(&*source, &[0]).await.unwrap();
     assert!(SourceCounters::get(&counters.bad) > 0 && SourceCounters::get(&counters.tombstones) > 0);
 }
 
@@ -22,16 +25,17 @@ async fn a_control_record_at_the_end_is_no_wait() {
     let (broker, kafka) = log(1);
     transaction(&broker, vec![record(0, &row(1))]).await;
     let source = kafka.source(table("t", &with(&[("scan.bounded.mode", "latest-offset")]))).unwrap();
-    assert!(source.bounded());
-    let ranges = source.plan(ReadMode::Stream).await.unwrap();
+    let mut run = conformance::enumerator(&*source).unwrap();
+    assert!(source.stream().unwrap().bounded());
+    let ranges = run.start(StartMode::Declared).await.unwrap();
     assert_eq!(ranges, [PartitionRange { partition: 0, start: 0, end: Some(2) }]);
-    let mut follow = source.follow(ranges, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
-    let fetched = follow.next(100, Duration::from_secs(5)).await.unwrap();
+    let mut reader = run.reader(ranges, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
+    let fetched = reader.next(100, Duration::from_secs(5)).await.unwrap();
     assert_eq!(ids(&fetched), [1]);
     assert_eq!((fetched.partitions[0].position, fetched.partitions[0].exhausted), (2, true));
     // Nothing more to come: no waiting either.
     let start = std::time::Instant::now();
-    assert!(follow.next(100, Duration::from_secs(5)).await.unwrap().partitions[0].exhausted);
+    assert!(reader.next(100, Duration::from_secs(5)).await.unwrap().partitions[0].exhausted);
     assert!(start.elapsed() < Duration::from_secs(1));
 }
 
@@ -76,7 +80,7 @@ async fn keys_fill_their_columns() {
     let columns = || vec![column("k_id", DataType::Int32), column("name", DataType::Utf8)];
     let source = kafka.source(table_of("t", columns(), &json)).unwrap();
     assert_eq!(conformance::read_all(&*source, &[1, 0]).await.unwrap()[&0], ["a|1", "b|NULL"]);
-    assert_eq!(SourceCounters::get(&source.counters().bad), 2);
+    assert_eq!(SourceCounters::get(&conformance::counted(&*source, &[1, 0]).await.unwrap().bad), 2);
     let raw = with(&[("key.format", "raw"), ("key.fields", "k"), ("value.fields-include", "EXCEPT_KEY")]);
     let columns = vec![column("k", DataType::Utf8), column("name", DataType::Utf8)];
     let source = kafka.source(table_of("t", columns, &raw)).unwrap();
@@ -91,22 +95,24 @@ async fn bad_records_fail_or_are_routed_when_asked() {
     let all = |end| vec![PartitionRange { partition: 0, start: 0, end }];
 
     let source = kafka.source(table("t", &with(&[("json.ignore-parse-errors", "false")]))).unwrap();
-    let mut follow = source
-        .follow(all(None), Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch { batch_rows: 1, max_bytes: 1 << 20 })
+    let mut run = conformance::enumerator(&*source).unwrap();
+    let mut reader = run
+        .reader(all(None), Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch { batch_rows: 1, max_bytes: 1 << 20 })
         .unwrap();
-    assert_eq!(ids(&follow.next(10, Duration::from_secs(5)).await.unwrap()), [1]);
-    let error = follow.next(10, Duration::from_secs(5)).await.unwrap_err();
+    assert_eq!(ids(&reader.next(10, Duration::from_secs(5)).await.unwrap()), [1]);
+    let error = reader.next(10, Duration::from_secs(5)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Data);
     assert!(error.message().contains("topic `t`, partition 0, offset 1: field 'id'"), "{error}");
 
     let source = kafka.source(table("t", &with(&[("dead-letter.table", "dead")]))).unwrap();
-    let mut follow = source.follow(all(Some(4)), Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
-    let first = follow.next(1, Duration::from_secs(5)).await.unwrap();
+    let mut run = conformance::enumerator(&*source).unwrap();
+    let mut reader = run.reader(all(Some(4)), Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
+    let first = reader.next(1, Duration::from_secs(5)).await.unwrap();
     // The first row alone: the bad record stands before the next row, so it comes along.
     assert_eq!((ids(&first), first.partitions[0].position, first.rejected.len()), (vec![1], 2, 1));
     let rejected = &first.rejected[0];
     assert_eq!((rejected.position, rejected.timestamp, rejected.key.as_deref()), (1, Some(9), Some(b"k".as_ref())));
-    let rest = follow.next(10, Duration::from_secs(5)).await.unwrap();
+    let rest = reader.next(10, Duration::from_secs(5)).await.unwrap();
     assert_eq!((ids(&rest), rest.rejected.len(), rest.partitions[0].exhausted), (vec![2], 1, true));
     assert_eq!(rest.rejected[0].error, "empty");
 }
@@ -116,11 +122,12 @@ async fn an_exploded_array_is_never_cut() {
     let (broker, kafka) = log(1);
     broker.append("t", vec![record(0, &row(1)), record(0, "[{\"id\":2},{\"id\":3},{\"id\":4}]"), record(0, &row(5))]).unwrap();
     let source = kafka.source(table("t", PLAIN)).unwrap();
+    let mut run = conformance::enumerator(&*source).unwrap();
     let range = vec![PartitionRange { partition: 0, start: 0, end: Some(3) }];
-    let mut follow = source.follow(range, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
+    let mut reader = run.reader(range, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
     let mut steps = Vec::new();
     for max in [2, 1, 1] {
-        let fetched = follow.next(max, Duration::from_secs(5)).await.unwrap();
+        let fetched = reader.next(max, Duration::from_secs(5)).await.unwrap();
         steps.push((ids(&fetched), fetched.partitions[0].position));
     }
     assert_eq!(steps, [(vec![1], 1), (vec![2, 3, 4], 2), (vec![5], 3)]);
@@ -133,58 +140,62 @@ async fn paused_partitions_wait_and_do_not_block_the_others() {
         broker.append("t", vec![record(0, &row(i)), record(1, &row(i + 100))]).unwrap();
     }
     let source = kafka.source(table("t", PLAIN)).unwrap();
-    let ranges = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow =
-        source.follow(ranges, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch { batch_rows: 4, max_bytes: 100 }).unwrap();
-    follow.pause(&[0]);
+    let mut run = conformance::enumerator(&*source).unwrap();
+    let ranges = run.start(StartMode::Declared).await.unwrap();
+    let mut reader =
+        run.reader(ranges, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch { batch_rows: 4, max_bytes: 100 }).unwrap();
+    reader.pause(&[0]);
     let mut got = Vec::new();
     while got.len() < 50 {
-        let fetched = follow.next(7, Duration::from_secs(5)).await.unwrap();
+        let fetched = reader.next(7, Duration::from_secs(5)).await.unwrap();
         assert!(fetched.rows() > 0);
         got.extend(ids(&fetched));
     }
     assert!(got.iter().all(|id| *id >= 100), "{got:?}");
-    follow.pause(&[]);
-    assert!(ids(&follow.next(7, Duration::from_secs(5)).await.unwrap()).iter().all(|id| *id < 100));
+    reader.pause(&[]);
+    assert!(ids(&reader.next(7, Duration::from_secs(5)).await.unwrap()).iter().all(|id| *id < 100));
 }
 
 #[tokio::test]
 async fn new_rows_come_at_once_and_an_outage_is_no_end() {
     let (broker, kafka) = log(1);
     let source = kafka.source(table("t", PLAIN)).unwrap();
-    let ranges = source.plan(ReadMode::Stream).await.unwrap();
-    let mut follow = source.follow(ranges, Projection::columns(&source.schema(), &[0, 2]).unwrap(), Prefetch::default()).unwrap();
-    let empty = follow.next(10, Duration::from_millis(150)).await.unwrap();
+    let mut run = conformance::enumerator(&*source).unwrap();
+    let ranges = run.start(StartMode::Declared).await.unwrap();
+    let mut reader = run.reader(ranges, Projection::columns(&source.schema(), &[0, 2]).unwrap(), Prefetch::default()).unwrap();
+    let empty = reader.next(10, Duration::from_millis(150)).await.unwrap();
     assert!(empty.rows() == 0 && empty.partitions[0].at_end && !empty.partitions[0].exhausted);
     let writer = Arc::clone(&broker);
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(50)).await;
         writer.append("t", vec![record(0, &row(3))]).unwrap();
     });
-    let fetched = follow.next(10, Duration::from_secs(10)).await.unwrap();
+    let fetched = reader.next(10, Duration::from_secs(10)).await.unwrap();
     assert_eq!(ids(&fetched), [3]);
     assert_eq!(fetched.chunks[0].batch.column(1).as_primitive::<Int64Type>().value(0), 30);
     broker.set_outage(true);
     tokio::time::sleep(Duration::from_millis(150)).await;
-    let away = follow.next(10, Duration::from_millis(50)).await.unwrap();
+    let away = reader.next(10, Duration::from_millis(50)).await.unwrap();
     assert!(away.rows() == 0 && !away.partitions[0].at_end);
     broker.set_outage(false);
     broker.append("t", vec![record(0, &row(4))]).unwrap();
-    assert_eq!(ids(&follow.next(10, Duration::from_secs(10)).await.unwrap()), [4]);
+    assert_eq!(ids(&reader.next(10, Duration::from_secs(10)).await.unwrap()), [4]);
 }
 
 #[tokio::test]
 async fn a_dropped_stream_stops_its_thread() {
-    let (broker, kafka) = log(1);
+    let (broker, _) = log(1);
     broker.append("t", vec![record(0, &row(1))]).unwrap();
-    let source = kafka.source(table("t", PLAIN)).unwrap();
+    let counters: Arc<SourceCounters> = Arc::default();
+    let source = KafkaSource::new(Arc::new(KafkaTable::read(table("t", PLAIN)).unwrap()), Arc::clone(&broker) as _);
+    let scan = KafkaScan::new(source.clone(), Arc::clone(&counters));
     // An end that is never reached.
     let split = crate::connectors::Split { table: "t".into(), partition: 0, start: 0, end: 1_000 };
-    let stream = source.read(&split, &Projection::columns(&source.schema(), &[0]).unwrap()).unwrap();
+    let stream = scan.read(&split, &Projection::columns(&source.schema(), &[0]).unwrap(), None).unwrap();
     drop(stream);
-    let before = SourceCounters::get(&source.counters().rows);
+    let before = SourceCounters::get(&counters.rows);
     tokio::time::sleep(Duration::from_millis(300)).await;
     broker.append("t", (0..10).map(|i| record(0, &row(i))).collect()).unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(SourceCounters::get(&source.counters().rows) <= before.max(1));
+    assert!(SourceCounters::get(&counters.rows) <= before.max(1));
 }

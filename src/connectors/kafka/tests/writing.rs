@@ -1,5 +1,5 @@
 use super::*;
-use crate::connectors::Writer;
+use crate::connectors::{CommitInfo, Writer};
 
 fn writer(incarnation: u64) -> Writer {
     Writer { job: "j".into(), job_uuid: "u-1".into(), folder: "f-1".into(), incarnation, sink: "s".into() }
@@ -46,16 +46,16 @@ async fn the_header_tells_the_commit_when_the_offset_is_gone() {
     let sink = kafka.sink(table("t", PLAIN)).unwrap();
     let (mut open, _) = sink.open(&writer(1)).await.unwrap();
     for n in 1..=3 {
-        open.write(n, &[rows(&[Some(1), Some(2), Some(3)])]).await.unwrap();
-        open.commit(n).await.unwrap();
+        open.write(&CommitInfo::new(n, ""), &[rows(&[Some(1), Some(2), Some(3)])]).await.unwrap();
+        open.commit(&CommitInfo::new(n, "")).await.unwrap();
     }
     assert_eq!(records(&broker, "t", 2)[0].3, ["millstream.commit=u-1/s:1:1:"]);
     broker.forget_group("millstream.j.s.f-1", "t");
     assert_eq!(sink.open(&writer(1)).await.unwrap().1.map(|r| r.n), Some(3));
     broker.forget_group("millstream.j.s.f-1", "t");
     let (mut open, _) = sink.open(&writer(5)).await.unwrap();
-    open.write(4, &[rows(&[Some(1)])]).await.unwrap();
-    open.commit(4).await.unwrap();
+    open.write(&CommitInfo::new(4, ""), &[rows(&[Some(1)])]).await.unwrap();
+    open.commit(&CommitInfo::new(4, "")).await.unwrap();
     broker.forget_group("millstream.j.s.f-1", "t");
     assert_eq!(sink.open(&writer(4)).await.map(|_| ()).unwrap_err().kind(), ErrorKind::Fenced);
 }
@@ -87,9 +87,9 @@ async fn keys_times_and_headers_are_written() {
         ("h", Arc::new(headers.finish()), true),
     ]);
     let (mut open, _) = sink.open(&writer(1)).await.unwrap();
-    let write = open.write(1, &[batch.unwrap()]).await;
+    let write = open.write(&CommitInfo::new(1, ""), &[batch.unwrap()]).await;
     write.unwrap();
-    open.commit(1).await.unwrap();
+    open.commit(&CommitInfo::new(1, "")).await.unwrap();
     let written = records(&broker, "t", 1);
     assert_eq!(written[0].0.as_deref(), Some("k"));
     assert_eq!(written[0].1.as_deref(), Some("{\"id\":1}"));
@@ -108,12 +108,12 @@ async fn a_forbidden_null_is_left_out_and_counted_or_fails() {
     };
     let sink = kafka.sink(strict(&[])).unwrap();
     let (mut open, _) = sink.open(&writer(1)).await.unwrap();
-    open.write(1, &[rows(&[Some(1), None, Some(3)])]).await.unwrap();
-    open.commit(1).await.unwrap();
+    open.write(&CommitInfo::new(1, ""), &[rows(&[Some(1), None, Some(3)])]).await.unwrap();
+    open.commit(&CommitInfo::new(1, "")).await.unwrap();
     assert_eq!(records(&broker, "t", 1).len(), 2);
     let sink = kafka.sink(strict(&[("on-error", "fail")])).unwrap();
     let (mut open, _) = sink.open(&writer(2)).await.unwrap();
-    assert_eq!(open.write(2, &[rows(&[None])]).await.unwrap_err().kind(), ErrorKind::Data);
+    assert_eq!(open.write(&CommitInfo::new(2, ""), &[rows(&[None])]).await.unwrap_err().kind(), ErrorKind::Data);
 }
 
 #[tokio::test]
@@ -123,9 +123,9 @@ async fn at_least_once_writes_at_once_and_remembers_nothing() {
     let sink = kafka.sink(table("t", &options)).unwrap();
     assert!(!sink.exactly_once());
     let (mut open, newest) = sink.open(&writer(1)).await.unwrap();
-    open.write(1, &[rows(&[Some(1), Some(2)])]).await.unwrap();
+    open.write(&CommitInfo::new(1, ""), &[rows(&[Some(1), Some(2)])]).await.unwrap();
     assert_eq!(records(&broker, "t", 2).len(), 2);
-    open.commit(1).await.unwrap();
+    open.commit(&CommitInfo::new(1, "")).await.unwrap();
     assert!(newest.is_none() && sink.open(&writer(1)).await.unwrap().1.is_none());
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::common::{Error, OptionSpec, Result, units};
 
-use super::TableSpec;
+use crate::connectors::TableSpec;
 
 const CACHE: &str = "lookup.cache";
 const INTERVAL: &str = "lookup.full-cache.periodic-reload.interval";

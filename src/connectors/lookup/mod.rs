@@ -1,0 +1,31 @@
+//! Tables that streams look rows up in.
+
+use std::fmt::Debug;
+
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use crate::common::{Projection, Result};
+
+pub mod cache;
+
+pub use cache::{OPTIONS, cached, kept};
+
+/// A table whose rows are found by key, many keys at once.
+///
+/// ```text
+///  new rows of a stream ─▶ their keys, each once ─▶ get(keys) ─▶ rows of the table ─▶ join
+/// ```
+#[async_trait]
+pub trait Lookup: Debug + Send + Sync {
+    /// Of these columns of the table, whose values a join tells, those by which rows are found; nothing if they are not enough.
+    fn key(&self, columns: &[&str]) -> Option<Vec<String>>;
+
+    /// All rows whose values equal those of a row of `keys`, whose columns have the table's names and types. No key holds a NULL, and none
+    /// is there twice. Rows of other keys may be among the answer (a system may compare text in its own way): the join compares again. Its
+    /// columns are those that `projection` wants of [`Source::schema`](super::Source::schema).
+    ///
+    /// # Errors
+    /// When the system cannot be reached, with kind `Unavailable`, or refuses to answer.
+    async fn get(&self, keys: &RecordBatch, projection: &Projection) -> Result<Vec<RecordBatch>>;
+}

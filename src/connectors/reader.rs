@@ -1,0 +1,134 @@
+//! What fetches rows of a stream ahead of the epochs that take them.
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use crate::common::{Error, Result};
+
+use super::split::PartitionRange;
+
+/// How much a reader may hold ready.
+#[derive(Debug, Clone, Copy)]
+pub struct Prefetch {
+    /// Rows per decoded batch.
+    pub batch_rows: usize,
+    /// Bytes of decoded batches waiting for an epoch.
+    pub max_bytes: usize,
+}
+
+impl Default for Prefetch {
+    fn default() -> Self {
+        Self { batch_rows: 8192, max_bytes: 32 << 20 }
+    }
+}
+
+/// A running reader of some ranges of one table.
+#[async_trait]
+pub trait SourceReader: Send {
+    /// What has been read since the last call, at most `max_rows` rows; waits up to `wait` for the first of them.
+    ///
+    /// Rows come once, in order per partition. An empty answer still carries the state of every partition.
+    async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched>;
+
+    /// Reads these ranges, too.
+    ///
+    /// # Errors
+    /// When the source has none that are new, or they cannot be read.
+    fn assign(&mut self, ranges: Vec<PartitionRange>) -> Result<()> {
+        Err(Error::internal(format!("a reader that takes no more ranges was given {}", ranges.len())))
+    }
+
+    /// Reads these partitions no further for now (they are too far ahead in event time), all others again.
+    fn pause(&mut self, partitions: &[i32]);
+}
+
+/// Rows for an epoch.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    /// Batches with the columns of the projection, in order of arrival.
+    pub chunks: Vec<Chunk>,
+    /// Every partition that the reader has.
+    pub partitions: Vec<PartitionState>,
+    /// Messages that were set aside, for a dead-letter table.
+    pub rejected: Vec<Rejected>,
+    /// What has to be known again after a restart beside positions, in lines that the source makes up. They are committed together with
+    /// the rows, and come back by [`SplitEnumerator::resume`](super::SplitEnumerator::resume).
+    pub state: Vec<String>,
+}
+
+impl Fetched {
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.chunks.iter().map(|c| c.batch.num_rows()).sum()
+    }
+}
+
+/// Consecutive rows of one partition.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The partition.
+    pub partition: i32,
+    /// The rows.
+    pub batch: RecordBatch,
+}
+
+/// How far the reader is in one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionState {
+    /// The partition.
+    pub partition: i32,
+    /// The position after everything handed out so far (gaps and rejected messages included).
+    pub position: i64,
+    /// The newest stable end that the server has told, if it has.
+    pub end: Option<i64>,
+    /// True when a healthy answer of the server has just confirmed that there is nothing behind `position`.
+    pub at_end: bool,
+    /// True when the partition is bounded and `position` has reached its end.
+    pub exhausted: bool,
+}
+
+/// A message that could not be read.
+#[derive(Debug, Clone)]
+pub struct Rejected {
+    /// The partition.
+    pub partition: i32,
+    /// Its position.
+    pub position: i64,
+    /// Its time in milliseconds since 1970, if it has one.
+    pub timestamp: Option<i64>,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+    /// Why.
+    pub error: String,
+}
+
+/// Counts of what a source read and set aside since the process started.
+#[derive(Debug, Default)]
+pub struct SourceCounters {
+    /// Rows decoded.
+    pub rows: AtomicU64,
+    /// Bytes of messages read.
+    pub bytes: AtomicU64,
+    /// Messages that could not be read and were skipped or routed.
+    pub bad: AtomicU64,
+    /// Messages without a value in a table that has no deletes.
+    pub tombstones: AtomicU64,
+}
+
+impl SourceCounters {
+    /// Adds to one of the counters.
+    pub fn add(counter: &AtomicU64, n: usize) {
+        counter.fetch_add(n as u64, Ordering::Relaxed);
+    }
+
+    /// Reads one of the counters.
+    pub fn get(counter: &AtomicU64) -> u64 {
+        counter.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,168 @@
+//! What a node or an operator is made of, as plain data, so that a bound plan can run in another process.
+//!
+//! ```text
+//!   SourceScanExec ─ encode ─▶ Scan { table, columns, ... } ─▶ JSON ─▶ Scan { ... } ─ decode ─▶ SourceScanExec
+//! ```
+//! A node is its own data; schemas, expressions and functions in it travel inside small plans of DataFusion's own (an `EmptyExec`
+//! carries a schema, a `ProjectionExec` an expression, an `AggregateExec` its functions), which DataFusion can encode.
+//! Nobody keeps these bytes: they are read by the same binary that wrote them. [`crate::operators::registry`] lists everything that can
+//! be sent.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion_proto::bytes::{physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec};
+use datafusion_proto::physical_plan::PhysicalExtensionCodec;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::common::{Error, Result};
+
+use super::stateful::Operator;
+
+/// A node that can be sent.
+pub trait PortableNode: ExecutionPlan + Sized {
+    /// Its name among all that can be sent.
+    const NAME: &'static str;
+    /// What it is made of, without its inputs.
+    type Parts: Serialize + DeserializeOwned;
+
+    /// Takes it apart.
+    ///
+    /// # Errors
+    /// When a plan in it cannot be encoded: a bug.
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<Self::Parts>;
+
+    /// Puts it together again, over these inputs.
+    ///
+    /// # Errors
+    /// When the parts are damaged.
+    fn decode(parts: Self::Parts, inputs: &[Arc<dyn ExecutionPlan>], decoder: &PlanDecoder<'_>) -> Result<Self>;
+}
+
+/// An operator with state that can be sent.
+pub trait PortableOperator: Operator + Sized {
+    /// Its name among all that can be sent.
+    const NAME: &'static str;
+    /// What it is made of.
+    type Parts: Serialize + DeserializeOwned;
+
+    /// Takes it apart.
+    ///
+    /// # Errors
+    /// When a plan in it cannot be encoded: a bug.
+    fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<Self::Parts>;
+
+    /// Puts it together again.
+    ///
+    /// # Errors
+    /// When the parts are damaged.
+    fn decode(parts: Self::Parts, decoder: &PlanDecoder<'_>) -> Result<Self>;
+}
+
+/// A plan, a schema or an expression as DataFusion encodes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlanBytes(String);
+
+/// Encodes plans inside of nodes.
+#[derive(Debug)]
+pub struct PlanEncoder<'a> {
+    codec: &'a dyn PhysicalExtensionCodec,
+}
+
+impl<'a> PlanEncoder<'a> {
+    /// With the codec of the plan around them.
+    pub fn new(codec: &'a dyn PhysicalExtensionCodec) -> Self {
+        Self { codec }
+    }
+
+    /// A plan.
+    ///
+    /// # Errors
+    /// When a node in it cannot be sent.
+    pub fn plan(&self, plan: &Arc<dyn ExecutionPlan>) -> Result<PlanBytes> {
+        Ok(PlanBytes(BASE64_STANDARD.encode(physical_plan_to_bytes_with_extension_codec(Arc::clone(plan), self.codec)?)))
+    }
+
+    /// A schema.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn schema(&self, schema: &SchemaRef) -> Result<PlanBytes> {
+        self.plan(&(Arc::new(EmptyExec::new(Arc::clone(schema))) as _))
+    }
+
+    /// An expression over these columns.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn expr(&self, expr: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<PlanBytes> {
+        let empty = Arc::new(EmptyExec::new(Arc::clone(schema)));
+        self.plan(&(Arc::new(ProjectionExec::try_new([(Arc::clone(expr), "expr".to_string())], empty)?) as _))
+    }
+}
+
+/// Decodes plans inside of nodes.
+pub struct PlanDecoder<'a> {
+    codec: &'a dyn PhysicalExtensionCodec,
+    context: &'a TaskContext,
+}
+
+impl<'a> PlanDecoder<'a> {
+    /// With the codec of the plan around them.
+    pub fn new(codec: &'a dyn PhysicalExtensionCodec, context: &'a TaskContext) -> Self {
+        Self { codec, context }
+    }
+
+    /// Where functions are found by name.
+    pub fn context(&self) -> &TaskContext {
+        self.context
+    }
+
+    /// A plan.
+    ///
+    /// # Errors
+    /// When the bytes are damaged.
+    pub fn plan(&self, bytes: &PlanBytes) -> Result<Arc<dyn ExecutionPlan>> {
+        let bytes = BASE64_STANDARD.decode(&bytes.0).map_err(|e| damaged().because(e))?;
+        Ok(physical_plan_from_bytes_with_extension_codec(&bytes, self.context, self.codec)?)
+    }
+
+    /// A schema.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn schema(&self, bytes: &PlanBytes) -> Result<SchemaRef> {
+        Ok(self.plan(bytes)?.schema())
+    }
+
+    /// An expression.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn expr(&self, bytes: &PlanBytes) -> Result<Arc<dyn PhysicalExpr>> {
+        let plan = self.plan(bytes)?;
+        let projection = plan.downcast_ref::<ProjectionExec>().ok_or_else(damaged)?;
+        projection.expr().first().map(|e| Arc::clone(&e.expr)).ok_or_else(damaged)
+    }
+}
+
+/// The one input of a node.
+///
+/// # Errors
+/// When there is none.
+pub fn only_input(inputs: &[Arc<dyn ExecutionPlan>]) -> Result<Arc<dyn ExecutionPlan>> {
+    inputs.first().cloned().ok_or_else(damaged)
+}
+
+/// What is said of bytes that no plan can be made of.
+pub fn damaged() -> Error {
+    Error::internal("a plan that was sent cannot be read")
+}
