@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
+use super::excerpt::shortened;
+use super::library_text::{Plain, plain};
 use super::secret;
-use super::type_names::in_sql;
 
 /// The result of nearly every function here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -194,14 +195,14 @@ impl fmt::Display for Error {
         let quoted = place.as_ref().map_or(&[][..], |place| &place.line_shown.secrets);
         let shown = |text: &str| {
             let long = quoted.iter().filter(|secret| secret.chars().count() > 2);
-            secret::without_all(&secret::shown(text), long)
+            secret::without_all(&secret::shown(&shortened(text)), long)
         };
         if *kind == ErrorKind::Internal {
             write!(f, "internal error (please report it): ")?;
         }
         write!(f, "{}", shown(message))?;
         if let Some(source) = source {
-            let text = source.to_string();
+            let text = if source.is::<Self>() { source.to_string() } else { plain(&source.to_string()).text };
             if !message.contains(&text) {
                 write!(f, ": {}", shown(&text))?;
             }
@@ -251,21 +252,26 @@ impl From<DataFusionError> for Error {
             | DataFusionError::SQL(..)
             | DataFusionError::NotImplemented(_)
             | DataFusionError::Configuration(_) => ErrorKind::Sql,
-            DataFusionError::Internal(_) => ErrorKind::Internal,
+            // Of functions with wrong arguments it says so, too.
+            DataFusionError::Internal(text) if !text.contains("coerc") => ErrorKind::Internal,
             DataFusionError::ResourcesExhausted(_) => ErrorKind::Memory,
             _ => ErrorKind::Data,
         };
-        let text = first_line(&without_its_bug_report(&root.strip_backtrace()));
-        if FULL.iter().any(|full| text.contains(full)) {
+        let said = root.strip_backtrace();
+        if FULL.iter().any(|full| said.contains(full)) {
             return Self::new(ErrorKind::State, "no space is left on the disk for rows that do not fit into memory")
                 .hint("make room in the folder of --data, where they go, or raise --memory-limit");
         }
-        match same_name(&text) {
-            Some(name) => Self::sql(format!("two columns of the query are called `{name}`")).hint("give them names of their own with AS"),
-            None if kind == ErrorKind::Memory => {
+        let Plain { text, hint } = plain(&said);
+        match (same_name(&said), hint) {
+            (Some(name), _) => {
+                Self::sql(format!("two columns of the query are called `{name}`")).hint("give them names of their own with AS")
+            }
+            _ if kind == ErrorKind::Memory => {
                 Self::new(kind, text).hint("raise --memory-limit, or lower max.rows.per.epoch: an epoch's rows are in memory together")
             }
-            None => Self::new(kind, text),
+            (None, Some(hint)) => Self::new(kind, text).hint(hint),
+            (None, None) => Self::new(kind, text),
         }
     }
 }
@@ -273,38 +279,10 @@ impl From<DataFusionError> for Error {
 /// What a full disk says, and a quota that is used up: DataFusion writes there what does not fit into memory.
 const FULL: [&str; 2] = ["(os error 28)", "(os error 122)"];
 
-/// What DataFusion holds for a bug of its own it asks to report, which is nothing to a person who writes SQL. Of a function with wrong
-/// arguments it says so, too, before it says what is wrong.
-fn without_its_bug_report(text: &str) -> String {
-    const BUG: &str = "This issue was likely caused by a bug in DataFusion's code. Please help us to resolve this by filing a bug report in \
-                       our issue tracker: https://github.com/apache/datafusion/issues";
-    let Some((before, behind)) = text.split_once(BUG) else { return text.to_string() };
-    let behind = behind.trim_start_matches('.').trim();
-    let said = if behind.is_empty() { before.trim() } else { behind };
-    said.replace("Internal error: ", "").trim_end_matches('.').to_string()
-}
-
-/// DataFusion prefixes its messages with their class, which says nothing to a person who writes SQL.
-fn first_line(text: &str) -> String {
-    let text = text.trim();
-    if let Some((_, what)) = text.split_once("Arithmetic overflow: Overflow happened on: ") {
-        return format!("{what} is beyond the type of its result");
-    }
-    if let Some(what) = text.strip_prefix("Arrow error: Cast error: ") {
-        return in_sql(what);
-    }
-    for prefix in ["Error during planning: ", "Schema error: ", "SQL error: ", "This feature is not implemented: "] {
-        if let Some(rest) = text.strip_prefix(prefix) {
-            return rest.to_string();
-        }
-    }
-    text.to_string()
-}
-
 /// The name in DataFusion's complaint that two columns of a SELECT share one: `... the expression "1 AS a" at position 0 and
 /// "2 AS a" at position 1 have the same name ...`.
 fn same_name(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix("Projections require unique expression names but the expression \"")?;
+    let (_, rest) = text.split_once("Projections require unique expression names but the expression \"")?;
     let (_, second) = rest.split_once("\" at position ")?.1.split_once(" and \"")?;
     let (expression, _) = second.rsplit_once("\" at position ")?;
     Some(expression.rsplit_once(" AS ").map_or(expression, |(_, name)| name))
@@ -340,7 +318,7 @@ impl From<ArrowError> for Error {
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         let kind = if error.kind() == std::io::ErrorKind::Interrupted { ErrorKind::Interrupted } else { ErrorKind::State };
-        Self::new(kind, error.to_string())
+        Self::new(kind, plain(&error.to_string()).text)
     }
 }
 

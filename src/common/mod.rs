@@ -13,6 +13,7 @@ pub mod faults;
 pub mod floor;
 pub(crate) mod java_parse;
 pub(crate) mod java_time;
+pub mod library_text;
 pub mod machine;
 pub mod names;
 mod options;
@@ -22,7 +23,6 @@ pub mod projection;
 pub mod s3;
 pub mod secret;
 pub mod suggest;
-pub mod type_names;
 pub mod units;
 pub mod weight;
 

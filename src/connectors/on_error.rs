@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::excerpt::excerpt_of;
+use crate::common::excerpt::{excerpt_of, shortened};
 use crate::common::{Error, OptionSpec, Result, suggest};
 
 use super::TableSpec;
@@ -109,5 +109,5 @@ pub fn failure(sample: &str) -> Error {
 
 /// A bad record for people: where it is, why it is bad, and the beginning of it.
 pub fn sample(place: &str, reason: &str, record: &[u8]) -> String {
-    format!("{place}: {reason}: `{}`", excerpt_of(record))
+    format!("{place}: {}: `{}`", shortened(reason), excerpt_of(record))
 }

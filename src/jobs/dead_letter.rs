@@ -8,6 +8,7 @@ use arrow::array::{ArrayRef, BinaryArray, Int32Array, Int64Array, StringArray, T
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::record_batch::RecordBatch;
 
+use crate::common::excerpt::shortened;
 use crate::common::{Error, Result, suggest};
 use crate::connectors::{Rejected, RejectedRow};
 
@@ -92,7 +93,7 @@ fn letters(schema: &SchemaRef, table: &str, letters: &[Letter<'_>]) -> Result<Re
             "key" => bytes(|r| r.key.map(<[u8]>::to_vec), text),
             "value" => bytes(|r| r.value.map(<[u8]>::to_vec), text),
             "table" => Arc::new(StringArray::from_iter_values(letters.iter().map(|_| table))),
-            _ => Arc::new(StringArray::from_iter_values(letters.iter().map(|r| r.error))),
+            _ => Arc::new(StringArray::from_iter_values(letters.iter().map(|r| shortened(r.error)))),
         }
     };
     Ok(RecordBatch::try_new(Arc::clone(schema), schema.fields().iter().map(column).collect())?)

@@ -11,3 +11,4 @@ mod place;
 mod reading;
 mod s3;
 mod writing;
+mod wrong;

@@ -9,7 +9,7 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::common::Error;
-use crate::common::type_names::in_sql;
+use crate::common::library_text::in_sql;
 
 /// As many expressions are named, if it can have been several.
 const MOST: usize = 3;
@@ -20,10 +20,8 @@ pub fn named(error: Error, plan: &Arc<dyn ExecutionPlan>) -> Error {
     if text.contains("ivide by zero") {
         return Error::data(format!("division by zero{}", places(plan, &divides))).hint("x / NULLIF(y, 0) is NULL where y is 0");
     }
-    if text.contains("Cast error") || text.contains("Cannot cast") || text.contains("Can't cast") {
-        let cause = text.strip_prefix("Arrow error: ").unwrap_or(text);
-        let cause = in_sql(cause.strip_prefix("Cast error: ").unwrap_or(cause));
-        let said = format!("{cause}{}", places(plan, &casts));
+    if text.contains("Cannot cast") {
+        let said = format!("{text}{}", places(plan, &casts));
         return Error::data(said).hint("TRY_CAST makes NULL of what does not fit");
     }
     error

@@ -10,6 +10,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use percent_encoding::percent_decode_str;
 
+use crate::common::library_text::plain;
 use crate::common::{Error, Result, suggest};
 
 use super::location::{Location, Place};
@@ -107,7 +108,7 @@ async fn objects(location: &Location, store: &Arc<dyn ObjectStore>) -> object_st
         match listed.try_next().await {
             Ok(Some(meta)) => found.push(meta),
             Ok(None) => return Ok(found),
-            Err(e) if is_odd(&e) => tracing::warn!("'{}': something in it is passed over: {e}", location.shown),
+            Err(e) if is_odd(&e) => tracing::warn!("'{}': something in it is passed over: {}", location.shown, plain(&e.to_string()).text),
             Err(e) => return Err(e),
         }
     }
