@@ -3,6 +3,7 @@
 mod cells;
 mod fit;
 mod look;
+mod presentable;
 mod print;
 mod table;
 

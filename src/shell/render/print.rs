@@ -18,6 +18,7 @@ use crate::formats::{FormatOptions, Messages};
 
 use super::cells::{Cells, TIME, ZONED};
 use super::look::Look;
+use super::presentable::presentable;
 use super::table::{Flow, Lines, Table, table, vertical};
 
 /// How rows are printed.
@@ -83,6 +84,7 @@ pub async fn print(
     look: &Look,
     out: &mut impl Write,
 ) -> Result<Printed> {
+    let (schema, rows) = presentable(&schema, rows)?;
     let printed = match format {
         Format::Csv => csv(schema, rows, b',', out).await,
         Format::Tsv => csv(schema, rows, b'\t', out).await,
