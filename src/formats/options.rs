@@ -12,6 +12,8 @@ pub struct FormatOptions {
     pairs: BTreeMap<String, String>,
     /// The columns of the table's primary key, if it has one: messages need not tell the row that goes when another one of its key comes.
     primary_key: Vec<String>,
+    /// Fields are found by their names in another case, too.
+    any_case: bool,
 }
 
 impl FormatOptions {
@@ -29,13 +31,24 @@ impl FormatOptions {
             }
         }
         pairs.extend(prefixed);
-        Self { prefix: prefix.to_string(), pairs, primary_key: Vec::new() }
+        Self { prefix: prefix.to_string(), pairs, primary_key: Vec::new(), any_case: false }
     }
 
     /// The same for a table with this primary key; empty: without one.
     #[must_use]
     pub fn keyed(self, primary_key: &[String]) -> Self {
         Self { primary_key: primary_key.to_vec(), ..self }
+    }
+
+    /// The same for files, of which columns are found in another case, too; messages are read as Flink does.
+    #[must_use]
+    pub fn in_any_case(self) -> Self {
+        Self { any_case: true, ..self }
+    }
+
+    /// Whether fields are found by their names in another case, too.
+    pub fn has_any_case(&self) -> bool {
+        self.any_case
     }
 
     /// The columns of the table's primary key.

@@ -1,4 +1,4 @@
-//! Columns of Parquet, Arrow and Avro files: casts of them in filters, times of 96 bits, and times beyond the calendar.
+//! Columns of Parquet, Arrow and Avro files: casts of them in filters, times of 96 bits, times beyond the calendar, and names.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,7 +10,7 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{Field, Schema};
-use arrow::ipc::writer::FileWriter;
+use arrow::ipc::writer::{FileWriter, StreamWriter};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::data_type::{Int64Type, Int96, Int96Type};
 use datafusion::parquet::file::properties::WriterProperties;
@@ -250,5 +250,78 @@ async fn a_value_that_does_not_fit_the_declared_type_names_the_file() {
         let table = format!("CREATE TABLE t (id INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/n.{kind}'); SELECT id FROM t");
         let error = place.error(&table).await.to_string();
         assert!(error.contains(&format!("n.{kind} cannot be read")), "{kind}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn two_columns_of_one_name_are_both_there() {
+    let place = Place::new();
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["x", "y"]));
+    let twice = batch(vec![("a", ints(&[1, 2])), ("b", ints(&[5, 6])), ("a", texts), ("a", ints(&[3, 4]))]);
+    parquet(&place.path("t.parquet"), &twice, 1);
+    arrow(&place.path("t.arrow"), &twice);
+    let mut stream = StreamWriter::try_new(File::create(place.path("t.arrows")).unwrap(), &twice.schema()).unwrap();
+    stream.write(&twice).unwrap();
+    stream.finish().unwrap();
+    place.file("t.csv", "a,b,a,a\n1,5,x,3\n2,6,y,4\n");
+    for kind in ["parquet", "arrow", "arrows", "csv"] {
+        let file = format!("'DIR/t.{kind}'");
+        assert_eq!(place.rows(&format!("SELECT * FROM {file}")).await, ["1|5|x|3", "2|6|y|4"], "{kind}");
+        assert_eq!(place.rows(&format!("SELECT a_2, a_1, a FROM {file} WHERE a_2 = 4")).await, ["4|y|2"], "{kind}");
+        assert_eq!(place.rows(&format!("SELECT MAX(a_1), MIN(a) FROM {file} WHERE b > 5")).await, ["y|2"], "{kind}");
+        let declared = format!("CREATE TABLE t (a_1 STRING, a BIGINT) WITH ('connector' = 'filesystem', 'path' = {file}); SELECT * FROM t");
+        assert_eq!(place.rows(&declared).await, ["x|1", "y|2"], "{kind}");
+        let one = format!("CREATE TABLE t (a BIGINT) WITH ('connector' = 'filesystem', 'path' = {file}); SELECT * FROM t");
+        let error = place.error(&one).await.to_string();
+        assert!(error.contains(&format!("t.{kind} cannot be read: it has two columns of the name `a`")), "{kind}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_column_is_found_in_another_case_in_every_format() {
+    let place = Place::new();
+    for kind in ["parquet", "arrow", "avro", "json", "csv"] {
+        place.run(&format!("COPY (SELECT 7 AS id, 'x' AS name) TO 'DIR/{kind}/a.{kind}'")).await.unwrap();
+        place.run(&format!("COPY (SELECT 'y' AS `NAME`, 8 AS `ID`, 1 AS more) TO 'DIR/{kind}/b.{kind}'")).await.unwrap();
+        let table = format!(
+            "CREATE TABLE t (ID INT, Name STRING, absent INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/{kind}', 'format' = '{kind}', HEADER);"
+        );
+        let table = table.replace(", HEADER", if kind == "csv" { ", 'csv.header' = 'true'" } else { "" });
+        assert_eq!(place.rows(&format!("{table} SELECT * FROM t")).await, ["7|x|NULL", "8|y|NULL"], "{kind}");
+        assert_eq!(place.rows(&format!("{table} SELECT Name FROM t WHERE ID = 7")).await, ["x"], "{kind}");
+        assert_eq!(place.rows(&format!("{table} SELECT MAX(Name), SUM(ID) FROM t")).await, ["y|15"], "{kind}");
+        // Of two that differ in their case alone each is what it is called.
+        place.run(&format!("COPY (SELECT 1 AS id, 2 AS `ID`) TO 'DIR/both.{kind}'")).await.unwrap();
+        for (column, value) in [("id", "1"), ("ID", "2")] {
+            let table = format!("CREATE TABLE t ({column} INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/both.{kind}');");
+            assert_eq!(place.rows(&format!("{table} SELECT {column} FROM t")).await, [value], "{kind}");
+        }
+        let table = format!("CREATE TABLE t (ID INT, id INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/both.{kind}');");
+        assert_eq!(place.rows(&format!("{table} SELECT ID FROM t; SELECT id, ID FROM t")).await, ["2", "1|2"], "{kind}");
+        if kind != "json" {
+            let table = format!("CREATE TABLE t (Id INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/both.{kind}'); SELECT Id FROM t");
+            let error = place.error(&table).await.to_string();
+            assert!(error.contains("`id` and `ID` could both be `Id`"), "{kind}: {error}");
+        }
+    }
+    // Each record of JSON has its own names: what is in the right case counts, wherever it stands.
+    place.file("mixed.json", "{\"ID\": 1}\n{\"id\": 2, \"ID\": 9}\n{\"ID\": 9, \"id\": 3}\n{\"Id\": 4}\n");
+    let table = "CREATE TABLE t (id INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/mixed.json'); SELECT id FROM t";
+    assert_eq!(place.rows(table).await, ["1", "2", "3", "4"]);
+}
+
+#[tokio::test]
+async fn fields_of_rows_are_found_in_another_case() {
+    let place = Place::new();
+    let row = "NAMED_STRUCT('id', 1, 'inner', ARRAY[NAMED_STRUCT('at', 'x')])";
+    for kind in ["parquet", "arrow", "avro", "json"] {
+        place.run(&format!("COPY (SELECT {row} AS r, ARRAY[{row}] AS l, MAP {{'k': {row}}} AS m) TO 'DIR/n.{kind}'")).await.unwrap();
+        let of = "ROW<ID INT, `Inner` ARRAY<ROW<At STRING>>>";
+        let table = format!(
+            "CREATE TABLE t (R {of}, L ARRAY<{of}>, M MAP<STRING, {of}>) WITH ('connector' = 'filesystem', 'path' = 'DIR/n.{kind}');"
+        );
+        let shown = "{ID: 1, Inner: [{At: x}]}";
+        assert_eq!(place.rows(&format!("{table} SELECT * FROM t")).await, [format!("{shown}|[{shown}]|{{k: {shown}}}")], "{kind}");
+        assert_eq!(place.rows(&format!("{table} SELECT R.ID FROM t")).await, ["1"], "{kind}");
     }
 }

@@ -1,5 +1,6 @@
 //! Files as other programs write them, by name: what is found out is what is read.
 
+use crate::cli::Home;
 use crate::place::{Place, compress, run_in, workspace};
 
 #[tokio::test]
@@ -162,4 +163,119 @@ async fn empty_files_and_odd_names_do_not_stand_in_the_way() {
     let table = "CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/t/empty.csv'); SELECT a FROM t";
     assert!(place.rows(table).await.is_empty());
     assert!(place.error("SELECT * FROM 'DIR/t/empty.csv'").await.to_string().contains("is empty"));
+}
+
+#[tokio::test]
+async fn maps_and_unions_are_shown() {
+    let place = Place::new();
+    let schema = r#"{"type":"record","name":"r","fields":[{"name":"id","type":"int"},{"name":"u","type":["null","int","string"]}]}"#;
+    // Two rows: 1 with the int 5, 2 with the text x.
+    let rows: &[u8] = &[2, 2, 10, 4, 4, 2, b'x'];
+    let sync = [7; 16];
+    let mut bytes = b"Obj\x01\x02\x16avro.schema".to_vec();
+    let long = |mut value: u64, bytes: &mut Vec<u8>| {
+        value <<= 1;
+        while value > 127 {
+            bytes.push((value & 127) as u8 | 128);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+    };
+    long(schema.len() as u64, &mut bytes);
+    bytes.extend(schema.as_bytes());
+    bytes.push(0);
+    bytes.extend(sync);
+    long(2, &mut bytes);
+    long(rows.len() as u64, &mut bytes);
+    bytes.extend(rows);
+    bytes.extend(sync);
+    place.file("u.avro", bytes);
+    assert_eq!(place.rows("SELECT * FROM 'DIR/u.avro'").await, ["1|5", "2|x"]);
+    assert_eq!(place.rows("SELECT id FROM 'DIR/u.avro' WHERE u = '5'").await, ["1"]);
+    assert_eq!(place.rows("SELECT id FROM 'DIR/u.avro' WHERE id > 1").await, ["2"]);
+    place.copy("SELECT MAP {1: 'a', 2: 'b'} AS m", "m.parquet", "").await;
+    assert_eq!(place.rows("SELECT m[2] FROM 'DIR/m.parquet'").await, ["b"]);
+    assert_eq!(place.rows("SELECT * FROM 'DIR/m.parquet'").await, ["{1: a, 2: b}"]);
+}
+
+/// Whatever stands in a file, a message shows no more of it than is needed to find it.
+#[tokio::test]
+async fn no_message_holds_more_than_200_characters_of_data() {
+    let place = Place::new();
+    let long = "long ".repeat(20_000);
+    place.file("a.json", format!("{{\"id\": \"{long}\", \"t\": \"{long}\"}}\n"));
+    place.file("b.json", format!("{{\"id\": {{\"x\": \"{long}\"\n"));
+    place.file("a.csv", format!("{long},{long}\n"));
+    place.file("header.csv", format!("id,t\n\"{long}\",\"it's {long}\"\n"));
+    place.file("key.csv", format!("{long}\n1\n"));
+    let text = format!("SELECT '{long}' AS id, '{long}' AS t");
+    place.run(&format!("COPY ({text}) TO 'DIR/a.parquet'; COPY ({text}) TO 'DIR/a.avro'; COPY ({text}) TO 'DIR/a.arrow'")).await.unwrap();
+    for (file, with) in [
+        ("a.json", ", 'on-error' = 'fail'"),
+        ("b.json", ", 'on-error' = 'fail'"),
+        ("a.csv", ", 'on-error' = 'fail'"),
+        ("header.csv", ", 'on-error' = 'fail'"),
+        ("a.parquet", ""),
+        ("a.avro", ""),
+        ("a.arrow", ""),
+    ] {
+        for column in ["id BIGINT", "t TIMESTAMP(3)", "t DATE", "id DECIMAL(5, 2)", "id ARRAY<INT>"] {
+            let name = column.split(' ').next().unwrap();
+            let table = format!(
+                "CREATE TABLE t ({column}, z INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/{file}'{with}); SELECT {name} FROM t"
+            );
+            let error = place.error(&table).await.to_string();
+            assert!(error.contains(file), "{file}, {column}: {error:.2000}");
+            let shown = error.matches("long ").count();
+            assert!(shown <= 2 * 41, "{file}, {column}: {shown} times in {error:.2000}");
+        }
+        for expression in ["CAST(t AS INT)", "CAST(t AS TIMESTAMP(3))", "t + 1", "CAST(t AS DECIMAL(3, 1))"] {
+            if with.is_empty() {
+                let error = place.error(&format!("SELECT {expression} FROM 'DIR/{file}'")).await.to_string();
+                assert!(error.matches("long ").count() <= 2 * 41, "{file}, {expression}: {error:.2000}");
+            }
+        }
+    }
+    let error = place.error(&format!("SELECT CAST('{long}' AS INT)")).await.to_string();
+    assert!(error.matches("long ").count() <= 3 * 41, "{error:.2000}");
+    let error = place.error("SELECT nope FROM 'DIR/key.csv'").await.to_string();
+    assert!(error.matches("long ").count() <= 3 * 41, "{error:.2000}");
+}
+#[test]
+fn maps_and_unions_are_printed_in_every_format() {
+    let home = Home::new();
+    let maps = "SELECT MAP {1: 'a', 2: 'b'} AS m, ARRAY[MAP {DATE '2024-05-01': 1.5}] AS l";
+    for (format, parts) in [
+        ("table", &["{1: a, 2: b}", "[{2024-05-01: 1.5}]"][..]),
+        ("box", &["{1: a, 2: b}"]),
+        ("csv", &["m,l"]),
+        ("json", &[r#"{"1":"a","2":"b"}"#, r#"[{"2024-05-01":1.5}]"#]),
+        ("ndjson", &[r#""m":{"1":"a","2":"b"}"#]),
+    ] {
+        let ended = home.run(&["query", maps, "--format", format]);
+        assert!(ended.code == Some(0) && parts.iter().all(|part| ended.out.contains(part)), "{format}: {ended}");
+    }
+}
+
+/// As large as its only line: nobody wants to see it.
+#[tokio::test]
+async fn a_line_of_many_megabytes_is_read_and_not_shown() {
+    let place = Place::new();
+    let row = |n: usize| format!("{{\"id\": {n}, \"s\": \"{}\"}}", "long ".repeat(200));
+    let array: Vec<String> = (0..74_000).map(row).collect();
+    place.file("a.json", format!("[{}]", array.join(", ")));
+    assert_eq!(place.rows("SELECT COUNT(*), MAX(id) FROM 'DIR/a.json'").await, ["74000|73999"]);
+    place.file("cut.json", format!("[{}, {{\"id\": ", array.join(", ")));
+    let table =
+        "CREATE TABLE t (id INT, s INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/FILE', 'on-error' = 'fail'); SELECT id, s FROM t";
+    for file in ["a.json", "cut.json"] {
+        let error = place.error(&table.replace("FILE", file)).await.to_string();
+        assert!(error.contains(file) && error.matches("long ").count() <= 2 * 41, "{error:.2000}");
+    }
+    let long = "long ".repeat(40);
+    place.file(&format!("p/k={long}/a.csv"), "id\n1\n");
+    let table = "CREATE TABLE t (id INT, k INT) PARTITIONED BY (k) WITH ('connector' = 'filesystem', 'path' = 'DIR/p', 'format' = 'csv'); SELECT k FROM t";
+    let error = place.error(table).await.to_string();
+    // Once in the name of the file, without which nobody would find it.
+    assert!(error.contains("a.csv") && error.matches("long ").count() <= 3 * 41, "{error}");
 }

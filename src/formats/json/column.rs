@@ -234,6 +234,21 @@ fn end(element: &Column) -> i32 {
 }
 
 impl Values {
+    fn take_any_case(&mut self, declared: &DataType) {
+        match (self, declared) {
+            (Self::Row(row), DataType::Struct(fields)) => row.take_any_case(fields),
+            (Self::List(list), DataType::List(element)) => list.element.values.take_any_case(element.data_type()),
+            (Self::Map(map), DataType::Map(entries, _)) => {
+                if let DataType::Struct(pair) = entries.data_type()
+                    && let Some(value) = pair.get(1)
+                {
+                    map.value.values.take_any_case(value.data_type());
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn read_nested(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, Syntax> {
         match (self, cursor.peek()) {
             (Self::Row(row), b'{') => row.read(cursor)?,
@@ -277,6 +292,16 @@ impl Row {
         })
     }
 
+    /// Takes fields for columns also by names in another case. `declared`: all of them, whether or not they are wanted.
+    pub(super) fn take_any_case(&mut self, declared: &Fields) {
+        self.keys.take_any_case(declared.iter().map(|field| field.name().as_str()));
+        for (column, field) in self.columns.iter_mut().zip(&self.fields) {
+            if let Some((_, declared)) = declared.find(field.name()) {
+                column.values.take_any_case(declared.data_type());
+            }
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -307,6 +332,13 @@ impl Row {
                         column.read(cursor)?;
                     }
                 }
+                Next::OfAnotherCase(i) => match self.columns.get_mut(i).filter(|column| column.len() == row) {
+                    Some(column) => {
+                        filled += 1;
+                        column.read(cursor)?;
+                    }
+                    None => cursor.skip()?,
+                },
                 Next::Unknown => cursor.skip()?,
                 Next::End => break,
             }

@@ -52,9 +52,12 @@ impl JsonDecoder {
     /// # Errors
     /// For a wrong option, or a type that JSON cannot hold.
     pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
-        let options = JsonOptions::read(options)?;
+        let (options, any_case) = (JsonOptions::read(options)?, options.has_any_case());
         let schema = Arc::clone(projection.schema());
-        let rows = Row::new(schema.fields()).map_err(|e| Error::sql(format!("format 'json' cannot read these columns: {e}")))?;
+        let mut rows = Row::new(schema.fields()).map_err(|e| Error::sql(format!("format 'json' cannot read these columns: {e}")))?;
+        if any_case {
+            rows.take_any_case(physical.fields());
+        }
         let rules = Rules { lenient: options.ignore_parse_errors, require: options.fail_on_missing_field };
         Ok(Self { schema, rules, single: physical.fields().len() == 1, rows })
     }

@@ -21,6 +21,8 @@ const MANY: usize = 12;
 pub(super) enum Next {
     /// The value of this column.
     Column(usize),
+    /// The same, if none comes whose name is in the column's own case.
+    OfAnotherCase(usize),
     /// A value that nobody asked for.
     Unknown,
     /// Nothing: the bracket was taken.
@@ -41,6 +43,8 @@ struct Seen {
 pub(super) struct Keys {
     names: Vec<Box<[u8]>>,
     by_name: HashMap<Box<[u8]>, usize>,
+    /// The names of all columns, wanted or not, if a field may have one of them in another case.
+    any_case: Vec<Box<[u8]>>,
     seen: Vec<Seen>,
 }
 
@@ -53,7 +57,12 @@ impl Keys {
             // Of two columns of one name the first is read.
             names.iter().cloned().enumerate().rev().map(|(i, name)| (name, i)).collect()
         };
-        Self { names, by_name, seen: Vec::new() }
+        Self { names, by_name, any_case: Vec::new(), seen: Vec::new() }
+    }
+
+    /// Takes a field for a column whose name it has in another case, if there is just one such among `all` columns.
+    pub(super) fn take_any_case<'a>(&mut self, all: impl Iterator<Item = &'a str>) {
+        self.any_case = all.map(|name| name.as_bytes().into()).collect();
     }
 
     /// Goes to the value of field `n`. The cursor stands behind the bracket if that is 0, and else behind the value before.
@@ -101,7 +110,13 @@ impl Keys {
     fn find(&self, name: &[u8]) -> Next {
         let found =
             if self.by_name.is_empty() { self.names.iter().position(|known| **known == *name) } else { self.by_name.get(name).copied() };
-        found.map_or(Next::Unknown, Next::Column)
+        if let Some(column) = found {
+            return Next::Column(column);
+        }
+        let mut same = self.any_case.iter().filter(|known| known.eq_ignore_ascii_case(name));
+        let (Some(other), None) = (same.next(), same.next()) else { return Next::Unknown };
+        // One that nobody asked for is a column nevertheless.
+        self.names.iter().position(|known| known == other && **known != *name).map_or(Next::Unknown, Next::OfAnotherCase)
     }
 
     fn remember(&mut self, n: usize, bytes: &[u8], next: Next) {

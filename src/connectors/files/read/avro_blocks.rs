@@ -5,6 +5,10 @@
 //!   Obj␁  {avro.schema, avro.codec}  sync │ count  size  ▒▒▒▒▒▒▒▒▒  sync │ count  size  ▒▒▒▒  sync
 //! ```
 
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow_avro::reader::ReaderBuilder;
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
 
@@ -15,27 +19,61 @@ use crate::connectors::files::table::listing::File;
 const MAGIC: &[u8] = b"Obj\x01";
 const SYNC: usize = 16;
 
-/// Walks through a file from block to block.
+/// Walks through a file from block to block. Returns its columns.
 ///
 /// # Errors
 /// When it ends within one, or what ends a block is not there.
-pub async fn check(objects: &dyn ObjectStore, file: &File) -> Result<()> {
+pub async fn check(objects: &dyn ObjectStore, file: &File) -> Result<Schema> {
     let bytes = objects.get(&file.meta.location).await.map_err(std::io::Error::from)?;
     let mut bytes = bytes.into_stream();
-    let mut walk = Walk { size: file.meta.size, ..Walk::default() };
+    let mut walk = Walk::new(file.meta.size, false);
     while let Some(bytes) = bytes.try_next().await.map_err(std::io::Error::from)? {
         walk.push(&bytes)?;
     }
-    walk.end()
+    walk.end()?;
+    let reader = ReaderBuilder::new().build(walk.header.as_slice())?;
+    Ok(Schema::new(reader.schema().fields().iter().map(plain).collect::<Vec<_>>()))
 }
 
+/// A column without what Avro notes of it, which is nothing to SQL.
+fn plain(field: &FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain).collect()),
+        DataType::List(element) => DataType::List(plain(element)),
+        DataType::Map(entries, sorted) => DataType::Map(plain(entries), *sorted),
+        other => other.clone(),
+    };
+    Arc::new(Field::new(field.name(), data_type, field.is_nullable()))
+}
+
+/// Rows that stand together, perhaps packed.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// Which of the blocks it is, from 1.
+    pub(super) number: u64,
+    /// So many rows.
+    pub(super) count: usize,
+    /// Their bytes.
+    pub(super) data: Vec<u8>,
+}
+
+/// Finds the blocks in the bytes of a file.
 #[derive(Debug, Default)]
-struct Walk {
+pub(super) struct Walk {
     /// Of the file.
     size: u64,
+    /// Blocks are handed out.
+    keep: bool,
+    /// Those that were found.
+    found: Vec<Block>,
+    /// All in front of the first block.
+    header: Vec<u8>,
     /// What was read and not passed yet.
     buffer: Vec<u8>,
     sync: Option<[u8; SYNC]>,
+    /// Of the block that is passed over: how many rows, and their bytes so far.
+    count: usize,
+    data: Vec<u8>,
     /// So many bytes of a block's rows are still to come.
     rows: u64,
     /// They are over, and the mark comes.
@@ -45,13 +83,32 @@ struct Walk {
 }
 
 impl Walk {
-    fn push(&mut self, bytes: &[u8]) -> Result<()> {
+    /// A walk through a file of this size; `keep`: blocks are handed out.
+    pub(super) fn new(size: u64, keep: bool) -> Self {
+        Self { size, keep, ..Self::default() }
+    }
+
+    /// All in front of the first block, with the mark that ends blocks.
+    pub(super) fn header(&self) -> &[u8] {
+        &self.header
+    }
+
+    /// The blocks that were found since the last call.
+    pub(super) fn take(&mut self) -> Vec<Block> {
+        std::mem::take(&mut self.found)
+    }
+
+    /// Goes on through the next bytes.
+    ///
+    /// # Errors
+    /// When what ends a block is not there, or a block is said to be larger than the file.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
         let rest = self.pass(bytes);
         self.buffer.extend_from_slice(rest);
         loop {
             let Some(sync) = self.sync else {
                 let Some((len, sync)) = header(&self.buffer)? else { return Ok(()) };
-                self.buffer.drain(..len);
+                self.header = self.buffer.drain(..len).collect();
                 self.sync = Some(sync);
                 continue;
             };
@@ -65,12 +122,17 @@ impl Walk {
                 }
                 self.buffer.drain(..SYNC);
                 (self.behind_rows, self.blocks) = (false, self.blocks + 1);
+                if self.keep {
+                    let data = std::mem::take(&mut self.data);
+                    self.found.push(Block { number: self.blocks, count: self.count, data });
+                }
                 continue;
             }
             let mut rest = self.buffer.as_slice();
             let (Some(count), Some(size)) = (long(&mut rest)?, long(&mut rest)?) else { return Ok(()) };
             let size = u64::try_from(size).ok().filter(|size| *size <= self.size && count >= 0);
             self.rows = size.ok_or_else(|| Error::data(format!("block {} is said to be larger than the file", self.blocks + 1)))?;
+            self.count = usize::try_from(count).unwrap_or(usize::MAX);
             self.behind_rows = true;
             let rest = rest.to_vec();
             self.buffer = self.pass(&rest).to_vec();
@@ -81,10 +143,17 @@ impl Walk {
     fn pass<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let passed = usize::try_from(self.rows).unwrap_or(usize::MAX).min(bytes.len());
         self.rows -= passed as u64;
+        if self.keep {
+            self.data.extend_from_slice(bytes.get(..passed).unwrap_or_default());
+        }
         bytes.get(passed..).unwrap_or_default()
     }
 
-    fn end(&self) -> Result<()> {
+    /// Nothing comes any more.
+    ///
+    /// # Errors
+    /// Within a block.
+    pub(super) fn end(&self) -> Result<()> {
         if self.sync.is_none() || self.behind_rows || !self.buffer.is_empty() {
             return Err(Error::data(format!("the file ends within block {}: it was cut off", self.blocks + 1)));
         }

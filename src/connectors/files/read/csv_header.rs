@@ -1,4 +1,4 @@
-//! The first line of a CSV file: whether it names columns, and how they are called then.
+//! The first line of a CSV file: whether it names columns.
 
 use arrow::datatypes::{DataType, FieldRef};
 
@@ -16,30 +16,6 @@ pub fn looks_like_names(line: &[String], below: &[DataType]) -> bool {
     let is_text = |value: &String| csv::guess(value) == DataType::Utf8;
     let other = line.iter().zip(below).any(|(value, below)| !matches!(below, DataType::Null | DataType::Utf8) && is_text(value));
     other || (line.iter().any(is_text) && line.iter().all(|value| is_text(value) || value.trim().is_empty()))
-}
-
-/// The columns that a line names, each once: as they are declared where only letters' case differs; one without a name by its place, one
-/// that is there already with a number behind it.
-pub fn names(line: &[String], declared: &[FieldRef]) -> Vec<String> {
-    let mut all: Vec<String> = Vec::with_capacity(line.len());
-    for (i, name) in line.iter().enumerate() {
-        let same = |f: &&FieldRef| f.name().eq_ignore_ascii_case(name) && !line.contains(f.name());
-        let name = match declared.iter().find(same) {
-            _ if name.trim().is_empty() => format!("column_{}", i + 1),
-            Some(declared) => declared.name().clone(),
-            None => name.clone(),
-        };
-        all.push(once(name, &all));
-    }
-    all
-}
-
-/// A name that is not among those before: `name`, `name_1`, `name_2`, ...
-pub fn once(name: String, before: &[String]) -> String {
-    if !before.contains(&name) {
-        return name;
-    }
-    (1..).map(|n| format!("{name}_{n}")).find(|name| !before.contains(name)).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -61,6 +37,5 @@ mod tests {
             let line: Vec<String> = line.iter().map(ToString::to_string).collect();
             assert_eq!(looks_like_names(&line, below), header, "{line:?}");
         }
-        assert_eq!(names(&["a", "", "a", "A"].map(String::from), &[]), ["a", "column_2", "a_1", "A"]);
     }
 }

@@ -28,6 +28,8 @@ pub fn sql_type(file: &DataType) -> DataType {
         DataType::FixedSizeList(element, _) => DataType::List(sql_field(element)),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(sql_field).collect::<Fields>()),
         DataType::Map(entries, sorted) => DataType::Map(sql_field(entries), *sorted),
+        // What may be of several types is its text.
+        DataType::Union(..) => DataType::Utf8,
         other => other.clone(),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::internal_err;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -17,9 +17,12 @@ use datafusion::physical_expr_adapter::{DefaultPhysicalExprAdapterFactory, Physi
 use crate::common::calendar;
 use crate::common::floor::{cuts, floored};
 
+use super::nested_names;
+
 /// Casts a value. Statistics of a file say nothing of one that loses digits.
 pub(super) fn cast(value: Arc<dyn PhysicalExpr>, from: &DataType, to: &DataType) -> Arc<dyn PhysicalExpr> {
-    let value = if from != to && has_wide_times(from) { Arc::new(Downwards { value, to: to.clone() }) } else { value };
+    let needed = from != to && (has_wide_times(from) || nested_names::called(from, to) != *from);
+    let value = if needed { Arc::new(Downwards { value, to: to.clone() }) } else { value };
     Arc::new(CastExpr::new(value, to.clone(), None))
 }
 
@@ -81,16 +84,7 @@ impl PhysicalExprAdapter for Adapter {
     }
 }
 
-/// What a file's columns are declared as, where times are as in the file.
-pub(super) fn with_times_of(file: &Schema, declared: &[FieldRef]) -> SchemaRef {
-    let field = |field: &FieldRef| match file.field_with_name(field.name()) {
-        Ok(own) if has_wide_times(own.data_type()) => Arc::new(field.as_ref().clone().with_data_type(own.data_type().clone())),
-        _ => Arc::clone(field),
-    };
-    Arc::new(Schema::new(declared.iter().map(field).collect::<Vec<_>>()))
-}
-
-/// The value in its own type, cut to what another type can hold.
+/// The value in its own type, cut to what another type can hold, with fields called as that has them.
 #[derive(Debug, Eq)]
 struct Downwards {
     value: Arc<dyn PhysicalExpr>,
@@ -118,7 +112,7 @@ impl fmt::Display for Downwards {
 
 impl PhysicalExpr for Downwards {
     fn data_type(&self, schema: &Schema) -> DfResult<DataType> {
-        self.value.data_type(schema)
+        Ok(nested_names::called(&self.value.data_type(schema)?, &self.to))
     }
 
     fn nullable(&self, schema: &Schema) -> DfResult<bool> {
@@ -127,7 +121,7 @@ impl PhysicalExpr for Downwards {
 
     fn evaluate(&self, batch: &RecordBatch) -> DfResult<ColumnarValue> {
         let value = self.value.evaluate(batch)?.into_array(batch.num_rows())?;
-        Ok(ColumnarValue::Array(floored(&calendar::clamped(&value), &self.to)))
+        Ok(ColumnarValue::Array(floored(&calendar::clamped(&nested_names::relabeled(value, &self.to)), &self.to)))
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {

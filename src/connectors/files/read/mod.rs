@@ -2,7 +2,9 @@
 
 pub(super) mod arrow_blocks;
 pub(super) mod avro_blocks;
+mod avro_source;
 mod checked_source;
+mod column_names;
 pub(super) mod csv_header;
 mod exact_casts;
 pub(super) mod file_reader;
@@ -10,8 +12,10 @@ pub(super) mod file_types;
 pub(super) mod floor_times;
 pub(super) mod folder_reader;
 pub(super) mod folder_stream;
+mod nested_names;
 mod out_of_range;
 pub(super) mod peek;
+mod renamed_parquet;
 pub(super) mod scan;
 pub(super) mod schema_inference;
 pub(super) mod seen_file;

@@ -10,7 +10,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DfResult;
@@ -26,12 +26,15 @@ use datafusion::physical_plan::union::UnionExec;
 
 use crate::common::{Error, Result};
 
+use super::avro_source::AvroSource;
 use super::checked_source::CheckedSource;
 use super::exact_casts::ExactCastAdapters;
 use super::floor_times;
+use super::renamed_parquet::RenamedParquet;
 use super::shape::{Shape, shapes};
 use super::text_source::TextSource;
 use crate::connectors::files::table::config::Config;
+use crate::connectors::files::table::format::Kind;
 use crate::connectors::files::table::listing::File;
 
 /// A table on files, read by DataFusion.
@@ -107,7 +110,7 @@ impl FilesTable {
         let table = TableSchema::builder(Arc::clone(&shape.content)).with_table_partition_cols(path_columns).build();
         let place = |name: &str| {
             let in_path = self.config.path_columns.iter().position(|f| f.name() == name);
-            in_path.map(|i| shape.content.fields().len() + i).or_else(|| shape.content.index_of(name).ok())
+            in_path.map(|i| shape.content.fields().len() + i).or_else(|| shape.called.iter().position(|called| called == name))
         };
         let places: Vec<Option<usize>> = wanted.iter().map(|f| place(f.name())).collect();
         let read: Vec<usize> = places.iter().copied().flatten().collect();
@@ -126,10 +129,10 @@ impl FilesTable {
         let files = FileGroup::new(files.collect::<Result<Vec<_>>>()?);
         let groups = files.split_files(session.config().target_partitions());
         let is_text = self.config.format.kind.text().is_some();
-        let source = if is_text {
-            Arc::new(TextSource::new(Arc::clone(&self.config), shape, table))
-        } else {
-            self.config.format.reader()?.file_source(table)
+        let source: Arc<dyn FileSource> = match self.config.format.kind {
+            _ if is_text => Arc::new(TextSource::new(Arc::clone(&self.config), shape, table)),
+            Kind::Avro => Arc::new(AvroSource::new(table)),
+            _ => self.config.format.reader()?.file_source(table),
         };
         let scan = FileScanConfigBuilder::new(self.config.store.url.clone(), source)
             .with_projection_indices(Some(read))?
@@ -141,15 +144,19 @@ impl FilesTable {
         if is_text {
             return fit(DataSourceExec::from_data_source(scan), wanted, &places);
         }
-        let plan = self.config.format.reader()?.create_physical_plan(session, scan).await?;
+        let plan: Arc<dyn ExecutionPlan> = match self.config.format.kind {
+            Kind::Avro => DataSourceExec::from_data_source(scan),
+            _ => self.config.format.reader()?.create_physical_plan(session, scan).await?,
+        };
         let projection = fit_exprs(&plan.schema(), wanted, &places)?;
         let Some(scan) = plan.downcast_ref::<DataSourceExec>().and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>()) else {
             return Err(Error::internal("files are read by something else than a scan of files").into());
         };
         // Values are looked at as what they are declared, so they are cast below.
-        let fitted = projection.as_ref().map(|exprs| scan.file_source().try_pushdown_projection(exprs)).transpose()?.flatten();
+        let named = self.called_as_declared(scan.file_source());
+        let fitted = projection.as_ref().map(|exprs| named.try_pushdown_projection(exprs)).transpose()?.flatten();
         let above = projection.filter(|_| fitted.is_none());
-        let mut source = fitted.unwrap_or_else(|| Arc::clone(scan.file_source()));
+        let mut source = fitted.unwrap_or(named);
         if self.checked {
             source = Arc::new(CheckedSource::new(Arc::clone(&self.config), source));
         }
@@ -158,6 +165,16 @@ impl FilesTable {
             Some(exprs) => Ok(Arc::new(ProjectionExec::try_new(exprs.iter().cloned(), scan)?)),
             None => Ok(scan),
         }
+    }
+
+    /// A source of Parquet files over files whose columns are called as the table's.
+    fn called_as_declared(&self, source: &Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+        let parquet = source.downcast_ref::<ParquetSource>();
+        let Some((parquet, opened)) = parquet.and_then(|parquet| Some((parquet, parquet.parquet_file_reader_factory()?))) else {
+            return Arc::clone(source);
+        };
+        let renamed = RenamedParquet::new(Arc::clone(opened), self.config.content.clone().into());
+        Arc::new(parquet.clone().with_parquet_file_reader_factory(Arc::new(renamed)))
     }
 
     /// Leaves files out of which paths and metadata tell that no row passes the filters.
@@ -196,7 +213,9 @@ fn fit(plan: Arc<dyn ExecutionPlan>, wanted: &[FieldRef], places: &[Option<usize
 
 /// The values that are wanted of what a reader yields; `None` if it yields just them.
 fn fit_exprs(has: &Schema, wanted: &[FieldRef], places: &[Option<usize>]) -> DfResult<Option<ProjectionExprs>> {
-    if places.iter().all(Option::is_some) && has.fields().iter().zip(wanted).all(|(has, wants)| has.data_type() == wants.data_type()) {
+    if places.iter().all(Option::is_some)
+        && has.fields().iter().zip(wanted).all(|(has, wants)| has.data_type() == wants.data_type() && has.name() == wants.name())
+    {
         return Ok(None);
     }
     let mut next = 0..;

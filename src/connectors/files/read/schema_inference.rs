@@ -1,5 +1,7 @@
 //! The columns of files that nobody has declared.
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::execution::SessionStateBuilder;
 
@@ -8,8 +10,11 @@ use crate::connectors::{Inferred, InferredColumn, TableSpec};
 use crate::formats::{self, widen};
 
 use super::arrow_blocks;
+use super::avro_blocks;
+use super::column_names;
 use super::csv_header;
 use super::file_types::{partition_type, sql_fields, sql_type};
+use super::renamed_parquet;
 use super::shape::unreadable;
 use super::text_records;
 use crate::connectors::files::table::config::Config;
@@ -74,11 +79,18 @@ async fn content(config: &Config, files: &[File]) -> Result<Fields> {
                 let found = arrow_blocks::check(&*config.store.objects, file).await;
                 found.and_then(|schema| once_each(schema.fields()))
             }
-            Kind::Parquet | Kind::Avro => {
-                let reader = config.format.reader()?;
-                let found = reader.infer_schema(&session, &config.store.objects, std::slice::from_ref(&file.meta)).await;
-                found.map_err(Error::from).and_then(|schema| once_each(schema.fields()))
+            Kind::Avro => {
+                let found = avro_blocks::check(&*config.store.objects, file).await;
+                found.and_then(|schema| once_each(schema.fields()))
             }
+            Kind::Parquet => match renamed_parquet::apart(Arc::clone(&config.store.objects) as _, &file.meta).await {
+                Ok(Some(apart)) => Ok(sql_fields(&apart)),
+                _ => {
+                    let reader = config.format.reader()?;
+                    let found = reader.infer_schema(&session, &config.store.objects, std::slice::from_ref(&file.meta)).await;
+                    found.map_err(Error::from).and_then(|schema| once_each(schema.fields()))
+                }
+            },
         };
         let found = found.map_err(|e| unreadable(config, file, e))?;
         merged = if config.format.kind.text().is_some() {
@@ -94,14 +106,11 @@ async fn content(config: &Config, files: &[File]) -> Result<Fields> {
     Ok(merged)
 }
 
-/// The columns of a file in SQL's types. What its reader finds by name alone is there once.
+/// The columns of a file in SQL's types, each under a name of its own.
 fn once_each(fields: &Fields) -> Result<Fields> {
-    let twice = fields.iter().enumerate().find(|(i, field)| fields.iter().take(*i).any(|before| before.name() == field.name()));
-    match twice {
-        None => Ok(sql_fields(fields)),
-        Some((_, field)) => Err(Error::data(format!("it has two columns of the name `{}`", field.name()))
-            .hint("columns are read by their names; write the file with others")),
-    }
+    let theirs: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
+    let names = column_names::names(&theirs, &[])?;
+    Ok(sql_fields(fields).iter().zip(names).map(|(field, name)| field.as_ref().clone().with_name(name)).collect())
 }
 
 /// The columns of a CSV file; `known`: as the first file names them.
@@ -132,7 +141,7 @@ async fn csv(config: &Config, file: &File, known: &mut Option<Vec<String>>) -> R
     };
     let names = match known.as_ref().filter(|known| !has_names && known.len() == first.len()) {
         Some(known) => known.clone(),
-        None if has_names => csv_header::names(&first, &[]),
+        None if has_names => column_names::names(&first, &[])?,
         None => (1..=first.len()).map(|n| format!("column_{n}")).collect(),
     };
     if !has_names {

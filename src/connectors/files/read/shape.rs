@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
-use datafusion::execution::SessionStateBuilder;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::common::{Error, ErrorKind, Result};
 
 use super::arrow_blocks;
 use super::avro_blocks;
+use super::column_names;
 use super::csv_header;
-use super::floor_times;
 use super::text_records;
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::format::{Header, Kind};
@@ -23,8 +22,8 @@ const AT_ONCE: usize = 32;
 
 /// How a file has to be read; files of one shape can be read by one plan node.
 ///
-/// Parquet, Avro and JSON name their columns in every file or row, and their readers look them up by name and fill in NULL. A CSV
-/// file says at most in its first line which column stands where: such files are put together by what they say, and what differs
+/// Parquet and JSON name their columns in every file or row, and their readers look them up by name and fill in NULL. Of the others the
+/// first line of a file, or its schema, says which column stands where: such files are put together by what they say, and what differs
 /// from the table is made good above them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shape {
@@ -36,6 +35,8 @@ pub struct Shape {
     pub values: bool,
     /// The columns of its content as the reader is to yield them.
     pub content: SchemaRef,
+    /// What the table calls them.
+    pub called: Vec<String>,
 }
 
 /// Puts files together that can be read alike.
@@ -64,24 +65,35 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
     let format = &config.format;
     let compression = format.compression_of(&file.meta.location);
     let declared = || Arc::new(Schema::new(config.content.clone()));
-    let plain = |header, content| Ok(Some(Shape { compression, header, values: false, content }));
+    let whole = |header, values, content: SchemaRef| {
+        let called = content.fields().iter().map(|f| f.name().clone()).collect();
+        Ok(Some(Shape { compression, header, values, content, called }))
+    };
+    let plain = |header, content| whole(header, false, content);
     match (format.kind, format.header) {
         (Kind::Avro, _) => {
-            avro_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
-            // The reader of Avro asks nothing of a session.
-            let session = SessionStateBuilder::new().build();
-            let own = format.reader()?.infer_schema(&session, &config.store.objects, std::slice::from_ref(&file.meta)).await;
-            plain(false, floor_times::with_times_of(&*own.map_err(|e| unreadable(config, file, e.into()))?, &config.content))
+            let own = avro_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
+            let theirs: Vec<String> = own.fields().iter().map(|f| f.name().clone()).collect();
+            let called = column_names::names(&theirs, &config.content).map_err(|e| unreadable(config, file, e))?;
+            // Its reader finds columns by the names that they have in the file, and yields them as they are.
+            let in_file = |field: &FieldRef| called.iter().position(|name| name == field.name()).and_then(|i| own.fields().get(i));
+            let content: Vec<FieldRef> = config.content.iter().map(|field| Arc::clone(in_file(field).unwrap_or(field))).collect();
+            let called = config.content.iter().map(|f| f.name().clone()).collect();
+            Ok(Some(Shape { compression, header: false, values: false, content: Arc::new(Schema::new(content)), called }))
         }
         (Kind::Json, _) => {
             let values = text_records::has_values_over_lines(config, &file.meta).await.map_err(|e| unreadable(config, file, e))?;
-            Ok(Some(Shape { compression, header: false, values, content: declared() }))
+            whole(false, values, declared())
         }
         (Kind::Parquet, _) | (Kind::Csv, Header::None) => plain(false, declared()),
         (Kind::Csv, Header::Skipped) => plain(true, declared()),
         (Kind::Arrow, _) => {
-            let content = arrow_blocks::check(&*config.store.objects, file).await;
-            plain(false, Arc::new(content.map_err(|e| unreadable(config, file, e))?))
+            let own = arrow_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
+            let theirs: Vec<String> = own.fields().iter().map(|f| f.name().clone()).collect();
+            let called = column_names::names(&theirs, &config.content).map_err(|e| unreadable(config, file, e))?;
+            // Its reader goes by places.
+            let fields = own.fields().iter().zip(called).map(|(field, name)| field.as_ref().clone().with_name(name));
+            plain(false, Arc::new(Schema::new(fields.collect::<Vec<_>>())))
         }
         (Kind::Csv, Header::Auto | Header::Names) => {
             let names = match first_line(config, file).await {
@@ -93,12 +105,7 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
             if format.header == Header::Auto && !csv_header::names_columns(&names, &config.content) {
                 return plain(false, declared());
             }
-            let twice = |name: &&String| names.iter().filter(|other| other == name).count() > 1;
-            let declared = |name: &str| config.content.iter().any(|f| f.name() == name);
-            if let Some(twice) = names.iter().find(twice).filter(|name| declared(name) && !declared(&format!("{name}_1"))) {
-                return Err(unreadable(config, file, Error::data(format!("its first line names column `{twice}` twice"))));
-            }
-            let names = csv_header::names(&names, &config.content);
+            let names = column_names::names(&names, &config.content).map_err(|e| unreadable(config, file, e))?;
             let field = |name: &String| match config.content.iter().find(|f| f.name() == name) {
                 Some(declared) => Arc::clone(declared),
                 // Nobody asks for the others, so they need not be understood.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::arrow::ArrowFormat;
-use datafusion::datasource::file_format::avro::AvroFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use object_store::path::Path;
@@ -110,7 +109,7 @@ impl Format {
         let tab = text.eq_ignore_ascii_case("tsv").then_some(("csv.field-delimiter", "\\t"));
         // What the table says comes later, and so it counts.
         let all = [(csv::EMPTY_IS_NULL, "true")].into_iter().chain(tab).chain(table.options.iter());
-        let options = FormatOptions::pick(own, "", all);
+        let options = FormatOptions::pick(own, "", all).in_any_case();
         let csv = CsvOptions::read(&options)?;
         let line_breaks = table.option("csv.allow-line-breaks").is_none_or(|v| v.eq_ignore_ascii_case("true"));
         let longest =
@@ -140,19 +139,18 @@ impl Format {
         })
     }
 
-    /// DataFusion's reader of files that are no text.
+    /// DataFusion's reader.
     ///
     /// # Errors
-    /// For text, which is read record by record.
+    /// For text, which is read record by record, and Avro, which is read block by block.
     pub fn reader(&self) -> Result<Arc<dyn FileFormat>> {
         match self.kind {
             Kind::Parquet => {
                 let parquet = ParquetFormat::new().with_force_view_types(false);
                 Ok(Arc::new(parquet.with_coerce_int96(Some(INT96.to_string()))))
             }
-            Kind::Avro => Ok(Arc::new(AvroFormat)),
             Kind::Arrow => Ok(Arc::new(ArrowFormat)),
-            Kind::Csv | Kind::Json => Err(Error::internal("text is read record by record")),
+            Kind::Csv | Kind::Json | Kind::Avro => Err(Error::internal("these files are read by readers of our own")),
         }
     }
 

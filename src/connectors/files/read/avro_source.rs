@@ -1,0 +1,220 @@
+//! Avro files as DataFusion reads them for queries, block by block.
+//!
+//! The library that decodes rows reads on and on where the rows of a damaged block are over before its bytes are, and DataFusion takes a
+//! file of a bucket into memory as a whole. So blocks are taken out of a file here, and what is decoded has to be as many rows as they say.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow_avro::reader::ReaderBuilder;
+use bytes::Bytes;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource};
+use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::Result as DfResult;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+
+use crate::common::{Error, Result};
+
+use super::avro_blocks::{Block, Walk};
+
+/// Rows per batch, unless DataFusion says otherwise.
+const BATCH_ROWS: usize = 8192;
+/// More rows than any block has.
+const ENDLESS: u64 = 1 << 40;
+/// The mark behind a block.
+const SYNC: usize = 16;
+
+/// Reads Avro files whose columns are called and typed as in the table's content.
+#[derive(Clone)]
+pub(super) struct AvroSource {
+    table: TableSchema,
+    projection: SplitProjection,
+    metrics: ExecutionPlanMetricsSet,
+    batch_rows: usize,
+}
+
+impl AvroSource {
+    /// A source of files with these columns, and those of their paths.
+    pub(super) fn new(table: TableSchema) -> Self {
+        let projection = SplitProjection::unprojected(&table);
+        Self { table, projection, metrics: ExecutionPlanMetricsSet::new(), batch_rows: BATCH_ROWS }
+    }
+}
+
+impl FileSource for AvroSource {
+    fn create_file_opener(&self, objects: Arc<dyn ObjectStore>, _: &FileScanConfig, _: usize) -> DfResult<Arc<dyn FileOpener>> {
+        let wanted = self.table.file_schema().project(&self.projection.file_indices)?;
+        let opener = AvroOpener { objects, wanted: Arc::new(wanted), batch_rows: self.batch_rows };
+        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.table.file_schema())
+    }
+
+    fn table_schema(&self) -> &TableSchema {
+        &self.table
+    }
+
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
+        Arc::new(Self { batch_rows: batch_size, ..self.clone() })
+    }
+
+    fn projection(&self) -> Option<&ProjectionExprs> {
+        Some(&self.projection.source)
+    }
+
+    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DfResult<Option<Arc<dyn FileSource>>> {
+        let merged = self.projection.source.try_merge(projection)?;
+        let projection = SplitProjection::new(self.table.file_schema(), &merged);
+        Ok(Some(Arc::new(Self { projection, ..self.clone() })))
+    }
+
+    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
+        datafusion::physical_plan::apply_expression_roots(self.projection.source.iter(), f)
+    }
+
+    fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        &self.metrics
+    }
+
+    fn file_type(&self) -> &'static str {
+        "avro"
+    }
+
+    /// Nobody can tell in the middle of a file where a block begins.
+    fn supports_repartitioning(&self) -> bool {
+        false
+    }
+}
+
+struct AvroOpener {
+    objects: Arc<dyn ObjectStore>,
+    wanted: SchemaRef,
+    batch_rows: usize,
+}
+
+impl FileOpener for AvroOpener {
+    fn open(&self, file: PartitionedFile) -> DfResult<FileOpenFuture> {
+        let (objects, wanted, batch_rows) = (Arc::clone(&self.objects), Arc::clone(&self.wanted), self.batch_rows);
+        Ok(Box::pin(async move { Ok(read(objects, file.object_meta, wanted, batch_rows).await?.map_err(Into::into).boxed()) }))
+    }
+}
+
+/// The rows of a file.
+async fn read(
+    objects: Arc<dyn ObjectStore>,
+    file: ObjectMeta,
+    wanted: SchemaRef,
+    batch_rows: usize,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let bytes = objects.get(&file.location).await.map_err(std::io::Error::from)?.into_stream();
+    let reader = Reader { bytes, walk: Walk::new(file.size, true), waiting: VecDeque::new(), wanted, places: None };
+    let rows = stream::try_unfold(reader, |mut reader| async move { Ok::<_, Error>(reader.next().await?.map(|rows| (rows, reader))) });
+    let cut = move |batch: RecordBatch| {
+        let starts = (0..batch.num_rows()).step_by(batch_rows.max(1));
+        stream::iter(starts.map(move |from| Ok(batch.slice(from, batch_rows.min(batch.num_rows() - from)))))
+    };
+    Ok(rows.map_ok(cut).try_flatten().boxed())
+}
+
+/// A file that is read.
+struct Reader {
+    bytes: BoxStream<'static, object_store::Result<Bytes>>,
+    walk: Walk,
+    waiting: VecDeque<Block>,
+    wanted: SchemaRef,
+    /// Where the wanted columns are in the file, in order; known behind the header.
+    places: Option<Vec<usize>>,
+}
+
+impl Reader {
+    /// The rows of the next block; `None` behind the last.
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(block) = self.waiting.pop_front() {
+                return self.decode(&block).map(Some);
+            }
+            match self.bytes.try_next().await.map_err(std::io::Error::from)? {
+                Some(bytes) => self.walk.push(&bytes)?,
+                None => return self.walk.end().map(|()| None),
+            }
+            self.waiting.extend(self.walk.take());
+        }
+    }
+
+    fn decode(&mut self, block: &Block) -> Result<RecordBatch> {
+        let header = self.walk.header();
+        let places = match self.places.take() {
+            Some(places) => places,
+            None => places(&self.wanted, &ReaderBuilder::new().build(header)?.schema()),
+        };
+        let rows = decoded(header, block, &places, &self.wanted);
+        self.places = Some(places);
+        rows
+    }
+}
+
+/// Where columns are in a file, in order.
+fn places(wanted: &Schema, file: &Schema) -> Vec<usize> {
+    let mut places: Vec<usize> = wanted.fields().iter().filter_map(|field| file.index_of(field.name()).ok()).collect();
+    if places.is_empty() && !file.fields().is_empty() {
+        // Rows are counted by what they hold.
+        places.push(0);
+    }
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// The rows of a block.
+fn decoded(header: &[u8], block: &Block, places: &[usize], wanted: &SchemaRef) -> Result<RecordBatch> {
+    let damaged = || Error::data(format!("block {} holds other rows than it says: the file is damaged", block.number));
+    if block.count == 0 {
+        return if block.data.is_empty() { Ok(RecordBatch::new_empty(Arc::clone(wanted))) } else { Err(damaged()) };
+    }
+    let mut bytes = header.to_vec();
+    // The library stops behind a batch, and reads on and on where the rows of a block are over and its bytes are not: so a block says that
+    // it has more rows than a batch, which is as large as the block.
+    number(ENDLESS, &mut bytes);
+    number(block.data.len() as u64, &mut bytes);
+    bytes.extend_from_slice(&block.data);
+    bytes.extend_from_slice(header.len().checked_sub(SYNC).and_then(|from| header.get(from..)).ok_or_else(damaged)?);
+    let mut reader = ReaderBuilder::new().with_batch_size(block.count).with_projection(places.to_vec()).build(bytes.as_slice())?;
+    let found = reader.next().transpose()?.filter(|found| found.num_rows() == block.count).ok_or_else(damaged)?;
+    match reader.next() {
+        None => fitted(&found, wanted),
+        Some(_) => Err(damaged()),
+    }
+}
+
+/// The columns that are wanted, without what Avro notes of them.
+fn fitted(found: &RecordBatch, wanted: &Schema) -> Result<RecordBatch> {
+    let column = |field: &FieldRef| -> Result<ArrayRef> {
+        Ok(match found.column_by_name(field.name()) {
+            None => new_null_array(field.data_type(), found.num_rows()),
+            Some(column) if column.data_type() == field.data_type() => Arc::clone(column),
+            Some(column) => cast(column, field.data_type())?,
+        })
+    };
+    let columns = wanted.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(found.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::new(wanted.clone()), columns, &options)?)
+}
+
+/// Appends a number as Avro has it.
+fn number(value: u64, bytes: &mut Vec<u8>) {
+    let mut rest = value << 1;
+    while rest > 0x7f {
+        bytes.push((rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(rest as u8);
+}
