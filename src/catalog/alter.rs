@@ -137,7 +137,7 @@ fn index(table: &CreateTable, name: &str) -> Result<usize> {
 
 fn put(table: &mut CreateTable, column: Column, position: &Position, otherwise: usize) -> Result<()> {
     let at = match position {
-        Position::Unsaid => otherwise,
+        Position::Default => otherwise,
         Position::First => 0,
         Position::After(name) => index(table, name)? + 1,
     };

@@ -10,7 +10,7 @@ use crate::sql::{parse, render};
 /// When the parts do not go together: a watermark on a column that is not there, a column twice.
 pub fn assemble(table: CreateTable, parsed: &Parsed) -> Result<Parsed> {
     let text = render::table(&table);
-    let again = parse(&Source::new("<assembled>", text.as_str())).map_err(Error::anywhere)?.pop();
+    let again = parse(&Source::new("<assembled>", text.as_str())).map_err(Error::without_location)?.pop();
     let Some(Statement::CreateTable(read)) = again.map(|again| again.statement) else {
         return Err(Error::internal(format!("a table was put together to something else: {text}")));
     };

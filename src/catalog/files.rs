@@ -166,7 +166,7 @@ pub(super) fn file_name(space: Space, name: &str) -> String {
 }
 
 fn cannot(what: &str, path: &Path, error: std::io::Error) -> Error {
-    Error::state(format!("cannot {what} {}", path.display())).because(error)
+    Error::state(format!("cannot {what} {}", path.display())).with_source(error)
 }
 
 #[cfg(test)]

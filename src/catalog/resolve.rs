@@ -72,7 +72,7 @@ impl<'c> Resolver<'c> {
     /// Resolves a query, or an expression. Returns the tables that hints have made.
     ///
     /// # Errors
-    /// With line and column ([`Error::spot`]).
+    /// With line and column ([`Error::line_column`]).
     pub fn resolve(mut self, tree: &mut (impl VisitMut + sqlparser::ast::Visit)) -> Result<Vec<Hinted>> {
         as_of::fold(tree)?;
         let lower = |(database, name): (Option<String>, String)| Some((database?.to_lowercase(), name.to_lowercase()));
@@ -86,7 +86,7 @@ impl<'c> Resolver<'c> {
     fn table(&mut self, factor: &mut TableFactor) -> Result<()> {
         let TableFactor::Table { name: object, alias, args: None, .. } = factor else { return Ok(()) };
         let span = place(object);
-        let at = |error: Error| spot(error, span);
+        let at = |error: Error| located(error, span);
         let options = hints::of_name(object).map_err(at)?;
         let Some(said) = written(object).map_err(at)? else { return Ok(()) };
         if self.ctes.iter().any(|names| names.contains(&said)) {
@@ -139,7 +139,7 @@ impl<'c> Resolver<'c> {
         within.push(name.clone());
         let written_out = Rc::clone(&self.written_out);
         let inner = Resolver { within, written_out, ..Resolver::new(self.catalog, &names::database(name)) };
-        self.hinted.extend(inner.resolve(&mut body).map_err(|e| e.anywhere().context(format!("function `{name}`")))?);
+        self.hinted.extend(inner.resolve(&mut body).map_err(|e| e.without_location().context(format!("function `{name}`")))?);
         let mut parameters = Parameters { function: &function, args };
         let _ = VisitMut::visit(&mut body, &mut parameters);
         self.written_out.set(self.written_out.get() + parts(&body));
@@ -218,7 +218,7 @@ impl VisitorMut for Resolver<'_> {
                 match self.call(call) {
                     Ok(Some(body)) => *expr = body,
                     Ok(None) => {}
-                    Err(error) => return broken(Err(spot(error, at))),
+                    Err(error) => return broken(Err(located(error, at))),
                 }
             }
             _ => {}
@@ -249,9 +249,9 @@ fn place(name: &ObjectName) -> Option<Location> {
     name.0.first().and_then(|part| part.as_ident()).map(|ident| ident.span.start)
 }
 
-fn spot(error: Error, at: Option<Location>) -> Error {
+fn located(error: Error, at: Option<Location>) -> Error {
     match at.map(|at| (usize::try_from(at.line), usize::try_from(at.column))) {
-        Some((Ok(line), Ok(column))) if line > 0 => error.at_spot(line, column),
+        Some((Ok(line), Ok(column))) if line > 0 => error.with_line_column(line, column),
         _ => error,
     }
 }

@@ -60,7 +60,7 @@ pub fn resolve_references(value: &str) -> Result<String> {
             resolved.push_str(&environment(name)?);
         } else if let Some(path) = inside.strip_prefix("file:") {
             let text = std::fs::read_to_string(path.trim())
-                .map_err(|error| Error::sql(format!("cannot read {}, which `${{{inside}}}` names", path.trim())).because(error))?;
+                .map_err(|error| Error::sql(format!("cannot read {}, which `${{{inside}}}` names", path.trim())).with_source(error))?;
             resolved.push_str(text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line)));
         } else {
             resolved.push_str(&reference[..=end]);

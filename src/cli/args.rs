@@ -65,27 +65,27 @@ pub(super) struct Common {
     /// The data folder: jobs' checkpoints, the catalog
     #[arg(long, global = true, env = "MILLSTREAM_DATA", default_value = ".millstream", value_name = "DIR", hide_env_values = true)]
     pub(super) data: PathBuf,
-    /// Where jobs keep their commits, and views are read: a folder or s3://bucket/prefix [default: <DATA>/jobs]
+    /// Where commits of jobs are: a folder or s3://bucket/prefix [default: DATA/jobs]
     #[arg(long, global = true, value_name = "URL")]
     pub(super) checkpoints: Option<String>,
     /// More declarations: a folder of .sql files, or one
     #[arg(long, global = true, value_name = "PATH")]
     pub(super) catalog: Option<PathBuf>,
-    /// Set an option of tables, or of the job; KEY or TABLE.KEY
+    /// Set an option: KEY, or TABLE.KEY for one table
     #[arg(long = "option", short = 'o', global = true, value_name = "KEY=VALUE")]
     pub(super) options: Vec<String>,
     /// In statements `:NAME` and `${NAME}` become VALUE
     #[arg(short = 'v', long = "variable", global = true, value_name = "NAME=VALUE")]
     pub(super) variables: Vec<String>,
-    /// For queries and state [default: 60% of the memory]
+    /// Of queries and state [default: 60% of all]
     #[arg(long, global = true, value_name = "SIZE", value_parser = memory)]
     pub(super) memory_limit: Option<u64>,
     /// Kafka tables become topics in the data folder, with no broker, for one process at a time
     #[arg(long, global = true)]
     pub(super) embedded: bool,
-    /// With --embedded: about how much each partition keeps; older records go [default: 256MB]
+    /// What an embedded partition keeps [256MB]
     #[arg(long, global = true, requires = "embedded", value_name = "SIZE", value_parser = retention)]
-    pub(super) embedded_retention: Option<u64>,
+    pub(super) retention: Option<u64>,
     /// Say more on stderr (RUST_LOG sets it in detail)
     #[arg(long, global = true)]
     pub(super) verbose: bool,

@@ -75,7 +75,7 @@ fn arguments() -> Args {
 
 /// All commands and flags. The demo's help leaves out the global flags that mean nothing to it.
 fn command() -> clap::Command {
-    const NOT_OF_DEMO: [&str; 7] = ["data", "checkpoints", "catalog", "variables", "memory_limit", "embedded", "embedded_retention"];
+    const NOT_OF_DEMO: [&str; 7] = ["data", "checkpoints", "catalog", "variables", "memory_limit", "embedded", "retention"];
     let command = Args::command();
     let hidden = command.get_arguments().filter(|flag| NOT_OF_DEMO.contains(&flag.get_id().as_str()));
     let hidden: Vec<Arg> = hidden.map(|flag| flag.clone().hide(true)).collect();
@@ -86,7 +86,7 @@ fn command() -> clap::Command {
 fn deep(run: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     std::thread::scope(|scope| {
         let main = std::thread::Builder::new().name("main".into()).stack_size(STACK).spawn_scoped(scope, run);
-        let main = main.map_err(|e| Error::internal("no threads can be started").because(e))?;
+        let main = main.map_err(|e| Error::internal("no threads can be started").with_source(e))?;
         main.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
@@ -96,7 +96,7 @@ fn start(args: Args, notes: LogBuffer) -> Result<()> {
         .enable_all()
         .thread_stack_size(STACK / 8)
         .build()
-        .map_err(|e| Error::internal("no threads can be started").because(e))?;
+        .map_err(|e| Error::internal("no threads can be started").with_source(e))?;
     panics::keep_quiet();
     let done = runtime.block_on(panics::caught(panics::gave_up, async {
         match args.command {

@@ -73,7 +73,7 @@ async fn write(workspace: &Workspace, parsed: &Parsed, insert: &Insert) -> Resul
 }
 
 async fn answer(workspace: &Workspace, parsed: &Parsed, query: &Query, format: Format, last: bool) -> Result<()> {
-    if query.emit != Emit::Unsaid {
+    if query.emit != Emit::Default {
         let error = Error::sql("`query` answers over what is there now and ends; EMIT asks for a live answer");
         return Err(parsed.locate(error.hint("leave EMIT out, or write it as INSERT INTO ... SELECT for `run`")));
     }

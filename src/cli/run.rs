@@ -27,7 +27,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let workspace = setup::passing_workspace(common, true)?;
     let (declared, writes, dropped, parts) = Default::default();
     let mut script = Script { common, statements: &statements, workspace: &workspace, declared, writes, dropped, parts };
-    script.carry_out().await?;
+    script.execute().await?;
     let said = workspace.job_settings()?;
     let name = job_name(args.name.as_deref().or(said.pipeline_name.as_deref()), &args.files);
     names::check_job(&name)?;
@@ -116,7 +116,7 @@ struct Script<'a> {
 
 impl Script<'_> {
     /// Carries out declarations and settings in order. Rows are written later, unless a statement could mean something else by then.
-    async fn carry_out(&mut self) -> Result<()> {
+    async fn execute(&mut self) -> Result<()> {
         for parsed in self.statements {
             if !matches!(
                 parsed.statement,

@@ -54,7 +54,7 @@ pub(super) fn checkpoints(common: &Common) -> Result<(Arc<dyn StateStore>, bool)
 fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Workspace> {
     let connectors = match (common.embedded, reach) {
         (true, true) => {
-            let retention = common.embedded_retention.map_or(RETENTION, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+            let retention = common.retention.map_or(RETENTION, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
             Connectors::embedded(Arc::new(EmbeddedBroker::open(&common.data.join("topics"), retention)?))
         }
         (true, false) => Connectors::embedded(Arc::new(EmbeddedBroker::new())),
@@ -87,7 +87,7 @@ pub(super) fn statements(common: &Common, files: &[PathBuf]) -> Result<Vec<Parse
 /// The texts of files and folders, in the order they run.
 pub(super) fn sources(files: &[PathBuf]) -> Result<Vec<Source>> {
     let read = |file: PathBuf| {
-        let text = std::fs::read_to_string(&file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).because(e))?;
+        let text = std::fs::read_to_string(&file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).with_source(e))?;
         Ok(Source::new(file.display().to_string(), text))
     };
     expand(files)?.into_iter().map(read).collect()
@@ -106,7 +106,7 @@ fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
             all.push(file.clone());
             continue;
         }
-        let entries = std::fs::read_dir(file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).because(e))?;
+        let entries = std::fs::read_dir(file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).with_source(e))?;
         let mut found: Vec<PathBuf> =
             entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|e| e == "sql")).collect();
         if found.is_empty() {
@@ -172,7 +172,7 @@ pub(super) fn no_job_to_ask() -> Error {
 /// Cancelled by SIGINT or SIGTERM; a second signal ends the process at once.
 pub(super) fn stop_signal() -> Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
-    let broken = |e| Error::internal("signals cannot be handled").because(e);
+    let broken = |e| Error::internal("signals cannot be handled").with_source(e);
     let mut interrupt = signal(SignalKind::interrupt()).map_err(broken)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
     let stop = CancellationToken::new();

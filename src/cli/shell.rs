@@ -49,7 +49,7 @@ pub(super) async fn shell(common: &Common, args: ShellArgs, notes: LogBuffer) ->
 fn scripts(args: &ShellArgs) -> Result<Vec<Source>> {
     let stdin = || {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|e| Error::usage("cannot read stdin").because(e))?;
+        std::io::stdin().read_to_string(&mut text).map_err(|e| Error::usage("cannot read stdin").with_source(e))?;
         Ok::<_, Error>(Source::new("<stdin>", text))
     };
     let mut scripts = Vec::new();
@@ -68,7 +68,7 @@ fn scripts(args: &ShellArgs) -> Result<Vec<Source>> {
 
 /// The same with paths that hold in any folder.
 fn absolute(common: &Common) -> Result<Common> {
-    let whole = |path: &Path| std::path::absolute(path).map_err(|e| Error::usage(format!("there is no {}", path.display())).because(e));
+    let whole = |path: &Path| std::path::absolute(path).map_err(|e| Error::usage(format!("there is no {}", path.display())).with_source(e));
     let (data, catalog) = (whole(&common.data)?, common.catalog.as_deref().map(whole).transpose()?);
     let checkpoints = match &common.checkpoints {
         Some(folder) if !folder.contains("://") => Some(whole(Path::new(folder))?.to_string_lossy().into_owned()),

@@ -126,26 +126,26 @@ impl Error {
 
     /// Adds line and column (from 1) in a text that only a caller knows; the first one stays.
     #[must_use]
-    pub fn at_spot(mut self, line: usize, column: usize) -> Self {
+    pub fn with_line_column(mut self, line: usize, column: usize) -> Self {
         self.0.spot.get_or_insert((line, column));
         self
     }
 
     /// Line and column, if they are known and the text is not.
-    pub fn spot(&self) -> Option<(usize, usize)> {
+    pub fn line_column(&self) -> Option<(usize, usize)> {
         self.0.spot.filter(|_| self.0.place.is_none())
     }
 
     /// The same error about a text that people do not see: without line and column.
     #[must_use]
-    pub fn anywhere(mut self) -> Self {
+    pub fn without_location(mut self) -> Self {
         (self.0.place, self.0.spot) = (None, None);
         self
     }
 
     /// Adds the cause.
     #[must_use]
-    pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.0.source = Some(Arc::new(source));
         self
     }
@@ -324,7 +324,7 @@ impl From<std::io::Error> for Error {
 
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
-        Self::internal("JSON of our own could not be read or written").because(error)
+        Self::internal("JSON of our own could not be read or written").with_source(error)
     }
 }
 

@@ -88,7 +88,8 @@ impl Access {
         if let Some(found) = open.get(&key) {
             return Ok(Arc::clone(found));
         }
-        let store = self.build(bucket).map_err(|e| Error::sql(format!("s3://{bucket} cannot be used with these options")).because(e))?;
+        let store =
+            self.build(bucket).map_err(|e| Error::sql(format!("s3://{bucket} cannot be used with these options")).with_source(e))?;
         let made = Arc::new(Bucket { name: bucket.to_string(), number: open.len(), store: Arc::new(store) });
         open.insert(key, Arc::clone(&made));
         Ok(made)

@@ -228,6 +228,8 @@ pub async fn sink(sink: &dyn Sink, source: &dyn Source, rows: &RecordBatch) -> R
     first.commit(&CommitInfo::new(1, "")).await?;
     first.write(&CommitInfo::new(2, "x"), &twice).await?;
     first.commit(&CommitInfo::new(2, "x")).await?;
+    // What was committed is there for good; who wants to read it at once flushes.
+    first.flush().await?;
     check(count().await? == one + two, || "rows of commits 1 and 2".to_string())?;
 
     first.write(&CommitInfo::new(3, ""), &twice).await?;
@@ -246,6 +248,7 @@ pub async fn sink(sink: &dyn Sink, source: &dyn Source, rows: &RecordBatch) -> R
     check(newest == recorded(3, "y"), || format!("an empty commit is not remembered: {newest:?}"))?;
     third.write(&CommitInfo::new(4, ""), std::slice::from_ref(rows)).await?;
     third.commit(&CommitInfo::new(4, "")).await?;
+    third.flush().await?;
     drop(third);
     check(count().await? == one + two + one, || "rows of commit 4".to_string())?;
     let (_, newest) = sink.open(&writer("b", 1)).await?;

@@ -276,13 +276,13 @@ impl Commits {
     async fn check_newer(&self) -> Result<()> {
         // Incarnations have no gaps: the one after ours is there if any newer one is.
         if self.store.get(&incarnation_path(self.me.incarnation + 1)).await?.is_some() {
-            return Err(self.who_took_over().await.unwrap_or_else(|| taken_over(self.me.incarnation + 1)));
+            return Err(self.newer_incarnation_error().await.unwrap_or_else(|| taken_over(self.me.incarnation + 1)));
         }
         Ok(())
     }
 
     /// The error that names the newest start of this job, if there is one after ours: a sink that was fenced cannot know it.
-    pub async fn who_took_over(&self) -> Option<Error> {
+    pub async fn newer_incarnation_error(&self) -> Option<Error> {
         let all = self.store.list("incarnations").await.ok()?;
         all.iter().filter_map(|p| number(p)).max().filter(|k| *k > self.me.incarnation).map(taken_over)
     }
@@ -333,7 +333,7 @@ impl Commits {
 
 async fn read_incarnation(store: &dyn StateStore, k: u64) -> Result<Option<Incarnation>> {
     let Some(bytes) = store.get(&incarnation_path(k)).await? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::state(format!("`{}` is damaged", incarnation_path(k))).because(e))
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::state(format!("`{}` is damaged", incarnation_path(k))).with_source(e))
 }
 
 async fn floor(store: &dyn StateStore) -> Result<u64> {
@@ -354,7 +354,9 @@ async fn check_whole(store: &dyn StateStore, newest: Option<&Incarnation>) -> Re
             .hint("restore the whole folder from a copy, or start anew with --fresh, which writes all results again"))
     };
     let begun = match store.get(BEGUN).await? {
-        Some(bytes) => Some(serde_json::from_slice::<Begun>(&bytes).map_err(|e| Error::state(format!("`{BEGUN}` is damaged")).because(e))?),
+        Some(bytes) => {
+            Some(serde_json::from_slice::<Begun>(&bytes).map_err(|e| Error::state(format!("`{BEGUN}` is damaged")).with_source(e))?)
+        }
         None => None,
     };
     let Some(newest) = newest else {

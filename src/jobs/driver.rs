@@ -206,7 +206,7 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
     spec.meter.begin();
     running.tell();
     match running.run(stop, &identity).await {
-        Err(e) if e.kind() == ErrorKind::Fenced => Err(running.commits.who_took_over().await.unwrap_or(e)),
+        Err(e) if e.kind() == ErrorKind::Fenced => Err(running.commits.newer_incarnation_error().await.unwrap_or(e)),
         other => other,
     }
 }
@@ -437,7 +437,7 @@ impl Running<'_> {
             return Ok(None);
         }
         let Some(task) = self.in_flight.take() else { return Ok(None) };
-        let (put, commit) = task.await.map_err(|e| Error::internal("a commit was cut off").because(e))??;
+        let (put, commit) = task.await.map_err(|e| Error::internal("a commit was cut off").with_source(e))??;
         if put == Put::Won {
             self.newest = commit.body.n;
             self.snapshots.observe(&commit);

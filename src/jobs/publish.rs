@@ -246,7 +246,7 @@ impl Task {
             };
             let Some(work) = work else { return Ok(()) };
             loop {
-                match self.carry_out(writer.as_mut(), &work).await {
+                match self.execute(writer.as_mut(), &work).await {
                     Ok(()) => break,
                     Err(e) if is_final(&e) => return Err(e),
                     // Whether it got through is what the sink itself says when it is opened again.
@@ -257,7 +257,7 @@ impl Task {
         }
     }
 
-    async fn carry_out(&self, writer: &mut dyn SinkWriter, work: &Work) -> Result<()> {
+    async fn execute(&self, writer: &mut dyn SinkWriter, work: &Work) -> Result<()> {
         let taken = self.taken.load(Ordering::SeqCst);
         match work {
             Work::Commit(commit) if commit.body.n <= taken => Ok(()),

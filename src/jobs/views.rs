@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crate::common::{Error, Result};
 use crate::operators::changes::zset;
 use crate::operators::epoch::context::StateId;
-use crate::planner::{Content, DeclaredTable, Kept, StreamingSettings};
+use crate::planner::{Content, DeclaredTable, MaterializedContent, StreamingSettings};
 use crate::sql::ast::{Column, CreateTable, Options};
 use crate::state::{ChunkedSectionWriter, Section, StateDelta, StateStore, Written};
 
@@ -92,7 +92,7 @@ pub async fn forget(root: &dyn StateStore, view: &str) -> Result<()> {
 }
 
 #[async_trait]
-impl Kept for Stored {
+impl MaterializedContent for Stored {
     async fn rows(&self) -> Result<Vec<RecordBatch>> {
         let commits = Commits::reader(self.store().await?);
         // A running job may prune what is being read; then there is a newer base.

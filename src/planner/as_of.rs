@@ -150,7 +150,7 @@ fn placed(error: Error, args: &[Expr]) -> Error {
         _ => None,
     };
     match (number(args.get(1)), number(args.get(2))) {
-        (Some(line), Some(column)) if line > 0 => error.at_spot(line, column),
+        (Some(line), Some(column)) if line > 0 => error.with_line_column(line, column),
         _ => error,
     }
 }

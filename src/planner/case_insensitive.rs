@@ -119,7 +119,7 @@ fn several(name: &str, error: &DataFusionError, tree: &impl Visit, columns_of: &
     };
     let mut find = FindBare { name, at: None };
     let _ = tree.visit(&mut find);
-    spot(error, find.at)
+    located(error, find.at)
 }
 
 struct FindBare<'a> {
@@ -256,9 +256,9 @@ fn unknown(missing: &Column, valid: &[Column], tree: &impl Visit) -> Error {
     let alike: Vec<String> = names.iter().filter(|n| n.to_lowercase() == missing.name.to_lowercase()).map(|n| format!("`{n}`")).collect();
     if missing.relation.is_none() && alike.len() > 1 {
         let several = Error::sql(format!("column `{}` can mean {}", missing.name, alike.join(" or ")));
-        return spot(several.hint("write it in the case in which it was declared"), find.at);
+        return located(several.hint("write it in the case in which it was declared"), find.at);
     }
-    spot(error.hint(suggest::hint(&missing.name, &names)), find.at)
+    located(error.hint(suggest::hint(&missing.name, &names)), find.at)
 }
 
 struct Find<'a> {
@@ -285,7 +285,7 @@ impl Visitor for Find<'_> {
 
 /// Gives an error about a function or a table the place where it stands.
 fn at_function(error: Error, tree: &impl Visit) -> Error {
-    if error.place().is_some() || error.spot().is_some() {
+    if error.place().is_some() || error.line_column().is_some() {
         return error;
     }
     let between =
@@ -303,7 +303,7 @@ fn at_function(error: Error, tree: &impl Visit) -> Error {
     };
     let mut find = FindName { name: &named, at: None };
     let _ = tree.visit(&mut find);
-    spot(error, find.at)
+    located(error, find.at)
 }
 
 struct FindName<'a> {
@@ -339,9 +339,9 @@ impl Visitor for FindName<'_> {
     }
 }
 
-fn spot(error: Error, at: Option<Location>) -> Error {
+fn located(error: Error, at: Option<Location>) -> Error {
     match at.map(|at| (usize::try_from(at.line), usize::try_from(at.column))) {
-        Some((Ok(line), Ok(column))) if line > 0 => error.at_spot(line, column),
+        Some((Ok(line), Ok(column))) if line > 0 => error.with_line_column(line, column),
         _ => error,
     }
 }

@@ -46,7 +46,7 @@ pub enum Relation {
     /// A view.
     View(View),
     /// A materialized view: the same, and its content.
-    Materialized(View, Arc<dyn Kept>),
+    Materialized(View, Arc<dyn MaterializedContent>),
 }
 
 /// A view, as it is put in the place of its name.
@@ -62,7 +62,7 @@ pub struct View {
 
 /// The content of a materialized view.
 #[async_trait]
-pub trait Kept: Debug + Send + Sync {
+pub trait MaterializedContent: Debug + Send + Sync {
     /// Its rows as of now.
     ///
     /// # Errors

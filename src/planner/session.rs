@@ -198,6 +198,7 @@ impl Session {
         };
         let plan = traced(&state, self.tables.as_ref(), query, self.mode, &mut |name, plan| show(name, plan)).await?;
         show("after DataFusion's analyzer and optimizer", &state.optimize(&plan)?);
+        shown.push_str("== how it runs ==");
         Ok(shown)
     }
 
@@ -333,7 +334,7 @@ async fn traced(
 
 /// Plans a view's query. What is wrong in it is shown there, not where the view is used.
 async fn view(state: &SessionState, tables: &dyn Tables, name: &str, view: View, mode: Mode) -> Result<LogicalPlan> {
-    let plan = statement(state, tables, *view.query.query, mode).await.map_err(|error| match error.spot() {
+    let plan = statement(state, tables, *view.query.query, mode).await.map_err(|error| match error.line_column() {
         Some((line, column)) => error.at(view.source.place(line, column)).context(format!("view `{name}`")),
         None => error,
     })?;

@@ -245,7 +245,7 @@ fn target(parts: &[Parsed]) -> String {
 
 /// How a job ended, for people.
 fn ended(name: &str, done: std::result::Result<Result<Ending>, tokio::task::JoinError>) -> Result<String> {
-    match done.map_err(|e| Error::internal(format!("job `{name}` was cut off")).because(e))? {
+    match done.map_err(|e| Error::internal(format!("job `{name}` was cut off")).with_source(e))? {
         Ok(Ending::Finished(n)) => Ok(format!("job {name} finished at commit {n}")),
         Ok(Ending::Stopped(n)) => Ok(format!("job {name} stopped at commit {n}; the same statement resumes it")),
         Err(e) if e.kind() == ErrorKind::Interrupted => Err(e),

@@ -81,7 +81,7 @@ impl Session {
         if self.depth >= DEEP {
             return Err(Error::usage(format!("{}: more than {DEEP} files read each other", file.display())));
         }
-        let text = std::fs::read_to_string(file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).because(e))?;
+        let text = std::fs::read_to_string(file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).with_source(e))?;
         self.depth += 1;
         let done = self.text(&Source::new(file.display().to_string(), text)).await;
         self.depth -= 1;

@@ -58,7 +58,7 @@ pub(super) async fn show(
         }
     };
     stop.cancel();
-    let ended = running.await.map_err(|e| Error::internal("the query was cut off").because(e))?;
+    let ended = running.await.map_err(|e| Error::internal("the query was cut off").with_source(e))?;
     shown.and(ended.map(drop))
 }
 

@@ -79,7 +79,7 @@ impl Session {
             }
             Meta::Write(file) => {
                 let text = self.this_or_last(given)?.text.trim().to_string();
-                std::fs::write(&file, text + "\n").map_err(|e| Error::usage(format!("cannot write {file}")).because(e))?;
+                std::fs::write(&file, text + "\n").map_err(|e| Error::usage(format!("cannot write {file}")).with_source(e))?;
             }
             Meta::System(command) => self.system(command.as_deref())?,
             Meta::Folder(folder) => self.folder(folder)?,
@@ -125,7 +125,7 @@ impl Session {
         if let Some(command) = command {
             child.arg("-c").arg(command);
         }
-        let status = child.status().map_err(|e| Error::usage(format!("{shell} cannot be started")).because(e).hint("set $SHELL"))?;
+        let status = child.status().map_err(|e| Error::usage(format!("{shell} cannot be started")).with_source(e).hint("set $SHELL"))?;
         if !status.success() {
             self.screen.say(&format!("ended with {status}"));
         }
@@ -141,7 +141,7 @@ impl Session {
             Some(folder) => folder,
             None => return Err(Error::usage("a folder is missing")),
         };
-        std::env::set_current_dir(&folder).map_err(|e| Error::usage(format!("cannot go to {folder}")).because(e))
+        std::env::set_current_dir(&folder).map_err(|e| Error::usage(format!("cannot go to {folder}")).with_source(e))
     }
 
     /// What declared a relation, or all of them.
@@ -198,7 +198,7 @@ fn edited(file: Option<&str>, text: &str) -> Result<String> {
     let left = match status {
         Ok(status) if status.success() => std::fs::read_to_string(&path)?,
         Ok(status) => return Err(Error::usage(format!("{editor} ended with {status}"))),
-        Err(e) => return Err(Error::usage(format!("{editor} cannot be started")).because(e).hint("set $EDITOR")),
+        Err(e) => return Err(Error::usage(format!("{editor} cannot be started")).with_source(e).hint("set $EDITOR")),
     };
     Ok(left.trim().to_string())
 }

@@ -96,7 +96,7 @@ impl Screen {
     pub(super) fn to(&mut self, file: Option<&Path>) -> Result<()> {
         self.file = match file {
             None => None,
-            Some(path) => Some(File::create(path).map_err(|e| Error::usage(format!("cannot write {}", path.display())).because(e))?),
+            Some(path) => Some(File::create(path).map_err(|e| Error::usage(format!("cannot write {}", path.display())).with_source(e))?),
         };
         Ok(())
     }

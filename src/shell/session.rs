@@ -103,7 +103,7 @@ impl Session {
     /// # Errors
     /// When signals cannot be handled.
     pub fn new(setup: Setup, interactive: bool) -> Result<Self> {
-        let interrupt = signal(SignalKind::interrupt()).map_err(|e| Error::internal("signals cannot be handled").because(e))?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(|e| Error::internal("signals cannot be handled").with_source(e))?;
         // Nobody types while a script runs.
         setup.notes.at_once(!interactive);
         let Setup { workspace, checkpoints, memory, variables, format, history, init, about, begin, notes } = setup;
@@ -193,7 +193,7 @@ impl Session {
         for (i, statement) in parsed.iter().enumerate() {
             let last = i + 1 == parsed.len();
             self.tell_news().await?;
-            panics::caught(panics::gave_up, self.carry_out(statement, last, &mut parts)).await?;
+            panics::caught(panics::gave_up, self.execute(statement, last, &mut parts)).await?;
             // The INSERTs of a statement set are one job, any other is one of its own.
             let set_goes_on = statement.set.is_some() && parsed.get(i + 1).is_some_and(|next| next.set == statement.set);
             if !parts.is_empty() && !set_goes_on {
@@ -233,7 +233,7 @@ impl Session {
         Ok(())
     }
 
-    async fn carry_out(&mut self, parsed: &Parsed, last: bool, parts: &mut Vec<Parsed>) -> Result<()> {
+    async fn execute(&mut self, parsed: &Parsed, last: bool, parts: &mut Vec<Parsed>) -> Result<()> {
         let before = self.before_view(parsed).await.map_err(|e| parsed.locate(e))?;
         let Self { workspace, screen, interrupt, jobs, notes, .. } = self;
         screen.begin();
@@ -307,7 +307,7 @@ pub(super) async fn unless<T>(interrupt: &mut Signal, work: impl Future<Output =
 
 /// Whether a query's answer goes on.
 fn goes_on(workspace: &Workspace, query: &Query) -> Result<bool> {
-    Ok(query.emit != Emit::Unsaid || workspace.streams()?)
+    Ok(query.emit != Emit::Default || workspace.streams()?)
 }
 
 /// What psql says when a statement is done that has nothing to show.

@@ -23,7 +23,7 @@ const USAGE: &str = "write FROM stream AS s [LEFT] JOIN t FOR SYSTEM_TIME AS OF 
 /// Moves the versions of tables into the conditions of their joins.
 ///
 /// # Errors
-/// Where a version stands at no join, with line and column ([`Error::spot`]).
+/// Where a version stands at no join, with line and column ([`Error::line_column`]).
 pub fn fold(query: &mut impl VisitMut) -> Result<()> {
     match query.visit(&mut Fold) {
         ControlFlow::Continue(()) => Ok(()),
@@ -60,7 +60,7 @@ fn each(from: &mut [TableWithJoins]) -> ControlFlow<Box<Error>> {
 fn joins(from: &mut TableWithJoins) -> Result<()> {
     if let Some((_, at)) = version(&mut from.relation)? {
         let error = Error::sql("FOR SYSTEM_TIME AS OF stands at no join: earlier versions of tables are not kept").hint(USAGE);
-        return Err(spot(error, at));
+        return Err(located(error, at));
     }
     for join in &mut from.joins {
         let Some((time, at)) = version(&mut join.relation)? else { continue };
@@ -71,7 +71,7 @@ fn joins(from: &mut TableWithJoins) -> Result<()> {
             | JoinOperator::LeftOuter(JoinConstraint::On(on)) => on,
             _ => {
                 let error = Error::sql("FOR SYSTEM_TIME AS OF wants JOIN or LEFT JOIN with ON").hint(USAGE);
-                return Err(spot(error, at));
+                return Err(located(error, at));
             }
         };
         let as_of = ast_builder::call(AS_OF, [time, ast_builder::number(at.line), ast_builder::number(at.column)]);
@@ -88,13 +88,13 @@ fn version(factor: &mut TableFactor) -> Result<Option<(Expr, Location)>> {
     match version.take() {
         None => Ok(None),
         Some(TableVersion::ForSystemTimeAsOf(time)) => Ok(Some((time, at))),
-        Some(other) => Err(spot(Error::sql(format!("`{other}` is not supported")).hint(USAGE), at)),
+        Some(other) => Err(located(Error::sql(format!("`{other}` is not supported")).hint(USAGE), at)),
     }
 }
 
-fn spot(error: Error, at: Location) -> Error {
+fn located(error: Error, at: Location) -> Error {
     match (usize::try_from(at.line), usize::try_from(at.column)) {
-        (Ok(line), Ok(column)) if line > 0 => error.at_spot(line, column),
+        (Ok(line), Ok(column)) if line > 0 => error.with_line_column(line, column),
         _ => error,
     }
 }

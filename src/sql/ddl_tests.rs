@@ -64,9 +64,9 @@ fn functions_databases_and_changes() {
         ("ALTER TABLE t ADD a INT COMMENT 'x' FIRST", "alter table t add (a INT comment(x) First) key()"),
         (
             "ALTER TABLE t ADD (a INT AFTER b, WATERMARK FOR ts AS ts, c AS a, PRIMARY KEY (a) NOT ENFORCED)",
-            "alter table t add (a INT After(\"b\"), c as a Unsaid) watermark(ts as ts) key(a)",
+            "alter table t add (a INT After(\"b\"), c as a Default) watermark(ts as ts) key(a)",
         ),
-        ("ALTER TABLE t MODIFY COLUMN a BIGINT NOT NULL", "alter table t modify (a BIGINT not null Unsaid) key()"),
+        ("ALTER TABLE t MODIFY COLUMN a BIGINT NOT NULL", "alter table t modify (a BIGINT not null Default) key()"),
         ("ALTER TABLE t DROP (a, b)", "alter table t DropColumns([\"a\", \"b\"])"),
         ("ALTER TABLE t DROP a", "alter table t DropColumns([\"a\"])"),
         ("ALTER TABLE t DROP PRIMARY KEY", "alter table t DropKey"),

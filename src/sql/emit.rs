@@ -43,5 +43,5 @@ pub(super) fn emit(cursor: &mut Cursor<'_>) -> Result<(Emit, bool)> {
         cursor.cut(from, to);
         return Ok((emit, limited));
     }
-    Ok((Emit::Unsaid, false))
+    Ok((Emit::Default, false))
 }

@@ -43,7 +43,7 @@ pub(super) fn fold(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Result<Vec<Toke
         };
         let Some(hint) = comment.strip_prefix('+') else { continue };
         let at = pos(token.span.start);
-        let Some(hint) = normal(hint).map_err(|error| text.place(at, error.anywhere()))? else { continue };
+        let Some(hint) = normal(hint).map_err(|error| text.place(at, error.without_location()))? else { continue };
         while folded.last().is_some_and(is_space) {
             folded.pop();
         }
@@ -115,7 +115,7 @@ pub(super) fn take(cursor: &mut Cursor<'_>) -> Result<Options> {
     let at = cursor.pos();
     match cursor.next().token {
         Token::Word(Word { value, .. }) => {
-            options(&value).map(Options::without_places).map_err(|error| cursor.text.place(at, error.anywhere()))
+            options(&value).map(Options::without_places).map_err(|error| cursor.text.place(at, error.without_location()))
         }
         _ => Ok(Options::default()),
     }

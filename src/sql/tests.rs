@@ -122,7 +122,7 @@ fn show_column(c: &Column) -> String {
 
 fn show_query(q: &Query) -> String {
     let emit = match q.emit {
-        Emit::Unsaid => "",
+        Emit::Default => "",
         Emit::Changes => " | changes",
         Emit::Final => " | final",
     };

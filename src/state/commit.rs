@@ -147,7 +147,7 @@ impl<H: DeserializeOwned> CommitReader<H> {
         }
         let header_len = u32::from_le_bytes(bytes[8..12].try_into().map_err(|_| damaged("too short"))?) as usize;
         let header = bytes.get(12..12 + header_len).ok_or_else(|| damaged("too short"))?;
-        let directory: Directory<H> = serde_json::from_slice(header).map_err(|e| damaged("its header cannot be read").because(e))?;
+        let directory: Directory<H> = serde_json::from_slice(header).map_err(|e| damaged("its header cannot be read").with_source(e))?;
         Ok(Self {
             body: directory.body,
             path: path.to_string(),
@@ -295,7 +295,7 @@ impl ChunkedSectionWriter {
 
     async fn written(&mut self) -> Result<()> {
         while let Some(done) = self.writing.join_next().await {
-            done.map_err(|e| Error::internal("writing a section was cut off").because(e))??;
+            done.map_err(|e| Error::internal("writing a section was cut off").with_source(e))??;
         }
         Ok(())
     }

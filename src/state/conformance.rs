@@ -46,7 +46,7 @@ pub async fn check(store: Arc<dyn StateStore>) -> Result<()> {
     });
     let mut winners = 0;
     for racer in racers.collect::<Vec<_>>() {
-        let outcome = racer.await.map_err(|e| Error::internal("a racer was cut off").because(e))??;
+        let outcome = racer.await.map_err(|e| Error::internal("a racer was cut off").with_source(e))??;
         winners += usize::from(outcome == Created::Won);
     }
     ensure(winners == 1, "of eight creators exactly one wins")

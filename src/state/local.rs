@@ -32,8 +32,8 @@ impl LocalStore {
         let full = self.root.join(path);
         let shown = full.display().to_string();
         match tokio::task::spawn_blocking(move || work(full)).await {
-            Ok(done) => done.map_err(|e| Error::state(format!("cannot use {shown}")).because(e)),
-            Err(e) => Err(Error::internal("a file operation was cut off").because(e)),
+            Ok(done) => done.map_err(|e| Error::state(format!("cannot use {shown}")).with_source(e)),
+            Err(e) => Err(Error::internal("a file operation was cut off").with_source(e)),
         }
     }
 }
@@ -132,7 +132,7 @@ impl StateStore for LocalStore {
 
     fn lock(&self) -> Result<Option<Box<dyn Send + Sync>>> {
         let shown = self.describe();
-        let broken = |e: std::io::Error| Error::state(format!("cannot use {shown}")).because(e);
+        let broken = |e: std::io::Error| Error::state(format!("cannot use {shown}")).with_source(e);
         private::create_folder(&self.root).map_err(broken)?;
         let file = private::options().create(true).truncate(false).write(true).open(self.root.join("lock")).map_err(broken)?;
         match file.try_lock() {

@@ -18,10 +18,10 @@ pub fn open(location: &str) -> Result<Arc<dyn StateStore>> {
     if !location.contains("://") {
         return Ok(Arc::new(LocalStore::new(Path::new(location))));
     }
-    let url = url::Url::parse(location).map_err(|e| Error::usage(format!("`{location}` is not a URL")).because(e))?;
+    let url = url::Url::parse(location).map_err(|e| Error::usage(format!("`{location}` is not a URL")).with_source(e))?;
     let known = |e: object_store::Error| {
         Error::usage(format!("checkpoints cannot be kept at `{location}`"))
-            .because(e)
+            .with_source(e)
             .hint("use a folder, s3://bucket/prefix or file:///folder")
     };
     if let Some(bucket) = url.host_str().filter(|_| matches!(url.scheme(), "s3" | "s3a")) {

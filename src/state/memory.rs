@@ -165,7 +165,7 @@ impl StateMemory {
 /// A disk has failed.
 pub(in crate::state) fn cannot_use(path: &Path, e: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::state(format!("state that does not fit into memory cannot be kept in {}", path.display()))
-        .because(e)
+        .with_source(e)
         .hint("make room there, or raise --memory-limit")
 }
 

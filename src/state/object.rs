@@ -35,7 +35,7 @@ impl RemoteStore {
     }
 
     fn broken(&self, path: &str, error: object_store::Error) -> Error {
-        Error::unavailable(format!("cannot use `{path}` in {}", self.shown)).because(error)
+        Error::unavailable(format!("cannot use `{path}` in {}", self.shown)).with_source(error)
     }
 
     async fn fetch(&self, path: &str) -> Result<Option<Bytes>, object_store::Error> {

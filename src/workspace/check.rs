@@ -90,7 +90,7 @@ impl Workspace {
                 Statement::CreateView(view) => self.check_query(&view.query, &mut facts).await?,
                 Statement::Insert(insert) if self.writes_at_once(insert)? => self.check_now(insert, &mut facts).await?,
                 Statement::Insert(insert) => self.check_insert(insert, &mut facts).await?,
-                Statement::Query(query) if query.emit == Emit::Unsaid => {
+                Statement::Query(query) if query.emit == Emit::Default => {
                     facts.push(fact(Kind::Does, "answers and ends: for `query`; `run` has nowhere to put it"));
                     self.check_query(query, &mut facts).await?;
                 }

@@ -287,7 +287,7 @@ impl Workspace {
                     let planned = self.plan_insert(&mut planner, insert.table.clone(), insert).await?;
                     outputs.push((format!("INSERT INTO {}", insert.table), planned.output));
                 }
-                Statement::Query(query) if query.emit != Emit::Unsaid => {
+                Statement::Query(query) if query.emit != Emit::Default => {
                     outputs.push(("SELECT".to_string(), planner.add(&query.query, query.emit).await?));
                 }
                 Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => {
@@ -313,7 +313,7 @@ impl Workspace {
     fn explained_query<'a>(&self, statement: &'a Statement) -> Result<Option<(&'a ast::Query, Mode)>> {
         Ok(match statement {
             Statement::Insert(insert) if !insert.values && !self.reads_batch()? => Some((&insert.query, Mode::Streaming)),
-            Statement::Query(query) if query.emit != Emit::Unsaid => Some((query, Mode::Streaming)),
+            Statement::Query(query) if query.emit != Emit::Default => Some((query, Mode::Streaming)),
             Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => Some((query, Mode::Batch)),
             _ => None,
         })

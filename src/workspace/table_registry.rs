@@ -143,7 +143,7 @@ impl TableRegistry {
         inner.catalog.refuse_circle(&entry)?;
         let database = entry.database();
         let resolved = Resolver::new(&inner.catalog, &database).resolve(query.query.as_mut());
-        let hinted = resolved.map_err(|error| match error.spot() {
+        let hinted = resolved.map_err(|error| match error.line_column() {
             Some((line, column)) => error.at(view.source.place(line, column)).context(format!("view `{}`", view.definition.name)),
             None => error,
         })?;

@@ -28,6 +28,8 @@ pub struct Ended {
     pub out: String,
     /// What it wrote on stderr.
     pub err: String,
+    /// The most memory that it has held, in bytes, as far as it was seen a few milliseconds before its end.
+    pub peak: u64,
 }
 
 /// A command that runs.
@@ -181,16 +183,24 @@ impl Live {
     /// Waits for its end.
     #[track_caller]
     pub fn end(mut self) -> Ended {
-        let begin = Instant::now();
+        let (begin, mut peak) = (Instant::now(), 0);
         let status: ExitStatus = loop {
+            peak = memory_peak(self.child.id()).unwrap_or(0).max(peak);
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
             assert!(begin.elapsed() < PATIENCE, "still running\n--- stdout\n{}--- stderr\n{}", self.out(), self.err());
             std::thread::sleep(Duration::from_millis(5));
         };
-        Ended { code: status.code(), out: self.out.all(), err: self.err.all() }
+        Ended { code: status.code(), out: self.out.all(), err: self.err.all(), peak }
     }
+}
+
+/// The most memory that a process has held so far, in bytes.
+fn memory_peak(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?.trim().parse::<u64>();
+    Some(kilobytes.ok()? * 1024)
 }
 
 impl Drop for Live {

@@ -20,7 +20,14 @@ fn on_s3(t: &Transactions) -> Job {
 #[test]
 fn a_kill_loses_and_doubles_nothing() {
     std::thread::scope(|scope| {
-        for point in ["before-write-sections", "before-put-commit@3", "after-put-commit@2", "before-confirm-put", "after-confirm-put@4", "after-commit-rows@2"] {
+        for point in [
+            "before-write-sections",
+            "before-put-commit@3",
+            "after-put-commit@2",
+            "before-confirm-put",
+            "after-confirm-put@4",
+            "after-commit-rows@2",
+        ] {
             scope.spawn(move || {
                 let t = Transactions::with(0..300);
                 let job = on_s3(&t);

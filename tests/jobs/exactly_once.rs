@@ -32,7 +32,7 @@ fn finish(t: &Transactions, mut running: Running, expected: &[String]) {
 /// Runs until the crash point, writes the rest of the input, runs again, and compares.
 fn crash_and_resume(point: &str) {
     // Old commits are cut off only after a hundred of them.
-    let (rows, first, all) = if point.starts_with("10") { (2, 360, 420) } else { (15, 300, 400) };
+    let (rows, first, all) = if point.contains("prune") { (2, 360, 420) } else { (15, 300, 400) };
     let t = Transactions::with(0..first);
     let job = busy(&t.job, rows);
     let ended = job.start_to_crash(point).ended();
@@ -68,14 +68,33 @@ fn a_kill_at_every_point_loses_and_doubles_nothing() {
 
 #[test]
 fn a_kill_in_the_middle_of_the_stream_loses_and_doubles_nothing() {
-    let points = ["after-choose-ranges@20", "after-run-plans@9", "before-fold-state@13", "after-write-sections@3", "after-put-commit@3", "before-confirm-put@7", "after-write-rows@3", "before-commit-rows@3", "after-commit-rows@3"];
+    let points = [
+        "after-choose-ranges@20",
+        "after-run-plans@9",
+        "before-fold-state@13",
+        "after-write-sections@3",
+        "after-put-commit@3",
+        "before-confirm-put@7",
+        "after-write-rows@3",
+        "before-commit-rows@3",
+        "after-commit-rows@3",
+    ];
     crash_at(points.map(String::from).to_vec(), crash_and_resume);
 }
 
 /// The transactions job with a second INSERT, of longer windows into the same topic.
 #[test]
 fn two_queries_that_write_to_one_topic_lose_and_double_nothing() {
-    let points = ["after-put-commit@4", "before-write-rows@2", "after-write-rows@3", "before-commit-rows@2", "after-commit-rows", "after-commit-rows@2", "after-commit-rows@4", "before-confirm-sink@3"];
+    let points = [
+        "after-put-commit@4",
+        "before-write-rows@2",
+        "after-write-rows@3",
+        "before-commit-rows@2",
+        "after-commit-rows",
+        "after-commit-rows@2",
+        "after-commit-rows@4",
+        "before-confirm-sink@3",
+    ];
     crash_at(points.map(String::from).to_vec(), |point| {
         let t = Transactions::with(0..400);
         let folder = repo().join("sql/transactions/flink");
@@ -197,7 +216,15 @@ INSERT INTO per_count SELECT n, COUNT(*), SUM(total) FROM per_user GROUP BY n;
 
 #[test]
 fn what_is_written_by_key_is_right_after_kills() {
-    let points = ["after-fold-state@4", "after-put-commit@6", "after-write-rows@2", "before-commit-rows@3", "after-commit-rows@2", "before-confirm-sink@4", ""];
+    let points = [
+        "after-fold-state@4",
+        "after-put-commit@6",
+        "after-write-rows@2",
+        "before-commit-rows@3",
+        "after-commit-rows@2",
+        "before-confirm-sink@4",
+        "",
+    ];
     crash_at(points.map(String::from).to_vec(), |point| {
         let t = Transactions::with(0..200);
         let (per_user, per_count) = (common::unique("per-user"), common::unique("per-count"));

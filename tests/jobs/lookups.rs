@@ -110,7 +110,14 @@ fn later_rows_see_the_new_content_and_earlier_ones_stay() {
 
 #[test]
 fn a_kill_at_any_point_joins_no_row_a_second_time() {
-    for point in ["after-run-plans@2", "after-fold-state@2", "before-put-commit@2", "after-confirm-put@2", "before-commit-rows@2", "after-confirm-sink@2"] {
+    for point in [
+        "after-run-plans@2",
+        "after-fold-state@2",
+        "before-put-commit@2",
+        "after-confirm-put@2",
+        "before-commit-rows@2",
+        "after-confirm-sink@2",
+    ] {
         let shop = Shop::new("");
         shop.put("products.csv", "a,old,1\n");
         shop.put("orders/1.csv", "1,a\n2,a\n3,a\n");

@@ -107,9 +107,12 @@ fn a_view_and_its_reader_are_killed_at_once() {
     let mut reading = jobs.reader.start();
     let mut rows = 100;
     // The one that meets its crash point takes the other one along, wherever that is.
-    for (keeper, reader) in
-        [("after-put-commit@3", None), ("before-write-sections@4", None), ("after-fold-state@2", Some("before-commit-rows@2")), ("before-confirm-put@3", Some("after-put-commit@3"))]
-    {
+    for (keeper, reader) in [
+        ("after-put-commit@3", None),
+        ("before-write-sections@4", None),
+        ("after-fold-state@2", Some("before-commit-rows@2")),
+        ("before-confirm-put@3", Some("after-put-commit@3")),
+    ] {
         assert!(keeping.kill().killed() && reading.kill().killed());
         keeping = jobs.keeper.start_to_crash(keeper);
         reading = reader.map_or_else(|| jobs.reader.start(), |point| jobs.reader.start_to_crash(point));

@@ -32,7 +32,7 @@ pub(super) async fn newest(broker: &Arc<dyn Broker>, topic: &str, owner: &str) -
     }
     let (broker, topic, owner) = (Arc::clone(broker), topic.to_string(), owner.to_string());
     let found = tokio::task::spawn_blocking(move || scan(&*broker, &topic, &owner, &bounds)).await;
-    found.map_err(|e| Error::internal("the end of a topic could not be read").because(e))?
+    found.map_err(|e| Error::internal("the end of a topic could not be read").with_source(e))?
 }
 
 fn scan(broker: &dyn Broker, topic: &str, owner: &str, bounds: &[PartitionBounds]) -> Result<Option<(u64, Recorded)>> {

@@ -97,7 +97,7 @@ pub(super) async fn newest(table: &KafkaTable, broker: Arc<dyn Broker>, wanted: 
     let (topic, stop) = (table.topic.clone(), CancellationToken::new());
     let _given_up = stop.clone().drop_guard();
     let read = tokio::task::spawn_blocking(move || last_of_each(&*broker, &topic, &bounds, wanted, &stop)).await;
-    let mut messages = read.map_err(|e| Error::internal("a topic could not be read").because(e))??;
+    let mut messages = read.map_err(|e| Error::internal("a topic could not be read").with_source(e))??;
     messages.sort_by_key(|m| (m.timestamp, m.partition, m.offset));
     let messages = messages.split_off(messages.len().saturating_sub(wanted));
     let decoded = decode(table, &messages)?;

@@ -235,7 +235,7 @@ impl KafkaWriter {
     fn failed(&self, error: Error) -> Error {
         if self.producer.refused_size() && self.producer.limits().is_some() && !self.measured.swap(true, Ordering::Relaxed) {
             return Error::unavailable(format!("{}: topic `{}` takes no records of this size", self.table.label(), self.table.topic))
-                .because(error);
+                .with_source(error);
         }
         error
     }

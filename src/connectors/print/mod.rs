@@ -133,7 +133,7 @@ impl SinkWriter for PrintWriter {
             None if self.to_stderr => write(&mut std::io::stderr().lock()),
             None => write(&mut std::io::stdout().lock()),
         };
-        written.map_err(|e| Error::unavailable("the rows of a print table could not be shown").because(e))
+        written.map_err(|e| Error::unavailable("the rows of a print table could not be shown").with_source(e))
     }
 
     async fn commit(&mut self, _commit: &CommitInfo) -> Result<()> {

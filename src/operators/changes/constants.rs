@@ -12,8 +12,8 @@ use crate::common::Result;
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::subplan::{SubPlan, SubPlanParts};
-use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
 use super::zset;
+use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
 
 /// Emits the rows of a plan without inputs in the job's first epoch, and never again: they are append-only.

@@ -131,7 +131,7 @@ impl<'a> PlanDecoder<'a> {
     /// # Errors
     /// When the bytes are damaged.
     pub fn plan(&self, bytes: &PlanBytes) -> Result<Arc<dyn ExecutionPlan>> {
-        let bytes = BASE64_STANDARD.decode(&bytes.0).map_err(|e| damaged().because(e))?;
+        let bytes = BASE64_STANDARD.decode(&bytes.0).map_err(|e| damaged().with_source(e))?;
         Ok(physical_plan_from_bytes_with_extension_codec(&bytes, self.context, self.codec)?)
     }
 

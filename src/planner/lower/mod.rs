@@ -117,7 +117,7 @@ impl Lowering {
             next_window: 0,
             next_filter: 0,
             late_kept: BTreeSet::new(),
-            emit: Emit::Unsaid,
+            emit: Emit::Default,
             ttl: settings.ttl,
             lateness: settings.lateness,
         }

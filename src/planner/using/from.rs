@@ -221,12 +221,12 @@ fn column(name: &Ident, side: &[Shown], which: &str) -> Result<Shown> {
         [] => {
             let names: Vec<&str> = side.iter().map(|column| column.name.as_str()).collect();
             let error = Error::sql(format!("USING ({0}): there is no column `{0}` on the {which} side of the join", name.value));
-            Err(spot(error.hint(suggest::hint(&name.value, &names)), name))
+            Err(located(error.hint(suggest::hint(&name.value, &names)), name))
         }
         several => {
             let named: Vec<String> = several.iter().map(|column| format!("`{}`", column.expr().to_string().replace('`', ""))).collect();
             let error = Error::sql(format!("USING ({}): on the {which} side of the join it can mean {}", name.value, named.join(" or ")));
-            Err(spot(error.hint("write ON with the names of the tables"), name))
+            Err(located(error.hint("write ON with the names of the tables"), name))
         }
     }
 }
@@ -240,9 +240,9 @@ fn common(of: &Shown, left: &[Shown], right: &[Shown]) -> Result<Option<(Shown, 
     Ok(Some((column(&name, left, "left")?, column(&name, right, "right")?)))
 }
 
-fn spot(error: Error, name: &Ident) -> Error {
+fn located(error: Error, name: &Ident) -> Error {
     match (usize::try_from(name.span.start.line), usize::try_from(name.span.start.column)) {
-        (Ok(line), Ok(column)) if line > 0 => error.at_spot(line, column),
+        (Ok(line), Ok(column)) if line > 0 => error.with_line_column(line, column),
         _ => error,
     }
 }

@@ -171,7 +171,7 @@ pub struct Parts {
 pub enum Position {
     /// Behind all others, or where it was.
     #[default]
-    Unsaid,
+    Default,
     /// `FIRST`.
     First,
     /// `AFTER column`.

@@ -37,7 +37,7 @@ pub struct Parsed {
 impl Parsed {
     /// Gives an error the place of this statement, or the place inside it that the error knows, if it has none yet.
     pub fn locate(&self, error: Error) -> Error {
-        let (line, column) = error.spot().unwrap_or((self.pos.line, self.pos.column));
+        let (line, column) = error.line_column().unwrap_or((self.pos.line, self.pos.column));
         error.at(self.source.place(line, column))
     }
 }

@@ -21,7 +21,7 @@ pub struct Query {
 pub enum Emit {
     /// Not said.
     #[default]
-    Unsaid,
+    Default,
     /// Every epoch shows what changed.
     Changes,
     /// Only final results, once per window.

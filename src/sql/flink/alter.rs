@@ -122,5 +122,5 @@ fn position(cursor: &mut Cursor<'_>) -> Result<Position> {
     if cursor.take(&["AFTER"]) {
         return cursor.name("the name of a column").map(Position::After);
     }
-    Ok(Position::Unsaid)
+    Ok(Position::Default)
 }

@@ -65,7 +65,7 @@ impl Shape {
         let wrong = || Error::internal("a change does not fit its state table");
         let (weights, columns) = delta.columns().split_last().ok_or_else(wrong)?;
         let weights = weights.as_primitive_opt::<Int64Type>().filter(|w| w.null_count() == 0).ok_or_else(wrong)?.clone();
-        let rows = batch(self.schema(), columns.to_vec(), delta.num_rows()).map_err(|e| wrong().because(e))?;
+        let rows = batch(self.schema(), columns.to_vec(), delta.num_rows()).map_err(|e| wrong().with_source(e))?;
         let keys = self.keys.encode(&rows)?;
         let full = match &self.full {
             Some(codec) => Some(codec.encode(&rows)?).map(|rows| (rows.hashes(), rows)).map(|(hashes, rows)| (rows, hashes)),

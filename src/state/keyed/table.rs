@@ -226,6 +226,6 @@ impl KeyedTable {
     /// When it is not of this layout.
     pub fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
         self.fold(&KeyedDelta::new(vec![rows.clone()], None))
-            .map_err(|e| Error::state("a stored state table does not fit its query").because(e))
+            .map_err(|e| Error::state("a stored state table does not fit its query").with_source(e))
     }
 }

@@ -1,8 +1,8 @@
 -- A job that reads nothing at all: it writes its rows once and finishes, wherever it was stopped; by hand.
 -- input unread: rows=0
 -- late: never
--- run: cuts= interval=0 stops=2-before-1,3-after-1,5-before-1,6-after-1
--- run: cuts= interval=20 stops=7-before-1,8-after-1
+-- run: cuts= interval=0 stops=before-run-plans-1,after-fold-state-1,before-put-commit-1,after-confirm-put-1
+-- run: cuts= interval=20 stops=before-write-rows-1,after-commit-rows-1
 -- expect one: 1
 -- expect topic: {"id":0,"k":"none"}
 -- expect topic: {"id":0,"k":"none"}

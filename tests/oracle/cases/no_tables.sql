@@ -3,7 +3,7 @@
 -- row events/0: {"id": 1, "k": "a"}
 -- row events/0: {"id": 2, "k": "b"}
 -- late: never
--- run: cuts= interval=0 stops=2-before-1,3-after-1,5-before-1,6-after-1
+-- run: cuts= interval=0 stops=before-run-plans-1,after-fold-state-1,before-put-commit-1,after-confirm-put-1
 -- expect one: 1 | x
 -- expect twice: 1
 -- expect twice: 1

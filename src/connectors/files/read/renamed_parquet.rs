@@ -94,7 +94,7 @@ impl AsyncFileReader for Reader {
 /// # Errors
 /// When the file cannot be opened.
 pub(super) async fn apart(objects: Arc<dyn ObjectStore>, file: &ObjectMeta) -> Result<Option<Fields>> {
-    let unread = |e: ParquetError| Error::data("it is damaged, or no Parquet").because(e);
+    let unread = |e: ParquetError| Error::data("it is damaged, or no Parquet").with_source(e);
     let opened = DefaultParquetFileReaderFactory::new(objects);
     let mut reader = opened.create_reader(0, PartitionedFile::new_from_meta(file.clone()), None, &ExecutionPlanMetricsSet::new())?;
     let found = reader.get_metadata(None).await.map_err(unread)?;

@@ -38,7 +38,7 @@ impl SeenFile {
     /// # Errors
     /// When it is none.
     pub fn parse(line: &str) -> Result<Self> {
-        serde_json::from_str(line).map_err(|e| Error::state("the commits name a file in a way that cannot be read").because(e))
+        serde_json::from_str(line).map_err(|e| Error::state("the commits name a file in a way that cannot be read").with_source(e))
     }
 
     /// Whether the file is still as it was.

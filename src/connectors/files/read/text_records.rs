@@ -140,7 +140,7 @@ pub async fn first(config: &Config, file: &ObjectMeta) -> Result<Option<Vec<Stri
     loop {
         while let Some(record) = text.cutter.next(text.ended) {
             if text.rule.is_row(record.bytes) {
-                let line = std::str::from_utf8(record.bytes).map_err(|e| Error::data("its first line is not UTF-8").because(e))?;
+                let line = std::str::from_utf8(record.bytes).map_err(|e| Error::data("its first line is not UTF-8").with_source(e))?;
                 return config.format.csv.fields(line).map(Some).map_err(|e| Error::data(format!("its first line: {e}")));
             }
         }

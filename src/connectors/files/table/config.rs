@@ -165,7 +165,7 @@ fn pattern(table: &TableSpec) -> Result<Option<Regex>> {
     let whole = Regex::new(&format!(r"\A(?:{text})\z"));
     whole.map(Some).map_err(|e| {
         Error::sql(format!("table `{}`: option `{key}` is no regular expression", table.name))
-            .because(e)
+            .with_source(e)
             .hint("Java's look-around and back references are not understood")
     })
 }

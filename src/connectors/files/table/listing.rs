@@ -143,9 +143,9 @@ fn unreachable(location: &Location, error: object_store::Error) -> Error {
     let shown = &location.shown;
     match error {
         PermissionDenied { .. } | Unauthenticated { .. } => Error::sql(format!("'{shown}' may not be read"))
-            .because(error)
+            .with_source(error)
             .hint("give `s3.access-key` and `s3.secret-key`, or the AWS environment; `s3.anonymous` = 'true' for a public bucket"),
-        _ => Error::unavailable(format!("'{shown}' cannot be listed")).because(error),
+        _ => Error::unavailable(format!("'{shown}' cannot be listed")).with_source(error),
     }
 }
 
@@ -169,7 +169,7 @@ impl File {
         }
         ScalarValue::from(text).cast_to(data_type).map_err(|e| {
             let shown = crate::sql::types::display(data_type);
-            Error::data(format!("/{}: `{key}={text}` is no {shown}", self.meta.location)).because(e)
+            Error::data(format!("/{}: `{key}={text}` is no {shown}", self.meta.location)).with_source(e)
         })
     }
 }

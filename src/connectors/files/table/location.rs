@@ -74,8 +74,8 @@ impl Location {
         let (fixed, rest) = split_at_wildcard(&path);
         let pattern = rest.map(Pattern::new).transpose().map_err(wrong)?;
         let base = match &place {
-            Place::Local => local(fixed).map_err(|e| Error::sql(format!("'{text}' is no path")).because(e))?,
-            Place::S3(_) => Path::parse(fixed.trim_matches('/')).map_err(|e| Error::sql(format!("'{text}' is no path")).because(e))?,
+            Place::Local => local(fixed).map_err(|e| Error::sql(format!("'{text}' is no path")).with_source(e))?,
+            Place::S3(_) => Path::parse(fixed.trim_matches('/')).map_err(|e| Error::sql(format!("'{text}' is no path")).with_source(e))?,
         };
         Ok(Self { place, base, pattern, shown: text.to_string() })
     }

@@ -33,5 +33,5 @@ pub fn unpacked(compression: FileCompressionType, bytes: BoxStream<'static, std:
 
 fn broken(error: std::io::Error) -> Error {
     let cut = error.kind() == std::io::ErrorKind::UnexpectedEof;
-    Error::data(if cut { "its packed content ends too early" } else { "it cannot be unpacked" }).because(error)
+    Error::data(if cut { "its packed content ends too early" } else { "it cannot be unpacked" }).with_source(error)
 }

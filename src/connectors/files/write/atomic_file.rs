@@ -130,8 +130,8 @@ fn broken(shown: &str, error: std::io::Error) -> Error {
     use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
     let what = format!("{shown} cannot be written");
     match error.kind() {
-        PermissionDenied | NotADirectory | ReadOnlyFilesystem => Error::sql(what).because(error),
-        _ => Error::unavailable(what).because(error),
+        PermissionDenied | NotADirectory | ReadOnlyFilesystem => Error::sql(what).with_source(error),
+        _ => Error::unavailable(what).with_source(error),
     }
 }
 
@@ -139,7 +139,7 @@ fn away(shown: &str, error: object_store::Error) -> Error {
     use object_store::Error::{PermissionDenied, Unauthenticated};
     let what = format!("{shown} cannot be written");
     match error {
-        PermissionDenied { .. } | Unauthenticated { .. } => Error::sql(what).because(error),
-        _ => Error::unavailable(what).because(error),
+        PermissionDenied { .. } | Unauthenticated { .. } => Error::sql(what).with_source(error),
+        _ => Error::unavailable(what).with_source(error),
     }
 }

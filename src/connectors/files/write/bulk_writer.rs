@@ -94,7 +94,7 @@ impl FilesTarget {
 /// When a value cannot be the name of a folder.
 pub fn path(config: &Config, partition: &str, name: &str) -> Result<Path> {
     let parts: Vec<&str> = [config.location.base.as_ref(), partition, name].into_iter().filter(|p| !p.is_empty()).collect();
-    Path::parse(parts.join("/")).map_err(|e| Error::data(format!("`{partition}` cannot be the name of a folder")).because(e))
+    Path::parse(parts.join("/")).map_err(|e| Error::data(format!("`{partition}` cannot be the name of a folder")).with_source(e))
 }
 
 /// Begins a file; `header`: CSV says the names of its columns.

@@ -169,7 +169,7 @@ impl Encoder {
             Kind::Csv | Kind::Json => Writer::Text(Box::new(Lines::begin(format, Packed::new(compression, out)?, header, schema)?)),
             Kind::Avro => {
                 let writer = AvroWriter::new(out, schema.as_ref().clone());
-                Writer::Avro(Box::new(writer.map_err(|e| Error::sql("Avro cannot hold these columns").because(e))?))
+                Writer::Avro(Box::new(writer.map_err(|e| Error::sql("Avro cannot hold these columns").with_source(e))?))
             }
             Kind::Arrow => Writer::Arrow(Box::new(FileWriter::try_new(out, schema)?)),
         };
@@ -189,7 +189,7 @@ impl Encoder {
                 }
             }
             Writer::Text(lines) => return lines.write(rows),
-            Writer::Avro(writer) => writer.write(rows).map_err(|e| Error::data("rows cannot be written as Avro").because(e))?,
+            Writer::Avro(writer) => writer.write(rows).map_err(|e| Error::data("rows cannot be written as Avro").with_source(e))?,
             Writer::Arrow(writer) => writer.write(rows)?,
         }
         Ok(Vec::new())
@@ -219,7 +219,9 @@ impl Encoder {
         match self.writer {
             Writer::Parquet(writer) => writer.close().map(drop).map_err(parquet)?,
             Writer::Text(lines) => lines.packed.finish()?,
-            Writer::Avro(mut writer) => writer.finish().map_err(|e| Error::data("the end of an Avro file cannot be written").because(e))?,
+            Writer::Avro(mut writer) => {
+                writer.finish().map_err(|e| Error::data("the end of an Avro file cannot be written").with_source(e))?
+            }
             Writer::Arrow(mut writer) => writer.finish()?,
         }
         Ok(std::mem::take(&mut *self.buffer.0.lock()))
@@ -227,7 +229,7 @@ impl Encoder {
 }
 
 fn parquet(error: ParquetError) -> Error {
-    Error::data("rows cannot be written as Parquet").because(error)
+    Error::data("rows cannot be written as Parquet").with_source(error)
 }
 
 /// Parquet compresses inside of the file.

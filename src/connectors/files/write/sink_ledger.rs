@@ -67,10 +67,10 @@ impl Record {
         let name = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = config.location.base.as_ref();
         let path = format!("{base}/_millstream/{}.{}.json", name(&writer.job), name(&writer.sink));
-        let path = Path::parse(path.trim_start_matches('/')).map_err(|e| Error::internal("a record without a path").because(e))?;
+        let path = Path::parse(path.trim_start_matches('/')).map_err(|e| Error::internal("a record without a path").with_source(e))?;
         let (job_uuid, incarnation) = (writer.job_uuid.clone(), writer.incarnation);
         let fresh = Content { job_uuid, incarnation, last: 0, attempt: None, rolling: None, incomplete: BTreeSet::new() };
-        let away = |e| Error::unavailable(format!("{} cannot be read", config.location.show(&path))).because(e);
+        let away = |e| Error::unavailable(format!("{} cannot be read", config.location.show(&path))).with_source(e);
         let mut former = None;
         let (content, version, last) = match config.store.objects.get(&path).await {
             Err(object_store::Error::NotFound { .. }) => (fresh, None, None),
@@ -79,8 +79,8 @@ impl Record {
                 let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
                 let bytes = found.bytes().await.map_err(away)?;
                 let shown = config.location.show(&path);
-                let before: Content =
-                    serde_json::from_slice(&bytes).map_err(|e| Error::state(format!("{shown} is no record of Millstream")).because(e))?;
+                let before: Content = serde_json::from_slice(&bytes)
+                    .map_err(|e| Error::state(format!("{shown} is no record of Millstream")).with_source(e))?;
                 if before.job_uuid != writer.job_uuid {
                     former = Some(before.job_uuid);
                     (fresh, Some(version), None)
@@ -156,7 +156,7 @@ impl Record {
             }
             Err(e) => {
                 // It may have been our own first try, whose answer was lost: only the bytes tell.
-                let away = |e| Error::unavailable(format!("{shown} cannot be written")).because(e);
+                let away = |e| Error::unavailable(format!("{shown} cannot be written")).with_source(e);
                 let Ok(found) = config.store.objects.get(&self.path).await else { return Err(away(e)) };
                 let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
                 let stands = found.bytes().await.map_err(away)?;

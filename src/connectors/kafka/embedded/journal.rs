@@ -59,7 +59,7 @@ impl Journal {
     /// # Errors
     /// When another process has it open, or the files cannot be used.
     pub(super) fn open(folder: &Path, mut each: impl FnMut(Entry)) -> Result<Self> {
-        let failed = |e: std::io::Error| Error::state(format!("cannot use {}", folder.display())).because(e);
+        let failed = |e: std::io::Error| Error::state(format!("cannot use {}", folder.display())).with_source(e);
         private::create_folder(folder).map_err(failed)?;
         let lock = private::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(failed)?;
         match lock.try_lock() {
@@ -132,7 +132,7 @@ impl Journal {
     pub(super) fn rewrite(&mut self, entries: impl Iterator<Item = Entry>) -> Result<()> {
         // Also when it fails: it is tried again when as much has come again.
         self.written = self.end;
-        let failed = |e: std::io::Error| Error::state("the embedded topics cannot be written").because(e);
+        let failed = |e: std::io::Error| Error::state("the embedded topics cannot be written").with_source(e);
         let begun = self.folder.join(".journal.tmp");
         let written = written_anew(&begun, entries).and_then(|(file, end)| {
             std::fs::rename(&begun, self.folder.join("journal")).map_err(failed)?;
@@ -148,7 +148,7 @@ impl Journal {
     /// # Errors
     /// When it cannot be brought there.
     pub(super) fn sync(&mut self) -> Result<()> {
-        self.file.sync_data().map_err(|e| Error::state("the embedded topics cannot be written").because(e))
+        self.file.sync_data().map_err(|e| Error::state("the embedded topics cannot be written").with_source(e))
     }
 
     /// Writes an entry; with `sync` it is on the disk when this returns.
@@ -168,7 +168,7 @@ impl Journal {
                 // What follows must not stand behind half an entry, where nobody would find it.
                 let back = self.file.set_len(self.end).and_then(|()| self.file.seek(SeekFrom::Start(self.end)));
                 self.broken = back.inspect_err(|e| tracing::error!("the journal of the embedded topics cannot be repaired: {e}")).is_err();
-                return Err(Error::state("the embedded topics cannot be written").because(e));
+                return Err(Error::state("the embedded topics cannot be written").with_source(e));
             }
         }
         Ok(())
@@ -177,7 +177,7 @@ impl Journal {
 
 /// A whole journal of its own, on the disk; how long it is.
 fn written_anew(path: &Path, entries: impl Iterator<Item = Entry>) -> Result<(File, u64)> {
-    let failed = |e: std::io::Error| Error::state("the embedded topics cannot be written").because(e);
+    let failed = |e: std::io::Error| Error::state("the embedded topics cannot be written").with_source(e);
     let file = private::options().read(true).write(true).create(true).truncate(true).open(path).map_err(failed)?;
     let (mut out, mut end) = (BufWriter::new(file), MAGIC.len() as u64);
     out.write_all(MAGIC).map_err(failed)?;

@@ -128,7 +128,7 @@ impl Drop for Inner {
 
 /// Runs something that waits for the network on a thread made for it.
 async fn block<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(f).await.map_err(|e| Error::internal("a call into librdkafka was lost").because(e))?
+    tokio::task::spawn_blocking(f).await.map_err(|e| Error::internal("a call into librdkafka was lost").with_source(e))?
 }
 
 /// The time that is left, with a little for a last try.
