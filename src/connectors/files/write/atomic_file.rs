@@ -64,12 +64,17 @@ impl Output {
         let folder = path.parent().unwrap_or(LocalPath::new("/"));
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = folder.join(format!(".{owner}{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
-        let made = async {
-            fs::create_dir_all(folder).await?;
-            fs::File::create_new(&temporary).await
+        let folder = folder.to_path_buf();
+        // Made together with what removes it: who waits here may be gone before the file is there.
+        let make = move || {
+            std::fs::create_dir_all(folder)?;
+            let file = std::fs::File::create_new(&temporary)?;
+            Ok((file, Temporary(Some(temporary))))
         };
-        let file = made.await.map_err(|e| broken(&shown, e))?;
-        Ok(Self { target: BulkWriter::Local { file, temporary: Temporary(Some(temporary)), path }, shown })
+        let made = tokio::task::spawn_blocking(make).await.map_err(std::io::Error::other).flatten();
+        let (file, temporary) = made.map_err(|e: std::io::Error| broken(&shown, e))?;
+        let file = fs::File::from_std(file);
+        Ok(Self { target: BulkWriter::Local { file, temporary, path }, shown })
     }
 
     /// Adds bytes.
@@ -141,5 +146,30 @@ fn away(shown: &str, error: object_store::Error) -> Error {
     match error {
         PermissionDenied { .. } | Unauthenticated { .. } => Error::sql(what).with_source(error),
         _ => Error::unavailable(what).with_source(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::execution::object_store::ObjectStoreUrl;
+    use futures::FutureExt;
+    use object_store::local::LocalFileSystem;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_whose_maker_is_gone_goes_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store { objects: Arc::new(LocalFileSystem::new()), url: ObjectStoreUrl::local_filesystem(), local: true };
+        for i in 0..200 {
+            let path = Path::from_absolute_path(dir.path().join(format!("{i}.csv"))).unwrap();
+            // Polled once, and dropped while the file is being made.
+            assert!(Output::create(&store, &path, "x").now_or_never().is_none());
+        }
+        let begin = std::time::Instant::now();
+        while std::fs::read_dir(dir.path()).unwrap().count() > 0 || begin.elapsed().as_millis() < 300 {
+            assert!(begin.elapsed().as_secs() < 20, "{:?}", std::fs::read_dir(dir.path()).unwrap().next());
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
     }
 }
