@@ -14,7 +14,7 @@ use crate::shell::render::Format;
 use super::args::{CheckArgs, Common};
 use super::setup;
 
-/// A server that does not answer for so long is away.
+/// How long a server may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was found so far.

@@ -7,6 +7,7 @@ use arrow::array::{AsArray, Int64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 use crate::state::{KeyMode, KeyedDelta, Layout};
@@ -14,7 +15,6 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
-use serde::{Deserialize, Serialize};
 
 /// Lets the first rows of an append-only input through, after those that are skipped; what was let through is never taken back.
 ///

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 use crate::state::{KeyMode, KeyedDelta, Layout};
@@ -13,7 +14,6 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
-use serde::{Deserialize, Serialize};
 
 /// Keeps the rows of a query as a bag, by all their columns; nothing comes out.
 #[derive(Debug)]

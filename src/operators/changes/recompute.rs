@@ -9,6 +9,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
 use datafusion::physical_expr::PhysicalExpr;
+use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, KeyedTable, Layout};
@@ -19,7 +20,6 @@ use super::subplan::SubPlanParts;
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
-use serde::{Deserialize, Serialize};
 
 /// A relation and the key that its rows are partitioned by.
 #[derive(Debug, Clone)]

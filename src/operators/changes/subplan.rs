@@ -7,6 +7,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, collect};
+use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 
@@ -14,7 +15,6 @@ use crate::operators::epoch::expression_errors::named;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder};
 use crate::operators::epoch::stateful::Step;
 use crate::operators::{ClockExec, StaticScanExec, WatermarkExec, first_columns};
-use serde::{Deserialize, Serialize};
 
 /// A batch plan whose leaves are [`crate::operators::ExchangeExec`]s, numbered apart from the stages of its job, and tables as of the epoch
 /// ([`StaticScanExec`]).

@@ -12,11 +12,11 @@ use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::stream;
+use serde::{Deserialize, Serialize};
 
 use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode};
 use crate::common::Result;
 use crate::operators::{EpochContext, properties};
-use serde::{Deserialize, Serialize};
 
 /// Reads what stage `id` left in the [`EpochContext`], as one partition.
 ///

@@ -13,13 +13,13 @@ use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::stream::BoxStream;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::common::{Error, Result};
 
 use super::portable::{PlanDecoder, PlanEncoder, PortableNode, only_input};
 use crate::operators::properties;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 /// What turns the rows of one partition into other rows, without state.
 ///

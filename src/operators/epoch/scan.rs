@@ -14,6 +14,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
 
 use crate::common::projection::{ColumnPath, Projection, at, narrow};
 use crate::common::{Error, Result};
@@ -23,7 +24,6 @@ use super::max_event_time::Newest;
 use super::nested_projection::leaves;
 use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode};
 use crate::operators::{EpochContext, Progress, SourceSet, properties};
-use serde::{Deserialize, Serialize};
 
 /// So many splits are named in EXPLAIN.
 const SHOWN: usize = 8;

@@ -13,15 +13,15 @@ use datafusion::physical_expr::{Distribution, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, collect, execute_stream};
+use datafusion_proto::bytes::Serializeable;
 use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Projection, Result};
 use crate::connectors::Source;
 
 use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode};
 use crate::operators::{SourceSet, first_columns, properties};
-use datafusion_proto::bytes::Serializeable;
-use serde::{Deserialize, Serialize};
 
 /// Scans a table anew each time that it is run, by [`snapshot`](crate::connectors::Source::snapshot).
 ///

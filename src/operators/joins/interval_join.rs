@@ -7,6 +7,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 use crate::state::{KeyedDelta, Layout};
@@ -20,7 +21,6 @@ use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
 use crate::operators::first_columns;
-use serde::{Deserialize, Serialize};
 
 /// A row of the preserved side (the first) waits until the last row that could meet it must have come, and is joined then.
 ///

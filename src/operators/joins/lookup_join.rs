@@ -5,6 +5,7 @@ use std::any::Any;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 
@@ -13,7 +14,6 @@ use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableSpec};
-use serde::{Deserialize, Serialize};
 
 /// Joins each epoch's new rows with tables as of that epoch, and keeps nothing.
 ///

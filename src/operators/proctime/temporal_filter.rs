@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
 use datafusion::physical_expr::PhysicalExpr;
+use serde::{Deserialize, Serialize};
 
 use crate::common::clock::Millis;
 use crate::common::{Error, Result};
@@ -18,7 +19,6 @@ use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
-use serde::{Deserialize, Serialize};
 
 /// What begins or ends at or after this (2200-01-01) never does.
 const NEVER: Millis = 7_258_118_400_000;

@@ -7,6 +7,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 use crate::common::clock::Millis;
@@ -16,7 +17,6 @@ use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableSpec};
-use serde::{Deserialize, Serialize};
 
 /// Keeps all rows, and puts the clock of the last tick behind each: with every tick all of them change.
 ///

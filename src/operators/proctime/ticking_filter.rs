@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::physical_expr::PhysicalExpr;
+use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 use crate::common::clock::Millis;
@@ -18,7 +19,6 @@ use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::clocked;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableSpec};
-use serde::{Deserialize, Serialize};
 
 /// Keeps all rows, evaluates the predicate for all of them at every tick, and emits what differs from the tick before.
 ///

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::physical_plan::ExecutionPlan;
+use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 use crate::state::{PaneDelta, PaneTable, Run};
@@ -17,7 +18,6 @@ use super::panes::{Panes, Rows, by_pane, compact, keep, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
-use serde::{Deserialize, Serialize};
 
 /// The table of panes.
 const PANES: u32 = 0;

@@ -7,6 +7,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::physical_plan::ExecutionPlan;
+use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 use crate::state::{PaneDelta, PaneTable, Run};
@@ -15,7 +16,6 @@ use super::panes::{Rows, by_pane, keep, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
-use serde::{Deserialize, Serialize};
 
 /// Final aggregation per window.
 ///

@@ -5,6 +5,7 @@ use std::any::Any;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 use crate::state::{PaneDelta, Run};
@@ -15,7 +16,6 @@ use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
-use serde::{Deserialize, Serialize};
 
 /// An input of a [`WindowBatch`] operator.
 #[derive(Debug, Clone)]

@@ -30,7 +30,7 @@ pub fn sum_of_parts(name: &str, a: Expr, b: Expr, data_type: &DataType) -> Expr 
     if is_checked(data_type) { added().call(vec![lit(name), a, b]) } else { a + b }
 }
 
-/// A BIGINT that is added to the sum of this name so many times.
+/// A BIGINT times its weight, as a part of the sum of this name.
 pub fn times_weight(name: &str, value: Expr, weight: Expr) -> Expr {
     weighted().call(vec![lit(name), value, weight])
 }

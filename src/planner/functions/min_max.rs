@@ -11,12 +11,13 @@ use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use datafusion::error::Result as DfResult;
 use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
 use datafusion::logical_expr::function::AccumulatorArgs;
-use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
+    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, ReversedUDAF, SetMonotonicity, StatisticsArgs,
 };
 use datafusion::scalar::ScalarValue;
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::prim_op::PrimitiveGroupsAccumulator;
+
+use super::inherited::inherited;
 
 /// Both.
 pub(super) fn functions() -> [Arc<AggregateUDF>; 2] {
@@ -117,25 +118,7 @@ impl AggregateUDFImpl for Extreme {
 
     // The rest is DataFusion's.
 
-    fn name(&self) -> &str {
-        self.of.name()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.of.signature()
-    }
-
-    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
-        self.of.return_type(types)
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> DfResult<Vec<DataType>> {
-        self.of.coerce_types(types)
-    }
-
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        self.of.groups_accumulator_supported(args)
-    }
+    inherited!(name, signature, coerce_types, return_type, groups_accumulator_supported, order_sensitivity, documentation);
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
         self.of.create_sliding_accumulator(args)
@@ -143,10 +126,6 @@ impl AggregateUDFImpl for Extreme {
 
     fn is_descending(&self) -> Option<bool> {
         self.of.is_descending()
-    }
-
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        self.of.order_sensitivity()
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {
@@ -159,9 +138,5 @@ impl AggregateUDFImpl for Extreme {
 
     fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
         self.of.inner().set_monotonicity(data_type)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.of.documentation()
     }
 }

@@ -14,6 +14,7 @@ mod call;
 pub mod checked;
 mod compiled;
 pub mod decimals;
+mod inherited;
 pub mod intervals;
 mod json;
 mod json_build;

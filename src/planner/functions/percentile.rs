@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, FieldRef, Float64Type, Schema};
+use arrow::datatypes::{DataType, Float64Type, Schema};
 use datafusion::error::Result as DfResult;
 use datafusion::functions_aggregate::percentile_cont::percentile_cont_udaf;
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Documentation, EmitTo, GroupsAccumulator, Signature,
-};
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator};
 use datafusion::scalar::ScalarValue;
 
 use crate::common::{Error, Result};
+
+use super::inherited::inherited;
 
 /// The function, which has Flink's name, too.
 pub(super) fn function() -> Arc<AggregateUDF> {
@@ -54,12 +54,17 @@ impl Asked {
         Ok(Self { share, descending, distinct: args.is_distinct, data_type: args.return_field.data_type().clone() })
     }
 
-    /// The value among these, as in Flink: what lies at `share * (n - 1)`.
-    fn value(&self, mut values: Vec<f64>) -> Option<f64> {
+    /// In order, with DISTINCT each once.
+    fn sort(&self, values: &mut Vec<f64>) {
         values.sort_unstable_by(f64::total_cmp);
         if self.distinct {
             values.dedup_by(|a, b| a.total_cmp(b).is_eq());
         }
+    }
+
+    /// The value among these, as in Flink: what lies at `share * (n - 1)`.
+    fn value(&self, mut values: Vec<f64>) -> Option<f64> {
+        self.sort(&mut values);
         if self.descending {
             values.reverse();
         }
@@ -126,8 +131,7 @@ impl Accumulator for Single {
 
     fn state(&mut self) -> DfResult<Vec<ScalarValue>> {
         if self.asked.distinct {
-            self.values.sort_unstable_by(f64::total_cmp);
-            self.values.dedup_by(|a, b| a.total_cmp(b).is_eq());
+            self.asked.sort(&mut self.values);
         }
         let values: ArrayRef = Arc::new(Float64Array::from(self.values.clone()));
         let values = cast(&values, &self.asked.data_type)?;
@@ -200,31 +204,9 @@ impl AggregateUDFImpl for Percentile {
 
     // The rest is DataFusion's.
 
-    fn name(&self) -> &str {
-        self.of.name()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.of.signature()
-    }
-
-    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
-        self.of.return_type(types)
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> DfResult<Vec<FieldRef>> {
-        self.of.state_fields(args)
-    }
-
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        self.of.groups_accumulator_supported(args)
-    }
+    inherited!(name, signature, return_type, state_fields, groups_accumulator_supported, documentation);
 
     fn supports_within_group_clause(&self) -> bool {
         true
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.of.documentation()
     }
 }

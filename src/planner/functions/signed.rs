@@ -15,16 +15,17 @@ use datafusion::functions_window::{ntile::ntile_udwf, rank::dense_rank_udwf, ran
 use datafusion::logical_expr::function::{
     AccumulatorArgs, ExpressionArgs, PartitionEvaluatorArgs, StateFieldsArgs, WindowFunctionSimplification, WindowUDFFieldArgs,
 };
-use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::window_state::WindowAggState;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator, LimitEffect, PartitionEvaluator, ReversedUDAF,
-    ReversedUDWF, SetMonotonicity, Signature, WindowUDF, WindowUDFImpl,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, LimitEffect, PartitionEvaluator, ReversedUDAF, ReversedUDWF,
+    SetMonotonicity, WindowUDF, WindowUDFImpl,
 };
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::scalar::ScalarValue;
 
 use crate::common::Result;
+
+use super::inherited::inherited;
 
 const BIGINT: DataType = DataType::Int64;
 
@@ -80,17 +81,7 @@ impl WindowUDFImpl for SignedRank {
 
     // The rest is DataFusion's.
 
-    fn name(&self) -> &str {
-        self.of.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.of.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.of.signature()
-    }
+    inherited!(name, aliases, signature, coerce_types, documentation);
 
     fn expressions(&self, args: ExpressionArgs) -> Vec<Arc<dyn PhysicalExpr>> {
         self.of.expressions(args)
@@ -102,14 +93,6 @@ impl WindowUDFImpl for SignedRank {
 
     fn sort_options(&self) -> Option<SortOptions> {
         self.of.sort_options()
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> DfResult<Vec<DataType>> {
-        self.of.coerce_types(types)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.of.documentation()
     }
 
     fn limit_effect(&self, args: &[Arc<dyn PhysicalExpr>]) -> LimitEffect {
@@ -229,28 +212,10 @@ impl AggregateUDFImpl for SignedAggregate {
 
     // The rest is DataFusion's.
 
-    fn name(&self) -> &str {
-        self.of.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.of.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.of.signature()
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> DfResult<Vec<DataType>> {
-        self.of.coerce_types(types)
-    }
+    inherited!(name, aliases, signature, coerce_types, order_sensitivity, documentation);
 
     fn is_nullable(&self) -> bool {
         self.of.is_nullable()
-    }
-
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        self.of.order_sensitivity()
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {
@@ -262,10 +227,6 @@ impl AggregateUDFImpl for SignedAggregate {
 
     fn set_monotonicity(&self, _: &DataType) -> SetMonotonicity {
         self.of.inner().set_monotonicity(&DataType::UInt64)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.of.documentation()
     }
 }
 

@@ -4,19 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray};
-use arrow::datatypes::{ArrowNativeTypeOp, DataType, Decimal128Type, FieldRef, Int64Type, UInt64Type};
+use arrow::datatypes::{ArrowNativeTypeOp, DataType, Decimal128Type, Int64Type, UInt64Type};
 use datafusion::error::Result as DfResult;
 use datafusion::functions_aggregate::sum::sum_udaf;
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::utils::AggregateOrderSensitivity;
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature,
-};
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, SetMonotonicity};
 use datafusion::scalar::ScalarValue;
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::prim_op::PrimitiveGroupsAccumulator;
 
 use crate::common::digits::fits;
 use crate::common::{Error, Result};
+
+use super::inherited::inherited;
 
 /// The function.
 pub fn checked_sum() -> Arc<AggregateUDF> {
@@ -280,29 +279,7 @@ impl AggregateUDFImpl for CheckedSum {
 
     // The rest is DataFusion's.
 
-    fn name(&self) -> &str {
-        self.of.name()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.of.signature()
-    }
-
-    fn return_type(&self, types: &[DataType]) -> DfResult<DataType> {
-        self.of.return_type(types)
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> DfResult<Vec<FieldRef>> {
-        self.of.state_fields(args)
-    }
-
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        self.of.groups_accumulator_supported(args)
-    }
-
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        self.of.order_sensitivity()
-    }
+    inherited!(name, signature, return_type, state_fields, groups_accumulator_supported, order_sensitivity, documentation);
 
     fn reverse_expr(&self) -> ReversedUDAF {
         ReversedUDAF::Identical
@@ -310,9 +287,5 @@ impl AggregateUDFImpl for CheckedSum {
 
     fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
         self.of.inner().set_monotonicity(data_type)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.of.documentation()
     }
 }

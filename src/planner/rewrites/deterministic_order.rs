@@ -1,14 +1,14 @@
 //! Ties get an order: the same rows give the same answer, in whatever order they came.
 
+use datafusion::common::DFSchema;
+use datafusion::error::Result as DfResult;
+use datafusion::scalar::ScalarValue;
 use std::sync::Arc;
 
 use crate::common::Result;
-use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
 use datafusion::logical_expr::{Expr, FetchType, Limit, LogicalPlan, SkipType, Sort, WindowFrame, WindowFrameBound, WindowFrameUnits};
-use datafusion::scalar::ScalarValue;
 
 use super::column_order::{by_all_columns, rest};
 use super::window_functions::{reordered, replaced};

@@ -14,7 +14,6 @@ use bytes::Bytes;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource};
-use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DfResult;
 use datafusion::physical_expr::PhysicalExpr;
@@ -27,6 +26,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use crate::common::{Error, Result};
 
 use super::avro_blocks::{Block, Walk};
+use super::read_columns::ReadColumns;
 
 /// Rows per batch, unless DataFusion says otherwise.
 const BATCH_ROWS: usize = 8192;
@@ -38,8 +38,7 @@ const SYNC: usize = 16;
 /// Reads Avro files whose columns are called and typed as in the table's content.
 #[derive(Clone)]
 pub(super) struct AvroSource {
-    table: TableSchema,
-    projection: SplitProjection,
+    columns: ReadColumns,
     metrics: ExecutionPlanMetricsSet,
     batch_rows: usize,
 }
@@ -47,20 +46,19 @@ pub(super) struct AvroSource {
 impl AvroSource {
     /// A source of files with these columns, and those of their paths.
     pub(super) fn new(table: TableSchema) -> Self {
-        let projection = SplitProjection::unprojected(&table);
-        Self { table, projection, metrics: ExecutionPlanMetricsSet::new(), batch_rows: BATCH_ROWS }
+        Self { columns: ReadColumns::all(table), metrics: ExecutionPlanMetricsSet::new(), batch_rows: BATCH_ROWS }
     }
 }
 
 impl FileSource for AvroSource {
     fn create_file_opener(&self, objects: Arc<dyn ObjectStore>, _: &FileScanConfig, _: usize) -> DfResult<Arc<dyn FileOpener>> {
-        let wanted = self.table.file_schema().project(&self.projection.file_indices)?;
+        let wanted = self.columns.table.file_schema().project(self.columns.places())?;
         let opener = AvroOpener { objects, wanted: Arc::new(wanted), batch_rows: self.batch_rows };
-        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.table.file_schema())
+        self.columns.opener(Arc::new(opener))
     }
 
     fn table_schema(&self) -> &TableSchema {
-        &self.table
+        &self.columns.table
     }
 
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
@@ -68,17 +66,15 @@ impl FileSource for AvroSource {
     }
 
     fn projection(&self) -> Option<&ProjectionExprs> {
-        Some(&self.projection.source)
+        Some(self.columns.wanted())
     }
 
     fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DfResult<Option<Arc<dyn FileSource>>> {
-        let merged = self.projection.source.try_merge(projection)?;
-        let projection = SplitProjection::new(self.table.file_schema(), &merged);
-        Ok(Some(Arc::new(Self { projection, ..self.clone() })))
+        Ok(Some(Arc::new(Self { columns: self.columns.narrowed(projection)?, ..self.clone() })))
     }
 
     fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
-        datafusion::physical_plan::apply_expression_roots(self.projection.source.iter(), f)
+        self.columns.apply_expressions(f)
     }
 
     fn metrics(&self) -> &ExecutionPlanMetricsSet {

@@ -15,6 +15,7 @@ pub(super) mod folder_stream;
 mod nested_names;
 mod out_of_range;
 pub(super) mod peek;
+mod read_columns;
 mod renamed_parquet;
 pub(super) mod scan;
 pub(super) mod schema_inference;

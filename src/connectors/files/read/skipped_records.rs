@@ -10,7 +10,7 @@ use crate::connectors::on_error::{self, OnError};
 pub(super) struct SkippedRecords(Mutex<Option<(usize, String)>>);
 
 impl SkippedRecords {
-    /// Takes note of so many, of which `first` tells one.
+    /// Counts records that were skipped; `first` describes one of them.
     ///
     /// # Errors
     /// With [`OnError::Fail`].

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource};
-use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DfResult;
 use datafusion::physical_expr::PhysicalExpr;
@@ -17,6 +16,7 @@ use object_store::ObjectStore;
 
 use crate::common::Projection;
 
+use super::read_columns::ReadColumns;
 use super::shape::Shape;
 use super::skipped_records::SkippedRecords;
 use super::text_records::{self, Lines, Wanted};
@@ -29,8 +29,7 @@ const BATCH_ROWS: usize = 8192;
 #[derive(Clone)]
 pub struct TextSource {
     opener: TextOpener,
-    table: TableSchema,
-    projection: SplitProjection,
+    columns: ReadColumns,
     metrics: ExecutionPlanMetricsSet,
 }
 
@@ -50,8 +49,7 @@ impl TextSource {
         let skipped = Arc::new(SkippedRecords::default());
         Self {
             opener: TextOpener { config, wanted, skipped, count: Count::new() },
-            projection: SplitProjection::unprojected(&table),
-            table,
+            columns: ReadColumns::all(table),
             metrics: ExecutionPlanMetricsSet::new(),
         }
     }
@@ -60,13 +58,13 @@ impl TextSource {
 impl FileSource for TextSource {
     fn create_file_opener(&self, _: Arc<dyn ObjectStore>, _: &FileScanConfig, partition: usize) -> DfResult<Arc<dyn FileOpener>> {
         let mut opener = self.opener.clone();
-        opener.wanted.projection = Projection::columns(self.table.file_schema(), &self.projection.file_indices)?;
+        opener.wanted.projection = Projection::columns(self.columns.table.file_schema(), self.columns.places())?;
         opener.count = MetricBuilder::new(&self.metrics).counter("records_skipped", partition);
-        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.table.file_schema())
+        self.columns.opener(Arc::new(opener))
     }
 
     fn table_schema(&self) -> &TableSchema {
-        &self.table
+        &self.columns.table
     }
 
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
@@ -76,17 +74,15 @@ impl FileSource for TextSource {
     }
 
     fn projection(&self) -> Option<&ProjectionExprs> {
-        Some(&self.projection.source)
+        Some(self.columns.wanted())
     }
 
     fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DfResult<Option<Arc<dyn FileSource>>> {
-        let merged = self.projection.source.try_merge(projection)?;
-        let projection = SplitProjection::new(self.table.file_schema(), &merged);
-        Ok(Some(Arc::new(Self { projection, ..self.clone() })))
+        Ok(Some(Arc::new(Self { columns: self.columns.narrowed(projection)?, ..self.clone() })))
     }
 
     fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
-        datafusion::physical_plan::apply_expression_roots(self.projection.source.iter(), f)
+        self.columns.apply_expressions(f)
     }
 
     fn metrics(&self) -> &ExecutionPlanMetricsSet {
