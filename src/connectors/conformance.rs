@@ -59,9 +59,8 @@ fn splits(source: &dyn Source) -> Result<Arc<dyn SplitScan>> {
 /// # Errors
 /// When reading fails.
 pub async fn counted(source: &dyn Source, projection: &[usize]) -> Result<Arc<SourceCounters>> {
-    let stream = source.stream().ok_or_else(|| Error::internal("the suite is for sources that are streams"))?;
     let run = RunContext::default();
-    let mut enumerator = stream.enumerator(run.clone())?;
+    let mut enumerator = opened(source, run.clone())?;
     let ranges = enumerator.start(StartMode::History).await?;
     let mut reader = enumerator.reader(ranges, Projection::columns(&source.schema(), projection)?, Prefetch::default())?;
     let until = Instant::now() + PATIENCE;
@@ -76,8 +75,11 @@ pub async fn counted(source: &dyn Source, projection: &[usize]) -> Result<Arc<So
 /// # Errors
 /// When the source is no stream.
 pub fn enumerator(source: &dyn Source) -> Result<Box<dyn SplitEnumerator>> {
-    let stream = source.stream().ok_or_else(|| Error::internal("the suite is for sources that are streams"))?;
-    stream.enumerator(RunContext::default())
+    opened(source, RunContext::default())
+}
+
+fn opened(source: &dyn Source, run: RunContext) -> Result<Box<dyn SplitEnumerator>> {
+    source.stream().ok_or_else(|| Error::internal("the suite is for sources that are streams"))?.enumerator(run)
 }
 
 async fn read_ranges(source: &dyn Source, ranges: &[PartitionRange], projection: &[usize]) -> Result<Rows> {

@@ -190,6 +190,8 @@ async fn a_table_of_keys_is_not_read_in_another_way() {
             "INSERT INTO out1 SELECT o.o, i.name FROM orders o JOIN (SELECT id, MAX(name) AS name FROM items GROUP BY id) i ON i.id = o.item",
             "rows are found by key",
         ),
+        ("INSERT INTO out1 SELECT o.o, i.name FROM orders o JOIN items i ON i.id IS NOT DISTINCT FROM o.item", "rows are found by key"),
+        ("INSERT INTO out1 SELECT o, country FROM orders WHERE item NOT IN (SELECT id FROM items)", "rows are found by key"),
         ("INSERT INTO out1 SELECT id, name FROM items", "table `items` is no stream"),
     ];
     for (sql, says) in cases {

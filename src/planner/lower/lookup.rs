@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Dependency, JoinType, TableReference};
+use datafusion::common::{DFSchema, Dependency, JoinType, NullEquality, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, ExprSchemable, Filter, Join, LogicalPlan, LogicalPlanBuilder, Projection, TableScan, try_cast};
 
@@ -87,8 +87,12 @@ impl<'a> Lookup<'a> {
         Ok(LogicalPlan::Projection(Projection::try_new_with_schema(columns(&schema), Arc::new(join), schema)?))
     }
 
-    /// How rows of the table are found by key, if the join compares enough of its columns with the stream's.
+    /// How rows of the table are found by key, if the join compares enough of its columns with the stream's. No key finds a row whose
+    /// key is NULL, so a join that asks for those reads the table.
     fn keyed(&self) -> Option<Keyed> {
+        if self.join.null_aware || self.join.null_equality == NullEquality::NullEqualsNull {
+            return None;
+        }
         let scan = only_scan(&self.table)?;
         let source = TableSource::of(scan)?;
         let sides = self.join.on.iter().map(|(left, right)| if self.swapped { (right, left) } else { (left, right) });
