@@ -115,7 +115,7 @@ fn duckdb() {
     let (from, to) = seeds();
     let write = |seed: u64| {
         let spec = plannable(Spec::random(seed), &runtime, &Mutex::default())?.only(|s| matches!(s, Statement::Kept(..)));
-        if spec.tables.iter().any(|table| table.keyed) || spec.statements.iter().all(|s| matches!(s, Statement::View(..))) {
+        if spec.tables.iter().any(|table| table.keyed) || !spec.statements.iter().any(|s| matches!(s, Statement::Kept(..))) {
             return None;
         }
         let answers = runtime.block_on(harness::batch(&spec.case(), &Vec::new()));
@@ -135,7 +135,11 @@ fn duckdb() {
         Some(())
     };
     std::thread::scope(|scope| {
-        let work = || (from..to).for_each(|seed| drop(catch_unwind(AssertUnwindSafe(|| write(seed)))));
+        let work = || {
+            for seed in from..to {
+                let _ = write(seed);
+            }
+        };
         std::thread::Builder::new().name("generated".into()).stack_size(STACK).spawn_scoped(scope, work).unwrap();
     });
     let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/ask_duckdb.py");
