@@ -1,9 +1,6 @@
 //! The broker trait over librdkafka, against a real Apache Kafka.
 
 use std::future::Future;
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use millstream::common::ErrorKind;
@@ -12,6 +9,8 @@ use millstream::connectors::kafka::broker::{Broker, Consumer, OutRecord, Positio
 use millstream::connectors::kafka::conformance;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
+
+use crate::own_kafka::OwnKafka;
 
 /// The broker that tests/services started.
 fn address() -> String {
@@ -165,45 +164,12 @@ fn a_topic_that_is_deleted_or_never_was_is_an_error_that_names_it() {
     });
 }
 
-/// A second Kafka, that this test may stop: the others need theirs.
-struct OwnKafka {
-    home: tempfile::TempDir,
-    port: u16,
-}
-
-impl OwnKafka {
-    fn services(&self, verb: &str) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services");
-        let output = Command::new(script)
-            .args([verb, "kafka"])
-            .env("MILLSTREAM_SERVICES_HOME", self.home.path())
-            .env("MILLSTREAM_KAFKA_PORT", self.port.to_string())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-}
-
-/// A port that is free, as the next one is: the controller's. Below those that the system gives to outgoing connections,
-/// one of which could take it before the broker does.
-fn two_free_ports() -> u16 {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let offset = u16::try_from(std::process::id() % 500).unwrap() * 10;
-    (0..500).map(|i| 26_000 + (offset + i * 10) % 5_000).find(|port| free(*port) && free(port + 1)).unwrap()
-}
-
-impl Drop for OwnKafka {
-    fn drop(&mut self) {
-        self.services("reset");
-    }
-}
-
 #[test]
 fn a_broker_that_goes_away_is_an_outage_and_nothing_is_lost() {
-    let kafka = OwnKafka { home: tempfile::tempdir().unwrap(), port: two_free_ports() };
+    let kafka = OwnKafka::new();
     kafka.services("start");
     run(async {
-        let (broker, topic) = (RdKafkaBroker::new(&format!("127.0.0.1:{}", kafka.port), &[]).unwrap(), unique("outage"));
+        let (broker, topic) = (RdKafkaBroker::new(&kafka.address(), &[]).unwrap(), unique("outage"));
         broker.create_topic(&topic, Some(1)).await.unwrap();
         write(&broker, &topic, &["a"]).await;
         let mut consumer = broker.consumer(&topic, &[(0, 0)]).unwrap();
