@@ -1,6 +1,7 @@
 //! ALTER TABLE and ALTER VIEW: the declaration is changed and written anew.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::common::{Error, Result, suggest};
 use crate::sql::ast::{Alter, Change, Column, ColumnKind, CreateTable, CreateView, DropKind, Parsed, Parts, Position, Source, Statement};
@@ -25,7 +26,7 @@ impl Catalog {
         match (&entry, alter.kind) {
             (Entry::Table(table), DropKind::Table) => {
                 let mut table = table.definition.clone();
-                self.change(&mut table, &alter.change)?;
+                self.apply(&mut table, &alter.change)?;
                 assemble(table, parsed).map(Some)
             }
             (Entry::View(view), DropKind::View) => {
@@ -57,7 +58,8 @@ impl Catalog {
     /// # Errors
     /// When the new name is taken, when something uses the old one, or when it is not ours to change.
     pub fn alter(&mut self, alter: &Alter, after: &Parsed) -> Result<()> {
-        let _lock = self.lock()?;
+        let store = Arc::clone(&self.store);
+        let mut change = self.change(&store)?;
         let entry = self.get(&alter.name)?;
         let key = entry.key();
         let (written, ..) = super::entry::declared(&after.statement)?;
@@ -78,14 +80,15 @@ impl Catalog {
             return Ok(());
         }
         self.refuse_shared(&key)?;
-        self.store(changed, after)?;
+        change.put(changed, after)?;
         if renamed {
-            self.take_away(&key)?;
+            change.remove(&key)?;
         }
+        self.done(change);
         Ok(())
     }
 
-    fn change(&self, table: &mut CreateTable, change: &Change) -> Result<()> {
+    fn apply(&self, table: &mut CreateTable, change: &Change) -> Result<()> {
         match change {
             Change::RenameTo(to) => table.name = self.canonical(&moved(&table.name, to))?,
             Change::Set(options) => options.iter().for_each(|(key, value)| table.options.set(key, value)),

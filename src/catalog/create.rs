@@ -1,6 +1,7 @@
 //! CREATE: who may declare a name again.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::common::{Error, Result};
 use crate::sql::ast::{CreateDatabase, Parsed, Statement};
@@ -8,8 +9,8 @@ use crate::sql::name;
 
 use super::assemble::assemble;
 use super::entry::{self, Entry};
-use super::layers::{Catalog, Stored};
-use super::{equivalence, files, like};
+use super::layers::Catalog;
+use super::{equivalence, like};
 
 /// What [`Catalog::create`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +46,8 @@ impl Catalog {
             return self.create_database(database, parsed);
         }
         let (written, space, manner) = entry::declared(&parsed.statement)?;
-        let _lock = if manner.temporary { None } else { self.lock()? };
+        let store = Arc::clone(&self.store);
+        let change = if manner.temporary { None } else { Some(self.change(&store)?) };
         let canonical = self.canonical(written).map_err(|e| parsed.locate(e))?;
         let key = (space, canonical.clone());
         let Some(entry) = Entry::of(parsed, plain_path(&parsed.source.name), canonical.clone()) else {
@@ -69,10 +71,12 @@ impl Catalog {
                 return Err(parsed.locate(error.hint(format!("use CREATE OR REPLACE {}", there.what().to_uppercase()))));
             }
         };
-        if manner.temporary {
-            self.temporary.insert(key, entry);
-        } else {
-            self.store(entry, parsed)?;
+        match change {
+            None => drop(self.temporary.insert(key, entry)),
+            Some(mut change) => {
+                change.put(entry, parsed)?;
+                self.done(change);
+            }
         }
         Ok(created)
     }
@@ -89,40 +93,15 @@ impl Catalog {
         Ok(manner.if_not_exists || again.is_some_and(|again| equivalence::same(there.text(), again.text())))
     }
 
-    /// Writes an entry, in place of the one of its name; the lock is held.
-    pub(super) fn store(&mut self, entry: Entry, parsed: &Parsed) -> Result<()> {
-        let key = entry.key();
-        let file = self.own.get(&key).and_then(|stored| stored.file.clone()).or_else(|| self.file_of(&key));
-        if let Some(file) = &file {
-            files::write(file, entry.created_by(), entry.text())?;
-            self.broken.retain(|(broken, _)| broken != file);
-            self.wrote(file, entry.database(), entry.created_by(), parsed);
-        }
-        // What is declared here now hides what a shared folder says.
-        self.shared.remove(&key);
-        self.own.insert(key, Stored { entry, file });
-        Ok(())
-    }
-
-    fn wrote(&mut self, file: &Path, database: String, created_by: &str, parsed: &Parsed) {
-        if let Some(folder) = &mut self.folder {
-            let (parsed, created_by, file) = (parsed.clone(), created_by.to_string(), file.to_path_buf());
-            folder.wrote(files::Declared { parsed, created_by, file, database });
-        }
-    }
-
     fn create_database(&mut self, database: &CreateDatabase, parsed: &Parsed) -> Result<Created> {
-        let _lock = self.lock()?;
-        if self.databases.contains(&database.name) {
+        let store = Arc::clone(&self.store);
+        let mut change = self.change(&store)?;
+        if self.declarations.databases.contains(&database.name) {
             // There is nothing about a database that could differ.
             return Ok(Created::Kept);
         }
-        if let Some(folder) = &self.folder {
-            let (file, by) = (files::database_file(&folder.path, &database.name), plain_path(&parsed.source.name));
-            files::write(&file, &by, &parsed.text)?;
-            self.wrote(&file, database.name.clone(), &by, parsed);
-        }
-        self.databases.insert(database.name.clone());
+        change.put_database(&database.name, &plain_path(&parsed.source.name), parsed)?;
+        self.done(change);
         Ok(Created::New)
     }
 }

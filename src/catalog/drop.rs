@@ -1,6 +1,7 @@
 //! DROP: nothing goes that something else still uses.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::common::{Error, Result};
 use crate::sql::ast::{Drop, DropKind};
@@ -8,7 +9,7 @@ use crate::sql::name::{self, DEFAULT_DATABASE};
 
 use super::entry::{Entry, Key, Space};
 use super::layers::Catalog;
-use super::{files, names};
+use super::names;
 
 impl Catalog {
     /// Carries out a DROP; false if there was nothing to drop and IF EXISTS was said.
@@ -19,7 +20,8 @@ impl Catalog {
         if drop.kind == DropKind::Database {
             return self.drop_database(drop);
         }
-        let _lock = self.lock()?;
+        let store = Arc::clone(&self.store);
+        let mut change = self.change(&store)?;
         let what = drop.kind.what();
         let space = if drop.kind == DropKind::Function { Space::Functions } else { Space::Relations };
         let found = match self.find_from(&self.current, space, &drop.name) {
@@ -45,7 +47,8 @@ impl Catalog {
             return Ok(true);
         }
         self.refuse_shared(&key)?;
-        self.take_away(&key)?;
+        change.remove(&key)?;
+        self.done(change);
         Ok(true)
     }
 
@@ -58,16 +61,6 @@ impl Catalog {
         let key = entry.key();
         self.refuse_users(&format!("{} `{}`", drop.kind.what(), entry.name()), &BTreeSet::from([key.clone()]))?;
         self.refuse_shared(&key)
-    }
-
-    /// Removes an entry and its file; the lock is held.
-    pub(super) fn take_away(&mut self, key: &Key) -> Result<()> {
-        if let Some(file) = self.own.get(key).and_then(|stored| stored.file.as_ref()) {
-            files::remove(file)?;
-            self.folder.iter_mut().for_each(|folder| folder.removed(file));
-        }
-        self.own.remove(key);
-        Ok(())
     }
 
     /// Refuses to take something away that others need.
@@ -84,7 +77,7 @@ impl Catalog {
 
     /// Refuses to change what a shared folder declares.
     pub(super) fn refuse_shared(&self, key: &Key) -> Result<()> {
-        match self.shared.get(key) {
+        match self.declarations.shared.get(key) {
             Some(entry) => {
                 let error =
                     Error::sql(format!("`{}` is declared in the shared catalog ({}), which is only read", key.1, entry.created_by()));
@@ -95,7 +88,8 @@ impl Catalog {
     }
 
     fn drop_database(&mut self, drop: &Drop) -> Result<bool> {
-        let _lock = self.lock()?;
+        let store = Arc::clone(&self.store);
+        let mut change = self.change(&store)?;
         let Ok(database) = self.database(&drop.name) else {
             return if drop.if_exists { Ok(false) } else { self.database(&drop.name).map(|_| false) };
         };
@@ -112,16 +106,9 @@ impl Catalog {
         }
         within.iter().try_for_each(|key| self.refuse_shared(key))?;
         self.refuse_users(&format!("database `{database}`"), &within)?;
-        if let Some(folder) = &self.folder {
-            files::remove_folder(&files::folder_of(&folder.path, &database))?;
-        }
-        for key in &within {
-            self.own.remove(key);
-            self.temporary.remove(key);
-        }
-        self.databases.remove(&database);
-        // The folder is gone: what was read of it is forgotten.
-        self.refresh()?;
+        change.remove_database(&database)?;
+        self.done(change);
+        self.temporary.retain(|key, _| !within.contains(key));
         Ok(true)
     }
 }

@@ -1,41 +1,35 @@
 //! The catalog: three layers of declarations, looked up by name.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use crate::common::{Error, Result};
-use crate::sql::ast::Statement;
 use crate::sql::name::{self, DEFAULT_DATABASE};
 
-use super::entry::{self, Entry, Key, Space, TableEntry};
-use super::folder::{Folder, Lock};
-use super::{files, names};
+use super::declarations::{Change, Declarations, Store};
+use super::entry::{Entry, Key, Space, TableEntry};
+use super::names;
 
-/// An entry and the file in which it stands.
-#[derive(Debug)]
-pub(super) struct Stored {
-    pub(super) entry: Entry,
-    /// The file to replace or remove; nothing if the catalog is in memory.
-    pub(super) file: Option<PathBuf>,
-}
-
-/// All tables, views and functions by name.
+/// All tables, views and functions by name, as one connection sees them.
+///
+/// ```text
+///  connection ─▶ Catalog ─▶ what it owns: the database of USE, what it declared with TEMPORARY
+///                   │
+///                   ├─▶ Declarations, as of the last refresh: never change, so a statement sees one state of them
+///                   └─▶ Store, shared by all connections: the newest Declarations, and the folder that they are kept in
+/// ```
+/// What one connection declares, the others see at their next [`Self::refresh`], as they see what other processes write into the folder.
 #[derive(Debug)]
 pub struct Catalog {
-    /// Where declarations are written; nowhere if in memory.
-    pub(super) folder: Option<Folder>,
+    pub(super) store: Arc<Mutex<Store>>,
+    pub(super) declarations: Arc<Declarations>,
     /// The database that names without one are in.
     pub(super) current: String,
-    pub(super) databases: BTreeSet<String>,
-    pub(super) own: BTreeMap<Key, Stored>,
-    /// Never written.
-    pub(super) shared: BTreeMap<Key, Entry>,
     /// These hide others of their name.
     pub(super) temporary: BTreeMap<Key, Entry>,
-    /// Files that could not be read: file and error.
-    pub(super) broken: Vec<(PathBuf, Error)>,
-    pub(super) broken_shared: Vec<(PathBuf, Error)>,
 }
 
 impl Default for Catalog {
@@ -45,18 +39,14 @@ impl Default for Catalog {
 }
 
 impl Catalog {
+    fn over(store: Store) -> Self {
+        let declarations = store.declarations();
+        Self { store: Arc::new(Mutex::new(store)), declarations, current: DEFAULT_DATABASE.to_string(), temporary: BTreeMap::new() }
+    }
+
     /// A catalog that is not written anywhere.
     pub fn in_memory() -> Self {
-        Self {
-            folder: None,
-            current: DEFAULT_DATABASE.to_string(),
-            databases: BTreeSet::from([DEFAULT_DATABASE.to_string()]),
-            own: BTreeMap::new(),
-            shared: BTreeMap::new(),
-            temporary: BTreeMap::new(),
-            broken: Vec::new(),
-            broken_shared: Vec::new(),
-        }
+        Self::over(Store::default())
     }
 
     /// The declarations of a folder, which need not exist yet.
@@ -64,9 +54,7 @@ impl Catalog {
     /// # Errors
     /// When the folder cannot be read. A file that cannot be understood is a warning.
     pub fn open(folder: &Path) -> Result<Self> {
-        let mut catalog = Self { folder: Some(Folder::open(folder)?), ..Self::in_memory() };
-        catalog.take_in();
-        Ok(catalog)
+        Ok(Self::over(Store::open(folder)?))
     }
 
     /// The declarations of a folder, and over them those of a shared folder or file, which are never written.
@@ -74,77 +62,58 @@ impl Catalog {
     /// # Errors
     /// When one of them cannot be read.
     pub fn open_layered(folder: &Path, shared: Option<&Path>) -> Result<Self> {
-        let mut catalog = Self::open(folder)?;
-        let Some(shared) = shared else { return Ok(catalog) };
-        if !shared.exists() {
-            return Err(Error::usage(format!("--catalog {} does not exist", shared.display()))
-                .hint("it takes a folder of .sql files with CREATE statements, or one such file"));
+        let mut store = Store::open(folder)?;
+        if let Some(shared) = shared {
+            store.add_shared(shared)?;
         }
-        let (databases, places) = files::list(shared)?;
-        catalog.databases.extend(databases);
-        for place in places {
-            match files::read(&place) {
-                Ok(declared) => declared.into_iter().for_each(|d| catalog.share(&d)),
-                Err(error) => catalog.broken_shared.push((place.file, error)),
-            }
-        }
-        Ok(catalog)
+        Ok(Self::over(store))
     }
 
-    /// The same catalog, of which nothing is written any more.
+    /// The same declarations, of which nothing is written any more, and which no other connection sees.
     #[must_use]
-    pub fn detached(mut self) -> Self {
-        self.folder = None;
-        self.own.values_mut().for_each(|stored| stored.file = None);
-        self
+    pub fn detached(self) -> Self {
+        let Self { declarations, current, temporary, .. } = self;
+        Self { current, temporary, ..Self::over(Store::detached(&declarations)) }
     }
 
-    fn share(&mut self, declared: &files::Declared) {
-        match &declared.parsed.statement {
-            Statement::CreateDatabase(database) => drop(self.databases.insert(database.name.clone())),
-            _ => match entry_of(declared) {
-                Ok(entry) => drop(self.shared.insert(entry.key(), entry)),
-                Err(error) => self.broken_shared.push((declared.file.clone(), error)),
-            },
-        }
+    /// The catalog of another connection: the same declarations, no temporary ones, the default database.
+    #[must_use]
+    pub fn connect(&self) -> Self {
+        let declarations = self.store.lock().declarations();
+        let store = Arc::clone(&self.store);
+        Self { store, declarations, current: DEFAULT_DATABASE.to_string(), temporary: BTreeMap::new() }
     }
 
-    /// Reads what other processes have changed in the folder.
+    /// Reads what other connections and other processes have changed.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the folder cannot be read.
     pub fn refresh(&mut self) -> Result<()> {
-        if let Some(folder) = &mut self.folder
-            && folder.refresh()?
-        {
-            self.take_in();
-        }
+        let mut store = self.store.lock();
+        store.refresh()?;
+        self.declarations = store.declarations();
         Ok(())
     }
 
-    /// Makes entries of what the folder holds.
-    fn take_in(&mut self) {
-        let Some(folder) = &self.folder else { return };
-        self.own.clear();
-        self.broken = folder.broken();
-        self.databases.extend(folder.databases().iter().cloned());
-        for declared in folder.declared().filter(|d| !matches!(d.parsed.statement, Statement::CreateDatabase(_))) {
-            match entry_of(declared) {
-                Ok(entry) => match self.own.get(&entry.key()) {
-                    Some(Stored { file: Some(first), .. }) => {
-                        let error = Error::sql(format!("{} is declared in {} as well", entry.shown(), first.display()));
-                        self.broken.push((declared.file.clone(), error));
-                    }
-                    _ => drop(self.own.insert(entry.key(), Stored { entry, file: Some(declared.file.clone()) })),
-                },
-                Err(error) => self.broken.push((declared.file.clone(), error)),
-            }
-        }
+    /// Begins to change declarations that last, in this catalog's store: nobody else changes any until [`Self::done`]. What others have
+    /// changed is read.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub(super) fn change<'a>(&mut self, store: &'a Mutex<Store>) -> Result<Change<'a>> {
+        let change = Change::begin(store)?;
+        self.declarations = change.declarations();
+        Ok(change)
+    }
+
+    /// Ends a change, and sees what it made.
+    pub(super) fn done(&mut self, change: Change<'_>) {
+        self.declarations = change.declarations();
     }
 
     /// What could not be read when the catalog was opened, one text per file, with place and caret.
     pub fn warnings(&self) -> Vec<String> {
-        let broken = self.broken.iter().chain(&self.broken_shared);
+        let broken = self.declarations.broken.iter().chain(&self.declarations.broken_shared);
         broken.map(|(file, error)| format!("{} is left out: {error}", file.display())).collect()
     }
 
@@ -165,7 +134,7 @@ impl Catalog {
 
     /// All databases, sorted.
     pub fn databases(&self) -> impl Iterator<Item = &str> {
-        self.databases.iter().map(String::as_str)
+        self.declarations.databases.iter().map(String::as_str)
     }
 
     /// A database by name, as it was declared.
@@ -180,7 +149,7 @@ impl Catalog {
     }
 
     pub(super) fn keys(&self) -> BTreeSet<&Key> {
-        self.own.keys().chain(self.shared.keys()).chain(self.temporary.keys()).collect()
+        self.declarations.keys().chain(self.temporary.keys()).collect()
     }
 
     /// The canonical names of all tables and views, sorted.
@@ -201,9 +170,9 @@ impl Catalog {
         self.temporary.get(key).or_else(|| self.lasting(key))
     }
 
-    /// What outlives the session.
+    /// What outlives the connection.
     pub(super) fn lasting(&self, key: &Key) -> Option<&Entry> {
-        self.shared.get(key).or_else(|| self.own.get(key).map(|stored| &stored.entry))
+        self.declarations.get(key)
     }
 
     /// Looks a name up, from the current database; nothing if it is not declared.
@@ -241,9 +210,8 @@ impl Catalog {
 
     /// Why a declaration could not be read, if there is one under this name.
     fn broken_one(&self, database: &str, space: Space, last: &str) -> Option<Error> {
-        let folder = self.folder.as_ref()?;
-        let file = files::folder_of(&folder.path, database).join(files::file_name(space, last));
-        let (_, error) = self.broken.iter().find(|(broken, _)| *broken == file)?;
+        let file = self.declarations.file_of(&(space, names::canonical(database, last)))?;
+        let (_, error) = self.declarations.broken.iter().find(|(broken, _)| *broken == file)?;
         Some(error.clone().context(format!("`{last}` is declared in {}, which cannot be read", file.display())))
     }
 
@@ -260,10 +228,34 @@ impl Catalog {
     /// # Errors
     /// When it is not declared, or a view.
     pub fn get_table(&self, name: &str) -> Result<Arc<TableEntry>> {
-        match self.find(name)? {
+        self.table_from(&self.current, name)
+    }
+
+    /// Looks a table up by its canonical name, whichever database is in use.
+    ///
+    /// # Errors
+    /// When it is not declared, or a view.
+    pub fn get_canonical_table(&self, canonical: &str) -> Result<Arc<TableEntry>> {
+        self.table_from(DEFAULT_DATABASE, canonical)
+    }
+
+    /// Looks a table up that stands in something of a database.
+    ///
+    /// # Errors
+    /// When it is not declared, or a view.
+    pub fn table_from(&self, database: &str, name: &str) -> Result<Arc<TableEntry>> {
+        match self.find_from(database, Space::Relations, name)? {
             Some(Entry::Table(table)) => Ok(table),
             Some(other) => Err(Error::sql(format!("`{}` is a {}, not a table", other.name(), other.what()))),
             None => Err(self.unknown("table", name)),
+        }
+    }
+
+    /// A canonical name as it has to be written where the current database is in use.
+    pub fn written(&self, canonical: &str) -> String {
+        match name::split(canonical) {
+            (None, last) if self.current != DEFAULT_DATABASE => name::join(Some(DEFAULT_DATABASE), &last),
+            _ => canonical.to_string(),
         }
     }
 
@@ -284,36 +276,5 @@ impl Catalog {
             None => self.current.clone(),
         };
         Ok(names::canonical(&database, &last))
-    }
-
-    /// The file of something new.
-    pub(super) fn file_of(&self, (space, canonical): &Key) -> Option<PathBuf> {
-        let folder = self.folder.as_ref()?;
-        let (_, last) = name::split(canonical);
-        Some(files::folder_of(&folder.path, &names::database(canonical)).join(files::file_name(*space, &last)))
-    }
-
-    /// Takes the lock of the folder and reads what others have changed.
-    pub(super) fn lock(&mut self) -> Result<Option<Lock>> {
-        let lock = self.folder.as_ref().map(Folder::lock);
-        self.refresh()?;
-        Ok(lock)
-    }
-}
-
-/// What a file declares, under its canonical name.
-fn entry_of(declared: &files::Declared) -> Result<Entry> {
-    let (written, ..) = entry::declared(&declared.parsed.statement)?;
-    let (within, last) = name::split(written);
-    match within {
-        Some(other) if other.to_lowercase() != declared.database.to_lowercase() => {
-            let error = Error::sql(format!("`{written}` stands in the folder of database `{}`", declared.database));
-            Err(declared.parsed.locate(error.hint("leave the database out: it is the folder's")))
-        }
-        _ => {
-            let canonical = names::canonical(&declared.database, &last);
-            Entry::of(&declared.parsed, declared.created_by.clone(), canonical)
-                .ok_or_else(|| Error::internal("a catalog's statement declares nothing"))
-        }
     }
 }

@@ -1,10 +1,10 @@
 //! Named things: tables, views, functions and the databases that they are in, and what a run changes about them.
 //!
 //! A [`Catalog`] is three layers: the declarations in the data folder, over them those of a shared folder (`--catalog`),
-//! over both what this session declares with TEMPORARY.
+//! over both what a connection declares with TEMPORARY. The first two are shared by all connections of a process (declarations.rs).
 //!
 //! ```text
-//!  a statement ─▶ complete (like.rs) ─▶ create.rs, alter.rs, drop.rs ─▶ under the folder's lock (folder.rs): read what others
+//!  a statement ─▶ complete (like.rs) ─▶ create.rs, alter.rs, drop.rs ─▶ under the lock of all connections and the folder's (folder.rs): read what others
 //!                                                                      have changed, judge, write one file (files.rs)
 //!  a query     ─▶ resolve.rs: every name becomes the canonical one, hints and functions are put in ─▶ the planner
 //! ```
@@ -15,6 +15,7 @@
 mod alter;
 mod assemble;
 mod create;
+mod declarations;
 mod drop;
 mod entry;
 mod files;

@@ -4,6 +4,7 @@
 //! The catalog keeps the original text.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::common::{Error, Result, secret, suggest};
@@ -12,7 +13,7 @@ use crate::sql::ast::{CreateTable, Options, Setting};
 use super::settings::{self, JobSettings};
 
 /// SET and `--option` of a run.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Overrides {
     options: Vec<Given>,
     settings: BTreeMap<String, String>,
@@ -20,19 +21,19 @@ pub struct Overrides {
 }
 
 /// One `--option`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Given {
     key: String,
     value: String,
     /// Whether something knew it.
-    used: AtomicBool,
+    used: Arc<AtomicBool>,
 }
 
 impl Given {
     /// `TABLE` and `KEY`, if the key begins with the name of a declared table; of several the longest counts (`db.t`).
     fn split<'a>(&'a self, tables: &BTreeSet<String>) -> (Option<&'a str>, &'a str) {
-        let places = self.key.match_indices('.').map(|(dot, _)| (&self.key[..dot], &self.key[dot + 1..]));
-        match places.filter(|(table, key)| tables.contains(*table) && !key.is_empty()).last() {
+        let mut places = self.key.match_indices('.').map(|(dot, _)| (&self.key[..dot], &self.key[dot + 1..]));
+        match places.rfind(|(table, key)| tables.contains(*table) && !key.is_empty()) {
             Some((table, key)) => (Some(table), key),
             None => (None, &self.key),
         }
@@ -74,9 +75,15 @@ impl Overrides {
             }
             // The last one counts, as with other flags.
             overrides.options.retain(|given| given.key != key);
-            overrides.options.push(Given { key, value: value.to_string(), used: AtomicBool::new(false) });
+            overrides.options.push(Given { key, value: value.to_string(), used: Arc::default() });
         }
         Ok(overrides)
+    }
+
+    /// Those of another connection: the same `--option`s, nothing SET.
+    #[must_use]
+    pub fn connect(&self) -> Self {
+        Self { settings: BTreeMap::new(), ..self.clone() }
     }
 
     /// Says which tables are declared; only their names can be the TABLE of an `--option`. To be called before

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `FROM Orders` | `` FROM `orders` AS `Orders` ``, if that is how it was declared |
 //! | `FROM shop.orders`, with USE or from a view of that database also `FROM orders` | `` FROM `shop.orders` AS orders `` |
+//! | `FROM default_database.orders`, with USE of another database | `` FROM `default_database.orders` AS orders `` |
 //! | `shop.orders.id`, `shop.orders.*` | `orders.id`, `orders.*` |
 //! | `FROM t /*+ OPTIONS('k' = 'v') */` | `` FROM `t /*+ OPTIONS('k' = 'v') */` AS t ``: a table of its own, see [`Hinted`] |
 //! | `FROM o JOIN t FOR SYSTEM_TIME AS OF o.pt ON o.a = t.a` | `FROM o JOIN t ON (o.a = t.a) AND __system_time_as_of(o.pt, ...)`, see [`as_of`] |
@@ -102,7 +103,7 @@ impl<'c> Resolver<'c> {
             }
             return Err(at(self.catalog.unknown("table or view", &said)));
         };
-        let name = if options.is_empty() { entry.name().to_string() } else { self.hint(&entry, options).map_err(at)? };
+        let name = if options.is_empty() { self.catalog.written(entry.name()) } else { self.hint(&entry, options).map_err(at)? };
         if name == said && within.is_none() && *object == ObjectName::from(vec![Ident::new(&name)]) {
             return Ok(());
         }

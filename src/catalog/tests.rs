@@ -186,6 +186,25 @@ fn two_processes_see_what_the_other_one_declares() {
     assert_eq!(one.names(), ["d.u", "t", "v"]);
 }
 
+#[test]
+fn connections_share_what_lasts_and_keep_the_rest_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    for shared in [Catalog::in_memory(), Catalog::open(dir.path()).unwrap()] {
+        let (mut one, mut two) = (shared.connect(), shared.connect());
+        create(&mut one, "<sql>", "CREATE DATABASE shop").unwrap();
+        one.use_database("shop").unwrap();
+        create(&mut one, "<sql>", T1).unwrap();
+        create(&mut one, "<sql>", "CREATE TEMPORARY TABLE own (a INT) WITH ('connector' = 'x')").unwrap();
+        assert!(two.names().is_empty(), "a statement that has begun sees what was there before");
+        two.refresh().unwrap();
+        assert_eq!((two.names(), two.current()), (vec!["shop.t".to_string()], "default_database"));
+        assert_eq!(one.names(), ["shop.own", "shop.t"]);
+        create(&mut two, "<sql>", "CREATE VIEW v AS SELECT * FROM shop.t").unwrap();
+        assert_eq!(drop(&mut one, "DROP TABLE t").unwrap_err().message(), "table `shop.t` is used by view `v`");
+        assert_eq!(one.detached().connect().names(), ["shop.t", "v"]);
+    }
+}
+
 /// All of them read, judge and write: without the lock two would find the name free.
 #[test]
 fn one_of_many_declares_a_name() {

@@ -6,7 +6,7 @@ use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result, secret};
 use crate::sql::ast::{Parsed, Statement};
 use crate::sql::{Variables, parse_each};
-use crate::workspace::Workspace;
+use crate::workspace::Connection;
 use crate::workspace::check::{Fact, Kind};
 
 use crate::shell::render::Format;
@@ -32,7 +32,7 @@ struct Found {
 pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
     let variables = Variables::parse(&common.variables)?;
     let sources = setup::sources(&args.files)?;
-    let workspace = setup::passing_workspace(common, args.connect)?;
+    let connection = setup::passing_connection(common, args.connect)?;
     let mut found = Found::default();
     let mut tables = Vec::new();
     for source in &sources {
@@ -43,7 +43,7 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
             while let Some(error) = errors.next_if(|e| e.place().is_some_and(|place| place.line < parsed.pos.line)) {
                 found.wrong(None, error);
             }
-            let checked = workspace.check(&parsed).await;
+            let checked = connection.check(&parsed).await;
             match (&checked, &parsed.statement) {
                 (Ok(_), Statement::CreateTable(table)) => tables.push(table.name.clone()),
                 (Err(_), Statement::CreateTable(table)) => found.undeclared.push(table.name.clone()),
@@ -57,13 +57,13 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
         }
         errors.for_each(|error| found.wrong(None, error));
     }
-    if let Err(error) = workspace.check_options_used() {
+    if let Err(error) = connection.check_options_used() {
         found.wrong(None, error);
     }
     if args.connect {
         for table in tables {
             println!("{table}");
-            if let Err(error) = reach(&workspace, &table).await {
+            if let Err(error) = reach(&connection, &table).await {
                 found.wrong(None, error);
             }
         }
@@ -125,8 +125,8 @@ fn show(parsed: &Parsed, facts: &[Fact]) {
 }
 
 /// Asks a table for a row.
-async fn reach(workspace: &Workspace, table: &str) -> Result<()> {
-    let asked = tokio::time::timeout(PATIENCE, workspace.sample(table)).await;
+async fn reach(connection: &Connection, table: &str) -> Result<()> {
+    let asked = tokio::time::timeout(PATIENCE, connection.sample(table)).await;
     let seconds = PATIENCE.as_secs();
     match asked.map_err(|_| Error::unavailable(format!("table `{table}`: no answer for {seconds} s")))?? {
         Some((schema, row)) if row.num_rows() > 0 => setup::print(schema, row, Some(Format::Ndjson)).await,

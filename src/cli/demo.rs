@@ -25,7 +25,7 @@ use crate::sql::ast::{Parsed, Source, Statement};
 use crate::sql::parse;
 use crate::state::StateStore;
 use crate::state::object::RemoteStore;
-use crate::workspace::Workspace;
+use crate::workspace::{Connection, Workspace};
 
 use super::args::{Common, DemoArgs};
 use super::setup;
@@ -66,9 +66,10 @@ pub(super) async fn demo(common: &Common, args: DemoArgs, notes: LogBuffer) -> R
     if args.shell {
         return shell(common, workspace, notes).await;
     }
-    let generator = job(&workspace, "generator", &[("generate.sql", GENERATOR)]).await?;
-    let windows = job(&workspace, "transactions-flink", &SCRIPTS).await?;
-    workspace.check_options_used()?;
+    let connection = workspace.into_connection();
+    let generator = job(&connection, "generator", &[("generate.sql", GENERATOR)]).await?;
+    let windows = job(&connection, "transactions-flink", &SCRIPTS).await?;
+    connection.check_options_used()?;
     let stop = setup::stop_signal()?;
     if let Some(seconds) = args.seconds {
         let stop = stop.clone();
@@ -81,7 +82,7 @@ pub(super) async fn demo(common: &Common, args: DemoArgs, notes: LogBuffer) -> R
     for insert in generator.inserts.iter().chain(windows.inserts.iter()) {
         insert.sink.prepare().await?;
     }
-    let shown = workspace.source(SHOWN).await?;
+    let shown = connection.source(SHOWN).await?;
     let mut enumerator = shown.stream()?.enumerator(RunContext::default())?;
     let ranges = enumerator.start(StartMode::Earliest).await?;
     let rows = enumerator.reader(ranges, Projection::all(&shown.source.schema()), Prefetch::default())?;
@@ -96,19 +97,17 @@ pub(super) async fn demo(common: &Common, args: DemoArgs, notes: LogBuffer) -> R
 
 /// The shell over the demo's tables, with the generator as a job behind it.
 async fn shell(common: &Common, workspace: Workspace, notes: LogBuffer) -> Result<()> {
-    let checkpoints = in_memory();
-    let memory = setup::memory(common);
-    let workspace = workspace.with_memory(&memory)?.with_checkpoints(Arc::clone(&checkpoints));
-    declare(&workspace, &SCRIPTS).await?;
-    let begin = declare(&workspace, &[("generate.sql", GENERATOR)]).await?;
+    let connection = workspace.with_memory(&setup::memory(common))?.with_checkpoints(in_memory(), false).into_connection();
+    declare(&connection, &SCRIPTS).await?;
+    let begin = declare(&connection, &[("generate.sql", GENERATOR)]).await?;
     for table in [GENERATED, SHOWN] {
         // Whoever is quick finds the topics there already.
-        workspace.sink(table)?.prepare().await?;
+        connection.sink(table)?.prepare().await?;
     }
     for table in [SOURCE, ASKED] {
-        workspace.source(table).await?;
+        connection.source(table).await?;
     }
-    workspace.check_options_used()?;
+    connection.check_options_used()?;
     let banner = format!(
         "millstream {}, the demo: 5,000 payments a second go to a topic in this process. Its table is {ASKED}:\n\n\
          \x20 SELECT * FROM {ASKED} LIMIT 5;\n\
@@ -121,23 +120,22 @@ async fn shell(common: &Common, workspace: Workspace, notes: LogBuffer) -> Resul
     let history = super::shell::history();
     let variables = Variables::parse(&common.variables)?;
     let about = "the demo: nothing is kept, Kafka tables are topics in this process\ndialect: Flink\n".to_string();
-    let setup =
-        Setup { workspace, checkpoints: (checkpoints, false), memory, variables, format: None, history, init: None, about, begin, notes };
+    let setup = Setup { connection, variables, format: None, history, init: None, about, begin, notes };
     interact(setup, &banner).await
 }
 
-async fn job(workspace: &Workspace, name: &str, files: &[(&str, &str)]) -> Result<JobSpec> {
-    let inserts = declare(workspace, files).await?;
+async fn job(connection: &Connection, name: &str, files: &[(&str, &str)]) -> Result<JobSpec> {
+    let inserts = declare(connection, files).await?;
     let settings = Settings { checkpoint_interval: Duration::from_millis(50), ..Settings::default() };
-    workspace.plan_job(name, &inserts, in_memory(), settings).await
+    connection.plan_job(name, &inserts, in_memory(), settings).await
 }
 
 /// Declares what scripts declare; their INSERTs.
-async fn declare(workspace: &Workspace, files: &[(&str, &str)]) -> Result<Vec<Parsed>> {
+async fn declare(connection: &Connection, files: &[(&str, &str)]) -> Result<Vec<Parsed>> {
     let mut inserts: Vec<Parsed> = Vec::new();
     for (file, text) in files {
         for parsed in parse(&Source::new(*file, *text))? {
-            workspace.declare(&parsed).await?;
+            connection.declare(&parsed).await?;
             if matches!(parsed.statement, Statement::Insert(_)) {
                 inserts.push(parsed);
             }

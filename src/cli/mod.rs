@@ -1,4 +1,4 @@
-//! The command line: thin, it only turns flags into a [`Workspace`](crate::workspace::Workspace) and prints what comes back.
+//! The command line: thin, it only turns flags into a [`Connection`](crate::workspace::Connection) and prints what comes back.
 
 mod args;
 mod check;

@@ -8,15 +8,15 @@ use super::{query, setup};
 /// Prints the newest messages and ends.
 pub(super) async fn peek(common: &Common, args: PeekArgs) -> Result<()> {
     let declarations = setup::statements(common, &args.answer.files)?;
-    let workspace = setup::workspace(common)?;
+    let connection = setup::connection(common)?;
     for parsed in &declarations {
-        query::prepare(&workspace, parsed).await?;
+        query::prepare(&connection, parsed).await?;
     }
     let stop = setup::stop_signal()?;
     let (schema, rows) = tokio::select! {
-        peeked = workspace.peek(&args.table, args.rows as usize) => peeked?,
+        peeked = connection.peek(&args.table, args.rows as usize) => peeked?,
         () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
     };
-    workspace.check_options_used()?;
+    connection.check_options_used()?;
     setup::print(schema, rows, args.answer.format).await
 }

@@ -8,7 +8,7 @@ use crate::planner::Mode;
 use crate::shell::progress;
 use crate::shell::render::Format;
 use crate::sql::ast::{Emit, Insert, Parsed, Query, Statement};
-use crate::workspace::{Done, Outcome, Workspace};
+use crate::workspace::{Connection, Done, Outcome};
 
 use super::args::{Common, QueryArgs};
 use super::setup;
@@ -17,47 +17,47 @@ use super::setup;
 pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
     let declarations = setup::statements(common, &args.answer.files)?;
     let asked = setup::typed(common, &args.sql)?;
-    let workspace = setup::workspace(common)?;
+    let connection = setup::connection(common)?;
     for parsed in &declarations {
-        prepare(&workspace, parsed).await?;
+        prepare(&connection, parsed).await?;
     }
     let format = Format::asked(args.answer.format);
     let stop = setup::stop_signal()?;
     for (i, parsed) in asked.iter().enumerate() {
-        for outcome in workspace.execute(parsed).await? {
+        for outcome in connection.execute(parsed).await? {
             match outcome {
                 Outcome::Said(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
                 Outcome::Rows(schema, rows) => setup::print(schema, rows, Some(format)).await?,
                 Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
                 Outcome::AnalyzeJob(_) => return Err(parsed.locate(setup::no_job_to_ask())),
                 Outcome::Text(text) => print!("{text}"),
-                Outcome::Forget(keeper) => eprintln!("{}", workspace.forget_view(&keeper).await.map_err(|e| parsed.locate(e))?),
-                Outcome::Copy(copy) => setup::copy(&workspace, &copy, parsed, &stop).await?,
-                Outcome::InsertNow(insert) => write(&workspace, parsed, &insert).await?,
+                Outcome::Forget(keeper) => eprintln!("{}", connection.forget_view(&keeper).await.map_err(|e| parsed.locate(e))?),
+                Outcome::Copy(copy) => setup::copy(&connection, &copy, parsed, &stop).await?,
+                Outcome::InsertNow(insert) => write(&connection, parsed, &insert).await?,
                 // Nothing goes on here: an INSERT reads up to now.
                 Outcome::Job(part) => {
                     if let Statement::Insert(insert) = &part.statement {
-                        write(&workspace, &part, insert).await?;
+                        write(&connection, &part, insert).await?;
                     }
                 }
                 Outcome::Query(query) => {
                     let last = i + 1 == asked.len();
                     tokio::select! {
                         () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
-                        printed = answer(&workspace, parsed, &query, format, last) => printed?,
+                        printed = answer(&connection, parsed, &query, format, last) => printed?,
                     }
                 }
             }
         }
     }
-    workspace.check_options_used()
+    connection.check_options_used()
 }
 
 /// Carries out a statement of a file for `-f`.
-pub(super) async fn prepare(workspace: &Workspace, parsed: &Parsed) -> Result<()> {
+pub(super) async fn prepare(connection: &Connection, parsed: &Parsed) -> Result<()> {
     // Files of a job declare its tables too; its INSERTs are not meant here.
-    for parsed in workspace.unfold(parsed).await? {
-        match (workspace.declare(&parsed).await?, &parsed.statement) {
+    for parsed in connection.unfold(parsed).await? {
+        match (connection.declare(&parsed).await?, &parsed.statement) {
             (Done::Said(line), _) => line.into_iter().for_each(|line| eprintln!("{line}")),
             (Done::No, Statement::Insert(_) | Statement::Show(_) | Statement::Describe(_)) => {}
             (Done::No, _) => return Err(parsed.locate(Error::sql("only declarations and SET can stand in a file for -f of `query`"))),
@@ -66,22 +66,22 @@ pub(super) async fn prepare(workspace: &Workspace, parsed: &Parsed) -> Result<()
     Ok(())
 }
 
-async fn write(workspace: &Workspace, parsed: &Parsed, insert: &Insert) -> Result<()> {
-    let rows = progress::insert(workspace, insert).await.map_err(|e| parsed.locate(e))?;
+async fn write(connection: &Connection, parsed: &Parsed, insert: &Insert) -> Result<()> {
+    let rows = progress::insert(connection, insert).await.map_err(|e| parsed.locate(e))?;
     eprintln!("{}", counted(rows, "row"));
     Ok(())
 }
 
-async fn answer(workspace: &Workspace, parsed: &Parsed, query: &Query, format: Format, last: bool) -> Result<()> {
+async fn answer(connection: &Connection, parsed: &Parsed, query: &Query, format: Format, last: bool) -> Result<()> {
     if query.emit != Emit::Default {
         let error = Error::sql("`query` answers over what is there now and ends; EMIT asks for a live answer");
         return Err(parsed.locate(error.hint("leave EMIT out, or write it as INSERT INTO ... SELECT for `run`")));
     }
-    let session = workspace.session(Mode::Batch)?;
+    let session = connection.session(Mode::Batch)?;
     let (schema, rows) = session.run(&query.query).await.map_err(|e| parsed.locate(e))?;
     // Planned, so every option that means something has been used: a mistyped one shows before the answer.
     if last {
-        workspace.check_options_used()?;
+        connection.check_options_used()?;
     }
     let line = progress::Line::watch(&session);
     let _gone = progress::Guard(line.clone());

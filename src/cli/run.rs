@@ -13,8 +13,8 @@ use crate::connectors::StartMode;
 use crate::jobs::{self, Ending};
 use crate::planner::Program;
 use crate::sql::ast::{Parsed, Statement};
-use crate::workspace::statements::{job_name, settings};
-use crate::workspace::{Keeper, Outcome, Workspace};
+use crate::workspace::job_settings::{job_name, settings};
+use crate::workspace::{Connection, Keeper, Outcome};
 
 use super::args::{Common, RunArgs};
 use super::{setup, status};
@@ -24,11 +24,11 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let from = position(&args)?;
     let statements = setup::statements(common, &args.files)?;
     let (root, remote) = setup::checkpoints(common)?;
-    let workspace = setup::passing_workspace(common, true)?;
+    let connection = setup::passing_connection(common, true)?;
     let (declared, writes, dropped, parts) = Default::default();
-    let mut script = Script { common, statements: &statements, workspace: &workspace, declared, writes, dropped, parts };
+    let mut script = Script { common, statements: &statements, connection: &connection, declared, writes, dropped, parts };
     script.execute().await?;
-    let said = workspace.job_settings()?;
+    let said = connection.job_settings()?;
     let name = job_name(args.name.as_deref().or(said.pipeline_name.as_deref()), &args.files);
     names::check_job(&name)?;
     let mut settings = settings(&said, remote);
@@ -37,7 +37,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     settings.from = from.unwrap_or(StartMode::Declared);
     for i in (0..script.parts.len()).rev() {
         let keeper = match script.parts.get(i) {
-            Some(part) => workspace.keeper(part).await?,
+            Some(part) => connection.keeper(part).await?,
             None => None,
         };
         if let Some(keeper) = keeper.filter(|keeper| keeper.runs && keeper.job != name) {
@@ -45,12 +45,12 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
             script.parts.remove(i);
         }
     }
-    let mut planned = workspace.plan_job(&name, &script.parts, Arc::clone(&root), settings.clone()).await;
+    let mut planned = connection.plan_job(&name, &script.parts, Arc::clone(&root), settings.clone()).await;
     if planned.is_err() && script.write_files().await? {
-        planned = workspace.plan_job(&name, &script.parts, root, settings).await;
+        planned = connection.plan_job(&name, &script.parts, root, settings).await;
     }
     let mut spec = planned?;
-    workspace.check_options_used()?;
+    connection.check_options_used()?;
     if script.parts.is_empty() {
         if statements.iter().all(|s| !matches!(s.statement, Statement::Insert(_) | Statement::Copy(_) | Statement::Explain(_))) {
             eprintln!("nothing to run: the files declare tables, but hold no INSERT");
@@ -103,7 +103,7 @@ struct Script<'a> {
     common: &'a Common,
     statements: &'a [Parsed],
     /// Over a catalog that is not written.
-    workspace: &'a Workspace,
+    connection: &'a Connection,
     /// What the catalog is told when the job is this process's.
     declared: Vec<Parsed>,
     /// What is written then.
@@ -128,14 +128,14 @@ impl Script<'_> {
             ) {
                 self.write().await?;
             }
-            let mut unfolded = self.workspace.unfold(parsed).await;
+            let mut unfolded = self.connection.unfold(parsed).await;
             if unfolded.is_err() && self.write_files().await? {
-                unfolded = self.workspace.unfold(parsed).await;
+                unfolded = self.connection.unfold(parsed).await;
             }
             for parsed in unfolded? {
-                let mut outcomes = self.workspace.execute(&parsed).await;
+                let mut outcomes = self.connection.execute(&parsed).await;
                 if outcomes.is_err() && self.write_files().await? {
-                    outcomes = self.workspace.execute(&parsed).await;
+                    outcomes = self.connection.execute(&parsed).await;
                 }
                 let outcomes = outcomes?;
                 if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Said(_))) {
@@ -175,9 +175,9 @@ impl Script<'_> {
         let any = !writes.is_empty();
         for (write, parsed) in writes {
             match write {
-                Outcome::Copy(copy) => setup::copy(self.workspace, &copy, &parsed, &setup::stop_signal()?).await?,
+                Outcome::Copy(copy) => setup::copy(self.connection, &copy, &parsed, &setup::stop_signal()?).await?,
                 Outcome::InsertNow(insert) => {
-                    let rows = self.workspace.insert_now(&insert).await.map_err(|e| parsed.locate(e))?;
+                    let rows = self.connection.insert_now(&insert).await.map_err(|e| parsed.locate(e))?;
                     eprintln!("{}", counted(rows, "row"));
                 }
                 _ => return Err(Error::internal("a statement that writes no rows")),
@@ -190,7 +190,7 @@ impl Script<'_> {
     /// one of those. Whether it has.
     async fn write_files(&mut self) -> Result<bool> {
         let path = |write: &Outcome| match write {
-            Outcome::InsertNow(insert) => self.workspace.files_of(insert),
+            Outcome::InsertNow(insert) => self.connection.files_of(insert),
             Outcome::Copy(copy) => Some(copy.path.clone()),
             _ => None,
         };
@@ -205,7 +205,7 @@ impl Script<'_> {
     /// Drops the views that were kept by a job of this name, which is just to begin: what its folder holds would be taken for its own.
     async fn make_way(&mut self, job: &str) -> Result<()> {
         for keeper in self.dropped.extract_if(.., |keeper| keeper.job == job) {
-            eprintln!("{}", self.workspace.forget_view(&keeper).await?);
+            eprintln!("{}", self.connection.forget_view(&keeper).await?);
         }
         Ok(())
     }
@@ -214,7 +214,7 @@ impl Script<'_> {
     async fn settle(&mut self) -> Result<()> {
         setup::declare(self.common, &self.declared)?;
         for keeper in std::mem::take(&mut self.dropped) {
-            eprintln!("{}", self.workspace.forget_view(&keeper).await?);
+            eprintln!("{}", self.connection.forget_view(&keeper).await?);
         }
         self.write().await?;
         Ok(())

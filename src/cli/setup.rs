@@ -1,4 +1,4 @@
-//! From flags to a workspace: catalog, connectors, options, and the statements of files.
+//! From flags to a connection: catalog, connectors, options, and the statements of files.
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -21,24 +21,24 @@ use crate::shell::render::{self, Format, Look, Printed};
 use crate::sql::ast::{Copy, Parsed, Source};
 use crate::sql::{Variables, parse_with};
 use crate::state::{self, StateStore};
-use crate::workspace::Workspace;
+use crate::workspace::{Connection, Workspace};
 
 use super::args::Common;
 
-/// Opens the catalog and the connectors that the flags name.
-pub(super) fn workspace(common: &Common) -> Result<Workspace> {
+/// A connection over the catalog and the connectors that the flags name.
+pub(super) fn connection(common: &Common) -> Result<Connection> {
     let catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
     over(common, catalog, true)
 }
 
-/// Writes declarations that a passing workspace has carried out.
+/// Writes declarations that a passing connection has carried out.
 pub(super) fn declare(common: &Common, declarations: &[Parsed]) -> Result<()> {
     let mut catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
     declarations.iter().try_for_each(|parsed| catalog.replay(parsed))
 }
 
 /// The same, but what is declared is gone with the process; the embedded topics are opened only if they are to be reached.
-pub(super) fn passing_workspace(common: &Common, reach: bool) -> Result<Workspace> {
+pub(super) fn passing_connection(common: &Common, reach: bool) -> Result<Connection> {
     let catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
     over(common, catalog.detached(), reach)
 }
@@ -51,7 +51,7 @@ pub(super) fn checkpoints(common: &Common) -> Result<(Arc<dyn StateStore>, bool)
     }
 }
 
-fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Workspace> {
+fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Connection> {
     let connectors = match (common.embedded, reach) {
         (true, true) => {
             let retention = common.retention.map_or(RETENTION, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -62,11 +62,12 @@ fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Workspace> {
     };
     let mut overrides = Overrides::parse(&common.options)?;
     overrides.declare(catalog.names());
-    let workspace = Workspace::new(catalog, connectors, overrides).with_memory(&memory(common))?.with_checkpoints(checkpoints(common)?.0);
+    let (root, remote) = checkpoints(common)?;
+    let workspace = Workspace::new(catalog, connectors, overrides).with_memory(&memory(common))?.with_checkpoints(root, remote);
     for warning in workspace.warnings() {
         eprintln!("warning: {warning}");
     }
-    Ok(workspace)
+    Ok(workspace.into_connection())
 }
 
 /// The memory that the flags give, with the data folder for what does not fit.
@@ -134,10 +135,10 @@ fn natural(path: &Path) -> Vec<(String, u64)> {
 }
 
 /// Carries out a COPY; one that is interrupted leaves nothing.
-pub(super) async fn copy(workspace: &Workspace, copy: &Copy, parsed: &Parsed, stop: &CancellationToken) -> Result<()> {
+pub(super) async fn copy(connection: &Connection, copy: &Copy, parsed: &Parsed, stop: &CancellationToken) -> Result<()> {
     let rows = tokio::select! {
         () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
-        rows = progress::copy(workspace, copy) => rows.map_err(|e| parsed.locate(e))?,
+        rows = progress::copy(connection, copy) => rows.map_err(|e| parsed.locate(e))?,
     };
     eprintln!("{} to {}", counted(rows, "row"), copy.path);
     Ok(())

@@ -23,9 +23,7 @@ pub(super) async fn shell(common: &Common, args: ShellArgs, notes: LogBuffer) ->
     let named = common.data.display().to_string();
     let common = &absolute(common)?;
     let setup = Setup {
-        workspace: setup::workspace(common)?,
-        checkpoints: setup::checkpoints(common)?,
-        memory: setup::memory(common),
+        connection: setup::connection(common)?,
         variables: Variables::parse(&common.variables)?,
         format: args.format,
         history: history(),
@@ -35,14 +33,14 @@ pub(super) async fn shell(common: &Common, args: ShellArgs, notes: LogBuffer) ->
         notes,
     };
     if scripts.is_empty() {
-        setup.workspace.check_options_known()?;
-        let known = counted(setup.workspace.names()?.relations.len() as u64, "table");
+        setup.connection.check_options_known()?;
+        let known = counted(setup.connection.names()?.relations.len() as u64, "table");
         let banner = format!("millstream {}: {known} in {}\n{KEYS}", env!("CARGO_PKG_VERSION"), named);
         return interact(setup, &banner).await;
     }
     let mut session = Session::new(setup, false)?;
     session.scripts(&scripts).await?;
-    session.workspace.check_options_used()
+    session.connection.check_options_used()
 }
 
 /// What is to be carried out; nothing if a person is to be asked.

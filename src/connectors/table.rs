@@ -44,7 +44,7 @@ pub struct Inferred {
 }
 
 /// A declared table, without its computed columns and its watermark, which are the planner's.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TableSpec {
     /// Its name in the catalog.
     pub name: String,

@@ -3,18 +3,24 @@
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
-use super::progress::Status;
+use super::handle::JobHandle;
+use super::spec::JobSpec;
 
-/// What jobs tell of themselves, by name. One that is over keeps its last status.
+/// Jobs by name. One that is over stays, with its last status, until another one takes its name.
 #[derive(Debug, Default)]
-pub struct JobRegistry(Mutex<BTreeMap<String, watch::Receiver<Status>>>);
+pub struct JobRegistry(Mutex<BTreeMap<String, JobHandle>>);
 
 impl JobRegistry {
-    /// Adds a job, in place of an earlier one of its name.
-    pub fn add(&self, name: &str, status: watch::Receiver<Status>) {
-        self.0.lock().insert(name.to_string(), status);
+    /// Starts a job, unless one of its name runs.
+    pub fn start(&self, job: JobSpec) -> Option<JobHandle> {
+        let mut jobs = self.0.lock();
+        if jobs.get(&job.name).is_some_and(|job| !job.is_over()) {
+            return None;
+        }
+        let handle = JobHandle::start(job);
+        jobs.insert(handle.name().to_string(), handle.clone());
+        Some(handle)
     }
 
     /// Forgets a job that is over.
@@ -22,8 +28,18 @@ impl JobRegistry {
         self.0.lock().remove(name);
     }
 
-    /// All of them.
-    pub fn all(&self) -> BTreeMap<String, watch::Receiver<Status>> {
-        self.0.lock().clone()
+    /// The job of a name.
+    pub fn get(&self, name: &str) -> Option<JobHandle> {
+        self.0.lock().get(name).cloned()
+    }
+
+    /// Whether a job of this name runs.
+    pub fn runs(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|job| !job.is_over())
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> Vec<JobHandle> {
+        self.0.lock().values().cloned().collect()
     }
 }

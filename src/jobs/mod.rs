@@ -13,6 +13,7 @@ pub mod claim;
 pub mod commits;
 pub mod dead_letter;
 pub mod driver;
+pub mod handle;
 pub mod inputs;
 pub mod job_registry;
 pub mod late;

@@ -42,7 +42,7 @@ use super::streaming_settings::StreamingSettings;
 #[derive(Debug, Clone)]
 pub enum Relation {
     /// A declared table.
-    Table(Arc<DeclaredTable>),
+    Table,
     /// A view.
     View(View),
     /// A materialized view: the same, and its content.
@@ -92,11 +92,17 @@ pub struct Content {
 /// Finds names; the catalog, seen from the planner.
 #[async_trait]
 pub trait Tables: Debug + Send + Sync {
-    /// What a name stands for; `None` if nothing does. A table that declares no columns is asked for them.
+    /// What a name stands for; `None` if nothing does. Nothing is opened for that.
     ///
     /// # Errors
     /// When a name is ambiguous or its declaration is broken.
     async fn relation(&self, name: &str) -> Result<Option<Relation>>;
+
+    /// Opens a table that a name stands for. One that declares no columns is asked for them.
+    ///
+    /// # Errors
+    /// When there is no such table, its options do not fit, or its columns cannot be found out.
+    async fn open(&self, name: &str) -> Result<Arc<DeclaredTable>>;
 
     /// Gives the names in a query their meaning, and puts in what stands for something else (functions, hints).
     ///

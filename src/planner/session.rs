@@ -271,7 +271,7 @@ impl SchemaProvider for Names {
     async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
         let state = self.state.upgrade().ok_or_else(|| Error::internal("the session is gone"))?.read().clone();
         match self.tables.relation(name).await? {
-            Some(Relation::Table(table)) => Ok(Some(Arc::new(TableSource::new(table, self.mode, &state)?))),
+            Some(Relation::Table) => Ok(Some(Arc::new(TableSource::new(self.tables.open(name).await?, self.mode, &state)?))),
             Some(Relation::View(found)) => {
                 Ok(Some(Arc::new(ViewTable::new(view(&state, self.tables.as_ref(), name, found, self.mode).await?, None))))
             }

@@ -13,8 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::common::Result;
 use crate::connectors::print::kinds;
-
-use super::limit::Limit;
+use crate::workspace::Limit;
 
 /// What lines tell of an answer that goes on.
 pub(super) enum Told {

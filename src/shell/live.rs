@@ -12,13 +12,10 @@ use crate::catalog::settings::ResultMode;
 use crate::common::units::{counted, human};
 use crate::common::{Error, Result};
 use crate::jobs::{self, Status};
-use crate::sql::ast::Query;
-use crate::workspace::{LiveQuery, Workspace};
+use crate::workspace::{Connection, Limit, LiveQuery, LiveResult};
 
 use super::changes::{Told, lines};
 use super::frame::{Frame, Key};
-use super::limit::{Limit, without_limit};
-use super::live_result::LiveResult;
 use super::log_buffer::LogBuffer;
 use super::render::{self, Cells, colours_wanted};
 use super::screen::{Screen, size};
@@ -30,14 +27,14 @@ const NOTICE: usize = 3;
 
 /// Shows an answer until it ends, or the person ends it.
 pub(super) async fn show(
-    workspace: &Workspace,
-    (live, limit): (LiveQuery, Limit),
+    connection: &Connection,
+    live: LiveQuery,
     screen: &mut Screen,
     interrupt: &mut Signal,
     notes: &LogBuffer,
 ) -> Result<()> {
-    let mode = workspace.job_settings()?.result_mode.unwrap_or(ResultMode::Table);
-    let LiveQuery { job, schema, updating, key, order, rows } = live;
+    let mode = connection.job_settings()?.result_mode.unwrap_or(ResultMode::Table);
+    let LiveQuery { job, schema, updating, key, order, limit, rows } = live;
     // Before the job runs: an order that cannot be kept must not leave it behind.
     let changes_in_place = screen.is_live() && mode == ResultMode::Table;
     let content = changes_in_place.then(|| LiveResult::new(&schema, updating, key.clone(), &order)).transpose()?;
@@ -60,17 +57,6 @@ pub(super) async fn show(
     stop.cancel();
     let ended = running.await.map_err(|e| Error::internal("the query was cut off").with_source(e))?;
     shown.and(ended.map(drop))
-}
-
-/// The query, and after how many rows it ends: where the LIMIT stands behind EMIT, or rows never change, it is a count, and no operator.
-pub(super) async fn plan(workspace: &Workspace, query: &Query) -> Result<(LiveQuery, Limit)> {
-    if let Some((endless, limit)) = without_limit(query) {
-        let live = workspace.live(&endless).await?;
-        if query.ends || !live.updating {
-            return Ok((live, Limit::of(limit)));
-        }
-    }
-    Ok((workspace.live(query).await?, Limit::none()))
 }
 
 /// Tells each notice once, on stderr, as long as the job lives.
@@ -97,7 +83,7 @@ async fn in_place(
 ) -> Result<()> {
     let mut frame = Frame::open()?;
     let mut now = status.borrow_and_update().clone();
-    let mut picture = Picture::of(&mut content);
+    let mut picture = Picture::of(&mut content)?;
     let (mut next, mut paused, mut pressed, mut stale, mut over) = (Instant::now(), false, false, true, false);
     while !over {
         tokio::select! {
@@ -121,14 +107,14 @@ async fn in_place(
             }
             () = tokio::time::sleep_until(next), if pressed || stale && !paused => {
                 if !paused {
-                    picture = Picture::of(&mut content);
+                    picture = Picture::of(&mut content)?;
                 }
                 frame.draw(&picture.drawn(screen, &below(&now, paused, notes.newest())))?;
                 (stale, pressed, next) = (false, false, Instant::now() + EVERY);
             }
         }
     }
-    frame.draw(&Picture::of(&mut content).drawn(screen, &[]))?;
+    frame.draw(&Picture::of(&mut content)?.drawn(screen, &[]))?;
     drop(frame);
     // Somebody who has waited in vain should be able to read all of why.
     if let Some(word) = now.word().filter(|_| content.count() == 0) {
@@ -146,8 +132,11 @@ struct Picture {
 
 impl Picture {
     /// As many rows as fit the terminal.
-    fn of(content: &mut LiveResult) -> Self {
-        Self { count: content.count(), cells: content.shown(size().1), sorted: content.is_sorted() }
+    fn of(content: &mut LiveResult) -> Result<Self> {
+        let (count, rows) = (content.count(), content.shown(size().1)?);
+        let mut cells = Cells::new(rows.schema_ref());
+        cells.add(&rows)?;
+        Ok(Self { count, cells, sorted: content.is_sorted() })
     }
 
     /// The rows with their count, and some lines below.

@@ -30,20 +30,20 @@ impl Session {
             Meta::SqlHelp(statement) => self.screen.text(&help::statement(statement.as_deref())?)?,
             Meta::Echo(text) => self.screen.say(&text),
             Meta::Describe(name) => {
-                let Self { workspace, interrupt, .. } = self;
-                let (schema, rows) = unless(interrupt, workspace.describe(&name)).await?;
+                let Self { connection, interrupt, .. } = self;
+                let (schema, rows) = unless(interrupt, connection.describe(&name)).await?;
                 self.screen.rows(schema, rows).await?;
             }
             Meta::DescribeMore(name) => {
-                let Self { workspace, interrupt, .. } = self;
-                let (schema, rows) = unless(interrupt, workspace.describe(&name)).await?;
+                let Self { connection, interrupt, .. } = self;
+                let (schema, rows) = unless(interrupt, connection.describe(&name)).await?;
                 self.screen.rows(schema, rows).await?;
-                let text = self.workspace.declaration(&name)?;
+                let text = self.connection.declaration(&name)?;
                 self.screen.text(&format!("\n{text}\n"))?;
             }
             Meta::Peek(name, rows) => {
-                let Self { workspace, interrupt, .. } = self;
-                let (schema, rows) = unless(interrupt, workspace.peek(&name, rows)).await?;
+                let Self { connection, interrupt, .. } = self;
+                let (schema, rows) = unless(interrupt, connection.peek(&name, rows)).await?;
                 self.screen.rows(schema, rows).await?;
             }
             Meta::Sql(sql) => {
@@ -148,10 +148,10 @@ impl Session {
     async fn schema(&mut self, name: Option<String>) -> Result<()> {
         let names = match name {
             Some(name) => vec![name],
-            None => self.workspace.names()?.relations.into_keys().collect(),
+            None => self.connection.names()?.relations.into_keys().collect(),
         };
         for name in names {
-            let text = self.workspace.declaration(&name)?;
+            let text = self.connection.declaration(&name)?;
             self.screen.text(&format!("{text}\n"))?;
         }
         Ok(())

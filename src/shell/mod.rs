@@ -1,9 +1,9 @@
 //! The SQL shell: what `millstream` without a subcommand opens.
 //!
 //! ```text
-//!  keys ─▶ editor.rs ─▶ a whole input ─┬▶ pieces.rs ─┬─ commands.rs: \d, .tables ─▶ acts.rs
+//!  keys ─▶ editor.rs ─▶ a whole input ─┬▶ split.rs ──┬─ commands.rs: \d, .tables ─▶ meta_commands.rs
 //!  -c, -f, stdin ─────────▶ a script ──┘  inputs.rs  └─ sql::parse ─▶ session.rs ─┬─ answers ─▶ screen.rs ─▶ render/, pager
-//!                                                                                 ├─ live.rs: an answer that goes on (content.rs, frame.rs, changes.rs)
+//!                                                                                 ├─ live.rs: an answer that goes on (frame.rs, changes.rs)
 //!                                                                                 └─ background.rs: jobs
 //! ```
 //! A [`Session`] carries out inputs and knows nothing of keys; [`interact`] asks a person for them.
@@ -21,9 +21,7 @@ mod frame;
 mod help;
 mod inputs;
 mod interact;
-mod limit;
 mod live;
-mod live_result;
 mod log_buffer;
 mod meta;
 mod meta_commands;

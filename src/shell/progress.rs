@@ -13,7 +13,7 @@ use crate::common::Result;
 use crate::operators::ReadProgress;
 use crate::planner::{Mode, Session};
 use crate::sql::ast::{Copy, Insert};
-use crate::workspace::Workspace;
+use crate::workspace::Connection;
 
 /// A query that is done before has no line.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -112,18 +112,18 @@ impl Drop for Guard {
 ///
 /// # Errors
 /// As [`Workspace::insert_now`].
-pub async fn insert(workspace: &Workspace, insert: &Insert) -> Result<u64> {
-    let session = workspace.session(Mode::Batch)?;
+pub async fn insert(connection: &Connection, insert: &Insert) -> Result<u64> {
+    let session = connection.session(Mode::Batch)?;
     let _gone = Guard(Line::watch(&session));
-    workspace.insert_in(&session, insert).await
+    connection.insert_in(&session, insert).await
 }
 
 /// Carries out a COPY, with the line. Returns how many rows were written.
 ///
 /// # Errors
 /// As [`Workspace::copy`].
-pub async fn copy(workspace: &Workspace, copy: &Copy) -> Result<u64> {
-    let session = workspace.session(Mode::Batch)?;
+pub async fn copy(connection: &Connection, copy: &Copy) -> Result<u64> {
+    let session = connection.session(Mode::Batch)?;
     let _gone = Guard(Line::watch(&session));
-    workspace.copy_in(&session, copy).await
+    connection.copy_in(&session, copy).await
 }

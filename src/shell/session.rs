@@ -1,19 +1,16 @@
 //! Inputs, carried out one after the other.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::common::{Error, ErrorKind, Result, panics};
-use crate::jobs::memory::Memory;
 use crate::planner::Mode;
 use crate::sql::ast::{Emit, Parsed, Query, Source, Statement};
 use crate::sql::{Variables, parse_with};
-use crate::state::StateStore;
-use crate::workspace::{Keeper, Names, Outcome, Workspace};
+use crate::workspace::{Connection, Keeper, Names, Outcome};
 
 use super::background::Background;
 use super::log_buffer::LogBuffer;
@@ -28,11 +25,7 @@ const CATCH_UP: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Setup {
     /// The tables.
-    pub workspace: Workspace,
-    /// Where jobs keep their checkpoints, and whether that is far away.
-    pub checkpoints: (Arc<dyn StateStore>, bool),
-    /// What jobs may use.
-    pub memory: Memory,
+    pub connection: Connection,
     /// Values of `-v`.
     pub variables: Variables,
     /// The format that was asked for.
@@ -53,7 +46,7 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Session {
     /// The tables.
-    pub workspace: Workspace,
+    pub connection: Connection,
     pub(super) screen: Screen,
     pub(super) jobs: Background,
     pub(super) history: Option<PathBuf>,
@@ -106,11 +99,11 @@ impl Session {
         let interrupt = signal(SignalKind::interrupt()).map_err(|e| Error::internal("signals cannot be handled").with_source(e))?;
         // Nobody types while a script runs.
         setup.notes.at_once(!interactive);
-        let Setup { workspace, checkpoints, memory, variables, format, history, init, about, begin, notes } = setup;
+        let Setup { connection, variables, format, history, init, about, begin, notes } = setup;
         Ok(Self {
-            workspace,
+            connection,
             screen: Screen::new(format, interactive),
-            jobs: Background::new(checkpoints, memory),
+            jobs: Background::default(),
             history,
             init,
             variables,
@@ -133,7 +126,7 @@ impl Session {
     pub(super) async fn begin(&mut self) -> Result<()> {
         let parts = std::mem::take(&mut self.begin);
         if !parts.is_empty() {
-            let started = self.jobs.start(&self.workspace, parts).await?;
+            let started = self.jobs.start(&self.connection, &parts).await?;
             self.screen.say(&started);
             self.jobs.first_rows(Duration::from_secs(5)).await;
         }
@@ -197,9 +190,9 @@ impl Session {
             // The INSERTs of a statement set are one job, any other is one of its own.
             let set_goes_on = statement.set.is_some() && parsed.get(i + 1).is_some_and(|next| next.set == statement.set);
             if !parts.is_empty() && !set_goes_on {
-                let Self { jobs, workspace, interrupt, .. } = self;
+                let Self { jobs, connection, interrupt, .. } = self;
                 let started =
-                    unless(interrupt, jobs.start(workspace, std::mem::take(&mut parts))).await.map_err(|e| statement.locate(e))?;
+                    unless(interrupt, jobs.start(connection, &std::mem::take(&mut parts))).await.map_err(|e| statement.locate(e))?;
                 self.screen.say(&started);
                 // What comes next may ask for what the job has written.
                 if !self.interactive || !last {
@@ -235,52 +228,52 @@ impl Session {
 
     async fn execute(&mut self, parsed: &Parsed, last: bool, parts: &mut Vec<Parsed>) -> Result<()> {
         let before = self.before_view(parsed).await.map_err(|e| parsed.locate(e))?;
-        let Self { workspace, screen, interrupt, jobs, notes, .. } = self;
+        let Self { connection, screen, interrupt, jobs, notes, .. } = self;
         screen.begin();
-        for outcome in unless(interrupt, workspace.execute(parsed)).await? {
+        for outcome in unless(interrupt, connection.execute(parsed)).await? {
             let here = |e: Error| parsed.locate(e);
             match outcome {
                 Outcome::Said(Some(line)) => screen.say(&line),
                 Outcome::Said(None) => screen.done(tag(&parsed.statement)),
                 Outcome::Rows(schema, rows) => screen.rows(schema, rows).await?,
                 Outcome::Text(text) => screen.text(&text)?,
-                Outcome::Forget(keeper) => screen.say(&workspace.forget_view(&keeper).await.map_err(here)?),
+                Outcome::Forget(keeper) => screen.say(&connection.forget_view(&keeper).await.map_err(here)?),
                 Outcome::Stop(name) => {
-                    let stopped = jobs.stop(&name).await.map_err(here)?;
+                    let stopped = jobs.stop(connection, &name).await.map_err(here)?;
                     screen.say(&stopped);
                 }
-                Outcome::AnalyzeJob(name) => screen.text(&unless(interrupt, jobs.analyze(&name)).await.map_err(here)?)?,
+                Outcome::AnalyzeJob(name) => screen.text(&unless(interrupt, connection.explain_job(&name)).await.map_err(here)?)?,
                 Outcome::Job(part) => match &before {
                     ViewChange::Kept(keeper) => {
                         screen.say(&format!("materialized view `{}` is there, and job {} keeps it", keeper.view, keeper.job))
                     }
                     ViewChange::Replaced(keeper) => {
                         if jobs.runs(&keeper.job) {
-                            let stopped = jobs.stop(&keeper.job).await.map_err(here)?;
+                            let stopped = jobs.stop(connection, &keeper.job).await.map_err(here)?;
                             screen.say(&stopped);
                         }
-                        screen.say(&workspace.forget_view(keeper).await.map_err(here)?);
+                        screen.say(&connection.forget_view(keeper).await.map_err(here)?);
                         parts.push(*part);
                     }
                     ViewChange::Other => parts.push(*part),
                 },
                 Outcome::InsertNow(insert) => {
-                    let rows = unless(interrupt, progress::insert(workspace, &insert)).await.map_err(here)?;
+                    let rows = unless(interrupt, progress::insert(connection, &insert)).await.map_err(here)?;
                     screen.say(&screen.counted(rows));
                 }
                 Outcome::Copy(copy) => {
-                    let rows = unless(interrupt, progress::copy(workspace, &copy)).await.map_err(here)?;
+                    let rows = unless(interrupt, progress::copy(connection, &copy)).await.map_err(here)?;
                     screen.say(&format!("{} to {}", screen.counted(rows), copy.path));
                 }
-                Outcome::Query(query) if goes_on(workspace, &query)? => {
+                Outcome::Query(query) if goes_on(connection, &query)? => {
                     if !last && query.query.limit_clause.is_none() {
                         let error = Error::sql("a query that goes on has to be the last statement");
                         return Err(here(error.hint("put it at the end, or give it a LIMIT")));
                     }
-                    let planned = unless(interrupt, live::plan(workspace, &query)).await.map_err(here)?;
-                    live::show(workspace, planned, screen, interrupt, notes).await.map_err(here)?;
+                    let planned = unless(interrupt, connection.live(&query)).await.map_err(here)?;
+                    live::show(connection, planned, screen, interrupt, notes).await.map_err(here)?;
                 }
-                Outcome::Query(query) => unless(interrupt, answer(workspace, &query, screen)).await.map_err(here)?,
+                Outcome::Query(query) => unless(interrupt, answer(connection, &query, screen)).await.map_err(here)?,
             }
         }
         Ok(())
@@ -293,7 +286,7 @@ impl Session {
 
     /// What completion knows; nothing when the catalog cannot be read, which the next statement tells.
     pub(super) fn names(&self) -> Names {
-        self.workspace.names().unwrap_or_default()
+        self.connection.names().unwrap_or_default()
     }
 }
 
@@ -306,8 +299,8 @@ pub(super) async fn unless<T>(interrupt: &mut Signal, work: impl Future<Output =
 }
 
 /// Whether a query's answer goes on.
-fn goes_on(workspace: &Workspace, query: &Query) -> Result<bool> {
-    Ok(query.emit != Emit::Default || workspace.streams()?)
+fn goes_on(connection: &Connection, query: &Query) -> Result<bool> {
+    Ok(query.emit != Emit::Default || connection.streams()?)
 }
 
 /// What psql says when a statement is done that has nothing to show.
@@ -328,8 +321,8 @@ fn tag(statement: &Statement) -> &'static str {
 }
 
 /// An answer that ends.
-async fn answer(workspace: &Workspace, query: &Query, screen: &mut Screen) -> Result<()> {
-    let session = workspace.session(Mode::Batch)?;
+async fn answer(connection: &Connection, query: &Query, screen: &mut Screen) -> Result<()> {
+    let session = connection.session(Mode::Batch)?;
     let (schema, rows) = session.run(&query.query).await?;
     let line = progress::Line::watch(&session);
     let _gone = progress::Guard(line.clone());

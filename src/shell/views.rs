@@ -11,22 +11,22 @@ use super::session::{Session, ViewChange};
 impl Session {
     /// What has to be known, asked and stopped before a statement about a materialized view is carried out.
     pub(super) async fn before_view(&mut self, parsed: &Parsed) -> Result<ViewChange> {
-        let Some(keeper) = self.workspace.keeper(parsed).await? else { return Ok(ViewChange::Other) };
+        let Some(keeper) = self.connection.keeper(parsed).await? else { return Ok(ViewChange::Other) };
         match &parsed.statement {
-            Statement::CreateView(_) if self.workspace.declares_again(parsed)? => {
+            Statement::CreateView(_) if self.connection.declares_again(parsed)? => {
                 Ok(if keeper.runs { ViewChange::Kept(keeper) } else { ViewChange::Other })
             }
             Statement::CreateView(view) => {
                 // One without OR REPLACE is refused by itself.
                 if view.or_replace {
-                    self.workspace.refuse_read(&keeper.view).await?;
+                    self.connection.refuse_read(&keeper.view).await?;
                     self.refuse_elsewhere(&keeper)?;
                 }
                 Ok(ViewChange::Replaced(keeper))
             }
             Statement::Drop(drop) => {
-                self.workspace.refuse_drop(drop)?;
-                self.workspace.refuse_read(&keeper.view).await?;
+                self.connection.refuse_drop(drop)?;
+                self.connection.refuse_read(&keeper.view).await?;
                 self.refuse_elsewhere(&keeper)?;
                 if self.interactive {
                     print!("drop materialized view {} with its content and job {}? [y/N] ", keeper.view, keeper.job);
@@ -38,7 +38,7 @@ impl Session {
                     }
                 }
                 if self.jobs.runs(&keeper.job) {
-                    let stopped = self.jobs.stop(&keeper.job).await?;
+                    let stopped = self.jobs.stop(&self.connection, &keeper.job).await?;
                     self.screen.say(&stopped);
                 }
                 Ok(ViewChange::Other)

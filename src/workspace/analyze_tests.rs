@@ -32,18 +32,18 @@ fn steps(text: &str) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_job_tells_what_explain_analyze_tells() {
-    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::default()), Overrides::default());
+    let connection = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::default()), Overrides::default()).into_connection();
     let mut parsed = parse(&Source::new("a.sql", SCRIPT)).unwrap();
     let asked = parsed.pop().unwrap();
     for parsed in &parsed {
-        workspace.declare(parsed).await.unwrap();
+        connection.declare(parsed).await.unwrap();
     }
     let Statement::Explain(explain) = &asked.statement else { panic!("{asked:?}") };
-    let explained = workspace.explain(explain).await.unwrap();
+    let explained = connection.explain(explain).await.unwrap();
     let inserts: Vec<_> = explain.statements.iter().map(|s| crate::sql::ast::Parsed { statement: s.clone(), ..asked.clone() }).collect();
 
     let store = Arc::new(RemoteStore::new(Arc::new(InMemory::new()), Path::default(), "memory"));
-    let spec = workspace.plan_job("both", &inserts, store, Settings::default()).await.unwrap();
+    let spec = connection.plan_job("both", &inserts, store, Settings::default()).await.unwrap();
     let gauge = JobMetrics::new(&spec);
     let before = gauge.explain();
     assert!(before.starts_with("job both: STARTING") && before.contains("read 0 rows in 0 epochs"), "{before}");

@@ -16,8 +16,8 @@ use crate::sql::select_all;
 use crate::sql::types::display;
 
 use super::batch_insert::insert_columns;
+use super::connection::Connection;
 use super::declare::Done;
-use super::statements::Workspace;
 
 /// Something that is known of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ fn fact(kind: Kind, text: impl Into<String>) -> Fact {
     Fact { kind, text: text.into() }
 }
 
-impl Workspace {
+impl Connection {
     /// Parses on, plans and declares, but starts and reads nothing.
     ///
     /// # Errors
@@ -148,7 +148,7 @@ impl Workspace {
     }
 
     async fn check_now(&self, insert: &Insert, facts: &mut Vec<Fact>) -> Result<()> {
-        let (sink, _) = self.sink_with(&insert.table, &insert.options)?;
+        let (sink, _) = self.sink_of(&self.canonical(&insert.table)?, &insert.options)?;
         let schema = self.session(Mode::Batch)?.schema(&insert.query.query).await?;
         Coercion::new(&insert.table, &schema, insert_columns(&insert.table, &insert.columns, &sink)?, display)?.filling(sink.schema())?;
         facts.push(fact(Kind::Does, "writes rows at once and ends"));

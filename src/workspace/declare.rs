@@ -7,9 +7,9 @@ use crate::common::{Error, Result};
 use crate::planner::Mode;
 use crate::sql::ast::{self, Column, ColumnKind, CreateTable, Insert, Parsed, Statement};
 
+use super::connection::Connection;
 use super::schema_inference;
-use super::statements::Workspace;
-use super::table_registry::{Inner, TableRegistry};
+use super::tables::{ConnectionState, ConnectionTables};
 
 /// What became of a statement that declares or sets something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Done {
     No,
 }
 
-impl Workspace {
+impl Connection {
     /// Carries out CREATE, ALTER, DROP, USE, SET and RESET. CREATE TABLE ... AS has to go through [`Self::unfold`] before.
     ///
     /// # Errors
@@ -29,23 +29,23 @@ impl Workspace {
         if let Statement::Drop(drop) = &parsed.statement {
             self.refuse_running(drop).await.map_err(|e| parsed.locate(e))?;
         }
-        let found = self.shared.found(parsed).await.map_err(|e| locate_option(parsed, &e))?;
-        let mut inner = self.shared.lock();
+        let found = self.tables.found(parsed).await.map_err(|e| locate_option(parsed, &e))?;
+        let mut inner = self.tables.lock();
         let done = match &parsed.statement {
             Statement::CreateTable(table) if table.query.is_some() => Err(Error::internal("CREATE TABLE ... AS was not unfolded")),
-            Statement::CreateTable(_) => self.shared.create_table(&mut inner, parsed).map(|()| found),
+            Statement::CreateTable(_) => self.tables.create_table(&mut inner, parsed).map(|()| found),
             Statement::CreateView(_) | Statement::CreateDatabase(_) | Statement::CreateFunction(_) => {
-                inner.open.clear();
+                self.tables.forget_inferred(&mut inner);
                 inner.catalog.create(parsed).map(|_| None)
             }
-            Statement::Alter(alter) => self.shared.alter(&mut inner, alter, parsed).map(|()| None),
+            Statement::Alter(alter) => self.tables.alter(&mut inner, alter, parsed).map(|()| None),
             Statement::Drop(drop) => {
-                inner.open.clear();
+                self.tables.forget_inferred(&mut inner);
                 inner.catalog.drop(drop).map(|_| None)
             }
             Statement::Use(database) => inner.catalog.use_database(database).map(|()| None),
             Statement::Set(setting) => {
-                let connectors = &self.shared.connectors;
+                let connectors = &self.workspace.connectors;
                 inner.overrides.set(setting, &|key| connectors.knows(key))
             }
             Statement::Reset(key) => {
@@ -100,18 +100,18 @@ impl Workspace {
     }
 }
 
-impl TableRegistry {
-    fn create_table(&self, inner: &mut Inner, parsed: &Parsed) -> Result<()> {
+impl ConnectionTables {
+    fn create_table(&self, inner: &mut ConnectionState, parsed: &Parsed) -> Result<()> {
         let whole = inner.catalog.complete(parsed)?;
         self.check(inner, &whole)?;
-        inner.open.clear();
+        self.forget_inferred(inner);
         inner.catalog.create(&whole).map(drop)
     }
 
-    fn alter(&self, inner: &mut Inner, alter: &ast::Alter, parsed: &Parsed) -> Result<()> {
+    fn alter(&self, inner: &mut ConnectionState, alter: &ast::Alter, parsed: &Parsed) -> Result<()> {
         let Some(after) = inner.catalog.altered(alter, parsed)? else { return Ok(()) };
         self.check(inner, &after)?;
-        inner.open.clear();
+        self.forget_inferred(inner);
         inner.catalog.alter(alter, &after)
     }
 
@@ -122,12 +122,12 @@ impl TableRegistry {
             return Ok(None);
         }
         let spec = self.spec_of(&self.lock().overrides, table)?;
-        let inferred = self.connectors.get(&spec.connector)?.infer(&spec).await?;
+        let inferred = self.workspace.connectors.get(&spec.connector)?.infer(&spec).await?;
         Ok(Some(schema_inference::shown(&table.name, &inferred)))
     }
 
     /// Asks the connector whether it can do what a table asks of it.
-    fn check(&self, inner: &Inner, parsed: &Parsed) -> Result<()> {
+    fn check(&self, inner: &ConnectionState, parsed: &Parsed) -> Result<()> {
         let Statement::CreateTable(table) = &parsed.statement else { return Ok(()) };
         if table.columns.is_empty() {
             return Ok(()); // They were found out.
@@ -135,7 +135,7 @@ impl TableRegistry {
         let named = CreateTable { name: inner.catalog.canonical(&table.name)?, ..table.clone() };
         let checked = self
             .spec_of(&inner.overrides, &named)
-            .and_then(|spec| schema_inference::validate(self.connectors.get(&spec.connector)?.as_ref(), &spec));
+            .and_then(|spec| schema_inference::validate(self.workspace.connectors.get(&spec.connector)?.as_ref(), &spec));
         checked.map_err(|error| locate_option(parsed, &error))
     }
 }

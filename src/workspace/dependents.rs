@@ -7,7 +7,7 @@ use crate::common::{Error, Result};
 use crate::sql::ast::{Drop, DropKind};
 use crate::state::StateStore;
 
-use super::statements::Workspace;
+use super::connection::Connection;
 use crate::jobs::commits::{Commits, Header};
 
 /// The jobs that have a checkpoint folder.
@@ -17,14 +17,14 @@ pub(super) async fn jobs(root: &dyn StateStore) -> Result<BTreeSet<String>> {
     Ok(folders.filter(|name| !name.starts_with('_')).map(str::to_string).collect())
 }
 
-impl Workspace {
+impl Connection {
     /// Refuses to drop a table or a materialized view of a job that runs on this machine, as far as its newest commit names it: what
     /// stands in a view is not named there. Where checkpoints are on an object store nobody can tell whether a job runs.
     pub(super) async fn refuse_running(&self, drop: &Drop) -> Result<()> {
-        let Some(root) = self.shared.checkpoints.get().filter(|_| matches!(drop.kind, DropKind::Table | DropKind::MaterializedView)) else {
+        let Some(root) = self.workspace.root().filter(|_| matches!(drop.kind, DropKind::Table | DropKind::MaterializedView)) else {
             return Ok(());
         };
-        let Ok(Some(entry)) = self.shared.lock().catalog.find(&drop.name) else { return Ok(()) };
+        let Ok(Some(entry)) = self.tables.lock().catalog.find(&drop.name) else { return Ok(()) };
         if matches!(&entry, Entry::Table(table) if table.definition.temporary) {
             return Ok(());
         }
@@ -65,13 +65,16 @@ mod tests {
     use crate::sql::ast::Source;
     use crate::sql::parse;
     use crate::state::local::LocalStore;
+    use crate::workspace::Workspace;
 
     #[tokio::test]
     async fn nothing_is_dropped_under_a_running_job() {
         let folder = tempfile::tempdir().unwrap();
         let root: Arc<dyn StateStore> = Arc::new(LocalStore::new(folder.path()));
         let connectors = Connectors::embedded(Arc::new(EmbeddedBroker::new()));
-        let workspace = Workspace::new(Catalog::in_memory(), connectors, Overrides::default()).with_checkpoints(Arc::clone(&root));
+        let connection = Workspace::new(Catalog::in_memory(), connectors, Overrides::default())
+            .with_checkpoints(Arc::clone(&root), false)
+            .into_connection();
         let statements = |text: &str| parse(&Source::new("a.sql", text)).unwrap();
         let mut inserts = Vec::new();
         for parsed in statements(
@@ -80,20 +83,20 @@ mod tests {
              CREATE TABLE other (a INT) WITH ('connector' = 'blackhole');
              INSERT INTO sink SELECT a FROM source",
         ) {
-            if workspace.declare(&parsed).await.unwrap() == crate::workspace::Done::No {
+            if connection.declare(&parsed).await.unwrap() == crate::workspace::Done::No {
                 inserts.push(parsed);
             }
         }
-        let job = workspace.plan_job("j", &inserts, Arc::clone(&root), Settings::default()).await.unwrap();
+        let job = connection.plan_job("j", &inserts, Arc::clone(&root), Settings::default()).await.unwrap();
         run(&job, &CancellationToken::new()).await.unwrap();
 
         let runs = root.below("j").lock().unwrap();
         for name in ["source", "SINK"] {
-            let error = workspace.declare(&statements(&format!("DROP TABLE {name}"))[0]).await.unwrap_err();
+            let error = connection.declare(&statements(&format!("DROP TABLE {name}"))[0]).await.unwrap_err();
             assert!(error.message().contains("is used by job `j`, which runs"), "{error}");
         }
-        workspace.declare(&statements("DROP TABLE IF EXISTS other")[0]).await.unwrap();
+        connection.declare(&statements("DROP TABLE IF EXISTS other")[0]).await.unwrap();
         drop(runs);
-        workspace.declare(&statements("DROP TABLE source")[0]).await.unwrap();
+        connection.declare(&statements("DROP TABLE source")[0]).await.unwrap();
     }
 }

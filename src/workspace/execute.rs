@@ -9,8 +9,8 @@ use sqlparser::ast::visit_relations;
 use crate::common::{Error, Result, secret};
 use crate::sql::ast::{Copy, Insert, Parsed, Query, Statement};
 
+use super::connection::Connection;
 use super::declare::Done;
-use super::statements::Workspace;
 use super::view_jobs::Keeper;
 
 /// What a statement comes to. The caller prints, runs queries, and makes one job of all that is to go on.
@@ -38,14 +38,13 @@ pub enum Outcome {
     Job(Box<Parsed>),
 }
 
-impl Workspace {
+impl Connection {
     /// Carries out a statement; one that stands for several (CREATE TABLE ... AS) has several outcomes, in order.
     ///
     /// # Errors
     /// With the statement's place.
     pub async fn execute(&self, parsed: &Parsed) -> Result<Vec<Outcome>> {
-        // Files may have been replaced since the statement before.
-        self.shared.forget_found_out();
+        self.tables.begin_statement()?;
         let mut outcomes = Vec::new();
         for parsed in self.unfold(parsed).await? {
             self.one(&parsed, &mut outcomes).await.map_err(|e| parsed.locate(e))?;

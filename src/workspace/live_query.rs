@@ -19,7 +19,9 @@ use crate::sql::ast;
 use crate::sql::types::display;
 use crate::state::object::RemoteStore;
 
-use super::statements::{Workspace, settings};
+use super::connection::Connection;
+use super::job_settings::settings;
+use super::limit::{Limit, without_limit};
 use crate::jobs::late;
 use crate::jobs::spec::{Insert, JobSpec};
 
@@ -41,16 +43,28 @@ pub struct LiveQuery {
     pub key: Option<Vec<usize>>,
     /// The order in which the rows are to be shown: columns of the answer.
     pub order: Vec<(usize, SortOptions)>,
+    /// After how many rows it ends.
+    pub limit: Limit,
     /// What each commit brings; ends with the job.
     pub rows: mpsc::Receiver<RecordBatch>,
 }
 
-impl Workspace {
-    /// Plans a query that goes on.
+impl Connection {
+    /// Plans a query that goes on. Where its LIMIT stands behind EMIT, or its rows never change, that is a count, and no operator.
     ///
     /// # Errors
     /// What does not plan.
     pub async fn live(&self, query: &ast::Query) -> Result<LiveQuery> {
+        if let Some((endless, limit)) = without_limit(query) {
+            let live = self.plan_live(&endless).await?;
+            if query.ends || !live.updating {
+                return Ok(LiveQuery { limit: Limit::of(limit), ..live });
+            }
+        }
+        self.plan_live(query).await
+    }
+
+    async fn plan_live(&self, query: &ast::Query) -> Result<LiveQuery> {
         let session = self.session(Mode::Streaming)?;
         let streaming = self.streaming()?;
         let plan = async |numbered| {
@@ -74,7 +88,7 @@ impl Workspace {
         let mut settings = settings(&self.job_settings()?, false);
         self.share_memory(&mut settings);
         let job = JobSpec::new(NAME, program, vec![insert], sources, session, store, settings);
-        Ok(LiveQuery { job, schema, updating, key, order, rows })
+        Ok(LiveQuery { job, schema, updating, key, order, limit: Limit::none(), rows })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::catalog::Entry;
 use crate::common::{OptionSpec, Result};
 use crate::planner::Mode;
 
-use super::statements::Workspace;
+use super::connection::Connection;
 
 /// Names of a workspace.
 #[derive(Debug, Clone, Default)]
@@ -21,14 +21,14 @@ pub struct Names {
     pub settings: Vec<String>,
 }
 
-impl Workspace {
+impl Connection {
     /// All names.
     ///
     /// # Errors
     /// When the catalog's folder cannot be read.
     pub fn names(&self) -> Result<Names> {
         let functions = self.session(Mode::Batch)?.functions();
-        let mut inner = self.shared.lock();
+        let mut inner = self.tables.lock();
         inner.catalog.refresh()?;
         let columns = |entry: &Entry| match entry {
             Entry::Table(table) => Some(table.definition.columns.iter().map(|c| c.name.clone()).collect()),
@@ -37,6 +37,6 @@ impl Workspace {
         };
         let relations = inner.catalog.entries().into_iter().filter_map(|e| Some((e.name().to_string(), columns(&e)?))).collect();
         let settings = crate::catalog::settings::KEYS.iter().map(ToString::to_string).collect();
-        Ok(Names { relations, functions, connectors: self.shared.connectors.options(), settings })
+        Ok(Names { relations, functions, connectors: self.workspace.connectors.options(), settings })
     }
 }

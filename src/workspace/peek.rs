@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::common::{Error, Result};
 use crate::planner::{Relation, Tables};
 
+use super::connection::Connection;
 use super::show::Rows;
-use super::statements::Workspace;
-use super::table_registry::locate_entry;
+use super::tables::locate_entry;
 
-impl Workspace {
+impl Connection {
     /// The newest rows of a topic or of files, the newest one last.
     ///
     /// Of a topic it is a row per message: partition, offset, timestamp, key, `raw`, the value as text (`0x...` if it is none), and
@@ -20,20 +20,21 @@ impl Workspace {
     /// # Errors
     /// When there is no such table, it has neither messages nor files, or its server is away.
     pub async fn peek(&self, name: &str, rows: usize) -> Result<Rows> {
+        let name = &self.tables.canonical(name);
         // Its columns may have to be found out; those that are declared tell enough, also of a table that can only be written.
-        if !self.shared.table(name).is_ok_and(|(entry, _)| !entry.definition.columns.is_empty()) {
-            match self.shared.relation(name).await? {
-                Some(Relation::Table(_)) => {}
+        if !self.tables.table(name).is_ok_and(|(entry, _)| !entry.definition.columns.is_empty()) {
+            match self.tables.relation(&self.tables.written(name)).await? {
+                Some(Relation::Table) => drop(self.tables.open(&self.tables.written(name)).await?),
                 Some(_) => {
                     return Err(
                         Error::sql(format!("`{name}` is a view, which has no messages of its own")).hint("peek at a table that it reads")
                     );
                 }
-                None => return Err(self.shared.table(name).err().unwrap_or_else(|| nothing_there(name))),
+                None => return Err(self.tables.table(name).err().unwrap_or_else(|| nothing_there(name))),
             }
         }
-        let (entry, spec) = self.shared.table(name)?;
-        let connector = self.shared.connectors.get(&spec.connector)?;
+        let (entry, spec) = self.tables.table(name)?;
+        let connector = self.workspace.connectors.get(&spec.connector)?;
         let peeked = connector.peek(Arc::new(spec), rows).await.map_err(|e| locate_entry(&entry, e))?;
         let batch = peeked.ok_or_else(|| nothing_there(name))?;
         Ok((batch.schema(), batch))

@@ -11,6 +11,7 @@ use crate::connectors::Connectors;
 use crate::sql::ast;
 use crate::sql::parse;
 
+use crate::workspace::Workspace;
 use crate::workspace::peek::*;
 
 /// A folder of files, and tables on it.
@@ -37,11 +38,11 @@ impl Place {
 
     /// Peeks after a script.
     async fn try_peek(&self, script: &str, table: &str, rows: usize) -> Result<RecordBatch> {
-        let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::default()), Overrides::default());
+        let connection = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::default()), Overrides::default()).into_connection();
         for parsed in parse(&ast::Source::new("a.sql", self.here(script))).unwrap() {
-            workspace.declare(&parsed).await.unwrap();
+            connection.declare(&parsed).await.unwrap();
         }
-        Ok(workspace.peek(&self.here(table), rows).await?.1)
+        Ok(connection.peek(&self.here(table), rows).await?.1)
     }
 
     /// The rows, values separated by ` | `.

@@ -8,6 +8,7 @@ use crate::connectors::kafka::broker::{Broker, OutRecord};
 use crate::sql::ast;
 use crate::sql::parse;
 
+use crate::workspace::Workspace;
 use crate::workspace::peek::*;
 
 /// A record of second `at`.
@@ -16,17 +17,17 @@ fn record(partition: i32, at: i64, key: Option<&str>, value: Option<&[u8]>) -> O
     OutRecord { partition: Some(partition), timestamp: Some(at * 1000), key, value: value.map(<[u8]>::to_vec), ..OutRecord::default() }
 }
 
-async fn workspace(broker: &Arc<EmbeddedBroker>, script: &str) -> Workspace {
-    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(broker)), Overrides::default());
+async fn connection(broker: &Arc<EmbeddedBroker>, script: &str) -> Connection {
+    let connection = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(broker)), Overrides::default()).into_connection();
     for parsed in parse(&ast::Source::new("a.sql", script)).unwrap() {
-        workspace.declare(&parsed).await.unwrap();
+        connection.declare(&parsed).await.unwrap();
     }
-    workspace
+    connection
 }
 
 /// `partition offset second key raw | decoded` of each row.
-async fn peeked(workspace: &Workspace, table: &str, rows: usize) -> Vec<String> {
-    let (schema, batch) = workspace.peek(table, rows).await.unwrap();
+async fn peeked(connection: &Connection, table: &str, rows: usize) -> Vec<String> {
+    let (schema, batch) = connection.peek(table, rows).await.unwrap();
     let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
     assert_eq!(names, ["partition", "offset", "timestamp", "key", "raw", "decoded"]);
     let text = |column: usize, row: usize| {
@@ -58,16 +59,16 @@ async fn the_newest_of_all_partitions_with_what_cannot_be_read() {
     }
     broker.append("t", vec![record(1, 18, None, Some(b"{broken\n")), record(1, 3, None, Some(b"\xff\x00"))]).unwrap();
     let script = format!("CREATE TABLE orders (id INT, name STRING, twice AS id * 2) WITH ('connector' = 'kafka', {OPTIONS});");
-    let workspace = workspace(&broker, &script).await;
+    let connection = connection(&broker, &script).await;
     let expected = [
         r#"0 34 17 NULL {"id":17,"name":"n"} | {"id":17,"name":"n"}"#,
         r#"0 36 18 NULL {"id":18,"name":"n"} | {"id":18,"name":"n"}"#,
         r"1 0 18 NULL {broken\n | NULL",
         r#"0 38 19 NULL {"id":19,"name":"n"} | {"id":19,"name":"n"}"#,
     ];
-    assert_eq!(peeked(&workspace, "orders", 4).await, expected);
-    assert_eq!(peeked(&workspace, "Orders", 4).await, expected);
-    let all = peeked(&workspace, "orders", 1000).await;
+    assert_eq!(peeked(&connection, "orders", 4).await, expected);
+    assert_eq!(peeked(&connection, "Orders", 4).await, expected);
+    let all = peeked(&connection, "orders", 1000).await;
     assert_eq!((all.len(), all[4].as_str()), (22, "1 1 3 NULL 0xff00 | NULL"));
 }
 
@@ -82,9 +83,9 @@ async fn rows_that_come_and_go() {
     let script = "CREATE TABLE newest (k STRING, n INT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = 't', \
         'key.format' = 'raw', 'value.format' = 'json', 'value.fields-include' = 'EXCEPT_KEY');
         CREATE TABLE changes (k STRING, n INT) WITH ('connector' = 'kafka', 'topic' = 'c', 'format' = 'debezium-json');";
-    let workspace = workspace(&broker, script).await;
-    assert_eq!(peeked(&workspace, "newest", 10).await, [r#"0 0 1 a {"n":1} | +{"k":"a","n":1}"#, r#"0 1 2 a NULL | -{"k":"a","n":null}"#]);
-    let shown = peeked(&workspace, "changes", 10).await;
+    let connection = connection(&broker, script).await;
+    assert_eq!(peeked(&connection, "newest", 10).await, [r#"0 0 1 a {"n":1} | +{"k":"a","n":1}"#, r#"0 1 2 a NULL | -{"k":"a","n":null}"#]);
+    let shown = peeked(&connection, "changes", 10).await;
     assert!(shown[0].ends_with(r#"| -{"k":"a","n":1} +{"k":"a","n":2}"#), "{shown:?}");
 }
 
@@ -103,14 +104,14 @@ async fn keys_and_messages_without_a_value() {
         CREATE TABLE headed (k STRING, h MAP<STRING, BYTES> METADATA FROM 'headers', n INT) WITH ('connector' = 'kafka', 'topic' = 't',
           'key.format' = 'raw', 'key.fields' = 'k', 'value.format' = 'json', 'value.fields-include' = 'EXCEPT_KEY');
         CREATE TABLE changes (n INT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'debezium-json');";
-    let workspace = workspace(&broker, script).await;
+    let connection = connection(&broker, script).await;
     let raw = ["0 0 1 a {\"n\":1}", "0 1 2 b\\n NULL", "0 2 3 NULL NULL", "0 3 4 0xfe {\"n\":4}"];
     let shown = |decoded: [&str; 4]| raw.iter().zip(decoded).map(|(raw, decoded)| format!("{raw} | {decoded}")).collect::<Vec<_>>();
-    assert_eq!(peeked(&workspace, "plain", 9).await, shown([r#"{"n":1}"#, "NULL", "NULL", r#"{"n":4}"#]));
+    assert_eq!(peeked(&connection, "plain", 9).await, shown([r#"{"n":1}"#, "NULL", "NULL", r#"{"n":4}"#]));
     // The last one's key is no text, so it cannot be read by a table that wants it.
-    assert_eq!(peeked(&workspace, "headed", 9).await, shown([r#"{"k":"a","h":{},"n":1}"#, "NULL", "NULL", "NULL"]));
-    assert_eq!(peeked(&workspace, "changes", 9).await, shown(["NULL"; 4]));
-    assert_eq!(peeked(&workspace, "plain", 2).await.len(), 2);
+    assert_eq!(peeked(&connection, "headed", 9).await, shown([r#"{"k":"a","h":{},"n":1}"#, "NULL", "NULL", "NULL"]));
+    assert_eq!(peeked(&connection, "changes", 9).await, shown(["NULL"; 4]));
+    assert_eq!(peeked(&connection, "plain", 2).await.len(), 2);
 }
 
 #[tokio::test]
@@ -119,7 +120,7 @@ async fn tables_that_have_neither_messages_nor_files() {
          CREATE TABLE gone (n INT) WITH ('connector' = 'blackhole');
          CREATE TABLE away (n INT) WITH ('connector' = 'kafka', 'topic' = 'away', 'format' = 'json');
          CREATE VIEW seen AS SELECT n FROM made;";
-    let workspace = workspace(&Arc::default(), script).await;
+    let connection = connection(&Arc::default(), script).await;
     for (table, message) in [
         ("made", "table `made` has neither messages nor files to peek at"),
         ("gone", "table `gone` has neither messages nor files to peek at"),
@@ -127,7 +128,7 @@ async fn tables_that_have_neither_messages_nor_files() {
         ("mede", "no table is called `mede`"),
         ("away", "table `away`: topic `away` does not exist at embedded"),
     ] {
-        let error = workspace.peek(table, 2).await.unwrap_err();
+        let error = connection.peek(table, 2).await.unwrap_err();
         assert_eq!(error.message(), message);
         assert!(error.hint_text().is_some());
     }

@@ -15,12 +15,12 @@ use crate::sql::name::{DEFAULT_CATALOG, split};
 use crate::sql::types::display;
 use crate::sql::{quoted, render, select_all};
 
-use super::statements::Workspace;
+use super::connection::Connection;
 
 /// Rows to print.
 pub type Rows = (SchemaRef, RecordBatch);
 
-impl Workspace {
+impl Connection {
     /// Answers SHOW.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl Workspace {
                 return liked(&all, show.like.as_ref());
             }
             ShowWhat::Settings => {
-                let inner = self.shared.lock();
+                let inner = self.tables.lock();
                 let (keys, values) = inner.overrides.settings().unzip();
                 return texts(vec![("key", keys), ("value", values)]);
             }
@@ -58,7 +58,7 @@ impl Workspace {
 
     /// The catalog as the folder has it now.
     pub(super) fn with_catalog<T>(&self, of: impl FnOnce(&Catalog) -> Result<T>) -> Result<T> {
-        let mut inner = self.shared.lock();
+        let mut inner = self.tables.lock();
         inner.catalog.refresh()?;
         of(&inner.catalog)
     }
@@ -106,7 +106,7 @@ impl Workspace {
     }
 }
 
-impl Workspace {
+impl Connection {
     /// The statement that declared a table or view, as SHOW CREATE answers it.
     ///
     /// # Errors

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMillisecondArray};
-use tokio::sync::watch;
 
 use crate::common::Result;
 
+use super::connection::Connection;
 use super::dependents;
 use super::show::{Rows, batch};
-use super::statements::Workspace;
 use crate::jobs::commits::Commits;
 use crate::jobs::progress::{Phase, Status};
 
@@ -23,16 +22,18 @@ struct Listed {
     status: Option<Status>,
 }
 
-impl Workspace {
-    /// Lets SHOW JOBS tell of a job that runs in this process.
-    pub fn watch(&self, name: &str, status: watch::Receiver<Status>) {
-        self.shared.started.add(name, status);
+impl Listed {
+    /// A job of this process.
+    fn of(status: Status) -> Self {
+        Self { phase: Some(status.phase.to_string()), commit: Some(status.commit), status: Some(status) }
     }
+}
 
+impl Connection {
     /// Answers SHOW JOBS: those whose names are `wanted`.
     pub(super) async fn jobs(&self, wanted: impl Fn(&str) -> bool) -> Result<Rows> {
         let mut all: BTreeMap<String, Listed> = BTreeMap::new();
-        if let Some(root) = self.shared.checkpoints.get() {
+        if let Some(root) = self.workspace.root() {
             for name in dependents::jobs(root.as_ref()).await?.into_iter().filter(|name| wanted(name)) {
                 let last = Commits::reader(root.below(&name)).last().await?;
                 let finished = last.as_ref().is_some_and(|commit| commit.body.finished);
@@ -40,11 +41,8 @@ impl Workspace {
                 all.insert(name, Listed { phase, commit: last.map(|commit| commit.body.n), status: None });
             }
         }
-        for (name, watched) in self.shared.started.all().into_iter().filter(|(name, _)| wanted(name)) {
-            let status = watched.borrow().clone();
-            let over = status.phase.is_over();
-            let phase = if watched.has_changed().is_err() && !over { "FAILED".to_string() } else { status.phase.to_string() };
-            all.insert(name, Listed { phase: Some(phase), commit: Some(status.commit), status: Some(status) });
+        for job in self.workspace.jobs.all().into_iter().filter(|job| wanted(job.name())) {
+            all.insert(job.name().to_string(), Listed::of(job.status()));
         }
         rows(&all)
     }
@@ -78,21 +76,15 @@ fn rows(jobs: &BTreeMap<String, Listed>) -> Result<Rows> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Catalog, Overrides};
-    use crate::connectors::Connectors;
 
-    #[tokio::test]
-    async fn a_job_that_has_failed_is_listed_with_what_it_did() {
-        let workspace = Workspace::new(Catalog::in_memory(), Connectors::real(), Overrides::default());
-        let (running, status) = watch::channel(Status { phase: Phase::Running, rows: 7, ..Status::default() });
-        workspace.watch("a", status);
-        let (failed, status) = watch::channel(Status { phase: Phase::Running, notice: Some("why".into()), ..Status::default() });
-        workspace.watch("b", status);
-        drop(failed);
-        let (_, rows) = workspace.jobs(|name| name != "c").await.unwrap();
+    #[test]
+    fn a_job_that_has_failed_is_listed_with_what_it_did() {
+        let running = Status { phase: Phase::Running, rows: 7, ..Status::default() };
+        let failed = Status { phase: Phase::Failed, notice: Some("why".into()), ..Status::default() };
+        let jobs = BTreeMap::from([("a".to_string(), Listed::of(running)), ("b".to_string(), Listed::of(failed))]);
+        let (_, rows) = rows(&jobs).unwrap();
         let text = arrow::util::pretty::pretty_format_batches(&[rows.project(&[0, 1, 5, 10]).unwrap()]).unwrap().to_string();
         assert!(text.contains("| a        | RUNNING | 7       |        |"), "{text}");
         assert!(text.contains("| b        | FAILED  | 0       | why    |"), "{text}");
-        drop(running);
     }
 }

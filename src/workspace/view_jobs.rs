@@ -4,7 +4,7 @@ use crate::catalog::Entry;
 use crate::common::{Error, Result};
 use crate::sql::ast::{Drop, DropKind, Parsed, Statement};
 
-use super::statements::Workspace;
+use super::connection::Connection;
 use crate::jobs::commits::Commits;
 use crate::jobs::{readers, stored_view, views};
 
@@ -19,7 +19,7 @@ pub struct Keeper {
     pub runs: bool,
 }
 
-impl Workspace {
+impl Connection {
     /// The job that keeps the view that a CREATE or DROP MATERIALIZED VIEW names, if one was started.
     ///
     /// # Errors
@@ -36,16 +36,13 @@ impl Workspace {
     }
 
     async fn kept(&self, view: &str) -> Result<Option<Keeper>> {
-        let Some(root) = self.shared.checkpoints.get() else { return Ok(None) };
+        let Some(root) = self.workspace.root() else { return Ok(None) };
         let Some(job) = stored_view::kept_by(root.as_ref(), view).await? else { return Ok(None) };
         let store = root.below(&job);
         if store.list("incarnations").await?.is_empty() {
             return Ok(None);
         }
-        let here = self.shared.started.all().get(&job).is_some_and(|status| {
-            let over = status.borrow().phase.is_over();
-            !over && status.has_changed().is_ok()
-        });
+        let here = self.workspace.jobs.runs(&job);
         Ok(Some(Keeper { view: view.to_string(), runs: here || store.lock().is_err(), job }))
     }
 
@@ -62,7 +59,7 @@ impl Workspace {
     /// # Errors
     /// Names who reads it.
     pub async fn refuse_read(&self, view: &str) -> Result<()> {
-        let Some(root) = self.shared.checkpoints.get() else { return Ok(()) };
+        let Some(root) = self.workspace.root() else { return Ok(()) };
         let readers = readers::jobs(root.as_ref(), view).await?;
         if readers.is_empty() {
             return Ok(());
@@ -87,7 +84,7 @@ impl Workspace {
     /// When the store cannot be changed.
     pub async fn forget_view(&self, keeper: &Keeper) -> Result<String> {
         let Keeper { view, job, .. } = keeper;
-        let Some(root) = self.shared.checkpoints.get() else { return Ok(String::new()) };
+        let Some(root) = self.workspace.root() else { return Ok(String::new()) };
         let store = root.below(job);
         let last = Commits::reader(store.clone()).last().await?;
         let alone = last.is_none_or(|last| last.body.confirmed.is_empty() && last.body.views.len() <= 1);
@@ -96,7 +93,7 @@ impl Workspace {
             return Ok(format!("job {job} stays, because it does more than to keep `{view}`"));
         }
         store.remove().await?;
-        self.shared.started.remove(job);
+        self.workspace.jobs.remove(job);
         Ok(format!("job {job} and the content of `{view}` are removed"))
     }
 }

@@ -1,7 +1,7 @@
 //! Files as other programs write them, by name: what is found out is what is read.
 
 use crate::cli::Home;
-use crate::place::{Place, compress, run_in, workspace};
+use crate::place::{Place, compress, connection, run_in};
 
 #[tokio::test]
 async fn every_member_of_a_packed_file_is_read() {
@@ -131,11 +131,11 @@ async fn a_file_is_as_it_is_now() {
     let place = Place::new();
     place.file("a.csv", "a,b\n1,2\n");
     let dir = place.path("").to_string_lossy().into_owned();
-    let workspace = workspace(&[]);
+    let connection = connection(&[]);
     let query = format!("SELECT * FROM '{dir}a.csv'");
-    assert_eq!(run_in(&workspace, &query).await.unwrap().rows, ["1|2"]);
+    assert_eq!(run_in(&connection, &query).await.unwrap().rows, ["1|2"]);
     place.file("a.csv", "x\nsome text\n");
-    assert_eq!(run_in(&workspace, &query).await.unwrap().rows, ["some text"]);
+    assert_eq!(run_in(&connection, &query).await.unwrap().rows, ["some text"]);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
-use millstream::workspace::{Outcome, Workspace};
+use millstream::workspace::{Connection, Outcome, Workspace};
 use tempfile::TempDir;
 
 /// A folder of its own.
@@ -79,47 +79,47 @@ pub fn compress(path: &Path, program: &str) {
     assert!(std::process::Command::new(program).args(["-q", "-f"]).arg(path).status().unwrap().success());
 }
 
-pub fn workspace(options: &[&str]) -> Workspace {
+pub fn connection(options: &[&str]) -> Connection {
     let connectors = Connectors::embedded(Arc::new(EmbeddedBroker::new()));
-    Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(options).unwrap())
+    Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(options).unwrap()).into_connection()
 }
 
 /// The newest rows of a table that a script declares, the newest last.
 pub async fn peek(sql: &str, table: &str, rows: usize) -> Result<Vec<String>, Error> {
-    let workspace = workspace(&[]);
+    let connection = connection(&[]);
     for parsed in parse(&Source::new("<sql>", sql))? {
-        workspace.execute(&parsed).await?;
+        connection.execute(&parsed).await?;
     }
-    Ok(show(&workspace.peek(table, rows).await?.1))
+    Ok(show(&connection.peek(table, rows).await?.1))
 }
 
 /// Runs a script: declarations, queries and EXPLAIN.
 pub async fn run(sql: &str, options: &[&str]) -> Result<Said, Error> {
-    run_in(&workspace(options), sql).await
+    run_in(&connection(options), sql).await
 }
 
 /// The same in a session that goes on.
-pub async fn run_in(workspace: &Workspace, sql: &str) -> Result<Said, Error> {
+pub async fn run_in(connection: &Connection, sql: &str) -> Result<Said, Error> {
     let mut said = Said::default();
     for parsed in parse(&Source::new("<sql>", sql))? {
-        for outcome in workspace.execute(&parsed).await? {
+        for outcome in connection.execute(&parsed).await? {
             match outcome {
                 Outcome::Said(line) => said.lines.extend(line),
                 Outcome::Text(text) => said.lines.push(text),
                 Outcome::Forget(keeper) => panic!("{keeper:?}"),
                 Outcome::Stop(name) | Outcome::AnalyzeJob(name) => panic!("no job {name} was started"),
                 Outcome::Query(query) => {
-                    let (_, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;
+                    let (_, rows) = connection.session(Mode::Batch)?.run(&query.query).await?;
                     let rows: Vec<RecordBatch> = rows.try_collect().await?;
                     let mut rows: Vec<String> = rows.iter().flat_map(show).collect();
                     rows.sort();
                     said.rows.extend(rows);
                 }
-                Outcome::Copy(copy) => said.lines.push(format!("{} rows", workspace.copy(&copy).await?)),
-                Outcome::InsertNow(insert) => said.lines.push(format!("{} rows", workspace.insert_now(&insert).await?)),
+                Outcome::Copy(copy) => said.lines.push(format!("{} rows", connection.copy(&copy).await?)),
+                Outcome::InsertNow(insert) => said.lines.push(format!("{} rows", connection.insert_now(&insert).await?)),
                 // What is read from files ends.
                 Outcome::Job(part) => match &part.statement {
-                    Statement::Insert(insert) => said.lines.push(format!("{} rows", workspace.insert_now(insert).await?)),
+                    Statement::Insert(insert) => said.lines.push(format!("{} rows", connection.insert_now(insert).await?)),
                     other => panic!("{other:?}"),
                 },
                 Outcome::Rows(_, rows) => panic!("{rows:?}"),

@@ -52,9 +52,9 @@ async fn records_with_times_out_of_the_calendar_are_bad_in_every_format() {
             // The same bytes: a time is a number of milliseconds.
             let values = "(1, 1714564800000), (2, 253402300800000), (3, -62135596800001), (4, 253402300799999)";
             let sql = format!("{} INSERT INTO s VALUES {values};", table("s", "id BIGINT, ts BIGINT", format));
-            let (workspace, rest) = place.workspace(&sql, &[]);
+            let (connection, rest) = place.connection(&sql, &[]);
             let Statement::Insert(insert) = &rest[0].statement else { unreachable!() };
-            assert_eq!(workspace.insert_now(insert).await.unwrap(), 4);
+            assert_eq!(connection.insert_now(insert).await.unwrap(), 4);
         } else {
             place.put("s", 1, (1..).zip(TIMES).map(|row| (0, text(row))));
         }

@@ -16,7 +16,7 @@ use millstream::sql::ast::{Parsed, Source, Statement};
 use millstream::sql::parse;
 use millstream::state::StateStore;
 use millstream::state::object::RemoteStore;
-use millstream::workspace::{Done, Workspace};
+use millstream::workspace::{Connection, Done, Workspace};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -65,25 +65,30 @@ impl Place {
     }
 
     /// The declarations carried out, and the rest.
-    pub fn workspace(&self, sql: &str, options: &[&str]) -> (Workspace, Vec<Parsed>) {
+    pub fn connection(&self, sql: &str, options: &[&str]) -> (Connection, Vec<Parsed>) {
+        self.connection_in(sql, options, |connection| connection)
+    }
+
+    /// The same in a workspace made to measure.
+    pub fn connection_in(&self, sql: &str, options: &[&str], made: impl FnOnce(Workspace) -> Workspace) -> (Connection, Vec<Parsed>) {
         let options = Overrides::parse(options).unwrap();
         let connectors = Connectors::embedded(Arc::clone(&self.broker));
         let connectors = self.more.iter().fold(connectors, |all, connector| all.and(Arc::clone(connector)));
-        let workspace = Workspace::new(Catalog::in_memory(), connectors, options);
+        let connection = made(Workspace::new(Catalog::in_memory(), connectors, options)).into_connection();
         let mut rest = Vec::new();
         for parsed in parse(&Source::new("test.sql", sql)).unwrap_or_else(|e| panic!("{e}")) {
-            if let Done::No = futures::executor::block_on(workspace.declare(&parsed)).unwrap_or_else(|e| panic!("{e}")) {
+            if let Done::No = futures::executor::block_on(connection.declare(&parsed)).unwrap_or_else(|e| panic!("{e}")) {
                 rest.push(parsed);
             } else if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
                 rest.push(parsed);
             }
         }
-        (workspace, rest)
+        (connection, rest)
     }
 
     pub async fn plan(&self, sql: &str, options: &[&str], settings: Settings) -> Result<JobSpec, Error> {
-        let (workspace, inserts) = self.workspace(sql, options);
-        workspace.plan_job("job", &inserts, Arc::clone(&self.store), settings).await
+        let (connection, inserts) = self.connection(sql, options);
+        connection.plan_job("job", &inserts, Arc::clone(&self.store), settings).await
     }
 
     /// Runs a job until its bounded input is exhausted, with at most this many rows in an epoch.

@@ -11,6 +11,7 @@ use millstream::jobs::{self, Ending, Settings, Status};
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
+use millstream::workspace::Workspace;
 use tokio_util::sync::CancellationToken;
 
 use crate::embedded::{Place, Watched};
@@ -31,13 +32,13 @@ fn script(keys: usize, times: usize) -> String {
 async fn run(place: &Place, sql: &str, memory: usize, state: usize, epoch_rows: usize) -> (Status, Vec<i64>) {
     let tmp = tempfile::tempdir().unwrap();
     let memory = Memory::new(Some(memory as u64), tmp.path());
-    let (workspace, statements) = place.workspace(sql, &[]);
-    let workspace = workspace.with_memory(&memory).unwrap().with_checkpoints(Arc::clone(&place.store));
+    let made = |w: Workspace| w.with_memory(&memory).unwrap().with_checkpoints(Arc::clone(&place.store), false);
+    let (connection, statements) = place.connection_in(sql, &[], made);
     let mut settings = Settings::default();
     memory.share(&mut settings);
     settings.state_memory = state;
     settings.max_rows_per_epoch = epoch_rows;
-    let mut spec = workspace.plan_job("job", &statements, Arc::clone(&place.store), settings).await.unwrap();
+    let mut spec = connection.plan_job("job", &statements, Arc::clone(&place.store), settings).await.unwrap();
     let watched = Watched::new(epoch_rows, &spec);
     spec.probe = None;
     let ended = jobs::run(&spec, &CancellationToken::new()).await;
@@ -46,7 +47,7 @@ async fn run(place: &Place, sql: &str, memory: usize, state: usize, epoch_rows: 
     assert_eq!(std::fs::read_dir(tmp.path()).map_or(0, |d| d.count()), 0, "files are left");
     let asked = parse(&Source::new("q", "SELECT COUNT(*), SUM(n), SUM(v), COUNT(DISTINCT k) FROM counts")).unwrap().remove(0);
     let Statement::Query(query) = asked.statement else { unreachable!() };
-    let (_, rows) = workspace.session(Mode::Batch).unwrap().run(&query.query).await.unwrap();
+    let (_, rows) = connection.session(Mode::Batch).unwrap().run(&query.query).await.unwrap();
     let rows: Vec<_> = rows.try_collect().await.unwrap();
     let sums = rows[0].columns().iter().map(|c| c.as_primitive::<Int64Type>().value(0)).collect();
     (watched.last(), sums)

@@ -12,7 +12,7 @@ use millstream::connectors::kafka::broker::OutRecord;
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
-use millstream::workspace::{Done, Workspace};
+use millstream::workspace::{Connection, Done, Workspace};
 
 use crate::generator::{Config, Event, Generator, ROUND};
 
@@ -147,32 +147,33 @@ fn every_query_is_read() {
     }
 }
 
-/// A workspace with the tables over 1000 events.
-async fn workspace() -> Workspace {
+/// A connection with the tables over 1000 events.
+async fn connection() -> Connection {
     let broker = Arc::new(EmbeddedBroker::new());
     broker.create("nexmark", Some(1)).unwrap();
     let record = |event: &Event| OutRecord { partition: Some(0), value: Some(serde_json::to_vec(event).unwrap()), ..OutRecord::default() };
     broker.append("nexmark", events(20 * ROUND).iter().map(record).collect()).unwrap();
-    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(broker), Overrides::parse(&[] as &[&str]).unwrap());
+    let connection =
+        Workspace::new(Catalog::in_memory(), Connectors::embedded(broker), Overrides::parse(&[] as &[&str]).unwrap()).into_connection();
     let tables = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/nexmark/queries/tables.sql")).unwrap();
     for parsed in parse(&Source::new("tables", tables)).unwrap() {
-        assert!(matches!(workspace.declare(&parsed).await.unwrap(), Done::Said(_)));
+        assert!(matches!(connection.declare(&parsed).await.unwrap(), Done::Said(_)));
     }
-    workspace
+    connection
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_has_a_batch_answer() {
-    let workspace = workspace().await;
+    let connection = connection().await;
     for file in queries() {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         for parsed in parse(&Source::new(name.as_str(), std::fs::read_to_string(&file).unwrap())).unwrap() {
             let Statement::Insert(insert) = &parsed.statement else {
-                assert!(matches!(workspace.declare(&parsed).await.unwrap(), Done::Said(_)));
+                assert!(matches!(connection.declare(&parsed).await.unwrap(), Done::Said(_)));
                 continue;
             };
             let (_, rows) =
-                workspace.session(Mode::Batch).unwrap().run(&insert.query.query).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+                connection.session(Mode::Batch).unwrap().run(&insert.query.query).await.unwrap_or_else(|e| panic!("{name}: {e}"));
             collect(rows).await.unwrap_or_else(|e| panic!("{name}: {e}"));
         }
     }
@@ -180,7 +181,7 @@ async fn every_query_has_a_batch_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tables_read_every_event() {
-    let workspace = workspace().await;
+    let connection = connection().await;
     for (sql, expected) in [
         // NULLs are not counted, so every field was there.
         (
@@ -198,7 +199,7 @@ async fn the_tables_read_every_event() {
     ] {
         let asked = parse(&Source::new("sql", sql)).unwrap();
         let Statement::Query(query) = &asked[0].statement else { panic!("{sql}") };
-        let (_, rows) = workspace.session(Mode::Batch).unwrap().run(&query.query).await.unwrap();
+        let (_, rows) = connection.session(Mode::Batch).unwrap().run(&query.query).await.unwrap();
         let rows = collect(rows).await.unwrap();
         let counts: Vec<i64> =
             rows[0].columns().iter().map(|c| c.as_any().downcast_ref::<arrow::array::Int64Array>().unwrap().value(0)).collect();

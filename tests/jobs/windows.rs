@@ -11,7 +11,7 @@ use millstream::common::Error;
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
-use millstream::workspace::Workspace;
+use millstream::workspace::Connection;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -164,11 +164,11 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// A workspace with the view `rows_of` and a topic.
-fn workspace(records: Vec<String>) -> Workspace {
+/// A connection with the view `rows_of` and a topic.
+fn connection(records: Vec<String>) -> Connection {
     let place = Place::new();
     place.put("events", 3, (0..).zip(records).map(|(i, record)| (i % 3, record)));
-    let (workspace, _) = place.workspace(
+    let (connection, _) = place.connection(
         &format!(
             "CREATE VIEW rows_of AS SELECT * FROM {DATA};
              CREATE TABLE events (id BIGINT, ms BIGINT, k STRING, ts AS TO_TIMESTAMP_MILLIS(ms), pt AS PROCTIME())
@@ -176,14 +176,14 @@ fn workspace(records: Vec<String>) -> Workspace {
         ),
         &[],
     );
-    workspace
+    connection
 }
 
-async fn answer(workspace: &Workspace, sql: &str) -> Result<Vec<RecordBatch>, Error> {
+async fn answer(connection: &Connection, sql: &str) -> Result<Vec<RecordBatch>, Error> {
     let sql = sql.replace("$DATA", DATA);
     let parsed = parse(&Source::new("<sql>", sql.as_str()))?;
     let Statement::Query(query) = &parsed[0].statement else { panic!("{sql}") };
-    let (_, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;
+    let (_, rows) = connection.session(Mode::Batch)?.run(&query.query).await?;
     Ok(rows.try_collect().await?)
 }
 
@@ -205,9 +205,9 @@ fn lines(batches: &[RecordBatch]) -> Vec<String> {
 
 #[tokio::test]
 async fn written_cases() {
-    let workspace = workspace(Vec::new());
+    let connection = connection(Vec::new());
     for (sql, expected) in CASES {
-        let got = answer(&workspace, sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let got = answer(&connection, sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
         let mut expected = expected.to_vec();
         expected.sort_unstable();
         assert_eq!(lines(&got), expected, "{sql}");
@@ -216,9 +216,9 @@ async fn written_cases() {
 
 #[tokio::test]
 async fn calls_that_mean_nothing() {
-    let workspace = workspace(Vec::new());
+    let connection = connection(Vec::new());
     for (call, message, hint) in WRONG {
-        let error = answer(&workspace, &format!("SELECT * FROM TABLE({call})")).await.unwrap_err().to_string();
+        let error = answer(&connection, &format!("SELECT * FROM TABLE({call})")).await.unwrap_err().to_string();
         assert!(error.contains(message) && error.contains(hint), "{call}: {error}");
     }
 }
@@ -266,7 +266,7 @@ async fn random_rows_against_the_definition() {
             .map(|_| (random.random_bool(0.95).then(|| random.random_range(-20_000..20_000) * 10), random.random_range(0..4)))
             .collect();
         let record = |(id, (time, key)): (usize, &(Option<i64>, i64))| serde_json::json!({"id": id, "ms": time, "k": key.to_string()});
-        let workspace = workspace(rows.iter().enumerate().map(|row| record(row).to_string()).collect());
+        let connection = connection(rows.iter().enumerate().map(|row| record(row).to_string()).collect());
         let interval = |ms: i64| format!("INTERVAL '{}.{:03}' SECOND", ms / 1000, ms % 1000);
         let keyless: Vec<_> = rows.iter().map(|(time, _)| (*time, 0)).collect();
         for (function, numbers) in [
@@ -296,7 +296,7 @@ async fn random_rows_against_the_definition() {
                 "SELECT id, CAST(window_start AS TIMESTAMP(3)), CAST(window_end AS TIMESTAMP(3)), CAST(window_time AS TIMESTAMP(3))
                  FROM TABLE({name}(TABLE events {by}, DESCRIPTOR(ts), {lengths}))"
             );
-            let batches = answer(&workspace, &sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+            let batches = answer(&connection, &sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
             let mut got = Vec::new();
             for batch in &batches {
                 assert!(batch.num_rows() <= 8192, "{sql}: a batch of {} rows", batch.num_rows());
@@ -316,18 +316,18 @@ async fn random_rows_against_the_definition() {
 
 #[tokio::test]
 async fn the_clock_as_a_time_column() {
-    let workspace = workspace((0..5).map(|id| serde_json::json!({"id": id}).to_string()).collect());
+    let connection = connection((0..5).map(|id| serde_json::json!({"id": id}).to_string()).collect());
     let before = chrono::Utc::now().timestamp_millis();
     let sql =
         "SELECT window_start, window_end, COUNT(*), MIN(pt), MAX(pt) FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(pt), INTERVAL '1' DAY))
                GROUP BY window_start, window_end";
-    let batches = answer(&workspace, sql).await.unwrap();
+    let batches = answer(&connection, sql).await.unwrap();
     let after = chrono::Utc::now().timestamp_millis();
     let row = batches.iter().find(|b| b.num_rows() == 1).unwrap();
     assert_eq!(row.column(3).data_type(), &DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())));
     let number = |i: usize| cast(row.column(i), &DataType::Int64).unwrap().as_primitive::<Int64Type>().value(0);
     assert_eq!((number(2), number(3)), (5, number(4)));
     assert!((before..=after).contains(&number(3)) && (number(0)..number(1)).contains(&number(3)));
-    let same = answer(&workspace, "SELECT PROCTIME() = DATE_TRUNC('millisecond', now())").await.unwrap();
+    let same = answer(&connection, "SELECT PROCTIME() = DATE_TRUNC('millisecond', now())").await.unwrap();
     assert_eq!(lines(&same), ["true"]);
 }

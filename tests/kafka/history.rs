@@ -76,10 +76,10 @@ struct Answer {
 
 /// Declares the table, and answers one query.
 async fn answer(connectors: Connectors, table: &str, query: &str) -> Answer {
-    let workspace = Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(&[] as &[&str]).unwrap());
-    let session = workspace.session(Mode::Batch).unwrap();
+    let connection = Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(&[] as &[&str]).unwrap()).into_connection();
+    let session = connection.session(Mode::Batch).unwrap();
     for parsed in parse(&Source::new("test.sql", format!("{table}\n{query};"))).unwrap() {
-        if let Done::Said(_) = workspace.declare(&parsed).await.unwrap() {
+        if let Done::Said(_) = connection.declare(&parsed).await.unwrap() {
             continue;
         }
         let Statement::Query(query) = &parsed.statement else { continue };

@@ -30,7 +30,7 @@ use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
 use super::case::{BASE, Case, Row};
-use super::harness::{show, store, views, workspace_with};
+use super::harness::{connection_with, show, store, views};
 
 const OPTIONS: [&str; 2] = ["scan.startup.mode=earliest-offset", "scan.watermark.idle-timeout=0 s"];
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,8 +52,8 @@ fn broker_of(rows: impl Iterator<Item = OutRecord>) -> Arc<EmbeddedBroker> {
 }
 
 async fn plan(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>, settings: Settings) -> JobSpec {
-    let (workspace, outputs) = workspace_with(case, broker, &OPTIONS);
-    workspace.plan_job(&case.name, &outputs, Arc::clone(store), settings).await.unwrap_or_else(|e| panic!("{}: {e}", case.name))
+    let (connection, outputs) = connection_with(case, broker, &OPTIONS, None);
+    connection.plan_job(&case.name, &outputs, Arc::clone(store), settings).await.unwrap_or_else(|e| panic!("{}: {e}", case.name))
 }
 
 impl World {
@@ -108,11 +108,10 @@ impl World {
     }
 
     async fn clocks(&self) -> millstream::common::Result<Vec<RecordBatch>> {
-        let (workspace, _) = workspace_with(&self.case, &self.broker, &OPTIONS);
-        let workspace = workspace.with_checkpoints(Arc::clone(&self.store));
+        let (connection, _) = connection_with(&self.case, &self.broker, &OPTIONS, Some(&self.store));
         let all = parse(&Source::new("read", "SELECT id, at FROM clocks")).unwrap().remove(0);
         let Statement::Query(query) = all.statement else { unreachable!() };
-        let (_, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;
+        let (_, rows) = connection.session(Mode::Batch)?.run(&query.query).await?;
         Ok(rows.try_collect().await?)
     }
 
@@ -138,8 +137,8 @@ impl World {
         // A group window wants a column.
         let sql = self.case.sql.replace("(PROCTIME(),", "(at,").replace("PROCTIME()", "TO_TIMESTAMP_LTZ(entered, 3)");
         let case = Case { sql, ..self.case.clone() };
-        let (workspace, outputs) = workspace_with(&case, &broker, &OPTIONS);
-        let session = workspace.session(Mode::Batch).unwrap();
+        let (connection, outputs) = connection_with(&case, &broker, &OPTIONS, None);
+        let session = connection.session(Mode::Batch).unwrap();
         // Filters that are evaluated for all rows go by whole seconds.
         let clock = if case.name == "ticks" { self.clock.now() / 1_000 * 1_000 } else { self.clock.now() };
         let mut answer = BTreeMap::new();
@@ -258,9 +257,9 @@ fn bounded_input_ends_a_job_that_waits_for_the_clock() {
             let rows = world.case.input["events"].clone();
             world.arrive(&rows);
             let options = [OPTIONS.as_slice(), &["scan.bounded.mode=latest-offset"]].concat();
-            let (workspace, outputs) = workspace_with(&world.case, &world.broker, &options);
+            let (connection, outputs) = connection_with(&world.case, &world.broker, &options, None);
             let settings = Settings::default();
-            let mut spec = workspace.plan_job(name, &outputs, Arc::clone(&world.store), settings).await.unwrap();
+            let mut spec = connection.plan_job(name, &outputs, Arc::clone(&world.store), settings).await.unwrap();
             spec.clock = Arc::new(world.clock.clone());
             let ended = tokio::time::timeout(PATIENCE, jobs::run(&spec, &CancellationToken::new())).await.unwrap().unwrap();
             assert!(matches!(ended, Ending::Finished(_)), "{name}: {ended:?}");
@@ -318,12 +317,12 @@ fn plans_by_the_clock() {
     ];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (workspace, _) = workspace_with(&Case::read("clock", "filters"), &broker_of(std::iter::empty()), &OPTIONS);
+        let (connection, _) = connection_with(&Case::read("clock", "filters"), &broker_of(std::iter::empty()), &OPTIONS, None);
         let explain = async |sql: &str| {
             let emit = if sql.contains("window_end") || sql.contains("OVER") { "EMIT FINAL" } else { "EMIT CHANGES" };
             let parsed = parse(&Source::new("explain", format!("EXPLAIN {sql} {emit}"))).unwrap().remove(0);
             let Statement::Explain(explain) = &parsed.statement else { unreachable!() };
-            workspace.explain(explain).await
+            connection.explain(explain).await
         };
         for (sql, says, not) in cases {
             let plan = explain(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));

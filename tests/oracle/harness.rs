@@ -27,7 +27,7 @@ use millstream::sql::ast::{Parsed, Source, Statement};
 use millstream::sql::parse;
 use millstream::state::StateStore;
 use millstream::state::object::RemoteStore;
-use millstream::workspace::{Done, Workspace};
+use millstream::workspace::{Connection, Done, Workspace};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
@@ -132,19 +132,28 @@ pub fn broker(case: &Case, without: &BTreeSet<i64>) -> Arc<EmbeddedBroker> {
     broker
 }
 
-/// A workspace with the case's declarations, and its INSERTs and materialized views.
-fn workspace(case: &Case, broker: &Arc<EmbeddedBroker>) -> (Workspace, Vec<Parsed>) {
-    workspace_with(case, broker, &OPTIONS)
+/// A connection with the case's declarations, and its INSERTs and materialized views.
+fn connection(case: &Case, broker: &Arc<EmbeddedBroker>) -> (Connection, Vec<Parsed>) {
+    connection_with(case, broker, &OPTIONS, None)
 }
 
-/// The same with other options.
-pub fn workspace_with(case: &Case, broker: &Arc<EmbeddedBroker>, options: &[&str]) -> (Workspace, Vec<Parsed>) {
-    let workspace = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(broker)), Overrides::parse(options).unwrap());
+/// The same with other options, and with a folder of checkpoints, in which views can be read.
+pub fn connection_with(
+    case: &Case,
+    broker: &Arc<EmbeddedBroker>,
+    options: &[&str],
+    store: Option<&Arc<dyn StateStore>>,
+) -> (Connection, Vec<Parsed>) {
+    let mut shared = Workspace::new(Catalog::in_memory(), Connectors::embedded(Arc::clone(broker)), Overrides::parse(options).unwrap());
+    if let Some(store) = store {
+        shared = shared.with_checkpoints(Arc::clone(store), false);
+    }
+    let connection = shared.into_connection();
     let statements = parse(&Source::new(case.name.as_str(), case.sql.as_str())).unwrap_or_else(|e| panic!("{e}"));
     let mut outputs = Vec::new();
-    let unfold = |parsed| futures::executor::block_on(workspace.unfold(parsed)).unwrap_or_else(|e| panic!("{e}"));
+    let unfold = |parsed| futures::executor::block_on(connection.unfold(parsed)).unwrap_or_else(|e| panic!("{e}"));
     for parsed in statements.iter().flat_map(unfold) {
-        let done = futures::executor::block_on(workspace.declare(&parsed)).unwrap_or_else(|e| panic!("{e}"));
+        let done = futures::executor::block_on(connection.declare(&parsed)).unwrap_or_else(|e| panic!("{e}"));
         match &parsed.statement {
             Statement::Insert(_) => outputs.push(parsed),
             Statement::CreateView(view) if view.materialized => outputs.push(parsed),
@@ -152,7 +161,7 @@ pub fn workspace_with(case: &Case, broker: &Arc<EmbeddedBroker>, options: &[&str
         }
     }
     assert!(!outputs.is_empty(), "{}", case.name);
-    (workspace, outputs)
+    (connection, outputs)
 }
 
 /// Plans every output, as batch and as a job; what runs them, and whether it drops late rows.
@@ -161,8 +170,8 @@ pub fn workspace_with(case: &Case, broker: &Arc<EmbeddedBroker>, options: &[&str
 /// Why one of them does not plan.
 pub async fn plans(case: &Case) -> Result<Vec<String>, String> {
     let broker = broker(case, &BTreeSet::new());
-    let (workspace, outputs) = workspace(case, &broker);
-    let session = workspace.session(Mode::Batch).unwrap();
+    let (connection, outputs) = connection(case, &broker);
+    let session = connection.session(Mode::Batch).unwrap();
     for output in &outputs {
         let query = match &output.statement {
             Statement::Insert(insert) => &insert.query.query,
@@ -173,7 +182,7 @@ pub async fn plans(case: &Case) -> Result<Vec<String>, String> {
         session.state().create_physical_plan(&plan).await.map_err(|e| format!("batch: {e}"))?;
     }
     let settings = Settings::default();
-    let job = workspace.plan_job(&case.name, &outputs, store(), settings).await.map_err(|e| format!("continuous: {e}"))?;
+    let job = connection.plan_job(&case.name, &outputs, store(), settings).await.map_err(|e| format!("continuous: {e}"))?;
     let timed = |node: u32| if job.program.nodes[&node].sources.is_empty() { "" } else { " by time" };
     Ok(job.program.nodes.keys().filter_map(|node| Some(format!("{}{}", job.program.operator(*node)?.name(), timed(*node)))).collect())
 }
@@ -223,14 +232,13 @@ fn left(records: Vec<(Option<String>, Option<String>)>) -> Vec<String> {
 
 /// The content of the case's materialized views at the last commit.
 pub async fn views(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>) -> Answer {
-    let (workspace, outputs) = workspace(case, broker);
-    let workspace = workspace.with_checkpoints(Arc::clone(store));
+    let (connection, outputs) = connection_with(case, broker, &OPTIONS, Some(store));
     let mut answer = Answer::new();
     for output in &outputs {
         let Statement::CreateView(view) = &output.statement else { continue };
         let all = parse(&Source::new("read", format!("SELECT * FROM `{}`", view.name))).unwrap().remove(0);
         let Statement::Query(query) = all.statement else { unreachable!() };
-        let session = workspace.session(Mode::Batch).unwrap();
+        let session = connection.session(Mode::Batch).unwrap();
         let (_, rows) = session.run(&query.query).await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
         answer.insert(view.name.clone(), show(&rows.try_collect::<Vec<_>>().await.unwrap_or_else(|e| panic!("{}: {e}", case.name))));
     }
@@ -259,19 +267,19 @@ pub fn show(batches: &[RecordBatch]) -> Vec<String> {
 pub async fn batch(case: &Case, late: &LateIds) -> Answer {
     let nothing = BTreeSet::new();
     let mut answer = Answer::new();
-    let count = workspace(case, &broker(case, &BTreeSet::new())).1.len();
+    let count = connection(case, &broker(case, &BTreeSet::new())).1.len();
     for i in 0..count {
         let late = late.get(i).unwrap_or(&nothing);
         // A row that is late for one of its windows can be in time for another one.
         let pairs: BTreeSet<(i64, i64)> = late.iter().filter_map(|(id, end)| Some((*id, (*end)?))).collect();
         let ids: BTreeSet<i64> = late.iter().filter(|(_, end)| end.is_none()).map(|(id, _)| *id).collect();
         let dropped = pairs.iter().map(|(id, _)| *id).chain(ids.iter().copied()).collect();
-        match &workspace(case, &broker(case, &nothing_late())).1[i].statement {
+        match &connection(case, &broker(case, &nothing_late())).1[i].statement {
             Statement::Insert(_) => {
                 let broker = broker(case, &dropped);
-                let (workspace, outputs) = workspace(case, &broker);
+                let (connection, outputs) = connection(case, &broker);
                 let Statement::Insert(insert) = &outputs[i].statement else { unreachable!() };
-                workspace.insert_now(insert).await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
+                connection.insert_now(insert).await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
                 for (topic, rows) in contents(case, &broker) {
                     let all = answer.entry(topic).or_default();
                     all.extend(rows);
@@ -280,8 +288,8 @@ pub async fn batch(case: &Case, late: &LateIds) -> Answer {
             }
             Statement::CreateView(view) => {
                 let broker = broker(case, &ids);
-                let (workspace, _) = workspace(case, &broker);
-                let session = workspace.session(Mode::Batch).unwrap();
+                let (connection, _) = connection(case, &broker);
+                let session = connection.session(Mode::Batch).unwrap();
                 let rows = answer_without(&session, &view.query.query, &pairs).await;
                 answer.insert(view.name.clone(), show(&rows.unwrap_or_else(|e| panic!("{}, {}: {e}", case.name, view.name))));
             }
@@ -436,9 +444,9 @@ pub fn store() -> Arc<dyn StateStore> {
 
 /// The job, planned anew as after a start of the process.
 async fn job(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>, interval: Duration) -> JobSpec {
-    let (workspace, inserts) = workspace(case, broker);
+    let (connection, inserts) = connection(case, broker);
     let settings = Settings { checkpoint_interval: interval, max_rows_per_epoch: 1, ..Settings::default() };
-    workspace.plan_job(&case.name, &inserts, Arc::clone(store), settings).await.unwrap_or_else(|e| panic!("{}: {e}", case.name))
+    connection.plan_job(&case.name, &inserts, Arc::clone(store), settings).await.unwrap_or_else(|e| panic!("{}: {e}", case.name))
 }
 
 /// Starts a second copy of the job, on the same store and the same topics, once the first has read this many rows. Returns the
@@ -461,7 +469,7 @@ pub async fn take_over(case: &Case, after: u64) -> (Answer, Result<Ending, Error
 /// Which outputs, in the order of the file, stand above an operator.
 fn outputs_of(case: &Case, broker: &Arc<EmbeddedBroker>, spec: &JobSpec, node: u32) -> Vec<usize> {
     let (mut inserts, mut views) = (spec.inserts.iter(), spec.views.iter());
-    let outputs = workspace(case, broker).1;
+    let outputs = connection(case, broker).1;
     let above = |parsed: &Parsed| match parsed.statement {
         Statement::Insert(_) => inserts.next().unwrap().output.nodes.contains(&node),
         _ => views.next().unwrap().nodes.contains(&node),

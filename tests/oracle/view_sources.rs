@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::case::Case;
 use super::compare::difference;
-use super::harness::{Cuts, OPTIONS, PATIENCE, Recorder, Stop, batch, broker, contents, store, workspace_with};
+use super::harness::{Cuts, OPTIONS, PATIENCE, Recorder, Stop, batch, broker, connection_with, contents, store};
 
 /// How one of the two jobs runs.
 #[derive(Debug, Clone)]
@@ -47,11 +47,10 @@ impl<'a> Place<'a> {
 
     /// A life of the job that keeps the views, or of the one that reads them, planned anew as after a start of its process.
     async fn job(&self, life: &Life, views: bool, planned: Option<Stop>, stop: &CancellationToken) -> JobSpec {
-        let (workspace, parts) = workspace_with(self.case, &self.broker, &OPTIONS);
-        let workspace = workspace.with_checkpoints(Arc::clone(&self.store));
+        let (connection, parts) = connection_with(self.case, &self.broker, &OPTIONS, Some(&self.store));
         let parts: Vec<_> = parts.into_iter().filter(|p| matches!(p.statement, Statement::CreateView(_)) == views).collect();
         let settings = Settings { checkpoint_interval: life.interval, max_rows_per_epoch: 1, ..Settings::default() };
-        let spec = workspace.plan_job(life.name, &parts, Arc::clone(&self.store), settings).await;
+        let spec = connection.plan_job(life.name, &parts, Arc::clone(&self.store), settings).await;
         let mut spec = spec.unwrap_or_else(|e| panic!("{life:?}: {e}"));
         let ask_after = if let Some(Stop::Asked(rows)) = planned { Some(rows) } else { None };
         spec.probe = Some(Arc::new(Recorder::new(life.cuts.clone(), spec.status.subscribe(), ask_after, stop.clone())));

@@ -20,7 +20,7 @@ use millstream::sql::ast::{Parsed, Query, Source};
 use millstream::sql::{Variables, parse_with};
 use millstream::state::StateStore;
 use millstream::state::object::RemoteStore;
-use millstream::workspace::{Outcome, Workspace};
+use millstream::workspace::{Connection, Outcome, Workspace};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -59,16 +59,17 @@ impl Place {
         for warning in catalog.warnings() {
             writeln!(out, "warning: {warning}").unwrap();
         }
-        let workspace = Workspace::new(catalog, Connectors::embedded(Arc::clone(&self.broker)), Overrides::parse(&self.options)?)
-            .with_checkpoints(Arc::clone(&self.store));
+        let connection = Workspace::new(catalog, Connectors::embedded(Arc::clone(&self.broker)), Overrides::parse(&self.options)?)
+            .with_checkpoints(Arc::clone(&self.store), false)
+            .into_connection();
         let mut job = Vec::new();
         for parsed in &statements {
             let text = parsed.text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
             writeln!(out, "> {text}").unwrap();
-            match workspace.execute(parsed).await {
+            match connection.execute(parsed).await {
                 Ok(outcomes) => {
                     for outcome in outcomes {
-                        if let Err(error) = self.outcome(&workspace, parsed, outcome, &mut job, out).await {
+                        if let Err(error) = self.outcome(&connection, parsed, outcome, &mut job, out).await {
                             self.error(out, &parsed.locate(error));
                         }
                     }
@@ -76,12 +77,12 @@ impl Place {
                 Err(error) => self.error(out, &error),
             }
         }
-        self.job(&workspace, &mut job, out).await
+        self.job(&connection, &mut job, out).await
     }
 
     async fn outcome(
         &self,
-        workspace: &Workspace,
+        connection: &Connection,
         parsed: &Parsed,
         outcome: Outcome,
         job: &mut Vec<Parsed>,
@@ -91,27 +92,27 @@ impl Place {
             Outcome::Said(line) => line.into_iter().for_each(|line| writeln!(out, "{line}").unwrap()),
             Outcome::Rows(schema, rows) => table(out, &[RecordBatch::new_empty(schema), rows], false),
             Outcome::Text(text) => writeln!(out, "{}", text.trim_end()).unwrap(),
-            Outcome::InsertNow(insert) => writeln!(out, "{} rows", workspace.insert_now(&insert).await?).unwrap(),
-            Outcome::Copy(copy) => writeln!(out, "{} rows", workspace.copy(&copy).await?).unwrap(),
-            Outcome::Forget(keeper) => writeln!(out, "{}", workspace.forget_view(&keeper).await?).unwrap(),
+            Outcome::InsertNow(insert) => writeln!(out, "{} rows", connection.insert_now(&insert).await?).unwrap(),
+            Outcome::Copy(copy) => writeln!(out, "{} rows", connection.copy(&copy).await?).unwrap(),
+            Outcome::Forget(keeper) => writeln!(out, "{}", connection.forget_view(&keeper).await?).unwrap(),
             Outcome::Stop(name) => writeln!(out, "stop job {name}").unwrap(),
             Outcome::AnalyzeJob(name) => writeln!(out, "analyze job {name}").unwrap(),
             Outcome::Job(part) => job.push(*part),
             Outcome::Query(query) => {
-                self.job(workspace, job, out).await?;
+                self.job(connection, job, out).await?;
                 let sorted = !parsed.text.to_uppercase().contains("ORDER BY");
-                table(out, &answer(workspace, &query).await?, sorted);
+                table(out, &answer(connection, &query).await?, sorted);
             }
         }
         Ok(())
     }
 
-    async fn job(&self, workspace: &Workspace, job: &mut Vec<Parsed>, out: &mut String) -> Result<()> {
+    async fn job(&self, connection: &Connection, job: &mut Vec<Parsed>, out: &mut String) -> Result<()> {
         let parts = std::mem::take(job);
         if parts.is_empty() {
             return Ok(());
         }
-        let mut spec = workspace.plan_job("job", &parts, Arc::clone(&self.store), Settings::default()).await?;
+        let mut spec = connection.plan_job("job", &parts, Arc::clone(&self.store), Settings::default()).await?;
         spec.settings.fresh = true;
         match tokio::time::timeout(Duration::from_secs(180), jobs::run(&spec, &CancellationToken::new())).await {
             Ok(ended) => match ended? {
@@ -146,8 +147,8 @@ fn walk(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-async fn answer(workspace: &Workspace, query: &Query) -> Result<Vec<RecordBatch>> {
-    let (schema, rows) = workspace.session(Mode::Batch)?.run(&query.query).await?;
+async fn answer(connection: &Connection, query: &Query) -> Result<Vec<RecordBatch>> {
+    let (schema, rows) = connection.session(Mode::Batch)?.run(&query.query).await?;
     let mut all = vec![RecordBatch::new_empty(schema)];
     all.extend(rows.map_err(Error::from).try_collect::<Vec<_>>().await?);
     Ok(all)

@@ -16,7 +16,7 @@ use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgum
 
 use crate::common::Result;
 use crate::planner::session::statement;
-use crate::planner::{Mode, Relation, Session, Tables};
+use crate::planner::{DeclaredTable, Mode, Relation, Session, Tables};
 use crate::sql::ast::{Source, Statement};
 
 use crate::common::java_parse::Style;
@@ -29,6 +29,10 @@ struct Nothing;
 impl Tables for Nothing {
     async fn relation(&self, _: &str) -> Result<Option<Relation>> {
         Ok(None)
+    }
+
+    async fn open(&self, name: &str) -> Result<Arc<DeclaredTable>> {
+        Err(crate::common::Error::internal(format!("there is no table `{name}`")))
     }
 
     fn columns(&self, _: &str) -> Vec<String> {

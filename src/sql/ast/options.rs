@@ -17,6 +17,13 @@ pub struct Setting {
 #[derive(Debug, Clone, Default)]
 pub struct Options(Vec<(String, String, Pos)>);
 
+/// The same pairs in the same order, wherever they stand.
+impl PartialEq for Options {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
 impl Options {
     /// Adds a pair; a key that was there already is an error.
     pub fn push(&mut self, key: String, value: String, pos: Pos) -> Result<()> {

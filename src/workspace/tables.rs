@@ -1,92 +1,102 @@
-//! The tables behind names: found in the catalog, opened once, and handed to the planner.
+//! The tables behind names, as one connection sees them: found in its catalog, opened when a plan reads them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::catalog::{Catalog, Entry, Hinted, JobSettings, Overrides, Resolver, TableEntry, ViewEntry, table_spec};
 use crate::common::{Error, OptionSpec, Result};
-use crate::connectors::{Connectors, TableSpec};
+use crate::connectors::TableSpec;
 use crate::planner::{DeclaredTable, Relation, StreamingSettings, Tables, View};
 use crate::sql::ast;
-use crate::state::StateStore;
+use crate::sql::name::{self, DEFAULT_DATABASE};
 
 use super::schema_inference;
-use crate::jobs::job_registry::JobRegistry;
+use super::shared::Workspace;
 use crate::jobs::late;
 use crate::jobs::stored_view::Stored;
 
-/// What sessions keep a hold of while they plan.
+/// What a connection's sessions plan over, and what its statements change.
 ///
 /// ```text
-///  name ─▶ hinted? ─▶ catalog ─▶ view ──────────────▶ its query, names resolved
-///                        │  └──▶ table ─▶ opened? ──▶ the one source of this run
-///                        │                   └──────▶ options of WITH, SET and --option ▸ columns found out ▸ Connector::source
-///                        └─ nothing ─▶ a name that says where files are ─▶ opened as a table without a declaration
+///  name ─▶ hinted? ─▶ catalog ─▶ view ───▶ its query, names resolved
+///                        │  └──▶ table ──▶ the word that it is one
+///                        └─ nothing ─▶ a name that says where files are: a table without a declaration
+///
+///  open ─▶ options of WITH, SET and --option ▸ columns found out ▸ the source, which all connections share
 /// ```
-/// A table is opened once: all queries of a run read it through the same source. Whoever declares, changes or drops something clears
-/// what is open.
 #[derive(Debug)]
-pub(super) struct TableRegistry {
-    pub(super) connectors: Arc<Connectors>,
-    /// The checkpoint folder of all jobs, in which the content of materialized views is.
-    pub(super) checkpoints: OnceLock<Arc<dyn StateStore>>,
-    /// The jobs that run in this process.
-    pub(super) started: JobRegistry,
+pub(super) struct ConnectionTables {
+    pub(super) workspace: Arc<Workspace>,
+    state: Mutex<ConnectionState>,
     /// Materialized views that continuous queries read.
-    opened: Arc<parking_lot::Mutex<HashMap<String, Arc<DeclaredTable>>>>,
-    inner: Mutex<Inner>,
+    views: Arc<Mutex<HashMap<String, Arc<DeclaredTable>>>>,
 }
 
+/// What statements of a connection change.
 #[derive(Debug)]
-pub(super) struct Inner {
+pub(super) struct ConnectionState {
+    /// The declarations of all connections, this one's temporary ones, and its database.
     pub(super) catalog: Catalog,
+    /// SET and `--option`.
     pub(super) overrides: Overrides,
-    /// Tables that were opened, so that one run reads each of them through one source.
-    pub(super) open: HashMap<String, Arc<DeclaredTable>>,
+    /// Tables whose columns were found out in this statement.
+    inferred: HashMap<String, Arc<DeclaredTable>>,
     /// Tables that queries use with options of their own.
     hinted: HashMap<String, Hinted>,
 }
 
-impl TableRegistry {
-    /// Over a catalog, with no table open yet.
-    pub(super) fn new(catalog: Catalog, connectors: Connectors, overrides: Overrides) -> Self {
-        let inner = Mutex::new(Inner { catalog, overrides, open: HashMap::new(), hinted: HashMap::new() });
-        Self {
-            connectors: Arc::new(connectors),
-            checkpoints: OnceLock::new(),
-            started: JobRegistry::default(),
-            opened: Arc::default(),
-            inner,
-        }
+impl ConnectionTables {
+    pub(super) fn new(workspace: Arc<Workspace>, catalog: Catalog, overrides: Overrides) -> Self {
+        let state = ConnectionState { catalog, overrides, inferred: HashMap::new(), hinted: HashMap::new() };
+        Self { workspace, state: Mutex::new(state), views: Arc::default() }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, ConnectionState> {
+        self.state.lock()
     }
 
-    /// Forgets tables whose columns were found out: what is there may be another by now.
-    pub(super) fn forget_found_out(&self) {
-        let mut inner = self.lock();
-        let Inner { catalog, open, .. } = &mut *inner;
-        open.retain(|name, _| catalog.get_table(name).is_ok_and(|entry| !entry.definition.columns.is_empty()));
+    /// Begins a statement: what other connections have declared is seen, and columns that were found out are forgotten, because what is
+    /// there may be another by now.
+    pub(super) fn begin_statement(&self) -> Result<()> {
+        let mut state = self.lock();
+        self.forget_inferred(&mut state);
+        state.catalog.refresh()
+    }
+
+    /// Forgets columns that were found out.
+    pub(super) fn forget_inferred(&self, state: &mut ConnectionState) {
+        state.inferred.drain().for_each(|(name, _)| self.workspace.sources.forget(&name));
     }
 
     /// A materialized view that a continuous query reads.
     pub(super) fn opened_view(&self, name: &str) -> Option<Arc<DeclaredTable>> {
-        self.opened.lock().get(name).cloned()
+        self.views.lock().get(name).cloned()
     }
 
     pub(super) fn spec_of(&self, overrides: &Overrides, table: &ast::CreateTable) -> Result<TableSpec> {
         let name = table.options.get("connector").unwrap_or_default();
-        let known: Vec<OptionSpec> = self.connectors.get(name).map(|c| c.options()).unwrap_or_default();
+        let known: Vec<OptionSpec> = self.workspace.connectors.get(name).map(|c| c.options()).unwrap_or_default();
         let effective = overrides.effective(table, &|key| known.iter().any(|spec| spec.matches(key)));
         table_spec(table, &effective)
     }
 
-    /// A declared table and what its connector gets to see.
+    /// The canonical name of a table; that which was written, if none is declared under it.
+    pub(super) fn canonical(&self, written: &str) -> String {
+        let found = self.lock().catalog.find(written);
+        found.ok().flatten().map_or_else(|| written.to_string(), |entry| entry.name().to_string())
+    }
+
+    /// A canonical name as it has to be written here.
+    pub(super) fn written(&self, canonical: &str) -> String {
+        let catalog = &self.lock().catalog;
+        if catalog.get_canonical_table(canonical).is_ok() { catalog.written(canonical) } else { canonical.to_string() }
+    }
+
+    /// A declared table by its canonical name, and what its connector gets to see.
     pub(super) fn table(&self, name: &str) -> Result<(Arc<TableEntry>, TableSpec)> {
         let hinted = self.lock().hinted.get(name).cloned();
         let Some(Hinted { name, table, options }) = hinted else { return self.table_with(name, &ast::Options::default()) };
@@ -95,11 +105,11 @@ impl TableRegistry {
         Ok((Arc::new(TableEntry { definition, ..entry.as_ref().clone() }), TableSpec { name, ..spec }))
     }
 
-    /// A declared table with other options.
+    /// The same with other options.
     pub(super) fn table_with(&self, name: &str, options: &ast::Options) -> Result<(Arc<TableEntry>, TableSpec)> {
         let inner = self.lock();
-        let open = inner.open.get(name);
-        let mut entry = match (open, inner.catalog.get_table(name)) {
+        let open = inner.inferred.get(name);
+        let mut entry = match (open, inner.catalog.get_canonical_table(name)) {
             // Its columns were found out, or its name alone says what it is.
             (Some(open), Ok(entry)) if entry.definition.columns.is_empty() => {
                 Arc::new(TableEntry { definition: open.definition.clone(), ..entry.as_ref().clone() })
@@ -116,11 +126,25 @@ impl TableRegistry {
         Ok((entry, spec))
     }
 
+    /// The declaration of a table; none of one whose name alone says what it is.
+    fn declared(&self, name: &str) -> Result<Option<Arc<TableEntry>>> {
+        if self.lock().hinted.contains_key(name) {
+            return Ok(Some(self.table(name)?.0));
+        }
+        match self.lock().catalog.find(name) {
+            Ok(Some(Entry::Table(entry))) => Ok(Some(entry)),
+            Ok(None) => Ok(None),
+            Err(_) if self.workspace.connectors.table_of(name).is_some() => Ok(None),
+            Ok(Some(other)) => Err(Error::sql(format!("`{name}` is a {}, not a table", other.what()))),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A table with the expressions of its columns as the planner can plan them.
     fn resolved(&self, entry: &TableEntry) -> Result<ast::CreateTable> {
         let inner = self.lock();
         let mut table = entry.definition.clone();
-        let database = catalog_database(&inner.catalog, &table.name, &inner.hinted);
+        let database = database_of(&table.name, &inner.hinted);
         for column in &mut table.columns {
             if let ast::ColumnKind::Computed(expr) = &mut column.kind {
                 let at = column.pos;
@@ -152,32 +176,30 @@ impl TableRegistry {
     }
 
     /// A table opened for reading, its columns found out if it declares none.
-    async fn opened(&self, mut definition: ast::CreateTable) -> Result<DeclaredTable> {
+    async fn opened(&self, mut definition: ast::CreateTable) -> Result<Arc<DeclaredTable>> {
+        let name = definition.name.clone();
+        if let Some(open) = self.lock().inferred.get(&name) {
+            return Ok(Arc::clone(open));
+        }
         let mut spec = self.spec_of(&self.lock().overrides, &definition)?;
-        let connector = self.connectors.get(&spec.connector)?;
-        if definition.columns.is_empty() {
+        let connector = self.workspace.connectors.get(&spec.connector)?;
+        let infers = definition.columns.is_empty();
+        if infers {
             definition = schema_inference::declared(definition, connector.infer(&spec).await?);
             spec = self.spec_of(&self.lock().overrides, &definition)?;
         }
         schema_inference::validate(connector.as_ref(), &spec)?;
         let keeps_late = spec.option(late::OPTION).is_some();
-        let source = connector.source(Arc::new(spec))?;
-        Ok(DeclaredTable { definition, source, keeps_late })
-    }
-
-    /// The table that a name alone describes: `FROM 'data/*.parquet'`.
-    async fn unnamed(&self, name: &str) -> Result<Option<Relation>> {
-        if let Some(open) = self.lock().open.get(name) {
-            return Ok(Some(Relation::Table(Arc::clone(open))));
+        let source = self.workspace.sources.get(connector.as_ref(), spec)?;
+        let table = Arc::new(DeclaredTable { definition, source, keeps_late });
+        if infers {
+            self.lock().inferred.insert(name, Arc::clone(&table));
         }
-        let Some(options) = self.connectors.table_of(name) else { return Ok(None) };
-        let table = Arc::new(self.opened(ast::CreateTable::undeclared(name, options)).await?);
-        self.lock().open.insert(name.to_string(), Arc::clone(&table));
-        Ok(Some(Relation::Table(table)))
+        Ok(table)
     }
 }
 
-impl Inner {
+impl ConnectionState {
     /// Remembers tables with options of their own, so that they are found under their names.
     fn keep(&mut self, hinted: Vec<Hinted>) {
         self.hinted.extend(hinted.into_iter().map(|h| (h.name.clone(), h)));
@@ -185,49 +207,51 @@ impl Inner {
 }
 
 /// The database of a table, also of one with options of its own.
-fn catalog_database(catalog: &Catalog, name: &str, hinted: &HashMap<String, Hinted>) -> String {
+fn database_of(name: &str, hinted: &HashMap<String, Hinted>) -> String {
     let name = hinted.get(name).map_or(name, |hinted| hinted.table.as_str());
-    match catalog.find(name) {
-        Ok(Some(entry)) => entry.database(),
-        _ => catalog.current().to_string(),
-    }
+    name::split(name).0.unwrap_or_else(|| DEFAULT_DATABASE.to_string())
 }
 
 #[async_trait]
-impl Tables for TableRegistry {
+impl Tables for ConnectionTables {
     async fn relation(&self, name: &str) -> Result<Option<Relation>> {
-        let hinted = self.lock().hinted.contains_key(name);
-        let found = match hinted {
-            true => None,
-            false => match self.lock().catalog.find(name) {
-                // The dots of a path are none between a database and a table.
-                Err(_) if self.connectors.table_of(name).is_some() => None,
-                found => found?,
-            },
-        };
-        let entry = match found {
-            None if hinted => self.table(name)?.0,
-            None => return self.unnamed(name).await,
-            Some(Entry::Function(_)) => return Ok(None),
-            Some(Entry::View(view)) if view.definition.materialized => {
-                let root = self.checkpoints.get().cloned();
-                let job = self.lock().overrides.job_settings()?;
-                let (name, opened) = (view.definition.name.clone(), Arc::clone(&self.opened));
-                let kept = Arc::new(Stored { root, view: name, streaming: streaming(&job), opened });
-                return Ok(Some(Relation::Materialized(self.view(&view)?, kept)));
-            }
-            Some(Entry::View(view)) => return Ok(Some(Relation::View(self.view(&view)?))),
-            Some(Entry::Table(entry)) => entry,
-        };
-        let key = entry.definition.name.clone();
-        self.opened.lock().remove(&key);
-        if let Some(open) = self.lock().open.get(&key) {
-            return Ok(Some(Relation::Table(Arc::clone(open))));
+        let state = self.lock();
+        if state.hinted.contains_key(name) {
+            return Ok(Some(Relation::Table));
         }
+        let by_name = || self.workspace.connectors.table_of(name).map(|_| Relation::Table);
+        let found = match state.catalog.find(name) {
+            // The dots of a path are none between a database and a table.
+            Err(error) => return by_name().map(Some).ok_or(error),
+            Ok(found) => found,
+        };
+        let job = state.overrides.job_settings()?;
+        drop(state);
+        Ok(match found {
+            None => by_name(),
+            Some(Entry::Function(_)) => None,
+            Some(Entry::View(view)) if view.definition.materialized => {
+                let root = self.workspace.root().cloned();
+                let (name, opened) = (view.definition.name.clone(), Arc::clone(&self.views));
+                let kept = Arc::new(Stored { root, view: name, streaming: streaming(&job), opened });
+                Some(Relation::Materialized(self.view(&view)?, kept))
+            }
+            Some(Entry::View(view)) => Some(Relation::View(self.view(&view)?)),
+            Some(Entry::Table(_)) => Some(Relation::Table),
+        })
+    }
+
+    async fn open(&self, name: &str) -> Result<Arc<DeclaredTable>> {
+        let declared = self.declared(name)?;
+        let Some(entry) = declared else {
+            let Some(options) = self.workspace.connectors.table_of(name) else {
+                return Err(Error::sql(format!("table `{name}` does not exist")));
+            };
+            return self.opened(ast::CreateTable::undeclared(name, options)).await;
+        };
+        self.views.lock().remove(&entry.definition.name);
         let definition = self.resolved(&entry)?;
-        let table = Arc::new(self.opened(definition).await.map_err(|e| locate_entry(&entry, e))?);
-        self.lock().open.insert(key, Arc::clone(&table));
-        Ok(Some(Relation::Table(table)))
+        self.opened(definition).await.map_err(|e| locate_entry(&entry, e))
     }
 
     fn resolve(&self, query: &mut sqlparser::ast::Query) -> Result<()> {
@@ -238,7 +262,7 @@ impl Tables for TableRegistry {
     }
 
     fn columns(&self, name: &str) -> Vec<String> {
-        let Ok((table, _)) = self.table(name) else { return Vec::new() };
+        let Ok((table, _)) = self.table(&self.canonical(name)) else { return Vec::new() };
         table.definition.columns.iter().map(|c| c.name.clone()).collect()
     }
 
@@ -250,13 +274,13 @@ impl Tables for TableRegistry {
 /// The tables as a job sees them that keeps views itself: those are read as their queries.
 #[derive(Debug)]
 pub(super) struct Within {
-    shared: Arc<TableRegistry>,
+    shared: Arc<ConnectionTables>,
     own: BTreeSet<String>,
 }
 
 impl Within {
     /// A job that keeps these views.
-    pub(super) fn new(shared: Arc<TableRegistry>, own: BTreeSet<String>) -> Self {
+    pub(super) fn new(shared: Arc<ConnectionTables>, own: BTreeSet<String>) -> Self {
         Self { shared, own }
     }
 }
@@ -270,6 +294,10 @@ impl Tables for Within {
             Some(Relation::Materialized(view, _)) if own(name) => Some(Relation::View(view)),
             found => found,
         })
+    }
+
+    async fn open(&self, name: &str) -> Result<Arc<DeclaredTable>> {
+        self.shared.open(name).await
     }
 
     fn resolve(&self, query: &mut sqlparser::ast::Query) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::sql::ast::Query;
 
 /// How many rows are still wanted, if not all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limit(Option<u64>);
+pub struct Limit(Option<u64>);
 
 impl Limit {
     /// All.
@@ -24,7 +24,7 @@ impl Limit {
     }
 
     /// The part of a batch that is still wanted, and whether it is the last one. Rows that go are not counted.
-    pub(super) fn cut(&mut self, batch: RecordBatch) -> (RecordBatch, bool) {
+    pub fn cut(&mut self, batch: RecordBatch) -> (RecordBatch, bool) {
         let Some(left) = &mut self.0 else { return (batch, false) };
         if *left == 0 {
             return (batch.slice(0, 0), true);

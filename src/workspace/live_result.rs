@@ -1,30 +1,30 @@
 //! What a live answer holds: the rows that are true now.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatchOptions};
 use arrow::compute::SortOptions;
-use arrow::datatypes::{Int64Type, Schema};
+use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::common::ScalarValue;
 use indexmap::IndexMap;
 
 use crate::common::Result;
 
-use super::render::Cells;
-
 /// Of rows that never change this many are kept: the last of them, or the first ones in the order that was asked for.
 const KEPT: usize = 10_000;
 
-type Row = Vec<Option<String>>;
+type Row = Vec<ScalarValue>;
 
-/// Rows as text, in the order that the query asks for, else that in which they, or their keys, came first.
+/// Rows in the order that the query asks for, else that in which they, or their keys, came first.
 ///
 /// A row that goes and comes again with other values in the same commit keeps its place: its key stays, with no row, until
 /// [`LiveResult::count`] or [`LiveResult::shown`] is asked.
 #[derive(Debug)]
-pub(super) struct LiveResult {
-    empty: Cells,
+pub struct LiveResult {
+    schema: SchemaRef,
     rows: Rows,
     order: Option<Order>,
     count: u64,
@@ -76,31 +76,36 @@ impl Order {
 impl LiveResult {
     /// Nothing yet. `updating`: batches carry weights; `key`: the columns by which one row takes the place of another; `order`: the
     /// columns that say which row stands above which.
-    pub(super) fn new(schema: &Schema, updating: bool, key: Option<Vec<usize>>, order: &[(usize, SortOptions)]) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When rows cannot be sorted by a column of that type.
+    pub fn new(schema: &SchemaRef, updating: bool, key: Option<Vec<usize>>, order: &[(usize, SortOptions)]) -> Result<Self> {
         let order = Order::new(schema, order)?;
         let rows = match &order {
             _ if updating => Rows::Changing(key.unwrap_or_else(|| (0..schema.fields().len()).collect()), IndexMap::new()),
             Some(_) => Rows::Sorted(BTreeMap::new()),
             None => Rows::Added(VecDeque::new()),
         };
-        Ok(Self { empty: Cells::new(schema), rows, order, count: 0 })
+        Ok(Self { schema: Arc::clone(schema), rows, order, count: 0 })
     }
 
     /// Takes in rows or changes.
-    pub(super) fn add(&mut self, batch: &RecordBatch) -> Result<()> {
-        let mut cells = self.empty.clone();
-        cells.add(batch)?;
+    ///
+    /// # Errors
+    /// When a value cannot be taken out of its column.
+    pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        let rows = rows(batch, self.schema.fields().len())?;
         let places = self.order.as_mut().map(|order| order.places(batch)).transpose()?;
         let first = self.count;
-        self.count += cells.rows.len() as u64;
+        self.count += rows.len() as u64;
         match &mut self.rows {
             Rows::Added(added) => {
-                added.extend(cells.rows);
+                added.extend(rows);
                 let old = added.len().saturating_sub(KEPT);
                 added.drain(..old);
             }
             Rows::Sorted(sorted) => {
-                for ((row, place), number) in cells.rows.into_iter().zip(places.into_iter().flatten()).zip(first..) {
+                for ((row, place), number) in rows.into_iter().zip(places.into_iter().flatten()).zip(first..) {
                     sorted.insert((place, number), row);
                     if sorted.len() > KEPT {
                         sorted.pop_last();
@@ -110,7 +115,7 @@ impl LiveResult {
             Rows::Changing(key, changing) => {
                 let weights = batch.columns().last().and_then(|c| c.as_primitive_opt::<Int64Type>());
                 let weight = |row: usize| weights.map_or(1, |w| w.value(row));
-                for (index, row) in cells.rows.into_iter().enumerate() {
+                for (index, row) in rows.into_iter().enumerate() {
                     let key: Row = key.iter().filter_map(|column| row.get(*column)).cloned().collect();
                     let now = changing.entry(key).or_insert_with(|| Changing { row: Vec::new(), times: 0, place: None });
                     // What goes comes before what comes in its place.
@@ -126,7 +131,7 @@ impl LiveResult {
     }
 
     /// How many rows there are.
-    pub(super) fn count(&mut self) -> u64 {
+    pub fn count(&mut self) -> u64 {
         match &mut self.rows {
             Rows::Added(_) | Rows::Sorted(_) => self.count,
             Rows::Changing(_, changing) => {
@@ -136,44 +141,67 @@ impl LiveResult {
         }
     }
 
-    /// So many of them, with the names of the columns: the first ones in the order that was asked for, else the last ones.
-    pub(super) fn shown(&mut self, rows: usize) -> Cells {
-        let mut cells = self.empty.clone();
-        match &mut self.rows {
-            Rows::Added(added) => cells.rows.extend(added.iter().skip(added.len().saturating_sub(rows)).cloned()),
-            Rows::Sorted(sorted) => cells.rows.extend(sorted.values().take(rows).cloned()),
+    /// So many of them: the first ones in the order that was asked for, else the last ones.
+    ///
+    /// # Errors
+    /// When values do not make a column.
+    pub fn shown(&mut self, count: usize) -> Result<RecordBatch> {
+        let rows: Vec<&Row> = match &mut self.rows {
+            Rows::Added(added) => added.iter().skip(added.len().saturating_sub(count)).collect(),
+            Rows::Sorted(sorted) => sorted.values().take(count).collect(),
             Rows::Changing(_, changing) => {
                 changing.retain(|_, now| now.times != 0);
-                let copies = |now: &Changing| std::iter::repeat_n(now.row.clone(), usize::try_from(now.times).unwrap_or(0));
                 if self.order.is_some() {
                     let mut first: Vec<&Changing> = changing.values().collect();
-                    if rows < first.len() {
-                        first.select_nth_unstable_by(rows, |a, b| a.place.cmp(&b.place));
-                        first.truncate(rows);
+                    if count < first.len() {
+                        first.select_nth_unstable_by(count, |a, b| a.place.cmp(&b.place));
+                        first.truncate(count);
                     }
                     first.sort_by(|a, b| a.place.cmp(&b.place));
-                    cells.rows.extend(first.into_iter().flat_map(copies).take(rows));
+                    first.into_iter().flat_map(copies).take(count).collect()
                 } else {
-                    cells.rows.extend(changing.values().rev().flat_map(copies).take(rows));
-                    cells.rows.reverse();
+                    let mut last: Vec<&Row> = changing.values().rev().flat_map(copies).take(count).collect();
+                    last.reverse();
+                    last
                 }
             }
-        }
-        cells
+        };
+        batch(&self.schema, &rows)
     }
 
     /// Whether the rows that are not shown would stand below.
-    pub(super) fn is_sorted(&self) -> bool {
+    pub fn is_sorted(&self) -> bool {
         self.order.is_some()
     }
 }
 
+/// A row as often as it is there.
+fn copies(now: &Changing) -> impl Iterator<Item = &Row> {
+    std::iter::repeat_n(&now.row, usize::try_from(now.times).unwrap_or(0))
+}
+
+/// The rows of a batch; columns beyond those of the answer are not values of it.
+fn rows(batch: &RecordBatch, width: usize) -> Result<Vec<Row>> {
+    let row = |row| batch.columns().iter().take(width).map(|column| Ok(ScalarValue::try_from_array(column, row)?)).collect();
+    (0..batch.num_rows()).map(row).collect()
+}
+
+/// Rows as a batch.
+fn batch(schema: &SchemaRef, rows: &[&Row]) -> Result<RecordBatch> {
+    if rows.is_empty() {
+        return Ok(RecordBatch::new_empty(Arc::clone(schema)));
+    }
+    let column = |index: usize| Ok(ScalarValue::iter_to_array(rows.iter().filter_map(|row| row.get(index)).cloned())?);
+    let columns = (0..schema.fields().len()).map(column).collect::<Result<_>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{Int64Array, StringArray};
     use arrow::datatypes::{DataType, Field};
+    use arrow::util::display::array_value_to_string;
 
     use super::*;
 
@@ -185,13 +213,18 @@ mod tests {
         RecordBatch::try_new(Arc::new(schema), vec![Arc::new(keys), Arc::new(values), Arc::new(weights)]).unwrap()
     }
 
+    fn lines(batch: &RecordBatch) -> Vec<String> {
+        let text = |row: usize| batch.columns().iter().map(|c| array_value_to_string(c, row).unwrap()).collect::<Vec<_>>().join(" ");
+        (0..batch.num_rows()).map(text).collect()
+    }
+
     fn shown(content: &mut LiveResult) -> Vec<String> {
-        content.shown(10).rows.into_iter().map(|row| row.into_iter().flatten().collect::<Vec<_>>().join(" ")).collect()
+        lines(&content.shown(10).unwrap())
     }
 
     #[test]
     fn a_row_that_changes_keeps_its_place() {
-        let schema = Schema::new(changes(&[]).schema().fields().iter().take(2).cloned().collect::<Vec<_>>());
+        let schema = Arc::new(Schema::new(changes(&[]).schema().fields().iter().take(2).cloned().collect::<Vec<_>>()));
         let mut content = LiveResult::new(&schema, true, Some(vec![0]), &[]).unwrap();
         content.add(&changes(&[("a", 1, 1), ("b", 1, 1), ("c", 1, 1)])).unwrap();
         content.add(&changes(&[("a", 1, -1), ("c", 1, -1), ("a", 2, 1), ("d", 1, 1)])).unwrap();
@@ -205,18 +238,18 @@ mod tests {
 
         let mut content = LiveResult::new(&schema, false, None, &[]).unwrap();
         content.add(&changes(&[("a", 1, 1), ("b", 1, 1)])).unwrap();
-        assert_eq!((content.shown(1).rows.len(), content.count()), (1, 2));
+        assert_eq!((content.shown(1).unwrap().num_rows(), content.count()), (1, 2));
     }
 
     #[test]
     fn rows_stand_in_the_order_that_was_asked_for() {
-        let schema = Schema::new(changes(&[]).schema().fields().iter().take(2).cloned().collect::<Vec<_>>());
+        let schema = Arc::new(Schema::new(changes(&[]).schema().fields().iter().take(2).cloned().collect::<Vec<_>>()));
         let order = [(1, SortOptions { descending: true, nulls_first: false }), (0, SortOptions::default())];
         let mut content = LiveResult::new(&schema, true, Some(vec![0]), &order).unwrap();
         content.add(&changes(&[("a", 1, 1), ("b", 10, 1), ("c", 9, 1)])).unwrap();
         content.add(&changes(&[("a", 1, -1), ("a", 100, 1), ("d", 9, 1), ("e", 1, 1)])).unwrap();
         assert_eq!(shown(&mut content), ["a 100", "b 10", "c 9", "d 9", "e 1"]);
-        assert_eq!(content.shown(2).rows, [[Some("a".into()), Some("100".into())], [Some("b".into()), Some("10".into())]]);
+        assert_eq!(lines(&content.shown(2).unwrap()), ["a 100", "b 10"]);
 
         let mut content = LiveResult::new(&schema, false, None, &order).unwrap();
         content.add(&changes(&[("a", 1, 1), ("b", 2, 1)])).unwrap();
