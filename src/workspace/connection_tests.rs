@@ -25,6 +25,7 @@ async fn run(connection: &Connection, script: &str) -> Result<String> {
                     assert!(matches!(part.statement, Statement::Insert(_)));
                     said.push(connection.start_job(&[*part]).await?.name().to_string());
                 }
+                Outcome::InsertNow(insert) => drop(connection.insert_now(&insert).await?),
                 _ => {}
             }
         }
