@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,8 @@ pub struct JobHandle {
     name: Arc<str>,
     stop: CancellationToken,
     status: watch::Receiver<Status>,
-    metrics: Arc<JobMetrics>,
+    /// Gone when the job has ended: it holds the plan and the sinks.
+    metrics: Arc<Mutex<Option<JobMetrics>>>,
     bounded: bool,
     ended: watch::Receiver<Option<Result<Ending>>>,
 }
@@ -31,14 +33,16 @@ pub struct JobHandle {
 impl JobHandle {
     /// Starts a job in the background.
     pub fn start(job: JobSpec) -> Self {
-        let (stop, status, metrics) = (CancellationToken::new(), job.status.subscribe(), Arc::new(JobMetrics::new(&job)));
+        let (stop, status, metrics) = (CancellationToken::new(), job.status.subscribe(), Arc::new(Mutex::new(Some(JobMetrics::new(&job)))));
         let (name, stopped): (Arc<str>, _) = (job.name.as_str().into(), stop.clone());
         let bounded = job.sources.iter().all(|source| source.stream.bounded());
         let (tell, ended) = watch::channel(None);
         let cut_off = format!("job `{name}` was cut off");
+        let measured = Arc::clone(&metrics);
         let running = tokio::spawn(async move { claim::run(&job, &stopped).await });
         tokio::spawn(async move {
             let ending = running.await.unwrap_or_else(|e| Err(Error::internal(cut_off).with_source(e)));
+            *measured.lock() = None;
             // Nobody may ask any more.
             let _ = tell.send(Some(ending));
         });
@@ -68,9 +72,9 @@ impl JobHandle {
         self.ended.borrow().is_some()
     }
 
-    /// What each step of it has cost so far.
-    pub fn explain(&self) -> String {
-        self.metrics.explain()
+    /// What each step of it has cost so far; nothing when it has ended.
+    pub fn explain(&self) -> Option<String> {
+        self.metrics.lock().as_ref().map(JobMetrics::explain)
     }
 
     /// Tells it to stop, which it does after a last commit.

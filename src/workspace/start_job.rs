@@ -54,8 +54,8 @@ impl Connection {
     /// # Errors
     /// When it does not run here.
     pub async fn explain_job(&self, name: &str) -> Result<String> {
-        if let Some(job) = self.workspace.jobs.get(name).filter(|job| !job.is_over()) {
-            return Ok(job.explain());
+        if let Some(explained) = self.workspace.jobs.get(name).and_then(|job| job.explain()) {
+            return Ok(explained);
         }
         names::check_job(name)?;
         let there = match self.workspace.root() {
