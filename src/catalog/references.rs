@@ -1,11 +1,11 @@
 //! What a declaration refers to: so that nothing is dropped under what uses it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, ObjectName, Query, Visit, Visitor};
 
-use crate::sql::ast::ColumnKind;
+use crate::sql::ast::{ColumnKind, Parsed, Statement};
 use crate::sql::{hints, name};
 
 use super::entry::{Entry, Key, Space};
@@ -101,6 +101,37 @@ impl Catalog {
     pub(super) fn users(&self, of: &BTreeSet<Key>) -> Vec<Entry> {
         let uses = |entry: &Entry| !of.contains(&entry.key()) && !self.references(entry).is_disjoint(of);
         self.entries().into_iter().filter(uses).collect()
+    }
+
+    /// What an INSERT or a materialized view is made of, seen from the current database: each thing, also through views and functions, with
+    /// the text that declares it.
+    pub fn made_of(&self, parsed: &Parsed) -> BTreeMap<Key, String> {
+        let mut names = Names::default();
+        let query = match &parsed.statement {
+            Statement::Insert(insert) => {
+                names.relations.insert(insert.table.clone());
+                &insert.query
+            }
+            Statement::CreateView(view) => &view.query,
+            _ => return BTreeMap::new(),
+        };
+        let Names { relations, functions, .. } = Names::of(query.query.as_ref());
+        names.relations.extend(relations);
+        let find = |space: Space, name: &String| self.find_from(&self.current, space, name).ok().flatten();
+        let mut todo: Vec<Entry> = names.relations.iter().filter_map(|name| find(Space::Relations, name)).collect();
+        todo.extend(functions.iter().filter_map(|name| find(Space::Functions, name)));
+        let mut found = BTreeMap::new();
+        while let Some(entry) = todo.pop() {
+            if found.insert(entry.key(), entry.text().to_string()).is_none() {
+                todo.extend(self.references(&entry).iter().filter_map(|key| self.exact(key)).cloned());
+            }
+        }
+        found
+    }
+
+    /// The text that declares something, if it is there.
+    pub fn text_of(&self, key: &Key) -> Option<&str> {
+        self.exact(key).map(Entry::text)
     }
 
     /// Refuses a view or function that needs itself, also through others: it would never end to be put in the place of its name.

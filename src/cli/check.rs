@@ -6,8 +6,8 @@ use crate::common::units::counted;
 use crate::common::{Error, ErrorKind, Result, secret};
 use crate::sql::ast::{Parsed, Statement};
 use crate::sql::{Variables, parse_each};
-use crate::workspace::Connection;
 use crate::workspace::check::{Fact, Kind};
+use crate::workspace::{Connection, ScriptJob};
 
 use crate::shell::render::Format;
 
@@ -34,7 +34,7 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
     let sources = setup::sources(&args.files)?;
     let connection = setup::passing_connection(common, args.connect)?;
     let mut found = Found::default();
-    let mut tables = Vec::new();
+    let (mut tables, mut job) = (Vec::new(), ScriptJob::default());
     for source in &sources {
         let (statements, errors) = parse_each(source, &variables);
         found.statements += (statements.len() + errors.len()) as u64;
@@ -44,6 +44,7 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
                 found.wrong(None, error);
             }
             let checked = connection.check(&parsed).await;
+            let checked = checked.and_then(|facts| job.follow(&connection, &parsed).map(|()| facts));
             match (&checked, &parsed.statement) {
                 (Ok(_), Statement::CreateTable(table)) => tables.push(table.name.clone()),
                 (Err(_), Statement::CreateTable(table)) => found.undeclared.push(table.name.clone()),

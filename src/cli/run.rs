@@ -14,7 +14,7 @@ use crate::jobs::{self, Ending};
 use crate::planner::Program;
 use crate::sql::ast::{Parsed, Statement};
 use crate::workspace::job_settings::{job_name, settings};
-use crate::workspace::{Connection, Keeper, Outcome};
+use crate::workspace::{Connection, Keeper, Outcome, ScriptJob};
 
 use super::args::{Common, RunArgs};
 use super::{setup, status};
@@ -25,8 +25,8 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     let statements = setup::statements(common, &args.files)?;
     let (root, remote) = setup::checkpoints(common)?;
     let connection = setup::passing_connection(common, true)?;
-    let (declared, writes, dropped, parts) = Default::default();
-    let mut script = Script { common, statements: &statements, connection: &connection, declared, writes, dropped, parts };
+    let (declared, writes, dropped, job) = Default::default();
+    let mut script = Script { common, statements: &statements, connection: &connection, declared, writes, dropped, job };
     script.execute().await?;
     let said = connection.job_settings()?;
     let name = job_name(args.name.as_deref().or(said.pipeline_name.as_deref()), &args.files);
@@ -35,23 +35,20 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     setup::memory(common).share(&mut settings);
     settings.until_now = args.until_now;
     settings.from = from.unwrap_or(StartMode::Declared);
-    for i in (0..script.parts.len()).rev() {
-        let keeper = match script.parts.get(i) {
-            Some(part) => connection.keeper(part).await?,
-            None => None,
-        };
-        if let Some(keeper) = keeper.filter(|keeper| keeper.runs && keeper.job != name) {
-            eprintln!("materialized view `{}` is there, and job {} keeps it", keeper.view, keeper.job);
-            script.parts.remove(i);
+    let mut parts = Vec::new();
+    for part in std::mem::take(&mut script.job).into_parts() {
+        match connection.keeper(&part).await?.filter(|keeper| keeper.runs && keeper.job != name) {
+            Some(keeper) => eprintln!("materialized view `{}` is there, and job {} keeps it", keeper.view, keeper.job),
+            None => parts.push(part),
         }
     }
-    let mut planned = connection.plan_job(&name, &script.parts, Arc::clone(&root), settings.clone()).await;
+    let mut planned = connection.plan_job(&name, &parts, Arc::clone(&root), settings.clone()).await;
     if planned.is_err() && script.write_files().await? {
-        planned = connection.plan_job(&name, &script.parts, root, settings).await;
+        planned = connection.plan_job(&name, &parts, root, settings).await;
     }
     let mut spec = planned?;
     connection.check_options_used()?;
-    if script.parts.is_empty() {
+    if parts.is_empty() {
         if statements.iter().all(|s| !matches!(s.statement, Statement::Insert(_) | Statement::Copy(_) | Statement::Explain(_))) {
             eprintln!("nothing to run: the files declare tables, but hold no INSERT");
         }
@@ -62,7 +59,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     for text in unbounded(&spec.program) {
         tracing::warn!("{text}");
     }
-    eprintln!("job {name}: {} in {}", counted(script.parts.len() as u64, "INSERT"), secret::shown(&spec.store.describe()));
+    eprintln!("job {name}: {} in {}", counted(parts.len() as u64, "INSERT"), secret::shown(&spec.store.describe()));
     script.make_way(&name).await?;
     let job = jobs::claim(&spec).await?;
     script.settle().await?;
@@ -111,7 +108,7 @@ struct Script<'a> {
     /// Materialized views whose content goes then.
     dropped: Vec<Keeper>,
     /// What makes up the job.
-    parts: Vec<Parsed>,
+    job: ScriptJob,
 }
 
 impl Script<'_> {
@@ -140,6 +137,7 @@ impl Script<'_> {
                 let outcomes = outcomes?;
                 if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Said(_))) {
                     self.declared.push(parsed.clone());
+                    self.job.keep_up(self.connection, &parsed)?;
                 }
                 for outcome in outcomes {
                     self.take_in(outcome, &parsed).await?;
@@ -157,7 +155,7 @@ impl Script<'_> {
             Outcome::Rows(schema, rows) => setup::print(schema, rows, None).await?,
             Outcome::Text(text) => print!("{text}"),
             Outcome::Forget(keeper) => self.dropped.push(keeper),
-            Outcome::Job(part) => self.parts.push(*part),
+            Outcome::Job(part) => self.job.add(self.connection, *part)?,
             write @ (Outcome::Copy(_) | Outcome::InsertNow(_)) => self.writes.push((write, parsed.clone())),
             Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
             Outcome::AnalyzeJob(_) => return Err(parsed.locate(setup::no_job_to_ask())),
