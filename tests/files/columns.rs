@@ -205,6 +205,34 @@ async fn times_beyond_the_calendar_are_found_in_rows_arrays_and_maps() {
     }
 }
 
+/// Times of fewer digits than are declared.
+#[tokio::test]
+async fn times_beyond_the_calendar_are_bad_records_in_finer_units_too() {
+    let place = Place::new();
+    let millis = |values: Vec<i64>| Arc::new(arrow::array::TimestampMillisecondArray::from(values)) as ArrayRef;
+    let values = || millis(vec![0, i64::MAX, END * 1_000, END * 1_000 - 1, i64::MIN]);
+    let field = || Arc::new(Field::new("t", values().data_type().clone(), true));
+    let row = StructArray::from(vec![(field(), values())]);
+    let item = Arc::new(Field::new_list_field(row.data_type().clone(), true));
+    let list = ListArray::new(item, OffsetBuffer::from_lengths([1, 1, 1, 1, 1]), Arc::new(row.clone()), None);
+    let rows = batch(vec![("id", ints(&[1, 2, 3, 4, 5])), ("t", values()), ("r", Arc::new(row)), ("l", Arc::new(list))]);
+    in_each_format(&place, "m", &rows);
+    for kind in ["parquet", "arrow", "avro"] {
+        let columns = "id INT, t TIMESTAMP(6), r ROW<t TIMESTAMP(6)>, l ARRAY<ROW<t TIMESTAMP(6)>>";
+        let table = format!("CREATE TABLE t ({columns}) WITH ('connector' = 'filesystem', 'path' = 'DIR/m.{kind}');");
+        let end = "9999-12-31T23:59:59.999";
+        let shown = ["1|1970-01-01T00:00:00".to_string(), format!("4|{end}")];
+        assert_eq!(place.rows(&format!("{table} SELECT id, t FROM t")).await, shown, "{kind}");
+        assert_eq!(place.rows(&format!("{table} SELECT id, r.t FROM t")).await, shown, "{kind}");
+        assert_eq!(place.rows(&format!("{table} SELECT id, l[1].t FROM t")).await, shown, "{kind}");
+        let after = format!("{table} SELECT id FROM t WHERE t > TIMESTAMP '9000-01-01 00:00:00'");
+        assert_eq!(place.rows(&after).await, ["4"], "{kind}");
+        let table = table.replace("');", "', 'on-error' = 'fail');");
+        let error = place.error(&format!("{table} SELECT r FROM t")).await.to_string();
+        assert!(error.contains(&format!("m.{kind}: column `r` holds a time")), "{kind}: {error}");
+    }
+}
+
 /// Times of types that SQL does not have: seconds, and days in 64 bits.
 #[tokio::test]
 async fn times_beyond_the_calendar_stay_so_when_they_are_cast() {
@@ -323,5 +351,16 @@ async fn fields_of_rows_are_found_in_another_case() {
         let shown = "{ID: 1, Inner: [{At: x}]}";
         assert_eq!(place.rows(&format!("{table} SELECT * FROM t")).await, [format!("{shown}|[{shown}]|{{k: {shown}}}")], "{kind}");
         assert_eq!(place.rows(&format!("{table} SELECT R.ID FROM t")).await, ["1"], "{kind}");
+        // Of two that differ in their case alone none is meant by a third one.
+        if kind != "json" {
+            let both = "NAMED_STRUCT('id', 1, 'Id', 2)";
+            place.run(&format!("COPY (SELECT {both} AS r, ARRAY[{both}] AS l, MAP {{'k': {both}}} AS m) TO 'DIR/b.{kind}'")).await.unwrap();
+            for (column, of) in [("R", "ROW<ID INT>"), ("L", "ARRAY<ROW<ID INT>>"), ("M", "MAP<STRING, ROW<ID INT>>")] {
+                let table = format!("CREATE TABLE t ({column} {of}) WITH ('connector' = 'filesystem', 'path' = 'DIR/b.{kind}');");
+                let error = place.error(&format!("{table} SELECT * FROM t")).await.to_string();
+                let says = format!("b.{kind} cannot be read: column `{column}`: its columns `id` and `Id` could both be `ID`");
+                assert!(error.contains(&says), "{kind}: {error}");
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Tables on files, local and on S3: every format and compression, globs, partitions, columns that were found out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod avro;
 mod broken;
 #[path = "../common/cli.rs"]
 mod cli;

@@ -32,7 +32,16 @@ async fn an_avro_file_that_is_not_whole_is_an_error() {
     let mut zeroed = whole.clone();
     let end = zeroed.len();
     zeroed[end - 16..].fill(0);
-    for (name, bytes) in [("half", &whole[..end / 2]), ("short", &whole[..end - 1]), ("head", &whole[..60]), ("zeroed", &zeroed[..])] {
+    // The mark behind the first of several blocks.
+    let sync = &whole[end - 16..];
+    let marks: Vec<usize> = whole.windows(16).enumerate().filter(|(_, bytes)| bytes == &sync).map(|(at, _)| at).collect();
+    let mut middle = [&whole[..], &whole[marks[0] + 16..]].concat();
+    assert_eq!(marks.len(), 2, "the header's and the block's");
+    middle[marks[1]..marks[1] + 16].fill(0);
+    let (cut, short, head) = (&whole[..end / 2], &whole[..end - 1], &whole[..60]);
+    for (name, bytes) in
+        [("half", cut), ("short", short), ("head", head), ("zeroed", &zeroed[..]), ("middle", &middle[..]), ("magic", &whole[..3])]
+    {
         place.file(&format!("{name}.avro"), bytes);
         let table = format!("CREATE TABLE t (id BIGINT) WITH ('connector' = 'filesystem', 'path' = 'DIR/{name}.avro'); SELECT id FROM t");
         let error = place.error(&table).await.to_string();

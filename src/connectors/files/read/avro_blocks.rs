@@ -1,15 +1,19 @@
-//! Whether an Avro file is whole: the library that reads it takes the end of the file for the end of its rows wherever that is, and does
-//! not look at what stands between blocks.
+//! The blocks of an Avro file. The library that decodes rows takes the end of the file for the end of its rows wherever that is, and does not
+//! look at what stands between blocks.
+//!
+//! A file that was cut off is found when it is opened, by its last bytes. Damage in the middle is found where the rows are read: like that of
+//! other formats it is an error behind the rows before it. So each file is read once.
 //!
 //! ```text
 //!   Obj␁  {avro.schema, avro.codec}  sync │ count  size  ▒▒▒▒▒▒▒▒▒  sync │ count  size  ▒▒▒▒  sync
 //! ```
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use arrow_avro::reader::ReaderBuilder;
-use futures::TryStreamExt;
+use bytes::Bytes;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::common::{Error, Result};
@@ -18,20 +22,32 @@ use crate::connectors::files::table::listing::File;
 
 const MAGIC: &[u8] = b"Obj\x01";
 const SYNC: usize = 16;
+/// So much of a file is read for its header at first.
+const FIRST: u64 = 64 << 10;
 
-/// Walks through a file from block to block. Returns its columns.
+/// Looks at the beginning and the end of a file. Returns its columns.
 ///
 /// # Errors
-/// When it ends within one, or what ends a block is not there.
+/// When it has no header, or does not end with what ends a block.
 pub async fn check(objects: &dyn ObjectStore, file: &File) -> Result<Schema> {
-    let bytes = objects.get(&file.meta.location).await.map_err(std::io::Error::from)?;
-    let mut bytes = bytes.into_stream();
-    let mut walk = Walk::new(file.meta.size, false);
-    while let Some(bytes) = bytes.try_next().await.map_err(std::io::Error::from)? {
-        walk.push(&bytes)?;
+    let size = file.meta.size;
+    let bytes = async |range: Range<u64>| -> Result<Bytes> {
+        Ok(objects.get_range(&file.meta.location, range).await.map_err(std::io::Error::from)?)
+    };
+    let mut read = FIRST.min(size);
+    let (begin, len, sync) = loop {
+        let begin = if read == 0 { Bytes::new() } else { bytes(0..read).await? };
+        match header(&begin)? {
+            Some((len, sync)) => break (begin, len, sync),
+            None if read == size => return Err(Error::data("the file ends within its header: it was cut off")),
+            None => read = read.saturating_mul(8).min(size),
+        }
+    };
+    let end = bytes(size.saturating_sub(SYNC as u64)..size).await?;
+    if end != sync.as_slice() {
+        return Err(Error::data("the file does not end with a whole block: it was cut off"));
     }
-    walk.end()?;
-    let reader = ReaderBuilder::new().build(walk.header.as_slice())?;
+    let reader = ReaderBuilder::new().build(begin.get(..len).unwrap_or_default())?;
     Ok(Schema::new(reader.schema().fields().iter().map(plain).collect::<Vec<_>>()))
 }
 
@@ -62,8 +78,6 @@ pub(super) struct Block {
 pub(super) struct Walk {
     /// Of the file.
     size: u64,
-    /// Blocks are handed out.
-    keep: bool,
     /// Those that were found.
     found: Vec<Block>,
     /// All in front of the first block.
@@ -71,7 +85,7 @@ pub(super) struct Walk {
     /// What was read and not passed yet.
     buffer: Vec<u8>,
     sync: Option<[u8; SYNC]>,
-    /// Of the block that is passed over: how many rows, and their bytes so far.
+    /// Of the block that is read: how many rows, and their bytes so far.
     count: usize,
     data: Vec<u8>,
     /// So many bytes of a block's rows are still to come.
@@ -83,9 +97,9 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    /// A walk through a file of this size; `keep`: blocks are handed out.
-    pub(super) fn new(size: u64, keep: bool) -> Self {
-        Self { size, keep, ..Self::default() }
+    /// A walk through a file of this size.
+    pub(super) fn new(size: u64) -> Self {
+        Self { size, ..Self::default() }
     }
 
     /// All in front of the first block, with the mark that ends blocks.
@@ -122,10 +136,8 @@ impl Walk {
                 }
                 self.buffer.drain(..SYNC);
                 (self.behind_rows, self.blocks) = (false, self.blocks + 1);
-                if self.keep {
-                    let data = std::mem::take(&mut self.data);
-                    self.found.push(Block { number: self.blocks, count: self.count, data });
-                }
+                let data = std::mem::take(&mut self.data);
+                self.found.push(Block { number: self.blocks, count: self.count, data });
                 continue;
             }
             let mut rest = self.buffer.as_slice();
@@ -139,13 +151,11 @@ impl Walk {
         }
     }
 
-    /// Passes over rows.
+    /// Takes the bytes of rows.
     fn pass<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let passed = usize::try_from(self.rows).unwrap_or(usize::MAX).min(bytes.len());
         self.rows -= passed as u64;
-        if self.keep {
-            self.data.extend_from_slice(bytes.get(..passed).unwrap_or_default());
-        }
+        self.data.extend_from_slice(bytes.get(..passed).unwrap_or_default());
         bytes.get(passed..).unwrap_or_default()
     }
 

@@ -26,6 +26,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use crate::common::{Error, Result};
 
 use super::avro_blocks::{Block, Walk};
+use super::avro_booleans::{as_bytes, number, of_bytes};
 use super::read_columns::ReadColumns;
 
 /// Rows per batch, unless DataFusion says otherwise.
@@ -112,7 +113,7 @@ async fn read(
     batch_rows: usize,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     let bytes = objects.get(&file.location).await.map_err(std::io::Error::from)?.into_stream();
-    let reader = Reader { bytes, walk: Walk::new(file.size, true), waiting: VecDeque::new(), wanted, places: None };
+    let reader = Reader { bytes, walk: Walk::new(file.size), waiting: VecDeque::new(), wanted, known: None };
     let rows = stream::try_unfold(reader, |mut reader| async move { Ok::<_, Error>(reader.next().await?.map(|rows| (rows, reader))) });
     let cut = move |batch: RecordBatch| {
         let starts = (0..batch.num_rows()).step_by(batch_rows.max(1));
@@ -127,8 +128,8 @@ struct Reader {
     walk: Walk,
     waiting: VecDeque<Block>,
     wanted: SchemaRef,
-    /// Where the wanted columns are in the file, in order; known behind the header.
-    places: Option<Vec<usize>>,
+    /// The header for the library that decodes rows, and where the wanted columns are in the file, in order; known behind the header.
+    known: Option<(Vec<u8>, Vec<usize>)>,
 }
 
 impl Reader {
@@ -147,13 +148,16 @@ impl Reader {
     }
 
     fn decode(&mut self, block: &Block) -> Result<RecordBatch> {
-        let header = self.walk.header();
-        let places = match self.places.take() {
-            Some(places) => places,
-            None => places(&self.wanted, &ReaderBuilder::new().build(header)?.schema()),
+        let (header, places) = match self.known.take() {
+            Some(known) => known,
+            None => {
+                let header = as_bytes(self.walk.header()).unwrap_or_else(|| self.walk.header().to_vec());
+                let places = places(&self.wanted, &ReaderBuilder::new().build(header.as_slice())?.schema());
+                (header, places)
+            }
         };
-        let rows = decoded(header, block, &places, &self.wanted);
-        self.places = Some(places);
+        let rows = decoded(&header, block, &places, &self.wanted);
+        self.known = Some((header, places));
         rows
     }
 }
@@ -196,21 +200,13 @@ fn fitted(found: &RecordBatch, wanted: &Schema) -> Result<RecordBatch> {
     let column = |field: &FieldRef| -> Result<ArrayRef> {
         Ok(match found.column_by_name(field.name()) {
             None => new_null_array(field.data_type(), found.num_rows()),
-            Some(column) if column.data_type() == field.data_type() => Arc::clone(column),
-            Some(column) => cast(column, field.data_type())?,
+            Some(column) => {
+                let column = of_bytes(column, field.data_type())?;
+                if column.data_type() == field.data_type() { column } else { cast(&column, field.data_type())? }
+            }
         })
     };
     let columns = wanted.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(found.num_rows()));
     Ok(RecordBatch::try_new_with_options(Arc::new(wanted.clone()), columns, &options)?)
-}
-
-/// Appends a number as Avro has it.
-fn number(value: u64, bytes: &mut Vec<u8>) {
-    let mut rest = value << 1;
-    while rest > 0x7f {
-        bytes.push((rest & 0x7f) as u8 | 0x80);
-        rest >>= 7;
-    }
-    bytes.push(rest as u8);
 }

@@ -15,7 +15,7 @@ use datafusion::physical_expr::expressions::CastExpr;
 use datafusion::physical_expr_adapter::{DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory};
 
 use crate::common::calendar;
-use crate::common::floor::{cuts, floored};
+use crate::common::floor::{cuts, floored, per_second};
 
 use super::nested_names;
 
@@ -52,6 +52,20 @@ fn to_days(from: &DataType, to: &DataType) -> bool {
     }
 }
 
+/// Whether a cast between these types is one to a finer unit, in which times far away have no place.
+fn widens(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (DataType::Timestamp(from, _), DataType::Timestamp(to, _)) => per_second(*from) < per_second(*to),
+        (DataType::List(from), DataType::List(to)) | (DataType::Map(from, _), DataType::Map(to, _)) => {
+            widens(from.data_type(), to.data_type())
+        }
+        (DataType::Struct(from), DataType::Struct(to)) => {
+            from.iter().any(|from| to.iter().any(|to| to.name() == from.name() && widens(from.data_type(), to.data_type())))
+        }
+        _ => false,
+    }
+}
+
 /// Brings columns of Parquet files to what is declared, with such casts.
 #[derive(Debug)]
 pub(super) struct Adapters;
@@ -74,7 +88,7 @@ impl PhysicalExprAdapter for Adapter {
         let cut = self.of.rewrite(expr)?.transform_up(|expr| {
             let Some(cast) = expr.downcast_ref::<CastExpr>() else { return Ok(Transformed::no(expr)) };
             let (from, to) = (cast.expr().data_type(&self.file)?, expr.data_type(&self.file)?);
-            if !(cuts(&from, &to) || to_days(&from, &to)) || cast.expr().is::<Downwards>() {
+            if !(cuts(&from, &to) || to_days(&from, &to) || widens(&from, &to)) || cast.expr().is::<Downwards>() {
                 return Ok(Transformed::no(expr));
             }
             let value: Arc<dyn PhysicalExpr> = Arc::new(Downwards { value: Arc::clone(cast.expr()), to });

@@ -2,6 +2,7 @@
 
 pub(super) mod arrow_blocks;
 pub(super) mod avro_blocks;
+mod avro_booleans;
 mod avro_source;
 mod checked_source;
 mod column_names;

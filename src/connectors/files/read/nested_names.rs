@@ -6,6 +6,8 @@ use arrow::array::{Array, ArrayData, ArrayRef, StringArray, UnionArray, make_arr
 use arrow::datatypes::{DataType, FieldRef, Fields};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use crate::common::Result;
+
 use super::column_names;
 
 /// The type of a file's column with the fields called as they are declared; nothing where that is not clear.
@@ -28,6 +30,47 @@ pub(super) fn called(file: &DataType, declared: &DataType) -> DataType {
         (DataType::Union(..), DataType::Utf8) => DataType::Utf8,
         _ => file.clone(),
     }
+}
+
+/// Refuses a column in which it is not clear which field is the declared one.
+///
+/// # Errors
+/// Names the fields.
+pub(super) fn check(file: &DataType, declared: &DataType) -> Result<()> {
+    match (file, declared) {
+        (DataType::Struct(fields), DataType::Struct(declared)) => {
+            let theirs: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
+            for (field, name) in fields.iter().zip(column_names::names(&theirs, declared)?) {
+                if let Some((_, declared)) = declared.find(&name) {
+                    check(field.data_type(), declared.data_type())?;
+                }
+            }
+            Ok(())
+        }
+        (DataType::List(element) | DataType::LargeList(element), DataType::List(declared)) => {
+            check(element.data_type(), declared.data_type())
+        }
+        (DataType::Map(entries, _), DataType::Map(declared, _)) => match (entries.data_type(), declared.data_type()) {
+            (DataType::Struct(pair), DataType::Struct(declared)) => {
+                pair.iter().zip(declared).try_for_each(|(part, declared)| check(part.data_type(), declared.data_type()))
+            }
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// The same of the columns of a file, which are called like this.
+///
+/// # Errors
+/// Names the column and the fields.
+pub(super) fn check_columns(fields: &Fields, called: &[String], declared: &[FieldRef]) -> Result<()> {
+    for (field, name) in fields.iter().zip(called) {
+        if let Some(declared) = declared.iter().find(|declared| declared.name() == name) {
+            check(field.data_type(), declared.data_type()).map_err(|e| e.context(format!("column `{name}`")))?;
+        }
+    }
+    Ok(())
 }
 
 fn renamed(field: &FieldRef, name: String, declared: &Fields) -> FieldRef {

@@ -110,7 +110,15 @@ fn called(found: &ParquetMetaData, declared: &[FieldRef]) -> ParquetResult<Optio
     let theirs: Vec<String> = root.get_fields().iter().map(|field| field.name().to_string()).collect();
     let ours = column_names::names(&theirs, declared).map_err(|e| ParquetError::External(Box::new(e)))?;
     let of = |name: &str| declared.iter().find(|field| field.name() == name).map(|field| field.data_type());
-    let fields = root.get_fields().iter().zip(&ours).map(|(field, name)| renamed(field, name, of(name)).map(Arc::new));
+    let named = |name: &str, error: ParquetError| match error {
+        ParquetError::External(error) => match error.downcast::<Error>() {
+            Ok(error) => ParquetError::External(Box::new(error.context(format!("column `{name}`")))),
+            Err(error) => ParquetError::External(error),
+        },
+        other => other,
+    };
+    let of = |field: &TypePtr, name: &str| renamed(field, name, of(name)).map(Arc::new).map_err(|e| named(name, e));
+    let fields = root.get_fields().iter().zip(&ours).map(|(field, name)| of(field, name));
     let fields = fields.collect::<ParquetResult<Vec<_>>>()?;
     if fields == root.get_fields() {
         return Ok(None);
@@ -158,7 +166,7 @@ fn below(fields: &[TypePtr], declared: Option<&DataType>) -> ParquetResult<Vec<T
     match (declared, fields) {
         (Some(DataType::Struct(declared)), _) => {
             let theirs: Vec<String> = fields.iter().map(|field| field.name().to_string()).collect();
-            let names = column_names::names(&theirs, declared).unwrap_or(theirs);
+            let names = column_names::names(&theirs, declared).map_err(|e| ParquetError::External(Box::new(e)))?;
             let of = |name: &str| declared.find(name).map(|(_, field)| field.data_type());
             fields.iter().zip(&names).map(|(field, name)| renamed(field, name, of(name)).map(Arc::new)).collect()
         }

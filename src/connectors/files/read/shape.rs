@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -12,6 +12,7 @@ use super::arrow_blocks;
 use super::avro_blocks;
 use super::column_names;
 use super::csv_header;
+use super::nested_names;
 use super::text_records;
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::format::{Header, Kind};
@@ -73,8 +74,7 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
     match (format.kind, format.header) {
         (Kind::Avro, _) => {
             let own = avro_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
-            let theirs: Vec<String> = own.fields().iter().map(|f| f.name().clone()).collect();
-            let called = column_names::names(&theirs, &config.content).map_err(|e| unreadable(config, file, e))?;
+            let called = called(config, own.fields()).map_err(|e| unreadable(config, file, e))?;
             // Its reader finds columns by the names that they have in the file, and yields them as they are.
             let in_file = |field: &FieldRef| called.iter().position(|name| name == field.name()).and_then(|i| own.fields().get(i));
             let content: Vec<FieldRef> = config.content.iter().map(|field| Arc::clone(in_file(field).unwrap_or(field))).collect();
@@ -89,8 +89,7 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
         (Kind::Csv, Header::Skipped) => plain(true, declared()),
         (Kind::Arrow, _) => {
             let own = arrow_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
-            let theirs: Vec<String> = own.fields().iter().map(|f| f.name().clone()).collect();
-            let called = column_names::names(&theirs, &config.content).map_err(|e| unreadable(config, file, e))?;
+            let called = called(config, own.fields()).map_err(|e| unreadable(config, file, e))?;
             // Its reader goes by places.
             let fields = own.fields().iter().zip(called).map(|(field, name)| field.as_ref().clone().with_name(name));
             plain(false, Arc::new(Schema::new(fields.collect::<Vec<_>>())))
@@ -114,6 +113,14 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
             plain(true, Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>())))
         }
     }
+}
+
+/// What the columns of a file are called.
+fn called(config: &Config, own: &Fields) -> Result<Vec<String>> {
+    let theirs: Vec<String> = own.iter().map(|f| f.name().clone()).collect();
+    let called = column_names::names(&theirs, &config.content)?;
+    nested_names::check_columns(own, &called, &config.content)?;
+    Ok(called)
 }
 
 /// The values in the first line of a CSV file; `None` if it has none.
