@@ -5,18 +5,29 @@ use std::collections::BTreeMap;
 use arrow::record_batch::RecordBatch;
 
 use crate::common::excerpt::excerpt;
+use crate::common::faults::Faults;
 use crate::common::{Error, ErrorKind};
 use crate::formats::json::shown;
 
-use super::pipeline::{EpochRows, Pipeline, TableTimes};
+use super::pipeline::{EpochReportTimes, EpochRows, Pipeline, TableTimes};
 
 /// A row of an epoch: its table and partition, in which batch it is, and where.
 type Place = ((String, i32), usize, usize);
 
 impl Pipeline {
-    /// The error of an epoch with the row that it comes from, if one row alone gives an error of the same kind: half of the rows are tried,
-    /// then half of those. Of what is computed from several rows, or from state, none is to blame.
-    pub(super) async fn blamed(&self, error: Error, rows: &EpochRows, start: &TableTimes, clock: i64) -> Error {
+    /// The error of an epoch with the row that it comes from.
+    ///
+    /// Where sources are read, that is the one that alone gives an error of the same kind: half of the rows are tried, then half of those.
+    /// Where the error comes of several rows or of state, it is the one without which the rows before it give none: the epoch has left the
+    /// state as it was, so shorter beginnings of it are run. `time`: the watermarks at its end.
+    pub(super) async fn blamed(
+        &self,
+        error: Error,
+        rows: &EpochRows,
+        start: &TableTimes,
+        clock: i64,
+        time: &mut impl FnMut(&EpochReportTimes) -> TableTimes,
+    ) -> Error {
         if !matches!(error.kind(), ErrorKind::Data | ErrorKind::Sql) {
             return error;
         }
@@ -31,7 +42,7 @@ impl Pipeline {
             Ok(()) => false,
         };
         if !fails(&suspects).await {
-            return error;
+            return self.blamed_in_order(error, rows, &suspects, start, clock, time).await;
         }
         while suspects.len() > 1 {
             let behind = suspects.split_off(suspects.len() / 2);
@@ -44,6 +55,42 @@ impl Pipeline {
         }
         match suspects.first().and_then(|place| described(rows, place)) {
             Some(row) => error.context(row),
+            None => error,
+        }
+    }
+
+    /// The same of an error behind the stages that read.
+    async fn blamed_in_order(
+        &self,
+        error: Error,
+        rows: &EpochRows,
+        suspects: &[Place],
+        start: &TableTimes,
+        clock: i64,
+        time: &mut impl FnMut(&EpochReportTimes) -> TableTimes,
+    ) -> Error {
+        let none = Faults::none();
+        let mut fails = async |suspects: &[Place]| match self.attempt(only(rows, suspects), start, clock, &none, time).await {
+            Err(again) => again.message() == error.message(),
+            Ok(_) => false,
+        };
+        // The passing of time alone may give it: then no row does.
+        if suspects.is_empty() || fails(&[]).await || !fails(suspects).await {
+            return error;
+        }
+        let (mut good, mut bad) = (0, suspects.len());
+        while bad - good > 1 {
+            let middle = good + (bad - good) / 2;
+            match fails(suspects.get(..middle).unwrap_or_default()).await {
+                true => bad = middle,
+                false => good = middle,
+            }
+        }
+        let Some(place) = suspects.get(good) else { return error };
+        let alone = fails(std::slice::from_ref(place)).await;
+        match described(rows, place) {
+            Some(row) if alone => error.context(row),
+            Some(row) => error.context(format!("{row}, with the rows before it")),
             None => error,
         }
     }

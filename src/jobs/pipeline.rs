@@ -202,7 +202,7 @@ impl Pipeline {
                 (EpochOutput { retried: true, ..output }, report)
             }
             Ok(done) => done,
-            Err(error) => return Err(self.blamed(error, &rows, start, clock).await),
+            Err(error) => return Err(self.blamed(error, &rows, start, clock, &mut time).await),
         };
         faults.before(EpochStep::FoldState)?;
         let EpochReport { deltas, late, late_by_filter, late_rows, timeless, unmatched, .. } = report;
@@ -227,7 +227,7 @@ impl Pipeline {
 
     /// Runs one epoch without changing anything. What it used of the state is let go, so that folding can change the tables in
     /// place.
-    async fn attempt(
+    pub(super) async fn attempt(
         &self,
         rows: EpochRows,
         start: &TableTimes,
