@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, make_array};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType,
+    ArrowPrimitiveType, DataType, Int64Type, Time32MillisecondType, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 
 /// How many of a unit a second has.
@@ -66,11 +66,35 @@ fn within(column: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     Some(make_array(data.into_builder().child_data(children).build().ok()?))
 }
 
-/// The times of a column with this many digits of a second.
-pub fn with_digits(column: &ArrayRef, digits: u32) -> ArrayRef {
+/// A column whose times have these many digits of a second; of a row, an array or a map one entry for each of its times, in the order in
+/// which the type names them.
+pub fn with_digits(column: &ArrayRef, digits: &[Option<u32>]) -> ArrayRef {
+    digits_of(column, &mut digits.iter().copied()).unwrap_or_else(|| Arc::clone(column))
+}
+
+/// Such digits as a text, in which what keeps all is empty: `0,,4`.
+pub fn digits_text(digits: &[Option<u32>]) -> String {
+    digits.iter().map(|digits| digits.map(|digits| digits.to_string()).unwrap_or_default()).collect::<Vec<_>>().join(",")
+}
+
+/// [`with_digits`]; `None` if nothing has to be cut.
+fn digits_of(column: &ArrayRef, digits: &mut dyn Iterator<Item = Option<u32>>) -> Option<ArrayRef> {
     match column.data_type() {
-        DataType::Timestamp(unit, _) => floored_to(column, 10_i64.checked_pow(digits).map_or(1, |kept| per_second(*unit) / kept)),
-        _ => Arc::clone(column),
+        DataType::Timestamp(unit, _) | DataType::Time32(unit) | DataType::Time64(unit) => {
+            let kept = 10_i64.checked_pow(digits.next()??)?;
+            Some(floored_to(column, per_second(*unit) / kept))
+        }
+        DataType::Struct(_) | DataType::List(_) | DataType::Map(..) => {
+            let data = column.to_data();
+            let children: Vec<ArrayRef> = data.child_data().iter().map(|child| make_array(child.clone())).collect();
+            let cut: Vec<Option<ArrayRef>> = children.iter().map(|child| digits_of(child, digits)).collect();
+            if cut.iter().all(Option::is_none) {
+                return None;
+            }
+            let children = cut.into_iter().zip(children).map(|(cut, child)| cut.unwrap_or(child).to_data()).collect();
+            Some(make_array(data.into_builder().child_data(children).build().ok()?))
+        }
+        _ => None,
     }
 }
 
@@ -88,6 +112,15 @@ pub fn floored_to(column: &ArrayRef, units: i64) -> ArrayRef {
         DataType::Timestamp(TimeUnit::Millisecond, _) => of::<TimestampMillisecondType>(column, units),
         DataType::Timestamp(TimeUnit::Microsecond, _) => of::<TimestampMicrosecondType>(column, units),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => of::<TimestampNanosecondType>(column, units),
+        DataType::Time32(TimeUnit::Millisecond) => {
+            let units = i32::try_from(units).unwrap_or(i32::MAX);
+            let times = column.as_primitive_opt::<Time32MillisecondType>();
+            times.map(|times| Arc::new(times.unary::<_, Time32MillisecondType>(|t| t - t.rem_euclid(units))) as _)
+        }
+        DataType::Time64(TimeUnit::Nanosecond) => {
+            let times = column.as_primitive_opt::<Time64NanosecondType>();
+            times.map(|times| Arc::new(times.unary::<_, Time64NanosecondType>(|t| t - t.rem_euclid(units))) as _)
+        }
         _ => None,
     };
     done.unwrap_or_else(|| Arc::clone(column))
@@ -114,5 +147,9 @@ mod tests {
         let cut = Arc::clone(cut.as_list::<i32>().values().as_struct().column(0));
         let numbers = cut.as_primitive::<arrow::datatypes::TimestampMillisecondType>();
         assert_eq!(numbers.iter().collect::<Vec<_>>(), [Some(-1), None, Some(1)]);
+
+        let digits = Arc::clone(with_digits(&lists, &[Some(4)]).as_list::<i32>().values().as_struct().column(0));
+        let numbers = digits.as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(numbers.iter().collect::<Vec<_>>(), [Some(-100), None, Some(1_900)]);
     }
 }

@@ -10,6 +10,7 @@ pub mod digits;
 pub mod error;
 pub mod excerpt;
 pub mod faults;
+pub mod field_names;
 pub mod floor;
 pub(crate) mod java_parse;
 pub(crate) mod java_time;

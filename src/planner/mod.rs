@@ -34,6 +34,7 @@ mod properties;
 pub mod provider;
 mod query_runtime;
 pub mod rewrites;
+mod row_fields;
 mod rules;
 pub mod session;
 mod session_windows;

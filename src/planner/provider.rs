@@ -175,7 +175,7 @@ impl TableSource {
                 _ => {
                     let value = Expr::Column(DfColumn::new_unqualified(&column.name));
                     match fewer_digits(&column.text) {
-                        Some(digits) => with_digits(value, digits),
+                        Some(digits) => with_digits(value, &digits),
                         None => value,
                     }
                 }

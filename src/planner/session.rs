@@ -14,6 +14,7 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::functions::datetime::{to_timestamp_micros, to_timestamp_millis, to_timestamp_nanos, to_timestamp_seconds};
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
@@ -51,6 +52,7 @@ use super::rewrites::row_field_names;
 use super::rewrites::single_row;
 use super::rewrites::subqueries::joined;
 use super::rewrites::tuples;
+use super::row_fields::RowFieldPlanner;
 use super::rules::{self, RuleContext};
 use super::session_windows::ExpandSessions;
 use super::unnest::UnnestPlanner;
@@ -94,7 +96,10 @@ impl Session {
                 .set_bool("datafusion.optimizer.enable_physical_uncorrelated_scalar_subquery", false)
                 .set_bool("datafusion.optimizer.enable_round_robin_repartition", false);
         }
-        let mut builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+        // In front of DataFusion's own planners, which look fields up exactly.
+        let fields: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(RowFieldPlanner)];
+        let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_expr_planners(fields);
+        let mut builder = builder.with_default_features();
         let simplify = KeepLossyCasts::default();
         let careful = |r: Arc<dyn OptimizerRule + Send + Sync>| -> Arc<dyn OptimizerRule + Send + Sync> {
             if r.name() == simplify.name() { Arc::new(KeepLossyCasts::default()) } else { r }

@@ -240,7 +240,9 @@ fn cast(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
             Token::LParen => depth += 1,
             Token::RParen => depth -= 1,
             Token::Word(word) => {
-                own |= ["ROW", "ARRAY", "MAP", "BYTES", "VARBINARY", "BINARY"].iter().any(|name| word.value.eq_ignore_ascii_case(name));
+                own |= ["ROW", "ARRAY", "MAP", "BYTES", "VARBINARY", "BINARY", "LOCAL"]
+                    .iter()
+                    .any(|name| word.value.eq_ignore_ascii_case(name));
             }
             _ => {}
         }

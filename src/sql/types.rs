@@ -87,7 +87,7 @@ pub fn parse(text: &str) -> Result<DataType> {
 
 /// Takes a type.
 pub(super) fn data_type(cursor: &mut Cursor<'_>) -> Result<DataType> {
-    let mut reader = Reader { cursor, closed: 0, depth: 0 };
+    let mut reader = Reader::new(cursor);
     let data_type = reader.data_type()?;
     if reader.closed > 0 {
         return Err(reader.cursor.error("one `>` too many"));
@@ -110,9 +110,23 @@ struct Reader<'c, 'a> {
     /// Closing brackets that are left of a `>>`.
     closed: usize,
     depth: usize,
+    /// Of each time that was read: how many digits of a second it has, if its unit has more.
+    digits: Vec<Option<u32>>,
 }
 
-impl Reader<'_, '_> {
+impl<'c, 'a> Reader<'c, 'a> {
+    fn new(cursor: &'c mut Cursor<'a>) -> Self {
+        Self { cursor, closed: 0, depth: 0, digits: Vec::new() }
+    }
+
+    /// `(n)` of a time, if it is there.
+    fn precision(&mut self, unit: impl Fn(Option<u32>) -> TimeUnit) -> Result<TimeUnit> {
+        let precision = self.argument(0, 9, "a precision")?;
+        let unit = unit(precision);
+        self.digits.push(precision.filter(|precision| *precision < u32::from(digits(unit))));
+        Ok(unit)
+    }
+
     fn data_type(&mut self) -> Result<DataType> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -160,12 +174,12 @@ impl Reader<'_, '_> {
             }
             "DATE" => DataType::Date32,
             "TIME" => {
-                self.argument(0, 9, "a precision")?;
+                let unit = self.precision(|_| TimeUnit::Millisecond)?;
                 self.cursor.take(&["WITHOUT", "TIME", "ZONE"]);
-                DataType::Time32(TimeUnit::Millisecond)
+                DataType::Time32(unit)
             }
             "TIMESTAMP" => self.timestamp()?,
-            "TIMESTAMP_LTZ" => DataType::Timestamp(unit(self.argument(0, 9, "a precision")?), utc()),
+            "TIMESTAMP_LTZ" => DataType::Timestamp(self.precision(unit)?, utc()),
             "ARRAY" => {
                 self.open()?;
                 let (element, nullable) = self.inner()?;
@@ -209,7 +223,7 @@ impl Reader<'_, '_> {
     }
 
     fn timestamp(&mut self) -> Result<DataType> {
-        let unit = unit(self.argument(0, 9, "a precision")?);
+        let unit = self.precision(unit)?;
         if self.cursor.take(&["WITH", "LOCAL", "TIME", "ZONE"]) {
             return Ok(DataType::Timestamp(unit, utc()));
         }
@@ -328,13 +342,18 @@ fn unit(precision: Option<u32>) -> TimeUnit {
     }
 }
 
-/// How many digits of a second a declared TIMESTAMP has, if its unit has more.
-pub fn fewer_digits(declared: &str) -> Option<u32> {
-    let declared = declared.trim().to_uppercase();
-    let behind = declared.strip_prefix("TIMESTAMP")?;
-    let (_, behind) = behind.split_once('(').filter(|(between, _)| matches!(between.trim(), "" | "_LTZ"))?;
-    let precision: u32 = behind.split_once(')')?.0.trim().parse().ok()?;
-    (u32::from(digits(unit(Some(precision)))) > precision).then_some(precision)
+/// How many digits of a second a type has by its text, where its unit has more: an entry for each TIME and TIMESTAMP in it, in the order in
+/// which they stand. `None` if there is nothing to cut.
+pub fn fewer_digits(text: &str) -> Option<Vec<Option<u32>>> {
+    if !text.contains('(') {
+        return None;
+    }
+    let source = Source::new("<type>", text);
+    let text = Text::new(&source);
+    let mut cursor = Cursor::new(&text, super::tokens::tokens_of(&text).ok()?);
+    let mut reader = Reader::new(&mut cursor);
+    reader.data_type().ok()?;
+    reader.digits.iter().any(Option::is_some).then_some(reader.digits)
 }
 
 /// The zone of every TIMESTAMP_LTZ.
@@ -405,14 +424,19 @@ mod tests {
     #[test]
     fn timestamps_may_have_fewer_digits_than_their_unit() {
         for (declared, digits) in [
-            ("TIMESTAMP(0)", Some(0)),
-            ("timestamp_ltz ( 4 )", Some(4)),
-            ("TIMESTAMP(2) WITH LOCAL TIME ZONE", Some(2)),
+            ("TIMESTAMP(0)", Some(vec![Some(0)])),
+            ("timestamp_ltz ( 4 )", Some(vec![Some(4)])),
+            ("TIMESTAMP(2) WITH LOCAL TIME ZONE", Some(vec![Some(2)])),
             ("TIMESTAMP(3)", None),
             ("TIMESTAMP", None),
-            ("TIMESTAMP(8)", Some(8)),
-            ("TIMESTAMP(9)", None),
-            ("ROW<t TIMESTAMP(0)>", None),
+            ("TIMESTAMP(8)", Some(vec![Some(8)])),
+            ("TIMESTAMP(9) NOT NULL", None),
+            ("TIME(0)", Some(vec![Some(0)])),
+            (
+                "ROW<t TIMESTAMP(0) NOT NULL, a ARRAY<TIMESTAMP(3)>, m MAP<TIMESTAMP(7), TIME(1)>>",
+                Some(vec![Some(0), None, Some(7), Some(1)]),
+            ),
+            ("DECIMAL(10, 2)", None),
         ] {
             assert_eq!(fewer_digits(declared), digits, "{declared}");
         }

@@ -23,7 +23,7 @@ pub(super) async fn insert(
     session: &Session,
     sink: Arc<dyn Sink>,
     insert: &ast::Insert,
-    digits: impl Fn(&str) -> Option<u32>,
+    digits: impl Fn(&str) -> Option<Vec<Option<u32>>>,
 ) -> Result<u64> {
     let (schema, mut rows) = session.run(&insert.query.query).await?;
     let target = insert_columns(&insert.table, &insert.columns, &sink)?;

@@ -89,7 +89,7 @@ impl Connection {
     }
 
     /// How many digits of a second a table's columns have, where their type has more.
-    pub(super) fn digits(&self, table: &str) -> Result<impl Fn(&str) -> Option<u32> + use<>> {
+    pub(super) fn digits(&self, table: &str) -> Result<impl Fn(&str) -> Option<Vec<Option<u32>>> + use<>> {
         let (entry, _) = self.tables.table(&self.canonical(table)?)?;
         Ok(move |name: &str| fewer_digits(&entry.definition.columns.iter().find(|column| column.name == name)?.text))
     }

@@ -234,6 +234,9 @@ cases! {
     sessions_at_the_gap
     before_1970
     few_digits
+    common_decimals
+    sums_beyond
+    rows_by_place
 }
 
 #[test]

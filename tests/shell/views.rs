@@ -90,7 +90,10 @@ fn a_run_leaves_out_views_that_it_drops_and_refuses_to_change_what_an_insert_abo
         ),
         ("INSERT INTO o SELECT id FROM g;\nDROP TABLE o;".to_string(), "the INSERT in line 4 uses `o`"),
         ("INSERT INTO o SELECT id FROM g;\nALTER TABLE o RENAME TO p;".to_string(), "the INSERT in line 4 uses `o`"),
-        (format!("INSERT INTO o SELECT id FROM g;\nCREATE DATABASE d;\n{}USE d;", sink.replace(" o ", " d.o ")), "write there in which database"),
+        (
+            format!("INSERT INTO o SELECT id FROM g;\nCREATE DATABASE d;\n{}USE d;", sink.replace(" o ", " d.o ")),
+            "write there in which database",
+        ),
     ] {
         run(&text).exits(1).says(&[says]);
         home.run(&["check", "a.sql"]).exits(1).says(&[says]);

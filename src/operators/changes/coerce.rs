@@ -10,6 +10,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 
 use crate::common::excerpt::excerpt;
+use crate::common::field_names;
 use crate::common::floor::{floored, with_digits};
 use crate::common::{Error, Result};
 
@@ -24,8 +25,8 @@ pub struct Coercion {
     table: String,
     /// The types of the target's columns, as people write them.
     types: Vec<String>,
-    /// How many digits of a second columns have, where that is fewer than their type.
-    digits: Vec<Option<u32>>,
+    /// How many digits of a second the times of columns have, where that is fewer than their type.
+    digits: Vec<Option<Vec<Option<u32>>>>,
 }
 
 /// What came out of one batch.
@@ -64,7 +65,7 @@ impl Coercion {
     }
 
     /// Also cuts times that are declared with fewer digits than their type has; `of` tells how many by the column's name.
-    pub fn cutting(mut self, of: impl Fn(&str) -> Option<u32>) -> Self {
+    pub fn cutting(mut self, of: impl Fn(&str) -> Option<Vec<Option<u32>>>) -> Self {
         self.digits = self.target.fields().iter().map(|field| of(field.name())).collect();
         self
     }
@@ -120,9 +121,13 @@ impl Coercion {
             let cast = if column.data_type() == field.data_type() {
                 Arc::clone(column)
             } else {
-                cast_with_options(&floored(column, field.data_type()), field.data_type(), &safe)?
+                let value = floored(&field_names::of(column, field.data_type()), field.data_type());
+                cast_with_options(&value, field.data_type(), &safe)?
             };
-            let cast = self.digits.get(i).copied().flatten().map_or(Arc::clone(&cast), |digits| with_digits(&cast, digits));
+            let cast = match self.digits.get(i) {
+                Some(Some(digits)) => with_digits(&cast, digits),
+                _ => cast,
+            };
             // A value that became NULL did not fit; a NULL where none may be does not fit either.
             let lost = (cast.null_count() > column.null_count()).then(|| and(&is_null(&cast)?, &is_not_null(column)?)).transpose()?;
             let missing = (!field.is_nullable() && cast.null_count() > 0).then(|| is_null(&cast)).transpose()?;

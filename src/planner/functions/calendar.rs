@@ -19,7 +19,7 @@ use super::scalar::{Call, Param, Scalar, TIMESTAMP, nth};
 
 /// What `FLOOR(ts TO DAY)` is, and what a CAST to fewer digits does first.
 pub const FLOOR: &str = "floor_time";
-/// What a CAST to a number of digits for which there is no unit does.
+/// What a CAST to numbers of digits for which there is no unit does.
 pub const DIGITS: &str = "__floor_digits";
 /// What `CEIL(ts TO DAY)` is.
 pub const CEIL: &str = "ceil_time";
@@ -59,15 +59,16 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 
 fn digits() -> Arc<ScalarUDF> {
     let cut = |call: &Call| {
-        let digits = call.int(0)?.get(0).and_then(|digits| u32::try_from(digits).ok()).unwrap_or(9);
-        Ok(floor::with_digits(&call.array(1)?, digits))
+        let text = call.text(0)?;
+        let digits: Vec<Option<u32>> = text.get(0).unwrap_or_default().split(',').map(|digits| digits.parse().ok()).collect();
+        Ok(floor::with_digits(&call.array(1)?, &digits))
     };
-    Scalar::new(DIGITS, &[&[Param::Int, Param::Any]], nth::<1>, cut).udf()
+    Scalar::new(DIGITS, &[&[Param::Text, Param::Any]], nth::<1>, cut).udf()
 }
 
-/// A time with this many digits of a second, in its own type.
-pub fn with_digits(time: Expr, digits: u32) -> Expr {
-    self::digits().call(vec![lit(i64::from(digits)), time])
+/// A value whose times have these digits of a second, in its own type; see [`floor::with_digits`].
+pub fn with_digits(value: Expr, digits: &[Option<u32>]) -> Expr {
+    self::digits().call(vec![lit(floor::digits_text(digits)), value])
 }
 
 fn floored_for() -> Arc<ScalarUDF> {

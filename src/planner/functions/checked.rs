@@ -2,27 +2,62 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray};
-use arrow::compute::kernels::numeric::{add, mul};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use arrow::compute::kernels::numeric::add;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Decimal128Type};
 use datafusion::logical_expr::{Expr, ScalarUDF, lit};
+use datafusion::scalar::ScalarValue;
 
 use crate::common::digits::fits;
 use crate::common::{Error, Result};
 
+use super::rows::returns;
 use super::scalar::{Call, Param, Scalar, nth};
 use super::sums::{beyond, is_checked};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    vec![added(), weighted()]
+    vec![added(), in_range(), quotient()]
 }
 
 fn added() -> Arc<ScalarUDF> {
-    Scalar::new("__add_checked", &[&[Param::Text, Param::Any, Param::Any]], nth::<1>, |call| step(call, false)).udf()
+    Scalar::new("__add_checked", &[&[Param::Text, Param::Any, Param::Any]], nth::<1>, step).udf()
 }
 
-fn weighted() -> Arc<ScalarUDF> {
-    Scalar::new("__times_checked", &[&[Param::Text, Param::Any, Param::Any]], nth::<1>, |call| step(call, true)).udf()
+fn in_range() -> Arc<ScalarUDF> {
+    Scalar::new("__sum_in_type", &[&[Param::Text, Param::Any, Param::Any]], nth::<2>, |call| {
+        let (sums, data_type) = (call.array(1)?, call.array(2)?.data_type().clone());
+        let fitted = cast_with_options(&sums, &data_type, &CastOptions::default())?;
+        if fitted.null_count() > sums.null_count() { Err(too_long(call, &data_type)) } else { Ok(fitted) }
+    })
+    .udf()
+}
+
+fn quotient() -> Arc<ScalarUDF> {
+    Scalar::new("__integer_average", &[&[Param::Any, Param::Int]], returns::<i64>, |call| {
+        let (sums, counts) = (call.array(0)?, call.int(1)?);
+        let sums = sums.as_primitive::<Decimal128Type>();
+        let of = |row: usize| {
+            let (sum, count) = (sums.is_valid(row).then(|| sums.value(row))?, counts.get(row).filter(|count| *count != 0)?);
+            // It lies between the least and the greatest value.
+            i64::try_from(sum / i128::from(count)).ok()
+        };
+        Ok(Arc::new((0..sums.len()).map(of).collect::<Int64Array>()))
+    })
+    .udf()
+}
+
+/// The sum of this name, which was held in a type with more room, in its own.
+///
+/// # Errors
+/// When there is no NULL of that type.
+pub fn in_type(name: &str, sum: Expr, data_type: &DataType) -> Result<Expr> {
+    Ok(in_range().call(vec![lit(name), sum, lit(ScalarValue::try_from(data_type)?)]))
+}
+
+/// A sum of BIGINTs, held as a DECIMAL, divided by their count and cut off.
+pub fn integer_average(sum: Expr, count: Expr) -> Expr {
+    quotient().call(vec![sum, count])
 }
 
 /// Two parts of the sum of this name, of one type.
@@ -30,17 +65,15 @@ pub fn sum_of_parts(name: &str, a: Expr, b: Expr, data_type: &DataType) -> Expr 
     if is_checked(data_type) { added().call(vec![lit(name), a, b]) } else { a + b }
 }
 
-/// A BIGINT times its weight, as a part of the sum of this name.
-pub fn times_weight(name: &str, value: Expr, weight: Expr) -> Expr {
-    weighted().call(vec![lit(name), value, weight])
+fn too_long(call: &Call, data_type: &DataType) -> Error {
+    beyond(call.text(0).ok().and_then(|name| name.get(0).map(ToString::to_string)).unwrap_or_default().as_str(), data_type)
 }
 
-fn step(call: &Call, times: bool) -> Result<ArrayRef> {
+fn step(call: &Call) -> Result<ArrayRef> {
     let (a, b) = (call.array(1)?, call.array(2)?);
     let data_type = a.data_type().clone();
-    let too_long =
-        || beyond(call.text(0).ok().and_then(|name| name.get(0).map(ToString::to_string)).unwrap_or_default().as_str(), &data_type);
-    let result = if times { mul(&a, &b) } else { add(&a, &b) }.map_err(|_| too_long())?;
+    let too_long = || too_long(call, &data_type);
+    let result = add(&a, &b).map_err(|_| too_long())?;
     match &data_type {
         DataType::Decimal128(precision, scale) => {
             let sums = result.as_primitive::<Decimal128Type>();

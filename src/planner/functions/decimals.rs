@@ -136,7 +136,7 @@ impl ExprPlanner for DecimalPlanner {
 }
 
 /// The precision and the scale of a value as a DECIMAL, if it is exact. A literal has the digits that it is written with.
-fn decimal(expr: &Expr, data_type: &DataType) -> Option<(u8, i8)> {
+pub(super) fn decimal(expr: &Expr, data_type: &DataType) -> Option<(u8, i8)> {
     let digits = |n: i64| u8::try_from(n.unsigned_abs().checked_ilog10().unwrap_or(0) + 1).unwrap_or(19);
     if let (Expr::Literal(value, _), true) = (expr, data_type.is_integer())
         && let Ok(ScalarValue::Int64(Some(value))) = value.cast_to(&DataType::Int64)

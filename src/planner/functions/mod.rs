@@ -12,6 +12,7 @@ mod arrays;
 pub(super) mod calendar;
 mod call;
 pub mod checked;
+pub(super) mod common_decimals;
 mod compiled;
 pub mod decimals;
 mod inherited;
@@ -48,6 +49,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         text::functions(),
         string_position::functions(),
         encoding::functions(),
+        field_names::functions(),
         arrays::functions(),
         maps::functions(),
         datafusion_compat::functions(state)?,
@@ -94,6 +96,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
 
 mod datafusion_compat;
 mod encoding;
+pub mod field_names;
 pub mod min_max;
 mod string_position;
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What is kept of an aggregate: itself, or sums from which it follows.
+//! What is kept of an aggregate: itself, or sums from which it follows. They are held in a type with more room than the result has: a sum on
+//! the way may be beyond it.
 
 use datafusion::common::DFSchemaRef;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
@@ -8,7 +9,7 @@ use arrow::datatypes::DataType;
 
 use crate::common::{Error, Result};
 
-use crate::planner::functions::checked::times_weight;
+use crate::planner::functions::checked::in_type;
 use crate::planner::functions::checked_sum;
 
 /// An aggregate of a query in terms of those that a group's state holds.
@@ -23,6 +24,8 @@ use crate::planner::functions::checked_sum;
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     kind: Kind,
+    /// What the query calls it.
+    name: String,
     /// The aggregates that are kept.
     pub parts: Vec<Expr>,
 }
@@ -39,12 +42,12 @@ enum Kind {
 impl Kept {
     /// As it is, over rows that only come.
     pub(super) fn itself(aggregate: Expr) -> Self {
-        Self { kind: Kind::Itself, parts: vec![aggregate] }
+        Self { kind: Kind::Itself, name: String::new(), parts: vec![aggregate] }
     }
 
     /// MIN or MAX over changes, which is kept apart from the others.
     pub(super) fn extreme() -> Self {
-        Self { kind: Kind::Extreme, parts: Vec::new() }
+        Self { kind: Kind::Extreme, name: String::new(), parts: Vec::new() }
     }
 
     /// Whether it is kept apart.
@@ -76,21 +79,15 @@ impl Kept {
             })
         };
         let count = |value: &Expr| -> Result<Expr> { Ok(sum_of(weight.clone(), present(value)?)) };
-        Ok(match func.name() {
-            "count" => Some(Self { kind: Kind::Count, parts: vec![count(arg)?] }),
-            "sum" => match weighted_value(arg, schema, weight, &name)? {
-                Some(value) => Some(Self { kind: Kind::Sum, parts: vec![sum_of(value, filter.clone()), count(arg)?] }),
-                None => None,
-            },
-            "avg" => match exact(arg, schema)? {
-                Some(arg) => match weighted_value(&arg, schema, weight, &name)? {
-                    Some(value) => Some(Self { kind: Kind::Average, parts: vec![sum_of(value, filter.clone()), count(&arg)?] }),
-                    None => None,
-                },
-                None => None,
-            },
-            _ => None,
-        })
+        let (kind, arg) = match func.name() {
+            "count" => return Ok(Some(Self { kind: Kind::Count, name, parts: vec![count(arg)?] })),
+            "sum" => (Kind::Sum, Some(arg.clone())),
+            "avg" => (Kind::Average, exact(arg, schema)?),
+            _ => return Ok(None),
+        };
+        let Some(arg) = arg else { return Ok(None) };
+        let Some(value) = weighted_value(&arg, schema, weight)? else { return Ok(None) };
+        Ok(Some(Self { kind, name, parts: vec![sum_of(value, filter.clone()), count(&arg)?] }))
     }
 
     /// The aggregate by the columns that hold its parts.
@@ -104,7 +101,7 @@ impl Kept {
         Ok(match (self.kind, second) {
             (Kind::Itself | Kind::Extreme, _) => first,
             (Kind::Count, _) => when(first.clone().is_not_null(), first).otherwise(zero())?,
-            (Kind::Sum, Some(count)) => when(count.gt(zero()), cast(first, data_type)).end()?,
+            (Kind::Sum, Some(count)) => when(count.gt(zero()), in_type(&self.name, first, data_type)?).end()?,
             (Kind::Average, Some(count)) => {
                 let float = DataType::Float64;
                 let quotient = cast(first, &float) / cast(count.clone(), &float);
@@ -120,10 +117,13 @@ pub(super) fn sum_of(value: Expr, filter: Option<Box<Expr>>) -> Expr {
     Expr::AggregateFunction(AggregateFunction::new_udf(checked_sum(), vec![value], false, filter, Vec::new(), None))
 }
 
-/// `value * weight` for a sum of this name, in a type that adds up exactly; `None` if there is none.
-fn weighted_value(value: &Expr, schema: &DFSchemaRef, weight: &Expr, sum: &str) -> Result<Option<Expr>> {
+/// `value * weight`, in a type that adds up exactly; `None` if there is none.
+fn weighted_value(value: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<Option<Expr>> {
     Ok(match value.get_type(schema)? {
-        DataType::Int64 => Some(times_weight(sum, value.clone(), weight.clone())),
+        DataType::Int64 => {
+            let wide = |expr: &Expr| Expr::Cast(Cast::new(Box::new(expr.clone()), DataType::Decimal128(19, 0)));
+            Some(wide(value) * wide(weight))
+        }
         DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
             Some(Expr::Cast(Cast::new(Box::new(value.clone()), DataType::Int64)) * weight.clone())
         }

@@ -1,8 +1,8 @@
-//! Types in CAST that sqlparser knows only by name, such as `TIMESTAMP_LTZ(3)`: they are those of CREATE TABLE.
+//! Types in CAST that sqlparser knows only by name, such as `TIMESTAMP_LTZ(3)`, or DataFusion does not know: they are those of CREATE TABLE.
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::planner::TypePlanner;
 use sqlparser::ast::DataType as SqlType;
@@ -16,8 +16,30 @@ pub struct CastTypes;
 impl TypePlanner for CastTypes {
     fn plan_type_field(&self, sql_type: &SqlType) -> DfResult<Option<FieldRef>> {
         match sql_type {
-            SqlType::Custom(..) => Ok(Some(Arc::new(Field::new("", types::parse(&sql_type.to_string())?, true)))),
+            SqlType::Custom(..) | SqlType::Time(Some(_), _) | SqlType::Timestamp(Some(10..), _) => {
+                {
+                    // NOT NULL within it promises what a value need not keep.
+                    Ok(Some(Arc::new(Field::new("", with_nulls(&types::parse(&sql_type.to_string())?), true))))
+                }
+            }
             _ => Ok(None),
         }
+    }
+}
+
+/// The type with NULLs wherever they can be.
+fn with_nulls(data_type: &DataType) -> DataType {
+    let field = |field: &FieldRef| Arc::new(Field::new(field.name(), with_nulls(field.data_type()), true));
+    match data_type {
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
+        DataType::List(element) => DataType::List(field(element)),
+        DataType::Map(entries, sorted) => match entries.data_type() {
+            DataType::Struct(pair) => {
+                let pair = pair.iter().map(|part| Arc::new(field(part).as_ref().clone().with_nullable(part.name() != "key")));
+                DataType::Map(Arc::new(entries.as_ref().clone().with_data_type(DataType::Struct(pair.collect()))), *sorted)
+            }
+            _ => data_type.clone(),
+        },
+        other => other.clone(),
     }
 }

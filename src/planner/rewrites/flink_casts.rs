@@ -1,5 +1,5 @@
 //! CAST as Flink has it: to STRING with Flink's texts (`TRUE`, `2024-05-01 12:00:00.000`, `1.0E10`), to a TIMESTAMP of fewer digits
-//! downwards, also before 1970 and within rows and arrays.
+//! downwards, also before 1970 and within rows and arrays, to a ROW by the places of its fields.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::DFSchema;
@@ -11,10 +11,13 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, lit};
 
-use crate::common::Result;
+use crate::common::field_names::{as_in, of_other_length};
 use crate::common::floor::cuts;
+use crate::common::{Error, Result};
+use crate::sql::types::display;
 
 use crate::planner::functions::calendar::{FLOOR, cut_for};
+use crate::planner::functions::field_names::fields_named;
 use crate::planner::functions::to_string::{CAST_TO_TEXT, differs};
 
 /// Puts the functions that show values and cut times as Flink does into casts that DataFusion would do in another way.
@@ -41,15 +44,29 @@ fn one(expr: Expr, schema: &DFSchema, functions: &dyn FunctionRegistry) -> DfRes
     };
     // A column of a query around this one has its type with it; what has none is refused elsewhere.
     let Ok(given) = of.get_type(schema) else { return Ok(Transformed::no(expr)) };
+    if let Some((from, to)) = of_other_length(&given, field.data_type()) {
+        let error = Error::sql(format!("a cast from {} to {} is not possible", display(from), display(to)));
+        return Err(error.hint("both need as many fields: they are cast one by one, by their places").into());
+    }
+    let named = as_in(&given, field.data_type());
+    let (of, renamed) = match named != given {
+        true => (fields_named(of.as_ref().clone(), &named)?, true),
+        false => (of.as_ref().clone(), false),
+    };
     let call = |name: &str, args: Vec<Expr>| Ok(Expr::ScalarFunction(ScalarFunction::new_udf(functions.udf(name)?, args)));
     let inner = match field.data_type() {
-        text if text.is_string() && differs(&given) => call(CAST_TO_TEXT, vec![of.as_ref().clone()]),
-        time @ DataType::Timestamp(..) if cuts(&given, time) => call(FLOOR, vec![lit(unit(time)), of.as_ref().clone()]),
-        rows if cuts(&given, rows) => Ok(cut_for(of.as_ref().clone(), rows)?),
+        text if text.is_string() && differs(&given) => call(CAST_TO_TEXT, vec![of]),
+        time @ DataType::Timestamp(..) if cuts(&given, time) => call(FLOOR, vec![lit(unit(time)), of]),
+        rows if cuts(&given, rows) => Ok(cut_for(of, rows)?),
+        _ if renamed => Ok(of),
         _ => return Ok(Transformed::no(expr)),
     };
-    let inner: DfResult<Expr> = inner;
-    Ok(Transformed::yes(Expr::Cast(Cast { expr: Box::new(inner?), field: field.clone() })))
+    let (inner, field): (DfResult<Expr>, _) = (inner, field.clone());
+    let inner = Box::new(inner?);
+    Ok(Transformed::yes(match &expr {
+        Expr::TryCast(_) => Expr::TryCast(TryCast { expr: inner, field }),
+        _ => Expr::Cast(Cast { expr: inner, field }),
+    }))
 }
 
 /// The unit of a time's digits.

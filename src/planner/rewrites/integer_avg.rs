@@ -1,9 +1,9 @@
-//! The AVG of integers is an integer in Flink: the sum divided by the count, cut off; that of DECIMALs is such a quotient, too, so that no sum
-//! on the way wraps.
+//! The AVG of integers is an integer in Flink: the sum divided by the count, cut off; that of DECIMALs is such a quotient, too. Sums of
+//! BIGINTs are held as DECIMALs, so that only the result has to be in range, and none on the way to it.
 //!
 //! ```text
-//!   Aggregate: a, avg(n)   ─▶   Projection: a, CAST(sum(n) / count(n) AS INT) AS avg(n)
-//!                                 Aggregate: a, sum(n), count(n)
+//!   Aggregate: a, avg(n), sum(b)   ─▶   Projection: a, CAST(sum(n) / count(n) AS INT) AS avg(n), __sum_in_type(sum(b)) AS sum(b)
+//!                                         Aggregate: a, sum(n), count(n), sum(CAST(b AS DECIMAL(28, 0)))
 //! ```
 //! Sums and counts are what is kept of a continuous query anyway; others that it has are shared.
 
@@ -20,6 +20,7 @@ use datafusion::logical_expr::{Aggregate, AggregateUDF, Expr, ExprSchemable, Log
 
 use crate::common::Result;
 
+use crate::planner::functions::checked::{in_type, integer_average};
 use crate::planner::functions::{checked_sum, decimals};
 
 /// Rewrites all of them, also those OVER windows.
@@ -73,29 +74,40 @@ fn quotients(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     }
 }
 
+/// A function by the places of what it is made of.
+enum Made {
+    /// As it is.
+    Itself(usize),
+    /// A sum of BIGINTs, held as a DECIMAL.
+    Sum(usize),
+    /// A sum, a count and the type of the quotient.
+    Average(usize, usize, DataType),
+}
+
 /// What functions are made of.
 struct Parts {
     /// What is to be computed instead, each once.
     exprs: Vec<Expr>,
-    /// For each function the place of what it is now; for averages those of sum and count, and the type.
-    made: Vec<(usize, Option<(usize, DataType)>)>,
+    /// For each function what it is now.
+    made: Vec<Made>,
     /// Where each of `exprs` stands, and their names: there may be thousands.
     places: HashMap<Expr, usize>,
     names: HashSet<String>,
 }
 
 impl Parts {
-    /// `None` when there is no such average.
+    /// `None` when all stay as they are.
     fn of(functions: &[Expr], schema: &DFSchema) -> DfResult<Option<Self>> {
-        let averages = functions.iter().map(|function| average(function, schema)).collect::<DfResult<Vec<_>>>()?;
-        if averages.iter().all(Option::is_none) {
+        let rewritten = functions.iter().map(|function| rewritten(function, schema)).collect::<DfResult<Vec<_>>>()?;
+        if rewritten.iter().all(Option::is_none) {
             return Ok(None);
         }
         let mut parts = Self { exprs: Vec::new(), made: Vec::new(), places: HashMap::new(), names: HashSet::new() };
-        for (function, average) in functions.iter().zip(averages) {
-            let made = match average {
-                Some((sum, count, data_type)) => (parts.place(sum), Some((parts.place(count), data_type))),
-                None => (parts.place(function.clone()), None),
+        for (function, rewritten) in functions.iter().zip(rewritten) {
+            let made = match rewritten {
+                Some(Rewritten::Average(sum, count, data_type)) => Made::Average(parts.place(sum), parts.place(count), data_type),
+                Some(Rewritten::Sum(sum)) => Made::Sum(parts.place(sum)),
+                None => Made::Itself(parts.place(function.clone())),
             };
             parts.made.push(made);
         }
@@ -127,50 +139,70 @@ impl Parts {
         // GROUPING is computed from the number of the set further down, where that column ends.
         let shown = |n: &usize| over.schema().field(*n).name() != Aggregate::INTERNAL_GROUPING_ID;
         let mut exprs: Vec<Expr> = (0..first).filter(shown).map(column).collect();
-        for ((place, average), n) in self.made.iter().zip(first..) {
-            let value = column(first + place);
-            exprs.push(match average {
-                Some((count, data_type)) => {
-                    let (qualifier, field) = schema.qualified_field(n);
-                    let quotient = match data_type {
-                        DataType::Decimal128(..) => decimals::average(value, column(first + count)),
-                        _ => value / column(first + count),
-                    };
-                    cast(quotient, data_type.clone()).alias_qualified(qualifier.cloned(), field.name())
+        for (made, n) in self.made.iter().zip(first..) {
+            let (qualifier, field) = schema.qualified_field(n);
+            let of = |place: &usize| column(first + place);
+            let value = match made {
+                Made::Average(sum, count, DataType::Int64) => integer_average(of(sum), of(count)),
+                Made::Average(sum, count, to @ DataType::Decimal128(..)) => cast(decimals::average(of(sum), of(count)), to.clone()),
+                Made::Average(sum, count, to) => cast(of(sum) / of(count), to.clone()),
+                Made::Sum(sum) => in_type(field.name(), of(sum), &DataType::Int64)?,
+                Made::Itself(place) if over.schema().field(first + place).name() == field.name() => {
+                    exprs.push(of(place));
+                    continue;
                 }
-                None => {
-                    let (qualifier, field) = schema.qualified_field(n);
-                    let (_, now) = over.schema().qualified_field(first + place);
-                    if now.name() == field.name() { value } else { value.alias_qualified(qualifier.cloned(), field.name()) }
-                }
-            });
+                Made::Itself(place) => of(place),
+            };
+            exprs.push(value.alias_qualified(qualifier.cloned(), field.name()));
         }
         Ok(Transformed::yes(LogicalPlanBuilder::from(over).project(exprs)?.build()?))
     }
 }
 
-/// The sum and the count of an average of integers or DECIMALs, and its type.
-fn average(expr: &Expr, schema: &DFSchema) -> DfResult<Option<(Expr, Expr, DataType)>> {
+/// What is computed in the place of a function.
+enum Rewritten {
+    Sum(Expr),
+    Average(Expr, Expr, DataType),
+}
+
+/// The sum and the count of an average of integers or DECIMALs, and its type; the sum of BIGINTs.
+fn rewritten(expr: &Expr, schema: &DFSchema) -> DfResult<Option<Rewritten>> {
     let expr = expr.clone().unalias();
-    let (name, arg) = match &expr {
-        Expr::AggregateFunction(function) => (function.func.name(), function.params.args.first()),
-        Expr::WindowFunction(function) => (function.fun.name(), function.params.args.first()),
+    let (name, args, distinct) = match &expr {
+        Expr::AggregateFunction(function) => (function.func.name(), &function.params.args, function.params.distinct),
+        Expr::WindowFunction(function) => (function.fun.name(), &function.params.args, function.params.distinct),
         _ => return Ok(None),
     };
-    let (true, Some(arg)) = (name == "avg", arg) else { return Ok(None) };
-    let data_type = match arg.get_type(schema)? {
+    let Some(arg) = args.first().filter(|_| name == "avg" || name == "sum" && !distinct) else { return Ok(None) };
+    let given = arg.get_type(schema)?;
+    let data_type = match given {
         DataType::Decimal128(precision, scale) => DataType::Decimal128((precision + 4).min(38), (scale + 4).min(38)),
         other => other,
     };
-    let exact = data_type.is_signed_integer() || matches!(data_type, DataType::Decimal128(..));
-    let with = |of: Arc<AggregateUDF>| {
+    let with = |of: Arc<AggregateUDF>, wide: bool| {
         let mut expr = expr.clone();
-        match &mut expr {
-            Expr::AggregateFunction(function) => function.func = of,
-            Expr::WindowFunction(function) => function.fun = WindowFunctionDefinition::AggregateUDF(of),
-            _ => {}
+        let args = match &mut expr {
+            Expr::AggregateFunction(function) => {
+                function.func = of;
+                &mut function.params.args
+            }
+            Expr::WindowFunction(function) => {
+                function.fun = WindowFunctionDefinition::AggregateUDF(of);
+                &mut function.params.args
+            }
+            _ => return expr,
+        };
+        for arg in args.iter_mut().filter(|_| wide) {
+            *arg = cast(std::mem::take(arg), DataType::Decimal128(28, 0));
         }
         expr
     };
-    Ok(exact.then(|| (with(checked_sum()), with(count_udaf()), data_type)))
+    let wide = data_type == DataType::Int64;
+    Ok(match name {
+        "sum" => wide.then(|| Rewritten::Sum(with(checked_sum(), true))),
+        _ if data_type.is_signed_integer() || matches!(data_type, DataType::Decimal128(..)) => {
+            Some(Rewritten::Average(with(checked_sum(), wide), with(count_udaf(), false), data_type))
+        }
+        _ => None,
+    })
 }

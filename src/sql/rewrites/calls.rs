@@ -2,11 +2,13 @@
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
+    BinaryOperator, CaseWhen, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    ObjectName, TimezoneInfo,
 };
 
 use crate::common::{Result, suggest};
 
+use super::forms;
 use crate::sql::ast_builder;
 use crate::sql::ast_builder::text;
 use crate::sql::text::{Text, pos};
@@ -17,7 +19,7 @@ const UNITS: [&str; 9] = ["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MI
 /// What a call becomes, if it becomes something else; arguments are changed in place.
 pub(super) fn rewrite(function: &mut Function, place: &Text<'_>) -> Result<Option<Expr>> {
     let [name] = function.name.0.as_slice() else { return Ok(None) };
-    let Some(Ident { value, quote_style: None, .. }) = name.as_ident() else { return Ok(None) };
+    let Some(Ident { value, quote_style: None, span: at }) = name.as_ident() else { return Ok(None) };
     let name = value.to_ascii_uppercase();
     let FunctionArguments::List(list) = &mut function.args else { return Ok(None) };
     let args = &mut list.args;
@@ -63,10 +65,35 @@ pub(super) fn rewrite(function: &mut Function, place: &Text<'_>) -> Result<Optio
             let Some(condition) = there.reduce(all) else { return Ok(None) };
             args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(case(condition, Expr::Tuple(values), None))));
         }
+        ("CURRENT_TIMESTAMP" | "LOCALTIMESTAMP" | "CURRENT_TIME" | "LOCALTIME", 1) => {
+            let digits = args.first().cloned().and_then(plain).and_then(|arg| match arg {
+                Expr::Value(value) => value.value.to_string().parse().ok().filter(|digits| *digits <= 9_u64),
+                _ => None,
+            });
+            let Some(digits) = digits else {
+                let error = place.error(pos(at.start), format!("the precision of {name} has to be a number from 0 to 9"));
+                return Err(error.hint(format!("write {name} or {name}(3)")));
+            };
+            function.args = FunctionArguments::None;
+            let data_type = match name.as_str() {
+                "CURRENT_TIMESTAMP" => ltz(digits),
+                "LOCALTIMESTAMP" => DataType::Timestamp(Some(digits), TimezoneInfo::None),
+                // It has whole seconds.
+                _ => return Ok(Some(Expr::Function(function.clone()))),
+            };
+            let clock = Expr::Function(function.clone());
+            // It has three digits.
+            return Ok(Some(if digits == 3 { clock } else { forms::cast(clock, data_type) }));
+        }
         ("GROUPING_ID", _) => function.name = ObjectName::from(vec![Ident::new("GROUPING")]),
         _ => {}
     }
     Ok(None)
+}
+
+/// `TIMESTAMP_LTZ(n)`.
+fn ltz(digits: u64) -> DataType {
+    DataType::Custom(ObjectName::from(vec![Ident::new("TIMESTAMP_LTZ")]), vec![digits.to_string()])
 }
 
 fn case(condition: Expr, result: Expr, other: Option<Expr>) -> Expr {

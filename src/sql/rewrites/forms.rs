@@ -17,7 +17,8 @@
 //! | `a SIMILAR TO b` | `similar_to(a, b)` |
 //! | `a LIKE 'x!%' ESCAPE '!'` | `a LIKE 'x\%'`, the only one that DataFusion knows |
 //! | `CAST(a AS VARCHAR(3))`, `CAST(a AS CHAR(3))` | `LEFT(CAST(a AS STRING), 3)`, `RPAD(CAST(a AS STRING), 3, ' ')` |
-//! | `CAST(a AS TIMESTAMP(1))`, of as many digits as Arrow has no unit for | `__floor_digits(1, CAST(a AS TIMESTAMP(3)))` |
+//! | `CAST(a AS TIMESTAMP(1))`, of as many digits as Arrow has no unit for | `__floor_digits('1', CAST(a AS TIMESTAMP(3)))` |
+//! | `a[1].field`, `(a).field` | `a[1].'field'` |
 //! | `(a, b) OVERLAPS (c, d)` | a condition over beginnings and ends |
 //!
 //! Calls are in `calls.rs`, JSON functions in `json_calls.rs`, intervals of several units in `intervals.rs`.
@@ -25,15 +26,18 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, CeilFloorKind, CharacterLength, DataType, DateTimeField, Expr, TypedString, UnaryOperator, Value, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, CastKind, CeilFloorKind, CharacterLength, DataType, DateTimeField, Expr, TypedString, UnaryOperator, Value,
+    VisitMut, VisitorMut,
 };
 
+use crate::common::floor::digits_text;
 use crate::common::{Error, Result};
 
 use super::{calls, intervals};
 use crate::sql::ast_builder;
 use crate::sql::ast_builder::text;
 use crate::sql::text::{Text, pos};
+use crate::sql::types;
 
 /// Rewrites all such expressions in a query or an expression.
 pub(in crate::sql) fn rewrite(tree: &mut impl VisitMut, text: &Text<'_>) -> Result<()> {
@@ -109,6 +113,18 @@ impl VisitorMut for Rewrite<'_> {
             Expr::Value(value) if matches!(value.value, Value::UnicodeStringLiteral(_)) => {
                 *expr = text(value.value.clone().into_string().unwrap_or_default());
             }
+            Expr::TypedString(TypedString { data_type: DataType::Time(Some(_), _), value, .. }) => {
+                let error = self.text.error(pos(value.span.start), "a TIME in the text of a query has no precision");
+                return ControlFlow::Break(Box::new(error.hint("write TIME '12:00:00.123', or CAST('12:00:00.123' AS TIME(3))")));
+            }
+            // What stands there as a name is one.
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                for access in access_chain {
+                    if let AccessExpr::Dot(Expr::Identifier(field)) = access {
+                        *access = AccessExpr::Dot(text(field.value.clone()));
+                    }
+                }
+            }
             Expr::Cast { .. } => {
                 if let Some(other) = sized(expr).or_else(|| with_digits(expr)) {
                     *expr = other;
@@ -173,31 +189,26 @@ fn sized(cast: &mut Expr) -> Option<Expr> {
     Some(ast_builder::call(if fill { "RPAD" } else { "LEFT" }, args))
 }
 
-/// A CAST to a TIMESTAMP of as many digits as Arrow has no unit for: to the next finer one, cut.
+/// `CAST(expr AS data_type)`.
+pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
+    let mut cast = Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None };
+    with_digits(&mut cast).unwrap_or(cast)
+}
+
+/// A CAST to a type with times of as many digits as Arrow has no unit for: to the next finer ones, cut.
 fn with_digits(cast: &mut Expr) -> Option<Expr> {
     let Expr::Cast { data_type, .. } = cast else { return None };
-    let unit = |digits: u64| match digits {
-        1 | 2 => Some(3),
-        4 | 5 => Some(6),
-        7 | 8 => Some(9),
-        _ => None,
-    };
-    let digits = match data_type {
-        DataType::Timestamp(Some(digits), _) => {
-            let given = *digits;
-            *digits = unit(given)?;
-            given
-        }
-        DataType::Custom(name, arguments) if name.to_string().eq_ignore_ascii_case("TIMESTAMP_LTZ") => {
-            let [argument] = arguments.as_mut_slice() else { return None };
-            let given: u64 = argument.parse().ok()?;
-            *argument = if given == 0 { 3 } else { unit(given)? }.to_string();
-            given
-        }
-        _ => return None,
-    };
-    let digits = Expr::Value(Value::Number(digits.to_string(), false).into());
-    Some(ast_builder::call("__floor_digits", [digits, cast.clone()]))
+    let digits = types::fewer_digits(&data_type.to_string())?;
+    if let DataType::Timestamp(Some(digits), _) = data_type {
+        // DataFusion has a unit for none.
+        *digits = match digits {
+            0 => return None,
+            1..=3 => 3,
+            4..=6 => 6,
+            _ => 9,
+        };
+    }
+    Some(ast_builder::call("__floor_digits", [text(digits_text(&digits)), cast.clone()]))
 }
 
 /// `(a, b) OVERLAPS (c, d)`: each is a beginning and an end, or how long it takes.

@@ -265,3 +265,14 @@ CREATE TABLE o (v INT, r BIGINT, PRIMARY KEY (v) NOT ENFORCED) WITH ('connector'
 INSERT INTO t VALUES (1, 2, '1'), (2, 5, '7'), (3, 0, 'x'), (4, 1, '3');
 INSERT INTO o SELECT v, SUM(CAST(s AS INT)) FROM t GROUP BY v;
 SELECT * FROM o;
+---- the row with which a group fails
+CREATE TABLE t (id INT, v INT, s STRING) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');
+CREATE TABLE o (v INT, r BIGINT, PRIMARY KEY (v) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = 'o', 'key.format' = 'json', 'value.format' = 'json');
+INSERT INTO t VALUES (1, 2, 'a'), (2, 5, 'a'), (3, 2, 'b'), (4, 5, 'c'), (5, 7, 'c');
+INSERT INTO o SELECT v, 100 / (COUNT(*) - 2) FROM t WHERE id <> 3 GROUP BY v;
+SELECT * FROM o;
+---- sums that are beyond BIGINT on the way alone
+SELECT SUM(v) AS s, AVG(v) AS a, SUM(v) OVER () AS o FROM (VALUES (9223372036854775807)) AS t (v) GROUP BY v;
+SELECT SUM(v) AS s, AVG(v) AS a FROM (VALUES (9223372036854775807), (9223372036854775807), (-9223372036854775807)) AS t (v);
+SELECT AVG(v) AS a FROM (VALUES (9223372036854775807), (9223372036854775807)) AS t (v);
+SELECT SUM(v) AS s FROM (VALUES (9223372036854775807), (1)) AS t (v);
