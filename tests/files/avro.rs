@@ -10,7 +10,7 @@ use millstream::state::local::LocalStore;
 use millstream::workspace::Outcome;
 use tokio_util::sync::CancellationToken;
 
-use crate::place::{Place, workspace};
+use crate::place::{Place, connection};
 
 const END: i64 = 253_402_300_800;
 
@@ -136,16 +136,16 @@ async fn job(place: &Place, table: &str) -> Result<Vec<String>, String> {
     );
     let text =
         format!("{table} {sink} INSERT INTO o SELECT id, n FROM t WHERE v IS NOT NULL").replace("DIR", &place.path("").to_string_lossy());
-    let (workspace, mut parts) = (workspace(&[]), Vec::new());
+    let (connection, mut parts) = (connection(&[]), Vec::new());
     for parsed in parse(&Source::new("<sql>", text.as_str())).unwrap() {
-        for outcome in workspace.execute(&parsed).await.unwrap() {
+        for outcome in connection.execute(&parsed).await.unwrap() {
             if let Outcome::Job(part) = outcome {
                 parts.push(*part);
             }
         }
     }
     let root: Arc<dyn StateStore> = Arc::new(LocalStore::new(&folder.path().join("jobs")));
-    let job = workspace.plan_job("j", &parts, root, Settings::default()).await.unwrap();
+    let job = connection.plan_job("j", &parts, root, Settings::default()).await.unwrap();
     run(&job, &CancellationToken::new()).await.map_err(|e| e.to_string())?;
     let answer = format!(
         "CREATE TABLE o (id BIGINT, n BIGINT) WITH ('connector' = 'filesystem', 'path' = '{}/o', 'format' = 'csv'); SELECT * FROM o",
