@@ -120,3 +120,25 @@ fn the_planner_names_no_connector() {
         }
     }
 }
+
+/// A dialect is added by a folder of its own and one line: what all of them share names none.
+#[test]
+fn what_dialects_share_names_none() {
+    let sql = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sql");
+    let mut files = Vec::new();
+    rust_files(&sql, &mut files);
+    let mut named = Vec::new();
+    for file in files {
+        let relative = file.strip_prefix(&sql).unwrap().to_string_lossy().to_string();
+        if relative.starts_with("flink/") || relative == "dialect.rs" || relative.ends_with("tests.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let lines = code.lines().map(|line| line.split("//").next().unwrap_or("")).enumerate();
+        for (n, line) in lines.filter(|(_, line)| line.to_lowercase().contains("flink") && !line.trim_start().starts_with("mod flink")) {
+            named.push(format!("{relative}:{}: {line}", n + 1));
+        }
+    }
+    assert!(named.is_empty(), "only dialect.rs names a dialect:\n{}", named.join("\n"));
+}

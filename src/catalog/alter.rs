@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::common::{Error, Result, suggest};
 use crate::sql::ast::{Alter, Change, Column, ColumnKind, CreateTable, CreateView, DropKind, Parsed, Parts, Position, Source, Statement};
-use crate::sql::{name, parse, render};
+use crate::sql::{Variables, dialect, name, parse_with};
 
 use super::assemble::assemble;
 use super::entry::{Entry, Key};
@@ -26,6 +26,14 @@ impl Catalog {
         match (&entry, alter.kind) {
             (Entry::Table(table), DropKind::Table) => {
                 let mut table = table.definition.clone();
+                if table.dialect != parsed.dialect && matches!(alter.change, Change::Add(_) | Change::Modify(_)) {
+                    let (of, here) = (table.dialect, parsed.dialect);
+                    let error = Error::sql(format!(
+                        "`{}` is declared in the dialect {of}, in which what {here} adds means something else",
+                        table.name
+                    ));
+                    return Err(error.hint(format!("SET '{}' = '{}' before the ALTER", dialect::KEYS[0], of.name())));
+                }
                 self.apply(&mut table, &alter.change)?;
                 assemble(table, parsed).map(Some)
             }
@@ -36,14 +44,15 @@ impl Catalog {
                     Change::As(query, text) => (view.query, view.text) = (query.clone(), text.clone()),
                     _ => return Err(Error::internal("a view has nothing else to change")),
                 }
-                let text = render::view(&view);
+                let dialect = view.query.dialect;
+                let text = dialect.view_text(&view);
                 // Parsed again, so that its positions are those of its text.
                 let source = Source::new("<assembled>", text.as_str());
-                let statement = parse(&source)?.pop().map(|again| again.statement);
+                let statement = parse_with(&source, &Variables::default(), dialect)?.pop().map(|again| again.statement);
                 match statement {
                     Some(Statement::CreateView(read)) => {
                         let statement = Statement::CreateView(CreateView { name: view.name, ..read });
-                        Ok(Some(Parsed { statement, text, source, pos: parsed.pos, set: None }))
+                        Ok(Some(Parsed { statement, text, source, pos: parsed.pos, set: None, dialect }))
                     }
                     _ => Err(Error::internal(format!("a view was put together to something else: {text}"))),
                 }

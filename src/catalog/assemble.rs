@@ -2,19 +2,21 @@
 
 use crate::common::{Error, Result};
 use crate::sql::ast::{CreateTable, Parsed, Source, Statement};
-use crate::sql::{parse, render};
+use crate::sql::{Variables, parse_with};
 
 /// The CREATE TABLE that a table was put together to, with a text of its own. It stands where `parsed` does.
 ///
 /// # Errors
 /// When the parts do not go together: a watermark on a column that is not there, a column twice.
 pub fn assemble(table: CreateTable, parsed: &Parsed) -> Result<Parsed> {
-    let text = render::table(&table);
-    let again = parse(&Source::new("<assembled>", text.as_str())).map_err(Error::without_location)?.pop();
+    let dialect = table.dialect;
+    let text = dialect.table_text(&table);
+    let again =
+        parse_with(&Source::new("<assembled>", text.as_str()), &Variables::default(), dialect).map_err(Error::without_location)?.pop();
     let Some(Statement::CreateTable(read)) = again.map(|again| again.statement) else {
         return Err(Error::internal(format!("a table was put together to something else: {text}")));
     };
     let CreateTable { or_replace, if_not_exists, .. } = table;
     let statement = Statement::CreateTable(CreateTable { or_replace, if_not_exists, ..read }.without_places());
-    Ok(Parsed { statement, text, source: parsed.source.clone(), pos: parsed.pos, set: None })
+    Ok(Parsed { statement, text, source: parsed.source.clone(), pos: parsed.pos, set: None, dialect })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::common::{Error, Result};
-use crate::sql::ast::{CreateDatabase, Parsed, Statement};
+use crate::sql::ast::{ColumnKind, CreateDatabase, Parsed, Statement};
 use crate::sql::name;
 
 use super::assemble::assemble;
@@ -33,6 +33,16 @@ impl Catalog {
         let Some(like) = &table.like else { return Ok(parsed.clone()) };
         let at = |error: Error| if like.pos.line == 0 { error } else { error.at(parsed.source.place(like.pos.line, like.pos.column)) };
         let source = self.get_table(&like.source).map_err(at)?;
+        let has_expressions = source.definition.watermark.is_some()
+            || source.definition.columns.iter().any(|column| matches!(column.kind, ColumnKind::Computed(_)));
+        if source.definition.dialect != table.dialect && has_expressions {
+            let of = source.definition.dialect;
+            let error = Error::sql(format!(
+                "`{}` has expressions in the dialect {of}, which mean something else in {}",
+                like.source, table.dialect
+            ));
+            return Err(at(error.hint("declare the columns, or write the statement in the dialect of that table")));
+        }
         like::merge(&source.definition, table, like).and_then(|whole| assemble(whole, parsed)).map_err(at)
     }
 
@@ -58,7 +68,7 @@ impl Catalog {
         let created = match there {
             None => Created::New,
             Some(_) if manner.if_not_exists => return Ok(Created::Kept),
-            Some(there) if equivalence::same(there.text(), entry.text()) => return Ok(Created::Kept),
+            Some(there) if equivalence::same(there, &entry) => return Ok(Created::Kept),
             Some(there) if there.what() != entry.what() => {
                 let what = there.what();
                 let drop = format!("DROP {} {} removes it", what.to_uppercase(), name::sql(&canonical));
@@ -90,7 +100,7 @@ impl Catalog {
         let canonical = self.canonical(written)?;
         let Some(there) = self.lasting(&(space, canonical.clone())) else { return Ok(false) };
         let again = Entry::of(parsed, plain_path(&parsed.source.name), canonical);
-        Ok(manner.if_not_exists || again.is_some_and(|again| equivalence::same(there.text(), again.text())))
+        Ok(manner.if_not_exists || again.is_some_and(|again| equivalence::same(there, &again)))
     }
 
     fn create_database(&mut self, database: &CreateDatabase, parsed: &Parsed) -> Result<Created> {

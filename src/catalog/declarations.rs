@@ -178,7 +178,7 @@ impl<'a> Change<'a> {
         let newest = &self.store.newest;
         let file = newest.own.get(&key).and_then(|stored| stored.file.clone()).or_else(|| newest.file_of(&key));
         if let Some(file) = &file {
-            files::write(file, entry.created_by(), entry.text())?;
+            files::write(file, entry.created_by(), entry.dialect(), entry.text())?;
             self.wrote(file, entry.database(), entry.created_by(), parsed);
         }
         let newest = Arc::make_mut(&mut self.store.newest);
@@ -204,7 +204,7 @@ impl<'a> Change<'a> {
     pub(super) fn put_database(&mut self, name: &str, created_by: &str, parsed: &Parsed) -> Result<()> {
         if let Some(path) = self.store.newest.path.clone() {
             let file = files::database_file(&path, name);
-            files::write(&file, created_by, &parsed.text)?;
+            files::write(&file, created_by, parsed.dialect, &parsed.text)?;
             self.wrote(&file, name.to_string(), created_by, parsed);
         }
         Arc::make_mut(&mut self.store.newest).databases.insert(name.to_string());

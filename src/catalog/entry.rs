@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::common::{Error, Result};
+use crate::sql::Dialect;
 use crate::sql::ast::{CreateFunction, CreateTable, CreateView, Parsed, Pos, Source, Statement};
 
 use super::names;
@@ -107,6 +108,15 @@ impl Entry {
             Self::Table(t) => &t.created_by,
             Self::View(v) => &v.created_by,
             Self::Function(f) => &f.created_by,
+        }
+    }
+
+    /// The dialect that it is declared in.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Table(t) => t.definition.dialect,
+            Self::View(v) => v.definition.query.dialect,
+            Self::Function(f) => f.definition.dialect,
         }
     }
 

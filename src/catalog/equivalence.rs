@@ -1,18 +1,25 @@
 //! Whether two CREATE statements declare the same: white space, comments, OR REPLACE and IF NOT EXISTS aside.
 
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::Token;
 
-use crate::sql::dialect::MillstreamDialect;
+use crate::sql::all_tokens;
+
+use super::entry::Entry;
+
+/// Whether two entries are declared by the same: the same statement in the same dialect.
+pub(super) fn same(a: &Entry, b: &Entry) -> bool {
+    a.dialect() == b.dialect() && same_text(a.text(), b.text())
+}
 
 /// Whether two statements declare the same. What cannot be compared is not the same.
-pub(super) fn same(a: &str, b: &str) -> bool {
+fn same_text(a: &str, b: &str) -> bool {
     a == b || matches!((essence(a), essence(b)), (Some(a), Some(b)) if a == b)
 }
 
 /// The tokens that matter.
 fn essence(text: &str) -> Option<Vec<Token>> {
     const CREATE: usize = 1;
-    let mut tokens = Tokenizer::new(&MillstreamDialect, text).tokenize().ok()?;
+    let mut tokens = all_tokens(text)?;
     tokens.retain(|t| !matches!(t, Token::Whitespace(_)));
     if is(&tokens, CREATE, &["OR", "REPLACE"]) {
         tokens.drain(CREATE..CREATE + 2);
@@ -42,7 +49,7 @@ mod tests {
         for other in
             ["CREATE OR REPLACE TABLE t (a INT) WITH ('k' = 'v')", "CREATE TABLE IF NOT EXISTS t (a INT)\n -- why\n WITH ('k'='v')"]
         {
-            assert!(same(table, other), "{other}");
+            assert!(same_text(table, other), "{other}");
         }
         for other in [
             "CREATE TABLE t (a INT) WITH ('k' = 'V')",
@@ -50,7 +57,7 @@ mod tests {
             "CREATE TEMPORARY TABLE t (a INT) WITH ('k' = 'v')",
             "'",
         ] {
-            assert!(!same(table, other), "{other}");
+            assert!(!same_text(table, other), "{other}");
         }
     }
 }

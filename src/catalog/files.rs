@@ -4,6 +4,7 @@
 //! catalog/orders.sql              -- created by sql/transactions/flink/1_source.sql
 //!                                 CREATE OR REPLACE TABLE orders (...) WITH (...);
 //! catalog/to_cents.function.sql   functions have names of their own
+//! catalog/totals.sql              SET 'sql.dialect' = '...';  in front of what is not written in the default dialect
 //! catalog/shop/                   a database
 //! catalog/shop/shop.database.sql  its declaration
 //! catalog/shop/orders.sql         CREATE TABLE orders (...): names in it are looked up in `shop`
@@ -20,7 +21,7 @@ use crate::common::names::{decoded, encoded};
 use crate::common::{Error, Result, private};
 use crate::sql::ast::{Parsed, Source, Statement};
 use crate::sql::name::DEFAULT_DATABASE;
-use crate::sql::parse;
+use crate::sql::{Dialect, dialect, parse};
 
 use super::entry::Space;
 
@@ -89,13 +90,15 @@ pub(super) fn read(place: &Place) -> Result<Vec<Declared>> {
     let source = Source::new(shown, text);
     let mut declared = Vec::new();
     for parsed in parse(&source)? {
-        use Statement::{CreateDatabase, CreateFunction, CreateTable, CreateView};
+        use Statement::{CreateDatabase, CreateFunction, CreateTable, CreateView, Set};
         match &parsed.statement {
             CreateTable(table) if table.like.is_some() || table.query.is_some() => {
                 let error = Error::sql("a catalog holds declarations in full, without LIKE and AS").hint("declare columns and options");
                 return Err(parsed.locate(error));
             }
             CreateTable(_) | CreateView(_) | CreateFunction(_) | CreateDatabase(_) => {}
+            // The parser has followed it.
+            Set(setting) if dialect::KEYS.contains(&setting.key.as_str()) => continue,
             _ => {
                 let error = Error::sql("a catalog holds only CREATE TABLE, VIEW, FUNCTION and DATABASE");
                 return Err(parsed.locate(error.hint("put other statements in a job file")));
@@ -108,7 +111,7 @@ pub(super) fn read(place: &Place) -> Result<Vec<Declared>> {
 }
 
 /// Writes one declaration as a whole.
-pub(super) fn write(file: &Path, created_by: &str, text: &str) -> Result<()> {
+pub(super) fn write(file: &Path, created_by: &str, dialect: Dialect, text: &str) -> Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let folder = file.parent().unwrap_or(Path::new("."));
     private::create_folder(folder).map_err(|error| cannot("create", folder, error))?;
@@ -120,7 +123,11 @@ pub(super) fn write(file: &Path, created_by: &str, text: &str) -> Result<()> {
         .create_new(true)
         .open(&temporary)
         .and_then(|mut out| {
-            write!(out, "{CREATED_BY}{created_by}\n{text};\n")?;
+            writeln!(out, "{CREATED_BY}{created_by}")?;
+            if dialect != Dialect::default() {
+                writeln!(out, "SET '{}' = '{}';", dialect::KEYS[0], dialect.name())?;
+            }
+            writeln!(out, "{text};")?;
             out.sync_all()
         })
         .and_then(|()| fs::rename(&temporary, file))

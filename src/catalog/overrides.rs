@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::common::{Error, Result, secret, suggest};
 use crate::sql::ast::{CreateTable, Options, Setting};
+use crate::sql::dialect;
 
 use super::settings::{self, JobSettings};
 
@@ -100,6 +101,7 @@ impl Overrides {
         secret::learn(&setting.key, &setting.value);
         let warning = settings::check(&setting.key, &setting.value, table_option)?;
         if warning.is_none() {
+            self.forget_dialect(&setting.key);
             self.settings.insert(setting.key.clone(), setting.value.clone());
         }
         Ok(warning)
@@ -109,9 +111,17 @@ impl Overrides {
     pub fn reset(&mut self, key: Option<&str>) {
         match key {
             Some(key) => {
+                self.forget_dialect(key);
                 self.settings.remove(key);
             }
             None => self.settings.clear(),
+        }
+    }
+
+    /// There is one dialect, whose setting has two names.
+    fn forget_dialect(&mut self, key: &str) {
+        if dialect::KEYS.contains(&key) {
+            self.settings.retain(|key, _| !dialect::KEYS.contains(&key.as_str()));
         }
     }
 
@@ -187,6 +197,8 @@ impl Overrides {
             runtime_mode: given_job.runtime_mode.or(job.runtime_mode),
             time_zone: given_job.time_zone.or(job.time_zone),
             result_mode: given_job.result_mode.or(job.result_mode),
+            // Here `--option` only says with which one scripts begin.
+            dialect: job.dialect.or(given_job.dialect),
         })
     }
 

@@ -25,7 +25,7 @@ use sqlparser::tokenizer::Location;
 
 use crate::common::{Error, Result, secret};
 use crate::sql::ast::{Options, SqlType};
-use crate::sql::{as_of, hints, name};
+use crate::sql::{Dialect, as_of, hints, name};
 
 use super::entry::{Entry, FunctionEntry, Space};
 use super::layers::Catalog;
@@ -51,6 +51,7 @@ pub struct Hinted {
 pub struct Resolver<'c> {
     catalog: &'c Catalog,
     database: String,
+    dialect: Dialect,
     /// Functions whose expressions this is part of: a catalog that was edited by hand may hold a circle.
     within: Vec<String>,
     /// Names that WITH gives, per query around.
@@ -63,11 +64,11 @@ pub struct Resolver<'c> {
 }
 
 impl<'c> Resolver<'c> {
-    /// A resolver for what stands in a database.
-    pub fn new(catalog: &'c Catalog, database: &str) -> Self {
+    /// A resolver for what stands in a database, and is of a dialect.
+    pub fn new(catalog: &'c Catalog, database: &str, dialect: Dialect) -> Self {
         let (within, ctes, hinted) = (Vec::new(), Vec::new(), Vec::new());
         let written_out = Rc::default();
-        Self { written_out, catalog, database: database.to_string(), within, ctes, qualified: BTreeSet::new(), hinted }
+        Self { written_out, catalog, database: database.to_string(), dialect, within, ctes, qualified: BTreeSet::new(), hinted }
     }
 
     /// Resolves a query, or an expression. Returns the tables that hints have made.
@@ -134,12 +135,20 @@ impl<'c> Resolver<'c> {
         if self.within.contains(name) {
             return Err(Error::sql(format!("function `{name}` calls itself")).hint("CREATE OR REPLACE FUNCTION without the call"));
         }
+        let declared = function.definition.dialect;
+        if declared != self.dialect {
+            let error = Error::sql(format!(
+                "function `{name}` is declared in the dialect {declared}: what it stands for means nothing in {}",
+                self.dialect
+            ));
+            return Err(error.hint(format!("call it in a view that is declared in the dialect {declared}")));
+        }
         let args = arguments(&function, call)?;
         let mut body = function.definition.body.as_ref().clone();
         let mut within = self.within.clone();
         within.push(name.clone());
         let written_out = Rc::clone(&self.written_out);
-        let inner = Resolver { within, written_out, ..Resolver::new(self.catalog, &names::database(name)) };
+        let inner = Resolver { within, written_out, ..Resolver::new(self.catalog, &names::database(name), self.dialect) };
         self.hinted.extend(inner.resolve(&mut body).map_err(|e| e.without_location().context(format!("function `{name}`")))?);
         let mut parameters = Parameters { function: &function, args };
         let _ = VisitMut::visit(&mut body, &mut parameters);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::common::{Error, Result, suggest, units};
+use crate::sql::Dialect;
 
 /// How a query with an unbounded source is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,10 +50,12 @@ pub struct JobSettings {
     pub time_zone: Option<String>,
     /// `sql-client.execution.result-mode`.
     pub result_mode: Option<ResultMode>,
+    /// `sql.dialect`, or Flink's `table.sql-dialect`: the dialect in force.
+    pub dialect: Option<Dialect>,
 }
 
 /// Keys that are settings of the job, with Flink's names where Flink has one.
-pub const KEYS: [&str; 13] = [
+pub const KEYS: [&str; 14] = [
     "checkpoint.interval",
     "execution.checkpointing.interval",
     "trigger.interval",
@@ -64,6 +67,7 @@ pub const KEYS: [&str; 13] = [
     "table.exec.state.ttl",
     "execution.runtime-mode",
     "table.local-time-zone",
+    "sql.dialect",
     "table.sql-dialect",
     "sql-client.execution.result-mode",
 ];
@@ -171,9 +175,7 @@ impl JobSettings {
                 }
             }
             "table.local-time-zone" => self.time_zone = zone(value).map_err(wrong)?,
-            "table.sql-dialect" => {
-                choice(value, &["default", "flink"]).map_err(wrong)?;
-            }
+            "sql.dialect" | "table.sql-dialect" => self.dialect = Dialect::of_setting(key, value)?,
             "sql-client.execution.result-mode" => {
                 self.result_mode = Some(match choice(value, &["table", "changelog", "tableau"]).map_err(wrong)? {
                     0 => ResultMode::Table,
@@ -234,6 +236,7 @@ mod tests {
             ("table.local-time-zone", "+02:00"),
             ("sql-client.execution.result-mode", "TABLEAU"),
             ("table.sql-dialect", "default"),
+            ("sql.dialect", "Flink"),
         ] {
             assert_eq!(check(key, value, &none).unwrap(), None, "{key}");
         }
@@ -242,6 +245,8 @@ mod tests {
             ("max.rows.per.epoch", "0", "setting `max.rows.per.epoch`: `0` is not a number of at least 1"),
             ("execution.runtime-mode", "stream", "setting `execution.runtime-mode`: cannot be 'stream'"),
             ("table.local-time-zone", "Mars", "setting `table.local-time-zone`: `Mars` is not a time zone"),
+            ("table.sql-dialect", "hive", "setting `table.sql-dialect`: the dialect `hive` is not supported"),
+            ("sql.dialect", "ksql", "setting `sql.dialect`: the dialect `ksql` is not available yet"),
             ("checkpoint.intervall", "1 s", "unknown setting `checkpoint.intervall`"),
         ] {
             assert_eq!(check(key, value, &none).unwrap_err().message(), message);

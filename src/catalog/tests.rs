@@ -260,3 +260,37 @@ fn files_that_people_edit() {
     catalog.refresh().unwrap();
     assert_eq!(catalog.names(), ["a", "b"]);
 }
+
+#[test]
+fn the_dialect_of_a_declaration_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open(dir.path()).unwrap();
+    let kept = statement("a.sql", "KEEP totals AS SELECT a FROM t");
+    assert_eq!(catalog.create(&kept).unwrap(), Created::New);
+    assert_eq!(catalog.create(&statement("b.sql", "CREATE VIEW plain AS SELECT a FROM t")).unwrap(), Created::New);
+    let file = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    assert_eq!(file("TOTALS.sql"), "-- created by a.sql\nSET 'sql.dialect' = 'test';\nKEEP totals AS SELECT a FROM t;\n");
+    assert_eq!(file("plain.sql"), "-- created by b.sql\nCREATE VIEW plain AS SELECT a FROM t;\n");
+    let mut again = Catalog::open(dir.path()).unwrap();
+    assert!(again.warnings().is_empty(), "{:?}", again.warnings());
+    let dialects: Vec<_> = again.entries().iter().map(|entry| (entry.name().to_string(), entry.dialect().name())).collect();
+    assert_eq!(dialects, [("TOTALS".to_string(), "test"), ("plain".to_string(), "flink")]);
+    assert_eq!(again.create(&kept).unwrap(), Created::Kept);
+    // ALTER writes it in the dialect in which it is then.
+    let alter = statement("c.sql", "ALTER VIEW totals RENAME TO sums");
+    let Statement::Alter(change) = &alter.statement else { panic!() };
+    let after = again.altered(change, &alter).unwrap().unwrap();
+    again.alter(change, &after).unwrap();
+    assert!(file("sums.sql").contains("SET 'sql.dialect' = 'test';\nKEEP sums AS SELECT a FROM t;"), "{}", file("sums.sql"));
+}
+
+#[test]
+fn one_text_in_two_dialects_is_two_declarations() {
+    let text = "KEEP v AS SELECT a FROM t";
+    let mut catalog = Catalog::in_memory();
+    catalog.create(&statement("a.sql", text)).unwrap();
+    let mut other = statement("b.sql", text);
+    let Statement::CreateView(view) = &mut other.statement else { panic!() };
+    (view.query.dialect, other.dialect) = (crate::sql::Dialect::FLINK, crate::sql::Dialect::FLINK);
+    assert!(catalog.create(&other).unwrap_err().message().contains("exists, created by a.sql"));
+}

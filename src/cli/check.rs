@@ -34,9 +34,10 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
     let sources = setup::sources(&args.files)?;
     let connection = setup::passing_connection(common, args.connect)?;
     let mut found = Found::default();
-    let (mut tables, mut job) = (Vec::new(), ScriptJob::default());
+    let (mut tables, mut job, mut dialect) = (Vec::new(), ScriptJob::default(), setup::dialect(common)?);
     for source in &sources {
-        let (statements, errors) = parse_each(source, &variables);
+        let (statements, errors) = parse_each(source, &variables, dialect);
+        dialect = dialect.after(statements.iter().map(|parsed| &parsed.statement))?;
         found.statements += (statements.len() + errors.len()) as u64;
         let mut errors = errors.into_iter().peekable();
         for parsed in statements {

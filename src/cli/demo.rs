@@ -119,7 +119,7 @@ async fn shell(common: &Common, workspace: Workspace, notes: LogBuffer) -> Resul
     );
     let history = super::shell::history();
     let variables = Variables::parse(&common.variables)?;
-    let about = "the demo: nothing is kept, Kafka tables are topics in this process\ndialect: Flink\n".to_string();
+    let about = "the demo: nothing is kept, Kafka tables are topics in this process\n".to_string();
     let setup = Setup { connection, variables, format: None, history, init: None, about, begin, notes };
     interact(setup, &banner).await
 }

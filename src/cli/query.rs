@@ -16,7 +16,7 @@ use super::setup;
 /// Answers and ends.
 pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
     let declarations = setup::statements(common, &args.answer.files)?;
-    let asked = setup::typed(common, &args.sql)?;
+    let asked = setup::typed(common, &declarations, &args.sql)?;
     let connection = setup::connection(common)?;
     for parsed in &declarations {
         prepare(&connection, parsed).await?;
@@ -78,7 +78,7 @@ async fn answer(connection: &Connection, parsed: &Parsed, query: &Query, format:
         return Err(parsed.locate(error.hint("leave EMIT out, or write it as INSERT INTO ... SELECT for `run`")));
     }
     let session = connection.session(Mode::Batch)?;
-    let (schema, rows) = session.run(&query.query).await.map_err(|e| parsed.locate(e))?;
+    let (schema, rows) = session.run(query).await.map_err(|e| parsed.locate(e))?;
     // Planned, so every option that means something has been used: a mistyped one shows before the answer.
     if last {
         connection.check_options_used()?;

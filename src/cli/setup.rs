@@ -19,7 +19,7 @@ use crate::jobs::memory::Memory;
 use crate::shell::progress;
 use crate::shell::render::{self, Format, Look, Printed};
 use crate::sql::ast::{Copy, Parsed, Source};
-use crate::sql::{Variables, parse_with};
+use crate::sql::{Dialect, Variables, parse_with};
 use crate::state::{self, StateStore};
 use crate::workspace::{Connection, Workspace};
 
@@ -78,11 +78,18 @@ pub(super) fn memory(common: &Common) -> Memory {
 /// Reads and parses files, all of them before anything is carried out.
 pub(super) fn statements(common: &Common, files: &[PathBuf]) -> Result<Vec<Parsed>> {
     let variables = Variables::parse(&common.variables)?;
-    let mut all = Vec::new();
+    let (mut all, mut dialect) = (Vec::new(), dialect(common)?);
     for source in sources(files)? {
-        all.extend(parse_with(&source, &variables)?);
+        let parsed = parse_with(&source, &variables, dialect)?;
+        dialect = dialect.after(parsed.iter().map(|parsed| &parsed.statement))?;
+        all.extend(parsed);
     }
     Ok(all)
+}
+
+/// The dialect with which scripts begin.
+pub(super) fn dialect(common: &Common) -> Result<Dialect> {
+    Ok(Overrides::parse(&common.options)?.job_settings()?.dialect.unwrap_or_default())
 }
 
 /// The texts of files and folders, in the order they run.
@@ -94,9 +101,10 @@ pub(super) fn sources(files: &[PathBuf]) -> Result<Vec<Source>> {
     expand(files)?.into_iter().map(read).collect()
 }
 
-/// Parses what was typed.
-pub(super) fn typed(common: &Common, text: &str) -> Result<Vec<Parsed>> {
-    parse_with(&Source::new("<sql>", text), &Variables::parse(&common.variables)?)
+/// Parses what was typed, behind the statements of files.
+pub(super) fn typed(common: &Common, files: &[Parsed], text: &str) -> Result<Vec<Parsed>> {
+    let dialect = dialect(common)?.after(files.iter().map(|parsed| &parsed.statement))?;
+    parse_with(&Source::new("<sql>", text), &Variables::parse(&common.variables)?, dialect)
 }
 
 /// A folder stands for its .sql files, 2 before 10.

@@ -80,7 +80,7 @@ fn about(common: &Common) -> String {
     let kafka = if common.embedded { "topics in the data folder (--embedded)" } else { "the brokers that they name" };
     let shared = common.catalog.as_ref().map_or_else(String::new, |path| format!(" and {}", path.display()));
     format!(
-        "millstream {}\ndata folder: {}\ncatalog: {}{shared}\nKafka tables: {kafka}\ndialect: Flink\n",
+        "millstream {}\ndata folder: {}\ncatalog: {}{shared}\nKafka tables: {kafka}\n",
         env!("CARGO_PKG_VERSION"),
         common.data.display(),
         common.data.join("catalog").display()

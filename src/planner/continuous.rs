@@ -6,11 +6,10 @@ use datafusion::arrow::compute::SortOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::expr::Sort as SortExpr;
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use sqlparser::ast;
 
 use crate::common::Result;
 use crate::connectors::Changes;
-use crate::sql::ast::Emit;
+use crate::sql::ast::Query;
 
 use super::clock::place;
 use super::lower::Lowering;
@@ -44,13 +43,13 @@ impl<'s> ContinuousPlanner<'s> {
     ///
     /// # Errors
     /// What does not plan, and what cannot run continuously yet, with the reason.
-    pub async fn add(&mut self, query: &ast::Query, emit: Emit) -> Result<Output> {
+    pub async fn add(&mut self, query: &Query) -> Result<Output> {
         let logical = self.session.logical(query).await?;
         let identity = identity(&logical)?;
         let optimized = self.session.state().optimize(&logical)?;
         joined(&optimized)?;
         let optimized = place(optimized)?;
-        let (stage, schema, lowered) = self.lowering.query(&optimized, emit, tables(&logical)?).await?;
+        let (stage, schema, lowered) = self.lowering.query(&optimized, query.emit, tables(&logical)?).await?;
         let schema = if lowered.traits.updating { crate::operators::changes::zset::unweighted(&schema) } else { schema };
         Ok(Output {
             stage,
@@ -69,13 +68,13 @@ impl<'s> ContinuousPlanner<'s> {
     ///
     /// # Errors
     /// As [`Self::add`].
-    pub async fn keep(&mut self, query: &ast::Query, emit: Emit) -> Result<(u32, BTreeSet<u32>, String)> {
+    pub async fn keep(&mut self, query: &Query) -> Result<(u32, BTreeSet<u32>, String)> {
         let logical = self.session.logical(query).await?;
         let identity = identity(&logical)?;
         let optimized = self.session.state().optimize(&logical)?;
         joined(&optimized)?;
         let optimized = place(optimized)?;
-        let (node, nodes) = self.lowering.keep(&optimized, emit, tables(&logical)?).await?;
+        let (node, nodes) = self.lowering.keep(&optimized, query.emit, tables(&logical)?).await?;
         Ok((node, nodes, identity))
     }
 

@@ -108,7 +108,7 @@ pub trait Tables: Debug + Send + Sync {
     ///
     /// # Errors
     /// With line and column in the query's text.
-    fn resolve(&self, query: &mut sqlparser::ast::Query) -> Result<()> {
+    fn resolve(&self, query: &mut ast::Query) -> Result<()> {
         let _ = query;
         Ok(())
     }

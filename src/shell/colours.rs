@@ -1,5 +1,6 @@
 //! SQL with colours, for the line that is typed.
 
+use crate::sql::Dialect;
 use crate::sql::highlight::{Kind, Lexed, lexed};
 
 use super::split::{Piece, pieces};
@@ -9,7 +10,7 @@ pub(super) const LONGEST: usize = 64 << 10;
 
 /// SQL with a colour for each kind of word; with `cursor`, the byte where it stands, the bracket there and the one that belongs to it
 /// stand out.
-pub(super) fn coloured(text: &str, cursor: Option<usize>) -> String {
+pub(super) fn coloured(text: &str, cursor: Option<usize>, dialect: Dialect) -> String {
     if text.len() > LONGEST {
         return text.to_string();
     }
@@ -18,7 +19,7 @@ pub(super) fn coloured(text: &str, cursor: Option<usize>) -> String {
         // What is no SQL stays as it is.
         let Piece::Sql(range) = piece else { continue };
         let Some(sql) = text.get(range.clone()) else { continue };
-        let parts = lexed(sql);
+        let parts = lexed(sql, dialect);
         let pair = cursor.and_then(|cursor| cursor.checked_sub(range.start)).and_then(|cursor| pair(sql, &parts, cursor));
         for (n, part) in parts.iter().enumerate() {
             let paired = pair.is_some_and(|(one, other)| n == one || n == other);
@@ -82,7 +83,7 @@ mod tests {
     fn colours_take_nothing_away() {
         for text in ["SELECT 'a', count(1) FROM `t` -- end\nWHERE x = 'open", "SELECT 1 \\gx it's", "\\echo it's\nSELECT status;", ""] {
             for cursor in std::iter::once(None).chain((0..=text.len()).map(Some)) {
-                assert_eq!(plain(&coloured(text, cursor)), text);
+                assert_eq!(plain(&coloured(text, cursor, Dialect::FLINK)), text);
             }
         }
     }
@@ -95,10 +96,10 @@ mod tests {
             ("\\d SELECT", "\\d SELECT"),
             ("1 \\g SELECT", "\x1b[36m1\x1b[0m \\g SELECT"),
         ] {
-            assert_eq!(coloured(text, None), expected);
+            assert_eq!(coloured(text, None, Dialect::FLINK), expected);
         }
         let long = "SELECT ".repeat(LONGEST / 7 + 1);
-        assert_eq!(coloured(&long, None), long);
+        assert_eq!(coloured(&long, None, Dialect::FLINK), long);
     }
 
     #[test]
@@ -106,7 +107,7 @@ mod tests {
         let text = "(a, [b], ')', (c))";
         let cases = [(0, "0 17"), (1, "0 17"), (18, "0 17"), (14, "14 16"), (16, "14 16"), (17, "0 17"), (4, "4 6"), (10, ""), (2, "")];
         for (cursor, shown) in cases {
-            let marked = coloured(text, Some(cursor));
+            let marked = coloured(text, Some(cursor), Dialect::FLINK);
             let marks: Vec<String> = marked.match_indices("\x1b[1;4m").map(|(at, _)| plain(&marked[..at]).len().to_string()).collect();
             assert_eq!(marks.join(" "), shown, "{cursor}");
         }

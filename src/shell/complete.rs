@@ -1,8 +1,8 @@
 //! What may come next where the cursor is.
 
 use crate::common::OptionSpec;
+use crate::sql::Dialect;
 use crate::sql::highlight::{Kind, Lexed, lexed};
-use crate::sql::keywords::{BEGINS, INSIDE};
 use crate::workspace::Names;
 
 use super::commands::COMMANDS;
@@ -52,7 +52,7 @@ pub fn complete(text: &str, at: usize, names: &Names) -> Completion {
     if before.trim() == "." {
         return of_command(before, ".", names);
     }
-    let parts = lexed(before);
+    let parts = lexed(before, names.dialect);
     if let Some(start) = in_path(before, &parts) {
         return Completion { start, found: Found::File { quoted: true } };
     }
@@ -65,7 +65,7 @@ pub fn complete(text: &str, at: usize, names: &Names) -> Completion {
         |n: usize| rest.len().checked_sub(n).and_then(|i| rest.get(i)).and_then(|p| before.get(p.range.clone())).unwrap_or_default();
     let one = previous(1).to_ascii_uppercase();
     let relations = || names.relations.keys().map(|name| crate::sql::quoted_path(name));
-    let statement = statement_at(text, at);
+    let statement = statement_at(text, at, names.dialect);
     let found: Vec<String> = if previous(1) == "." {
         columns_of(previous(2), statement, names)
     } else if matches!(one.as_str(), "FROM" | "JOIN" | "INTO" | "DESCRIBE" | "DESC" | "EXISTS" | "UPDATE")
@@ -75,20 +75,20 @@ pub fn complete(text: &str, at: usize, names: &Names) -> Completion {
         let words = if one == "FROM" || one == "JOIN" { vec!["TABLE(".to_string(), "UNNEST(".to_string()] } else { Vec::new() };
         relations().chain(words).collect()
     } else if rest.is_empty() || one == ";" {
-        BEGINS.iter().map(ToString::to_string).collect()
+        names.dialect.begins().iter().map(ToString::to_string).collect()
     } else if one == "SHOW" {
-        ["TABLES", "VIEWS", "DATABASES", "FUNCTIONS", "JOBS", "CREATE TABLE", "CREATE VIEW", "COLUMNS FROM"].map(String::from).to_vec()
+        names.dialect.shown().iter().map(ToString::to_string).collect()
     } else {
         let used = used(statement, names).into_iter().flat_map(|used| used.columns).map(|c| crate::sql::quoted(&c));
         let functions = names.functions.iter().map(|name| format!("{}(", name.to_uppercase()));
-        used.chain(relations()).chain(INSIDE.iter().map(ToString::to_string)).chain(functions).collect()
+        used.chain(relations()).chain(names.dialect.inside().iter().map(ToString::to_string)).chain(functions).collect()
     };
     Completion { start: word, found: Found::Words(matching(found, typed)) }
 }
 
 /// The statement that a byte stands in: names of others mean nothing in it.
-fn statement_at(text: &str, at: usize) -> &str {
-    let ends = || lexed(text).into_iter().filter(|part| text.get(part.range.clone()) == Some(";"));
+fn statement_at(text: &str, at: usize, dialect: Dialect) -> &str {
+    let ends = || lexed(text, dialect).into_iter().filter(|part| text.get(part.range.clone()) == Some(";"));
     let start = ends().map(|part| part.range.end).take_while(|end| *end <= at).fold(0, usize::max);
     let end = ends().map(|part| part.range.start).find(|start| *start >= at).unwrap_or(text.len());
     text.get(start..end).unwrap_or(text)

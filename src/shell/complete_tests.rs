@@ -18,6 +18,7 @@ fn names() -> Names {
         functions: columns(&["date_format", "upper"]),
         connectors: [("kafka".to_string(), kafka), ("print".to_string(), Vec::new())].into(),
         settings: columns(&["pipeline.name", "checkpoint.interval"]),
+        dialect: crate::sql::Dialect::FLINK,
     }
 }
 

@@ -124,7 +124,7 @@ impl Validator for Sql {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input();
         let whole = match pieces(text).last() {
-            Some(Piece::Sql(last)) => text.get(last.clone()).is_some_and(is_whole),
+            Some(Piece::Sql(last)) => text.get(last.clone()).is_some_and(|sql| is_whole(sql, self.names.dialect)),
             // The end of a command's line is its end.
             Some(Piece::Command(_)) | None => true,
         };
@@ -178,7 +178,7 @@ impl Highlighter for Sql {
         if !self.colours || line.len() > LONGEST {
             return Cow::Borrowed(line);
         }
-        Cow::Owned(coloured(line, Some(at).filter(|_| self.edited.get())))
+        Cow::Owned(coloured(line, Some(at).filter(|_| self.edited.get()), self.names.dialect))
     }
 
     fn highlight_char(&self, line: &str, _at: usize, kind: CmdKind) -> bool {

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::sql::ast::Source;
     use crate::sql::highlight::{Kind, lexed};
-    use crate::sql::parse;
+    use crate::sql::{Dialect, parse};
 
     #[test]
     fn every_section_is_whole_and_its_example_can_be_parsed() {
@@ -96,7 +96,7 @@ mod tests {
     fn words_of_the_examples_are_coloured_as_keywords() {
         const TYPES_AND_FUNCTIONS: [&str; 2] = ["KAFKA", "JSON"];
         for statement in STATEMENTS.iter() {
-            for part in lexed(statement.example) {
+            for part in lexed(statement.example, Dialect::FLINK) {
                 let word = &statement.example[part.range.clone()];
                 let loud = word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
                 if loud && matches!(part.kind, Kind::Word) && !TYPES_AND_FUNCTIONS.contains(&word) {

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use crate::common::{Error, Result};
 use crate::sql::ast::Source;
-use crate::sql::highlight;
+use crate::sql::{Dialect, highlight};
 
 use super::commands::{Meta, meta};
 use super::session::{Next, Session};
@@ -27,12 +27,15 @@ impl Session {
         let text = &*source.text;
         let pieces = pieces(text);
         let person = self.interactive && self.depth == 0;
+        let dialect = self.connection.dialect()?;
         let mut given: Option<Range<usize>> = None;
         for (n, piece) in pieces.iter().enumerate() {
             match piece {
                 Piece::Sql(range) => {
                     let (first, rest) = match pieces.get(n + 1) {
-                        Some(Piece::Command(command)) => divided(text, range, text.get(command.clone()).unwrap_or_default(), person),
+                        Some(Piece::Command(command)) => {
+                            divided(text, range, text.get(command.clone()).unwrap_or_default(), person, dialect)
+                        }
                         _ => (Some(range.clone()), None),
                     };
                     if let Some(first) = first {
@@ -90,9 +93,15 @@ impl Session {
 }
 
 /// SQL before a command: what runs first, and what the command is given.
-fn divided(text: &str, range: &Range<usize>, command: &str, person: bool) -> (Option<Range<usize>>, Option<Range<usize>>) {
+fn divided(
+    text: &str,
+    range: &Range<usize>,
+    command: &str,
+    person: bool,
+    dialect: Dialect,
+) -> (Option<Range<usize>>, Option<Range<usize>>) {
     let sql = text.get(range.clone()).unwrap_or_default();
-    let last = highlight::last(sql);
+    let last = highlight::last(sql, dialect);
     let beside = !sql.get(sql.trim_end().len()..).unwrap_or_default().contains('\n');
     let takes = meta(command).is_ok_and(|command| takes_sql(&command));
     let given = if takes { beside || !last.ends } else { person && !last.ends };
@@ -125,7 +134,7 @@ mod tests {
             ("SELECT 1 ", "\\nonsense", true, (None, Some("SELECT 1 "))),
         ] {
             let text = format!("{sql}{command}");
-            let (first, given) = divided(&text, &(0..sql.len()), command, person);
+            let (first, given) = divided(&text, &(0..sql.len()), command, person, Dialect::FLINK);
             let shown = |range: Option<Range<usize>>| range.map(|range| text[range].to_string());
             assert_eq!((shown(first), shown(given)), (expected.0.map(String::from), expected.1.map(String::from)), "{text}");
         }

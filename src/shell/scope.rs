@@ -18,7 +18,7 @@ pub(super) struct Used {
 
 /// The relations of a statement, with their aliases, also behind the brackets of `TUMBLE(TABLE t, ...)`.
 pub(super) fn used(text: &str, names: &Names) -> Vec<Used> {
-    let parts: Vec<Lexed> = lexed(text).into_iter().filter(|part| part.kind != Kind::Comment).collect();
+    let parts: Vec<Lexed> = lexed(text, names.dialect).into_iter().filter(|part| part.kind != Kind::Comment).collect();
     let words = Words { text, parts: &parts };
     let mut found = Vec::new();
     for n in 0..parts.len() {

@@ -181,7 +181,7 @@ impl Session {
     }
 
     pub(super) async fn statements(&mut self, source: &Source) -> Result<()> {
-        let parsed = parse_with(source, &self.variables)?;
+        let parsed = parse_with(source, &self.variables, self.connection.dialect()?)?;
         let (mut parts, begin) = (Vec::new(), Instant::now());
         for (i, statement) in parsed.iter().enumerate() {
             let last = i + 1 == parsed.len();
@@ -323,7 +323,7 @@ fn tag(statement: &Statement) -> &'static str {
 /// An answer that ends.
 async fn answer(connection: &Connection, query: &Query, screen: &mut Screen) -> Result<()> {
     let session = connection.session(Mode::Batch)?;
-    let (schema, rows) = session.run(&query.query).await?;
+    let (schema, rows) = session.run(query).await?;
     let line = progress::Line::watch(&session);
     let _gone = progress::Guard(line.clone());
     screen.stream(schema, line.before(rows, screen.is_whole())).await

@@ -1,4 +1,4 @@
-//! Walks over the tokens of one statement: our own grammar word by word, expressions and queries through sqlparser.
+//! Walks over the tokens of one statement: a dialect's own grammar word by word, expressions and queries through sqlparser.
 
 use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserError};
@@ -7,12 +7,10 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Word};
 use crate::common::{Error, Result};
 
 use super::ast::{Options, Pos};
-use super::dialect::{MillstreamDialect, allow_steps};
+use super::dialect::Dialect;
 use super::name;
-use super::rewrites::forms;
 use super::text::{Text, pos};
-
-static DIALECT: MillstreamDialect = MillstreamDialect;
+use super::work_limit::allow_steps;
 
 /// How deep expressions, queries and types may be nested.
 pub(super) const MAX_DEPTH: usize = 50;
@@ -27,15 +25,16 @@ pub(super) const TOO_DEEP: &str = "nested too deeply: no more than 50 levels are
 pub(super) struct Cursor<'a> {
     /// The script.
     pub(super) text: &'a Text<'a>,
+    dialect: Dialect,
     parser: Parser<'static>,
     /// Just behind the last token.
     end: Pos,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a Text<'a>, tokens: Vec<TokenWithSpan>) -> Self {
+    pub(super) fn new(text: &'a Text<'a>, tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Self {
         let end = tokens.iter().rev().find(|t| !is_space(t)).map(|t| pos(t.span.end)).unwrap_or_default();
-        Self { text, parser: new_parser(tokens), end }
+        Self { text, dialect, parser: new_parser(tokens, dialect), end }
     }
 
     /// The next token; `Token::EOF` at the end.
@@ -120,11 +119,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes `[catalog.][database.]name`; see [`super::name`] for what comes back. A hint behind it is left.
+    /// Takes `[catalog.][database.]name`; see [`super::name`] for what comes back. Options behind it are left.
     pub(super) fn object_name(&mut self, what: &str) -> Result<String> {
         let at = self.pos();
         let mut parts = vec![self.name(what)?];
-        while self.peek().token == Token::Period && !is_hint(&self.peek_nth(1).token) {
+        while self.peek().token == Token::Period && !is_options_part(&self.peek_nth(1).token) {
             self.next();
             parts.push(self.name(what)?);
         }
@@ -208,7 +207,7 @@ impl<'a> Cursor<'a> {
         self.limit()?;
         let parsed = self.parser.parse_expr();
         let mut expr = parsed.map_err(|error| self.parser_error(error))?;
-        forms::rewrite(&mut expr, self.text)?;
+        self.dialect.grammar().rewrite_expr(&mut expr, self.text)?;
         Ok(expr)
     }
 
@@ -217,7 +216,7 @@ impl<'a> Cursor<'a> {
         self.limit()?;
         let parsed = self.parser.parse_query();
         let mut query = parsed.map_err(|error| self.parser_error(error))?;
-        forms::rewrite(query.as_mut(), self.text)?;
+        self.dialect.grammar().rewrite_query(query.as_mut(), self.text)?;
         Ok(query)
     }
 
@@ -271,7 +270,7 @@ impl<'a> Cursor<'a> {
         let index = self.parser.index();
         let left = (0..).map(|n| self.parser.peek_nth_token_no_skip(n)).take_while(|t| t.token != Token::EOF);
         let left = left.enumerate().filter(|(n, _)| !(from..=to).contains(&(index + n))).map(|(_, t)| t).collect();
-        self.parser = new_parser(left);
+        self.parser = new_parser(left, self.dialect);
     }
 
     /// Fails unless everything has been read.
@@ -328,8 +327,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-fn new_parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
-    Parser::new(&DIALECT).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens)
+fn new_parser(tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Parser<'static> {
+    Parser::new(dialect.grammar().sqlparser()).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens)
 }
 
 /// Whether a token is this word, unquoted and in any case.
@@ -337,12 +336,12 @@ pub(super) fn is_word(token: &TokenWithSpan, word: &str) -> bool {
     matches!(&token.token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
 }
 
-/// How the last part of a name begins that is a hint; see `hints.rs`.
-pub(super) const HINT: &str = "OPTIONS(";
+/// How the last part of a name begins that is options; see `hints.rs`.
+pub(super) const OPTIONS_PART: &str = "OPTIONS(";
 
-/// Whether a token is a hint in a name's clothes.
-pub(super) fn is_hint(token: &Token) -> bool {
-    matches!(token, Token::Word(Word { value, quote_style: Some('`'), .. }) if value.starts_with(HINT) && value.ends_with(')'))
+/// Whether a token is options in the place of a name.
+pub(super) fn is_options_part(token: &Token) -> bool {
+    matches!(token, Token::Word(Word { value, quote_style: Some('`'), .. }) if value.starts_with(OPTIONS_PART) && value.ends_with(')'))
 }
 
 /// Whether a token is white space or a comment.

@@ -1,302 +1,329 @@
-//! How sqlparser reads our SQL: its generic dialect, less what would be accepted and then ignored, plus Flink's forms.
+//! A dialect: how a statement is read and what its words mean.
 //!
-//! sqlparser has no Flink dialect. What it cannot read as an expression is taken in [`Dialect::parse_prefix`]:
-//! - `TABLE name` and `TABLE (query)` as a function's argument become the sub-query `(SELECT * FROM name)`, in which
-//!   DataFusion finds the table's name; `PARTITION BY` behind it is kept in `distribute_by`;
-//! - `MAP[k1, v1, ...]` becomes a map literal;
-//! - JSON functions with words between their arguments: `json_calls.rs`. Conditions are read in `infix.rs`.
+//! A session has one dialect in force (`SET 'sql.dialect' = '...'`, or Flink's key `table.sql-dialect`), Flink's if it says none. A
+//! statement that only another dialect could mean is of that one ([`Dialect::of`]). From then on the dialect stands with what was read:
+//! in [`Parsed`](super::ast::Parsed), in each query, in each declared object and in its file in the catalog. So a view is parsed and
+//! planned in its own dialect, wherever its name is used.
+//!
+//! | a dialect decides | where |
+//! |---|---|
+//! | grammar: statements, sets of them, how sqlparser reads expressions, hints, variables | [`Grammar`] |
+//! | the case of names without quotes | [`Grammar::folding`] |
+//! | what a continuous query shows that does not say when | [`Grammar::emission`] |
+//! | words for colours and completion | [`Grammar::keywords`] |
+//! | the text of a declaration that was put together from others | [`Grammar::table_text`] |
+//! | functions, and the rules that give expressions their types and values | `planner/dialects.rs` |
+//!
+//! All dialects share the statements that they lower to (`ast/`), and the tokens: quotes, comments and the semicolon at a statement's
+//! end (`tokens.rs`). To add a dialect, write its grammar in a folder beside `flink/`, list it in [`ALL`], and list its functions and
+//! rules in the planner.
 
-use std::any::TypeId;
-use std::cell::Cell;
+use std::fmt;
 
-use sqlparser::ast;
-use sqlparser::dialect::{Dialect, GenericDialect, Precedence};
-use sqlparser::keywords::Keyword;
-use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, Word};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
-use super::rewrites::json_calls;
-use super::{ast_builder, infix};
+use crate::common::{Error, Result, suggest};
 
-thread_local! {
-    /// How many expressions may still be begun; see [`allow_steps`].
-    static STEPS: Cell<usize> = const { Cell::new(usize::MAX) };
-}
+use super::ast::{Emit, Setting, Statement};
+use super::flink;
+use super::grammar::{Folding, Grammar, Part};
+use super::keywords::Keywords;
+use super::text::Text;
+use super::variables::Variables;
 
-/// Limits what parsing may cost from now on, on this thread. sqlparser tries some forms twice, which doubles at every
-/// level of a nesting with an error in it: `EXTRACT(EXTRACT(EXTRACT(...` would take for ever.
-pub(super) fn allow_steps(steps: usize) {
-    STEPS.set(steps);
-}
+/// Every dialect; the first one is the default.
+static ALL: &[&dyn Grammar] = &[
+    &flink::Flink,
+    #[cfg(test)]
+    &super::test_dialect::TestDialect,
+];
 
-/// The dialect of everything that is not a ksql statement.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct MillstreamDialect;
+/// Settings that say which dialect is in force: ours and Flink's.
+pub const KEYS: [&str; 2] = ["sql.dialect", "table.sql-dialect"];
 
-impl Dialect for MillstreamDialect {
-    /// sqlparser asks for the generic dialect by type where it has no flag (UNNEST, for one).
-    fn dialect(&self) -> TypeId {
-        TypeId::of::<GenericDialect>()
-    }
+/// Dialects that people may ask for, and what is said about them.
+const REFUSED: [(&str, &str); 3] = [("hive", "is not supported"), ("ksql", "is not available yet"), ("ksqldb", "is not available yet")];
 
-    fn is_delimited_identifier_start(&self, ch: char) -> bool {
-        ch == '`' || ch == '"'
-    }
+/// One of the dialects.
+#[derive(Clone, Copy)]
+pub struct Dialect(&'static dyn Grammar);
 
-    fn is_identifier_start(&self, ch: char) -> bool {
-        ch.is_alphabetic() || ch == '_'
-    }
+impl Dialect {
+    /// Flink's, the default.
+    pub const FLINK: Self = Self(&flink::Flink);
 
-    fn is_identifier_part(&self, ch: char) -> bool {
-        ch.is_alphanumeric() || ch == '_' || ch == '$'
-    }
+    /// That of the tests.
+    #[cfg(test)]
+    pub const TEST: Self = Self(&super::test_dialect::TestDialect);
 
-    fn supports_unicode_string_literal(&self) -> bool {
-        true
-    }
-
-    fn supports_string_escape_constant(&self) -> bool {
-        true
-    }
-
-    fn supports_filter_during_aggregation(&self) -> bool {
-        true
-    }
-
-    fn supports_window_clause_named_window_reference(&self) -> bool {
-        true
-    }
-
-    fn supports_window_function_null_treatment_arg(&self) -> bool {
-        true
-    }
-
-    fn supports_group_by_expr(&self) -> bool {
-        true
-    }
-
-    fn supports_match_recognize(&self) -> bool {
-        true
-    }
-
-    fn supports_dictionary_syntax(&self) -> bool {
-        true
-    }
-
-    fn support_map_literal_syntax(&self) -> bool {
-        true
-    }
-
-    fn supports_struct_literal(&self) -> bool {
-        true
-    }
-
-    fn supports_array_typedef_with_brackets(&self) -> bool {
-        true
-    }
-
-    fn supports_select_wildcard_except(&self) -> bool {
-        true
-    }
-
-    fn supports_select_wildcard_exclude(&self) -> bool {
-        true
-    }
-
-    fn supports_select_wildcard_replace(&self) -> bool {
-        true
-    }
-
-    fn allow_extract_custom(&self) -> bool {
-        true
-    }
-
-    fn allow_extract_single_quotes(&self) -> bool {
-        true
-    }
-
-    fn supports_parens_around_table_factor(&self) -> bool {
-        true
-    }
-
-    fn supports_values_as_table_factor(&self) -> bool {
-        true
-    }
-
-    /// `FOR SYSTEM_TIME AS OF`.
-    fn supports_table_versioning(&self) -> bool {
-        true
-    }
-
-    fn supports_bitwise_shift_operators(&self) -> bool {
-        true
-    }
-
-    /// These cannot be names, so there is no second try with them as one.
-    fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
-        use Keyword::{ARRAY, CASE, CAST, EXISTS, INTERVAL, NOT, SAFE_CAST, STRUCT, TRIM, TRY_CAST};
-        matches!(keyword, ARRAY | CASE | CAST | EXISTS | INTERVAL | NOT | SAFE_CAST | STRUCT | TRIM | TRY_CAST)
-    }
-
-    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<ast::Expr, ParserError>> {
-        let left = STEPS.get();
-        if left == 0 {
-            return Some(Err(ParserError::RecursionLimitExceeded));
+    /// A dialect by its name, in any case; `default` is the default one.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn named(name: &str) -> Result<Self> {
+        let name = name.trim();
+        if name.eq_ignore_ascii_case("default") {
+            return Ok(Self::default());
         }
-        STEPS.set(left - 1);
-        let [first, second] = parser.peek_tokens_ref();
-        match (&first.token, &second.token) {
-            // sqlparser does not count the depth of these.
-            (
-                Token::Word(Word { keyword: Keyword::INTERVAL, quote_style: None, .. }),
-                Token::Word(Word { keyword: Keyword::INTERVAL, quote_style: None, .. }),
-            ) => Some(parser.expected("a value", second.clone())),
-            (Token::Word(Word { keyword: Keyword::TABLE, quote_style: None, .. }), Token::Word(_) | Token::LParen) => {
-                Some(table_argument(parser))
-            }
-            (Token::Word(Word { keyword: Keyword::MAP, quote_style: None, .. }), Token::LBracket) if is_map_literal(parser) => {
-                Some(map_literal(parser))
-            }
-            (Token::Word(Word { keyword: Keyword::CAST | Keyword::TRY_CAST, quote_style: None, .. }), Token::LParen) => Some(cast(parser)),
-            _ => json_calls::call(parser),
+        if let Some(found) = ALL.iter().find(|grammar| grammar.name().eq_ignore_ascii_case(name)) {
+            return Ok(Self(*found));
+        }
+        if let Some((refused, why)) = REFUSED.iter().find(|(refused, _)| refused.eq_ignore_ascii_case(name)) {
+            return Err(Error::sql(format!("the dialect `{refused}` {why}")).hint("write the statements in Flink's dialect"));
+        }
+        let known: Vec<&str> = ["default"].into_iter().chain(ALL.iter().map(|grammar| grammar.name())).collect();
+        Err(Error::sql(format!("there is no dialect `{name}`")).hint(suggest::hint(name, &known)))
+    }
+
+    /// What a setting says, if it is one of [`KEYS`].
+    ///
+    /// # Errors
+    /// When there is no such dialect.
+    pub fn of_setting(key: &str, value: &str) -> Result<Option<Self>> {
+        match KEYS.contains(&key) {
+            true => Self::named(value).map(Some).map_err(|error| error.context(format!("setting `{key}`"))),
+            false => Ok(None),
         }
     }
 
-    /// Flink's order (Calcite's); among operators that Flink does not have, sqlparser's.
-    fn prec_value(&self, precedence: Precedence) -> u8 {
-        match precedence {
-            Precedence::Period => 100,
-            Precedence::DoubleColon => 50,
-            Precedence::AtTz => 41,
-            Precedence::MulDivModOp => 40,
-            Precedence::PlusMinus => 30,
-            Precedence::PgOther => 28,
-            Precedence::Xor => 27,
-            Precedence::Ampersand => 26,
-            Precedence::Caret => 25,
-            Precedence::Pipe | Precedence::Colon => 24,
-            Precedence::Between | Precedence::Like => 22,
-            Precedence::Eq => 20,
-            Precedence::Is => 17,
-            Precedence::UnaryNot => 15,
-            Precedence::And => 10,
-            Precedence::Or => 5,
+    /// The dialect in force behind statements: SET and RESET may change it.
+    ///
+    /// # Errors
+    /// When there is no such dialect.
+    pub fn after<'s>(self, statements: impl IntoIterator<Item = &'s Statement>) -> Result<Self> {
+        statements.into_iter().try_fold(self, |in_force, statement| {
+            Ok(match statement {
+                Statement::Set(Setting { key, value }) => Self::of_setting(key, value)?.unwrap_or(in_force),
+                Statement::Reset(None) => Self::default(),
+                Statement::Reset(Some(key)) if KEYS.contains(&key.as_str()) => Self::default(),
+                _ => in_force,
+            })
+        })
+    }
+
+    /// All dialects.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ALL.iter().map(|grammar| Self(*grammar))
+    }
+
+    /// Its name, as SET and the catalog have it.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Its name for people.
+    pub fn title(self) -> &'static str {
+        self.0.title()
+    }
+
+    /// Its words.
+    pub(super) fn keywords(self) -> &'static Keywords {
+        self.0.keywords()
+    }
+
+    /// What completion offers where a statement begins.
+    pub fn begins(self) -> &'static [&'static str] {
+        self.keywords().begins
+    }
+
+    /// What completion offers inside of a statement.
+    pub fn inside(self) -> &'static [&'static str] {
+        self.keywords().inside
+    }
+
+    /// What completion offers behind SHOW.
+    pub fn shown(self) -> &'static [&'static str] {
+        self.keywords().shown
+    }
+
+    /// The dialect of a statement where this one is in force: one that was chosen reads everything, the default one leaves to others what
+    /// has their form.
+    pub(super) fn of(self, tokens: &[TokenWithSpan]) -> Self {
+        if self != Self::default() {
+            return self;
         }
+        Self::all().skip(1).find(|other| other.0.has_form(tokens)).unwrap_or(self)
     }
 
-    /// `IS DISTINCT FROM` is a comparison, not one of the tests with IS.
-    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
-        infix::is_distinct(parser).then(|| Ok(self.prec_value(Precedence::Eq)))
+    /// Puts values in the places of variables.
+    pub(super) fn fill(self, variables: &Variables, text: &mut Text<'_>, tokens: &[TokenWithSpan]) -> Result<Vec<TokenWithSpan>> {
+        self.0.fill(variables, text, tokens)
     }
 
-    fn parse_infix(&self, parser: &mut Parser, expr: &ast::Expr, precedence: u8) -> Option<Result<ast::Expr, ParserError>> {
-        infix::condition(parser, expr, precedence)
+    /// What tokens up to a semicolon are to those around them.
+    pub(super) fn part(self, text: &Text<'_>, tokens: &[TokenWithSpan]) -> Part {
+        self.0.part(text, tokens)
     }
-}
 
-/// `TABLE name [PARTITION BY columns]` or `TABLE (query) [PARTITION BY columns]`.
-fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
-    parser.expect_keyword_is(Keyword::TABLE)?;
-    let relation = if parser.consume_token(&Token::LParen) {
-        let subquery = parser.parse_query()?;
-        parser.expect_token(&Token::RParen)?;
-        ast::TableFactor::Derived { lateral: false, subquery, alias: None, sample: None }
-    } else {
-        ast_builder::table(parser.parse_object_name(false)?).relation
-    };
-    let partition_by = if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
-        // Further arguments follow after a comma, so several columns stand in parentheses.
-        if parser.consume_token(&Token::LParen) {
-            let columns = parser.parse_comma_separated(Parser::parse_expr)?;
-            parser.expect_token(&Token::RParen)?;
-            columns
-        } else {
-            vec![parser.parse_expr()?]
-        }
-    } else {
-        Vec::new()
-    };
-    let relation = match relation {
-        ast::TableFactor::Derived { subquery, .. } if partition_by.is_empty() => return Ok(ast::Expr::Subquery(subquery)),
-        relation => ast::TableWithJoins { relation, joins: Vec::new() },
-    };
-    let select = ast::Select { distribute_by: partition_by, ..ast_builder::select_all(vec![relation]) };
-    Ok(ast::Expr::Subquery(Box::new(ast_builder::query(ast::SetExpr::Select(Box::new(select))))))
-}
-
-/// `CAST(expr AS type)`. Types that sqlparser does not know are kept as their text, which the planner reads as it does in
-/// CREATE TABLE.
-fn cast(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
-    let kind =
-        if parser.next_token().token.to_string().eq_ignore_ascii_case("CAST") { ast::CastKind::Cast } else { ast::CastKind::TryCast };
-    parser.expect_token(&Token::LParen)?;
-    let expr = Box::new(parser.parse_expr()?);
-    parser.expect_keyword_is(Keyword::AS)?;
-    let (mut text, mut depth, mut own) = (String::new(), 0_usize, false);
-    for n in 0.. {
-        match &parser.peek_nth_token_ref(n).token {
-            Token::EOF => break,
-            Token::RParen if depth == 0 => break,
-            Token::LParen => depth += 1,
-            Token::RParen => depth -= 1,
-            Token::Word(word) => {
-                own |= ["ROW", "ARRAY", "MAP", "BYTES", "VARBINARY", "BINARY", "LOCAL"]
-                    .iter()
-                    .any(|name| word.value.eq_ignore_ascii_case(name));
-            }
-            _ => {}
-        }
-        text.push_str(&parser.peek_nth_token_ref(n).token.to_string());
-        text.push(' ');
+    /// How a set of statements begins and ends, for hints.
+    pub(super) fn set_forms(self) -> (&'static str, &'static str) {
+        self.0.set_forms()
     }
-    let data_type = if own {
-        while parser.peek_token_ref().token != Token::EOF && (depth > 0 || parser.peek_token_ref().token != Token::RParen) {
-            match parser.next_token().token {
-                Token::LParen => depth += 1,
-                Token::RParen => depth = depth.saturating_sub(1),
-                _ => {}
+
+    /// Whether a comment says something of the statement that it stands in.
+    pub(super) fn is_hint(self, comment: &str) -> bool {
+        self.0.is_hint(comment)
+    }
+
+    /// Parses one statement; the tokens hold no semicolon.
+    pub(super) fn statement(self, text: &Text<'_>, tokens: &[TokenWithSpan]) -> Result<Statement> {
+        let mut tokens = self.0.hints(text, tokens)?;
+        self.fold(&mut tokens);
+        let mut cursor = super::cursor::Cursor::new(text, tokens, self);
+        let mut statement = self.0.statement(&mut cursor)?;
+        cursor.finish()?;
+        statement.is_written_in(self);
+        Ok(statement)
+    }
+
+    /// Gives names without quotes the case in which they are kept.
+    fn fold(self, tokens: &mut [TokenWithSpan]) {
+        match self.0.folding() {
+            Folding::Exact => {}
+            Folding::Upper => {
+                for token in tokens {
+                    if let Token::Word(Word { value, quote_style: None, .. }) = &mut token.token {
+                        *value = value.to_uppercase();
+                    }
+                }
             }
         }
-        ast::DataType::Custom(ast::ObjectName::from(vec![ast::Ident::new(text.trim())]), Vec::new())
-    } else {
-        parser.parse_data_type()?
-    };
-    parser.expect_token(&Token::RParen)?;
-    Ok(ast::Expr::Cast { kind, expr, data_type, array: false, format: None })
+    }
+
+    /// What a continuous query shows that does not say when.
+    pub(super) fn emission(self) -> Emit {
+        self.0.emission()
+    }
+
+    /// How it reads expressions and queries.
+    pub(super) fn grammar(self) -> &'static dyn Grammar {
+        self.0
+    }
+
+    /// The text of a table that was put together from others, changed, or made from a query.
+    pub fn table_text(self, table: &super::ast::CreateTable) -> String {
+        self.0.table_text(table)
+    }
+
+    /// The text of a view that was changed.
+    pub fn view_text(self, view: &super::ast::CreateView) -> String {
+        self.0.view_text(view)
+    }
 }
 
-/// Flink's `MAP[k1, v1, ...]`.
-fn map_literal(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
-    parser.expect_keyword_is(Keyword::MAP)?;
-    parser.expect_token(&Token::LBracket)?;
-    let items = parser.parse_comma_separated0(Parser::parse_expr, Token::RBracket)?;
-    parser.expect_token(&Token::RBracket)?;
-    if items.len() % 2 != 0 {
-        return Err(ParserError::ParserError("MAP[...] needs a value for every key".to_string()));
+impl Default for Dialect {
+    fn default() -> Self {
+        Self::FLINK
     }
-    let mut items = items.into_iter();
-    let mut entries = Vec::new();
-    while let (Some(key), Some(value)) = (items.next(), items.next()) {
-        entries.push(ast::MapEntry { key: Box::new(key), value: Box::new(value) });
-    }
-    Ok(ast::Expr::Map(ast::Map { entries }))
 }
 
-/// Whether `MAP[` holds a list; a single value is the subscript of a column called map. Looks ahead instead of trying,
-/// because trying twice at every level of a nesting takes for ever.
-fn is_map_literal(parser: &Parser) -> bool {
-    let (mut n, mut depth, mut empty) = (0, 0_usize, true);
-    loop {
-        match parser.peek_nth_token_no_skip(n).token {
-            Token::EOF => return false,
-            Token::LBracket | Token::LParen | Token::LBrace => depth += 1,
-            Token::RBracket if depth == 1 => return empty,
-            Token::RBracket | Token::RParen | Token::RBrace => depth = depth.saturating_sub(1),
-            Token::Comma if depth == 1 => return true,
-            Token::Whitespace(_) => {}
-            _ => empty = depth == 0,
+impl PartialEq for Dialect {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Dialect {}
+
+impl fmt::Debug for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.title())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ast::{Parsed, Source};
+    use super::super::{parse, parse_with};
+    use super::*;
+
+    #[test]
+    fn dialects_by_name() {
+        for name in ["default", "flink", " FLINK "] {
+            assert_eq!(Dialect::named(name).unwrap(), Dialect::FLINK, "{name}");
         }
-        empty &= depth < 2;
-        n += 1;
+        for (name, message) in [
+            ("hive", "the dialect `hive` is not supported"),
+            ("KSQL", "the dialect `ksql` is not available yet"),
+            ("flick", "there is no dialect `flick`"),
+        ] {
+            let error = Dialect::of_setting("sql.dialect", name).unwrap_err();
+            assert_eq!(error.message(), format!("setting `sql.dialect`: {message}"));
+            assert!(error.hint_text().is_some(), "{name}");
+        }
+        assert_eq!(Dialect::of_setting("pipeline.name", "hive").unwrap(), None);
+        let names: std::collections::BTreeSet<&str> = Dialect::all().map(Dialect::name).collect();
+        assert_eq!(names.len(), ALL.len(), "two dialects of one name");
+    }
+
+    fn read(text: &str) -> Vec<Parsed> {
+        parse(&Source::new("a.sql", text)).unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    #[test]
+    fn each_statement_has_the_dialect_of_its_form_or_the_one_in_force() {
+        for (text, dialects) in [
+            ("SELECT 1; KEEP v AS SELECT a FROM t; SELECT 1", "flink test flink"),
+            ("SET 'sql.dialect' = 'test'; SELECT a; RESET 'sql.dialect'; SELECT a", "flink test test flink"),
+            ("SET table.sql-dialect = test; SELECT a; SET 'sql.dialect' = 'default'; SELECT a", "flink test test flink"),
+            ("SET 'sql.dialect' = 'test'; SELECT a; RESET; SELECT a", "flink test test flink"),
+            ("SET 'pipeline.name' = 'test'; SELECT a", "flink flink"),
+        ] {
+            let names: Vec<&str> = read(text).iter().map(|parsed| parsed.dialect.name()).collect();
+            assert_eq!(names.join(" "), dialects, "{text}");
+        }
+        let chosen = Dialect::named("test").unwrap();
+        let source = Source::new("a.sql", "BEGIN STATEMENT SET");
+        assert!(parse_with(&source, &Variables::default(), chosen).is_err(), "Flink's sets are none of its forms");
+        let error = parse(&Source::new("a.sql", "SELECT 1;\n  SET 'sql.dialect' = 'ksql'; CREATE STREAM s")).unwrap_err();
+        assert_eq!(error.message(), "setting `sql.dialect`: the dialect `ksql` is not available yet");
+        assert_eq!(error.place().map(|place| (place.line, place.column)), Some((2, 3)));
+    }
+
+    #[test]
+    fn names_and_emission_follow_the_dialect() {
+        let parsed = read("KEEP MATERIALIZED v AS SELECT a, `b`, t.\"c\" FROM t; CREATE MATERIALIZED VIEW v AS SELECT a FROM t");
+        let views: Vec<_> = parsed
+            .iter()
+            .map(|parsed| match &parsed.statement {
+                Statement::CreateView(view) => {
+                    (view.name.as_str(), view.query.query.to_string(), view.query.emit, view.query.dialect.name())
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let expected = [
+            ("V", "SELECT A, `b`, T.\"c\" FROM T".to_string(), Emit::Changes, "test"),
+            ("v", "SELECT a FROM t".to_string(), Emit::Default, "flink"),
+        ];
+        assert_eq!(views, expected);
+        assert_eq!(parsed[0].text, "KEEP MATERIALIZED v AS SELECT a, `b`, t.\"c\" FROM t", "a text stays as it is written");
+        let asked = "SELECT a EMIT FINAL; INSERT INTO t SELECT a EMIT FINAL; INSERT INTO t SELECT a; SELECT a";
+        let emits: Vec<Emit> = read(&format!("SET 'sql.dialect' = 'test'; {asked}"))
+            .into_iter()
+            .filter_map(|parsed| match parsed.statement {
+                Statement::Query(query) | Statement::Insert(super::super::ast::Insert { query, .. }) => Some(query.emit),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(emits, [Emit::Final, Emit::Final, Emit::Changes, Emit::Default]);
+    }
+
+    #[test]
+    fn words_are_coloured_by_the_dialect_of_their_statement() {
+        use super::super::highlight::{Kind, last, lexed};
+        let text = "KEEP keep AS SELECT group; SELECT keep GROUP";
+        let keywords: Vec<&str> =
+            lexed(text, Dialect::FLINK).into_iter().filter(|p| p.kind == Kind::Keyword).map(|p| &text[p.range]).collect();
+        assert_eq!(keywords, ["KEEP", "keep", "SELECT", "SELECT", "GROUP"]);
+        let set = "BEGIN STATEMENT SET; SELECT 1;";
+        assert!(!last(set, Dialect::FLINK).ends);
+        assert!(last(set, Dialect::named("test").unwrap()).ends);
     }
 }

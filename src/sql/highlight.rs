@@ -5,8 +5,10 @@ use std::ops::Range;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Whitespace};
 
 use super::ast::Source;
-use super::cursor::{is_space, is_word};
-use super::keywords::{self, Around};
+use super::cursor::is_space;
+use super::dialect::Dialect;
+use super::grammar::Part;
+use super::keywords::{Around, Keywords, Word};
 use super::text::Text;
 use super::tokens::tokenize;
 
@@ -42,17 +44,22 @@ pub struct Lexed {
     pub kind: Kind,
 }
 
-/// The parts of a text that are not blank, in order.
-pub fn lexed(text: &str) -> Vec<Lexed> {
+/// The parts of a text that are not blank, in order, with `dialect` in force.
+pub fn lexed(text: &str, dialect: Dialect) -> Vec<Lexed> {
     let source = Source::new("<input>", text);
     let (tokens, broken) = tokenize(&Text::new(&source));
     let (mut parts, mut places, mut context) = (Vec::new(), Places::new(text), Context::default());
-    for (n, token) in tokens.iter().enumerate() {
-        let range = places.byte(token.span.start)..places.byte(token.span.end);
-        if let Some(kind) = kind(token, tokens.get(n + 1..).unwrap_or_default(), &context) {
-            context.pass(token, kind);
-            parts.push(Lexed { range, kind });
+    let mut from = 0;
+    for chunk in tokens.split_inclusive(|token| token.token == Token::SemiColon) {
+        let keywords = dialect.of(chunk).keywords();
+        for (n, token) in chunk.iter().enumerate() {
+            let range = places.byte(token.span.start)..places.byte(token.span.end);
+            if let Some(kind) = kind(token, tokens.get(from + n + 1..).unwrap_or_default(), &context, keywords) {
+                context.pass(token, kind);
+                parts.push(Lexed { range, kind });
+            }
         }
+        from += chunk.len();
     }
     if broken.is_some() {
         parts.push(Lexed { range: places.byte..text.len(), kind: Kind::Open });
@@ -121,7 +128,7 @@ impl Context {
     }
 }
 
-fn kind(token: &TokenWithSpan, behind: &[TokenWithSpan], context: &Context) -> Option<Kind> {
+fn kind(token: &TokenWithSpan, behind: &[TokenWithSpan], context: &Context, keywords: &Keywords) -> Option<Kind> {
     Some(match &token.token {
         Token::Whitespace(Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)) => Kind::Comment,
         Token::Whitespace(_) | Token::EOF => return None,
@@ -141,10 +148,10 @@ fn kind(token: &TokenWithSpan, behind: &[TokenWithSpan], context: &Context) -> O
                 named: context.named,
                 cast: context.brackets.last() == Some(&true),
             };
-            match keywords::word(&word.value, around) {
-                keywords::Word::Keyword => Kind::Keyword,
-                keywords::Word::Function => Kind::Function,
-                keywords::Word::Name => Kind::Word,
+            match keywords.word(&word.value, around) {
+                Word::Keyword => Kind::Keyword,
+                Word::Function => Kind::Function,
+                Word::Name => Kind::Word,
             }
         }
         Token::Number(..) => Kind::Number,
@@ -167,23 +174,25 @@ pub struct Last {
     pub ends: bool,
 }
 
-/// Finds the last statement of a text.
-pub fn last(text: &str) -> Last {
+/// Finds the last statement of a text, with `dialect` in force.
+pub fn last(text: &str, dialect: Dialect) -> Last {
     let source = Source::new("<input>", text);
-    let (tokens, broken) = tokenize(&Text::new(&source));
-    let (mut depth, mut set, mut begins, mut in_set) = (0_usize, false, None, false);
+    let read = Text::new(&source);
+    let (tokens, broken) = tokenize(&read);
+    // Of which dialect the set is that is open.
+    let (mut depth, mut set, mut begins) = (0_usize, None, None);
     for chunk in tokens.split(|t| t.token == Token::SemiColon) {
-        let words: Vec<&TokenWithSpan> = chunk.iter().filter(|t| !is_space(t)).collect();
-        let says = |at: usize, word: &str| words.get(at).is_some_and(|t| is_word(t, word));
-        let opens = |at: usize| says(at, "STATEMENT") && says(at + 1, "SET");
-        // What stands in a set begins where the set does, and its END as well.
-        if let Some(first) = words.first().filter(|_| !in_set) {
+        // What stands in a set begins where the set does, and its end as well.
+        if let Some(first) = chunk.iter().find(|t| !is_space(t)).filter(|_| set.is_none()) {
             begins = Some(first.span.start);
         }
-        set |= (says(0, "EXECUTE") && opens(1)) || (says(0, "BEGIN") && opens(1)) || (says(0, "EXPLAIN") && (1..3).any(opens));
-        set &= !(says(0, "END") && words.len() == 1);
-        in_set = set;
-        for token in &words {
+        let of = set.unwrap_or_else(|| dialect.of(chunk));
+        match of.part(&read, chunk) {
+            Part::Opens { .. } => set = Some(of),
+            Part::Closes => set = None,
+            Part::Statement => {}
+        }
+        for token in chunk {
             match token.token {
                 Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
                 Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
@@ -192,23 +201,24 @@ pub fn last(text: &str) -> Last {
         }
     }
     let semicolon = tokens.iter().rev().find(|token| !is_space(token)).is_none_or(|last| last.token == Token::SemiColon);
-    if broken.is_some() && semicolon && !set {
+    if broken.is_some() && semicolon && set.is_none() {
         begins = tokens.last().map(|last| last.span.end); // only a quote or a comment has begun
     }
     let start = begins.map_or(0, |begins| Places::new(text).byte(begins));
-    Last { start, ends: broken.is_none() && semicolon && depth == 0 && !set }
+    Last { start, ends: broken.is_none() && semicolon && depth == 0 && set.is_none() }
 }
 
 /// Whether a text is a whole input: its last statement ends.
-pub fn is_whole(text: &str) -> bool {
-    last(text).ends
+pub fn is_whole(text: &str, dialect: Dialect) -> bool {
+    last(text, dialect).ends
 }
 
 /// The byte where the first thing begins that is no SQL: a backslash outside of quotes and comments, or, where a statement could begin, a
 /// line that `is_command` takes for one.
 pub fn first_command(text: &str, is_command: impl Fn(&str) -> bool) -> Option<usize> {
     let mut begins = true;
-    for part in lexed(text) {
+    // What no dialect has says nothing of the others.
+    for part in lexed(text, Dialect::default()) {
         let word = text.get(part.range.clone())?;
         let before = text.get(..part.range.start)?;
         let line = text.get(part.range.start..)?.lines().next().unwrap_or_default();
@@ -235,7 +245,7 @@ mod tests {
             "SELECT 1;\nSELECT 2;",
             "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END;",
         ] {
-            assert!(is_whole(text), "{text}");
+            assert!(is_whole(text, Dialect::FLINK), "{text}");
         }
         for text in [
             "SELECT 1",
@@ -246,7 +256,7 @@ mod tests {
             "BEGIN STATEMENT SET; INSERT INTO a SELECT 1;",
             "SELECT 1; SELECT",
         ] {
-            assert!(!is_whole(text), "{text}");
+            assert!(!is_whole(text, Dialect::FLINK), "{text}");
         }
     }
 
@@ -262,7 +272,7 @@ mod tests {
             ("SELECT 1; BEGIN STATEMENT SET; INSERT INTO a SELECT 1; END;", "BEGIN STATEMENT SET; INSERT INTO a SELECT 1; END;", true),
             ("BEGIN STATEMENT SET; END; SELECT 1;", "SELECT 1;", true),
         ] {
-            let found = last(text);
+            let found = last(text, Dialect::FLINK);
             assert_eq!((text[found.start..].trim_start(), found.ends), (start, ends), "{text}");
         }
     }
@@ -282,7 +292,7 @@ mod tests {
             "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT b FROM c; END",
             "SELECT a FROM t FOR SYSTEM_TIME AS OF p AS o",
         ] {
-            for part in lexed(text) {
+            for part in lexed(text, Dialect::FLINK) {
                 let word = &text[part.range.clone()];
                 let called = text[part.range.end..].starts_with('(') && !text[..part.range.start].ends_with("INTO ");
                 let expected = match part.kind {
@@ -317,14 +327,14 @@ mod tests {
     fn a_very_long_line_is_walked_once() {
         let text = format!("SELECT {}1;", "a, ".repeat(100_000));
         let begin = std::time::Instant::now();
-        assert_eq!(lexed(&text).len(), 200_003);
+        assert_eq!(lexed(&text, Dialect::FLINK).len(), 200_003);
         assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{:?}", begin.elapsed());
     }
 
     #[test]
     fn parts_and_their_places() {
         let text = "SELECT città, 'a''b' FROM `t x` -- ?\nWHERE n > 1.5 AND s = 'open";
-        let parts: Vec<(&str, Kind)> = lexed(text).into_iter().map(|part| (&text[part.range], part.kind)).collect();
+        let parts: Vec<(&str, Kind)> = lexed(text, Dialect::FLINK).into_iter().map(|part| (&text[part.range], part.kind)).collect();
         let expected = [
             ("SELECT", Kind::Keyword),
             ("città", Kind::Word),

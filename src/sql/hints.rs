@@ -1,114 +1,29 @@
-//! Hints in comments: `t /*+ OPTIONS('k' = 'v') */`.
+//! Options behind a table's name, as one query has them.
 //!
-//! sqlparser has no place for a hint behind a table's name. So it becomes a last part of the name, in the form in which it was
-//! written: ``t.`OPTIONS('k' = 'v')` ``; the resolver takes it off again ([`of_name`]). LOOKUP, which configures requests that
-//! are not made one by one here, is passed over with a warning. Hints that would change what a query means, or that ask for something
-//! which does not exist here, are refused: nobody should believe that they were followed.
+//! sqlparser has no place for them. So they are a last part of the name: ``t.`OPTIONS('k' = 'v')` ``; the resolver takes it off again
+//! ([`of_name`]). A grammar puts it there ([`part_of_name`]).
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
-use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace, Word};
+use sqlparser::tokenizer::{Token, Word};
 
-use crate::common::{Error, Result, suggest};
+use crate::common::Result;
 
 use super::ast::{Options, Source};
-use super::cursor::{Cursor, HINT, is_hint, is_space};
-use super::text::{Text, pos};
+use super::cursor::{Cursor, OPTIONS_PART, is_options_part};
+use super::dialect::Dialect;
+use super::text::Text;
 use super::tokens::tokens_of;
 
-/// Hints that Flink has, and what is to be said about them.
-const REFUSED: [(&str, &str); 8] = [
-    ("STATE_TTL", "one TTL holds for the whole job: SET 'table.exec.state.ttl' = '1 d'"),
-    ("BROADCAST", "how a join runs follows from its plan; leave the hint out"),
-    ("SHUFFLE_HASH", "how a join runs follows from its plan; leave the hint out"),
-    ("SHUFFLE_MERGE", "how a join runs follows from its plan; leave the hint out"),
-    ("NEST_LOOP", "how a join runs follows from its plan; leave the hint out"),
-    ("MULTI_JOIN", "how a join runs follows from its plan; leave the hint out"),
-    ("AGG_STRATEGY", "how an aggregate runs follows from its plan; leave the hint out"),
-    ("JSON_AGGREGATE_WRAPPED", "it is Flink's own; leave the hint out"),
-];
-
-/// The hint that is read and passed over.
-const LOOKUP: &str = "LOOKUP";
-
-/// Puts OPTIONS hints into the names before them.
-///
-/// # Errors
-/// For every other hint, and for one that stands elsewhere.
-pub(super) fn fold(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Result<Vec<TokenWithSpan>> {
-    let mut folded: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    for token in tokens {
-        let Token::Whitespace(Whitespace::MultiLineComment(comment)) = &token.token else {
-            folded.push(token.clone());
-            continue;
-        };
-        let Some(hint) = comment.strip_prefix('+') else { continue };
-        let at = pos(token.span.start);
-        let Some(hint) = normal(hint).map_err(|error| text.place(at, error.without_location()))? else { continue };
-        while folded.last().is_some_and(is_space) {
-            folded.pop();
-        }
-        let behind_name = matches!(folded.last().map(|t| &t.token), Some(Token::Word(word)) if !reserved(word));
-        if !behind_name {
-            return Err(text
-                .error(at, "an OPTIONS hint stands behind the name of a table")
-                .hint("write FROM t /*+ OPTIONS('key' = 'value') */"));
-        }
-        let word = Token::Word(Word { value: hint, quote_style: Some('`'), keyword: sqlparser::keywords::Keyword::NoKeyword });
-        folded.push(TokenWithSpan { token: Token::Period, span: token.span });
-        folded.push(TokenWithSpan { token: word, span: token.span });
-        // What follows begins a new word.
-        folded.push(TokenWithSpan { token: Token::Whitespace(Whitespace::Space), span: token.span });
-    }
-    Ok(folded)
+/// Options as the last part of a name.
+pub(super) fn part_of_name(options: &Options) -> Token {
+    let pairs: Vec<String> = options.iter().map(|(k, v)| format!("{} = {}", super::literal(k), super::literal(v))).collect();
+    let value = format!("{OPTIONS_PART}{})", pairs.join(", "));
+    Token::Word(Word { value, quote_style: Some('`'), keyword: sqlparser::keywords::Keyword::NoKeyword })
 }
 
-/// Words in front of which no table's name has ended.
-fn reserved(word: &Word) -> bool {
-    const WORDS: [&str; 9] = ["SELECT", "FROM", "WHERE", "JOIN", "ON", "BY", "AS", "INTO", "TABLE"];
-    word.quote_style.is_none() && WORDS.iter().any(|w| w.eq_ignore_ascii_case(&word.value))
-}
-
-/// A hint that is OPTIONS, written in one way; nothing if it has none.
-fn normal(hint: &str) -> Result<Option<String>> {
-    let source = Source::new("<hint>", hint);
-    let text = Text::new(&source);
-    let mut cursor = Cursor::new(&text, tokens_of(&text)?);
-    let mut all = Options::default();
-    loop {
-        let name = cursor.name("the name of a hint")?.to_ascii_uppercase();
-        match name.as_str() {
-            "OPTIONS" => {
-                for (key, value) in cursor.options()?.iter() {
-                    all.push(key.to_string(), value.to_string(), Default::default())?;
-                }
-            }
-            LOOKUP => {
-                cursor.options()?;
-                tracing::warn!("the hint {LOOKUP} has no effect: a table is read once per epoch, for all rows that meet it");
-            }
-            _ => {
-                let known: Vec<&str> = REFUSED.iter().map(|(name, _)| *name).chain(["OPTIONS", LOOKUP]).collect();
-                return Err(match REFUSED.iter().find(|(refused, _)| *refused == name) {
-                    Some((_, why)) => Error::sql(format!("the hint {name} is not supported")).hint(*why),
-                    None => Error::sql(format!("unknown hint `{name}`")).hint(suggest::hint(&name, &known)),
-                });
-            }
-        }
-        cursor.take_symbol(&Token::Comma);
-        if cursor.at_end() {
-            break;
-        }
-    }
-    if all.is_empty() {
-        return Ok(None);
-    }
-    let pairs: Vec<String> = all.iter().map(|(k, v)| format!("{} = {}", super::literal(k), super::literal(v))).collect();
-    Ok(Some(format!("{HINT}{})", pairs.join(", "))))
-}
-
-/// Takes the hint behind a name; no options if there is none.
+/// Takes the options behind a name; none if there are none.
 pub(super) fn take(cursor: &mut Cursor<'_>) -> Result<Options> {
-    if cursor.peek().token != Token::Period || !is_hint(&cursor.peek_nth(1).token) {
+    if cursor.peek().token != Token::Period || !is_options_part(&cursor.peek_nth(1).token) {
         return Ok(Options::default());
     }
     cursor.next();
@@ -121,26 +36,26 @@ pub(super) fn take(cursor: &mut Cursor<'_>) -> Result<Options> {
     }
 }
 
-/// The pairs of a folded hint.
+/// The pairs of such a part.
 ///
 /// # Errors
 /// When it is none.
 fn options(folded: &str) -> Result<Options> {
     let source = Source::new("<hint>", folded);
     let text = Text::new(&source);
-    let mut cursor = Cursor::new(&text, tokens_of(&text)?);
+    let mut cursor = Cursor::new(&text, tokens_of(&text)?, Dialect::default());
     cursor.expect(&["OPTIONS"])?;
     cursor.options()
 }
 
-/// Takes the hint off a name in a query.
+/// Takes the options off a name in a query.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn of_name(name: &mut ObjectName) -> Result<Options> {
     match name.0.last() {
         Some(ObjectNamePart::Identifier(Ident { value, quote_style: Some('`'), .. }))
-            if value.starts_with(HINT) && value.ends_with(')') =>
+            if value.starts_with(OPTIONS_PART) && value.ends_with(')') =>
         {
             let found = options(value)?;
             name.0.pop();

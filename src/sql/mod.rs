@@ -1,14 +1,14 @@
 //! Text to [`ast::Statement`]. No I/O, no names resolved: that is the catalog's and the planner's.
 //!
 //! ```text
-//!  text ─▶ tokens.rs ─▶ variables.rs ─▶ script.rs cuts at semicolons ─▶ hints.rs ─▶ flink/  one grammar, token by token
-//!                                                                                     │
-//!                             dialect.rs, rewrites/: queries and expressions ◀────────┤
-//!                             sqlparser reads those, because DataFusion plans its trees ▼
-//!                                                                              ast/  Statement
+//!  text ─▶ tokens.rs ─▶ script.rs cuts at semicolons ─▶ dialect.rs: which one? ─▶ variables.rs ─▶ flink/  a grammar, token by token
+//!                                                                                                │
+//!                                           rewrites/: queries and expressions ◀─────────────────┤
+//!                                           sqlparser reads those, because DataFusion plans them ▼
+//!                                                                                         ast/  Statement
 //! ```
 //! What every grammar shares lies in this folder: the statements that they lower to (`ast/`), the walk over tokens (`cursor.rs`),
-//! types, names, settings. Each grammar is a module of its own.
+//! types, names, settings. Each grammar is a module of its own, which only `dialect.rs` names.
 
 pub mod as_of;
 pub mod ast;
@@ -16,8 +16,9 @@ mod cursor;
 pub mod dialect;
 mod emit;
 mod flink;
+mod grammar;
 pub mod hints;
-mod infix;
+mod keywords;
 pub mod name;
 pub mod render;
 mod script;
@@ -27,6 +28,7 @@ mod text;
 mod tokens;
 pub mod types;
 pub mod variables;
+mod work_limit;
 
 pub(crate) mod ast_builder;
 #[cfg(test)]
@@ -34,16 +36,17 @@ mod ddl_tests;
 #[cfg(test)]
 mod forms_tests;
 pub mod highlight;
-pub mod keywords;
-#[cfg(test)]
-mod precedence_tests;
 pub mod rewrites;
 #[cfg(test)]
 mod robust_tests;
 #[cfg(test)]
+mod test_dialect;
+#[cfg(test)]
 mod tests;
 
+pub use dialect::Dialect;
 pub use script::{parse, parse_each, parse_with};
+pub use tokens::all_tokens;
 pub use variables::Variables;
 
 /// A name as SQL text: in backticks if it needs them.
@@ -66,9 +69,9 @@ pub fn literal(text: &str) -> String {
 }
 
 /// `SELECT * FROM name`, of a canonical name.
-pub fn select_all(name: &str) -> sqlparser::ast::Query {
+pub fn select_all(name: &str) -> ast::Query {
     let (database, last) = name::split(name);
     let parts = database.into_iter().chain([last]).map(|part| sqlparser::ast::Ident::with_quote('`', part)).collect::<Vec<_>>();
     let select = ast_builder::select_all(vec![ast_builder::table(sqlparser::ast::ObjectName::from(parts))]);
-    ast_builder::query(sqlparser::ast::SetExpr::Select(Box::new(select)))
+    ast::Query::new(ast_builder::query(sqlparser::ast::SetExpr::Select(Box::new(select))))
 }

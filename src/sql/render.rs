@@ -1,64 +1,7 @@
-//! Declarations back to text: of tables that were put together from others, changed, or made from a query.
-//!
-//! Everything else keeps the text that people wrote.
+//! Where a column's values come from, as text.
 
-use super::ast::{Column, ColumnKind, CreateTable, CreateView};
-use super::{literal, name, quoted};
-
-/// `CREATE TABLE ...`, a line per column and option.
-pub fn table(table: &CreateTable) -> String {
-    let mut parts: Vec<String> = table.columns.iter().map(column).collect();
-    if let Some(watermark) = &table.watermark {
-        parts.push(format!("WATERMARK FOR {} AS {}", quoted(&watermark.column), watermark.text));
-    }
-    if !table.primary_key.is_empty() {
-        parts.push(format!("PRIMARY KEY ({}) NOT ENFORCED", names(&table.primary_key)));
-    }
-    let temporary = if table.temporary { "TEMPORARY " } else { "" };
-    let mut text = format!("CREATE {temporary}TABLE {} (\n  {}\n)", name::sql(&table.name), parts.join(",\n  "));
-    if let Some(comment) = &table.comment {
-        text += &format!(" COMMENT {}", literal(comment));
-    }
-    if !table.partitioned_by.is_empty() {
-        text += &format!(" PARTITIONED BY ({})", names(&table.partitioned_by));
-    }
-    if !table.options.is_empty() {
-        let pairs: Vec<String> = table.options.iter().map(|(k, v)| format!("{} = {}", literal(k), literal(v))).collect();
-        text += &format!(" WITH (\n  {}\n)", pairs.join(",\n  "));
-    }
-    text
-}
-
-/// `CREATE [MATERIALIZED] VIEW ... AS query`.
-pub fn view(view: &CreateView) -> String {
-    let kind = match (view.temporary, view.materialized) {
-        (true, _) => "TEMPORARY VIEW",
-        (_, true) => "MATERIALIZED VIEW",
-        _ => "VIEW",
-    };
-    let columns = if view.columns.is_empty() { String::new() } else { format!(" ({})", names(&view.columns)) };
-    format!("CREATE {kind} {}{columns} AS {}", name::sql(&view.name), view.text)
-}
-
-fn column(column: &Column) -> String {
-    let mut text = quoted(&column.name);
-    match &column.kind {
-        ColumnKind::Computed(_) => text += &format!(" AS {}", column.text),
-        kind => {
-            text += &format!(" {}", column.text);
-            if !column.nullable {
-                text += " NOT NULL";
-            }
-            if let ColumnKind::Metadata { .. } = kind {
-                text += &format!(" {}", metadata(column));
-            }
-        }
-    }
-    if let Some(comment) = &column.comment {
-        text += &format!(" COMMENT {}", literal(comment));
-    }
-    text
-}
+use super::ast::{Column, ColumnKind};
+use super::literal;
 
 /// `METADATA [FROM 'key'] [VIRTUAL]`, `AS expr`, or nothing.
 pub fn metadata(column: &Column) -> String {
@@ -70,8 +13,4 @@ pub fn metadata(column: &Column) -> String {
             format!("METADATA{from}{}", if *is_virtual { " VIRTUAL" } else { "" })
         }
     }
-}
-
-fn names(names: &[String]) -> String {
-    names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
 }

@@ -1,13 +1,51 @@
-//! A text to its tokens, with an error where the thing begins that does not end.
+//! A text to its tokens, with an error where the thing begins that does not end. All dialects have the same tokens: where a statement
+//! ends is known before it is known of which dialect it is.
 
-use sqlparser::tokenizer::{TokenWithSpan, Tokenizer, TokenizerError};
+use std::any::TypeId;
+
+use sqlparser::dialect::{Dialect, GenericDialect};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError};
 
 use crate::common::{Error, Result};
 
 use super::ast::Pos;
 use super::cursor::lower_first;
-use super::dialect::MillstreamDialect;
 use super::text::{Text, pos};
+
+/// How sqlparser's tokenizer cuts a text.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct SharedTokens;
+
+impl Dialect for SharedTokens {
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<GenericDialect>()
+    }
+
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        ch == '`' || ch == '"'
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        ch.is_alphabetic() || ch == '_'
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        ch.is_alphanumeric() || ch == '_' || ch == '$'
+    }
+
+    fn supports_unicode_string_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_string_escape_constant(&self) -> bool {
+        true
+    }
+}
+
+/// The tokens of a text, or nothing if they cannot be made out.
+pub fn all_tokens(text: &str) -> Option<Vec<Token>> {
+    Tokenizer::new(&SharedTokens, text).tokenize().ok()
+}
 
 /// The tokens of a text that is no script.
 pub(super) fn tokens_of(text: &Text<'_>) -> Result<Vec<TokenWithSpan>> {
@@ -23,7 +61,7 @@ pub(super) fn tokenize(text: &Text<'_>) -> (Vec<TokenWithSpan>, Option<Error>) {
     // A byte-order mark counts as one character, as the blank does that takes its place.
     let without_mark = whole.strip_prefix('\u{feff}').map(|rest| format!(" {rest}"));
     let mut tokens = Vec::new();
-    let mut tokenizer = Tokenizer::new(&MillstreamDialect, without_mark.as_deref().unwrap_or(whole));
+    let mut tokenizer = Tokenizer::new(&SharedTokens, without_mark.as_deref().unwrap_or(whole));
     let broken = tokenizer.tokenize_with_location_into_buf(&mut tokens).err().map(|error| tokenizer_error(text, &tokens, error));
     (tokens, broken)
 }

@@ -19,6 +19,7 @@ use crate::common::{Error, Result, suggest};
 
 use super::ast::Source;
 use super::cursor::{Cursor, MAX_DEPTH, TOO_DEEP};
+use super::dialect::Dialect;
 use super::text::Text;
 
 /// Every name that begins a type.
@@ -79,7 +80,7 @@ const MISSING: [&str; 4] = ["MULTISET", "RAW", "VARIANT", "NULL"];
 pub fn parse(text: &str) -> Result<DataType> {
     let source = Source::new("<type>", text);
     let text = Text::new(&source);
-    let mut cursor = Cursor::new(&text, super::tokens::tokens_of(&text)?);
+    let mut cursor = Cursor::new(&text, super::tokens::tokens_of(&text)?, Dialect::default());
     let data_type = data_type(&mut cursor)?;
     cursor.finish()?;
     Ok(data_type)
@@ -350,7 +351,7 @@ pub fn fewer_digits(text: &str) -> Option<Vec<Option<u32>>> {
     }
     let source = Source::new("<type>", text);
     let text = Text::new(&source);
-    let mut cursor = Cursor::new(&text, super::tokens::tokens_of(&text).ok()?);
+    let mut cursor = Cursor::new(&text, super::tokens::tokens_of(&text).ok()?, Dialect::default());
     let mut reader = Reader::new(&mut cursor);
     reader.data_type().ok()?;
     reader.digits.iter().any(Option::is_some).then_some(reader.digits)

@@ -156,7 +156,7 @@ fn literal(value: &str, text: bool) -> Token {
 mod tests {
     use super::*;
     use crate::sql::ast::Source;
-    use crate::sql::parse_with;
+    use crate::sql::{Dialect, parse_with};
 
     #[test]
     fn values_become_literals() {
@@ -174,17 +174,17 @@ mod tests {
             ("SET 'a' = :n", Some("SET 'a' = '5'")),
             ("SET a.b = :n", Some("SET a.b = '5'")),
         ] {
-            let parsed = parse_with(&Source::new("a.sql", sql), &variables);
+            let parsed = parse_with(&Source::new("a.sql", sql), &variables, Dialect::FLINK);
             match filled {
                 Some(filled) => assert_eq!(parsed.unwrap_or_else(|e| panic!("{sql}: {e}"))[0].text, filled),
                 None => assert!(parsed.is_err(), "{sql}"),
             }
         }
         let view = "CREATE VIEW v AS SELECT :who";
-        let parsed = parse_with(&Source::new("a.sql", view), &variables).unwrap().remove(0);
+        let parsed = parse_with(&Source::new("a.sql", view), &variables, Dialect::FLINK).unwrap().remove(0);
         assert_eq!(parsed.text, "CREATE VIEW v AS SELECT 'Ann''s'");
         assert!(matches!(parsed.statement, crate::sql::ast::Statement::CreateView(v) if v.text == "SELECT 'Ann''s'"));
-        let error = parse_with(&Source::new("a.sql", "SELECT 1,\n  :m"), &variables).unwrap_err();
+        let error = parse_with(&Source::new("a.sql", "SELECT 1,\n  :m"), &variables, Dialect::FLINK).unwrap_err();
         assert_eq!(error.message(), "variable `m` has no value");
         assert_eq!(error.place().map(|p| (p.line, p.column)), Some((2, 3)));
         for wrong in ["a", "=1", "1a=2", "a b=1"] {

@@ -25,7 +25,7 @@ pub(super) async fn insert(
     insert: &ast::Insert,
     digits: impl Fn(&str) -> Option<Vec<Option<u32>>>,
 ) -> Result<u64> {
-    let (schema, mut rows) = session.run(&insert.query.query).await?;
+    let (schema, mut rows) = session.run(&insert.query).await?;
     let target = insert_columns(&insert.table, &insert.columns, &sink)?;
     let coercion = Coercion::new(&insert.table, &schema, target, display)?.cutting(digits).filling(sink.schema())?;
     let fit = |batch: RecordBatch| {

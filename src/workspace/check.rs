@@ -83,7 +83,7 @@ impl Connection {
                 Statement::CreateView(view) if view.materialized => {
                     let session = self.session(Mode::Streaming)?;
                     let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
-                    planner.keep(&view.query.query, view.query.emit).await?;
+                    planner.keep(&view.query).await?;
                     facts.push(fact(Kind::Does, "a job that keeps the result up to date"));
                     state(&planner.finish(), &mut facts);
                 }
@@ -97,7 +97,7 @@ impl Connection {
                 Statement::Query(query) => {
                     let session = self.session(Mode::Streaming)?;
                     let mut planner = ContinuousPlanner::new(&session, self.streaming()?);
-                    let output = planner.add(&query.query, query.emit).await?;
+                    let output = planner.add(query).await?;
                     facts.push(fact(Kind::Does, "answers for ever"));
                     flow(&output, &planner.finish(), &mut facts);
                 }
@@ -141,7 +141,7 @@ impl Connection {
     }
 
     async fn check_query(&self, query: &Query, facts: &mut Vec<Fact>) -> Result<()> {
-        let schema = self.session(Mode::Batch)?.schema(&query.query).await?;
+        let schema = self.session(Mode::Batch)?.schema(query).await?;
         let columns: Vec<String> = schema.fields().iter().map(|f| format!("{} {}", f.name(), display(f.data_type()))).collect();
         facts.push(fact(Kind::Columns, columns.join(", ")));
         Ok(())
@@ -149,7 +149,7 @@ impl Connection {
 
     async fn check_now(&self, insert: &Insert, facts: &mut Vec<Fact>) -> Result<()> {
         let (sink, _) = self.sink_of(&self.canonical(&insert.table)?, &insert.options)?;
-        let schema = self.session(Mode::Batch)?.schema(&insert.query.query).await?;
+        let schema = self.session(Mode::Batch)?.schema(&insert.query).await?;
         Coercion::new(&insert.table, &schema, insert_columns(&insert.table, &insert.columns, &sink)?, display)?.filling(sink.schema())?;
         facts.push(fact(Kind::Does, "writes rows at once and ends"));
         Ok(())
@@ -185,7 +185,7 @@ impl Connection {
         }
         let mut query = select_all(table);
         let one = sqlparser::ast::Expr::value(sqlparser::ast::Value::Number("1".to_string(), false));
-        query.limit_clause = Some(sqlparser::ast::LimitClause::LimitOffset { limit: Some(one), offset: None, limit_by: Vec::new() });
+        query.query.limit_clause = Some(sqlparser::ast::LimitClause::LimitOffset { limit: Some(one), offset: None, limit_by: Vec::new() });
         let (schema, rows) = self.session(Mode::Batch)?.run(&query).await?;
         let rows: Vec<RecordBatch> = rows.map_err(Error::from).try_collect().await?;
         let row = concat_batches(&schema, &rows)?;

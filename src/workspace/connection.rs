@@ -6,6 +6,7 @@ use crate::catalog::settings::RuntimeMode;
 use crate::catalog::{Catalog, JobSettings, Overrides};
 use crate::common::{Error, Result};
 use crate::planner::{DeclaredTable, Mode, Relation, Session, StreamingSettings, Tables};
+use crate::sql::Dialect;
 
 use super::shared::Workspace;
 use super::tables::{ConnectionTables, streaming};
@@ -38,6 +39,14 @@ impl Connection {
     /// When a value does not fit.
     pub fn job_settings(&self) -> Result<JobSettings> {
         self.tables.lock().overrides.job_settings()
+    }
+
+    /// The dialect in force.
+    ///
+    /// # Errors
+    /// When a setting does not fit.
+    pub fn dialect(&self) -> Result<Dialect> {
+        Ok(self.job_settings()?.dialect.unwrap_or_default())
     }
 
     /// Whether `execution.runtime-mode` is batch: INSERTs read to the end once.

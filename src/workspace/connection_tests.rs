@@ -17,7 +17,7 @@ async fn run(connection: &Connection, script: &str) -> Result<String> {
             match outcome {
                 Outcome::Rows(_, rows) => said.push(arrow::util::pretty::pretty_format_batches(&[rows])?.to_string()),
                 Outcome::Query(query) => {
-                    let (_, rows) = connection.session(Mode::Batch)?.run(&query.query).await?;
+                    let (_, rows) = connection.session(Mode::Batch)?.run(&query).await?;
                     let rows: Vec<_> = futures::TryStreamExt::try_collect(rows).await?;
                     said.push(arrow::util::pretty::pretty_format_batches(&rows)?.to_string());
                 }

@@ -66,7 +66,7 @@ impl Connection {
     pub async fn unfold(&self, parsed: &Parsed) -> Result<Vec<Parsed>> {
         let Statement::CreateTable(table) = &parsed.statement else { return Ok(vec![parsed.clone()]) };
         let Some(query) = &table.query else { return Ok(vec![parsed.clone()]) };
-        let schema = self.session(Mode::Streaming)?.schema(&query.query).await.map_err(|e| parsed.locate(e))?;
+        let schema = self.session(Mode::Streaming)?.schema(query).await.map_err(|e| parsed.locate(e))?;
         let mut columns: Vec<Column> = Vec::new();
         for field in schema.fields() {
             let own = table.columns.iter().find(|c| c.name == *field.name());

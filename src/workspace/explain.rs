@@ -24,7 +24,7 @@ impl Connection {
             if explain.verbose
                 && let Some((query, mode)) = self.explained_query(statement)?
             {
-                shown.push(self.session(mode)?.explain_rules(&query.query).await?);
+                shown.push(self.session(mode)?.explain_rules(query).await?);
             }
             match statement {
                 Statement::Insert(insert) if !insert.values && !self.reads_batch()? => {
@@ -32,10 +32,10 @@ impl Connection {
                     outputs.push((format!("INSERT INTO {}", insert.table), planned.output));
                 }
                 Statement::Query(query) if query.emit != Emit::Default => {
-                    outputs.push(("SELECT".to_string(), planner.add(&query.query, query.emit).await?));
+                    outputs.push(("SELECT".to_string(), planner.add(query).await?));
                 }
                 Statement::Query(query) | Statement::Insert(ast::Insert { query, .. }) => {
-                    shown.push(self.session(Mode::Batch)?.explain(&query.query, explain.analyze).await?);
+                    shown.push(self.session(Mode::Batch)?.explain(query, explain.analyze).await?);
                 }
                 _ => return Err(Error::sql("EXPLAIN shows the plan of an INSERT or a SELECT")),
             }

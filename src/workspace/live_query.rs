@@ -69,7 +69,7 @@ impl Connection {
         let streaming = self.streaming()?;
         let plan = async |numbered| {
             let mut planner = ContinuousPlanner::new(&session, streaming).numbering(numbered);
-            let output = planner.add(&query.query, query.emit).await?;
+            let output = planner.add(query).await?;
             Ok::<_, Error>((output, planner.finish()))
         };
         let (mut output, mut program) = plan(BTreeSet::new()).await?;

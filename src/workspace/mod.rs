@@ -17,6 +17,8 @@ pub mod check;
 mod connection;
 mod declare;
 mod dependents;
+#[cfg(test)]
+mod dialect_tests;
 mod execute;
 mod explain;
 pub mod job_settings;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::catalog::Entry;
 use crate::common::{OptionSpec, Result};
 use crate::planner::Mode;
+use crate::sql::Dialect;
 
 use super::connection::Connection;
 
@@ -19,6 +20,8 @@ pub struct Names {
     pub connectors: BTreeMap<String, Vec<OptionSpec>>,
     /// Keys of SET.
     pub settings: Vec<String>,
+    /// The dialect in force.
+    pub dialect: Dialect,
 }
 
 impl Connection {
@@ -27,7 +30,8 @@ impl Connection {
     /// # Errors
     /// When the catalog's folder cannot be read.
     pub fn names(&self) -> Result<Names> {
-        let functions = self.session(Mode::Batch)?.functions();
+        let dialect = self.dialect()?;
+        let functions = self.session(Mode::Batch)?.functions(dialect)?;
         let mut inner = self.tables.lock();
         inner.catalog.refresh()?;
         let columns = |entry: &Entry| match entry {
@@ -37,6 +41,6 @@ impl Connection {
         };
         let relations = inner.catalog.entries().into_iter().filter_map(|e| Some((e.name().to_string(), columns(&e)?))).collect();
         let settings = crate::catalog::settings::KEYS.iter().map(ToString::to_string).collect();
-        Ok(Names { relations, functions, connectors: self.workspace.connectors.options(), settings })
+        Ok(Names { relations, functions, connectors: self.workspace.connectors.options(), settings, dialect })
     }
 }

@@ -61,7 +61,7 @@ impl Connection {
             let insert = match &parsed.statement {
                 Statement::Insert(insert) => insert,
                 Statement::CreateView(view) if view.materialized => {
-                    let (node, nodes, identity) = planner.keep(&view.query.query, view.query.emit).await.map_err(|e| parsed.locate(e))?;
+                    let (node, nodes, identity) = planner.keep(&view.query).await.map_err(|e| parsed.locate(e))?;
                     let name = self.with_catalog(|catalog| catalog.canonical(&view.name)).map_err(|e| parsed.locate(e))?;
                     views.push(views::View { name, node, nodes, identity, root: Arc::clone(store) });
                     continue;
@@ -104,7 +104,7 @@ impl Connection {
 
     pub(super) async fn plan_insert(&self, planner: &mut ContinuousPlanner<'_>, id: String, insert: &ast::Insert) -> Result<Insert> {
         let (sink, dead_letter) = self.sink_of(&self.canonical(&insert.table)?, &insert.options)?;
-        let output = planner.add(&insert.query.query, insert.query.emit).await?;
+        let output = planner.add(&insert.query).await?;
         changes::check(&insert.table, &output, &sink.mode())?;
         let target = insert_columns(&insert.table, &insert.columns, &sink)?;
         let coercion = Coercion::new(&insert.table, &output.schema, target, display)?;

@@ -78,7 +78,7 @@ impl Connection {
             let functions = catalog.entries().into_iter().filter(|e| matches!(e, Entry::Function(_)) && e.database() == database);
             Ok(functions.map(|e| split(e.name()).1).collect::<BTreeSet<String>>())
         })?;
-        let built_in = if user { Vec::new() } else { self.session(Mode::Batch)?.functions() };
+        let built_in = if user { Vec::new() } else { self.session(Mode::Batch)?.functions(self.dialect()?)? };
         Ok(own.into_iter().chain(built_in).collect::<BTreeSet<String>>().into_iter().collect())
     }
 

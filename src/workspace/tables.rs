@@ -148,12 +148,16 @@ impl ConnectionTables {
         for column in &mut table.columns {
             if let ast::ColumnKind::Computed(expr) = &mut column.kind {
                 let at = column.pos;
-                Resolver::new(&inner.catalog, &database).resolve(expr.as_mut()).map_err(|e| entry.locate(at, e))?;
+                Resolver::new(&inner.catalog, &database, entry.definition.dialect)
+                    .resolve(expr.as_mut())
+                    .map_err(|e| entry.locate(at, e))?;
             }
         }
         if let Some(watermark) = &mut table.watermark {
             let at = watermark.pos;
-            Resolver::new(&inner.catalog, &database).resolve(watermark.expr.as_mut()).map_err(|e| entry.locate(at, e))?;
+            Resolver::new(&inner.catalog, &database, entry.definition.dialect)
+                .resolve(watermark.expr.as_mut())
+                .map_err(|e| entry.locate(at, e))?;
         }
         Ok(table)
     }
@@ -166,7 +170,7 @@ impl ConnectionTables {
         // Nobody can declare such a one, but a file can be edited.
         inner.catalog.refuse_circle(&entry)?;
         let database = entry.database();
-        let resolved = Resolver::new(&inner.catalog, &database).resolve(query.query.as_mut());
+        let resolved = Resolver::new(&inner.catalog, &database, query.dialect).resolve(query.query.as_mut());
         let hinted = resolved.map_err(|error| match error.line_column() {
             Some((line, column)) => error.at(view.source.place(line, column)).context(format!("view `{}`", view.definition.name)),
             None => error,
@@ -254,9 +258,9 @@ impl Tables for ConnectionTables {
         self.opened(definition).await.map_err(|e| locate_entry(&entry, e))
     }
 
-    fn resolve(&self, query: &mut sqlparser::ast::Query) -> Result<()> {
+    fn resolve(&self, query: &mut ast::Query) -> Result<()> {
         let mut inner = self.lock();
-        let hinted = Resolver::new(&inner.catalog, inner.catalog.current()).resolve(query)?;
+        let hinted = Resolver::new(&inner.catalog, inner.catalog.current(), query.dialect).resolve(query.query.as_mut())?;
         inner.keep(hinted);
         Ok(())
     }
@@ -300,7 +304,7 @@ impl Tables for Within {
         self.shared.open(name).await
     }
 
-    fn resolve(&self, query: &mut sqlparser::ast::Query) -> Result<()> {
+    fn resolve(&self, query: &mut ast::Query) -> Result<()> {
         self.shared.resolve(query)
     }
 

@@ -108,7 +108,7 @@ impl Connection {
     /// Nothing is written then.
     pub async fn copy_in(&self, session: &Session, copy: &ast::Copy) -> Result<u64> {
         let options = self.workspace.connectors.copy_options(&copy.path, &copy.options)?;
-        let (schema, rows) = session.run(&copy.query.query).await?;
+        let (schema, rows) = session.run(&copy.query).await?;
         let table = schema_inference::copied(&copy.path, options, &schema, &copy.partitioned_by)?;
         let spec = self.tables.spec_of(&self.tables.lock().overrides, &table)?;
         let target = self.workspace.connectors.get(&spec.connector)?.copy(Arc::new(spec)).await?;

@@ -109,7 +109,7 @@ pub async fn run_in(connection: &Connection, sql: &str) -> Result<Said, Error> {
                 Outcome::Forget(keeper) => panic!("{keeper:?}"),
                 Outcome::Stop(name) | Outcome::AnalyzeJob(name) => panic!("no job {name} was started"),
                 Outcome::Query(query) => {
-                    let (_, rows) = connection.session(Mode::Batch)?.run(&query.query).await?;
+                    let (_, rows) = connection.session(Mode::Batch)?.run(&query).await?;
                     let rows: Vec<RecordBatch> = rows.try_collect().await?;
                     let mut rows: Vec<String> = rows.iter().flat_map(show).collect();
                     rows.sort();

@@ -203,7 +203,7 @@ async fn a_table_of_keys_is_not_read_in_another_way() {
     let (connection, rest) = place.connection(&format!("{TABLES} SELECT * FROM items;"), &[]);
     let Statement::Query(query) = &rest[0].statement else { panic!("{rest:?}") };
     let session = connection.session(Mode::Batch).unwrap();
-    let error = match session.run(&query.query).await {
+    let error = match session.run(query).await {
         Ok((_, rows)) => {
             rows.try_collect::<Vec<_>>().await.map(|rows| pretty_format_batches(&rows).unwrap().to_string()).unwrap_err().to_string()
         }

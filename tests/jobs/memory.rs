@@ -47,7 +47,7 @@ async fn run(place: &Place, sql: &str, memory: usize, state: usize, epoch_rows: 
     assert_eq!(std::fs::read_dir(tmp.path()).map_or(0, |d| d.count()), 0, "files are left");
     let asked = parse(&Source::new("q", "SELECT COUNT(*), SUM(n), SUM(v), COUNT(DISTINCT k) FROM counts")).unwrap().remove(0);
     let Statement::Query(query) = asked.statement else { unreachable!() };
-    let (_, rows) = connection.session(Mode::Batch).unwrap().run(&query.query).await.unwrap();
+    let (_, rows) = connection.session(Mode::Batch).unwrap().run(&query).await.unwrap();
     let rows: Vec<_> = rows.try_collect().await.unwrap();
     let sums = rows[0].columns().iter().map(|c| c.as_primitive::<Int64Type>().value(0)).collect();
     (watched.last(), sums)

@@ -172,8 +172,7 @@ async fn every_query_has_a_batch_answer() {
                 assert!(matches!(connection.declare(&parsed).await.unwrap(), Done::Said(_)));
                 continue;
             };
-            let (_, rows) =
-                connection.session(Mode::Batch).unwrap().run(&insert.query.query).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+            let (_, rows) = connection.session(Mode::Batch).unwrap().run(&insert.query).await.unwrap_or_else(|e| panic!("{name}: {e}"));
             collect(rows).await.unwrap_or_else(|e| panic!("{name}: {e}"));
         }
     }
@@ -199,7 +198,7 @@ async fn the_tables_read_every_event() {
     ] {
         let asked = parse(&Source::new("sql", sql)).unwrap();
         let Statement::Query(query) = &asked[0].statement else { panic!("{sql}") };
-        let (_, rows) = connection.session(Mode::Batch).unwrap().run(&query.query).await.unwrap();
+        let (_, rows) = connection.session(Mode::Batch).unwrap().run(query).await.unwrap();
         let rows = collect(rows).await.unwrap();
         let counts: Vec<i64> =
             rows[0].columns().iter().map(|c| c.as_any().downcast_ref::<arrow::array::Int64Array>().unwrap().value(0)).collect();

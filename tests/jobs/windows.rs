@@ -183,7 +183,7 @@ async fn answer(connection: &Connection, sql: &str) -> Result<Vec<RecordBatch>, 
     let sql = sql.replace("$DATA", DATA);
     let parsed = parse(&Source::new("<sql>", sql.as_str()))?;
     let Statement::Query(query) = &parsed[0].statement else { panic!("{sql}") };
-    let (_, rows) = connection.session(Mode::Batch)?.run(&query.query).await?;
+    let (_, rows) = connection.session(Mode::Batch)?.run(query).await?;
     Ok(rows.try_collect().await?)
 }
 

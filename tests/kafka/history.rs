@@ -83,8 +83,8 @@ async fn answer(connectors: Connectors, table: &str, query: &str) -> Answer {
             continue;
         }
         let Statement::Query(query) = &parsed.statement else { continue };
-        let plan = session.explain(&query.query, false).await.unwrap();
-        let (_, rows) = session.run(&query.query).await.unwrap();
+        let plan = session.explain(query, false).await.unwrap();
+        let (_, rows) = session.run(query).await.unwrap();
         let rows: Vec<RecordBatch> = rows.try_collect().await.unwrap();
         let read = session.task_context().session_config().get_extension::<Progress>().unwrap().newest().rows();
         return Answer { rows: rows.iter().map(RecordBatch::num_rows).sum(), read, plan };

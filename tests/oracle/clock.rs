@@ -111,7 +111,7 @@ impl World {
         let (connection, _) = connection_with(&self.case, &self.broker, &OPTIONS, Some(&self.store));
         let all = parse(&Source::new("read", "SELECT id, at FROM clocks")).unwrap().remove(0);
         let Statement::Query(query) = all.statement else { unreachable!() };
-        let (_, rows) = connection.session(Mode::Batch)?.run(&query.query).await?;
+        let (_, rows) = connection.session(Mode::Batch)?.run(&query).await?;
         Ok(rows.try_collect().await?)
     }
 
@@ -144,7 +144,7 @@ impl World {
         let mut answer = BTreeMap::new();
         for output in &outputs {
             let Statement::CreateView(view) = &output.statement else { unreachable!() };
-            let plan = session.logical(&view.query.query).await.unwrap();
+            let plan = session.logical(&view.query).await.unwrap();
             let mut state = session.state();
             state.execution_props_mut().query_execution_start_time = DateTime::from_timestamp_millis(clock);
             let plan = state.create_physical_plan(&plan).await.unwrap();

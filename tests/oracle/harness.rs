@@ -23,7 +23,7 @@ use millstream::connectors::kafka::broker::Broker;
 use millstream::jobs::spec::Probe;
 use millstream::jobs::{self, Ending, JobSpec, Settings, Status};
 use millstream::planner::{Mode, Session};
-use millstream::sql::ast::{Parsed, Source, Statement};
+use millstream::sql::ast::{Parsed, Query, Source, Statement};
 use millstream::sql::parse;
 use millstream::state::StateStore;
 use millstream::state::object::RemoteStore;
@@ -174,8 +174,8 @@ pub async fn plans(case: &Case) -> Result<Vec<String>, String> {
     let session = connection.session(Mode::Batch).unwrap();
     for output in &outputs {
         let query = match &output.statement {
-            Statement::Insert(insert) => &insert.query.query,
-            Statement::CreateView(view) => &view.query.query,
+            Statement::Insert(insert) => &insert.query,
+            Statement::CreateView(view) => &view.query,
             _ => unreachable!(),
         };
         let plan = session.logical(query).await.map_err(|e| format!("batch: {e}"))?;
@@ -239,7 +239,7 @@ pub async fn views(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn St
         let all = parse(&Source::new("read", format!("SELECT * FROM `{}`", view.name))).unwrap().remove(0);
         let Statement::Query(query) = all.statement else { unreachable!() };
         let session = connection.session(Mode::Batch).unwrap();
-        let (_, rows) = session.run(&query.query).await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        let (_, rows) = session.run(&query).await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
         answer.insert(view.name.clone(), show(&rows.try_collect::<Vec<_>>().await.unwrap_or_else(|e| panic!("{}: {e}", case.name))));
     }
     answer
@@ -290,7 +290,7 @@ pub async fn batch(case: &Case, late: &LateIds) -> Answer {
                 let broker = broker(case, &ids);
                 let (connection, _) = connection(case, &broker);
                 let session = connection.session(Mode::Batch).unwrap();
-                let rows = answer_without(&session, &view.query.query, &pairs).await;
+                let rows = answer_without(&session, &view.query, &pairs).await;
                 answer.insert(view.name.clone(), show(&rows.unwrap_or_else(|e| panic!("{}, {}: {e}", case.name, view.name))));
             }
             _ => unreachable!(),
@@ -304,7 +304,7 @@ fn nothing_late() -> BTreeSet<i64> {
 }
 
 /// Runs a query over window-expanded input without some (row, window) pairs.
-async fn answer_without(session: &Session, query: &sqlparser::ast::Query, pairs: &BTreeSet<(i64, i64)>) -> Result<Vec<RecordBatch>, Error> {
+async fn answer_without(session: &Session, query: &Query, pairs: &BTreeSet<(i64, i64)>) -> Result<Vec<RecordBatch>, Error> {
     let plan = session.logical(query).await?;
     let plan = plan.transform_up_with_subqueries(|node| {
         let windows = matches!(&node, LogicalPlan::Extension(e) if e.node.name() == "WindowTvf");

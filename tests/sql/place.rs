@@ -17,7 +17,7 @@ use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::jobs::{self, Ending, Settings};
 use millstream::planner::Mode;
 use millstream::sql::ast::{Parsed, Query, Source};
-use millstream::sql::{Variables, parse_with};
+use millstream::sql::{Dialect, Variables, parse_with};
 use millstream::state::StateStore;
 use millstream::state::object::RemoteStore;
 use millstream::workspace::{Connection, Outcome, Workspace};
@@ -54,7 +54,7 @@ impl Place {
     }
 
     async fn statements(&self, script: &str, out: &mut String) -> Result<()> {
-        let statements = parse_with(&Source::new("script.sql", script), &Variables::parse(&self.variables)?)?;
+        let statements = parse_with(&Source::new("script.sql", script), &Variables::parse(&self.variables)?, Dialect::default())?;
         let catalog = Catalog::open(&self.folder.path().join("catalog"))?;
         for warning in catalog.warnings() {
             writeln!(out, "warning: {warning}").unwrap();
@@ -148,7 +148,7 @@ fn walk(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
 }
 
 async fn answer(connection: &Connection, query: &Query) -> Result<Vec<RecordBatch>> {
-    let (schema, rows) = connection.session(Mode::Batch)?.run(&query.query).await?;
+    let (schema, rows) = connection.session(Mode::Batch)?.run(query).await?;
     let mut all = vec![RecordBatch::new_empty(schema)];
     all.extend(rows.map_err(Error::from).try_collect::<Vec<_>>().await?);
     Ok(all)

@@ -1,4 +1,5 @@
-//! Flink's functions, where DataFusion has none of that name or one with another meaning; `docs/functions.md` lists them all.
+//! Functions that DataFusion does not have, or has with another meaning: those that every dialect needs, and Flink's (`flink.rs`);
+//! `docs/functions.md` lists them all.
 //!
 //! One file per family, each with a list of its functions; `scalar.rs` is what they are made of. Cases with their expected
 //! answers stand in `cases/*.sql`.
@@ -40,56 +41,18 @@ pub use scalar::element;
 pub use signed::{row_number, window_function};
 pub use sums::checked_sum;
 
-/// Registers all of them; names that DataFusion has too mean Flink's from then on.
+/// Registers those that every dialect has, because plans rest on them: sums that do not wrap, counts as BIGINT, extremes in a total order,
+/// aggregates with an order of their own.
 ///
 /// # Errors
 /// When DataFusion refuses one.
-pub fn register(state: &mut SessionState) -> Result<()> {
-    let families = [
-        text::functions(),
-        string_position::functions(),
-        encoding::functions(),
-        field_names::functions(),
-        arrays::functions(),
-        maps::functions(),
-        datafusion_compat::functions(state)?,
-        numbers::functions(),
-        decimals::functions(),
-        checked::functions(),
-        round::functions(),
-        intervals::functions(),
-        random::functions(),
-        regex::functions(),
-        time::functions(),
-        calendar::functions(),
-        json::functions(),
-        json_build::functions(),
-        to_string::functions(),
-        printf::functions(),
-    ];
-    for function in families.into_iter().flatten() {
+pub fn register_shared(state: &mut SessionState) -> Result<()> {
+    for function in checked::functions() {
         state.register_udf(function)?;
     }
-    for (name, alias) in [("starts_with", "startswith"), ("ends_with", "endswith")] {
-        let function = state.udf(name)?;
-        state.register_udf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
-    }
-    for function in ordered::functions() {
+    for function in ordered::functions().into_iter().chain(min_max::functions()).chain([checked_sum()]) {
         state.register_udaf(function)?;
     }
-    for (name, alias) in [
-        // NULLs are left out, and nothing at all is NULL.
-        ("string_agg", "listagg"),
-        ("var", "variance"),
-    ] {
-        let function = state.udaf(name)?;
-        state.register_udaf(std::sync::Arc::new(function.as_ref().clone().with_aliases([alias])))?;
-    }
-    for function in min_max::functions() {
-        state.register_udaf(function)?;
-    }
-    state.register_udaf(percentile::function())?;
-    state.register_udaf(checked_sum())?;
     signed::register(state)?;
     Ok(())
 }
@@ -97,6 +60,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
 mod datafusion_compat;
 mod encoding;
 pub mod field_names;
+pub mod flink;
 pub mod min_max;
 mod string_position;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, VisitMut, VisitorMut};
 
 use crate::common::Result;
-use crate::planner::session::statement;
+use crate::planner::logical::statement;
 use crate::planner::{DeclaredTable, Mode, Relation, Session, Tables};
 use crate::sql::ast::{Source, Statement};
 
@@ -104,7 +104,8 @@ fn try_query(sql: &str) -> Result<(Query, Expr)> {
 }
 
 async fn answers(state: &SessionState, query: &Query) -> Result<Vec<String>> {
-    let plan = state.create_physical_plan(&statement(state, &Nothing, query.clone(), Mode::Batch).await?).await?;
+    let plan =
+        state.create_physical_plan(&statement(state, &Nothing, crate::sql::ast::Query::new(query.clone()), Mode::Batch).await?).await?;
     let batches = datafusion::physical_plan::collect(plan, state.task_ctx()).await?;
     let columns: Vec<ArrayRef> = batches.iter().map(|b| Arc::clone(b.column(0))).collect();
     Ok(columns.iter().flat_map(show).collect())

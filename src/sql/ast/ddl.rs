@@ -3,6 +3,8 @@
 use arrow::datatypes::DataType;
 use sqlparser::ast;
 
+use crate::sql::dialect::Dialect;
+
 use super::options::Options;
 use super::query::Query;
 use super::table::{Column, Watermark};
@@ -56,6 +58,8 @@ pub struct CreateFunction {
     pub returns: Option<SqlType>,
     /// What it stands for.
     pub body: Box<ast::Expr>,
+    /// The dialect of that expression.
+    pub dialect: Dialect,
 }
 
 /// A parameter of a function.

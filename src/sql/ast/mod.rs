@@ -11,6 +11,8 @@ mod table;
 
 use crate::common::Error;
 
+use super::dialect::Dialect;
+
 pub use ddl::{
     Alter, Change, CreateDatabase, CreateFunction, CreateView, Drop, DropKind, Parameter, Parts, Pattern, Position, Show, ShowWhat, SqlType,
 };
@@ -32,6 +34,8 @@ pub struct Parsed {
     pub pos: Pos,
     /// Where the statement set begins that it stands in, if it does.
     pub set: Option<Pos>,
+    /// The dialect that it is written in.
+    pub dialect: Dialect,
 }
 
 impl Parsed {
@@ -79,6 +83,35 @@ pub enum Statement {
     StopJob(String),
     /// `EXPLAIN ANALYZE JOB 'name'`.
     AnalyzeJob(String),
+}
+
+impl Statement {
+    /// Gives all that it declares and asks the dialect that it is written in; what goes on and does not say what it shows, shows what is
+    /// usual there.
+    pub(super) fn is_written_in(&mut self, dialect: Dialect) {
+        let goes_on = |query: &mut Query| {
+            query.dialect = dialect;
+            if query.emit == Emit::Default {
+                query.emit = dialect.emission();
+            }
+        };
+        match self {
+            Self::CreateTable(table) => {
+                table.dialect = dialect;
+                table.query.iter_mut().for_each(|query| goes_on(query));
+            }
+            Self::CreateView(view) if view.materialized => goes_on(&mut view.query),
+            Self::CreateView(view) => view.query.dialect = dialect,
+            Self::CreateFunction(function) => function.dialect = dialect,
+            Self::Alter(Alter { change: Change::As(query, _), .. }) => query.dialect = dialect,
+            Self::Insert(insert) if insert.values => insert.query.dialect = dialect,
+            Self::Insert(insert) => goes_on(&mut insert.query),
+            Self::Copy(copy) => copy.query.dialect = dialect,
+            Self::Query(query) => query.dialect = dialect,
+            Self::Explain(explain) => explain.statements.iter_mut().for_each(|explained| explained.is_written_in(dialect)),
+            _ => {}
+        }
+    }
 }
 
 /// `EXPLAIN [ANALYZE] [VERBOSE]`.

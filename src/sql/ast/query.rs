@@ -2,6 +2,8 @@
 
 use sqlparser::ast;
 
+use crate::sql::dialect::Dialect;
+
 use super::options::Options;
 
 /// A query and how it wants to be answered.
@@ -14,6 +16,15 @@ pub struct Query {
     /// Its LIMIT stands behind EMIT, as ksqlDB has it: a live answer ends after this many rows or changes. In front of EMIT it is a part of
     /// the query, which says which rows there are.
     pub ends: bool,
+    /// The dialect that says what its words mean.
+    pub dialect: Dialect,
+}
+
+impl Query {
+    /// A query that answers once, of the default dialect.
+    pub fn new(query: ast::Query) -> Self {
+        Self { query: Box::new(query), emit: Emit::Default, ends: false, dialect: Dialect::default() }
+    }
 }
 
 /// When a continuous query shows its results.

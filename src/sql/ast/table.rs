@@ -3,6 +3,7 @@
 use arrow::datatypes::DataType;
 use sqlparser::ast;
 
+use crate::sql::dialect::Dialect;
 use crate::sql::types::display;
 
 use super::options::Options;
@@ -36,6 +37,8 @@ pub struct CreateTable {
     pub like: Option<Like>,
     /// `AS SELECT ...`: the query that fills the table; the rest of the columns are its own. Gone once they are known.
     pub query: Option<Box<Query>>,
+    /// The dialect of its expressions.
+    pub dialect: Dialect,
 }
 
 impl CreateTable {

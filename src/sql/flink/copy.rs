@@ -27,7 +27,7 @@ pub(super) fn copy(cursor: &mut Cursor<'_>) -> Result<Copy> {
         let table = cursor.object_name("a query in parentheses, or the name of a table")?;
         let select =
             ast_builder::select_all(vec![ast_builder::table(ObjectName::from(vec![sqlparser::ast::Ident::with_quote('`', table)]))]);
-        Query { query: Box::new(ast_builder::query(SetExpr::Select(Box::new(select)))), emit: Emit::Default, ends: false }
+        Query::new(ast_builder::query(SetExpr::Select(Box::new(select))))
     };
     if cursor.sees(&["FROM"]) {
         return Err(cursor.error("COPY ... FROM is not supported").hint("INSERT INTO table SELECT * FROM 'file'"));

@@ -5,6 +5,7 @@ use sqlparser::tokenizer::{Token, Word};
 use crate::common::{Error, Result, suggest};
 use crate::sql::ast::{CreateDatabase, CreateTable, CreateView, Feature, Like, Merge, Options, Pos, Statement};
 use crate::sql::cursor::Cursor;
+use crate::sql::dialect::Dialect;
 
 use super::columns::{self, Columns, Words, partitions};
 use super::{external, function, query};
@@ -131,6 +132,7 @@ fn table(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateTable> {
         options,
         like,
         query,
+        dialect: Dialect::FLINK,
     })
 }
 

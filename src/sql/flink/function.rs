@@ -5,6 +5,7 @@ use sqlparser::tokenizer::Token;
 use crate::common::Result;
 use crate::sql::ast::{CreateFunction, Parameter, SqlType};
 use crate::sql::cursor::Cursor;
+use crate::sql::dialect::Dialect;
 use crate::sql::types;
 
 use super::columns::Words;
@@ -32,7 +33,7 @@ pub(super) fn function(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateFu
     }
     let body = Box::new(cursor.expr()?);
     let Words { or_replace, temporary } = words;
-    Ok(CreateFunction { name, or_replace, temporary, if_not_exists, parameters, returns, body })
+    Ok(CreateFunction { name, or_replace, temporary, if_not_exists, parameters, returns, body, dialect: Dialect::FLINK })
 }
 
 fn parameters(cursor: &mut Cursor<'_>) -> Result<Vec<Parameter>> {

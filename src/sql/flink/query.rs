@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use crate::common::{Error, Result};
 use crate::sql::ast::{Insert, Query};
 use crate::sql::cursor::{Cursor, MAX_DEPTH, is_word};
+use crate::sql::dialect::Dialect;
 use crate::sql::emit::emit;
 use crate::sql::hints;
 use crate::sql::rewrites::{casts, duplicates};
@@ -37,7 +38,7 @@ pub(super) fn query(cursor: &mut Cursor<'_>) -> Result<Query> {
     group_window::rewrite(&mut query, cursor.text)?;
     duplicates::rename(&mut query);
     casts::distinguish(&mut query);
-    Ok(Query { query, emit, ends: limited })
+    Ok(Query { query, emit, ends: limited, dialect: Dialect::FLINK })
 }
 
 /// `FETCH FIRST n ROWS ONLY` is `LIMIT n`, everywhere in a query.

@@ -1,12 +1,11 @@
 //! Which statement it is, by its first words, and what is said about those that are not supported.
 
-use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+use sqlparser::tokenizer::{Token, Word};
 
 use crate::common::{Error, Result, suggest};
 use crate::sql::ast::{Explain, Statement};
-use crate::sql::cursor::{Cursor, is_space, is_word};
+use crate::sql::cursor::Cursor;
 use crate::sql::settings;
-use crate::sql::text::Text;
 
 use super::{alter, copy, create, drop, query, show};
 
@@ -48,15 +47,8 @@ const REFUSED: [(&str, &str); 21] = [
     ("UPDATE", "an INSERT into a table with a primary key replaces rows"),
 ];
 
-/// Parses one statement; the tokens hold no semicolon.
-pub(in crate::sql) fn statement(text: &Text<'_>, tokens: Vec<TokenWithSpan>) -> Result<Statement> {
-    let mut cursor = Cursor::new(text, tokens);
-    let statement = parse(&mut cursor)?;
-    cursor.finish()?;
-    Ok(statement)
-}
-
-fn parse(cursor: &mut Cursor<'_>) -> Result<Statement> {
+/// Takes one statement.
+pub(super) fn statement(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.sees(&["CREATE"]) || cursor.sees(&["REPLACE", "TABLE"]) {
         return create::create(cursor);
     }
@@ -124,7 +116,7 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
 }
 
 /// Takes what may stand between EXPLAIN and the statement.
-fn how_to_explain(cursor: &mut Cursor<'_>) -> Explain {
+pub(super) fn how_to_explain(cursor: &mut Cursor<'_>) -> Explain {
     const DETAILS: [&str; 4] = ["ESTIMATED_COST", "CHANGELOG_MODE", "PLAN_ADVICE", "JSON_EXECUTION_PLAN"];
     let analyze = cursor.take(&["ANALYZE"]);
     let verbose = cursor.take(&["VERBOSE"]);
@@ -135,23 +127,6 @@ fn how_to_explain(cursor: &mut Cursor<'_>) -> Explain {
         }
     }
     Explain { analyze, verbose, statements: Vec::new() }
-}
-
-/// Whether these tokens open a statement set that is explained: `EXPLAIN ... STATEMENT SET BEGIN`. Returns how it is explained, and how
-/// many tokens belong to the opening.
-pub(in crate::sql) fn explained_set(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Option<(Explain, usize)> {
-    let first = tokens.iter().find(|token| !is_space(token))?;
-    if !is_word(first, "EXPLAIN") {
-        return None;
-    }
-    let mut cursor = Cursor::new(text, tokens.to_vec());
-    cursor.take(&["EXPLAIN"]);
-    let explain = how_to_explain(&mut cursor);
-    cursor.take(&["EXECUTE"]);
-    if !cursor.take(&["STATEMENT", "SET", "BEGIN"]) {
-        return None;
-    }
-    Some((explain, cursor.rest().first().map_or(tokens.len(), |(first, _)| *first)))
 }
 
 /// The error for a statement that cannot be run.

@@ -1,8 +1,4 @@
-//! Rewrites of sqlparser's trees: what is only written in another way becomes what the planner knows.
+//! Rewrites of sqlparser's trees that every dialect needs, because of how DataFusion plans them.
 
-pub(super) mod calls;
 pub(super) mod casts;
 pub mod duplicates;
-pub(super) mod forms;
-pub(super) mod intervals;
-pub(super) mod json_calls;

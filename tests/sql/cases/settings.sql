@@ -64,8 +64,21 @@ SET 'checkpoint.interval' = 'soon';
 SET 'max.rows.per.epoch' = '0';
 SET 'execution.runtime-mode' = 'stream';
 SET 'table.local-time-zone' = 'Mars';
-SET 'table.sql-dialect' = 'hive';
 SET 'sql-client.execution.result-mode' = 'graph';
+---- Hive's dialect
+SET 'table.sql-dialect' = 'hive';
+---- a dialect that is still to come
+SELECT 1;
+SET 'sql.dialect' = 'ksql';
+CREATE STREAM s (a INT) WITH (KAFKA_TOPIC = 't');
+---- a dialect that there is not
+SET 'sql.dialect' = 'flick';
+---- the dialect has two names
+SET 'table.sql-dialect' = 'flink';
+SET 'sql.dialect' = 'default';
+SET;
+RESET 'table.sql-dialect';
+SET;
 ---- unknown settings
 SET 'checkpoint.intervall' = '1 s';
 SET 'nothing' = 'x';

@@ -32,7 +32,7 @@ enum Form {
 }
 
 /// Reads such a call if one comes next.
-pub(in crate::sql) fn call(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+pub(in crate::sql::flink) fn call(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
     let [first, second] = parser.peek_tokens_ref();
     let (Token::Word(Word { value, quote_style: None, .. }), Token::LParen) = (&first.token, &second.token) else { return None };
     let form = match value.to_ascii_uppercase().as_str() {

@@ -40,7 +40,7 @@ use crate::sql::text::{Text, pos};
 use crate::sql::types;
 
 /// Rewrites all such expressions in a query or an expression.
-pub(in crate::sql) fn rewrite(tree: &mut impl VisitMut, text: &Text<'_>) -> Result<()> {
+pub(in crate::sql::flink) fn rewrite(tree: &mut impl VisitMut, text: &Text<'_>) -> Result<()> {
     match tree.visit(&mut Rewrite { text }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{Expr, VisitMut, VisitorMut};
 use sqlparser::parser::Parser;
 
-use super::dialect::MillstreamDialect;
+use super::expressions::FlinkExpressions;
 
 /// Operators between two operands, by level; a higher one binds tighter, one level groups from the left.
 const BETWEEN_TWO: &[(u8, &[&str])] = &[
@@ -74,7 +74,7 @@ fn tree(text: &str) -> Expr {
             ControlFlow::Continue(())
         }
     }
-    let mut parser = Parser::new(&MillstreamDialect).try_with_sql(text).unwrap();
+    let mut parser = Parser::new(&FlinkExpressions).try_with_sql(text).unwrap();
     let mut expr = parser.parse_expr().unwrap_or_else(|error| panic!("{text}: {error}"));
     assert_eq!(parser.peek_token().token, sqlparser::tokenizer::Token::EOF, "{text}");
     let _ = expr.visit(&mut Bare);

@@ -6,7 +6,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::ast_builder;
+use crate::sql::ast_builder;
 
 /// Reads what follows on the words of a condition.
 type Read = fn(&mut Parser, &Expr, u8) -> Result<Expr, ParserError>;

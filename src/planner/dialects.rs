@@ -1,0 +1,254 @@
+//! What a dialect decides of plans: its functions, the planners of its operators, and which [`rules`](super::rules) hold for it.
+//!
+//! ```text
+//!  shared: DataFusion's functions, with those in place that incremental plans and equal answers in batch need
+//!    ├─▶ + Flink's ─▶ the state of the session: queries in Flink's dialect, and all that plans are made of below
+//!    └─▶ + another dialect's ─▶ a state of its own, made when a query or a view in it is planned
+//! ```
+//! A function that another dialect has too, under the same name and with another meaning, has a name of its own that begins with `__`
+//! ([`OwnFunctions`]). Under that name every session knows it, so plans can be sent whatever dialects they are made of; only a state of
+//! its dialect knows it by the name that people write.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, SchemaProvider, TableProvider,
+};
+use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::error::Result as DfResult;
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
+
+use crate::common::{Error, Result, suggest};
+use crate::sql::Dialect;
+use crate::sql::ast::Query;
+
+use super::foreign_view;
+use super::functions;
+use super::logical::statement;
+use super::lower::content::content;
+use super::mode::Mode;
+use super::provider::{Relation, TableSource, Tables, View};
+use super::window_call;
+
+/// What a dialect gives to the planner.
+pub(super) struct PlannedDialect {
+    dialect: Dialect,
+    /// Changes the shared functions to those that it has, and adds the planners of its operators.
+    register: fn(&mut SessionState) -> Result<()>,
+    /// Functions that mean something else in another dialect.
+    own: fn() -> OwnFunctions,
+}
+
+/// Functions by the names that people write; their own begin with `__`.
+#[derive(Default)]
+pub(super) struct OwnFunctions {
+    pub(super) scalar: Vec<(&'static str, Arc<ScalarUDF>)>,
+    pub(super) aggregate: Vec<(&'static str, Arc<AggregateUDF>)>,
+}
+
+/// Every dialect.
+const ALL: &[PlannedDialect] = &[
+    PlannedDialect { dialect: Dialect::FLINK, register: functions::flink::register, own: OwnFunctions::default },
+    #[cfg(test)]
+    PlannedDialect { dialect: Dialect::TEST, register: super::test_dialect::register, own: super::test_dialect::own },
+];
+
+fn planned(dialect: Dialect) -> Result<&'static PlannedDialect> {
+    ALL.iter().find(|known| known.dialect == dialect).ok_or_else(|| Error::internal(format!("the planner does not know {dialect}")))
+}
+
+/// Leaves a dialect that has a function set of its own these of the shared functions, with their other names, and those that only plans use.
+///
+/// # Errors
+/// When one of them is not there.
+#[cfg_attr(not(test), expect(dead_code, reason = "no dialect but that of the tests has a function set of its own yet"))]
+pub(super) fn keep_only(state: &mut SessionState, names: &[&str]) -> Result<()> {
+    let (mut scalar, mut aggregate) = (Vec::new(), Vec::new());
+    for name in names {
+        match state.udf(name) {
+            Ok(function) => scalar.push(function),
+            Err(_) => aggregate.push(state.udaf(name)?),
+        }
+    }
+    let written = |names: std::collections::HashSet<String>| names.into_iter().filter(|name| !name.starts_with("__"));
+    for name in written(state.udfs()) {
+        state.deregister_udf(&name)?;
+    }
+    for name in written(state.udafs()) {
+        state.deregister_udaf(&name)?;
+    }
+    for name in written(state.udwfs()) {
+        state.deregister_udwf(&name)?;
+    }
+    scalar.into_iter().try_for_each(|function| state.register_udf(function).map(drop))?;
+    aggregate.into_iter().try_for_each(|function| state.register_udaf(function).map(drop))?;
+    Ok(())
+}
+
+/// The states of one session, by dialect.
+pub(super) struct Dialects {
+    tables: Arc<dyn Tables>,
+    mode: Mode,
+    /// What all of them begin with.
+    shared: SessionState,
+    made: Mutex<BTreeMap<&'static str, SessionState>>,
+}
+
+impl fmt::Debug for Dialects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialects").field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
+impl Dialects {
+    /// Over a state that has no functions of any dialect yet.
+    pub(super) fn new(tables: Arc<dyn Tables>, mode: Mode, shared: SessionState) -> Arc<Self> {
+        Arc::new(Self { tables, mode, shared, made: Mutex::default() })
+    }
+
+    /// What is planned.
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The state in which queries of a dialect are planned.
+    ///
+    /// # Errors
+    /// When DataFusion refuses the set-up.
+    pub(super) fn state(self: &Arc<Self>, dialect: Dialect) -> Result<SessionState> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = made.get(dialect.name()) {
+            let mut state = state.clone();
+            state.mark_start_execution();
+            return Ok(state);
+        }
+        let state = self.make(dialect)?;
+        made.insert(dialect.name(), state.clone());
+        Ok(state)
+    }
+
+    fn make(self: &Arc<Self>, dialect: Dialect) -> Result<SessionState> {
+        let options = self.shared.config_options().catalog.clone();
+        // Names mean the same in all of them, but a view is looked at from a dialect.
+        let (catalogs, catalog) = (MemoryCatalogProviderList::new(), MemoryCatalogProvider::new());
+        let names = Names { tables: Arc::clone(&self.tables), mode: self.mode, dialect, dialects: Arc::downgrade(self) };
+        catalog.register_schema(&options.default_schema, Arc::new(names))?;
+        catalogs.register_catalog(options.default_catalog.clone(), Arc::new(catalog));
+        let mut state = SessionStateBuilder::new_from_existing(self.shared.clone()).with_catalog_list(Arc::new(catalogs)).build();
+        for known in ALL {
+            let (own, here) = ((known.own)(), known.dialect == dialect);
+            if here {
+                (known.register)(&mut state)?;
+            }
+            for (name, function) in own.scalar {
+                let function = if here { Arc::new(function.as_ref().clone().with_aliases([name])) } else { function };
+                state.register_udf(function)?;
+            }
+            for (name, function) in own.aggregate {
+                let function = if here { Arc::new(function.as_ref().clone().with_aliases([name])) } else { function };
+                state.register_udaf(function)?;
+            }
+        }
+        planned(dialect).map(|_| state)
+    }
+
+    /// Plans a query in its dialect, without optimising it; views of other dialects in it are closed.
+    ///
+    /// # Errors
+    /// What does not resolve or type.
+    pub(super) async fn logical(self: &Arc<Self>, query: Query) -> Result<LogicalPlan> {
+        let state = self.state(query.dialect)?;
+        statement(&state, self.tables.as_ref(), query, self.mode).await
+    }
+}
+
+/// The catalog as a DataFusion schema: tables are opened when a query first names them.
+#[derive(Debug)]
+struct Names {
+    tables: Arc<dyn Tables>,
+    mode: Mode,
+    /// The dialect of the queries that ask.
+    dialect: Dialect,
+    /// Weak, because it owns the states that own this schema.
+    dialects: Weak<Dialects>,
+}
+
+#[async_trait]
+impl SchemaProvider for Names {
+    fn table_names(&self) -> Vec<String> {
+        self.tables.names()
+    }
+
+    async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
+        let dialects = self.dialects.upgrade().ok_or_else(|| Error::internal("the session is gone"))?;
+        match self.tables.relation(name).await? {
+            Some(Relation::Table) => {
+                let table = self.tables.open(name).await?;
+                let state = dialects.state(table.definition.dialect)?;
+                Ok(Some(Arc::new(TableSource::new(table, self.mode, &state)?)))
+            }
+            Some(Relation::View(found)) => {
+                let dialect = found.query.dialect;
+                let plan = view(&dialects, name, found).await?;
+                let plan = if dialect == self.dialect { plan } else { foreign_view::close(plan, dialect) };
+                Ok(Some(Arc::new(ViewTable::new(plan, None))))
+            }
+            Some(Relation::Materialized(found, kept)) => {
+                let (emit, dialect) = (found.query.emit, found.query.dialect);
+                let plan = view(&dialects, name, found).await?;
+                let (state, opened) = (dialects.state(Dialect::default())?, foreign_view::open(&plan)?);
+                if self.mode == Mode::Streaming {
+                    let content = content(&state, &opened, emit, kept.streaming()).await?;
+                    return Ok(Some(match kept.table(content) {
+                        Some(table) => Arc::new(TableSource::new(table, self.mode, &state)?),
+                        None if dialect == self.dialect => Arc::new(ViewTable::new(plan, None)),
+                        None => Arc::new(ViewTable::new(foreign_view::close(plan, dialect), None)),
+                    }));
+                }
+                // Its rows have the types that the query was given when it was made to type.
+                let plan = state.analyzer().execute_and_check(opened, state.config_options(), |_, _| {})?;
+                let schema = Arc::clone(plan.schema().inner());
+                let rows = kept.rows().await?;
+                let rows = rows.iter().map(|b| Ok(RecordBatch::try_new(Arc::clone(&schema), b.columns().to_vec())?));
+                Ok(Some(Arc::new(MemTable::try_new(Arc::clone(&schema), vec![rows.collect::<DfResult<_>>()?])?)))
+            }
+            // DataFusion asks for what is called in FROM, too.
+            None if window_call::is_window_function(name) || dialects.state(self.dialect)?.table_functions().contains_key(name) => Ok(None),
+            None => {
+                let names = self.tables.names();
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                Err(Error::sql(format!("table `{name}` does not exist")).hint(suggest::hint(name, &names)).into())
+            }
+        }
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.tables.names().iter().any(|n| n == name)
+    }
+}
+
+/// Plans a view's query, in its own dialect. What is wrong in it is shown there, not where the view is used.
+async fn view(dialects: &Arc<Dialects>, name: &str, view: View) -> Result<LogicalPlan> {
+    let View { query, columns, source } = view;
+    // It may need other views in turn.
+    let plan = Box::pin(dialects.logical(query)).await.map_err(|error| match error.line_column() {
+        Some((line, column)) => error.at(source.place(line, column)).context(format!("view `{name}`")),
+        None => error,
+    })?;
+    if columns.is_empty() { Ok(plan) } else { rename(plan, name, &columns) }
+}
+
+/// Gives a view's columns the names that CREATE VIEW lists.
+fn rename(plan: LogicalPlan, view: &str, names: &[String]) -> Result<LogicalPlan> {
+    let columns = plan.schema().columns();
+    if columns.len() != names.len() {
+        return Err(Error::sql(format!("view `{view}` names {} columns, its query has {}", names.len(), columns.len())));
+    }
+    let exprs = columns.into_iter().zip(names).map(|(column, name)| Expr::Column(column).alias(name));
+    Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?)
+}
