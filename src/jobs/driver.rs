@@ -142,8 +142,8 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
     let identity = spec.identity();
     let (newest, last) = commits.newest().await?;
     let memory = StateMemory::new(spec.settings.state_memory, spec.settings.tmp.clone());
-    let tested = spec.probe.is_some();
-    let pipeline = Pipeline::new(spec.session.clone(), Arc::clone(&spec.program), Arc::clone(&spec.inserts), &memory, tested)?;
+    let (session, runner) = (spec.session.clone(), Arc::clone(&spec.runner));
+    let pipeline = Pipeline::new(session, Arc::clone(&spec.program), Arc::clone(&spec.inserts), &memory, runner)?;
     let late = LateCount::new(&spec.program)?;
     let mut pipeline = pipeline.keeping_late_rows(!spec.late.is_empty() || late.by_number());
     let clock = last.as_ref().map_or(Millis::MIN, |c| c.body.clock);
@@ -268,9 +268,8 @@ impl Running<'_> {
     /// One epoch, if there is anything to do.
     async fn step(&mut self) -> Result<()> {
         self.spec.faults.before(EpochStep::ChooseRanges)?;
-        let max = self.spec.probe.as_ref().map_or(self.spec.settings.max_rows_per_epoch, |p| p.epoch_rows());
         self.inputs.align(self.spec.clock.now());
-        let fetch = self.inputs.fetch(max, self.wait()).await?;
+        let fetch = self.inputs.fetch(self.spec.settings.max_rows_per_epoch, self.wait()).await?;
         self.spec.faults.after(EpochStep::ChooseRanges)?;
         self.pending.dirty |= fetch.moved || !fetch.source_state.is_empty();
         for (table, lines) in &fetch.source_state {
@@ -309,9 +308,6 @@ impl Running<'_> {
         {
             self.status.notice = Some(format!("row set aside: {sample}"));
             self.sampled = Some(Instant::now());
-        }
-        if let Some(probe) = &self.spec.probe {
-            probe.late(output.late_rows.iter().map(|l| (l.node, l.rows.clone())).collect());
         }
         self.route_late(&output)?;
         for (id, letters) in &output.letters {

@@ -29,6 +29,7 @@ pub mod routed_sink;
 mod snapshots;
 mod source_state;
 pub mod spec;
+pub mod stage_runner;
 mod startup;
 pub mod stored_view;
 mod view_source;

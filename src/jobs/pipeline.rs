@@ -8,7 +8,6 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::physical_plan::execute_stream;
 use futures::TryStreamExt;
 
 use crate::common::clock::Millis;
@@ -20,10 +19,11 @@ use crate::operators::epoch::context::{LateRows, StateId, StateTables};
 use crate::operators::epoch::expression_errors::named;
 use crate::operators::epoch::stateful::TableKind;
 use crate::operators::{EpochContext, EpochReport, EpochTime, ExchangeExec, SourceScanExec};
-use crate::planner::{Binding, Domain, Program, Session, Stage, StateNode, codec};
+use crate::planner::{Binding, Domain, Program, Session, Stage, StateNode};
 use crate::state::{KeyedTable, PaneTable, Run, StateDelta, StateMemory, StateTable};
 
 use super::spec::Insert;
+use super::stage_runner::StageRunner;
 use super::watermark::END_OF_TIME;
 
 /// Rows of one epoch and the ranges they are.
@@ -86,13 +86,12 @@ pub struct Pipeline {
     reserved: MemoryReservation,
     /// For each stage the stages whose rows nobody reads after it.
     last_reads: BTreeMap<u32, Vec<u32>>,
-    tested: bool,
+    runner: Arc<dyn StageRunner>,
     keep_late_rows: bool,
 }
 
 impl Pipeline {
-    /// The queries of a job, with empty state. Under test late rows are kept, and every bound plan is encoded, decoded, and
-    /// only then run; see [`Self::keeping_late_rows`].
+    /// The queries of a job, with empty state.
     ///
     /// # Errors
     /// When a state table cannot be laid out.
@@ -101,7 +100,7 @@ impl Pipeline {
         program: Arc<Program>,
         inserts: Arc<Vec<Insert>>,
         memory: &Arc<StateMemory>,
-        tested: bool,
+        runner: Arc<dyn StageRunner>,
     ) -> Result<Self> {
         let mut state = StateTables::new();
         for (node, info) in &program.nodes {
@@ -117,13 +116,13 @@ impl Pipeline {
         let outputs: Vec<u32> = inserts.iter().map(|i| i.output.stage).collect();
         let last_reads = last_reads(&program, &outputs)?;
         let memory = Arc::clone(memory);
-        Ok(Self { session, program, inserts, state, memory, reserved, last_reads, tested, keep_late_rows: tested })
+        Ok(Self { session, program, inserts, state, memory, reserved, last_reads, runner, keep_late_rows: false })
     }
 
     /// Hands late rows out, if `keep`, instead of only counting them.
     #[must_use]
     pub fn keeping_late_rows(self, keep: bool) -> Self {
-        Self { keep_late_rows: self.tested || keep, ..self }
+        Self { keep_late_rows: keep, ..self }
     }
 
     /// The job's queries.
@@ -298,11 +297,7 @@ impl Pipeline {
         output: &mut EpochOutput,
     ) -> Result<()> {
         let begin = Instant::now();
-        let mut plan = binding.bind(&stage.plan)?;
-        if self.tested {
-            plan = codec::round_trip(plan, tasks)?;
-        }
-        let (mut stream, mut rows) = (execute_stream(plan, Arc::clone(tasks))?, Run::default());
+        let (mut stream, mut rows) = (self.runner.run(binding.bind(&stage.plan)?, tasks)?, Run::default());
         while let Some(batch) = stream.try_next().await.map_err(|error| named(error.into(), &stage.plan))? {
             rows.push(context.shelf(), batch)?;
         }

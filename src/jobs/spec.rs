@@ -24,6 +24,7 @@ use super::dead_letter;
 use super::late::LateRoute;
 use super::metrics_view::JobMetricsView;
 use super::progress::Status;
+use super::stage_runner::{InProcess, StageRunner};
 use super::views::View;
 
 /// One `INSERT INTO sink SELECT ...`, planned.
@@ -210,12 +211,12 @@ pub struct JobSpec {
     pub clock: Arc<dyn Clock>,
     /// Crash points.
     pub faults: Faults,
-    /// Collects late rows, for tests; the number of rows per epoch, for tests.
-    pub probe: Option<Arc<dyn Probe>>,
+    /// What runs its plans.
+    pub runner: Arc<dyn StageRunner>,
 }
 
 impl JobSpec {
-    /// A job with the machine's clock, no crash points and no probe.
+    /// A job with the machine's clock and no crash points, whose plans run in this process.
     pub fn new(
         name: &str,
         program: Program,
@@ -241,7 +242,7 @@ impl JobSpec {
             meter: Arc::default(),
             clock: Arc::new(SystemClock),
             faults: Faults::none(),
-            probe: None,
+            runner: Arc::new(InProcess),
         }
     }
 
@@ -252,13 +253,4 @@ impl JobSpec {
         let views = self.views.iter().map(|v| format!("VIEW {}\n{}", v.name, v.identity));
         inserts.chain(views).chain(sources).collect::<Vec<_>>().join("\n\n")
     }
-}
-
-/// Looks into a running job, for the oracle.
-pub trait Probe: std::fmt::Debug + Send + Sync {
-    /// How many rows the next epoch may take, at most.
-    fn epoch_rows(&self) -> usize;
-
-    /// Rows that came too late for their window, each batch with the number of the operator that it was too late for.
-    fn late(&self, rows: Vec<(u32, RecordBatch)>);
 }

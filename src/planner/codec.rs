@@ -6,10 +6,8 @@ use datafusion::error::Result as DfResult;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::WindowUDF;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion_proto::bytes::{physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec};
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 
-use crate::common::Result;
 use crate::operators::registry;
 
 use super::rewrites::serializable_over;
@@ -17,15 +15,6 @@ use super::rewrites::serializable_over;
 /// Encodes and decodes the nodes of `operators`.
 #[derive(Debug)]
 pub struct Codec;
-
-/// Sends a plan through bytes and back.
-///
-/// # Errors
-/// When a node cannot be encoded; that would be a bug.
-pub fn round_trip(plan: Arc<dyn ExecutionPlan>, context: &TaskContext) -> Result<Arc<dyn ExecutionPlan>> {
-    let bytes = physical_plan_to_bytes_with_extension_codec(plan, &Codec)?;
-    Ok(physical_plan_from_bytes_with_extension_codec(&bytes, context, &Codec)?)
-}
 
 impl PhysicalExtensionCodec for Codec {
     fn try_encode(&self, node: Arc<dyn ExecutionPlan>, buf: &mut Vec<u8>, _: &dyn PhysicalProtoConverterExtension) -> DfResult<()> {

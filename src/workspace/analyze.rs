@@ -15,6 +15,7 @@ use crate::jobs::commits::StoredSource;
 use crate::jobs::inputs::{Inputs, Starts, ends_now, enumerators};
 use crate::jobs::pipeline::Pipeline;
 use crate::jobs::spec::{JobSource, Settings};
+use crate::jobs::stage_runner::InProcess;
 use crate::jobs::{metrics, metrics_view};
 
 /// How long one look for rows may take.
@@ -27,7 +28,7 @@ const WAIT: Duration = Duration::from_millis(50);
 /// What the servers say, also that one is away, and what fails an epoch.
 pub(super) async fn analyze(session: Session, program: Arc<Program>, sources: &[JobSource], settings: &Settings) -> Result<Measured> {
     let memory = StateMemory::new(settings.state_memory, settings.tmp.clone());
-    let mut pipeline = Pipeline::new(session, program, Arc::default(), &memory, false)?;
+    let mut pipeline = Pipeline::new(session, program, Arc::default(), &memory, Arc::new(InProcess))?;
     let mut starts = Starts::new();
     let mut enumerators = enumerators(sources)?;
     for (source, enumerator) in sources.iter().zip(&mut enumerators) {

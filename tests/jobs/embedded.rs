@@ -4,13 +4,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arrow::record_batch::RecordBatch;
 use millstream::catalog::{Catalog, Overrides};
 use millstream::common::Error;
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::{Broker, OutRecord, Record};
 use millstream::connectors::{Connector, Connectors};
-use millstream::jobs::spec::Probe;
 use millstream::jobs::{self, Ending, JobSpec, Settings, Status};
 use millstream::sql::ast::{Parsed, Source, Statement};
 use millstream::sql::parse;
@@ -19,6 +17,8 @@ use millstream::state::object::RemoteStore;
 use millstream::workspace::{Connection, Done, Workspace};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::epochs::{self, Watch};
 
 /// Everything is read from the beginning to the end as of the start.
 pub const BOUNDED: &[&str] = &["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset"];
@@ -100,7 +100,9 @@ impl Place {
     pub async fn run_with(&self, sql: &str, options: &[&str], epoch_rows: usize, settings: Settings) -> Watched {
         let mut spec = self.plan(sql, options, settings).await.unwrap_or_else(|e| panic!("{e}"));
         let watched = Watched::new(epoch_rows, &spec);
-        spec.probe = Some(Arc::new(watched.clone()));
+        spec.settings.max_rows_per_epoch = epoch_rows;
+        epochs::watched(&mut spec, &(Arc::new(watched.clone()) as _));
+        epochs::travelling(&mut spec);
         let ended = tokio::time::timeout(Duration::from_secs(60), jobs::run(&spec, &CancellationToken::new())).await;
         assert!(matches!(ended, Ok(Ok(Ending::Finished(_)))), "{ended:?}");
         watched
@@ -131,11 +133,9 @@ impl Watched {
     }
 }
 
-impl Probe for Watched {
+impl Watch for Watched {
     fn epoch_rows(&self) -> usize {
         self.seen.lock().unwrap().push(self.status.borrow().clone());
         self.epoch_rows
     }
-
-    fn late(&self, _: Vec<(u32, RecordBatch)>) {}
 }

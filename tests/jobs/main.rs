@@ -7,6 +7,8 @@ mod checkpoints_on_s3;
 mod common;
 mod current_watermark;
 mod embedded;
+#[path = "../common/epochs.rs"]
+mod epochs;
 mod exactly_once;
 mod files_streaming;
 #[path = "../../benches/nexmark/generator.rs"]

@@ -38,9 +38,8 @@ async fn run(place: &Place, sql: &str, memory: usize, state: usize, epoch_rows: 
     memory.share(&mut settings);
     settings.state_memory = state;
     settings.max_rows_per_epoch = epoch_rows;
-    let mut spec = connection.plan_job("job", &statements, Arc::clone(&place.store), settings).await.unwrap();
+    let spec = connection.plan_job("job", &statements, Arc::clone(&place.store), settings).await.unwrap();
     let watched = Watched::new(epoch_rows, &spec);
-    spec.probe = None;
     let ended = jobs::run(&spec, &CancellationToken::new()).await;
     assert!(matches!(ended, Ok(Ending::Finished(_))), "{ended:?}");
     drop(spec);

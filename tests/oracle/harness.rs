@@ -1,7 +1,7 @@
 //! Runs a case: as a batch query, and as a job in every way that its input can be split, stopped and started again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{Array, AsArray};
@@ -20,7 +20,6 @@ use millstream::common::{Error, ErrorKind};
 use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::Broker;
-use millstream::jobs::spec::Probe;
 use millstream::jobs::{self, Ending, JobSpec, Settings, Status};
 use millstream::planner::{Mode, Session};
 use millstream::sql::ast::{Parsed, Query, Source, Statement};
@@ -34,6 +33,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::case::{Case, Row};
+use super::epochs::{self, Watch};
 
 /// Bags of rows by topic or materialized view.
 pub type Answer = BTreeMap<String, Vec<String>>;
@@ -72,12 +72,11 @@ impl Cuts {
     }
 }
 
-/// Cuts epochs and keeps late rows.
+/// Cuts epochs.
 #[derive(Debug)]
 pub struct Recorder {
     cuts: Cuts,
     status: watch::Receiver<Status>,
-    late: Mutex<Vec<(u32, RecordBatch)>>,
     /// After how many rows the job is asked to stop.
     ask_after: Option<u64>,
     ask: CancellationToken,
@@ -85,21 +84,23 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn new(cuts: Cuts, status: watch::Receiver<Status>, ask_after: Option<u64>, ask: CancellationToken) -> Self {
-        Self { cuts, status, late: Mutex::default(), ask_after, ask }
+        Self { cuts, status, ask_after, ask }
+    }
+
+    /// Cuts the epochs of this job, whatever its settings say.
+    pub fn watch(self, spec: &mut JobSpec) {
+        spec.settings.max_rows_per_epoch = usize::MAX;
+        epochs::watched(spec, &(Arc::new(self) as _));
     }
 }
 
-impl Probe for Recorder {
+impl Watch for Recorder {
     fn epoch_rows(&self) -> usize {
         let read = self.status.borrow().rows;
         if self.ask_after.is_some_and(|rows| read >= rows) {
             self.ask.cancel();
         }
         self.cuts.0.iter().find(|cut| **cut > read).map_or(usize::MAX, |cut| usize::try_from(cut - read).unwrap())
-    }
-
-    fn late(&self, rows: Vec<(u32, RecordBatch)>) {
-        self.late.lock().unwrap().extend(rows);
     }
 }
 
@@ -412,17 +413,17 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
         let planned = stops.get(starts).copied();
         // The status counts rows since this start; so do the cuts, which matters little but where every row has one.
         let ask_after = if let Some(Stop::Asked(rows)) = planned { Some(rows) } else { None };
-        let recorder = Arc::new(Recorder::new(cuts.clone(), spec.status.subscribe(), ask_after, stop.clone()));
-        spec.probe = Some(Arc::clone(&recorder) as Arc<dyn Probe>);
+        Recorder::new(cuts.clone(), spec.status.subscribe(), ask_after, stop.clone()).watch(&mut spec);
+        let runner = epochs::travelling(&mut spec);
         if let Some(Stop::At(point, nth)) = planned {
             spec.faults = Faults::error_at(point, nth);
         }
         starts += 1;
         let ended = tokio::time::timeout(PATIENCE, jobs::run(&spec, &stop)).await;
         late.resize(spec.inserts.len() + spec.views.len(), BTreeSet::new());
-        for (node, rows) in recorder.late.lock().unwrap().drain(..) {
-            for output in outputs_of(case, &broker, &spec, node) {
-                late[output].extend(ids(case, &rows));
+        for found in runner.take_late() {
+            for output in outputs_of(case, &broker, &spec, found.node) {
+                late[output].extend(ids(case, &found.rows));
             }
         }
         match ended {

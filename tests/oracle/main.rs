@@ -6,6 +6,8 @@
 mod case;
 mod clock;
 mod compare;
+#[path = "../common/epochs.rs"]
+mod epochs;
 mod generate;
 mod generated;
 mod harness;

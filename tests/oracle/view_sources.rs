@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::case::Case;
 use super::compare::difference;
+use super::epochs;
 use super::harness::{Cuts, OPTIONS, PATIENCE, Recorder, Stop, batch, broker, connection_with, contents, store};
 
 /// How one of the two jobs runs.
@@ -49,11 +50,12 @@ impl<'a> Place<'a> {
     async fn job(&self, life: &Life, views: bool, planned: Option<Stop>, stop: &CancellationToken) -> JobSpec {
         let (connection, parts) = connection_with(self.case, &self.broker, &OPTIONS, Some(&self.store));
         let parts: Vec<_> = parts.into_iter().filter(|p| matches!(p.statement, Statement::CreateView(_)) == views).collect();
-        let settings = Settings { checkpoint_interval: life.interval, max_rows_per_epoch: 1, ..Settings::default() };
+        let settings = Settings { checkpoint_interval: life.interval, ..Settings::default() };
         let spec = connection.plan_job(life.name, &parts, Arc::clone(&self.store), settings).await;
         let mut spec = spec.unwrap_or_else(|e| panic!("{life:?}: {e}"));
         let ask_after = if let Some(Stop::Asked(rows)) = planned { Some(rows) } else { None };
-        spec.probe = Some(Arc::new(Recorder::new(life.cuts.clone(), spec.status.subscribe(), ask_after, stop.clone())));
+        Recorder::new(life.cuts.clone(), spec.status.subscribe(), ask_after, stop.clone()).watch(&mut spec);
+        epochs::travelling(&mut spec);
         if let Some(Stop::At(point, nth)) = planned {
             spec.faults = Faults::error_at(point, nth);
         }

@@ -66,7 +66,7 @@ impl Source for KafkaSource {
     }
 
     fn scan(&self) -> Option<BoundedScan> {
-        Some(BoundedScan::Splits(Arc::new(KafkaScan::new(self.clone(), Arc::default()))))
+        Some(BoundedScan::Splits(Arc::new(KafkaScan(self.clone()))))
     }
 
     fn stream(&self) -> Option<Arc<dyn StreamSource>> {
@@ -76,32 +76,22 @@ impl Source for KafkaSource {
 
 /// A bounded read of a topic.
 #[derive(Debug)]
-pub(super) struct KafkaScan {
-    source: KafkaSource,
-    counters: Arc<SourceCounters>,
-}
-
-impl KafkaScan {
-    /// A read that counts its records.
-    pub(super) fn new(source: KafkaSource, counters: Arc<SourceCounters>) -> Self {
-        Self { source, counters }
-    }
-}
+struct KafkaScan(KafkaSource);
 
 #[async_trait]
 impl SplitScan for KafkaScan {
     async fn ranges(&self) -> Result<Vec<PartitionRange>> {
-        startup::plan(&self.source.table, &*self.source.broker, StartMode::History).await
+        startup::plan(&self.0.table, &*self.0.broker, StartMode::History).await
     }
 
     async fn prune_ranges(&self, ranges: Vec<PartitionRange>, predicate: &MetadataPredicate) -> Result<Vec<PartitionRange>> {
-        prune_ranges::prune(&self.source.table, &*self.source.broker, ranges, predicate).await
+        prune_ranges::prune(&self.0.table, &*self.0.broker, ranges, predicate).await
     }
 
     fn read(&self, split: &Split, projection: &Projection, limit: Option<usize>) -> Result<SendableRecordBatchStream> {
         let range = PartitionRange { partition: split.partition, start: split.start, end: Some(split.end) };
-        let fetcher = self.source.fetcher(&[range], projection, &self.counters)?;
-        read::stream(fetcher, &self.source.table.spec.name, self.source.broker.address(), limit)
+        let fetcher = self.0.fetcher(&[range], projection, &Arc::default())?;
+        read::stream(fetcher, &self.0.table.spec.name, self.0.broker.address(), limit)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Windows as arithmetic: which windows hold a time, which panes make up a window, which end comes next.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use serde::{Deserialize, Serialize};
@@ -56,7 +55,7 @@ pub enum WindowKind {
 ///
 /// # Invariants
 /// * All windows of a kind but SESSION lie at `offset` plus whole multiples of [`Self::pane`], on both ends.
-/// * For all such windows w and times t: w holds t ⇔ w is in `windows_of(t)` ⇔ the pane of t is in `panes_of_window(w)`.
+/// * For all such windows w and times t: w holds t ⇔ w is in `windows_of(t)` ⇔ the pane of t is one of w's, from `start_of(w)` on.
 /// * Arithmetic saturates at the ends of time, where windows are no longer aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Windows {
@@ -107,11 +106,6 @@ impl Windows {
         }
     }
 
-    /// The end of the pane that holds a time; `None` for sessions. In the gaps of a HOP there are panes that no window has.
-    pub fn pane_of(self, time: i64) -> Option<i64> {
-        self.pane().map(|pane| self.floor(time, pane).saturating_add(pane))
-    }
-
     /// The windows that hold a pane, as `(start, end)`, the earliest end first; none for sessions.
     pub fn windows_of_pane(self, pane_end: i64) -> impl Iterator<Item = (i64, i64)> {
         self.pane().into_iter().flat_map(move |pane| self.windows_of(pane_end.saturating_sub(pane)))
@@ -123,11 +117,6 @@ impl Windows {
         let last = self.last_end(pane_end.saturating_sub(pane))?;
         // A pane's windows end at every end from its own on, up to the last one's.
         self.first_end_after(time.max(pane_end.saturating_sub(1))).filter(|end| *end <= last)
-    }
-
-    /// The ends of a window's first and last pane, between which one lies every [`Self::pane`]; `None` for sessions.
-    pub fn panes_of_window(self, end: i64) -> Option<RangeInclusive<i64>> {
-        self.pane().map(|pane| self.start_of(end).saturating_add(pane)..=end)
     }
 
     /// The end of the last pane all of whose windows have ended when time has come to `watermark`. Windows must not have gaps.
@@ -149,16 +138,6 @@ impl Windows {
     pub fn last_end(self, time: i64) -> Option<i64> {
         let run = self.run_of(time);
         run.count.checked_sub(1).map(|i| run.window(i).1)
-    }
-
-    /// Whether two rows of one key, neither of which is later than `next` and between which there is no other, are of
-    /// different sessions.
-    ///
-    /// Rows that are exactly the gap apart share a session, as in Flink: both ends of `[time, time + gap]` belong to it. In Flink
-    /// that holds as long as the watermark has not closed the first session before the second row comes; here a session waits
-    /// until such a row would be late, so that an answer does not depend on how the input was split.
-    pub fn parts_sessions(previous: i64, next: i64, gap: i64) -> bool {
-        next.saturating_sub(previous) > gap
     }
 
     /// The same windows with lengths in another unit, of which a millisecond has n.
@@ -277,15 +256,27 @@ mod tests {
         for (kind, offset) in kinds.into_iter().flat_map(|kind| [0, 1, 5].map(|offset| (kind, offset))) {
             let windows = Windows { kind, offset };
             for (pane, time) in (-30..30).flat_map(|t| (-40..40).map(move |time| (t, time))) {
-                let Some(pane) = windows.pane_of(pane) else { continue };
+                let Some(pane) = pane_of(windows, pane) else { continue };
                 let walked = windows.windows_of_pane(pane).map(|(_, end)| end).find(|end| *end > time);
                 assert_eq!(windows.pane_ends_after(pane, time), walked, "{windows}: pane {pane} after {time}");
             }
         }
     }
 
+    use std::ops::RangeInclusive;
+
     use super::WindowKind::{Cumulate, Hop, Session, Tumble};
     use super::*;
+
+    /// The end of the pane that holds a time. In the gaps of a HOP there are panes that no window has.
+    fn pane_of(windows: Windows, time: i64) -> Option<i64> {
+        windows.pane().map(|pane| windows.floor(time, pane).saturating_add(pane))
+    }
+
+    /// The ends of a window's first and last pane.
+    fn panes_of_window(windows: Windows, end: i64) -> Option<RangeInclusive<i64>> {
+        windows.pane().map(|pane| windows.start_of(end).saturating_add(pane)..=end)
+    }
 
     const KINDS: [WindowKind; 9] = [
         Tumble { size: 1 },
@@ -326,12 +317,12 @@ mod tests {
                 assert_eq!(windows.windows_of(time).collect::<Vec<_>>(), holding, "{windows} at {time}");
                 assert_eq!(windows.last_end(time), holding.last().map(|w| w.1), "{windows} at {time}");
                 assert_eq!(windows.first_end_after(time), all.iter().map(|w| w.1).find(|end| *end > time), "{windows} at {time}");
-                let pane_end = windows.pane_of(time).unwrap();
+                let pane_end = pane_of(windows, time).unwrap();
                 assert!((pane_end - pane..pane_end).contains(&time), "{windows} at {time}");
                 assert_eq!(windows.windows_of_pane(pane_end).collect::<Vec<_>>(), holding, "{windows}, pane {pane_end}");
                 for (start, end) in holding {
                     assert_eq!(windows.start_of(end), start, "{windows}, {end}");
-                    let panes = windows.panes_of_window(end).unwrap();
+                    let panes = panes_of_window(windows, end).unwrap();
                     assert!(panes.contains(&pane_end), "{windows}, {end}: {panes:?} without {pane_end}");
                     assert_eq!((panes.start() - pane, *panes.end()), (start, end), "{windows}");
                 }
@@ -348,7 +339,7 @@ mod tests {
                 let done = windows.panes_done(watermark);
                 let last = |pane_end: i64| windows.last_end(pane_end - pane).unwrap();
                 assert!(last(done) <= watermark && last(done + pane) > watermark, "{windows} at {watermark}");
-                assert_eq!(windows.pane_of(done), Some(done + pane), "{windows} at {watermark}");
+                assert_eq!(pane_of(windows, done), Some(done + pane), "{windows} at {watermark}");
             }
         }
     }
@@ -367,8 +358,7 @@ mod tests {
         let session = Windows { kind: Session { gap: 5 }, offset: 0 };
         assert_eq!(session.windows_of(-3).collect::<Vec<_>>(), [(-3, 2)]);
         assert_eq!((session.last_end(-3), session.first_end_after(-3)), (Some(2), None));
-        assert_eq!((session.panes_of_window(2), session.windows_of_pane(2).count()), (None, 0));
-        assert!(!Windows::parts_sessions(10, 15, 5) && Windows::parts_sessions(10, 16, 5));
+        assert_eq!((panes_of_window(session, 2), session.windows_of_pane(2).count()), (None, 0));
     }
 
     #[test]
@@ -377,7 +367,7 @@ mod tests {
             for time in [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX] {
                 let some = windows.windows_of(time).take(10).count();
                 assert!(some <= 10 && windows.last_end(time).is_none_or(|end| end >= time), "{windows} at {time}");
-                let _ = (windows.first_end_after(time), windows.windows_of_pane(time).next(), windows.panes_of_window(time));
+                let _ = (windows.first_end_after(time), windows.windows_of_pane(time).next(), panes_of_window(windows, time));
             }
         }
     }

@@ -66,7 +66,7 @@ impl EmbeddedConsumer {
     fn look(&mut self) {
         let shared = Arc::clone(&self.shared);
         let state = shared.lock();
-        let Some(topic) = state.topics.get(&self.topic).filter(|_| state.outage.is_none()) else { return };
+        let Some(topic) = state.topics.get(&self.topic) else { return };
         for assigned in self.partitions.iter_mut().filter(|assigned| !assigned.paused) {
             let Some(log) = usize::try_from(assigned.partition).ok().and_then(|p| topic.get(p)) else { continue };
             assigned.at_end = assigned.next <= log.end && log.batch_from(assigned.next).is_none();
@@ -85,7 +85,7 @@ impl Consumer for EmbeddedConsumer {
         while count < max {
             let mut state = shared.lock();
             let found = loop {
-                let found = if state.outage.is_some() { None } else { self.find(&state)? };
+                let found = self.find(&state)?;
                 let left = until.saturating_duration_since(Instant::now());
                 if found.is_some() || count > 0 || left.is_zero() {
                     break found;
@@ -111,14 +111,13 @@ impl Consumer for EmbeddedConsumer {
         let topic = state.topics.get(&self.topic);
         let positions = self.partitions.iter().map(|assigned| {
             let log = usize::try_from(assigned.partition).ok().and_then(|p| topic?.get(p));
-            let at_end = assigned.at_end && state.outage.is_none();
-            Position { partition: assigned.partition, next: assigned.next, end: log.map(|log| log.end), at_end }
+            Position { partition: assigned.partition, next: assigned.next, end: log.map(|log| log.end), at_end: assigned.at_end }
         });
         positions.collect()
     }
 
     fn outage(&self) -> Option<(Instant, String)> {
-        self.shared.lock().outage.map(|since| (since, "no broker answers at embedded".to_string()))
+        None
     }
 
     fn add(&mut self, from: &[(i32, i64)]) -> Result<()> {

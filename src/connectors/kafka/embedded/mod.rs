@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -55,7 +55,7 @@ impl Default for EmbeddedBroker {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Told whenever a partition grows, a topic goes, or an outage begins or ends.
+    /// Told whenever a partition grows, or a topic goes.
     changed: Condvar,
     clock: Arc<dyn Clock>,
     /// Bytes that a partition keeps.
@@ -71,7 +71,6 @@ struct State {
     epochs: HashMap<String, u64>,
     /// Turns records without a key around the partitions.
     turn: usize,
-    outage: Option<Instant>,
     /// Where entries are written before they are applied.
     journal: Option<Journal>,
 }
@@ -106,14 +105,6 @@ impl EmbeddedBroker {
         self.shared.create(topic, partitions)
     }
 
-    /// Gives a topic more partitions.
-    ///
-    /// # Errors
-    /// When the disk does not take it.
-    pub fn grow(&self, topic: &str, partitions: usize) -> Result<()> {
-        self.shared.resize(&mut self.shared.lock(), topic, partitions)
-    }
-
     /// Appends records outside of any transaction.
     ///
     /// # Errors
@@ -121,41 +112,12 @@ impl EmbeddedBroker {
     pub fn append(&self, topic: &str, records: Vec<OutRecord>) -> Result<()> {
         self.shared.append(&mut self.shared.lock(), topic, records)
     }
-
-    /// Forgets everything before an offset, as retention does; until the next start.
-    pub fn truncate(&self, topic: &str, partition: i32, earliest: i64) {
-        let mut state = self.shared.lock();
-        let index = usize::try_from(partition).unwrap_or(usize::MAX);
-        if let Some(partition) = state.topics.get_mut(topic).and_then(|t| t.get_mut(index)) {
-            partition.truncate(earliest);
-        }
-    }
-
-    /// Forgets what a group committed on a topic, as Kafka does after `offsets.retention.minutes`; until the next start.
-    pub fn forget_group(&self, group: &str, topic: &str) {
-        self.shared.lock().groups.remove(&(group.to_string(), topic.to_string()));
-    }
-
-    /// Begins or ends a time in which no broker answers.
-    pub fn set_outage(&self, outage: bool) {
-        self.shared.lock().outage = outage.then(Instant::now);
-        self.shared.changed.notify_all();
-    }
 }
 
 impl Shared {
     /// A panic of another holder cannot leave the log half written, so poisoning is of no interest.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The state, unless no broker answers.
-    fn answer(&self) -> Result<MutexGuard<'_, State>> {
-        let state = self.lock();
-        match state.outage {
-            Some(_) => Err(Error::unavailable("no broker answers at embedded")),
-            None => Ok(state),
-        }
     }
 
     fn create(&self, topic: &str, partitions: Option<usize>) -> Result<usize> {
@@ -228,20 +190,19 @@ impl Broker for EmbeddedBroker {
     }
 
     async fn topics(&self, _timeout: Duration) -> Result<Vec<String>> {
-        Ok(self.shared.answer()?.topics.keys().cloned().collect())
+        Ok(self.shared.lock().topics.keys().cloned().collect())
     }
 
     async fn partitions(&self, topic: &str) -> Result<Option<usize>> {
-        Ok(self.shared.answer()?.topics.get(topic).map(Vec::len))
+        Ok(self.shared.lock().topics.get(topic).map(Vec::len))
     }
 
     async fn create_topic(&self, topic: &str, partitions: Option<usize>) -> Result<usize> {
-        drop(self.shared.answer()?);
         self.shared.create(topic, partitions)
     }
 
     async fn bounds(&self, topic: &str) -> Result<Vec<PartitionBounds>> {
-        let state = self.shared.answer()?;
+        let state = self.shared.lock();
         let partitions = state.topics.get(topic).ok_or_else(|| missing(topic))?;
         Ok(partitions
             .iter()
@@ -251,17 +212,17 @@ impl Broker for EmbeddedBroker {
     }
 
     async fn offsets_for_time(&self, topic: &str, timestamp: i64) -> Result<BTreeMap<i32, i64>> {
-        let state = self.shared.answer()?;
+        let state = self.shared.lock();
         let partitions = state.topics.get(topic).ok_or_else(|| missing(topic))?;
         Ok(partitions.iter().enumerate().map(|(i, p)| (number(i), p.offset_for_time(timestamp))).collect())
     }
 
     async fn committed(&self, group: &str, topic: &str) -> Result<BTreeMap<i32, (i64, String)>> {
-        Ok(self.shared.answer()?.groups.get(&(group.to_string(), topic.to_string())).cloned().unwrap_or_default())
+        Ok(self.shared.lock().groups.get(&(group.to_string(), topic.to_string())).cloned().unwrap_or_default())
     }
 
     async fn commit_group(&self, group: &str, topic: &str, offsets: &[(i32, i64)]) -> Result<()> {
-        let mut state = self.shared.answer()?;
+        let mut state = self.shared.lock();
         let offset = |(partition, offset): &(i32, i64)| Offset {
             group: group.to_string(),
             topic: topic.to_string(),
@@ -279,7 +240,7 @@ impl Broker for EmbeddedBroker {
     }
 
     async fn producer(&self, transactional_id: Option<&str>) -> Result<Box<dyn Producer>> {
-        let mut state = self.shared.answer()?;
+        let mut state = self.shared.lock();
         let identity = transactional_id.map(|id| {
             let epoch = state.epochs.entry(id.to_string()).or_default();
             *epoch += 1;
@@ -292,5 +253,7 @@ impl Broker for EmbeddedBroker {
 
 #[cfg(test)]
 mod journal_tests;
+#[cfg(test)]
+pub(super) mod testing;
 #[cfg(test)]
 mod tests;

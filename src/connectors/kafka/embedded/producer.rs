@@ -27,7 +27,7 @@ impl EmbeddedProducer {
 
     /// The state, if this producer may still write.
     fn entitled(&self) -> Result<MutexGuard<'_, State>> {
-        let state = self.shared.answer()?;
+        let state = self.shared.lock();
         match &self.identity {
             Some((id, epoch)) if state.epochs.get(id) != Some(epoch) => {
                 Err(Error::fenced(format!("a newer producer of transactional id `{id}` has taken over")))

@@ -12,6 +12,7 @@ use super::{EmbeddedBroker, KafkaConnector};
 use crate::common::ErrorKind;
 use crate::connectors::{Connector, Fetched, PartitionRange, Prefetch, SourceCounters, StartMode, conformance};
 
+mod away;
 mod modes;
 mod reading;
 mod upserting;

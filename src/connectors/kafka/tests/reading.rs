@@ -1,8 +1,9 @@
 use super::*;
 use crate::common::Projection;
 use crate::connectors::kafka::config::KafkaTable;
-use crate::connectors::kafka::source::{KafkaScan, KafkaSource};
-use crate::connectors::{Source, SplitScan};
+use crate::connectors::kafka::source::KafkaSource;
+use crate::connectors::kafka::tests::away::Away;
+use crate::connectors::{BoundedScan, Source};
 
 #[tokio::test]
 async fn keeps_to_the_contract_with_gaps_and_bad_records() {
@@ -158,9 +159,10 @@ async fn paused_partitions_wait_and_do_not_block_the_others() {
 
 #[tokio::test]
 async fn new_rows_come_at_once_and_an_outage_is_no_end() {
-    let (broker, kafka) = log(1);
-    let source = kafka.source(table("t", PLAIN)).unwrap();
-    let mut run = conformance::enumerator(&*source).unwrap();
+    let (broker, _) = log(1);
+    let away = Away::new(&broker);
+    let source = KafkaSource::new(Arc::new(KafkaTable::read(table("t", PLAIN)).unwrap()), Arc::new(away.clone()));
+    let mut run = conformance::enumerator(&source).unwrap();
     let ranges = run.start(StartMode::Declared).await.unwrap();
     let mut reader = run.reader(ranges, Projection::columns(&source.schema(), &[0, 2]).unwrap(), Prefetch::default()).unwrap();
     let empty = reader.next(10, Duration::from_millis(150)).await.unwrap();
@@ -173,11 +175,11 @@ async fn new_rows_come_at_once_and_an_outage_is_no_end() {
     let fetched = reader.next(10, Duration::from_secs(10)).await.unwrap();
     assert_eq!(ids(&fetched), [3]);
     assert_eq!(fetched.chunks[0].batch.column(1).as_primitive::<Int64Type>().value(0), 30);
-    broker.set_outage(true);
+    away.set(true);
     tokio::time::sleep(Duration::from_millis(150)).await;
-    let away = reader.next(10, Duration::from_millis(50)).await.unwrap();
-    assert!(away.rows() == 0 && !away.partitions[0].at_end);
-    broker.set_outage(false);
+    let none = reader.next(10, Duration::from_millis(50)).await.unwrap();
+    assert!(none.rows() == 0 && !none.partitions[0].at_end);
+    away.set(false);
     broker.append("t", vec![record(0, &row(4))]).unwrap();
     assert_eq!(ids(&reader.next(10, Duration::from_secs(10)).await.unwrap()), [4]);
 }
@@ -186,16 +188,17 @@ async fn new_rows_come_at_once_and_an_outage_is_no_end() {
 async fn a_dropped_stream_stops_its_thread() {
     let (broker, _) = log(1);
     broker.append("t", vec![record(0, &row(1))]).unwrap();
-    let counters: Arc<SourceCounters> = Arc::default();
-    let source = KafkaSource::new(Arc::new(KafkaTable::read(table("t", PLAIN)).unwrap()), Arc::clone(&broker) as _);
-    let scan = KafkaScan::new(source.clone(), Arc::clone(&counters));
+    let away = Away::new(&broker);
+    let source = KafkaSource::new(Arc::new(KafkaTable::read(table("t", PLAIN)).unwrap()), Arc::new(away.clone()));
+    let Some(BoundedScan::Splits(scan)) = source.scan() else { panic!("a topic is read by splits") };
     // An end that is never reached.
     let split = crate::connectors::Split { table: "t".into(), partition: 0, start: 0, end: 1_000 };
     let stream = scan.read(&split, &Projection::columns(&source.schema(), &[0]).unwrap(), None).unwrap();
+    assert_eq!(away.consumers(), 1);
     drop(stream);
-    let before = SourceCounters::get(&counters.rows);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    broker.append("t", (0..10).map(|i| record(0, &row(i))).collect()).unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(SourceCounters::get(&counters.rows) <= before.max(1));
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    while away.consumers() > 0 {
+        assert!(std::time::Instant::now() < until, "the topic is read on");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
