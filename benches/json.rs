@@ -6,7 +6,7 @@
 //! Prints CPU-seconds per million rows, the best of ROUNDS (default 7), for the rows and columns of the main job and for nested
 //! events as Nexmark has them. Messages come in runs of 8192, as from Kafka; what is measured begins with the bytes of a
 //! message in memory and ends with a record batch.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 mod cpu;
 

@@ -5,7 +5,7 @@
 //! ```
 //! Rows are a text key of 16 bytes and three Int64. An epoch puts distinct random keys (262,144, or all if there are fewer) and
 //! reads the same keys before, as an aggregate does. CPU is that of the whole process.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 mod cpu;
 

@@ -6,7 +6,7 @@
 //! Fills `bench_transactions_<ROWS>` (4 partitions, lz4, about 190 bytes of JSON a row) once, then runs
 //! `millstream run sql/transactions/flink` over it to its end and prints rows/s, CPU-seconds per million rows beyond start-up
 //! (the same job over an empty topic) and peak memory.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 use std::mem::MaybeUninit;
 use std::path::Path;

@@ -3,7 +3,7 @@
 //! ```text
 //! eval "$(tests/services env)"; cargo bench --bench nexmark [-- --events 5000000 --queries q0,q1 | --check]
 //! ```
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 mod check;
 mod child;

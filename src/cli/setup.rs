@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Overrides};
 use crate::common::units::counted;
-use crate::common::{Error, ErrorKind, Result};
+use crate::common::{Error, ErrorKind, Result, clock};
 use crate::connectors::Connectors;
 use crate::connectors::kafka::{EmbeddedBroker, RETENTION};
 use crate::jobs::memory::Memory;
@@ -192,9 +192,9 @@ pub(super) fn stop_signal() -> Result<CancellationToken> {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
             // The same Ctrl-C may come twice, to the process and to its group; only a person's second one is meant so.
             match first {
-                Some(at) if at.elapsed() > Duration::from_secs(1) => std::process::exit(130),
+                Some(at) if clock::since(at) > Duration::from_secs(1) => std::process::exit(130),
                 Some(_) => {}
-                None => first = Some(Instant::now()),
+                None => first = Some(clock::instant()),
             }
             stopped.cancel();
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::common::secret;
+use crate::common::{clock, secret};
 use crate::jobs::Status;
 use crate::jobs::progress::Phase;
 
@@ -20,7 +20,7 @@ const ELSEWHERE: Duration = Duration::from_secs(10);
 pub(super) async fn show(mut status: watch::Receiver<Status>, ended: CancellationToken) {
     let terminal = std::io::stderr().is_terminal();
     let every = if terminal { ON_TERMINAL } else { ELSEWHERE };
-    let mut next = Instant::now() + every.min(Duration::from_secs(1));
+    let mut next = clock::instant() + every.min(Duration::from_secs(1));
     let mut said = Said::default();
     loop {
         let more = tokio::select! {
@@ -36,8 +36,8 @@ pub(super) async fn show(mut status: watch::Receiver<Status>, ended: Cancellatio
             }
             return;
         }
-        if Instant::now() >= next {
-            next = Instant::now() + every;
+        if clock::instant() >= next {
+            next = clock::instant() + every;
             if terminal {
                 eprint!("\r\x1b[2K{}", fit(&now.to_string()));
                 let _ = std::io::stderr().flush();
@@ -70,10 +70,10 @@ impl Said {
             self.notice.clone_from(&now.notice);
             now.notice.iter().for_each(|notice| line(terminal, notice));
         }
-        let again = self.at.is_some_and(|at| at.elapsed() >= ELSEWHERE);
+        let again = self.at.is_some_and(|at| clock::since(at) >= ELSEWHERE);
         if now.waits != self.waits || now.waits.is_some() && again {
             self.waits.clone_from(&now.waits);
-            self.at = Some(Instant::now());
+            self.at = Some(clock::instant());
             now.waits.iter().for_each(|waits| line(terminal, waits));
         }
     }

@@ -1,12 +1,37 @@
-//! Wall-clock time behind a trait, so that idle rules, ticks and pacing can be tested without waiting.
+//! The clocks: wall time behind a trait, so that idle rules, ticks and pacing can be tested without waiting, and the monotonic one.
+//!
+//! Nothing else asks the machine for the time (`clippy.toml`).
+#![allow(clippy::disallowed_methods)]
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, Utc};
 
 /// Milliseconds since 1970-01-01 UTC.
 pub type Millis = i64;
+
+/// Now, by the monotonic clock.
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
+/// How long ago that was.
+pub fn since(instant: Instant) -> Duration {
+    instant.elapsed()
+}
+
+/// Now, by the clock of the runtime's timers.
+pub fn timer() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+/// The wall time, for people.
+pub fn utc() -> DateTime<Utc> {
+    Utc::now()
+}
 
 /// Where the time comes from.
 pub trait Clock: Debug + Send + Sync {

@@ -12,6 +12,7 @@ pub mod excerpt;
 pub mod faults;
 pub mod field_names;
 pub mod floor;
+pub mod ids;
 pub(crate) mod java_parse;
 pub(crate) mod java_time;
 pub mod library_text;

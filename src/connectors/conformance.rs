@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
 
-use crate::common::{Error, ErrorKind, Projection, Result};
+use crate::common::{Error, ErrorKind, Projection, Result, clock};
 
 use super::{
     BoundedScan, CommitInfo, Fetched, PartitionRange, PartitionState, Prefetch, Recorded, RunContext, Sink, Source, SourceCounters, Split,
@@ -63,9 +63,9 @@ pub async fn counted(source: &dyn Source, projection: &[usize]) -> Result<Arc<So
     let mut enumerator = opened(source, run.clone())?;
     let ranges = enumerator.start(StartMode::History).await?;
     let mut reader = enumerator.reader(ranges, Projection::columns(&source.schema(), projection)?, Prefetch::default())?;
-    let until = Instant::now() + PATIENCE;
+    let until = clock::instant() + PATIENCE;
     while !reader.next(1_000, Duration::from_millis(200)).await?.partitions.iter().all(|s| s.exhausted) {
-        check(Instant::now() < until, || "stuck".to_string())?;
+        check(clock::instant() < until, || "stuck".to_string())?;
     }
     Ok(run.counters)
 }
@@ -156,7 +156,7 @@ async fn drain(
     let mut reader = enumerator(source)?.reader(ranges.to_vec(), projection, prefetch)?;
     let mut rows: Rows = ranges.iter().map(|r| (r.partition, Vec::new())).collect();
     let mut at: BTreeMap<i32, i64> = ranges.iter().map(|r| (r.partition, r.start)).collect();
-    let until = Instant::now() + PATIENCE;
+    let until = clock::instant() + PATIENCE;
     loop {
         let fetched: Fetched = reader.next(max_rows, Duration::from_millis(200)).await?;
         check(fetched.rows() <= max_rows, || format!("{} rows where {max_rows} were asked for", fetched.rows()))?;
@@ -173,7 +173,7 @@ async fn drain(
         if calls == 0 || fetched.partitions.iter().all(|s| s.exhausted) {
             return Ok((rows, fetched.partitions));
         }
-        check(Instant::now() < until, || format!("stuck at {:?}", fetched.partitions))?;
+        check(clock::instant() < until, || format!("stuck at {:?}", fetched.partitions))?;
     }
 }
 
@@ -181,7 +181,7 @@ async fn drain(
 async fn restarted(source: &dyn Source, ranges: &[PartitionRange], projection: &[usize], max_rows: usize, calls: usize) -> Result<Rows> {
     let mut ranges = ranges.to_vec();
     let mut all: Rows = ranges.iter().map(|r| (r.partition, Vec::new())).collect();
-    let until = Instant::now() + PATIENCE;
+    let until = clock::instant() + PATIENCE;
     while ranges.iter().any(|r| r.end.is_none_or(|end| r.start < end)) {
         let (rows, states) = drain(source, &ranges, projection, max_rows, calls).await?;
         for (partition, rows) in rows {
@@ -192,7 +192,7 @@ async fn restarted(source: &dyn Source, ranges: &[PartitionRange], projection: &
             range.start = state.map_or(range.start, |s| s.position);
         }
         enumerator(source)?.resume(&ranges, &[]).await?;
-        check(Instant::now() < until, || format!("stuck at {ranges:?}"))?;
+        check(clock::instant() < until, || format!("stuck at {ranges:?}"))?;
     }
     Ok(all)
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::common::excerpt::{excerpt_of, shortened};
-use crate::common::{Error, OptionSpec, Result, suggest};
+use crate::common::{Error, OptionSpec, Result, clock, suggest};
 
 use super::TableSpec;
 
@@ -93,10 +93,10 @@ impl Warning {
             return Err(failure(sample));
         }
         self.untold += count;
-        if self.said.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+        if self.said.is_none_or(|at| clock::since(at) >= WARN_EVERY) {
             let what = if on_error == OnError::DeadLetter { "routed to the dead-letter table" } else { "skipped" };
             tracing::warn!("{} bad record(s) {what}; one of them: {sample}", self.untold);
-            *self = Self { said: Some(Instant::now()), untold: 0 };
+            *self = Self { said: Some(clock::instant()), untold: 0 };
         }
         Ok(())
     }

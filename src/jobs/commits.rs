@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::common::clock::Millis;
 use crate::common::faults::{EpochStep, Faults};
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, ids};
 use crate::connectors::PartitionRange;
 use crate::state::commit::CommitReader;
 use crate::state::{CommitFile, Created, Section, StateStore, Written};
@@ -164,9 +163,9 @@ impl Commits {
                 check_whole(store.as_ref(), before.as_ref()).await?;
             }
             let folder = before.as_ref().map(|i| i.folder.clone().unwrap_or_else(|| i.job_uuid.clone()));
-            let job_uuid = before.filter(|_| !fresh).map_or_else(|| Uuid::new_v4().to_string(), |i| i.job_uuid);
+            let job_uuid = before.filter(|_| !fresh).map_or_else(|| ids::random().to_string(), |i| i.job_uuid);
             let folder = Some(folder.unwrap_or_else(|| job_uuid.clone()));
-            let me = Incarnation { job_uuid, folder, incarnation: newest.unwrap_or(0) + 1, attempt: Uuid::new_v4().to_string() };
+            let me = Incarnation { job_uuid, folder, incarnation: newest.unwrap_or(0) + 1, attempt: ids::random().to_string() };
             let bytes = Bytes::from(serde_json::to_vec(&me)?);
             if store.create(&incarnation_path(me.incarnation), bytes).await? == Created::Won {
                 return Ok(Self { store, faults, me, exclusive, fresh });
@@ -412,7 +411,7 @@ mod tests {
             n,
             job_uuid: commits.me.job_uuid.clone(),
             incarnation: commits.me.incarnation,
-            attempt: Uuid::new_v4().to_string(),
+            attempt: ids::random().to_string(),
             identity: String::new(),
             clock: 0,
             watermark: None,

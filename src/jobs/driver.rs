@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use crate::common::clock::Millis;
+use crate::common::clock::{self, Millis};
 use crate::common::faults::EpochStep;
-use crate::common::{Error, ErrorKind, Result};
+use crate::common::{Error, ErrorKind, Result, ids};
 use crate::connectors::{SinkMode, SourceCounters};
 use crate::operators::epoch::context::StateId;
 use crate::state::commit::CommitReader;
@@ -192,15 +191,15 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
         snapshots: recovered.snapshots,
         source_state: recovered.source_state,
         finished: recovered.finished,
-        last_commit: Instant::now(),
-        last_report: Instant::now(),
+        last_commit: clock::instant(),
+        last_report: clock::instant(),
         sampled: None,
         unreported: None,
         reporting: None,
         late,
         status: Status { phase: Phase::Running, ..status },
         speed: Speed::default(),
-        started: Instant::now(),
+        started: clock::instant(),
         clock: clock.max(spec.clock.now()),
     };
     spec.meter.begin();
@@ -221,7 +220,7 @@ async fn prune_unread(commits: &Commits, floor: u64, views: &[View]) -> Result<(
 
 impl Running<'_> {
     async fn run(&mut self, stop: &CancellationToken, identity: &str) -> Result<Attempt> {
-        let mut last_epoch = Instant::now();
+        let mut last_epoch = clock::instant();
         loop {
             if stop.is_cancelled()
                 || (self.finished && self.publishers.answered())
@@ -249,16 +248,16 @@ impl Running<'_> {
                 self.status.waits = None;
                 continue;
             }
-            let pause = self.spec.settings.trigger_interval.saturating_sub(last_epoch.elapsed());
+            let pause = self.spec.settings.trigger_interval.saturating_sub(clock::since(last_epoch));
             if !pause.is_zero() {
                 tokio::time::sleep(pause.min(TICK)).await;
                 if pause > TICK {
                     continue;
                 }
             }
-            last_epoch = Instant::now();
+            last_epoch = clock::instant();
             self.step().await?;
-            if self.pending.dirty && self.in_flight.is_none() && self.last_commit.elapsed() >= self.spec.settings.checkpoint_interval {
+            if self.pending.dirty && self.in_flight.is_none() && clock::since(self.last_commit) >= self.spec.settings.checkpoint_interval {
                 self.commit(identity).await?;
             }
             self.tell();
@@ -304,10 +303,10 @@ impl Running<'_> {
         self.status.unmatched = self.status.unmatched.saturating_add_signed(output.unmatched);
         self.status.bad += output.bad;
         if let Some(sample) = &output.bad_sample
-            && self.sampled.is_none_or(|at| at.elapsed() >= SAMPLE_EVERY)
+            && self.sampled.is_none_or(|at| clock::since(at) >= SAMPLE_EVERY)
         {
             self.status.notice = Some(format!("row set aside: {sample}"));
-            self.sampled = Some(Instant::now());
+            self.sampled = Some(clock::instant());
         }
         self.route_late(&output)?;
         for (id, letters) in &output.letters {
@@ -332,7 +331,11 @@ impl Running<'_> {
         if self.in_flight.is_some() {
             return Duration::from_millis(2);
         }
-        if self.pending.dirty { self.spec.settings.checkpoint_interval.saturating_sub(self.last_commit.elapsed()).min(TICK) } else { TICK }
+        if self.pending.dirty {
+            self.spec.settings.checkpoint_interval.saturating_sub(clock::since(self.last_commit)).min(TICK)
+        } else {
+            TICK
+        }
     }
 
     /// Messages that could not be read go to their table, with the epoch that passed them.
@@ -366,7 +369,7 @@ impl Running<'_> {
     async fn commit(&mut self, identity: &str) -> Result<()> {
         let n = self.newest + 1;
         let pending = std::mem::take(&mut self.pending);
-        let attempt = Uuid::new_v4().to_string();
+        let attempt = ids::random().to_string();
         let (store, stem) = (self.commits.store(), self.commits.stem(n, &attempt));
         let state = StateSections::build(n, self.pipeline.state(), &pending.deltas, &self.snapshots, store, &stem).await?;
         let StateSections { mut sections, mut written, mut bases, closed } = state;
@@ -410,7 +413,7 @@ impl Running<'_> {
         let commits = self.commits.clone();
         let first = !std::mem::replace(&mut self.marked, true);
         let views: Vec<View> = if prune.is_some() { self.spec.views.clone() } else { Vec::new() };
-        self.last_commit = Instant::now();
+        self.last_commit = clock::instant();
         self.in_flight = Some(tokio::spawn(async move {
             let file = commits.encode(&header, &sections, written)?;
             drop(sections);
@@ -447,11 +450,11 @@ impl Running<'_> {
     /// Tells the servers of the newest commit, soon after it but not of each; one at a time, so that a slow server is not
     /// asked to keep up.
     fn report(&mut self) {
-        if self.last_report.elapsed() < REPORT_EVERY || self.reporting.as_ref().is_some_and(|r| !r.is_finished()) {
+        if clock::since(self.last_report) < REPORT_EVERY || self.reporting.as_ref().is_some_and(|r| !r.is_finished()) {
             return;
         }
         if let Some(newest) = self.unreported.take() {
-            self.last_report = Instant::now();
+            self.last_report = clock::instant();
             self.reporting = Some(self.inputs.commit_offsets(&newest, None));
         }
     }
@@ -473,11 +476,11 @@ impl Running<'_> {
         self.publishers.flush();
         // Everything is committed, so where the inputs stand is what the newest commit holds.
         let reported = self.inputs.commit_offsets(&self.inputs.store(), self.reporting.take());
-        let report_until = Instant::now() + REPORT_WAIT;
-        let deadline = Instant::now() + STOP_WAIT;
+        let report_until = clock::instant() + REPORT_WAIT;
+        let deadline = clock::instant() + STOP_WAIT;
         // A job that is finished has nothing else to do than to wait for its sinks, unless it is told to stop.
         while (self.publishers.least() < self.newest || !self.publishers.flushed())
-            && ((self.finished && !stop.is_cancelled()) || Instant::now() < deadline)
+            && ((self.finished && !stop.is_cancelled()) || clock::instant() < deadline)
         {
             self.publishers.check()?;
             self.tell();
@@ -514,7 +517,7 @@ impl Running<'_> {
             state_rows: rows,
             state_bytes: bytes,
             state_disk: self.pipeline.on_disk() as u64,
-            uptime: self.started.elapsed(),
+            uptime: clock::since(self.started),
             waits: self.publishers.notice().or_else(|| self.status.waits.clone()),
             ..self.status.clone()
         };

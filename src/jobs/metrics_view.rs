@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::common::clock;
 use crate::operators::epoch::context::StateTables;
 use crate::planner::Measured;
 
@@ -25,7 +26,7 @@ struct Sums {
 impl JobMetricsView {
     /// Counts from here on.
     pub(super) fn begin(&self) {
-        *self.0.lock() = Sums { measured: Measured::default(), since: Some(Instant::now()) };
+        *self.0.lock() = Sums { measured: Measured::default(), since: Some(clock::instant()) };
     }
 
     /// Adds one measurement.
@@ -36,7 +37,7 @@ impl JobMetricsView {
     /// What has been measured since the job began to run.
     pub(super) fn read(&self) -> Measured {
         let sums = self.0.lock();
-        Measured { elapsed: sums.since.map_or_else(Default::default, |since| since.elapsed()), ..sums.measured.clone() }
+        Measured { elapsed: sums.since.map_or_else(Default::default, clock::since), ..sums.measured.clone() }
     }
 }
 

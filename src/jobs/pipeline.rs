@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -10,7 +10,7 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use futures::TryStreamExt;
 
-use crate::common::clock::Millis;
+use crate::common::clock::{self, Millis};
 use crate::common::faults::{EpochStep, Faults};
 use crate::common::projection::ColumnPath;
 use crate::common::{Error, ErrorKind, Result};
@@ -296,12 +296,12 @@ impl Pipeline {
         context: &EpochContext,
         output: &mut EpochOutput,
     ) -> Result<()> {
-        let begin = Instant::now();
+        let begin = clock::instant();
         let (mut stream, mut rows) = (self.runner.run(binding.bind(&stage.plan)?, tasks)?, Run::default());
         while let Some(batch) = stream.try_next().await.map_err(|error| named(error.into(), &stage.plan))? {
             rows.push(context.shelf(), batch)?;
         }
-        output.stages.insert(stage.id, StageRun { elapsed: begin.elapsed(), rows: rows.rows() as u64 });
+        output.stages.insert(stage.id, StageRun { elapsed: clock::since(begin), rows: rows.rows() as u64 });
         context.put_exchange(stage.id, rows);
         self.last_reads.get(&stage.id).into_iter().flatten().for_each(|id| context.drop_exchange(*id));
         Ok(())

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::common::clock;
 use crate::common::units::human;
 
 /// A job's state at one moment.
@@ -139,16 +140,16 @@ impl Speed {
     const SPAN: Duration = Duration::from_secs(3);
 
     pub(super) fn add(&mut self, rows: u64) {
-        self.0.push_back((Instant::now(), rows));
+        self.0.push_back((clock::instant(), rows));
     }
 
     #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
     pub(super) fn per_second(&mut self) -> f64 {
-        while self.0.front().is_some_and(|(at, _)| at.elapsed() > Self::SPAN) {
+        while self.0.front().is_some_and(|(at, _)| clock::since(*at) > Self::SPAN) {
             self.0.pop_front();
         }
         let Some((first, _)) = self.0.front() else { return 0.0 };
         let rows: u64 = self.0.iter().map(|(_, n)| n).sum();
-        rows as f64 / first.elapsed().as_secs_f64().max(0.5)
+        rows as f64 / clock::since(*first).as_secs_f64().max(0.5)
     }
 }

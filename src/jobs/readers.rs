@@ -9,10 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use crate::common::clock::{Clock, SystemClock};
-use crate::common::{Result, names};
+use crate::common::clock::{self, Clock, SystemClock};
+use crate::common::{Result, ids, names};
 use crate::state::StateStore;
 
 use super::commits::Commits;
@@ -50,7 +49,7 @@ pub(super) struct Marker {
 impl Marker {
     /// Of a job that lasts, or of a reader that is gone with its process.
     pub(super) fn new(stored: &Stored, job: Option<String>) -> Self {
-        let name = job.clone().map_or_else(|| format!("live-{}", Uuid::new_v4().simple()), |job| format!("job-{job}"));
+        let name = job.clone().map_or_else(|| format!("live-{}", ids::random().simple()), |job| format!("job-{job}"));
         Self { root: stored.root.clone(), path: format!("{}/{name}", folder(&stored.view)), job, written: None }
     }
 
@@ -59,11 +58,11 @@ impl Marker {
     /// # Errors
     /// When the store cannot be written.
     pub(super) async fn holds(&mut self, needs: u64) -> Result<()> {
-        let again = self.written.is_none_or(|at| self.job.is_none() && at.elapsed() >= RENEW);
+        let again = self.written.is_none_or(|at| self.job.is_none() && clock::timer().duration_since(at) >= RENEW);
         if let Some(root) = self.root.as_ref().filter(|_| again) {
             let reader = Reader { needs, at: SystemClock.now(), job: self.job.clone() };
             root.replace(&self.path, Bytes::from(serde_json::to_vec(&reader)?)).await?;
-            self.written = Some(Instant::now());
+            self.written = Some(clock::timer());
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::common::floor::floored;
 use crate::common::projection::narrow;
-use crate::common::{Error, Projection, Result};
+use crate::common::{Error, Projection, Result, clock};
 use crate::connectors::{
     Changes, Chunk, Fetched, PartitionRange, PartitionState, Prefetch, RunContext, Source, SourceCounters, SourceReader, SplitEnumerator,
     StartMode, StreamSource,
@@ -156,7 +156,7 @@ impl SplitEnumerator for ViewEnumerator {
             at_end: false,
             finished: false,
             looked_back: false,
-            look_at: Instant::now(),
+            look_at: clock::timer(),
             paused: false,
             counters: Arc::clone(&self.run.counters),
         }))
@@ -293,14 +293,14 @@ fn watermark(commit: &Commit, hold: i64, data_type: &DataType, rows: usize) -> R
 #[async_trait]
 impl SourceReader for ViewReader {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
-        let (until, start) = (Instant::now() + wait, self.position);
+        let (until, start) = (clock::timer() + wait, self.position);
         let mut batches: VecDeque<RecordBatch> = VecDeque::new();
         let mut left = if self.paused { 0 } else { max_rows };
         while left > 0 && self.end.is_none_or(|end| self.position < end) {
             if self.at_end {
                 // Also when nobody may wait for it: a job with several sources asks often.
                 tokio::time::sleep_until(self.look_at.min(until)).await;
-                if Instant::now() < self.look_at {
+                if clock::timer() < self.look_at {
                     break;
                 }
             }
@@ -312,7 +312,7 @@ impl SourceReader for ViewReader {
                 }
                 None => {
                     self.at_end = true;
-                    self.look_at = Instant::now() + LOOK;
+                    self.look_at = clock::timer() + LOOK;
                     // Also when it came to nothing: a position that has gone on is news.
                     if self.position > start || self.finished {
                         break;

@@ -5,12 +5,11 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::settings::ResultMode;
 use crate::common::units::{counted, human};
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, clock};
 use crate::jobs::{self, Status};
 use crate::workspace::{Connection, Limit, LiveQuery, LiveResult};
 
@@ -84,7 +83,7 @@ async fn in_place(
     let mut frame = Frame::open()?;
     let mut now = status.borrow_and_update().clone();
     let mut picture = Picture::of(&mut content)?;
-    let (mut next, mut paused, mut pressed, mut stale, mut over) = (Instant::now(), false, false, true, false);
+    let (mut next, mut paused, mut pressed, mut stale, mut over) = (clock::timer(), false, false, true, false);
     while !over {
         tokio::select! {
             key = frame.key() => match key {
@@ -110,7 +109,7 @@ async fn in_place(
                     picture = Picture::of(&mut content)?;
                 }
                 frame.draw(&picture.drawn(screen, &below(&now, paused, notes.newest())))?;
-                (stale, pressed, next) = (false, false, Instant::now() + EVERY);
+                (stale, pressed, next) = (false, false, clock::timer() + EVERY);
             }
         }
     }
@@ -196,6 +195,6 @@ fn told(status: &Status) -> String {
 /// Milliseconds since 1970 in whole seconds, without the date if it is today: the line has to fit 80 columns.
 fn short_time(millis: i64) -> String {
     let Some(time) = chrono::DateTime::from_timestamp_millis(millis) else { return "end".to_string() };
-    let today = time.date_naive() == chrono::Utc::now().date_naive();
+    let today = time.date_naive() == clock::utc().date_naive();
     time.format(if today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::{Error, ErrorKind, Result, secret};
+use crate::common::{Error, ErrorKind, Result, clock, secret};
 use crate::sql::ast::{Parsed, Source, Statement};
 use crate::sql::parse_with;
 use crate::state::scratch::Scratch;
@@ -165,7 +165,7 @@ impl Session {
         }
         loop {
             self.screen.clear()?;
-            let now = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S UTC");
+            let now = clock::utc().format("%Y-%m-%d %H:%M:%S UTC");
             self.screen.say(&format!("{now} (every {seconds} s, Ctrl-C ends)\n"));
             match self.statements(source).await {
                 Err(e) if e.kind() == ErrorKind::Interrupted => return Ok(()),

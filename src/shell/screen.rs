@@ -12,7 +12,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use ratatui::crossterm::terminal;
 
 use crate::common::units::counted;
-use crate::common::{Error, Result, secret};
+use crate::common::{Error, Result, clock, secret};
 
 use super::arguments::format_of;
 use super::commands::Expanded;
@@ -156,7 +156,7 @@ impl Screen {
 
     /// A statement begins.
     pub(super) fn begin(&mut self) {
-        self.begun = Some(Instant::now());
+        self.begun = Some(clock::instant());
     }
 
     /// A line for the person.
@@ -167,7 +167,8 @@ impl Screen {
 
     /// So many rows, for a person with the time that it took.
     pub(super) fn counted(&self, rows: u64) -> String {
-        let time = self.begun.filter(|_| self.interactive).map_or(String::new(), |at| format!(" in {:.3} s", at.elapsed().as_secs_f64()));
+        let time =
+            self.begun.filter(|_| self.interactive).map_or(String::new(), |at| format!(" in {:.3} s", clock::since(at).as_secs_f64()));
         format!("{}{time}", counted(rows, "row"))
     }
 

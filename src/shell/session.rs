@@ -1,12 +1,12 @@
 //! Inputs, carried out one after the other.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::common::{Error, ErrorKind, Result, panics};
+use crate::common::{Error, ErrorKind, Result, clock, panics};
 use crate::planner::Mode;
 use crate::sql::ast::{Emit, Parsed, Query, Source, Statement};
 use crate::sql::{Variables, parse_with};
@@ -182,7 +182,7 @@ impl Session {
 
     pub(super) async fn statements(&mut self, source: &Source) -> Result<()> {
         let parsed = parse_with(source, &self.variables, self.connection.dialect()?)?;
-        let (mut parts, begin) = (Vec::new(), Instant::now());
+        let (mut parts, begin) = (Vec::new(), clock::instant());
         for (i, statement) in parsed.iter().enumerate() {
             let last = i + 1 == parsed.len();
             self.tell_news().await?;
@@ -208,7 +208,7 @@ impl Session {
         if !parsed.is_empty() {
             self.last = Some(source.text.trim().to_string());
             if self.timing {
-                self.screen.say(&format!("Time: {:.3} ms", begin.elapsed().as_secs_f64() * 1e3));
+                self.screen.say(&format!("Time: {:.3} ms", clock::since(begin).as_secs_f64() * 1e3));
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::common::{Error, Result, private};
+use crate::common::{Error, Result, ids, private};
 
 use super::store::{Created, StateStore, within};
 
@@ -43,7 +43,7 @@ fn temporary(path: &Path, bytes: &[u8]) -> std::io::Result<PathBuf> {
     let folder = path.parent().unwrap_or(Path::new("."));
     private::create_folder(folder)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temp = folder.join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
+    let temp = folder.join(format!(".{name}.{}.tmp", ids::random().simple()));
     let mut file = private::options().write(true).create_new(true).open(&temp)?;
     file.write_all(bytes)?;
     file.sync_all()?;

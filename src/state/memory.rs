@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use uuid::Uuid;
 
 use super::scratch::Scratch;
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, ids};
 
 /// The limit is never lowered below this part of what it was.
 const LEAST_SHARE: usize = 16;
@@ -158,7 +157,7 @@ impl StateMemory {
     /// The name of a new file.
     pub(in crate::state) fn new_file(&self) -> Result<PathBuf> {
         let folder = self.folder.folder().map_err(|e| cannot_use(self.folder.parent(), e))?;
-        Ok(folder.join(Uuid::now_v7().simple().to_string()))
+        Ok(folder.join(ids::ordered().simple().to_string()))
     }
 }
 

@@ -5,9 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
-use uuid::Uuid;
 
-use crate::common::private;
+use crate::common::{ids, private};
 
 /// Names of the folders begin with this.
 const PREFIX: &str = "spill-";
@@ -43,7 +42,7 @@ impl Scratch {
         }
         private::create_folder(&self.parent)?;
         clean(&self.parent);
-        let path = self.parent.join(format!("{PREFIX}{}", Uuid::now_v7().simple()));
+        let path = self.parent.join(format!("{PREFIX}{}", ids::ordered().simple()));
         private::create_folder(&path)?;
         let lock = File::create_new(path.join("lock"))?;
         lock.try_lock()?;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::common::Result;
-use crate::common::clock::{Clock, SystemClock};
+use crate::common::clock::{self, Clock, SystemClock};
 use crate::common::faults::Faults;
 use crate::connectors::StartMode;
 use crate::planner::{Measured, Program, Session};
@@ -38,7 +38,7 @@ pub(super) async fn analyze(session: Session, program: Arc<Program>, sources: &[
     let until = if sources.iter().all(|s| s.stream.bounded()) { None } else { Some(ends_now(sources, &mut enumerators).await?) };
     let mut inputs = Inputs::open(sources, enumerators, &starts, until.as_ref(), &pipeline.columns()?)?;
     let mut measured = Measured::default();
-    let begin = Instant::now();
+    let begin = clock::instant();
     loop {
         let clock = SystemClock.now();
         inputs.align(clock);
@@ -57,7 +57,7 @@ pub(super) async fn analyze(session: Session, program: Arc<Program>, sources: &[
         let output = pipeline.epoch(fetch.rows, &start, clock, &Faults::none(), |times| inputs.advance(times, clock)).await?;
         metrics::take_in(&mut measured, count, &output);
     }
-    measured.elapsed = begin.elapsed();
+    measured.elapsed = clock::since(begin);
     measured.state = metrics_view::sizes(pipeline.state());
     Ok(measured)
 }

@@ -6,9 +6,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
-use uuid::Uuid;
 
-use crate::common::{Error, Result, suggest};
+use crate::common::{Error, Result, ids, suggest};
 use crate::connectors::{BulkWriter, CommitInfo, Sink, Writer};
 use crate::operators::changes::coerce::Coercion;
 use crate::planner::Session;
@@ -47,8 +46,8 @@ pub(super) async fn insert(
         batches.push(batch);
     }
     sink.prepare().await?;
-    let name = format!("insert-{}", Uuid::new_v4().simple());
-    let life = Uuid::new_v4().to_string();
+    let name = format!("insert-{}", ids::random().simple());
+    let life = ids::random().to_string();
     let writer = Writer { job: name, job_uuid: life.clone(), folder: life, incarnation: 1, sink: insert.table.clone() };
     let (mut writer, _) = sink.open(&writer).await?;
     let commit = CommitInfo::new(1, "");

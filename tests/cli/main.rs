@@ -1,5 +1,5 @@
 //! The command line: what it does, what it prints, what it says when something is wrong.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 #[path = "../common/cli.rs"]
 mod cli;

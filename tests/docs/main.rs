@@ -8,7 +8,7 @@
 //! - Each statement of ```` ```sql ```` has to succeed.
 //! - Each statement of ```` ```sql error ```` has to fail.
 //! - A table in a ```` ```text ```` block below is what the last query answers, sorted where it gives no order.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod page;
 #[path = "../sql/place.rs"]

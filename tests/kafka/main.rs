@@ -1,5 +1,5 @@
 //! Tables on Kafka: positions, partitions, faults of a broker, bad records.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod bad_input;
 mod broker;

@@ -1,6 +1,6 @@
 //! The oracle: a continuous query answers what the batch query answers over the same input, less the rows that the run
 //! reported late, however the input is cut into epochs, and wherever the job is stopped and started again.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, clippy::cast_possible_truncation)]
 #![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss, clippy::cast_precision_loss)]
 
 mod case;

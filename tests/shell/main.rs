@@ -1,5 +1,5 @@
 //! The shell in a real pseudo-terminal: keys are typed, the screen is read back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 #[path = "../common/cli.rs"]
 mod cli;

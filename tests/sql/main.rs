@@ -9,7 +9,7 @@
 //! - `-- files` at the end shows the files of the catalog folder.
 //!
 //! `MILLSTREAM_BLESS=1 cargo test --test sql` writes the `.out` files anew; read what has changed before you keep it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod place;
 

@@ -8,9 +8,8 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use tokio::time::Instant;
 
-use crate::common::clock::{Clock, SystemClock};
+use crate::common::clock::{self, Clock, SystemClock};
 use crate::common::projection::{Projection, narrow};
 use crate::common::{Error, Result};
 use crate::connectors::{
@@ -266,10 +265,10 @@ impl DatagenReader {
 #[async_trait]
 impl SourceReader for DatagenReader {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
-        let until = Instant::now() + wait;
+        let until = clock::timer() + wait;
         loop {
             let fetched = self.take(max_rows)?;
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(clock::timer());
             let finished = fetched.partitions.iter().all(|p| p.exhausted);
             if fetched.rows() > 0 || finished || left.is_zero() || max_rows == 0 {
                 return Ok(fetched);

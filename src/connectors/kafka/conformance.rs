@@ -5,9 +5,10 @@
 //! ids of its own under `prefix`; nothing else may use names that begin with it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use super::broker::{Broker, Consumer, OutRecord, Position, Record, TimestampType};
+use crate::common::clock::{self, Clock, SystemClock};
 use crate::common::{Error, ErrorKind, Result};
 
 /// How long anything here may take.
@@ -64,14 +65,14 @@ fn texts(seen: &[Seen]) -> Vec<String> {
 
 /// Reads until every partition is at its end, and says where they stand then.
 fn read_to_end(consumer: &mut dyn Consumer) -> Result<(Vec<Seen>, Vec<Position>)> {
-    let (mut seen, begin) = (Vec::new(), Instant::now());
+    let (mut seen, begin) = (Vec::new(), clock::instant());
     loop {
         consumer.poll(1000, Duration::from_millis(50), &mut |r| seen.push(Seen::of(r)))?;
         let positions = consumer.positions();
         if positions.iter().all(|p| p.at_end) {
             return Ok((seen, positions));
         }
-        ensure!(begin.elapsed() < PATIENCE, "not at the end after {PATIENCE:?}: {} records, {positions:?}", seen.len());
+        ensure!(clock::since(begin) < PATIENCE, "not at the end after {PATIENCE:?}: {} records, {positions:?}", seen.len());
     }
 }
 
@@ -218,11 +219,11 @@ pub async fn reading_starts_where_it_is_told(broker: &dyn Broker, prefix: &str) 
         ensure!(p.next == 10 && p.end == Some(10), "at the end: {p:?}");
     }
     let mut few = broker.consumer(&topic, &[(1, 0)])?;
-    let (mut seen, begin) = (Vec::new(), Instant::now());
+    let (mut seen, begin) = (Vec::new(), clock::instant());
     while seen.is_empty() {
         let n = few.poll(4, Duration::from_millis(100), &mut |r| seen.push(Seen::of(r)))?;
         ensure!(n == seen.len() && n <= 4, "at most 4 were asked for, {n} said, {} came", seen.len());
-        ensure!(begin.elapsed() < PATIENCE, "nothing came");
+        ensure!(clock::since(begin) < PATIENCE, "nothing came");
     }
     let next = few.positions()[0].next;
     ensure!(next == i64::try_from(seen.len()).unwrap_or(0), "the position is behind what was handed out: {next}, {}", seen.len());
@@ -260,10 +261,10 @@ pub async fn new_records_arrive_at_a_waiting_consumer(broker: &dyn Broker, prefi
     read_to_end(&mut *consumer)?;
     for round in 0..3 {
         write(broker, &topic, vec![value(0, round.to_string())]).await?;
-        let (mut seen, begin) = (Vec::new(), Instant::now());
+        let (mut seen, begin) = (Vec::new(), clock::instant());
         while seen.is_empty() {
             consumer.poll(100, Duration::from_millis(100), &mut |r| seen.push(Seen::of(r)))?;
-            ensure!(begin.elapsed() < PATIENCE, "round {round}: nothing came");
+            ensure!(clock::since(begin) < PATIENCE, "round {round}: nothing came");
         }
         ensure!(texts(&seen) == [round.to_string()], "round {round}: {seen:?}");
         let (more, positions) = read_to_end(&mut *consumer)?;
@@ -304,7 +305,7 @@ pub async fn open_transactions_are_invisible(broker: &dyn Broker, prefix: &str) 
     ensure!(positions[0].next == 1, "the end is the last stable offset: {positions:?}");
     producer.commit().await?;
     // The marker is written after the producer was answered; until then the end stays where it was.
-    let (mut seen, begin) = (Vec::new(), Instant::now());
+    let (mut seen, begin) = (Vec::new(), clock::instant());
     loop {
         let (more, positions) = read_to_end(&mut *consumer)?;
         seen.extend(more);
@@ -312,7 +313,7 @@ pub async fn open_transactions_are_invisible(broker: &dyn Broker, prefix: &str) 
         if latest >= 3 && positions[0].next == latest {
             break;
         }
-        ensure!(begin.elapsed() < PATIENCE, "the end {latest} is not reached, or passed: {positions:?}");
+        ensure!(clock::since(begin) < PATIENCE, "the end {latest} is not reached, or passed: {positions:?}");
     }
     ensure!(texts(&seen) == ["one", "two"], "a committed transaction is seen once: {seen:?}");
     Ok(())
@@ -332,18 +333,18 @@ pub async fn aborted_records_leave_gaps(broker: &dyn Broker, prefix: &str) -> Re
         tokio::time::sleep(Duration::from_millis(50)).await;
         producer.abort().await?;
     }
-    let begin = Instant::now();
+    let begin = clock::instant();
     // The marker of the last abort is written after the producer was answered, so the end may still move once.
     let (seen, positions, latest) = loop {
         let (seen, positions) = read_to_end(&mut *broker.consumer(&topic, &[(0, 0)])?)?;
         let latest = broker.bounds(&topic).await?[0].latest;
-        if positions[0].next == latest || begin.elapsed() > PATIENCE {
+        if positions[0].next == latest || clock::since(begin) > PATIENCE {
             break (seen, positions, latest);
         }
     };
     ensure!(texts(&seen) == ["kept 0", "kept 1", "kept 2"], "aborted records are never seen: {seen:?}");
     ensure!(positions[0].next == latest, "the gap at the end is passed: {positions:?}, latest {latest}");
-    ensure!(begin.elapsed() < Duration::from_secs(10), "it took {:?}", begin.elapsed());
+    ensure!(clock::since(begin) < Duration::from_secs(10), "it took {:?}", clock::since(begin));
     // An abort of nothing, and a commit of nothing, are fine.
     producer.begin().await?;
     producer.abort().await?;
@@ -453,19 +454,19 @@ pub async fn paused_partitions_wait(broker: &dyn Broker, prefix: &str) -> Result
     ensure!(seen.len() == 2, "both at first: {seen:?}");
     consumer.pause(&[1])?;
     write(broker, &topic, vec![value(1, "c"), value(0, "d"), value(1, "e")]).await?;
-    let (mut seen, begin) = (Vec::new(), Instant::now());
-    while begin.elapsed() < Duration::from_secs(1) || seen.is_empty() {
+    let (mut seen, begin) = (Vec::new(), clock::instant());
+    while clock::since(begin) < Duration::from_secs(1) || seen.is_empty() {
         consumer.poll(100, Duration::from_millis(50), &mut |r| seen.push(Seen::of(r)))?;
         let paused = consumer.positions().into_iter().find(|p| p.partition == 1);
         ensure!(paused.is_some_and(|p| p.next == 1 && !p.at_end), "a paused partition stands still, unconfirmed: {paused:?}");
-        ensure!(begin.elapsed() < PATIENCE, "the other partition is read on");
+        ensure!(clock::since(begin) < PATIENCE, "the other partition is read on");
     }
     ensure!(texts(&seen) == ["d"], "only the other partition: {seen:?}");
     consumer.pause(&[0])?;
-    let (mut seen, begin) = (Vec::new(), Instant::now());
+    let (mut seen, begin) = (Vec::new(), clock::instant());
     while seen.len() < 2 {
         consumer.poll(100, Duration::from_millis(50), &mut |r| seen.push(Seen::of(r)))?;
-        ensure!(begin.elapsed() < PATIENCE, "what was not paused this time is read again: {seen:?}");
+        ensure!(clock::since(begin) < PATIENCE, "what was not paused this time is read again: {seen:?}");
     }
     ensure!(texts(&seen) == ["c", "e"], "nothing is lost by a pause: {seen:?}");
     consumer.pause(&[])?;
@@ -480,10 +481,10 @@ pub async fn an_offset_that_is_gone_is_an_error(broker: &dyn Broker, prefix: &st
     broker.create_topic(&topic, Some(1)).await?;
     write(broker, &topic, vec![value(0, "a")]).await?;
     let mut consumer = broker.consumer(&topic, &[(0, 1000)])?;
-    let begin = Instant::now();
+    let begin = clock::instant();
     let error = loop {
         match consumer.poll(100, Duration::from_millis(100), &mut |_| ()) {
-            Ok(n) => ensure!(n == 0 && begin.elapsed() < PATIENCE, "{n} records, and no error"),
+            Ok(n) => ensure!(n == 0 && clock::since(begin) < PATIENCE, "{n} records, and no error"),
             Err(error) => break error,
         }
     };
@@ -494,5 +495,5 @@ pub async fn an_offset_that_is_gone_is_an_error(broker: &dyn Broker, prefix: &st
 }
 
 fn now() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(0))
+    SystemClock.now()
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::common::{Projection, Result};
+use crate::common::{Projection, Result, clock};
 use crate::connectors::offset_batch::OffsetBatch;
 use crate::connectors::on_error::{self, OnError, Warning};
 use crate::connectors::{PartitionRange, PartitionState, Rejected, SourceCounters};
@@ -196,10 +196,10 @@ impl Fetcher {
     }
 
     fn warn_outage(&mut self, since: Instant, why: &str) {
-        if since.elapsed() >= WARN_EVERY && self.warned_outage.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
-            let seconds = since.elapsed().as_secs();
+        if clock::since(since) >= WARN_EVERY && self.warned_outage.is_none_or(|at| clock::since(at) >= WARN_EVERY) {
+            let seconds = clock::since(since).as_secs();
             tracing::warn!("{}: no answer from Kafka at {} for {seconds} s ({why}); still trying", self.table.label(), self.address);
-            self.warned_outage = Some(Instant::now());
+            self.warned_outage = Some(clock::instant());
         }
     }
 }

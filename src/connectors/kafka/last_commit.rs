@@ -1,9 +1,9 @@
 //! Finds the newest commit of a job at the end of a topic, from the headers of its records.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, clock};
 use crate::connectors::{Recorded, Writer};
 
 use super::broker::{Broker, PartitionBounds};
@@ -39,7 +39,7 @@ fn scan(broker: &dyn Broker, topic: &str, owner: &str, bounds: &[PartitionBounds
     let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest.max(b.latest - DEPTH))).collect();
     let mut consumer = broker.consumer(topic, &from)?;
     let mut newest: Option<(u64, Recorded)> = None;
-    let until = Instant::now() + PATIENCE;
+    let until = clock::instant() + PATIENCE;
     loop {
         consumer.poll(1_000, Duration::from_millis(100), &mut |record| {
             record.headers.each(&mut |key, value| {
@@ -56,7 +56,7 @@ fn scan(broker: &dyn Broker, topic: &str, owner: &str, bounds: &[PartitionBounds
         if bounds.iter().all(done) {
             return Ok(newest);
         }
-        if Instant::now() > until {
+        if clock::instant() > until {
             let why = consumer.outage().map_or_else(|| "no answer".to_string(), |(_, why)| why);
             return Err(Error::unavailable(format!("the end of topic `{topic}` could not be read from {}: {why}", broker.address())));
         }

@@ -15,7 +15,7 @@ use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, T
 use arrow::datatypes::{DataType, Field, Schema};
 use tokio_util::sync::CancellationToken;
 
-use crate::common::{Error, Projection, Result};
+use crate::common::{Error, Projection, Result, clock};
 use crate::connectors::{on_error, peek};
 
 use super::broker::{Broker, Headers, PartitionBounds, Record, TimestampType};
@@ -178,8 +178,8 @@ fn read(
                 kept.pop_front();
             }
         })?;
-        if let Some((since, why)) = consumer.outage().filter(|(since, _)| since.elapsed() >= PATIENCE) {
-            let (address, seconds) = (broker.address(), since.elapsed().as_secs());
+        if let Some((since, why)) = consumer.outage().filter(|(since, _)| clock::since(*since) >= PATIENCE) {
+            let (address, seconds) = (broker.address(), clock::since(since).as_secs());
             return Err(Error::unavailable(format!("no answer from Kafka at {address} for {seconds} s: {why}")));
         }
         // Gaps can reach over the end of a range, so there need not be a message there.

@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use arrow::record_batch::RecordBatch;
 
-use crate::common::{Error, Result, panics};
+use crate::common::{Error, Result, clock, panics};
 
 use super::fetch::Fetcher;
 
@@ -51,8 +51,8 @@ fn run(mut fetcher: Fetcher, sender: &mpsc::Sender<Item>, address: &str, mut wan
         if sender.is_closed() {
             return Ok(());
         }
-        if let Some((since, why)) = fetcher.outage().filter(|(since, _)| since.elapsed() >= PATIENCE) {
-            let seconds = since.elapsed().as_secs();
+        if let Some((since, why)) = fetcher.outage().filter(|(since, _)| clock::since(*since) >= PATIENCE) {
+            let seconds = clock::since(since).as_secs();
             return Err(Error::unavailable(format!("no answer from Kafka at {address} for {seconds} s: {why}")));
         }
     }

@@ -14,9 +14,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
-use crate::common::{Error, Result, panics};
+use crate::common::{Error, Result, clock, panics};
 use crate::connectors::offset_batch::OffsetBatch;
 use crate::connectors::{Chunk, Fetched, PartitionRange, PartitionState, Prefetch, SourceReader};
 
@@ -209,7 +208,7 @@ impl Queue {
 #[async_trait]
 impl SourceReader for KafkaReader {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
-        let until = Instant::now() + wait;
+        let until = clock::timer() + wait;
         loop {
             let fetched = {
                 let mut queues = self.shared.lock();
@@ -220,7 +219,7 @@ impl SourceReader for KafkaReader {
                     return Err(error.clone());
                 }
                 let waiting = !something && !queues.finished && max_rows > 0;
-                if !waiting || Instant::now() >= until {
+                if !waiting || clock::timer() >= until {
                     self.shared.room.notify_all();
                     return Ok(fetched);
                 }

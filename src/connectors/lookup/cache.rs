@@ -15,7 +15,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use tokio::sync::Mutex;
 
-use crate::common::{Error, OptionSpec, Result, units};
+use crate::common::{Error, OptionSpec, Result, clock, units};
 
 use crate::connectors::TableSpec;
 
@@ -85,11 +85,11 @@ impl Cached {
         // Held while rows are read, so that nobody reads them a second time.
         let mut loaded = self.loaded.lock().await;
         if let Some((at, rows)) = loaded.get(columns)
-            && at.elapsed() < self.interval
+            && clock::since(*at) < self.interval
         {
             return Ok(rows.clone());
         }
-        let at = Instant::now();
+        let at = clock::instant();
         let plan = self.table.scan(session, columns.as_ref(), &[], None).await?;
         let rows = collect(plan, Arc::new(TaskContext::from(session))).await?;
         loaded.insert(columns.clone(), (at, rows.clone()));

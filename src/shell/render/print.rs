@@ -12,7 +12,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
 use crate::common::units::counted;
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, clock};
 use crate::formats::registry::encoder;
 use crate::formats::{FormatOptions, Messages};
 
@@ -138,7 +138,7 @@ async fn people(schema: SchemaRef, mut rows: SendableRecordBatchStream, format: 
     out.write_all(drawn.text.as_bytes())?;
     if format != Format::Markdown {
         let more = if shown < read { "the first " } else { "" };
-        let time = look.begun.map_or(String::new(), |begun| format!(" in {:.3} s", begun.elapsed().as_secs_f64()));
+        let time = look.begun.map_or(String::new(), |begun| format!(" in {:.3} s", clock::since(begun).as_secs_f64()));
         let rest = if shown < read { ", there are more (\\maxrows 0 shows all, \\o FILE keeps them)" } else { "" };
         writeln!(out, "{more}{}{time}{rest}{}", counted(shown as u64, "row"), drawn.left_out)?;
     }

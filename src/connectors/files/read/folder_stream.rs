@@ -7,9 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, clock};
 use crate::connectors::offset_batch::OffsetBatch;
 use crate::connectors::{Chunk, Fetched, PartitionState, SourceCounters, SourceReader};
 
@@ -79,7 +78,7 @@ impl SourceReader for FilesReader {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
         let (mut fetched, mut left) = (Fetched::default(), if self.paused { 0 } else { max_rows });
         self.hand_out(&mut fetched, &mut left);
-        let until = Instant::now() + wait;
+        let until = clock::timer() + wait;
         while left > 0 && self.waiting.is_empty() && !self.ended {
             let event = if fetched.chunks.is_empty() && fetched.rejected.is_empty() {
                 match tokio::time::timeout_at(until, self.events.recv()).await {

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, ids};
 
 use crate::connectors::files::table::store::Store;
 
@@ -63,7 +63,7 @@ impl Output {
         let path = local(path);
         let folder = path.parent().unwrap_or(LocalPath::new("/"));
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = folder.join(format!(".{owner}{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
+        let temporary = folder.join(format!(".{owner}{name}.{}.tmp", ids::random().simple()));
         let folder = folder.to_path_buf();
         // Made together with what removes it: who waits here may be gone before the file is there.
         let make = move || {

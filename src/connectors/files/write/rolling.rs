@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{Error, Result, units};
+use crate::common::{Error, Result, clock, units};
 use crate::connectors::TableSpec;
 
 use super::partition_time::PartitionTime;
@@ -78,6 +78,6 @@ impl Rolling {
 
     /// Whether it is time; `bytes` are those of the largest file.
     pub fn is_full(&self, held: &Held, bytes: usize) -> bool {
-        bytes >= self.size || held.last - held.first + 1 >= MOST_COMMITS || self.due(held) <= Instant::now()
+        bytes >= self.size || held.last - held.first + 1 >= MOST_COMMITS || self.due(held) <= clock::instant()
     }
 }

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use uuid::Uuid;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, ids};
 use crate::connectors::on_error::OnError;
 use crate::connectors::{BulkWriter, Recorded, Sink, SinkMode, SinkWriter, TableSpec, Writer};
 
@@ -83,7 +82,7 @@ impl Sink for FilesSink {
     }
 
     async fn bulk_writer(&self) -> Result<Option<Box<dyn BulkWriter>>> {
-        let name = format!("part-{}", Uuid::now_v7().simple());
+        let name = format!("part-{}", ids::ordered().simple());
         Ok(Some(Box::new(FilesTarget::new(Arc::clone(&self.config), Naming::Folder(name), self.header()))))
     }
 

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, clock};
 use crate::connectors::rejects::{RejectedRow, Rejects, row_text};
 use crate::connectors::{CommitInfo, Recorded, SinkWriter, Writer};
 
@@ -186,7 +186,7 @@ fn remove_temporary(folder: &std::path::Path, starts: &[String]) {
 #[async_trait]
 impl SinkWriter for FilesWriter {
     async fn write(&mut self, commit: &CommitInfo, rows: &[RecordBatch]) -> Result<()> {
-        let (n, now) = (commit.n, Instant::now());
+        let (n, now) = (commit.n, clock::instant());
         self.attempt = Some(commit.attempt.clone()).filter(|attempt| !attempt.is_empty());
         self.watermark = commit.watermark.unwrap_or(self.watermark);
         let held = self.held.get_or_insert(Held { first: n, last: n, since: now, touched: now });
@@ -238,7 +238,7 @@ impl SinkWriter for FilesWriter {
     fn next_flush_at(&self) -> Option<Instant> {
         match self.held {
             _ if self.record.rolling().is_some() => None,
-            _ if self.has_news() => Some(Instant::now()),
+            _ if self.has_news() => Some(clock::instant()),
             held => held.map(|held| self.rolling.due(&held)),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, clock};
 use crate::connectors::kafka::broker::{Consumer, Position, Record};
 
 use super::log::Batch;
@@ -79,14 +79,14 @@ impl EmbeddedConsumer {
 
 impl Consumer for EmbeddedConsumer {
     fn poll(&mut self, max: usize, wait: Duration, each: &mut dyn FnMut(Record<'_>)) -> Result<usize> {
-        let until = Instant::now() + wait;
+        let until = clock::instant() + wait;
         let mut count = 0;
         let shared = Arc::clone(&self.shared);
         while count < max {
             let mut state = shared.lock();
             let found = loop {
                 let found = self.find(&state)?;
-                let left = until.saturating_duration_since(Instant::now());
+                let left = until.saturating_duration_since(clock::instant());
                 if found.is_some() || count > 0 || left.is_zero() {
                     break found;
                 }

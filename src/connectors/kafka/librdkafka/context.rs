@@ -13,6 +13,7 @@ use rdkafka::producer::ProducerContext;
 use serde::Deserialize;
 
 use super::errors;
+use crate::common::clock;
 
 /// A leader that has not answered for so long is not healthy: a fetch returns within a tenth of a second.
 const SILENT_AFTER_MICROS: i64 = 2_000_000;
@@ -60,8 +61,8 @@ impl State {
     /// How long a partition that brokers do not name has been so. One that they named before was deleted, for which
     /// librdkafka has waited already (`topic.metadata.propagation.max.ms`).
     fn unnamed_for(&mut self, partition: i32) -> Duration {
-        let since = self.unnamed_since.entry(partition).or_insert_with(|| Some(Instant::now()));
-        since.map_or(Duration::MAX, |at| at.elapsed())
+        let since = self.unnamed_since.entry(partition).or_insert_with(|| Some(clock::instant()));
+        since.map_or(Duration::MAX, clock::since)
     }
 }
 
@@ -133,7 +134,7 @@ impl ClientContext for Context {
             s.errors += 1;
             let reason = plain(reason);
             if all_down {
-                s.down_since.get_or_insert_with(Instant::now);
+                s.down_since.get_or_insert_with(clock::instant);
                 // "1/1 brokers are down" says less than the error of the connection before it.
                 s.reason.get_or_insert(reason);
             } else {
@@ -163,7 +164,7 @@ impl ClientContext for Context {
                 s.down_since = None;
                 s.reason = None;
             } else {
-                s.down_since.get_or_insert_with(Instant::now);
+                s.down_since.get_or_insert_with(clock::instant);
             }
         });
     }

@@ -20,7 +20,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::broker::{Broker, Consumer, Limits, PartitionBounds, Producer};
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, clock};
 use config::Settings;
 use context::Context;
 
@@ -133,7 +133,7 @@ async fn block<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static
 
 /// The time that is left, with a little for a last try.
 fn left(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+    deadline.saturating_duration_since(clock::instant()).max(Duration::from_millis(1))
 }
 
 impl Inner {
@@ -189,7 +189,7 @@ impl Inner {
             match code {
                 Some(code) if !errors::is_transient(code) => return Err(errors::of_code(&what, self.address(), code, None)),
                 None if !found.partitions().is_empty() => return Ok(Some(found.partitions().len())),
-                _ if Instant::now() > deadline => return Err(errors::of_code(&what, self.address(), Code::LeaderNotAvailable, None)),
+                _ if clock::instant() > deadline => return Err(errors::of_code(&what, self.address(), Code::LeaderNotAvailable, None)),
                 _ => std::thread::sleep(AGAIN),
             }
         }
@@ -236,7 +236,7 @@ impl Inner {
             };
             // A topic that was made just now may not have its leaders yet.
             let again = error.rdkafka_error_code().is_some_and(|c| errors::is_transient(c) || c == Code::UnknownTopicOrPartition);
-            if !again || Instant::now() > deadline {
+            if !again || clock::instant() > deadline {
                 return Err(self.failed(&what, client, &error));
             }
             std::thread::sleep(AGAIN);
@@ -244,7 +244,7 @@ impl Inner {
     }
 
     fn bounds(&self, topic: &str) -> Result<Vec<PartitionBounds>> {
-        let deadline = Instant::now() + QUESTION;
+        let deadline = clock::instant() + QUESTION;
         let partitions = self.existing(topic, deadline)?;
         let earliest = self.offsets(topic, partitions, EARLIEST, deadline)?;
         let latest = self.offsets(topic, partitions, LATEST, deadline)?;
@@ -259,7 +259,7 @@ impl Inner {
     }
 
     fn settle(&self, topic: &str, patience: Duration) -> Result<bool> {
-        let deadline = Instant::now() + patience;
+        let deadline = clock::instant() + patience;
         let partitions = self.existing(topic, deadline)?;
         let ends = |level: &str| {
             let mut config = self.settings.questions();
@@ -274,7 +274,7 @@ impl Inner {
             if wanted.iter().all(|(partition, end)| now.get(partition).is_some_and(|stable| stable >= end)) {
                 return Ok(true);
             }
-            if Instant::now() > deadline {
+            if clock::instant() > deadline {
                 return Ok(false);
             }
             std::thread::sleep(AGAIN);
@@ -282,7 +282,7 @@ impl Inner {
     }
 
     fn committed(&self, group: &str, topic: &str) -> Result<BTreeMap<i32, (i64, String)>> {
-        let deadline = Instant::now() + QUESTION;
+        let deadline = clock::instant() + QUESTION;
         let partitions = self.existing(topic, deadline)?;
         let client = self.group(group)?;
         let what = format!("group `{group}`: committed offsets cannot be read");
@@ -311,7 +311,7 @@ impl Inner {
                 },
             };
             // A transaction is still open on an offset, or the coordinator is moving.
-            if !errors::is_transient(code) || Instant::now() > deadline {
+            if !errors::is_transient(code) || clock::instant() > deadline {
                 return Err(self.failed(&what, &client, &KafkaError::OffsetFetch(code)));
             }
             std::thread::sleep(AGAIN);
@@ -320,12 +320,12 @@ impl Inner {
 
     /// Waits until a topic that was made can be seen.
     fn appeared(&self, topic: &str) -> Result<usize> {
-        let deadline = Instant::now() + QUESTION;
+        let deadline = clock::instant() + QUESTION;
         loop {
             if let Some(n) = self.partitions(topic, deadline)? {
                 return Ok(n);
             }
-            if Instant::now() > deadline {
+            if clock::instant() > deadline {
                 return Err(Error::unavailable(format!("topic `{topic}` was made, but does not appear (Kafka at {})", self.address())));
             }
             std::thread::sleep(AGAIN);
@@ -350,7 +350,7 @@ impl Broker for RdKafkaBroker {
 
     async fn partitions(&self, topic: &str) -> Result<Option<usize>> {
         let topic = topic.to_string();
-        self.ask(move |inner| inner.partitions(&topic, Instant::now() + QUESTION)).await
+        self.ask(move |inner| inner.partitions(&topic, clock::instant() + QUESTION)).await
     }
 
     async fn topic_id(&self, topic: &str) -> Result<Option<String>> {
@@ -404,7 +404,7 @@ impl Broker for RdKafkaBroker {
     async fn offsets_for_time(&self, topic: &str, timestamp: i64) -> Result<BTreeMap<i32, i64>> {
         let topic = topic.to_string();
         self.ask(move |inner| {
-            let deadline = Instant::now() + QUESTION;
+            let deadline = clock::instant() + QUESTION;
             let partitions = inner.existing(&topic, deadline)?;
             // Negative numbers have a meaning of their own there: before 1970 nothing is passed over.
             let time = if timestamp < 0 { EARLIEST } else { Offset::Offset(timestamp) };

@@ -1,7 +1,7 @@
 //! Writing records, in transactions or (at-least-once) without.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -12,7 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::super::broker::{Limits, OutRecord, Producer};
 use super::context::Context;
 use super::{block, errors, native};
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, clock};
 
 /// How long one step of a transaction may take before it counts as failed; as long as the broker keeps it open.
 const STEP: Duration = Duration::from_secs(60);
@@ -103,7 +103,7 @@ impl Client {
     }
 
     fn send(&self, topic: &str, records: &[OutRecord]) -> Result<()> {
-        let deadline = Instant::now() + STEP;
+        let deadline = clock::instant() + STEP;
         for record in records {
             let mut out = BaseRecord::<[u8], [u8]>::to(topic);
             out.partition = record.partition;
@@ -116,7 +116,7 @@ impl Client {
                 out.headers = Some(all);
             }
             while let Err((error, back)) = self.producer.send(out) {
-                if error.rdkafka_error_code() != Some(Code::QueueFull) || Instant::now() > deadline {
+                if error.rdkafka_error_code() != Some(Code::QueueFull) || clock::instant() > deadline {
                     return Err(self.error(&format!("topic `{topic}`: a record cannot be written"), &error));
                 }
                 // The broker is slower than we are: librdkafka's buffer is full.
@@ -130,10 +130,10 @@ impl Client {
 
     /// Waits until everything is acknowledged.
     fn flush(&self) -> Result<()> {
-        let deadline = Instant::now() + STEP;
+        let deadline = clock::instant() + STEP;
         while !native::flush(&self.producer, Duration::from_millis(100)) {
             self.check_deliveries()?;
-            if Instant::now() > deadline {
+            if clock::instant() > deadline {
                 return Err(self.error("records are not acknowledged", &KafkaError::Flush(Code::OperationTimedOut)));
             }
         }

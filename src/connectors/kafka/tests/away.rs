@@ -1,6 +1,7 @@
 //! A broker that can be away, and that tells how many of its consumers are open.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,8 @@ use crate::common::{Error, Result};
 pub struct Away {
     inner: Arc<EmbeddedBroker>,
     since: Arc<Mutex<Option<Instant>>>,
-    open: Arc<()>,
+    /// How many consumers are open.
+    open: Arc<AtomicUsize>,
 }
 
 impl Away {
@@ -30,7 +32,7 @@ impl Away {
 
     /// How many consumers are open.
     pub fn consumers(&self) -> usize {
-        Arc::strong_count(&self.open) - 1
+        self.open.load(Ordering::SeqCst)
     }
 
     fn answer(&self) -> Result<&EmbeddedBroker> {
@@ -76,8 +78,9 @@ impl Broker for Away {
     }
 
     fn consumer(&self, topic: &str, from: &[(i32, i64)]) -> Result<Box<dyn Consumer>> {
-        let (inner, since) = (self.inner.consumer(topic, from)?, Arc::clone(&self.since));
-        Ok(Box::new(AwayConsumer { inner, since, _open: Arc::clone(&self.open) }))
+        let (inner, since, open) = (self.inner.consumer(topic, from)?, Arc::clone(&self.since), Arc::clone(&self.open));
+        open.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(AwayConsumer { inner, since, open }))
     }
 
     async fn producer(&self, transactional_id: Option<&str>) -> Result<Box<dyn Producer>> {
@@ -88,7 +91,13 @@ impl Broker for Away {
 struct AwayConsumer {
     inner: Box<dyn Consumer>,
     since: Arc<Mutex<Option<Instant>>>,
-    _open: Arc<()>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Drop for AwayConsumer {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl AwayConsumer {
