@@ -12,7 +12,7 @@ use crate::sql::ast::{ColumnKind, CreateTable, Options};
 pub fn table_spec(table: &CreateTable, options: &Options) -> Result<TableSpec> {
     let mut resolved = Options::default();
     for (key, value) in options.iter() {
-        let value = resolve_references(value).map_err(|error| error.context(format!("table `{}`, option `{key}`", table.name)))?;
+        let value = resolve_references(value).map_err(|error| error.in_table_option(&table.name, key))?;
         secret::learn(key, &value);
         resolved.push(key.to_string(), value, options.pos(key))?;
     }

@@ -1,7 +1,9 @@
 //! Flags, as in the field: the same names mean the same in every subcommand.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::common::s3::Buckets;
 use crate::common::units;
 use crate::shell::commands::PEEKED;
 use crate::shell::render::Format;
@@ -68,6 +70,9 @@ pub(super) struct Common {
     /// Where commits of jobs are: a folder or s3://bucket/prefix [default: DATA/jobs]
     #[arg(long, global = true, value_name = "URL")]
     pub(super) checkpoints: Option<String>,
+    /// The buckets that the process has open.
+    #[arg(skip)]
+    pub(super) buckets: Arc<Buckets>,
     /// More declarations: a folder of .sql files, or one
     #[arg(long, global = true, value_name = "PATH")]
     pub(super) catalog: Option<PathBuf>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::units::counted;
-use crate::common::{Error, ErrorKind, Result, secret};
+use crate::common::{Error, ErrorKind, Result, Subject, secret};
 use crate::sql::ast::{Parsed, Statement};
 use crate::sql::{Variables, parse_each};
 use crate::workspace::check::{Fact, Kind};
@@ -82,7 +82,7 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
 
 impl Found {
     fn wrong(&mut self, parsed: Option<&Parsed>, error: Error) {
-        let missing = self.undeclared.iter().find(|name| error.message().contains(&format!("`{name}` does not exist")));
+        let missing = self.undeclared.iter().find(|name| error.subjects().contains(&Subject::MissingTable((*name).clone())));
         if let (Some(missing), Some(parsed)) = (missing, parsed) {
             return show(parsed, &[Fact { kind: Kind::Note, text: format!("not checked: it needs `{missing}`, which is wrong") }]);
         }

@@ -46,8 +46,8 @@ pub(super) fn passing_connection(common: &Common, reach: bool) -> Result<Connect
 /// Where commits are kept, and whether that is far away.
 pub(super) fn checkpoints(common: &Common) -> Result<(Arc<dyn StateStore>, bool)> {
     match &common.checkpoints {
-        Some(url) => Ok((state::open(url)?, url.contains("://"))),
-        None => Ok((state::open(&common.data.join("jobs").to_string_lossy())?, false)),
+        Some(url) => Ok((state::open(url, &common.buckets)?, url.contains("://"))),
+        None => Ok((state::open(&common.data.join("jobs").to_string_lossy(), &common.buckets)?, false)),
     }
 }
 
@@ -63,6 +63,7 @@ fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Connection> {
     let mut overrides = Overrides::parse(&common.options)?;
     overrides.declare(catalog.names());
     let (root, remote) = checkpoints(common)?;
+    let connectors = connectors.with_buckets(Arc::clone(&common.buckets));
     let workspace = Workspace::new(catalog, connectors, overrides).with_memory(&memory(common))?.with_checkpoints(root, remote);
     for warning in workspace.warnings() {
         eprintln!("warning: {warning}");

@@ -7,7 +7,7 @@ use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
 use super::excerpt::shortened;
-use super::library_text::{Plain, plain};
+use super::library_text::{self, Plain, plain};
 use super::secret;
 
 /// The result of nearly every function here.
@@ -67,12 +67,26 @@ struct Inner {
     /// Line and column, while the text they count in is not known.
     spot: Option<(usize, usize)>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    subjects: Vec<Subject>,
+}
+
+/// What an error is about, for code that acts on it: nothing is read off a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A table, by its name in the statement.
+    Table(String),
+    /// A table or view that does not exist.
+    MissingTable(String),
+    /// An option, by its key.
+    Option(String),
+    /// A file, as messages show it.
+    File(String),
 }
 
 impl Error {
     /// An error of the given kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), hint: None, place: None, spot: None, source: None }))
+        Self(Box::new(Inner { kind, message: message.into(), hint: None, place: None, spot: None, source: None, subjects: Vec::new() }))
     }
 
     /// Something in the SQL text or its options is wrong.
@@ -155,6 +169,55 @@ impl Error {
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.0.message = format!("{context}: {}", self.0.message);
         self
+    }
+
+    /// Says what it is about; it may be about several things.
+    #[must_use]
+    pub fn about(mut self, subject: Subject) -> Self {
+        self.0.subjects.push(subject);
+        self
+    }
+
+    /// What it is about, the innermost first.
+    pub fn subjects(&self) -> &[Subject] {
+        &self.0.subjects
+    }
+
+    /// A table that does not exist.
+    pub fn missing_table(name: &str) -> Self {
+        Self::sql(format!("table `{name}` does not exist")).about(Subject::MissingTable(name.to_string()))
+    }
+
+    /// An option that is wrong: `says` is what of it, as it stands behind its name.
+    pub fn option(key: &str, says: impl fmt::Display) -> Self {
+        Self::sql(format!("option `{key}` {says}")).about(Subject::Option(key.to_string()))
+    }
+
+    /// Puts the option before the message that is wrong.
+    #[must_use]
+    pub fn in_option(self, key: &str) -> Self {
+        self.context(format!("option `{key}`")).about(Subject::Option(key.to_string()))
+    }
+
+    /// Puts the table and its option before the message.
+    #[must_use]
+    pub fn in_table_option(self, table: &str, key: &str) -> Self {
+        let subjects = [Subject::Option(key.to_string()), Subject::Table(table.to_string())];
+        subjects.into_iter().fold(self.context(format!("table `{table}`, option `{key}`")), Self::about)
+    }
+
+    /// The option that it is about, if it is about one.
+    pub fn option_key(&self) -> Option<&str> {
+        self.0.subjects.iter().find_map(|subject| if let Subject::Option(key) = subject { Some(key.as_str()) } else { None })
+    }
+
+    /// Puts the table before the message, unless that names one.
+    #[must_use]
+    pub fn in_table(self, name: &str) -> Self {
+        if self.0.subjects.iter().any(|subject| matches!(subject, Subject::Table(_))) {
+            return self;
+        }
+        self.context(format!("table `{name}`")).about(Subject::Table(name.to_string()))
     }
 
     /// What can be done about it.
@@ -253,17 +316,17 @@ impl From<DataFusionError> for Error {
             | DataFusionError::NotImplemented(_)
             | DataFusionError::Configuration(_) => ErrorKind::Sql,
             // Of functions with wrong arguments it says so, too.
-            DataFusionError::Internal(text) if !text.contains("coerc") => ErrorKind::Internal,
+            DataFusionError::Internal(text) if !library_text::is_misfit(text) => ErrorKind::Internal,
             DataFusionError::ResourcesExhausted(_) => ErrorKind::Memory,
             _ => ErrorKind::Data,
         };
         let said = root.strip_backtrace();
-        if FULL.iter().any(|full| said.contains(full)) {
+        if library_text::is_full_disk(&said) {
             return Self::new(ErrorKind::State, "no space is left on the disk for rows that do not fit into memory")
                 .hint("make room in the folder of --data, where they go, or raise --memory-limit");
         }
         let Plain { text, hint } = plain(&said);
-        match (same_name(&said), hint) {
+        match (library_text::same_name(&said), hint) {
             (Some(name), _) => {
                 Self::sql(format!("two columns of the query are called `{name}`")).hint("give them names of their own with AS")
             }
@@ -274,18 +337,6 @@ impl From<DataFusionError> for Error {
             (None, None) => Self::new(kind, text),
         }
     }
-}
-
-/// What a full disk says, and a quota that is used up: DataFusion writes there what does not fit into memory.
-const FULL: [&str; 2] = ["(os error 28)", "(os error 122)"];
-
-/// The name in DataFusion's complaint that two columns of a SELECT share one: `... the expression "1 AS a" at position 0 and
-/// "2 AS a" at position 1 have the same name ...`.
-fn same_name(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once("Projections require unique expression names but the expression \"")?;
-    let (_, second) = rest.split_once("\" at position ")?.1.split_once(" and \"")?;
-    let (expression, _) = second.rsplit_once("\" at position ")?;
-    Some(expression.rsplit_once(" AS ").map_or(expression, |(_, name)| name))
 }
 
 /// Looks for an [`Error`] of ours anywhere in the chain of causes.

@@ -93,6 +93,42 @@ fn of_memory(text: &str) -> Option<Plain> {
     Some(Plain { text: format!("there is not enough memory for {what}: {asked} more are needed{left}"), hint: None })
 }
 
+/// Whether DataFusion's internal error is about the arguments of a function, of which it says so, too.
+pub fn is_misfit(text: &str) -> bool {
+    text.contains("coerc")
+}
+
+/// Whether it is what a full disk says, or a quota that is used up: DataFusion writes there what does not fit into memory.
+pub fn is_full_disk(text: &str) -> bool {
+    ["(os error 28)", "(os error 122)"].iter().any(|full| text.contains(full))
+}
+
+/// Whether something was divided by zero.
+pub fn is_division_by_zero(text: &str) -> bool {
+    text.contains("ivide by zero")
+}
+
+/// Whether a cast has failed.
+pub fn is_failed_cast(text: &str) -> bool {
+    text.contains("Cannot cast")
+}
+
+/// The function that DataFusion does not find, and the one that it holds for the nearest, however far that is:
+/// `Invalid function 'lenght'.\nDid you mean 'length'?`.
+pub fn unknown_function(text: &str) -> Option<(String, Option<String>)> {
+    let quoted = |start: &str| Some(text.split_once(start)?.1.split('\'').next()?.to_string());
+    Some((quoted("Invalid function '")?, quoted("Did you mean '")))
+}
+
+/// The name in DataFusion's complaint that two columns of a SELECT share one: `... the expression "1 AS a" at position 0 and
+/// "2 AS a" at position 1 have the same name ...`.
+pub fn same_name(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("Projections require unique expression names but the expression \"")?;
+    let (_, second) = rest.split_once("\" at position ")?.1.split_once(" and \"")?;
+    let (expression, _) = second.rsplit_once("\" at position ")?;
+    Some(expression.rsplit_once(" AS ").map_or(expression, |(_, name)| name))
+}
+
 /// What DataFusion holds for a bug of its own it asks to report, which is nothing to a person who writes SQL. Of a function with wrong
 /// arguments it says so, too, before it says what is wrong.
 fn without_its_bug_report(text: &str) -> String {

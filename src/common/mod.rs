@@ -28,7 +28,7 @@ pub mod suggest;
 pub mod units;
 pub mod weight;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, Subject};
 pub use options::OptionSpec;
 pub use projection::Projection;
 pub use weight::WEIGHT;

@@ -1,7 +1,7 @@
 //! Buckets of S3 and of servers that speak its protocol, from options or from the AWS environment. The one place where they are made.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -64,35 +64,17 @@ impl Access {
             && !endpoint.starts_with("http://")
             && !endpoint.starts_with("https://")
         {
-            return Err(Error::sql(format!("option `s3.endpoint` cannot be '{endpoint}'")).hint("give a URL: http://host:port"));
+            return Err(Error::option("s3.endpoint", format!("cannot be '{endpoint}'")).hint("give a URL: http://host:port"));
         }
         if access.access_key.is_some() != access.secret_key.is_some() {
             let (given, missing) =
                 if access.access_key.is_some() { ("s3.access-key", "s3.secret-key") } else { ("s3.secret-key", "s3.access-key") };
-            return Err(Error::sql(format!("option `{given}` needs `{missing}`")).hint("give both, or neither for the AWS environment"));
+            return Err(Error::option(given, format!("needs `{missing}`")).hint("give both, or neither for the AWS environment"));
         }
         if access.anonymous && access.access_key.is_some() {
-            return Err(Error::sql("option `s3.anonymous` contradicts `s3.access-key`").hint("give one of them"));
+            return Err(Error::option("s3.anonymous", "contradicts `s3.access-key`").hint("give one of them"));
         }
         Ok(access)
-    }
-
-    /// The bucket of that name; asked twice for the same one, it is the same store with the same connections.
-    ///
-    /// # Errors
-    /// When the store cannot be made of these options. Nothing is connected yet.
-    pub fn bucket(&self, bucket: &str) -> Result<Arc<Bucket>> {
-        static OPEN: LazyLock<Mutex<Buckets>> = LazyLock::new(Mutex::default);
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (bucket.to_string(), self.clone());
-        if let Some(found) = open.get(&key) {
-            return Ok(Arc::clone(found));
-        }
-        let store =
-            self.build(bucket).map_err(|e| Error::sql(format!("s3://{bucket} cannot be used with these options")).with_source(e))?;
-        let made = Arc::new(Bucket { name: bucket.to_string(), number: open.len(), store: Arc::new(store) });
-        open.insert(key, Arc::clone(&made));
-        Ok(made)
     }
 
     fn build(&self, bucket: &str) -> object_store::Result<object_store::aws::AmazonS3> {
@@ -131,21 +113,41 @@ impl Access {
     }
 }
 
-/// The buckets that the process has opened, by name and access.
-type Buckets = HashMap<(String, Access), Arc<Bucket>>;
+/// The open buckets, by name and access, with their connections. All tables and checkpoints that share them share one of these.
+#[derive(Debug, Default)]
+pub struct Buckets(Mutex<HashMap<(String, Access), Arc<Bucket>>>);
+
+impl Buckets {
+    /// The bucket of that name; asked twice for the same one, it is the same store with the same connections.
+    ///
+    /// # Errors
+    /// When the store cannot be made of these options. Nothing is connected yet.
+    pub fn open(&self, bucket: &str, access: &Access) -> Result<Arc<Bucket>> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (bucket.to_string(), access.clone());
+        if let Some(found) = open.get(&key) {
+            return Ok(Arc::clone(found));
+        }
+        let store =
+            access.build(bucket).map_err(|e| Error::sql(format!("s3://{bucket} cannot be used with these options")).with_source(e))?;
+        let made = Arc::new(Bucket { name: bucket.to_string(), number: open.len(), store: Arc::new(store) });
+        open.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+}
 
 /// An open bucket.
 #[derive(Debug)]
 pub struct Bucket {
     name: String,
-    /// Unique in the process: one bucket with two keys is two of these.
+    /// Unique among the [`Buckets`]: one bucket with two keys is two of these.
     number: usize,
     /// The store; its paths are keys.
     pub store: Arc<dyn ObjectStore>,
 }
 
 impl Bucket {
-    /// A name for it that no other bucket of the process has, and that tells no secret.
+    /// A name for it that no other one of the [`Buckets`] has, and that tells no secret.
     pub fn unique(&self) -> String {
         format!("s3-{}://{}", self.number, self.name)
     }
@@ -178,7 +180,8 @@ mod tests {
     fn one_bucket_with_two_keys_is_two_stores_and_neither_is_shown() {
         let with = |secret| access(&[("s3.access-key", "id"), ("s3.secret-key", secret), ("s3.endpoint", "http://127.0.0.1:1")]).unwrap();
         let (one, two) = (with("hunter2"), with("hunter3"));
-        let names = [&one, &one, &two].map(|a| a.bucket("b").unwrap().unique());
+        let buckets = Buckets::default();
+        let names = [&one, &one, &two].map(|a| buckets.open("b", a).unwrap().unique());
         assert_eq!(names[0], names[1]);
         assert_ne!(names[0], names[2]);
         assert!(!format!("{one:?} {names:?}").contains("hunter"));

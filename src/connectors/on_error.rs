@@ -60,10 +60,8 @@ impl OnError {
             Some("skip") => Ok(Self::Skip),
             Some("fail") => Ok(Self::Fail),
             Some("dead-letter") if routed => Ok(Self::DeadLetter),
-            Some("dead-letter") => {
-                Err(Error::sql(format!("option `{TABLE}` is missing")).hint("'on-error' = 'dead-letter' needs a table to write to"))
-            }
-            Some(other) => Err(Error::sql(format!("option `{OPTION}` cannot be '{other}'")).hint(suggest::hint(other, &VALUES))),
+            Some("dead-letter") => Err(Error::option(TABLE, "is missing").hint("'on-error' = 'dead-letter' needs a table to write to")),
+            Some(other) => Err(Error::option(OPTION, format!("cannot be '{other}'")).hint(suggest::hint(other, &VALUES))),
             None if routed => Ok(Self::DeadLetter),
             None if FATAL.into_iter().any(says) => Ok(Self::Fail),
             None => Ok(Self::Skip),

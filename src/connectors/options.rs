@@ -1,7 +1,7 @@
 //! Checks a table's options against what its connector and formats know.
 
 pub use crate::common::OptionSpec;
-use crate::common::{Error, Result, suggest};
+use crate::common::{Error, Result, Subject, suggest};
 
 use super::TableSpec;
 
@@ -16,13 +16,13 @@ pub fn check(table: &TableSpec, known: &[OptionSpec]) -> Result<()> {
         }
         let Some(spec) = known.iter().find(|spec| spec.matches(key)) else {
             let keys: Vec<&str> = known.iter().map(|spec| spec.key.as_ref()).collect();
-            return Err(Error::sql(format!("table `{}`: unknown option `{key}` of connector '{}'", table.name, table.connector))
+            return Err(Error::sql(format!("unknown option `{key}` of connector '{}'", table.connector))
+                .about(Subject::Option(key.to_string()))
+                .in_table(&table.name)
                 .hint(suggest::hint(key, &keys)));
         };
         if !spec.values.is_empty() && !spec.values.iter().any(|allowed| allowed.eq_ignore_ascii_case(value)) {
-            return Err(
-                Error::sql(format!("table `{}`: option `{key}` cannot be '{value}'", table.name)).hint(suggest::hint(value, spec.values))
-            );
+            return Err(Error::option(key, format!("cannot be '{value}'")).in_table(&table.name).hint(suggest::hint(value, spec.values)));
         }
     }
     Ok(())
@@ -36,6 +36,6 @@ pub fn parse<T: std::str::FromStr>(table: &TableSpec, key: &str, expected: &str)
     let Some(text) = table.option(key) else { return Ok(None) };
     match text.trim().parse() {
         Ok(value) => Ok(Some(value)),
-        Err(_) => Err(Error::sql(format!("table `{}`: option `{key}` cannot be '{text}'", table.name)).hint(format!("give {expected}"))),
+        Err(_) => Err(Error::option(key, format!("cannot be '{text}'")).in_table(&table.name).hint(format!("give {expected}"))),
     }
 }

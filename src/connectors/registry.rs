@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{Error, OptionSpec, Result, suggest};
+use crate::common::s3::Buckets;
+use crate::common::{Error, OptionSpec, Result, Subject, suggest};
 use crate::sql::ast::Options;
 
 use super::Connector;
@@ -32,12 +33,18 @@ impl Connectors {
         let all: [Arc<dyn Connector>; 6] = [
             Arc::new(kafka.upsert()),
             Arc::new(kafka),
-            Arc::new(FilesConnector),
+            Arc::new(FilesConnector::default()),
             Arc::new(DatagenConnector),
             Arc::new(PrintConnector),
             Arc::new(BlackholeConnector),
         ];
         Self(all.into_iter().map(|c| (c.name(), c)).collect())
+    }
+
+    /// These, with files in these buckets.
+    #[must_use]
+    pub fn with_buckets(self, buckets: Arc<Buckets>) -> Self {
+        self.and(Arc::new(FilesConnector::new(buckets)))
     }
 
     /// These and one more, which takes the place of another one of its name.
@@ -53,7 +60,8 @@ impl Connectors {
     /// When there is none of that name; lists those that there are.
     pub fn get(&self, name: &str) -> Result<Arc<dyn Connector>> {
         let names: Vec<&str> = self.0.keys().copied().collect();
-        self.0.get(name).cloned().ok_or_else(|| Error::sql(format!("unknown `connector` '{name}'")).hint(suggest::hint(name, &names)))
+        let unknown = || Error::sql(format!("unknown `connector` '{name}'")).about(Subject::Option("connector".into()));
+        self.0.get(name).cloned().ok_or_else(|| unknown().hint(suggest::hint(name, &names)))
     }
 
     /// The names of all connectors with their options.

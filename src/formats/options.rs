@@ -86,7 +86,7 @@ impl FormatOptions {
 
     /// The error for a value that an option does not take.
     pub fn wrong(&self, key: &str, value: &str, hint: &str) -> Error {
-        Error::sql(format!("option `{}{key}` cannot be '{value}'", self.prefix)).hint(hint)
+        Error::option(&format!("{}{key}", self.prefix), format!("cannot be '{value}'")).hint(hint)
     }
 }
 

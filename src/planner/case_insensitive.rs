@@ -12,7 +12,7 @@ use datafusion::error::DataFusionError;
 use sqlparser::ast::{Expr, Function, Ident, ObjectName, TableFactor, Visit, VisitMut, Visitor, VisitorMut};
 use sqlparser::tokenizer::Location;
 
-use crate::common::{Error, Result, suggest};
+use crate::common::{Error, Result, Subject, library_text, suggest};
 
 /// How many names of one query are mended; each costs a plan.
 const MOST: usize = 500;
@@ -288,15 +288,13 @@ fn at_function(error: Error, tree: &impl Visit) -> Error {
     if error.place().is_some() || error.line_column().is_some() {
         return error;
     }
-    let between =
-        |start: &str, end: char| error.message().split_once(start).and_then(|(_, rest)| rest.split(end).next()).map(str::to_string);
-    let (named, error) = if let Some(named) = between("Invalid function '", '\'') {
-        // DataFusion always names one, however far it is.
-        let near = between("Did you mean '", '\'').filter(|near| suggest::nearest(&named, [near.as_str()]).is_some());
+    let missing = |subject: &Subject| if let Subject::MissingTable(name) = subject { Some(name.clone()) } else { None };
+    let (named, error) = if let Some((named, near)) = library_text::unknown_function(error.message()) {
+        let near = near.filter(|near| suggest::nearest(&named, [near.as_str()]).is_some());
         let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
         let unknown = Error::sql(format!("there is no function `{named}`"));
         (named, unknown.hint(format!("{near}SHOW FUNCTIONS lists all; CREATE FUNCTION declares one")))
-    } else if let Some(named) = between("table `", '`').filter(|_| error.message().ends_with("does not exist")) {
+    } else if let Some(named) = error.subjects().iter().find_map(missing) {
         (named, error)
     } else {
         return error;

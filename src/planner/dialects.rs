@@ -222,7 +222,7 @@ impl SchemaProvider for Names {
             None => {
                 let names = self.tables.names();
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                Err(Error::sql(format!("table `{name}` does not exist")).hint(suggest::hint(name, &names)).into())
+                Err(Error::missing_table(name).hint(suggest::hint(name, &names)).into())
             }
         }
     }

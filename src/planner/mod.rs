@@ -56,5 +56,6 @@ pub use mode::Mode;
 pub use program::{Output, Program, Stage, StateNode};
 pub use properties::{Domain, Shape};
 pub use provider::{Content, DeclaredTable, MaterializedContent, Relation, Tables, View};
+pub use query_runtime::QueryRuntime;
 pub use session::Session;
 pub use streaming_settings::StreamingSettings;

@@ -37,7 +37,7 @@ use super::logical::traced;
 use super::mode::Mode;
 use super::physical::StreamingQueryPlanner;
 use super::provider::Tables;
-use super::query_runtime::execute_on_query_runtime;
+use super::query_runtime::QueryRuntime;
 use super::rewrites::cast_types::CastTypes;
 use super::rewrites::lossy_casts::KeepLossyCasts;
 use super::rewrites::null_order;
@@ -55,6 +55,7 @@ pub struct Session {
     context: SessionContext,
     tables: Arc<dyn Tables>,
     dialects: Arc<Dialects>,
+    queries: Arc<QueryRuntime>,
 }
 
 impl fmt::Debug for Session {
@@ -64,11 +65,11 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// A session over these tables; memory and disk limits are the runtime's.
+    /// A session over these tables; memory and disk limits are the runtime's. Queries that end run on the threads of `queries`.
     ///
     /// # Errors
     /// When DataFusion refuses the set-up.
-    pub fn new(tables: Arc<dyn Tables>, mode: Mode, runtime: Arc<RuntimeEnv>) -> Result<Self> {
+    pub fn new(tables: Arc<dyn Tables>, mode: Mode, runtime: Arc<RuntimeEnv>, queries: Arc<QueryRuntime>) -> Result<Self> {
         let mut config = SessionConfig::new()
             // Names keep their case, and are looked up by our own rule.
             .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
@@ -124,7 +125,7 @@ impl Session {
         null_order::register(&mut state)?;
         let dialects = Dialects::new(Arc::clone(&tables), mode, state);
         let context = SessionContext::new_with_state(dialects.state(Dialect::default())?);
-        Ok(Self { context, tables, dialects })
+        Ok(Self { context, tables, dialects, queries })
     }
 
     /// What it plans.
@@ -222,7 +223,7 @@ impl Session {
         if let Some(progress) = context.session_config().get_extension::<Progress>() {
             progress.begin(&plan);
         }
-        let rows = execute_on_query_runtime(plan, context)?;
+        let rows = self.queries.execute(plan, context)?;
         Ok((rows.schema(), rows))
     }
 

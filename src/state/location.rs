@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::common::s3::Access;
+use crate::common::s3::{Access, Buckets};
 use crate::common::{Error, Result};
 
 use super::local::LocalStore;
@@ -14,7 +14,7 @@ use super::store::StateStore;
 ///
 /// # Errors
 /// When the URL's kind is not known or its options are incomplete.
-pub fn open(location: &str) -> Result<Arc<dyn StateStore>> {
+pub fn open(location: &str, buckets: &Buckets) -> Result<Arc<dyn StateStore>> {
     if !location.contains("://") {
         return Ok(Arc::new(LocalStore::new(Path::new(location))));
     }
@@ -25,7 +25,7 @@ pub fn open(location: &str) -> Result<Arc<dyn StateStore>> {
             .hint("use a folder, s3://bucket/prefix or file:///folder")
     };
     if let Some(bucket) = url.host_str().filter(|_| matches!(url.scheme(), "s3" | "s3a")) {
-        let bucket = Access::default().bucket(bucket)?;
+        let bucket = buckets.open(bucket, &Access::default())?;
         let prefix = object_store::path::Path::from_url_path(url.path()).map_err(|e| known(e.into()))?;
         return Ok(Arc::new(RemoteStore::new(Arc::clone(&bucket.store), prefix, location)));
     }

@@ -95,7 +95,12 @@ impl Connection {
     /// # Errors
     /// When DataFusion refuses the set-up.
     pub fn session(&self, mode: Mode) -> Result<Session> {
-        Session::new(Arc::clone(&self.tables) as Arc<dyn Tables>, mode, Arc::clone(&self.workspace.runtime))
+        Session::new(
+            Arc::clone(&self.tables) as Arc<dyn Tables>,
+            mode,
+            Arc::clone(&self.workspace.runtime),
+            Arc::clone(&self.workspace.queries),
+        )
     }
 
     /// A table opened for reading.
@@ -106,7 +111,7 @@ impl Connection {
         match self.tables.relation(name).await? {
             Some(Relation::Table) => self.tables.open(name).await,
             Some(Relation::Materialized(..)) if let Some(table) = self.tables.opened_view(name) => Ok(table),
-            _ => Err(Error::sql(format!("table `{name}` does not exist"))),
+            _ => Err(Error::missing_table(name)),
         }
     }
 

@@ -143,8 +143,7 @@ impl ConnectionTables {
 /// Gives an error the place of the option that it names, if it names one of the statement's, else of the statement.
 fn locate_option(parsed: &Parsed, error: &Error) -> Error {
     let Statement::CreateTable(table) = &parsed.statement else { return parsed.locate(error.clone()) };
-    let named = table.options.iter().map(|(key, _)| key).find(|key| error.message().contains(&format!("`{key}`")));
-    match named.map(|key| table.options.pos(key)) {
+    match error.option_key().map(|key| table.options.pos(key)) {
         Some(pos) if pos.line > 0 => error.clone().at(parsed.source.place(pos.line, pos.column)),
         _ => parsed.locate(error.clone()),
     }

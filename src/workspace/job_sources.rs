@@ -71,5 +71,5 @@ pub(super) fn of_view(view: &DeclaredTable, job: Option<&str>) -> Result<JobSour
 
 /// Gives an error the place of a table's option.
 pub(super) fn place(entry: &TableEntry, key: &str, error: Error) -> Error {
-    entry.locate(entry.definition.options.pos(key), error.context(format!("table `{}`, option `{key}`", entry.definition.name)))
+    entry.locate(entry.definition.options.pos(key), error.in_table_option(&entry.definition.name, key))
 }

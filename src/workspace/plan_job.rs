@@ -30,7 +30,9 @@ impl Connection {
         refuse_unsupported(&self.job_settings()?)?;
         let own = self.own_views(inserts)?;
         let tables = Arc::new(Within::new(Arc::clone(&self.tables), own));
-        let session = Session::new(tables as Arc<dyn Tables>, Mode::Streaming, Arc::clone(&self.workspace.runtime))?;
+        let workspace = &self.workspace;
+        let (runtime, queries) = (Arc::clone(&workspace.runtime), Arc::clone(&workspace.queries));
+        let session = Session::new(tables as Arc<dyn Tables>, Mode::Streaming, runtime, queries)?;
         let (mut program, mut planned, mut views) = self.plan_parts(&session, inserts, &store, BTreeSet::new()).await?;
         let apart = late::counted_apart(&program)?;
         if !apart.is_empty() {

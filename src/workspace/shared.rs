@@ -9,6 +9,7 @@ use crate::common::Result;
 use crate::connectors::Connectors;
 use crate::jobs::job_registry::JobRegistry;
 use crate::jobs::memory::Memory;
+use crate::planner::QueryRuntime;
 use crate::state::StateStore;
 
 use super::connection::Connection;
@@ -26,6 +27,8 @@ pub struct Workspace {
     /// Where jobs keep their commits, in which the content of materialized views is as well.
     pub(super) checkpoints: Option<Checkpoints>,
     pub(super) runtime: Arc<RuntimeEnv>,
+    /// The threads of queries that end.
+    pub(super) queries: Arc<QueryRuntime>,
     /// The memory that the runtime was made for; `None`: as much as is asked for.
     pub(super) memory: Option<Memory>,
     /// The jobs that run in this process.
@@ -50,6 +53,7 @@ impl Workspace {
             sources: OpenSources::default(),
             checkpoints: None,
             runtime: Arc::new(RuntimeEnv::default()),
+            queries: Arc::default(),
             memory: None,
             jobs: JobRegistry::default(),
         }

@@ -249,7 +249,7 @@ impl Tables for ConnectionTables {
         let declared = self.declared(name)?;
         let Some(entry) = declared else {
             let Some(options) = self.workspace.connectors.table_of(name) else {
-                return Err(Error::sql(format!("table `{name}` does not exist")));
+                return Err(Error::missing_table(name));
             };
             return self.opened(ast::CreateTable::undeclared(name, options)).await;
         };
@@ -325,9 +325,8 @@ pub(super) fn streaming(job: &JobSettings) -> StreamingSettings {
 
 /// Gives an error the place of the option that it names, if it names one.
 pub(super) fn locate_entry(entry: &TableEntry, error: Error) -> Error {
-    let named = entry.definition.options.iter().map(|(key, _)| key).find(|key| error.message().contains(&format!("`{key}`")));
-    match named {
-        Some(key) => entry.locate(entry.definition.options.pos(key), error),
+    match error.option_key().map(|key| entry.definition.options.pos(key)) {
+        Some(pos) => entry.locate(pos, error),
         None => error,
     }
 }

@@ -27,10 +27,7 @@ pub(super) struct Config {
 
 impl Config {
     pub(super) fn read(table: &TableSpec) -> Result<Self> {
-        Self::read_inner(table).map_err(|e| match e.message().starts_with("table `") {
-            true => e,
-            false => e.context(format!("table `{}`", table.name)),
-        })
+        Self::read_inner(table).map_err(|e| e.in_table(&table.name))
     }
 
     fn read_inner(table: &TableSpec) -> Result<Self> {
@@ -42,7 +39,7 @@ impl Config {
             let Some(rest) = key.strip_prefix("fields.") else { continue };
             if !names.iter().any(|name| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))) {
                 let wrong = rest.split('.').next().unwrap_or(rest);
-                return Err(Error::sql(format!("option `{key}` names no column")).hint(suggest::hint(wrong, &names)));
+                return Err(Error::option(key, "names no column").hint(suggest::hint(wrong, &names)));
             }
         }
         let rate = match table.option("rows-per-second") {
@@ -51,7 +48,7 @@ impl Config {
         };
         let rows = parse::<i64>(table, "number-of-rows", "a number of rows")?;
         if rows.is_some_and(|rows| rows < 0) {
-            return Err(Error::sql("option `number-of-rows` cannot be negative"));
+            return Err(Error::option("number-of-rows", "cannot be negative"));
         }
         let scope = Scope { options: &table.options, rate };
         let fields = table
@@ -96,7 +93,7 @@ impl Config {
 
 fn positive(table: &TableSpec, key: &str) -> Result<Option<i64>> {
     match parse::<i64>(table, key, "a positive whole number")? {
-        Some(n) if n < 1 => Err(Error::sql(format!("option `{key}` cannot be {n}")).hint("give a positive whole number")),
+        Some(n) if n < 1 => Err(Error::option(key, format!("cannot be {n}")).hint("give a positive whole number")),
         other => Ok(other),
     }
 }

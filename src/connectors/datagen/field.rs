@@ -64,7 +64,7 @@ impl Field {
             return Err(wrong(path, "null-rate", get("null-rate").unwrap_or_default(), "give a number from 0 to 1"));
         }
         if null_rate > 0.0 && !nullable {
-            return Err(Error::sql(format!("option `{path}.null-rate` needs a column that can be NULL")));
+            return Err(Error::option(&format!("{path}.null-rate"), "needs a column that can be NULL"));
         }
         let sequence = match get("kind") {
             None | Some("random") => None,
@@ -104,7 +104,7 @@ impl Field {
 }
 
 fn wrong(path: &str, name: &str, value: &str, hint: &str) -> Error {
-    Error::sql(format!("option `{path}.{name}` cannot be '{value}'")).hint(hint)
+    Error::option(&format!("{path}.{name}"), format!("cannot be '{value}'")).hint(hint)
 }
 
 fn number<T: std::str::FromStr>(scope: &Scope<'_>, path: &str, name: &str) -> Result<Option<T>> {
@@ -134,7 +134,7 @@ fn whole(scope: &Scope<'_>, path: &str, data_type: &DataType) -> Result<(i128, i
     };
     let (min, max) = (bound("min", least)?, bound("max", most)?);
     if min > max {
-        return Err(Error::sql(format!("option `{path}.min` is greater than `{path}.max`")));
+        return Err(Error::option(&format!("{path}.min"), format!("is greater than `{path}.max`")));
     }
     Ok((min, max))
 }
@@ -159,7 +159,7 @@ fn float(scope: &Scope<'_>, path: &str, data_type: &DataType) -> Result<(f64, f6
     };
     let (min, max) = (number(scope, path, "min")?.unwrap_or(least), number(scope, path, "max")?.unwrap_or(most));
     if min > max {
-        return Err(Error::sql(format!("option `{path}.min` is greater than `{path}.max`")));
+        return Err(Error::option(&format!("{path}.min"), format!("is greater than `{path}.max`")));
     }
     Ok((min, max))
 }
@@ -167,7 +167,7 @@ fn float(scope: &Scope<'_>, path: &str, data_type: &DataType) -> Result<(f64, f6
 fn sequence(scope: &Scope<'_>, path: &str, data_type: &DataType) -> Result<Sequence> {
     let get = |name: &str| scope.options.get(&format!("{path}.{name}"));
     let Some(start) = get("start") else {
-        return Err(Error::sql(format!("option `{path}.start` is missing")).hint("a sequence needs its first value"));
+        return Err(Error::option(&format!("{path}.start"), "is missing").hint("a sequence needs its first value"));
     };
     if let DataType::Timestamp(..) = data_type {
         return times(scope, path, start);
@@ -176,7 +176,8 @@ fn sequence(scope: &Scope<'_>, path: &str, data_type: &DataType) -> Result<Seque
         DataType::Utf8 => (i64::MIN.into(), i64::MAX.into()),
         DataType::Float32 | DataType::Float64 => (-(1 << 53), 1 << 53),
         other => range(other).ok_or_else(|| {
-            Error::sql(format!("option `{path}.kind`: a sequence of that type cannot be made"))
+            Error::sql("a sequence of that type cannot be made")
+                .in_option(&format!("{path}.kind"))
                 .hint("numbers, STRING and TIMESTAMP can count up")
         })?,
     };
@@ -187,7 +188,7 @@ fn sequence(scope: &Scope<'_>, path: &str, data_type: &DataType) -> Result<Seque
     let start = bound("start", start)?;
     let end = get("end").map(|end| bound("end", end)).transpose()?;
     if end.is_some_and(|end| end < start) {
-        return Err(Error::sql(format!("option `{path}.end` is less than `{path}.start`")));
+        return Err(Error::option(&format!("{path}.end"), format!("is less than `{path}.start`")));
     }
     let greatest = match data_type {
         // The unscaled bound counts digits behind the point, too.
@@ -202,13 +203,13 @@ fn times(scope: &Scope<'_>, path: &str, start: &str) -> Result<Sequence> {
         (Some(step), _) => (i128::try_from(units::duration(step)?.as_nanos()).unwrap_or(i128::MAX), 1),
         (None, Some(rate)) => (1_000_000_000, i128::from(rate)),
         (None, None) => {
-            return Err(Error::sql(format!("option `{path}.step` is missing"))
+            return Err(Error::option(&format!("{path}.step"), "is missing")
                 .hint("without `rows-per-second` a sequence of times needs a step, for example '200 us'"));
         }
     };
     if let Some(ago) = ago(start) {
         if scope.options.get(&format!("{path}.step")).is_some() {
-            return Err(Error::sql(format!("option `{path}.step` cannot be used with a start relative to now"))
+            return Err(Error::option(&format!("{path}.step"), "cannot be used with a start relative to now")
                 .hint("rows come at the pace of the wall clock then: set `rows-per-second`"));
         }
         return Ok(Sequence::Relative { ago, step });

@@ -6,6 +6,7 @@ use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
+use crate::common::s3::Buckets;
 use crate::common::{Error, OptionSpec, Result};
 use crate::connectors::{BulkWriter, Connector, Inferred, Sink, Source, TableSpec, lookup};
 use crate::sql::ast::Options;
@@ -22,8 +23,17 @@ use super::write::bulk_writer::{FilesTarget, Naming};
 use super::write::sink::FilesSink;
 
 /// Tables on files, local and on S3.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct FilesConnector;
+#[derive(Debug, Default)]
+pub struct FilesConnector {
+    buckets: Arc<Buckets>,
+}
+
+impl FilesConnector {
+    /// One whose tables are in these buckets.
+    pub fn new(buckets: Arc<Buckets>) -> Self {
+        Self { buckets }
+    }
+}
 
 #[async_trait]
 impl Connector for FilesConnector {
@@ -49,17 +59,17 @@ impl Connector for FilesConnector {
             return Err(Error::sql(format!("table `{}`: files have no PRIMARY KEY: each row is one of its own", table.name)));
         }
         lookup::kept(table)?;
-        Config::read(table).map(drop)
+        Config::read(table, &self.buckets).map(drop)
     }
 
     fn source(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Source>> {
         self.validate(&table)?;
-        Ok(Arc::new(FilesSource::new(&table)?))
+        Ok(Arc::new(FilesSource::new(&table, &self.buckets)?))
     }
 
     fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>> {
         self.validate(&table)?;
-        Ok(Arc::new(FilesSink::new(&table)?))
+        Ok(Arc::new(FilesSink::new(&table, &self.buckets)?))
     }
 
     fn table_of(&self, name: &str) -> Option<Options> {
@@ -78,7 +88,7 @@ impl Connector for FilesConnector {
     }
 
     async fn copy(&self, table: Arc<TableSpec>) -> Result<Box<dyn BulkWriter>> {
-        let config = Config::read(&table)?;
+        let config = Config::read(&table, &self.buckets)?;
         if config.location.pattern.is_some() {
             return Err(Error::sql(format!("'{}' is a pattern, which tells no place to write to", config.location.shown)));
         }
@@ -88,12 +98,12 @@ impl Connector for FilesConnector {
 
     async fn peek(&self, table: Arc<TableSpec>, rows: usize) -> Result<Option<RecordBatch>> {
         self.validate(&table)?;
-        peek::newest(&table, rows).await.map(Some).map_err(|e| named(&table, e))
+        peek::newest(&table, rows, &self.buckets).await.map(Some).map_err(|e| named(&table, e))
     }
 
     async fn infer(&self, table: &TableSpec) -> Result<Inferred> {
         crate::connectors::options::check(table, &self.options())?;
-        schema_inference::infer(table).await.map_err(|e| named(table, e))
+        schema_inference::infer(table, &self.buckets).await.map_err(|e| named(table, e))
     }
 }
 

@@ -116,8 +116,8 @@ impl KafkaTable {
     /// # Errors
     /// Names the table and the option that is wrong, and what would be right.
     pub fn read(spec: Arc<TableSpec>) -> Result<Self> {
-        let context = spec.name.clone();
-        Self::read_inner(spec).map_err(|e| if e.message().starts_with("table `") { e } else { e.context(format!("table `{context}`")) })
+        let name = spec.name.clone();
+        Self::read_inner(spec).map_err(|e| e.in_table(&name))
     }
 
     fn read_inner(spec: Arc<TableSpec>) -> Result<Self> {
@@ -187,11 +187,11 @@ impl KafkaTable {
 fn topic(spec: &TableSpec) -> Result<String> {
     let topic = match (spec.option("topic"), spec.option("topic-pattern")) {
         (Some(topic), None) => topic,
-        (_, Some(_)) => return Err(Error::sql("option `topic-pattern` is not supported yet").hint("name one topic with `topic`")),
+        (_, Some(_)) => return Err(Error::option("topic-pattern", "is not supported yet").hint("name one topic with `topic`")),
         (None, None) => return Err(missing("topic").hint("add 'topic' = '...'")),
     };
     if topic.contains(';') {
-        return Err(Error::sql(format!("option `topic` names several topics: '{topic}'"))
+        return Err(Error::option("topic", format!("names several topics: '{topic}'"))
             .hint("positions are kept per partition of one topic; declare a table per topic and use UNION ALL"));
     }
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -218,12 +218,12 @@ fn properties(spec: &TableSpec) -> Result<Properties> {
                     "latest" => Some(Reset::Latest),
                     "none" | "error" => None,
                     other => {
-                        return Err(Error::sql(format!("option `{key}` cannot be '{other}'")).hint("give `earliest`, `latest` or `none`"));
+                        return Err(Error::option(key, format!("cannot be '{other}'")).hint("give `earliest`, `latest` or `none`"));
                     }
                 }
             }
             "transactional.id" => {
-                return Err(Error::sql(format!("option `{key}` cannot be set"))
+                return Err(Error::option(key, "cannot be set")
                     .hint("the transactional id is made from the job and the sink, which is how exactly-once survives restarts"));
             }
             _ => rest.push((name.to_string(), value.to_string())),
@@ -265,13 +265,13 @@ fn discovery(spec: &TableSpec) -> Result<Option<Duration>> {
         None => DISCOVERY,
         // In Flink everything that is not positive turns it off.
         Some(text) if text.trim().starts_with('-') => Duration::ZERO,
-        Some(text) => units::duration(text).map_err(|e| e.context(format!("option `{option}`")))?,
+        Some(text) => units::duration(text).map_err(|e| e.in_option(option))?,
     };
     Ok(Some(interval).filter(|interval| !interval.is_zero()))
 }
 
 fn wrong_mode(option: &str, value: &str, known: &[&str]) -> Error {
-    Error::sql(format!("option `{option}` cannot be '{value}'")).hint(suggest::hint(value, known))
+    Error::option(option, format!("cannot be '{value}'")).hint(suggest::hint(value, known))
 }
 
 fn millis(spec: &TableSpec, option: &str) -> Result<i64> {
@@ -280,9 +280,8 @@ fn millis(spec: &TableSpec, option: &str) -> Result<i64> {
 
 fn specific(spec: &TableSpec, option: &str) -> Result<BTreeMap<i32, i64>> {
     let text = spec.option(option).ok_or_else(|| missing(option).hint("write 'partition:0,offset:42;partition:1,offset:300'"))?;
-    offsets::parse(text).ok_or_else(|| {
-        Error::sql(format!("option `{option}` cannot be '{text}'")).hint("write 'partition:0,offset:42;partition:1,offset:300'")
-    })
+    offsets::parse(text)
+        .ok_or_else(|| Error::option(option, format!("cannot be '{text}'")).hint("write 'partition:0,offset:42;partition:1,offset:300'"))
 }
 
 fn guarantee(spec: &TableSpec) -> Result<Guarantee> {

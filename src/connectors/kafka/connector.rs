@@ -89,7 +89,8 @@ impl KafkaConnector {
 
 fn bootstrap(table: &KafkaTable) -> Result<()> {
     if table.bootstrap.trim().is_empty() {
-        return Err(Error::sql(format!("{}: option `properties.bootstrap.servers` is missing", table.label()))
+        return Err(Error::option("properties.bootstrap.servers", "is missing")
+            .in_table(&table.spec.name)
             .hint("add 'properties.bootstrap.servers' = 'host:9092', or run with --embedded to do without Kafka"));
     }
     Ok(())

@@ -16,7 +16,7 @@ pub(super) fn is_upsert(spec: &TableSpec) -> bool {
 }
 
 pub(super) fn missing(option: &str) -> Error {
-    Error::sql(format!("option `{option}` is missing"))
+    Error::option(option, "is missing")
 }
 
 pub(super) const STARTUP_MODES: &[&str] = &["earliest-offset", "latest-offset", "group-offsets", "timestamp", "specific-offsets"];

@@ -69,13 +69,13 @@ pub(super) fn key(spec: &TableSpec) -> Result<Option<RecordPart>> {
         }
         for option in ["key.fields", "key.fields-prefix"] {
             if spec.option(option).is_some() {
-                return Err(Error::sql(format!("option `{option}` needs `key.format`")).hint("add 'key.format' = 'raw' or 'json'"));
+                return Err(Error::option(option, "needs `key.format`").hint("add 'key.format' = 'raw' or 'json'"));
             }
         }
         return Ok(None);
     };
     if formats::tells_changes(format) {
-        return Err(Error::sql(format!("option `key.format` cannot be '{format}', which is a format of values")));
+        return Err(Error::option("key.format", format!("cannot be '{format}', which is a format of values")));
     }
     let names: Vec<&str> = match spec.option("key.fields") {
         _ if is_upsert(spec) => spec.primary_key.iter().map(String::as_str).collect(),
@@ -85,14 +85,12 @@ pub(super) fn key(spec: &TableSpec) -> Result<Option<RecordPart>> {
             spec.primary_key.iter().map(String::as_str).collect()
         }
         None => {
-            return Err(
-                Error::sql("option `key.format` needs `key.fields`").hint("add 'key.fields' = 'a;b', the columns that make the key")
-            );
+            return Err(Error::option("key.format", "needs `key.fields`").hint("add 'key.fields' = 'a;b', the columns that make the key"));
         }
     };
     let prefix = spec.option("key.fields-prefix").unwrap_or_default();
     if !prefix.is_empty() && !except_key(spec) {
-        return Err(Error::sql("option `key.fields-prefix` needs 'value.fields-include' = 'EXCEPT_KEY'")
+        return Err(Error::option("key.fields-prefix", "needs 'value.fields-include' = 'EXCEPT_KEY'")
             .hint("otherwise the prefixed columns would be looked for in the value, too"));
     }
     let physical: Vec<&str> = spec.columns.iter().filter(|c| c.metadata.is_none()).map(|c| c.name.as_str()).collect();
@@ -100,7 +98,7 @@ pub(super) fn key(spec: &TableSpec) -> Result<Option<RecordPart>> {
     let mut fields = Vec::new();
     for name in names {
         let Some(index) = spec.columns.iter().position(|c| c.metadata.is_none() && c.name == name) else {
-            return Err(Error::sql(format!("option `key.fields` names `{name}`, which is no column of the record"))
+            return Err(Error::option("key.fields", format!("names `{name}`, which is no column of the record"))
                 .hint(suggest::hint(name, &physical)));
         };
         let Some(inner) = name.strip_prefix(prefix).filter(|inner| !inner.is_empty()) else {
@@ -112,7 +110,7 @@ pub(super) fn key(spec: &TableSpec) -> Result<Option<RecordPart>> {
         fields.push(Field::new(inner, column.data_type.clone(), column.nullable));
     }
     if columns.is_empty() {
-        return Err(Error::sql("option `key.fields` names no column"));
+        return Err(Error::option("key.fields", "names no column"));
     }
     let options = FormatOptions::pick(format, "key.", spec.options.iter());
     Ok(Some(RecordPart { format: format.to_string(), options, schema: Arc::new(Schema::new(fields)), columns }))

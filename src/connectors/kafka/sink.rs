@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, Subject};
 use crate::connectors::{Changes, OnError, Recorded, Sink, SinkMode, SinkWriter, Writer};
 
 use super::broker::Broker;
@@ -44,7 +44,8 @@ impl KafkaSink {
     /// When the declaration has what a sink cannot have.
     pub fn new(table: Arc<KafkaTable>, broker: Arc<dyn Broker>) -> Result<Self> {
         if let Some((property, _)) = table.properties.iter().find(|(key, _)| key == "isolation.level" || key.starts_with("transaction")) {
-            return Err(Error::sql(format!("{}: option `properties.{property}` cannot be set on a sink", table.label()))
+            return Err(Error::option(&format!("properties.{property}"), "cannot be set on a sink")
+                .in_table(&table.spec.name)
                 .hint("transactions are what makes the sink exactly-once, so their settings are fixed"));
         }
         for column in table.spec.columns.iter().filter(|c| !c.is_virtual) {
@@ -108,7 +109,9 @@ fn one_partition_per_key(table: &KafkaTable) -> Result<()> {
     let by_others =
         |key: &&RecordPart| key.columns.iter().any(|c| table.spec.columns.get(*c).is_none_or(|c| !table.in_primary_key(&c.name)));
     if table.key.as_ref().filter(by_others).is_some() {
-        return Err(Error::sql(format!("{}: `key.fields` names a column that is not of the PRIMARY KEY", table.label()))
+        return Err(Error::sql("`key.fields` names a column that is not of the PRIMARY KEY")
+            .about(Subject::Option("key.fields".into()))
+            .in_table(&table.spec.name)
             .hint("changes of one row could stand in different partitions: leave `key.fields` out, and the PRIMARY KEY is written"));
     }
     if table.partitioner == Partitioner::RoundRobin {

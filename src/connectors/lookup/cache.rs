@@ -15,7 +15,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use tokio::sync::Mutex;
 
-use crate::common::{Error, OptionSpec, Result, clock, units};
+use crate::common::{Error, OptionSpec, Result, Subject, clock, units};
 
 use crate::connectors::TableSpec;
 
@@ -42,16 +42,21 @@ pub fn kept(spec: &TableSpec) -> Result<Option<Duration>> {
     let cache = spec.option(CACHE).unwrap_or("NONE").to_ascii_uppercase();
     match (cache.as_str(), spec.option(INTERVAL)) {
         ("PARTIAL", _) => {
-            let error = format!("table `{table}`: `{CACHE}` = 'PARTIAL' keeps keys that were asked for, but the table is read as a whole");
-            Err(Error::sql(error).hint(format!("'FULL' with '{INTERVAL}' = '10 min' keeps all rows")))
+            let error = format!("`{CACHE}` = 'PARTIAL' keeps keys that were asked for, but the table is read as a whole");
+            Err(Error::sql(error)
+                .about(Subject::Option(CACHE.into()))
+                .in_table(table)
+                .hint(format!("'FULL' with '{INTERVAL}' = '10 min' keeps all rows")))
         }
-        ("FULL", Some(interval)) => {
-            units::duration(interval).map(Some).map_err(|e| e.context(format!("table `{table}`, option `{INTERVAL}`")))
-        }
-        ("FULL", None) => {
-            Err(Error::sql(format!("table `{table}`: `{CACHE}` = 'FULL' says not how long")).hint(format!("add '{INTERVAL}' = '10 min'")))
-        }
-        (_, Some(_)) => Err(Error::sql(format!("table `{table}`: `{INTERVAL}` has no cache")).hint(format!("add '{CACHE}' = 'FULL'"))),
+        ("FULL", Some(interval)) => units::duration(interval).map(Some).map_err(|e| e.in_table_option(table, INTERVAL)),
+        ("FULL", None) => Err(Error::sql(format!("`{CACHE}` = 'FULL' says not how long"))
+            .about(Subject::Option(CACHE.into()))
+            .in_table(table)
+            .hint(format!("add '{INTERVAL}' = '10 min'"))),
+        (_, Some(_)) => Err(Error::sql(format!("`{INTERVAL}` has no cache"))
+            .about(Subject::Option(INTERVAL.into()))
+            .in_table(table)
+            .hint(format!("add '{CACHE}' = 'FULL'"))),
         (_, None) => Ok(None),
     }
 }

@@ -26,7 +26,7 @@ impl DebeziumEncoder {
     /// For a wrong option, or a type that JSON cannot hold.
     pub fn new(schema: &SchemaRef, options: &FormatOptions) -> Result<Self> {
         if options.flag(SCHEMA_INCLUDE)?.unwrap_or(false) {
-            return Err(Error::sql(format!("option `{SCHEMA_INCLUDE}` = true is for reading: messages are written without their schema"))
+            return Err(Error::option(SCHEMA_INCLUDE, "= true is for reading: messages are written without their schema")
                 .hint("take the option out of the table that is written"));
         }
         let row = nullable(schema);

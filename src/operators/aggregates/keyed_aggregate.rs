@@ -12,10 +12,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
-use crate::state::{KeyMode, KeyedDelta, Layout};
+use crate::state::{KeyMode, KeyedDelta};
 
-use super::merge::{Functions, GroupMerger};
+use super::merge::{Functions, GroupMerger, results_of};
 use super::min_max::Extreme;
+use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::KeyIndex;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
@@ -59,7 +60,7 @@ pub struct KeyedAggregate {
     /// MIN and MAX over changes; their results come last.
     extremes: Vec<Extreme>,
     lifetime: Lifetime,
-    layout: Arc<Layout>,
+    stored: ExpiringRows,
     schema: SchemaRef,
 }
 
@@ -79,21 +80,15 @@ impl KeyedAggregate {
     pub fn with_extremes(last: Arc<dyn ExecutionPlan>, lifetime: Lifetime, extremes: Vec<Extreme>) -> Result<Self> {
         let functions = Functions::new(last)?;
         let extreme_fields = extremes.iter().map(Extreme::field).collect::<Result<Vec<_>>>()?;
-        let mut fields: Vec<_> = functions.partial().fields().iter().chain(&extreme_fields).cloned().collect();
+        let fields: Vec<_> = functions.partial().fields().iter().chain(&extreme_fields).cloned().collect();
         let timed = lifetime.window.is_some() || lifetime.ttl.is_some();
-        if timed {
-            fields.push(Arc::new(Field::new(TIME, DataType::Int64, false)));
-        }
-        let layout = Layout {
-            time: timed.then(|| fields.len() - 1),
-            schema: Arc::new(Schema::new(fields)),
-            key: (0..functions.groups()).collect(),
-            mode: KeyMode::Upsert,
-        };
+        let time = timed.then(|| Field::new(TIME, DataType::Int64, false));
+        let key = (0..functions.groups()).collect();
+        let stored = ExpiringRows::new(Arc::new(Schema::new(fields)), key, KeyMode::Upsert, time);
         let results = functions.results();
         let results = Arc::new(Schema::new(results.fields().iter().chain(&extreme_fields).cloned().collect::<Vec<_>>()));
         let schema = if lifetime.distinct { results } else { zset::weighted(&results) };
-        Ok(Self { functions, extremes, lifetime, layout: Arc::new(layout), schema })
+        Ok(Self { functions, extremes, lifetime, stored, schema })
     }
 
     /// MIN and MAX over changes.
@@ -113,18 +108,12 @@ impl KeyedAggregate {
 
     /// Puts the time behind partial rows by which they are forgotten.
     fn timed(&self, state: &RecordBatch, clock: i64) -> Result<RecordBatch> {
-        let mut columns = state.columns().to_vec();
-        match self.lifetime {
-            Lifetime { window: Some((column, shift)), .. } => {
-                let ends = to_millis(state.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(shift));
-                let no_time = || ends.iter().map(|t| Some(t.unwrap_or(i64::MAX))).collect::<Int64Array>();
-                let ends = if ends.null_count() > 0 { no_time() } else { ends };
-                columns.push(Arc::new(ends));
-            }
-            Lifetime { ttl: Some(_), .. } => columns.push(Arc::new(Int64Array::from_value(clock, state.num_rows()))),
-            _ => return Ok(state.clone()),
-        }
-        Ok(RecordBatch::try_new(Arc::clone(&self.layout.schema), columns)?)
+        let Some((column, shift)) = self.lifetime.window else { return self.stored.timed_at(state, clock) };
+        self.stored.timed(state, || {
+            let ends = to_millis(state.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(shift));
+            let no_time = || ends.iter().map(|t| Some(t.unwrap_or(i64::MAX))).collect::<Int64Array>();
+            Ok(if ends.null_count() > 0 { no_time() } else { ends })
+        })
     }
 
     /// Stored rows as partial rows.
@@ -233,7 +222,7 @@ impl Operator for KeyedAggregate {
             _ if self.functions.groups() == 0 => Some("one row".to_string()),
             _ => None,
         };
-        let groups = TableSpec { name: "groups", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false };
+        let groups = TableSpec { name: "groups", kind: TableKind::Keyed(Arc::clone(self.stored.layout())), bound, waits: false };
         let values = |e: &Extreme| TableSpec { name: "values", kind: TableKind::Keyed(Arc::new(e.layout())), bound: None, waits: false };
         std::iter::once(groups).chain(self.extremes.iter().map(values)).collect()
     }
@@ -254,18 +243,15 @@ impl Operator for KeyedAggregate {
         let stored = self.untimed(&with_extremes)?;
         let known = stored.num_rows();
 
-        let mut earlier = GroupMerger::new(&self.functions)?;
-        let (mut state, mut results) = (GroupMerger::new(&self.functions)?, GroupMerger::new(&self.functions)?);
-        earlier.merge(&stored)?;
-        for batch in [&stored, &arrived] {
-            // Known groups first: so row i of the earlier results and of the new ones is the same group.
-            state.merge(batch)?;
-            results.merge(batch)?;
-        }
-        let rows = Rows { earlier: earlier.into_results()?, state: state.into_state()?, results: results.into_results()? };
+        // Known groups first: so row i of the earlier results and of the new ones is the same group.
+        let mut merged = GroupMerger::for_both(&self.functions)?;
+        merged.merge(&stored)?;
+        merged.merge(&arrived)?;
+        let (state, results) = merged.into_both()?;
+        let rows = Rows { earlier: results_of(&self.functions, &stored)?, state, results };
         let Rows { earlier, state, results } = self.add_extremes(step, &inputs, &with_extremes, rows)?;
 
-        let put = zset::weighted(&self.layout.schema);
+        let put = zset::weighted(&self.stored.layout().schema);
         if self.lifetime.distinct {
             let new = known..results.num_rows();
             let rows = if self.lifetime.ttl.is_some() { state } else { state.slice(new.start, new.len()) };

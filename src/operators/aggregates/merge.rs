@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
@@ -92,7 +93,9 @@ pub enum Merged {
 pub struct GroupMerger<'f> {
     functions: &'f Functions,
     groups: Box<dyn GroupValues>,
-    accumulators: Vec<(Box<dyn GroupsAccumulator>, usize)>,
+    accumulators: Accumulators,
+    /// A second set, where state and results are both wanted: each empties its own.
+    again: Option<Accumulators>,
     indices: Vec<usize>,
     /// Without group columns there is one group, which `GroupValues` does not count.
     rows: usize,
@@ -102,18 +105,18 @@ impl<'f> GroupMerger<'f> {
     /// A merger for partial rows of these functions.
     pub fn new(functions: &'f Functions) -> Result<Self> {
         let key = Schema::new(functions.partial.fields().iter().take(functions.groups).cloned().collect::<Vec<_>>());
-        let accumulators = functions
-            .aggregates
-            .iter()
-            .map(|a| Ok((accumulator(a, functions.groups > 0)?, a.state_fields()?.len())))
-            .collect::<Result<Vec<_>>>()?;
         let groups = new_group_values(Arc::new(key), &GroupOrdering::None)?;
-        Ok(Self { functions, groups, accumulators, indices: Vec::new(), rows: 0 })
+        Ok(Self { functions, groups, accumulators: Accumulators::new(functions)?, again: None, indices: Vec::new(), rows: 0 })
+    }
+
+    /// A merger that gives state as well as results; see [`Self::into_both`].
+    pub fn for_both(functions: &'f Functions) -> Result<Self> {
+        Ok(Self { again: Some(Accumulators::new(functions)?), ..Self::new(functions)? })
     }
 
     /// Merges a batch of partial rows.
     pub fn merge(&mut self, batch: &RecordBatch) -> Result<()> {
-        let (key, mut rest) = batch.columns().split_at(self.functions.groups);
+        let (key, rest) = batch.columns().split_at(self.functions.groups);
         if key.is_empty() {
             self.rows = self.rows.max(batch.num_rows().min(1));
             self.indices.clear();
@@ -122,12 +125,8 @@ impl<'f> GroupMerger<'f> {
             self.groups.intern(key, &mut self.indices)?;
             self.rows = self.groups.len();
         }
-        for (accumulator, width) in &mut self.accumulators {
-            let (state, others) = rest.split_at(*width);
-            accumulator.merge_batch(state, &self.indices, self.rows)?;
-            rest = others;
-        }
-        Ok(())
+        self.accumulators.merge(rest, &self.indices, self.rows)?;
+        self.again.as_mut().map_or(Ok(()), |again| again.merge(rest, &self.indices, self.rows))
     }
 
     /// The merged rows as partial state again, and nothing is left.
@@ -142,18 +141,71 @@ impl<'f> GroupMerger<'f> {
 
     /// The merged rows, and nothing is left.
     pub fn finish(mut self, want: Merged) -> Result<RecordBatch> {
-        let schema = self.functions.merged(want);
-        if self.rows == 0 {
+        let keys = self.keys()?;
+        self.accumulators.finish(self.functions, &keys, self.rows, want)
+    }
+
+    /// The merged rows as partial state and as results, in the same order, and nothing is left.
+    ///
+    /// # Errors
+    /// When this is no [`Self::for_both`].
+    pub fn into_both(mut self) -> Result<(RecordBatch, RecordBatch)> {
+        let keys = self.keys()?;
+        let again = self.again.as_mut().ok_or_else(|| Error::internal("a merger for one of state and results was asked for both"))?;
+        let state = again.finish(self.functions, &keys, self.rows, Merged::State)?;
+        Ok((state, self.accumulators.finish(self.functions, &keys, self.rows, Merged::Results)?))
+    }
+
+    fn keys(&mut self) -> Result<Vec<ArrayRef>> {
+        Ok(if self.functions.groups == 0 || self.rows == 0 { Vec::new() } else { self.groups.emit(EmitTo::All)? })
+    }
+}
+
+/// The results of partial rows, each of which is a group of its own: in their order, without looking at their keys.
+///
+/// # Errors
+/// When they are no partial rows.
+pub fn results_of(functions: &Functions, rows: &RecordBatch) -> Result<RecordBatch> {
+    let (keys, rest) = rows.columns().split_at(functions.groups);
+    let places: Vec<usize> = (0..rows.num_rows()).collect();
+    let mut accumulators = Accumulators::new(functions)?;
+    accumulators.merge(rest, &places, rows.num_rows())?;
+    accumulators.finish(functions, keys, rows.num_rows(), Merged::Results)
+}
+
+/// An accumulator per aggregate, with the number of columns of its state.
+struct Accumulators(Vec<(Box<dyn GroupsAccumulator>, usize)>);
+
+impl Accumulators {
+    fn new(functions: &Functions) -> Result<Self> {
+        let of = |a: &Arc<AggregateFunctionExpr>| Ok((accumulator(a, functions.groups > 0)?, a.state_fields()?.len()));
+        Ok(Self(functions.aggregates.iter().map(of).collect::<Result<_>>()?))
+    }
+
+    /// Merges states into the groups of these numbers, of which there are `groups`.
+    fn merge(&mut self, mut states: &[ArrayRef], places: &[usize], groups: usize) -> Result<()> {
+        for (accumulator, width) in &mut self.0 {
+            let (state, others) = states.split_at(*width);
+            accumulator.merge_batch(state, places, groups)?;
+            states = others;
+        }
+        Ok(())
+    }
+
+    /// What there is for the groups with these keys, and nothing is left.
+    fn finish(&mut self, functions: &Functions, keys: &[ArrayRef], groups: usize, want: Merged) -> Result<RecordBatch> {
+        let schema = functions.merged(want);
+        if groups == 0 {
             return Ok(RecordBatch::new_empty(schema));
         }
-        let mut columns = if self.functions.groups == 0 { Vec::new() } else { self.groups.emit(EmitTo::All)? };
-        for (accumulator, _) in &mut self.accumulators {
+        let mut columns = keys.to_vec();
+        for (accumulator, _) in &mut self.0 {
             match want {
                 Merged::State => columns.extend(accumulator.state(EmitTo::All)?),
                 Merged::Results => columns.push(accumulator.evaluate(EmitTo::All)?),
             }
         }
-        let rows = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        let rows = RecordBatchOptions::new().with_row_count(Some(groups));
         Ok(RecordBatch::try_new_with_options(schema, columns, &rows)?)
     }
 }

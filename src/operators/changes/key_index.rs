@@ -1,9 +1,12 @@
 //! Keys of rows.
 
-use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::{concat, take};
+use arrow::row::Rows;
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
 use crate::common::Result;
 
@@ -22,13 +25,23 @@ pub(in crate::operators) fn distinct(parts: &[Vec<ArrayRef>]) -> Result<Vec<Arra
     let columns = (0..first.len()).map(column).collect::<Result<Vec<_>>>()?;
     let Some(rows) = zset::encode(&columns)? else { return Ok(columns) };
     let mut seen = HashSet::with_capacity(rows.num_rows());
-    let firsts = rows.iter().zip(0u32..).filter(|(row, _)| seen.insert(row.data().to_vec())).map(|(_, i)| i);
-    let indices = UInt32Array::from_iter_values(firsts);
+    let firsts: Vec<u32> = rows.iter().zip(0u32..).filter(|(row, _)| seen.insert(row.data())).map(|(_, i)| i).collect();
+    if firsts.len() == rows.num_rows() {
+        return Ok(columns);
+    }
+    let indices = UInt32Array::from(firsts);
     columns.iter().map(|c| Ok(take(c, &indices, None)?)).collect()
 }
 
 /// Keys by their place.
-pub(in crate::operators) struct KeyIndex(HashMap<Box<[u8]>, usize>);
+pub(in crate::operators) struct KeyIndex {
+    /// The keys; `None` if they have no columns, so that all are the same.
+    keys: Option<Rows>,
+    /// How many keys there are.
+    rows: usize,
+    places: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+}
 
 impl KeyIndex {
     /// Of these keys, in order, as columns and how many rows they have.
@@ -36,11 +49,16 @@ impl KeyIndex {
     /// # Errors
     /// When keys cannot be compared.
     pub(in crate::operators) fn new(keys: &[ArrayRef], rows: usize) -> Result<Self> {
-        let Some(encoded) = zset::encode(keys)? else {
-            // Without columns all keys are the same.
-            return Ok(Self((rows > 0).then(|| (Box::default(), 0)).into_iter().collect()));
-        };
-        Ok(Self(encoded.iter().enumerate().map(|(place, row)| (row.data().into(), place)).collect()))
+        let (keys, hasher) = (zset::encode(keys)?, DefaultHashBuilder::default());
+        let mut places = HashTable::with_capacity(rows);
+        for (place, row) in keys.iter().flatten().enumerate() {
+            let bytes = |place: usize| keys.as_ref().map_or(&[][..], |keys| keys.row(place).data());
+            match places.entry(hasher.hash_one(row.data()), |p| bytes(*p) == row.data(), |p| hasher.hash_one(bytes(*p))) {
+                Entry::Occupied(mut known) => *known.get_mut() = place,
+                Entry::Vacant(new) => _ = new.insert(place),
+            }
+        }
+        Ok(Self { keys, rows, places, hasher })
     }
 
     /// The places of other rows' keys; `None` for those that are not among them.
@@ -48,7 +66,10 @@ impl KeyIndex {
     /// # Errors
     /// When keys cannot be compared.
     pub(in crate::operators) fn of(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<Option<usize>>> {
-        let Some(encoded) = zset::encode(keys)? else { return Ok(vec![self.0.get(&[][..]).copied(); rows]) };
-        Ok(encoded.iter().map(|row| self.0.get(row.data()).copied()).collect())
+        let (Some(own), Some(encoded)) = (&self.keys, zset::encode(keys)?) else {
+            return Ok(vec![(self.rows > 0).then_some(0); rows]);
+        };
+        let place = |key: &[u8]| self.places.find(self.hasher.hash_one(key), |p| own.row(*p).data() == key).copied();
+        Ok(encoded.iter().map(|row| place(row.data())).collect())
     }
 }

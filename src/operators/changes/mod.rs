@@ -3,6 +3,7 @@
 pub mod changelog_snapshot;
 pub mod coerce;
 pub mod constants;
+pub(super) mod expiring;
 pub mod first_rows;
 pub(super) mod key_index;
 pub mod materialize;

@@ -1,19 +1,20 @@
 //! Rows that replace the one of their key, to changes: what goes is told as well as what comes.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
-use crate::state::{KeyMode, KeyedDelta, KeyedTable, Layout};
+use crate::state::{KeyMode, KeyedDelta, KeyedTable};
 
+use super::expiring::ExpiringRows;
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
@@ -51,7 +52,7 @@ pub struct Normalize {
     /// The columns of rows, without weight: those that come out, then the rest of the key.
     rows: SchemaRef,
     upserts: Upserts,
-    layout: Arc<Layout>,
+    stored: ExpiringRows,
     schema: SchemaRef,
 }
 
@@ -61,19 +62,11 @@ impl Normalize {
     /// # Errors
     /// When the columns that come out are more than there are.
     pub fn new(rows: SchemaRef, upserts: Upserts) -> Result<Self> {
-        let mut fields = rows.fields().to_vec();
-        if upserts.ttl.is_some() {
-            fields.push(Arc::new(Field::new(TIME, DataType::Int64, false)));
-        }
-        let layout = Layout {
-            time: upserts.ttl.map(|_| fields.len() - 1),
-            schema: Arc::new(Schema::new(fields)),
-            key: upserts.key.clone(),
-            mode: KeyMode::Upsert,
-        };
+        let time = upserts.ttl.map(|_| Field::new(TIME, DataType::Int64, false));
+        let stored = ExpiringRows::new(Arc::clone(&rows), upserts.key.clone(), KeyMode::Upsert, time);
         let out: Vec<usize> = (0..upserts.width).collect();
         let schema = zset::weighted(&Arc::new(rows.project(&out)?));
-        Ok(Self { rows, upserts, layout: Arc::new(layout), schema })
+        Ok(Self { rows, upserts, stored, schema })
     }
 
     /// The columns of rows, without weight.
@@ -99,12 +92,7 @@ impl Normalize {
 
     /// What changes in the table: these rows, with the time by which they are forgotten.
     fn delta(&self, rows: &RecordBatch, weight: i64, clock: i64) -> Result<RecordBatch> {
-        let mut columns = rows.columns().to_vec();
-        if self.upserts.ttl.is_some() {
-            columns.push(Arc::new(Int64Array::from_value(clock, rows.num_rows())));
-        }
-        columns.push(Arc::new(Int64Array::from_value(weight, rows.num_rows())));
-        Ok(RecordBatch::try_new(zset::weighted(&self.layout.schema), columns)?)
+        zset::with_weight(&self.stored.timed_at(rows, clock)?, &zset::weighted(&self.stored.layout().schema), weight)
     }
 
     /// The columns that come out.
@@ -159,7 +147,7 @@ impl Operator for Normalize {
 
     fn tables(&self) -> Vec<TableSpec> {
         let bound = self.upserts.ttl.map(|ttl| format!("TTL {ttl} ms, approximate"));
-        vec![TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false }]
+        vec![TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(self.stored.layout())), bound, waits: false }]
     }
 
     async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use arrow::array::{AsArray, StringArray};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int64Type, Schema};
 use datafusion::execution::TaskContext;
 
 use crate::operators::changes::normalize::*;
@@ -36,7 +36,7 @@ impl Running {
     fn new(width: usize, ttl: Option<i64>) -> Self {
         let operator = Normalize::new(schema(), Upserts { key: vec![1], width, ttl }).unwrap();
         let memory = StateMemory::new(1 << 30, std::env::temp_dir());
-        let table = Arc::new(KeyedTable::new(Arc::clone(&operator.layout), memory).unwrap());
+        let table = Arc::new(KeyedTable::new(Arc::clone(operator.stored.layout()), memory).unwrap());
         Self { operator, table, unmatched: 0 }
     }
 

@@ -1,7 +1,6 @@
 //! Changes of a table without a key: a record that takes a row away may come before the one that brings it.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, UInt32Array};
@@ -10,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
 use async_trait::async_trait;
+use hashbrown::HashMap;
 
 use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, Layout};
@@ -105,9 +105,10 @@ impl Operator for Reconcile {
         let before = kept.columns().get(width).and_then(|c| c.as_primitive_opt::<Int64Type>());
         let before = before.ok_or_else(|| Error::internal("a kept row without a count"))?;
         // Without columns there is one row.
-        let known = match zset::encode(kept.columns().get(..width).unwrap_or_default())? {
-            Some(kept) => kept.iter().zip(before.values()).map(|(row, count)| (row.data().to_vec(), *count)).collect(),
-            None => before.values().iter().map(|count| (Vec::new(), *count)).collect::<HashMap<Vec<u8>, i64>>(),
+        let known_rows = zset::encode(kept.columns().get(..width).unwrap_or_default())?;
+        let known: HashMap<&[u8], i64> = match &known_rows {
+            Some(rows) => rows.iter().zip(before.values()).map(|(row, count)| (row.data(), *count)).collect(),
+            None => before.values().iter().map(|count| (&[][..], *count)).collect(),
         };
         let encoded = zset::encode(&rows)?;
         let (mut out, mut weights): (Vec<u32>, Vec<i64>) = (Vec::new(), Vec::new());

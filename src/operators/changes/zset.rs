@@ -3,8 +3,6 @@
 //! A Z-set (DBSP, Budiu et al., VLDB 2023) is a bag whose rows have integer weights; here a batch whose last column is
 //! [`WEIGHT`]. Rows are equal when all their columns are, with NULL equal to NULL and NaN to NaN.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, UInt32Array};
@@ -12,6 +10,8 @@ use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::row::{RowConverter, Rows, SortField};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use crate::common::{Error, Result, WEIGHT};
 

@@ -9,7 +9,7 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::common::Error;
-use crate::common::library_text::in_sql;
+use crate::common::library_text::{in_sql, is_division_by_zero, is_failed_cast};
 
 /// As many expressions are named, if it can have been several.
 const MOST: usize = 3;
@@ -17,10 +17,10 @@ const MOST: usize = 3;
 /// An error of a plan, with the expressions of the plan that can have failed so.
 pub fn named(error: Error, plan: &Arc<dyn ExecutionPlan>) -> Error {
     let text = error.message();
-    if text.contains("ivide by zero") {
+    if is_division_by_zero(text) {
         return Error::data(format!("division by zero{}", places(plan, &divides))).hint("x / NULLIF(y, 0) is NULL where y is 0");
     }
-    if text.contains("Cannot cast") {
+    if is_failed_cast(text) {
         let said = format!("{text}{}", places(plan, &casts));
         return Error::data(said).hint("TRY_CAST makes NULL of what does not fit");
     }

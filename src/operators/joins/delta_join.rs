@@ -1,19 +1,20 @@
 //! Inner joins, kept up to date by what has changed on each side.
 
 use std::any::Any;
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array};
+use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::{concat_batches, filter_record_batch, not};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
-use crate::common::{Error, Result};
-use crate::state::{KeyMode, KeyedDelta, KeyedTable, Layout};
+use crate::common::Result;
+use crate::state::{KeyMode, KeyedDelta, KeyedTable};
 
+use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::distinct;
 use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
@@ -71,14 +72,10 @@ impl Side {
 }
 
 impl Side {
-    pub(super) fn layout(&self) -> Layout {
-        let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
-        let timed = self.until.is_some() || self.ttl.is_some();
-        if timed {
-            fields.push(Arc::new(Field::new(UNTIL, DataType::Int64, true)));
-        }
-        let time = timed.then(|| fields.len() - 1);
-        Layout { schema: Arc::new(Schema::new(fields)), key: self.key.clone(), time, mode: KeyMode::Bag }
+    /// How its rows are kept.
+    pub(super) fn rows(&self) -> ExpiringRows {
+        let time = (self.until.is_some() || self.ttl.is_some()).then(|| Field::new(UNTIL, DataType::Int64, true));
+        ExpiringRows::new(Arc::clone(&self.schema), self.key.clone(), KeyMode::Bag, time)
     }
 
     /// Weighted rows.
@@ -95,31 +92,15 @@ impl Side {
         self.key.iter().map(|k| Arc::clone(rows.column(*k))).collect()
     }
 
-    pub(super) fn stored(&self, layout: &Layout, changes: &RecordBatch) -> Result<RecordBatch> {
+    pub(super) fn stored(&self, rows: &ExpiringRows, changes: &RecordBatch) -> Result<RecordBatch> {
         let Some((column, after)) = self.until else { return Ok(changes.clone()) };
-        self.timed(layout, changes, to_millis(changes.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(after)))
-    }
-
-    /// Weighted rows with the time behind them by which they are dropped.
-    fn timed(&self, layout: &Layout, changes: &RecordBatch, times: Int64Array) -> Result<RecordBatch> {
-        let (columns, weight) = changes.columns().split_at(self.schema.fields().len());
-        let mut columns = columns.to_vec();
-        columns.push(Arc::new(times));
-        columns.extend(weight.iter().cloned());
-        Ok(RecordBatch::try_new(zset::weighted(&layout.schema), columns)?)
-    }
-
-    /// Stored rows without that time.
-    fn untimed(&self, stored: &RecordBatch) -> Result<RecordBatch> {
-        let mut columns = stored.columns()[..self.schema.fields().len()].to_vec();
-        columns.extend(stored.columns().last().cloned());
-        Ok(RecordBatch::try_new(zset::weighted(&self.schema), columns)?)
+        rows.timed(changes, || Ok(to_millis(changes.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(after))))
     }
 
     /// What a table with a TTL takes of changes: what it keeps of the same rows moves to `clock`. A row that was forgotten
     /// cannot be taken back any more.
-    fn refreshed(&self, layout: &Layout, table: &KeyedTable, changes: &RecordBatch, clock: i64) -> Result<RecordBatch> {
-        let now = |rows: &RecordBatch| self.timed(layout, rows, Int64Array::from_value(clock, rows.num_rows()));
+    fn refreshed(&self, kept: &ExpiringRows, table: &KeyedTable, changes: &RecordBatch, clock: i64) -> Result<RecordBatch> {
+        let now = |rows: &RecordBatch| kept.timed_at(rows, clock);
         if !self.updating {
             return now(changes);
         }
@@ -132,21 +113,14 @@ impl Side {
             None => vec![true; stored.num_rows()].into(),
         };
         let old = filter_record_batch(&stored, &same)?;
-        let sum = zset::consolidate(&changes.schema(), &[self.untimed(&old)?, changes.clone()])?;
+        let sum = zset::consolidate(&changes.schema(), &[kept.untimed(&old)?, changes.clone()])?;
         Ok(concat_batches(&old.schema(), [&zset::negate(&old)?, &now(&zset::filter(&sum, |weight| weight > 0)?)?])?)
     }
 
     /// Stored rows that nothing can meet any more, and those that something may. A row without a time meets nothing.
-    pub(super) fn due(&self, stored: &RecordBatch, watermark: i64) -> Result<(RecordBatch, RecordBatch)> {
-        let until = stored.column(self.schema.fields().len()).as_primitive_opt::<Int64Type>();
-        let until = until.ok_or_else(|| Error::internal("a side without a bound"))?;
-        let due: BooleanArray = until.iter().map(|t| Some(t.is_none_or(|t| t <= watermark))).collect();
+    pub(super) fn due(rows: &ExpiringRows, stored: &RecordBatch, watermark: i64) -> Result<(RecordBatch, RecordBatch)> {
+        let due = rows.passed(stored, watermark)?;
         Ok((filter_record_batch(stored, &due)?, filter_record_batch(stored, &not(&due)?)?))
-    }
-
-    /// Kept rows of these keys, as weighted rows.
-    fn kept(&self, table: &KeyedTable, keys: &[ArrayRef]) -> Result<RecordBatch> {
-        self.untimed(&table.get(keys)?)
     }
 
     /// What keeps its table small, for people.
@@ -156,12 +130,12 @@ impl Side {
     }
 
     /// What changes in its table.
-    fn delta(&self, layout: &Layout, table: &KeyedTable, changes: &RecordBatch, step: &Step) -> Result<KeyedDelta> {
+    fn delta(&self, kept: &ExpiringRows, table: &KeyedTable, changes: &RecordBatch, step: &Step) -> Result<KeyedDelta> {
         let (rows, close_to) = match (self.until, self.ttl) {
-            (Some(_), _) => (self.due(&self.stored(layout, changes)?, step.watermark())?.1, step.moment.end),
+            (Some(_), _) => (Self::due(kept, &self.stored(kept, changes)?, step.watermark())?.1, step.moment.end),
             (None, Some(ttl)) => {
                 let clock = step.moment.clock;
-                (self.refreshed(layout, table, changes, clock)?, Some(clock.saturating_sub(ttl)))
+                (self.refreshed(kept, table, changes, clock)?, Some(clock.saturating_sub(ttl)))
             }
             (None, None) => (changes.clone(), None),
         };
@@ -191,17 +165,17 @@ impl Side {
 pub struct DeltaJoin {
     plan: SubPlan,
     sides: [Side; 2],
-    layouts: [Arc<Layout>; 2],
+    rows: [ExpiringRows; 2],
     schema: SchemaRef,
 }
 
 impl DeltaJoin {
     /// `plan` reads both sides with their weights, and yields the join's rows with the product of the weights as last column.
     pub fn new(plan: SubPlan, sides: [Side; 2]) -> Self {
-        let layouts = [Arc::new(sides[0].layout()), Arc::new(sides[1].layout())];
+        let rows = [sides[0].rows(), sides[1].rows()];
         let weighted = plan.schema();
         let schema = if sides.iter().any(|s| s.updating) { weighted } else { zset::unweighted(&weighted) };
-        Self { plan, sides, layouts, schema }
+        Self { plan, sides, rows, schema }
     }
 
     /// The join.
@@ -236,13 +210,13 @@ impl Operator for DeltaJoin {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let table = |(name, (side, layout)): (&'static str, (&Side, &Arc<Layout>))| TableSpec {
+        let table = |(name, (side, rows)): (&'static str, (&Side, &ExpiringRows))| TableSpec {
             name,
-            kind: TableKind::Keyed(Arc::clone(layout)),
+            kind: TableKind::Keyed(Arc::clone(rows.layout())),
             bound: side.bound(),
             waits: false,
         };
-        ["left", "right"].into_iter().zip(self.sides.iter().zip(&self.layouts)).map(table).collect()
+        ["left", "right"].into_iter().zip(self.sides.iter().zip(&self.rows)).map(table).collect()
     }
 
     async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
@@ -253,20 +227,20 @@ impl Operator for DeltaJoin {
         let (kept_left, kept_right) = (step.keyed(0)?, step.keyed(1)?);
         let mut output = Vec::new();
         if from_left.num_rows() > 0 {
-            let met = right.kept(&kept_right, &distinct(&[left.keys(&from_left)])?)?;
+            let met = self.rows[1].untimed(&kept_right.get(&distinct(&[left.keys(&from_left)])?)?)?;
             if met.num_rows() > 0 {
                 output.extend(self.plan.run(step, vec![from_left.clone(), met]).await?);
             }
         }
         if from_right.num_rows() > 0 {
-            let met = left.kept(&kept_left, &distinct(&[right.keys(&from_right)])?)?;
+            let met = self.rows[0].untimed(&kept_left.get(&distinct(&[right.keys(&from_right)])?)?)?;
             let met = concat_batches(&met.schema(), [&met, &from_left])?;
             if met.num_rows() > 0 {
                 output.extend(self.plan.run(step, vec![met, from_right.clone()]).await?);
             }
         }
-        step.change(0, left.delta(&self.layouts[0], &kept_left, &from_left, step)?)?;
-        step.change(1, right.delta(&self.layouts[1], &kept_right, &from_right, step)?)?;
+        step.change(0, left.delta(&self.rows[0], &kept_left, &from_left, step)?)?;
+        step.change(1, right.delta(&self.rows[1], &kept_right, &from_right, step)?)?;
         if self.sides.iter().any(|s| s.updating) {
             return Ok(output);
         }

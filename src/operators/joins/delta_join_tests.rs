@@ -1,4 +1,5 @@
-use arrow::array::AsArray;
+use arrow::array::{AsArray, Int64Array};
+use arrow::datatypes::Schema;
 
 use crate::operators::joins::delta_join::*;
 use crate::state::StateMemory;
@@ -10,15 +11,15 @@ type Row = (i64, i64, i64);
 fn kept(updating: bool, epochs: &[(i64, &[Row], &[Row])]) {
     let schema = Arc::new(Schema::new(["k", "v"].map(|name| Field::new(name, DataType::Int64, true)).to_vec()));
     let side = Side { schema, key: vec![0], updating, until: None, ttl: Some(100) };
-    let layout = Arc::new(side.layout());
-    let mut table = KeyedTable::new(Arc::clone(&layout), StateMemory::new(1 << 30, std::env::temp_dir())).unwrap();
+    let kept = side.rows();
+    let mut table = KeyedTable::new(Arc::clone(kept.layout()), StateMemory::new(1 << 30, std::env::temp_dir())).unwrap();
     for (clock, changes, expected) in epochs {
         let column = |of: fn(&Row) -> i64| Arc::new(changes.iter().map(of).collect::<Int64Array>()) as ArrayRef;
         let changes = RecordBatch::try_new(zset::weighted(&side.schema), vec![column(|r| r.0), column(|r| r.1), column(|r| r.2)]);
-        let rows = side.refreshed(&layout, &table, &changes.unwrap(), *clock).unwrap();
+        let rows = side.refreshed(&kept, &table, &changes.unwrap(), *clock).unwrap();
         table.fold(&KeyedDelta::new(vec![rows], Some(clock - 100))).unwrap();
         assert_eq!(table.unmatched(), 0, "at {clock}");
-        let all = side.kept(&table, &[Arc::new(Int64Array::from(vec![1, 2, 3]))]).unwrap();
+        let all = kept.untimed(&table.get(&[Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef]).unwrap()).unwrap();
         let value = |column: usize, row: usize| all.column(column).as_primitive::<Int64Type>().value(row);
         let mut rows: Vec<Row> = (0..all.num_rows()).map(|row| (value(0, row), value(1, row), value(2, row))).collect();
         rows.sort_unstable();

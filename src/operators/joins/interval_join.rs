@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
-use crate::state::{KeyedDelta, Layout};
+use crate::state::KeyedDelta;
 
 use super::delta_join::Side;
 use super::delta_join::SideParts;
+use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::distinct;
 use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
@@ -35,15 +36,15 @@ use crate::operators::first_columns;
 pub struct IntervalJoin {
     plan: SubPlan,
     sides: [Side; 2],
-    layouts: [Arc<Layout>; 2],
+    rows: [ExpiringRows; 2],
     what: String,
 }
 
 impl IntervalJoin {
     /// `plan` reads the preserved side and the other one; both are append-only and bounded.
     pub fn new(plan: SubPlan, sides: [Side; 2], what: String) -> Self {
-        let layouts = [Arc::new(sides[0].layout()), Arc::new(sides[1].layout())];
-        Self { plan, sides, layouts, what }
+        let rows = [sides[0].rows(), sides[1].rows()];
+        Self { plan, sides, rows, what }
     }
 
     /// The join.
@@ -77,27 +78,27 @@ impl Operator for IntervalJoin {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let table = |(i, (name, layout)): (usize, (&'static str, &Arc<Layout>))| TableSpec {
+        let table = |(i, (name, rows)): (usize, (&'static str, &ExpiringRows))| TableSpec {
             name,
-            kind: TableKind::Keyed(Arc::clone(layout)),
+            kind: TableKind::Keyed(Arc::clone(rows.layout())),
             bound: Some("the watermark (interval)".to_string()),
             waits: i == 0,
         };
-        ["waiting", "other"].into_iter().zip(&self.layouts).enumerate().map(table).collect()
+        ["waiting", "other"].into_iter().zip(&self.rows).enumerate().map(table).collect()
     }
 
     async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let watermark = step.watermark();
         let [waiting, other] = &self.sides;
         let mut inputs = inputs.into_iter();
-        let mut next = |side: &Side, layout: &Layout| -> Result<RecordBatch> {
-            side.stored(layout, &side.changes(&inputs.next().unwrap_or_default())?)
+        let mut next = |side: &Side, rows: &ExpiringRows| -> Result<RecordBatch> {
+            side.stored(rows, &side.changes(&inputs.next().unwrap_or_default())?)
         };
-        let (preserved, others) = (next(waiting, &self.layouts[0])?, next(other, &self.layouts[1])?);
+        let (preserved, others) = (next(waiting, &self.rows[0])?, next(other, &self.rows[1])?);
         let (first, second) = (step.keyed(0)?, step.keyed(1)?);
 
-        let (ready, open) = waiting.due(&preserved, watermark)?;
-        let lasting = other.due(&others, watermark)?.1;
+        let (ready, open) = Side::due(&self.rows[0], &preserved, watermark)?;
+        let lasting = Side::due(&self.rows[1], &others, watermark)?.1;
         let mut complete = first.due(watermark)?.collect::<Result<Vec<_>>>()?;
         complete.push(ready);
         let complete = concat_batches(&preserved.schema(), &complete)?;

@@ -7,9 +7,9 @@ use arrow::compute::{concat_batches, filter_record_batch, not};
 use arrow::record_batch::RecordBatch;
 
 use crate::common::Result;
-use crate::state::Layout;
 
-use super::{OverAggregate, Past, stored};
+use super::{OverAggregate, Past};
+use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::distinct;
 use crate::operators::changes::zset;
 use crate::operators::epoch::stateful::Step;
@@ -20,10 +20,10 @@ impl OverAggregate {
     pub(super) async fn over_rows(
         &self,
         step: &Step,
-        kept: Option<&Layout>,
+        kept: Option<&ExpiringRows>,
         new: RecordBatch,
     ) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>)> {
-        let Some(layout) = kept else {
+        let Some(past) = kept else {
             let answer = self.plan.run(step, vec![self.told(&new, 0)?]).await?;
             return Ok((answer, Vec::new()));
         };
@@ -38,17 +38,17 @@ impl OverAggregate {
                 let mut shown = Vec::with_capacity(answer.len());
                 for rows in &answer {
                     let last = filter_record_batch(rows, self.flag(rows, 1)?)?;
-                    changes.push(self.put(step, layout, &first_columns(&self.rows.input, &last)?)?);
+                    changes.push(self.put(step, past, &first_columns(&self.rows.input, &last)?)?);
                     shown.push(filter_record_batch(rows, self.flag(rows, 0)?)?);
                 }
-                Ok((shown, vec![zset::consolidate(&zset::weighted(&layout.schema), &changes)?]))
+                Ok((shown, vec![zset::consolidate(&zset::weighted(&past.layout().schema), &changes)?]))
             }
             Past::Within(_) => {
-                let put = self.put(step, layout, &new)?;
-                let lasting = filter_record_batch(&put, &not(&self.passed(&put, step.watermark())?)?)?;
+                let put = self.put(step, past, &new)?;
+                let lasting = filter_record_batch(&put, &not(&past.passed(&put, step.watermark())?)?)?;
                 Ok((answer, vec![lasting]))
             }
-            _ => Ok((answer, vec![self.put(step, layout, &new)?])),
+            _ => Ok((answer, vec![self.put(step, past, &new)?])),
         }
     }
 
@@ -60,11 +60,11 @@ impl OverAggregate {
     }
 
     /// Rows as they are kept.
-    fn put(&self, step: &Step, layout: &Layout, rows: &RecordBatch) -> Result<RecordBatch> {
-        let until = match self.past {
-            Past::Within(age) => Some(self.until(rows, age)?),
-            _ => self.ttl.map(|_| Int64Array::from_value(step.moment.clock, rows.num_rows())),
-        };
-        stored(rows, &self.keys(rows)?, until, layout)
+    fn put(&self, step: &Step, past: &ExpiringRows, rows: &RecordBatch) -> Result<RecordBatch> {
+        let columns = rows.columns().iter().cloned().chain(self.keys(rows)?).collect();
+        past.put(columns, rows.num_rows(), || match self.past {
+            Past::Within(age) => self.until(rows, age),
+            _ => Ok(Int64Array::from_value(step.moment.clock, rows.num_rows())),
+        })
     }
 }

@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array};
 use arrow::compute::{concat_batches, filter_record_batch, not};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::physical_expr::PhysicalExpr;
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
-use crate::state::{KeyMode, KeyedDelta, Layout};
+use crate::state::{KeyMode, KeyedDelta};
 
+use super::changes::expiring::ExpiringRows;
 use super::changes::recompute::one;
 use super::changes::recompute::{Keyed, KeyedParts};
 use super::changes::subplan::SubPlan;
@@ -95,9 +96,9 @@ pub struct OverAggregate {
     rows: OverRows,
     past: Past,
     ttl: Option<i64>,
-    waiting: Arc<Layout>,
+    waiting: ExpiringRows,
     /// The table of the past, if there is one.
-    kept: Option<Arc<Layout>>,
+    kept: Option<ExpiringRows>,
     /// What the plan reads.
     leaf: SchemaRef,
 }
@@ -109,11 +110,10 @@ impl OverAggregate {
     /// # Errors
     /// When the partition does not type, or the plan leaves less than it should.
     pub fn new(plan: SubPlan, rows: OverRows, past: Past, ttl: Option<i64>) -> Result<Self> {
-        let until = Arc::new(Field::new(UNTIL, DataType::Int64, false));
-        let fields: Vec<_> = rows.input.fields().iter().cloned().chain([Arc::clone(&until)]).collect();
+        let until = Field::new(UNTIL, DataType::Int64, false);
         // Any key would do; rows of one time go together.
-        let time = fields.len() - 1;
-        let waiting = Layout { schema: Arc::new(Schema::new(fields)), key: vec![time], time: Some(time), mode: KeyMode::Bag };
+        let time = vec![rows.input.fields().len()];
+        let waiting = ExpiringRows::new(Arc::clone(&rows.input), time, KeyMode::Bag, Some(until.clone()));
 
         let behind = match past {
             Past::Totals => totals::columns(&plan, &rows)?,
@@ -130,11 +130,10 @@ impl OverAggregate {
         }
         let ttl = ttl.filter(|_| past.unbounded());
         let timed = ttl.is_some() || matches!(past, Past::Within(_));
-        kept.extend(timed.then_some(until));
         let mode = if past == Past::Totals { KeyMode::Upsert } else { KeyMode::Bag };
-        let time = timed.then(|| kept.len() - 1);
-        let kept = (past != Past::Nothing).then(|| Arc::new(Layout { schema: Arc::new(Schema::new(kept)), key, time, mode }));
-        Ok(Self { plan, rows, past, ttl, waiting: Arc::new(waiting), kept, leaf: Arc::new(Schema::new(leaf)) })
+        let kept = || ExpiringRows::new(Arc::new(Schema::new(kept)), key, mode, timed.then_some(until));
+        let kept = (past != Past::Nothing).then(kept);
+        Ok(Self { plan, rows, past, ttl, waiting, kept, leaf: Arc::new(Schema::new(leaf)) })
     }
 
     /// The batch plan.
@@ -160,14 +159,14 @@ impl OverAggregate {
     /// The rows that have become complete, at least one of them; the others wait.
     fn complete(&self, step: &Step, input: &[RecordBatch]) -> Result<Option<RecordBatch>> {
         let arrived = one(&self.rows.input, input)?;
-        let arrived = stored(&arrived, &[], Some(self.until(&arrived, 0)?), &self.waiting)?;
-        let ready = self.passed(&arrived, step.watermark())?;
+        let arrived = self.waiting.put(arrived.columns().to_vec(), arrived.num_rows(), || self.until(&arrived, 0))?;
+        let ready = self.waiting.passed(&arrived, step.watermark())?;
         let open = filter_record_batch(&arrived, &not(&ready)?)?;
         let mut complete = step.keyed(0)?.due(step.watermark())?.collect::<Result<Vec<_>>>()?;
         let close_to = step.moment.end.filter(|_| complete.iter().any(|rows| rows.num_rows() > 0));
         step.change(0, KeyedDelta::new(Vec::from_iter((open.num_rows() > 0).then_some(open)), close_to))?;
         complete.push(filter_record_batch(&arrived, &ready)?);
-        let complete = zset::expand(&concat_batches(&zset::weighted(&self.waiting.schema), &complete)?)?;
+        let complete = zset::expand(&concat_batches(&zset::weighted(&self.waiting.layout().schema), &complete)?)?;
         Ok(if complete.num_rows() > 0 { Some(first_columns(&self.rows.input, &complete)?) } else { None })
     }
 
@@ -178,13 +177,6 @@ impl OverAggregate {
         Ok(times.iter().map(|t| Some(t.map_or(i64::MAX, |t| t.saturating_add(after).saturating_add(age)))).collect())
     }
 
-    /// Which stored rows W has passed.
-    fn passed(&self, stored: &RecordBatch, watermark: i64) -> Result<BooleanArray> {
-        let until = stored.columns().iter().rev().nth(1).and_then(|c| c.as_primitive_opt::<Int64Type>());
-        let until = until.ok_or_else(|| Error::internal("stored rows without a time"))?;
-        Ok(until.values().iter().map(|t| Some(*t <= watermark)).collect())
-    }
-
     /// What rows partition by.
     fn keys(&self, rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
         self.rows.partition.iter().map(|e| Ok(e.evaluate(rows)?.into_array(rows.num_rows())?)).collect()
@@ -192,7 +184,7 @@ impl OverAggregate {
 
     /// To which time the past is forgotten in this epoch, if there is something to forget.
     fn forgotten(&self, step: &Step) -> Result<Option<i64>> {
-        if self.kept.as_ref().is_none_or(|kept| kept.time.is_none()) {
+        if self.kept.as_ref().is_none_or(|kept| !kept.expires()) {
             return Ok(None);
         }
         let to = match self.ttl {
@@ -208,15 +200,6 @@ impl OverAggregate {
         let column = answer.columns().get(self.rows.output.fields().len() + behind).and_then(|c| c.as_boolean_opt());
         column.ok_or_else(|| Error::internal("a plan over the past that leaves no flags"))
     }
-}
-
-/// Rows as they are stored: with further columns, a time, and the weight 1.
-fn stored(rows: &RecordBatch, more: &[ArrayRef], until: Option<Int64Array>, layout: &Layout) -> Result<RecordBatch> {
-    let mut columns = rows.columns().to_vec();
-    columns.extend(more.iter().cloned());
-    columns.extend(until.map(|u| Arc::new(u) as ArrayRef));
-    columns.push(Arc::new(Int64Array::from_value(1, rows.num_rows())));
-    Ok(RecordBatch::try_new(zset::weighted(&layout.schema), columns)?)
 }
 
 #[async_trait]
@@ -256,7 +239,7 @@ impl Operator for OverAggregate {
         let time = self.rows.input.field(column).name();
         let waiting = TableSpec {
             name: "waiting",
-            kind: TableKind::Keyed(Arc::clone(&self.waiting)),
+            kind: TableKind::Keyed(Arc::clone(self.waiting.layout())),
             bound: Some(format!("the watermark ({time} + {after} ms)")),
             waits: true,
         };
@@ -268,8 +251,12 @@ impl Operator for OverAggregate {
             _ => None,
         };
         let name = if self.past == Past::Totals { "totals" } else { "earlier rows" };
-        let kept =
-            self.kept.iter().map(|kept| TableSpec { name, kind: TableKind::Keyed(Arc::clone(kept)), bound: bound.clone(), waits: false });
+        let kept = self.kept.iter().map(|kept| TableSpec {
+            name,
+            kind: TableKind::Keyed(Arc::clone(kept.layout())),
+            bound: bound.clone(),
+            waits: false,
+        });
         [waiting].into_iter().chain(kept).collect()
     }
 
@@ -287,7 +274,7 @@ impl Operator for OverAggregate {
         };
         let (answer, changes) = match (self.past, &self.kept) {
             (Past::Totals, Some(kept)) => self.over_totals(step, kept, new).await?,
-            (_, kept) => self.over_rows(step, kept.as_deref(), new).await?,
+            (_, kept) => self.over_rows(step, kept.as_ref(), new).await?,
         };
         if self.kept.is_some() {
             step.change(1, KeyedDelta::new(changes, close_to))?;

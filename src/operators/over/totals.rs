@@ -8,10 +8,10 @@ use arrow::datatypes::FieldRef;
 use arrow::record_batch::RecordBatch;
 
 use crate::common::{Error, Result};
-use crate::state::Layout;
 
 use super::super::first_columns;
-use super::{OverAggregate, OverRows, stored};
+use super::{OverAggregate, OverRows};
+use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::{KeyIndex, distinct};
 use crate::operators::changes::subplan::SubPlan;
 use crate::operators::epoch::stateful::Step;
@@ -26,7 +26,12 @@ pub(super) fn columns(plan: &SubPlan, rows: &OverRows) -> Result<Vec<FieldRef>> 
 
 impl OverAggregate {
     /// The answer over `new` rows, and the totals that have changed.
-    pub(super) async fn over_totals(&self, step: &Step, layout: &Layout, new: RecordBatch) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>)> {
+    pub(super) async fn over_totals(
+        &self,
+        step: &Step,
+        past: &ExpiringRows,
+        new: RecordBatch,
+    ) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>)> {
         let totals = self.leaf.fields().len() - self.rows.input.fields().len();
         let keys = self.keys(&new)?;
         let kept = step.keyed(1)?.get(&distinct(std::slice::from_ref(&keys))?)?;
@@ -43,9 +48,8 @@ impl OverAggregate {
         for rows in &answer {
             let one = filter_record_batch(rows, self.flag(rows, totals)?)?;
             let keys = self.keys(&first_columns(&self.rows.input, &one)?)?;
-            let until = self.ttl.map(|_| Int64Array::from_value(step.moment.clock, one.num_rows()));
-            let now = one.project(&(behind..behind + totals).collect::<Vec<_>>())?;
-            changes.push(stored(&now, &keys, until, layout)?);
+            let columns = one.columns()[behind..behind + totals].iter().cloned().chain(keys).collect();
+            changes.push(past.put(columns, one.num_rows(), || Ok(Int64Array::from_value(step.moment.clock, one.num_rows())))?);
         }
         Ok((answer, changes))
     }

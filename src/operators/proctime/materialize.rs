@@ -1,10 +1,9 @@
 //! The clock behind rows that come and go.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, UInt32Array};
+use arrow::array::{AsArray, Int64Array, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
 use arrow::record_batch::RecordBatch;
@@ -14,6 +13,7 @@ use crate::common::Result;
 use crate::common::clock::Millis;
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
+use crate::operators::changes::key_index::KeyIndex;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
@@ -36,9 +36,6 @@ pub struct ProctimeMaterialize {
     layout: Arc<Layout>,
 }
 
-/// Clocks with their weights by row.
-type Clocks = HashMap<Vec<u8>, Vec<(Millis, i64)>>;
-
 impl ProctimeMaterialize {
     /// The clock behind rows of `rows`, which come with weights.
     pub fn new(rows: SchemaRef) -> Self {
@@ -53,26 +50,18 @@ impl ProctimeMaterialize {
         &self.rows
     }
 
-    /// The kept clocks of these rows, the earliest first, each with its weight.
-    fn kept(&self, step: &Step, rows: &RecordBatch) -> Result<Clocks> {
+    /// The kept clocks of these rows, which differ: the row's place, the clock and its weight, in this order.
+    fn kept(&self, step: &Step, rows: &RecordBatch) -> Result<Vec<(usize, Millis, i64)>> {
         let width = self.rows.fields().len();
-        let mut kept = Clocks::new();
-        let stored = step.keyed(0)?.get(zset::rows_of(rows)?.columns())?;
+        let rows = zset::rows_of(rows)?;
+        let stored = step.keyed(0)?.get(rows.columns())?;
         let clocks = stored.column(width).as_primitive::<TimestampMillisecondType>();
-        let each =
-            keys(&stored.columns()[..width], stored.num_rows())?.into_iter().zip(clocks.values()).zip(zset::weights(&stored)?.values());
-        for ((key, clock), weight) in each {
-            kept.entry(key).or_default().push((*clock, *weight));
-        }
-        kept.values_mut().for_each(|clocks| clocks.sort_unstable());
+        let places = KeyIndex::new(rows.columns(), rows.num_rows())?.of(&stored.columns()[..width], stored.num_rows())?;
+        let each = places.into_iter().zip(clocks.values()).zip(zset::weights(&stored)?.values());
+        let mut kept: Vec<_> = each.filter_map(|((place, clock), weight)| Some((place?, *clock, *weight))).collect();
+        kept.sort_unstable();
         Ok(kept)
     }
-}
-
-/// Rows as comparable bytes.
-fn keys(columns: &[ArrayRef], rows: usize) -> Result<Vec<Vec<u8>>> {
-    let encoded = zset::encode(columns)?;
-    Ok(encoded.map_or_else(|| vec![Vec::new(); rows], |e| e.iter().map(|row| row.data().to_vec()).collect()))
 }
 
 #[async_trait]
@@ -100,7 +89,8 @@ impl Operator for ProctimeMaterialize {
             return Ok(Vec::new());
         }
         let gone = zset::filter(&changes, |w| w < 0)?;
-        let mut kept = if gone.num_rows() > 0 { self.kept(step, &gone)? } else { Clocks::new() };
+        let kept = if gone.num_rows() > 0 { self.kept(step, &gone)? } else { Vec::new() };
+        let (mut kept, mut place) = (kept.into_iter().peekable(), 0);
         let plain = zset::rows_of(&changes)?;
         let (mut rows, mut clocks, mut weights, mut unmatched) = (Vec::new(), Vec::new(), Vec::new(), 0);
         let mut add = |row: u32, clock: Millis, weight: i64| {
@@ -108,21 +98,21 @@ impl Operator for ProctimeMaterialize {
             clocks.push(clock);
             weights.push(weight);
         };
-        let each = (0u32..).zip(keys(plain.columns(), plain.num_rows())?).zip(zset::weights(&changes)?.values());
-        for ((row, key), weight) in each {
+        for (row, weight) in (0u32..).zip(zset::weights(&changes)?.values()) {
             if *weight > 0 {
                 add(row, step.moment.clock, *weight);
                 continue;
             }
             let mut left = -weight;
-            for (clock, held) in kept.get_mut(&key).into_iter().flatten() {
-                let taken = left.min(*held);
+            while let Some((_, clock, held)) = kept.next_if(|(row, ..)| *row == place) {
+                let taken = left.min(held);
                 if taken > 0 {
-                    add(row, *clock, -taken);
+                    add(row, clock, -taken);
                 }
                 left -= taken;
             }
             unmatched += left;
+            place += 1;
         }
         let indices = UInt32Array::from(rows);
         let mut columns = plain.columns().iter().map(|c| Ok(take(c, &indices, None)?)).collect::<Result<Vec<_>>>()?;
@@ -155,6 +145,9 @@ impl PortableOperator for ProctimeMaterialize {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use arrow::array::ArrayRef;
     use arrow::datatypes::{DataType, Field, Int64Type, Schema};
     use datafusion::execution::TaskContext;
 

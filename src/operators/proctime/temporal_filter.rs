@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::clock::Millis;
 use crate::common::{Error, Result};
-use crate::state::{KeyMode, KeyedDelta, Layout};
+use crate::state::{KeyMode, KeyedDelta};
 
+use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
@@ -48,7 +49,7 @@ pub struct TemporalFilter {
     rows: SchemaRef,
     halves: Halves,
     schema: SchemaRef,
-    layout: Arc<Layout>,
+    stored: ExpiringRows,
 }
 
 /// The two halves of a predicate, over the row's columns and the clock.
@@ -73,9 +74,9 @@ impl TemporalFilter {
         let width = rows.fields().len();
         let mut fields: Vec<_> = rows.fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new("__leave", DataType::Int64, true)));
-        fields.push(Arc::new(Field::new("__time", DataType::Int64, false)));
-        let layout = Layout { schema: Arc::new(Schema::new(fields)), key: (0..width).collect(), time: Some(width + 1), mode: KeyMode::Bag };
-        Self { schema: zset::weighted(&rows), rows, halves, layout: Arc::new(layout) }
+        let time = Some(Field::new("__time", DataType::Int64, false));
+        let stored = ExpiringRows::new(Arc::new(Schema::new(fields)), (0..width).collect(), KeyMode::Bag, time);
+        Self { schema: zset::weighted(&rows), rows, halves, stored }
     }
 
     /// The columns, without weight.
@@ -132,9 +133,9 @@ impl TemporalFilter {
         let timed: BooleanArray = (0..time.len()).map(|i| Some(time.is_valid(i))).collect();
         let mut columns = rows.columns().to_vec();
         columns.insert(width, Arc::clone(leave));
-        columns.insert(width + 1, Arc::clone(time));
-        let columns = columns.iter().map(|c| Ok(arrow::compute::filter(c, &timed)?)).collect::<Result<Vec<_>>>()?;
-        gathered.put.push(RecordBatch::try_new(zset::weighted(&self.layout.schema), columns)?);
+        let rows = RecordBatch::try_new(zset::weighted(self.stored.rows()), columns)?;
+        let times = || Ok(arrow::compute::filter(time, &timed)?.as_primitive::<Int64Type>().clone());
+        gathered.put.push(self.stored.timed(&filter_record_batch(&rows, &timed)?, times)?);
         Ok(())
     }
 
@@ -193,7 +194,7 @@ impl Operator for TemporalFilter {
 
     fn tables(&self) -> Vec<TableSpec> {
         let bound = Some("the clock (rows that wait for it)".to_string());
-        vec![TableSpec { name: "spans", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: true }]
+        vec![TableSpec { name: "spans", kind: TableKind::Keyed(Arc::clone(self.stored.layout())), bound, waits: true }]
     }
 
     async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

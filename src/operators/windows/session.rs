@@ -11,10 +11,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
-use crate::state::{KeyMode, KeyedDelta, Layout};
+use crate::state::{KeyMode, KeyedDelta};
 
 use super::arithmetic::per_milli;
-use crate::operators::aggregates::merge::{Functions, GroupMerger};
+use crate::operators::aggregates::merge::{Functions, GroupMerger, results_of};
+use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::distinct;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
@@ -57,8 +58,8 @@ pub struct SessionMerge {
     functions: Option<Functions>,
     rows: SchemaRef,
     sessions: Sessions,
-    open: Arc<Layout>,
-    closed: Arc<Layout>,
+    open: ExpiringRows,
+    closed: ExpiringRows,
 }
 
 impl Sessions {
@@ -78,16 +79,14 @@ impl SessionMerge {
     pub fn new(functions: Option<Functions>, rows: SchemaRef, sessions: Sessions) -> Self {
         let bound = |name: &str| Arc::new(Field::new(name, DataType::Int64, false));
         let mut fields: Vec<_> = rows.fields().iter().cloned().collect();
-        let width = fields.len();
-        fields.extend([bound(START), bound(END), bound(UNTIL)]);
-        let schema = Arc::new(Schema::new(fields));
-        let open = Layout { schema, key: sessions.keys.clone(), time: Some(width + 2), mode: KeyMode::Bag };
+        fields.extend([bound(START), bound(END)]);
+        let until = || Some(Field::new(UNTIL, DataType::Int64, false));
+        let open = ExpiringRows::new(Arc::new(Schema::new(fields)), sessions.keys.clone(), KeyMode::Bag, until());
         let mut fields: Vec<_> = sessions.keys.iter().filter_map(|k| rows.fields().get(*k).cloned()).collect();
-        fields.extend([bound(START), bound(END), bound(UNTIL)]);
-        let count = sessions.keys.len();
-        let key = (0..count).collect();
-        let closed = Layout { schema: Arc::new(Schema::new(fields)), key, time: Some(count + 2), mode: KeyMode::Bag };
-        Self { functions, rows, sessions, open: Arc::new(open), closed: Arc::new(closed) }
+        fields.extend([bound(START), bound(END)]);
+        let key = (0..sessions.keys.len()).collect();
+        let closed = ExpiringRows::new(Arc::new(Schema::new(fields)), key, KeyMode::Bag, until());
+        Self { functions, rows, sessions, open, closed }
     }
 
     /// What merges partial rows, if the rows are such.
@@ -125,8 +124,8 @@ impl SessionMerge {
         let until = ends.unary::<_, Int64Type>(|end| end.div_euclid(unit));
         columns.push(Arc::new(starts));
         columns.push(Arc::new(ends));
-        columns.push(Arc::new(until));
-        Ok(RecordBatch::try_new(Arc::clone(&self.open.schema), columns)?)
+        let rows = RecordBatch::try_new(Arc::clone(self.open.rows()), columns)?;
+        self.open.timed(&rows, || Ok(until))
     }
 
     /// How many units of bounds a millisecond has.
@@ -234,9 +233,9 @@ impl Operator for SessionMerge {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let table = |name, layout: &Arc<Layout>, bound: &str, waits| TableSpec {
+        let table = |name, rows: &ExpiringRows, bound: &str, waits| TableSpec {
             name,
-            kind: TableKind::Keyed(Arc::clone(layout)),
+            kind: TableKind::Keyed(Arc::clone(rows.layout())),
             bound: Some(bound.to_string()),
             waits,
         };
@@ -253,7 +252,7 @@ impl Operator for SessionMerge {
         let (open, closed) = (step.keyed(0)?, step.keyed(1)?);
         let arrived = inputs.into_iter().next().unwrap_or_default();
         let arrived = arrived.iter().map(|b| self.bounded(b)).collect::<Result<Vec<_>>>()?;
-        let arrived = concat_batches(&self.open.schema, &arrived)?;
+        let arrived = concat_batches(&self.open.layout().schema, &arrived)?;
         let due = open.due(watermark)?.collect::<Result<Vec<_>>>()?;
         let due = due.iter().map(zset::rows_of).collect::<Result<Vec<_>>>()?;
         let mut keys: Vec<Vec<ArrayRef>> = due.iter().map(|b| self.key_columns(b)).collect();
@@ -267,7 +266,7 @@ impl Operator for SessionMerge {
         }
         let kept = zset::expand(&open.get(&distinct(&keys)?)?)?;
         let known = kept.num_rows();
-        let all = concat_batches(&self.open.schema, [&kept, &arrived])?;
+        let all = concat_batches(&self.open.layout().schema, [&kept, &arrived])?;
         let merged = self.merged(&all)?;
 
         // A session of nothing but one kept row that stays open is as it was.
@@ -282,7 +281,7 @@ impl Operator for SessionMerge {
         let (complete, waiting): (Vec<usize>, Vec<usize>) = touched.iter().partition(|i| has_ended(&merged.bounds[merged.of[**i]]));
         let gone: Vec<u32> = touched.iter().map(|i| merged.order[*i]).filter(|row| (*row as usize) < known).collect();
 
-        let weighted = zset::weighted(&self.open.schema);
+        let weighted = zset::weighted(&self.open.layout().schema);
         let gone = zset::with_weight(&take_record_batch(&all, &UInt32Array::from(gone))?, &weighted, -1)?;
         let waiting = self.stored(&self.rebounded(&all, &merged, &waiting)?)?;
         step.change(0, KeyedDelta::new(vec![gone, zset::with_weight(&waiting, &weighted, 1)?], None))?;
@@ -292,9 +291,7 @@ impl Operator for SessionMerge {
         step.change(1, forget(delta))?;
         let plain = self.plain(&complete)?;
         let Some(functions) = &self.functions else { return Ok(vec![plain]) };
-        let mut results = GroupMerger::new(functions)?;
-        results.merge(&plain)?;
-        Ok(vec![results.into_results()?])
+        Ok(vec![results_of(functions, &plain)?])
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -310,11 +307,11 @@ impl SessionMerge {
         columns.extend(complete.columns()[width..width + 2].iter().cloned());
         let until =
             complete.column(width + 2).as_primitive_opt::<Int64Type>().ok_or_else(|| Error::internal("a session without an end"))?;
-        columns.push(Arc::new(until.unary::<_, Int64Type>(|t| t.saturating_add(self.sessions.gap))));
-        let rows = RecordBatch::try_new(Arc::clone(&self.closed.schema), columns)?;
-        let schema = zset::weighted(&self.closed.schema);
+        let until = || Ok(until.unary::<_, Int64Type>(|t| t.saturating_add(self.sessions.gap)));
+        let rows = self.closed.put(columns, complete.num_rows(), until)?;
+        let schema = zset::weighted(&self.closed.layout().schema);
         // Rows of one session close it once.
-        let once = zset::consolidate(&schema, &[zset::with_weight(&rows, &schema, 1)?])?;
+        let once = zset::consolidate(&schema, &[rows])?;
         zset::with_weight(&zset::rows_of(&once)?, &schema, 1)
     }
 }

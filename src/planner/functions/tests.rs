@@ -119,7 +119,7 @@ fn show(column: &ArrayRef) -> Vec<String> {
 }
 
 pub(super) fn state() -> SessionState {
-    let session = Session::new(Arc::new(Nothing), Mode::Batch, Arc::new(RuntimeEnv::default())).unwrap();
+    let session = Session::new(Arc::new(Nothing), Mode::Batch, Arc::new(RuntimeEnv::default()), Arc::default()).unwrap();
     let mut state = session.state();
     let opaque = ScalarUDF::new_from_impl(Opaque(Signature::any(1, Volatility::Volatile)));
     state.register_udf(Arc::new(opaque)).unwrap();

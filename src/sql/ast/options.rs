@@ -28,7 +28,7 @@ impl Options {
     /// Adds a pair; a key that was there already is an error.
     pub fn push(&mut self, key: String, value: String, pos: Pos) -> Result<()> {
         if self.get(&key).is_some() {
-            return Err(Error::sql(format!("option `{key}` is given twice")));
+            return Err(Error::option(&key, "is given twice"));
         }
         self.0.push((key, value, pos));
         Ok(())

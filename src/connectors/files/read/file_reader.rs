@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::common::projection::narrow;
-use crate::common::{Projection, Result, panics};
+use crate::common::{Projection, Result, Subject, panics};
 use crate::connectors::offset_batch::OffsetBatch;
 use crate::connectors::on_error::{self, OnError, Warning};
 use crate::connectors::rejects::row_text;
@@ -133,7 +133,8 @@ impl FileReader {
         let on_error = self.config.on_error;
         if let Some(one) = bad.first() {
             SourceCounters::add(&self.counters.bad, bad.len());
-            self.warning.lock().note(on_error, bad.len(), &one.described(&self.config.table))?;
+            let noted = self.warning.lock().note(on_error, bad.len(), &one.described(&self.config.table));
+            noted.map_err(|e| e.about(Subject::Table(self.config.table.clone())))?;
         }
         let position = |record: u32| first + i64::from(record);
         let rejected = bad.into_iter().filter(|_| on_error == OnError::DeadLetter).map(|bad| Rejected {
@@ -205,7 +206,8 @@ impl FileReader {
         SourceCounters::add(&self.counters.bad, bad.len());
         if let Some(first) = bad.first() {
             let sample = on_error::sample(&format!("table `{}`: {}", self.config.table, place(first)), &why, &row_text(&batch, *first));
-            self.warning.lock().note(on_error, bad.len(), &sample)?;
+            let noted = self.warning.lock().note(on_error, bad.len(), &sample);
+            noted.map_err(|e| e.about(Subject::Table(self.config.table.clone())))?;
         }
         let rejected = bad.iter().filter(|_| on_error == OnError::DeadLetter).map(|row| Rejected {
             partition: PARTITION,

@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use object_store::ObjectStoreExt;
 use tokio::sync::mpsc;
 
-use crate::common::{Error, ErrorKind, Result};
+use crate::common::{Error, ErrorKind, Result, Subject};
 use crate::connectors::offset_batch::OffsetBatch;
 use crate::connectors::{Rejected, SourceCounters};
 
@@ -150,11 +150,11 @@ impl Reader {
             self.warn(format!("{path} is gone before it was read to its end"));
             return Ok(());
         }
-        let table = format!("table `{}`: ", self.config.table);
         // Of a record the error says where it stands.
-        let placed = error.message().starts_with(&table);
-        let error = if placed { error } else { error.context(format!("{table}{} cannot be read", self.config.location.show(path))) };
-        self.fail(error).await
+        let placed = error.subjects().iter().any(|subject| matches!(subject, Subject::Table(_)));
+        let unread =
+            |error: Error| error.context(format!("{} cannot be read", self.config.location.show(path))).in_table(&self.config.table);
+        self.fail(if placed { error } else { unread(error) }).await
     }
 
     /// Reads what is left of a file that was begun before a restart.

@@ -18,6 +18,7 @@ use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
 
+use crate::common::s3::Buckets;
 use crate::common::{Projection, Result};
 use crate::connectors::{TableSpec, peek};
 
@@ -45,8 +46,8 @@ const BATCH: usize = 8192;
 ///
 /// # Errors
 /// When there are no files, or one cannot be opened.
-pub(in crate::connectors::files) async fn newest(table: &TableSpec, wanted: usize) -> Result<RecordBatch> {
-    let config = Arc::new(Config::read(table)?);
+pub(in crate::connectors::files) async fn newest(table: &TableSpec, wanted: usize, buckets: &Buckets) -> Result<RecordBatch> {
+    let config = Arc::new(Config::read(table, buckets)?);
     let mut files = config.list().await?;
     if files.is_empty() {
         return Err(config.nothing().await);

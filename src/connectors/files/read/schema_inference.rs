@@ -17,6 +17,7 @@ use super::file_types::{partition_type, sql_fields, sql_type};
 use super::renamed_parquet;
 use super::shape::unreadable;
 use super::text_records;
+use crate::common::s3::Buckets;
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::format::{Header, Kind};
 use crate::connectors::files::table::listing::{self, File};
@@ -31,8 +32,8 @@ const SAMPLED_BYTES: usize = 32 << 20;
 ///
 /// # Errors
 /// When there are no files, or those that there are contradict each other.
-pub async fn infer(table: &TableSpec) -> Result<Inferred> {
-    let config = Config::read(table)?;
+pub async fn infer(table: &TableSpec, buckets: &Buckets) -> Result<Inferred> {
+    let config = Config::read(table, buckets)?;
     let files = config.list().await?;
     if files.is_empty() {
         let (nothing, declare) = (config.nothing().await, "columns can be found out only from files; declare them");

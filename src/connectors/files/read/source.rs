@@ -18,6 +18,7 @@ use super::folder_reader::Begin;
 use super::folder_stream::FilesReader;
 use super::scan::FilesTable;
 use super::seen_file::SeenFile;
+use crate::common::s3::Buckets;
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::listing::File;
 
@@ -40,11 +41,11 @@ impl FilesSource {
     ///
     /// # Errors
     /// Names the option that is wrong.
-    pub fn new(table: &TableSpec) -> Result<Self> {
+    pub fn new(table: &TableSpec, buckets: &Buckets) -> Result<Self> {
         let key = "source.monitor-interval";
         let monitor = table.option(key).map(units::duration).transpose();
-        let monitor = monitor.map_err(|e| e.context(format!("table `{}`, option `{key}`", table.name)))?;
-        let (config, schema) = (Arc::new(Config::read(table)?), table.schema());
+        let monitor = monitor.map_err(|e| e.in_table_option(&table.name, key))?;
+        let (config, schema) = (Arc::new(Config::read(table, buckets)?), table.schema());
         let rows = lookup::cached(Arc::new(FilesTable::new(Arc::clone(&config), Arc::clone(&schema))), table)?;
         Ok(Self {
             dead_letter: config.on_error.table(table).map(str::to_string),

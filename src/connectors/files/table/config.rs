@@ -5,7 +5,7 @@ use datafusion::common::ScalarValue;
 use regex::Regex;
 use std::sync::Arc;
 
-use crate::common::s3::Access;
+use crate::common::s3::{Access, Buckets};
 use crate::common::{Error, Projection, Result, suggest};
 use crate::connectors::on_error::OnError;
 use crate::connectors::{TableColumn, TableSpec};
@@ -55,17 +55,17 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a table's options. Nothing is connected yet.
+    /// Reads a table's options; its bucket is one of `buckets`. Nothing is connected yet.
     ///
     /// # Errors
     /// Names the option or column that is wrong, and what would be right.
-    pub fn read(table: &TableSpec) -> Result<Self> {
+    pub fn read(table: &TableSpec, buckets: &Buckets) -> Result<Self> {
         let path = table
             .option("path")
             .ok_or_else(|| Error::sql(format!("table `{}` does not say where its files are", table.name)).hint("add 'path' = '...'"))?;
-        let location = Location::parse(path).map_err(|e| e.context(format!("table `{}`, option `path`", table.name)))?;
+        let location = Location::parse(path).map_err(|e| e.in_table_option(&table.name, "path"))?;
         let access = Access::read(|key| table.option(key)).map_err(|e| e.context(format!("table `{}`", table.name)))?;
-        let store = Store::open(&location.place, &access)?;
+        let store = Store::open(&location.place, &access, buckets)?;
         let format = Format::read(table, &location)?;
         for key in &table.partitioned_by {
             if !table.columns.iter().any(|c| c.name == *key && c.metadata.is_none()) {
@@ -164,7 +164,8 @@ fn pattern(table: &TableSpec) -> Result<Option<Regex>> {
     let Some(text) = table.option(key) else { return Ok(None) };
     let whole = Regex::new(&format!(r"\A(?:{text})\z"));
     whole.map(Some).map_err(|e| {
-        Error::sql(format!("table `{}`: option `{key}` is no regular expression", table.name))
+        Error::option(key, "is no regular expression")
+            .in_table(&table.name)
             .with_source(e)
             .hint("Java's look-around and back references are not understood")
     })

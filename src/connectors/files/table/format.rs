@@ -104,7 +104,7 @@ impl Format {
         let of_another =
             |key: &str| ["csv", "json"].into_iter().find(|f| *f != own && key.strip_prefix(f).is_some_and(|r| r.starts_with('.')));
         if let Some((key, family)) = table.options.iter().find_map(|(key, _)| Some((key, of_another(key)?))) {
-            return Err(Error::sql(format!("option `{key}` is of format '{family}', not '{text}'")));
+            return Err(Error::option(key, format!("is of format '{family}', not '{text}'")));
         }
         let tab = text.eq_ignore_ascii_case("tsv").then_some(("csv.field-delimiter", "\\t"));
         // What the table says comes later, and so it counts.
@@ -112,8 +112,7 @@ impl Format {
         let options = FormatOptions::pick(own, "", all).in_any_case();
         let csv = CsvOptions::read(&options)?;
         let line_breaks = table.option("csv.allow-line-breaks").is_none_or(|v| v.eq_ignore_ascii_case("true"));
-        let longest =
-            table.option(LONGEST_LINE).map(units::bytes).transpose().map_err(|e| e.context(format!("option `{LONGEST_LINE}`")))?;
+        let longest = table.option(LONGEST_LINE).map(units::bytes).transpose().map_err(|e| e.in_option(LONGEST_LINE))?;
         let longest = longest.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(LONGEST);
         Ok(Self { kind, header: header(table), compression, options, csv, line_breaks, longest })
     }

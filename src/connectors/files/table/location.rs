@@ -68,7 +68,7 @@ impl Location {
             }
         };
         if path.is_empty() && place == Place::Local {
-            return Err(Error::sql("option `path` is empty").hint("name a file, a folder, or a pattern such as data/*.parquet"));
+            return Err(Error::option("path", "is empty").hint("name a file, a folder, or a pattern such as data/*.parquet"));
         }
         let wrong = |e: glob::PatternError| Error::sql(format!("'{text}' is no pattern: {}", e.msg)).hint("* ? [abc] and ** are wildcards");
         let (fixed, rest) = split_at_wildcard(&path);

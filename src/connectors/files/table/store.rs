@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 
 use crate::common::Result;
-use crate::common::s3::Access;
+use crate::common::s3::{Access, Buckets};
 
 use super::location::Place;
 
@@ -31,11 +31,11 @@ impl Store {
     ///
     /// # Errors
     /// When the options are no way to reach it.
-    pub fn open(place: &Place, access: &Access) -> Result<Self> {
+    pub fn open(place: &Place, access: &Access, buckets: &Buckets) -> Result<Self> {
         match place {
             Place::Local => Ok(Self { objects: Arc::new(LocalFileSystem::new()), url: ObjectStoreUrl::local_filesystem(), local: true }),
             Place::S3(bucket) => {
-                let bucket = access.bucket(bucket)?;
+                let bucket = buckets.open(bucket, access)?;
                 let url = ObjectStoreUrl::parse(bucket.unique())?;
                 Ok(Self { objects: Arc::clone(&bucket.store), url, local: false })
             }

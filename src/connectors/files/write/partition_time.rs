@@ -31,11 +31,11 @@ impl PartitionTime {
     /// # Errors
     /// Names the option that does not fit.
     pub fn read(table: &TableSpec) -> Result<Option<Self>> {
-        let wrong = |key: &str, hint: &str| Error::sql(format!("table `{}`: option `{key}` cannot be used so", table.name)).hint(hint);
+        let wrong = |key: &str, hint: &str| Error::option(key, "cannot be used so").in_table(&table.name).hint(hint);
         let trigger = "sink.partition-commit.trigger";
         let key = "sink.partition-commit.delay";
         let delay = table.option(key).map(units::duration).transpose();
-        let delay = delay.map_err(|e| e.context(format!("table `{}`, option `{key}`", table.name)))?.unwrap_or_default();
+        let delay = delay.map_err(|e| e.in_table_option(&table.name, key))?.unwrap_or_default();
         if !table.option(trigger).is_some_and(|t| t.eq_ignore_ascii_case("partition-time")) {
             if !delay.is_zero() {
                 return Err(wrong(key, "partitions are waited for only with 'sink.partition-commit.trigger' = 'partition-time'"));
@@ -55,7 +55,7 @@ impl PartitionTime {
         Ok(Some(Self {
             keys: table.partitioned_by.clone(),
             pattern: table.option("partition.time-extractor.timestamp-pattern").map(str::to_string),
-            formatter: formatter.transpose().map_err(|e| e.context(format!("table `{}`, option `{key}`", table.name)))?,
+            formatter: formatter.transpose().map_err(|e| e.in_table_option(&table.name, key))?,
             delay: Duration::from_std(delay).map_err(|_| wrong("sink.partition-commit.delay", "it is too long"))?,
             zone,
         }))

@@ -51,7 +51,7 @@ impl Rolling {
     /// # Errors
     /// Names the option that does not fit.
     pub fn read(table: &TableSpec) -> Result<Self> {
-        let context = |key: &str, e: Error| e.context(format!("table `{}`, option `{key}`", table.name));
+        let context = |key: &str, e: Error| e.in_table_option(&table.name, key);
         let duration = |key: &str| table.option(key).map(units::duration).transpose().map_err(|e| context(key, e));
         let half_an_hour = Duration::from_secs(30 * 60);
         let size = "sink.rolling-policy.file-size";
@@ -60,7 +60,8 @@ impl Rolling {
         let time = PartitionTime::read(table)?;
         let name = table.option("sink.partition-commit.success-file.name").unwrap_or("_SUCCESS");
         if name.contains('/') || !name.starts_with(['_', '.']) {
-            return Err(Error::sql(format!("table `{}`: option `sink.partition-commit.success-file.name` cannot be '{name}'", table.name))
+            return Err(Error::option("sink.partition-commit.success-file.name", format!("cannot be '{name}'"))
+                .in_table(&table.name)
                 .hint("a name with `_` or `.` in front, so that nobody takes it for data"));
         }
         Ok(Self {

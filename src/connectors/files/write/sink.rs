@@ -13,6 +13,7 @@ use crate::connectors::{BulkWriter, Recorded, Sink, SinkMode, SinkWriter, TableS
 use super::bulk_writer::{FilesTarget, Naming};
 use super::rolling::Rolling;
 use super::writer::FilesWriter;
+use crate::common::s3::Buckets;
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::format::{Header, extension};
 
@@ -31,8 +32,8 @@ impl FilesSink {
     ///
     /// # Errors
     /// When it is a pattern or a file, or has columns that cannot be written.
-    pub fn new(table: &TableSpec) -> Result<Self> {
-        let config = Config::read(table)?;
+    pub fn new(table: &TableSpec, buckets: &Buckets) -> Result<Self> {
+        let config = Config::read(table, buckets)?;
         let shown = &config.location.shown;
         if config.location.pattern.is_some() {
             return Err(Error::sql(format!("table `{}`: '{shown}' is a pattern, which tells no place to write to", table.name))

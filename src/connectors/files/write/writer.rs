@@ -256,6 +256,7 @@ mod tests {
 
     use super::*;
     use crate::common::ErrorKind;
+    use crate::common::s3::Buckets;
     use crate::connectors::{TableColumn, TableSpec};
     use crate::sql::ast::Options;
 
@@ -278,7 +279,7 @@ mod tests {
 
     async fn open(spec: &TableSpec, life: &str, incarnation: u64) -> Result<(FilesWriter, Option<Recorded>)> {
         let writer = Writer { job: "j".into(), job_uuid: life.into(), folder: "f".into(), incarnation, sink: "t".into() };
-        FilesWriter::open(Arc::new(Config::read(spec)?), Rolling::read(spec)?, false, &writer, Arc::default()).await
+        FilesWriter::open(Arc::new(Config::read(spec, &Buckets::default())?), Rolling::read(spec)?, false, &writer, Arc::default()).await
     }
 
     /// The rows of commit n: one in each of two partitions.
@@ -312,7 +313,7 @@ mod tests {
         }
         assert_eq!((first.durable_up_to(2), shown(dir.path())), (0, Vec::new()));
         // As in roll(), up to the first of two files.
-        first.record.announce(&Config::read(&spec).unwrap(), 2).await.unwrap();
+        first.record.announce(&Config::read(&spec, &Buckets::default()).unwrap(), 2).await.unwrap();
         let (_, (encoder, mut output)) = first.open.pop_first().unwrap();
         output.write(encoder.finish().unwrap()).await.unwrap();
         output.show().await.unwrap();

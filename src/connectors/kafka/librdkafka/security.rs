@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{Error, Result};
+use crate::common::{Error, Result, Subject};
 
 /// Names that [`translate`] deals with.
 pub(super) fn concerns(key: &str) -> bool {
@@ -41,6 +41,7 @@ pub(super) fn translate(given: &BTreeMap<&str, &str>) -> Result<Vec<(String, Str
     for key in ["sasl.login.class", "sasl.login.callback.handler.class", "sasl.client.callback.handler.class"] {
         if given.contains_key(key) {
             return Err(Error::sql(format!("`properties.{key}` names a Java class, which Millstream cannot load"))
+                .about(Subject::Option(format!("properties.{key}")))
                 .hint("log in with SASL PLAIN or SCRAM (`properties.sasl.mechanism`), or with a TLS certificate"));
         }
     }
@@ -50,7 +51,7 @@ pub(super) fn translate(given: &BTreeMap<&str, &str>) -> Result<Vec<(String, Str
 
     if let Some(location) = given.get("ssl.truststore.location") {
         if store_type(given, "truststore", location)? == Store::Pkcs12 {
-            return Err(Error::sql("`properties.ssl.truststore.location` is a PKCS#12 store, which librdkafka reads for keys only")
+            return Err(Error::sql("`properties.ssl.truststore.location` is a PKCS#12 store, which librdkafka reads for keys only").about(Subject::Option("properties.ssl.truststore.location".into()))
                 .hint("write its certificates to a PEM file (`openssl pkcs12 -in store.p12 -nokeys -out ca.pem`) and set 'properties.ssl.truststore.type' = 'PEM'"));
         }
         set("ssl.ca.location", location);
@@ -96,10 +97,12 @@ fn store_type(given: &BTreeMap<&str, &str>, which: &str, location: &str) -> Resu
         Some("PKCS12") => Ok(Store::Pkcs12),
         None if ends(&[".pem", ".crt", ".cert", ".cer"]) => Ok(Store::Pem),
         None if ends(&[".p12", ".pfx", ".pkcs12"]) => Ok(Store::Pkcs12),
-        _ => Err(Error::sql(format!("`properties.ssl.{which}.location` is a JKS store, which only Java can read")).hint(format!(
-            "convert it to PEM (`keytool -importkeystore -srckeystore store.jks -destkeystore store.p12 -deststoretype PKCS12`, then \
+        _ => Err(Error::sql(format!("`properties.ssl.{which}.location` is a JKS store, which only Java can read"))
+            .about(Subject::Option(format!("properties.ssl.{which}.location")))
+            .hint(format!(
+                "convert it to PEM (`keytool -importkeystore -srckeystore store.jks -destkeystore store.p12 -deststoretype PKCS12`, then \
              `openssl pkcs12 -in store.p12 -nodes -out store.pem`) and set 'properties.ssl.{which}.type' = 'PEM' with the new file"
-        ))),
+            ))),
     }
 }
 
@@ -107,7 +110,7 @@ fn store_type(given: &BTreeMap<&str, &str>, which: &str, location: &str) -> Resu
 fn jaas_login(jaas: &str) -> Result<(String, String)> {
     // Never quote the text: it holds the password.
     let error = |message: &str| {
-        Error::sql(format!("`properties.sasl.jaas.config` {message}")).hint(
+        Error::sql(format!("`properties.sasl.jaas.config` {message}")).about(Subject::Option("properties.sasl.jaas.config".into())).hint(
             "write `org.apache.kafka.common.security.plain.PlainLoginModule required username=\"...\" password=\"...\";` \
              (or scram.ScramLoginModule), or set 'properties.sasl.username' and 'properties.sasl.password'",
         )
