@@ -16,7 +16,7 @@ use super::{files, names};
 
 /// An entry and the file in which it stands.
 #[derive(Debug, Clone)]
-struct Stored {
+struct StoredEntry {
     entry: Entry,
     /// The file to replace or remove; nothing if the catalog is in memory.
     file: Option<PathBuf>,
@@ -28,7 +28,7 @@ pub(super) struct Declarations {
     /// The folder in which declarations are written; none if they are in memory.
     path: Option<PathBuf>,
     pub(super) databases: BTreeSet<String>,
-    own: BTreeMap<Key, Stored>,
+    own: BTreeMap<Key, StoredEntry>,
     /// Those of a shared folder, which is only read.
     pub(super) shared: BTreeMap<Key, Entry>,
     /// Files that could not be read: file and error.
@@ -74,11 +74,11 @@ impl Declarations {
         for declared in folder.declared().filter(|d| !matches!(d.parsed.statement, Statement::CreateDatabase(_))) {
             match entry_of(declared) {
                 Ok(entry) => match self.own.get(&entry.key()) {
-                    Some(Stored { file: Some(first), .. }) => {
+                    Some(StoredEntry { file: Some(first), .. }) => {
                         let error = Error::sql(format!("{} is declared in {} as well", entry.shown(), first.display()));
                         self.broken.push((declared.file.clone(), error));
                     }
-                    _ => drop(self.own.insert(entry.key(), Stored { entry, file: Some(declared.file.clone()) })),
+                    _ => drop(self.own.insert(entry.key(), StoredEntry { entry, file: Some(declared.file.clone()) })),
                 },
                 Err(error) => self.broken.push((declared.file.clone(), error)),
             }
@@ -185,7 +185,7 @@ impl<'a> Change<'a> {
         newest.broken.retain(|(broken, _)| Some(broken) != file.as_ref());
         // What is declared here now hides what a shared folder says.
         newest.shared.remove(&key);
-        newest.own.insert(key, Stored { entry, file });
+        newest.own.insert(key, StoredEntry { entry, file });
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::planner::Mode;
 use crate::shell::progress;
 use crate::shell::render::Format;
 use crate::sql::ast::{Emit, Insert, Parsed, Query, Statement};
-use crate::workspace::{Connection, Done, Outcome};
+use crate::workspace::{Ack, Connection, Outcome};
 
 use super::args::{Common, QueryArgs};
 use super::setup;
@@ -26,7 +26,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
     for (i, parsed) in asked.iter().enumerate() {
         for outcome in connection.execute(parsed).await? {
             match outcome {
-                Outcome::Said(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
+                Outcome::Ack(line) => line.into_iter().for_each(|line| eprintln!("{line}")),
                 Outcome::Rows(schema, rows) => setup::print(schema, rows, Some(format)).await?,
                 Outcome::Stop(_) => return Err(parsed.locate(setup::no_job_to_stop())),
                 Outcome::AnalyzeJob(_) => return Err(parsed.locate(setup::no_job_to_ask())),
@@ -58,9 +58,9 @@ pub(super) async fn prepare(connection: &Connection, parsed: &Parsed) -> Result<
     // Files of a job declare its tables too; its INSERTs are not meant here.
     for parsed in connection.unfold(parsed).await? {
         match (connection.declare(&parsed).await?, &parsed.statement) {
-            (Done::Said(line), _) => line.into_iter().for_each(|line| eprintln!("{line}")),
-            (Done::No, Statement::Insert(_) | Statement::Show(_) | Statement::Describe(_)) => {}
-            (Done::No, _) => return Err(parsed.locate(Error::sql("only declarations and SET can stand in a file for -f of `query`"))),
+            (Some(Ack(line)), _) => line.into_iter().for_each(|line| eprintln!("{line}")),
+            (None, Statement::Insert(_) | Statement::Show(_) | Statement::Describe(_)) => {}
+            (None, _) => return Err(parsed.locate(Error::sql("only declarations and SET can stand in a file for -f of `query`"))),
         }
     }
     Ok(())

@@ -85,7 +85,7 @@ fn unbounded(program: &Program) -> Vec<String> {
     let text = |(node, tables): (u32, Vec<&str>)| {
         let operator = program.operator(node);
         let name = operator.map_or("state", |o| o.name());
-        let what = if operator.is_some_and(|o| o.forgets()) {
+        let what = if operator.is_some_and(|o| o.supports_ttl()) {
             "SET 'table.exec.state.ttl' bounds it"
         } else {
             "it grows with what it reads, and no setting bounds it"
@@ -135,21 +135,21 @@ impl Script<'_> {
                     outcomes = self.connection.execute(&parsed).await;
                 }
                 let outcomes = outcomes?;
-                if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Said(_))) {
+                if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Ack(_))) {
                     self.declared.push(parsed.clone());
                     self.job.keep_up(self.connection, &parsed)?;
                 }
                 for outcome in outcomes {
-                    self.take_in(outcome, &parsed).await?;
+                    self.handle(outcome, &parsed).await?;
                 }
             }
         }
         Ok(())
     }
 
-    async fn take_in(&mut self, outcome: Outcome, parsed: &Parsed) -> Result<()> {
+    async fn handle(&mut self, outcome: Outcome, parsed: &Parsed) -> Result<()> {
         match outcome {
-            Outcome::Said(line) => {
+            Outcome::Ack(line) => {
                 line.into_iter().for_each(|line| eprintln!("{line}"));
             }
             Outcome::Rows(schema, rows) => setup::print(schema, rows, None).await?,

@@ -21,7 +21,7 @@ pub(super) async fn show(mut status: watch::Receiver<Status>, ended: Cancellatio
     let terminal = std::io::stderr().is_terminal();
     let every = if terminal { ON_TERMINAL } else { ELSEWHERE };
     let mut next = clock::instant() + every.min(Duration::from_secs(1));
-    let mut said = Said::default();
+    let mut printed = Printed::default();
     loop {
         let more = tokio::select! {
             () = ended.cancelled() => false,
@@ -29,7 +29,7 @@ pub(super) async fn show(mut status: watch::Receiver<Status>, ended: Cancellatio
         };
         // Also a job that is over at once has said something.
         let now = status.borrow_and_update().clone();
-        said.news(&now, terminal);
+        printed.news(&now, terminal);
         if !more {
             if now.phase != Phase::Starting {
                 line(terminal, &now.to_string());
@@ -50,14 +50,14 @@ pub(super) async fn show(mut status: watch::Receiver<Status>, ended: Cancellatio
 
 /// What people have been told.
 #[derive(Default)]
-struct Said {
+struct Printed {
     resumed: Option<u64>,
     notice: Option<String>,
     waits: Option<String>,
     at: Option<Instant>,
 }
 
-impl Said {
+impl Printed {
     /// Says once where the job resumed, and each notice. What it waits for is told again now and then, so that it is not taken for over.
     fn news(&mut self, now: &Status, terminal: bool) {
         if now.resumed != self.resumed {

@@ -12,7 +12,7 @@ use super::{Error, Result};
 /// # Errors
 /// Those of the work.
 pub async fn caught<T>(otherwise: impl FnOnce() -> Error, work: impl Future<Output = Result<T>>) -> Result<T> {
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(told(&*panic, otherwise())))
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(into_error(&*panic, otherwise())))
 }
 
 /// The same for work on a thread.
@@ -20,7 +20,7 @@ pub async fn caught<T>(otherwise: impl FnOnce() -> Error, work: impl Future<Outp
 /// # Errors
 /// Those of the work.
 pub fn catch<T>(otherwise: impl FnOnce() -> Error, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(told(&*panic, otherwise())))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(into_error(&*panic, otherwise())))
 }
 
 /// The error for a file that a library cannot cope with.
@@ -40,7 +40,7 @@ pub fn keep_quiet() {
 }
 
 /// What it said is of use to who looks for the fault, but not to who has the file.
-pub fn told(panic: &(dyn Any + Send), error: Error) -> Error {
+pub fn into_error(panic: &(dyn Any + Send), error: Error) -> Error {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::debug!("{}: a panic: {}", error.message(), text.unwrap_or("without a text"));
     error

@@ -76,7 +76,7 @@ struct Pending {
 }
 
 impl Pending {
-    fn take_in(&mut self, output: EpochOutput) -> Result<u64> {
+    fn merge(&mut self, output: EpochOutput) -> Result<u64> {
         let mut count = 0;
         for (id, delta) in output.deltas {
             match self.deltas.entry(id) {
@@ -203,7 +203,7 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
         clock: clock.max(spec.clock.now()),
     };
     spec.meter.begin();
-    running.tell();
+    running.publish_status();
     match running.run(stop, &identity).await {
         Err(e) if e.kind() == ErrorKind::Fenced => Err(running.commits.newer_incarnation_error().await.unwrap_or(e)),
         other => other,
@@ -236,14 +236,14 @@ impl Running<'_> {
             self.publishers.check()?;
             if !self.publishers.answered() {
                 self.status.waits = Some("waiting for the sinks to tell what they hold".into());
-                self.tell();
+                self.publish_status();
                 let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
                 self.status.waits = None;
                 continue;
             }
             if self.newest.saturating_sub(self.publishers.taken()) >= self.spec.settings.max_pending_commits {
                 self.status.waits = Some("waiting for a sink".into());
-                self.tell();
+                self.publish_status();
                 let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
                 self.status.waits = None;
                 continue;
@@ -260,7 +260,7 @@ impl Running<'_> {
             if self.pending.dirty && self.in_flight.is_none() && clock::since(self.last_commit) >= self.spec.settings.checkpoint_interval {
                 self.commit(identity).await?;
             }
-            self.tell();
+            self.publish_status();
         }
     }
 
@@ -292,7 +292,7 @@ impl Running<'_> {
         let count = fetch.count as u64;
         let inputs = &mut self.inputs;
         let output = self.pipeline.epoch(fetch.rows, &start, clock, &self.spec.faults, |times| inputs.advance(times, clock)).await?;
-        self.spec.meter.add(|measured| metrics::take_in(measured, count, &output));
+        self.spec.meter.add(|measured| metrics::add_epoch(measured, count, &output));
         self.begun = true;
         self.status.epoch += 1;
         self.status.retries += u64::from(output.retried);
@@ -312,7 +312,7 @@ impl Running<'_> {
         for (id, letters) in &output.letters {
             self.pending.rows.entry(id.clone()).or_default().push(&self.shelf, letters.clone())?;
         }
-        self.status.rows_out += self.pending.take_in(output)?;
+        self.status.rows_out += self.pending.merge(output)?;
         self.speed.add(count);
         self.finish_if_exhausted();
         Ok(())
@@ -462,7 +462,7 @@ impl Running<'_> {
     /// The orderly end: the last commit, and the sinks' confirmation of it.
     async fn wind_up(&mut self, stop: &CancellationToken, identity: &str) -> Result<Attempt> {
         self.status.phase = Phase::Stopping;
-        self.tell();
+        self.publish_status();
         if self.land(true).await? == Some(Put::Adopt) {
             return Ok(Attempt::Again);
         }
@@ -483,7 +483,7 @@ impl Running<'_> {
             && ((self.finished && !stop.is_cancelled()) || clock::instant() < deadline)
         {
             self.publishers.check()?;
-            self.tell();
+            self.publish_status();
             let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
         }
         self.publishers.check()?;
@@ -494,11 +494,11 @@ impl Running<'_> {
             self.status.notice =
                 Some(format!("commits after {} are kept and will be published at the next start", self.publishers.least()));
         }
-        self.tell();
+        self.publish_status();
         Ok(Attempt::Ended(if self.finished && published { Ending::Finished(self.newest) } else { Ending::Stopped(self.newest) }))
     }
 
-    fn tell(&mut self) {
+    fn publish_status(&mut self) {
         let (bad, tombstones) = self
             .inputs
             .counters()

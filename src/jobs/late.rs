@@ -33,7 +33,7 @@ pub struct LateRoute {
     /// Where they go.
     pub sink: Arc<dyn Sink>,
     reason: String,
-    filters: Vec<Told>,
+    filters: Vec<LateColumns>,
     /// Of the table's columns those that a filter tells, and how they become the table's.
     columns: SchemaRef,
     coercion: Coercion,
@@ -41,7 +41,7 @@ pub struct LateRoute {
 
 /// What one filter tells of a late row.
 #[derive(Debug)]
-struct Told {
+struct LateColumns {
     filter: u32,
     /// For each column of the route where it stands, if it is told.
     columns: Vec<Option<usize>>,
@@ -59,20 +59,20 @@ impl LateRoute {
         let target = sink.schema();
         let (mut fields, mut found): (Vec<Field>, Vec<usize>) = (Vec::new(), Vec::new());
         for (i, field) in target.fields().iter().enumerate() {
-            let told = filters.iter().find_map(|f| Some(f.1.field(place(&f.0, field.name())?)));
-            if let Some(told) = told {
-                fields.push(Field::new(field.name(), told.data_type().clone(), true));
+            let reported = filters.iter().find_map(|f| Some(f.1.field(place(&f.0, field.name())?)));
+            if let Some(reported) = reported {
+                fields.push(Field::new(field.name(), reported.data_type().clone(), true));
                 found.push(i);
             }
         }
         if fields.is_empty() {
-            let names: BTreeSet<&str> = filters.iter().flat_map(|(f, _)| f.told.iter().map(|(name, _)| name.as_str())).collect();
+            let names: BTreeSet<&str> = filters.iter().flat_map(|(f, _)| f.reported.iter().map(|(name, _)| name.as_str())).collect();
             let names: Vec<&str> = names.into_iter().collect();
             return Err(Error::sql(format!("table `{id}` has none of the columns of the late rows"))
                 .hint(format!("the query reads {}; columns are matched by name", names.join(", "))));
         }
         let columns: SchemaRef = Arc::new(Schema::new(fields));
-        let told = |f: &&(LateFilter, SchemaRef)| Told {
+        let reported = |f: &&(LateFilter, SchemaRef)| LateColumns {
             filter: f.0.filter,
             columns: columns.fields().iter().map(|field| place(&f.0, field.name())).collect(),
             row: f.0.row,
@@ -83,7 +83,7 @@ impl LateRoute {
             id: id.to_string(),
             sink: Arc::clone(sink),
             reason: reason.to_string(),
-            filters: filters.iter().map(told).collect(),
+            filters: filters.iter().map(reported).collect(),
             coercion: coercion.filling(target)?,
             columns,
         })
@@ -103,16 +103,17 @@ impl LateRoute {
     }
 
     /// Each row once, with what each of the batches tells of it.
-    fn merged(&self, batches: &[(&Told, &RecordBatch)]) -> Result<RecordBatch> {
+    fn merged(&self, batches: &[(&LateColumns, &RecordBatch)]) -> Result<RecordBatch> {
         let places = places(batches)?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.columns.fields().len());
         for (i, field) in self.columns.fields().iter().enumerate() {
             // What nobody tells is NULL: the array behind those of the batches.
             let nothing = new_null_array(field.data_type(), 1);
-            let told = |batch: usize| batches.get(batch).and_then(|(told, rows)| Some(rows.column((*told.columns.get(i)?)?)));
+            let reported = |batch: usize| batches.get(batch).and_then(|(reported, rows)| Some(rows.column((*reported.columns.get(i)?)?)));
             let arrays: Vec<&dyn Array> =
-                (0..batches.len()).map(|b| told(b).unwrap_or(&nothing).as_ref()).chain([nothing.as_ref()]).collect();
-            let place = |found: &Vec<(usize, usize)>| found.iter().copied().find(|(b, _)| told(*b).is_some()).unwrap_or((batches.len(), 0));
+                (0..batches.len()).map(|b| reported(b).unwrap_or(&nothing).as_ref()).chain([nothing.as_ref()]).collect();
+            let place =
+                |found: &Vec<(usize, usize)>| found.iter().copied().find(|(b, _)| reported(*b).is_some()).unwrap_or((batches.len(), 0));
             let places: Vec<(usize, usize)> = places.iter().map(place).collect();
             columns.push(interleave(&arrays, &places)?);
         }
@@ -121,30 +122,32 @@ impl LateRoute {
 
     /// Whether it takes the rows of this filter.
     fn takes(&self, filter: u32) -> bool {
-        self.filters.iter().any(|told| told.filter == filter)
+        self.filters.iter().any(|reported| reported.filter == filter)
     }
 }
 
 /// What filters have dropped.
-fn batches<'a>(filters: impl Iterator<Item = &'a Told>, late: &'a [LateRows]) -> Vec<(&'a Told, &'a RecordBatch)> {
-    let of = |told: &'a Told| late.iter().filter(|l| l.filter == told.filter && l.rows.num_rows() > 0).map(move |l| (told, &l.rows));
+fn batches<'a>(filters: impl Iterator<Item = &'a LateColumns>, late: &'a [LateRows]) -> Vec<(&'a LateColumns, &'a RecordBatch)> {
+    let of = |reported: &'a LateColumns| {
+        late.iter().filter(|l| l.filter == reported.filter && l.rows.num_rows() > 0).map(move |l| (reported, &l.rows))
+    };
     filters.flat_map(of).collect()
 }
 
 /// Each row once: where it stands in which batches is found by its number and its window.
-fn places(batches: &[(&Told, &RecordBatch)]) -> Result<Vec<Vec<(usize, usize)>>> {
+fn places(batches: &[(&LateColumns, &RecordBatch)]) -> Result<Vec<Vec<(usize, usize)>>> {
     // A filter may drop a row several times, if something below has made several of it.
     let mut known: HashMap<(i64, Option<i64>, u32), usize> = HashMap::new();
     let mut seen: HashMap<(u32, i64, Option<i64>), u32> = HashMap::new();
     let mut places: Vec<Vec<(usize, usize)>> = Vec::new();
-    for (batch, (told, rows)) in batches.iter().enumerate() {
-        let numbers = told.row.and_then(|column| rows.column(column).as_primitive_opt::<Int64Type>());
+    for (batch, (reported, rows)) in batches.iter().enumerate() {
+        let numbers = reported.row.and_then(|column| rows.column(column).as_primitive_opt::<Int64Type>());
         let numbers = numbers.ok_or_else(|| Error::internal("late rows without a number"))?;
-        let ends: Option<Int64Array> = told.end.map(|column| to_millis(rows.column(column))).transpose()?;
+        let ends: Option<Int64Array> = reported.end.map(|column| to_millis(rows.column(column))).transpose()?;
         for row in 0..rows.num_rows() {
             let end = ends.as_ref().filter(|ends| ends.is_valid(row)).map(|ends| ends.value(row));
             let number = numbers.value(row);
-            let nth = seen.entry((told.filter, number, end)).or_default();
+            let nth = seen.entry((reported.filter, number, end)).or_default();
             let place = *known.entry((number, end, *nth)).or_insert(places.len());
             *nth += 1;
             match places.get_mut(place) {
@@ -158,7 +161,7 @@ fn places(batches: &[(&Told, &RecordBatch)]) -> Result<Vec<Vec<(usize, usize)>>>
 
 /// Where a filter tells a column.
 fn place(filter: &LateFilter, name: &str) -> Option<usize> {
-    filter.told.iter().find(|(told, _)| told == name).map(|(_, column)| *column)
+    filter.reported.iter().find(|(reported, _)| reported == name).map(|(_, column)| *column)
 }
 
 /// Tables of whose late rows several filters drop the same ones behind different conditions: only by their numbers is each counted once.
@@ -181,7 +184,7 @@ pub fn counted_apart(program: &Program) -> Result<BTreeSet<String>> {
 #[derive(Debug, Default)]
 pub struct LateCount {
     /// The filters of each reason.
-    reasons: Vec<Vec<Told>>,
+    reasons: Vec<Vec<LateColumns>>,
 }
 
 impl LateCount {
@@ -190,17 +193,17 @@ impl LateCount {
     /// # Errors
     /// When a plan cannot be walked; that would be a bug.
     pub fn new(program: &Program) -> Result<Self> {
-        let mut reasons: BTreeMap<String, Vec<Told>> = BTreeMap::new();
+        let mut reasons: BTreeMap<String, Vec<LateColumns>> = BTreeMap::new();
         for (filter, _) in filters(program)? {
             let (end, row) = (place(&filter, WINDOW_COLUMNS[1]), filter.row);
-            reasons.entry(filter.reason).or_default().push(Told { filter: filter.filter, columns: Vec::new(), row, end });
+            reasons.entry(filter.reason).or_default().push(LateColumns { filter: filter.filter, columns: Vec::new(), row, end });
         }
         Ok(Self { reasons: reasons.into_values().collect() })
     }
 
     /// Whether late rows are needed to count them.
     pub fn by_number(&self) -> bool {
-        self.reasons.iter().any(|filters| filters.len() > 1 && filters.iter().all(|told| told.row.is_some()))
+        self.reasons.iter().any(|filters| filters.len() > 1 && filters.iter().all(|reported| reported.row.is_some()))
     }
 
     /// The rows of an epoch that no route takes: how many each filter dropped, and the rows themselves if they were kept.
@@ -210,10 +213,11 @@ impl LateCount {
     pub fn unrouted(&self, dropped: &BTreeMap<u32, u64>, late: &[LateRows], routes: &[LateRoute]) -> Result<u64> {
         let mut count = 0;
         for filters in &self.reasons {
-            let filters: Vec<&Told> = filters.iter().filter(|told| !routes.iter().any(|route| route.takes(told.filter))).collect();
-            let dropped = filters.iter().filter_map(|told| dropped.get(&told.filter)).filter(|rows| **rows > 0);
+            let filters: Vec<&LateColumns> =
+                filters.iter().filter(|reported| !routes.iter().any(|route| route.takes(reported.filter))).collect();
+            let dropped = filters.iter().filter_map(|reported| dropped.get(&reported.filter)).filter(|rows| **rows > 0);
             let most = dropped.clone().max().copied().unwrap_or(0);
-            count += if dropped.count() > 1 && filters.iter().all(|told| told.row.is_some()) {
+            count += if dropped.count() > 1 && filters.iter().all(|reported| reported.row.is_some()) {
                 places(&batches(filters.into_iter(), late))?.len() as u64
             } else {
                 most
@@ -225,7 +229,7 @@ impl LateCount {
 
 /// A source table that has a table for its late rows.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct LateTarget {
     /// That table.
     pub target: String,
     /// The source's own columns, computed ones included.
@@ -238,14 +242,14 @@ pub struct Wanted {
 /// When a table cannot take the rows; with the name of the source table, whose option it is.
 pub fn routes(
     program: &Program,
-    wanted: &BTreeMap<String, Wanted>,
+    wanted: &BTreeMap<String, LateTarget>,
     sink: &dyn Fn(&str) -> Result<Arc<dyn Sink>>,
 ) -> Result<Vec<LateRoute>, (String, Error)> {
     let mut routes: Vec<LateRoute> = Vec::new();
     if wanted.is_empty() {
         return Ok(routes);
     }
-    for (source, Wanted { target, columns }) in wanted {
+    for (source, LateTarget { target, columns }) in wanted {
         let wrong = |e: Error| (source.clone(), e);
         let sink = sink(target).map_err(wrong)?;
         let known: BTreeSet<&str> = columns.iter().map(String::as_str).chain(WINDOW_COLUMNS).collect();
@@ -280,10 +284,10 @@ pub fn routes(
 
 /// What is said of operators for which no lateness can be allowed: a line for each.
 pub fn no_lateness(program: &Program) -> impl Iterator<Item = String> {
-    let operators = program.punctual().into_iter().filter_map(|node| Some((node, program.operator(node)?.name())));
+    let operators = program.final_only_nodes().into_iter().filter_map(|node| Some((node, program.operator(node)?.name())));
     operators.map(|(node, name)| {
         format!(
-            "`table.exec.emit.allow-lateness` does not work for {name} (node {node}): what it has told is final, later rows are dropped"
+            "`table.exec.emit.allow-lateness` does not work for {name} (node {node}): what it has reported is final, later rows are dropped"
         )
     })
 }

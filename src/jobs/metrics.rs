@@ -13,7 +13,7 @@ use super::progress::Status;
 use super::spec::{Insert, JobSpec};
 
 /// Adds what an epoch over n rows has cost.
-pub fn take_in(measured: &mut Measured, rows: u64, output: &EpochOutput) {
+pub fn add_epoch(measured: &mut Measured, rows: u64, output: &EpochOutput) {
     measured.epochs += 1;
     measured.rows += rows;
     for (stage, run) in &output.stages {
@@ -52,7 +52,7 @@ impl JobMetrics {
     pub fn explain(&self) -> String {
         let (measured, status) = (self.meter.read(), self.status.borrow().clone());
         let mut text = format!("job {}: {status}\n", self.name);
-        if let Some(notice) = status.word() {
+        if let Some(notice) = status.message() {
             // Writing to a text does not fail.
             let _ = writeln!(text, "{notice}");
         }

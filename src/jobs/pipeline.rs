@@ -161,7 +161,7 @@ impl Pipeline {
     fn waiting(&self) -> impl Iterator<Item = (&StateNode, &StateTable)> {
         self.state.iter().filter_map(|(id, table)| {
             let node = self.program.nodes.get(&id.node)?;
-            let waits = node.tables.get(id.table as usize)?.waits;
+            let waits = node.tables.get(id.table as usize)?.is_timer;
             waits.then_some((node, table))
         })
     }
@@ -329,7 +329,7 @@ fn mark(at: &TableTimes, clock: Millis, node: &StateNode) -> Option<i64> {
     match node.domain {
         Domain::Event => {
             let time = least(&mut node.sources.iter().map(|s| at.get(s).unwrap_or(&None)))?;
-            Some(if time == END_OF_TIME { time } else { time.saturating_sub(node.hold) })
+            Some(if time == END_OF_TIME { time } else { time.saturating_sub(node.watermark_delay) })
         }
         Domain::Clock => Some(clock),
         // When all input has ended, nothing is left to wait for.

@@ -60,7 +60,7 @@ pub struct Status {
 
 impl Status {
     /// What people should know now.
-    pub fn word(&self) -> Option<&str> {
+    pub fn message(&self) -> Option<&str> {
         self.waits.as_deref().or(self.notice.as_deref())
     }
 }

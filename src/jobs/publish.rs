@@ -56,7 +56,7 @@ struct Publisher {
     confirmed: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     /// The newest watermark that it was told without a commit.
-    told: AtomicI64,
+    watermark: AtomicI64,
     /// It has told what it holds, and that fits the folder.
     answered: Arc<AtomicBool>,
     /// How often it was told to show what it holds back, and how often it has.
@@ -139,7 +139,7 @@ impl Publishers {
                     taken,
                     confirmed,
                     written,
-                    told: AtomicI64::new(i64::MIN),
+                    watermark: AtomicI64::new(i64::MIN),
                     flushes: AtomicU64::new(0),
                     flushed,
                     answered,
@@ -174,7 +174,7 @@ impl Publishers {
     /// Tells every sink how far event time has come since the newest commit, behind which there are no rows.
     pub fn watermark(&self, time: Option<i64>) {
         let Some(time) = time else { return };
-        for publisher in self.sinks.values().filter(|p| p.told.fetch_max(time, Ordering::SeqCst) < time) {
+        for publisher in self.sinks.values().filter(|p| p.watermark.fetch_max(time, Ordering::SeqCst) < time) {
             let _ = publisher.queue.send(Work::Watermark(time));
         }
     }
@@ -250,10 +250,10 @@ impl Task {
                     Ok(()) => break,
                     Err(e) if is_final(&e) => return Err(e),
                     // Whether it got through is what the sink itself says when it is opened again.
-                    Err(e) => writer = self.again(e).await?,
+                    Err(e) => writer = self.reopen(e).await?,
                 }
             }
-            self.tell(None);
+            self.notify(None);
         }
     }
 
@@ -266,9 +266,9 @@ impl Task {
                 writer.advance_watermark(self.raise_watermark(*time));
                 Ok(())
             }
-            Work::Flush(told) => {
+            Work::Flush(asked) => {
                 writer.flush().await?;
-                if *told {
+                if *asked {
                     self.flushed.fetch_add(1, Ordering::SeqCst);
                 }
                 self.settle(writer, taken);
@@ -278,10 +278,10 @@ impl Task {
     }
 
     /// A new writer after an error, with what the old one held back.
-    async fn again(&self, mut error: Error) -> Result<Box<dyn SinkWriter>> {
+    async fn reopen(&self, mut error: Error) -> Result<Box<dyn SinkWriter>> {
         let until = self.taken.load(Ordering::SeqCst);
         loop {
-            self.tell(Some(format!("sink {} tries again: {error}", self.id)));
+            self.notify(Some(format!("sink {} tries again: {error}", self.id)));
             tokio::time::sleep(RETRY).await;
             let mut writer = self.open().await?;
             match self.repeat(writer.as_mut(), until).await {
@@ -381,13 +381,13 @@ impl Task {
                     }
                     // What the writer before this one held back is not in this one.
                     self.taken.store(self.confirmed.load(Ordering::SeqCst), Ordering::SeqCst);
-                    self.tell(None);
+                    self.notify(None);
                     self.answered.store(true, Ordering::SeqCst);
                     self.progress.notify_waiters();
                     return Ok(writer);
                 }
                 Err(e) if e.kind() == ErrorKind::Unavailable => {
-                    self.tell(Some(format!("sink {} waits: {e}", self.id)));
+                    self.notify(Some(format!("sink {} waits: {e}", self.id)));
                     tokio::time::sleep(RETRY).await;
                 }
                 Err(e) => return Err(e),
@@ -422,7 +422,7 @@ impl Task {
             .hint("was it emptied or made anew, or has the retention of group offsets removed it? --fresh starts the job anew, and writes all of its results again"))
     }
 
-    fn tell(&self, notice: Option<String>) {
+    fn notify(&self, notice: Option<String>) {
         *self.failure.notice.lock() = notice;
     }
 }

@@ -15,7 +15,7 @@ use crate::common::{Result, ids, names};
 use crate::state::StateStore;
 
 use super::commits::Commits;
-use super::stored_view::Stored;
+use super::stored_view::StoredView;
 
 /// How often a live reader says that it is still there.
 const RENEW: Duration = Duration::from_secs(10);
@@ -48,7 +48,7 @@ pub(super) struct Marker {
 
 impl Marker {
     /// Of a job that lasts, or of a reader that is gone with its process.
-    pub(super) fn new(stored: &Stored, job: Option<String>) -> Self {
+    pub(super) fn new(stored: &StoredView, job: Option<String>) -> Self {
         let name = job.clone().map_or_else(|| format!("live-{}", ids::random().simple()), |job| format!("job-{job}"));
         Self { root: stored.root.clone(), path: format!("{}/{name}", folder(&stored.view)), job, written: None }
     }

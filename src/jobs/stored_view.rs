@@ -34,7 +34,7 @@ pub async fn kept_by(root: &dyn StateStore, view: &str) -> Result<Option<String>
 
 /// A view's content at the newest commit of its job.
 #[derive(Debug, Clone)]
-pub struct Stored {
+pub struct StoredView {
     /// The checkpoint folder of all jobs, if there is one that lasts.
     pub root: Option<Arc<dyn StateStore>>,
     /// The view's name.
@@ -45,7 +45,7 @@ pub struct Stored {
     pub opened: Arc<Mutex<HashMap<String, Arc<DeclaredTable>>>>,
 }
 
-impl Stored {
+impl StoredView {
     /// The folder of the view's job.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ use crate::planner::Content;
 
 use super::commits::{Commit, Commits, state_section};
 use super::readers::Marker;
-use super::stored_view::{Stored, change_section};
+use super::stored_view::{StoredView, change_section};
 
 /// All of a view is one partition.
 const PARTITION: i32 = 0;
@@ -42,7 +42,7 @@ const WATERMARK: &str = "__watermark";
 /// A materialized view that is read continuously.
 #[derive(Debug, Clone)]
 pub struct ViewSource {
-    stored: Stored,
+    stored: StoredView,
     content: Content,
     /// With the watermark, and the weight.
     schema: SchemaRef,
@@ -50,7 +50,7 @@ pub struct ViewSource {
 
 impl ViewSource {
     /// A view, and what is known of its rows.
-    pub(super) fn new(stored: Stored, content: Content) -> Self {
+    pub(super) fn new(stored: StoredView, content: Content) -> Self {
         let mut schema = Arc::clone(&content.schema);
         if let Some((time, _)) = &content.time
             && let Ok(field) = schema.field_with_name(time)
@@ -169,7 +169,7 @@ fn after(commit: &Commit) -> i64 {
 }
 
 struct ViewReader {
-    stored: Stored,
+    stored: StoredView,
     content: Content,
     /// The columns of the source.
     columns: SchemaRef,
@@ -263,10 +263,10 @@ impl ViewReader {
                 (zset::expand(&rows)?, None)
             };
             let mut columns = rows.columns().to_vec();
-            if let Some((_, hold)) = &self.content.time
+            if let Some((_, delay)) = &self.content.time
                 && let Ok(field) = self.columns.field_with_name(WATERMARK)
             {
-                columns.push(watermark(commit, *hold, field.data_type(), rows.num_rows())?);
+                columns.push(watermark(commit, *delay, field.data_type(), rows.num_rows())?);
             }
             columns.extend(weights);
             SourceCounters::add(&self.counters.rows, rows.num_rows());
@@ -283,8 +283,8 @@ impl ViewReader {
 }
 
 /// The watermark of a commit, for each of its rows.
-fn watermark(commit: &Commit, hold: i64, data_type: &DataType, rows: usize) -> Result<ArrayRef> {
-    let millis = commit.body.watermark.filter(|w| *w != i64::MAX).map(|w| w.saturating_sub(hold));
+fn watermark(commit: &Commit, delay: i64, data_type: &DataType, rows: usize) -> Result<ArrayRef> {
+    let millis = commit.body.watermark.filter(|w| *w != i64::MAX).map(|w| w.saturating_sub(delay));
     let millis: Int64Array = std::iter::repeat_n(millis, rows).collect();
     let times: ArrayRef = Arc::new(millis.reinterpret_cast::<arrow::datatypes::TimestampMillisecondType>());
     Ok(cast(&floored(&times, data_type), data_type)?)

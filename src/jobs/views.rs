@@ -19,7 +19,7 @@ use crate::state::{ChunkedSectionWriter, Section, StateDelta, StateStore, Writte
 
 use super::commits::Commits;
 use super::readers;
-use super::stored_view::{Stored, change_section, path};
+use super::stored_view::{StoredView, change_section, path};
 use super::view_source::ViewSource;
 
 /// About this many bytes of changes make a piece of a commit.
@@ -92,7 +92,7 @@ pub async fn forget(root: &dyn StateStore, view: &str) -> Result<()> {
 }
 
 #[async_trait]
-impl MaterializedContent for Stored {
+impl MaterializedContent for StoredView {
     async fn rows(&self) -> Result<Vec<RecordBatch>> {
         let commits = Commits::reader(self.store().await?);
         // A running job may prune what is being read; then there is a newer base.

@@ -1,7 +1,7 @@
 //! Names of columns: DataFusion looks them up exactly; here the only one that differs in case is meant, too.
 //!
 //! DataFusion says where it has missed which column, and what there is instead. So a query is planned as it stands, and only where
-//! that fails the name at that place is mended and the query planned again. What cannot be mended becomes an error with the place
+//! that fails the name at that place is repaired and the query planned again. What cannot be repaired becomes an error with the place
 //! of the name and the nearest spelling.
 
 use std::collections::BTreeSet;
@@ -14,18 +14,18 @@ use sqlparser::tokenizer::Location;
 
 use crate::common::{Error, Result, Subject, library_text, suggest};
 
-/// How many names of one query are mended; each costs a plan.
+/// How many names of one query are repaired; each costs a plan.
 const MOST: usize = 500;
 
-/// Plans a tree, as often as there are names of columns in it to mend.
-pub(super) struct Tries<'a, T> {
+/// Plans a tree, as often as there are names of columns in it to repair.
+pub(super) struct CaseInsensitiveResolver<'a, T> {
     tree: T,
     left: usize,
     /// The columns of a table by its name, for references to a query around, of which DataFusion does not tell.
     columns_of: &'a (dyn Fn(&str) -> Vec<String> + Sync),
 }
 
-impl<'a, T: Visit + VisitMut + Clone> Tries<'a, T> {
+impl<'a, T: Visit + VisitMut + Clone> CaseInsensitiveResolver<'a, T> {
     pub(super) fn of(tree: T, columns_of: &'a (dyn Fn(&str) -> Vec<String> + Sync)) -> Self {
         Self { tree, left: MOST, columns_of }
     }
@@ -35,19 +35,19 @@ impl<'a, T: Visit + VisitMut + Clone> Tries<'a, T> {
         self.tree.clone()
     }
 
-    /// Takes the outcome of planning it; goes on if a name was mended.
+    /// Takes the outcome of planning it; goes on if a name was repaired.
     pub(super) fn tried<P>(&mut self, planned: Result<P, DataFusionError>) -> ControlFlow<Result<P>> {
         self.left -= 1;
         if self.left == 0 && planned.is_err() {
             let message = format!("more than {MOST} names of columns are written in another case than they were declared");
             return ControlFlow::Break(Err(Error::sql(message)));
         }
-        mend(&mut self.tree, planned, self.columns_of)
+        repair(&mut self.tree, planned, self.columns_of)
     }
 }
 
-/// Takes the outcome of planning; goes on if a name was mended.
-fn mend<T: Visit + VisitMut, P>(
+/// Takes the outcome of planning; goes on if a name was repaired.
+fn repair<T: Visit + VisitMut, P>(
     tree: &mut T,
     planned: Result<P, DataFusionError>,
     columns_of: &(dyn Fn(&str) -> Vec<String> + Sync),
@@ -64,9 +64,9 @@ fn mend<T: Visit + VisitMut, P>(
     };
     let meant = meant(missing, valid).or_else(|| meant(missing, &around(tree, columns_of)));
     if let Some(meant) = &meant {
-        let mut mend = Mend { missing, meant, done: false };
-        let _ = VisitMut::visit(tree, &mut mend);
-        if mend.done {
+        let mut repair = Repair { missing, meant, done: false };
+        let _ = VisitMut::visit(tree, &mut repair);
+        if repair.done {
             return ControlFlow::Continue(());
         }
     }
@@ -191,13 +191,13 @@ fn meant(missing: &Column, valid: &[Column]) -> Option<Vec<String>> {
 }
 
 /// Puts the right name in its place.
-struct Mend<'a> {
+struct Repair<'a> {
     missing: &'a Column,
     meant: &'a [String],
     done: bool,
 }
 
-impl VisitorMut for Mend<'_> {
+impl VisitorMut for Repair<'_> {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {

@@ -154,8 +154,8 @@ fn watermark(f: &mut fmt::Formatter<'_>, node: &StateNode) -> fmt::Result {
         Domain::Event if node.sources.is_empty() => return Ok(()),
         Domain::Event => format!("of {}", node.sources.join(", ")),
     };
-    if node.hold > 0 {
-        text.push_str(&format!(", {} ms behind", node.hold));
+    if node.watermark_delay > 0 {
+        text.push_str(&format!(", {} ms behind", node.watermark_delay));
     }
     if !node.shape.times.is_empty() {
         text.push_str(&format!("; bounds {}", node.shape.times.join(", ")));

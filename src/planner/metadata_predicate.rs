@@ -9,12 +9,12 @@ use crate::connectors::{Intervals, MetadataPredicate};
 
 /// Finds what filters, of which all hold, say of metadata. `column` gives a column of the table as an expression over what
 /// is read, `metadata` the key and the type of a column that is read.
-pub(super) struct Finder<C, M> {
+pub(super) struct PredicateExtractor<C, M> {
     pub(super) column: C,
     pub(super) metadata: M,
 }
 
-impl<C, M> Finder<C, M>
+impl<C, M> PredicateExtractor<C, M>
 where
     C: Fn(&str) -> Option<Expr>,
     M: Fn(&str) -> Option<(String, DataType)>,
@@ -166,7 +166,7 @@ mod tests {
             "s" => Some(("timestamp".to_string(), DataType::Timestamp(TimeUnit::Second, None))),
             _ => None,
         };
-        let bounds = Finder { column: copy, metadata }.all([filter]);
+        let bounds = PredicateExtractor { column: copy, metadata }.all([filter]);
         ["offset", "timestamp"].into_iter().filter_map(|key| Some((key, bounds.get(key)?.parts().to_vec()))).collect()
     }
 

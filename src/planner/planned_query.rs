@@ -9,7 +9,7 @@ use sqlparser::ast;
 
 use crate::common::Result;
 
-use super::case_insensitive::Tries;
+use super::case_insensitive::CaseInsensitiveResolver;
 use super::provider::Tables;
 
 /// Plans a query as it stands, again and again while there are names to mend.
@@ -18,7 +18,7 @@ use super::provider::Tables;
 /// What does not resolve or type.
 pub(super) async fn planned(state: &SessionState, tables: &dyn Tables, query: ast::Query) -> Result<LogicalPlan> {
     let columns_of = |name: &str| tables.columns(name);
-    let mut tries = Tries::of(query, &columns_of);
+    let mut tries = CaseInsensitiveResolver::of(query, &columns_of);
     loop {
         let statement = Statement::Statement(Box::new(ast::Statement::Query(Box::new(tries.next()))));
         if let ControlFlow::Break(planned) = tries.tried(state.statement_to_plan(statement).await) {

@@ -51,7 +51,7 @@ pub struct StateNode {
     /// Tables whose watermarks move it; its own is the least of theirs, less `hold`. None: it has no event time.
     pub sources: Vec<String>,
     /// How many milliseconds behind them it stands.
-    pub hold: i64,
+    pub watermark_delay: i64,
     /// Which clock moves it.
     pub domain: Domain,
     /// Its state tables.
@@ -91,7 +91,7 @@ impl Program {
     }
 
     /// Stateful nodes that drop late rows and never change what they have said, so that no lateness can be allowed.
-    pub fn punctual(&self) -> Vec<u32> {
+    pub fn final_only_nodes(&self) -> Vec<u32> {
         let mut nodes = BTreeSet::new();
         for stage in &self.stages {
             // The closure never fails, so neither does the walk.

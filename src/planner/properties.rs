@@ -52,7 +52,7 @@ pub(super) struct Time {
     /// Tables whose watermarks are meant: W is the least of theirs.
     pub sources: BTreeSet<String>,
     /// Rows may still come that are this many milliseconds older than W.
-    pub hold: i64,
+    pub watermark_delay: i64,
     /// An operator below has taken late rows out.
     pub guarded: bool,
     /// The windows that the time is of, each by a number; those over `window_time` of others are also of theirs, and end no earlier.
@@ -130,7 +130,7 @@ impl StreamProperties {
     /// A column that is a row's own event time, and how many milliseconds rows may be behind the watermark.
     pub fn rowtime(&self) -> Option<(usize, i64)> {
         let own = |time: &&Time| time.domain == Domain::Event && matches!(time.role, Role::Row | Role::Last);
-        self.times.iter().find(|(_, time)| own(time)).map(|(column, time)| (*column, time.hold))
+        self.times.iter().find(|(_, time)| own(time)).map(|(column, time)| (*column, time.watermark_delay))
     }
 
     /// A time that tells of a window's end, among these columns.
@@ -145,8 +145,14 @@ mod tests {
 
     #[test]
     fn projections_keep_what_they_copy() {
-        let time =
-            Time { role: Role::End, domain: Domain::Event, sources: BTreeSet::new(), hold: 0, guarded: false, windows: BTreeSet::new() };
+        let time = Time {
+            role: Role::End,
+            domain: Domain::Event,
+            sources: BTreeSet::new(),
+            watermark_delay: 0,
+            guarded: false,
+            windows: BTreeSet::new(),
+        };
         let traits = StreamProperties {
             updating: true,
             keys: vec![BTreeSet::from([0, 2]), BTreeSet::from([1])],

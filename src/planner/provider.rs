@@ -31,10 +31,10 @@ use crate::operators::{ClockExec, CurrentRowsExec, SourceScanExec, SourceSet, St
 use crate::sql::ast::{self, ColumnKind, CreateTable};
 use crate::sql::types::fewer_digits;
 
-use super::case_insensitive::Tries;
+use super::case_insensitive::CaseInsensitiveResolver;
 use super::clock;
 use super::functions::calendar::with_digits;
-use super::metadata_predicate::Finder;
+use super::metadata_predicate::PredicateExtractor;
 use super::mode::Mode;
 use super::streaming_settings::StreamingSettings;
 
@@ -320,7 +320,7 @@ impl TableSource {
             let ColumnKind::Metadata { key, .. } = &column.kind else { return None };
             Some((key.clone(), column.data_type.clone()?))
         };
-        Finder { column, metadata }.all(filters.iter().copied())
+        PredicateExtractor { column, metadata }.all(filters.iter().copied())
     }
 
     /// What a query that ends reads of a table.
@@ -359,7 +359,7 @@ impl TableSource {
 }
 
 fn plan_expr(state: &SessionState, expr: &sqlparser::ast::Expr, schema: &DFSchema) -> Result<Expr> {
-    let mut tries = Tries::of(expr.clone(), &|_| Vec::new());
+    let mut tries = CaseInsensitiveResolver::of(expr.clone(), &|_| Vec::new());
     loop {
         let expr = ExprWithAlias { expr: tries.next(), alias: None };
         if let ControlFlow::Break(planned) = tries.tried(state.create_logical_expr_from_sql_expr(expr, schema)) {

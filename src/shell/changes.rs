@@ -16,7 +16,7 @@ use crate::connectors::print::kinds;
 use crate::workspace::Limit;
 
 /// What lines tell of an answer that goes on.
-pub(super) enum Told {
+pub(super) enum LiveLines {
     /// The rows.
     Rows,
     /// What becomes of rows, and the columns by which one takes the place of another.
@@ -24,11 +24,11 @@ pub(super) enum Told {
 }
 
 /// Rows as they come, each a line; of a changelog each with what became of it, in a first column.
-pub(super) fn lines(schema: &SchemaRef, told: Told, rows: mpsc::Receiver<RecordBatch>, limit: Limit) -> SendableRecordBatchStream {
+pub(super) fn lines(schema: &SchemaRef, told: LiveLines, rows: mpsc::Receiver<RecordBatch>, limit: Limit) -> SendableRecordBatchStream {
     let width = schema.fields().len();
     let shown = match &told {
-        Told::Rows => Arc::clone(schema),
-        Told::Changes { .. } => {
+        LiveLines::Rows => Arc::clone(schema),
+        LiveLines::Changes { .. } => {
             let op = Arc::new(Field::new("op", DataType::Utf8, false));
             Arc::new(Schema::new([op].into_iter().chain(schema.fields().iter().cloned()).collect::<Vec<_>>()))
         }
@@ -40,8 +40,8 @@ pub(super) fn lines(schema: &SchemaRef, told: Told, rows: mpsc::Receiver<RecordB
         Some((batch, (rows, limit, last)))
     });
     let lines = lines.map(move |batch| match &with_ops {
-        (Told::Rows, _) => Ok(batch),
-        (Told::Changes { key }, schema) => Ok(ops(schema, width, key.as_deref(), &batch)?),
+        (LiveLines::Rows, _) => Ok(batch),
+        (LiveLines::Changes { key }, schema) => Ok(ops(schema, width, key.as_deref(), &batch)?),
     });
     Box::pin(RecordBatchStreamAdapter::new(shown, lines))
 }

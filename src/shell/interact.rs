@@ -20,7 +20,7 @@ pub async fn interact(setup: Setup, banner: &str) -> Result<()> {
     let mut text = String::new();
     loop {
         session.notes.at_once(false);
-        session.notes.tell();
+        session.notes.flush();
         for news in session.jobs.news().await {
             match news {
                 Ok(line) => println!("{line}"),

@@ -13,7 +13,7 @@ use crate::common::{Error, Result, clock};
 use crate::jobs::{self, Status};
 use crate::workspace::{Connection, Limit, LiveQuery, LiveResult};
 
-use super::changes::{Told, lines};
+use super::changes::{LiveLines, lines};
 use super::frame::{Frame, Key};
 use super::log_buffer::LogBuffer;
 use super::render::{self, Cells, colours_wanted};
@@ -46,10 +46,10 @@ pub(super) async fn show(
         notes.at_once(true);
         shown
     } else {
-        let told = if updating || mode != ResultMode::Table { Told::Changes { key } } else { Told::Rows };
+        let told = if updating || mode != ResultMode::Table { LiveLines::Changes { key } } else { LiveLines::Rows };
         tokio::select! {
             printed = screen.flow(lines(&schema, told, rows, limit)) => printed,
-            () = tell(status) => Ok(()),
+            () = print_notices(status) => Ok(()),
             _ = interrupt.recv() => Ok(()),
         }
     };
@@ -59,10 +59,10 @@ pub(super) async fn show(
 }
 
 /// Tells each notice once, on stderr, as long as the job lives.
-async fn tell(mut status: watch::Receiver<Status>) {
+async fn print_notices(mut status: watch::Receiver<Status>) {
     let mut told = None;
     while status.changed().await.is_ok() {
-        let word = status.borrow_and_update().word().map(str::to_string);
+        let word = status.borrow_and_update().message().map(str::to_string);
         if let Some(word) = word.as_ref().filter(|_| word != told) {
             eprintln!("{word}");
         }
@@ -116,7 +116,7 @@ async fn in_place(
     frame.draw(&Picture::of(&mut content)?.drawn(screen, &[]))?;
     drop(frame);
     // Somebody who has waited in vain should be able to read all of why.
-    if let Some(word) = now.word().filter(|_| content.count() == 0) {
+    if let Some(word) = now.message().filter(|_| content.count() == 0) {
         eprintln!("{word}");
     }
     Ok(())
@@ -169,17 +169,17 @@ impl Picture {
 /// How the query goes, what keys do, and what people should know.
 fn below(status: &Status, paused: bool, note: Option<String>) -> Vec<String> {
     let columns = size().0 - 1;
-    let notice = status.word().map(str::to_string).or(note).unwrap_or_default().replace('\n', "; ");
+    let notice = status.message().map(str::to_string).or(note).unwrap_or_default().replace('\n', "; ");
     let painted = |line: String, colour: &str| if colours_wanted() { format!("{colour}{line}\x1b[0m") } else { line };
     // What keys do is to be seen in a narrow terminal, too.
     let keys = if paused { "  PAUSED  [space] go on  [q] quit" } else { "  [space] pause  [q] quit" };
-    let told = format!("{}{keys}", render::cut(&told(status), columns.saturating_sub(keys.len())));
+    let told = format!("{}{keys}", render::cut(&summary(status), columns.saturating_sub(keys.len())));
     let told = painted(render::cut(&told, columns), "\x1b[2m");
     let notices = render::wrapped(&notice, columns, NOTICE).into_iter().map(|line| painted(line, "\x1b[33m"));
     std::iter::once(told).chain(notices).collect()
 }
 
-fn told(status: &Status) -> String {
+fn summary(status: &Status) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shown with three digits")]
     let speed = human(status.rows_per_second as u64);
     let mut line = format!("{speed} rows/s  lag {}", status.lag.map_or("?".to_string(), human));

@@ -46,12 +46,12 @@ impl LogBuffer {
     pub fn at_once(&self, at_once: bool) {
         self.lock().at_once = at_once;
         if at_once {
-            self.tell();
+            self.flush();
         }
     }
 
     /// Tells the notes that have waited.
-    pub(super) fn tell(&self) {
+    pub(super) fn flush(&self) {
         self.take().iter().for_each(|note| eprintln!("{note}"));
     }
 

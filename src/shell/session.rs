@@ -233,8 +233,8 @@ impl Session {
         for outcome in unless(interrupt, connection.execute(parsed)).await? {
             let here = |e: Error| parsed.locate(e);
             match outcome {
-                Outcome::Said(Some(line)) => screen.say(&line),
-                Outcome::Said(None) => screen.done(tag(&parsed.statement)),
+                Outcome::Ack(Some(line)) => screen.say(&line),
+                Outcome::Ack(None) => screen.done(tag(&parsed.statement)),
                 Outcome::Rows(schema, rows) => screen.rows(schema, rows).await?,
                 Outcome::Text(text) => screen.text(&text)?,
                 Outcome::Forget(keeper) => screen.say(&connection.forget_view(&keeper).await.map_err(here)?),

@@ -55,7 +55,7 @@ pub(super) async fn analyze(session: Session, program: Arc<Program>, sources: &[
         }
         let count = fetch.count as u64;
         let output = pipeline.epoch(fetch.rows, &start, clock, &Faults::none(), |times| inputs.advance(times, clock)).await?;
-        metrics::take_in(&mut measured, count, &output);
+        metrics::add_epoch(&mut measured, count, &output);
     }
     measured.elapsed = clock::since(begin);
     measured.state = metrics_view::sizes(pipeline.state());

@@ -17,7 +17,7 @@ use crate::sql::types::display;
 
 use super::batch_insert::insert_columns;
 use super::connection::Connection;
-use super::declare::Done;
+use super::declare::Ack;
 
 /// Something that is known of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Connection {
         let mut facts = Vec::new();
         for part in self.unfold(parsed).await? {
             let done = self.declare(&part).await?;
-            if let Done::Said(Some(line)) = &done {
+            if let Some(Ack(Some(line))) = &done {
                 facts.push(fact(Kind::Note, line.clone()));
             }
             match &part.statement {

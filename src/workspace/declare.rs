@@ -11,21 +11,17 @@ use super::connection::Connection;
 use super::schema_inference;
 use super::tables::{ConnectionState, ConnectionTables};
 
-/// What became of a statement that declares or sets something.
+/// A statement that declares or sets something was carried out; with a line for the person, if there is something to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Done {
-    /// It was carried out; a line for the person, if there is something to say.
-    Said(Option<String>),
-    /// It is not such a statement.
-    No,
-}
+pub struct Ack(pub Option<String>);
 
 impl Connection {
-    /// Carries out CREATE, ALTER, DROP, USE, SET and RESET. CREATE TABLE ... AS has to go through [`Self::unfold`] before.
+    /// Carries out CREATE, ALTER, DROP, USE, SET and RESET; `None` for any other statement. CREATE TABLE ... AS has to go through
+    /// [`Self::unfold`] before.
     ///
     /// # Errors
     /// With the statement's place.
-    pub async fn declare(&self, parsed: &Parsed) -> Result<Done> {
+    pub async fn declare(&self, parsed: &Parsed) -> Result<Option<Ack>> {
         if let Statement::Drop(drop) = &parsed.statement {
             self.refuse_running(drop).await.map_err(|e| parsed.locate(e))?;
         }
@@ -52,11 +48,11 @@ impl Connection {
                 inner.overrides.reset(key.as_deref());
                 Ok(None)
             }
-            _ => return Ok(Done::No),
+            _ => return Ok(None),
         };
         let names = inner.catalog.names();
         inner.overrides.declare(names);
-        done.map(Done::Said).map_err(|e| parsed.locate(e))
+        done.map(|line| Some(Ack(line))).map_err(|e| parsed.locate(e))
     }
 
     /// CREATE TABLE ... AS as the two statements that it stands for; any other statement as it is.

@@ -10,14 +10,14 @@ use crate::common::{Error, Result, secret};
 use crate::sql::ast::{Copy, Insert, Parsed, Query, Statement};
 
 use super::connection::Connection;
-use super::declare::Done;
+use super::declare::Ack;
 use super::view_jobs::Keeper;
 
 /// What a statement comes to. The caller prints, runs queries, and makes one job of all that is to go on.
 #[derive(Debug)]
 pub enum Outcome {
     /// It declared or set something; a line for the person, if there is something to say.
-    Said(Option<String>),
+    Ack(Option<String>),
     /// SHOW and DESCRIBE: rows to print.
     Rows(SchemaRef, RecordBatch),
     /// EXPLAIN: text to print.
@@ -47,12 +47,12 @@ impl Connection {
         self.tables.begin_statement()?;
         let mut outcomes = Vec::new();
         for parsed in self.unfold(parsed).await? {
-            self.one(&parsed, &mut outcomes).await.map_err(|e| parsed.locate(e))?;
+            self.execute_one(&parsed, &mut outcomes).await.map_err(|e| parsed.locate(e))?;
         }
         Ok(outcomes)
     }
 
-    async fn one(&self, parsed: &Parsed, outcomes: &mut Vec<Outcome>) -> Result<()> {
+    async fn execute_one(&self, parsed: &Parsed, outcomes: &mut Vec<Outcome>) -> Result<()> {
         let keeper = match &parsed.statement {
             Statement::Drop(_) => self.keeper(parsed).await?,
             _ => None,
@@ -60,8 +60,8 @@ impl Connection {
         if let Some(keeper) = &keeper {
             self.refuse_read(&keeper.view).await?;
         }
-        if let Done::Said(line) = self.declare(parsed).await? {
-            outcomes.push(Outcome::Said(line));
+        if let Some(Ack(line)) = self.declare(parsed).await? {
+            outcomes.push(Outcome::Ack(line));
             outcomes.extend(keeper.map(Outcome::Forget));
             if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
                 outcomes.push(Outcome::Job(Box::new(parsed.clone())));

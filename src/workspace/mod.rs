@@ -41,7 +41,7 @@ mod view_jobs;
 mod write;
 
 pub use connection::Connection;
-pub use declare::Done;
+pub use declare::Ack;
 pub use execute::Outcome;
 pub use limit::Limit;
 pub use live_query::LiveQuery;

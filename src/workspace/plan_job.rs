@@ -144,7 +144,7 @@ impl Connection {
             let Some(target) = spec.option(late::OPTION) else { continue };
             let target = self.named_by(&entry, target).map_err(|e| job_sources::place(&entry, late::OPTION, e))?;
             let columns = entry.definition.columns.iter().map(|c| c.name.clone()).collect();
-            wanted.insert(source.clone(), late::Wanted { target, columns });
+            wanted.insert(source.clone(), late::LateTarget { target, columns });
         }
         let place = |source: &str, e: Error| match self.tables.table(source) {
             Ok((entry, _)) => job_sources::place(&entry, late::OPTION, e),

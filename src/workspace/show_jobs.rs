@@ -69,7 +69,7 @@ fn rows(jobs: &BTreeMap<String, Listed>) -> Result<Rows> {
         ("late", number(|status| Some(status.late))),
         ("state", number(|status| Some(status.state_bytes + status.state_disk))),
         ("commit", Arc::new(commits.collect::<Int64Array>())),
-        ("notice", of_all(|job| job.status.as_ref()?.word())),
+        ("notice", of_all(|job| job.status.as_ref()?.message())),
     ])
 }
 

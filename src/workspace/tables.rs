@@ -17,7 +17,7 @@ use crate::sql::name::{self, DEFAULT_DATABASE};
 use super::schema_inference;
 use super::shared::Workspace;
 use crate::jobs::late;
-use crate::jobs::stored_view::Stored;
+use crate::jobs::stored_view::StoredView;
 
 /// What a connection's sessions plan over, and what its statements change.
 ///
@@ -237,7 +237,7 @@ impl Tables for ConnectionTables {
             Some(Entry::View(view)) if view.definition.materialized => {
                 let root = self.workspace.root().cloned();
                 let (name, opened) = (view.definition.name.clone(), Arc::clone(&self.views));
-                let kept = Arc::new(Stored { root, view: name, streaming: streaming(&job), opened });
+                let kept = Arc::new(StoredView { root, view: name, streaming: streaming(&job), opened });
                 Some(Relation::Materialized(self.view(&view)?, kept))
             }
             Some(Entry::View(view)) => Some(Relation::View(self.view(&view)?)),

@@ -104,7 +104,7 @@ pub async fn run_in(connection: &Connection, sql: &str) -> Result<Said, Error> {
     for parsed in parse(&Source::new("<sql>", sql))? {
         for outcome in connection.execute(&parsed).await? {
             match outcome {
-                Outcome::Said(line) => said.lines.extend(line),
+                Outcome::Ack(line) => said.lines.extend(line),
                 Outcome::Text(text) => said.lines.push(text),
                 Outcome::Forget(keeper) => panic!("{keeper:?}"),
                 Outcome::Stop(name) | Outcome::AnalyzeJob(name) => panic!("no job {name} was started"),

@@ -14,7 +14,7 @@ use millstream::sql::ast::{Parsed, Source, Statement};
 use millstream::sql::parse;
 use millstream::state::StateStore;
 use millstream::state::object::RemoteStore;
-use millstream::workspace::{Connection, Done, Workspace};
+use millstream::workspace::{Connection, Workspace};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -77,9 +77,8 @@ impl Place {
         let connection = made(Workspace::new(Catalog::in_memory(), connectors, options)).into_connection();
         let mut rest = Vec::new();
         for parsed in parse(&Source::new("test.sql", sql)).unwrap_or_else(|e| panic!("{e}")) {
-            if let Done::No = futures::executor::block_on(connection.declare(&parsed)).unwrap_or_else(|e| panic!("{e}")) {
-                rest.push(parsed);
-            } else if matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
+            let ack = futures::executor::block_on(connection.declare(&parsed)).unwrap_or_else(|e| panic!("{e}"));
+            if ack.is_none() || matches!(&parsed.statement, Statement::CreateView(view) if view.materialized) {
                 rest.push(parsed);
             }
         }

@@ -1,5 +1,6 @@
 //! State that does not fit into memory, and commits that hold what changed.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::AsArray;
@@ -28,6 +29,12 @@ fn script(keys: usize, times: usize) -> String {
     )
 }
 
+/// The files in a folder, however deep. The folder of what plans spill, with its lock, stays as long as the connection.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_in(&path) } else { vec![path] }).collect()
+}
+
 /// Runs a job with so much memory, of which the state may take so much; how it ended, and the sums over its view.
 async fn run(place: &Place, sql: &str, memory: usize, state: usize, epoch_rows: usize) -> (Status, Vec<i64>) {
     let tmp = tempfile::tempdir().unwrap();
@@ -43,12 +50,15 @@ async fn run(place: &Place, sql: &str, memory: usize, state: usize, epoch_rows: 
     let ended = jobs::run(&spec, &CancellationToken::new()).await;
     assert!(matches!(ended, Ok(Ending::Finished(_))), "{ended:?}");
     drop(spec);
-    assert_eq!(std::fs::read_dir(tmp.path()).map_or(0, |d| d.count()), 0, "files are left");
+    let rows = |path: &PathBuf| path.file_name().is_some_and(|name| name != "lock");
+    assert!(!files_in(tmp.path()).iter().any(rows), "rows are left: {:?}", files_in(tmp.path()));
     let asked = parse(&Source::new("q", "SELECT COUNT(*), SUM(n), SUM(v), COUNT(DISTINCT k) FROM counts")).unwrap().remove(0);
     let Statement::Query(query) = asked.statement else { unreachable!() };
     let (_, rows) = connection.session(Mode::Batch).unwrap().run(&query).await.unwrap();
     let rows: Vec<_> = rows.try_collect().await.unwrap();
     let sums = rows[0].columns().iter().map(|c| c.as_primitive::<Int64Type>().value(0)).collect();
+    drop(connection);
+    assert_eq!(files_in(tmp.path()), Vec::<PathBuf>::new(), "files are left");
     (watched.last(), sums)
 }
 

@@ -12,7 +12,7 @@ use millstream::connectors::kafka::broker::OutRecord;
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
-use millstream::workspace::{Connection, Done, Workspace};
+use millstream::workspace::{Ack, Connection, Workspace};
 
 use crate::generator::{Config, Event, Generator, ROUND};
 
@@ -157,7 +157,7 @@ async fn connection() -> Connection {
         Workspace::new(Catalog::in_memory(), Connectors::embedded(broker), Overrides::parse(&[] as &[&str]).unwrap()).into_connection();
     let tables = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/nexmark/queries/tables.sql")).unwrap();
     for parsed in parse(&Source::new("tables", tables)).unwrap() {
-        assert!(matches!(connection.declare(&parsed).await.unwrap(), Done::Said(_)));
+        assert!(matches!(connection.declare(&parsed).await.unwrap(), Some(Ack(_))));
     }
     connection
 }
@@ -169,7 +169,7 @@ async fn every_query_has_a_batch_answer() {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         for parsed in parse(&Source::new(name.as_str(), std::fs::read_to_string(&file).unwrap())).unwrap() {
             let Statement::Insert(insert) = &parsed.statement else {
-                assert!(matches!(connection.declare(&parsed).await.unwrap(), Done::Said(_)));
+                assert!(matches!(connection.declare(&parsed).await.unwrap(), Some(Ack(_))));
                 continue;
             };
             let (_, rows) = connection.session(Mode::Batch).unwrap().run(&insert.query).await.unwrap_or_else(|e| panic!("{name}: {e}"));

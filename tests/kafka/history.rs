@@ -12,7 +12,7 @@ use millstream::operators::Progress;
 use millstream::planner::Mode;
 use millstream::sql::ast::{Source, Statement};
 use millstream::sql::parse;
-use millstream::workspace::{Done, Workspace};
+use millstream::workspace::{Ack, Workspace};
 
 /// 2024-05-01, from which record i of each partition is i seconds away.
 const BEGIN: i64 = 1_714_521_600_000;
@@ -79,7 +79,7 @@ async fn answer(connectors: Connectors, table: &str, query: &str) -> Answer {
     let connection = Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(&[] as &[&str]).unwrap()).into_connection();
     let session = connection.session(Mode::Batch).unwrap();
     for parsed in parse(&Source::new("test.sql", format!("{table}\n{query};"))).unwrap() {
-        if let Done::Said(_) = connection.declare(&parsed).await.unwrap() {
+        if let Some(Ack(_)) = connection.declare(&parsed).await.unwrap() {
             continue;
         }
         let Statement::Query(query) = &parsed.statement else { continue };

@@ -26,7 +26,7 @@ use millstream::sql::ast::{Parsed, Query, Source, Statement};
 use millstream::sql::parse;
 use millstream::state::StateStore;
 use millstream::state::object::RemoteStore;
-use millstream::workspace::{Connection, Done, Workspace};
+use millstream::workspace::{Ack, Connection, Workspace};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
@@ -158,7 +158,7 @@ pub fn connection_with(
         match &parsed.statement {
             Statement::Insert(_) => outputs.push(parsed),
             Statement::CreateView(view) if view.materialized => outputs.push(parsed),
-            _ => assert!(matches!(done, Done::Said(_)), "{}", case.name),
+            _ => assert!(matches!(done, Some(Ack(_))), "{}", case.name),
         }
     }
     assert!(!outputs.is_empty(), "{}", case.name);

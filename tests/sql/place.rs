@@ -89,7 +89,7 @@ impl Place {
         out: &mut String,
     ) -> Result<()> {
         match outcome {
-            Outcome::Said(line) => line.into_iter().for_each(|line| writeln!(out, "{line}").unwrap()),
+            Outcome::Ack(line) => line.into_iter().for_each(|line| writeln!(out, "{line}").unwrap()),
             Outcome::Rows(schema, rows) => table(out, &[RecordBatch::new_empty(schema), rows], false),
             Outcome::Text(text) => writeln!(out, "{}", text.trim_end()).unwrap(),
             Outcome::InsertNow(insert) => writeln!(out, "{} rows", connection.insert_now(&insert).await?).unwrap(),

@@ -20,7 +20,7 @@ use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::KeyIndex;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 use crate::operators::{first_columns, to_millis};
 
 /// The column behind a group's partial state by which it is forgotten, in milliseconds.
@@ -122,7 +122,7 @@ impl KeyedAggregate {
     }
 
     /// Puts the extremes so far behind earlier results, and the new ones behind new results and states; reports the values that change.
-    fn add_extremes(&self, step: &Step, inputs: &[Vec<RecordBatch>], stored: &RecordBatch, rows: Rows) -> Result<Rows> {
+    fn add_extremes(&self, ctx: &OperatorContext, inputs: &[Vec<RecordBatch>], stored: &RecordBatch, rows: Rows) -> Result<Rows> {
         if self.extremes.is_empty() {
             return Ok(rows);
         }
@@ -135,10 +135,10 @@ impl KeyedAggregate {
             let batches = inputs.get(which + 1).map_or(&[][..], Vec::as_slice);
             let changes = zset::consolidate(&zset::weighted(&extreme.schema), batches)?;
             let old = stored.column(first + which);
-            now.push(extreme.advance(groups, &places, old, &changes, step.keyed(table)?.as_ref())?);
+            now.push(extreme.advance(groups, &places, old, &changes, ctx.keyed(table)?.as_ref())?);
             before.push(Arc::clone(old));
             if changes.num_rows() > 0 {
-                step.change(table, KeyedDelta::new(vec![changes], None))?;
+                ctx.emit_delta(table, KeyedDelta::new(vec![changes], None))?;
             }
         }
         let fields = self.extremes.iter().map(Extreme::field).collect::<Result<Vec<_>>>()?;
@@ -150,16 +150,16 @@ impl KeyedAggregate {
         Ok(Rows { earlier: add(&rows.earlier, &before)?, state: add(&rows.state, &now)?, results: add(&rows.results, &now)? })
     }
 
-    fn forgotten(&self, step: &Step) -> Option<i64> {
+    fn forgotten(&self, ctx: &OperatorContext) -> Option<i64> {
         match self.lifetime {
-            Lifetime { window: Some(_), .. } => step.moment.end,
-            Lifetime { ttl: Some(ttl), .. } => Some(step.moment.clock.saturating_sub(ttl)),
+            Lifetime { window: Some(_), .. } => ctx.moment.end,
+            Lifetime { ttl: Some(ttl), .. } => Some(ctx.moment.clock.saturating_sub(ttl)),
             _ => None,
         }
     }
 
     /// The columns of which a change is told: how many rows a group has, nobody reads.
-    fn told(&self, results: &RecordBatch) -> Vec<ArrayRef> {
+    fn visible(&self, results: &RecordBatch) -> Vec<ArrayRef> {
         let hidden = self.lifetime.exists.map(|column| self.functions.groups() + column);
         results.columns().iter().enumerate().filter(|(i, _)| Some(*i) != hidden).map(|(_, column)| Arc::clone(column)).collect()
     }
@@ -207,7 +207,7 @@ impl Operator for KeyedAggregate {
         format!("keys=[{}], aggregates=[{}]", keys.join(", "), names.join(", "))
     }
 
-    fn forgets(&self) -> bool {
+    fn supports_ttl(&self) -> bool {
         true
     }
 
@@ -222,24 +222,24 @@ impl Operator for KeyedAggregate {
             _ if self.functions.groups() == 0 => Some("one row".to_string()),
             _ => None,
         };
-        let groups = TableSpec { name: "groups", kind: TableKind::Keyed(Arc::clone(self.stored.layout())), bound, waits: false };
-        let values = |e: &Extreme| TableSpec { name: "values", kind: TableKind::Keyed(Arc::new(e.layout())), bound: None, waits: false };
+        let groups = TableSpec { name: "groups", kind: TableKind::Keyed(Arc::clone(self.stored.layout())), bound, is_timer: false };
+        let values = |e: &Extreme| TableSpec { name: "values", kind: TableKind::Keyed(Arc::new(e.layout())), bound: None, is_timer: false };
         std::iter::once(groups).chain(self.extremes.iter().map(values)).collect()
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let input = inputs.first().map_or(&[][..], Vec::as_slice);
-        let mut delta = KeyedDelta { close_to: self.forgotten(step), ..KeyedDelta::default() };
+        let mut delta = KeyedDelta { close_to: self.forgotten(ctx), ..KeyedDelta::default() };
         let mut arrived = GroupMerger::new(&self.functions)?;
         for batch in input {
             arrived.merge(batch)?;
         }
         let arrived = arrived.into_state()?;
         if arrived.num_rows() == 0 {
-            step.change(0, delta)?;
+            ctx.emit_delta(0, delta)?;
             return Ok(Vec::new());
         }
-        let with_extremes = step.keyed(0)?.get(&arrived.columns()[..self.functions.groups()])?;
+        let with_extremes = ctx.keyed(0)?.get(&arrived.columns()[..self.functions.groups()])?;
         let stored = self.untimed(&with_extremes)?;
         let known = stored.num_rows();
 
@@ -249,33 +249,33 @@ impl Operator for KeyedAggregate {
         merged.merge(&arrived)?;
         let (state, results) = merged.into_both()?;
         let rows = Rows { earlier: results_of(&self.functions, &stored)?, state, results };
-        let Rows { earlier, state, results } = self.add_extremes(step, &inputs, &with_extremes, rows)?;
+        let Rows { earlier, state, results } = self.add_extremes(ctx, &inputs, &with_extremes, rows)?;
 
         let put = zset::weighted(&self.stored.layout().schema);
         if self.lifetime.distinct {
             let new = known..results.num_rows();
             let rows = if self.lifetime.ttl.is_some() { state } else { state.slice(new.start, new.len()) };
-            delta.rows.push(zset::with_weight(&self.timed(&rows, step.moment.clock)?, &put, 1)?);
-            step.change(0, delta)?;
+            delta.rows.push(zset::with_weight(&self.timed(&rows, ctx.moment.clock)?, &put, 1)?);
+            ctx.emit_delta(0, delta)?;
             return Ok(vec![results.slice(new.start, new.len())]);
         }
         // A group of fewer rows than none lacks the inserts of its deletes; it goes, and they are told.
         let lacking = |counts: &Int64Array| counts.iter().flatten().filter(|n| *n < 0).map(|n| -n).sum();
-        step.epoch.report_unmatched(self.counts(&results)?.map_or(0, lacking));
+        ctx.epoch.report_unmatched(self.counts(&results)?.map_or(0, lacking));
         let alive = self.alive(&results)?.unwrap_or_else(|| BooleanArray::from(vec![true; results.num_rows()]));
-        let changed = differ(&self.told(&earlier), &self.told(&results.slice(0, known)), known)?;
+        let changed = differ(&self.visible(&earlier), &self.visible(&results.slice(0, known)), known)?;
         let changed = or(&changed, &not(&alive.slice(0, known))?)?;
         let gone = filter_record_batch(&earlier, &changed)?;
         let shown: BooleanArray = (0..results.num_rows()).map(|i| Some(alive.value(i) && (i >= known || changed.value(i)))).collect();
         let came = filter_record_batch(&results, &shown)?;
 
-        let timed = self.timed(&state, step.moment.clock)?;
+        let timed = self.timed(&state, ctx.moment.clock)?;
         delta.rows.push(zset::with_weight(&filter_record_batch(&timed, &alive)?, &put, 1)?);
         let dead = filter_record_batch(&timed.slice(0, known), &not(&alive.slice(0, known))?)?;
         if dead.num_rows() > 0 {
             delta.rows.push(zset::with_weight(&dead, &put, -1)?);
         }
-        step.change(0, delta)?;
+        ctx.emit_delta(0, delta)?;
         let out = [zset::with_weight(&gone, &self.schema, -1)?, zset::with_weight(&came, &self.schema, 1)?];
         Ok(vec![concat_batches(&self.schema, &out)?])
     }

@@ -14,7 +14,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 use super::subplan::{SubPlan, SubPlanParts};
 use super::zset;
 use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 
 /// Emits the rows of a plan without inputs in the job's first epoch, and never again: they are append-only.
 ///
@@ -55,17 +55,17 @@ impl Operator for Constants {
 
     fn tables(&self) -> Vec<TableSpec> {
         let bound = Some("one number".to_string());
-        vec![TableSpec { name: "came", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false }]
+        vec![TableSpec { name: "came", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, is_timer: false }]
     }
 
-    async fn step(&self, step: &Step, _: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        if !step.keyed(0)?.is_empty() {
+    async fn process_epoch(&self, ctx: &OperatorContext, _: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        if !ctx.keyed(0)?.is_empty() {
             return Ok(Vec::new());
         }
         let came = RecordBatch::try_new(Arc::clone(&self.layout.schema), vec![Arc::new(Int64Array::from(vec![1]))])?;
         let change = zset::with_weight(&came, &zset::weighted(&self.layout.schema), 1)?;
-        step.change(0, KeyedDelta::new(vec![change], None))?;
-        self.plan.run(step, Vec::new()).await
+        ctx.emit_delta(0, KeyedDelta::new(vec![change], None))?;
+        self.plan.run(ctx, Vec::new()).await
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -14,7 +14,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 
 /// Lets the first rows of an append-only input through, after those that are skipped; what was let through is never taken back.
 ///
@@ -62,12 +62,12 @@ impl Operator for FirstRows {
 
     fn tables(&self) -> Vec<TableSpec> {
         let bound = Some("one number".to_string());
-        vec![TableSpec { name: "came", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false }]
+        vec![TableSpec { name: "came", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, is_timer: false }]
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let last = self.skip.saturating_add(self.fetch);
-        let known = step.keyed(0)?.get(&[])?;
+        let known = ctx.keyed(0)?.get(&[])?;
         let counts = known.column(0).as_primitive::<Int64Type>();
         let before = counts.values().first().copied();
         let mut came = before.unwrap_or(0);
@@ -85,7 +85,7 @@ impl Operator for FirstRows {
             let (counts, weights): (Vec<i64>, Vec<i64>) = before.map(|n| (n, -1)).into_iter().chain(std::iter::once((came, 1))).unzip();
             let counts = RecordBatch::try_new(Arc::clone(&self.layout.schema), vec![Arc::new(Int64Array::from(counts))])?;
             let change = zset::with_weights(&counts, &zset::weighted(&self.layout.schema), Arc::new(Int64Array::from(weights)))?;
-            step.change(0, KeyedDelta::new(vec![change], None))?;
+            ctx.emit_delta(0, KeyedDelta::new(vec![change], None))?;
         }
         Ok(out)
     }

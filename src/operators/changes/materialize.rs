@@ -13,7 +13,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 
 /// Keeps the rows of a query as a bag, by all their columns; nothing comes out.
 #[derive(Debug)]
@@ -55,10 +55,10 @@ impl Operator for Materialize {
 
     fn tables(&self) -> Vec<TableSpec> {
         let bound = Some("the view's own rows".to_string());
-        vec![TableSpec { name: "content", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false }]
+        vec![TableSpec { name: "content", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, is_timer: false }]
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let schema = zset::weighted(&self.schema);
         let rows = inputs.into_iter().flatten().filter(|b| b.num_rows() > 0);
         let rows = rows
@@ -70,7 +70,7 @@ impl Operator for Materialize {
                 }
             })
             .collect::<Result<_>>()?;
-        step.change(0, KeyedDelta::new(rows, None))?;
+        ctx.emit_delta(0, KeyedDelta::new(rows, None))?;
         Ok(Vec::new())
     }
 

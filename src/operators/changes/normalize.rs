@@ -17,7 +17,7 @@ use crate::state::{KeyMode, KeyedDelta, KeyedTable};
 use super::expiring::ExpiringRows;
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 
 /// The column behind a kept row by which it is forgotten, in milliseconds.
 const TIME: &str = "__time";
@@ -137,7 +137,7 @@ impl Operator for Normalize {
         format!("key=[{}]", names.join(", "))
     }
 
-    fn forgets(&self) -> bool {
+    fn supports_ttl(&self) -> bool {
         true
     }
 
@@ -147,15 +147,15 @@ impl Operator for Normalize {
 
     fn tables(&self) -> Vec<TableSpec> {
         let bound = self.upserts.ttl.map(|ttl| format!("TTL {ttl} ms, approximate"));
-        vec![TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(self.stored.layout())), bound, waits: false }]
+        vec![TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(self.stored.layout())), bound, is_timer: false }]
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let clock = step.moment.clock;
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let clock = ctx.moment.clock;
         let mut delta = KeyedDelta { close_to: self.upserts.ttl.map(|ttl| clock.saturating_sub(ttl)), ..KeyedDelta::default() };
         let input = inputs.into_iter().next().unwrap_or_default();
         let Some(schema) = input.first().map(RecordBatch::schema) else {
-            step.change(0, delta)?;
+            ctx.emit_delta(0, delta)?;
             return Ok(Vec::new());
         };
         let records = concat_batches(&schema, &input)?;
@@ -163,7 +163,7 @@ impl Operator for Normalize {
         let keys = self.key(records.columns())?;
         let newest = newest(&keys)?;
         let asked = take_record_batch(&records, &UInt32Array::from(newest.clone()))?;
-        let kept = self.kept(step.keyed(0)?.as_ref(), &self.key(asked.columns())?)?;
+        let kept = self.kept(ctx.keyed(0)?.as_ref(), &self.key(asked.columns())?)?;
 
         // Rows and keys of both sides in one encoding, so that they can be compared.
         let encode = |columns: &[ArrayRef]| zset::encode(columns)?.ok_or_else(|| Error::internal("an upsert table without columns"));
@@ -204,14 +204,14 @@ impl Operator for Normalize {
             let was = there.insert(key.data(), *weight > 0).unwrap_or(false);
             unmatched += i64::from(!was && *weight < 0);
         }
-        step.epoch.report_unmatched(unmatched);
+        ctx.epoch.report_unmatched(unmatched);
 
         for (rows, weight) in [(self.pick(&kept, deleted)?, -1), (self.pick(&records, put)?, 1)] {
             if rows.num_rows() > 0 {
                 delta.rows.push(self.delta(&rows, weight, clock)?);
             }
         }
-        step.change(0, delta)?;
+        ctx.emit_delta(0, delta)?;
         let out = [self.out(&self.pick(&kept, gone)?, -1)?, self.out(&self.pick(&records, new)?, 1)?];
         // Rows that come and go under different keys can look alike when the key is not read.
         Ok(vec![if self.upserts.width < width { zset::consolidate(&self.schema, &out)? } else { concat_batches(&self.schema, &out)? }])

@@ -46,10 +46,10 @@ impl Running {
         let state = StateTables::from([(id, StateTable::Keyed(Arc::clone(&self.table)))]);
         let epoch = Arc::new(EpochContext::new(HashMap::new(), state, &StateMemory::unlimited(), false));
         let moment = EpochTime { clock, ..EpochTime::default() };
-        let step = Step::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));
+        let ctx = OperatorContext::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));
         let input = batches.iter().map(|rows| records(rows)).collect();
-        let out = self.operator.step(&step, vec![input]).await.unwrap();
-        drop(step);
+        let out = self.operator.process_epoch(&ctx, vec![input]).await.unwrap();
+        drop(ctx);
         let mut report = epoch.finish();
         self.unmatched += report.unmatched;
         if let Some(StateDelta::Keyed(delta)) = report.deltas.remove(&id) {

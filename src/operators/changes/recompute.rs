@@ -19,7 +19,7 @@ use super::subplan::SubPlan;
 use super::subplan::SubPlanParts;
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 
 /// A relation and the key that its rows are partitioned by.
 #[derive(Debug, Clone)]
@@ -169,19 +169,19 @@ impl Operator for Recompute {
             name,
             kind: TableKind::Keyed(Arc::clone(layout)),
             bound: None,
-            waits: false,
+            is_timer: false,
         };
         names.zip(&self.layouts).map(table).collect()
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let changes = inputs
             .iter()
             .zip(&self.inputs)
             .map(|(batches, input)| zset::consolidate(&zset::weighted(&input.schema), batches))
             .collect::<Result<Vec<_>>>()?;
         let output_table = u32::try_from(self.inputs.len()).map_err(|_| Error::internal("too many inputs"))?;
-        let kept_output = step.keyed(output_table)?;
+        let kept_output = ctx.keyed(output_table)?;
         // What has no groups answers also when there is no input at all.
         let first = self.output.key.is_empty() && kept_output.is_empty();
         if !first && changes.iter().all(|c| c.num_rows() == 0) {
@@ -190,16 +190,16 @@ impl Operator for Recompute {
         let keys = self.dirty(&changes)?;
         let mut whole = Vec::with_capacity(changes.len());
         for ((table, input), change) in (0u32..).zip(&self.inputs).zip(&changes) {
-            let kept = self.kept(input, step.keyed(table)?.as_ref(), &keys)?;
+            let kept = self.kept(input, ctx.keyed(table)?.as_ref(), &keys)?;
             let now = zset::consolidate(&change.schema(), &[kept, change.clone()])?;
             whole.push(zset::expand(&now)?);
             if change.num_rows() > 0 {
                 let layout = self.layouts.get(table as usize).ok_or_else(|| Error::internal("an input without a table"))?;
                 let rows = vec![input.stored(layout, change)?];
-                step.change(table, KeyedDelta { rows, ..KeyedDelta::default() })?;
+                ctx.emit_delta(table, KeyedDelta { rows, ..KeyedDelta::default() })?;
             }
         }
-        let answer = self.plan.run(step, whole).await?;
+        let answer = self.plan.run(ctx, whole).await?;
         let answer = answer.iter().map(|b| zset::with_weight(b, &self.schema, 1)).collect::<Result<Vec<_>>>()?;
         let before = zset::negate(&self.kept(&self.output, &kept_output, &keys)?)?;
         // What goes stands before what comes.
@@ -211,7 +211,7 @@ impl Operator for Recompute {
         }
         let layout = self.layouts.last().ok_or_else(|| Error::internal("an output without a table"))?;
         let rows = vec![self.output.stored(layout, &difference)?];
-        step.change(output_table, KeyedDelta { rows, ..KeyedDelta::default() })?;
+        ctx.emit_delta(output_table, KeyedDelta { rows, ..KeyedDelta::default() })?;
         Ok(vec![difference])
     }
 
@@ -221,7 +221,7 @@ impl Operator for Recompute {
 }
 
 /// Batches as one, also when there are none.
-pub(in crate::operators) fn one(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
+pub(in crate::operators) fn concat(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
     if schema.fields().is_empty() {
         let rows = batches.iter().map(RecordBatch::num_rows).sum();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));

@@ -16,7 +16,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 
 /// The column behind a kept row that says how often it is there; below zero, how often it has still to come.
 const COUNT: &str = "__count";
@@ -80,7 +80,7 @@ impl Operator for Reconcile {
         format!("columns=[{}]", names.join(", "))
     }
 
-    fn forgets(&self) -> bool {
+    fn supports_ttl(&self) -> bool {
         true
     }
 
@@ -89,10 +89,10 @@ impl Operator for Reconcile {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        vec![TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound: None, waits: false }]
+        vec![TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound: None, is_timer: false }]
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let input = inputs.into_iter().next().unwrap_or_default();
         let Some(schema) = input.first().map(RecordBatch::schema) else { return Ok(Vec::new()) };
         let changes = zset::consolidate(&schema, &input)?;
@@ -101,7 +101,7 @@ impl Operator for Reconcile {
         }
         let width = self.rows.fields().len();
         let rows = changes.columns().get(..width).unwrap_or_default().to_vec();
-        let kept = step.keyed(0)?.get(&rows)?;
+        let kept = ctx.keyed(0)?.get(&rows)?;
         let before = kept.columns().get(width).and_then(|c| c.as_primitive_opt::<Int64Type>());
         let before = before.ok_or_else(|| Error::internal("a kept row without a count"))?;
         // Without columns there is one row.
@@ -129,7 +129,7 @@ impl Operator for Reconcile {
                 counts.push(new);
             }
         }
-        step.epoch.report_unmatched(owed);
+        ctx.epoch.report_unmatched(owed);
 
         let pick = |indices: Vec<u32>| -> Result<Vec<ArrayRef>> {
             let picked = take_record_batch(&changes, &UInt32Array::from(indices))?;
@@ -143,7 +143,7 @@ impl Operator for Reconcile {
         if !put.is_empty() {
             delta.push(self.delta(&pick(put)?, Arc::new(Int64Array::from(counts)), 1)?);
         }
-        step.change(0, KeyedDelta::new(delta, None))?;
+        ctx.emit_delta(0, KeyedDelta::new(delta, None))?;
         let mut columns = pick(out)?;
         columns.push(Arc::new(Int64Array::from(weights)));
         let changed = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;

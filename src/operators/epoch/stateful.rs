@@ -38,8 +38,8 @@ pub struct EpochTime {
 /// What keeps state: a function (state at version n−1, input, moment) → (output, deltas).
 ///
 /// # Contract
-/// * `step` runs once per epoch and attempt, with every row of its inputs. It must not change anything shared: what is to
-///   change in a state table is handed to [`Step::change`], which `jobs` folds in if the epoch succeeds.
+/// * `process_epoch` runs once per epoch and attempt, with every row of its inputs. It must not change anything shared: what is to
+///   change in a state table is handed to [`OperatorContext::emit_delta`], which `jobs` folds in if the epoch succeeds.
 /// * The rows that come out must not depend on how the input was split into epochs, summed up over a run.
 /// * It holds only plain data, which [`crate::planner`]'s codec can send to another process.
 #[async_trait]
@@ -56,7 +56,7 @@ pub trait Operator: Debug + Send + Sync + Any {
     }
 
     /// Whether `table.exec.state.ttl` bounds what else has no bound: it forgets rows that do not change.
-    fn forgets(&self) -> bool {
+    fn supports_ttl(&self) -> bool {
         false
     }
 
@@ -67,7 +67,7 @@ pub trait Operator: Debug + Send + Sync + Any {
     fn tables(&self) -> Vec<TableSpec>;
 
     /// One epoch.
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>>;
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>>;
 
     /// For the codec.
     fn as_any(&self) -> &dyn Any;
@@ -83,7 +83,7 @@ pub struct TableSpec {
     /// What keeps it small, for people; `None`: nothing does.
     pub bound: Option<String>,
     /// Its rows wait for a time: when the node's time reaches the least of them, an epoch is due also without input.
-    pub waits: bool,
+    pub is_timer: bool,
 }
 
 /// How a state table is laid out.
@@ -95,8 +95,8 @@ pub enum TableKind {
     Keyed(Arc<Layout>),
 }
 
-/// What a step sees of its epoch.
-pub struct Step {
+/// What an operator sees of its epoch.
+pub struct OperatorContext {
     node: u32,
     /// Where the epoch stands in time.
     pub moment: EpochTime,
@@ -107,7 +107,7 @@ pub struct Step {
     more: Mutex<Option<SendableRecordBatchStream>>,
 }
 
-impl Step {
+impl OperatorContext {
     pub(in crate::operators) fn new(node: u32, moment: EpochTime, epoch: Arc<EpochContext>, tasks: Arc<TaskContext>) -> Self {
         Self { node, moment, epoch, tasks, more: Mutex::default() }
     }
@@ -129,12 +129,12 @@ impl Step {
     }
 
     /// Hands in what changes in a table.
-    pub fn change(&self, table: u32, delta: impl Into<StateDelta>) -> Result<()> {
+    pub fn emit_delta(&self, table: u32, delta: impl Into<StateDelta>) -> Result<()> {
         self.epoch.report_delta(self.id(table), delta.into())
     }
 
     /// Rows that come out after those that the step returns: they are too many to be in memory together.
-    pub fn then(&self, rows: SendableRecordBatchStream) {
+    pub fn emit_stream(&self, rows: SendableRecordBatchStream) {
         *self.more.lock() = Some(rows);
     }
 
@@ -233,16 +233,16 @@ impl ExecutionPlan for StatefulExec {
         let epoch = EpochContext::required(&context)?;
         let inputs = self.inputs.iter().map(|i| i.execute(0, Arc::clone(&context))).collect::<DfResult<Vec<_>>>()?;
         let operator = Arc::clone(&self.operator);
-        let step = Step::new(self.node, self.moment, epoch, context);
+        let ctx = OperatorContext::new(self.node, self.moment, epoch, context);
         let rows = async move {
             let mut collected = Vec::with_capacity(inputs.len());
             for input in inputs {
                 let batches: Vec<RecordBatch> = input.try_collect().await?;
                 collected.push(batches);
             }
-            let rows = operator.step(&step, collected).await?;
+            let rows = operator.process_epoch(&ctx, collected).await?;
             let rows: Vec<DfResult<RecordBatch>> = rows.into_iter().filter(|b| b.num_rows() > 0).map(Ok).collect();
-            let more = step.more.into_inner().map_or_else(|| stream::empty().boxed(), StreamExt::boxed);
+            let more = ctx.more.into_inner().map_or_else(|| stream::empty().boxed(), StreamExt::boxed);
             Ok::<_, DataFusionError>(stream::iter(rows).chain(more))
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.operator.schema(), stream::once(rows).try_flatten())))

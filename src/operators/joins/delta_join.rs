@@ -20,7 +20,7 @@ use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 use crate::operators::to_millis;
 
 /// The column behind a stored row by which it is dropped, in milliseconds.
@@ -130,11 +130,11 @@ impl Side {
     }
 
     /// What changes in its table.
-    fn delta(&self, kept: &ExpiringRows, table: &KeyedTable, changes: &RecordBatch, step: &Step) -> Result<KeyedDelta> {
+    fn delta(&self, kept: &ExpiringRows, table: &KeyedTable, changes: &RecordBatch, ctx: &OperatorContext) -> Result<KeyedDelta> {
         let (rows, close_to) = match (self.until, self.ttl) {
-            (Some(_), _) => (Self::due(kept, &self.stored(kept, changes)?, step.watermark())?.1, step.moment.end),
+            (Some(_), _) => (Self::due(kept, &self.stored(kept, changes)?, ctx.watermark())?.1, ctx.moment.end),
             (None, Some(ttl)) => {
-                let clock = step.moment.clock;
+                let clock = ctx.moment.clock;
                 (self.refreshed(kept, table, changes, clock)?, Some(clock.saturating_sub(ttl)))
             }
             (None, None) => (changes.clone(), None),
@@ -201,7 +201,7 @@ impl Operator for DeltaJoin {
         format!("[{}] = [{}]", names(left), names(right))
     }
 
-    fn forgets(&self) -> bool {
+    fn supports_ttl(&self) -> bool {
         true
     }
 
@@ -214,33 +214,33 @@ impl Operator for DeltaJoin {
             name,
             kind: TableKind::Keyed(Arc::clone(rows.layout())),
             bound: side.bound(),
-            waits: false,
+            is_timer: false,
         };
         ["left", "right"].into_iter().zip(self.sides.iter().zip(&self.rows)).map(table).collect()
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let [left, right] = &self.sides;
         let mut inputs = inputs.into_iter();
         let mut next = |side: &Side| side.changes(&inputs.next().unwrap_or_default());
         let (from_left, from_right) = (next(left)?, next(right)?);
-        let (kept_left, kept_right) = (step.keyed(0)?, step.keyed(1)?);
+        let (kept_left, kept_right) = (ctx.keyed(0)?, ctx.keyed(1)?);
         let mut output = Vec::new();
         if from_left.num_rows() > 0 {
             let met = self.rows[1].untimed(&kept_right.get(&distinct(&[left.keys(&from_left)])?)?)?;
             if met.num_rows() > 0 {
-                output.extend(self.plan.run(step, vec![from_left.clone(), met]).await?);
+                output.extend(self.plan.run(ctx, vec![from_left.clone(), met]).await?);
             }
         }
         if from_right.num_rows() > 0 {
             let met = self.rows[0].untimed(&kept_left.get(&distinct(&[right.keys(&from_right)])?)?)?;
             let met = concat_batches(&met.schema(), [&met, &from_left])?;
             if met.num_rows() > 0 {
-                output.extend(self.plan.run(step, vec![met, from_right.clone()]).await?);
+                output.extend(self.plan.run(ctx, vec![met, from_right.clone()]).await?);
             }
         }
-        step.change(0, left.delta(&self.rows[0], &kept_left, &from_left, step)?)?;
-        step.change(1, right.delta(&self.rows[1], &kept_right, &from_right, step)?)?;
+        ctx.emit_delta(0, left.delta(&self.rows[0], &kept_left, &from_left, ctx)?)?;
+        ctx.emit_delta(1, right.delta(&self.rows[1], &kept_right, &from_right, ctx)?)?;
         if self.sides.iter().any(|s| s.updating) {
             return Ok(output);
         }

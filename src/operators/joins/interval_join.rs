@@ -20,7 +20,7 @@ use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 use crate::operators::first_columns;
 
 /// A row of the preserved side (the first) waits until the last row that could meet it must have come, and is joined then.
@@ -82,35 +82,35 @@ impl Operator for IntervalJoin {
             name,
             kind: TableKind::Keyed(Arc::clone(rows.layout())),
             bound: Some("the watermark (interval)".to_string()),
-            waits: i == 0,
+            is_timer: i == 0,
         };
         ["waiting", "other"].into_iter().zip(&self.rows).enumerate().map(table).collect()
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let watermark = step.watermark();
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let watermark = ctx.watermark();
         let [waiting, other] = &self.sides;
         let mut inputs = inputs.into_iter();
         let mut next = |side: &Side, rows: &ExpiringRows| -> Result<RecordBatch> {
             side.stored(rows, &side.changes(&inputs.next().unwrap_or_default())?)
         };
         let (preserved, others) = (next(waiting, &self.rows[0])?, next(other, &self.rows[1])?);
-        let (first, second) = (step.keyed(0)?, step.keyed(1)?);
+        let (first, second) = (ctx.keyed(0)?, ctx.keyed(1)?);
 
         let (ready, open) = Side::due(&self.rows[0], &preserved, watermark)?;
         let lasting = Side::due(&self.rows[1], &others, watermark)?.1;
         let mut complete = first.due(watermark)?.collect::<Result<Vec<_>>>()?;
         complete.push(ready);
         let complete = concat_batches(&preserved.schema(), &complete)?;
-        step.change(0, KeyedDelta::new(vec![open], step.moment.end))?;
-        step.change(1, KeyedDelta::new(vec![lasting], step.moment.end))?;
+        ctx.emit_delta(0, KeyedDelta::new(vec![open], ctx.moment.end))?;
+        ctx.emit_delta(1, KeyedDelta::new(vec![lasting], ctx.moment.end))?;
         if complete.num_rows() == 0 {
             return Ok(Vec::new());
         }
         let kept = second.get(&distinct(&[waiting.keys(&complete)])?)?;
         let met = concat_batches(&others.schema(), [&kept, &others])?;
         let plain = |side: &Side, rows: &RecordBatch| -> Result<RecordBatch> { first_columns(&side.schema, &zset::expand(rows)?) };
-        self.plan.run(step, vec![plain(waiting, &complete)?, plain(other, &met)?]).await
+        self.plan.run(ctx, vec![plain(waiting, &complete)?, plain(other, &met)?]).await
     }
 
     fn as_any(&self) -> &dyn Any {

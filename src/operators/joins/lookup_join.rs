@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 
-use crate::operators::changes::recompute::one;
+use crate::operators::changes::recompute::concat;
 use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableSpec};
 
 /// Joins each epoch's new rows with tables as of that epoch, and keeps nothing.
 ///
@@ -79,10 +79,10 @@ impl Operator for LookupJoin {
         Vec::new()
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let rows: Vec<RecordBatch> = inputs.into_iter().flatten().filter(|b| b.num_rows() > 0).collect();
         let Some(first) = rows.first() else { return Ok(Vec::new()) };
-        self.plan.run(step, vec![one(&first.schema(), &rows)?]).await
+        self.plan.run(ctx, vec![concat(&first.schema(), &rows)?]).await
     }
 
     fn as_any(&self) -> &dyn Any {

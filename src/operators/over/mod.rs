@@ -18,12 +18,12 @@ use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta};
 
 use super::changes::expiring::ExpiringRows;
-use super::changes::recompute::one;
+use super::changes::recompute::concat;
 use super::changes::recompute::{Keyed, KeyedParts};
 use super::changes::subplan::SubPlan;
 use super::changes::subplan::SubPlanParts;
 use super::changes::zset;
-use super::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use super::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 use super::{first_columns, to_millis};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 
@@ -157,14 +157,14 @@ impl OverAggregate {
     }
 
     /// The rows that have become complete, at least one of them; the others wait.
-    fn complete(&self, step: &Step, input: &[RecordBatch]) -> Result<Option<RecordBatch>> {
-        let arrived = one(&self.rows.input, input)?;
+    fn complete(&self, ctx: &OperatorContext, input: &[RecordBatch]) -> Result<Option<RecordBatch>> {
+        let arrived = concat(&self.rows.input, input)?;
         let arrived = self.waiting.put(arrived.columns().to_vec(), arrived.num_rows(), || self.until(&arrived, 0))?;
-        let ready = self.waiting.passed(&arrived, step.watermark())?;
+        let ready = self.waiting.passed(&arrived, ctx.watermark())?;
         let open = filter_record_batch(&arrived, &not(&ready)?)?;
-        let mut complete = step.keyed(0)?.due(step.watermark())?.collect::<Result<Vec<_>>>()?;
-        let close_to = step.moment.end.filter(|_| complete.iter().any(|rows| rows.num_rows() > 0));
-        step.change(0, KeyedDelta::new(Vec::from_iter((open.num_rows() > 0).then_some(open)), close_to))?;
+        let mut complete = ctx.keyed(0)?.due(ctx.watermark())?.collect::<Result<Vec<_>>>()?;
+        let close_to = ctx.moment.end.filter(|_| complete.iter().any(|rows| rows.num_rows() > 0));
+        ctx.emit_delta(0, KeyedDelta::new(Vec::from_iter((open.num_rows() > 0).then_some(open)), close_to))?;
         complete.push(filter_record_batch(&arrived, &ready)?);
         let complete = zset::expand(&concat_batches(&zset::weighted(&self.waiting.layout().schema), &complete)?)?;
         Ok(if complete.num_rows() > 0 { Some(first_columns(&self.rows.input, &complete)?) } else { None })
@@ -183,15 +183,15 @@ impl OverAggregate {
     }
 
     /// To which time the past is forgotten in this epoch, if there is something to forget.
-    fn forgotten(&self, step: &Step) -> Result<Option<i64>> {
+    fn forgotten(&self, ctx: &OperatorContext) -> Result<Option<i64>> {
         if self.kept.as_ref().is_none_or(|kept| !kept.expires()) {
             return Ok(None);
         }
         let to = match self.ttl {
-            Some(ttl) => Some(step.moment.clock.saturating_sub(ttl)),
-            None => step.moment.end,
+            Some(ttl) => Some(ctx.moment.clock.saturating_sub(ttl)),
+            None => ctx.moment.end,
         };
-        let next = step.keyed(1)?.next_time();
+        let next = ctx.keyed(1)?.next_time();
         Ok(to.filter(|to| next.is_some_and(|next| next <= *to)))
     }
 
@@ -226,7 +226,7 @@ impl Operator for OverAggregate {
         }
     }
 
-    fn forgets(&self) -> bool {
+    fn supports_ttl(&self) -> bool {
         self.past.unbounded()
     }
 
@@ -241,7 +241,7 @@ impl Operator for OverAggregate {
             name: "waiting",
             kind: TableKind::Keyed(Arc::clone(self.waiting.layout())),
             bound: Some(format!("the watermark ({time} + {after} ms)")),
-            waits: true,
+            is_timer: true,
         };
         let bound = match (self.past, self.ttl) {
             (Past::Within(age), _) => Some(format!("the watermark ({time} + {} ms)", after.saturating_add(age))),
@@ -255,29 +255,29 @@ impl Operator for OverAggregate {
             name,
             kind: TableKind::Keyed(Arc::clone(kept.layout())),
             bound: bound.clone(),
-            waits: false,
+            is_timer: false,
         });
         [waiting].into_iter().chain(kept).collect()
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let input = inputs.into_iter().next().unwrap_or_default();
-        let complete = self.complete(step, &input)?;
-        let close_to = self.forgotten(step)?;
+        let complete = self.complete(ctx, &input)?;
+        let close_to = self.forgotten(ctx)?;
         let Some(new) = complete else {
             // Nothing comes out, but time goes on.
             return if close_to.is_some() {
-                step.change(1, KeyedDelta::new(Vec::new(), close_to)).map(|()| Vec::new())
+                ctx.emit_delta(1, KeyedDelta::new(Vec::new(), close_to)).map(|()| Vec::new())
             } else {
                 Ok(Vec::new())
             };
         };
         let (answer, changes) = match (self.past, &self.kept) {
-            (Past::Totals, Some(kept)) => self.over_totals(step, kept, new).await?,
-            (_, kept) => self.over_rows(step, kept.as_ref(), new).await?,
+            (Past::Totals, Some(kept)) => self.over_totals(ctx, kept, new).await?,
+            (_, kept) => self.over_rows(ctx, kept.as_ref(), new).await?,
         };
         if self.kept.is_some() {
-            step.change(1, KeyedDelta::new(changes, close_to))?;
+            ctx.emit_delta(1, KeyedDelta::new(changes, close_to))?;
         }
         answer.iter().map(|rows| first_columns(&self.rows.output, rows)).collect()
     }

@@ -14,7 +14,7 @@ use super::{OverAggregate, OverRows};
 use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::{KeyIndex, distinct};
 use crate::operators::changes::subplan::SubPlan;
-use crate::operators::epoch::stateful::Step;
+use crate::operators::epoch::stateful::OperatorContext;
 
 /// The columns of totals: what the plan leaves between the output's columns and the flag at the end.
 pub(super) fn columns(plan: &SubPlan, rows: &OverRows) -> Result<Vec<FieldRef>> {
@@ -28,13 +28,13 @@ impl OverAggregate {
     /// The answer over `new` rows, and the totals that have changed.
     pub(super) async fn over_totals(
         &self,
-        step: &Step,
+        ctx: &OperatorContext,
         past: &ExpiringRows,
         new: RecordBatch,
     ) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>)> {
         let totals = self.leaf.fields().len() - self.rows.input.fields().len();
         let keys = self.keys(&new)?;
-        let kept = step.keyed(1)?.get(&distinct(std::slice::from_ref(&keys))?)?;
+        let kept = ctx.keyed(1)?.get(&distinct(std::slice::from_ref(&keys))?)?;
         let known = &kept.columns()[totals..totals + keys.len()];
         let at = KeyIndex::new(known, kept.num_rows())?.of(&keys, new.num_rows())?;
         let at: UInt64Array = at.into_iter().map(|place| place.map(|place| place as u64)).collect();
@@ -42,14 +42,14 @@ impl OverAggregate {
         for total in &kept.columns()[..totals] {
             columns.push(take(total, &at, None)?);
         }
-        let answer = self.plan.run(step, vec![RecordBatch::try_new(Arc::clone(&self.leaf), columns)?]).await?;
+        let answer = self.plan.run(ctx, vec![RecordBatch::try_new(Arc::clone(&self.leaf), columns)?]).await?;
         let mut changes = Vec::with_capacity(answer.len());
         let behind = self.rows.output.fields().len();
         for rows in &answer {
             let one = filter_record_batch(rows, self.flag(rows, totals)?)?;
             let keys = self.keys(&first_columns(&self.rows.input, &one)?)?;
             let columns = one.columns()[behind..behind + totals].iter().cloned().chain(keys).collect();
-            changes.push(past.put(columns, one.num_rows(), || Ok(Int64Array::from_value(step.moment.clock, one.num_rows())))?);
+            changes.push(past.put(columns, one.num_rows(), || Ok(Int64Array::from_value(ctx.moment.clock, one.num_rows())))?);
         }
         Ok((answer, changes))
     }

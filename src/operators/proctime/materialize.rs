@@ -17,7 +17,7 @@ use crate::operators::changes::key_index::KeyIndex;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 
 /// Puts the clock behind changes, such that a retraction carries the clock at which its row was inserted.
 ///
@@ -51,10 +51,10 @@ impl ProctimeMaterialize {
     }
 
     /// The kept clocks of these rows, which differ: the row's place, the clock and its weight, in this order.
-    fn kept(&self, step: &Step, rows: &RecordBatch) -> Result<Vec<(usize, Millis, i64)>> {
+    fn kept(&self, ctx: &OperatorContext, rows: &RecordBatch) -> Result<Vec<(usize, Millis, i64)>> {
         let width = self.rows.fields().len();
         let rows = zset::rows_of(rows)?;
-        let stored = step.keyed(0)?.get(rows.columns())?;
+        let stored = ctx.keyed(0)?.get(rows.columns())?;
         let clocks = stored.column(width).as_primitive::<TimestampMillisecondType>();
         let places = KeyIndex::new(rows.columns(), rows.num_rows())?.of(&stored.columns()[..width], stored.num_rows())?;
         let each = places.into_iter().zip(clocks.values()).zip(zset::weights(&stored)?.values());
@@ -80,16 +80,16 @@ impl Operator for ProctimeMaterialize {
 
     fn tables(&self) -> Vec<TableSpec> {
         let bound = Some("the rows of its input".to_string());
-        vec![TableSpec { name: "clocks", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, waits: false }]
+        vec![TableSpec { name: "clocks", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, is_timer: false }]
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let changes = zset::consolidate(&zset::weighted(&self.rows), &inputs.into_iter().flatten().collect::<Vec<_>>())?;
         if changes.num_rows() == 0 {
             return Ok(Vec::new());
         }
         let gone = zset::filter(&changes, |w| w < 0)?;
-        let kept = if gone.num_rows() > 0 { self.kept(step, &gone)? } else { Vec::new() };
+        let kept = if gone.num_rows() > 0 { self.kept(ctx, &gone)? } else { Vec::new() };
         let (mut kept, mut place) = (kept.into_iter().peekable(), 0);
         let plain = zset::rows_of(&changes)?;
         let (mut rows, mut clocks, mut weights, mut unmatched) = (Vec::new(), Vec::new(), Vec::new(), 0);
@@ -100,7 +100,7 @@ impl Operator for ProctimeMaterialize {
         };
         for (row, weight) in (0u32..).zip(zset::weights(&changes)?.values()) {
             if *weight > 0 {
-                add(row, step.moment.clock, *weight);
+                add(row, ctx.moment.clock, *weight);
                 continue;
             }
             let mut left = -weight;
@@ -119,9 +119,9 @@ impl Operator for ProctimeMaterialize {
         columns.push(clock_array(clocks));
         columns.push(Arc::new(Int64Array::from(weights)));
         // What never came cannot be taken back.
-        step.epoch.report_unmatched(unmatched);
+        ctx.epoch.report_unmatched(unmatched);
         let out = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
-        step.change(0, KeyedDelta::new(vec![out.clone()], None))?;
+        ctx.emit_delta(0, KeyedDelta::new(vec![out.clone()], None))?;
         Ok(vec![out])
     }
 
@@ -170,11 +170,11 @@ mod tests {
             let state = StateTables::from([(StateId { node: 0, table: 0 }, StateTable::Keyed(Arc::clone(&table)))]);
             let epoch = Arc::new(EpochContext::new(HashMap::new(), state, &StateMemory::unlimited(), false));
             let moment = EpochTime { clock: *clock, ..EpochTime::default() };
-            let step = Step::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));
-            let out = operator.step(&step, vec![vec![input]]).await.unwrap();
+            let ctx = OperatorContext::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));
+            let out = operator.process_epoch(&ctx, vec![vec![input]]).await.unwrap();
             let report = epoch.finish();
             unmatched += report.unmatched;
-            drop((step, epoch));
+            drop((ctx, epoch));
             if let Some(StateDelta::Keyed(delta)) = report.deltas.into_values().next() {
                 Arc::get_mut(&mut table).unwrap().fold(&delta).unwrap();
             }

@@ -19,7 +19,7 @@ use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 
 /// What begins or ends at or after this (2200-01-01) never does.
 const NEVER: Millis = 7_258_118_400_000;
@@ -194,13 +194,13 @@ impl Operator for TemporalFilter {
 
     fn tables(&self) -> Vec<TableSpec> {
         let bound = Some("the clock (rows that wait for it)".to_string());
-        vec![TableSpec { name: "spans", kind: TableKind::Keyed(Arc::clone(self.stored.layout())), bound, waits: true }]
+        vec![TableSpec { name: "spans", kind: TableKind::Keyed(Arc::clone(self.stored.layout())), bound, is_timer: true }]
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let now = step.moment.clock;
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let now = ctx.moment.clock;
         let changes = zset::consolidate(&self.schema, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
-        let table = step.keyed(0)?;
+        let table = ctx.keyed(0)?;
         let mut gathered = Gathered::default();
         let mut close_to = None;
         for due in table.due(now)? {
@@ -211,7 +211,7 @@ impl Operator for TemporalFilter {
             self.arrive(&changes, now, &mut gathered)?;
         }
         gathered.put.retain(|b| b.num_rows() > 0);
-        step.change(0, KeyedDelta::new(gathered.put, close_to))?;
+        ctx.emit_delta(0, KeyedDelta::new(gathered.put, close_to))?;
         Ok(vec![zset::consolidate(&self.schema, &gathered.out)?])
     }
 

@@ -16,7 +16,7 @@ use super::ticks::Ticks;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableSpec};
 
 /// Keeps all rows, and puts the clock of the last tick behind each: with every tick all of them change.
 ///
@@ -70,12 +70,12 @@ impl Operator for TickingClock {
         self.ticks.tables()
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let changes = zset::consolidate(&zset::weighted(self.rows()), &inputs.into_iter().flatten().collect::<Vec<_>>())?;
-        let tick = self.ticks.read(step)?;
+        let tick = self.ticks.read(ctx)?;
         let mut out = Vec::new();
         if let Some(before) = tick.passed() {
-            for rows in step.keyed(0)?.scan()? {
+            for rows in ctx.keyed(0)?.scan()? {
                 let rows = rows?;
                 out.push(self.at(&zset::negate(&rows)?, before)?);
                 out.push(self.at(&rows, tick.now)?);
@@ -84,7 +84,7 @@ impl Operator for TickingClock {
         if changes.num_rows() > 0 {
             out.push(self.at(&changes, tick.now)?);
         }
-        self.ticks.keep(step, tick, changes)?;
+        self.ticks.keep(ctx, tick, changes)?;
         Ok(vec![zset::consolidate(&self.schema, &out)?])
     }
 

@@ -18,7 +18,7 @@ use super::ticks::Ticks;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::clocked;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableSpec};
 
 /// Keeps all rows, evaluates the predicate for all of them at every tick, and emits what differs from the tick before.
 ///
@@ -82,12 +82,12 @@ impl Operator for TickingFilter {
         self.ticks.tables()
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let changes = zset::consolidate(&self.schema, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
-        let tick = self.ticks.read(step)?;
+        let tick = self.ticks.read(ctx)?;
         let mut out = Vec::new();
         if let Some(before) = tick.passed() {
-            for rows in step.keyed(0)?.scan()? {
+            for rows in ctx.keyed(0)?.scan()? {
                 out.extend(self.difference(&rows?, before, tick.now)?);
             }
         }
@@ -95,7 +95,7 @@ impl Operator for TickingFilter {
             let passing = holds(Some(&self.predicate), &changes, &vec![tick.now; changes.num_rows()])?;
             out.push(filter_record_batch(&changes, &passing)?);
         }
-        self.ticks.keep(step, tick, changes)?;
+        self.ticks.keep(ctx, tick, changes)?;
         Ok(vec![zset::consolidate(&self.schema, &out)?])
     }
 

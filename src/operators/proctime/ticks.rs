@@ -11,7 +11,7 @@ use crate::common::clock::Millis;
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use crate::operators::changes::zset;
-use crate::operators::epoch::stateful::{Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{OperatorContext, TableKind, TableSpec};
 
 /// Rows that are kept, and a clock that goes on in ticks: the multiples of a period.
 ///
@@ -67,30 +67,30 @@ impl Ticks {
     pub(super) fn tables(&self) -> Vec<TableSpec> {
         let [rows, next] = [&self.rows, &self.next].map(|layout| TableKind::Keyed(Arc::clone(layout)));
         vec![
-            TableSpec { name: "rows", kind: rows, bound: None, waits: false },
-            TableSpec { name: "tick", kind: next, bound: Some("one row".to_string()), waits: true },
+            TableSpec { name: "rows", kind: rows, bound: None, is_timer: false },
+            TableSpec { name: "tick", kind: next, bound: Some("one row".to_string()), is_timer: true },
         ]
     }
 
     /// The ticks of this epoch.
-    pub(super) fn read(&self, step: &Step) -> Result<Tick> {
-        let next = step.keyed(1)?.get(&[])?;
+    pub(super) fn read(&self, ctx: &OperatorContext) -> Result<Tick> {
+        let next = ctx.keyed(1)?.get(&[])?;
         let next = next.column(0).as_primitive::<Int64Type>();
         let before = next.iter().flatten().max().map(|next| next - self.period);
-        let clock = step.moment.clock;
+        let clock = ctx.moment.clock;
         Ok(Tick { before, now: before.unwrap_or(i64::MIN).max(clock - clock.rem_euclid(self.period)) })
     }
 
     /// Takes weighted rows in, and sets the next tick if there is something to look at then.
-    pub(super) fn keep(&self, step: &Step, tick: Tick, changes: RecordBatch) -> Result<()> {
-        let any = !step.keyed(0)?.is_empty() || changes.num_rows() > 0;
+    pub(super) fn keep(&self, ctx: &OperatorContext, tick: Tick, changes: RecordBatch) -> Result<()> {
+        let any = !ctx.keyed(0)?.is_empty() || changes.num_rows() > 0;
         if tick.before != Some(tick.now) && any {
             let next = Int64Array::from(vec![tick.now + self.period]);
             let next = RecordBatch::try_new(Arc::clone(&self.next.schema), vec![Arc::new(next)])?;
-            step.change(1, KeyedDelta::new(vec![zset::with_weight(&next, &zset::weighted(&next.schema()), 1)?], None))?;
+            ctx.emit_delta(1, KeyedDelta::new(vec![zset::with_weight(&next, &zset::weighted(&next.schema()), 1)?], None))?;
         } else if tick.before != Some(tick.now) {
-            step.change(1, KeyedDelta::new(Vec::new(), Some(tick.now)))?;
+            ctx.emit_delta(1, KeyedDelta::new(Vec::new(), Some(tick.now)))?;
         }
-        step.change(0, KeyedDelta::new(vec![changes], None))
+        ctx.emit_delta(0, KeyedDelta::new(vec![changes], None))
     }
 }

@@ -45,7 +45,7 @@ pub struct LateFilter {
     /// The conditions that rows have passed before they come here.
     pub passed: Vec<String>,
     /// What is told of a late row: names of the table's columns and of its window's, and where they stand.
-    pub told: Vec<(String, usize)>,
+    pub reported: Vec<(String, usize)>,
     /// The column with the row's number, see [`crate::operators::epoch::row_number::RowNumber`].
     pub row: Option<usize>,
     /// W at the epoch's start; `None` in a template and before time is known.

@@ -17,7 +17,7 @@ use crate::state::{PaneDelta, PaneTable, Run};
 use super::panes::{Panes, Rows, by_pane, compact, keep, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 
 /// The table of panes.
 const PANES: u32 = 0;
@@ -96,8 +96,8 @@ impl PaneAggregate {
     }
 
     /// One step: panes, what is closed, and partial rows in; results and the panes' delta out.
-    async fn advance(&self, step: &Step, state: &PaneTable, input: &[RecordBatch], closed: i64) -> Result<(Rows, PaneDelta)> {
-        let (watermark, late_to) = (step.watermark().max(closed), step.moment.start.unwrap_or(i64::MIN));
+    async fn advance(&self, ctx: &OperatorContext, state: &PaneTable, input: &[RecordBatch], closed: i64) -> Result<(Rows, PaneDelta)> {
+        let (watermark, late_to) = (ctx.watermark().max(closed), ctx.moment.start.unwrap_or(i64::MIN));
         let (windows, done) = (self.panes.windows, self.panes.windows.panes_done(watermark));
         let mut delta = PaneDelta::default();
         let mut given = Vec::new();
@@ -111,7 +111,7 @@ impl PaneAggregate {
             let rows = match state.runs(pane) {
                 [one] => one.clone(),
                 several => {
-                    let rows = compact(&self.functions, several, None, state, &step.tasks).await?;
+                    let rows = compact(&self.functions, several, None, state, &ctx.tasks).await?;
                     merged.push((pane, rows.clone()));
                     rows
                 }
@@ -120,20 +120,20 @@ impl PaneAggregate {
         }
         let mut open = BTreeMap::new();
         for (pane, rows) in by_pane(input, self.end.0, self.end.1)? {
-            given.push(self.in_windows(pane, &step.epoch.shelf().keep(rows.clone())?, closed.max(late_to), watermark));
+            given.push(self.in_windows(pane, &ctx.epoch.shelf().keep(rows.clone())?, closed.max(late_to), watermark));
             if pane > done {
                 open.insert(pane, rows);
             }
         }
         merged.retain(|(pane, _)| *pane > done && !open.contains_key(pane));
         merged.into_iter().for_each(|(pane, rows)| delta.put(pane, 0, rows));
-        keep(&self.functions, state, open, &mut delta, &step.tasks).await?;
+        keep(&self.functions, state, open, &mut delta, &ctx.tasks).await?;
         if state.next_close().is_some_and(|first| first <= done) {
             delta.close_to = Some(done);
         }
         let size = given.iter().map(|(size, _)| size).sum();
         let rows = Box::new(given.into_iter().flat_map(|(_, rows)| rows));
-        let results = merge(&self.functions, rows, size, Merged::Results, state, &step.tasks)?;
+        let results = merge(&self.functions, rows, size, Merged::Results, state, &ctx.tasks)?;
         Ok((results, delta))
     }
 
@@ -168,24 +168,24 @@ impl Operator for PaneAggregate {
     fn tables(&self) -> Vec<TableSpec> {
         let bound = || Some("the watermark (window end)".to_string());
         vec![
-            TableSpec { name: "panes", kind: TableKind::Panes, bound: bound(), waits: false },
-            TableSpec { name: "ends", kind: TableKind::Panes, bound: bound(), waits: true },
+            TableSpec { name: "panes", kind: TableKind::Panes, bound: bound(), is_timer: false },
+            TableSpec { name: "ends", kind: TableKind::Panes, bound: bound(), is_timer: true },
         ]
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let (state, ends) = (step.panes(PANES)?, step.panes(ENDS)?);
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let (state, ends) = (ctx.panes(PANES)?, ctx.panes(ENDS)?);
         let closed = ends.closed_to().unwrap_or(i64::MIN);
-        let watermark = step.watermark().max(closed);
-        let (results, delta) = self.advance(step, &state, inputs.first().map_or(&[], Vec::as_slice), closed).await?;
+        let watermark = ctx.watermark().max(closed);
+        let (results, delta) = self.advance(ctx, &state, inputs.first().map_or(&[], Vec::as_slice), closed).await?;
         let mut due = PaneDelta::closing((watermark > closed).then_some(watermark));
         if let Some(end) = self.next_end(&state, &delta, watermark).filter(|end| ends.runs(*end).is_empty()) {
             let row = RecordBatch::try_new(end_schema(), vec![Arc::new(Int64Array::from(vec![end]))])?;
             due.put(end, 0, ends.shelf().keep([row])?);
         }
-        step.change(PANES, delta)?;
-        step.change(ENDS, due)?;
-        Ok(results.give(step))
+        ctx.emit_delta(PANES, delta)?;
+        ctx.emit_delta(ENDS, due)?;
+        Ok(results.give(ctx))
     }
 
     fn as_any(&self) -> &dyn Any {

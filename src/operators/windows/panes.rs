@@ -16,7 +16,7 @@ use crate::state::{PaneDelta, PaneTable, Run};
 use super::arithmetic::{Windows, per_milli};
 use crate::operators::aggregates::merge::{Functions, GroupMerger, Merged};
 use crate::operators::aggregates::merge_sorted::{Partials, merge_sorted};
-use crate::operators::epoch::stateful::Step;
+use crate::operators::epoch::stateful::OperatorContext;
 use crate::operators::to_millis;
 
 /// A pane with more runs than this is merged when it is next added to.
@@ -60,11 +60,11 @@ pub(super) enum Rows {
 
 impl Rows {
     /// Lets them come out of a step, whose answer this is.
-    pub(super) fn give(self, step: &Step) -> Vec<RecordBatch> {
+    pub(super) fn give(self, ctx: &OperatorContext) -> Vec<RecordBatch> {
         match self {
             Self::Batch(batch) => vec![batch],
             Self::Stream(stream) => {
-                step.then(stream);
+                ctx.emit_stream(stream);
                 Vec::new()
             }
         }

@@ -19,7 +19,7 @@ use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::distinct;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 use crate::operators::first_columns;
 
 /// Columns behind a stored row: the bounds of its session so far, in the unit of its window columns; and the millisecond at which it
@@ -237,7 +237,7 @@ impl Operator for SessionMerge {
             name,
             kind: TableKind::Keyed(Arc::clone(rows.layout())),
             bound: Some(bound.to_string()),
-            waits,
+            is_timer: waits,
         };
         vec![
             table("open sessions", &self.open, "the watermark (session end)", true),
@@ -245,11 +245,11 @@ impl Operator for SessionMerge {
         ]
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let watermark = step.watermark();
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let watermark = ctx.watermark();
         let unit = self.unit();
         let has_ended = |(_, end): &(i64, i64)| end.div_euclid(unit) <= watermark;
-        let (open, closed) = (step.keyed(0)?, step.keyed(1)?);
+        let (open, closed) = (ctx.keyed(0)?, ctx.keyed(1)?);
         let arrived = inputs.into_iter().next().unwrap_or_default();
         let arrived = arrived.iter().map(|b| self.bounded(b)).collect::<Result<Vec<_>>>()?;
         let arrived = concat_batches(&self.open.layout().schema, &arrived)?;
@@ -257,10 +257,10 @@ impl Operator for SessionMerge {
         let due = due.iter().map(zset::rows_of).collect::<Result<Vec<_>>>()?;
         let mut keys: Vec<Vec<ArrayRef>> = due.iter().map(|b| self.key_columns(b)).collect();
         keys.push(self.key_columns(&arrived));
-        let forget = |delta: KeyedDelta| KeyedDelta { close_to: step.moment.end, ..delta };
+        let forget = |delta: KeyedDelta| KeyedDelta { close_to: ctx.moment.end, ..delta };
         if arrived.num_rows() == 0 && due.iter().all(|b| b.num_rows() == 0) {
             if !closed.is_empty() {
-                step.change(1, forget(KeyedDelta::default()))?;
+                ctx.emit_delta(1, forget(KeyedDelta::default()))?;
             }
             return Ok(Vec::new());
         }
@@ -284,11 +284,11 @@ impl Operator for SessionMerge {
         let weighted = zset::weighted(&self.open.layout().schema);
         let gone = zset::with_weight(&take_record_batch(&all, &UInt32Array::from(gone))?, &weighted, -1)?;
         let waiting = self.stored(&self.rebounded(&all, &merged, &waiting)?)?;
-        step.change(0, KeyedDelta::new(vec![gone, zset::with_weight(&waiting, &weighted, 1)?], None))?;
+        ctx.emit_delta(0, KeyedDelta::new(vec![gone, zset::with_weight(&waiting, &weighted, 1)?], None))?;
 
         let complete = self.stored(&self.rebounded(&all, &merged, &complete)?)?;
         let delta = KeyedDelta::new(vec![self.closing(&complete)?], None);
-        step.change(1, forget(delta))?;
+        ctx.emit_delta(1, forget(delta))?;
         let plain = self.plain(&complete)?;
         let Some(functions) = &self.functions else { return Ok(vec![plain]) };
         Ok(vec![results_of(functions, &plain)?])

@@ -15,7 +15,7 @@ use crate::state::{PaneDelta, PaneTable, Run};
 use super::panes::{Rows, by_pane, keep, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 
 /// Final aggregation per window.
 ///
@@ -79,8 +79,8 @@ impl WindowAggregate {
     }
 
     /// One step: state and partial rows in, results and delta out.
-    async fn advance(&self, step: &Step, state: &PaneTable, input: &[RecordBatch]) -> Result<(Rows, PaneDelta)> {
-        let watermark = step.watermark();
+    async fn advance(&self, ctx: &OperatorContext, state: &PaneTable, input: &[RecordBatch]) -> Result<(Rows, PaneDelta)> {
+        let watermark = ctx.watermark();
         let mut arrived = by_pane(input, self.end.0, self.end.1)?;
         let mut delta = PaneDelta::default();
         let open = arrived.split_off(&watermark.saturating_add(1));
@@ -90,8 +90,8 @@ impl WindowAggregate {
         delta.close_to = (!closing.is_empty()).then_some(watermark);
         let size = closing.iter().map(Run::size).sum::<usize>() + arrived.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
         let complete = closing.into_iter().flat_map(|run| run.batches()).chain(arrived.into_iter().map(Ok));
-        let results = merge(&self.functions, Box::new(complete), size, self.want(), state, &step.tasks)?;
-        keep(&self.functions, state, open, &mut delta, &step.tasks).await?;
+        let results = merge(&self.functions, Box::new(complete), size, self.want(), state, &ctx.tasks)?;
+        keep(&self.functions, state, open, &mut delta, &ctx.tasks).await?;
         Ok((results, delta))
     }
 }
@@ -114,13 +114,13 @@ impl Operator for WindowAggregate {
 
     fn tables(&self) -> Vec<TableSpec> {
         let bound = Some("the watermark (window end)".to_string());
-        vec![TableSpec { name: "panes", kind: TableKind::Panes, bound, waits: true }]
+        vec![TableSpec { name: "panes", kind: TableKind::Panes, bound, is_timer: true }]
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let (results, delta) = self.advance(step, step.panes(0)?.as_ref(), inputs.first().map_or(&[], Vec::as_slice)).await?;
-        step.change(0, delta)?;
-        Ok(results.give(step))
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let (results, delta) = self.advance(ctx, ctx.panes(0)?.as_ref(), inputs.first().map_or(&[], Vec::as_slice)).await?;
+        ctx.emit_delta(0, delta)?;
+        Ok(results.give(ctx))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -11,11 +11,11 @@ use crate::common::Result;
 use crate::state::{PaneDelta, Run};
 
 use super::panes::by_pane;
-use crate::operators::changes::recompute::one;
+use crate::operators::changes::recompute::concat;
 use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, Step, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
 
 /// An input of a [`WindowBatch`] operator.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl WindowBatch {
 #[async_trait]
 impl Operator for WindowBatch {
     fn name(&self) -> &'static str {
-        "WindowClosing"
+        "WindowBatch"
     }
 
     fn describe(&self) -> String {
@@ -85,14 +85,14 @@ impl Operator for WindowBatch {
 
     fn tables(&self) -> Vec<TableSpec> {
         let bound = || Some("the watermark (window end)".to_string());
-        self.inputs.iter().map(|_| TableSpec { name: "panes", kind: TableKind::Panes, bound: bound(), waits: true }).collect()
+        self.inputs.iter().map(|_| TableSpec { name: "panes", kind: TableKind::Panes, bound: bound(), is_timer: true }).collect()
     }
 
-    async fn step(&self, step: &Step, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let watermark = step.watermark();
+    async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+        let watermark = ctx.watermark();
         let mut complete = Vec::with_capacity(inputs.len());
         for ((table, input), batches) in (0u32..).zip(&self.inputs).zip(&inputs) {
-            let state = step.panes(table)?;
+            let state = ctx.panes(table)?;
             let (column, shift) = input.end;
             let mut arrived = by_pane(batches, column, shift)?;
             let open = arrived.split_off(&watermark.saturating_add(1));
@@ -101,15 +101,15 @@ impl Operator for WindowBatch {
             rows.extend(arrived.into_values().flatten());
             let mut delta = PaneDelta::closing((!closing.is_empty()).then_some(watermark));
             for (end, batches) in open {
-                delta.put(end, state.runs(end).len(), state.shelf().keep([one(&input.schema, &batches)?])?);
+                delta.put(end, state.runs(end).len(), state.shelf().keep([concat(&input.schema, &batches)?])?);
             }
-            step.change(table, delta)?;
-            complete.push(one(&input.schema, &rows)?);
+            ctx.emit_delta(table, delta)?;
+            complete.push(concat(&input.schema, &rows)?);
         }
         if complete.iter().all(|rows| rows.num_rows() == 0) {
             return Ok(Vec::new());
         }
-        self.plan.run(step, complete).await
+        self.plan.run(ctx, complete).await
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -17,10 +17,10 @@ use super::super::physical::halves;
 use super::distinct::values_below;
 use super::panes::paned;
 use super::recompute::Partitioning;
-use super::retractable_aggregate::Wanted;
-use super::retractable_min_max::{Sought, sought};
+use super::retractable_aggregate::AggregateSpec;
+use super::retractable_min_max::{RetractableMinMax, retractable_min_max};
 use super::session::session_groups;
-use super::sums::Kept;
+use super::sums::RetractableAggregate;
 use super::{Input, Lowered, Lowering, copied, leaves, weight};
 use crate::planner::properties::{Domain, Role, StreamProperties, Time};
 
@@ -194,7 +194,7 @@ impl Lowering {
             return self.recompute(plan, vec![input], partitioning, traits.keys).await;
         };
         let input = if extremes.is_empty() { input } else { self.cut_once(input).await? };
-        let mut wanted = Wanted { groups: aggregate.group_expr.clone(), aggregates, ..Wanted::default() };
+        let mut wanted = AggregateSpec { groups: aggregate.group_expr.clone(), aggregates, ..AggregateSpec::default() };
         let mut known: Vec<(Expr, Lowered)> = Vec::new();
         for extreme in extremes {
             let values = match known.iter().find(|(argument, _)| *argument == extreme.argument) {
@@ -209,18 +209,18 @@ impl Lowering {
     }
 
     /// Every aggregate over changes as sums or as an extreme, which are listed once more. `None` if one of them is neither.
-    fn parts(&self, aggregate: &Aggregate, input: &Lowered) -> Result<Option<(Vec<Kept>, Vec<Sought>)>> {
+    fn parts(&self, aggregate: &Aggregate, input: &Lowered) -> Result<Option<(Vec<RetractableAggregate>, Vec<RetractableMinMax>)>> {
         let weight = weight(&input.plan)?;
         let (mut kept, mut extremes) = (Vec::new(), Vec::new());
         for expr in &aggregate.aggr_expr {
-            kept.push(match Kept::sums(expr, aggregate.input.schema(), &weight)? {
+            kept.push(match RetractableAggregate::sums(expr, aggregate.input.schema(), &weight)? {
                 Some(sums) => sums,
                 // A value that was forgotten could be the next extreme.
                 None if self.ttl.is_some() => return Ok(None),
                 None => {
-                    let Some(extreme) = sought(expr, aggregate)? else { return Ok(None) };
+                    let Some(extreme) = retractable_min_max(expr, aggregate)? else { return Ok(None) };
                     extremes.push(extreme);
-                    Kept::extreme()
+                    RetractableAggregate::extreme()
                 }
             });
         }

@@ -60,7 +60,7 @@ impl Lowering {
             role: Role::Row,
             domain: Domain::Clock,
             sources: Default::default(),
-            hold: 0,
+            watermark_delay: 0,
             guarded: true,
             windows: Default::default(),
         };
@@ -75,7 +75,7 @@ pub(super) fn entered(traits: &StreamProperties) -> Time {
         role: Role::Row,
         domain: Domain::Processing,
         sources: traits.sources.clone(),
-        hold: 0,
+        watermark_delay: 0,
         guarded: true,
         windows: Default::default(),
     }

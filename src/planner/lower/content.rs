@@ -28,7 +28,7 @@ pub(in crate::planner) async fn content(
     let schema = Arc::clone(optimized.schema().inner());
     let name = |column: usize| schema.field(column).name().clone();
     let keys = traits.keys.iter().map(|key| key.iter().map(|c| name(*c)).collect()).collect();
-    let time = if traits.updating { None } else { traits.rowtime().map(|(column, hold)| (name(column), hold)) };
+    let time = if traits.updating { None } else { traits.rowtime().map(|(column, delay)| (name(column), delay)) };
     Ok(Content { updating: traits.updating, keys, time, schema: Arc::clone(&schema) })
 }
 

@@ -29,8 +29,8 @@ use crate::common::{Error, Result};
 use crate::operators::aggregates::keyed_aggregate::Lifetime;
 use crate::sql::rewrites::duplicates::untaken;
 
-use super::retractable_aggregate::Wanted;
-use super::sums::{Kept, exact};
+use super::retractable_aggregate::AggregateSpec;
+use super::sums::{RetractableAggregate, exact};
 use super::{Lowered, Lowering, weight, weight_one};
 use crate::planner::properties::{StreamProperties, Time};
 
@@ -91,7 +91,7 @@ impl Distinct {
         }
         let mut plain = function.clone();
         plain.params.distinct = false;
-        let linear = Kept::sums(&Expr::AggregateFunction(plain), schema, &lit(1i64))?.is_some();
+        let linear = RetractableAggregate::sums(&Expr::AggregateFunction(plain), schema, &lit(1i64))?.is_some();
         let argument = match function.params.args.as_slice() {
             // Large integers could be one float, and one value.
             [arg] if linear && function.func.name() == "avg" => {
@@ -174,7 +174,7 @@ impl Lowering {
         if updating {
             let weight = weight(&input.plan)?;
             for other in others() {
-                if Kept::sums(other, aggregate.input.schema(), &weight)?.is_none() {
+                if RetractableAggregate::sums(other, aggregate.input.schema(), &weight)?.is_none() {
                     return Ok(None);
                 }
             }
@@ -197,7 +197,7 @@ impl Lowering {
         let weight = weight(&all.plan)?;
         let kept = distinct.aggregates.iter().map(|a| kept(a, &distinct, &schema, &weight, updating)).collect::<Result<Vec<_>>>()?;
         let groups = schema.columns().into_iter().take(aggregate.group_expr.len()).map(Expr::Column).collect();
-        let wanted = Wanted { groups, aggregates: kept, counted: updating.then_some(weight), extremes: Vec::new() };
+        let wanted = AggregateSpec { groups, aggregates: kept, counted: updating.then_some(weight), extremes: Vec::new() };
         Ok(Some(self.kept(plan, wanted, all, lifetime, time, traits.clone()).await?))
     }
 
@@ -313,7 +313,7 @@ fn union(mut pieces: Vec<LogicalPlan>) -> Result<LogicalPlan> {
 }
 
 /// An aggregate over the union.
-fn kept(asked: &Asked, distinct: &Distinct, schema: &DFSchemaRef, weight: &Expr, updating: bool) -> Result<Kept> {
+fn kept(asked: &Asked, distinct: &Distinct, schema: &DFSchemaRef, weight: &Expr, updating: bool) -> Result<RetractableAggregate> {
     let not_linear = || Error::internal("a distinct aggregate that is not linear");
     let expr = match asked {
         Asked::Other(Expr::AggregateFunction(function)) => {
@@ -322,7 +322,7 @@ fn kept(asked: &Asked, distinct: &Distinct, schema: &DFSchemaRef, weight: &Expr,
             let params = AggregateFunctionParams { filter: Some(Box::new(filter)), ..function.params.clone() };
             let expr = Expr::AggregateFunction(AggregateFunction { params, ..function.clone() });
             if !updating {
-                return Ok(Kept::itself(expr));
+                return Ok(RetractableAggregate::itself(expr));
             }
             expr
         }
@@ -336,5 +336,5 @@ fn kept(asked: &Asked, distinct: &Distinct, schema: &DFSchemaRef, weight: &Expr,
             Expr::AggregateFunction(AggregateFunction::new_udf(Arc::clone(&function.func), vec![value], false, filter, Vec::new(), None))
         }
     };
-    Kept::sums(&expr, schema, weight)?.ok_or_else(not_linear)
+    RetractableAggregate::sums(&expr, schema, weight)?.ok_or_else(not_linear)
 }

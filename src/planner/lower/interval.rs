@@ -52,13 +52,19 @@ impl Interval {
     /// What moves a node over both sides.
     pub fn time(&self) -> Time {
         let ((_, left), (_, right)) = (&self.left, &self.right);
-        Time { sources: left.sources.union(&right.sources).cloned().collect(), hold: left.hold.max(right.hold), ..left.clone() }
+        Time {
+            sources: left.sources.union(&right.sources).cloned().collect(),
+            watermark_delay: left.watermark_delay.max(right.watermark_delay),
+            ..left.clone()
+        }
     }
 
     /// The times of what comes out: side, column in it, and how old they may be.
     pub fn times(&self) -> impl Iterator<Item = (usize, usize, Time)> {
         let time = self.time();
-        let older = |by: Option<i64>| by.map(|by| Time { hold: time.hold.saturating_add(by.max(0)), guarded: true, ..time.clone() });
+        let older = |by: Option<i64>| {
+            by.map(|by| Time { watermark_delay: time.watermark_delay.saturating_add(by.max(0)), guarded: true, ..time.clone() })
+        };
         let left = older(self.bounds.least.map(i64::saturating_neg)).map(|t| (0, self.left.0, t));
         let right = older(self.bounds.most).map(|t| (1, self.right.0, t));
         left.into_iter().chain(right).filter(|_| self.bounded())

@@ -271,14 +271,14 @@ fn windowed_traits(join: &Join, ends: &[(usize, Time); 2], sides: [StreamPropert
     let (left_out, _, left_whole, right_whole) = sides_of(join);
     let offset = if left_out { join.left.schema().fields().len() } else { 0 };
     let mut traits = StreamProperties::default();
-    let hold = ends.iter().map(|(_, end)| end.hold).max().unwrap_or_default();
+    let delay = ends.iter().map(|(_, end)| end.watermark_delay).max().unwrap_or_default();
     let sources: BTreeSet<String> = ends.iter().flat_map(|(_, end)| end.sources.iter().cloned()).collect();
     let windows: BTreeSet<u32> = ends.iter().flat_map(|(_, end)| end.windows.iter().copied()).collect();
     for (((mut side, (_, end)), offset), whole) in sides.into_iter().zip(ends).zip([0, offset]).zip([left_whole, right_whole]) {
         traits.sources.append(&mut side.sources);
         side.closed_by(end);
         for (column, mut time) in side.times.into_iter().filter(|_| whole) {
-            (time.hold, time.sources) = (hold.max(time.hold), sources.clone());
+            (time.watermark_delay, time.sources) = (delay.max(time.watermark_delay), sources.clone());
             time.windows.extend(&windows);
             traits.times.insert(offset + column, time);
         }

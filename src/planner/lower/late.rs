@@ -53,8 +53,8 @@ impl Lowering {
             let sources = carried.table.clone().map_or_else(|| traits.sources.clone(), |table| BTreeSet::from([table]));
             let filter = self.late_filter(node, &sources, carried.rule(rule));
             let reason = carried.reason(time, rule);
-            let Carried { plan: wide, columns, told, row, passed, .. } = carried;
-            let filter = LateFilter { reason, passed, told, row, ..filter };
+            let Carried { plan: wide, columns, reported, row, passed, .. } = carried;
+            let filter = LateFilter { reason, passed, reported, row, ..filter };
             let kept = columns.iter().map(|column| Expr::Column(Column::from(wide.schema().qualified_field(*column)))).collect();
             let late = Arc::new(Late::plan(wide, filter));
             let narrow = Projection::try_new_with_schema(kept, late, Arc::clone(branch.schema()))?;
@@ -77,7 +77,7 @@ impl Lowering {
             rule,
             reason: String::new(),
             passed: Vec::new(),
-            told: Vec::new(),
+            reported: Vec::new(),
             row: None,
             watermark: None,
         }
@@ -114,7 +114,7 @@ struct Carried {
     /// Where the chain's own columns stand.
     columns: Vec<usize>,
     /// Columns of the leaf, and of the window, by name.
-    told: Vec<(String, usize)>,
+    reported: Vec<(String, usize)>,
     /// Where the row's number is.
     row: Option<usize>,
     /// The table, if the leaf is one.
@@ -159,15 +159,15 @@ impl Carried {
             _ => None,
         };
         let leaf = table.clone().unwrap_or_else(|| plan.display().to_string());
-        let mut told: Vec<(String, usize)> = Vec::new();
+        let mut reported: Vec<(String, usize)> = Vec::new();
         for (column, field) in plan.schema().fields().iter().enumerate() {
-            if told.iter().all(|(name, _)| name != field.name()) {
-                told.push((field.name().clone(), column));
+            if reported.iter().all(|(name, _)| name != field.name()) {
+                reported.push((field.name().clone(), column));
             }
         }
         let plan = if carry { Numbered::plan(plan.clone())? } else { plan.clone() };
         let row = carry.then_some(width);
-        Ok(Self { plan, columns: (0..width).collect(), told, row, table, leaf, windows: None, passed: Vec::new() })
+        Ok(Self { plan, columns: (0..width).collect(), reported, row, table, leaf, windows: None, passed: Vec::new() })
     }
 
     /// A node that changes no columns.
@@ -194,11 +194,11 @@ impl Carried {
             exprs.push(column.alias(format!("{CARRIED}{name}")));
             Some(exprs.len() - 1)
         };
-        let told: Vec<(String, usize)> =
-            self.told.iter().filter_map(|(name, column)| Some((name.clone(), place(name, *column)?))).collect();
+        let reported: Vec<(String, usize)> =
+            self.reported.iter().filter_map(|(name, column)| Some((name.clone(), place(name, *column)?))).collect();
         let row = self.row.and_then(|column| place("__row", column));
         let plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(self.plan))?);
-        Ok(Self { plan, columns: (0..own).collect(), told, row, ..self })
+        Ok(Self { plan, columns: (0..own).collect(), reported, row, ..self })
     }
 
     /// Columns that are taken apart are told no more.
@@ -213,9 +213,9 @@ impl Carried {
             let place = find(&Column::from((qualifier, field)))?;
             (plan.schema().field(place).data_type() == field.data_type()).then_some(place)
         };
-        let told = self.told.iter().filter_map(|(name, column)| Some((name.clone(), moved(*column)?))).collect();
+        let reported = self.reported.iter().filter_map(|(name, column)| Some((name.clone(), moved(*column)?))).collect();
         let row = self.row.and_then(moved);
-        Ok(Self { plan, columns, told, row, ..self })
+        Ok(Self { plan, columns, reported, row, ..self })
     }
 
     /// Nodes of ours put columns behind those of their input.
@@ -227,12 +227,12 @@ impl Carried {
         over.columns.extend(width..width + added);
         if let Some(window) = extension.node.as_any().downcast_ref::<WindowTvf>() {
             let time = over.columns.get(window.time_index()?).copied();
-            let known = |column: usize| over.told.iter().find(|(_, c)| *c == column).map(|(name, _)| name.clone());
+            let known = |column: usize| over.reported.iter().find(|(_, c)| *c == column).map(|(name, _)| name.clone());
             let time = time.and_then(known).unwrap_or_else(|| window.time.name.clone());
             let keys: Vec<String> = window.partition.iter().map(|c| c.name.clone()).collect();
             over.windows = Some(format!("{} of {time} {keys:?}", window.windows()));
-            over.told.retain(|(name, _)| !WINDOW_COLUMNS.contains(&name.as_str()));
-            over.told.extend(WINDOW_COLUMNS.iter().enumerate().map(|(i, name)| ((*name).to_string(), width + i)));
+            over.reported.retain(|(name, _)| !WINDOW_COLUMNS.contains(&name.as_str()));
+            over.reported.extend(WINDOW_COLUMNS.iter().enumerate().map(|(i, name)| ((*name).to_string(), width + i)));
         }
         Ok(over)
     }
@@ -243,9 +243,10 @@ impl Carried {
         match rule {
             LateRule::Until(column, after) => LateRule::Until(at(*column), *after),
             LateRule::Pane(column, after, panes) => {
-                let told = self.told.iter().filter_map(|(name, column)| Some((*column, WINDOW_COLUMNS.iter().position(|w| w == name)?)));
+                let reported =
+                    self.reported.iter().filter_map(|(name, column)| Some((*column, WINDOW_COLUMNS.iter().position(|w| w == name)?)));
                 let mut columns: Vec<(usize, usize)> = panes.columns.iter().map(|(column, which)| (at(*column), *which)).collect();
-                columns.extend(told);
+                columns.extend(reported);
                 columns.sort_unstable();
                 columns.dedup();
                 LateRule::Pane(at(*column), *after, Panes { windows: panes.windows, columns })
@@ -262,7 +263,7 @@ impl Carried {
     fn reason(&self, time: &Time, rule: &LateRule) -> String {
         let name = |column: usize| {
             let at = self.columns.get(column).copied().unwrap_or(column);
-            self.told.iter().find(|(_, c)| *c == at).map_or_else(|| format!("column {column}"), |(name, _)| name.clone())
+            self.reported.iter().find(|(_, c)| *c == at).map_or_else(|| format!("column {column}"), |(name, _)| name.clone())
         };
         let own = |column: &usize| self.windows.clone().unwrap_or_else(|| name(*column));
         let end = time.to_end().unwrap_or_default();
@@ -272,6 +273,6 @@ impl Carried {
             LateRule::Pane(column, _, panes) => (format!("{} {}", panes.windows, own(column)), 0),
             LateRule::Session(_) => (self.windows.clone().unwrap_or_default(), 0),
         };
-        format!("{}: {what} + {after} ms by {:?} - {} ms;", self.leaf, time.sources, time.hold)
+        format!("{}: {what} + {after} ms by {:?} - {} ms;", self.leaf, time.sources, time.watermark_delay)
     }
 }

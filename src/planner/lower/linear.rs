@@ -186,7 +186,7 @@ impl Lowering {
         time.windows.insert(self.next_window);
         // A row at the very end of a session still belongs to it, and a session ends in its column's precision: it is known one
         // millisecond later.
-        time.hold = time.hold.saturating_add(i64::from(matches!(kind, WindowKind::Session { .. })));
+        time.watermark_delay = time.watermark_delay.saturating_add(i64::from(matches!(kind, WindowKind::Session { .. })));
         time
     }
 }
@@ -214,7 +214,7 @@ fn common_times(inputs: &[Lowered]) -> BTreeMap<usize, Time> {
                 time.role = Role::Row;
             }
             time.sources.extend(other.sources.iter().cloned());
-            time.hold = time.hold.max(other.hold);
+            time.watermark_delay = time.watermark_delay.max(other.watermark_delay);
             time.windows.extend(&other.windows);
             time.guarded &= other.guarded;
             true

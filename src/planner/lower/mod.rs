@@ -260,7 +260,7 @@ impl Lowering {
         // The number must be taken before inputs are planned: they may hold a late filter that names it.
         let state = StateNode {
             sources: time.map(|t| t.sources.iter().cloned().collect()).unwrap_or_default(),
-            hold: time.map_or(0, |t| t.hold),
+            watermark_delay: time.map_or(0, |t| t.watermark_delay),
             domain: time.map_or(Domain::Event, |t| t.domain),
             tables: operator.tables(),
             shape: traits.shape(|c| schema.field(c).name().clone()),

@@ -151,7 +151,11 @@ impl Lowering {
             guarded.push(Input::Piece(Box::new(self.guard(input, node, column, &end, shift)?)));
             time = Some(match time {
                 None => end,
-                Some(t) => Time { sources: t.sources.union(&end.sources).cloned().collect(), hold: t.hold.max(end.hold), ..t },
+                Some(t) => Time {
+                    sources: t.sources.union(&end.sources).cloned().collect(),
+                    watermark_delay: t.watermark_delay.max(end.watermark_delay),
+                    ..t
+                },
             });
         }
         let operator = WindowBatch::new(sub, windows, title(plan));

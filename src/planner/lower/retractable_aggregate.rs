@@ -13,7 +13,7 @@ use crate::operators::aggregates::min_max::Extreme;
 use crate::sql::rewrites::duplicates::untaken;
 
 use super::super::columns::with_columns;
-use super::sums::{Kept, sum_of};
+use super::sums::{RetractableAggregate, sum_of};
 use super::{Input, Lowered, Lowering, weighted};
 use crate::planner::properties::{StreamProperties, Time};
 
@@ -22,9 +22,9 @@ const EXISTS: &str = "__rows";
 
 /// What a keyed aggregate is to yield.
 #[derive(Default)]
-pub(super) struct Wanted {
+pub(super) struct AggregateSpec {
     pub groups: Vec<Expr>,
-    pub aggregates: Vec<Kept>,
+    pub aggregates: Vec<RetractableAggregate>,
     /// A row's weight, over changes: a group is gone when they come to 0.
     pub counted: Option<Expr>,
     /// Extremes over changes, in the order of the aggregates, and the changes of their values.
@@ -36,13 +36,13 @@ impl Lowering {
     pub(super) async fn kept(
         &mut self,
         plan: &LogicalPlan,
-        wanted: Wanted,
+        wanted: AggregateSpec,
         input: Lowered,
         lifetime: Lifetime,
         time: Option<&Time>,
         traits: StreamProperties,
     ) -> Result<Lowered> {
-        let Wanted { groups, aggregates, counted, extremes } = wanted;
+        let AggregateSpec { groups, aggregates, counted, extremes } = wanted;
         let mut parts: Vec<&Expr> = Vec::new();
         for part in aggregates.iter().flat_map(|a| &a.parts) {
             if !parts.contains(&part) {

@@ -11,12 +11,12 @@ use crate::operators::aggregates::keyed_aggregate::Lifetime;
 use crate::operators::aggregates::min_max::Extreme;
 use crate::operators::changes::zset;
 
-use super::retractable_aggregate::Wanted;
+use super::retractable_aggregate::AggregateSpec;
 use super::{Lowered, Lowering, weight};
 use crate::planner::properties::StreamProperties;
 
 /// MIN or MAX as a query asks for it.
-pub(super) struct Sought {
+pub(super) struct RetractableMinMax {
     /// MAX.
     largest: bool,
     /// Of what; NULL for rows that do not count.
@@ -25,7 +25,7 @@ pub(super) struct Sought {
 }
 
 /// An aggregate that is MIN or MAX of something whose order nobody doubts: of floats, NaN is open.
-pub(super) fn sought(expr: &Expr, aggregate: &Aggregate) -> Result<Option<Sought>> {
+pub(super) fn retractable_min_max(expr: &Expr, aggregate: &Aggregate) -> Result<Option<RetractableMinMax>> {
     let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else { return Ok(None) };
     let largest = match func.name() {
         "max" => true,
@@ -42,7 +42,7 @@ pub(super) fn sought(expr: &Expr, aggregate: &Aggregate) -> Result<Option<Sought
         Some(filter) => when(*filter, argument.clone()).end()?,
         None => argument.clone(),
     };
-    Ok(Some(Sought { largest, argument, name: expr.schema_name().to_string() }))
+    Ok(Some(RetractableMinMax { largest, argument, name: expr.schema_name().to_string() }))
 }
 
 impl Lowering {
@@ -56,12 +56,12 @@ impl Lowering {
         let traits =
             StreamProperties { updating: true, keys: vec![key], sources: input.traits.sources.clone(), ..StreamProperties::default() };
         let plan = LogicalPlan::Aggregate(over.clone());
-        let wanted = Wanted { groups: over.group_expr, counted: Some(weight(&input.plan)?), ..Wanted::default() };
+        let wanted = AggregateSpec { groups: over.group_expr, counted: Some(weight(&input.plan)?), ..AggregateSpec::default() };
         self.kept(&plan, wanted, input.clone(), Lifetime::default(), None, traits).await
     }
 }
 
-impl Sought {
+impl RetractableMinMax {
     /// As an operator finds it among the values whose changes are `values`.
     pub(super) fn of(&self, values: &Lowered) -> Result<Extreme> {
         let mut fields: Vec<_> = zset::unweighted(values.plan.schema().inner()).fields().iter().cloned().collect();

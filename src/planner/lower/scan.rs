@@ -34,7 +34,14 @@ impl Lowering {
                         let sources = traits.sources.clone();
                         traits.times.insert(
                             i,
-                            Time { role: Role::Row, domain: Domain::Event, sources, hold: 0, guarded: false, windows: BTreeSet::new() },
+                            Time {
+                                role: Role::Row,
+                                domain: Domain::Event,
+                                sources,
+                                watermark_delay: 0,
+                                guarded: false,
+                                windows: BTreeSet::new(),
+                            },
                         );
                     } else if table.is_clock(field.name()) {
                         traits.times.insert(i, entered(&traits));

@@ -22,7 +22,7 @@ use crate::planner::functions::checked_sum;
 ///   AVG(x)     the quotient of both
 /// ```
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
+pub(super) struct RetractableAggregate {
     kind: Kind,
     /// What the query calls it.
     name: String,
@@ -39,7 +39,7 @@ enum Kind {
     Average,
 }
 
-impl Kept {
+impl RetractableAggregate {
     /// As it is, over rows that only come.
     pub(super) fn itself(aggregate: Expr) -> Self {
         Self { kind: Kind::Itself, name: String::new(), parts: vec![aggregate] }

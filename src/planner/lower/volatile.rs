@@ -46,7 +46,7 @@ impl Lowering {
                     .hint("ask for each in a subquery of its own"));
             }
             if let Some(state) = self.program.nodes.get_mut(&node) {
-                (state.sources, state.hold) = (time.sources.into_iter().collect(), time.hold);
+                (state.sources, state.watermark_delay) = (time.sources.into_iter().collect(), time.watermark_delay);
             }
         }
         Ok((kept, exprs))

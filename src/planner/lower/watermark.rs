@@ -79,7 +79,13 @@ impl Lowering {
         let marked = Marked::new(plan, exprs, schema, self.next_node(), &|column| rowtime(&traits, column))?;
         for (node, time) in marked.times {
             let sources = time.sources.into_iter().collect();
-            let state = StateNode { sources, hold: time.hold, domain: time.domain, tables: Vec::new(), shape: Shape::default() };
+            let state = StateNode {
+                sources,
+                watermark_delay: time.watermark_delay,
+                domain: time.domain,
+                tables: Vec::new(),
+                shape: Shape::default(),
+            };
             self.program.nodes.insert(node, state);
         }
         Ok((Lowered { plan: marked.plan, traits, nodes }, marked.exprs))
@@ -129,7 +135,7 @@ pub(super) fn declared_rowtime(plan: &LogicalPlan, column: usize) -> Option<Time
             role: Role::Row,
             domain: Domain::Event,
             sources: [table].into(),
-            hold: 0,
+            watermark_delay: 0,
             guarded: true,
             windows: Default::default(),
         }),

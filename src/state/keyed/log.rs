@@ -170,10 +170,10 @@ impl Log {
         let wanted_parts = self.parts.iter().filter(|part| wanted.is_none_or(|w| w.within(part.hashes)));
         let mut reader = self.file.reader();
         for part in wanted_parts {
-            self.take_in(&mut shard, &reader.read(part.place)?, &part.epochs, wanted, closed_to)?;
+            self.merge_rows(&mut shard, &reader.read(part.place)?, &part.epochs, wanted, closed_to)?;
         }
         for rows in &self.tail {
-            self.take_in(&mut shard, rows, &[rows.num_rows() as u32], wanted, closed_to)?;
+            self.merge_rows(&mut shard, rows, &[rows.num_rows() as u32], wanted, closed_to)?;
         }
         if let Some(to) = closed_to {
             shard.close(to)?;
@@ -184,7 +184,7 @@ impl Log {
         Ok(shard)
     }
 
-    fn take_in(&self, shard: &mut Shard, rows: &RecordBatch, epochs: &[u32], want: Option<&Wanted>, closed: Option<i64>) -> Result<()> {
+    fn merge_rows(&self, shard: &mut Shard, rows: &RecordBatch, epochs: &[u32], want: Option<&Wanted>, closed: Option<i64>) -> Result<()> {
         let (all, columns) = (hashes(rows)?.values(), rows.num_columns() - 1);
         let stored = rows.project(&(0..columns).collect::<Vec<_>>())?;
         let mut start = 0;

@@ -20,7 +20,7 @@ const MORE: i64 = -1;
 const BATCH_ROWS: usize = 32 << 10;
 
 /// Rows of a pane.
-pub(super) struct Stored {
+pub(super) struct StoredPane {
     pub(super) pane: i64,
     /// The number of the run that begins here; `None`: the last one goes on.
     pub(super) at: Option<usize>,
@@ -62,7 +62,7 @@ fn tag(pane: i64, run: i64, rows: &RecordBatch) -> Result<RecordBatch> {
 }
 
 /// Takes apart a batch that [`encode`] made.
-pub(super) fn decode(stored: &RecordBatch) -> Result<Vec<Stored>> {
+pub(super) fn decode(stored: &RecordBatch) -> Result<Vec<StoredPane>> {
     let wrong = || Error::state("a stored state table lacks its pane column");
     let (tags, columns) = stored.columns().split_at_checked(2).ok_or_else(wrong)?;
     let panes = tags[0].as_primitive_opt::<Int64Type>().ok_or_else(wrong)?;
@@ -73,7 +73,7 @@ pub(super) fn decode(stored: &RecordBatch) -> Result<Vec<Stored>> {
     while start < rows.num_rows() {
         let (pane, run) = (panes.value(start), runs.value(start));
         let len = (start..rows.num_rows()).take_while(|i| (panes.value(*i), runs.value(*i)) == (pane, run)).count();
-        pieces.push(Stored { pane, at: usize::try_from(run).ok(), rows: rows.slice(start, len) });
+        pieces.push(StoredPane { pane, at: usize::try_from(run).ok(), rows: rows.slice(start, len) });
         start += len;
     }
     Ok(pieces)

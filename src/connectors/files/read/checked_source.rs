@@ -204,7 +204,7 @@ impl OfFile {
     fn caught<T>(&self, work: impl FnOnce() -> DfResult<T>) -> DfResult<T> {
         match catch_unwind(AssertUnwindSafe(work)) {
             Ok(done) => done.map_err(|error| self.named(error)),
-            Err(panic) => Err(panics::told(&*panic, panics::damaged(&self.name)).into()),
+            Err(panic) => Err(panics::into_error(&*panic, panics::damaged(&self.name)).into()),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::connectors::{Rejected, SourceCounters};
 use super::out_of_range::{bad_rows, without};
 use super::scan::FilesTable;
 use super::shape::{shape, unreadable};
-use super::text_records::{self, Lines, Wanted};
+use super::text_records::{self, Lines, TextScan};
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::listing::File;
 
@@ -97,7 +97,7 @@ impl FileReader {
     /// Text: a record that cannot be read is set aside.
     async fn text(self: Arc<Self>, file: File, skip: i64) -> Result<BoxStream<'static, Result<OffsetBatch>>> {
         let Some(wanted) = self.wanted(&file).await? else { return Ok(stream::empty().boxed()) };
-        let wanted = Wanted { skip: usize::try_from(skip).unwrap_or(0), ..wanted };
+        let wanted = TextScan { skip: usize::try_from(skip).unwrap_or(0), ..wanted };
         let values = self.config.path_values(&file)?;
         let mut next = skip;
         let rows = text_records::read(Arc::clone(&self.config), file.meta, wanted).map(move |lines| {
@@ -113,10 +113,10 @@ impl FileReader {
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub async fn wanted(&self, file: &File) -> Result<Option<Wanted>> {
+    pub async fn wanted(&self, file: &File) -> Result<Option<TextScan>> {
         let Some(shape) = shape(&self.config, file).await? else { return Ok(None) };
         let wanted = |(i, field): (usize, &FieldRef)| Some((i, Arc::clone(self.projection.schema().fields().find(field.name())?.1)));
-        Ok(Some(Wanted {
+        Ok(Some(TextScan {
             projection: Projection::new(shape.content.fields().iter().enumerate().filter_map(wanted)),
             content: shape.content,
             header: shape.header,

@@ -25,7 +25,7 @@ use crate::connectors::{TableSpec, peek};
 use super::file_reader::FileReader;
 use super::scan::FilesTable;
 use super::shape::unreadable;
-use super::text_records::{self, Last, Lines, Wanted};
+use super::text_records::{self, Last, Lines, TextScan};
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::format::Kind;
 use crate::connectors::files::table::listing::File;
@@ -109,7 +109,7 @@ async fn last_records(config: &Config, reader: &FileReader, file: &File, wanted:
 }
 
 /// The last records of a file, from no further back than needed.
-async fn last_lines(config: &Config, file: &File, whole: Wanted, wanted: usize) -> Result<Option<Last>> {
+async fn last_lines(config: &Config, file: &File, whole: TextScan, wanted: usize) -> Result<Option<Last>> {
     let plain = whole.compression == FileCompressionType::UNCOMPRESSED && !whole.values;
     let (mut size, most) = END;
     // What comes first may be the line that names the columns.
@@ -117,7 +117,7 @@ async fn last_lines(config: &Config, file: &File, whole: Wanted, wanted: usize) 
     while plain && size <= most && size < file.meta.size {
         let from = file.meta.size - size;
         if let Some(start) = record_start(&*config.store.objects, &file.meta, config.format.quotes(), from, REACH).await? {
-            let end = Wanted { range: Some(start..u64::MAX), ..whole.clone() };
+            let end = TextScan { range: Some(start..u64::MAX), ..whole.clone() };
             let last = text_records::last(config, &file.meta, end, wanted).await?;
             if last.as_ref().is_some_and(|last| last.all >= enough) {
                 return Ok(last);

@@ -34,7 +34,7 @@ const BATCH: usize = 4 << 20;
 
 /// What to read of a text file.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct TextScan {
     /// The columns that stand in it, in their order.
     pub content: SchemaRef,
     /// Those that are wanted of them.
@@ -87,7 +87,7 @@ impl BadLine {
 }
 
 /// Reads a file.
-pub fn read(config: Arc<Config>, file: ObjectMeta, wanted: Wanted) -> BoxStream<'static, Result<Lines>> {
+pub fn read(config: Arc<Config>, file: ObjectMeta, wanted: TextScan) -> BoxStream<'static, Result<Lines>> {
     let begin = async move { Reader::open(&config, &file, wanted).await };
     let rows = |reader| try_unfold(reader, |mut reader: Reader| async move { Ok(reader.step().await?.map(|lines| (lines, reader))) });
     futures::stream::once(begin).map_ok(rows).try_flatten().boxed()
@@ -108,7 +108,7 @@ pub struct Last {
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn last(config: &Config, file: &ObjectMeta, wanted: Wanted, count: usize) -> Result<Option<Last>> {
+pub async fn last(config: &Config, file: &ObjectMeta, wanted: TextScan, count: usize) -> Result<Option<Last>> {
     let mut reader = Reader::open(config, file, wanted).await?;
     let mut kept: VecDeque<((u64, u64), Vec<u8>)> = VecDeque::new();
     let mut passed = 0;
@@ -328,8 +328,8 @@ struct Reader {
 }
 
 impl Reader {
-    async fn open(config: &Config, file: &ObjectMeta, wanted: Wanted) -> Result<Self> {
-        let Wanted { content, projection, header, compression, range, skip, batch_rows, values } = wanted;
+    async fn open(config: &Config, file: &ObjectMeta, wanted: TextScan) -> Result<Self> {
+        let TextScan { content, projection, header, compression, range, skip, batch_rows, values } = wanted;
         let start = range.as_ref().map_or(0, |r| r.start);
         // The byte before tells whether a record begins exactly there.
         let offset = start.saturating_sub(1);

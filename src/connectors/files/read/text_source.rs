@@ -19,7 +19,7 @@ use crate::common::Projection;
 use super::read_columns::ReadColumns;
 use super::shape::Shape;
 use super::skipped_records::SkippedRecords;
-use super::text_records::{self, Lines, Wanted};
+use super::text_records::{self, Lines, TextScan};
 use crate::connectors::files::table::config::Config;
 
 /// Rows per batch, unless DataFusion says otherwise.
@@ -36,7 +36,7 @@ pub struct TextSource {
 impl TextSource {
     /// A source of files of one shape; `table`: their content, and the columns of their paths.
     pub fn new(config: Arc<Config>, shape: &Shape, table: TableSchema) -> Self {
-        let wanted = Wanted {
+        let wanted = TextScan {
             content: Arc::clone(&shape.content),
             projection: Projection::all(&shape.content),
             header: shape.header,
@@ -103,7 +103,7 @@ impl FileSource for TextSource {
 #[derive(Clone)]
 struct TextOpener {
     config: Arc<Config>,
-    wanted: Wanted,
+    wanted: TextScan,
     skipped: Arc<SkippedRecords>,
     count: Count,
 }
@@ -112,7 +112,7 @@ impl FileOpener for TextOpener {
     fn open(&self, file: PartitionedFile) -> DfResult<FileOpenFuture> {
         let byte = |at: i64| u64::try_from(at).unwrap_or(0);
         let range = file.range.map(|r| Range { start: byte(r.start), end: byte(r.end) });
-        let wanted = Wanted { range, ..self.wanted.clone() };
+        let wanted = TextScan { range, ..self.wanted.clone() };
         let (skipped, count, config) = (Arc::clone(&self.skipped), self.count.clone(), Arc::clone(&self.config));
         let name = self.config.location.show(&file.object_meta.location);
         let rows = text_records::read(Arc::clone(&self.config), file.object_meta, wanted);

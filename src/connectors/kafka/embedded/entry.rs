@@ -3,7 +3,7 @@
 use crate::common::{Error, Result};
 use crate::connectors::kafka::broker::OutRecord;
 
-use super::log::{Batch, Partition, Stored};
+use super::log::{Batch, Partition, StoredRecord};
 use super::{State, missing};
 
 /// Changes that happen together: a transaction, or a change by itself.
@@ -47,7 +47,7 @@ pub(super) struct Append {
     #[prost(uint32, tag = "2")]
     pub(super) partition: u32,
     #[prost(message, repeated, tag = "3")]
-    pub(super) records: Vec<Stored>,
+    pub(super) records: Vec<StoredRecord>,
 }
 
 /// Offsets without a record, as control records and aborted ones leave them.
@@ -100,7 +100,7 @@ impl Entry {
     pub(super) fn append(&mut self, state: &mut State, topic: &str, records: Vec<OutRecord>, now: i64) -> Result<()> {
         let State { topics, turn, .. } = state;
         let partitions = topics.get(topic).ok_or_else(|| missing(topic))?.len();
-        let mut sorted: Vec<Vec<Stored>> = Vec::new();
+        let mut sorted: Vec<Vec<StoredRecord>> = Vec::new();
         sorted.resize_with(partitions, Vec::new);
         for record in records {
             let index = match (record.partition, &record.key) {
@@ -117,7 +117,7 @@ impl Entry {
                 let wrong = record.partition.unwrap_or_default();
                 Error::data(format!("topic `{topic}` has no partition {wrong}: it has {partitions}"))
             })?;
-            partition.push(Stored::new(record, now));
+            partition.push(StoredRecord::new(record, now));
         }
         let some = (0_u32..).zip(sorted).filter(|(_, records)| !records.is_empty());
         self.appends.extend(some.map(|(partition, records)| Append { topic: topic.to_string(), partition, records }));

@@ -7,7 +7,7 @@ use crate::connectors::kafka::broker::{Headers, OutRecord, Record, TimestampType
 
 /// A record as it is kept.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Stored {
+pub(super) struct StoredRecord {
     #[prost(int64, tag = "1")]
     pub(super) timestamp: i64,
     #[prost(bytes = "vec", optional, tag = "2")]
@@ -30,7 +30,7 @@ pub(super) struct Header {
     pub(super) absent: bool,
 }
 
-impl Stored {
+impl StoredRecord {
     pub(super) fn new(record: OutRecord, now: i64) -> Self {
         let OutRecord { timestamp, key, value, headers, .. } = record;
         let headers = headers.into_iter().map(|(key, value)| Header { key, absent: value.is_none(), value }).collect();
@@ -56,7 +56,7 @@ impl Stored {
     }
 }
 
-impl Headers for Stored {
+impl Headers for StoredRecord {
     fn each(&self, f: &mut dyn FnMut(&str, Option<&[u8]>)) {
         for header in &self.headers {
             f(&header.key, (!header.absent).then(|| header.value.as_deref().unwrap_or_default()));
@@ -68,7 +68,7 @@ impl Headers for Stored {
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) first: i64,
-    pub(super) records: Vec<Stored>,
+    pub(super) records: Vec<StoredRecord>,
     bytes: usize,
 }
 
@@ -89,11 +89,11 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn append(&mut self, records: Vec<Stored>, retention: usize) {
+    pub(super) fn append(&mut self, records: Vec<StoredRecord>, retention: usize) {
         if records.is_empty() {
             return;
         }
-        let bytes = records.iter().map(Stored::size).sum();
+        let bytes = records.iter().map(StoredRecord::size).sum();
         let batch = Batch { first: self.end, records, bytes };
         self.end = batch.after();
         self.bytes += bytes;
