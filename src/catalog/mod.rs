@@ -34,6 +34,7 @@ pub use assemble::assemble;
 pub use create::Created;
 pub use entry::{Entry, FunctionEntry, Key, Space, TableEntry, ViewEntry};
 pub use layers::Catalog;
+pub use names::database as database_of;
 pub use overrides::Overrides;
 pub use resolve::{Hinted, Resolver};
 pub use settings::JobSettings;

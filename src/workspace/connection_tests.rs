@@ -58,8 +58,10 @@ async fn connections_share_tables_and_jobs_and_keep_settings_apart() {
         workspace.jobs.get(job).unwrap().ended().await.unwrap();
         assert!(run(&two, "SHOW JOBS").await.unwrap().contains(job));
     }
+    assert!(workspace.sources.has("source"));
     // What one drops is gone for the other; what is temporary goes with its connection.
     run(&two, "DROP TABLE sink").await.unwrap();
+    assert!(!workspace.sources.has("source"), "what was open before a declaration changed stays open");
     assert!(run(&one, "DESCRIBE default_database.sink").await.unwrap_err().message().contains("sink"));
     drop(one);
     assert_eq!(run(&workspace.connect(), "SHOW VIEWS").await.unwrap().matches("twice").count(), 0);

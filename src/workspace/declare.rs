@@ -31,12 +31,12 @@ impl Connection {
             Statement::CreateTable(table) if table.query.is_some() => Err(Error::internal("CREATE TABLE ... AS was not unfolded")),
             Statement::CreateTable(_) => self.tables.create_table(&mut inner, parsed).map(|()| found),
             Statement::CreateView(_) | Statement::CreateDatabase(_) | Statement::CreateFunction(_) => {
-                self.tables.forget_inferred(&mut inner);
+                self.tables.forget_opened(&mut inner);
                 inner.catalog.create(parsed).map(|_| None)
             }
             Statement::Alter(alter) => self.tables.alter(&mut inner, alter, parsed).map(|()| None),
             Statement::Drop(drop) => {
-                self.tables.forget_inferred(&mut inner);
+                self.tables.forget_opened(&mut inner);
                 inner.catalog.drop(drop).map(|_| None)
             }
             Statement::Use(database) => inner.catalog.use_database(database).map(|()| None),
@@ -100,14 +100,14 @@ impl ConnectionTables {
     fn create_table(&self, inner: &mut ConnectionState, parsed: &Parsed) -> Result<()> {
         let whole = inner.catalog.complete(parsed)?;
         self.check(inner, &whole)?;
-        self.forget_inferred(inner);
+        self.forget_opened(inner);
         inner.catalog.create(&whole).map(drop)
     }
 
     fn alter(&self, inner: &mut ConnectionState, alter: &ast::Alter, parsed: &Parsed) -> Result<()> {
         let Some(after) = inner.catalog.altered(alter, parsed)? else { return Ok(()) };
         self.check(inner, &after)?;
-        self.forget_inferred(inner);
+        self.forget_opened(inner);
         inner.catalog.alter(alter, &after)
     }
 

@@ -33,6 +33,17 @@ impl OpenSources {
         Ok(source)
     }
 
+    /// Forgets all of them: a table that was dropped keeps no server busy.
+    pub(super) fn clear(&self) {
+        self.0.lock().clear();
+    }
+
+    /// Whether a table's is open.
+    #[cfg(test)]
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.lock().contains_key(name)
+    }
+
     /// Forgets a table's, which may have changed where it is.
     pub(super) fn forget(&self, name: &str) {
         self.0.lock().remove(name);

@@ -7,12 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::catalog::{Catalog, Entry, Hinted, JobSettings, Overrides, Resolver, TableEntry, ViewEntry, table_spec};
+use crate::catalog::{Catalog, Entry, Hinted, JobSettings, Overrides, Resolver, TableEntry, ViewEntry, database_of, table_spec};
 use crate::common::{Error, OptionSpec, Result};
 use crate::connectors::TableSpec;
 use crate::planner::{DeclaredTable, Relation, StreamingSettings, Tables, View};
 use crate::sql::ast;
-use crate::sql::name::{self, DEFAULT_DATABASE};
 
 use super::schema_inference;
 use super::shared::Workspace;
@@ -68,8 +67,14 @@ impl ConnectionTables {
     }
 
     /// Forgets columns that were found out.
-    pub(super) fn forget_inferred(&self, state: &mut ConnectionState) {
+    fn forget_inferred(&self, state: &mut ConnectionState) {
         state.inferred.drain().for_each(|(name, _)| self.workspace.sources.forget(&name));
+    }
+
+    /// Forgets what is open: a declaration has changed.
+    pub(super) fn forget_opened(&self, state: &mut ConnectionState) {
+        state.inferred.clear();
+        self.workspace.sources.clear();
     }
 
     /// A materialized view that a continuous query reads.
@@ -144,7 +149,7 @@ impl ConnectionTables {
     fn resolved(&self, entry: &TableEntry) -> Result<ast::CreateTable> {
         let inner = self.lock();
         let mut table = entry.definition.clone();
-        let database = database_of(&table.name, &inner.hinted);
+        let database = database_of(inner.hinted.get(&table.name).map_or(&table.name, |hinted| &hinted.table));
         for column in &mut table.columns {
             if let ast::ColumnKind::Computed(expr) = &mut column.kind {
                 let at = column.pos;
@@ -208,12 +213,6 @@ impl ConnectionState {
     fn keep(&mut self, hinted: Vec<Hinted>) {
         self.hinted.extend(hinted.into_iter().map(|h| (h.name.clone(), h)));
     }
-}
-
-/// The database of a table, also of one with options of its own.
-fn database_of(name: &str, hinted: &HashMap<String, Hinted>) -> String {
-    let name = hinted.get(name).map_or(name, |hinted| hinted.table.as_str());
-    name::split(name).0.unwrap_or_else(|| DEFAULT_DATABASE.to_string())
 }
 
 #[async_trait]

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::catalog::TableEntry;
+use crate::catalog::{TableEntry, database_of};
 use crate::common::{Error, Result};
 use crate::connectors::Sink;
 use crate::operators::changes::coerce::Coercion;
 use crate::planner::{Mode, Session};
 use crate::sql::ast;
-use crate::sql::name::{self, DEFAULT_DATABASE};
 use crate::sql::types::{display, fewer_digits};
 
 use super::connection::Connection;
@@ -54,7 +53,7 @@ impl Connection {
 
     /// The canonical name of a table that an option of another one names: without a database it is in that one's.
     pub(super) fn named_by(&self, table: &TableEntry, target: &str) -> Result<String> {
-        let database = name::split(&table.definition.name).0.unwrap_or_else(|| DEFAULT_DATABASE.to_string());
+        let database = database_of(&table.definition.name);
         Ok(self.tables.lock().catalog.table_from(&database, target)?.definition.name.clone())
     }
 
