@@ -95,8 +95,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Begins to change declarations that last, in this catalog's store: nobody else changes any until [`Self::done`]. What others have
-    /// changed is read.
+    /// Begins a change of the stored declarations: no other connection or process makes one until [`Self::done`]. Reads what others
+    /// have changed before.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -183,7 +183,7 @@ impl Catalog {
         self.find_from(&self.current, Space::Relations, name)
     }
 
-    /// Looks a name up that stands in something of a database: exactly, else the only one that differs in case.
+    /// Looks a name up as something in this database may write it: exactly, else the only one that differs in case.
     ///
     /// # Errors
     /// When the name can mean several, when its declaration could not be read, or when there is no such database.
@@ -239,7 +239,7 @@ impl Catalog {
         self.table_from(DEFAULT_DATABASE, canonical)
     }
 
-    /// Looks a table up that stands in something of a database.
+    /// Looks a table up as something in this database may write its name.
     ///
     /// # Errors
     /// When it is not declared, or a view.

@@ -64,7 +64,7 @@ pub struct Resolver<'c> {
 }
 
 impl<'c> Resolver<'c> {
-    /// A resolver for what stands in a database, and is of a dialect.
+    /// A resolver for the names in an object of this database, written in this dialect.
     pub fn new(catalog: &'c Catalog, database: &str, dialect: Dialect) -> Self {
         let (within, ctes, hinted) = (Vec::new(), Vec::new(), Vec::new());
         let written_out = Rc::default();

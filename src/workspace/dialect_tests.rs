@@ -101,7 +101,9 @@ async fn functions_are_those_of_the_dialect() {
 #[tokio::test]
 async fn a_job_runs_over_views_of_both() {
     let connection = connection().await;
-    let insert = "CREATE TABLE sink (a STRING, b STRING, c STRING, d STRING) WITH ('connector' = 'print');
+    let insert =
+        "CREATE TABLE sink (a STRING, b STRING, c STRING, d STRING) WITH ('connector' = 'kafka', 'topic' = 'sink', 'format' = 'json',
+            'scan.startup.mode' = 'earliest-offset');
         INSERT INTO sink SELECT a, b, c, CAST(a = 'true' AS STRING) FROM nested";
     let mut parsed = parse(&Source::new("job.sql", insert)).unwrap();
     connection.declare(&parsed.remove(0)).await.unwrap();
@@ -110,6 +112,8 @@ async fn a_job_runs_over_views_of_both() {
     let inserts: Vec<Parsed> = parsed;
     let spec = connection.plan_job("mixed", &inserts, store(), Settings::default()).await.unwrap();
     assert!(matches!(run(&spec, &CancellationToken::new()).await.unwrap(), Ending::Finished(_)));
+    let rows = answer(&connection, "SELECT * FROM sink").await.unwrap();
+    assert_eq!(rows, ["false FALSE true FALSE", "true TRUE true TRUE", "true TRUE true TRUE"]);
     let Statement::Insert(insert) = &inserts[0].statement else { panic!() };
     let shown = connection.session(Mode::Batch).unwrap().explain_rules(&insert.query).await.unwrap();
     assert!(shown.contains("ForeignView: test"), "{shown}");

@@ -15,13 +15,18 @@ mod call;
 pub mod checked;
 pub(super) mod common_decimals;
 mod compiled;
+mod datafusion_compat;
 pub mod decimals;
+mod encoding;
+pub mod field_names;
+pub mod flink;
 mod inherited;
 pub mod intervals;
 mod json;
 mod json_build;
 mod json_path;
 mod maps;
+pub mod min_max;
 mod numbers;
 mod ordered;
 mod percentile;
@@ -32,9 +37,15 @@ pub mod round;
 mod rows;
 mod scalar;
 mod signed;
+mod string_position;
 mod sums;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
+pub mod to_string;
+#[cfg(test)]
+mod type_tests;
 
 pub use arrays::cardinality_function as cardinality;
 pub use scalar::element;
@@ -56,15 +67,3 @@ pub fn register_shared(state: &mut SessionState) -> Result<()> {
     signed::register(state)?;
     Ok(())
 }
-
-mod datafusion_compat;
-mod encoding;
-pub mod field_names;
-pub mod flink;
-pub mod min_max;
-mod string_position;
-#[cfg(test)]
-mod tests;
-pub mod to_string;
-#[cfg(test)]
-mod type_tests;
