@@ -1,4 +1,4 @@
-//! Columns of Parquet, Arrow and Avro files: casts of them in filters, times of 96 bits, times beyond the calendar, and names.
+//! Columns of Parquet, Arrow and Avro files: casts of them in filters, times beyond the calendar, and names.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,10 +12,7 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{Field, Schema};
 use arrow::ipc::writer::{FileWriter, StreamWriter};
 use datafusion::parquet::arrow::ArrowWriter;
-use datafusion::parquet::data_type::{Int64Type, Int96, Int96Type};
 use datafusion::parquet::file::properties::WriterProperties;
-use datafusion::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use datafusion::parquet::schema::parser::parse_message_type;
 
 use crate::place::Place;
 
@@ -89,48 +86,6 @@ async fn casts_in_filters_are_of_the_value_as_it_is_in_the_file() {
             assert_eq!(place.rows(&query).await, [ids], "{kind}: declared, {filter}");
         }
     }
-}
-
-#[tokio::test]
-async fn nanoseconds_in_96_bits_reach_the_end_of_the_calendar() {
-    let place = Place::new();
-    let schema = "message m { required int64 id; optional int96 t; optional group s { optional int96 t; } }";
-    // 1970-01-01, 2024-05-01 12:00, 9999-12-31 23:59:59.999999, 0001-01-01, as Julian days and nanoseconds of the day.
-    let moments: [(u32, u64); 4] = [(2_440_588, 0), (2_460_432, 43_200_000_000_000), (5_373_484, 86_399_999_999_000), (1_721_426, 0)];
-    let values: Vec<Int96> = moments
-        .iter()
-        .map(|(day, nanos)| {
-            let mut value = Int96::new();
-            value.set_data(*nanos as u32, (*nanos >> 32) as u32, *day);
-            value
-        })
-        .collect();
-    let file = File::create(place.path("t.parquet")).unwrap();
-    let mut writer = SerializedFileWriter::new(file, Arc::new(parse_message_type(schema).unwrap()), Arc::default()).unwrap();
-    let mut group: SerializedRowGroupWriter<'_, File> = writer.next_row_group().unwrap();
-    let mut column = group.next_column().unwrap().unwrap();
-    column.typed::<Int64Type>().write_batch(&[1, 2, 3, 4], None, None).unwrap();
-    column.close().unwrap();
-    for level in [1, 2] {
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<Int96Type>().write_batch(&values, Some(&[level; 4]), None).unwrap();
-        column.close().unwrap();
-    }
-    group.close().unwrap();
-    writer.close().unwrap();
-    let shown = [
-        "1|1970-01-01T00:00:00|1970-01-01T00:00:00",
-        "2|2024-05-01T12:00:00|2024-05-01T12:00:00",
-        "3|9999-12-31T23:59:59.999999|9999-12-31T23:59:59.999999",
-        "4|0001-01-01T00:00:00|0001-01-01T00:00:00",
-    ];
-    assert_eq!(place.rows("SELECT id, t, s.t FROM 'DIR/t.parquet'").await, shown);
-    let declared =
-        "CREATE TABLE t (id BIGINT, t TIMESTAMP(6), s ROW<t TIMESTAMP(6)>) WITH ('connector' = 'filesystem', 'path' = 'DIR/t.parquet');";
-    assert_eq!(place.rows(&format!("{declared} SELECT id, t, s.t FROM t")).await, shown);
-    let extremes = "SELECT MIN(t), MAX(t) FROM 'DIR/t.parquet'; SELECT id FROM 'DIR/t.parquet' WHERE t > TIMESTAMP '9000-01-01 00:00:00';
-                    SELECT id FROM 'DIR/t.parquet' WHERE s.t < TIMESTAMP '1900-01-01 00:00:00'";
-    assert_eq!(place.rows(extremes).await, ["0001-01-01T00:00:00|9999-12-31T23:59:59.999999", "3", "4"]);
 }
 
 /// The same rows as Parquet, Arrow and Avro.

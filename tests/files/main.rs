@@ -6,6 +6,7 @@ mod broken;
 #[path = "../common/cli.rs"]
 mod cli;
 mod columns;
+mod int96;
 mod mutated;
 mod odd;
 mod place;

@@ -13,6 +13,7 @@ pub(super) mod file_types;
 pub(super) mod floor_times;
 pub(super) mod folder_reader;
 pub(super) mod folder_stream;
+mod int96_times;
 mod nested_names;
 mod out_of_range;
 pub(super) mod peek;

@@ -1,6 +1,7 @@
-//! Parquet files whose columns are not called as the table's: two of one name, or in another case, also fields of rows.
+//! Parquet files whose columns are not called as the table's: two of one name, or in another case, also fields of rows; and those with times of
+//! 96 bits, which are read as bytes (`int96_times.rs`).
 //!
-//! Whatever reads Parquet finds columns by their names, so they are changed in what a file tells of itself, before anybody looks.
+//! Readers of Parquet go by the names and types in a file's metadata, so these are changed there.
 
 use std::fmt;
 use std::ops::Range;
@@ -16,6 +17,7 @@ use datafusion::parquet::arrow::ARROW_SCHEMA_META_KEY;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
+use datafusion::parquet::basic::Type as PhysicalType;
 use datafusion::parquet::errors::{ParquetError, Result as ParquetResult};
 use datafusion::parquet::file::metadata::{
     FileMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetMetaDataWriter,
@@ -29,6 +31,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use crate::common::{Error, Result};
 
 use super::column_names;
+use super::int96_times;
 
 /// What stands behind the metadata in a file: its length, and four letters.
 const FOOTER: usize = 8;
@@ -89,7 +92,7 @@ impl AsyncFileReader for Reader {
     }
 }
 
-/// The columns of a file of which two have one name, each under a name of its own; `None` if there are no such two.
+/// The columns of a file of which two have one name, each under a name of its own; `None` if all are as the file has them.
 ///
 /// # Errors
 /// When the file cannot be opened.
@@ -100,10 +103,10 @@ pub(super) async fn apart(objects: Arc<dyn ObjectStore>, file: &ObjectMeta) -> R
     let found = reader.get_metadata(None).await.map_err(unread)?;
     let Some(apart) = called(&found, &[]).map_err(unread)? else { return Ok(None) };
     let schema = parquet_to_arrow_schema(apart.file_metadata().schema_descr(), None).map_err(unread)?;
-    Ok(Some(schema.fields))
+    Ok(Some(int96_times::with_times(&schema.fields)))
 }
 
-/// The same metadata with columns of other names; `None` if they are what they should be.
+/// The same metadata with columns of other names and types; `None` if they are what they should be.
 fn called(found: &ParquetMetaData, declared: &[FieldRef]) -> ParquetResult<Option<ParquetMetaData>> {
     let file = found.file_metadata();
     let root = file.schema_descr().root_schema();
@@ -148,6 +151,13 @@ fn renamed(column: &Type, name: &str, declared: Option<&DataType>) -> ParquetRes
             .with_fields(below(fields, declared)?)
             .with_id(id)
             .build(),
+        Type::PrimitiveType { physical_type: PhysicalType::INT96, .. } => {
+            Type::primitive_type_builder(name, PhysicalType::FIXED_LEN_BYTE_ARRAY)
+                .with_repetition(info.repetition())
+                .with_length(int96_times::WIDTH)
+                .with_id(Some(int96_times::FIELD_ID))
+                .build()
+        }
         Type::PrimitiveType { physical_type, type_length, scale, precision, .. } => Type::primitive_type_builder(name, *physical_type)
             .with_repetition(info.repetition())
             .with_converted_type(info.converted_type())

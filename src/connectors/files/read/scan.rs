@@ -28,8 +28,8 @@ use crate::common::{Error, Result};
 
 use super::avro_source::AvroSource;
 use super::checked_source::CheckedSource;
-use super::exact_casts::ExactCastAdapters;
 use super::floor_times;
+use super::int96_times::Int96Adapters;
 use super::renamed_parquet::RenamedParquet;
 use super::shape::{Shape, shapes};
 use super::text_source::TextSource;
@@ -139,7 +139,7 @@ impl FilesTable {
             .with_file_groups(groups)
             .with_file_compression_type(shape.compression)
             .with_limit(limit)
-            .with_expr_adapter(Some(Arc::new(ExactCastAdapters)))
+            .with_expr_adapter(Some(Arc::new(Int96Adapters)))
             .build();
         if is_text {
             return fit(DataSourceExec::from_data_source(scan), wanted, &places);
