@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::common::{Error, Result, secret, suggest};
 use crate::sql::ast::{CreateTable, Options, Setting};
-use crate::sql::dialect;
+use crate::sql::{InForce, dialect};
 
 use super::settings::{self, JobSettings};
 
@@ -200,6 +200,15 @@ impl Overrides {
             // Here `--option` only says with which one scripts begin.
             dialect: job.dialect.or(given_job.dialect),
         })
+    }
+
+    /// The dialect in force: what was SET, or what `--option` gives, to which RESET goes back.
+    ///
+    /// # Errors
+    /// When a setting does not fit.
+    pub fn dialect(&self) -> Result<InForce> {
+        let given = self.connect().job_settings()?.dialect.unwrap_or_default();
+        Ok(InForce::new(given, self.job_settings()?.dialect.unwrap_or_default()))
     }
 
     /// Fails for an `--option` that nothing has used: neither a table for which [`Self::effective`] was asked nor the job.

@@ -19,7 +19,7 @@ use crate::jobs::memory::Memory;
 use crate::shell::progress;
 use crate::shell::render::{self, Format, Look, Printed};
 use crate::sql::ast::{Copy, Parsed, Source};
-use crate::sql::{Dialect, Variables, parse_with};
+use crate::sql::{InForce, Variables, parse_with};
 use crate::state::{self, StateStore};
 use crate::workspace::{Connection, Workspace};
 
@@ -89,8 +89,8 @@ pub(super) fn statements(common: &Common, files: &[PathBuf]) -> Result<Vec<Parse
 }
 
 /// The dialect with which scripts begin.
-pub(super) fn dialect(common: &Common) -> Result<Dialect> {
-    Ok(Overrides::parse(&common.options)?.job_settings()?.dialect.unwrap_or_default())
+pub(super) fn dialect(common: &Common) -> Result<InForce> {
+    Overrides::parse(&common.options)?.dialect()
 }
 
 /// The texts of files and folders, in the order they run.

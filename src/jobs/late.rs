@@ -17,7 +17,7 @@ use crate::operators::windows::arithmetic::WINDOW_COLUMNS;
 use crate::operators::windows::late_filter::LateFilter;
 use crate::operators::{LateFilterExec, to_millis};
 use crate::planner::Program;
-use crate::sql::types::display;
+use crate::sql::Dialect;
 
 /// The option of a source table that names the table for its late rows.
 pub const OPTION: &str = "late-rows.table";
@@ -78,7 +78,7 @@ impl LateRoute {
             row: f.0.row,
             end: place(&f.0, WINDOW_COLUMNS[1]),
         };
-        let coercion = Coercion::new(id, &columns, Arc::new(target.project(&found)?), display)?;
+        let coercion = Coercion::new(id, &columns, Arc::new(target.project(&found)?), Dialect::default())?;
         Ok(Self {
             id: id.to_string(),
             sink: Arc::clone(sink),

@@ -1,4 +1,4 @@
-//! What a dialect decides of plans: its functions, the planners of its operators, and which [`rules`](super::rules) hold for it.
+//! What a dialect decides of plans: its functions, the names of its types in CAST, where NULL stands in ORDER BY, the planners of its operators, and which [`rules`](super::rules) hold for it.
 //!
 //! ```text
 //!  shared: DataFusion's functions, with those in place that incremental plans and equal answers in batch need
@@ -33,11 +33,14 @@ use super::logical::statement;
 use super::lower::content::content;
 use super::mode::Mode;
 use super::provider::{Relation, TableSource, Tables, View};
+use super::rewrites::cast_types::CastTypes;
 use super::window_call;
 
 /// What a dialect gives to the planner.
 pub(super) struct PlannedDialect {
     dialect: Dialect,
+    /// Where NULL stands in ORDER BY, in DataFusion's word.
+    nulls: &'static str,
     /// Changes the shared functions to those that it has, and adds the planners of its operators.
     register: fn(&mut SessionState) -> Result<()>,
     /// Functions that mean something else in another dialect.
@@ -53,9 +56,9 @@ pub(super) struct OwnFunctions {
 
 /// Every dialect.
 const ALL: &[PlannedDialect] = &[
-    PlannedDialect { dialect: Dialect::FLINK, register: functions::flink::register, own: OwnFunctions::default },
+    PlannedDialect { dialect: Dialect::FLINK, nulls: "nulls_min", register: functions::flink::register, own: OwnFunctions::default },
     #[cfg(test)]
-    PlannedDialect { dialect: Dialect::TEST, register: super::test_dialect::register, own: super::test_dialect::own },
+    PlannedDialect { dialect: Dialect::TEST, nulls: "nulls_max", register: super::test_dialect::register, own: super::test_dialect::own },
 ];
 
 fn planned(dialect: Dialect) -> Result<&'static PlannedDialect> {
@@ -139,7 +142,11 @@ impl Dialects {
         let names = Names { tables: Arc::clone(&self.tables), mode: self.mode, dialect, dialects: Arc::downgrade(self) };
         catalog.register_schema(&options.default_schema, Arc::new(names))?;
         catalogs.register_catalog(options.default_catalog.clone(), Arc::new(catalog));
-        let mut state = SessionStateBuilder::new_from_existing(self.shared.clone()).with_catalog_list(Arc::new(catalogs)).build();
+        let mut state = SessionStateBuilder::new_from_existing(self.shared.clone())
+            .with_catalog_list(Arc::new(catalogs))
+            .with_type_planner(Arc::new(CastTypes(dialect)))
+            .build();
+        state.config_mut().options_mut().sql_parser.default_null_ordering = planned(dialect)?.nulls.to_string();
         for known in ALL {
             let (own, here) = ((known.own)(), known.dialect == dialect);
             if here {
@@ -154,7 +161,7 @@ impl Dialects {
                 state.register_udaf(function)?;
             }
         }
-        planned(dialect).map(|_| state)
+        Ok(state)
     }
 
     /// Plans a query in its dialect, without optimising it; views of other dialects in it are closed.

@@ -11,7 +11,6 @@ use super::limits;
 use super::mode::Mode;
 use super::planned_query::planned;
 use super::provider::Tables;
-use super::rewrites::{null_order, row_field_names, tuples};
 use super::rules::{self, RuleContext};
 use super::using::joins_on;
 
@@ -31,9 +30,7 @@ pub(super) async fn traced(
     let aggregate = |name: &str| state.aggregate_functions().contains_key(name.to_ascii_lowercase().as_str());
     let (dialect, mut query) = (query.dialect, *query.query);
     size::check(&query, &|name| tables.columns(name).len(), &aggregate)?;
-    row_field_names::name(&mut query);
-    null_order::mark(&mut query);
-    tuples::compared(&mut query)?;
+    rules::rewrite_text(&mut query, dialect)?;
     joins_on(&mut query, state, tables).await?;
     let plan = planned(state, tables, query).await?;
     limits::check(&plan)?;

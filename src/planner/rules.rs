@@ -1,13 +1,14 @@
-//! What happens to the plan of every query before DataFusion's own analyzer and optimizer see it, in this order.
+//! What happens to the text and the plan of every query before DataFusion's own analyzer and optimizer see it, in this order.
 //!
 //! ```text
-//!  SQL ─▶ plan ─▶ RULES, one after the other ─▶ DataFusion: analyzer ▸ optimizer ─▶ a physical plan, or the stages of a job
+//!  SQL ─▶ TEXT_RULES ─▶ plan ─▶ RULES, one after the other ─▶ DataFusion: analyzer ▸ optimizer ─▶ a physical plan, or the stages of a job
 //! ```
 //! Rules of a dialect give its answer where DataFusion has its own. What a query reads in another dialect has been through the rules of
 //! that one and is closed to these (`foreign_view.rs`). `EXPLAIN VERBOSE` shows the plan after each rule that changes it.
 
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::LogicalPlan;
+use sqlparser::ast::Query;
 
 use crate::common::Result;
 use crate::sql::Dialect;
@@ -19,9 +20,11 @@ use super::rewrites::deterministic_order::total_order;
 use super::rewrites::flink_casts::flink_casts;
 use super::rewrites::integer_avg::integer_averages;
 use super::rewrites::normalize_zero::one_zero;
-use super::rewrites::null_order::times_last;
+use super::rewrites::null_order::{self, times_last};
+use super::rewrites::row_field_names;
 use super::rewrites::serializable_over::sendable;
 use super::rewrites::subqueries::counted;
+use super::rewrites::tuples;
 use super::rewrites::wide_decimals::wide_decimals;
 use super::unnest::beside;
 
@@ -43,6 +46,15 @@ pub(super) enum Holds {
     In(&'static [Dialect]),
 }
 
+impl Holds {
+    fn for_queries_of(&self, dialect: Dialect) -> bool {
+        match self {
+            Self::Always => true,
+            Self::In(dialects) => dialects.contains(&dialect),
+        }
+    }
+}
+
 /// A rewrite of the plan of every query.
 pub(super) struct Rule {
     /// What EXPLAIN VERBOSE calls it.
@@ -50,6 +62,12 @@ pub(super) struct Rule {
     /// Where it holds.
     pub holds: Holds,
     apply: fn(LogicalPlan, &RuleContext<'_>) -> Result<LogicalPlan>,
+}
+
+/// A rewrite of the text of every query, where DataFusion's planner reads it in another way.
+struct TextRule {
+    holds: Holds,
+    apply: fn(&mut Query) -> Result<()>,
 }
 
 /// Of Flink's dialect alone.
@@ -73,6 +91,26 @@ pub(super) const RULES: [Rule; 11] = [
     Rule { name: "flink_casts", holds: FLINK, apply: |plan, context| flink_casts(plan, context.functions) },
 ];
 
+/// All rewrites of the text, in the order in which they are applied.
+const TEXT_RULES: [TextRule; 3] = [
+    TextRule { holds: FLINK, apply: |query| done(query, row_field_names::name) },
+    TextRule { holds: Holds::Always, apply: |query| done(query, null_order::mark) },
+    TextRule { holds: Holds::Always, apply: tuples::compared },
+];
+
+fn done(query: &mut Query, rewrite: impl Fn(&mut Query)) -> Result<()> {
+    rewrite(query);
+    Ok(())
+}
+
+/// Rewrites the text of a query.
+///
+/// # Errors
+/// What a rule does not take.
+pub(super) fn rewrite_text(query: &mut Query, dialect: Dialect) -> Result<()> {
+    TEXT_RULES.iter().filter(|rule| rule.holds.for_queries_of(dialect)).try_for_each(|rule| (rule.apply)(query))
+}
+
 /// Applies all rules; `seen` is shown the plan after each of them.
 ///
 /// # Errors
@@ -82,11 +120,7 @@ pub(super) fn apply(
     context: &RuleContext<'_>,
     seen: &mut (dyn FnMut(&'static str, &LogicalPlan) + Send),
 ) -> Result<LogicalPlan> {
-    let holds = |rule: &&Rule| match rule.holds {
-        Holds::Always => true,
-        Holds::In(dialects) => dialects.contains(&context.dialect),
-    };
-    for rule in RULES.iter().filter(holds) {
+    for rule in RULES.iter().filter(|rule| rule.holds.for_queries_of(context.dialect)) {
         plan = (rule.apply)(plan, context)?;
         seen(rule.name, &plan);
     }

@@ -38,7 +38,6 @@ use super::mode::Mode;
 use super::physical::StreamingQueryPlanner;
 use super::provider::Tables;
 use super::query_runtime::QueryRuntime;
-use super::rewrites::cast_types::CastTypes;
 use super::rewrites::lossy_casts::KeepLossyCasts;
 use super::rewrites::null_order;
 use super::rewrites::single_row;
@@ -75,8 +74,6 @@ impl Session {
             .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
             // An error about a column says where it stands.
             .set_bool("datafusion.sql_parser.collect_spans", true)
-            // NULL is the lowest value.
-            .set_str("datafusion.sql_parser.default_null_ordering", "nulls_min")
             .set_str("datafusion.execution.time_zone", "+00:00")
             .with_extension(Arc::new(SourceSet::default()))
             .with_extension(Arc::new(Progress::default()));
@@ -111,7 +108,7 @@ impl Session {
             builder = builder.with_optimizer_rules(rules.collect());
             builder = builder.with_analyzer_rule(Arc::new(ExpandSessions)).with_physical_optimizer_rules(physical_rules());
         }
-        let mut state = builder.with_type_planner(Arc::new(CastTypes)).with_query_planner(Arc::new(StreamingQueryPlanner)).build();
+        let mut state = builder.with_query_planner(Arc::new(StreamingQueryPlanner)).build();
         state.register_relation_planner(Arc::new(WindowTvfPlanner))?;
         state.register_relation_planner(Arc::new(UnnestPlanner))?;
         clock::register(&mut state, mode)?;

@@ -160,7 +160,7 @@ impl Session {
     /// The last query again and again, until Ctrl-C.
     async fn watch(&mut self, seconds: f64, source: &Source) -> Result<()> {
         let answers = |parsed: &Parsed| matches!(parsed.statement, Statement::Query(_) | Statement::Show(_) | Statement::Describe(_));
-        if !parse_with(source, &self.variables, self.connection.dialect()?)?.iter().all(answers) {
+        if !parse_with(source, &self.variables, self.connection.dialect_in_force()?)?.iter().all(answers) {
             return Err(Error::usage("\\watch repeats queries, and the last statement is none"));
         }
         loop {

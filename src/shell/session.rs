@@ -181,7 +181,7 @@ impl Session {
     }
 
     pub(super) async fn statements(&mut self, source: &Source) -> Result<()> {
-        let parsed = parse_with(source, &self.variables, self.connection.dialect()?)?;
+        let parsed = parse_with(source, &self.variables, self.connection.dialect_in_force()?)?;
         let (mut parts, begin) = (Vec::new(), clock::instant());
         for (i, statement) in parsed.iter().enumerate() {
             let last = i + 1 == parsed.len();

@@ -12,7 +12,9 @@
 //! | what a continuous query shows that does not say when | [`Grammar::emission`] |
 //! | words for colours and completion | [`Grammar::keywords`] |
 //! | the text of a declaration that was put together from others | [`Grammar::table_text`] |
-//! | functions, and the rules that give expressions their types and values | `planner/dialects.rs` |
+//! | names of types | [`Grammar::data_type`], [`Grammar::type_name`] |
+//! | what INSERT casts without being asked | [`Grammar::casts_implicitly`] |
+//! | where NULL stands in ORDER BY, functions, and the rules that give expressions their types and values | `planner/dialects.rs` |
 //!
 //! All dialects share the statements that they lower to (`ast/`), and the tokens: quotes, comments and the semicolon at a statement's
 //! end (`tokens.rs`). To add a dialect, write its grammar in a folder beside `flink/`, list it in [`ALL`], and list its functions and
@@ -20,15 +22,18 @@
 
 use std::fmt;
 
+use arrow::datatypes::DataType;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::common::{Error, Result, suggest};
 
-use super::ast::{Emit, Setting, Statement};
+use super::ast::{Emit, Setting, Source, Statement};
+use super::cursor::Cursor;
 use super::flink;
 use super::grammar::{Folding, Grammar, Part};
 use super::keywords::Keywords;
 use super::text::Text;
+use super::tokens::tokens_of;
 use super::variables::Variables;
 
 /// Every dialect; the first one is the default.
@@ -84,21 +89,6 @@ impl Dialect {
             true => Self::named(value).map(Some).map_err(|error| error.context(format!("setting `{key}`"))),
             false => Ok(None),
         }
-    }
-
-    /// The dialect in force behind statements: SET and RESET may change it.
-    ///
-    /// # Errors
-    /// When there is no such dialect.
-    pub fn after<'s>(self, statements: impl IntoIterator<Item = &'s Statement>) -> Result<Self> {
-        statements.into_iter().try_fold(self, |in_force, statement| {
-            Ok(match statement {
-                Statement::Set(Setting { key, value }) => Self::of_setting(key, value)?.unwrap_or(in_force),
-                Statement::Reset(None) => Self::default(),
-                Statement::Reset(Some(key)) if KEYS.contains(&key.as_str()) => Self::default(),
-                _ => in_force,
-            })
-        })
     }
 
     /// All dialects.
@@ -169,7 +159,7 @@ impl Dialect {
     pub(super) fn statement(self, text: &Text<'_>, tokens: &[TokenWithSpan]) -> Result<Statement> {
         let mut tokens = self.0.hints(text, tokens)?;
         self.fold(&mut tokens);
-        let mut cursor = super::cursor::Cursor::new(text, tokens, self);
+        let mut cursor = Cursor::new(text, tokens, self);
         let mut statement = self.0.statement(&mut cursor)?;
         cursor.finish()?;
         statement.is_written_in(self);
@@ -200,6 +190,29 @@ impl Dialect {
         self.0
     }
 
+    /// The type of a text such as `MAP<STRING, DECIMAL(10, 2)>`.
+    ///
+    /// # Errors
+    /// Says what is wrong and the nearest spelling.
+    pub fn data_type(self, text: &str) -> Result<DataType> {
+        let source = Source::new("<type>", text);
+        let text = Text::new(&source);
+        let mut cursor = Cursor::new(&text, tokens_of(&text)?, self);
+        let data_type = self.0.data_type(&mut cursor)?;
+        cursor.finish()?;
+        Ok(data_type)
+    }
+
+    /// What a type is called.
+    pub fn type_name(self, data_type: &DataType) -> String {
+        self.0.type_name(data_type)
+    }
+
+    /// Whether INSERT casts values of a type to a column's without being asked.
+    pub fn casts_implicitly(self, from: &DataType, to: &DataType) -> bool {
+        self.0.casts_implicitly(from, to)
+    }
+
     /// The text of a table that was put together from others, changed, or made from a query.
     pub fn table_text(self, table: &super::ast::CreateTable) -> String {
         self.0.table_text(table)
@@ -208,6 +221,48 @@ impl Dialect {
     /// The text of a view that was changed.
     pub fn view_text(self, view: &super::ast::CreateView) -> String {
         self.0.view_text(view)
+    }
+}
+
+/// The dialect in force in a script: the one that it began with, until SET names another; RESET goes back to it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InForce {
+    /// What was given from outside.
+    given: Dialect,
+    now: Dialect,
+}
+
+impl InForce {
+    /// `now`, where `given` would be without a SET.
+    pub fn new(given: Dialect, now: Dialect) -> Self {
+        Self { given, now }
+    }
+
+    /// The dialect of what comes next.
+    pub(super) fn dialect(self) -> Dialect {
+        self.now
+    }
+
+    /// What is in force behind statements: SET and RESET may change it.
+    ///
+    /// # Errors
+    /// When there is no such dialect.
+    pub fn after<'s>(self, statements: impl IntoIterator<Item = &'s Statement>) -> Result<Self> {
+        statements.into_iter().try_fold(self, |in_force, statement| {
+            let now = match statement {
+                Statement::Set(Setting { key, value }) => Dialect::of_setting(key, value)?.unwrap_or(in_force.now),
+                Statement::Reset(None) => self.given,
+                Statement::Reset(Some(key)) if KEYS.contains(&key.as_str()) => self.given,
+                _ => in_force.now,
+            };
+            Ok(Self { now, ..self })
+        })
+    }
+}
+
+impl From<Dialect> for InForce {
+    fn from(given: Dialect) -> Self {
+        Self::new(given, given)
     }
 }
 
@@ -279,6 +334,12 @@ mod tests {
             assert_eq!(names.join(" "), dialects, "{text}");
         }
         let chosen = Dialect::named("test").unwrap();
+        for reset in ["RESET", "RESET 'sql.dialect'", "RESET table.sql-dialect"] {
+            let text = format!("KEEP v AS SELECT a FROM t; SET 'sql.dialect' = 'flink'; SELECT 1; {reset}; KEEP w AS SELECT a FROM t");
+            let parsed = parse_with(&Source::new("a.sql", text), &Variables::default(), chosen).unwrap();
+            let names: Vec<&str> = parsed.iter().map(|parsed| parsed.dialect.name()).collect();
+            assert_eq!(names, ["test", "test", "flink", "flink", "test"], "{reset}");
+        }
         let source = Source::new("a.sql", "BEGIN STATEMENT SET");
         assert!(parse_with(&source, &Variables::default(), chosen).is_err(), "Flink's sets are none of its forms");
         let error = parse(&Source::new("a.sql", "SELECT 1;\n  SET 'sql.dialect' = 'ksql'; CREATE STREAM s")).unwrap_err();

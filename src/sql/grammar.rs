@@ -1,5 +1,6 @@
 //! What a dialect has to say of its text; [`super::dialect`] has the whole picture.
 
+use arrow::datatypes::DataType;
 use sqlparser::ast::{Expr, Query};
 use sqlparser::dialect::Dialect;
 use sqlparser::tokenizer::TokenWithSpan;
@@ -10,6 +11,7 @@ use super::ast::{CreateTable, CreateView, Emit, Explain, Statement};
 use super::cursor::Cursor;
 use super::keywords::Keywords;
 use super::text::Text;
+use super::types;
 use super::variables::Variables;
 
 /// How a name without quotes is kept.
@@ -100,6 +102,22 @@ pub(super) trait Grammar: Sync {
     /// # Errors
     /// What is wrong with it, with its place.
     fn statement(&self, cursor: &mut Cursor<'_>) -> Result<Statement>;
+
+    /// Takes a type, in CAST and in declarations.
+    ///
+    /// # Errors
+    /// When there is no such type.
+    fn data_type(&self, cursor: &mut Cursor<'_>) -> Result<DataType> {
+        types::data_type(cursor)
+    }
+
+    /// What a type is called.
+    fn type_name(&self, data_type: &DataType) -> String {
+        types::display(data_type)
+    }
+
+    /// Whether INSERT casts values of a type to a column's without being asked.
+    fn casts_implicitly(&self, from: &DataType, to: &DataType) -> bool;
 
     /// How sqlparser reads expressions and queries.
     fn sqlparser(&self) -> &'static dyn Dialect;

@@ -44,7 +44,7 @@ mod test_dialect;
 #[cfg(test)]
 mod tests;
 
-pub use dialect::Dialect;
+pub use dialect::{Dialect, InForce};
 pub use script::{parse, parse_each, parse_with};
 pub use tokens::all_tokens;
 pub use variables::Variables;

@@ -6,7 +6,7 @@ use crate::common::{Error, Result};
 
 use super::ast::{Explain, Parsed, Source, Statement};
 use super::cursor::is_space;
-use super::dialect::Dialect;
+use super::dialect::{Dialect, InForce};
 use super::grammar::Part;
 use super::text::{Text, pos};
 use super::tokens::tokenize;
@@ -21,28 +21,28 @@ pub fn parse(source: &Source) -> Result<Vec<Parsed>> {
 }
 
 /// Parses all statements of a script; the semicolon behind the last one may be missing. `dialect` is in force until a SET in the script
-/// says another.
+/// says another, and again after RESET.
 ///
 /// A set of statements (`EXECUTE STATEMENT SET BEGIN ... END;`) comes out as the INSERTs in it, each with the place of the set: they are
 /// one job. If it is explained it is one statement.
 ///
 /// # Errors
 /// The first thing that is wrong, with its place.
-pub fn parse_with(source: &Source, variables: &Variables, dialect: Dialect) -> Result<Vec<Parsed>> {
-    let (parsed, mut errors) = script(source, variables, dialect, false);
+pub fn parse_with(source: &Source, variables: &Variables, dialect: impl Into<InForce>) -> Result<Vec<Parsed>> {
+    let (parsed, mut errors) = script(source, variables, dialect.into(), false);
     if errors.is_empty() { Ok(parsed) } else { Err(errors.remove(0)) }
 }
 
 /// Parses all statements of a script that can be parsed, and says what is wrong with each of the others.
-pub fn parse_each(source: &Source, variables: &Variables, dialect: Dialect) -> (Vec<Parsed>, Vec<Error>) {
-    script(source, variables, dialect, true)
+pub fn parse_each(source: &Source, variables: &Variables, dialect: impl Into<InForce>) -> (Vec<Parsed>, Vec<Error>) {
+    script(source, variables, dialect.into(), true)
 }
 
 /// The statements, and the errors: one at most unless it is to go on behind it.
-fn script(source: &Source, variables: &Variables, dialect: Dialect, goes_on: bool) -> (Vec<Parsed>, Vec<Error>) {
+fn script(source: &Source, variables: &Variables, in_force: InForce, goes_on: bool) -> (Vec<Parsed>, Vec<Error>) {
     let text = Text::new(source);
     let (tokens, broken) = tokenize(&text);
-    let mut script = Script { text, variables, in_force: dialect, set: None, parsed: Vec::new() };
+    let mut script = Script { text, variables, in_force, set: None, parsed: Vec::new() };
     let mut errors = Vec::new();
     let mut chunks = tokens.split(|t| t.token == Token::SemiColon).peekable();
     while let Some(chunk) = chunks.next() {
@@ -71,8 +71,7 @@ fn script(source: &Source, variables: &Variables, dialect: Dialect, goes_on: boo
 struct Script<'a> {
     text: Text<'a>,
     variables: &'a Variables,
-    /// The dialect in force.
-    in_force: Dialect,
+    in_force: InForce,
     /// The statement set that is open.
     set: Option<Set>,
     parsed: Vec<Parsed>,
@@ -91,7 +90,7 @@ struct Set {
 impl Script<'_> {
     /// Takes the tokens up to a semicolon in.
     fn part(&mut self, chunk: &[TokenWithSpan]) -> Result<()> {
-        let dialect = self.set.as_ref().map_or_else(|| self.in_force.of(chunk), |set| set.dialect);
+        let dialect = self.set.as_ref().map_or_else(|| self.in_force.dialect().of(chunk), |set| set.dialect);
         let chunk = dialect.fill(self.variables, &mut self.text, chunk)?;
         let Some(first) = chunk.iter().find(|token| !is_space(token)) else { return Ok(()) };
         match dialect.part(&self.text, &chunk) {

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use arrow::datatypes::DataType;
 use sqlparser::ast::{Expr, Query as SqlQuery};
 use sqlparser::dialect::{Dialect, GenericDialect};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -95,6 +96,19 @@ impl Grammar for TestDialect {
         query(cursor).map(Statement::Query)
     }
 
+    /// BIGINT is called LONG here, too.
+    fn data_type(&self, cursor: &mut Cursor<'_>) -> Result<DataType> {
+        if cursor.take(&["LONG"]) { Ok(DataType::Int64) } else { types::data_type(cursor) }
+    }
+
+    fn type_name(&self, data_type: &DataType) -> String {
+        types::display(data_type).to_lowercase()
+    }
+
+    fn casts_implicitly(&self, from: &DataType, to: &DataType) -> bool {
+        from == to
+    }
+
     fn sqlparser(&self) -> &'static dyn Dialect {
         &GENERIC
     }
@@ -134,7 +148,7 @@ fn table(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
         let (data_type, kind) = if cursor.take_symbol(&Token::Eq) {
             (None, ColumnKind::Computed(Box::new(cursor.expr()?)))
         } else {
-            (Some(types::data_type(cursor)?), ColumnKind::Physical)
+            (Some(TestDialect.data_type(cursor)?), ColumnKind::Physical)
         };
         let text = cursor.text_since(from).trim_start_matches('=').trim().to_string();
         columns.push(Column { name, data_type, text, nullable: true, kind, comment: None, pos: Pos::default() });

@@ -73,19 +73,6 @@ const SYNONYMS: [(&str, &str); 16] = [
 /// Types that Flink has and we have not.
 const MISSING: [&str; 4] = ["MULTISET", "RAW", "VARIANT", "NULL"];
 
-/// The Arrow type of a type's text, such as `MAP<STRING, DECIMAL(10, 2)>`.
-///
-/// # Errors
-/// Says what is wrong and the nearest spelling.
-pub fn parse(text: &str) -> Result<DataType> {
-    let source = Source::new("<type>", text);
-    let text = Text::new(&source);
-    let mut cursor = Cursor::new(&text, super::tokens::tokens_of(&text)?, Dialect::default());
-    let data_type = data_type(&mut cursor)?;
-    cursor.finish()?;
-    Ok(data_type)
-}
-
 /// Takes a type.
 pub(super) fn data_type(cursor: &mut Cursor<'_>) -> Result<DataType> {
     let mut reader = Reader::new(cursor);
@@ -421,6 +408,10 @@ fn digits(unit: TimeUnit) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str) -> Result<DataType> {
+        Dialect::default().data_type(text)
+    }
 
     #[test]
     fn timestamps_may_have_fewer_digits_than_their_unit() {

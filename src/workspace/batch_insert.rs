@@ -12,7 +12,6 @@ use crate::connectors::{BulkWriter, CommitInfo, Sink, Writer};
 use crate::operators::changes::coerce::Coercion;
 use crate::planner::Session;
 use crate::sql::ast;
-use crate::sql::types::display;
 
 /// Runs the query to its end and writes its rows as one commit. Returns how many rows were written.
 ///
@@ -26,7 +25,7 @@ pub(super) async fn insert(
 ) -> Result<u64> {
     let (schema, mut rows) = session.run(&insert.query).await?;
     let target = insert_columns(&insert.table, &insert.columns, &sink)?;
-    let coercion = Coercion::new(&insert.table, &schema, target, display)?.cutting(digits).filling(sink.schema())?;
+    let coercion = Coercion::new(&insert.table, &schema, target, insert.query.dialect)?.cutting(digits).filling(sink.schema())?;
     let fit = |batch: RecordBatch| {
         let coerced = coercion.apply(&batch)?;
         match coerced.wrong.first() {

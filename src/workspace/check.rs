@@ -150,7 +150,8 @@ impl Connection {
     async fn check_now(&self, insert: &Insert, facts: &mut Vec<Fact>) -> Result<()> {
         let (sink, _) = self.sink_of(&self.canonical(&insert.table)?, &insert.options)?;
         let schema = self.session(Mode::Batch)?.schema(&insert.query).await?;
-        Coercion::new(&insert.table, &schema, insert_columns(&insert.table, &insert.columns, &sink)?, display)?.filling(sink.schema())?;
+        Coercion::new(&insert.table, &schema, insert_columns(&insert.table, &insert.columns, &sink)?, insert.query.dialect)?
+            .filling(sink.schema())?;
         facts.push(fact(Kind::Does, "writes rows at once and ends"));
         Ok(())
     }

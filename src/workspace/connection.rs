@@ -6,7 +6,7 @@ use crate::catalog::settings::RuntimeMode;
 use crate::catalog::{Catalog, JobSettings, Overrides};
 use crate::common::{Error, Result};
 use crate::planner::{DeclaredTable, Mode, Relation, Session, StreamingSettings, Tables};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, InForce};
 
 use super::shared::Workspace;
 use super::tables::{ConnectionTables, streaming};
@@ -47,6 +47,14 @@ impl Connection {
     /// When a setting does not fit.
     pub fn dialect(&self) -> Result<Dialect> {
         Ok(self.job_settings()?.dialect.unwrap_or_default())
+    }
+
+    /// The same, for statements that may change it.
+    ///
+    /// # Errors
+    /// When a setting does not fit.
+    pub fn dialect_in_force(&self) -> Result<InForce> {
+        self.tables.lock().overrides.dialect()
     }
 
     /// Whether `execution.runtime-mode` is batch: INSERTs read to the end once.

@@ -1,16 +1,21 @@
 //! Objects of one dialect in queries of another: each keeps its own names, functions, casts and emission.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
+use datafusion_proto::bytes::{physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec};
 use futures::TryStreamExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Overrides};
 use crate::common::{Error, Result};
 use crate::connectors::Connectors;
+use crate::jobs::stage_runner::StageRunner;
 use crate::jobs::{Ending, Settings, run};
 use crate::planner::Mode;
+use crate::planner::codec::Codec;
 use crate::sql::ast::{Parsed, Source, Statement};
 use crate::sql::{Dialect, parse};
 use crate::state::object::RemoteStore;
@@ -95,6 +100,91 @@ async fn functions_are_those_of_the_dialect() {
     let Statement::CreateView(view) = &view.statement else { panic!() };
     let error = connection.session(Mode::Batch).unwrap().schema(&view.query).await.unwrap_err();
     assert!(error.message().contains("function `loud` is declared in the dialect Flink"), "{error}");
+}
+
+#[tokio::test]
+async fn types_nulls_and_names_of_fields_are_those_of_the_dialect() {
+    let connection = connection().await;
+    let script = "
+        CREATE VIEW odd AS SELECT CASE WHEN id <> 2 THEN id END AS id FROM numbers;
+        KEEP theirs_in_order AS SELECT id FROM odd ORDER BY id LIMIT 2;
+        CREATE VIEW ours_in_order AS SELECT id FROM odd ORDER BY id LIMIT 2;
+        KEEP theirs_last AS SELECT id FROM odd ORDER BY id DESC LIMIT 1;
+        CREATE VIEW whole AS SELECT CAST(ROW(id) AS ROW<`A` BIGINT>) AS `R` FROM numbers;
+        KEEP long AS SELECT CAST(id AS LONG) AS id FROM numbers";
+    for parsed in parse(&Source::new("b.sql", script)).unwrap() {
+        connection.declare(&parsed).await.unwrap_or_else(|e| panic!("{e}"));
+    }
+    for (view, rows) in
+        [("theirs_in_order", &["1", "3"][..]), ("ours_in_order", &["", "1"]), ("theirs_last", &[""]), ("long", &["1", "2", "3"])]
+    {
+        assert_eq!(answer(&connection, &format!("SELECT * FROM {view}")).await.unwrap(), rows, "{view}");
+    }
+    let error = answer(&connection, "SELECT CAST(1 AS LONG)").await.unwrap_err();
+    assert!(error.to_string().contains("BIGINT"), "{error}");
+
+    let names = async |sql: &str| {
+        let Statement::Query(query) = parse(&Source::new("q.sql", sql)).unwrap().pop().unwrap().statement else { panic!("{sql}") };
+        let schema = connection.session(Mode::Batch).unwrap().schema(&query).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        schema.field(0).name().clone()
+    };
+    assert_eq!(names("SELECT R.A FROM whole").await, "A");
+    assert_eq!(names("SET 'sql.dialect' = 'test'; SELECT R.A FROM whole").await, "WHOLE.R[A]");
+}
+
+/// The dialect of an INSERT, not that of the table.
+#[tokio::test]
+async fn what_is_cast_on_insert_is_up_to_the_dialect() {
+    let connection = connection().await;
+    let table = "CREATE TABLE narrow (`ID` INT) WITH ('connector' = 'blackhole');";
+    connection.declare(&parse(&Source::new("t.sql", table)).unwrap().remove(0)).await.unwrap();
+    let planned = async |sql: &str| {
+        let inserts: Vec<Parsed> = parse(&Source::new("i.sql", sql)).unwrap().split_off(sql.matches("SET").count());
+        let store: Arc<dyn crate::state::store::StateStore> =
+            Arc::new(RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), "memory"));
+        connection.plan_job("narrow", &inserts, store, Settings::default()).await.map(|_| ())
+    };
+    planned("INSERT INTO narrow SELECT id FROM numbers").await.unwrap();
+    let error = planned("SET 'sql.dialect' = 'test'; INSERT INTO narrow SELECT id FROM numbers").await.unwrap_err();
+    assert!(error.message().contains("column `ID` is int, the query gives bigint"), "{error}");
+}
+
+/// Runs the plans of a job after a way through bytes, as a worker would.
+#[derive(Debug, Default)]
+struct ThroughBytes {
+    seen: Mutex<String>,
+}
+
+impl StageRunner for ThroughBytes {
+    fn run(&self, plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let bytes = physical_plan_to_bytes_with_extension_codec(plan, &Codec)?;
+        let plan = physical_plan_from_bytes_with_extension_codec(&bytes, context, &Codec)?;
+        self.seen.lock().unwrap().push_str(&displayable(plan.as_ref()).indent(false).to_string());
+        Ok(execute_stream(plan, Arc::clone(context))?)
+    }
+}
+
+/// They have other names in plans than in texts.
+#[tokio::test]
+async fn functions_of_a_dialect_are_found_in_plans_that_were_sent() {
+    let connection = connection().await;
+    let script = "KEEP called AS SELECT concat(more, 'x') AS text, twice(id) AS twice FROM theirs;
+        CREATE TABLE sink (a STRING, b BIGINT, c STRING) WITH ('connector' = 'kafka', 'topic' = 'sink', 'format' = 'json',
+            'scan.startup.mode' = 'earliest-offset');
+        INSERT INTO sink SELECT text, twice, CONCAT(text, 'y') FROM called";
+    let mut inserts = parse(&Source::new("job.sql", script)).unwrap();
+    for parsed in inserts.drain(..2) {
+        connection.declare(&parsed).await.unwrap();
+    }
+    let store = Arc::new(RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), "memory"));
+    let mut spec = connection.plan_job("sent", &inserts, store, Settings::default()).await.unwrap();
+    let runner = Arc::new(ThroughBytes::default());
+    spec.runner = Arc::clone(&runner) as _;
+    assert!(matches!(run(&spec, &CancellationToken::new()).await.unwrap(), Ending::Finished(_)));
+    let rows = answer(&connection, "SELECT * FROM sink").await.unwrap();
+    assert_eq!(rows, ["false+x 2 false+xy", "true+x 4 true+xy", "true+x 6 true+xy"]);
+    let seen = runner.seen.lock().unwrap();
+    assert!(seen.contains("__test_concat(") && seen.contains("__test_twice("), "{seen}");
 }
 
 /// The rules of each dialect change its own part of a plan.

@@ -16,7 +16,6 @@ use crate::connectors::{CommitInfo, Recorded, Sink, SinkMode, SinkWriter, Writer
 use crate::operators::changes::coerce::Coercion;
 use crate::planner::{ContinuousPlanner, Mode};
 use crate::sql::ast;
-use crate::sql::types::display;
 use crate::state::object::RemoteStore;
 
 use super::connection::Connection;
@@ -81,7 +80,7 @@ impl Connection {
         let key = output.keys.iter().min_by_key(|key| key.len()).map(|key| key.iter().copied().collect());
         let (sender, rows) = mpsc::channel(WAITING);
         let sink = Arc::new(Looker { schema: Arc::clone(&schema), sender });
-        let coercion = Coercion::new(NAME, &output.schema, Arc::clone(&schema), display)?;
+        let coercion = Coercion::new(NAME, &output.schema, Arc::clone(&schema), query.dialect)?;
         let insert = Insert { id: NAME.to_string(), table: NAME.to_string(), sink, output, coercion, dead_letter: None };
         let sources = self.job_sources(&program, None).await?;
         let store = Arc::new(RemoteStore::new(Arc::new(InMemory::new()), Path::default(), "memory"));

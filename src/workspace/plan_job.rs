@@ -8,7 +8,6 @@ use crate::common::{Error, Result, names};
 use crate::operators::changes::coerce::Coercion;
 use crate::planner::{ContinuousPlanner, Mode, Program, Session, Tables};
 use crate::sql::ast::{self, Parsed, Statement};
-use crate::sql::types::display;
 use crate::state::StateStore;
 
 use super::batch_insert::insert_columns;
@@ -109,7 +108,7 @@ impl Connection {
         let output = planner.add(&insert.query).await?;
         changes::check(&insert.table, &output, &sink.mode())?;
         let target = insert_columns(&insert.table, &insert.columns, &sink)?;
-        let coercion = Coercion::new(&insert.table, &output.schema, target, display)?;
+        let coercion = Coercion::new(&insert.table, &output.schema, target, insert.query.dialect)?;
         let coercion = coercion.cutting(self.digits(&insert.table)?).filling(sink.schema())?;
         Ok(Insert { id, table: insert.table.clone(), sink, output, coercion, dead_letter })
     }

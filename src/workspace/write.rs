@@ -7,8 +7,9 @@ use crate::common::{Error, Result};
 use crate::connectors::Sink;
 use crate::operators::changes::coerce::Coercion;
 use crate::planner::{Mode, Session};
+use crate::sql::Dialect;
 use crate::sql::ast;
-use crate::sql::types::{display, fewer_digits};
+use crate::sql::types::fewer_digits;
 
 use super::connection::Connection;
 use super::tables::locate_entry;
@@ -60,7 +61,7 @@ impl Connection {
     pub(super) fn dead_letter(&self, target: &str) -> Result<DeadLetter> {
         let (_, sink) = self.bare_sink(target, &ast::Options::default())?;
         let schema = dead_letter::schema(target, &sink.schema())?;
-        let coercion = Coercion::new(target, &schema, sink.schema(), display)?;
+        let coercion = Coercion::new(target, &schema, sink.schema(), Dialect::default())?;
         Ok(DeadLetter { id: target.to_string(), sink, schema, coercion })
     }
 

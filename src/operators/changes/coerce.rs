@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
 use arrow::compute::{CastOptions, and, cast_with_options, filter_record_batch, is_not_null, is_null, not, or};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 
@@ -13,6 +13,7 @@ use crate::common::excerpt::excerpt;
 use crate::common::field_names;
 use crate::common::floor::{floored, with_digits};
 use crate::common::{Error, Result};
+use crate::sql::Dialect;
 
 use super::zset;
 
@@ -39,11 +40,11 @@ pub struct Coerced {
 }
 
 impl Coercion {
-    /// Checks that a query's columns can go into a table's.
+    /// Checks that a query's columns can go into a table's: which types are cast without being asked is up to the `dialect` of the INSERT.
     ///
     /// # Errors
     /// Names the column, both types, and the CAST to write.
-    pub fn new(table: &str, query: &SchemaRef, target: SchemaRef, show: impl Fn(&DataType) -> String) -> Result<Self> {
+    pub fn new(table: &str, query: &SchemaRef, target: SchemaRef, dialect: Dialect) -> Result<Self> {
         if query.fields().len() != target.fields().len() {
             let names = |s: &SchemaRef| s.fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>().join(", ");
             return Err(Error::sql(format!(
@@ -54,13 +55,13 @@ impl Coercion {
             .hint(format!("query: {}; table: {}", names(query), names(&target))));
         }
         for (from, to) in query.fields().iter().zip(target.fields()) {
-            if !implicit(from.data_type(), to.data_type()) {
-                let (from_type, to_type) = (show(from.data_type()), show(to.data_type()));
+            if !dialect.casts_implicitly(from.data_type(), to.data_type()) {
+                let (from_type, to_type) = (dialect.type_name(from.data_type()), dialect.type_name(to.data_type()));
                 return Err(Error::sql(format!("INSERT INTO {table}: column `{}` is {to_type}, the query gives {from_type}", to.name()))
                     .hint(format!("write CAST({} AS {to_type})", from.name())));
             }
         }
-        let types = target.fields().iter().map(|f| show(f.data_type())).collect();
+        let types = target.fields().iter().map(|f| dialect.type_name(f.data_type())).collect();
         Ok(Self { target, filled: None, table: table.to_string(), types, digits: Vec::new() })
     }
 
@@ -168,28 +169,10 @@ fn shown_value(column: &ArrayRef, row: usize) -> String {
     excerpt(&array_value_to_string(column, row).unwrap_or_default()).into_owned()
 }
 
-/// Which types are cast without being asked, as in Flink: within numbers, within times, within texts.
-fn implicit(from: &DataType, to: &DataType) -> bool {
-    use DataType::{Binary, BinaryView, Date32, LargeBinary, LargeUtf8, List, Map, Null, Struct, Timestamp, Utf8, Utf8View};
-    let text = |t: &DataType| matches!(t, Utf8 | LargeUtf8 | Utf8View);
-    let bytes = |t: &DataType| matches!(t, Binary | LargeBinary | BinaryView);
-    match (from, to) {
-        (Null, _) => true,
-        (a, b) if a == b => true,
-        (a, b) if a.is_numeric() && b.is_numeric() => true,
-        (a, b) if text(a) && text(b) || bytes(a) && bytes(b) => true,
-        (Timestamp(..) | Date32, Timestamp(..)) => true,
-        (Struct(a), Struct(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| implicit(a.data_type(), b.data_type())),
-        (List(a), List(b)) => implicit(a.data_type(), b.data_type()),
-        (Map(a, _), Map(b, _)) => implicit(a.data_type(), b.data_type()),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use arrow::array::{Int32Array, Int64Array, StringArray};
-    use arrow::datatypes::{Field, Schema};
+    use arrow::datatypes::{DataType, Field, Schema};
 
     use super::*;
 
@@ -201,12 +184,12 @@ mod tests {
     fn overflow_and_missing_values_are_set_aside() {
         let query = schema(&[("a", DataType::Int64, true), ("b", DataType::Utf8, true)]);
         let target = schema(&[("x", DataType::Int32, true), ("y", DataType::Utf8, false)]);
-        let coercion = Coercion::new("t", &query, target, |t| t.to_string()).unwrap();
+        let coercion = Coercion::new("t", &query, target, Dialect::FLINK).unwrap();
         let a = Int64Array::from(vec![Some(1), Some(1 << 40), None, Some(4)]);
         let b = StringArray::from(vec![Some("a"), Some("b"), Some("c"), None]);
         let out = coercion.apply(&RecordBatch::try_new(query, vec![Arc::new(a), Arc::new(b)]).unwrap()).unwrap();
         let wrong =
-            [(1, "table `t`, column `x` (Int32): 1099511627776 does not fit"), (3, "table `t`, column `y` (Utf8): NULL may not be NULL")];
+            [(1, "table `t`, column `x` (INT): 1099511627776 does not fit"), (3, "table `t`, column `y` (STRING): NULL may not be NULL")];
         assert_eq!(out.wrong, wrong.map(|(row, why)| (row, why.to_string())));
         assert_eq!(out.rows.column(0).as_ref(), &Int32Array::from(vec![Some(1), None]));
     }
@@ -214,7 +197,7 @@ mod tests {
     #[test]
     fn other_types_ask_for_a_cast() {
         let (query, target) = (schema(&[("a", DataType::Utf8, true)]), schema(&[("x", DataType::Int32, true)]));
-        let error = Coercion::new("t", &query, target, |t| t.to_string()).unwrap_err();
-        assert_eq!(error.hint_text(), Some("write CAST(a AS Int32)"));
+        let error = Coercion::new("t", &query, target, Dialect::FLINK).unwrap_err();
+        assert_eq!(error.hint_text(), Some("write CAST(a AS INT)"));
     }
 }

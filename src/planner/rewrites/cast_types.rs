@@ -1,4 +1,4 @@
-//! Types in CAST that sqlparser knows only by name, such as `TIMESTAMP_LTZ(3)`, or DataFusion does not know: they are those of CREATE TABLE.
+//! Types in CAST that sqlparser knows only by name, such as `TIMESTAMP_LTZ(3)`, or DataFusion does not know: they are those of the dialect.
 
 use std::sync::Arc;
 
@@ -7,20 +7,18 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::planner::TypePlanner;
 use sqlparser::ast::DataType as SqlType;
 
-use crate::sql::types;
+use crate::sql::Dialect;
 
-/// Finds types by their names.
+/// Finds types by their names in a dialect.
 #[derive(Debug)]
-pub struct CastTypes;
+pub struct CastTypes(pub Dialect);
 
 impl TypePlanner for CastTypes {
     fn plan_type_field(&self, sql_type: &SqlType) -> DfResult<Option<FieldRef>> {
         match sql_type {
             SqlType::Custom(..) | SqlType::Time(Some(_), _) | SqlType::Timestamp(Some(10..), _) => {
-                {
-                    // NOT NULL within it promises what a value need not keep.
-                    Ok(Some(Arc::new(Field::new("", with_nulls(&types::parse(&sql_type.to_string())?), true))))
-                }
+                // NOT NULL within it promises what a value need not keep.
+                Ok(Some(Arc::new(Field::new("", with_nulls(&self.0.data_type(&sql_type.to_string())?), true))))
             }
             _ => Ok(None),
         }

@@ -12,6 +12,7 @@ mod group_window;
 #[cfg(test)]
 mod group_window_tests;
 mod hints;
+mod implicit_casts;
 mod infix;
 mod keywords;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod set;
 mod show;
 mod statement;
 
+use arrow::datatypes::DataType;
 use sqlparser::ast::{Expr, Query};
 use sqlparser::dialect::Dialect;
 use sqlparser::tokenizer::TokenWithSpan;
@@ -70,6 +72,10 @@ impl Grammar for Flink {
 
     fn statement(&self, cursor: &mut Cursor<'_>) -> Result<Statement> {
         statement::statement(cursor)
+    }
+
+    fn casts_implicitly(&self, from: &DataType, to: &DataType) -> bool {
+        implicit_casts::implicit(from, to)
     }
 
     fn sqlparser(&self) -> &'static dyn Dialect {
