@@ -12,6 +12,16 @@ use crate::connectors::{BulkWriter, CommitInfo, Sink, Writer};
 use crate::operators::changes::coerce::Coercion;
 use crate::planner::Session;
 use crate::sql::ast;
+use crate::sql::rewrites::numbers::decimals_of_values;
+
+/// The query of an INSERT; numbers of VALUES that go into columns of type DECIMAL are of that type.
+pub(super) fn exact_values(insert: &ast::Insert, target: &SchemaRef) -> ast::Query {
+    let mut query = insert.query.clone();
+    if insert.values {
+        decimals_of_values(&mut query.query, |i| target.fields().get(i).is_some_and(|field| field.data_type().is_decimal()));
+    }
+    query
+}
 
 /// Runs the query to its end and writes its rows as one commit. Returns how many rows were written.
 ///
@@ -23,8 +33,8 @@ pub(super) async fn insert(
     insert: &ast::Insert,
     digits: impl Fn(&str) -> Option<Vec<Option<u32>>>,
 ) -> Result<u64> {
-    let (schema, mut rows) = session.run(&insert.query).await?;
     let target = insert_columns(&insert.table, &insert.columns, &sink)?;
+    let (schema, mut rows) = session.run(&exact_values(insert, &target)).await?;
     let coercion = Coercion::new(&insert.table, &schema, target, insert.query.dialect)?.cutting(digits).filling(sink.schema())?;
     let fit = |batch: RecordBatch| {
         let coerced = coercion.apply(&batch)?;

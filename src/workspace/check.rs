@@ -15,7 +15,7 @@ use crate::sql::ast::{CreateTable, Emit, Insert, Parsed, Query, Statement};
 use crate::sql::select_all;
 use crate::sql::types::display;
 
-use super::batch_insert::insert_columns;
+use super::batch_insert::{exact_values, insert_columns};
 use super::connection::Connection;
 use super::declare::Ack;
 
@@ -149,9 +149,9 @@ impl Connection {
 
     async fn check_now(&self, insert: &Insert, facts: &mut Vec<Fact>) -> Result<()> {
         let (sink, _) = self.sink_of(&self.canonical(&insert.table)?, &insert.options)?;
-        let schema = self.session(Mode::Batch)?.schema(&insert.query).await?;
-        Coercion::new(&insert.table, &schema, insert_columns(&insert.table, &insert.columns, &sink)?, insert.query.dialect)?
-            .filling(sink.schema())?;
+        let target = insert_columns(&insert.table, &insert.columns, &sink)?;
+        let schema = self.session(Mode::Batch)?.schema(&exact_values(insert, &target)).await?;
+        Coercion::new(&insert.table, &schema, target, insert.query.dialect)?.filling(sink.schema())?;
         facts.push(fact(Kind::Does, "writes rows at once and ends"));
         Ok(())
     }

@@ -319,3 +319,48 @@ async fn fields_of_rows_are_found_in_another_case() {
         }
     }
 }
+
+/// Times within rows, arrays and maps have as many digits as is declared, not as many as their unit has; also before 1970.
+#[tokio::test]
+async fn nested_times_have_the_digits_that_are_declared() {
+    let place = Place::new();
+    let (t, u) = ("TIMESTAMP '1969-12-31 23:59:59.987654'", "CAST('12:00:00.987' AS TIME(3))");
+    let row = format!("ROW({t}, {u}, ROW({t}))");
+    let query = format!("SELECT 1 AS id, {row} AS r, ARRAY[{t}] AS a, ARRAY[{row}] AS b, MAP['k', {t}] AS m, {u} AS u");
+    let inner = "ROW<t TIMESTAMP(0)>";
+    let columns = format!(
+        "id INT, r ROW<t TIMESTAMP(1), u TIME(0), i {inner}>, a ARRAY<TIMESTAMP(2)>, b ARRAY<ROW<t TIMESTAMP(4), u TIME(1), i {inner}>>,
+         m MAP<STRING, TIMESTAMP(5)>, u TIME(2)"
+    );
+    for kind in ["parquet", "arrow", "avro", "json"] {
+        let of_file = "id INT, r ROW<t TIMESTAMP(6), u TIME(3), i ROW<t TIMESTAMP(6)>>, a ARRAY<TIMESTAMP(6)>,
+            b ARRAY<ROW<t TIMESTAMP(6), u TIME(3), i ROW<t TIMESTAMP(6)>>>, m MAP<STRING, TIMESTAMP(6)>, u TIME(3)";
+        let with = format!("WITH ('connector' = 'filesystem', 'path' = 'DIR/{kind}', 'format' = '{kind}')");
+        place.run(&format!("CREATE TABLE w ({of_file}) {with}; INSERT INTO w {query}")).await.unwrap();
+        let all = "SELECT r.t, r.u, r.i.t, a[1], b[1].t, b[1].u, b[1].i.t, m['k'], u FROM t";
+        let shown = place.rows(&format!("CREATE TABLE t ({columns}) {with}; {all}")).await;
+        let at = |digits: &str| format!("1969-12-31T23:59:59{digits}");
+        let expected = [
+            at(".900"),
+            "12:00:00".into(),
+            at(""),
+            at(".980"),
+            at(".987600"),
+            "12:00:00.900".into(),
+            at(""),
+            at(".987650"),
+            "12:00:00.980".to_string(),
+        ];
+        assert_eq!(shown, [expected.join("|")], "{kind}");
+        // What is compared has no more digits either.
+        let equal = "SELECT COUNT(*) FROM t WHERE r.t = TIMESTAMP '1969-12-31 23:59:59.9' AND a[1] = TIMESTAMP '1969-12-31 23:59:59.98'
+            AND b[1].t = TIMESTAMP '1969-12-31 23:59:59.9876' AND m['k'] < TIMESTAMP '1969-12-31 23:59:59.987651'";
+        assert_eq!(place.rows(&format!("CREATE TABLE t ({columns}) {with}; {equal}")).await, ["1"], "{kind}");
+    } // CSV has arrays and rows of single values.
+    place.file("c/1.csv", "1;1969-12-31 23:59:59.987654,12:00:00.987;1969-12-31 23:59:59.987654\n");
+    let columns = "id INT, r ROW<t TIMESTAMP(1), u TIME(0)>, a ARRAY<TIMESTAMP(2)>";
+    let with = "'format' = 'csv', 'csv.field-delimiter' = ';', 'csv.array-element-delimiter' = ','";
+    let table = format!("CREATE TABLE t ({columns}) WITH ('connector' = 'filesystem', 'path' = 'DIR/c', {with})");
+    let shown = place.rows(&format!("{table}; SELECT r.t, r.u, a[1] FROM t")).await;
+    assert_eq!(shown, ["1969-12-31T23:59:59.900|12:00:00|1969-12-31T23:59:59.980"]);
+}

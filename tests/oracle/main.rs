@@ -237,6 +237,8 @@ cases! {
     before_1970
     few_digits
     common_decimals
+    nested_decimals
+    lag_defaults
     sums_beyond
     rows_by_place
 }

@@ -2,11 +2,14 @@
 //!
 //! DataFusion keeps the digits behind the point, and then fails at the first value that has some before it.
 
-use datafusion::arrow::datatypes::DataType;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::{InSubquery, ScalarFunction};
+use datafusion::logical_expr::type_coercion::binary::type_union_coercion;
 use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, cast};
 
 use super::decimals::{decimal, wide};
@@ -62,6 +65,53 @@ impl Digits {
     }
 }
 
+/// Flink's common type of some types in which DECIMALs together need more than 38 digits, also within rows, arrays and maps; `None` if there are none.
+pub(in crate::planner) fn cut(types: &[DataType]) -> Option<DataType> {
+    let types: Vec<&DataType> = types.iter().filter(|data_type| !data_type.is_null()).collect();
+    let first = *types.first()?;
+    let fields: Vec<&[FieldRef]> = types.iter().map(|data_type| parts(data_type)).collect();
+    if fields.iter().any(|fields| fields.is_empty() || fields.len() != parts(first).len()) {
+        return Digits::of_types(types).and_then(Digits::cut);
+    }
+    let column = |i: usize| fields.iter().filter_map(|fields| fields.get(i)).map(|field| field.data_type().clone()).collect::<Vec<_>>();
+    let columns: Vec<Vec<DataType>> = (0..parts(first).len()).map(column).collect();
+    let cut: Vec<Option<DataType>> = columns.iter().map(|types| cut(types)).collect();
+    if cut.iter().all(Option::is_none) {
+        return None;
+    }
+    let field = |(i, (cut, types)): (usize, (Option<DataType>, Vec<DataType>))| {
+        let nullable = fields.iter().filter_map(|fields| fields.get(i)).any(|field| field.is_nullable());
+        let field = parts(first).get(i)?;
+        let other = || types.into_iter().map(Some).reduce(|a, b| type_union_coercion(&a?, &b?)).flatten();
+        Some(Arc::new(field.as_ref().clone().with_data_type(cut.or_else(other)?).with_nullable(nullable)))
+    };
+    let fields = cut.into_iter().zip(columns).enumerate().map(field).collect::<Option<Vec<FieldRef>>>()?;
+    Some(match first {
+        DataType::Struct(_) => DataType::Struct(fields.into()),
+        DataType::Map(_, sorted) => DataType::Map(fields.into_iter().next()?, *sorted),
+        _ => DataType::List(fields.into_iter().next()?),
+    })
+}
+
+/// The same of expressions: of a literal only the digits count that it has.
+pub(in crate::planner) fn common_type<'e>(exprs: impl IntoIterator<Item = &'e Expr>, schema: &DFSchema) -> Option<DataType> {
+    let exprs: Vec<&Expr> = exprs.into_iter().collect();
+    let types = exprs.iter().map(|expr| expr.get_type(schema).ok()).collect::<Option<Vec<_>>>()?;
+    match types.iter().any(|data_type| !parts(data_type).is_empty()) {
+        true => cut(&types),
+        false => Digits::of(exprs, schema).and_then(Digits::cut),
+    }
+}
+
+/// The fields of a row, the element of an array, the entries of a map.
+fn parts(data_type: &DataType) -> &[FieldRef] {
+    match data_type {
+        DataType::Struct(fields) => fields,
+        DataType::List(field) | DataType::Map(field, _) => std::slice::from_ref(field),
+        _ => &[],
+    }
+}
+
 /// An expression that gives its parts one type, with Flink's.
 ///
 /// # Errors
@@ -72,7 +122,9 @@ pub(in crate::planner) fn common(expr: Expr, schema: &DFSchema) -> DfResult<Tran
         Expr::ScalarFunction(mut call) => {
             let name = call.func.name().to_ascii_lowercase();
             let digits = Digits::of(&call.args, schema);
-            if let Some(common) = digits.and_then(Digits::cut).filter(|_| ALIKE.contains(&name.as_str())) {
+            if ALIKE.contains(&name.as_str())
+                && let Some(common) = common_type(&call.args, schema)
+            {
                 call.args = call.args.into_iter().map(|arg| cast(arg, common.clone())).collect();
                 Transformed::yes(Expr::ScalarFunction(call))
             } else if let Some(common) = digits.and_then(Digits::wider).filter(|_| name == "nullif") {
@@ -109,7 +161,7 @@ fn of_case(case: Case, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
         (expr, changed) = (None, true);
     }
     let results = when_then_expr.iter().map(|(_, then)| then.as_ref()).chain(else_expr.as_deref());
-    if let Some(common) = Digits::of(results, schema).and_then(Digits::cut) {
+    if let Some(common) = common_type(results, schema) {
         for result in when_then_expr.iter_mut().map(|(_, then)| then).chain(&mut else_expr) {
             **result = cast(std::mem::take(result.as_mut()), common.clone());
         }

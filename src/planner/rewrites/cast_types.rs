@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::planner::TypePlanner;
-use sqlparser::ast::DataType as SqlType;
+use sqlparser::ast::{DataType as SqlType, ExactNumberInfo};
 
 use crate::sql::Dialect;
 
@@ -16,7 +16,13 @@ pub struct CastTypes(pub Dialect);
 impl TypePlanner for CastTypes {
     fn plan_type_field(&self, sql_type: &SqlType) -> DfResult<Option<FieldRef>> {
         match sql_type {
-            SqlType::Custom(..) | SqlType::Time(Some(_), _) | SqlType::Timestamp(Some(10..), _) => {
+            // DataFusion's DECIMAL has 38 digits.
+            SqlType::Decimal(ExactNumberInfo::None)
+            | SqlType::Dec(_)
+            | SqlType::Numeric(ExactNumberInfo::None)
+            | SqlType::Custom(..)
+            | SqlType::Time(Some(_), _)
+            | SqlType::Timestamp(Some(10..), _) => {
                 // NOT NULL within it promises what a value need not keep.
                 Ok(Some(Arc::new(Field::new("", with_nulls(&self.0.data_type(&sql_type.to_string())?), true))))
             }

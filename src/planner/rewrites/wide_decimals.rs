@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, Union, Va
 use crate::common::Result;
 
 use super::integer_avg::retyped;
-use crate::planner::functions::common_decimals::{Digits, common, recast};
+use crate::planner::functions::common_decimals::{Digits, common, common_type, cut, recast};
 use crate::planner::functions::decimals::wide;
 
 /// Puts them where DataFusion's arithmetic and common types would have too little room.
@@ -45,8 +45,8 @@ fn together(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
         LogicalPlan::Values(values) => rows(values),
         LogicalPlan::Union(union) => {
             let columns = union.schema.fields().len();
-            let of = |i: usize| union.inputs.iter().map(move |input| input.schema().field(i).data_type());
-            let types: Vec<_> = (0..columns).map(|i| Digits::of_types(of(i)).and_then(Digits::cut)).collect();
+            let of = |i: usize| union.inputs.iter().map(move |input| input.schema().field(i).data_type().clone()).collect::<Vec<_>>();
+            let types: Vec<_> = (0..columns).map(|i| cut(&of(i))).collect();
             if types.iter().all(Option::is_none) {
                 return Ok(Transformed::no(LogicalPlan::Union(union)));
             }
@@ -75,7 +75,7 @@ fn rows(mut values: Values) -> DfResult<Transformed<LogicalPlan>> {
         let cells = values.values.iter().filter_map(|row| row.get(i)).map(|cell| uncast(cell, field.data_type()));
         let cells: Vec<&Expr> = cells.collect();
         let alike = cells.iter().map(|cell| cell.get_type(&none)).collect::<DfResult<Vec<_>>>()?.windows(2).all(|pair| pair[0] == pair[1]);
-        types.push(if alike { None } else { Digits::of(cells, &none).and_then(Digits::cut) }.filter(|to| to != field.data_type()));
+        types.push(if alike { None } else { common_type(cells, &none) }.filter(|to| to != field.data_type()));
     }
     if types.iter().all(Option::is_none) {
         return Ok(Transformed::no(LogicalPlan::Values(values)));
@@ -104,6 +104,7 @@ fn uncast<'e>(cell: &'e Expr, column: &DataType) -> &'e Expr {
         Expr::Cast(Cast { expr, field }) if field.data_type() == column => match expr.get_type(&DFSchema::empty()) {
             Ok(DataType::Decimal128(..)) => expr,
             Ok(integer) if integer.is_integer() => expr,
+            Ok(nested) if nested.is_nested() => expr,
             _ => cell,
         },
         _ => cell,

@@ -2,3 +2,4 @@
 
 pub(super) mod casts;
 pub mod duplicates;
+pub mod numbers;

@@ -1,9 +1,11 @@
 //! Calls whose arguments are written anew, or which are something else; see the table in `forms.rs`.
 
+use std::ops::ControlFlow;
+
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    ObjectName, TimezoneInfo,
+    NullTreatment, ObjectName, TimezoneInfo, Value, visit_expressions,
 };
 
 use crate::common::{Result, suggest};
@@ -15,6 +17,16 @@ use crate::sql::text::{Text, pos};
 
 /// Units of `TIMESTAMPDIFF` and `TIMESTAMPADD`.
 const UNITS: [&str; 9] = ["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND"];
+
+/// Whether an expression may have another value in another row.
+fn reads_columns(expr: &Expr) -> bool {
+    let mut reads = false;
+    let _ = visit_expressions(expr, |part| {
+        reads |= matches!(part, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::CompoundFieldAccess { .. } | Expr::Function(_));
+        ControlFlow::<()>::Continue(())
+    });
+    reads
+}
 
 /// What a call becomes, if it becomes something else; arguments are changed in place.
 pub(super) fn rewrite(function: &mut Function, place: &Text<'_>) -> Result<Option<Expr>> {
@@ -39,6 +51,18 @@ pub(super) fn rewrite(function: &mut Function, place: &Text<'_>) -> Result<Optio
             let (Some(left), Some(right)) = (args.next(), args.next()) else { return Ok(None) };
             let modulo = Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Modulo, right: Box::new(right) };
             return Ok(Some(Expr::Nested(Box::new(modulo))));
+        }
+        ("LAG" | "LEAD", 3) if args.last().cloned().and_then(plain).is_some_and(|default| reads_columns(&default)) => {
+            let Some(default) = args.pop().and_then(plain) else { return Ok(None) };
+            let value = Expr::Function(function.clone());
+            if function.null_treatment == Some(NullTreatment::IgnoreNulls) {
+                return Ok(Some(ast_builder::call("COALESCE", [value, default])));
+            }
+            let FunctionArguments::List(list) = &mut function.args else { return Ok(None) };
+            if let Some(first) = list.args.first_mut() {
+                *first = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(Value::Boolean(true).into())));
+            }
+            return Ok(Some(case(Expr::IsNull(Box::new(Expr::Function(function.clone()))), default, Some(value))));
         }
         ("LISTAGG", 1) => args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(text(",")))),
         ("UNIX_TIMESTAMP", 0) => {

@@ -17,6 +17,8 @@
 //! | `a SIMILAR TO b` | `similar_to(a, b)` |
 //! | `a LIKE 'x!%' ESCAPE '!'` | `a LIKE 'x\%'`, the only one that DataFusion knows |
 //! | `CAST(a AS VARCHAR(3))`, `CAST(a AS CHAR(3))` | `LEFT(CAST(a AS STRING), 3)`, `RPAD(CAST(a AS STRING), 3, ' ')` |
+//! | `99999999999999999999`, `CAST(0.1 AS DECIMAL(2, 1))` | `CAST('...' AS DECIMAL(20, 0))`, `CAST('0.1' AS DECIMAL(2, 1))`, which are exact |
+//! | `LAG(a, 1, b)`, `LEAD` | `CASE WHEN LAG(TRUE, 1) ... IS NULL THEN b ELSE LAG(a, 1) ... END`; DataFusion takes a literal alone |
 //! | `CAST(a AS TIMESTAMP(1))`, of as many digits as Arrow has no unit for | `__floor_digits('1', CAST(a AS TIMESTAMP(3)))` |
 //! | `a[1].field`, `(a).field` | `a[1].'field'` |
 //! | `(a, b) OVERLAPS (c, d)` | a condition over beginnings and ends |
@@ -36,6 +38,7 @@ use crate::common::{Error, Result};
 use super::{calls, intervals};
 use crate::sql::ast_builder;
 use crate::sql::ast_builder::text;
+use crate::sql::rewrites::numbers;
 use crate::sql::text::{Text, pos};
 use crate::sql::types;
 
@@ -110,6 +113,7 @@ impl VisitorMut for Rewrite<'_> {
                     return ControlFlow::Break(Box::new(error));
                 }
             }
+            Expr::Value(_) | Expr::UnaryOp { .. } if let Some(exact) = numbers::large_integer(expr) => *expr = exact,
             Expr::Value(value) if matches!(value.value, Value::UnicodeStringLiteral(_)) => {
                 *expr = text(value.value.clone().into_string().unwrap_or_default());
             }
@@ -126,6 +130,7 @@ impl VisitorMut for Rewrite<'_> {
                 }
             }
             Expr::Cast { .. } => {
+                numbers::of_cast(expr);
                 if let Some(other) = sized(expr).or_else(|| with_digits(expr)) {
                     *expr = other;
                 }
