@@ -126,7 +126,7 @@ async fn fill(kafka: &str, topic: &str, rows: u64) {
             );
             // Round robin over the partitions, so that event time moves evenly.
             let partition = Some((k % PARTITIONS as u64) as i32);
-            records.push(OutRecord { partition, key: Some(user.into_bytes()), value: Some(value.into_bytes()), ..OutRecord::default() });
+            records.push(OutRecord { partition, key: Some(user.into()), value: Some(value.into()), ..OutRecord::default() });
         }
         producer.begin().await.unwrap();
         producer.send(topic, records).await.unwrap();

@@ -72,5 +72,5 @@ impl Topic {
 
 fn record(generator: &Generator, n: u64) -> OutRecord {
     let value = serde_json::to_vec(&generator.event(n)).unwrap();
-    OutRecord { partition: Some(0), value: Some(value), ..OutRecord::default() }
+    OutRecord { partition: Some(0), value: Some(value.into()), ..OutRecord::default() }
 }

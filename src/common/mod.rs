@@ -1,8 +1,9 @@
-//! What every module may use: errors, places in a text, the clock, Java's patterns for times, crash points, options, projections,
+//! What every module may use: errors, places in a text, work that waits, the clock, Java's patterns for times, crash points, options, projections,
 //! units and spelling help.
 //!
 //! Nothing here knows of SQL, Kafka or Arrow plans; every module may use this one, and it uses none.
 
+pub mod blocking;
 pub mod calendar;
 pub mod casts;
 pub mod clock;

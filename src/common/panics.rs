@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 
 use futures::FutureExt;
 
-use super::{Error, Result};
+use super::{Error, Result, Subject};
 
 /// Runs work; if it panics that is the error that `otherwise` makes.
 ///
@@ -26,6 +26,7 @@ pub fn catch<T>(otherwise: impl FnOnce() -> Error, work: impl FnOnce() -> Result
 /// The error for a file that a library cannot cope with.
 pub fn damaged(file: &str) -> Error {
     Error::data(format!("{file} cannot be read: it is damaged, or not of the format that the table declares"))
+        .about(Subject::File(file.to_string()))
 }
 
 /// The error of a statement in which a library has given up.

@@ -6,6 +6,7 @@
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
 
 use crate::common::Result;
 
@@ -73,6 +74,12 @@ impl Messages {
     pub fn get(&self, i: usize) -> &[u8] {
         let start = if i == 0 { 0 } else { self.ends[i - 1] };
         &self.bytes[start..self.ends[i]]
+    }
+
+    /// The messages one by one, in the memory that they have together.
+    pub fn into_each(self) -> impl Iterator<Item = Bytes> {
+        let (bytes, mut start) = (Bytes::from(self.bytes), 0);
+        self.ends.into_iter().map(move |end| bytes.slice(std::mem::replace(&mut start, end)..end))
     }
 
     /// Forgets all messages but keeps the memory.

@@ -1,8 +1,11 @@
 //! Statements that declare, change, drop or set something.
 
+use std::sync::Arc;
+
 use arrow::datatypes::DataType;
 
 use crate::catalog::assemble;
+use crate::common::blocking::blocking;
 use crate::common::{Error, Result};
 use crate::planner::Mode;
 use crate::sql::ast::{self, Column, ColumnKind, CreateTable, Insert, Parsed, Statement};
@@ -26,33 +29,11 @@ impl Connection {
             self.refuse_running(drop).await.map_err(|e| parsed.locate(e))?;
         }
         let found = self.tables.found(parsed).await.map_err(|e| locate_option(parsed, &e))?;
-        let mut inner = self.tables.lock();
-        let done = match &parsed.statement {
-            Statement::CreateTable(table) if table.query.is_some() => Err(Error::internal("CREATE TABLE ... AS was not unfolded")),
-            Statement::CreateTable(_) => self.tables.create_table(&mut inner, parsed).map(|()| found),
-            Statement::CreateView(_) | Statement::CreateDatabase(_) | Statement::CreateFunction(_) => {
-                self.tables.forget_opened(&mut inner);
-                inner.catalog.create(parsed).map(|_| None)
-            }
-            Statement::Alter(alter) => self.tables.alter(&mut inner, alter, parsed).map(|()| None),
-            Statement::Drop(drop) => {
-                self.tables.forget_opened(&mut inner);
-                inner.catalog.drop(drop).map(|_| None)
-            }
-            Statement::Use(database) => inner.catalog.use_database(database).map(|()| None),
-            Statement::Set(setting) => {
-                let connectors = &self.workspace.connectors;
-                inner.overrides.set(setting, &|key| connectors.knows(key))
-            }
-            Statement::Reset(key) => {
-                inner.overrides.reset(key.as_deref());
-                Ok(None)
-            }
-            _ => return Ok(None),
-        };
-        let names = inner.catalog.names();
-        inner.overrides.declare(names);
-        done.map(|line| Some(Ack(line))).map_err(|e| parsed.locate(e))
+        if !declares(&parsed.statement) {
+            return Ok(None);
+        }
+        let (tables, statement) = (Arc::clone(&self.tables), parsed.clone());
+        blocking(move || tables.declare(&statement, found)).await
     }
 
     /// CREATE TABLE ... AS as the two statements that it stands for; any other statement as it is.
@@ -97,6 +78,37 @@ impl Connection {
 }
 
 impl ConnectionTables {
+    /// Carries out what [`Connection::declare`] does; `found` are the columns of a table that declares none, for people.
+    fn declare(&self, parsed: &Parsed, found: Option<String>) -> Result<Option<Ack>> {
+        let mut inner = self.lock();
+        let done = match &parsed.statement {
+            Statement::CreateTable(table) if table.query.is_some() => Err(Error::internal("CREATE TABLE ... AS was not unfolded")),
+            Statement::CreateTable(_) => self.create_table(&mut inner, parsed).map(|()| found),
+            Statement::CreateView(_) | Statement::CreateDatabase(_) | Statement::CreateFunction(_) => {
+                self.forget_opened(&mut inner);
+                inner.catalog.create(parsed).map(|_| None)
+            }
+            Statement::Alter(alter) => self.alter(&mut inner, alter, parsed).map(|()| None),
+            Statement::Drop(drop) => {
+                self.forget_opened(&mut inner);
+                inner.catalog.drop(drop).map(|_| None)
+            }
+            Statement::Use(database) => inner.catalog.use_database(database).map(|()| None),
+            Statement::Set(setting) => {
+                let connectors = &self.workspace.connectors;
+                inner.overrides.set(setting, &|key| connectors.knows(key))
+            }
+            Statement::Reset(key) => {
+                inner.overrides.reset(key.as_deref());
+                Ok(None)
+            }
+            _ => return Ok(None),
+        };
+        let names = inner.catalog.names();
+        inner.overrides.declare(names);
+        done.map(|line| Some(Ack(line))).map_err(|e| parsed.locate(e))
+    }
+
     fn create_table(&self, inner: &mut ConnectionState, parsed: &Parsed) -> Result<()> {
         let whole = inner.catalog.complete(parsed)?;
         self.check(inner, &whole)?;
@@ -143,6 +155,14 @@ fn locate_option(parsed: &Parsed, error: &Error) -> Error {
         Some(pos) if pos.line > 0 => error.clone().at(parsed.source.place(pos.line, pos.column)),
         _ => parsed.locate(error.clone()),
     }
+}
+
+fn declares(statement: &Statement) -> bool {
+    use Statement::{Alter, CreateDatabase, CreateFunction, CreateTable, CreateView, Drop, Reset, Set, Use};
+    matches!(
+        statement,
+        CreateTable(_) | CreateView(_) | CreateDatabase(_) | CreateFunction(_) | Alter(_) | Drop(_) | Use(_) | Set(_) | Reset(_)
+    )
 }
 
 /// Whether there is an interval in values of a type.

@@ -44,7 +44,7 @@ impl Connection {
     /// # Errors
     /// With the statement's place.
     pub async fn execute(&self, parsed: &Parsed) -> Result<Vec<Outcome>> {
-        self.tables.begin_statement()?;
+        self.tables.begin_statement().await?;
         let mut outcomes = Vec::new();
         for parsed in self.unfold(parsed).await? {
             self.execute_one(&parsed, &mut outcomes).await.map_err(|e| parsed.locate(e))?;

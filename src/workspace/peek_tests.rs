@@ -13,8 +13,14 @@ use crate::workspace::peek::*;
 
 /// A record of second `at`.
 fn record(partition: i32, at: i64, key: Option<&str>, value: Option<&[u8]>) -> OutRecord {
-    let key = key.map(|key| key.as_bytes().to_vec());
-    OutRecord { partition: Some(partition), timestamp: Some(at * 1000), key, value: value.map(<[u8]>::to_vec), ..OutRecord::default() }
+    let key = key.map(|key| key.as_bytes().to_vec().into());
+    OutRecord {
+        partition: Some(partition),
+        timestamp: Some(at * 1000),
+        key,
+        value: value.map(|value| value.to_vec().into()),
+        ..OutRecord::default()
+    }
 }
 
 async fn connection(broker: &Arc<EmbeddedBroker>, script: &str) -> Connection {
@@ -97,7 +103,7 @@ async fn keys_and_messages_without_a_value() {
         record(0, 1, Some("a"), Some(b"{\"n\":1}")),
         record(0, 2, Some("b\n"), None),
         record(0, 3, None, None),
-        OutRecord { key: Some(b"\xfe".to_vec()), ..record(0, 4, None, Some(b"{\"n\":4}")) },
+        OutRecord { key: Some(b"\xfe".to_vec().into()), ..record(0, 4, None, Some(b"{\"n\":4}")) },
     ];
     broker.append("t", records.to_vec()).unwrap();
     let script = "CREATE TABLE plain (n INT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');

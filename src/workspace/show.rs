@@ -56,11 +56,9 @@ impl Connection {
         texts(vec![(column, names.into_iter().filter(|name| likes(show.like.as_ref(), name)).collect())])
     }
 
-    /// The catalog as the folder has it now.
+    /// The catalog as it was at the beginning of the statement.
     pub(super) fn with_catalog<T>(&self, of: impl FnOnce(&Catalog) -> Result<T>) -> Result<T> {
-        let mut inner = self.tables.lock();
-        inner.catalog.refresh()?;
-        of(&inner.catalog)
+        of(&self.tables.lock().catalog)
     }
 
     /// Names of the database that is asked for, without it.

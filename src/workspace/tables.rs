@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::catalog::{Catalog, Entry, Hinted, JobSettings, Overrides, Resolver, TableEntry, ViewEntry, database_of, table_spec};
+use crate::common::blocking::blocking;
 use crate::common::{Error, OptionSpec, Result};
 use crate::connectors::TableSpec;
 use crate::planner::{DeclaredTable, Relation, StreamingSettings, Tables, View};
@@ -60,10 +61,14 @@ impl ConnectionTables {
 
     /// Begins a statement: what other connections have declared is seen, and columns that were found out are forgotten, because what is
     /// there may be another by now.
-    pub(super) fn begin_statement(&self) -> Result<()> {
-        let mut state = self.lock();
-        self.forget_inferred(&mut state);
-        state.catalog.refresh()
+    pub(super) async fn begin_statement(self: &Arc<Self>) -> Result<()> {
+        let tables = Arc::clone(self);
+        blocking(move || {
+            let mut state = tables.lock();
+            tables.forget_inferred(&mut state);
+            state.catalog.refresh()
+        })
+        .await
     }
 
     /// Forgets columns that were found out.

@@ -34,7 +34,7 @@ pub fn records(rows: Range<i64>) -> Vec<OutRecord> {
             if done { "Paid" } else { "Refused" },
         );
         let partition = Some(i32::try_from(partition).unwrap());
-        OutRecord { partition, key: Some(user.into_bytes()), value: Some(value.into_bytes()), ..OutRecord::default() }
+        OutRecord { partition, key: Some(user.into()), value: Some(value.into()), ..OutRecord::default() }
     };
     rows.map(record).collect()
 }

@@ -44,11 +44,8 @@ impl Place {
     /// Writes JSON records: partition and value.
     pub fn put(&self, topic: &str, partitions: usize, rows: impl IntoIterator<Item = (i32, String)>) {
         self.broker.create(topic, Some(partitions)).unwrap();
-        let record = |(partition, value): (i32, String)| OutRecord {
-            partition: Some(partition),
-            value: Some(value.into_bytes()),
-            ..OutRecord::default()
-        };
+        let record =
+            |(partition, value): (i32, String)| OutRecord { partition: Some(partition), value: Some(value.into()), ..OutRecord::default() };
         self.broker.append(topic, rows.into_iter().map(record).collect()).unwrap();
     }
 

@@ -425,10 +425,8 @@ fn a_topic_meets_files() {
     let sql = sql.replace("DIR", &dir.path().to_string_lossy()).replace("TOPIC", &topic).replace("BROKER", &common::address());
     let script = dir.path().join("job.sql");
     std::fs::write(&script, sql).unwrap();
-    let order = |id: i32, user: i32| OutRecord {
-        value: Some(format!(r#"{{"id": {id}, "user_id": {user}}}"#).into_bytes()),
-        ..OutRecord::default()
-    };
+    let order =
+        |id: i32, user: i32| OutRecord { value: Some(format!(r#"{{"id": {id}, "user_id": {user}}}"#).into()), ..OutRecord::default() };
     common::write(&topic, vec![order(1, 1), order(2, 2), order(3, 3)]);
     let job = Job::new(&script);
     let mut running = job.start();

@@ -269,7 +269,7 @@ fn the_last_window_of_a_live_topic_comes_out_when_all_is_silent() {
     let now = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S%.3f");
     let value = format!(r#"{{"event_timestamp": "{now}", "user_id": "1", "transaction_id": 1, "total_paid": 10, "status": "Paid"}}"#);
     // One partition only: the others have never had a row, and must not hold time back for ever.
-    let record = || OutRecord { partition: Some(1), value: Some(value.clone().into_bytes()), ..OutRecord::default() };
+    let record = || OutRecord { partition: Some(1), value: Some(value.clone().into()), ..OutRecord::default() };
     common::write(&t.input, vec![record(), record(), record()]);
     running.until("the window", |_| !t.out().is_empty());
     running.stop().code(0);

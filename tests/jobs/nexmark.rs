@@ -151,7 +151,8 @@ fn every_query_is_read() {
 async fn connection() -> Connection {
     let broker = Arc::new(EmbeddedBroker::new());
     broker.create("nexmark", Some(1)).unwrap();
-    let record = |event: &Event| OutRecord { partition: Some(0), value: Some(serde_json::to_vec(event).unwrap()), ..OutRecord::default() };
+    let record =
+        |event: &Event| OutRecord { partition: Some(0), value: Some(serde_json::to_vec(event).unwrap().into()), ..OutRecord::default() };
     broker.append("nexmark", events(20 * ROUND).iter().map(record).collect()).unwrap();
     let connection =
         Workspace::new(Catalog::in_memory(), Connectors::embedded(broker), Overrides::parse(&[] as &[&str]).unwrap()).into_connection();

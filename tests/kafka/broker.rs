@@ -65,7 +65,7 @@ conforms! {
 }
 
 fn records(partition: i32, texts: &[&str]) -> Vec<OutRecord> {
-    texts.iter().map(|t| OutRecord { partition: Some(partition), value: Some(t.as_bytes().to_vec()), ..OutRecord::default() }).collect()
+    texts.iter().map(|t| OutRecord { partition: Some(partition), value: Some(t.to_string().into()), ..OutRecord::default() }).collect()
 }
 
 async fn write(broker: &dyn Broker, topic: &str, texts: &[&str]) {

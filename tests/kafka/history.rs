@@ -59,7 +59,7 @@ async fn fill(broker: &dyn Broker, topic: &str) {
     let record = |partition: i32, i: i64| OutRecord {
         partition: Some(partition),
         timestamp: Some(BEGIN + i * 1_000),
-        value: Some(format!("{{\"id\":{i}}}").into_bytes()),
+        value: Some(format!("{{\"id\":{i}}}").into()),
         ..OutRecord::default()
     };
     let mut producer = broker.producer(None).await.unwrap();
@@ -123,11 +123,8 @@ async fn only_what_filters_leave_is_read_from_kafka() {
 async fn changes_are_read_whole() {
     let broker = Arc::new(EmbeddedBroker::new());
     broker.create("t", Some(1)).unwrap();
-    let record = |i: i64| OutRecord {
-        key: Some(b"7".to_vec()),
-        value: Some(format!("{{\"id\":7,\"n\":{i}}}").into_bytes()),
-        ..OutRecord::default()
-    };
+    let record =
+        |i: i64| OutRecord { key: Some("7".into()), value: Some(format!("{{\"id\":7,\"n\":{i}}}").into()), ..OutRecord::default() };
     broker.append("t", (0..10).map(record).collect()).unwrap();
     let table = "CREATE TABLE t (id INT, n INT, o BIGINT METADATA FROM 'offset' VIRTUAL, PRIMARY KEY (id) NOT ENFORCED)
                  WITH ('connector' = 'upsert-kafka', 'topic' = 't', 'key.format' = 'json', 'value.format' = 'json');";

@@ -29,7 +29,7 @@ pub fn table(name: &str, topic: &str, columns: &str, options: &[(&str, &str)]) -
 
 /// A record of a partition with a record time.
 pub fn record(partition: i32, timestamp: i64, value: &str) -> OutRecord {
-    let value = Some(value.as_bytes().to_vec());
+    let value = Some(value.to_string().into());
     OutRecord { partition: Some(partition), timestamp: Some(timestamp), value, ..OutRecord::default() }
 }
 

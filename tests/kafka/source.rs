@@ -255,7 +255,7 @@ fn a_job_passes_keys_headers_and_record_times_on() {
     create(&from, 2);
     let mut records: Vec<_> = (0..6).map(|i| record(i % 2, BASE + i64::from(i) * 1_500, &format!("{{\"id\":{i}}}"))).collect();
     for (i, record) in records.iter_mut().enumerate() {
-        record.key = (i != 4).then(|| format!("key-{i}").into_bytes());
+        record.key = (i != 4).then(|| format!("key-{i}").into());
         record.headers = vec![("h".into(), Some(vec![b'a' + u8::try_from(i).unwrap()]))];
     }
     write(&from, records);

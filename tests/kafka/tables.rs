@@ -49,7 +49,7 @@ fn rows(n: i32) -> RecordBatch {
 }
 
 fn record(partition: i32, value: &str) -> OutRecord {
-    OutRecord { partition: Some(partition), value: Some(value.as_bytes().to_vec()), ..OutRecord::default() }
+    OutRecord { partition: Some(partition), value: Some(value.to_string().into()), ..OutRecord::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,8 +111,8 @@ async fn the_newest_messages_behind_gaps_with_keys_and_without_values() {
     for round in 0..40 {
         producer.begin().await.unwrap();
         let value = format!("{{\"id\":{round},\"name\":\"n\",\"amount\":1}}");
-        let key = Some(format!("k{round}").into_bytes());
-        let value = (round != 38).then(|| value.into_bytes());
+        let key = Some(format!("k{round}").into());
+        let value = (round != 38).then(|| value.into());
         let one =
             OutRecord { partition: Some(round % 2), timestamp: Some(1_000 * i64::from(round + 1)), key, value, ..OutRecord::default() };
         producer.send(&topic, vec![one]).await.unwrap();

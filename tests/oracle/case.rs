@@ -174,7 +174,7 @@ impl fmt::Display for Plan {
 impl Row {
     /// As a record.
     pub fn record(&self) -> OutRecord {
-        let bytes = |text: &String| text.clone().into_bytes();
+        let bytes = |text: &String| text.clone().into();
         let (key, value) = (self.key.as_ref().map(bytes), self.value.as_ref().map(bytes));
         OutRecord { partition: Some(self.partition), key, value, ..OutRecord::default() }
     }

@@ -131,7 +131,7 @@ impl World {
         let with_time = |row: &Row| {
             let mut value: serde_json::Value = serde_json::from_str(row.value.as_deref()?).unwrap();
             value["entered"] = (*entered.get(&row.id)?).into();
-            Some(OutRecord { value: Some(value.to_string().into_bytes()), ..row.record() })
+            Some(OutRecord { value: Some(value.to_string().into()), ..row.record() })
         };
         let broker = broker_of(self.come.iter().filter_map(with_time));
         // A group window wants a column.

@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::common::Result;
 
@@ -69,21 +70,36 @@ pub struct OutRecord {
     /// Milliseconds since 1970, else now.
     pub timestamp: Option<i64>,
     /// The key.
-    pub key: Option<Vec<u8>>,
+    pub key: Option<Bytes>,
     /// The value; `None` is a tombstone.
-    pub value: Option<Vec<u8>>,
+    pub value: Option<Bytes>,
     /// Headers; one without a value is `None`.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// One more header, behind those: the same of many records.
+    pub common: Option<CommonHeader>,
 }
 
+/// A header that many records have in common.
+pub type CommonHeader = (&'static str, Bytes);
+
 impl OutRecord {
+    /// All headers, in order.
+    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, Option<&[u8]>)> {
+        let count = self.headers.len() + usize::from(self.common.is_some());
+        (0..count).map(|i| match (self.headers.get(i), &self.common) {
+            (Some((key, value)), _) => (key.as_str(), value.as_deref()),
+            (None, Some((key, value))) => (*key, Some(value.as_ref())),
+            (None, None) => ("", None),
+        })
+    }
+
     /// How many bytes a batch takes that holds only this record, uncompressed: what a topic's `max.message.bytes` is compared with.
     pub fn batch_size(&self) -> usize {
         // Lengths are variable-length numbers in zigzag: 7 bits of twice the value per byte.
         let number = |n: usize| (usize::BITS - (n << 1).leading_zeros()).div_ceil(7).max(1) as usize;
         let bytes = |data: Option<&[u8]>| data.map_or(1, |data| number(data.len()) + data.len());
-        let header = |(key, value): &(String, Option<Vec<u8>>)| bytes(Some(key.as_bytes())) + bytes(value.as_deref());
-        let headers = number(self.headers.len()) + self.headers.iter().map(header).sum::<usize>();
+        let header = |(key, value): (&str, Option<&[u8]>)| bytes(Some(key.as_bytes())) + bytes(value);
+        let headers = number(self.headers().len()) + self.headers().map(header).sum::<usize>();
         // Attributes, and the distances to the batch's first time and offset.
         let body = 3 + bytes(self.key.as_deref()) + bytes(self.value.as_deref()) + headers;
         BATCH_HEADER + number(body) + body

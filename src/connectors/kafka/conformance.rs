@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::broker::{Broker, Consumer, OutRecord, Position, Record, TimestampType};
 use crate::common::clock::{self, Clock, SystemClock};
 use crate::common::{Error, ErrorKind, Result};
@@ -30,8 +32,8 @@ struct Seen {
     offset: i64,
     timestamp: Option<i64>,
     timestamp_type: TimestampType,
-    key: Option<Vec<u8>>,
-    value: Option<Vec<u8>>,
+    key: Option<Bytes>,
+    value: Option<Bytes>,
     headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
@@ -44,8 +46,8 @@ impl Seen {
             offset: record.offset,
             timestamp: record.timestamp,
             timestamp_type: record.timestamp_type,
-            key: record.key.map(<[u8]>::to_vec),
-            value: record.value.map(<[u8]>::to_vec),
+            key: record.key.map(Bytes::copy_from_slice),
+            value: record.value.map(Bytes::copy_from_slice),
             headers,
         }
     }
@@ -56,7 +58,7 @@ impl Seen {
 }
 
 fn value(partition: i32, text: impl Into<String>) -> OutRecord {
-    OutRecord { partition: Some(partition), value: Some(text.into().into_bytes()), ..OutRecord::default() }
+    OutRecord { partition: Some(partition), value: Some(text.into().into()), ..OutRecord::default() }
 }
 
 fn texts(seen: &[Seen]) -> Vec<String> {
@@ -138,7 +140,7 @@ pub async fn records_come_back_as_written(broker: &dyn Broker, prefix: &str) -> 
     let full = OutRecord {
         partition: Some(1),
         timestamp: Some(1_700_000_000_123),
-        key: Some(b"k\0\xff".to_vec()),
+        key: Some(Bytes::from_static(b"k\0\xff")),
         value: Some("häuser".into()),
         headers: vec![
             ("a".into(), Some(b"1".to_vec())),
@@ -146,10 +148,11 @@ pub async fn records_come_back_as_written(broker: &dyn Broker, prefix: &str) -> 
             ("empty".into(), Some(Vec::new())),
             ("none".into(), None),
         ],
+        common: Some(("common", "c".into())),
     };
-    let tombstone = OutRecord { partition: Some(1), key: Some(b"gone".to_vec()), ..OutRecord::default() };
+    let tombstone = OutRecord { partition: Some(1), key: Some("gone".into()), ..OutRecord::default() };
     let old = OutRecord { timestamp: Some(-86_400_123), ..value(1, "old") };
-    let empty = OutRecord { partition: Some(1), key: Some(Vec::new()), value: Some(Vec::new()), ..OutRecord::default() };
+    let empty = OutRecord { partition: Some(1), key: Some(Bytes::new()), value: Some(Bytes::new()), ..OutRecord::default() };
     let before = now();
     write(broker, &topic, vec![full.clone(), value(0, "x"), tombstone.clone(), empty.clone(), old.clone(), value(0, "y")]).await?;
     let after = now();
@@ -161,7 +164,8 @@ pub async fn records_come_back_as_written(broker: &dyn Broker, prefix: &str) -> 
     ensure!(one.iter().map(|s| s.offset).eq(0..4), "offsets of partition 1 follow each other: {one:?}");
     ensure!(one[0].key == full.key && one[0].value == full.value, "bytes come back: {:?}", one[0]);
     ensure!(one[0].timestamp == full.timestamp && one[0].timestamp_type == TimestampType::CreateTime, "its time: {:?}", one[0]);
-    ensure!(one[0].headers == full.headers, "headers in order, doubles too: {:?}", one[0].headers);
+    let headers: Vec<_> = full.headers().map(|(key, value)| (key.to_string(), value.map(<[u8]>::to_vec))).collect();
+    ensure!(one[0].headers == headers, "headers in order, doubles too: {:?}", one[0].headers);
     ensure!(one[1].key == tombstone.key && one[1].value.is_none(), "a tombstone has a key and no value: {:?}", one[1]);
     ensure!(one[2].key == empty.key && one[2].value == empty.value, "empty is not missing: {:?}", one[2]);
     ensure!(one[3].timestamp == old.timestamp, "a time before 1970: {:?}", one[3]);
@@ -186,7 +190,7 @@ pub async fn keys_choose_partitions_as_java_does(broker: &dyn Broker, prefix: &s
     ]
     .into_iter()
     .collect();
-    let record = |key: Option<&[u8]>| OutRecord { key: key.map(<[u8]>::to_vec), value: Some(b"v".to_vec()), ..OutRecord::default() };
+    let record = |key: Option<&[u8]>| OutRecord { key: key.map(Bytes::copy_from_slice), value: Some("v".into()), ..OutRecord::default() };
     let mut records: Vec<_> = expected.keys().chain(expected.keys()).map(|k| record(Some(k))).collect();
     records.extend((0..10).map(|_| record(None)));
     write(broker, &topic, records).await?;

@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBat
 use arrow::compute::{CastOptions, cast_with_options, filter_record_batch, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef, TimestampMillisecondType};
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::common::floor::floored;
 use crate::common::{Error, Result, WEIGHT};
@@ -15,7 +16,7 @@ use crate::connectors::rejects::{self, RejectedRow, Rejects};
 use crate::connectors::{Changes, CommitInfo, SinkWriter};
 use crate::formats::{self, Encoder, Messages};
 
-use super::broker::{Broker, OutRecord, Producer};
+use super::broker::{Broker, CommonHeader, OutRecord, Producer};
 use super::config::{KafkaTable, Partitioner};
 use super::last_commit::HEADER;
 use super::metadata::Metadata;
@@ -80,14 +81,13 @@ impl Part {
     }
 
     /// One message per row, `None` where the format has none for it. `width` columns of the batch are the table's.
-    fn encode(&mut self, batch: &RecordBatch, width: usize) -> Result<Vec<Option<Vec<u8>>>> {
+    fn encode(&mut self, batch: &RecordBatch, width: usize) -> Result<Vec<Option<Bytes>>> {
         let weight = (self.weighted && batch.num_columns() > width).then_some(width);
         let columns: Vec<usize> = self.columns.iter().copied().chain(weight).collect();
         let part = batch.project(&columns)?;
         let mut messages = Messages::default();
         self.encoder.encode(&part, &mut messages)?;
-        let message = |row: usize| (!self.encoder.absent(&part, row)).then(|| messages.get(row).to_vec());
-        Ok((0..messages.len()).map(message).collect())
+        Ok(messages.into_each().enumerate().map(|(row, message)| (!self.encoder.absent(&part, row)).then_some(message)).collect())
     }
 }
 
@@ -208,7 +208,7 @@ impl KafkaWriter {
             let (wrong, right): (Vec<_>, Vec<_>) = records.into_iter().partition(timeless);
             for OutRecord { timestamp, key, value, .. } in wrong {
                 let error = format!("the client cannot write timestamp {} ms", timestamp.unwrap_or_default());
-                self.rejects.reject(RejectedRow { timestamp, key, value, error })?;
+                self.rejects.reject(RejectedRow { timestamp, key: key.map(Into::into), value: value.map(Into::into), error })?;
             }
             records = right;
         }
@@ -226,7 +226,8 @@ impl KafkaWriter {
                 continue;
             }
             let error = format!("the record takes {size} bytes, and {of} is {limit}");
-            self.rejects.reject(RejectedRow { timestamp: record.timestamp, key: record.key, value: record.value, error })?;
+            let (key, value) = (record.key.map(Into::into), record.value.map(Into::into));
+            self.rejects.reject(RejectedRow { timestamp: record.timestamp, key, value, error })?;
         }
         Ok(fitting)
     }
@@ -240,7 +241,7 @@ impl KafkaWriter {
         error
     }
 
-    fn records(&mut self, batch: &RecordBatch, header: Option<&str>) -> Result<Vec<OutRecord>> {
+    fn records(&mut self, batch: &RecordBatch, header: Option<&CommonHeader>) -> Result<Vec<OutRecord>> {
         match self.encode(batch, header) {
             // One value without a form in the format must not take the whole batch down: find it row by row.
             Err(error) if batch.num_rows() > 1 && error.kind() == crate::common::ErrorKind::Data => {
@@ -258,7 +259,7 @@ impl KafkaWriter {
         }
     }
 
-    fn encode(&mut self, batch: &RecordBatch, header: Option<&str>) -> Result<Vec<OutRecord>> {
+    fn encode(&mut self, batch: &RecordBatch, header: Option<&CommonHeader>) -> Result<Vec<OutRecord>> {
         let width = self.schema.fields().len();
         let values = match self.weights(batch)?.filter(|_| self.table.is_upsert()) {
             None => self.value.encode(batch, width)?,
@@ -287,11 +288,10 @@ impl KafkaWriter {
         let mut records = Vec::with_capacity(values.len());
         for (row, (value, key)) in values.into_iter().zip(keys).enumerate() {
             let timestamp = times.as_ref().filter(|t| !t.is_null(row)).map(|t| t.as_primitive::<TimestampMillisecondType>().value(row));
-            let mut headers = self.headers.map_or_else(Vec::new, |column| headers_of(batch.column(column), row));
-            headers.extend(header.map(|header| (HEADER.to_string(), Some(header.as_bytes().to_vec()))));
+            let headers = self.headers.map_or_else(Vec::new, |column| headers_of(batch.column(column), row));
             let route = routes.get(row).and_then(Option::as_deref).map(|row| partition(row, self.partitions));
             let partition = route.and_then(|p| i32::try_from(p).ok()).or_else(|| self.partition());
-            records.push(OutRecord { partition, timestamp, key, value, headers });
+            records.push(OutRecord { partition, timestamp, key, value, headers, common: header.cloned() });
         }
         Ok(records)
     }
@@ -337,14 +337,14 @@ fn headers_of(column: &ArrayRef, row: usize) -> Vec<(String, Option<Vec<u8>>)> {
 #[async_trait]
 impl SinkWriter for KafkaWriter {
     async fn write(&mut self, commit: &CommitInfo, rows: &[RecordBatch]) -> Result<()> {
-        let header = self.committing.as_ref().map(|c| format!("{}:{}:{}", c.header, commit.n, commit.attempt));
+        let header = self.committing.as_ref().map(|c| (HEADER, Bytes::from(format!("{}:{}:{}", c.header, commit.n, commit.attempt))));
         let topic = self.table.topic.clone();
         if !std::mem::replace(&mut self.begun, true) {
             self.producer.begin().await?;
         }
         for batch in rows.iter().filter(|batch| batch.num_rows() > 0) {
             let batch = self.check(batch)?;
-            let records = self.records(&batch, header.as_deref())?;
+            let records = self.records(&batch, header.as_ref())?;
             let records = self.fitting(records)?;
             let sent = self.producer.send(&topic, records).await;
             sent.map_err(|e| self.failed(e))?;

@@ -23,7 +23,7 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use object_store::ObjectStore;
 
-use crate::common::{Error, ErrorKind, Result, panics};
+use crate::common::{Error, ErrorKind, Result, Subject, panics};
 use crate::connectors::files::table::config::Config;
 
 use super::out_of_range::{bad_rows, without};
@@ -195,10 +195,11 @@ impl OfFile {
     fn named(&self, error: DataFusionError) -> DataFusionError {
         let error = Error::from(error);
         let lost = matches!(error.kind(), ErrorKind::Memory | ErrorKind::Interrupted | ErrorKind::Unavailable);
-        if lost || error.message().contains(&self.name) {
+        let is_named = error.subjects().iter().any(|subject| matches!(subject, Subject::File(_)));
+        if lost || is_named {
             return error.into();
         }
-        Error::data(error.message()).context(format!("{} cannot be read", self.name)).into()
+        Error::data(error.message()).context(format!("{} cannot be read", self.name)).about(Subject::File(self.name.clone())).into()
     }
 
     fn caught<T>(&self, work: impl FnOnce() -> DfResult<T>) -> DfResult<T> {

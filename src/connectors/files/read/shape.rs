@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::common::{Error, ErrorKind, Result};
+use crate::common::{Error, ErrorKind, Result, Subject};
 
 use super::arrow_blocks;
 use super::avro_blocks;
@@ -132,5 +132,6 @@ pub async fn first_line(config: &Config, file: &File) -> Result<Option<Vec<Strin
 pub fn unreadable(config: &Config, file: &File, error: Error) -> Error {
     // A library that says of a damaged file that this should not happen has not met one before.
     let error = if error.kind() == ErrorKind::Internal { Error::data(error.message()) } else { error };
-    error.context(format!("{} cannot be read", config.location.show(&file.meta.location)))
+    let shown = config.location.show(&file.meta.location);
+    error.context(format!("{shown} cannot be read")).about(Subject::File(shown))
 }

@@ -9,6 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 
+use crate::common::blocking::blocking;
 use crate::common::{Error, Result, clock};
 use crate::connectors::rejects::{RejectedRow, Rejects, row_text};
 use crate::connectors::{CommitInfo, Recorded, SinkWriter, Writer};
@@ -69,7 +70,12 @@ impl FilesWriter {
             // What killed processes have left; it was never shown.
             let lives = former.map(|life| self::stem(writer, &life)).into_iter().chain([stem.clone()]);
             let starts: Vec<String> = lives.map(|stem| format!(".{stem}-")).chain([record.temporary()]).collect();
-            remove_temporary(&local(&config.location.base), &starts);
+            let base = local(&config.location.base);
+            blocking(move || {
+                remove_temporary(&base, &starts);
+                Ok(())
+            })
+            .await?;
         }
         let content = Arc::new(Schema::new(config.content.clone()));
         let place = format!("table `{}`: a row cannot be written", config.table);

@@ -117,7 +117,7 @@ impl Entry {
                 let wrong = record.partition.unwrap_or_default();
                 Error::data(format!("topic `{topic}` has no partition {wrong}: it has {partitions}"))
             })?;
-            partition.push(StoredRecord::new(record, now));
+            partition.push(StoredRecord::new(&record, now));
         }
         let some = (0_u32..).zip(sorted).filter(|(_, records)| !records.is_empty());
         self.appends.extend(some.map(|(partition, records)| Append { topic: topic.to_string(), partition, records }));

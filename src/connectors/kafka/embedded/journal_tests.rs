@@ -8,8 +8,9 @@ fn value(partition: i32, text: &str) -> OutRecord {
         partition: Some(partition),
         timestamp: Some(7),
         key: None,
-        value: Some(text.as_bytes().to_vec()),
+        value: Some(text.to_string().into()),
         headers: vec![("h".to_string(), Some(b"1".to_vec())), ("n".to_string(), None)],
+        common: None,
     }
 }
 

@@ -31,10 +31,17 @@ pub(super) struct Header {
 }
 
 impl StoredRecord {
-    pub(super) fn new(record: OutRecord, now: i64) -> Self {
-        let OutRecord { timestamp, key, value, headers, .. } = record;
-        let headers = headers.into_iter().map(|(key, value)| Header { key, absent: value.is_none(), value }).collect();
-        Self { timestamp: timestamp.unwrap_or(now), key, value, headers }
+    pub(super) fn new(record: &OutRecord, now: i64) -> Self {
+        // A copy of its own: one that is kept must not hold the memory of all that it was written with.
+        let owned = |bytes: &[u8]| bytes.to_vec();
+        let header =
+            |(key, value): (&str, Option<&[u8]>)| Header { key: key.to_string(), absent: value.is_none(), value: value.map(owned) };
+        Self {
+            timestamp: record.timestamp.unwrap_or(now),
+            key: record.key.as_deref().map(owned),
+            value: record.value.as_deref().map(owned),
+            headers: record.headers().map(header).collect(),
+        }
     }
 
     fn size(&self) -> usize {

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::common::blocking::blocking;
 use crate::common::clock::{Clock, SystemClock};
 use crate::common::{Error, Result};
 
@@ -60,6 +61,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     /// Bytes that a partition keeps.
     retention: usize,
+    /// There is a journal: whoever wants the state may have to wait for the disk.
+    on_disk: bool,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +86,8 @@ impl EmbeddedBroker {
 
     /// An empty log that keeps about this many bytes per partition, and takes the time from `clock`.
     pub fn with(retention: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { shared: Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), clock, retention }) }
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        Self { shared: Arc::new(Shared { state, changed, clock, retention, on_disk: false }) }
     }
 
     /// The log in a folder, with all that it held: topics, records, offsets of groups. A partition keeps about this many bytes.
@@ -93,7 +97,8 @@ impl EmbeddedBroker {
     pub fn open(folder: &Path, retention: usize) -> Result<Self> {
         let mut state = State::default();
         state.journal = Some(Journal::open(folder, |entry| state.apply(entry, retention))?);
-        let shared = Shared { state: Mutex::new(state), changed: Condvar::new(), clock: Arc::new(SystemClock), retention };
+        let (state, changed, clock) = (Mutex::new(state), Condvar::new(), Arc::new(SystemClock));
+        let shared = Shared { state, changed, clock, retention, on_disk: true };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -118,6 +123,15 @@ impl Shared {
     /// A panic of another holder cannot leave the log half written, so poisoning is of no interest.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what needs the state; for an async task.
+    async fn with<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
+        if !self.on_disk {
+            return work(self);
+        }
+        let shared = Arc::clone(self);
+        blocking(move || work(&shared)).await
     }
 
     fn create(&self, topic: &str, partitions: Option<usize>) -> Result<usize> {
@@ -190,39 +204,45 @@ impl Broker for EmbeddedBroker {
     }
 
     async fn topics(&self, _timeout: Duration) -> Result<Vec<String>> {
-        Ok(self.shared.lock().topics.keys().cloned().collect())
+        self.shared.with(|shared| Ok(shared.lock().topics.keys().cloned().collect())).await
     }
 
     async fn partitions(&self, topic: &str) -> Result<Option<usize>> {
-        Ok(self.shared.lock().topics.get(topic).map(Vec::len))
+        let topic = topic.to_string();
+        self.shared.with(move |shared| Ok(shared.lock().topics.get(&topic).map(Vec::len))).await
     }
 
     async fn create_topic(&self, topic: &str, partitions: Option<usize>) -> Result<usize> {
-        self.shared.create(topic, partitions)
+        let topic = topic.to_string();
+        self.shared.with(move |shared| shared.create(&topic, partitions)).await
     }
 
     async fn bounds(&self, topic: &str) -> Result<Vec<PartitionBounds>> {
-        let state = self.shared.lock();
-        let partitions = state.topics.get(topic).ok_or_else(|| missing(topic))?;
-        Ok(partitions
-            .iter()
-            .enumerate()
-            .map(|(i, p)| PartitionBounds { partition: number(i), earliest: p.earliest, latest: p.end })
-            .collect())
+        let topic = topic.to_string();
+        let bounds = move |shared: &Shared| {
+            let state = shared.lock();
+            let partitions = state.topics.get(&topic).ok_or_else(|| missing(&topic))?.iter().enumerate();
+            Ok(partitions.map(|(i, p)| PartitionBounds { partition: number(i), earliest: p.earliest, latest: p.end }).collect())
+        };
+        self.shared.with(bounds).await
     }
 
     async fn offsets_for_time(&self, topic: &str, timestamp: i64) -> Result<BTreeMap<i32, i64>> {
-        let state = self.shared.lock();
-        let partitions = state.topics.get(topic).ok_or_else(|| missing(topic))?;
-        Ok(partitions.iter().enumerate().map(|(i, p)| (number(i), p.offset_for_time(timestamp))).collect())
+        let topic = topic.to_string();
+        let offsets = move |shared: &Shared| {
+            let state = shared.lock();
+            let partitions = state.topics.get(&topic).ok_or_else(|| missing(&topic))?.iter().enumerate();
+            Ok(partitions.map(|(i, p)| (number(i), p.offset_for_time(timestamp))).collect())
+        };
+        self.shared.with(offsets).await
     }
 
     async fn committed(&self, group: &str, topic: &str) -> Result<BTreeMap<i32, (i64, String)>> {
-        Ok(self.shared.lock().groups.get(&(group.to_string(), topic.to_string())).cloned().unwrap_or_default())
+        let key = (group.to_string(), topic.to_string());
+        self.shared.with(move |shared| Ok(shared.lock().groups.get(&key).cloned().unwrap_or_default())).await
     }
 
     async fn commit_group(&self, group: &str, topic: &str, offsets: &[(i32, i64)]) -> Result<()> {
-        let mut state = self.shared.lock();
         let offset = |(partition, offset): &(i32, i64)| Offset {
             group: group.to_string(),
             topic: topic.to_string(),
@@ -232,7 +252,7 @@ impl Broker for EmbeddedBroker {
         };
         let offsets = offsets.iter().map(offset).collect();
         // For information only: nobody waits for the disk.
-        self.shared.happen(&mut state, Entry { offsets, ..Entry::default() }, false)
+        self.shared.with(|shared| shared.happen(&mut shared.lock(), Entry { offsets, ..Entry::default() }, false)).await
     }
 
     fn consumer(&self, topic: &str, from: &[(i32, i64)]) -> Result<Box<dyn Consumer>> {
@@ -240,13 +260,16 @@ impl Broker for EmbeddedBroker {
     }
 
     async fn producer(&self, transactional_id: Option<&str>) -> Result<Box<dyn Producer>> {
-        let mut state = self.shared.lock();
-        let identity = transactional_id.map(|id| {
-            let epoch = state.epochs.entry(id.to_string()).or_default();
-            *epoch += 1;
-            (id.to_string(), *epoch)
-        });
-        drop(state);
+        let id = transactional_id.map(ToString::to_string);
+        let claim = |shared: &Shared| {
+            let mut state = shared.lock();
+            Ok(id.map(|id| {
+                let epoch = state.epochs.entry(id.clone()).or_default();
+                *epoch += 1;
+                (id, *epoch)
+            }))
+        };
+        let identity = self.shared.with(claim).await?;
         Ok(Box::new(producer::EmbeddedProducer::new(Arc::clone(&self.shared), identity)))
     }
 }

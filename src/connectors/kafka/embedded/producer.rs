@@ -10,41 +10,52 @@ use crate::connectors::kafka::broker::{OutRecord, Producer};
 use super::entry::{Entry, Gap, Offset};
 use super::{Shared, State};
 
+/// A transactional id and which of its producers this is.
+type Identity = Option<(String, u64)>;
+
 pub(super) struct EmbeddedProducer {
     shared: Arc<Shared>,
-    /// The transactional id and which of its producers this is.
-    identity: Option<(String, u64)>,
+    identity: Identity,
     open: bool,
+    /// What the transaction holds, shared with what writes it.
+    held: Arc<Held>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Held {
     records: Vec<(String, Vec<OutRecord>)>,
-    /// Group, topic, offset and metadata.
-    offsets: Vec<(String, String, i64, String)>,
+    offsets: Vec<Offset>,
 }
 
 impl EmbeddedProducer {
-    pub(super) fn new(shared: Arc<Shared>, identity: Option<(String, u64)>) -> Self {
-        Self { shared, identity, open: false, records: Vec::new(), offsets: Vec::new() }
-    }
-
-    /// The state, if this producer may still write.
-    fn entitled(&self) -> Result<MutexGuard<'_, State>> {
-        let state = self.shared.lock();
-        match &self.identity {
-            Some((id, epoch)) if state.epochs.get(id) != Some(epoch) => {
-                Err(Error::fenced(format!("a newer producer of transactional id `{id}` has taken over")))
-            }
-            _ => Ok(state),
-        }
+    pub(super) fn new(shared: Arc<Shared>, identity: Identity) -> Self {
+        Self { shared, identity, open: false, held: Arc::default() }
     }
 
     fn in_transaction(&self) -> Result<()> {
         if self.open { Ok(()) } else { Err(Error::internal("no transaction is open")) }
+    }
+
+    /// Does what only a producer may do that nobody has fenced.
+    async fn with<T: Send + 'static>(&self, work: impl FnOnce(&Shared, MutexGuard<'_, State>) -> Result<T> + Send + 'static) -> Result<T> {
+        let identity = self.identity.clone();
+        let work = move |shared: &Shared| {
+            let state = shared.lock();
+            match &identity {
+                Some((id, epoch)) if state.epochs.get(id) != Some(epoch) => {
+                    Err(Error::fenced(format!("a newer producer of transactional id `{id}` has taken over")))
+                }
+                _ => work(shared, state),
+            }
+        };
+        self.shared.with(work).await
     }
 }
 
 #[async_trait]
 impl Producer for EmbeddedProducer {
     async fn begin(&mut self) -> Result<()> {
-        drop(self.entitled()?);
+        self.with(|_, _| Ok(())).await?;
         if self.open {
             return Err(Error::internal("a transaction is open already"));
         }
@@ -54,71 +65,62 @@ impl Producer for EmbeddedProducer {
 
     async fn send(&mut self, topic: &str, records: Vec<OutRecord>) -> Result<()> {
         self.in_transaction()?;
-        let mut state = self.entitled()?;
-        if !state.topics.contains_key(topic) {
-            return Err(super::missing(topic));
+        let (name, transactional) = (topic.to_string(), self.identity.is_some());
+        let sent = move |shared: &Shared, mut state: MutexGuard<'_, State>| {
+            if !state.topics.contains_key(&name) {
+                return Err(super::missing(&name));
+            }
+            if transactional {
+                return Ok(Some(records));
+            }
+            shared.append(&mut state, &name, records).map(|()| None)
+        };
+        if let Some(records) = self.with(sent).await? {
+            Arc::make_mut(&mut self.held).records.push((topic.to_string(), records));
         }
-        if self.identity.is_none() {
-            return self.shared.append(&mut state, topic, records);
-        }
-        drop(state);
-        self.records.push((topic.to_string(), records));
         Ok(())
     }
 
     async fn send_offset(&mut self, group: &str, topic: &str, offset: i64, metadata: &str) -> Result<()> {
         self.in_transaction()?;
-        drop(self.entitled()?);
+        self.with(|_, _| Ok(())).await?;
         if self.identity.is_none() {
             return Err(Error::internal("an offset can be sent only within a transaction"));
         }
-        self.offsets.push((group.to_string(), topic.to_string(), offset, metadata.to_string()));
+        let (group, topic, metadata) = (group.to_string(), topic.to_string(), metadata.to_string());
+        Arc::make_mut(&mut self.held).offsets.push(Offset { group, topic, partition: 0, offset, metadata });
         Ok(())
     }
 
     async fn commit(&mut self) -> Result<()> {
         self.in_transaction()?;
-        let shared = Arc::clone(&self.shared);
-        let mut state = self.entitled()?;
-        // All of it is one entry, so that a transaction appears as a whole or not at all.
-        let mut entry = Entry::default();
-        for (topic, records) in &self.records {
-            entry.append(&mut state, topic, records.clone(), shared.clock.now())?;
-        }
-        entry.end_transaction();
-        let offset = |(group, topic, offset, metadata): &(String, String, i64, String)| Offset {
-            group: group.clone(),
-            topic: topic.clone(),
-            partition: 0,
-            offset: *offset,
-            metadata: metadata.clone(),
-        };
-        entry.offsets = self.offsets.iter().map(offset).collect();
-        if entry.is_empty() {
+        let held = Arc::clone(&self.held);
+        let written = move |shared: &Shared, mut state: MutexGuard<'_, State>| {
+            // All of it is one entry, so that a transaction appears as a whole or not at all.
+            let mut entry = Entry::default();
+            for (topic, records) in &held.records {
+                entry.append(&mut state, topic, records.clone(), shared.clock.now())?;
+            }
+            entry.end_transaction();
+            entry.offsets.clone_from(&held.offsets);
             // What was written without a transaction is there already.
-            state.sync()?;
-        } else {
-            shared.happen(&mut state, entry, true)?;
-        }
-        drop(state);
+            if entry.is_empty() { state.sync() } else { shared.happen(&mut state, entry, true) }
+        };
+        self.with(written).await?;
         self.open = false;
-        self.records.clear();
-        self.offsets.clear();
+        self.held = Arc::default();
         Ok(())
     }
 
     async fn abort(&mut self) -> Result<()> {
         self.in_transaction()?;
-        let mut state = self.entitled()?;
         // As in Kafka, aborted records have used up their offsets.
         let gap =
             |(topic, records): &(String, Vec<OutRecord>)| Gap { topic: topic.clone(), partition: 0, offsets: records.len() as u64 + 1 };
-        let gaps = self.records.iter().map(gap).collect();
-        self.shared.happen(&mut state, Entry { gaps, ..Entry::default() }, false)?;
-        drop(state);
+        let gaps = self.held.records.iter().map(gap).collect();
+        self.with(|shared, mut state| shared.happen(&mut state, Entry { gaps, ..Entry::default() }, false)).await?;
         self.open = false;
-        self.records.clear();
-        self.offsets.clear();
+        self.held = Arc::default();
         Ok(())
     }
 }

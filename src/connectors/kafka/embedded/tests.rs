@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::*;
 
 fn value(text: &str) -> OutRecord {
-    OutRecord { key: Some(text.as_bytes().to_vec()), value: Some(text.as_bytes().to_vec()), ..OutRecord::default() }
+    OutRecord { key: Some(text.to_string().into()), value: Some(text.to_string().into()), ..OutRecord::default() }
 }
 
 fn read(consumer: &mut dyn Consumer, wait: u64) -> Vec<(i32, i64)> {

@@ -20,6 +20,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::broker::{Broker, Consumer, Limits, PartitionBounds, Producer};
+use crate::common::blocking::blocking;
 use crate::common::{Error, Result, clock};
 use config::Settings;
 use context::Context;
@@ -111,7 +112,7 @@ impl RdKafkaBroker {
 
     async fn ask<T: Send + 'static>(&self, f: impl FnOnce(&Inner) -> Result<T> + Send + 'static) -> Result<T> {
         let inner = Arc::clone(&self.inner);
-        block(move || f(&inner)).await
+        blocking(move || f(&inner)).await
     }
 }
 
@@ -124,11 +125,6 @@ impl Drop for Inner {
             let _ = std::thread::Builder::new().name("kafka-close".into()).spawn(move || drop((questions, groups)));
         }
     }
-}
-
-/// Runs something that waits for the network on a thread made for it.
-async fn block<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(f).await.map_err(|e| Error::internal("a call into librdkafka was lost").with_source(e))?
 }
 
 /// The time that is left, with a little for a last try.

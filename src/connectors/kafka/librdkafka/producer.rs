@@ -11,7 +11,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::super::broker::{Limits, OutRecord, Producer};
 use super::context::Context;
-use super::{block, errors, native};
+use super::{errors, native};
+use crate::common::blocking::blocking;
 use crate::common::{Error, Result, clock};
 
 /// How long one step of a transaction may take before it counts as failed; as long as the broker keeps it open.
@@ -49,7 +50,7 @@ impl RdKafkaProducer {
 
     async fn run<T: Send + 'static>(&self, f: impl FnOnce(&Client) -> Result<T> + Send + 'static) -> Result<T> {
         let client = self.client.clone().ok_or_else(|| Error::internal("a closed producer was used"))?;
-        block(move || f(&client)).await
+        blocking(move || f(&client)).await
     }
 }
 
@@ -110,10 +111,10 @@ impl Client {
             out.timestamp = record.timestamp;
             out.key = record.key.as_deref();
             out.payload = record.value.as_deref();
-            if !record.headers.is_empty() {
-                let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-                let all = record.headers.iter().fold(headers, |all, (key, value)| all.insert(Header { key, value: value.as_ref() }));
-                out.headers = Some(all);
+            let headers = record.headers();
+            if headers.len() > 0 {
+                let all = OwnedHeaders::new_with_capacity(headers.len());
+                out.headers = Some(headers.fold(all, |all, (key, value)| all.insert(Header { key, value })));
             }
             while let Err((error, back)) = self.producer.send(out) {
                 if error.rdkafka_error_code() != Some(Code::QueueFull) || clock::instant() > deadline {

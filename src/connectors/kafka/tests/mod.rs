@@ -34,7 +34,7 @@ fn log(partitions: usize) -> (Arc<EmbeddedBroker>, KafkaConnector) {
 }
 
 fn record(partition: i32, value: &str) -> OutRecord {
-    OutRecord { partition: Some(partition), value: Some(value.as_bytes().to_vec()), ..OutRecord::default() }
+    OutRecord { partition: Some(partition), value: Some(value.to_string().into()), ..OutRecord::default() }
 }
 
 fn row(i: usize) -> String {

@@ -65,7 +65,7 @@ async fn metadata_columns_are_built_in_the_declared_types() {
 #[tokio::test]
 async fn keys_fill_their_columns() {
     let (broker, kafka) = log(1);
-    let keyed = |key: Option<&str>, value: &str| OutRecord { key: key.map(|k| k.as_bytes().to_vec()), ..record(0, value) };
+    let keyed = |key: Option<&str>, value: &str| OutRecord { key: key.map(|k| k.to_string().into()), ..record(0, value) };
     broker
         .append(
             "t",
@@ -91,7 +91,7 @@ async fn keys_fill_their_columns() {
 #[tokio::test]
 async fn bad_records_fail_or_are_routed_when_asked() {
     let (broker, kafka) = log(1);
-    let bad = OutRecord { key: Some(b"k".to_vec()), timestamp: Some(9), ..record(0, "{\"id\":\"x\"}") };
+    let bad = OutRecord { key: Some("k".into()), timestamp: Some(9), ..record(0, "{\"id\":\"x\"}") };
     broker.append("t", vec![record(0, &row(1)), bad, record(0, &row(2)), record(0, "")]).unwrap();
     let all = |end| vec![PartitionRange { partition: 0, start: 0, end }];
 

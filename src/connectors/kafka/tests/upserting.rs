@@ -9,7 +9,7 @@ use arrow::datatypes::{Field, Schema};
 const UPSERT: &[(&str, &str)] = &[("topic", "t"), ("key.format", "json"), ("value.format", "json")];
 
 fn said(partition: i32, key: Option<&str>, value: Option<&str>) -> OutRecord {
-    let bytes = |text: &str| text.as_bytes().to_vec();
+    let bytes = |text: &str| bytes::Bytes::from(text.to_string());
     OutRecord { partition: Some(partition), key: key.map(bytes), value: value.map(bytes), ..OutRecord::default() }
 }
 

@@ -1,0 +1,19 @@
+//! Work that may wait long for a disk or for a lock of another process, on a thread that is there to wait: an async task must not.
+
+use std::panic::resume_unwind;
+
+use super::{Error, Result};
+
+/// Does the work on a thread of its own. It is done to its end, also when nobody waits for it any more; its panics are the caller's.
+///
+/// # Errors
+/// Those of the work.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(lost) => match lost.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(cancelled) => Err(Error::internal("the runtime ended before its work was done").with_source(cancelled)),
+        },
+    }
+}
