@@ -47,7 +47,7 @@ impl Catalog {
     }
 
     /// Carries out a CREATE: the same declaration again changes nothing, the same file may change its own declarations, any
-    /// other has to say OR REPLACE.
+    /// other needs OR REPLACE.
     ///
     /// # Errors
     /// When the name is taken, or the file cannot be written. A statement that is no CREATE is a bug.

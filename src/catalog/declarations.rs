@@ -237,7 +237,7 @@ fn entry_of(declared: &files::Declared) -> Result<Entry> {
     let (within, last) = name::split(written);
     match within {
         Some(other) if other.to_lowercase() != declared.database.to_lowercase() => {
-            let error = Error::sql(format!("`{written}` stands in the folder of database `{}`", declared.database));
+            let error = Error::sql(format!("`{written}` is in the folder of database `{}`", declared.database));
             Err(declared.parsed.locate(error.hint("leave the database out: it is the folder's")))
         }
         _ => {

@@ -40,25 +40,27 @@ pub(super) struct Declared {
 
 /// A .sql file, and the database whose folder it is in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct DeclarationFile {
     pub(super) database: String,
     pub(super) file: PathBuf,
 }
 
 /// The databases of a folder, and all .sql files in the order of their names; the path itself if it is a file.
-pub(super) fn list(path: &Path) -> Result<(Vec<String>, Vec<Place>)> {
+pub(super) fn list(path: &Path) -> Result<(Vec<String>, Vec<DeclarationFile>)> {
     let here = DEFAULT_DATABASE.to_string();
     if path.is_file() {
-        return Ok((Vec::new(), vec![Place { database: here, file: path.to_path_buf() }]));
+        return Ok((Vec::new(), vec![DeclarationFile { database: here, file: path.to_path_buf() }]));
     }
     let (mut databases, mut places) = (Vec::new(), Vec::new());
     for found in entries(path)? {
         if found.is_dir() {
             let Some(database) = found.file_name().and_then(|name| decoded(&name.to_string_lossy())) else { continue };
-            places.extend(entries(&found)?.into_iter().filter(|f| is_sql(f)).map(|file| Place { database: database.clone(), file }));
+            places.extend(
+                entries(&found)?.into_iter().filter(|f| is_sql(f)).map(|file| DeclarationFile { database: database.clone(), file }),
+            );
             databases.push(database);
         } else if is_sql(&found) {
-            places.push(Place { database: here.clone(), file: found });
+            places.push(DeclarationFile { database: here.clone(), file: found });
         }
     }
     places.sort();
@@ -81,7 +83,7 @@ fn is_sql(path: &Path) -> bool {
 }
 
 /// Reads the declarations of one file.
-pub(super) fn read(place: &Place) -> Result<Vec<Declared>> {
+pub(super) fn read(place: &DeclarationFile) -> Result<Vec<Declared>> {
     let file = &place.file;
     let bytes = fs::read(file).map_err(|error| cannot("read", file, error))?;
     let text = String::from_utf8(bytes).map_err(|_| Error::sql(format!("{} is not UTF-8 text", file.display())))?;

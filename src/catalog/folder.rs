@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::common::{Error, Result, private};
 use crate::sql::name::DEFAULT_DATABASE;
 
-use super::files::{self, Declared, Place};
+use super::files::{self, DeclarationFile, Declared};
 
 /// The folder in which declarations are written, and what it held when it was last read.
 ///
@@ -18,15 +18,15 @@ use super::files::{self, Declared, Place};
 pub(super) struct Folder {
     pub(super) path: PathBuf,
     databases: Vec<String>,
-    files: BTreeMap<Place, (Stamp, Result<Declared>)>,
+    files: BTreeMap<DeclarationFile, (Stamp, Result<Declared>)>,
 }
 
-/// What tells that a file is another one than before: files are replaced, never changed in place, by us; editors do either.
+/// Identifies a version of a file: we replace files and never change them in place; editors do either.
 type Stamp = (u64, i64, i64, u64);
 
-/// Held while something is changed.
+/// The lock of the folder, held during a change.
 pub(super) struct Lock {
-    /// Closing it lets go.
+    /// Closing it releases the lock.
     _file: Option<File>,
 }
 
@@ -67,7 +67,7 @@ impl Folder {
 
     /// What has just been written here, so that it is not read again: its places stay those of the script that it came from.
     pub(super) fn wrote(&mut self, declared: Declared) {
-        let place = Place { database: declared.database.clone(), file: declared.file.clone() };
+        let place = DeclarationFile { database: declared.database.clone(), file: declared.file.clone() };
         if let Ok(stamp) = stamp(&place.file) {
             if !self.databases.contains(&place.database) && place.database != DEFAULT_DATABASE {
                 self.databases.push(place.database.clone());
@@ -97,7 +97,7 @@ impl Folder {
         self.files.iter().filter_map(|(place, (_, read))| Some((place.file.clone(), read.as_ref().err()?.clone()))).collect()
     }
 
-    /// Waits until nobody else changes anything. A folder that cannot be written has no lock: then writing fails, if it comes to it.
+    /// Waits for the lock of the folder. A folder that cannot be written has no lock: then writing fails, if it comes to it.
     pub(super) fn lock(&self) -> Lock {
         let file = private::create_folder(&self.path).and_then(|()| {
             let file = private::options().create(true).truncate(false).write(true).open(self.path.join(".lock"))?;
@@ -115,7 +115,7 @@ fn stamp(file: &Path) -> std::io::Result<Stamp> {
 }
 
 /// The only declaration of a file.
-fn only(place: &Place) -> Result<Declared> {
+fn only(place: &DeclarationFile) -> Result<Declared> {
     let mut declared = files::read(place)?;
     match (declared.pop(), declared.len()) {
         (Some(only), 0) => Ok(only),

@@ -17,14 +17,14 @@ const TABLE_OPTIONS: [&str; 2] = ["dead-letter.table", "late-rows.table"];
 
 /// Names in a query or an expression, as they are written.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct ReferencedNames {
     pub(super) relations: BTreeSet<String>,
     pub(super) functions: BTreeSet<String>,
     /// Names that WITH gives.
     ctes: BTreeSet<String>,
 }
 
-impl Names {
+impl ReferencedNames {
     pub(super) fn of(tree: &impl Visit) -> Self {
         let mut names = Self::default();
         let _ = tree.visit(&mut names);
@@ -34,7 +34,7 @@ impl Names {
     }
 }
 
-impl Visitor for Names {
+impl Visitor for ReferencedNames {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
@@ -70,21 +70,21 @@ pub(super) fn written(object: &ObjectName) -> Result<Option<String>> {
 impl Catalog {
     /// What an entry refers to, it may be itself.
     fn references(&self, entry: &Entry) -> BTreeSet<Key> {
-        let mut found = Names::default();
-        let mut add = |names: Names| {
+        let mut found = ReferencedNames::default();
+        let mut add = |names: ReferencedNames| {
             found.relations.extend(names.relations);
             found.functions.extend(names.functions);
         };
         match entry {
-            Entry::View(view) => add(Names::of(view.definition.query.query.as_ref())),
-            Entry::Function(function) => add(Names::of(function.definition.body.as_ref())),
+            Entry::View(view) => add(ReferencedNames::of(view.definition.query.query.as_ref())),
+            Entry::Function(function) => add(ReferencedNames::of(function.definition.body.as_ref())),
             Entry::Table(table) => {
                 for column in &table.definition.columns {
                     if let ColumnKind::Computed(expr) = &column.kind {
-                        add(Names::of(expr.as_ref()));
+                        add(ReferencedNames::of(expr.as_ref()));
                     }
                 }
-                table.definition.watermark.iter().for_each(|watermark| add(Names::of(watermark.expr.as_ref())));
+                table.definition.watermark.iter().for_each(|watermark| add(ReferencedNames::of(watermark.expr.as_ref())));
                 found.relations.extend(TABLE_OPTIONS.iter().filter_map(|key| table.definition.options.get(key)).map(str::to_string));
             }
         }
@@ -106,7 +106,7 @@ impl Catalog {
     /// What an INSERT or a materialized view is made of, seen from the current database: each thing, also through views and functions, with
     /// the text that declares it.
     pub fn made_of(&self, parsed: &Parsed) -> BTreeMap<Key, String> {
-        let mut names = Names::default();
+        let mut names = ReferencedNames::default();
         let query = match &parsed.statement {
             Statement::Insert(insert) => {
                 names.relations.insert(insert.table.clone());
@@ -115,7 +115,7 @@ impl Catalog {
             Statement::CreateView(view) => &view.query,
             _ => return BTreeMap::new(),
         };
-        let Names { relations, functions, .. } = Names::of(query.query.as_ref());
+        let ReferencedNames { relations, functions, .. } = ReferencedNames::of(query.query.as_ref());
         names.relations.extend(relations);
         let find = |space: Space, name: &String| self.find_from(&self.current, space, name).ok().flatten();
         let mut todo: Vec<Entry> = names.relations.iter().filter_map(|name| find(Space::Relations, name)).collect();

@@ -30,7 +30,7 @@ use crate::sql::{Dialect, as_of, hints, name};
 use super::entry::{Entry, FunctionEntry, Space};
 use super::layers::Catalog;
 use super::names;
-use super::references::{Names, written};
+use super::references::{ReferencedNames, written};
 
 /// Of this many parts of expressions the functions of a query may be.
 const MOST_PARTS: usize = 100_000;
@@ -78,7 +78,7 @@ impl<'c> Resolver<'c> {
     pub fn resolve(mut self, tree: &mut (impl VisitMut + sqlparser::ast::Visit)) -> Result<Vec<Hinted>> {
         as_of::fold(tree)?;
         let lower = |(database, name): (Option<String>, String)| Some((database?.to_lowercase(), name.to_lowercase()));
-        self.qualified = Names::of(tree).relations.iter().filter_map(|name| lower(name::split(name))).collect();
+        self.qualified = ReferencedNames::of(tree).relations.iter().filter_map(|name| lower(name::split(name))).collect();
         match tree.visit(&mut self) {
             ControlFlow::Continue(()) => Ok(self.hinted),
             ControlFlow::Break(error) => Err(*error),

@@ -242,7 +242,7 @@ fn files_that_people_edit() {
     assert_eq!(catalog.databases().collect::<Vec<_>>(), ["default_database", "shop"]);
     let warnings = catalog.warnings().join("\n");
     for part in [
-        "`other.wrong` stands in the folder of database `shop`",
+        "`other.wrong` is in the folder of database `shop`",
         "broken.sql:2:12",
         "without LIKE and AS",
         "b2.sql is left out: view `b` is declared in",

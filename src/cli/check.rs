@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was found so far.
 #[derive(Default)]
-struct Found {
+struct CheckReport {
     statements: u64,
     errors: u64,
     /// The kind of the first error, which gives the exit code.
@@ -33,7 +33,7 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
     let variables = Variables::parse(&common.variables)?;
     let sources = setup::sources(&args.files)?;
     let connection = setup::passing_connection(common, args.connect)?;
-    let mut found = Found::default();
+    let mut found = CheckReport::default();
     let (mut tables, mut job, mut dialect) = (Vec::new(), ScriptJob::default(), setup::dialect(common)?);
     for source in &sources {
         let (statements, errors) = parse_each(source, &variables, dialect);
@@ -80,7 +80,7 @@ pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
     }
 }
 
-impl Found {
+impl CheckReport {
     fn wrong(&mut self, parsed: Option<&Parsed>, error: Error) {
         let missing = self.undeclared.iter().find(|name| error.subjects().contains(&Subject::MissingTable((*name).clone())));
         if let (Some(missing), Some(parsed)) = (missing, parsed) {

@@ -101,7 +101,7 @@ async fn shell(common: &Common, workspace: Workspace, notes: LogBuffer) -> Resul
     declare(&connection, &SCRIPTS).await?;
     let begin = declare(&connection, &[("generate.sql", GENERATOR)]).await?;
     for table in [GENERATED, SHOWN] {
-        // Whoever is quick finds the topics there already.
+        // A client that connects at once finds the topics.
         connection.sink(table)?.prepare().await?;
     }
     for table in [SOURCE, ASKED] {

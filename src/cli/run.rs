@@ -101,7 +101,7 @@ struct Script<'a> {
     statements: &'a [Parsed],
     /// Over a catalog that is not written.
     connection: &'a Connection,
-    /// What the catalog is told when the job is this process's.
+    /// What is written to the catalog once this process owns the job.
     declared: Vec<Parsed>,
     /// What is written then.
     writes: Vec<(Outcome, Parsed)>,
@@ -219,7 +219,7 @@ impl Script<'_> {
     }
 }
 
-/// Dropping state is asked for twice; without a terminal `--yes` has to say it.
+/// Dropping state is confirmed; without a terminal by `--yes`.
 async fn confirm_fresh(spec: &jobs::JobSpec, yes: bool) -> Result<bool> {
     if yes || spec.store.list("commits").await?.is_empty() {
         return Ok(true);

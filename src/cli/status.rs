@@ -58,7 +58,7 @@ struct Printed {
 }
 
 impl Printed {
-    /// Says once where the job resumed, and each notice. What it waits for is told again now and then, so that it is not taken for over.
+    /// Prints once where the job resumed, and each notice. What it waits for is printed again now and then, so that the job does not look finished.
     fn news(&mut self, now: &Status, terminal: bool) {
         if now.resumed != self.resumed {
             self.resumed = now.resumed;

@@ -26,7 +26,7 @@ fn within(field: &FieldRef, other: &FieldRef) -> FieldRef {
 }
 
 /// A column whose fields have the names that they have in a type.
-pub fn of(column: &ArrayRef, to: &DataType) -> ArrayRef {
+pub fn renamed_as(column: &ArrayRef, to: &DataType) -> ArrayRef {
     let named = as_in(column.data_type(), to);
     if named == *column.data_type() {
         return Arc::clone(column);

@@ -9,7 +9,7 @@ use super::java_time::{DAYS, Field, Item, MONTHS, Pattern};
 
 /// The fields that were found in a text.
 #[derive(Debug, Default, Clone)]
-struct Found {
+struct ParsedFields {
     year: Option<i64>,
     month: Option<i64>,
     day: Option<i64>,
@@ -37,7 +37,7 @@ pub(crate) enum Style {
 impl Pattern {
     /// The time that a text says; what it does not say is that of 1970-01-01 00:00.
     pub(crate) fn read(&self, text: &str, style: Style) -> Option<NaiveDateTime> {
-        let mut reader = Reader { rest: text, found: Found::default(), style };
+        let mut reader = Reader { rest: text, found: ParsedFields::default(), style };
         reader.items(&self.0)?;
         if style == Style::Formatter && !reader.rest.is_empty() {
             return None;
@@ -47,7 +47,7 @@ impl Pattern {
     }
 }
 
-impl Found {
+impl ParsedFields {
     fn time(&self) -> Option<NaiveDateTime> {
         let year = i32::try_from(self.year.unwrap_or(1970)).ok()?;
         let date = match self.day_of_year {
@@ -72,7 +72,7 @@ pub(crate) fn day_of_month(year: i32, month: i64, day: i64) -> Option<NaiveDate>
 
 struct Reader<'t> {
     rest: &'t str,
-    found: Found,
+    found: ParsedFields,
     style: Style,
 }
 

@@ -40,7 +40,7 @@ pub fn keep_quiet() {
     set_hook(Box::new(|panic| tracing::debug!("{panic}")));
 }
 
-/// What it said is of use to who looks for the fault, but not to who has the file.
+/// Logs the text of a panic, which helps to find the fault but not the person whose file it is.
 pub fn into_error(panic: &(dyn Any + Send), error: Error) -> Error {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::debug!("{}: a panic: {}", error.message(), text.unwrap_or("without a text"));

@@ -21,7 +21,7 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Rows as text, by partition.
-pub type Rows = BTreeMap<i32, Vec<String>>;
+pub type RowsByPartition = BTreeMap<i32, Vec<String>>;
 
 fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::internal(format!("conformance: {}", otherwise()))) }
@@ -42,7 +42,7 @@ fn append(batch: &RecordBatch, to: &mut Vec<String>) -> Result<()> {
 ///
 /// # Errors
 /// When reading fails.
-pub async fn read_all(source: &dyn Source, projection: &[usize]) -> Result<Rows> {
+pub async fn read_all(source: &dyn Source, projection: &[usize]) -> Result<RowsByPartition> {
     let ranges = splits(source)?.ranges().await?;
     read_ranges(source, &ranges, projection).await
 }
@@ -82,10 +82,10 @@ fn opened(source: &dyn Source, run: RunContext) -> Result<Box<dyn SplitEnumerato
     source.stream().ok_or_else(|| Error::internal("the suite is for sources that are streams"))?.enumerator(run)
 }
 
-async fn read_ranges(source: &dyn Source, ranges: &[PartitionRange], projection: &[usize]) -> Result<Rows> {
+async fn read_ranges(source: &dyn Source, ranges: &[PartitionRange], projection: &[usize]) -> Result<RowsByPartition> {
     let projection = Projection::columns(&source.schema(), projection)?;
     let schema = projection.schema();
-    let mut rows = Rows::new();
+    let mut rows = RowsByPartition::new();
     for range in ranges {
         let end = range.end.ok_or_else(|| Error::internal("a batch read without an end"))?;
         let split = Split { table: "t".to_string(), partition: range.partition, start: range.start, end };
@@ -128,7 +128,7 @@ pub async fn source(source: &dyn Source) -> Result<()> {
     }
     for column in 0..every.len() {
         let one = read_ranges(source, &ranges, &[column]).await?;
-        let cells: Rows = project(&expected, column);
+        let cells: RowsByPartition = project(&expected, column);
         check(one == cells, || format!("column {column} alone: {one:?}"))?;
     }
     let none = drain(source, &ranges, &[], 4, usize::MAX).await?.0;
@@ -137,7 +137,7 @@ pub async fn source(source: &dyn Source) -> Result<()> {
 }
 
 /// One column of rows as text. Cells of the suite must not hold a `|`.
-fn project(rows: &Rows, column: usize) -> Rows {
+fn project(rows: &RowsByPartition, column: usize) -> RowsByPartition {
     let cell = |row: &String| row.split('|').nth(column).unwrap_or_default().to_string();
     rows.iter().map(|(partition, rows)| (*partition, rows.iter().map(cell).collect())).collect()
 }
@@ -149,12 +149,12 @@ async fn drain(
     projection: &[usize],
     max_rows: usize,
     mut calls: usize,
-) -> Result<(Rows, Vec<PartitionState>)> {
+) -> Result<(RowsByPartition, Vec<PartitionState>)> {
     // Little room, so that the reader has to wait for us.
     let prefetch = Prefetch { batch_rows: 5, max_bytes: 1_000 };
     let projection = Projection::columns(&source.schema(), projection)?;
     let mut reader = enumerator(source)?.reader(ranges.to_vec(), projection, prefetch)?;
-    let mut rows: Rows = ranges.iter().map(|r| (r.partition, Vec::new())).collect();
+    let mut rows: RowsByPartition = ranges.iter().map(|r| (r.partition, Vec::new())).collect();
     let mut at: BTreeMap<i32, i64> = ranges.iter().map(|r| (r.partition, r.start)).collect();
     let until = clock::instant() + PATIENCE;
     loop {
@@ -178,9 +178,15 @@ async fn drain(
 }
 
 /// Reads a few rows, stops, and goes on with a new reader from the positions, until the end.
-async fn restarted(source: &dyn Source, ranges: &[PartitionRange], projection: &[usize], max_rows: usize, calls: usize) -> Result<Rows> {
+async fn restarted(
+    source: &dyn Source,
+    ranges: &[PartitionRange],
+    projection: &[usize],
+    max_rows: usize,
+    calls: usize,
+) -> Result<RowsByPartition> {
     let mut ranges = ranges.to_vec();
-    let mut all: Rows = ranges.iter().map(|r| (r.partition, Vec::new())).collect();
+    let mut all: RowsByPartition = ranges.iter().map(|r| (r.partition, Vec::new())).collect();
     let until = clock::instant() + PATIENCE;
     while ranges.iter().any(|r| r.end.is_none_or(|end| r.start < end)) {
         let (rows, states) = drain(source, &ranges, projection, max_rows, calls).await?;

@@ -33,7 +33,7 @@ pub struct CommitInfo {
     /// Its number.
     pub n: u64,
     /// Which try of writing that number it is. The target keeps it beside the number, so that another folder's commit of the same number
-    /// is told from this one.
+    /// is distinguished from this one.
     pub attempt: String,
     /// The job's clock at its newest epoch, in milliseconds since 1970.
     pub clock: i64,

@@ -12,7 +12,7 @@ use crate::formats::json::shown;
 use super::pipeline::{EpochReportTimes, EpochRows, Pipeline, TableTimes};
 
 /// A row of an epoch: its table and partition, in which batch it is, and where.
-type Place = ((String, i32), usize, usize);
+type RowPosition = ((String, i32), usize, usize);
 
 impl Pipeline {
     /// The error of an epoch with the row that it comes from.
@@ -31,13 +31,13 @@ impl Pipeline {
         if !matches!(error.kind(), ErrorKind::Data | ErrorKind::Sql) {
             return error;
         }
-        let mut suspects: Vec<Place> = Vec::new();
+        let mut suspects: Vec<RowPosition> = Vec::new();
         for (table, batches) in &rows.batches {
             let of_batch = |(i, batch): (usize, &RecordBatch)| (0..batch.num_rows()).map(move |row| (table.clone(), i, row));
             suspects.extend(batches.iter().enumerate().flat_map(of_batch));
         }
         suspects.sort();
-        let fails = async |suspects: &[Place]| match self.read(only(rows, suspects), start, clock).await {
+        let fails = async |suspects: &[RowPosition]| match self.read(only(rows, suspects), start, clock).await {
             Err(again) => again.message() == error.message(),
             Ok(()) => false,
         };
@@ -64,13 +64,13 @@ impl Pipeline {
         &self,
         error: Error,
         rows: &EpochRows,
-        suspects: &[Place],
+        suspects: &[RowPosition],
         start: &TableTimes,
         clock: i64,
         time: &mut impl FnMut(&EpochReportTimes) -> TableTimes,
     ) -> Error {
         let none = Faults::none();
-        let mut fails = async |suspects: &[Place]| match self.attempt(only(rows, suspects), start, clock, &none, time).await {
+        let mut fails = async |suspects: &[RowPosition]| match self.attempt(only(rows, suspects), start, clock, &none, time).await {
             Err(again) => again.message() == error.message(),
             Ok(_) => false,
         };
@@ -97,7 +97,7 @@ impl Pipeline {
 }
 
 /// These rows of an epoch.
-fn only(rows: &EpochRows, places: &[Place]) -> EpochRows {
+fn only(rows: &EpochRows, places: &[RowPosition]) -> EpochRows {
     let mut batches: BTreeMap<(String, i32), Vec<RecordBatch>> = BTreeMap::new();
     let mut places = places.iter().peekable();
     while let Some((table, batch, first)) = places.next() {
@@ -112,8 +112,8 @@ fn only(rows: &EpochRows, places: &[Place]) -> EpochRows {
     EpochRows { batches: batches.into_iter().collect(), splits: rows.splits.clone() }
 }
 
-/// A row for people. Where it stands is told exactly if no record between was left out.
-fn described(rows: &EpochRows, ((table, partition), batch, row): &Place) -> Option<String> {
+/// A row for people. Its position is exact if no record between was left out.
+fn described(rows: &EpochRows, ((table, partition), batch, row): &RowPosition) -> Option<String> {
     let batches = rows.batches.get(&(table.clone(), *partition))?;
     let of = batches.get(*batch)?;
     let before: usize = batches.iter().take(*batch).map(RecordBatch::num_rows).sum();

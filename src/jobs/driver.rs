@@ -29,7 +29,7 @@ use super::snapshots::{Snapshots, StateSections};
 use super::source_state::SourceState;
 use super::spec::JobSpec;
 use super::startup::{check_identity, sinks, wait_for_starts};
-use super::views::{self, View, announce};
+use super::views::{self, JobView, announce};
 use super::{metrics, metrics_view, readers};
 
 /// How often a row that was set aside is shown.
@@ -44,7 +44,7 @@ const PRUNE_EVERY: u64 = 16;
 /// About this many bytes of rows for a sink make a piece of a commit: what a sink is handed at once.
 const ROWS_PIECE: usize = 32 << 20;
 
-/// How often the servers are told how far the job has read; that is for information only.
+/// How often offsets are committed to the servers; that is for information only.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// How long a job that ends waits for the servers to take in how far it has read: that is for information only.
 const REPORT_WAIT: Duration = Duration::from_secs(2);
@@ -211,8 +211,8 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
 }
 
 /// Prunes commits that no reader of these views needs.
-async fn prune_unread(commits: &Commits, floor: u64, views: &[View]) -> Result<()> {
-    let Some(View { root, .. }) = views.first() else { return commits.prune(floor).await };
+async fn prune_unread(commits: &Commits, floor: u64, views: &[JobView]) -> Result<()> {
+    let Some(JobView { root, .. }) = views.first() else { return commits.prune(floor).await };
     let names: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
     let unread = readers::least(root.as_ref(), &names).await?.saturating_sub(1).min(floor);
     if unread > commits.floor().await? { commits.prune(unread).await } else { Ok(()) }
@@ -412,7 +412,7 @@ impl Running<'_> {
         self.floor = prune.unwrap_or(self.floor);
         let commits = self.commits.clone();
         let first = !std::mem::replace(&mut self.marked, true);
-        let views: Vec<View> = if prune.is_some() { self.spec.views.clone() } else { Vec::new() };
+        let views: Vec<JobView> = if prune.is_some() { self.spec.views.clone() } else { Vec::new() };
         self.last_commit = clock::instant();
         self.in_flight = Some(tokio::spawn(async move {
             let file = commits.encode(&header, &sections, written)?;
@@ -478,7 +478,7 @@ impl Running<'_> {
         let reported = self.inputs.commit_offsets(&self.inputs.store(), self.reporting.take());
         let report_until = clock::instant() + REPORT_WAIT;
         let deadline = clock::instant() + STOP_WAIT;
-        // A job that is finished has nothing else to do than to wait for its sinks, unless it is told to stop.
+        // A finished job only waits for its sinks, unless it is asked to stop.
         while (self.publishers.least() < self.newest || !self.publishers.flushed())
             && ((self.finished && !stop.is_cancelled()) || clock::instant() < deadline)
         {

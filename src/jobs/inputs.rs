@@ -109,7 +109,7 @@ pub async fn starts(
                         .hint("what the job has read is not in it; `--fresh` starts the job anew, from the table's startup mode"));
                 }
                 resumed.incarnation = incarnation.or(resumed.incarnation);
-                resumed.positions.extend(enumerator.resume(&stored.positions, state.of(&source.table)).await?);
+                resumed.positions.extend(enumerator.resume(&stored.positions, state.of_table(&source.table)).await?);
                 if source.stream.bounded() {
                     bound(enumerator.as_mut(), &mut resumed).await?;
                 }

@@ -43,7 +43,7 @@ pub struct LateRoute {
 #[derive(Debug)]
 struct LateColumns {
     filter: u32,
-    /// For each column of the route where it stands, if it is told.
+    /// The index of each column of the route, if the filter reports it.
     columns: Vec<Option<usize>>,
     /// Where the row's number and its window's end stand.
     row: Option<usize>,

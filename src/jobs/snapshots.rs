@@ -28,7 +28,7 @@ const STATE_PIECE: usize = 8 << 20;
 /// twice what changed, and what a restart reads is at most about twice the state; a commit counts for [`COMMIT`] bytes, so that
 /// the chain of a table in which little changes is bounded, too.
 ///
-/// It is found again by reading the chain: [`Self::observe`] is told every commit, live and at a restart.
+/// It is found again by reading the chain: [`Self::observe`] gets every commit, live and at a restart.
 #[derive(Debug, Default)]
 pub struct Snapshots(BTreeMap<StateId, Chain>);
 

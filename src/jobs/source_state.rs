@@ -44,7 +44,7 @@ impl SourceState {
     }
 
     /// All lines of a table.
-    pub fn of(&self, table: &str) -> &[String] {
+    pub fn of_table(&self, table: &str) -> &[String] {
         self.0.get(table).map_or(&[], |lines| &lines.all)
     }
 

@@ -25,7 +25,7 @@ use super::late::LateRoute;
 use super::metrics_view::JobMetricsView;
 use super::progress::Status;
 use super::stage_runner::{InProcess, StageRunner};
-use super::views::View;
+use super::views::JobView;
 
 /// One `INSERT INTO sink SELECT ...`, planned.
 #[derive(Debug)]
@@ -192,7 +192,7 @@ pub struct JobSpec {
     /// What it writes.
     pub inserts: Arc<Vec<Insert>>,
     /// Materialized views that it keeps.
-    pub views: Vec<View>,
+    pub views: Vec<JobView>,
     /// What it reads.
     pub sources: Vec<JobSource>,
     /// Where late rows go, if not only into a counter.

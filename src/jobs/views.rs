@@ -27,7 +27,7 @@ const PIECE: usize = 8 << 20;
 
 /// A materialized view of a job.
 #[derive(Debug, Clone)]
-pub struct View {
+pub struct JobView {
     /// Its name.
     pub name: String,
     /// The stateful node that keeps its content, in table 0.
@@ -40,7 +40,7 @@ pub struct View {
     pub root: Arc<dyn StateStore>,
 }
 
-impl View {
+impl JobView {
     /// The state table that keeps its content.
     pub fn table(&self) -> StateId {
         StateId { node: self.node, table: 0 }
@@ -52,7 +52,7 @@ impl View {
 /// # Errors
 /// When the store cannot be written.
 pub(super) async fn changes(
-    views: &[View],
+    views: &[JobView],
     whole: impl Fn(&str) -> bool,
     deltas: &BTreeMap<StateId, StateDelta>,
     store: &Arc<dyn StateStore>,

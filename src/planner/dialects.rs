@@ -1,4 +1,5 @@
-//! What a dialect decides of plans: its functions, the names of its types in CAST, where NULL stands in ORDER BY, the planners of its operators, and which [`rules`](super::rules) hold for it.
+//! What a dialect decides of plans: its functions, the names of its types in CAST, where NULL stands in ORDER BY, the planners of its
+//! operators, and which [`rules`](super::rules) hold for it.
 //!
 //! ```text
 //!  shared: DataFusion's functions, with those in place that incremental plans and equal answers in batch need
@@ -32,7 +33,7 @@ use super::functions;
 use super::logical::statement;
 use super::lower::content::content;
 use super::mode::Mode;
-use super::provider::{Relation, TableSource, Tables, View};
+use super::provider::{Relation, TableSource, Tables, ViewDefinition};
 use super::rewrites::cast_types::CastTypes;
 use super::window_call;
 
@@ -139,7 +140,7 @@ impl Dialects {
         let options = self.shared.config_options().catalog.clone();
         // Names mean the same in all of them, but a view is looked at from a dialect.
         let (catalogs, catalog) = (MemoryCatalogProviderList::new(), MemoryCatalogProvider::new());
-        let names = Names { tables: Arc::clone(&self.tables), mode: self.mode, dialect, dialects: Arc::downgrade(self) };
+        let names = DialectSchema { tables: Arc::clone(&self.tables), mode: self.mode, dialect, dialects: Arc::downgrade(self) };
         catalog.register_schema(&options.default_schema, Arc::new(names))?;
         catalogs.register_catalog(options.default_catalog.clone(), Arc::new(catalog));
         let mut state = SessionStateBuilder::new_from_existing(self.shared.clone())
@@ -176,7 +177,7 @@ impl Dialects {
 
 /// The catalog as a DataFusion schema: tables are opened when a query first names them.
 #[derive(Debug)]
-struct Names {
+struct DialectSchema {
     tables: Arc<dyn Tables>,
     mode: Mode,
     /// The dialect of the queries that ask.
@@ -186,7 +187,7 @@ struct Names {
 }
 
 #[async_trait]
-impl SchemaProvider for Names {
+impl SchemaProvider for DialectSchema {
     fn table_names(&self) -> Vec<String> {
         self.tables.names()
     }
@@ -240,8 +241,8 @@ impl SchemaProvider for Names {
 }
 
 /// Plans a view's query, in its own dialect. What is wrong in it is shown there, not where the view is used.
-async fn view(dialects: &Arc<Dialects>, name: &str, view: View) -> Result<LogicalPlan> {
-    let View { query, columns, source } = view;
+async fn view(dialects: &Arc<Dialects>, name: &str, view: ViewDefinition) -> Result<LogicalPlan> {
+    let ViewDefinition { query, columns, source } = view;
     // It may need other views in turn.
     let plan = Box::pin(dialects.logical(query)).await.map_err(|error| match error.line_column() {
         Some((line, column)) => error.at(source.place(line, column)).context(format!("view `{name}`")),

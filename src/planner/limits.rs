@@ -24,7 +24,7 @@ pub(super) fn check(plan: &LogicalPlan) -> Result<()> {
     if columns as u64 > MOST_COLUMNS {
         return Err(Error::sql(format!("the query has {columns} columns; no more than {MOST_COLUMNS} are possible")));
     }
-    let size = Sizes::default().of(plan)?;
+    let size = Sizes::default().measure(plan)?;
     if size.operators > MOST_OPERATORS || size.parts > MOST_PARTS { Err(too_large()) } else { Ok(()) }
 }
 
@@ -47,13 +47,13 @@ impl Size {
 struct Sizes(HashMap<*const LogicalPlan, Size>);
 
 impl Sizes {
-    fn of(&mut self, plan: &LogicalPlan) -> DfResult<Size> {
+    fn measure(&mut self, plan: &LogicalPlan) -> DfResult<Size> {
         if let Some(size) = self.0.get(&std::ptr::from_ref(plan)) {
             return Ok(*size);
         }
         let mut size = Size { operators: 1, parts: 0 };
         for input in plan.inputs() {
-            size.add(self.of(input)?);
+            size.add(self.measure(input)?);
         }
         plan.apply_expressions(|expr| {
             size.add(self.of_expr(expr)?);
@@ -68,9 +68,9 @@ impl Sizes {
         expr.apply(|part| {
             size.add(Size { operators: 0, parts: 1 });
             match part {
-                Expr::ScalarSubquery(query) => size.add(self.of(&query.subquery)?),
-                Expr::InSubquery(test) => size.add(self.of(&test.subquery.subquery)?),
-                Expr::Exists(test) => size.add(self.of(&test.subquery.subquery)?),
+                Expr::ScalarSubquery(query) => size.add(self.measure(&query.subquery)?),
+                Expr::InSubquery(test) => size.add(self.measure(&test.subquery.subquery)?),
+                Expr::Exists(test) => size.add(self.measure(&test.subquery.subquery)?),
                 _ => {}
             }
             Ok(TreeNodeRecursion::Continue)

@@ -14,7 +14,8 @@ use super::provider::Tables;
 use super::rules::{self, RuleContext};
 use super::using::joins_on;
 
-/// Plans a query, in which views of other dialects stay closed: its text is rewritten where DataFusion's planner reads it in another way, then its plan by all [`rules`].
+/// Plans a query, in which views of other dialects stay closed: its text is rewritten where DataFusion's planner reads it in another way, then
+/// its plan by all [`rules`].
 pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, query: Query, mode: Mode) -> Result<LogicalPlan> {
     traced(state, tables, query, mode, &mut |_, _| {}).await
 }

@@ -21,13 +21,13 @@ where
 {
     /// All that holds of the rows that pass these filters.
     pub(super) fn all<'a>(&self, filters: impl IntoIterator<Item = &'a Expr>) -> MetadataPredicate {
-        filters.into_iter().map(|filter| self.of(filter)).fold(MetadataPredicate::default(), MetadataPredicate::and)
+        filters.into_iter().map(|filter| self.of_filter(filter)).fold(MetadataPredicate::default(), MetadataPredicate::and)
     }
 
-    fn of(&self, filter: &Expr) -> MetadataPredicate {
+    fn of_filter(&self, filter: &Expr) -> MetadataPredicate {
         match filter {
-            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => self.of(left).and(self.of(right)),
-            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => self.of(left).or(&self.of(right)),
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => self.of_filter(left).and(self.of_filter(right)),
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => self.of_filter(left).or(&self.of_filter(right)),
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
                 let turned = || Some(self.comparison(self.key(right)?, op.swap()?, left));
                 self.key(left).map(|key| self.comparison(key, *op, right)).or_else(turned).flatten().unwrap_or_default()

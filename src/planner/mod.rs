@@ -55,7 +55,7 @@ pub use explain::{Explained, Measured};
 pub use mode::Mode;
 pub use program::{Output, Program, Stage, StateNode};
 pub use properties::{Domain, Shape};
-pub use provider::{Content, DeclaredTable, MaterializedContent, Relation, Tables, View};
+pub use provider::{Content, DeclaredTable, MaterializedContent, Relation, Tables, ViewDefinition};
 pub use query_runtime::QueryRuntime;
 pub use session::Session;
 pub use streaming_settings::StreamingSettings;

@@ -44,14 +44,14 @@ pub enum Relation {
     /// A declared table.
     Table,
     /// A view.
-    View(View),
+    View(ViewDefinition),
     /// A materialized view: the same, and its content.
-    Materialized(View, Arc<dyn MaterializedContent>),
+    Materialized(ViewDefinition, Arc<dyn MaterializedContent>),
 }
 
 /// A view, as it is put in the place of its name.
 #[derive(Debug, Clone)]
-pub struct View {
+pub struct ViewDefinition {
     /// Its query, with names that are resolved.
     pub query: ast::Query,
     /// Its column names, if it renames them.
@@ -339,7 +339,7 @@ impl TableSource {
         ranges.iter().map(split).collect()
     }
 
-    /// What a query is told that would read all of it.
+    /// The error of a query that would read all of it.
     pub fn not_whole(&self) -> Error {
         Error::sql(format!("table `{}` is not read as a whole: its rows are found by key", self.name()))
             .hint("join it with a table or a stream whose rows have the key")

@@ -24,8 +24,8 @@ impl QueryRuntime {
     /// Runs a plan on threads that only such plans use.
     ///
     /// An operator may compute for seconds without a pause (a join of everything with everything). On the threads of the process's own
-    /// runtime nobody would look at signals, clocks and sockets meanwhile: Ctrl-C would not be heard, and jobs would stand still. Whoever
-    /// drops the rows has ended the query.
+    /// runtime nobody would look at signals, clocks and sockets meanwhile: Ctrl-C would not be heard, and jobs would stand still. Dropping
+    /// the stream of rows ends the query.
     ///
     /// # Errors
     /// When no threads can be started.
@@ -41,7 +41,7 @@ impl QueryRuntime {
             Ok(())
         };
         rows.spawn_on(work, &self.handle()?);
-        // Whoever has the rows has the threads, too.
+        // The stream of rows holds the threads, too.
         let (rows, threads) = (rows.build(), Arc::clone(self));
         Ok(Box::pin(RecordBatchStreamAdapter::new(rows.schema(), rows.inspect(move |_| _ = &threads))))
     }

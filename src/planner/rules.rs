@@ -38,11 +38,11 @@ pub(super) struct RuleContext<'a> {
     pub functions: &'a dyn FunctionRegistry,
 }
 
-/// For queries of which dialects a rule holds.
+/// The dialects whose queries a rule applies to.
 pub(super) enum Holds {
-    /// Of all: answers that do not depend on how a query runs, forms that DataFusion cannot run.
+    /// All: answers that do not depend on how a query runs, forms that DataFusion cannot run.
     Always,
-    /// Of these: what expressions are worth there.
+    /// These: the values of expressions there.
     In(&'static [Dialect]),
 }
 
@@ -75,7 +75,7 @@ const FLINK: Holds = Holds::In(&[Dialect::FLINK]);
 
 /// All rules, in the order in which they are applied.
 pub(super) const RULES: [Rule; 11] = [
-    // Types first: what later rules add is made of the types that come out in the end.
+    // Types first: later rules build on the final types.
     Rule { name: "round_by_row", holds: FLINK, apply: |plan, _| by_row(plan) },
     Rule { name: "times_without_value_last", holds: Holds::Always, apply: |plan, _| times_last(plan) },
     Rule { name: "wide_decimals", holds: FLINK, apply: |plan, _| wide_decimals(plan) },

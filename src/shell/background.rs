@@ -1,4 +1,4 @@
-//! Jobs that were started in the shell and go on behind it: what the person is told of them.
+//! Jobs that the shell started and that run in the background, and messages about them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -123,7 +123,7 @@ impl Watched {
     fn news(&mut self) -> Vec<String> {
         let (name, Status { phase, notice, waits, .. }) = (self.job.name(), self.job.status());
         let mut news = Vec::new();
-        // How it ended is told by itself.
+        // Its end has a message of its own.
         if phase == Phase::Failed {
             return news;
         }

@@ -48,7 +48,7 @@ pub(super) fn lines(schema: &SchemaRef, told: LiveLines, rows: mpsc::Receiver<Re
 
 /// A changelog's rows with their kinds in a first column.
 fn ops(schema: &SchemaRef, width: usize, key: Option<&[usize]>, batch: &RecordBatch) -> Result<RecordBatch> {
-    let (ops, picks): (Vec<&str>, Vec<u32>) = kinds::of(batch, width, key).into_iter().map(|(op, row)| (op, row as u32)).unzip();
+    let (ops, picks): (Vec<&str>, Vec<u32>) = kinds::row_kinds(batch, width, key).into_iter().map(|(op, row)| (op, row as u32)).unzip();
     let rows = take_record_batch(batch, &UInt32Array::from(picks))?;
     let columns = [Arc::new(StringArray::from(ops)) as ArrayRef].into_iter().chain(rows.columns().iter().take(width).cloned()).collect();
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)

@@ -3,7 +3,7 @@
 use crate::common::OptionSpec;
 use crate::sql::Dialect;
 use crate::sql::highlight::{Kind, Lexed, lexed};
-use crate::workspace::Names;
+use crate::workspace::CompletionNames;
 
 use super::commands::COMMANDS;
 use super::help;
@@ -26,12 +26,12 @@ pub struct Completion {
     /// The byte where it begins.
     pub start: usize,
     /// What it is.
-    pub found: Found,
+    pub found: Completions,
 }
 
 /// What may stand at the cursor.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Completions {
     /// One of these, in the order of the alphabet.
     Words(Vec<Candidate>),
     /// A file; `quoted`: in a quote that is open.
@@ -42,7 +42,7 @@ pub enum Found {
 }
 
 /// What may stand at byte `at` of a text.
-pub fn complete(text: &str, at: usize, names: &Names) -> Completion {
+pub fn complete(text: &str, at: usize, names: &CompletionNames) -> Completion {
     let before = text.get(..at).unwrap_or(text);
     if let Some(Piece::Command(range)) = pieces(before).pop()
         && range.end == before.len()
@@ -54,12 +54,12 @@ pub fn complete(text: &str, at: usize, names: &Names) -> Completion {
     }
     let parts = lexed(before, names.dialect);
     if let Some(start) = in_path(before, &parts) {
-        return Completion { start, found: Found::File { quoted: true } };
+        return Completion { start, found: Completions::File { quoted: true } };
     }
     let (word, rest) = last_word(before, &parts);
     let typed = before.get(word..).unwrap_or_default();
     if let Some((start, candidates)) = in_options(before, &parts, names) {
-        return Completion { start, found: Found::Words(candidates) };
+        return Completion { start, found: Completions::Words(candidates) };
     }
     let previous =
         |n: usize| rest.len().checked_sub(n).and_then(|i| rest.get(i)).and_then(|p| before.get(p.range.clone())).unwrap_or_default();
@@ -83,7 +83,7 @@ pub fn complete(text: &str, at: usize, names: &Names) -> Completion {
         let functions = names.functions.iter().map(|name| format!("{}(", name.to_uppercase()));
         used.chain(relations()).chain(names.dialect.inside().iter().map(ToString::to_string)).chain(functions).collect()
     };
-    Completion { start: word, found: Found::Words(matching(found, typed)) }
+    Completion { start: word, found: Completions::Words(matching(found, typed)) }
 }
 
 /// The statement that a byte stands in: names of others mean nothing in it.
@@ -129,7 +129,7 @@ fn last_word<'p>(text: &str, parts: &'p [Lexed]) -> (usize, &'p [Lexed]) {
 }
 
 /// Keys and values inside of `WITH (...)` and SET: what is typed there stands in an open quote.
-fn in_options(text: &str, parts: &[Lexed], names: &Names) -> Option<(usize, Vec<Candidate>)> {
+fn in_options(text: &str, parts: &[Lexed], names: &CompletionNames) -> Option<(usize, Vec<Candidate>)> {
     let (last, rest) = parts.split_last().filter(|(last, _)| last.kind == Kind::Open)?;
     let open = text.get(last.range.clone())?;
     let quote = open.find('\'')?;
@@ -175,10 +175,10 @@ fn closed(found: impl IntoIterator<Item = String>, typed: &str) -> Vec<Candidate
 }
 
 /// Names of commands, and what stands behind them.
-fn of_command(before: &str, line: &str, names: &Names) -> Completion {
+fn of_command(before: &str, line: &str, names: &CompletionNames) -> Completion {
     let Some((command, argument)) = line.split_once(char::is_whitespace) else {
         let known = COMMANDS.iter().flat_map(|c| c.names.iter().map(ToString::to_string));
-        return Completion { start: before.len() - line.len(), found: Found::Words(matching(known, line)) };
+        return Completion { start: before.len() - line.len(), found: Completions::Words(matching(known, line)) };
     };
     let argument = argument.trim_start();
     let start = before.len() - argument.len();
@@ -186,7 +186,7 @@ fn of_command(before: &str, line: &str, names: &Names) -> Completion {
         "\\i" | "\\include" | ".read" | "\\o" | "\\out" | ".output" | "\\e" | "\\edit" | ".edit" | "\\g" | "\\gx" | "\\G" | "\\once"
         | ".once" | "\\w" | "\\cd" | ".cd" => {
             let quoted = argument.starts_with('\'');
-            return Completion { start: start + usize::from(quoted), found: Found::File { quoted } };
+            return Completion { start: start + usize::from(quoted), found: Completions::File { quoted } };
         }
         "\\d" | "\\d+" | "\\sf" | "\\sv" | ".schema" | "\\peek" | ".peek" => names.relations.keys().cloned().collect(),
         "\\h" | "\\help" => help::statements().map(String::from).collect(),
@@ -195,5 +195,5 @@ fn of_command(before: &str, line: &str, names: &Names) -> Completion {
         "\\timing" | ".timer" => ["on", "off"].map(String::from).to_vec(),
         _ => Vec::new(),
     };
-    Completion { start, found: Found::Words(matching(found, argument)) }
+    Completion { start, found: Completions::Words(matching(found, argument)) }
 }

@@ -1,17 +1,17 @@
 //! What may come next, case by case.
 
-use super::complete::{Found, complete};
+use super::complete::{Completions, complete};
 use crate::common::OptionSpec;
-use crate::workspace::Names;
+use crate::workspace::CompletionNames;
 
-fn names() -> Names {
+fn names() -> CompletionNames {
     let columns = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let kafka = vec![
         OptionSpec::text("topic", "the topic"),
         OptionSpec::one_of("scan.startup.mode", &["earliest-offset", "latest-offset"], "where reading begins"),
         OptionSpec::text("properties.*", "of the client"),
     ];
-    Names {
+    CompletionNames {
         relations: [("orders", &["id", "order time", "price"][..]), ("payments", &["id", "paid"]), ("shop.stock", &["item", "left"])]
             .map(|(name, c)| (name.to_string(), columns(c)))
             .into(),
@@ -28,9 +28,9 @@ fn found(marked: &str) -> (String, String) {
     let text = marked.replacen('|', "", 1);
     let completion = complete(&text, at, &names());
     let found = match completion.found {
-        Found::Words(words) => words.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" "),
-        Found::File { quoted: true } => "a file and a quote".to_string(),
-        Found::File { quoted: false } => "a file".to_string(),
+        Completions::Words(words) => words.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" "),
+        Completions::File { quoted: true } => "a file and a quote".to_string(),
+        Completions::File { quoted: false } => "a file".to_string(),
     };
     (found, text[completion.start..at].to_string())
 }

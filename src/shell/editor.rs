@@ -15,10 +15,10 @@ use rustyline::{CompletionType, Config, Context, Helper};
 
 use crate::common::{Error, Result, secret};
 use crate::sql::highlight::is_whole;
-use crate::workspace::Names;
+use crate::workspace::CompletionNames;
 
 use super::colours::{LONGEST, coloured};
-use super::complete::{Completion, Found, complete};
+use super::complete::{Completion, Completions, complete};
 use super::render::colours_wanted;
 use super::split::{Piece, pieces};
 
@@ -69,7 +69,7 @@ impl Editor {
     }
 
     /// What completion knows.
-    pub(super) fn knows(&mut self, names: Names) {
+    pub(super) fn knows(&mut self, names: CompletionNames) {
         if let Some(sql) = self.lines.helper_mut() {
             sql.names = Arc::new(names);
         }
@@ -110,7 +110,7 @@ fn broken(error: &ReadlineError) -> Error {
 
 /// What rustyline asks.
 struct Sql {
-    names: Arc<Names>,
+    names: Arc<CompletionNames>,
     files: FilenameCompleter,
     old: HistoryHinter,
     colours: bool,
@@ -138,7 +138,7 @@ impl Completer for Sql {
     fn complete(&self, line: &str, at: usize, _context: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let Completion { start, found } = complete(line, at, &self.names);
         let candidates = match found {
-            Found::Words(mut words) => {
+            Completions::Words(mut words) => {
                 // As in psql, what is certain is done with.
                 if let [only] = words.as_mut_slice()
                     && line.get(at..).is_none_or(str::is_empty)
@@ -148,7 +148,7 @@ impl Completer for Sql {
                 }
                 words.into_iter().map(|c| Pair { display: c.shown, replacement: c.text }).collect()
             }
-            Found::File { quoted } => {
+            Completions::File { quoted } => {
                 // In a quote nothing is escaped, nor is it in what a command takes.
                 let path = format!("'{}", line.get(start..at).unwrap_or_default());
                 let (_, mut files) = self.files.complete_path(&path, path.len())?;

@@ -42,7 +42,7 @@ struct Note {
 }
 
 impl LogBuffer {
-    /// Whether notes are told at once from now on, with those that have waited, or wait.
+    /// Whether notes are printed at once from now on, with those that have waited, or wait.
     pub fn at_once(&self, at_once: bool) {
         self.lock().at_once = at_once;
         if at_once {

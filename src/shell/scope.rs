@@ -2,7 +2,7 @@
 
 use crate::sql::highlight::{Kind, Lexed, lexed};
 use crate::sql::name;
-use crate::workspace::Names;
+use crate::workspace::CompletionNames;
 
 /// Columns that windows of time add.
 const WINDOW: [&str; 3] = ["window_end", "window_start", "window_time"];
@@ -17,7 +17,7 @@ pub(super) struct Used {
 }
 
 /// The relations of a statement, with their aliases, also behind the brackets of `TUMBLE(TABLE t, ...)`.
-pub(super) fn used(text: &str, names: &Names) -> Vec<Used> {
+pub(super) fn used(text: &str, names: &CompletionNames) -> Vec<Used> {
     let parts: Vec<Lexed> = lexed(text, names.dialect).into_iter().filter(|part| part.kind != Kind::Comment).collect();
     let words = Words { text, parts: &parts };
     let mut found = Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn used(text: &str, names: &Names) -> Vec<Used> {
 }
 
 /// What may stand behind `name.`: columns of a relation or its alias, relations of a database.
-pub(super) fn columns_of(name: &str, text: &str, names: &Names) -> Vec<String> {
+pub(super) fn columns_of(name: &str, text: &str, names: &CompletionNames) -> Vec<String> {
     let name = name.trim_matches('`');
     let is = |other: &str| other.eq_ignore_ascii_case(name);
     let columns = used(text, names).into_iter().find(|used| used.names.iter().any(|known| is(known))).map(|used| used.columns);
@@ -71,7 +71,7 @@ impl<'t> Words<'t> {
 
     /// The relation whose name begins at a part, and the part behind it. One of another database is found without that, because it may be
     /// the current one.
-    fn relation<'n>(&self, n: usize, names: &'n Names) -> Option<(usize, &'n str)> {
+    fn relation<'n>(&self, n: usize, names: &'n CompletionNames) -> Option<(usize, &'n str)> {
         if !matches!(self.parts.get(n)?.kind, Kind::Word | Kind::Quoted | Kind::Function) {
             return None;
         }

@@ -10,7 +10,7 @@ use crate::common::{Error, ErrorKind, Result, clock, panics};
 use crate::planner::Mode;
 use crate::sql::ast::{Emit, Parsed, Query, Source, Statement};
 use crate::sql::{Variables, parse_with};
-use crate::workspace::{Connection, Keeper, Names, Outcome};
+use crate::workspace::{CompletionNames, Connection, Keeper, Outcome};
 
 use super::background::Background;
 use super::log_buffer::LogBuffer;
@@ -285,7 +285,7 @@ impl Session {
     }
 
     /// What completion knows; nothing when the catalog cannot be read, which the next statement tells.
-    pub(super) fn names(&self) -> Names {
+    pub(super) fn names(&self) -> CompletionNames {
         self.connection.names().unwrap_or_default()
     }
 }

@@ -128,7 +128,7 @@ impl Dialect {
 
     /// The dialect of a statement where this one is in force: one that was chosen reads everything, the default one leaves to others what
     /// has their form.
-    pub(super) fn of(self, tokens: &[TokenWithSpan]) -> Self {
+    pub(super) fn of_statement(self, tokens: &[TokenWithSpan]) -> Self {
         if self != Self::default() {
             return self;
         }

@@ -1,4 +1,4 @@
-//! What a dialect has to say of its text; [`super::dialect`] has the whole picture.
+//! The part of a dialect that reads text; [`super::dialect`] lists all parts.
 
 use arrow::datatypes::DataType;
 use sqlparser::ast::{Expr, Query};

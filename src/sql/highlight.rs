@@ -51,7 +51,7 @@ pub fn lexed(text: &str, dialect: Dialect) -> Vec<Lexed> {
     let (mut parts, mut places, mut context) = (Vec::new(), Places::new(text), Context::default());
     let mut from = 0;
     for chunk in tokens.split_inclusive(|token| token.token == Token::SemiColon) {
-        let keywords = dialect.of(chunk).keywords();
+        let keywords = dialect.of_statement(chunk).keywords();
         for (n, token) in chunk.iter().enumerate() {
             let range = places.byte(token.span.start)..places.byte(token.span.end);
             if let Some(kind) = kind(token, tokens.get(from + n + 1..).unwrap_or_default(), &context, keywords) {
@@ -186,7 +186,7 @@ pub fn last(text: &str, dialect: Dialect) -> Last {
         if let Some(first) = chunk.iter().find(|t| !is_space(t)).filter(|_| set.is_none()) {
             begins = Some(first.span.start);
         }
-        let of = set.unwrap_or_else(|| dialect.of(chunk));
+        let of = set.unwrap_or_else(|| dialect.of_statement(chunk));
         match of.part(&read, chunk) {
             Part::Opens { .. } => set = Some(of),
             Part::Closes => set = None,

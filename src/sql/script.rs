@@ -90,7 +90,7 @@ struct Set {
 impl Script<'_> {
     /// Takes the tokens up to a semicolon in.
     fn part(&mut self, chunk: &[TokenWithSpan]) -> Result<()> {
-        let dialect = self.set.as_ref().map_or_else(|| self.in_force.dialect().of(chunk), |set| set.dialect);
+        let dialect = self.set.as_ref().map_or_else(|| self.in_force.dialect().of_statement(chunk), |set| set.dialect);
         let chunk = dialect.fill(self.variables, &mut self.text, chunk)?;
         let Some(first) = chunk.iter().find(|token| !is_space(token)) else { return Ok(()) };
         match dialect.part(&self.text, &chunk) {

@@ -26,7 +26,7 @@ pub(super) fn exact_values(insert: &ast::Insert, target: &SchemaRef) -> ast::Que
 /// Runs the query to its end and writes its rows as one commit. Returns how many rows were written.
 ///
 /// # Errors
-/// A row that does not fit fails the whole INSERT: unlike in a job, a person is there to mend it.
+/// A row that does not fit fails the whole INSERT: unlike in a job, a person can correct it at once.
 pub(super) async fn insert(
     session: &Session,
     sink: Arc<dyn Sink>,

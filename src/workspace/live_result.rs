@@ -25,13 +25,13 @@ type Row = Vec<ScalarValue>;
 #[derive(Debug)]
 pub struct LiveResult {
     schema: SchemaRef,
-    rows: Rows,
+    rows: LiveRows,
     order: Option<Order>,
     count: u64,
 }
 
 #[derive(Debug)]
-enum Rows {
+enum LiveRows {
     /// Rows that only come.
     Added(VecDeque<Row>),
     /// Such rows by where they belong, and a number that keeps equal ones apart.
@@ -82,9 +82,9 @@ impl LiveResult {
     pub fn new(schema: &SchemaRef, updating: bool, key: Option<Vec<usize>>, order: &[(usize, SortOptions)]) -> Result<Self> {
         let order = Order::new(schema, order)?;
         let rows = match &order {
-            _ if updating => Rows::Changing(key.unwrap_or_else(|| (0..schema.fields().len()).collect()), IndexMap::new()),
-            Some(_) => Rows::Sorted(BTreeMap::new()),
-            None => Rows::Added(VecDeque::new()),
+            _ if updating => LiveRows::Changing(key.unwrap_or_else(|| (0..schema.fields().len()).collect()), IndexMap::new()),
+            Some(_) => LiveRows::Sorted(BTreeMap::new()),
+            None => LiveRows::Added(VecDeque::new()),
         };
         Ok(Self { schema: Arc::clone(schema), rows, order, count: 0 })
     }
@@ -99,12 +99,12 @@ impl LiveResult {
         let first = self.count;
         self.count += rows.len() as u64;
         match &mut self.rows {
-            Rows::Added(added) => {
+            LiveRows::Added(added) => {
                 added.extend(rows);
                 let old = added.len().saturating_sub(KEPT);
                 added.drain(..old);
             }
-            Rows::Sorted(sorted) => {
+            LiveRows::Sorted(sorted) => {
                 for ((row, place), number) in rows.into_iter().zip(places.into_iter().flatten()).zip(first..) {
                     sorted.insert((place, number), row);
                     if sorted.len() > KEPT {
@@ -112,7 +112,7 @@ impl LiveResult {
                     }
                 }
             }
-            Rows::Changing(key, changing) => {
+            LiveRows::Changing(key, changing) => {
                 let weights = batch.columns().last().and_then(|c| c.as_primitive_opt::<Int64Type>());
                 let weight = |row: usize| weights.map_or(1, |w| w.value(row));
                 for (index, row) in rows.into_iter().enumerate() {
@@ -133,8 +133,8 @@ impl LiveResult {
     /// How many rows there are.
     pub fn count(&mut self) -> u64 {
         match &mut self.rows {
-            Rows::Added(_) | Rows::Sorted(_) => self.count,
-            Rows::Changing(_, changing) => {
+            LiveRows::Added(_) | LiveRows::Sorted(_) => self.count,
+            LiveRows::Changing(_, changing) => {
                 changing.retain(|_, now| now.times != 0);
                 changing.values().map(|now| now.times.unsigned_abs()).sum()
             }
@@ -147,9 +147,9 @@ impl LiveResult {
     /// When values do not make a column.
     pub fn shown(&mut self, count: usize) -> Result<RecordBatch> {
         let rows: Vec<&Row> = match &mut self.rows {
-            Rows::Added(added) => added.iter().skip(added.len().saturating_sub(count)).collect(),
-            Rows::Sorted(sorted) => sorted.values().take(count).collect(),
-            Rows::Changing(_, changing) => {
+            LiveRows::Added(added) => added.iter().skip(added.len().saturating_sub(count)).collect(),
+            LiveRows::Sorted(sorted) => sorted.values().take(count).collect(),
+            LiveRows::Changing(_, changing) => {
                 changing.retain(|_, now| now.times != 0);
                 if self.order.is_some() {
                     let mut first: Vec<&Changing> = changing.values().collect();

@@ -46,7 +46,7 @@ pub use execute::Outcome;
 pub use limit::Limit;
 pub use live_query::LiveQuery;
 pub use live_result::LiveResult;
-pub use names::Names;
+pub use names::CompletionNames;
 pub use script_job::ScriptJob;
 pub use shared::Workspace;
 pub use view_jobs::Keeper;

@@ -11,7 +11,7 @@ use super::connection::Connection;
 
 /// Names of a workspace.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub struct CompletionNames {
     /// Tables and views with their columns, as far as they are declared.
     pub relations: BTreeMap<String, Vec<String>>,
     /// Functions.
@@ -29,7 +29,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the catalog's folder cannot be read.
-    pub fn names(&self) -> Result<Names> {
+    pub fn names(&self) -> Result<CompletionNames> {
         let dialect = self.dialect()?;
         let functions = self.session(Mode::Batch)?.functions(dialect)?;
         let mut inner = self.tables.lock();
@@ -41,6 +41,6 @@ impl Connection {
         };
         let relations = inner.catalog.entries().into_iter().filter_map(|e| Some((e.name().to_string(), columns(&e)?))).collect();
         let settings = crate::catalog::settings::KEYS.iter().map(ToString::to_string).collect();
-        Ok(Names { relations, functions, connectors: self.workspace.connectors.options(), settings, dialect })
+        Ok(CompletionNames { relations, functions, connectors: self.workspace.connectors.options(), settings, dialect })
     }
 }

@@ -6,7 +6,7 @@ use crate::common::{Error, Result};
 use crate::planner::{Relation, Tables};
 
 use super::connection::Connection;
-use super::show::Rows;
+use super::show::ShownRows;
 use super::tables::locate_entry;
 
 impl Connection {
@@ -19,7 +19,7 @@ impl Connection {
     ///
     /// # Errors
     /// When there is no such table, it has neither messages nor files, or its server is away.
-    pub async fn peek(&self, name: &str, rows: usize) -> Result<Rows> {
+    pub async fn peek(&self, name: &str, rows: usize) -> Result<ShownRows> {
         let name = &self.tables.canonical(name);
         // Its columns may have to be found out; those that are declared tell enough, also of a table that can only be written.
         if !self.tables.table(name).is_ok_and(|(entry, _)| !entry.definition.columns.is_empty()) {

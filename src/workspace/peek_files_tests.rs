@@ -15,9 +15,9 @@ use crate::workspace::Workspace;
 use crate::workspace::peek::*;
 
 /// A folder of files, and tables on it.
-struct Place(tempfile::TempDir);
+struct TestFolder(tempfile::TempDir);
 
-impl Place {
+impl TestFolder {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -61,7 +61,7 @@ fn changed(path: &Path, at: u64) {
 
 #[tokio::test]
 async fn the_newest_file_comes_last_whatever_its_name() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.file("t/b.csv", "id,name\n1,tea\n2,\"green\ntea\"\n", 30);
     place.file("t/dt=x/a.csv", "name,id\ncake,3\npie,four\n", 20);
     place.file("t/c.csv", "id,name\n5,jam\n", 10);
@@ -84,7 +84,7 @@ async fn the_newest_file_comes_last_whatever_its_name() {
 
 #[tokio::test]
 async fn other_texts() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.file("a.jsonl", "\u{feff}{\"n\":1}\n\n[{\"n\":2},{\"n\":3}]\n{oops\n", 1);
     place.file("b.tsv", "1\t\u{1b}\n", 1);
     let gz = "COPY (SELECT * FROM (VALUES (1, 'x'), (2, 'y')) AS t(a, b)) TO 'DIR/c.csv.gz' STORED AS CSV
@@ -102,7 +102,7 @@ async fn other_texts() {
 /// A file that nobody could read through: its first record is longer than records may be. It takes no room on the disk.
 #[tokio::test]
 async fn of_a_large_file_only_the_end_is_read() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let path = place.file("large", "", 1);
     let mut file = std::fs::File::options().write(true).open(&path).unwrap();
     file.seek(SeekFrom::Start(1 << 30)).unwrap();
@@ -121,7 +121,7 @@ async fn of_a_large_file_only_the_end_is_read() {
 
 #[tokio::test]
 async fn the_end_of_a_file_is_as_in_the_whole_of_it() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let (mut text, mut places) = ("id,note\n".to_string(), Vec::new());
     for i in 0..40_000 {
         places.push(text.len());
@@ -142,7 +142,7 @@ async fn the_end_of_a_file_is_as_in_the_whole_of_it() {
 
 #[tokio::test]
 async fn rows_of_files_that_are_no_text() {
-    let place = Place::new();
+    let place = TestFolder::new();
     for (name, numbers, at) in [("z.parquet", "(1), (2), (3)", 1), ("y.parquet", "(4), (5)", 2), ("a.avro", "(6), (7)", 1)] {
         let path = place.0.path().join(name);
         let format = if name.ends_with("avro") { "" } else { "OPTIONS ('format.max_row_group_size' '1')" };
@@ -183,7 +183,7 @@ fn avro(path: &Path) {
 
 #[tokio::test]
 async fn what_is_not_there() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.file("data/orders.csv", "n\n1\n", 1);
     place.file("data/empty/_hidden.csv", "n\n1\n", 1);
     let on_empty = "CREATE TABLE t (n INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/data/empty', 'format' = 'csv');";

@@ -54,7 +54,7 @@ impl Connection {
         parts: &[Parsed],
         store: &Arc<dyn StateStore>,
         numbered: BTreeSet<String>,
-    ) -> Result<(Program, Vec<Insert>, Vec<views::View>)> {
+    ) -> Result<(Program, Vec<Insert>, Vec<views::JobView>)> {
         let mut planner = ContinuousPlanner::new(session, self.streaming()?).numbering(numbered);
         let mut planned: Vec<Insert> = Vec::new();
         let mut views = Vec::new();
@@ -64,7 +64,7 @@ impl Connection {
                 Statement::CreateView(view) if view.materialized => {
                     let (node, nodes, identity) = planner.keep(&view.query).await.map_err(|e| parsed.locate(e))?;
                     let name = self.with_catalog(|catalog| catalog.canonical(&view.name)).map_err(|e| parsed.locate(e))?;
-                    views.push(views::View { name, node, nodes, identity, root: Arc::clone(store) });
+                    views.push(views::JobView { name, node, nodes, identity, root: Arc::clone(store) });
                     continue;
                 }
                 _ => continue,

@@ -39,7 +39,7 @@ pub struct Workspace {
 #[derive(Debug, Clone)]
 pub(super) struct Checkpoints {
     pub(super) root: Arc<dyn StateStore>,
-    /// A write takes a while, so jobs commit less often unless they are told.
+    /// Writes are slow, so the default checkpoint interval is longer.
     pub(super) remote: bool,
 }
 

@@ -18,14 +18,14 @@ use crate::sql::{quoted, render, select_all};
 use super::connection::Connection;
 
 /// Rows to print.
-pub type Rows = (SchemaRef, RecordBatch);
+pub type ShownRows = (SchemaRef, RecordBatch);
 
 impl Connection {
     /// Answers SHOW.
     ///
     /// # Errors
     /// When something is named that is not there.
-    pub async fn show(&self, show: &Show) -> Result<Rows> {
+    pub async fn show(&self, show: &Show) -> Result<ShownRows> {
         match &show.what {
             ShowWhat::Columns => {
                 let (_, all) = self.describe(show.from.as_deref().unwrap_or_default()).await?;
@@ -84,7 +84,7 @@ impl Connection {
     ///
     /// # Errors
     /// When there is no such table or view, or its query does not plan.
-    pub async fn describe(&self, name: &str) -> Result<Rows> {
+    pub async fn describe(&self, name: &str) -> Result<ShownRows> {
         let entry = self.with_catalog(|catalog| catalog.get(name))?;
         let session = self.session(Mode::Batch)?;
         let rows = match &entry {
@@ -178,7 +178,7 @@ async fn of_table(table: &CreateTable, session: &Session) -> Result<Vec<Describe
     Ok(table.columns.iter().map(row).collect())
 }
 
-fn described(rows: &[Described]) -> Result<Rows> {
+fn described(rows: &[Described]) -> Result<ShownRows> {
     let text = |of: &dyn Fn(&Described) -> Option<String>| -> ArrayRef {
         Arc::new(rows.iter().map(|row| of(row).map(|text| secret::shown(&text))).collect::<StringArray>())
     };
@@ -197,12 +197,12 @@ fn described(rows: &[Described]) -> Result<Rows> {
     batch(columns)
 }
 
-fn texts(columns: Vec<(&str, Vec<String>)>) -> Result<Rows> {
+fn texts(columns: Vec<(&str, Vec<String>)>) -> Result<ShownRows> {
     let array = |values: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(values)) };
     batch(columns.into_iter().map(|(name, values)| (name, array(values))).collect())
 }
 
-pub(super) fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<Rows> {
+pub(super) fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<ShownRows> {
     let field = |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), *array.data_type() != DataType::Boolean);
     let schema: SchemaRef = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
     let rows = RecordBatch::try_new(Arc::clone(&schema), columns.into_iter().map(|(_, array)| array).collect())?;
@@ -210,7 +210,7 @@ pub(super) fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<Rows> {
 }
 
 /// The rows whose first column is like a pattern.
-fn liked(rows: &RecordBatch, like: Option<&Pattern>) -> Result<Rows> {
+fn liked(rows: &RecordBatch, like: Option<&Pattern>) -> Result<ShownRows> {
     let names = rows.column(0).as_any().downcast_ref::<StringArray>().ok_or_else(|| Error::internal("a name that is no text"))?;
     let keep: BooleanArray = names.iter().map(|name| Some(likes(like, name.unwrap_or_default()))).collect();
     Ok((rows.schema(), arrow::compute::filter_record_batch(rows, &keep)?))

@@ -9,7 +9,7 @@ use crate::common::Result;
 
 use super::connection::Connection;
 use super::dependents;
-use super::show::{Rows, batch};
+use super::show::{ShownRows, batch};
 use crate::jobs::commits::Commits;
 use crate::jobs::progress::{Phase, Status};
 
@@ -31,7 +31,7 @@ impl Listed {
 
 impl Connection {
     /// Answers SHOW JOBS: those whose names are `wanted`.
-    pub(super) async fn jobs(&self, wanted: impl Fn(&str) -> bool) -> Result<Rows> {
+    pub(super) async fn jobs(&self, wanted: impl Fn(&str) -> bool) -> Result<ShownRows> {
         let mut all: BTreeMap<String, Listed> = BTreeMap::new();
         if let Some(root) = self.workspace.root() {
             for name in dependents::jobs(root.as_ref()).await?.into_iter().filter(|name| wanted(name)) {
@@ -48,7 +48,7 @@ impl Connection {
     }
 }
 
-fn rows(jobs: &BTreeMap<String, Listed>) -> Result<Rows> {
+fn rows(jobs: &BTreeMap<String, Listed>) -> Result<ShownRows> {
     let number = |of: fn(&Status) -> Option<u64>| -> ArrayRef {
         let value = |job: &Listed| job.status.as_ref().and_then(of).and_then(|n| i64::try_from(n).ok());
         Arc::new(jobs.values().map(value).collect::<Int64Array>())

@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, Entry, Hinted, JobSettings, Overrides, Resolver, T
 use crate::common::blocking::blocking;
 use crate::common::{Error, OptionSpec, Result};
 use crate::connectors::TableSpec;
-use crate::planner::{DeclaredTable, Relation, StreamingSettings, Tables, View};
+use crate::planner::{DeclaredTable, Relation, StreamingSettings, Tables, ViewDefinition};
 use crate::sql::ast;
 
 use super::schema_inference;
@@ -173,7 +173,7 @@ impl ConnectionTables {
     }
 
     /// A view with the names in it as seen from its own database.
-    fn view(&self, view: &ViewEntry) -> Result<View> {
+    fn view(&self, view: &ViewEntry) -> Result<ViewDefinition> {
         let mut inner = self.lock();
         let mut query = view.definition.query.clone();
         let entry = Entry::View(Arc::new(view.clone()));
@@ -186,7 +186,7 @@ impl ConnectionTables {
             None => error,
         })?;
         inner.keep(hinted);
-        Ok(View { query, columns: view.definition.columns.clone(), source: view.source.clone() })
+        Ok(ViewDefinition { query, columns: view.definition.columns.clone(), source: view.source.clone() })
     }
 
     /// A table opened for reading, its columns found out if it declares none.

@@ -22,7 +22,7 @@ use super::metadata_columns::metadata_column;
 use super::pending::{Bad, Pending};
 use super::record_layout::RecordPart;
 
-/// Where an output column comes from: the n-th column of the value's or key's decoder, metadata, or what the record says.
+/// Where an output column comes from: the n-th column of the value's or key's decoder, metadata, or the weight of the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Slot {
     Value(usize),
@@ -36,13 +36,13 @@ enum Slot {
 enum Required {
     Never,
     Always,
-    /// In those that come; of one that goes the key may be all that is told.
+    /// In inserts; a delete may hold the key alone.
     Coming,
 }
 
 /// Rows of one partition.
 #[derive(Debug)]
-pub struct Rows {
+pub struct DecodedRows {
     /// The columns of the projection.
     pub batch: RecordBatch,
     /// The offset that each row came from; several rows can come from one record.
@@ -80,7 +80,7 @@ impl RowDecoder {
         let upsert = table.is_upsert();
         let (mut value_fields, mut key_fields, mut slots, mut required) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         if upsert {
-            // Which row it is about is told by the whole key, whatever is read of it.
+            // The whole key identifies the row, whichever of its columns are read.
             key_fields.extend(table.key.iter().flat_map(|key| key.schema.fields().iter().cloned().enumerate()));
         }
         for (column, wanted) in projection.iter() {
@@ -141,7 +141,7 @@ impl RowDecoder {
     }
 
     /// Decodes what is pending, and empties it.
-    pub fn decode(&mut self, pending: &mut Pending) -> Result<Rows> {
+    pub fn decode(&mut self, pending: &mut Pending) -> Result<DecodedRows> {
         let mut decoded = self.value.decode(&pending.values)?;
         if !pending.tombstones.is_empty() {
             decoded = with_tombstones(decoded, pending)?;
@@ -206,7 +206,7 @@ impl RowDecoder {
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), batch.columns().to_vec(), &options)?;
         let bad = bad.into_iter().map(|(message, reason)| pending.bad(message, reason)).collect();
         pending.clear();
-        Ok(Rows { batch, offsets, bad })
+        Ok(DecodedRows { batch, offsets, bad })
     }
 }
 

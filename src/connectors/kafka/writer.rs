@@ -149,7 +149,7 @@ impl KafkaWriter {
     /// The rows with the table's types, without those that a NOT NULL column forbids; changes with their weights behind.
     fn check(&mut self, rows: &RecordBatch) -> Result<RecordBatch> {
         let weights = self.weights(rows)?;
-        // Of a row that goes only its key is written.
+        // Of a delete only the key is written.
         let goes = |row: usize| self.table.is_upsert() && weights.as_ref().is_some_and(|w| w.value(row) < 0);
         let strict = CastOptions { safe: false, ..CastOptions::default() };
         let columns = rows.columns().iter().zip(self.schema.fields()).map(|(column, field)| {
@@ -266,7 +266,7 @@ impl KafkaWriter {
             Some(weights) => {
                 let comes: BooleanArray = weights.iter().map(|w| Some(w.is_some_and(|w| w > 0))).collect();
                 let mut values = self.value.encode(&filter_record_batch(batch, &comes)?, width)?.into_iter();
-                // What goes has no value: a tombstone.
+                // A delete has no value: a tombstone.
                 comes.values().iter().map(|comes| if comes { values.next().flatten() } else { None }).collect()
             }
         };

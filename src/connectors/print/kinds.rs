@@ -11,7 +11,7 @@ use super::line;
 ///
 /// Rows that go come before those that come. Where a row that comes has the key of one that goes, the two are an update and are
 /// shown together. A key of no columns is one that all rows have.
-pub fn of(batch: &RecordBatch, width: usize, key: Option<&[usize]>) -> Vec<(&'static str, usize)> {
+pub fn row_kinds(batch: &RecordBatch, width: usize, key: Option<&[usize]>) -> Vec<(&'static str, usize)> {
     let weights = batch.columns().get(width).and_then(|w| w.as_primitive_opt::<Int64Type>());
     let Some(weights) = weights else { return (0..batch.num_rows()).map(|row| ("+I", row)).collect() };
     let key_of = |row: usize| {

@@ -121,7 +121,7 @@ impl SinkWriter for PrintWriter {
         let key = (!self.key.is_empty()).then_some(self.key.as_slice());
         for batch in rows {
             let columns = &batch.columns()[..self.width.min(batch.num_columns())];
-            for (kind, row) in kinds::of(batch, self.width, key) {
+            for (kind, row) in kinds::row_kinds(batch, self.width, key) {
                 text.push_str(&self.prefix);
                 line::row(kind, columns, row, &mut text);
                 text.push('\n');

@@ -146,7 +146,7 @@ fn character(options: &FormatOptions, key: &str) -> Result<Option<u8>> {
     }
 }
 
-/// Java's escapes, which Flink takes in these options.
+/// Java's escapes, which Flink allows in these options.
 fn plain(value: &str) -> String {
     let code = |digits: &str| u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
     match value {

@@ -122,7 +122,7 @@ impl Coercion {
             let cast = if column.data_type() == field.data_type() {
                 Arc::clone(column)
             } else {
-                let value = floored(&field_names::of(column, field.data_type()), field.data_type());
+                let value = floored(&field_names::renamed_as(column, field.data_type()), field.data_type());
                 cast_with_options(&value, field.data_type(), &safe)?
             };
             let cast = match self.digits.get(i) {

@@ -65,7 +65,8 @@ impl Digits {
     }
 }
 
-/// Flink's common type of some types in which DECIMALs together need more than 38 digits, also within rows, arrays and maps; `None` if there are none.
+/// Flink's common type of some types in which DECIMALs together need more than 38 digits, also within rows, arrays
+/// and maps; `None` if there are none.
 pub(in crate::planner) fn cut(types: &[DataType]) -> Option<DataType> {
     let types: Vec<&DataType> = types.iter().filter(|data_type| !data_type.is_null()).collect();
     let first = *types.first()?;

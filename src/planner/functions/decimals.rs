@@ -186,7 +186,7 @@ impl Op {
     }
 
     /// The result in its scale; `None` if it has no room.
-    fn of(self, (a, s1): (i128, i8), (b, s2): (i128, i8), scale: i8) -> Option<i128> {
+    fn apply(self, (a, s1): (i128, i8), (b, s2): (i128, i8), scale: i8) -> Option<i128> {
         let (a, b) = (i256::from_i128(a), i256::from_i128(b));
         let common = s1.max(s2);
         let raised = |n: i256, from: i8| n.checked_mul(power(i16::from(common) - i16::from(from))?);
@@ -302,7 +302,7 @@ impl ScalarUDFImpl for Wide {
         if divides && (0..rows).any(|row| a.is_valid(row) && b.is_valid(row) && b.value(row) == 0) {
             return Err(ArrowError::DivideByZero.into());
         }
-        let answers = a.iter().zip(b).map(|(a, b)| self.op.of((a?, s1), (b?, s2), scale).filter(|n| fits(*n, precision)));
+        let answers = a.iter().zip(b).map(|(a, b)| self.op.apply((a?, s1), (b?, s2), scale).filter(|n| fits(*n, precision)));
         let answers: ArrayRef = Arc::new(answers.collect::<Decimal128Array>().with_precision_and_scale(precision, scale)?);
         if literal { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&answers, 0)?)) } else { Ok(ColumnarValue::Array(answers)) }
     }

@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use crate::common::{Error, Result};
 
-use super::rows::{Rows, returns};
+use super::rows::{ColumnValue, returns};
 use super::scalar::{Param, Row, Scalar};
 
 const TEXT: &[&[Param]] = &[&[Param::Text]];
@@ -147,7 +147,7 @@ impl Charset {
 }
 
 /// A function whose second argument is a character set.
-fn by_charset<T: Rows>(
+fn by_charset<T: ColumnValue>(
     name: &'static str,
     forms: &'static [&'static [Param]],
     body: impl Fn(&Row<'_>, Charset) -> Option<T> + Send + Sync + 'static,

@@ -16,7 +16,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 
 fn named() -> Arc<ScalarUDF> {
     Scalar::new("__fields_named", &[&[Param::Any, Param::Any]], nth::<1>, |call| {
-        Ok(field_names::of(&call.array(0)?, call.array(1)?.data_type()))
+        Ok(field_names::renamed_as(&call.array(0)?, call.array(1)?.data_type()))
     })
     .udf()
 }

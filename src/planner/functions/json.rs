@@ -71,7 +71,7 @@ fn paths() -> Compiled<Path> {
 }
 
 /// What a path led to.
-enum Found<'v> {
+enum PathResult<'v> {
     /// The text or the path is NULL.
     Null,
     /// The text is no JSON, or a strict path leads nowhere.
@@ -82,7 +82,7 @@ enum Found<'v> {
 }
 
 /// Looks each row's path up.
-fn each(call: &Call, paths: &Compiled<Path>, mut give: impl FnMut(Found<'_>, &Row<'_>) -> Result<()>) -> Result<()> {
+fn each(call: &Call, paths: &Compiled<Path>, mut give: impl FnMut(PathResult<'_>, &Row<'_>) -> Result<()>) -> Result<()> {
     let (args, mut batch) = (call.row_args()?, paths.batch());
     for row in 0..call.rows {
         let row = args.row(row);
@@ -92,13 +92,13 @@ fn each(call: &Call, paths: &Compiled<Path>, mut give: impl FnMut(Found<'_>, &Ro
                 let path = batch.get(path)?;
                 json = serde_json::from_str(text).ok();
                 match json.as_ref().map(|json| path.find(json)) {
-                    Some(Some(value)) if value.is_null() => Found::Nothing,
-                    Some(Some(value)) => Found::Value(value, path.lax),
-                    Some(None) if path.lax => Found::Nothing,
-                    _ => Found::Wrong,
+                    Some(Some(value)) if value.is_null() => PathResult::Nothing,
+                    Some(Some(value)) => PathResult::Value(value, path.lax),
+                    Some(None) if path.lax => PathResult::Nothing,
+                    _ => PathResult::Wrong,
                 }
             }
-            _ => Found::Null,
+            _ => PathResult::Null,
         };
         give(found, &row)?;
     }
@@ -124,26 +124,26 @@ fn failed(what: &str) -> Error {
 }
 
 /// `(json, path [, on empty, on error, default on empty, default on error])`.
-fn json_value(found: Found<'_>, row: &Row<'_>) -> Result<Option<String>> {
+fn json_value(found: PathResult<'_>, row: &Row<'_>) -> Result<Option<String>> {
     let otherwise = |behaviour: usize, default: usize, what: &str| match row.text(behaviour) {
         Some("ERROR") => Err(failed(what)),
         Some("DEFAULT") => Ok(row.text(default).map(str::to_string)),
         _ => Ok(None),
     };
     match found {
-        Found::Null => Ok(None),
-        Found::Nothing => otherwise(2, 4, "leads nowhere"),
-        Found::Value(value, lax) => match scalar(&value) {
+        PathResult::Null => Ok(None),
+        PathResult::Nothing => otherwise(2, 4, "leads nowhere"),
+        PathResult::Value(value, lax) => match scalar(&value) {
             Some(text) => Ok(Some(text)),
             None if lax => otherwise(2, 4, "leads to no single value"),
             None => otherwise(3, 5, "leads to no single value"),
         },
-        Found::Wrong => otherwise(3, 5, "leads nowhere, or the text is no JSON"),
+        PathResult::Wrong => otherwise(3, 5, "leads nowhere, or the text is no JSON"),
     }
 }
 
 /// `(json, path [, wrapper, on empty, on error])`.
-fn json_query<'v>(found: Found<'v>, row: &Row<'_>) -> Result<Option<Cow<'v, Value>>> {
+fn json_query<'v>(found: PathResult<'v>, row: &Row<'_>) -> Result<Option<Cow<'v, Value>>> {
     let otherwise = |behaviour: usize, what: &str| match row.text(behaviour) {
         Some("ERROR") => Err(failed(what)),
         Some("EMPTY ARRAY") => Ok(Some(Cow::Owned(Value::Array(Vec::new())))),
@@ -151,10 +151,10 @@ fn json_query<'v>(found: Found<'v>, row: &Row<'_>) -> Result<Option<Cow<'v, Valu
         _ => Ok(None),
     };
     match found {
-        Found::Null => Ok(None),
-        Found::Nothing => otherwise(3, "leads nowhere"),
-        Found::Wrong => otherwise(4, "leads nowhere, or the text is no JSON"),
-        Found::Value(value, lax) => {
+        PathResult::Null => Ok(None),
+        PathResult::Nothing => otherwise(3, "leads nowhere"),
+        PathResult::Wrong => otherwise(4, "leads nowhere, or the text is no JSON"),
+        PathResult::Value(value, lax) => {
             let value = match row.text(2) {
                 Some("UNCONDITIONAL") => Cow::Owned(Value::Array(vec![value.into_owned()])),
                 Some("CONDITIONAL") if !value.is_array() => Cow::Owned(Value::Array(vec![value.into_owned()])),
@@ -170,12 +170,12 @@ fn json_query<'v>(found: Found<'v>, row: &Row<'_>) -> Result<Option<Cow<'v, Valu
 }
 
 /// `(json, path [, on error])`.
-fn json_exists(found: Found<'_>, row: &Row<'_>) -> Result<Option<bool>> {
+fn json_exists(found: PathResult<'_>, row: &Row<'_>) -> Result<Option<bool>> {
     match found {
-        Found::Null => Ok(None),
-        Found::Nothing => Ok(Some(false)),
-        Found::Value(..) => Ok(Some(true)),
-        Found::Wrong => match row.text(2) {
+        PathResult::Null => Ok(None),
+        PathResult::Nothing => Ok(Some(false)),
+        PathResult::Value(..) => Ok(Some(true)),
+        PathResult::Wrong => match row.text(2) {
             Some("TRUE") => Ok(Some(true)),
             Some("UNKNOWN") => Ok(None),
             Some("ERROR") => Err(failed("leads nowhere, or the text is no JSON")),

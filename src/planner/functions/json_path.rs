@@ -70,14 +70,14 @@ impl Path {
         let many = self.steps.iter().any(|step| matches!(step, Step::All | Step::Deep));
         let mut found = vec![value];
         for step in &self.steps {
-            found = found.into_iter().flat_map(|value| step.of(value)).collect();
+            found = found.into_iter().flat_map(|value| step.select(value)).collect();
         }
         if many { Some(Cow::Owned(found.into_iter().cloned().collect())) } else { found.first().copied().map(Cow::Borrowed) }
     }
 }
 
 impl Step {
-    fn of<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
+    fn select<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
         match self {
             Self::Field(name) => value.get(name).into_iter().collect(),
             Self::Item(n) => {

@@ -12,7 +12,7 @@ use rand::Rng;
 
 use crate::common::Result;
 
-use super::rows::{Rows, returns};
+use super::rows::{ColumnValue, returns};
 use super::scalar::{Call, Param, Row, Scalar};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
@@ -44,7 +44,7 @@ struct Sequences(Mutex<HashMap<i64, JavaRandom>>);
 
 impl Sequences {
     /// A value per row, by the seed in the first argument.
-    fn draw<T: Rows>(&self, call: &Call, value: impl Fn(&mut JavaRandom, &Row<'_>) -> Option<T>) -> Result<ArrayRef> {
+    fn draw<T: ColumnValue>(&self, call: &Call, value: impl Fn(&mut JavaRandom, &Row<'_>) -> Option<T>) -> Result<ArrayRef> {
         let goes_on = matches!(call.args.first(), Some(ColumnarValue::Scalar(_)));
         let mut sequences = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let rows = call.map(|row| {

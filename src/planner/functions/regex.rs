@@ -8,7 +8,7 @@ use regex::{NoExpand, Regex};
 use crate::common::{Error, Result};
 
 use super::compiled::Compiled;
-use super::rows::{Rows, returns};
+use super::rows::{ColumnValue, returns};
 use super::scalar::{Call, Param, Row, Scalar};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
@@ -42,7 +42,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 }
 
 /// A function whose second argument is a pattern.
-fn by_pattern<T: Rows>(
+fn by_pattern<T: ColumnValue>(
     name: &'static str,
     forms: &'static [&'static [Param]],
     compile: fn(&str) -> Result<Regex>,

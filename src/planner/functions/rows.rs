@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use crate::common::Result;
 
 /// A value of a row; NULL is `None`.
-pub(super) trait Rows: Sized {
+pub(super) trait ColumnValue: Sized {
     /// The type of the column.
     fn data_type() -> DataType;
 
@@ -16,13 +16,13 @@ pub(super) trait Rows: Sized {
 }
 
 /// The type of what a function gives, whatever it is called with.
-pub(super) fn returns<T: Rows>(_: &[DataType]) -> Result<DataType> {
+pub(super) fn returns<T: ColumnValue>(_: &[DataType]) -> Result<DataType> {
     Ok(T::data_type())
 }
 
 macro_rules! rows {
     ($($value:ty => $data_type:expr, $array:ty;)*) => {
-        $(impl Rows for $value {
+        $(impl ColumnValue for $value {
             fn data_type() -> DataType {
                 $data_type
             }
@@ -44,7 +44,7 @@ rows! {
 }
 
 /// ARRAY<STRING>.
-impl Rows for Vec<Option<String>> {
+impl ColumnValue for Vec<Option<String>> {
     fn data_type() -> DataType {
         DataType::new_list(DataType::Utf8, true)
     }

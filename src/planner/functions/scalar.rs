@@ -21,14 +21,14 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUD
 use crate::common::{Error, Result};
 use crate::sql::types::display;
 
-use super::rows::{Rows, returns};
+use super::rows::{ColumnValue, returns};
 
 pub(super) use super::call::{Call, Row};
 
 /// What times that are no timestamps become.
 pub(super) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
-/// What a function takes in one place.
+/// The types of one argument of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Param {
     /// STRING.
@@ -144,7 +144,7 @@ impl Scalar {
     }
 
     /// A function that goes from row to row; `None` is NULL.
-    pub(super) fn rows<T: Rows>(
+    pub(super) fn rows<T: ColumnValue>(
         name: &'static str,
         forms: &'static [&'static [Param]],
         body: impl Fn(&Row<'_>) -> Option<T> + Send + Sync + 'static,

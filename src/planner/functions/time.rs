@@ -16,7 +16,7 @@ use crate::common::{Error, Result};
 
 use super::args::Times;
 use super::compiled::Compiled;
-use super::rows::{Rows, returns};
+use super::rows::{ColumnValue, returns};
 use super::scalar::{Call, Param, Row, Scalar, TIMESTAMP};
 
 const DEFAULT: &str = "yyyy-MM-dd HH:mm:ss";

@@ -87,7 +87,7 @@ fn form(expr: &Expr) -> DfResult<Option<Expr>> {
     Ok(Some(changed.alias(expr.schema_name().to_string())))
 }
 
-/// A window function that leaves NULLs out, whatever it is told.
+/// A window function that always ignores NULLs.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct IgnoringNulls {
     function: Arc<WindowUDF>,

@@ -12,7 +12,7 @@ use sqlparser::ast::{
 use crate::common::{Error, Result, suggest};
 use crate::sql::ast_builder;
 
-use super::names::{Names, Shown};
+use super::names::{JoinKeys, Shown};
 use super::{Around, Rewriter};
 
 /// Whether USING or NATURAL stands somewhere in a query.
@@ -39,7 +39,7 @@ pub(super) fn uses(tables: &TableWithJoins) -> bool {
 
 /// Which rows and columns a join keeps.
 #[derive(Clone, Copy, PartialEq)]
-enum Kept {
+enum KeptSide {
     /// Of an inner or left join, the key of the left side is never padded.
     Left,
     Right,
@@ -49,13 +49,13 @@ enum Kept {
     OnlyRight,
 }
 
-fn kept(operator: &JoinOperator) -> Kept {
+fn kept(operator: &JoinOperator) -> KeptSide {
     match operator {
-        JoinOperator::Right(_) | JoinOperator::RightOuter(_) => Kept::Right,
-        JoinOperator::FullOuter(_) => Kept::Both,
-        JoinOperator::Semi(_) | JoinOperator::LeftSemi(_) | JoinOperator::Anti(_) | JoinOperator::LeftAnti(_) => Kept::OnlyLeft,
-        JoinOperator::RightSemi(_) | JoinOperator::RightAnti(_) => Kept::OnlyRight,
-        _ => Kept::Left,
+        JoinOperator::Right(_) | JoinOperator::RightOuter(_) => KeptSide::Right,
+        JoinOperator::FullOuter(_) => KeptSide::Both,
+        JoinOperator::Semi(_) | JoinOperator::LeftSemi(_) | JoinOperator::Anti(_) | JoinOperator::LeftAnti(_) => KeptSide::OnlyLeft,
+        JoinOperator::RightSemi(_) | JoinOperator::RightAnti(_) => KeptSide::OnlyRight,
+        _ => KeptSide::Left,
     }
 }
 
@@ -100,12 +100,12 @@ impl Rewriter<'_> {
     ) -> BoxFuture<'f, Result<Option<Vec<Shown>>>> {
         async move {
             let joins = std::mem::take(&mut tables.joins);
-            let mut shown = self.factor(&mut tables.relation, asked, around, &Names::default()).await?;
+            let mut shown = self.factor(&mut tables.relation, asked, around, &JoinKeys::default()).await?;
             if asked && shown.is_none() {
                 shown = self.columns(vec![tables.clone()], around).await;
             }
             for mut join in joins {
-                let names = shown.as_deref().map(Names::of).unwrap_or_default();
+                let names = shown.as_deref().map(JoinKeys::of).unwrap_or_default();
                 let mut right = self.factor(&mut join.relation, asked, around, &names).await?;
                 if let (None, Some(left)) = (&right, &shown) {
                     right = self.beside(tables, left.len(), &join.relation, around).await;
@@ -115,7 +115,7 @@ impl Rewriter<'_> {
                     None => None,
                 };
                 if let Some(JoinConstraint::On(condition)) = constraint_mut(&mut join.join_operator) {
-                    let names = shown.as_deref().map(Names::of).unwrap_or_default();
+                    let names = shown.as_deref().map(JoinKeys::of).unwrap_or_default();
                     self.within(condition, around, &names).await?;
                 }
                 tables.joins.push(join);
@@ -126,7 +126,7 @@ impl Rewriter<'_> {
     }
 
     /// What stands in a relation of FROM; returns its columns if it is joins with USING.
-    async fn factor(&self, factor: &mut TableFactor, asked: bool, around: &Around, beside: &Names) -> Result<Option<Vec<Shown>>> {
+    async fn factor(&self, factor: &mut TableFactor, asked: bool, around: &Around, beside: &JoinKeys) -> Result<Option<Vec<Shown>>> {
         if let TableFactor::NestedJoin { table_with_joins, alias } = factor
             && alias.is_some()
             && uses(table_with_joins)
@@ -143,7 +143,7 @@ impl Rewriter<'_> {
             }
             TableFactor::NestedJoin { table_with_joins, .. } => drop(self.tables(table_with_joins, false, around).await?),
             TableFactor::Derived { lateral, subquery, .. } => {
-                let none = Names::default();
+                let none = JoinKeys::default();
                 self.query(subquery, around, if *lateral { beside } else { &none }).await?;
             }
             other => self.within(other, around, beside).await?,
@@ -186,15 +186,15 @@ fn on(join: &mut Join, left: Vec<Shown>, right: Vec<Shown>) -> Result<Vec<Shown>
     let (lefts, rights): (Vec<String>, Vec<String>) = keys.iter().map(|(l, r)| (l.name.clone(), r.name.clone())).unzip();
     let merged = keys.into_iter().map(|(l, r)| Shown {
         of: match kept {
-            Kept::Left | Kept::OnlyLeft => l.of,
-            Kept::Right | Kept::OnlyRight => r.of,
-            Kept::Both => l.of.into_iter().chain(r.of).collect(),
+            KeptSide::Left | KeptSide::OnlyLeft => l.of,
+            KeptSide::Right | KeptSide::OnlyRight => r.of,
+            KeptSide::Both => l.of.into_iter().chain(r.of).collect(),
         },
         key: true,
         name: l.name,
     });
-    let left = left.into_iter().filter(|column| kept != Kept::OnlyRight && !lefts.contains(&column.name));
-    let right = right.into_iter().filter(|column| kept != Kept::OnlyLeft && !rights.contains(&column.name));
+    let left = left.into_iter().filter(|column| kept != KeptSide::OnlyRight && !lefts.contains(&column.name));
+    let right = right.into_iter().filter(|column| kept != KeptSide::OnlyLeft && !rights.contains(&column.name));
     Ok(merged.chain(left).chain(right).collect())
 }
 

@@ -34,7 +34,7 @@ use crate::sql::rewrites::duplicates;
 use super::planned_query::planned;
 use super::provider::Tables;
 
-use names::{Names, Shown, put_back, take_out};
+use names::{JoinKeys, Shown, put_back, take_out};
 
 /// Rewrites all such joins in a query.
 ///
@@ -44,7 +44,7 @@ pub(super) async fn joins_on(query: &mut Query, state: &SessionState, tables: &d
     if !from::written(query) {
         return Ok(());
     }
-    Rewriter { state, tables }.query(query, &Around::default(), &Names::default()).await
+    Rewriter { state, tables }.query(query, &Around::default(), &JoinKeys::default()).await
 }
 
 struct Rewriter<'a> {
@@ -67,7 +67,7 @@ impl Around {
 }
 
 impl Rewriter<'_> {
-    fn query<'f>(&'f self, query: &'f mut Query, around: &'f Around, outer: &'f Names) -> BoxFuture<'f, Result<()>> {
+    fn query<'f>(&'f self, query: &'f mut Query, around: &'f Around, outer: &'f JoinKeys) -> BoxFuture<'f, Result<()>> {
         async move {
             let mut around = around.clone();
             if let Some(with) = &mut query.with {
@@ -88,18 +88,18 @@ impl Rewriter<'_> {
             let body = cte.query.body.as_mut();
             if let (true, SetExpr::SetOperation { left, .. }) = (with.recursive, body) {
                 // What it is until it has met itself.
-                self.body(left, around, &Names::default()).await?;
+                self.body(left, around, &JoinKeys::default()).await?;
                 let first = Query { body: left.clone(), ..ast_builder::query(SetExpr::Query(cte.query.clone())) };
                 around.add(Cte { query: Box::new(first), ..cte.clone() });
             }
-            self.query(&mut cte.query, around, &Names::default()).await?;
+            self.query(&mut cte.query, around, &JoinKeys::default()).await?;
             around.add(cte.clone());
         }
         Ok(())
     }
 
     /// Returns what bare names mean in the ORDER BY behind it.
-    fn body<'f>(&'f self, body: &'f mut SetExpr, around: &'f Around, outer: &'f Names) -> BoxFuture<'f, Result<Names>> {
+    fn body<'f>(&'f self, body: &'f mut SetExpr, around: &'f Around, outer: &'f JoinKeys) -> BoxFuture<'f, Result<JoinKeys>> {
         async move {
             match body {
                 SetExpr::Select(select) => return self.select(select, around, outer).await,
@@ -111,12 +111,12 @@ impl Rewriter<'_> {
                 SetExpr::Values(values) => self.within(values, around, outer).await?,
                 _ => {}
             }
-            Ok(Names::default())
+            Ok(JoinKeys::default())
         }
         .boxed()
     }
 
-    async fn select(&self, select: &mut Select, around: &Around, outer: &Names) -> Result<Names> {
+    async fn select(&self, select: &mut Select, around: &Around, outer: &JoinKeys) -> Result<JoinKeys> {
         let mut from = std::mem::take(&mut select.from);
         let using = from.iter().any(from::uses);
         let mut shown = Some(Vec::new());
@@ -124,9 +124,9 @@ impl Rewriter<'_> {
             let columns = self.tables(tables, using, around).await?;
             shown = shown.zip(columns).map(|(before, these)| [before, these].concat());
         }
-        let mut names = Names::default();
+        let mut names = JoinKeys::default();
         if let Some(shown) = shown.as_ref().filter(|_| using) {
-            names = Names::of(shown);
+            names = JoinKeys::of(shown);
             star(select, shown);
         }
         if outer.named_in(select) {
@@ -148,7 +148,7 @@ impl Rewriter<'_> {
     }
 
     /// Rewrites the queries in a tree, and puts in what names stand for.
-    async fn within(&self, tree: &mut (impl VisitMut + Send), around: &Around, names: &Names) -> Result<()> {
+    async fn within(&self, tree: &mut (impl VisitMut + Send), around: &Around, names: &JoinKeys) -> Result<()> {
         let mut queries = take_out(tree);
         names.put_in(tree);
         let mut result = Ok(());
@@ -213,7 +213,7 @@ fn columns(options: &WildcardAdditionalOptions, shown: &[Shown]) -> Vec<SelectIt
 }
 
 /// Lets a column of SELECT keep its name when keys are put into it.
-fn named(item: &mut SelectItem, names: &Names) {
+fn named(item: &mut SelectItem, names: &JoinKeys) {
     let SelectItem::UnnamedExpr(expr) = item else { return };
     if !names.named_in(expr) {
         return;

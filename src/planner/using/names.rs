@@ -45,9 +45,9 @@ struct Key {
 
 /// The keys that bare names can mean.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names(Vec<Key>);
+pub(super) struct JoinKeys(Vec<Key>);
 
-impl Names {
+impl JoinKeys {
     /// The keys among columns: those that no other column has the name of.
     pub fn of(shown: &[Shown]) -> Self {
         let count = |alike: &dyn Fn(&Shown) -> bool| shown.iter().filter(|other| alike(other)).count();
@@ -98,7 +98,7 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 struct PutIn<'n> {
-    names: &'n Names,
+    names: &'n JoinKeys,
     done: bool,
 }
 
@@ -116,7 +116,7 @@ impl VisitorMut for PutIn<'_> {
     }
 }
 
-struct Named<'n>(&'n Names);
+struct Named<'n>(&'n JoinKeys);
 
 impl Visitor for Named<'_> {
     type Break = ();

@@ -15,7 +15,7 @@ pub struct Look {
     pub colours: bool,
     /// No more rows are read than this.
     pub most: Option<usize>,
-    /// When the statement began, if its time is told.
+    /// When the statement began, if its time is shown.
     pub begun: Option<Instant>,
 }
 

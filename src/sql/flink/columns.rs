@@ -154,7 +154,7 @@ fn one_key(cursor: &Cursor<'_>, table: &Columns, at: Pos) -> Result<()> {
     Err(cursor.text.error(at, "a table has only one primary key").hint("PRIMARY KEY (a, b) NOT ENFORCED makes a key of several columns"))
 }
 
-/// Nobody checks a key, and as in Flink a script has to say that it knows.
+/// Keys are not checked; as in Flink a script has to state that with NOT ENFORCED.
 fn not_enforced(cursor: &mut Cursor<'_>) -> Result<()> {
     if cursor.take(&["NOT", "ENFORCED"]) {
         return Ok(());

@@ -12,7 +12,7 @@ use crate::sql::cursor::Cursor;
 use super::query;
 
 /// `COPY (query) | table TO 'file' [STORED AS format] [PARTITIONED BY (column, ...)] [[WITH | OPTIONS] (option [=] value, ...)]`,
-/// which takes in what DuckDB, PostgreSQL and DataFusion write.
+/// which includes the forms of DuckDB, PostgreSQL and DataFusion.
 pub(super) fn copy(cursor: &mut Cursor<'_>) -> Result<Copy> {
     cursor.expect(&["COPY"])?;
     let query = if cursor.peek().token == Token::LParen {

@@ -11,14 +11,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow_avro::reader::ReaderBuilder;
 use bytes::Bytes;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource};
-use datafusion::datasource::table_schema::TableSchema;
+use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener};
 use datafusion::error::Result as DfResult;
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -27,10 +22,8 @@ use crate::common::{Error, Result};
 
 use super::avro_blocks::{Block, Walk};
 use super::avro_booleans::{as_bytes, number, of_bytes};
-use super::read_columns::ReadColumns;
+use super::column_source::{ColumnFormat, ColumnScan};
 
-/// Rows per batch, unless DataFusion says otherwise.
-const BATCH_ROWS: usize = 8192;
 /// More rows than any block has.
 const ENDLESS: u64 = 1 << 40;
 /// The mark behind a block.
@@ -38,56 +31,20 @@ const SYNC: usize = 16;
 
 /// Reads Avro files whose columns are called and typed as in the table's content.
 #[derive(Clone)]
-pub(super) struct AvroSource {
-    columns: ReadColumns,
-    metrics: ExecutionPlanMetricsSet,
-    batch_rows: usize,
-}
+pub(super) struct AvroFormat;
 
-impl AvroSource {
-    /// A source of files with these columns, and those of their paths.
-    pub(super) fn new(table: TableSchema) -> Self {
-        Self { columns: ReadColumns::all(table), metrics: ExecutionPlanMetricsSet::new(), batch_rows: BATCH_ROWS }
-    }
-}
-
-impl FileSource for AvroSource {
-    fn create_file_opener(&self, objects: Arc<dyn ObjectStore>, _: &FileScanConfig, _: usize) -> DfResult<Arc<dyn FileOpener>> {
-        let wanted = self.columns.table.file_schema().project(self.columns.places())?;
-        let opener = AvroOpener { objects, wanted: Arc::new(wanted), batch_rows: self.batch_rows };
-        self.columns.opener(Arc::new(opener))
+impl ColumnFormat for AvroFormat {
+    fn opener(&self, wanted: &ColumnScan<'_>) -> DfResult<Arc<dyn FileOpener>> {
+        let columns = Arc::new(wanted.schema.project(wanted.places)?);
+        Ok(Arc::new(AvroOpener { objects: Arc::clone(&wanted.objects), wanted: columns, batch_rows: wanted.batch_rows }))
     }
 
-    fn table_schema(&self) -> &TableSchema {
-        &self.columns.table
-    }
-
-    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        Arc::new(Self { batch_rows: batch_size, ..self.clone() })
-    }
-
-    fn projection(&self) -> Option<&ProjectionExprs> {
-        Some(self.columns.wanted())
-    }
-
-    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DfResult<Option<Arc<dyn FileSource>>> {
-        Ok(Some(Arc::new(Self { columns: self.columns.narrowed(projection)?, ..self.clone() })))
-    }
-
-    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
-        self.columns.apply_expressions(f)
-    }
-
-    fn metrics(&self) -> &ExecutionPlanMetricsSet {
-        &self.metrics
-    }
-
-    fn file_type(&self) -> &'static str {
+    fn name(&self) -> &str {
         "avro"
     }
 
     /// Nobody can tell in the middle of a file where a block begins.
-    fn supports_repartitioning(&self) -> bool {
+    fn can_split(&self) -> bool {
         false
     }
 }

@@ -32,7 +32,7 @@ use super::skipped_records::SkippedRecords;
 /// Reads files by another source.
 ///
 /// ```text
-///   a file ─▶ ParquetSource, ArrowSource, AvroSource ─▶ columns in SQL's types ─▶ bad rows are set aside ─▶ rows
+///   a file ─▶ ParquetSource, ArrowSource, AvroFormat ─▶ columns in SQL's types ─▶ bad rows are set aside ─▶ rows
 ///                                              └─▶ an error, a panic ─▶ `a.parquet cannot be read: ...`
 /// ```
 /// A projection that computes something stays above it: a time that is none must not be seen by functions.
@@ -62,7 +62,7 @@ impl FileSource for CheckedSource {
     fn create_morselizer(&self, objects: Arc<dyn ObjectStore>, scan: &FileScanConfig, partition: usize) -> DfResult<Box<dyn Morselizer>> {
         // Of the rows of a limit some may be set aside; what stands above counts them.
         let all = FileScanConfigBuilder::from(scan.clone()).with_limit(None).build();
-        Ok(Box::new(Checked {
+        Ok(Box::new(CheckedMorselizer {
             inner: self.inner.create_morselizer(objects, &all, partition)?,
             config: Arc::clone(&self.config),
             skipped: Arc::clone(&self.skipped),
@@ -162,36 +162,36 @@ fn takes_only(expr: &Arc<dyn PhysicalExpr>) -> bool {
 
 /// Opens files.
 #[derive(Debug)]
-struct Checked {
+struct CheckedMorselizer {
     inner: Box<dyn Morselizer>,
     config: Arc<Config>,
     skipped: Arc<SkippedRecords>,
     count: Count,
 }
 
-impl Morselizer for Checked {
+impl Morselizer for CheckedMorselizer {
     fn plan_file(&self, file: PartitionedFile) -> DfResult<Box<dyn MorselPlanner>> {
-        let of = Arc::new(OfFile {
+        let of = Arc::new(FileChecks {
             name: self.config.location.show(&file.object_meta.location),
             config: Arc::clone(&self.config),
             skipped: Arc::clone(&self.skipped),
             count: self.count.clone(),
         });
         let inner = of.caught(|| self.inner.plan_file(file))?;
-        Ok(Box::new(Planner { inner, of }))
+        Ok(Box::new(CheckedPlanner { inner, of }))
     }
 }
 
 /// A file that is read.
 #[derive(Debug)]
-struct OfFile {
+struct FileChecks {
     name: String,
     config: Arc<Config>,
     skipped: Arc<SkippedRecords>,
     count: Count,
 }
 
-impl OfFile {
+impl FileChecks {
     fn named(&self, error: DataFusionError) -> DataFusionError {
         let error = Error::from(error);
         let lost = matches!(error.kind(), ErrorKind::Memory | ErrorKind::Interrupted | ErrorKind::Unavailable);
@@ -219,17 +219,17 @@ impl OfFile {
 }
 
 #[derive(Debug)]
-struct Planner {
+struct CheckedPlanner {
     inner: Box<dyn MorselPlanner>,
-    of: Arc<OfFile>,
+    of: Arc<FileChecks>,
 }
 
-impl MorselPlanner for Planner {
+impl MorselPlanner for CheckedPlanner {
     fn plan(self: Box<Self>) -> DfResult<Option<MorselPlan>> {
         let Self { inner, of } = *self;
         let Some(mut plan) = of.caught(|| inner.plan())? else { return Ok(None) };
         let planner = |inner| Box::new(Self { inner, of: Arc::clone(&of) }) as Box<dyn MorselPlanner>;
-        let morsel = |inner| Box::new(Rows { inner, of: Arc::clone(&of) }) as Box<dyn Morsel>;
+        let morsel = |inner| Box::new(CheckedMorsel { inner, of: Arc::clone(&of) }) as Box<dyn Morsel>;
         let mut checked = MorselPlan::new()
             .with_morsels(plan.take_morsels().into_iter().map(morsel).collect())
             .with_planners(plan.take_ready_planners().into_iter().map(planner).collect());
@@ -245,12 +245,12 @@ impl MorselPlanner for Planner {
 }
 
 #[derive(Debug)]
-struct Rows {
+struct CheckedMorsel {
     inner: Box<dyn Morsel>,
-    of: Arc<OfFile>,
+    of: Arc<FileChecks>,
 }
 
-impl Morsel for Rows {
+impl Morsel for CheckedMorsel {
     fn into_stream(self: Box<Self>) -> BoxStream<'static, DfResult<RecordBatch>> {
         let Self { inner, of } = *self;
         let rows = match of.caught(|| Ok(inner.into_stream())) {

@@ -2,7 +2,7 @@
 //!
 //! DataFusion simplifies what is asked of a file once more when it knows the file's columns: `CAST(d AS DECIMAL(10, 1)) = 1.3` becomes
 //! `d = 1.30`, and groups of rows that hold 1.25 are left out. The planner keeps its own from doing so (`planner/rewrites/lossy_casts.rs`); here
-//! such casts, and those from a file's type to the declared one, are of a kind that nothing is known of.
+//! such casts, and those from a file's type to the declared one, are expressions that DataFusion does not know.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -56,7 +56,7 @@ impl PhysicalExprAdapter for Adapter {
     }
 }
 
-/// A cast whose kind is not told.
+/// A cast that DataFusion does not recognise as one.
 #[derive(Debug, Clone)]
 struct KeptCast {
     cast: Arc<dyn PhysicalExpr>,
@@ -99,7 +99,7 @@ impl PhysicalExpr for KeptCast {
         self.cast.return_field(schema)
     }
 
-    // What is cast, so that a cast of it can be made, and not the cast, which would be seen through.
+    // The operand, so that it can be rewritten, and not the cast, which DataFusion would recognise.
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
         self.cast.children()
     }

@@ -71,7 +71,7 @@ impl FileReader {
     pub fn open(self: &Arc<Self>, file: &File, skip: i64) -> mpsc::Receiver<Result<OffsetBatch>> {
         let (sender, pieces) = mpsc::channel(AHEAD);
         let (reader, file) = (Arc::clone(self), file.clone());
-        // It ends by itself: with the file, or when nobody takes its pieces.
+        // It ends with the file, or when the receiver is gone.
         tokio::spawn(async move {
             let shown = reader.config.location.show(&file.meta.location);
             let read = async {
@@ -84,7 +84,7 @@ impl FileReader {
                 Ok(())
             };
             if let Err(e) = panics::caught(|| panics::damaged(&shown), read).await {
-                let _ = sender.send(Err(e)).await; // nobody may listen any more
+                let _ = sender.send(Err(e)).await; // the receiver may be gone
             }
         });
         pieces

@@ -87,7 +87,7 @@ impl Reader {
         let known = known.iter().chain(&passed_over).map(|b| (b.path.clone(), b.clone())).collect();
         let (files, gone, growing) = (Arc::new(files), HashSet::new(), HashMap::new());
         let mut reader = Self { config, files, counters, interval, known, gone, growing, position, events };
-        // Whoever listened is gone: nobody wants more.
+        // The receiver is gone: nobody wants more.
         let _ = reader.read(current, passed_over).await;
     }
 

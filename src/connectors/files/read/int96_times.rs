@@ -53,7 +53,8 @@ fn with_time(field: &FieldRef) -> FieldRef {
     Arc::new(field.as_ref().clone().with_data_type(data_type).with_metadata(metadata))
 }
 
-/// Rewrites what is asked of a table to what is asked of one of its files, as [`ExactCastAdapters`] does, with such times read from their bytes.
+/// Rewrites what is asked of a table to what is asked of one of its files, as [`ExactCastAdapters`] does, with such times read
+/// from their bytes.
 #[derive(Debug)]
 pub(super) struct Int96Adapters;
 

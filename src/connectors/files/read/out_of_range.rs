@@ -6,7 +6,7 @@ use arrow::datatypes::DataType;
 
 use crate::common::{Result, calendar, floor};
 
-/// The rows of a batch that are bad records, in order, and what is wrong with the first column that has some.
+/// The rows of a batch that are bad records, in order, and the error of the first column that has some.
 pub(super) fn bad_rows(batch: &RecordBatch) -> Option<(Vec<usize>, String)> {
     let (mut rows, mut why) = (Vec::new(), None);
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {

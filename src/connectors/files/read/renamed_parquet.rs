@@ -33,7 +33,7 @@ use crate::common::{Error, Result};
 use super::column_names;
 use super::int96_times;
 
-/// What stands behind the metadata in a file: its length, and four letters.
+/// The bytes behind the metadata in a file: its length, and a magic number.
 const FOOTER: usize = 8;
 
 /// Opens files with their columns called as [`column_names::names`] says.
@@ -170,7 +170,7 @@ fn renamed(column: &Type, name: &str, declared: Option<&DataType>) -> ParquetRes
     }
 }
 
-/// What stands in a group.
+/// The fields of a group.
 fn below(fields: &[TypePtr], declared: Option<&DataType>) -> ParquetResult<Vec<TypePtr>> {
     let same = |of: Option<&DataType>| fields.iter().map(|field| renamed(field, field.name(), of).map(Arc::new)).collect();
     match (declared, fields) {

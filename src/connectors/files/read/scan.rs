@@ -26,13 +26,14 @@ use datafusion::physical_plan::union::UnionExec;
 
 use crate::common::{Error, Result};
 
-use super::avro_source::AvroSource;
+use super::avro_source::AvroFormat;
 use super::checked_source::CheckedSource;
+use super::column_source::ColumnSource;
 use super::floor_times;
 use super::int96_times::Int96Adapters;
 use super::renamed_parquet::RenamedParquet;
 use super::shape::{Shape, shapes};
-use super::text_source::TextSource;
+use super::text_source::TextFormat;
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::format::Kind;
 use crate::connectors::files::table::listing::File;
@@ -130,8 +131,8 @@ impl FilesTable {
         let groups = files.split_files(session.config().target_partitions());
         let is_text = self.config.format.kind.text().is_some();
         let source: Arc<dyn FileSource> = match self.config.format.kind {
-            _ if is_text => Arc::new(TextSource::new(Arc::clone(&self.config), shape, table)),
-            Kind::Avro => Arc::new(AvroSource::new(table)),
+            _ if is_text => Arc::new(ColumnSource::new(TextFormat::new(Arc::clone(&self.config), shape), table)),
+            Kind::Avro => Arc::new(ColumnSource::new(AvroFormat, table)),
             _ => self.config.format.reader()?.file_source(table),
         };
         let scan = FileScanConfigBuilder::new(self.config.store.url.clone(), source)

@@ -52,7 +52,7 @@ impl FilesSource {
             config,
             schema,
             snapshot: monitor.is_none().then_some(rows),
-            // Looking without a pause is of no use to anybody.
+            // Listing without a pause would only cost.
             monitor: monitor.map(|interval| interval.max(Duration::from_millis(10))),
         })
     }

@@ -3,40 +3,32 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource};
-use datafusion::datasource::table_schema::TableSchema;
+use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener};
 use datafusion::error::Result as DfResult;
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_plan::metrics::{Count, MetricBuilder};
 use futures::TryStreamExt;
-use object_store::ObjectStore;
 
 use crate::common::Projection;
 
-use super::read_columns::ReadColumns;
+use super::column_source::{ColumnFormat, ColumnScan};
 use super::shape::Shape;
 use super::skipped_records::SkippedRecords;
 use super::text_records::{self, Lines, TextScan};
 use crate::connectors::files::table::config::Config;
 
-/// Rows per batch, unless DataFusion says otherwise.
-const BATCH_ROWS: usize = 8192;
-
-/// Reads text by [`lines`]. Records that cannot be read fail the query, or are counted and spoken of when it ends.
+/// Reads text by [`text_records`]. Records that cannot be read fail the query, or are counted and reported at its end.
 #[derive(Clone)]
-pub struct TextSource {
-    opener: TextOpener,
-    columns: ReadColumns,
-    metrics: ExecutionPlanMetricsSet,
+pub(super) struct TextFormat {
+    config: Arc<Config>,
+    scan: TextScan,
+    skipped: Arc<SkippedRecords>,
 }
 
-impl TextSource {
-    /// A source of files of one shape; `table`: their content, and the columns of their paths.
-    pub fn new(config: Arc<Config>, shape: &Shape, table: TableSchema) -> Self {
-        let wanted = TextScan {
+impl TextFormat {
+    /// Files of one shape.
+    pub(super) fn new(config: Arc<Config>, shape: &Shape) -> Self {
+        let scan = TextScan {
             content: Arc::clone(&shape.content),
             projection: Projection::all(&shape.content),
             header: shape.header,
@@ -44,63 +36,34 @@ impl TextSource {
             compression: shape.compression,
             range: None,
             skip: 0,
-            batch_rows: BATCH_ROWS,
+            batch_rows: 0,
         };
-        let skipped = Arc::new(SkippedRecords::default());
-        Self {
-            opener: TextOpener { config, wanted, skipped, count: Count::new() },
-            columns: ReadColumns::all(table),
-            metrics: ExecutionPlanMetricsSet::new(),
-        }
+        Self { config, scan, skipped: Arc::default() }
     }
 }
 
-impl FileSource for TextSource {
-    fn create_file_opener(&self, _: Arc<dyn ObjectStore>, _: &FileScanConfig, partition: usize) -> DfResult<Arc<dyn FileOpener>> {
-        let mut opener = self.opener.clone();
-        opener.wanted.projection = Projection::columns(self.columns.table.file_schema(), self.columns.places())?;
-        opener.count = MetricBuilder::new(&self.metrics).counter("records_skipped", partition);
-        self.columns.opener(Arc::new(opener))
+impl ColumnFormat for TextFormat {
+    fn opener(&self, wanted: &ColumnScan<'_>) -> DfResult<Arc<dyn FileOpener>> {
+        let projection = Projection::columns(wanted.schema, wanted.places)?;
+        Ok(Arc::new(TextOpener {
+            config: Arc::clone(&self.config),
+            wanted: TextScan { projection, batch_rows: wanted.batch_rows, ..self.scan.clone() },
+            skipped: Arc::clone(&self.skipped),
+            count: MetricBuilder::new(wanted.metrics).counter("records_skipped", wanted.partition),
+        }))
     }
 
-    fn table_schema(&self) -> &TableSchema {
-        &self.columns.table
-    }
-
-    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        let mut source = self.clone();
-        source.opener.wanted.batch_rows = batch_size;
-        Arc::new(source)
-    }
-
-    fn projection(&self) -> Option<&ProjectionExprs> {
-        Some(self.columns.wanted())
-    }
-
-    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DfResult<Option<Arc<dyn FileSource>>> {
-        Ok(Some(Arc::new(Self { columns: self.columns.narrowed(projection)?, ..self.clone() })))
-    }
-
-    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
-        self.columns.apply_expressions(f)
-    }
-
-    fn metrics(&self) -> &ExecutionPlanMetricsSet {
-        &self.metrics
-    }
-
-    fn file_type(&self) -> &str {
-        self.opener.config.format.kind.text().unwrap_or_default()
+    fn name(&self) -> &str {
+        self.config.format.kind.text().unwrap_or_default()
     }
 
     /// Where a value may hold a line end, nobody can tell in the middle of a file where a record begins.
-    fn supports_repartitioning(&self) -> bool {
-        self.opener.config.format.quotes().is_none() && !self.opener.wanted.values
+    fn can_split(&self) -> bool {
+        self.config.format.quotes().is_none() && !self.scan.values
     }
 }
 
 /// Opens files of one shape.
-#[derive(Clone)]
 struct TextOpener {
     config: Arc<Config>,
     wanted: TextScan,

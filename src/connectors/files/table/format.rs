@@ -59,7 +59,7 @@ pub struct Format {
     pub header: Header,
     /// By each file's extension if `None`.
     compression: Option<FileCompressionType>,
-    /// What our own formats are told: `csv.*`, `json.*`.
+    /// Options of our own formats: `csv.*`, `json.*`.
     pub options: FormatOptions,
     /// The same for CSV, read.
     pub csv: CsvOptions,

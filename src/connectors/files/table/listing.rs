@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use crate::common::library_text::plain;
 use crate::common::{Error, Result, suggest};
 
-use super::location::{Location, Place};
+use super::location::{Location, Storage};
 
 /// A partition without a value is named so by Hive and Spark.
 pub const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -51,7 +51,7 @@ pub fn is_folder(location: &Location) -> bool {
 
 /// Whether a location is a folder or file of this machine; a file may be empty.
 pub fn is_there(location: &Location) -> bool {
-    location.place == Place::Local && location.pattern.is_none() && std::path::Path::new(&format!("/{}", location.base)).exists()
+    location.place == Storage::Local && location.pattern.is_none() && std::path::Path::new(&format!("/{}", location.base)).exists()
 }
 
 /// The error for a location where there is nothing.
@@ -69,7 +69,7 @@ pub async fn nothing(location: &Location, store: &Arc<dyn ObjectStore>) -> Error
     if let Some(near) = near(location, store).await {
         return error.hint(format!("did you mean '{near}'?"));
     }
-    let relative = location.place == Place::Local && !shown.starts_with('/') && !shown.contains("://");
+    let relative = location.place == Storage::Local && !shown.starts_with('/') && !shown.contains("://");
     if relative { error.hint(format!("looked for in /{}", location.base)) } else { error }
 }
 

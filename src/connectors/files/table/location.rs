@@ -12,7 +12,7 @@ const MATCHING: MatchOptions = MatchOptions { case_sensitive: true, require_lite
 
 /// Which store files are in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Storage {
     /// This machine.
     Local,
     /// A bucket of S3.
@@ -30,7 +30,7 @@ pub enum Place {
 #[derive(Debug, Clone)]
 pub struct Location {
     /// The store.
-    pub place: Place,
+    pub place: Storage,
     /// The part without wildcards.
     pub base: Path,
     /// What the rest of a file's path below `base` has to look like.
@@ -47,14 +47,14 @@ impl Location {
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         let (place, path) = match text.split_once("://") {
-            None => (Place::Local, text.to_string()),
-            Some(("file", path)) => (Place::Local, path.to_string()),
+            None => (Storage::Local, text.to_string()),
+            Some(("file", path)) => (Storage::Local, path.to_string()),
             Some(("s3" | "s3a" | "s3n", rest)) => {
                 let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
                 if bucket.is_empty() {
                     return Err(Error::sql(format!("'{text}' names no bucket")).hint("write s3://bucket/folder/*.parquet"));
                 }
-                (Place::S3(bucket.to_string()), key.to_string())
+                (Storage::S3(bucket.to_string()), key.to_string())
             }
             Some(("http" | "https", _)) => {
                 return Err(Error::sql(format!(
@@ -67,15 +67,17 @@ impl Location {
                     .hint("use a path, file:///path or s3://bucket/path"));
             }
         };
-        if path.is_empty() && place == Place::Local {
+        if path.is_empty() && place == Storage::Local {
             return Err(Error::option("path", "is empty").hint("name a file, a folder, or a pattern such as data/*.parquet"));
         }
         let wrong = |e: glob::PatternError| Error::sql(format!("'{text}' is no pattern: {}", e.msg)).hint("* ? [abc] and ** are wildcards");
         let (fixed, rest) = split_at_wildcard(&path);
         let pattern = rest.map(Pattern::new).transpose().map_err(wrong)?;
         let base = match &place {
-            Place::Local => local(fixed).map_err(|e| Error::sql(format!("'{text}' is no path")).with_source(e))?,
-            Place::S3(_) => Path::parse(fixed.trim_matches('/')).map_err(|e| Error::sql(format!("'{text}' is no path")).with_source(e))?,
+            Storage::Local => local(fixed).map_err(|e| Error::sql(format!("'{text}' is no path")).with_source(e))?,
+            Storage::S3(_) => {
+                Path::parse(fixed.trim_matches('/')).map_err(|e| Error::sql(format!("'{text}' is no path")).with_source(e))?
+            }
         };
         Ok(Self { place, base, pattern, shown: text.to_string() })
     }
@@ -94,8 +96,8 @@ impl Location {
     /// The path of an object of this store as people write it.
     pub fn show(&self, object: &Path) -> String {
         match &self.place {
-            Place::Local => format!("/{object}"),
-            Place::S3(bucket) => format!("s3://{bucket}/{object}"),
+            Storage::Local => format!("/{object}"),
+            Storage::S3(bucket) => format!("s3://{bucket}/{object}"),
         }
     }
 }
@@ -131,13 +133,13 @@ mod tests {
     fn paths_are_taken_apart() {
         let here = std::env::current_dir().unwrap();
         let here = here.to_string_lossy().trim_start_matches('/').to_string();
-        let s3 = Place::S3("b".to_string());
+        let s3 = Storage::S3("b".to_string());
         for (text, place, base, pattern) in [
-            ("/a/b.csv", Place::Local, "a/b.csv".to_string(), None),
-            ("file:///a/b", Place::Local, "a/b".into(), None),
-            ("a/../b/./c/", Place::Local, format!("{here}/b/c"), None),
-            ("*.csv", Place::Local, here.clone(), Some("*.csv")),
-            ("/a/x-*/y?.csv", Place::Local, "a".into(), Some("x-*/y?.csv")),
+            ("/a/b.csv", Storage::Local, "a/b.csv".to_string(), None),
+            ("file:///a/b", Storage::Local, "a/b".into(), None),
+            ("a/../b/./c/", Storage::Local, format!("{here}/b/c"), None),
+            ("*.csv", Storage::Local, here.clone(), Some("*.csv")),
+            ("/a/x-*/y?.csv", Storage::Local, "a".into(), Some("x-*/y?.csv")),
             ("s3://b", s3.clone(), String::new(), None),
             ("s3a://b/k/", s3.clone(), "k".into(), None),
             ("s3://b/k/**/*.parquet", s3.clone(), "k".into(), Some("**/*.parquet")),

@@ -10,7 +10,7 @@ use object_store::local::LocalFileSystem;
 use crate::common::Result;
 use crate::common::s3::{Access, Buckets};
 
-use super::location::Place;
+use super::location::Storage;
 
 /// An open store, and the name under which plans find it.
 ///
@@ -31,10 +31,10 @@ impl Store {
     ///
     /// # Errors
     /// When the options are no way to reach it.
-    pub fn open(place: &Place, access: &Access, buckets: &Buckets) -> Result<Self> {
+    pub fn open(place: &Storage, access: &Access, buckets: &Buckets) -> Result<Self> {
         match place {
-            Place::Local => Ok(Self { objects: Arc::new(LocalFileSystem::new()), url: ObjectStoreUrl::local_filesystem(), local: true }),
-            Place::S3(bucket) => {
+            Storage::Local => Ok(Self { objects: Arc::new(LocalFileSystem::new()), url: ObjectStoreUrl::local_filesystem(), local: true }),
+            Storage::S3(bucket) => {
                 let bucket = buckets.open(bucket, access)?;
                 let url = ObjectStoreUrl::parse(bucket.unique())?;
                 Ok(Self { objects: Arc::clone(&bucket.store), url, local: false })

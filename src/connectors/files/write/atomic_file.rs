@@ -19,7 +19,7 @@ use crate::connectors::files::table::store::Store;
 ///   local   .name.<unique>.tmp ─▶ fsync ─▶ rename to name ─▶ fsync of the folder
 ///   S3      parts of an upload ────────────▶ completed
 /// ```
-/// Nobody sees it before [`Self::show`], and if it is dropped before, it has never been.
+/// It is invisible before [`Self::show`], and removed if it is dropped before.
 pub struct Output {
     target: BulkWriter,
     shown: String,
@@ -65,7 +65,7 @@ impl Output {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = folder.join(format!(".{owner}{name}.{}.tmp", ids::random().simple()));
         let folder = folder.to_path_buf();
-        // Made together with what removes it: who waits here may be gone before the file is there.
+        // Created together with its guard: this future may be dropped before the file is there.
         let make = move || {
             std::fs::create_dir_all(folder)?;
             let file = std::fs::File::create_new(&temporary)?;

@@ -58,7 +58,7 @@ impl FilesSink {
 }
 
 impl FilesSink {
-    /// As in Flink, CSV says no names unless it is told to.
+    /// As in Flink, CSV has no header unless an option asks for it.
     fn header(&self) -> bool {
         self.config.format.header == Header::Names
     }

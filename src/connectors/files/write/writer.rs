@@ -67,7 +67,7 @@ impl FilesWriter {
         let Claimed { record, last, former } = Record::claim(&config, writer).await?;
         let stem = stem(writer, &writer.job_uuid);
         if config.store.local {
-            // What killed processes have left; it was never shown.
+            // Files that killed processes have left and never published.
             let lives = former.map(|life| self::stem(writer, &life)).into_iter().chain([stem.clone()]);
             let starts: Vec<String> = lives.map(|stem| format!(".{stem}-")).chain([record.temporary()]).collect();
             let base = local(&config.location.base);

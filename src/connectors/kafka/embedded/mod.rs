@@ -61,7 +61,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     /// Bytes that a partition keeps.
     retention: usize,
-    /// There is a journal: whoever wants the state may have to wait for the disk.
+    /// There is a journal: the lock of the state may be held while it is written to the disk.
     on_disk: bool,
 }
 
@@ -192,7 +192,7 @@ fn missing(topic: &str) -> Error {
     Error::data(format!("topic `{topic}` does not exist"))
 }
 
-/// Partition numbers are small; the trait speaks of them as Kafka does.
+/// Partition numbers are small; the trait has them as Kafka does, in 32 bits.
 fn number(index: usize) -> i32 {
     i32::try_from(index).unwrap_or(i32::MAX)
 }

@@ -15,13 +15,13 @@ use super::security;
 use crate::common::{Error, Result, suggest};
 
 /// Settings of all clients of one table.
-pub(super) struct Settings {
+pub(super) struct ClientSettings {
     bootstrap: String,
     /// librdkafka's name, which clients it is for, and the value.
     properties: Vec<(&'static str, Side, String)>,
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for ClientSettings {
     /// Names only: values may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.properties.iter().map(|(name, ..)| name).collect();
@@ -116,7 +116,7 @@ const TRANSLATED: &[(&str, &str)] = &[
     ("enable.metrics.push", "enable.metrics.push"),
 ];
 
-impl Settings {
+impl ClientSettings {
     /// Translates and checks all properties, without connecting.
     ///
     /// # Errors
@@ -235,7 +235,7 @@ impl Settings {
         ];
         let fixed = [("enable.idempotence", "true"), ("request.required.acks", "-1"), ("delivery.report.only.error", "true")];
         let mut config = self.build(Side::Producer, &defaults, &fixed);
-        // So that every connection that ends is told.
+        // So that the end of every connection is reported.
         config.set_log_level(RDKafkaLogLevel::Info);
         if let Some(id) = transactional_id {
             config.set("transactional.id", id);
@@ -269,8 +269,8 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn settings(properties: &[(&str, &str)]) -> Result<Settings> {
-        Settings::new("kafka:29092", &properties.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect::<Vec<_>>())
+    fn settings(properties: &[(&str, &str)]) -> Result<ClientSettings> {
+        ClientSettings::new("kafka:29092", &properties.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect::<Vec<_>>())
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
         let error = settings(&[("fetch.max.wait.ms", "soon")]).unwrap_err();
         assert!(error.to_string().contains("properties.fetch.max.wait.ms"), "{error}");
         assert!(settings(&[("no.such.thing.anywhere", "1")]).unwrap_err().hint_text().is_some());
-        assert!(Settings::new(" ", &[]).is_err());
+        assert!(ClientSettings::new(" ", &[]).is_err());
     }
 
     #[test]

@@ -220,7 +220,7 @@ impl Consumer for RdKafkaConsumer {
                 sought.map_err(|(code, text)| errors::of_code(&what(), &self.address, code, Some(text)))?;
                 client.resume(&list)
             };
-            done.map_err(|e| errors::of(&what(), &self.address, &e, None))?;
+            done.map_err(|e| errors::from_client(&what(), &self.address, &e, None))?;
             // After a pause the end has to be confirmed anew: fetching starts over, which gives a new EOF event.
             p.paused = wanted;
             p.eof = false;

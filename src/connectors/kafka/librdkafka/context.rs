@@ -113,12 +113,12 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // A connection that ends with one request under way is told here alone. One that was never made took nothing along.
+        // Only this event reports a connection that ends with one request in flight. One that was never made has none in flight.
         let never_made = ["Connect to ", "Failed to resolve", "Connection setup timed out"];
         if facility == "FAIL" && !never_made.iter().any(|text| message.contains(text)) {
             self.with(|s| s.lost += 1);
         }
-        // Connection errors come through `error` too, and are told once by the job; so all this is for debugging.
+        // Connection errors come through `error` too, and the job reports them once; so all this is for debugging.
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::warn!(target: "librdkafka", "{facility}: {message}");

@@ -5,7 +5,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use crate::common::{Error, ErrorKind};
 
 /// An error of an operation: `what` says what was tried, `address` which cluster.
-pub(super) fn of(what: &str, address: &str, error: &KafkaError, reason: Option<String>) -> Error {
+pub(super) fn from_client(what: &str, address: &str, error: &KafkaError, reason: Option<String>) -> Error {
     match error {
         KafkaError::Transaction(error) => of_code(what, address, error.code(), Some(error.string())),
         KafkaError::ClientConfig(_, text, ..) => Error::sql(format!("{what}: {text}")),

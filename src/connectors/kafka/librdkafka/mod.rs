@@ -22,7 +22,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::broker::{Broker, Consumer, Limits, PartitionBounds, Producer};
 use crate::common::blocking::blocking;
 use crate::common::{Error, Result, clock};
-use config::Settings;
+use config::ClientSettings;
 use context::Context;
 
 mod config;
@@ -54,7 +54,7 @@ pub struct RdKafkaBroker {
 }
 
 struct Inner {
-    settings: Settings,
+    settings: ClientSettings,
     /// Made by the first question; keeps its connections.
     questions: Mutex<Option<Arc<BaseConsumer<Context>>>>,
     /// One client per group whose offsets were asked for or committed.
@@ -74,7 +74,7 @@ impl RdKafkaBroker {
     /// # Errors
     /// `Sql` when a property is unknown, has a wrong value, or cannot be honoured.
     pub fn new(bootstrap: &str, properties: &[(String, String)]) -> Result<Self> {
-        let settings = Settings::new(bootstrap, properties)?;
+        let settings = ClientSettings::new(bootstrap, properties)?;
         Ok(Self { inner: Arc::new(Inner { settings, questions: Mutex::default(), groups: Mutex::default() }) })
     }
 
@@ -118,7 +118,7 @@ impl RdKafkaBroker {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Closing joins threads and says good-bye to brokers, for which an async worker must not wait.
+        // Closing joins threads and closes connections, for which an async worker must not wait.
         let questions = self.questions.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let groups = std::mem::take(self.groups.get_mut().unwrap_or_else(PoisonError::into_inner));
         if questions.is_some() || !groups.is_empty() {
@@ -157,7 +157,9 @@ impl Inner {
     }
 
     fn client<T: rdkafka::config::FromClientConfigAndContext<Context>>(&self, config: &rdkafka::ClientConfig) -> Result<T> {
-        config.create_with_context(Context::default()).map_err(|e| errors::of("a Kafka client cannot be made", self.address(), &e, None))
+        config
+            .create_with_context(Context::default())
+            .map_err(|e| errors::from_client("a Kafka client cannot be made", self.address(), &e, None))
     }
 
     /// An error of a question, with the newest reason of its client when nobody answered.
@@ -167,7 +169,7 @@ impl Inner {
             let _ = client.poll(Duration::ZERO);
         }
         let unanswered = error.rdkafka_error_code().is_some_and(errors::is_transient);
-        errors::of(what, self.address(), error, client.client().context().reason().filter(|_| unanswered))
+        errors::from_client(what, self.address(), error, client.client().context().reason().filter(|_| unanswered))
     }
 
     /// The number of partitions, asked until `deadline` while the answer is that it is being set up.
@@ -376,7 +378,7 @@ impl Broker for RdKafkaBroker {
         let reason = admin.inner().context().reason();
         // Joins a thread.
         drop(tokio::task::spawn_blocking(move || drop(admin)));
-        let results = results.map_err(|e| errors::of(&what, self.inner.address(), &e, reason))?;
+        let results = results.map_err(|e| errors::from_client(&what, self.inner.address(), &e, reason))?;
         match results.into_iter().next() {
             Some(Err((_, code))) if code != Code::TopicAlreadyExists => {
                 return Err(errors::of_code(&what, self.inner.address(), code, None));

@@ -74,7 +74,7 @@ impl Client {
         }
         let unanswered = matches!(error.rdkafka_error_code(), Some(Code::OperationTimedOut));
         let reason = self.context().reason().filter(|_| unanswered);
-        errors::of(what, &self.address, error, reason)
+        errors::from_client(what, &self.address, error, reason)
     }
 
     /// A transactional producer that has lost a connection begins no more transactions.
