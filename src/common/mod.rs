@@ -1,5 +1,5 @@
-//! What every module may use: errors, places in a text, work that waits, the clock, Java's patterns for times, crash points, options, projections,
-//! units and spelling help.
+//! What every module may use: errors, places in a text, work that waits, the clock, Java's patterns for times, crash points, options,
+//! projections, names of types, units and spelling help.
 //!
 //! Nothing here knows of SQL, Kafka or Arrow plans; every module may use this one, and it uses none.
 
@@ -26,6 +26,7 @@ pub mod projection;
 pub mod s3;
 pub mod secret;
 pub mod suggest;
+pub mod type_names;
 pub mod units;
 pub mod weight;
 

@@ -10,6 +10,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, SchemaRef};
 
+use crate::common::type_names::display;
 use crate::common::{Error, OptionSpec, Projection, Result};
 
 use super::{Decoded, Decoder, Encoder, FormatOptions, Messages};
@@ -33,7 +34,7 @@ fn check(schema: &SchemaRef, options: &FormatOptions) -> Result<bool> {
     };
     use DataType::{Binary, Boolean, Float32, Float64, Int8, Int16, Int32, Int64, Utf8};
     if !matches!(field.data_type(), Utf8 | Binary | Boolean | Int8 | Int16 | Int32 | Int64 | Float32 | Float64) {
-        return Err(Error::sql(format!("format 'raw' cannot hold column `{}` of type {}", field.name(), field.data_type()))
+        return Err(Error::sql(format!("format 'raw' cannot hold column `{}` of type {}", field.name(), display(field.data_type())))
             .hint("STRING, BYTES, BOOLEAN, integers, FLOAT and DOUBLE can be used"));
     }
     if let Some(charset) = options.get(CHARSET).filter(|c| !c.eq_ignore_ascii_case("utf-8") && !c.eq_ignore_ascii_case("utf8")) {

@@ -44,18 +44,11 @@ mod test_dialect;
 #[cfg(test)]
 mod tests;
 
+pub use crate::common::type_names::quoted;
 pub use dialect::{Dialect, InForce};
 pub use script::{parse, parse_each, parse_with};
 pub use tokens::all_tokens;
 pub use variables::Variables;
-
-/// A name as SQL text: in backticks if it needs them.
-pub fn quoted(name: &str) -> String {
-    let mut chars = name.chars();
-    let plain = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
-    if plain { name.to_string() } else { format!("`{}`", name.replace('`', "``")) }
-}
 
 /// A canonical name as SQL text: each part in backticks if it needs them.
 pub fn quoted_path(name: &str) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use serde_json::{Value, json};
 
+use crate::common::type_names::display;
 use crate::common::{Error, Result};
 
 /// Columns as Avro has them.
@@ -52,8 +53,9 @@ fn column(parent: &str, field: &FieldRef, legacy: bool) -> Result<(Value, FieldR
         return Err(Error::sql(format!("format 'avro' cannot hold column `{name}`: it is no name in Avro"))
             .hint("names are made of ASCII letters, digits and `_`, and begin with no digit"));
     }
-    let (json, arrow) = typed(&format!("{parent}_{name}"), field.data_type(), legacy)
-        .map_err(|hint| Error::sql(format!("format 'avro' cannot hold column `{name}` of type {}", field.data_type())).hint(hint))?;
+    let (json, arrow) = typed(&format!("{parent}_{name}"), field.data_type(), legacy).map_err(|hint| {
+        Error::sql(format!("format 'avro' cannot hold column `{name}` of type {}", display(field.data_type()))).hint(hint)
+    })?;
     Ok((optional(json, field.is_nullable()), Arc::new(Field::new(name, arrow, field.is_nullable()))))
 }
 

@@ -12,6 +12,7 @@
 
 use arrow::datatypes::{DataType, SchemaRef};
 
+use crate::common::type_names::display;
 use crate::common::{Error, OptionSpec, Result};
 
 use super::FormatOptions;
@@ -166,7 +167,9 @@ fn check(schema: &SchemaRef) -> Result<()> {
     };
     match schema.fields().iter().find(|field| !fits(field.data_type())) {
         None => Ok(()),
-        Some(field) => Err(Error::sql(format!("format 'csv' cannot hold column `{}` of type {}", field.name(), field.data_type()))
-            .hint("single values can be used, and ARRAY and ROW of them; format 'json' holds all types")),
+        Some(field) => {
+            Err(Error::sql(format!("format 'csv' cannot hold column `{}` of type {}", field.name(), display(field.data_type())))
+                .hint("single values can be used, and ARRAY and ROW of them; format 'json' holds all types"))
+        }
     }
 }

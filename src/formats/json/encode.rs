@@ -10,6 +10,7 @@ use arrow::datatypes::{
 };
 use arrow::util::display::array_value_to_string;
 
+use crate::common::type_names::display;
 use crate::common::{Error, Result};
 use crate::formats::{Encoder, FormatOptions, Messages};
 
@@ -122,7 +123,7 @@ pub(super) fn writable(data_type: &DataType) -> Result<(), String> {
         DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) | DataType::Timestamp(..) => Ok(()),
         DataType::Decimal128(..) | DataType::Float32 | DataType::Float64 | DataType::Interval(_) | DataType::Duration(_) => Ok(()),
         other if other.is_integer() || other.is_string() || other.is_binary() => Ok(()),
-        other => Err(format!("type {other} has no form in JSON")),
+        other => Err(format!("type {} has no form in JSON", display(other))),
     }
 }
 
@@ -166,7 +167,7 @@ pub(super) fn value(array: &ArrayRef, row: usize, options: &JsonOptions, out: &m
         DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) | DataType::Timestamp(..) => {
             out.push(b'"');
             if !temporal(array, row, options.iso, out) {
-                return Err(format!("a value of type {} is outside the calendar (years 1 to 9999)", array.data_type()));
+                return Err(format!("a value of type {} is outside the calendar (years 1 to 9999)", display(array.data_type())));
             }
             out.push(b'"');
         }
