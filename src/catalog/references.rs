@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use sqlparser::ast::{Expr, ObjectName, Query, Visit, Visitor};
 
 use crate::sql::ast::{ColumnKind, Parsed, Statement};
 use crate::sql::{hints, name};
 
-use super::entry::{Entry, Key, Space};
+use super::entry::{Entry, Key, Space, TableEntry};
 use super::layers::Catalog;
 use crate::common::{Error, Result};
 
@@ -118,11 +119,30 @@ impl Catalog {
         let ReferencedNames { relations, functions, .. } = ReferencedNames::of(query.query.as_ref());
         names.relations.extend(relations);
         let find = |space: Space, name: &String| self.find_from(&self.current, space, name).ok().flatten();
-        let mut todo: Vec<Entry> = names.relations.iter().filter_map(|name| find(Space::Relations, name)).collect();
-        todo.extend(functions.iter().filter_map(|name| find(Space::Functions, name)));
+        let mut entries: Vec<Entry> = names.relations.iter().filter_map(|name| find(Space::Relations, name)).collect();
+        entries.extend(functions.iter().filter_map(|name| find(Space::Functions, name)));
+        self.with_references(entries).into_iter().map(|(key, entry)| (key, entry.text().to_string())).collect()
+    }
+
+    /// The tables that a query reads, also through views, seen from the current database; nothing if it reads anything else: a materialized
+    /// view, or a table without a declaration.
+    pub fn tables_of(&self, query: &Query) -> Option<Vec<Arc<TableEntry>>> {
+        let names = ReferencedNames::of(query).relations;
+        let entries = names.iter().map(|name| self.find_from(&self.current, Space::Relations, name).ok().flatten());
+        let all = self.with_references(entries.collect::<Option<_>>()?);
+        let tables = all.into_values().filter_map(|entry| match entry {
+            Entry::Table(table) => Some(Some(table)),
+            Entry::View(view) if view.definition.materialized => Some(None),
+            Entry::View(_) | Entry::Function(_) => None,
+        });
+        tables.collect()
+    }
+
+    /// These, and all that they use.
+    fn with_references(&self, mut todo: Vec<Entry>) -> BTreeMap<Key, Entry> {
         let mut found = BTreeMap::new();
         while let Some(entry) = todo.pop() {
-            if found.insert(entry.key(), entry.text().to_string()).is_none() {
+            if found.insert(entry.key(), entry.clone()).is_none() {
                 todo.extend(self.references(&entry).iter().filter_map(|key| self.exact(key)).cloned());
             }
         }

@@ -1,5 +1,5 @@
-//! What every source and every sink has to keep, as suites that each runs: Kafka on the embedded log in unit tests, on a
-//! real broker in the integration tests.
+//! What every source and every sink has to keep, as suites that each runs: Kafka on the embedded log in unit tests, real servers in the
+//! integration tests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +8,8 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::physical_plan::collect;
+use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
 use crate::common::{Error, ErrorKind, Projection, Result, clock};
@@ -43,6 +45,15 @@ fn append(batch: &RecordBatch, to: &mut Vec<String>) -> Result<()> {
 /// # Errors
 /// When reading fails.
 pub async fn read_all(source: &dyn Source, projection: &[usize]) -> Result<RowsByPartition> {
+    if let Some(BoundedScan::Provider(table)) = source.scan() {
+        let mut rows = Vec::new();
+        let context = SessionContext::new();
+        let plan = table.scan(&context.state(), Some(&projection.to_vec()), &[], None).await?;
+        for batch in collect(plan, context.task_ctx()).await? {
+            append(&batch, &mut rows)?;
+        }
+        return Ok(RowsByPartition::from([(0, rows)]));
+    }
     let ranges = splits(source)?.ranges().await?;
     read_ranges(source, &ranges, projection).await
 }

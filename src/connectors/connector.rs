@@ -30,6 +30,11 @@ pub trait Connector: Debug + Send + Sync {
         false
     }
 
+    /// Whether any of its tables is read as rows come: a query over others alone ends.
+    fn has_streams(&self) -> bool {
+        true
+    }
+
     /// Checks a declaration without connecting to anything.
     fn validate(&self, table: &TableSpec) -> Result<()>;
 

@@ -21,6 +21,7 @@ pub mod files;
 pub mod kafka;
 pub mod lookup;
 pub mod metadata_predicate;
+pub mod mysql;
 pub mod offset_batch;
 pub mod on_error;
 pub mod options;

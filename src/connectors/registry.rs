@@ -12,6 +12,7 @@ use super::blackhole::BlackholeConnector;
 use super::datagen::DatagenConnector;
 use super::files::FilesConnector;
 use super::kafka::{EmbeddedBroker, KafkaConnector, RdKafkaBroker};
+use super::mysql::MySqlConnector;
 use super::print::PrintConnector;
 
 /// The systems that tables can be declared on.
@@ -30,10 +31,13 @@ impl Connectors {
     }
 
     fn with(kafka: KafkaConnector) -> Self {
-        let all: [Arc<dyn Connector>; 6] = [
+        let mysql = MySqlConnector::default();
+        let all: [Arc<dyn Connector>; 8] = [
             Arc::new(kafka.upsert()),
             Arc::new(kafka),
             Arc::new(FilesConnector::default()),
+            Arc::new(mysql.jdbc()),
+            Arc::new(mysql),
             Arc::new(DatagenConnector),
             Arc::new(PrintConnector),
             Arc::new(BlackholeConnector),

@@ -39,6 +39,8 @@ pub struct Inferred {
     pub columns: Vec<InferredColumn>,
     /// Which of them it is partitioned by.
     pub partitioned_by: Vec<String>,
+    /// Which of them are its key, if it has one.
+    pub primary_key: Vec<String>,
     /// For people: `in 3 files`.
     pub found_in: String,
 }

@@ -21,7 +21,7 @@ use super::changes;
 use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
 use super::inputs::{Fetch, Inputs, Starts, enumerators};
 use super::late::LateCount;
-use super::pipeline::{EpochOutput, Pipeline};
+use super::pipeline::{EpochOutput, EpochRows, Pipeline, TableTimes};
 use super::progress::{Phase, Speed, Status};
 use super::publish::Publishers;
 use super::recovery::{Recovered, recover};
@@ -36,6 +36,8 @@ use super::{metrics, metrics_view, readers};
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 /// The longest that the loop waits for rows before it looks at clocks and signals again.
 const TICK: Duration = Duration::from_millis(50);
+/// How long a server that an epoch needs is left alone before it is asked again.
+const RETRY: Duration = Duration::from_millis(500);
 /// How long a stop waits for sinks to take the last commits; what is left is published at the next start.
 const STOP_WAIT: Duration = Duration::from_secs(15);
 /// Old commits are pruned when this many can go.
@@ -256,7 +258,10 @@ impl Running<'_> {
                 }
             }
             last_epoch = clock::instant();
-            self.step().await?;
+            if !self.step(stop).await? {
+                // Rows were taken that no commit may pass over: the next start reads them again.
+                return Ok(Attempt::Ended(Ending::Stopped(self.newest)));
+            }
             if self.pending.dirty && self.in_flight.is_none() && clock::since(self.last_commit) >= self.spec.settings.checkpoint_interval {
                 self.commit(identity).await?;
             }
@@ -264,8 +269,8 @@ impl Running<'_> {
         }
     }
 
-    /// One epoch, if there is anything to do.
-    async fn step(&mut self) -> Result<()> {
+    /// One epoch, if there is anything to do. False if it could not run before the job was to stop.
+    async fn step(&mut self, stop: &CancellationToken) -> Result<bool> {
         self.spec.faults.before(EpochStep::ChooseRanges)?;
         self.inputs.align(self.spec.clock.now());
         let fetch = self.inputs.fetch(self.spec.settings.max_rows_per_epoch, self.wait()).await?;
@@ -286,12 +291,11 @@ impl Running<'_> {
                     self.publishers.watermark(self.inputs.least_watermark());
                 }
                 self.finish_if_exhausted();
-                return Ok(());
+                return Ok(true);
             }
         }
         let count = fetch.count as u64;
-        let inputs = &mut self.inputs;
-        let output = self.pipeline.epoch(fetch.rows, &start, clock, &self.spec.faults, |times| inputs.advance(times, clock)).await?;
+        let Some(output) = self.epoch(fetch.rows, &start, clock, stop).await? else { return Ok(false) };
         self.spec.meter.add(|measured| metrics::add_epoch(measured, count, &output));
         self.begun = true;
         self.status.epoch += 1;
@@ -315,7 +319,31 @@ impl Running<'_> {
         self.status.rows_out += self.pending.merge(output)?;
         self.speed.add(count);
         self.finish_if_exhausted();
-        Ok(())
+        Ok(true)
+    }
+
+    /// Runs an epoch over these rows, again and again while a table is away in which it looks rows up. Nothing if the job is to stop
+    /// meanwhile.
+    async fn epoch(&mut self, rows: EpochRows, start: &TableTimes, clock: Millis, stop: &CancellationToken) -> Result<Option<EpochOutput>> {
+        loop {
+            let inputs = &mut self.inputs;
+            let time = |times: &_| inputs.advance(times, clock);
+            match self.pipeline.epoch(rows.clone(), start, clock, &self.spec.faults, time).await {
+                Err(e) if e.kind() == ErrorKind::Unavailable => {
+                    self.publishers.check()?;
+                    self.status.waits = Some(format!("waiting: {}", e.message()));
+                    self.publish_status();
+                    tokio::select! {
+                        () = stop.cancelled() => return Ok(None),
+                        () = tokio::time::sleep(RETRY) => {}
+                    }
+                }
+                done => {
+                    self.status.waits = None;
+                    return done.map(Some);
+                }
+            }
+        }
     }
 
     fn finish_if_exhausted(&mut self) {

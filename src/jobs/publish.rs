@@ -374,6 +374,7 @@ impl Task {
                     match recorded {
                         Some(recorded) => {
                             self.check_recorded(&recorded).await?;
+                            self.check_set_back(recorded.n)?;
                             self.written.fetch_max(recorded.n, Ordering::SeqCst);
                             self.confirm(recorded.n);
                         }
@@ -410,6 +411,16 @@ impl Task {
             None if *n <= self.commits.floor().await? => Ok(()),
             None => older(format!("the newest is {}", self.newest)),
         }
+    }
+
+    /// A sink that holds less than it has confirmed was set back: rows that nobody has any more are gone from it.
+    fn check_set_back(&self, n: u64) -> Result<()> {
+        let written = self.written.load(Ordering::SeqCst);
+        if n >= written || !self.sink.exactly_once() {
+            return Ok(());
+        }
+        Err(Error::state(format!("sink `{}` holds commit {n}, but commit {written} was written to it", self.id))
+            .hint("was it restored from an older copy? --fresh starts the job anew, and writes all of its results again"))
     }
 
     /// A sink that has written rows and has no record of it would get them again.

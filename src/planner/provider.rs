@@ -259,6 +259,11 @@ impl TableSource {
         self.table.source.lookup()?.key(&read)
     }
 
+    /// Whether the table finds rows by key.
+    pub fn finds_by_key(&self) -> bool {
+        self.table.source.lookup().is_some()
+    }
+
     /// Whether the table can be read as a whole, as of an epoch.
     pub fn has_snapshot(&self) -> bool {
         self.table.source.snapshot().is_some()

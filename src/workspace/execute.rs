@@ -6,6 +6,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use sqlparser::ast::visit_relations;
 
+use crate::catalog::TableEntry;
 use crate::common::{Error, Result, secret};
 use crate::sql::ast::{Copy, Insert, Parsed, Query, Statement};
 
@@ -83,9 +84,19 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether an INSERT is no job: VALUES, a query over no table, or any with `execution.runtime-mode` batch.
+    /// Whether an INSERT is no job: VALUES, a query over no table or over tables that are no streams, or any with `execution.runtime-mode`
+    /// batch.
     pub(super) fn writes_at_once(&self, insert: &Insert) -> Result<bool> {
-        Ok(insert.values || !reads(insert) || self.reads_batch()?)
+        Ok(insert.values || !reads(insert) || self.reads_batch()? || self.reads_no_stream(insert))
+    }
+
+    fn reads_no_stream(&self, insert: &Insert) -> bool {
+        let tables = self.tables.lock().catalog.tables_of(&insert.query.query);
+        let streams = |table: &TableEntry| {
+            let connector = table.definition.options.get("connector").and_then(|name| self.workspace.connectors.get(name).ok());
+            connector.is_none_or(|connector| connector.has_streams())
+        };
+        tables.is_some_and(|tables| !tables.iter().any(|table| streams(table)))
     }
 }
 

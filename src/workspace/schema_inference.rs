@@ -27,15 +27,19 @@ pub(super) fn validate(connector: &dyn Connector, table: &TableSpec) -> Result<(
 /// A declaration with the columns that were found out.
 pub(super) fn declared(table: CreateTable, inferred: Inferred) -> CreateTable {
     let column = |c: InferredColumn| Column::physical(&c.name, &c.data_type, c.nullable);
-    CreateTable { columns: inferred.columns.into_iter().map(column).collect(), partitioned_by: inferred.partitioned_by, ..table }
+    let columns = inferred.columns.into_iter().map(column).collect();
+    CreateTable { columns, partitioned_by: inferred.partitioned_by, primary_key: inferred.primary_key, ..table }
 }
 
 /// A line for people: which columns were found.
 pub(super) fn shown(table: &str, inferred: &Inferred) -> String {
     let columns: Vec<String> = inferred.columns.iter().map(|c| format!("{} {}", quoted(&c.name), display(&c.data_type))).collect();
-    let keys: Vec<String> = inferred.partitioned_by.iter().map(|key| quoted(key)).collect();
-    let partitioned = if keys.is_empty() { String::new() } else { format!(" PARTITIONED BY ({})", keys.join(", ")) };
-    format!("table {}: columns found {}: ({}){partitioned}", quoted(table), inferred.found_in, columns.join(", "))
+    let list = |word: &str, names: &[String]| {
+        let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+        if names.is_empty() { String::new() } else { format!("{word} ({})", names.join(", ")) }
+    };
+    let (key, partitioned) = (list(", PRIMARY KEY", &inferred.primary_key), list(" PARTITIONED BY", &inferred.partitioned_by));
+    format!("table {}: columns found {}: ({}{key}){partitioned}", quoted(table), inferred.found_in, columns.join(", "))
 }
 
 /// The declaration of what COPY writes.
@@ -53,7 +57,10 @@ pub(super) fn copied(path: &str, options: Options, query: &Schema, partitioned_b
     let field = |f: &FieldRef| InferredColumn { name: f.name().clone(), data_type: f.data_type().clone(), nullable: f.is_nullable() };
     let columns = query.fields().iter().map(field).collect();
     let partitioned_by = partitioned_by.to_vec();
-    Ok(declared(CreateTable::undeclared(path, options), Inferred { columns, partitioned_by, found_in: String::new() }))
+    Ok(declared(
+        CreateTable::undeclared(path, options),
+        Inferred { columns, partitioned_by, primary_key: Vec::new(), found_in: String::new() },
+    ))
 }
 
 /// DataFusion's own kinds of texts and bytes as those of tables. Intervals are texts: few formats have them, and each in another way.

@@ -1,4 +1,4 @@
-//! No secret is shown: ten of them, written in every way that a person may write them, right and wrong, through every command, at the
+//! No secret is shown: eleven of them, written in every way that a person may write them, right and wrong, through every command, at the
 //! log level that shows the most.
 
 use std::process::Stdio;
@@ -8,8 +8,8 @@ use crate::cli::{Ended, Home};
 /// Stands in every secret, in all of its words: no part of one may be shown.
 const MARK: &str = "Zq9";
 
-/// Ten options and their values, as text of SQL.
-const SECRETS: [(&str, &str); 10] = [
+/// Options and their values, as text of SQL.
+const SECRETS: [(&str, &str); 11] = [
     ("properties.sasl.password", "Zq9plain"),
     ("properties.sasl.jaas.config", "org.x.PlainLoginModule required\n  username=\"ann\"\n  password=\"Zq9jaas\";"),
     ("properties.ssl.key.password", "Zq9a,Zq9b) Zq9c"),
@@ -20,10 +20,11 @@ const SECRETS: [(&str, &str); 10] = [
     ("s3.session-token", "\"Zq9-in-double\""),
     ("value.avro-confluent.basic-auth.user-info", "me:Zq9info"),
     ("properties.sasl.pasword", "Zq9-misspelt"),
+    ("password", "Zq9'quoted\\"),
 ];
 
 /// How one may be written: `{k}` its key, `{v}` its value with quotes doubled, `{raw}` as it is, `{url}` as part of a URL.
-const WAYS: [&str; 34] = [
+const WAYS: [&str; 37] = [
     "CREATE TABLE {t} (a INT) WITH ('connector' = 'kafka', 'topic' = 'x', '{k}' = '{v}', 'format' = 'json');",
     "CREATE TABLE {t} (a INT) WITH ('connector' = 'kafka', '{k}'='{v}', 'topik' = 'x');",
     "CREATE TABLE {t} (a INT) WITH ('connector' = 'files', 'path' = '/no/such', '{k}'\n = \n'{v}');",
@@ -59,6 +60,11 @@ const WAYS: [&str; 34] = [
     "SELECT * FROM (VALUES (1)) t /*+ OPTIONS('{k}'='{v}') */;",
     "CREATE TABLE {t} (a INT) WITH ('connector' = 'kafka', 'topic' = 'x', 'format' = 'json', '{k}' = '{v}', \
      'properties.bootstrap.servers' = 'me:{url}@127.0.0.1:1,https://me:{url}@127.0.0.1:2');\nSELECT * FROM {t} LIMIT 1;",
+    "CREATE TABLE {t} (a INT) WITH ('connector' = 'mysql', 'url' = 'mysql://me:{url}@127.0.0.1:1/d', 'table-name' = 'x', '{k}' = '{v}');\n\
+     SELECT * FROM {t}; EXPLAIN SELECT * FROM {t}; INSERT INTO {t} VALUES (1); SHOW CREATE TABLE {t};",
+    "CREATE TABLE {t} WITH ('connector' = 'jdbc', 'url' = 'jdbc:mysql://127.0.0.1:1/d?user=me&password={url}', 'table-name' = 'x', \
+     'username' = 'me', '{k}' = '{v}');\nSELECT * FROM {t};",
+    "CREATE TABLE {t} (a INT) WITH ('connector' = 'mysql', 'url' = 'mysql://me:{url}@127.0.0.1:x/d?ssl-mod=1', 'table-name' = 'x');",
     "CREATE TABLE {t} (a INT) WITH ('connector' = 'kafka', 'topic' = 'x', 'format' = 'json', '{k}' = '{v}');\n\
      SHOW CREATE TABLE {t}; DESCRIBE {t}; EXPLAIN SELECT * FROM {t}; EXPLAIN INSERT INTO {t} SELECT a FROM {t}; SHOW TABLES; \
      ALTER TABLE {t} SET ('{k}' = '{v}x'); SHOW CREATE TABLE {t}; INSERT INTO {t} SELECT a FROM {t}; SHOW JOBS; DROP TABLE {t} nonsense;",

@@ -203,7 +203,8 @@ impl Running {
         }
     }
 
-    fn signal(&self, signal: i32) {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
         let pid = i32::try_from(self.child.id()).unwrap();
         // SAFETY: the child is not waited for yet, so the number is still its own.
         unsafe { libc::kill(pid, signal) };

@@ -1,4 +1,4 @@
-//! Tables that streams look rows up in: `lookup.cache`, and a table that keeps its rows for a while.
+//! A table that keeps all of its rows for a while: `'lookup.cache' = 'FULL'`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,60 +15,19 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use tokio::sync::Mutex;
 
-use crate::common::{Error, OptionSpec, Result, Subject, clock, units};
-
+use crate::common::{Result, clock};
 use crate::connectors::TableSpec;
 
-const CACHE: &str = "lookup.cache";
-const INTERVAL: &str = "lookup.full-cache.periodic-reload.interval";
-
-/// The options of a table that streams are joined with.
-pub const OPTIONS: [OptionSpec; 3] = [
-    OptionSpec::one_of(
-        CACHE,
-        &["NONE", "FULL", "PARTIAL"],
-        "what is kept of a table that a stream is joined with; default: NONE, each epoch reads it",
-    ),
-    OptionSpec::text(INTERVAL, "with FULL: so long the rows stay in memory before they are read again"),
-    OptionSpec::one_of("lookup.full-cache.reload-strategy", &["PERIODIC"], "with FULL: rows are read again after an interval"),
-];
-
-/// How long all rows of a table stay in memory; `None`: they do not.
-///
-/// # Errors
-/// When FULL has no interval, the interval has no cache, or single keys were to be kept.
-pub fn kept(spec: &TableSpec) -> Result<Option<Duration>> {
-    let table = &spec.name;
-    let cache = spec.option(CACHE).unwrap_or("NONE").to_ascii_uppercase();
-    match (cache.as_str(), spec.option(INTERVAL)) {
-        ("PARTIAL", _) => {
-            let error = format!("`{CACHE}` = 'PARTIAL' keeps keys that were asked for, but the table is read as a whole");
-            Err(Error::sql(error)
-                .about(Subject::Option(CACHE.into()))
-                .in_table(table)
-                .hint(format!("'FULL' with '{INTERVAL}' = '10 min' keeps all rows")))
-        }
-        ("FULL", Some(interval)) => units::duration(interval).map(Some).map_err(|e| e.in_table_option(table, INTERVAL)),
-        ("FULL", None) => Err(Error::sql(format!("`{CACHE}` = 'FULL' says not how long"))
-            .about(Subject::Option(CACHE.into()))
-            .in_table(table)
-            .hint(format!("add '{INTERVAL}' = '10 min'"))),
-        (_, Some(_)) => Err(Error::sql(format!("`{INTERVAL}` has no cache"))
-            .about(Subject::Option(INTERVAL.into()))
-            .in_table(table)
-            .hint(format!("add '{CACHE}' = 'FULL'"))),
-        (_, None) => Ok(None),
-    }
-}
+use super::options::{Cache, cache_of};
 
 /// A table for lookups, with the cache that its options ask for.
 ///
 /// # Errors
-/// As [`kept`].
+/// As [`cache_of`].
 pub fn cached(table: Arc<dyn TableProvider>, spec: &TableSpec) -> Result<Arc<dyn TableProvider>> {
-    Ok(match kept(spec)? {
-        None => table,
-        Some(interval) => Arc::new(Cached { table, interval, loaded: Mutex::default() }),
+    Ok(match cache_of(spec)? {
+        Cache::None | Cache::Partial(_) => table,
+        Cache::Full(interval) => Arc::new(Cached { table, interval, loaded: Mutex::default() }),
     })
 }
 

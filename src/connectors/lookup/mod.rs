@@ -7,9 +7,15 @@ use async_trait::async_trait;
 
 use crate::common::{Projection, Result};
 
-pub mod cache;
+mod cache;
+mod options;
+mod partial;
+#[cfg(test)]
+mod partial_tests;
 
-pub use cache::{OPTIONS, cached, kept};
+pub use cache::cached;
+pub use options::{Cache, KEYED_OPTIONS, Limits, OPTIONS, cache_of, kept};
+pub use partial::partial;
 
 /// A table whose rows are found by key, many keys at once.
 ///

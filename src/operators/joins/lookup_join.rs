@@ -32,12 +32,18 @@ use crate::operators::epoch::stateful::{Operator, OperatorContext, TableSpec};
 pub struct LookupJoin {
     plan: SubPlan,
     what: String,
+    found: String,
 }
 
 impl LookupJoin {
-    /// Runs `plan`, whose one leaf reads the rows of the stream; `what` tells of the join for people.
-    pub fn new(plan: SubPlan, what: String) -> Self {
-        Self { plan, what }
+    /// Runs `plan`, whose one leaf reads the rows of the stream; `what` tells of the join for people, `found` how rows of the tables are.
+    pub fn new(plan: SubPlan, what: String, found: String) -> Self {
+        Self { plan, what, found }
+    }
+
+    /// How rows of the tables are found, and why so.
+    pub fn found(&self) -> &str {
+        &self.found
     }
 
     /// The batch plan.
@@ -67,7 +73,10 @@ impl Operator for LookupJoin {
     fn strategy(&self) -> String {
         match self.plan.tables().as_slice() {
             [] => "incremental".to_string(),
-            tables => format!("static as of epoch: new rows meet {} as of then, and are not joined again", tables.join(", ")),
+            tables => {
+                let tables = tables.join(", ");
+                format!("static as of epoch: new rows meet {tables} as of then, and are not joined again; {}", self.found)
+            }
         }
     }
 
@@ -95,6 +104,7 @@ impl Operator for LookupJoin {
 pub struct LookupJoinParts {
     plan: SubPlanParts,
     what: String,
+    found: String,
 }
 
 impl PortableOperator for LookupJoin {
@@ -102,10 +112,10 @@ impl PortableOperator for LookupJoin {
     type Parts = LookupJoinParts;
 
     fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<LookupJoinParts> {
-        Ok(LookupJoinParts { plan: self.plan().encode(encoder)?, what: self.what().to_string() })
+        Ok(LookupJoinParts { plan: self.plan().encode(encoder)?, what: self.what().to_string(), found: self.found().to_string() })
     }
 
     fn decode(parts: LookupJoinParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
-        Ok(Self::new(SubPlan::decode(parts.plan, decoder)?, parts.what))
+        Ok(Self::new(SubPlan::decode(parts.plan, decoder)?, parts.what, parts.found))
     }
 }

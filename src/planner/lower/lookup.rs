@@ -30,8 +30,8 @@ pub(super) struct Lookup<'a> {
     stream: &'a LogicalPlan,
     /// What the stream is joined with, at every epoch anew.
     table: LogicalPlan,
-    /// How its rows are found by key, if they are.
-    keyed: Option<Keyed>,
+    /// How its rows are found by key, or why they are not.
+    keyed: std::result::Result<Keyed, &'static str>,
 }
 
 /// A table whose rows are found by the values that a join compares with its columns.
@@ -59,7 +59,7 @@ impl<'a> Lookup<'a> {
             let (of_stream, of_table) = (Side::of(stream)?, Side::of(table)?);
             if fits && of_stream.has_stream && of_table.can_be_static {
                 let table = as_static(table)?;
-                let lookup = Self { join, swapped, stream, keyed: None, table };
+                let lookup = Self { join, swapped, stream, keyed: Err(""), table };
                 let keyed = lookup.keyed();
                 return Ok(Some(lookup.with_keys(keyed)?));
             }
@@ -75,8 +75,8 @@ impl<'a> Lookup<'a> {
             false => (on, join_type),
         };
         let table = match &self.keyed {
-            Some(keyed) => keyed.over(&self.table, &leaf)?,
-            None => self.table.clone(),
+            Ok(keyed) => keyed.over(&self.table, &leaf)?,
+            Err(_) => self.table.clone(),
         };
         let (leaf, table) = (Arc::new(leaf), Arc::new(table));
         let join = Join::try_new(leaf, table, on, filter, join_type, join_constraint, null_equality, null_aware)?;
@@ -89,27 +89,39 @@ impl<'a> Lookup<'a> {
 
     /// How rows of the table are found by key, if the join compares enough of its columns with the stream's. No key finds a row whose
     /// key is NULL, so a join that asks for those reads the table.
-    fn keyed(&self) -> Option<Keyed> {
+    fn keyed(&self) -> std::result::Result<Keyed, &'static str> {
         if self.join.null_aware || self.join.null_equality == NullEquality::NullEqualsNull {
-            return None;
+            return Err("NULLs are compared, too, and no key finds them");
         }
-        let scan = only_scan(&self.table)?;
-        let source = TableSource::of(scan)?;
+        let scan = only_scan(&self.table).ok_or("what is joined is more than its rows")?;
+        let source = TableSource::of(scan).filter(|source| source.finds_by_key()).ok_or("it finds none by key")?;
         let sides = self.join.on.iter().map(|(left, right)| if self.swapped { (right, left) } else { (left, right) });
         let compared: Vec<(String, Expr)> = sides.filter_map(|(stream, table)| compared(&self.table, table, stream)).collect();
         let names: Vec<&str> = compared.iter().map(|(name, _)| name.as_str()).collect();
-        let wanted = source.lookup_key(&names)?;
+        let wanted = source.lookup_key(&names).ok_or("the join equals no columns by which it finds rows")?;
         let key = wanted.into_iter().map(|name| compared.iter().find(|(column, _)| *column == name).cloned());
-        Some(Keyed { table: scan.table_name.clone(), key: key.collect::<Option<_>>()? })
+        let key = key.collect::<Option<_>>().ok_or("the join equals no columns by which it finds rows")?;
+        Ok(Keyed { table: scan.table_name.clone(), key })
+    }
+
+    /// How rows of the table are found, for people.
+    fn found(&self) -> String {
+        match &self.keyed {
+            Ok(Keyed { key, .. }) => {
+                let names: Vec<&str> = key.iter().map(|(name, _)| name.as_str()).collect();
+                format!("its rows are found by key ({}), those of an epoch in one request", names.join(", "))
+            }
+            Err(why) => format!("all of its rows are read: {why}"),
+        }
     }
 
     /// With these keys, which tables that cannot be read as a whole need.
-    fn with_keys(self, keyed: Option<Keyed>) -> Result<Self> {
+    fn with_keys(self, keyed: std::result::Result<Keyed, &'static str>) -> Result<Self> {
         self.table.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node
                 && let Some(table) = TableSource::of(scan)
                 && !table.has_snapshot()
-                && keyed.as_ref().is_none_or(|keyed| keyed.table != scan.table_name)
+                && !keyed.as_ref().is_ok_and(|keyed| keyed.table == scan.table_name)
             {
                 return Err(table.not_whole().into());
             }
@@ -167,7 +179,7 @@ impl Lowering {
             return self.recompute_over(plan, vec![original], vec![stream], partitioning, traits.keys, rebuild).await.map(Some);
         }
         let sub = self.subplan(plan, &[original], rebuild).await?;
-        let operator = LookupJoin::new(sub, plan.display().to_string());
+        let operator = LookupJoin::new(sub, plan.display().to_string(), lookup.found());
         let inputs = vec![Input::Piece(Box::new(stream))];
         self.operator(Arc::new(operator), inputs, plan.schema(), None, traits).await.map(Some)
     }
@@ -204,13 +216,12 @@ fn only_scan(plan: &LogicalPlan) -> Option<&TableScan> {
 fn compared(plan: &LogicalPlan, table: &Expr, stream: &Expr) -> Option<(String, Expr)> {
     let (column, value) = match table {
         Expr::Column(column) => (column, stream.clone()),
-        // Compared as the wider type: what the narrower one does not hold equals none of its values.
+        // Compared as the wider type: what the narrower one does not hold equals none of its values. Texts are the same in every form.
         Expr::Cast(cast) => match cast.expr.as_ref() {
             Expr::Column(column) => {
-                let narrow = cast.expr.get_type(plan.schema()).ok()?;
-                let wider = narrow.is_integer()
-                    && cast.field.data_type().is_integer()
-                    && narrow.primitive_width() <= cast.field.data_type().primitive_width();
+                let (narrow, to) = (cast.expr.get_type(plan.schema()).ok()?, cast.field.data_type());
+                let wider = narrow.is_integer() && to.is_integer() && narrow.primitive_width() <= to.primitive_width()
+                    || narrow.is_string() && to.is_string();
                 (column, wider.then(|| try_cast(stream.clone(), narrow))?)
             }
             _ => return None,

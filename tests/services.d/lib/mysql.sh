@@ -18,6 +18,8 @@ mysql_run() {
     home="$(service_value "$name" home)"
     # A copy: the server may not read the clone.
     cp "$mysql_user_file" "$home/user.sql"
+    # What a server leaves that was killed.
+    rm -f "$home/sock" "$home/sock.lock"
     # A session of its own, so that Ctrl-C in the terminal of the tests does not reach it. A lock is not waited for as long as by default, and
     # no commit waits for the disk: tests kill processes, not machines.
     setsid "$program" --no-defaults --user="$(id -un)" --datadir="$home/data" --bind-address=127.0.0.1 \

@@ -54,6 +54,7 @@ pub async fn infer(table: &TableSpec, buckets: &Buckets) -> Result<Inferred> {
         (all, some) => format!("in {some} of {all} files"),
     };
     Ok(Inferred {
+        primary_key: Vec::new(),
         columns: own.chain(from_path).collect(),
         partitioned_by: partitions.into_iter().map(|(name, _)| name).collect(),
         found_in,

@@ -1,0 +1,141 @@
+//! Rows by key: `WHERE key IN (...)`, for all keys of an epoch.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::common::{ErrorKind, Projection, Result};
+use crate::connectors::Lookup;
+
+use super::config::quoted;
+use super::decode::selected;
+use super::literal;
+use super::remote_table::{Access, RemoteColumn};
+use super::scan::batches;
+use super::types::{Family, RemoteType};
+
+/// Keys per SELECT: many, but not so many that a server gives up its index for the list's length.
+const KEYS: usize = 2000;
+
+/// Characters per SELECT, below the smallest `max_allowed_packet` that servers come with.
+const LENGTH: usize = 1 << 20;
+
+/// SELECTs at the same time.
+const AT_ONCE: usize = 4;
+
+/// A table whose rows are found by key.
+#[derive(Debug)]
+pub(super) struct MySqlLookup {
+    access: Arc<Access>,
+}
+
+impl MySqlLookup {
+    pub(super) fn new(access: Arc<Access>) -> Self {
+        Self { access }
+    }
+
+    /// The condition's left side: the key's columns. Nothing if what is read of them is not what is there, so that the server cannot
+    /// compare it: DATETIME(6) that is declared TIMESTAMP(3).
+    fn left(columns: &[&RemoteColumn], schema: &SchemaRef) -> Option<String> {
+        let side = |(column, field): (&&RemoteColumn, &Arc<arrow::datatypes::Field>)| {
+            let name = quoted(&column.name);
+            let has_one_text = matches!(
+                column.remote.family(),
+                Family::Integer | Family::Decimal | Family::Date | Family::DateTime | Family::Time | Family::Year | Family::Other
+            );
+            if column.remote.keeps(field.data_type()) && column.remote.family() != Family::Other {
+                Some(name)
+            } else {
+                (has_one_text && *field.data_type() == DataType::Utf8).then(|| format!("CONVERT({name}, CHAR)"))
+            }
+        };
+        let names: Vec<String> = columns.iter().zip(schema.fields()).map(side).collect::<Option<_>>()?;
+        Some(if let [one] = names.as_slice() { one.clone() } else { format!("({})", names.join(", ")) })
+    }
+
+    /// The conditions that find all rows of these keys, none of them too long.
+    fn conditions(keys: &RecordBatch, left: &str) -> Vec<String> {
+        let (mut conditions, mut list, mut count) = (Vec::new(), String::new(), 0);
+        let mut done = |list: &mut String| conditions.push(format!("{left} IN ({})", std::mem::take(list)));
+        for row in 0..keys.num_rows() {
+            let mut key = String::new();
+            let parts = keys.columns().iter().enumerate().try_for_each(|(i, column)| {
+                key.push_str(if i == 0 { "" } else { "," });
+                literal::append(column.as_ref(), row, literal::MOST_DIGITS, &mut key)
+            });
+            // No row has a value that MySQL cannot hold.
+            if parts.is_err() {
+                continue;
+            }
+            if count == KEYS || (count > 0 && list.len() + key.len() > LENGTH) {
+                done(&mut list);
+                count = 0;
+            }
+            list.push_str(if count == 0 { "" } else { "," });
+            list.push_str(&if keys.num_columns() == 1 { key } else { format!("({key})") });
+            count += 1;
+        }
+        if count > 0 {
+            done(&mut list);
+        }
+        conditions
+    }
+
+    async fn found(&self, keys: &RecordBatch, projection: &Projection) -> Result<Vec<RecordBatch>> {
+        let (access, remote) = (&self.access, self.access.known().await?);
+        let schema = projection.schema();
+        let columns = remote.columns_of(&access.table, schema)?;
+        let key_columns = remote.columns_of(&access.table, &keys.schema())?;
+        let left = Self::left(&key_columns, &keys.schema());
+        let types: Vec<RemoteType> = columns.iter().map(|column| column.remote.clone()).collect();
+        let names: Vec<String> = schema.fields().iter().zip(&types).map(|(field, remote)| selected(field.name(), remote)).collect();
+        let names = if names.is_empty() { "1".to_string() } else { names.join(", ") };
+        let conditions = match left {
+            Some(left) => Self::conditions(keys, &left).into_iter().map(|condition| format!(" WHERE {condition}")).collect(),
+            None => vec![String::new()],
+        };
+        let selects = conditions.into_iter().map(|condition| format!("SELECT {names} FROM {}{condition}", access.table.quoted()));
+        let run = |select: String| async {
+            let rows = batches(Arc::clone(access), Arc::clone(schema), &types, select)?;
+            rows.try_collect::<Vec<_>>().await
+        };
+        let found: Vec<Vec<RecordBatch>> = stream::iter(selects).map(run).buffered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+}
+
+#[async_trait]
+impl Lookup for MySqlLookup {
+    /// By the PRIMARY KEY, if the join tells all of it; else by whatever columns it tells, for which the server may have an index. Numbers that
+    /// are not exact, and truth, which any number but 0 is, find no rows.
+    fn key(&self, columns: &[&str]) -> Option<Vec<String>> {
+        let spec = &self.access.table.spec;
+        let finds = |name: &str| {
+            let column = spec.columns.iter().find(|c| c.name == name);
+            column.is_some_and(|c| !matches!(c.data_type, DataType::Boolean | DataType::Float32 | DataType::Float64 | DataType::Time32(_)))
+        };
+        let known: Vec<String> = columns.iter().filter(|name| finds(name)).map(ToString::to_string).collect();
+        if !spec.primary_key.is_empty() && spec.primary_key.iter().all(|name| known.contains(name)) {
+            return Some(spec.primary_key.clone());
+        }
+        (!known.is_empty()).then_some(known)
+    }
+
+    async fn get(&self, keys: &RecordBatch, projection: &Projection) -> Result<Vec<RecordBatch>> {
+        let mut tries = 0;
+        loop {
+            match self.found(keys, projection).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable && tries < self.access.table.lookup_retries => tries += 1,
+                Err(error) => {
+                    // The table may have been altered.
+                    self.access.forget();
+                    return Err(error);
+                }
+                Ok(found) => return Ok(found),
+            }
+        }
+    }
+}

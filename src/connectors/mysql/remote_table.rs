@@ -1,0 +1,214 @@
+//! A table as the server knows it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::datatypes::SchemaRef;
+use parking_lot::Mutex;
+
+use crate::common::{Error, Result, clock, suggest};
+use crate::connectors::{Inferred, InferredColumn};
+
+use super::client::Client;
+use super::config::MySqlTable;
+use super::literal::quoted_text;
+use super::types::{Family, RemoteType};
+
+/// How long what is known of a table counts.
+const KNOWN_FOR: Duration = Duration::from_secs(10);
+
+/// A table's columns, keys, and what else decides how it is read and written.
+#[derive(Debug, Clone)]
+pub(super) struct RemoteTable {
+    pub(super) columns: Vec<RemoteColumn>,
+    pub(super) primary_key: Vec<String>,
+    /// Sets of columns that no two rows share, the PRIMARY KEY first.
+    pub(super) unique: Vec<Vec<String>>,
+    pub(super) is_view: bool,
+    pub(super) engine: Option<String>,
+    /// About how many rows there are.
+    pub(super) rows: u64,
+}
+
+/// One of its columns.
+#[derive(Debug, Clone)]
+pub(super) struct RemoteColumn {
+    pub(super) name: String,
+    pub(super) remote: RemoteType,
+    pub(super) nullable: bool,
+    /// It is computed, and cannot be written.
+    pub(super) generated: bool,
+    pub(super) collation: Option<String>,
+}
+
+impl RemoteTable {
+    /// A column by its name, as MySQL compares names.
+    pub(super) fn column(&self, name: &str) -> Option<&RemoteColumn> {
+        self.columns.iter().find(|c| c.name == name).or_else(|| self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name)))
+    }
+
+    /// The columns of a schema.
+    ///
+    /// # Errors
+    /// Names the column that is missing, and those that there are.
+    pub(super) fn columns_of(&self, table: &MySqlTable, schema: &SchemaRef) -> Result<Vec<&RemoteColumn>> {
+        let column = |name: &String| {
+            let known: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
+            self.column(name).ok_or_else(|| {
+                Error::sql(format!("{}: there is no column `{name}` in {}", table.label(), table.quoted()))
+                    .hint(suggest::hint(name, &known))
+            })
+        };
+        schema.fields().iter().map(|f| column(f.name())).collect()
+    }
+
+    /// Whether no two rows share these columns.
+    pub(super) fn is_unique(&self, columns: &[String]) -> bool {
+        let among = |name: &String| columns.iter().any(|c| c.eq_ignore_ascii_case(name));
+        self.unique.iter().any(|key| key.iter().all(among))
+    }
+
+    /// The one integer column that is its PRIMARY KEY, or begins it.
+    pub(super) fn range_column(&self) -> Option<&str> {
+        let name = self.unique.first()?.first()?;
+        self.column(name).filter(|c| c.remote.family() == Family::Integer).map(|c| c.name.as_str())
+    }
+
+    /// What it is when nobody declares it.
+    pub(super) fn inferred(&self, table: &MySqlTable) -> Inferred {
+        let column = |c: &RemoteColumn| InferredColumn {
+            name: c.name.clone(),
+            data_type: c.remote.natural(),
+            // A zero date is NULL.
+            nullable: c.nullable || matches!(c.remote.family(), Family::Date | Family::DateTime),
+        };
+        Inferred {
+            columns: self.columns.iter().map(column).collect(),
+            partitioned_by: Vec::new(),
+            primary_key: self.primary_key.clone(),
+            found_in: format!("in {} at {}", table.quoted(), table.address()),
+        }
+    }
+}
+
+/// A declared table and its server.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) table: MySqlTable,
+    pub(super) client: Arc<Client>,
+    known: Mutex<Option<(Instant, Arc<RemoteTable>)>>,
+}
+
+impl Access {
+    pub(super) fn new(table: MySqlTable, client: Arc<Client>) -> Self {
+        Self { table, client, known: Mutex::default() }
+    }
+
+    /// What the server says of the table, now or a moment ago.
+    ///
+    /// # Errors
+    /// When the server is away, or there is no such table.
+    pub(super) async fn known(&self) -> Result<Arc<RemoteTable>> {
+        let known = self.known.lock().clone();
+        if let Some((at, remote)) = known
+            && clock::since(at) < KNOWN_FOR
+        {
+            return Ok(remote);
+        }
+        self.look().await
+    }
+
+    /// What the server says of it now.
+    ///
+    /// # Errors
+    /// As [`Self::known`].
+    pub(super) async fn look(&self) -> Result<Arc<RemoteTable>> {
+        let remote = self.find().await?.ok_or_else(|| {
+            Error::sql(format!("{}: there is no table {} at {}", self.table.label(), self.table.quoted(), self.table.address()))
+                .hint("check `table-name`; with 'create.if-missing' = 'true' a job creates the table that it writes to")
+        })?;
+        let remote = Arc::new(remote);
+        *self.known.lock() = Some((clock::instant(), Arc::clone(&remote)));
+        Ok(remote)
+    }
+
+    /// Forgets it: the table is not what it was.
+    pub(super) fn forget(&self) {
+        *self.known.lock() = None;
+    }
+
+    /// The table, if there is one.
+    ///
+    /// # Errors
+    /// When the server is away.
+    pub(super) async fn find(&self) -> Result<Option<RemoteTable>> {
+        let label = self.table.label();
+        let of = |alias: &str| {
+            let (database, name) = (quoted_text(&self.table.database), quoted_text(&self.table.name));
+            format!("{alias}.table_schema = {database} AND {alias}.table_name = {name}")
+        };
+        let tables =
+            format!("SELECT t.table_name, t.table_type, t.engine, t.table_rows FROM information_schema.tables t WHERE {}", of("t"));
+        let tables = self.client.ask(&tables, &label).await?;
+        // Names are compared without their case here, and by the server as it is set up.
+        let name = |row: &Vec<Option<String>>| row.first().cloned().flatten();
+        let exact = tables.iter().find(|row| name(row).as_deref() == Some(&self.table.name));
+        let Some(found) = exact.or(tables.first()) else { return Ok(None) };
+        let own = |row: &Vec<Option<String>>| name(row) == name(found);
+        let columns = format!(
+            "SELECT c.table_name, c.column_name, c.data_type, c.column_type, c.is_nullable, c.numeric_precision, c.numeric_scale, \
+             c.datetime_precision, c.extra, c.collation_name FROM information_schema.columns c WHERE {} ORDER BY c.ordinal_position",
+            of("c")
+        );
+        let columns = self.client.ask(&columns, &label).await?;
+        let keys = format!(
+            "SELECT s.table_name, s.index_name, s.column_name, s.sub_part FROM information_schema.statistics s \
+             WHERE {} AND s.non_unique = 0 ORDER BY s.index_name <> 'PRIMARY', s.index_name, s.seq_in_index",
+            of("s")
+        );
+        let keys = self.client.ask(&keys, &label).await?;
+        let text = |row: &[Option<String>], i: usize| row.get(i).cloned().flatten();
+        let mut unique: Vec<(String, Option<Vec<String>>)> = Vec::new();
+        for row in keys.iter().filter(|row| own(row)) {
+            let index = text(row, 1).unwrap_or_default();
+            // Of a part of a column, or of an expression, nothing follows for whole columns.
+            let column = text(row, 2).filter(|_| text(row, 3).is_none());
+            if unique.last().is_none_or(|(name, _)| *name != index) {
+                unique.push((index, Some(Vec::new())));
+            }
+            if let Some((_, columns)) = unique.last_mut() {
+                *columns = columns.take().zip(column).map(|(columns, column)| [columns, vec![column]].concat());
+            }
+        }
+        let primary_key = unique.first().filter(|(name, _)| name == "PRIMARY").and_then(|(_, columns)| columns.clone());
+        Ok(Some(RemoteTable {
+            primary_key: primary_key.unwrap_or_default(),
+            columns: columns.iter().filter(|row| own(row)).map(|row| column(&row[1..])).collect(),
+            unique: unique.into_iter().filter_map(|(_, columns)| columns).collect(),
+            is_view: text(found, 1).is_some_and(|kind| kind.contains("VIEW")),
+            engine: text(found, 2),
+            rows: text(found, 3).and_then(|n| n.parse().ok()).unwrap_or(0),
+        }))
+    }
+}
+
+fn column(row: &[Option<String>]) -> RemoteColumn {
+    let names = ["name", "type", "full", "nullable", "precision", "scale", "digits", "extra", "collation"];
+    let row: BTreeMap<&str, &str> = names.into_iter().zip(row).filter_map(|(name, value)| Some((name, value.as_deref()?))).collect();
+    let text = |name: &str| row.get(name).copied().unwrap_or_default().to_string();
+    let extra = text("extra").to_ascii_lowercase();
+    RemoteColumn {
+        name: text("name"),
+        remote: RemoteType {
+            name: text("type").to_ascii_lowercase(),
+            full: text("full").to_ascii_lowercase(),
+            precision: text("precision").parse().unwrap_or(0),
+            scale: text("scale").parse().unwrap_or(0),
+            digits: text("digits").parse().unwrap_or(0),
+        },
+        nullable: text("nullable") == "YES",
+        generated: extra.contains("virtual generated") || extra.contains("stored generated") || extra.contains("persistent"),
+        collation: row.get("collation").map(ToString::to_string),
+    }
+}

@@ -1,0 +1,229 @@
+//! Commits as transactions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+
+use crate::common::{Error, Result};
+use crate::connectors::rejects::{self, RejectedRow, Rejects};
+use crate::connectors::{BulkWriter, CommitInfo, SinkWriter};
+
+use super::client::Outcome;
+use super::commits::CommitRow;
+use super::failure::{Failure, Kind};
+use super::remote_table::Access;
+use super::target::{Refused, Target};
+
+/// How much of a commit is kept to be written again at once; of a larger one the job gives the rows again.
+const KEPT: usize = 64 << 20;
+
+/// How long a transaction that was in the way has before the first new try.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Writes the commits of one sink.
+pub(super) struct MySqlWriter {
+    target: Target,
+    row: CommitRow,
+    rejects: Rejects,
+    /// A transaction is open.
+    begun: bool,
+    /// What it has written, to be written again after a conflict.
+    written: Written,
+}
+
+/// What is done in a transaction.
+enum Work<'a> {
+    /// Rows are written.
+    Put(&'a RecordBatch),
+    /// The commit is recorded by this statement, and the transaction ends.
+    Commit(&'a str),
+}
+
+#[derive(Default)]
+struct Done {
+    refused: Vec<Refused>,
+    /// The job's record is still this copy's.
+    found: bool,
+}
+
+/// Batches of the open transaction; `None` once they are too many.
+type Written = Option<Vec<RecordBatch>>;
+
+impl MySqlWriter {
+    pub(super) fn new(target: Target, row: CommitRow, rejects: Rejects) -> Self {
+        Self { target, row, rejects, begun: false, written: Some(Vec::new()) }
+    }
+
+    async fn begin(&mut self) -> Outcome<()> {
+        if !self.begun {
+            self.target.session.run("START TRANSACTION").await?;
+            self.begun = true;
+        }
+        Ok(())
+    }
+
+    /// Does something in the open transaction. If another one was in the way, does it again in a new one, behind what this one had written.
+    async fn in_transaction(&mut self, work: &Work<'_>) -> Result<Done> {
+        let mut tries = 0;
+        loop {
+            match self.attempt(work, tries > 0).await {
+                Ok(done) => return Ok(done),
+                Err(failure) => {
+                    let again = failure.kind == Kind::Conflict && tries < self.target.access.table.sink_retries && self.written.is_some();
+                    if !again || self.undo().await.is_err() {
+                        return Err(self.failed(&failure).await);
+                    }
+                    tokio::time::sleep(PAUSE * 2_u32.saturating_pow(tries.min(6))).await;
+                    tries += 1;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&mut self, work: &Work<'_>, again: bool) -> Outcome<Done> {
+        self.begin().await?;
+        if again {
+            self.repeat().await?;
+        }
+        let mut done = Done::default();
+        match work {
+            Work::Put(batch) => self.target.put(batch, &mut done.refused).await?,
+            Work::Commit(record) => {
+                done.found = self.target.session.run(*record).await? > 0;
+                if done.found {
+                    self.target.session.run("COMMIT").await?;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes again what the transaction before had written. What the server refuses of it is known already.
+    async fn repeat(&mut self) -> Outcome<()> {
+        for batch in self.written.iter().flatten() {
+            self.target.put(batch, &mut Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    async fn undo(&mut self) -> Outcome<()> {
+        self.begun = false;
+        self.target.session.run("ROLLBACK").await.map(drop)
+    }
+
+    /// The error of a failure; what it is at bottom when a newer copy has ended this one's session.
+    async fn failed(&self, failure: &Failure) -> Error {
+        let (client, label) = (&self.target.access.client, self.target.access.table.label());
+        if failure.kind == Kind::Away
+            && let Ok(mut session) = client.connect().await
+            && let Some(lost) = self.row.lost(&mut session, &label).await
+        {
+            return lost;
+        }
+        self.target.access.forget();
+        failure.error(&client.what(&label))
+    }
+
+    fn keep(&mut self, batch: RecordBatch) {
+        if let Some(written) = &mut self.written {
+            written.push(batch);
+            if written.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() > KEPT {
+                self.written = None;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl SinkWriter for MySqlWriter {
+    async fn write(&mut self, _commit: &CommitInfo, rows: &[RecordBatch]) -> Result<()> {
+        for rows in rows.iter().filter(|rows| rows.num_rows() > 0) {
+            let batch = self.target.fit(rows)?;
+            let done = self.in_transaction(&Work::Put(&batch)).await?;
+            for (row, error) in done.refused {
+                self.rejects.reject(RejectedRow { value: Some(rejects::row_text(rows, row)), error, ..RejectedRow::default() })?;
+            }
+            self.keep(batch);
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, commit: &CommitInfo) -> Result<()> {
+        let record = self.row.record(commit);
+        let done = self.in_transaction(&Work::Commit(&record)).await?;
+        self.written = Some(Vec::new());
+        self.begun = false;
+        if done.found {
+            return Ok(());
+        }
+        let label = self.target.access.table.label();
+        let _ = self.undo().await;
+        let lost = self.row.lost(&mut self.target.session, &label).await;
+        Err(lost.unwrap_or_else(|| Error::unavailable(format!("{label}: the record of a commit was not written"))))
+    }
+
+    fn rejected(&mut self) -> Vec<RejectedRow> {
+        self.rejects.take()
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.written = Some(Vec::new());
+        if self.begun { self.undo().await.map_err(|failure| failure.error(&self.target.access.table.label())) } else { Ok(()) }
+    }
+}
+
+/// Writes the rows of an INSERT that ends: one transaction, and no record of it, because nobody writes it again.
+pub(super) struct MySqlBulkWriter {
+    access: Arc<Access>,
+    target: Option<Target>,
+}
+
+impl MySqlBulkWriter {
+    /// One that opens the table with the first rows: it may have to be made yet.
+    pub(super) fn new(access: Arc<Access>) -> Self {
+        Self { access, target: None }
+    }
+
+    fn failed(&self, failure: &Failure) -> Error {
+        failure.error(&self.access.client.what(&self.access.table.label()))
+    }
+}
+
+#[async_trait]
+impl BulkWriter for MySqlBulkWriter {
+    async fn write(&mut self, rows: RecordBatch) -> Result<()> {
+        if self.target.is_none() {
+            let mut target = Target::open(&self.access).await?;
+            target.session.run("START TRANSACTION").await.map_err(|failure| self.failed(&failure))?;
+            self.target = Some(target);
+        }
+        let Some(target) = &mut self.target else { return Ok(()) };
+        let mut refused = Vec::new();
+        let batch = target.fit(&rows)?;
+        let written = target.put(&batch, &mut refused).await;
+        written.map_err(|failure| self.failed(&failure))?;
+        match refused.first() {
+            None => Ok(()),
+            Some((row, reason)) => {
+                let text = rejects::row_text(&rows, *row);
+                let sample = crate::connectors::on_error::sample(&self.access.table.label(), reason, &text);
+                Err(Error::data(sample).hint("nothing was written"))
+            }
+        }
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        let Some(target) = &mut self.target else { return Ok(()) };
+        let done = target.session.run("COMMIT").await;
+        done.map(drop).map_err(|failure| self.failed(&failure))
+    }
+
+    async fn abort(&mut self) {
+        if let Some(target) = &mut self.target {
+            // Closing the connection does the same, a little later.
+            let _ = target.session.run("ROLLBACK").await;
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Tables in MySQL 8 and MariaDB, on real servers: read, looked up, written, and the promise kept while things break.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+#[path = "../common/cli.rs"]
+mod cli;
+#[path = "../common/mod.rs"]
+mod common;
+mod lookups;
+#[path = "../common/ports.rs"]
+mod ports;
+mod promise;
+mod scans;
+mod servers;
+mod sink;
+mod types;

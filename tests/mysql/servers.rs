@@ -1,0 +1,162 @@
+//! The two servers, and a database of its own for each test.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Decode, Row, ValueRef};
+
+use crate::cli::{Ended, Home};
+use crate::common::block;
+use crate::ports::Ports;
+
+/// A database on one of the servers, gone with the test.
+pub struct Database {
+    pub name: String,
+    pub address: String,
+    pub is_mariadb: bool,
+    options: MySqlConnectOptions,
+    home: Home,
+}
+
+/// A server of a test's own, which it may stop and start; gone, with its data, when it is dropped.
+pub struct OwnServer {
+    name: &'static str,
+    home: tempfile::TempDir,
+    ports: Ports,
+}
+
+impl OwnServer {
+    /// `mysql` or `mariadb`, started.
+    pub fn start(name: &'static str) -> Self {
+        let server = Self { name, home: tempfile::tempdir().unwrap(), ports: Ports::reserve() };
+        server.services("start");
+        server
+    }
+
+    pub fn database(&self) -> Database {
+        Database::at(format!("127.0.0.1:{}", self.ports.first), self.name == "mariadb")
+    }
+
+    /// `start` returns when it answers, `stop` when it is gone.
+    pub fn services(&self, verb: &str) {
+        let port = format!("MILLSTREAM_{}_PORT", self.name.to_uppercase());
+        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services"));
+        command.args([verb, self.name]).env("MILLSTREAM_SERVICES_HOME", self.home.path()).env(port, self.ports.first.to_string());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Ends it as a power cut does.
+    pub fn kill(&self) {
+        let pid = std::fs::read_to_string(self.home.path().join(self.name).join("pid")).unwrap();
+        assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        self.services("reset");
+    }
+}
+
+/// One on MySQL, and one on MariaDB.
+pub fn both() -> [Database; 2] {
+    [Database::new("MYSQL"), Database::new("MARIADB")]
+}
+
+impl Database {
+    pub fn new(server: &str) -> Self {
+        let address = std::env::var(format!("MILLSTREAM_TEST_{server}")).unwrap_or_else(|_| {
+            let service = server.to_lowercase();
+            panic!("no {service}; run: tests/services start {service} && eval \"$(tests/services env)\"")
+        });
+        Self::at(address, server == "MARIADB")
+    }
+
+    /// One on a server of the test's own.
+    pub fn at(address: String, is_mariadb: bool) -> Self {
+        let (host, port) = address.rsplit_once(':').unwrap();
+        let options = MySqlConnectOptions::new().host(host).port(port.parse().unwrap()).username("millstream").password("millstream");
+        // The server of the tests speaks no cipher of today.
+        let options = options.ssl_mode(sqlx::mysql::MySqlSslMode::Disabled).pipes_as_concat(false).disable_statement_logging();
+        let name = format!("t_{}", uuid::Uuid::now_v7().simple());
+        block(run(&options, &format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")));
+        Self { options: options.database(&name), address, is_mariadb, home: Home::new(), name }
+    }
+
+    /// A connection of somebody else.
+    pub fn connect(&self) -> MySqlConnection {
+        block(self.options.connect()).unwrap_or_else(|e| panic!("{}: {e}", self.address))
+    }
+
+    /// Runs statements at the server.
+    #[track_caller]
+    pub fn run(&self, sql: &str) {
+        block(run(&self.options, sql));
+    }
+
+    /// Rows of a query at the server, as texts with `|` between values.
+    #[track_caller]
+    pub fn rows(&self, sql: &str) -> Vec<String> {
+        block(async {
+            let mut connection = self.options.connect().await.unwrap();
+            rows(&mut connection, sql).await
+        })
+    }
+
+    /// The options of a table in this database.
+    pub fn with(&self, table: &str, more: &str) -> String {
+        format!(
+            "WITH ('connector' = 'mysql', 'url' = 'mysql://{}/{}', 'table-name' = '{table}', 'username' = 'millstream', \
+             'password' = 'millstream'{more})",
+            self.address, self.name
+        )
+    }
+
+    /// What the shell says to these statements.
+    pub fn shell(&self, sql: &str) -> Ended {
+        // Each time a catalog of its own.
+        let data = tempfile::tempdir().unwrap();
+        let mut command = self.home.command(&["--data", &data.path().display().to_string()]);
+        command.stdin(Stdio::piped());
+        self.home.launch(command, Some(sql))
+    }
+
+    /// The rows that a query answers with, behind these declarations, without its header.
+    #[track_caller]
+    pub fn query(&self, declarations: &str, query: &str) -> Vec<String> {
+        let ended = self.shell(&format!("{declarations}\n{query};")).ok();
+        ended.out.lines().skip(1).map(ToString::to_string).collect()
+    }
+
+    /// The folder that commands run in.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (options, sql) = (self.options.clone(), format!("DROP DATABASE IF EXISTS {}", self.name));
+        let _ = block(async {
+            let mut connection = options.connect().await.ok()?;
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.ok()
+        });
+    }
+}
+
+async fn run(options: &MySqlConnectOptions, sql: &str) {
+    let mut connection = options.connect().await.unwrap_or_else(|e| panic!("{e}"));
+    sqlx::raw_sql(AssertSqlSafe(sql.to_string())).execute(&mut connection).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+}
+
+/// Rows as texts.
+pub async fn rows(connection: &mut MySqlConnection, sql: &str) -> Vec<String> {
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql.to_string())).fetch_all(connection).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let text = |row: &sqlx::mysql::MySqlRow, i: usize| {
+        let value = row.try_get_raw(i).unwrap();
+        if value.is_null() { "NULL".to_string() } else { String::from_utf8_lossy(<&[u8]>::decode(value).unwrap()).into_owned() }
+    };
+    rows.iter().map(|row| (0..row.len()).map(|i| text(row, i)).collect::<Vec<_>>().join("|")).collect()
+}
