@@ -2,6 +2,8 @@
 
 use std::panic::resume_unwind;
 
+use tokio::task::{spawn_blocking, unconstrained};
+
 use super::{Error, Result};
 
 /// Does the work on a thread of its own. It is done to its end, also when nobody waits for it any more; its panics are the caller's.
@@ -9,11 +11,24 @@ use super::{Error, Result};
 /// # Errors
 /// Those of the work.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
+    // Without tokio's budget: who waits with another executor, within a task that has used its own up, would wait for ever.
+    match unconstrained(spawn_blocking(work)).await {
         Ok(done) => done,
         Err(lost) => match lost.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
             Err(cancelled) => Err(Error::internal("the runtime ended before its work was done").with_source(cancelled)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_can_be_waited_for_with_another_executor() {
+        for n in 0..1_000 {
+            assert_eq!(futures::executor::block_on(blocking(move || Ok(n))).unwrap(), n);
+        }
     }
 }
