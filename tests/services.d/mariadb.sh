@@ -26,8 +26,10 @@ mariadb_start_native() {
     if [ ! -d "$mariadb_home/data/mysql" ]; then
         rm -rf "$mariadb_home/data"
         mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$mariadb_home/data" --auth-root-authentication-method=normal \
-            --skip-test-db --skip-name-resolve >>"$(service_log mariadb)" 2>&1 9>&- ||
+            --skip-test-db --skip-name-resolve >>"$(service_log mariadb)" 2>&1 9>&- || {
+            tail -n 20 "$(service_log mariadb)" >&2
             die "MariaDB's folder could not be made; log: $(service_log mariadb)"
+        }
     fi
     mysql_run mariadb mariadbd --expire-logs-days=1
 }

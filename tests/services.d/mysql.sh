@@ -50,7 +50,10 @@ mysql_start_native() {
     if [ ! -d "$mysql_home/data/mysql" ]; then
         rm -rf "$mysql_home/data"
         "$mysql_folder/bin/mysqld" --no-defaults --initialize-insecure --user="$(id -un)" --basedir="$mysql_folder" \
-            --datadir="$mysql_home/data" >>"$(service_log mysql)" 2>&1 9>&- || die "MySQL's folder could not be made; log: $(service_log mysql)"
+            --datadir="$mysql_home/data" >>"$(service_log mysql)" 2>&1 9>&- || {
+            tail -n 20 "$(service_log mysql)" >&2
+            die "MySQL's folder could not be made; log: $(service_log mysql)"
+        }
     fi
     mysql_run mysql "$mysql_folder/bin/mysqld" --basedir="$mysql_folder" --mysqlx=OFF --binlog-expire-logs-seconds=3600
 }

@@ -42,6 +42,8 @@ pub fn masked_line(text: &str, line: usize, column: usize) -> Masked {
     for Secret { span, .. } in &here {
         let value = text[span.clone()].trim_matches(['"', '\'', '`']);
         secrets.push(value.to_string());
+        // A backslash that was none of an escape: the value ended there.
+        secrets.extend(value.split_once("\\\"").map(|(before, _)| before.to_string()));
         // Without quotes it is read in pieces, of which a message may quote one.
         if text[..span.start].ends_with(|c: char| c.is_whitespace() || c == '=') {
             secrets.extend(value.split(|c: char| !c.is_alphanumeric()).map(str::to_string));
