@@ -22,10 +22,10 @@ mariadb_start_native() {
     have mariadbd || [ -x /usr/sbin/mariadbd ] || need_packages mariadb-server-core mariadb-client-core
     PATH="$PATH:/usr/sbin"
     service_end mariadb 5
-    mkdir -p "$mariadb_home/binlog"
+    mkdir -p "$mariadb_home/binlog" "$mariadb_home/tmp"
     if [ ! -d "$mariadb_home/data/mysql" ]; then
         rm -rf "$mariadb_home/data"
-        mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$mariadb_home/data" --auth-root-authentication-method=normal \
+        TMPDIR="$mariadb_home/tmp" mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$mariadb_home/data" --auth-root-authentication-method=normal \
             --skip-test-db --skip-name-resolve >>"$(service_log mariadb)" 2>&1 9>&- || {
             tail -n 20 "$(service_log mariadb)" >&2
             die "MariaDB's folder could not be made; log: $(service_log mariadb)"

@@ -46,7 +46,7 @@ mysql_start_native() {
     mysql_need_server
     if ldd "$mysql_folder/bin/mysqld" | grep -q "not found"; then need_packages libaio1 libnuma1; fi
     service_end mysql 5
-    mkdir -p "$mysql_home/binlog"
+    mkdir -p "$mysql_home/binlog" "$mysql_home/tmp"
     if [ ! -d "$mysql_home/data/mysql" ]; then
         rm -rf "$mysql_home/data"
         "$mysql_folder/bin/mysqld" --no-defaults --initialize-insecure --user="$(id -un)" --basedir="$mysql_folder" \

@@ -21,8 +21,9 @@ mysql_run() {
     # What a server leaves that was killed.
     rm -f "$home/sock" "$home/sock.lock"
     # A session of its own, so that Ctrl-C in the terminal of the tests does not reach it. A lock is not waited for as long as by default, and
-    # no commit waits for the disk: tests kill processes, not machines.
-    setsid "$program" --no-defaults --user="$(id -un)" --datadir="$home/data" --bind-address=127.0.0.1 \
+    # no commit waits for the disk: tests kill processes, not machines. A folder of its own for what is temporary: a server that starts removes
+    # the files of others from a shared one.
+    setsid "$program" --no-defaults --user="$(id -un)" --datadir="$home/data" --tmpdir="$home/tmp" --bind-address=127.0.0.1 \
         --port="$(service_value "$name" port)" --socket="$home/sock" --pid-file="$home/server.pid" --init-file="$home/user.sql" \
         --skip-name-resolve --innodb-buffer-pool-size=64M --innodb-flush-log-at-trx-commit=2 --sync-binlog=0 \
         --innodb-lock-wait-timeout=5 --max-connections=300 --log-bin="$home/binlog/log" --binlog-format=ROW --server-id=1 "$@" \
