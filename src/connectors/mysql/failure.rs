@@ -111,15 +111,18 @@ fn kind(number: u16, state: Option<&str>) -> Kind {
         1205 | 1213 => Kind::Conflict,
         // Too many connections, a server that is starting or stopping, a session that was killed, a limit of the user.
         1040 | 1053 | 1077 | 1079 | 1080 | 1152 | 1159 | 1160 | 1161 | 1184 | 1203 | 1226 | 1317 | 1927 | 3169 => Kind::Away,
-        // Full tables and disks, a server that only reads for now.
-        1021 | 1114 | 1290 | 1836 | 3675 | 1020 | 1180 => Kind::Away,
+        // Full tables, disks and memory, a server that only reads for now.
+        1021 | 1030 | 1037 | 1038 | 1041 | 1114 | 1206 | 1290 | 1836 | 3675 | 1020 | 1180 => Kind::Away,
+        // A sort that was cut off with its session.
+        1028 => Kind::Away,
         1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1698 => Kind::Denied,
         1049 | 1051 | 1054 | 1146 => Kind::Missing,
         // NOT NULL, no default, out of range, cut off, wrong text, wrong JSON, CHECK, foreign keys, a trigger that refuses.
         1048 | 1062 | 1169 | 1264 | 1265 | 1292 | 1364 | 1366 | 1367 | 1406 | 1411 | 1416 | 1451 | 1452 | 1526 | 1586 | 1644 | 1690
         | 1830 | 3140 | 3141 | 3156 | 3819 | 4025 => Kind::Row,
         _ if state.is_some_and(|state| state.starts_with("22") || state.starts_with("23") || state.starts_with("45")) => Kind::Row,
-        _ if state.is_some_and(|state| state.starts_with("08")) => Kind::Away,
+        // A connection that failed; a statement that was interrupted.
+        _ if state.is_some_and(|state| state.starts_with("08") || state.starts_with("70")) => Kind::Away,
         _ => Kind::Wrong,
     }
 }
