@@ -194,6 +194,8 @@ impl Overrides {
             idle_timeout: given_job.idle_timeout.or(job.idle_timeout),
             allow_lateness: given_job.allow_lateness.or(job.allow_lateness),
             state_ttl: given_job.state_ttl.or(job.state_ttl),
+            parallelism: given_job.parallelism.or(job.parallelism),
+            max_parallelism: given_job.max_parallelism.or(job.max_parallelism),
             runtime_mode: given_job.runtime_mode.or(job.runtime_mode),
             time_zone: given_job.time_zone.or(job.time_zone),
             result_mode: given_job.result_mode.or(job.result_mode),
@@ -387,7 +389,7 @@ mod tests {
         ] {
             assert_eq!(set(&mut overrides, key, value).unwrap(), None);
         }
-        assert!(set(&mut overrides, "parallelism.default", "4").unwrap().is_some());
+        assert!(set(&mut overrides, "taskmanager.numberOfTaskSlots", "4").unwrap().is_some());
         let job = overrides.job_settings().unwrap();
         let expected = JobSettings {
             checkpoint_interval: Some(Duration::from_secs(7)),

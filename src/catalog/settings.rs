@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::common::{Error, Result, suggest, units};
 use crate::sql::Dialect;
+use crate::state::key_groups::MAX_KEY_GROUPS;
 
 /// How a query with an unbounded source is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,10 @@ pub struct JobSettings {
     pub allow_lateness: Option<Duration>,
     /// `table.exec.state.ttl`: how long state is kept that does not change; zero: for ever.
     pub state_ttl: Option<Duration>,
+    /// `parallelism.default`: in how many partitions its stages run; as many as there are cores if not said.
+    pub parallelism: Option<usize>,
+    /// `pipeline.max-parallelism`: the most partitions that a job can ever have.
+    pub max_parallelism: Option<usize>,
     /// `execution.runtime-mode`.
     pub runtime_mode: Option<RuntimeMode>,
     /// `table.local-time-zone`: the session's zone, UTC if not said.
@@ -55,7 +60,7 @@ pub struct JobSettings {
 }
 
 /// Keys that are settings of the job, with Flink's names where Flink has one.
-pub const KEYS: [&str; 14] = [
+pub const KEYS: [&str; 17] = [
     "checkpoint.interval",
     "execution.checkpointing.interval",
     "trigger.interval",
@@ -65,6 +70,9 @@ pub const KEYS: [&str; 14] = [
     "table.exec.source.idle-timeout",
     "table.exec.emit.allow-lateness",
     "table.exec.state.ttl",
+    "parallelism.default",
+    "table.exec.resource.default-parallelism",
+    "pipeline.max-parallelism",
     "execution.runtime-mode",
     "table.local-time-zone",
     "sql.dialect",
@@ -73,9 +81,7 @@ pub const KEYS: [&str; 14] = [
 ];
 
 /// Flink's keys that change nothing here, and why; `*` stands for any end.
-const IGNORED: [(&str, &str); 45] = [
-    ("parallelism.default", "what keeps no state uses all cores; a stateful step has one partition"),
-    ("table.exec.resource.default-parallelism", "what keeps no state uses all cores; a stateful step has one partition"),
+const IGNORED: [(&str, &str); 43] = [
     ("pipeline.auto-watermark-interval", "watermarks move with every epoch"),
     ("pipeline.*", "it configures Flink's runtime"),
     ("execution.checkpointing.*", "commits are set by `checkpoint.interval` alone"),
@@ -167,6 +173,10 @@ impl JobSettings {
             "table.exec.source.idle-timeout" => self.idle_timeout = Some(units::duration(value).map_err(wrong)?),
             "table.exec.emit.allow-lateness" => self.allow_lateness = Some(units::duration(value).map_err(wrong)?),
             "table.exec.state.ttl" => self.state_ttl = Some(units::duration(value).map_err(wrong)?),
+            "parallelism.default" => self.parallelism = partitions(value).map_err(wrong)?,
+            // Flink has both, and lets the one win that is about tables alone only if it is set; here they are the same.
+            "table.exec.resource.default-parallelism" => self.parallelism = self.parallelism.or(partitions(value).map_err(wrong)?),
+            "pipeline.max-parallelism" => self.max_parallelism = partitions(value).map_err(wrong)?,
             "execution.runtime-mode" => {
                 self.runtime_mode = match choice(value, &["streaming", "batch", "automatic"]).map_err(wrong)? {
                     0 => Some(RuntimeMode::Streaming),
@@ -197,6 +207,19 @@ fn count(value: &str) -> Result<usize> {
         .ok()
         .filter(|n| *n > 0)
         .ok_or_else(|| Error::sql(format!("`{value}` is not a number of at least 1")).hint("write digits only: 100000"))
+}
+
+/// A number of partitions; `-1` is Flink's word for none.
+fn partitions(value: &str) -> Result<Option<usize>> {
+    if value.trim() == "-1" {
+        return Ok(None);
+    }
+    match count(value)? {
+        most if most > usize::from(MAX_KEY_GROUPS) => {
+            Err(Error::sql(format!("`{}` is more than {MAX_KEY_GROUPS}", value.trim())).hint("write the number of cores to use"))
+        }
+        partitions => Ok(Some(partitions)),
+    }
 }
 
 /// The index of one of these words, in any case.
@@ -237,6 +260,10 @@ mod tests {
             ("sql-client.execution.result-mode", "TABLEAU"),
             ("table.sql-dialect", "default"),
             ("sql.dialect", "Flink"),
+            ("parallelism.default", "4"),
+            ("parallelism.default", "-1"),
+            ("table.exec.resource.default-parallelism", "4"),
+            ("pipeline.max-parallelism", "256"),
         ] {
             assert_eq!(check(key, value, &none).unwrap(), None, "{key}");
         }
@@ -248,6 +275,8 @@ mod tests {
             ("table.sql-dialect", "hive", "setting `table.sql-dialect`: the dialect `hive` is not supported"),
             ("sql.dialect", "ksql", "setting `sql.dialect`: the dialect `ksql` is not available yet"),
             ("checkpoint.intervall", "1 s", "unknown setting `checkpoint.intervall`"),
+            ("parallelism.default", "0", "setting `parallelism.default`: `0` is not a number of at least 1"),
+            ("pipeline.max-parallelism", "100000", "setting `pipeline.max-parallelism`: `100000` is more than 32768"),
         ] {
             assert_eq!(check(key, value, &none).unwrap_err().message(), message);
         }
@@ -259,7 +288,6 @@ mod tests {
     #[test]
     fn flinks_other_keys_are_accepted_with_a_warning() {
         for key in [
-            "parallelism.default",
             "execution.checkpointing.savepoint-dir",
             "execution.state-recovery.path",
             "execution.savepoint.path",

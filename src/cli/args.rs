@@ -85,6 +85,9 @@ pub(super) struct Common {
     /// Of queries and state [default: 60% of all]
     #[arg(long, global = true, value_name = "SIZE", value_parser = memory)]
     pub(super) memory_limit: Option<u64>,
+    /// How many cores plans use [default: all]
+    #[arg(long, global = true, value_name = "N", value_parser = threads)]
+    pub(super) threads: Option<usize>,
     /// Kafka tables become topics in the data folder, with no broker, for one process at a time
     #[arg(long, global = true)]
     pub(super) embedded: bool,
@@ -108,6 +111,16 @@ fn memory(text: &str) -> Result<u64, String> {
         Ok(bytes) if bytes >= LEAST_MEMORY => Ok(bytes),
         Ok(_) => Err("at least 16MB are needed".to_string()),
         Err(e) => Err(format!("{}; {}", e.message(), e.hint_text().unwrap_or_default())),
+    }
+}
+
+/// More threads than these are of no use to any machine.
+const MOST_THREADS: usize = 1024;
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(threads) if (1..=MOST_THREADS).contains(&threads) => Ok(threads),
+        _ => Err(format!("a number from 1 to {MOST_THREADS} is needed")),
     }
 }
 

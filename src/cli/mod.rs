@@ -92,7 +92,11 @@ fn deep(run: impl FnOnce() -> Result<()> + Send) -> Result<()> {
 }
 
 fn start(args: Args, notes: LogBuffer) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = args.common.threads {
+        runtime.worker_threads(threads);
+    }
+    let runtime = runtime
         .enable_all()
         .thread_stack_size(STACK / 8)
         .build()

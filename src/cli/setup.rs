@@ -65,6 +65,7 @@ fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Connection> {
     let (root, remote) = checkpoints(common)?;
     let connectors = connectors.with_buckets(Arc::clone(&common.buckets));
     let workspace = Workspace::new(catalog, connectors, overrides).with_memory(&memory(common))?.with_checkpoints(root, remote);
+    let workspace = workspace.with_threads(common.threads);
     for warning in workspace.warnings() {
         eprintln!("warning: {warning}");
     }

@@ -11,12 +11,16 @@ use crate::common::faults::{EpochStep, Faults};
 use crate::common::{Error, Result, ids};
 use crate::connectors::PartitionRange;
 use crate::state::commit::CommitReader;
+use crate::state::key_groups::DEFAULT_KEY_GROUPS;
+use crate::state::key_hash::HASH_VERSION;
 use crate::state::{CommitFile, Created, Section, StateStore, Written};
 
 use super::watermark::StoredClock;
 
 /// The version of what stands in a commit; a newer one is refused.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
+/// The oldest version that is still read: it knows no key groups, so all of a table's rows stand together.
+const OLDEST: u32 = 3;
 
 /// A commit as it is read back.
 pub type Commit = CommitReader<Header>;
@@ -63,6 +67,25 @@ pub struct Header {
     pub views: BTreeMap<String, String>,
     /// The bounded input is exhausted.
     pub finished: bool,
+    /// How keyed state is placed.
+    #[serde(default)]
+    pub keyed_by: KeyedBy,
+}
+
+/// How keyed state is placed: what a job keeps for its whole life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyedBy {
+    /// The number of key groups.
+    pub groups: u16,
+    /// The version of the hash by which a key belongs to one of them.
+    pub hash: u32,
+}
+
+impl Default for KeyedBy {
+    /// Of commits that know no key groups: any hash would place their rows anew.
+    fn default() -> Self {
+        Self { groups: DEFAULT_KEY_GROUPS, hash: HASH_VERSION }
+    }
 }
 
 /// What is put into a folder once it holds a commit: the life that wrote it.
@@ -218,7 +241,7 @@ impl Commits {
         let Some(bytes) = self.store.get(&path).await? else { return Ok(None) };
         // The version first: of another one not even the header may be readable.
         let format = CommitReader::<Format>::open(&path, bytes.clone())?.body.format;
-        if format != FORMAT {
+        if !(OLDEST..=FORMAT).contains(&format) {
             let age = if format > FORMAT { "a newer" } else { "an older" };
             return Err(Error::state(format!("commit {n} was written by {age} version (format {format}, this one has {FORMAT})"))
                 .hint("run that version, or start with --fresh"));
@@ -422,6 +445,7 @@ mod tests {
             written: BTreeMap::new(),
             views: BTreeMap::new(),
             finished: false,
+            keyed_by: KeyedBy::default(),
         };
         commits.encode(&header, &[], Vec::new()).unwrap()
     }
@@ -456,7 +480,7 @@ mod tests {
     /// Also where its header says things of which this version knows nothing.
     #[tokio::test]
     async fn a_commit_of_another_version_is_refused() {
-        for (format, says) in [(FORMAT + 1, "a newer version"), (FORMAT - 1, "an older version")] {
+        for (format, says) in [(FORMAT + 1, "a newer version"), (OLDEST - 1, "an older version")] {
             let store = memory();
             let one = Commits::claim(Arc::clone(&store), false, true, Faults::none()).await.unwrap();
             let header = serde_json::json!({"format": format, "n": "one", "shape": [1, 2]});

@@ -15,10 +15,11 @@ use crate::common::{Error, ErrorKind, Result, ids};
 use crate::connectors::{SinkMode, SourceCounters};
 use crate::operators::epoch::context::StateId;
 use crate::state::commit::CommitReader;
+use crate::state::key_hash::HASH_VERSION;
 use crate::state::{ChunkedSectionWriter, Run, SpillContext, StateDelta, StateMemory};
 
 use super::changes;
-use super::commits::{Commit, Commits, FORMAT, Header, Put, sink_section};
+use super::commits::{Commit, Commits, FORMAT, Header, KeyedBy, Put, sink_section};
 use super::inputs::{Fetch, Inputs, Starts, enumerators};
 use super::late::LateCount;
 use super::pipeline::{EpochOutput, EpochRows, Pipeline, TableTimes};
@@ -431,8 +432,9 @@ impl Running<'_> {
             closed,
             confirmed: self.publishers.confirmed(),
             written: self.publishers.written(),
-            views: self.spec.views.iter().map(|v| (v.name.clone(), format!("{}/0", v.node))).collect(),
+            views: self.spec.views.iter().map(|v| (v.name.clone(), v.table())).collect(),
             finished: self.finished,
+            keyed_by: KeyedBy { groups: self.pipeline.key_groups(), hash: HASH_VERSION },
         };
         // Nobody needs commits below both the base and what every sink is known to hold.
         let floor = header.base().min(self.publishers.least().saturating_add(1)).saturating_sub(1);

@@ -44,8 +44,12 @@ impl JobMetricsView {
 /// Rows and bytes by stateful node and table.
 pub(super) type Sizes = BTreeMap<(u32, u32), (u64, u64)>;
 
-/// Rows and bytes of each state table.
+/// Rows and bytes of each state table, in all of its partitions.
 pub fn sizes(state: &StateTables) -> Sizes {
-    let size = |(rows, bytes): (usize, usize)| (rows as u64, bytes as u64);
-    state.iter().map(|(id, table)| ((id.node, id.table), size(table.size()))).collect()
+    let mut sizes = Sizes::new();
+    for (id, table) in state {
+        let ((rows, bytes), size) = (table.size(), sizes.entry((id.node, id.table)).or_default());
+        *size = (size.0 + rows as u64, size.1 + bytes as u64);
+    }
+    sizes
 }

@@ -1,30 +1,32 @@
 //! The compiled job: templates, state tables, and one step of all of them together.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use futures::TryStreamExt;
 
-use crate::common::clock::{self, Millis};
+use crate::common::clock::Millis;
 use crate::common::faults::{EpochStep, Faults};
 use crate::common::projection::ColumnPath;
 use crate::common::{Error, ErrorKind, Result};
 use crate::connectors::Split;
 use crate::operators::epoch::context::{LateRows, StateId, StateTables};
-use crate::operators::epoch::expression_errors::named;
-use crate::operators::epoch::stateful::TableKind;
-use crate::operators::{EpochContext, EpochReport, EpochTime, ExchangeExec, SourceScanExec};
-use crate::planner::{Binding, Domain, Program, Session, Stage, StateNode};
-use crate::state::{KeyedTable, PaneTable, Run, StateDelta, StateMemory, StateTable};
+use crate::operators::{EpochContext, EpochReport, EpochTime, SourceScanExec};
+use crate::planner::{Binding, Domain, Program, Session, StateNode};
+use crate::state::{KeyGroups, Run, StateDelta, StateMemory, StateTable};
 
+use super::rescale::rescale;
 use super::spec::Insert;
 use super::stage_runner::StageRunner;
+use super::stages::{Schedule, StageRun};
 use super::watermark::END_OF_TIME;
+
+/// Deltas of more rows than this are folded side by side.
+const FOLD_APART: usize = 4096;
 
 /// Rows of one epoch and the ranges they are.
 #[derive(Debug, Default, Clone)]
@@ -62,15 +64,6 @@ pub struct EpochOutput {
     pub retried: bool,
 }
 
-/// One run of a stage.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct StageRun {
-    /// How long it took.
-    pub elapsed: Duration,
-    /// How many rows came out.
-    pub rows: u64,
-}
-
 /// Watermarks by table.
 pub type TableTimes = BTreeMap<String, Option<i64>>;
 
@@ -84,8 +77,7 @@ pub struct Pipeline {
     memory: Arc<StateMemory>,
     /// What DataFusion's memory pool knows of the state.
     reserved: MemoryReservation,
-    /// For each stage the stages whose rows nobody reads after it.
-    last_reads: BTreeMap<u32, Vec<u32>>,
+    schedule: Schedule,
     runner: Arc<dyn StageRunner>,
     keep_late_rows: bool,
 }
@@ -104,19 +96,16 @@ impl Pipeline {
     ) -> Result<Self> {
         let mut state = StateTables::new();
         for (node, info) in &program.nodes {
-            for (table, spec) in (0u32..).zip(&info.tables) {
-                let empty = match &spec.kind {
-                    TableKind::Panes => StateTable::Panes(Arc::new(PaneTable::new(memory))),
-                    TableKind::Keyed(layout) => StateTable::Keyed(Arc::new(KeyedTable::new(Arc::clone(layout), Arc::clone(memory))?)),
-                };
-                state.insert(StateId { node: *node, table }, empty);
+            for groups in program.groups(*node) {
+                for (table, spec) in (0u32..).zip(&info.tables) {
+                    state.insert(StateId { node: *node, table, groups }, spec.empty(memory)?);
+                }
             }
         }
         let reserved = MemoryConsumer::new("state").register(&session.task_context().runtime_env().memory_pool);
-        let outputs: Vec<u32> = inserts.iter().map(|i| i.output.stage).collect();
-        let last_reads = last_reads(&program, &outputs)?;
+        let schedule = Schedule::new(&program, inserts.iter().map(|i| i.output.stage))?;
         let memory = Arc::clone(memory);
-        Ok(Self { session, program, inserts, state, memory, reserved, last_reads, runner, keep_late_rows: false })
+        Ok(Self { session, program, inserts, state, memory, reserved, schedule, runner, keep_late_rows: false })
     }
 
     /// Hands late rows out, if `keep`, instead of only counting them.
@@ -135,12 +124,37 @@ impl Pipeline {
         &self.state
     }
 
-    /// A state table to be filled from a commit.
+    /// A state table to be filled from a commit. Its key groups may be those of a run with another number of partitions; when all
+    /// tables are filled, [`Self::rescale`] puts their rows where they belong now.
     ///
     /// # Errors
     /// When the program has no such table.
     pub fn restore(&mut self, id: StateId) -> Result<&mut StateTable> {
-        self.state.get_mut(&id).ok_or_else(|| Error::state(format!("a commit holds state table {id}, which the job does not have")))
+        let spec = self.program.nodes.get(&id.node).and_then(|node| node.tables.get(id.table as usize));
+        let spec = spec.ok_or_else(|| Error::state(format!("a commit holds state table {id}, which the job does not have")))?;
+        Ok(match self.state.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(spec.empty(&self.memory)?),
+        })
+    }
+
+    /// Puts the rows of restored tables into those of this run, where they are of other key groups. `anew`: also where they are not,
+    /// because another hash has placed them. Returns the tables that it has filled.
+    ///
+    /// # Errors
+    /// When spilled rows cannot be read.
+    pub fn rescale(&mut self, anew: bool) -> Result<BTreeSet<StateId>> {
+        rescale(&self.program, &mut self.state, &self.memory, anew)
+    }
+
+    /// How many key groups keyed state has.
+    pub fn key_groups(&self) -> u16 {
+        self.program.key_groups
+    }
+
+    /// Whether any state is placed by its key.
+    pub fn is_keyed(&self) -> bool {
+        self.state.keys().any(|id| id.groups != KeyGroups::ALL)
     }
 
     /// For each table the columns, and the fields of ROWs, that any of the queries reads.
@@ -205,13 +219,30 @@ impl Pipeline {
         };
         faults.before(EpochStep::FoldState)?;
         let EpochReport { deltas, late, late_by_filter, late_rows, timeless, unmatched, .. } = report;
-        for (id, delta) in &deltas {
-            self.restore(*id)?.fold(delta)?;
-        }
+        self.fold(&deltas).await?;
         faults.after(EpochStep::FoldState)?;
         output.bad += timeless.values().sum::<u64>();
         output.bad_sample = output.bad_sample.or(timeless.keys().next().map(|c| format!("`{c}` is NULL, so the row is in no window")));
         Ok(EpochOutput { deltas, late, late_by_filter, late_rows, unmatched, ..output })
+    }
+
+    /// Takes in what an epoch has changed; tables side by side, if there is much.
+    async fn fold(&mut self, deltas: &BTreeMap<StateId, StateDelta>) -> Result<()> {
+        let rows: usize = deltas.values().map(StateDelta::rows).sum();
+        if deltas.len() < 2 || rows < FOLD_APART {
+            return deltas.iter().try_for_each(|(id, delta)| self.restore(*id)?.fold(delta));
+        }
+        let mut folds = Vec::with_capacity(deltas.len());
+        for (id, delta) in deltas {
+            let mut table = self.state.remove(id).ok_or_else(|| Error::internal(format!("there is no state table {id}")))?;
+            let (id, delta) = (*id, delta.clone());
+            folds.push(tokio::spawn(async move { table.fold(&delta).map(|()| (id, table)) }));
+        }
+        for fold in futures::future::join_all(folds).await {
+            let (id, table) = fold.map_err(|e| Error::internal("a state table was not changed to the end").with_source(e))??;
+            self.state.insert(id, table);
+        }
+        Ok(())
     }
 
     /// Tells DataFusion's memory pool what the state takes.
@@ -244,12 +275,11 @@ impl Pipeline {
         for (node, info) in &self.program.nodes {
             binding.moments.entry(*node).or_default().end = mark(&end, clock, info);
         }
-        for stage in self.program.stages.iter().filter(|s| !s.reads_sources) {
-            self.run(stage, &binding, &tasks, &context, &mut output).await?;
-        }
+        let stateful = self.program.stages.iter().filter(|s| !s.reads_sources);
+        output.stages.extend(self.schedule.run(stateful, &binding, self.runner.as_ref(), &tasks, &context).await?);
         for insert in self.inserts.iter() {
             let kept = output.rows.entry(insert.id.clone()).or_default();
-            for batch in context.exchange(insert.output.stage)?.batches() {
+            for batch in context.whole_exchange(insert.output.stage)?.batches() {
                 let batch = batch?;
                 let coerced = insert.coercion.apply(&batch)?;
                 output.bad += coerced.wrong.len() as u64;
@@ -274,36 +304,15 @@ impl Pipeline {
         binding: &mut Binding,
         start: &TableTimes,
         tasks: &Arc<TaskContext>,
-        context: &EpochContext,
+        context: &Arc<EpochContext>,
         output: &mut EpochOutput,
     ) -> Result<()> {
         let clock = binding.clock;
         for (node, info) in &self.program.nodes {
             binding.moments.insert(*node, EpochTime { start: mark(start, clock, info), end: None, clock });
         }
-        for stage in self.program.stages.iter().filter(|s| s.reads_sources) {
-            self.run(stage, binding, tasks, context, output).await?;
-        }
-        Ok(())
-    }
-
-    /// Runs a stage, and lets go of what it was the last to read.
-    async fn run(
-        &self,
-        stage: &Stage,
-        binding: &Binding,
-        tasks: &Arc<TaskContext>,
-        context: &EpochContext,
-        output: &mut EpochOutput,
-    ) -> Result<()> {
-        let begin = clock::instant();
-        let (mut stream, mut rows) = (self.runner.run(binding.bind(&stage.plan)?, tasks)?, Run::default());
-        while let Some(batch) = stream.try_next().await.map_err(|error| named(error.into(), &stage.plan))? {
-            rows.push(context.shelf(), batch)?;
-        }
-        output.stages.insert(stage.id, StageRun { elapsed: clock::since(begin), rows: rows.rows() as u64 });
-        context.put_exchange(stage.id, rows);
-        self.last_reads.get(&stage.id).into_iter().flatten().for_each(|id| context.drop_exchange(*id));
+        let reading = self.program.stages.iter().filter(|s| s.reads_sources);
+        output.stages.extend(self.schedule.run(reading, binding, self.runner.as_ref(), tasks, context).await?);
         Ok(())
     }
 
@@ -340,23 +349,3 @@ fn mark(at: &TableTimes, clock: Millis, node: &StateNode) -> Option<i64> {
 
 /// The newest event time per table and partition, as the operators reported it.
 pub type EpochReportTimes = BTreeMap<(String, i32), i64>;
-
-/// For each stage the stages whose rows nobody reads after it.
-fn last_reads(program: &Program, outputs: &[u32]) -> Result<BTreeMap<u32, Vec<u32>>> {
-    let mut last: BTreeMap<u32, u32> = BTreeMap::new();
-    let (first, second): (Vec<&Stage>, Vec<&Stage>) = program.stages.iter().partition(|s| s.reads_sources);
-    for stage in first.into_iter().chain(second) {
-        last.insert(stage.id, stage.id);
-        stage.plan.apply(|node| {
-            if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
-                last.insert(exchange.id(), stage.id);
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-    }
-    let mut reads: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for (id, reader) in last.into_iter().filter(|(id, _)| !outputs.contains(id)) {
-        reads.entry(reader).or_default().push(id);
-    }
-    Ok(reads)
-}

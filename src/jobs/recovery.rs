@@ -6,12 +6,14 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 
 use crate::common::{Error, Result};
+use crate::operators::epoch::context::StateId;
+use crate::state::key_hash::HASH_VERSION;
 
-use super::commits::{Commit, Commits};
+use super::commits::{Commit, Commits, KeyedBy};
 use super::inputs::Starts;
 use super::pipeline::Pipeline;
 use super::publish::Held;
-use super::snapshots::{self, Snapshots};
+use super::snapshots::Snapshots;
 use super::source_state::SourceState;
 
 /// How many commits are read at once; over a network each of them takes its time.
@@ -68,14 +70,21 @@ pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit) 
             recovered.unpublished.push(Arc::new(commit));
         }
     }
+    let KeyedBy { groups, hash } = body.keyed_by;
+    if groups != pipeline.key_groups() && pipeline.is_keyed() {
+        return Err(Error::state(format!("the state of this job has {groups} key groups, this run {}", pipeline.key_groups()))
+            .hint(format!("SET 'pipeline.max-parallelism' = '{groups}', or drop the state with --fresh")));
+    }
+    let rebuilt = pipeline.rescale(hash != HASH_VERSION)?;
+    recovered.snapshots.retain(|id| pipeline.state().contains_key(&id) && !rebuilt.contains(&id));
     Ok(recovered)
 }
 
-/// Puts a commit's state sections into the tables, but for tables that a later commit holds whole.
+/// Puts a commit's state sections into the tables, but for tables that a later commit holds whole, or in other key groups.
 async fn restore(pipeline: &mut Pipeline, commit: &Commit, bases: &BTreeMap<String, u64>, commits: &Commits) -> Result<()> {
     let n = commit.body.n;
-    let counts = |name: &str| bases.get(name).is_none_or(|base| *base <= n);
-    let id = |name: &str| snapshots::parse(name).ok_or_else(|| Error::state(format!("commit {n}: `{name}` is no state table")));
+    let counts = |name: &str| bases.get(name).is_some_and(|base| *base <= n);
+    let id = |name: &str| name.parse::<StateId>().map_err(|e| e.context(format!("commit {n}")));
     for section in commit.names().filter(|s| s.starts_with("state/")) {
         let name = section.trim_start_matches("state/");
         if counts(name) {

@@ -46,7 +46,7 @@ impl Snapshots {
     /// Takes in a commit that stands, the next one after the one before.
     pub fn observe(&mut self, commit: &Commit) {
         for (name, base) in &commit.body.bases {
-            let Some(id) = parse(name) else { continue };
+            let Ok(id) = name.parse() else { continue };
             let len = commit.section_len(&state_section(name)) as u64;
             let chain = self.0.entry(id).or_default();
             if *base == commit.body.n {
@@ -56,6 +56,11 @@ impl Snapshots {
                 chain.since += len + COMMIT;
             }
         }
+    }
+
+    /// Forgets all tables but these: those of a run with other key groups, and those that were rebuilt.
+    pub fn retain(&mut self, mut kept: impl FnMut(StateId) -> bool) {
+        self.0.retain(|id, _| kept(*id));
     }
 
     /// Whether the next commit has to hold a table whole.
@@ -97,7 +102,7 @@ impl StateSections {
         let mut built = Self::default();
         for (id, table) in state {
             let name = id.to_string();
-            let stem = format!("{stem}-s{}.{}", id.node, id.table);
+            let stem = format!("{stem}-s{}", name.replace('/', "."));
             let mut writer = ChunkedSectionWriter::new(Arc::clone(store), state_section(&name), stem, STATE_PIECE);
             let (base, rows, closed) = match snapshots.base(*id).filter(|_| !snapshots.due(*id)) {
                 None => (n, Some(table.snapshot()?), table.closed_to()),
@@ -115,10 +120,4 @@ impl StateSections {
         }
         Ok(built)
     }
-}
-
-/// The table that a name stands for.
-pub fn parse(name: &str) -> Option<StateId> {
-    let (node, table) = name.split_once('/')?;
-    Some(StateId { node: node.parse().ok()?, table: table.parse().ok()? })
 }

@@ -60,15 +60,17 @@ impl StoredView {
         Ok(root.below(&job))
     }
 
-    /// The state table that holds the view.
+    /// The state tables that hold the view, one for each partition, and the commit that holds each whole.
     ///
     /// # Errors
     /// When its job keeps it no more.
-    pub(super) fn table(&self, commit: &Commit) -> Result<String> {
-        commit.body.views.get(&self.view).cloned().ok_or_else(|| {
+    pub(super) fn tables(&self, commit: &Commit) -> Result<Vec<(String, u64)>> {
+        let table = commit.body.views.get(&self.view).ok_or_else(|| {
             Error::sql(format!("materialized view `{}` is not kept by its job any more", self.view))
                 .hint("start the file that creates it with `millstream run`")
-        })
+        })?;
+        let is_part = |name: &str| name.strip_prefix(table.as_str()).is_some_and(|groups| groups.is_empty() || groups.starts_with('/'));
+        Ok(commit.body.bases.iter().filter(|(name, _)| is_part(name)).map(|(name, base)| (name.clone(), *base)).collect())
     }
 
     /// The error for a commit that a reader needs and that was pruned.
@@ -91,21 +93,22 @@ impl StoredView {
 
     /// The content at a commit, `None` inside if it is empty; `None` if a commit went away in the meantime.
     pub(super) async fn content(&self, commits: &Commits, last: &Commit) -> Result<Option<Option<KeyedTable>>> {
-        let table = self.table(last)?;
+        let tables = self.tables(last)?;
         let mut content: Option<KeyedTable> = None;
         let newest = last.body.n;
-        let base = last.body.bases.get(&table).copied().unwrap_or(newest);
+        let base = tables.iter().map(|(_, base)| *base).min().unwrap_or(newest);
         for n in base..newest {
             let Some(commit) = commits.read(n).await? else { return Ok(None) };
-            fold(&mut content, &commit, &table, commits).await?;
+            fold(&mut content, &commit, &tables, commits).await?;
         }
-        fold(&mut content, last, &table, commits).await?;
+        fold(&mut content, last, &tables, commits).await?;
         Ok(Some(content))
     }
 }
 
-async fn fold(content: &mut Option<KeyedTable>, commit: &Commit, table: &str, commits: &Commits) -> Result<()> {
-    let take = |batch: RecordBatch| {
+/// Takes in what a commit says of these tables, from the one on that holds each whole.
+async fn fold(content: &mut Option<KeyedTable>, commit: &Commit, tables: &[(String, u64)], commits: &Commits) -> Result<()> {
+    let mut take = |batch: RecordBatch| {
         let content = match content {
             Some(content) => content,
             None => {
@@ -117,7 +120,10 @@ async fn fold(content: &mut Option<KeyedTable>, commit: &Commit, table: &str, co
         };
         content.restore(&batch)
     };
-    commit.each(&state_section(table), commits.store().as_ref(), take).await.map(drop)
+    for (table, _) in tables.iter().filter(|(_, base)| *base <= commit.body.n) {
+        commit.each(&state_section(table), commits.store().as_ref(), &mut take).await?;
+    }
+    Ok(())
 }
 
 impl Commits {

@@ -211,10 +211,11 @@ impl ViewReader {
         if self.life.as_ref().is_some_and(|life| *life != commit.body.job_uuid) {
             return Err(self.stored.anew());
         }
-        let table = self.stored.table(&commit)?;
-        let whole = commit.body.bases.get(&table).is_none_or(|base| *base == next);
-        let section = if whole { change_section(&table) } else { state_section(&table) };
-        let rows = commit.section(&section, commits.store().as_ref()).await?.unwrap_or_default();
+        let mut rows = Vec::new();
+        for (table, base) in self.stored.tables(&commit)? {
+            let section = if base == next { change_section(&table) } else { state_section(&table) };
+            rows.extend(commit.section(&section, commits.store().as_ref()).await?.unwrap_or_default());
+        }
         self.passed(&commit);
         self.take(&commit, rows).map(Some)
     }

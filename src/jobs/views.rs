@@ -41,9 +41,9 @@ pub struct JobView {
 }
 
 impl JobView {
-    /// The state table that keeps its content.
-    pub fn table(&self) -> StateId {
-        StateId { node: self.node, table: 0 }
+    /// The state table that keeps its content, in all of its partitions.
+    pub fn table(&self) -> String {
+        format!("{}/0", self.node)
     }
 }
 
@@ -60,13 +60,14 @@ pub(super) async fn changes(
     (sections, written): (&mut Vec<Section>, &mut Vec<Written>),
 ) -> Result<()> {
     for view in views {
-        let table = view.table().to_string();
-        let Some(delta) = deltas.get(&view.table()).filter(|_| whole(&table)) else { continue };
-        let mut writer = ChunkedSectionWriter::new(Arc::clone(store), change_section(&table), format!("{stem}-v{}", view.node), PIECE);
-        for batch in delta.encode()? {
-            writer.push(batch?).await?;
+        for (id, delta) in deltas.iter().filter(|(id, _)| (id.node, id.table) == (view.node, 0) && whole(&id.to_string())) {
+            let (name, stem) = (change_section(&id.to_string()), format!("{stem}-v{}.{}", view.node, id.groups));
+            let mut writer = ChunkedSectionWriter::new(Arc::clone(store), name, stem, PIECE);
+            for batch in delta.encode()? {
+                writer.push(batch?).await?;
+            }
+            writer.finish_into(sections, written).await?;
         }
-        writer.finish_into(sections, written).await?;
     }
     Ok(())
 }

@@ -157,6 +157,7 @@ const fn operator<O: PortableOperator>() -> OperatorEntry {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StatefulParts {
     node: u32,
+    groups: Vec<String>,
     moment: EpochTime,
     operator: Named,
 }
@@ -170,13 +171,16 @@ impl PortableNode for StatefulExec {
         let operator = self.operator();
         let named = OPERATORS.iter().find_map(|entry| Some((entry.name, (entry.encode)(operator.as_ref(), encoder)?)));
         let (name, parts) = named.ok_or_else(|| Error::internal(format!("{} cannot be sent", operator.name())))?;
-        Ok(StatefulParts { node: self.node(), moment: self.moment(), operator: Named { name: name.to_string(), parts: parts? } })
+        let groups = self.groups().iter().map(ToString::to_string).collect();
+        let operator = Named { name: name.to_string(), parts: parts? };
+        Ok(StatefulParts { node: self.node(), groups, moment: self.moment(), operator })
     }
 
     fn decode(parts: StatefulParts, inputs: &[Arc<dyn ExecutionPlan>], decoder: &PlanDecoder<'_>) -> Result<Self> {
-        let StatefulParts { node, moment, operator } = parts;
+        let StatefulParts { node, groups, moment, operator } = parts;
+        let groups = groups.iter().map(|range| range.parse()).collect::<Result<_>>()?;
         let entry = OPERATORS.iter().find(|entry| entry.name == operator.name).ok_or_else(damaged)?;
-        Ok(Self::new(node, inputs.to_vec(), (entry.decode)(operator.parts, decoder)?, moment))
+        Ok(Self::new(node, groups, inputs.to_vec(), (entry.decode)(operator.parts, decoder)?, moment))
     }
 }
 

@@ -172,7 +172,7 @@ fn leaves(plan: &std::sync::Arc<dyn ExecutionPlan>) -> (BTreeSet<String>, BTreeS
             tables.insert(scan.table().to_string());
         }
         if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
-            stages.insert(exchange.id());
+            stages.insert(exchange.exchange().stage);
         }
         Ok(TreeNodeRecursion::Continue)
     });

@@ -18,6 +18,8 @@ use super::columns::with_columns;
 pub(super) struct StageInput {
     /// The stage's number.
     pub stage: u32,
+    /// How many partitions it leaves.
+    pub partitions: usize,
     /// Its columns.
     pub schema: DFSchemaRef,
 }
@@ -41,8 +43,8 @@ pub(super) struct Numbered {
 
 impl StageInput {
     /// As a plan.
-    pub fn plan(stage: u32, schema: DFSchemaRef) -> LogicalPlan {
-        LogicalPlan::Extension(Extension { node: Arc::new(Self { stage, schema }) })
+    pub fn plan(stage: u32, partitions: usize, schema: DFSchemaRef) -> LogicalPlan {
+        LogicalPlan::Extension(Extension { node: Arc::new(Self { stage, partitions, schema }) })
     }
 }
 

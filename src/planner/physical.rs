@@ -16,6 +16,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 
 use crate::common::{Error, Result};
 use crate::operators::epoch::clock_column::Clock as ClockColumn;
+use crate::operators::epoch::exchange::Exchange;
 use crate::operators::epoch::row_number::RowNumber;
 use crate::operators::windows::window_assign::WindowAssign;
 use crate::operators::{ClockExec, ExchangeExec, LateFilterExec, RowNumberExec, WatermarkExec, WindowAssignExec};
@@ -52,7 +53,7 @@ impl ExtensionPlanner for Nodes {
     ) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
         let node = node.as_any();
         if let Some(cut) = node.downcast_ref::<StageInput>() {
-            return Ok(Some(Arc::new(ExchangeExec::new(cut.stage, Arc::clone(cut.schema.inner())))));
+            return Ok(Some(Arc::new(ExchangeExec::new(Exchange::each(cut.stage, cut.partitions), Arc::clone(cut.schema.inner())))));
         }
         let Some(input) = inputs.first().cloned() else { return Ok(None) };
         if let Some(window) = node.downcast_ref::<WindowTvf>() {

@@ -8,8 +8,10 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::operators::epoch::stateful::TableSpec;
+use crate::operators::epoch::stateful::{Key, TableSpec};
 use crate::operators::{LateFilterExec, Operator, StatefulExec};
+
+use crate::state::KeyGroups;
 
 use super::properties::{Domain, Shape};
 
@@ -32,6 +34,8 @@ pub struct Program {
     pub nodes: BTreeMap<u32, StateNode>,
     /// Tables that are read.
     pub sources: BTreeSet<String>,
+    /// How many key groups its keyed state has.
+    pub key_groups: u16,
 }
 
 /// A piece of a plan that runs as a whole.
@@ -43,6 +47,26 @@ pub struct Stage {
     pub plan: Arc<dyn ExecutionPlan>,
     /// Whether it reads sources; else it reads earlier stages.
     pub reads_sources: bool,
+    /// How its rows are spread over the partitions of the operators that read them.
+    pub spreads: Vec<Spread>,
+}
+
+/// Rows of a stage by their key, for an operator that runs in several partitions.
+#[derive(Debug, Clone)]
+pub struct Spread {
+    /// The number under which they are left.
+    pub exchange: u32,
+    /// Over the stage's columns.
+    pub key: Key,
+    /// Over how many partitions.
+    pub partitions: usize,
+}
+
+impl Stage {
+    /// How many partitions it runs in.
+    pub fn partitions(&self) -> usize {
+        self.plan.properties().partitioning.partition_count()
+    }
 }
 
 /// A node that keeps state.
@@ -84,6 +108,12 @@ pub struct Output {
 }
 
 impl Program {
+    /// The key groups of each partition of a stateful node.
+    pub fn groups(&self, node: u32) -> Vec<KeyGroups> {
+        let exec = self.stages.iter().filter_map(|s| s.plan.downcast_ref::<StatefulExec>()).find(|exec| exec.node() == node);
+        exec.map_or_else(Vec::new, |exec| exec.groups().to_vec())
+    }
+
     /// A stateful node's operator.
     pub fn operator(&self, node: u32) -> Option<&Arc<dyn Operator>> {
         let exec = self.stages.iter().filter_map(|s| s.plan.downcast_ref::<StatefulExec>()).find(|exec| exec.node() == node)?;

@@ -18,9 +18,23 @@ const STACK: usize = 64 << 20;
 
 /// The threads that the queries of a workspace share. They begin with the first query, and end with the last of its answers.
 #[derive(Debug, Default)]
-pub struct QueryRuntime(Mutex<Option<Runtime>>);
+pub struct QueryRuntime {
+    /// How many; `None`: as many as there are cores.
+    threads: Option<usize>,
+    runtime: Mutex<Option<Runtime>>,
+}
 
 impl QueryRuntime {
+    /// So many threads; `None`: as many as there are cores.
+    pub fn new(threads: Option<usize>) -> Self {
+        Self { threads, runtime: Mutex::default() }
+    }
+
+    /// How many threads, and so partitions of a plan; `None`: as many as there are cores.
+    pub(super) fn threads(&self) -> Option<usize> {
+        self.threads
+    }
+
     /// Runs a plan on threads that only such plans use.
     ///
     /// An operator may compute for seconds without a pause (a join of everything with everything). On the threads of the process's own
@@ -47,11 +61,15 @@ impl QueryRuntime {
     }
 
     fn handle(&self) -> Result<Handle> {
-        let mut runtime = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = runtime.as_ref() {
             return Ok(runtime.handle().clone());
         }
-        let new = Builder::new_multi_thread().thread_name("query").thread_stack_size(STACK).enable_all().build();
+        let mut new = Builder::new_multi_thread();
+        if let Some(threads) = self.threads {
+            new.worker_threads(threads);
+        }
+        let new = new.thread_name("query").thread_stack_size(STACK).enable_all().build();
         let new = new.map_err(|e| Error::internal(format!("no threads can be started: {e}")))?;
         Ok(runtime.insert(new).handle().clone())
     }
@@ -60,7 +78,7 @@ impl QueryRuntime {
 impl Drop for QueryRuntime {
     fn drop(&mut self) {
         // Without waiting: this may be a thread of a runtime, and nobody reads any more what queries still compute.
-        if let Some(runtime) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(runtime) = self.runtime.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             runtime.shutdown_background();
         }
     }

@@ -77,6 +77,9 @@ impl Session {
             .set_str("datafusion.execution.time_zone", "+00:00")
             .with_extension(Arc::new(SourceSet::default()))
             .with_extension(Arc::new(Progress::default()));
+        if let Some(threads) = queries.threads() {
+            config = config.with_target_partitions(threads);
+        }
         if mode == Mode::Streaming {
             config = config
                 // A plan that is bound again and again must keep nothing from the run before.

@@ -11,6 +11,8 @@
 
 pub mod commit;
 pub mod conformance;
+pub mod key_groups;
+pub mod key_hash;
 pub mod keyed;
 pub mod local;
 pub mod location;
@@ -24,6 +26,7 @@ pub mod store;
 pub mod table;
 
 pub use commit::{ChunkedSectionWriter, CommitFile, Section, Written};
+pub use key_groups::KeyGroups;
 pub use keyed::{KeyMode, KeyedDelta, KeyedTable, Layout};
 pub use location::open;
 pub use memory::StateMemory;

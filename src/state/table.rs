@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 use crate::common::{Error, Result};
 
 use super::keyed::{KeyedDelta, KeyedTable};
-use super::panes::{PaneDelta, PaneTable};
+use super::panes::{self, PaneDelta, PaneTable};
 
 /// A state table at one version.
 #[derive(Debug, Clone)]
@@ -45,6 +45,14 @@ impl StateDelta {
         match self {
             Self::Panes(delta) => delta.is_empty(),
             Self::Keyed(delta) => delta.is_empty(),
+        }
+    }
+
+    /// How many rows it changes.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Panes(delta) => delta.rows(),
+            Self::Keyed(delta) => delta.num_rows(),
         }
     }
 
@@ -157,6 +165,28 @@ impl StateTable {
         match self {
             Self::Panes(panes) => panes.closed_to(),
             Self::Keyed(keyed) => keyed.closed_to(),
+        }
+    }
+
+    /// Takes apart a batch of [`Self::snapshot`]: the rows as operators know them.
+    ///
+    /// # Errors
+    /// When the batch is not such.
+    pub fn stored_rows(&self, stored: &RecordBatch) -> Result<RecordBatch> {
+        match self {
+            Self::Panes(_) => panes::rows(stored),
+            Self::Keyed(_) => Ok(stored.clone()),
+        }
+    }
+
+    /// Takes in a part of a batch of another table's [`Self::snapshot`], whose rows belong here from now on.
+    ///
+    /// # Errors
+    /// When the batch is not such.
+    pub fn adopt(&mut self, stored: &RecordBatch) -> Result<()> {
+        match self {
+            Self::Panes(panes) => Arc::make_mut(panes).adopt(stored),
+            Self::Keyed(_) => self.restore(stored),
         }
     }
 

@@ -73,6 +73,13 @@ impl Workspace {
         Ok(Self { runtime: memory.runtime()?, memory: Some(memory.clone()), ..self })
     }
 
+    /// Plans run in this many partitions unless a setting says otherwise, and queries that end on as many threads; `None`: as many as
+    /// there are cores.
+    #[must_use]
+    pub fn with_threads(self, threads: Option<usize>) -> Self {
+        Self { queries: Arc::new(QueryRuntime::new(threads)), ..self }
+    }
+
     /// A connection, which begins in the default database, with no SET and nothing temporary.
     pub fn connect(self: &Arc<Self>) -> Connection {
         Connection::new(Arc::clone(self), self.catalog.connect(), self.options.connect())

@@ -324,7 +324,12 @@ impl Tables for Within {
 /// What settings of a job say about how queries run.
 pub(super) fn streaming(job: &JobSettings) -> StreamingSettings {
     let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-    StreamingSettings { ttl: job.state_ttl.filter(|d| !d.is_zero()).map(millis), lateness: job.allow_lateness.map_or(0, millis) }
+    StreamingSettings {
+        ttl: job.state_ttl.filter(|d| !d.is_zero()).map(millis),
+        lateness: job.allow_lateness.map_or(0, millis),
+        parallelism: job.parallelism,
+        max_parallelism: job.max_parallelism,
+    }
 }
 
 /// Gives an error the place of the option that it names, if it names one.

@@ -2,14 +2,14 @@
 #![allow(dead_code, reason = "every test crate uses a part of it")]
 
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use datafusion_proto::bytes::{physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec};
 use futures::StreamExt;
 use millstream::common::{Projection, Result};
@@ -45,29 +45,49 @@ pub fn travelling(spec: &mut JobSpec) -> Arc<Travelling> {
 /// Encodes each bound plan, decodes it, and only then runs it, as a worker would.
 #[derive(Debug, Default)]
 pub struct Travelling {
-    late: Arc<Mutex<Vec<LateRows>>>,
+    late: Arc<Mutex<Late>>,
+}
+
+/// The late rows of all epochs, and how many of them are of the newest one.
+#[derive(Debug, Default)]
+struct Late {
+    rows: Vec<LateRows>,
+    newest: (Weak<EpochContext>, usize),
+}
+
+impl Late {
+    /// Takes what is new of an epoch, which several partitions of several stages tell.
+    fn take(&mut self, epoch: &Arc<EpochContext>) {
+        let known = if self.newest.0.ptr_eq(&Arc::downgrade(epoch)) { self.newest.1 } else { 0 };
+        let rows = epoch.late_rows();
+        self.newest = (Arc::downgrade(epoch), rows.len().max(known));
+        self.rows.extend(rows.into_iter().skip(known));
+    }
 }
 
 impl Travelling {
-    /// The rows that came too late in any epoch, some of them several times.
+    /// The rows that came too late in any epoch; of one that ran twice some come twice.
     pub fn take_late(&self) -> Vec<LateRows> {
-        std::mem::take(&mut self.late.lock().unwrap())
+        std::mem::take(&mut self.late.lock().unwrap().rows)
     }
 }
 
 impl StageRunner for Travelling {
-    fn run(&self, plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn run(&self, plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Vec<SendableRecordBatchStream>> {
         let epoch = EpochContext::required(context)?;
         epoch.keep_late_rows();
         let bytes = physical_plan_to_bytes_with_extension_codec(plan, &Codec)?;
         let plan = physical_plan_from_bytes_with_extension_codec(&bytes, context, &Codec)?;
-        let (schema, late) = (plan.schema(), Arc::clone(&self.late));
-        let rows = execute_stream(plan, Arc::clone(context))?;
-        let end = futures::stream::poll_fn(move |_| {
-            late.lock().unwrap().extend(epoch.late_rows());
-            Poll::Ready(None)
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows.chain(end))))
+        let schema = plan.schema();
+        let watched = |rows: SendableRecordBatchStream| -> SendableRecordBatchStream {
+            let (epoch, late) = (Arc::clone(&epoch), Arc::clone(&self.late));
+            let end = futures::stream::poll_fn(move |_| {
+                late.lock().unwrap().take(&epoch);
+                Poll::Ready(None)
+            });
+            Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows.chain(end)))
+        };
+        Ok(execute_stream_partitioned(plan, Arc::clone(context))?.into_iter().map(watched).collect())
     }
 }
 

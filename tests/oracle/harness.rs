@@ -395,6 +395,9 @@ fn cast_expr(schema: &DFSchema, name: &str) -> Expr {
 /// Memory for the state of a job in its second life, in bytes: most of the state goes to disk then.
 const LITTLE: usize = 32 << 10;
 
+/// In how many partitions jobs run: other ones for another way to cut the input, and other ones in each life of a job.
+const PARTITIONS: [usize; 3] = [4, 1, 2];
+
 /// Runs the job to its end, starting it again after every injected stop, each of which comes in one life of it.
 ///
 /// Commits come every `interval`; with none an epoch waits for the commit of the one before.
@@ -405,7 +408,7 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
     let mut starts = 0;
     let begin = Instant::now();
     loop {
-        let mut spec = job(case, &broker, &store, interval).await;
+        let mut spec = job(case, &broker, &store, interval, PARTITIONS[(cuts.0.len() + starts) % PARTITIONS.len()]).await;
         if starts == 1 {
             spec.settings.state_memory = LITTLE;
         }
@@ -421,9 +424,10 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
         starts += 1;
         let ended = tokio::time::timeout(PATIENCE, jobs::run(&spec, &stop)).await;
         late.resize(spec.inserts.len() + spec.views.len(), BTreeSet::new());
+        let mut outputs = BTreeMap::new();
         for found in runner.take_late() {
-            for output in outputs_of(case, &broker, &spec, found.node) {
-                late[output].extend(ids(case, &found.rows));
+            for output in outputs.entry(found.node).or_insert_with(|| outputs_of(case, &broker, &spec, found.node)) {
+                late[*output].extend(ids(case, &found.rows));
             }
         }
         match ended {
@@ -444,8 +448,10 @@ pub fn store() -> Arc<dyn StateStore> {
 }
 
 /// The job, planned anew as after a start of the process.
-async fn job(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>, interval: Duration) -> JobSpec {
-    let (connection, inserts) = connection(case, broker);
+async fn job(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>, interval: Duration, partitions: usize) -> JobSpec {
+    let parallelism = format!("parallelism.default={partitions}");
+    let options: Vec<&str> = OPTIONS.into_iter().chain([parallelism.as_str()]).collect();
+    let (connection, inserts) = connection_with(case, broker, &options, None);
     let settings = Settings { checkpoint_interval: interval, max_rows_per_epoch: 1, ..Settings::default() };
     connection.plan_job(&case.name, &inserts, Arc::clone(store), settings).await.unwrap_or_else(|e| panic!("{}: {e}", case.name))
 }
@@ -454,8 +460,8 @@ async fn job(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateSto
 /// answer and how the first one ended.
 pub async fn take_over(case: &Case, after: u64) -> (Answer, Result<Ending, Error>) {
     let (broker, store) = (broker(case, &BTreeSet::new()), store());
-    let older = job(case, &broker, &store, Duration::ZERO).await;
-    let newer = job(case, &broker, &store, Duration::ZERO).await;
+    let older = job(case, &broker, &store, Duration::ZERO, 2).await;
+    let newer = job(case, &broker, &store, Duration::ZERO, 3).await;
     let mut status = older.status.subscribe();
     let stop = CancellationToken::new();
     let newer = async {

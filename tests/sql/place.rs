@@ -36,6 +36,8 @@ impl Place {
     pub fn new(variables: Vec<String>, options: Vec<String>) -> Self {
         let memory = Arc::new(object_store::memory::InMemory::new());
         let store = RemoteStore::new(memory, object_store::path::Path::default(), "memory");
+        // Plans say in how many partitions they run.
+        let options = std::iter::once("parallelism.default=2".to_string()).chain(options).collect();
         Self { folder: tempfile::tempdir().unwrap(), broker: Arc::new(EmbeddedBroker::new()), store: Arc::new(store), variables, options }
     }
 

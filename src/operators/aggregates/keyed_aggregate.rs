@@ -20,7 +20,7 @@ use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::KeyIndex;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
 use crate::operators::{first_columns, to_millis};
 
 /// The column behind a group's partial state by which it is forgotten, in milliseconds.
@@ -222,9 +222,14 @@ impl Operator for KeyedAggregate {
             _ if self.functions.groups() == 0 => Some("one row".to_string()),
             _ => None,
         };
-        let groups = TableSpec { name: "groups", kind: TableKind::Keyed(Arc::clone(self.stored.layout())), bound, is_timer: false };
-        let values = |e: &Extreme| TableSpec { name: "values", kind: TableKind::Keyed(Arc::new(e.layout())), bound: None, is_timer: false };
-        std::iter::once(groups).chain(self.extremes.iter().map(values)).collect()
+        let groups = TableSpec::by_key("groups", self.stored.layout()).bounded(bound);
+        let values = self.extremes.iter().map(|extreme| TableSpec::by_key("values", &Arc::new(extreme.layout())));
+        std::iter::once(groups).chain(values).collect()
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        let inputs = std::iter::once(self.functions.partial()).chain(self.extremes.iter().map(|extreme| &extreme.schema));
+        keyed(inputs.map(|schema| key_columns(schema, 0..self.functions.groups())))
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

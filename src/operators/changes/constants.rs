@@ -14,7 +14,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 use super::subplan::{SubPlan, SubPlanParts};
 use super::zset;
 use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableSpec};
 
 /// Emits the rows of a plan without inputs in the job's first epoch, and never again: they are append-only.
 ///
@@ -54,8 +54,7 @@ impl Operator for Constants {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let bound = Some("one number".to_string());
-        vec![TableSpec { name: "came", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, is_timer: false }]
+        vec![TableSpec::by_key("came", &self.layout).bounded("one number".to_string())]
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, _: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

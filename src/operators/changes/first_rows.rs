@@ -14,7 +14,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, TableSpec};
 
 /// Lets the first rows of an append-only input through, after those that are skipped; what was let through is never taken back.
 ///
@@ -61,8 +61,7 @@ impl Operator for FirstRows {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let bound = Some("one number".to_string());
-        vec![TableSpec { name: "came", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, is_timer: false }]
+        vec![TableSpec::by_key("came", &self.layout).bounded("one number".to_string())]
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

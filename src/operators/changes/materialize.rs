@@ -13,7 +13,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
 
 /// Keeps the rows of a query as a bag, by all their columns; nothing comes out.
 #[derive(Debug)]
@@ -54,8 +54,11 @@ impl Operator for Materialize {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let bound = Some("the view's own rows".to_string());
-        vec![TableSpec { name: "content", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, is_timer: false }]
+        vec![TableSpec::by_key("content", &self.layout).bounded("the view's own rows".to_string())]
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        keyed([key_columns(&self.schema, 0..self.schema.fields().len())])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -17,7 +17,7 @@ use crate::state::{KeyMode, KeyedDelta, KeyedTable};
 use super::expiring::ExpiringRows;
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
 
 /// The column behind a kept row by which it is forgotten, in milliseconds.
 const TIME: &str = "__time";
@@ -147,7 +147,11 @@ impl Operator for Normalize {
 
     fn tables(&self) -> Vec<TableSpec> {
         let bound = self.upserts.ttl.map(|ttl| format!("TTL {ttl} ms, approximate"));
-        vec![TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(self.stored.layout())), bound, is_timer: false }]
+        vec![TableSpec::by_key("rows", self.stored.layout()).bounded(bound)]
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        keyed([key_columns(&self.rows, self.upserts.key.iter().copied())])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -7,7 +7,7 @@ use datafusion::execution::TaskContext;
 use crate::operators::changes::normalize::*;
 use crate::operators::epoch::context::{EpochContext, StateId, StateTables};
 use crate::operators::epoch::stateful::EpochTime;
-use crate::state::{StateDelta, StateMemory, StateTable};
+use crate::state::{KeyGroups, StateDelta, StateMemory, StateTable};
 
 /// `(key, value, weight)`.
 type Record<'a> = (&'a str, Option<i64>, i64);
@@ -42,7 +42,7 @@ impl Running {
 
     /// The changes of an epoch, as text in order.
     async fn epoch(&mut self, clock: i64, batches: &[&[Record<'_>]]) -> Vec<String> {
-        let id = StateId { node: 0, table: 0 };
+        let id = StateId { node: 0, table: 0, groups: KeyGroups::ALL };
         let state = StateTables::from([(id, StateTable::Keyed(Arc::clone(&self.table)))]);
         let epoch = Arc::new(EpochContext::new(HashMap::new(), state, &StateMemory::unlimited(), false));
         let moment = EpochTime { clock, ..EpochTime::default() };

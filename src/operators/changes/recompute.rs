@@ -19,7 +19,7 @@ use super::subplan::SubPlan;
 use super::subplan::SubPlanParts;
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, keyed};
 
 /// A relation and the key that its rows are partitioned by.
 #[derive(Debug, Clone)]
@@ -165,13 +165,13 @@ impl Operator for Recompute {
 
     fn tables(&self) -> Vec<TableSpec> {
         let names = self.inputs.iter().map(|_| "input").chain(["output"]);
-        let table = |(name, layout): (&'static str, &Arc<Layout>)| TableSpec {
-            name,
-            kind: TableKind::Keyed(Arc::clone(layout)),
-            bound: None,
-            is_timer: false,
-        };
-        names.zip(&self.layouts).map(table).collect()
+        names.zip(&self.layouts).map(|(name, layout)| TableSpec::by_key(name, layout)).collect()
+    }
+
+    /// A plan that scans tables runs once, not once in each partition.
+    fn keys(&self) -> Option<Vec<Key>> {
+        let scans = !self.plan.tables().is_empty();
+        keyed(self.inputs.iter().map(|input| input.key.clone())).filter(|_| !scans)
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

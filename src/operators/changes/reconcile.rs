@@ -16,7 +16,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
 
 /// The column behind a kept row that says how often it is there; below zero, how often it has still to come.
 const COUNT: &str = "__count";
@@ -89,7 +89,11 @@ impl Operator for Reconcile {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        vec![TableSpec { name: "rows", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound: None, is_timer: false }]
+        vec![TableSpec::by_key("rows", &self.layout)]
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        keyed([key_columns(&self.rows, 0..self.rows.fields().len())])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -14,7 +14,7 @@ use crate::common::Result;
 use crate::operators::epoch::expression_errors::named;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder};
 use crate::operators::epoch::stateful::OperatorContext;
-use crate::operators::{ClockExec, StaticScanExec, WatermarkExec, first_columns};
+use crate::operators::{ClockExec, ExchangeExec, StaticScanExec, WatermarkExec, first_columns};
 
 /// A batch plan whose leaves are [`crate::operators::ExchangeExec`]s, numbered apart from the stages of its job, and tables as of the epoch
 /// ([`StaticScanExec`]).
@@ -65,7 +65,7 @@ impl SubPlan {
     /// What the plan says.
     pub async fn run(&self, ctx: &OperatorContext, inputs: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
         for (id, rows) in self.leaves.iter().zip(inputs) {
-            ctx.epoch.put_exchange(*id, ctx.epoch.shelf().keep([rows])?);
+            ctx.epoch.put_exchange(*id, ctx.partition, ctx.epoch.shelf().keep([rows])?);
         }
         // An executed plan is never reused: a build side or a channel of the run before must not leak into this one.
         let plan = Arc::clone(&self.plan).transform_up(|node| {
@@ -73,6 +73,8 @@ impl SubPlan {
                 Arc::new(clock.at(ctx.moment.clock))
             } else if let Some(watermark) = node.downcast_ref::<WatermarkExec>() {
                 Arc::new(watermark.with_watermark(ctx.moment.start))
+            } else if let Some(leaf) = node.downcast_ref::<ExchangeExec>() {
+                Arc::new(leaf.only(ctx.partition))
             } else {
                 return Ok(Transformed::no(node));
             };
@@ -80,7 +82,7 @@ impl SubPlan {
         })?;
         let plan = reset_plan_states(plan.data)?;
         let rows = collect(plan, Arc::clone(&ctx.tasks)).await;
-        self.leaves.iter().for_each(|id| ctx.epoch.drop_exchange(*id));
+        self.leaves.iter().for_each(|id| ctx.epoch.drop_exchange_partition(*id, ctx.partition));
         let rows = rows.map_err(|error| named(error.into(), &self.plan))?;
         let schema = self.schema();
         // DataFusion may say of a column that it is never NULL in one place and not in another.

@@ -10,7 +10,7 @@ use datafusion::execution::TaskContext;
 
 use crate::common::{Error, Result};
 use crate::connectors::Source;
-use crate::state::{Run, SpillContext, StateDelta, StateMemory, StateTable};
+use crate::state::{KeyGroups, Run, SpillContext, StateDelta, StateMemory, StateTable};
 
 /// The tables that a batch query reads from, by name.
 #[derive(Debug, Default)]
@@ -28,18 +28,35 @@ impl SourceSet {
     }
 }
 
-/// The name of a state table: the operator's number and the table's number in it.
+/// The name of a state table: the operator's number, the table's number in it, and the key groups whose rows it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateId {
     /// The operator's number in its job.
     pub node: u32,
     /// Which of its tables.
     pub table: u32,
+    /// Whose rows are there: those of one partition of the operator.
+    pub groups: KeyGroups,
 }
 
 impl std::fmt::Display for StateId {
+    /// `3/0/32-63`, or `3/0` for a table with the rows of all key groups.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.node, self.table)
+        write!(f, "{}/{}", self.node, self.table)?;
+        if self.groups == KeyGroups::ALL { Ok(()) } else { write!(f, "/{}", self.groups) }
+    }
+}
+
+impl std::str::FromStr for StateId {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let wrong = || Error::state(format!("`{name}` is no state table"));
+        let mut parts = name.splitn(3, '/');
+        let mut number = || parts.next().and_then(|part| part.parse().ok()).ok_or_else(wrong);
+        let (node, table) = (number()?, number()?);
+        let groups = parts.next().map_or(Ok(KeyGroups::ALL), str::parse)?;
+        Ok(Self { node, table, groups })
     }
 }
 
@@ -61,7 +78,9 @@ pub type StateTables = BTreeMap<StateId, StateTable>;
 pub struct EpochContext {
     inputs: HashMap<(String, i32), Vec<RecordBatch>>,
     state: StateTables,
-    exchanges: Mutex<HashMap<u32, Run>>,
+    exchanges: Mutex<HashMap<u32, BTreeMap<u32, Run>>>,
+    /// How many stages have read an exchange.
+    read: Mutex<BTreeMap<u32, usize>>,
     shelf: SpillContext,
     report: Mutex<EpochReport>,
     keep_late_rows: AtomicBool,
@@ -106,8 +125,8 @@ impl EpochContext {
         memory: &Arc<StateMemory>,
         keep_late_rows: bool,
     ) -> Self {
-        let (exchanges, report, shelf) = (Mutex::default(), Mutex::default(), SpillContext::new(memory));
-        Self { inputs, state, exchanges, shelf, report, keep_late_rows: AtomicBool::new(keep_late_rows) }
+        let (exchanges, read, report, shelf) = (Mutex::default(), Mutex::default(), Mutex::default(), SpillContext::new(memory));
+        Self { inputs, state, exchanges, read, shelf, report, keep_late_rows: AtomicBool::new(keep_late_rows) }
     }
 
     /// Where rows are kept during the attempt.
@@ -135,19 +154,46 @@ impl EpochContext {
         self.state.get(&id).cloned().ok_or_else(|| Error::internal(format!("there is no state table {id}")))
     }
 
-    /// Leaves rows for a later stage.
-    pub fn put_exchange(&self, id: u32, rows: Run) {
-        lock(&self.exchanges).insert(id, rows);
+    /// A table of an operator in all of its partitions, at version n−1.
+    pub fn tables(&self, node: u32, table: u32) -> impl Iterator<Item = &StateTable> {
+        self.state.iter().filter(move |(id, _)| (id.node, id.table) == (node, table)).map(|(_, table)| table)
     }
 
-    /// Rows that an earlier stage left.
-    pub fn exchange(&self, id: u32) -> Result<Run> {
-        lock(&self.exchanges).get(&id).cloned().ok_or_else(|| Error::internal(format!("stage {id} has not run")))
+    /// Leaves rows for a later stage: one partition of an exchange.
+    pub fn put_exchange(&self, id: u32, partition: u32, rows: Run) {
+        lock(&self.exchanges).entry(id).or_default().insert(partition, rows);
     }
 
-    /// Lets rows go that no later stage reads.
-    pub fn drop_exchange(&self, id: u32) {
-        lock(&self.exchanges).remove(&id);
+    /// One partition of the rows that an earlier stage left.
+    pub fn exchange(&self, id: u32, partition: u32) -> Result<Run> {
+        let rows = lock(&self.exchanges).get(&id).and_then(|partitions| partitions.get(&partition).cloned());
+        rows.ok_or_else(|| Error::internal(format!("nothing has been left for exchange {id}, partition {partition}")))
+    }
+
+    /// All rows that an earlier stage left, partition by partition.
+    pub fn whole_exchange(&self, id: u32) -> Result<Run> {
+        let mut all = Run::default();
+        let exchanges = lock(&self.exchanges);
+        let partitions = exchanges.get(&id).ok_or_else(|| Error::internal(format!("nothing has been left for exchange {id}")))?;
+        partitions.values().for_each(|rows| all.extend(rows.clone()));
+        Ok(all)
+    }
+
+    /// Lets the rows of an exchange go when the last of its `readers` has read it.
+    pub fn exchange_was_read(&self, id: u32, readers: usize) {
+        let mut read = lock(&self.read);
+        let times = read.entry(id).or_default();
+        *times += 1;
+        if *times >= readers {
+            lock(&self.exchanges).remove(&id);
+        }
+    }
+
+    /// Lets one partition of an exchange go.
+    pub fn drop_exchange_partition(&self, id: u32, partition: u32) {
+        if let Some(partitions) = lock(&self.exchanges).get_mut(&id) {
+            partitions.remove(&partition);
+        }
     }
 
     /// Reports an event time.

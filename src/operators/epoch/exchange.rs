@@ -15,35 +15,92 @@ use futures::stream;
 use serde::{Deserialize, Serialize};
 
 use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode};
+use super::stateful::Key;
 use crate::common::Result;
 use crate::operators::{EpochContext, properties};
 
-/// Reads what stage `id` left in the [`EpochContext`], as one partition.
+/// Reads rows that a stage left in the [`EpochContext`].
 ///
 /// An epoch runs in stages because a stateful operator has to know how far time has come in the whole epoch before it can
 /// say what is complete; and because plans are trees: a node that is used twice runs once and is read by number.
 #[derive(Debug, Clone)]
 pub struct ExchangeExec {
-    id: u32,
+    exchange: Exchange,
+    /// The key that rows are spread by, for people; empty if they are not.
+    by: String,
     properties: Arc<PlanProperties>,
     schema: SchemaRef,
 }
 
-impl ExchangeExec {
-    /// Reads stage `id`, whose rows have `schema`.
-    pub fn new(id: u32, schema: SchemaRef) -> Self {
-        Self { id, properties: properties(&schema, 1), schema }
+/// Which rows an [`ExchangeExec`] reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// The stage that left them.
+    pub stage: u32,
+    /// The number under which they were left: the stage's own for all of its partitions as they are, another one for rows that
+    /// the stage has spread by a key.
+    pub id: u32,
+    /// How they are read.
+    pub read: Read,
+}
+
+/// How the partitions of an exchange are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Read {
+    /// All as one.
+    Gathered,
+    /// Each as one of so many.
+    Each(usize),
+    /// This one alone.
+    Only(u32),
+}
+
+impl Exchange {
+    /// All rows of a stage as one partition.
+    pub fn gathered(stage: u32) -> Self {
+        Self { stage, id: stage, read: Read::Gathered }
     }
 
-    /// The stage.
-    pub fn id(&self) -> u32 {
-        self.id
+    /// The rows of a stage in the partitions that it left.
+    pub fn each(stage: u32, partitions: usize) -> Self {
+        Self { stage, id: stage, read: Read::Each(partitions) }
+    }
+}
+
+impl ExchangeExec {
+    /// Reads rows of `schema`.
+    pub fn new(exchange: Exchange, schema: SchemaRef) -> Self {
+        let partitions = if let Read::Each(partitions) = exchange.read { partitions } else { 1 };
+        Self { properties: properties(&schema, partitions), exchange, by: String::new(), schema }
+    }
+
+    /// Reads rows of `schema` that are spread by this key.
+    pub fn by_key(exchange: Exchange, key: &Key, schema: SchemaRef) -> Self {
+        let by = key.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        Self { by, ..Self::new(exchange, schema) }
+    }
+
+    /// What is read.
+    pub fn exchange(&self) -> Exchange {
+        self.exchange
+    }
+
+    /// The same where one partition alone is read.
+    #[must_use]
+    pub fn only(&self, partition: u32) -> Self {
+        Self::new(Exchange { read: Read::Only(partition), ..self.exchange }, Arc::clone(&self.schema))
     }
 }
 
 impl DisplayAs for ExchangeExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ExchangeExec: stage={}", self.id)
+        let Exchange { stage, read, .. } = self.exchange;
+        write!(f, "ExchangeExec: stage={stage}")?;
+        match read {
+            Read::Each(partitions) if !self.by.is_empty() => write!(f, ", hash=[{}], partitions={partitions}", self.by),
+            Read::Each(partitions) if partitions > 1 => write!(f, ", partitions={partitions}"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -72,8 +129,13 @@ impl ExecutionPlan for ExchangeExec {
         Ok(self)
     }
 
-    fn execute(&self, _partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
-        let rows = EpochContext::required(&context)?.exchange(self.id)?;
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
+        let (epoch, id) = (EpochContext::required(&context)?, self.exchange.id);
+        let rows = match self.exchange.read {
+            Read::Gathered => epoch.whole_exchange(id)?,
+            Read::Each(_) => epoch.exchange(id, u32::try_from(partition).unwrap_or(u32::MAX))?,
+            Read::Only(one) => epoch.exchange(id, one)?,
+        };
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream::iter(rows.batches().map(|batch| Ok(batch?))))))
     }
 }
@@ -81,7 +143,8 @@ impl ExecutionPlan for ExchangeExec {
 /// What a [`ExchangeExec`] is made of.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ExchangeParts {
-    id: u32,
+    exchange: Exchange,
+    by: String,
     schema: PlanBytes,
 }
 
@@ -90,10 +153,10 @@ impl PortableNode for ExchangeExec {
     type Parts = ExchangeParts;
 
     fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<ExchangeParts> {
-        Ok(ExchangeParts { id: self.id(), schema: encoder.schema(&self.schema())? })
+        Ok(ExchangeParts { exchange: self.exchange, by: self.by.clone(), schema: encoder.schema(&self.schema())? })
     }
 
     fn decode(parts: ExchangeParts, _inputs: &[Arc<dyn ExecutionPlan>], decoder: &PlanDecoder<'_>) -> Result<Self> {
-        Ok(Self::new(parts.id, decoder.schema(&parts.schema)?))
+        Ok(Self { by: parts.by, ..Self::new(parts.exchange, decoder.schema(&parts.schema)?) })
     }
 }

@@ -12,6 +12,7 @@ pub mod read_progress;
 pub mod recursion;
 pub mod row_number;
 pub mod scan;
+pub mod spread;
 pub mod stateful;
 pub mod static_scan;
 pub mod watermark_column;

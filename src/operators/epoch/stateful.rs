@@ -4,12 +4,13 @@ use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{Distribution, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -19,7 +20,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
-use crate::state::{KeyedTable, Layout, PaneTable, StateDelta, StateTable};
+use crate::state::{KeyGroups, KeyedTable, Layout, PaneTable, StateDelta, StateMemory, StateTable};
 
 use super::context::StateId;
 use crate::operators::{EpochContext, properties};
@@ -66,11 +67,48 @@ pub trait Operator: Debug + Send + Sync + Any {
     /// The state tables that it keeps, in the order of their numbers.
     fn tables(&self) -> Vec<TableSpec>;
 
+    /// By what the rows of each input are spread over the operator's partitions: expressions over its columns, as many and of the same
+    /// types for every input. Rows that meet in its state or its answer have equal values there. `None`: it runs in one partition.
+    fn keys(&self) -> Option<Vec<Key>> {
+        None
+    }
+
     /// One epoch.
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>>;
 
     /// For the codec.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// Expressions over the columns of a relation, by which its rows are spread over partitions.
+pub type Key = Vec<Arc<dyn PhysicalExpr>>;
+
+/// These columns as a key.
+pub fn key_columns(schema: &Schema, columns: impl IntoIterator<Item = usize>) -> Key {
+    let column = |index: usize| Arc::new(Column::new(schema.field(index).name(), index)) as _;
+    columns.into_iter().map(column).collect()
+}
+
+/// One key for each input, if it has columns: what has none runs in one partition.
+pub fn keyed(keys: impl IntoIterator<Item = Key>) -> Option<Vec<Key>> {
+    let keys: Vec<Key> = keys.into_iter().collect();
+    keys.iter().all(|key| !key.is_empty()).then_some(keys)
+}
+
+/// Which partition of an operator a stored row belongs to.
+#[derive(Debug, Clone)]
+pub enum Placement {
+    /// By the key that spreads the inputs' rows, over the stored columns.
+    Key(Key),
+    /// Every partition has its own copy: what it knows of time.
+    Everywhere,
+}
+
+impl Placement {
+    /// By these columns of stored rows.
+    pub fn columns(schema: &Schema, columns: impl IntoIterator<Item = usize>) -> Self {
+        Self::Key(key_columns(schema, columns))
+    }
 }
 
 /// A state table of an operator.
@@ -80,10 +118,48 @@ pub struct TableSpec {
     pub name: &'static str,
     /// How it is laid out.
     pub kind: TableKind,
+    /// Where its rows belong, when an operator with a key gets another number of partitions.
+    pub placement: Placement,
     /// What keeps it small, for people; `None`: nothing does.
     pub bound: Option<String>,
     /// Its rows wait for a time: when the node's time reaches the least of them, an epoch is due also without input.
     pub is_timer: bool,
+}
+
+impl TableSpec {
+    /// A table by key, whose rows belong where the key says; nothing keeps it small.
+    pub fn by_key(name: &'static str, layout: &Arc<Layout>) -> Self {
+        let placement = Placement::columns(&layout.schema, layout.key.iter().copied());
+        Self { name, kind: TableKind::Keyed(Arc::clone(layout)), placement, bound: None, is_timer: false }
+    }
+
+    /// A table by pane, whose rows belong where these say.
+    pub fn by_pane(name: &'static str, placement: Placement) -> Self {
+        Self { name, kind: TableKind::Panes, placement, bound: Some("the watermark (window end)".to_string()), is_timer: false }
+    }
+
+    /// The table without rows.
+    ///
+    /// # Errors
+    /// When it cannot be laid out.
+    pub fn empty(&self, memory: &Arc<StateMemory>) -> Result<StateTable> {
+        Ok(match &self.kind {
+            TableKind::Panes => StateTable::Panes(Arc::new(PaneTable::new(memory))),
+            TableKind::Keyed(layout) => StateTable::Keyed(Arc::new(KeyedTable::new(Arc::clone(layout), Arc::clone(memory))?)),
+        })
+    }
+
+    /// The same, kept small by this.
+    #[must_use]
+    pub fn bounded(self, by: impl Into<Option<String>>) -> Self {
+        Self { bound: by.into(), ..self }
+    }
+
+    /// The same, whose rows wait for a time.
+    #[must_use]
+    pub fn timer(self) -> Self {
+        Self { is_timer: true, ..self }
+    }
 }
 
 /// How a state table is laid out.
@@ -98,6 +174,9 @@ pub enum TableKind {
 /// What an operator sees of its epoch.
 pub struct OperatorContext {
     node: u32,
+    /// Which partition of the operator this is.
+    pub(in crate::operators) partition: u32,
+    groups: KeyGroups,
     /// Where the epoch stands in time.
     pub moment: EpochTime,
     /// The epoch.
@@ -109,7 +188,7 @@ pub struct OperatorContext {
 
 impl OperatorContext {
     pub(in crate::operators) fn new(node: u32, moment: EpochTime, epoch: Arc<EpochContext>, tasks: Arc<TaskContext>) -> Self {
-        Self { node, moment, epoch, tasks, more: Mutex::default() }
+        Self { node, partition: 0, groups: KeyGroups::ALL, moment, epoch, tasks, more: Mutex::default() }
     }
 
     /// A table kept by panes, at version n−1.
@@ -144,17 +223,19 @@ impl OperatorContext {
     }
 
     fn id(&self, table: u32) -> StateId {
-        StateId { node: self.node, table }
+        StateId { node: self.node, table, groups: self.groups }
     }
 }
 
-/// Runs one step of an operator over all rows of its inputs.
+/// Runs one step of an operator over all rows of its inputs, in as many partitions as those have: each with the state of its own key
+/// groups.
 ///
-/// In a template the moment is empty; `bind` puts in an epoch's. The watermark at its end is known, because the stages that
-/// read sources have run before.
+/// In a template the moment is empty; `bind` puts in an epoch's, and the key groups of the job. The watermark at its end is known,
+/// because the stages that read sources have run before.
 #[derive(Debug, Clone)]
 pub struct StatefulExec {
     node: u32,
+    groups: Vec<KeyGroups>,
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     operator: Arc<dyn Operator>,
     moment: EpochTime,
@@ -162,10 +243,21 @@ pub struct StatefulExec {
 }
 
 impl StatefulExec {
-    /// Operator number `node` of its job over these inputs.
-    pub fn new(node: u32, inputs: Vec<Arc<dyn ExecutionPlan>>, operator: Arc<dyn Operator>, moment: EpochTime) -> Self {
-        let properties = properties(&operator.schema(), 1);
-        Self { node, inputs, operator, moment, properties }
+    /// Operator number `node` of its job over these inputs, with a partition for each of these ranges of key groups.
+    pub fn new(
+        node: u32,
+        groups: Vec<KeyGroups>,
+        inputs: Vec<Arc<dyn ExecutionPlan>>,
+        operator: Arc<dyn Operator>,
+        moment: EpochTime,
+    ) -> Self {
+        let properties = properties(&operator.schema(), groups.len());
+        Self { node, groups, inputs, operator, moment, properties }
+    }
+
+    /// The key groups of each partition.
+    pub fn groups(&self) -> &[KeyGroups] {
+        &self.groups
     }
 
     /// Its number in the job; names its state.
@@ -192,7 +284,8 @@ impl StatefulExec {
 
 impl DisplayAs for StatefulExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: node={}, {}", self.operator.name(), self.node, self.operator.describe())
+        write!(f, "{}: node={}, {}", self.operator.name(), self.node, self.operator.describe())?;
+        if self.groups.len() > 1 { write!(f, ", partitions={}", self.groups.len()) } else { Ok(()) }
     }
 }
 
@@ -210,7 +303,7 @@ impl ExecutionPlan for StatefulExec {
     }
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![Distribution::SinglePartition; self.inputs.len()]
+        vec![Distribution::UnspecifiedDistribution; self.inputs.len()]
     }
 
     fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
@@ -229,11 +322,13 @@ impl ExecutionPlan for StatefulExec {
         Ok(Arc::new(Self { inputs: children, ..self.as_ref().clone() }))
     }
 
-    fn execute(&self, _partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let epoch = EpochContext::required(&context)?;
-        let inputs = self.inputs.iter().map(|i| i.execute(0, Arc::clone(&context))).collect::<DfResult<Vec<_>>>()?;
+        let inputs = self.inputs.iter().map(|i| i.execute(partition, Arc::clone(&context))).collect::<DfResult<Vec<_>>>()?;
         let operator = Arc::clone(&self.operator);
-        let ctx = OperatorContext::new(self.node, self.moment, epoch, context);
+        let groups = *self.groups.get(partition).ok_or_else(|| Error::internal("a partition without key groups"))?;
+        let partition = u32::try_from(partition).map_err(|_| Error::internal("too many partitions"))?;
+        let ctx = OperatorContext { partition, groups, ..OperatorContext::new(self.node, self.moment, epoch, context) };
         let rows = async move {
             let mut collected = Vec::with_capacity(inputs.len());
             for input in inputs {

@@ -20,7 +20,7 @@ use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
 use crate::operators::to_millis;
 
 /// The column behind a stored row by which it is dropped, in milliseconds.
@@ -86,6 +86,11 @@ impl Side {
         }
         let batches = batches.iter().map(|b| zset::with_weight(b, &schema, 1)).collect::<Result<Vec<_>>>()?;
         Ok(concat_batches(&schema, &batches)?)
+    }
+
+    /// By which its rows are spread over partitions.
+    pub(super) fn partition_key(&self) -> Key {
+        key_columns(&self.schema, self.key.iter().copied())
     }
 
     pub(super) fn keys(&self, rows: &RecordBatch) -> Vec<ArrayRef> {
@@ -210,13 +215,12 @@ impl Operator for DeltaJoin {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let table = |(name, (side, rows)): (&'static str, (&Side, &ExpiringRows))| TableSpec {
-            name,
-            kind: TableKind::Keyed(Arc::clone(rows.layout())),
-            bound: side.bound(),
-            is_timer: false,
-        };
-        ["left", "right"].into_iter().zip(self.sides.iter().zip(&self.rows)).map(table).collect()
+        let sides = ["left", "right"].into_iter().zip(self.sides.iter().zip(&self.rows));
+        sides.map(|(name, (side, rows))| TableSpec::by_key(name, rows.layout()).bounded(side.bound())).collect()
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        keyed(self.sides.iter().map(Side::partition_key))
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -1,7 +1,6 @@
 //! Outer, semi and anti joins over intervals of time: final per row, when nothing can meet it any more.
 
 use std::any::Any;
-use std::sync::Arc;
 
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
@@ -20,7 +19,7 @@ use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, keyed};
 use crate::operators::first_columns;
 
 /// A row of the preserved side (the first) waits until the last row that could meet it must have come, and is joined then.
@@ -78,13 +77,12 @@ impl Operator for IntervalJoin {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let table = |(i, (name, rows)): (usize, (&'static str, &ExpiringRows))| TableSpec {
-            name,
-            kind: TableKind::Keyed(Arc::clone(rows.layout())),
-            bound: Some("the watermark (interval)".to_string()),
-            is_timer: i == 0,
-        };
-        ["waiting", "other"].into_iter().zip(&self.rows).enumerate().map(table).collect()
+        let table = |name, rows: &ExpiringRows| TableSpec::by_key(name, rows.layout()).bounded("the watermark (interval)".to_string());
+        vec![table("waiting", &self.rows[0]).timer(), table("other", &self.rows[1])]
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        keyed(self.sides.iter().map(Side::partition_key))
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

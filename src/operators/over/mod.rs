@@ -23,7 +23,7 @@ use super::changes::recompute::{Keyed, KeyedParts};
 use super::changes::subplan::SubPlan;
 use super::changes::subplan::SubPlanParts;
 use super::changes::zset;
-use super::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use super::epoch::stateful::{Key, Operator, OperatorContext, Placement, TableSpec, keyed};
 use super::{first_columns, to_millis};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 
@@ -237,12 +237,9 @@ impl Operator for OverAggregate {
     fn tables(&self) -> Vec<TableSpec> {
         let (column, after) = self.rows.time;
         let time = self.rows.input.field(column).name();
-        let waiting = TableSpec {
-            name: "waiting",
-            kind: TableKind::Keyed(Arc::clone(self.waiting.layout())),
-            bound: Some(format!("the watermark ({time} + {after} ms)")),
-            is_timer: true,
-        };
+        let waiting = TableSpec::by_key("waiting", self.waiting.layout()).bounded(format!("the watermark ({time} + {after} ms)")).timer();
+        // Its key is the time; where its rows belong, the columns of the input say, which come first.
+        let waiting = TableSpec { placement: Placement::Key(self.rows.partition.clone()), ..waiting };
         let bound = match (self.past, self.ttl) {
             (Past::Within(age), _) => Some(format!("the watermark ({time} + {} ms)", after.saturating_add(age))),
             (_, Some(ttl)) => Some(format!("TTL {ttl} ms, approximate")),
@@ -251,13 +248,12 @@ impl Operator for OverAggregate {
             _ => None,
         };
         let name = if self.past == Past::Totals { "totals" } else { "earlier rows" };
-        let kept = self.kept.iter().map(|kept| TableSpec {
-            name,
-            kind: TableKind::Keyed(Arc::clone(kept.layout())),
-            bound: bound.clone(),
-            is_timer: false,
-        });
+        let kept = self.kept.iter().map(|kept| TableSpec::by_key(name, kept.layout()).bounded(bound.clone()));
         [waiting].into_iter().chain(kept).collect()
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        keyed([self.rows.partition.clone()])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -17,7 +17,7 @@ use crate::operators::changes::key_index::KeyIndex;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
 
 /// Puts the clock behind changes, such that a retraction carries the clock at which its row was inserted.
 ///
@@ -79,8 +79,11 @@ impl Operator for ProctimeMaterialize {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let bound = Some("the rows of its input".to_string());
-        vec![TableSpec { name: "clocks", kind: TableKind::Keyed(Arc::clone(&self.layout)), bound, is_timer: false }]
+        vec![TableSpec::by_key("clocks", &self.layout).bounded("the rows of its input".to_string())]
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        keyed([key_columns(&self.rows, 0..self.rows.fields().len())])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
@@ -154,7 +157,7 @@ mod tests {
     use super::*;
     use crate::operators::epoch::context::{EpochContext, StateId, StateTables};
     use crate::operators::epoch::stateful::EpochTime;
-    use crate::state::{KeyedTable, StateDelta, StateMemory, StateTable};
+    use crate::state::{KeyGroups, KeyedTable, StateDelta, StateMemory, StateTable};
 
     /// Runs epochs of (clock, changes of (value, weight)) and returns what comes out: (value, clock, weight).
     async fn run(epochs: &[(Millis, &[(i64, i64)])]) -> (Vec<Vec<(i64, Millis, i64)>>, i64) {
@@ -167,7 +170,7 @@ mod tests {
             let (values, weights): (Vec<i64>, Vec<i64>) = changes.iter().copied().unzip();
             let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values)), Arc::new(Int64Array::from(weights))];
             let input = RecordBatch::try_new(zset::weighted(&schema), columns).unwrap();
-            let state = StateTables::from([(StateId { node: 0, table: 0 }, StateTable::Keyed(Arc::clone(&table)))]);
+            let state = StateTables::from([(StateId { node: 0, table: 0, groups: KeyGroups::ALL }, StateTable::Keyed(Arc::clone(&table)))]);
             let epoch = Arc::new(EpochContext::new(HashMap::new(), state, &StateMemory::unlimited(), false));
             let moment = EpochTime { clock: *clock, ..EpochTime::default() };
             let ctx = OperatorContext::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));

@@ -16,7 +16,7 @@ use super::ticks::Ticks;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec};
 
 /// Keeps all rows, and puts the clock of the last tick behind each: with every tick all of them change.
 ///
@@ -68,6 +68,10 @@ impl Operator for TickingClock {
 
     fn tables(&self) -> Vec<TableSpec> {
         self.ticks.tables()
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        self.ticks.keys()
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

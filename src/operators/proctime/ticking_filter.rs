@@ -18,7 +18,7 @@ use super::ticks::Ticks;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::clocked;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec};
 
 /// Keeps all rows, evaluates the predicate for all of them at every tick, and emits what differs from the tick before.
 ///
@@ -80,6 +80,10 @@ impl Operator for TickingFilter {
 
     fn tables(&self) -> Vec<TableSpec> {
         self.ticks.tables()
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        self.ticks.keys()
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

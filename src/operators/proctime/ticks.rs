@@ -11,7 +11,7 @@ use crate::common::clock::Millis;
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use crate::operators::changes::zset;
-use crate::operators::epoch::stateful::{OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, OperatorContext, Placement, TableSpec, key_columns, keyed};
 
 /// Rows that are kept, and a clock that goes on in ticks: the multiples of a period.
 ///
@@ -63,13 +63,16 @@ impl Ticks {
         self.period
     }
 
+    /// By which rows are spread over partitions: all columns.
+    pub(super) fn keys(&self) -> Option<Vec<Key>> {
+        keyed([key_columns(self.rows(), 0..self.rows().fields().len())])
+    }
+
     /// The tables of an operator that keeps nothing else: table 0 has the rows.
     pub(super) fn tables(&self) -> Vec<TableSpec> {
-        let [rows, next] = [&self.rows, &self.next].map(|layout| TableKind::Keyed(Arc::clone(layout)));
-        vec![
-            TableSpec { name: "rows", kind: rows, bound: None, is_timer: false },
-            TableSpec { name: "tick", kind: next, bound: Some("one row".to_string()), is_timer: true },
-        ]
+        let tick = TableSpec::by_key("tick", &self.next).bounded("one row".to_string()).timer();
+        // Partitions that keep rows are at the same tick, and one that keeps none lets its tick go.
+        vec![TableSpec::by_key("rows", &self.rows), TableSpec { placement: Placement::Everywhere, ..tick }]
     }
 
     /// The ticks of this epoch.

@@ -19,7 +19,7 @@ use crate::state::{KeyedTable, StateTable};
 use super::panes::{Panes, by_pane};
 use super::session::Sessions;
 use super::session_late;
-use crate::operators::epoch::context::{LateRows, StateId};
+use crate::operators::epoch::context::LateRows;
 use crate::operators::epoch::one_input::{OneInput, OneInputExec};
 use crate::operators::{EpochContext, to_millis};
 
@@ -83,15 +83,16 @@ impl LateFilter {
         Ok(filter_record_batch(&batch, &in_time)?)
     }
 
-    /// The closed sessions, if the rule asks for them.
-    fn closed(&self, epoch: &EpochContext) -> Result<Option<Arc<KeyedTable>>> {
+    /// The closed sessions in all partitions of the operator, if the rule asks for them.
+    fn closed(&self, epoch: &EpochContext) -> Result<Vec<Arc<KeyedTable>>> {
         if !matches!(self.rule, LateRule::Session(_)) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        match epoch.table(StateId { node: self.node, table: 1 })? {
-            StateTable::Keyed(closed) => Ok(Some(closed)),
+        let keyed = |table: &StateTable| match table {
+            StateTable::Keyed(closed) => Ok(Arc::clone(closed)),
             StateTable::Panes(_) => Err(Error::internal("closed sessions have keys")),
-        }
+        };
+        epoch.tables(self.node, 1).map(keyed).collect()
     }
 
     /// Reports each row with those of its windows that have ended, and takes out those that have no other.
@@ -161,13 +162,12 @@ impl OneInput for LateFilter {
         let Some(watermark) = self.watermark else { return Ok(rows) };
         let closed = self.closed(&epoch)?;
         let split = move |batch: RecordBatch| {
-            let late = match (&self.rule, &closed) {
-                (LateRule::Pane(column, after, panes), _) => {
+            let late = match &self.rule {
+                LateRule::Pane(column, after, panes) => {
                     return self.split_panes(batch, (*column, *after, panes), watermark, &epoch);
                 }
-                (LateRule::Until(column, after), _) => until(&batch, *column, *after, watermark)?,
-                (LateRule::Session(sessions), Some(closed)) => session_late::late(&batch, sessions, watermark, closed)?,
-                (LateRule::Session(_), None) => None,
+                LateRule::Until(column, after) => until(&batch, *column, *after, watermark)?,
+                LateRule::Session(sessions) => session_late::late(&batch, sessions, watermark, &closed)?,
             };
             match late {
                 Some(late) => self.split(batch, &late, &epoch),

@@ -17,7 +17,7 @@ use crate::state::{PaneDelta, PaneTable, Run};
 use super::panes::{Panes, Rows, by_pane, compact, keep, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, Placement, TableSpec, key_columns, keyed};
 
 /// The table of panes.
 const PANES: u32 = 0;
@@ -75,6 +75,12 @@ impl PaneAggregate {
     /// DataFusion's final aggregate, over an empty input.
     pub fn last(&self) -> &Arc<dyn ExecutionPlan> {
         self.functions.last()
+    }
+
+    /// The group columns that are not of the window.
+    fn key(&self) -> impl Iterator<Item = usize> {
+        let of_window = |column: &usize| *column == self.end.0 || self.panes.columns.iter().any(|(window, _)| window == column);
+        (0..self.functions.groups()).filter(move |column| !of_window(column))
     }
 
     /// Rows of a pane as rows of those of its windows that end after `closed`, up to `watermark`, and how many bytes they are.
@@ -166,11 +172,13 @@ impl Operator for PaneAggregate {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let bound = || Some("the watermark (window end)".to_string());
-        vec![
-            TableSpec { name: "panes", kind: TableKind::Panes, bound: bound(), is_timer: false },
-            TableSpec { name: "ends", kind: TableKind::Panes, bound: bound(), is_timer: true },
-        ]
+        let panes = Placement::columns(self.functions.partial(), self.key());
+        vec![TableSpec::by_pane("panes", panes), TableSpec::by_pane("ends", Placement::Everywhere).timer()]
+    }
+
+    /// Without the columns of the window: the panes of a window have to meet.
+    fn keys(&self) -> Option<Vec<Key>> {
+        keyed([key_columns(self.functions.partial(), self.key())])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

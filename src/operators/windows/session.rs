@@ -19,7 +19,7 @@ use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::distinct;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
 use crate::operators::first_columns;
 
 /// Columns behind a stored row: the bounds of its session so far, in the unit of its window columns; and the millisecond at which it
@@ -233,16 +233,15 @@ impl Operator for SessionMerge {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let table = |name, rows: &ExpiringRows, bound: &str, waits| TableSpec {
-            name,
-            kind: TableKind::Keyed(Arc::clone(rows.layout())),
-            bound: Some(bound.to_string()),
-            is_timer: waits,
-        };
+        let table = |name, rows: &ExpiringRows, bound: &str| TableSpec::by_key(name, rows.layout()).bounded(bound.to_string());
         vec![
-            table("open sessions", &self.open, "the watermark (session end)", true),
-            table("closed sessions", &self.closed, "the watermark (session end + gap)", false),
+            table("open sessions", &self.open, "the watermark (session end)").timer(),
+            table("closed sessions", &self.closed, "the watermark (session end + gap)"),
         ]
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        keyed([key_columns(&self.rows, self.sessions.keys.iter().copied())])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

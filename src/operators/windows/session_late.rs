@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::compute::concat_batches;
 use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
 
@@ -12,8 +13,9 @@ use crate::state::KeyedTable;
 use super::session::{Sessions, units};
 use crate::operators::changes::zset;
 
-/// Rows with provisional sessions that are late, see [`super::late_filter::LateRule::Session`]; `None`: there are none.
-pub(super) fn late(batch: &RecordBatch, sessions: &Sessions, watermark: i64, closed: &KeyedTable) -> Result<Option<BooleanArray>> {
+/// Rows with provisional sessions that are late, see [`super::late_filter::LateRule::Session`]; `None`: there are none. `closed` are the
+/// closed sessions, by partition of the operator.
+pub(super) fn late(batch: &RecordBatch, sessions: &Sessions, watermark: i64, closed: &[Arc<KeyedTable>]) -> Result<Option<BooleanArray>> {
     let end = sessions.window[1].ok_or_else(|| Error::internal("a session without an end"))?;
     let ends = units(batch.column(end))?;
     let unit = sessions.per_milli(batch.schema_ref());
@@ -25,7 +27,9 @@ pub(super) fn late(batch: &RecordBatch, sessions: &Sessions, watermark: i64, clo
         return Ok(None);
     }
     let keys: Vec<ArrayRef> = sessions.keys.iter().map(|k| Arc::clone(batch.column(*k))).collect();
-    let known = closed.get(&keys)?;
+    let known = closed.iter().map(|partition| partition.get(&keys)).collect::<Result<Vec<_>>>()?;
+    let Some(first) = known.first() else { return Ok(None) };
+    let known = concat_batches(first.schema_ref(), &known)?;
     let width = sessions.keys.len();
     let bound = |i: usize| known.column(i).as_primitive_opt::<Int64Type>().ok_or_else(|| Error::internal("a session without bounds"));
     let (known_starts, known_ends) = (bound(width)?, bound(width + 1)?);

@@ -15,7 +15,7 @@ use crate::state::{PaneDelta, PaneTable, Run};
 use super::panes::{Rows, by_pane, keep, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, Placement, TableSpec, key_columns, keyed};
 
 /// Final aggregation per window.
 ///
@@ -113,8 +113,12 @@ impl Operator for WindowAggregate {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let bound = Some("the watermark (window end)".to_string());
-        vec![TableSpec { name: "panes", kind: TableKind::Panes, bound, is_timer: true }]
+        vec![TableSpec::by_pane("panes", Placement::columns(self.functions.partial(), 0..self.functions.groups())).timer()]
+    }
+
+    /// By the window as well: the windows of a key are apart.
+    fn keys(&self) -> Option<Vec<Key>> {
+        keyed([key_columns(self.functions.partial(), 0..self.functions.groups())])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

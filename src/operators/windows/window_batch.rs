@@ -1,6 +1,7 @@
 //! What is final per window: window joins, window top-N and the like, evaluated once, when the window is complete.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -11,11 +12,11 @@ use crate::common::Result;
 use crate::state::{PaneDelta, Run};
 
 use super::panes::by_pane;
-use crate::operators::changes::recompute::concat;
+use crate::operators::changes::recompute::{Keyed, KeyedParts, concat};
 use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
-use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Operator, OperatorContext, TableKind, TableSpec};
+use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
+use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, Placement, TableSpec, keyed};
 
 /// An input of a [`WindowBatch`] operator.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct WindowInput {
     pub schema: SchemaRef,
     /// The column that tells the window's end, and how many milliseconds to add to it.
     pub end: (usize, i64),
+    /// By which rows are spread over partitions.
+    pub key: Key,
 }
 
 /// The batch plan, run over the rows of the windows that have just become complete; append-only.
@@ -34,7 +37,8 @@ pub struct WindowInput {
 ///  panes of each input ── window end ≤ W ─┴▶ batch plan ─▶ output, panes dropped
 /// ```
 /// # Invariants
-/// * The plan's answer over all input is the union of its answers over the windows: it joins or partitions by them.
+/// * The plan's answer over all input is the union of its answers over the windows, and over the values of the key: it joins or
+///   partitions by them.
 /// * All windows that close in an epoch are evaluated together, once, from all inputs.
 #[derive(Debug)]
 pub struct WindowBatch {
@@ -84,8 +88,11 @@ impl Operator for WindowBatch {
     }
 
     fn tables(&self) -> Vec<TableSpec> {
-        let bound = || Some("the watermark (window end)".to_string());
-        self.inputs.iter().map(|_| TableSpec { name: "panes", kind: TableKind::Panes, bound: bound(), is_timer: true }).collect()
+        self.inputs.iter().map(|input| TableSpec::by_pane("panes", Placement::Key(input.key.clone())).timer()).collect()
+    }
+
+    fn keys(&self) -> Option<Vec<Key>> {
+        keyed(self.inputs.iter().map(|input| input.key.clone()))
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
@@ -121,7 +128,7 @@ impl Operator for WindowBatch {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WindowBatchParts {
     plan: SubPlanParts,
-    inputs: Vec<(PlanBytes, (usize, i64))>,
+    inputs: Vec<(KeyedParts, (usize, i64))>,
     what: String,
 }
 
@@ -130,12 +137,16 @@ impl PortableOperator for WindowBatch {
     type Parts = WindowBatchParts;
 
     fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<WindowBatchParts> {
-        let inputs = self.inputs().iter().map(|input| Ok((encoder.schema(&input.schema)?, input.end))).collect::<Result<_>>()?;
+        let keyed = |input: &WindowInput| Keyed { schema: Arc::clone(&input.schema), key: input.key.clone() };
+        let inputs = self.inputs().iter().map(|input| Ok((keyed(input).encode(encoder)?, input.end))).collect::<Result<_>>()?;
         Ok(WindowBatchParts { plan: self.plan().encode(encoder)?, inputs, what: self.what().to_string() })
     }
 
     fn decode(parts: WindowBatchParts, decoder: &PlanDecoder<'_>) -> Result<Self> {
-        let input = |(schema, end): &(PlanBytes, _)| Ok(WindowInput { schema: decoder.schema(schema)?, end: *end });
+        let input = |(parts, end): &(KeyedParts, _)| {
+            let Keyed { schema, key } = Keyed::decode(parts, decoder)?;
+            Ok(WindowInput { schema, end: *end, key })
+        };
         let inputs = parts.inputs.iter().map(input).collect::<Result<_>>()?;
         Ok(Self::new(SubPlan::decode(parts.plan, decoder)?, inputs, parts.what))
     }

@@ -260,7 +260,8 @@ impl Lowering {
                 traits.times.extend(time.map(|t| (*group, t.clone())));
             }
             traits.closed_by(&end.1);
-            return self.closing(plan, vec![schema], vec![input], vec![end], traits, rebuild).await;
+            let key = common.into_iter().map(|(_, expr)| expr).collect();
+            return self.closing(plan, vec![schema], vec![input], vec![end], vec![key], traits, rebuild).await;
         }
         let columns = plan.schema().columns();
         let output = common.iter().filter_map(|(i, _)| columns.get(*i).cloned()).map(Expr::Column).collect();

@@ -34,7 +34,8 @@ impl Lowering {
         let rebuild = |plan: &LogicalPlan, leaves| Ok(plan.with_new_exprs(plan.expressions(), leaves)?);
         if let Some(ends) = self.same_window(join, &left, &right) {
             let traits = windowed_traits(join, &ends, [left.traits.clone(), right.traits.clone()]);
-            return self.closing(plan, originals, vec![left, right], ends.into(), traits, rebuild).await;
+            let keys = partitioning(join)?.inputs;
+            return self.closing(plan, originals, vec![left, right], ends.into(), keys, traits, rebuild).await;
         }
         let append_only = self.emit != Emit::Changes && !left.traits.updating && !right.traits.updating;
         let interval = interval(join, &left.traits, &right.traits).filter(|_| append_only);

@@ -49,12 +49,15 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 
 use crate::common::{Error, Result, WEIGHT};
+use crate::operators::epoch::exchange::{Exchange, Read};
+use crate::operators::epoch::stateful::Key;
 use crate::operators::{EpochTime, ExchangeExec, Materialize, Operator, StatefulExec};
 use crate::sql::ast::Emit;
+use crate::state::KeyGroups;
 
 use super::columns::{copied, with_columns};
 use super::nodes::StageInput;
-use super::program::{Program, Stage, StateNode};
+use super::program::{Program, Spread, Stage, StateNode};
 use super::properties::{Domain, StreamProperties, Time};
 use super::streaming_settings::StreamingSettings;
 
@@ -62,6 +65,8 @@ use first_row::from_first_row;
 
 /// Leaves of plans inside operators are numbered from here, stages from 0.
 const FIRST_LEAF: u32 = 1 << 16;
+/// Exchanges by key are numbered from here.
+const FIRST_EXCHANGE: u32 = 1 << 24;
 
 /// A piece of a continuous plan: linear nodes over scans or over cuts.
 #[derive(Debug, Clone)]
@@ -94,7 +99,10 @@ pub(super) struct Lowering {
     pub program: Program,
     /// Stateful nodes by the plan that they stand for: one that is used twice runs once.
     shared: HashMap<(LogicalPlan, Emit), Lowered>,
+    /// In how many partitions stages run, and operators with a key.
+    partitions: usize,
     next_leaf: u32,
+    next_exchange: u32,
     next_window: u32,
     next_filter: u32,
     /// Tables whose late rows are kept in a table, or counted by their numbers.
@@ -105,15 +113,19 @@ pub(super) struct Lowering {
 }
 
 impl Lowering {
-    pub fn new(state: SessionState, settings: StreamingSettings) -> Self {
+    pub fn new(mut state: SessionState, settings: StreamingSettings) -> Self {
+        let partitions = settings.parallelism.unwrap_or_else(|| state.config().target_partitions()).max(1);
+        state.config_mut().options_mut().execution.target_partitions = partitions;
         let mut inner = state.clone();
         inner.config_mut().options_mut().execution.target_partitions = 1;
         Self {
             state,
             inner,
-            program: Program::default(),
+            program: Program { key_groups: settings.key_groups(), ..Program::default() },
+            partitions,
             shared: HashMap::new(),
             next_leaf: FIRST_LEAF,
+            next_exchange: FIRST_EXCHANGE,
             next_window: 0,
             next_filter: 0,
             late_kept: BTreeSet::new(),
@@ -217,15 +229,35 @@ impl Lowering {
     fn push(&mut self, plan: Arc<dyn ExecutionPlan>, reads_sources: bool) -> (u32, SchemaRef) {
         let id = u32::try_from(self.program.stages.len()).unwrap_or(u32::MAX);
         let schema = plan.schema();
-        self.program.stages.push(Stage { id, plan, reads_sources });
+        self.program.stages.push(Stage { id, plan, reads_sources, spreads: Vec::new() });
         (id, schema)
+    }
+
+    /// A leaf that reads a stage in the partitions that it leaves.
+    fn leaf(&self, stage: u32, schema: DFSchemaRef) -> LogicalPlan {
+        let partitions = self.program.stages.get(stage as usize).map_or(1, Stage::partitions);
+        StageInput::plan(stage, partitions, schema)
+    }
+
+    /// What reads a stage by a key, in so many partitions.
+    fn spread(&mut self, stage: u32, key: &Key, partitions: usize) -> Result<Exchange> {
+        let next = self.next_exchange;
+        let spreads = self.program.stages.get_mut(stage as usize).map(|stage| &mut stage.spreads);
+        let spreads = spreads.ok_or_else(|| Error::internal("a stage that is not there"))?;
+        let known = spreads.iter().find(|spread| spread.key == *key && spread.partitions == partitions).map(|spread| spread.exchange);
+        let id = known.unwrap_or_else(|| {
+            spreads.push(Spread { exchange: next, key: key.clone(), partitions });
+            next
+        });
+        self.next_exchange = next + 1;
+        Ok(Exchange { stage, id, read: Read::Each(partitions) })
     }
 
     /// Cuts a piece off: it runs as a stage, what is left is a leaf that reads it.
     async fn cut(&mut self, lowered: Lowered) -> Result<Lowered> {
         let schema = Arc::clone(lowered.plan.schema());
         let (stage, _) = self.stage(&lowered.plan).await?;
-        Ok(Lowered { plan: StageInput::plan(stage, schema), ..lowered })
+        Ok(Lowered { plan: self.leaf(stage, schema), ..lowered })
     }
 
     /// The same for a piece of which several parts are read, unless it is a leaf already.
@@ -256,6 +288,9 @@ impl Lowering {
     ) -> Result<Lowered> {
         let node = self.next_node();
         let mut nodes = BTreeSet::from([node]);
+        let keys = operator.keys();
+        let groups = KeyGroups::split(self.program.key_groups, if keys.is_some() { self.partitions } else { 1 });
+        let mut keys = keys.into_iter().flatten();
         let mut children: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(inputs.len());
         // The number must be taken before inputs are planned: they may hold a late filter that names it.
         let state = StateNode {
@@ -273,12 +308,16 @@ impl Lowering {
                 Input::Stage(stage, schema, below) => ((stage, schema), below),
             };
             nodes.extend(below);
-            children.push(Arc::new(ExchangeExec::new(stage, schema)));
+            let key = keys.next().filter(|_| groups.len() > 1);
+            children.push(match &key {
+                Some(key) => Arc::new(ExchangeExec::by_key(self.spread(stage, key, groups.len())?, key, schema)),
+                None => Arc::new(ExchangeExec::new(Exchange::gathered(stage), schema)),
+            });
         }
-        let exec = StatefulExec::new(node, children, operator, EpochTime::default());
+        let exec = StatefulExec::new(node, groups, children, operator, EpochTime::default());
         let (stage, _) = self.push(Arc::new(exec), false);
         let schema = if traits.updating { weighted(schema)? } else { Arc::clone(schema) };
-        Ok(Lowered { plan: StageInput::plan(stage, schema), traits, nodes })
+        Ok(Lowered { plan: self.leaf(stage, schema), traits, nodes })
     }
 }
 

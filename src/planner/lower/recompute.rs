@@ -130,13 +130,16 @@ impl Lowering {
         self.operator(Arc::new(operator), weighted, plan.schema(), None, traits).await
     }
 
-    /// Evaluates `plan` per window: `ends` names for each input the column that tells the window's end.
+    /// Evaluates `plan` per window: `ends` names for each input the column that tells the window's end, `keys` what its answer falls
+    /// apart by beside the windows.
+    #[expect(clippy::too_many_arguments, reason = "a plan, its inputs, and what is known of each")]
     pub(super) async fn closing(
         &mut self,
         plan: &LogicalPlan,
         originals: Vec<DFSchemaRef>,
         inputs: Vec<Lowered>,
         ends: Vec<(usize, Time)>,
+        keys: Vec<Vec<Expr>>,
         traits: StreamProperties,
         rebuild: impl FnOnce(&LogicalPlan, Vec<LogicalPlan>) -> Result<LogicalPlan>,
     ) -> Result<Lowered> {
@@ -145,9 +148,10 @@ impl Lowering {
         let mut windows = Vec::new();
         let mut guarded = Vec::new();
         let mut time: Option<Time> = None;
-        for ((input, original), (column, end)) in inputs.into_iter().zip(&originals).zip(ends) {
+        for (((input, original), (column, end)), key) in inputs.into_iter().zip(&originals).zip(ends).zip(keys) {
             let shift = end.to_end().ok_or_else(|| Error::internal("a window without an end"))?;
-            windows.push(WindowInput { schema: Arc::clone(original.inner()), end: (column, shift) });
+            let key = self.physical(&key, original)?;
+            windows.push(WindowInput { schema: Arc::clone(original.inner()), end: (column, shift), key });
             guarded.push(Input::Piece(Box::new(self.guard(input, node, column, &end, shift)?)));
             time = Some(match time {
                 None => end,
@@ -170,7 +174,7 @@ impl Lowering {
         rebuild: impl FnOnce(&LogicalPlan, Vec<LogicalPlan>) -> Result<LogicalPlan>,
     ) -> Result<SubPlan> {
         let numbers: Vec<u32> = originals.iter().map(|_| self.next_leaf()).collect();
-        let leaves = numbers.iter().zip(originals).map(|(n, schema)| StageInput::plan(*n, Arc::clone(schema))).collect();
+        let leaves = numbers.iter().zip(originals).map(|(n, schema)| StageInput::plan(*n, 1, Arc::clone(schema))).collect();
         let plan = FirstRowsNode::all_ordered(rebuild(plan, leaves)?)?;
         plan.apply(|node| match node_asks(node)? {
             true => Err(misplaced(&title(&plan)).into()),

@@ -45,7 +45,7 @@ impl Lowering {
             let mut traits = input.traits.project(&from);
             traits.closed_by(&time);
             traits.keys = ranked(plan, window, &partition);
-            return self.closing(plan, vec![schema], vec![input], vec![(column, time)], traits, rebuild).await;
+            return self.closing(plan, vec![schema], vec![input], vec![(column, time)], vec![partition], traits, rebuild).await;
         }
         if let Some(by) = self.by_time(window, &input.traits) {
             let lowered = self.over_by_time(window, input, by).await?;

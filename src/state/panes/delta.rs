@@ -39,6 +39,11 @@ impl PaneDelta {
         self.puts.is_empty() && self.close_to.is_none()
     }
 
+    /// How many rows are put into panes.
+    pub fn rows(&self) -> usize {
+        self.puts.iter().map(|put| put.run.rows()).sum()
+    }
+
     /// The panes that get rows.
     pub fn panes(&self) -> impl Iterator<Item = i64> {
         self.puts.iter().map(|put| put.pane)

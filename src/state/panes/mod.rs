@@ -16,6 +16,7 @@ use super::memory::StateMemory;
 use super::spillable_batches::{Run, SpillContext};
 
 pub use delta::PaneDelta;
+pub(super) use stored::rows;
 
 /// Partial aggregates of open windows: for each pane (a window's end in milliseconds since 1970) runs of batches of one schema, to
 /// be merged when the window closes.
@@ -108,6 +109,18 @@ impl PaneTable {
     /// The whole table for a commit, in batches, which [`Self::restore`] takes back.
     pub fn snapshot(&self) -> impl Iterator<Item = Result<RecordBatch>> + Send {
         stored::encode(self.panes.iter().flat_map(|(end, runs)| runs.iter().enumerate().map(|(at, run)| (*end, at, run))))
+    }
+
+    /// Takes in rows of another table's snapshot, which begin runs of their own.
+    ///
+    /// # Errors
+    /// When the batch is not such.
+    pub fn adopt(&mut self, stored: &RecordBatch) -> Result<()> {
+        for piece in stored::decode(stored)? {
+            let run = self.shelf.keep_alone([piece.rows])?;
+            self.panes.entry(piece.pane).or_default().push(run);
+        }
+        Ok(())
     }
 
     /// Takes back what [`Self::snapshot`] or [`PaneDelta::encode`] wrote, batch by batch in that order.

@@ -61,14 +61,23 @@ fn tag(pane: i64, run: i64, rows: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
+fn wrong() -> Error {
+    Error::state("a stored state table lacks its pane column")
+}
+
+/// The rows of a batch that [`encode`] made.
+pub(in crate::state) fn rows(stored: &RecordBatch) -> Result<RecordBatch> {
+    let columns = stored.columns().get(2..).ok_or_else(wrong)?;
+    let fields: Vec<_> = stored.schema_ref().fields().iter().skip(2).cloned().collect();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.to_vec())?)
+}
+
 /// Takes apart a batch that [`encode`] made.
 pub(super) fn decode(stored: &RecordBatch) -> Result<Vec<StoredPane>> {
-    let wrong = || Error::state("a stored state table lacks its pane column");
-    let (tags, columns) = stored.columns().split_at_checked(2).ok_or_else(wrong)?;
+    let tags = stored.columns().get(..2).ok_or_else(wrong)?;
     let panes = tags[0].as_primitive_opt::<Int64Type>().ok_or_else(wrong)?;
     let runs = tags[1].as_primitive_opt::<Int64Type>().ok_or_else(wrong)?;
-    let fields: Vec<_> = stored.schema_ref().fields().iter().skip(2).cloned().collect();
-    let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.to_vec())?;
+    let rows = rows(stored)?;
     let (mut pieces, mut start) = (Vec::new(), 0);
     while start < rows.num_rows() {
         let (pane, run) = (panes.value(start), runs.value(start));

@@ -1,0 +1,224 @@
+//! Running the stages of an epoch: those that do not wait for each other side by side, each in its partitions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::ExecutionPlan;
+use futures::stream::FuturesUnordered;
+use futures::{StreamExt, TryStreamExt};
+
+use crate::common::clock;
+use crate::common::{Error, Result};
+use crate::operators::epoch::expression_errors::named;
+use crate::operators::epoch::spread::spread;
+use crate::operators::{EpochContext, ExchangeExec};
+use crate::planner::{Binding, Program, Spread, Stage};
+use crate::state::Run;
+
+use super::stage_runner::StageRunner;
+
+/// One run of a stage.
+#[derive(Debug, Clone, Default)]
+pub struct StageRun {
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How many rows came out.
+    pub rows: u64,
+    /// What its partitions took and gave.
+    pub partitions: Vec<PartitionRun>,
+}
+
+/// One partition of a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PartitionRun {
+    /// How long it took, waiting for its inputs included.
+    pub elapsed: Duration,
+    /// How many rows came out.
+    pub rows: u64,
+}
+
+/// The order in which the stages of a program run, and which rows they leave for whom.
+///
+/// ```text
+///   stage 0 ─┬─ as it is ──▶ stage 2              a stage runs as soon as those that it reads have run,
+///            └─ by key ────▶ stage 3 ─▶ stage 4   in as many tasks as its plan has partitions
+///   stage 1 ───────────────▶ stage 3
+/// ```
+/// # Invariants
+/// * Rows that no stage reads any more are let go.
+/// * When a run has ended, also with an error, none of its tasks is left: the state tables are in nobody's hands.
+/// * Of several errors the one of the first stage and partition is told, so that the same rows fail in the same way.
+#[derive(Debug)]
+pub struct Schedule {
+    /// By stage: the stages that it reads.
+    reads: BTreeMap<u32, BTreeSet<u32>>,
+    /// By exchange: how many stages read it; queries read it as well and for longer.
+    readers: BTreeMap<u32, usize>,
+    /// By stage: the exchanges that it reads.
+    exchanges: BTreeMap<u32, BTreeSet<u32>>,
+    /// Stages whose rows queries read.
+    outputs: BTreeSet<u32>,
+    key_groups: u16,
+}
+
+/// What one partition of a stage leaves.
+struct Left {
+    /// As it is.
+    rows: Run,
+    /// By spread and target partition.
+    spread: Vec<Vec<Run>>,
+    run: PartitionRun,
+}
+
+impl Schedule {
+    /// Of a program whose queries read these stages.
+    ///
+    /// # Errors
+    /// When a plan cannot be walked; that would be a bug.
+    pub fn new(program: &Program, outputs: impl IntoIterator<Item = u32>) -> Result<Self> {
+        let mut schedule = Self {
+            reads: BTreeMap::new(),
+            readers: BTreeMap::new(),
+            exchanges: BTreeMap::new(),
+            outputs: outputs.into_iter().collect(),
+            key_groups: program.key_groups,
+        };
+        for stage in &program.stages {
+            let (mut reads, mut exchanges) = (BTreeSet::new(), BTreeSet::new());
+            stage.plan.apply(|node| {
+                if let Some(exchange) = node.downcast_ref::<ExchangeExec>() {
+                    reads.insert(exchange.exchange().stage);
+                    exchanges.insert(exchange.exchange().id);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+            exchanges.iter().for_each(|id| *schedule.readers.entry(*id).or_default() += 1);
+            schedule.reads.insert(stage.id, reads);
+            schedule.exchanges.insert(stage.id, exchanges);
+        }
+        Ok(schedule)
+    }
+
+    /// Runs these stages, in the order that they need; those that they read beside have run.
+    ///
+    /// # Errors
+    /// What the plans say.
+    pub async fn run<'s>(
+        &self,
+        stages: impl Iterator<Item = &'s Stage>,
+        binding: &Binding,
+        runner: &dyn StageRunner,
+        tasks: &Arc<TaskContext>,
+        context: &Arc<EpochContext>,
+    ) -> Result<BTreeMap<u32, StageRun>> {
+        let mut waiting: Vec<&Stage> = stages.collect();
+        let mut open: BTreeSet<u32> = waiting.iter().map(|stage| stage.id).collect();
+        let (mut runs, mut errors) = (BTreeMap::new(), BTreeMap::new());
+        let mut running = FuturesUnordered::new();
+        loop {
+            if errors.is_empty() {
+                let waits = |stage: &&Stage| self.reads.get(&stage.id).is_some_and(|reads| reads.iter().any(|id| open.contains(id)));
+                let (later, ready): (Vec<&Stage>, Vec<&Stage>) = waiting.into_iter().partition(waits);
+                waiting = later;
+                for stage in ready {
+                    running.push(async { (stage.id, self.stage(stage, binding, runner, tasks, context).await) });
+                }
+            }
+            match running.next().await {
+                None => break,
+                Some((id, Ok(run))) => {
+                    open.remove(&id);
+                    runs.insert(id, run);
+                    self.let_go(id, context);
+                }
+                Some((id, Err(error))) => drop(errors.insert(id, error)),
+            }
+        }
+        match errors.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Ok(runs),
+        }
+    }
+
+    /// Lets rows go that stage `id` was the last to read.
+    fn let_go(&self, id: u32, context: &EpochContext) {
+        for exchange in self.exchanges.get(&id).into_iter().flatten().filter(|exchange| !self.outputs.contains(exchange)) {
+            context.exchange_was_read(*exchange, self.readers.get(exchange).copied().unwrap_or(1));
+        }
+    }
+
+    /// Runs one stage, and leaves its rows for those that read them.
+    async fn stage(
+        &self,
+        stage: &Stage,
+        binding: &Binding,
+        runner: &dyn StageRunner,
+        tasks: &Arc<TaskContext>,
+        context: &Arc<EpochContext>,
+    ) -> Result<StageRun> {
+        let begin = clock::instant();
+        let streams = runner.run(binding.bind(&stage.plan)?, tasks)?;
+        let keep = self.outputs.contains(&stage.id) || self.readers.contains_key(&stage.id);
+        let spreads: Arc<[Spread]> = stage.spreads.clone().into();
+        let write = |rows| leave(rows, keep, Arc::clone(&spreads), self.key_groups, Arc::clone(context), Arc::clone(&stage.plan));
+        let mut left = Vec::with_capacity(streams.len());
+        match <[SendableRecordBatchStream; 1]>::try_from(streams) {
+            Ok([rows]) => left.push(write(rows).await?),
+            Err(streams) => {
+                let partitions: Vec<_> = streams.into_iter().map(|rows| tokio::spawn(write(rows))).collect();
+                // All of them end before any error is told.
+                let ended = futures::future::join_all(partitions).await;
+                for partition in ended {
+                    left.push(partition.map_err(|e| Error::internal("a partition of a stage has ended early").with_source(e))??);
+                }
+            }
+        }
+        let partitions: Vec<PartitionRun> = left.iter().map(|left| left.run).collect();
+        let rows = partitions.iter().map(|partition| partition.rows).sum();
+        let mut spread: Vec<Vec<Run>> = spreads.iter().map(|spread| vec![Run::default(); spread.partitions]).collect();
+        for (number, left) in (0u32..).zip(left) {
+            if keep {
+                context.put_exchange(stage.id, number, left.rows);
+            }
+            let parts = spread.iter_mut().flatten().zip(left.spread.into_iter().flatten());
+            parts.for_each(|(all, part)| all.extend(part));
+        }
+        for (spread, parts) in spreads.iter().zip(spread) {
+            (0u32..).zip(parts).for_each(|(number, part)| context.put_exchange(spread.exchange, number, part));
+        }
+        Ok(StageRun { elapsed: clock::since(begin), rows, partitions })
+    }
+}
+
+/// Takes what comes out of one partition of a stage.
+async fn leave(
+    mut rows: SendableRecordBatchStream,
+    keep: bool,
+    spreads: Arc<[Spread]>,
+    key_groups: u16,
+    context: Arc<EpochContext>,
+    plan: Arc<dyn ExecutionPlan>,
+) -> Result<Left> {
+    let (begin, shelf) = (clock::instant(), context.shelf());
+    let mut left = Left {
+        rows: Run::default(),
+        spread: spreads.iter().map(|spread| vec![Run::default(); spread.partitions]).collect(),
+        run: PartitionRun::default(),
+    };
+    while let Some(batch) = rows.try_next().await.map_err(|error| named(error.into(), &plan))? {
+        left.run.rows += batch.num_rows() as u64;
+        for (by, parts) in spreads.iter().zip(&mut left.spread) {
+            for (part, rows) in parts.iter_mut().zip(spread(&batch, &by.key, key_groups, by.partitions)?) {
+                part.push(shelf, rows)?;
+            }
+        }
+        if keep {
+            left.rows.push(shelf, batch)?;
+        }
+    }
+    left.run.elapsed = clock::since(begin);
+    Ok(left)
+}

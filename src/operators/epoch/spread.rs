@@ -1,0 +1,79 @@
+//! Rows by the partition that their key belongs to.
+
+use arrow::array::UInt32Array;
+use arrow::compute::take_record_batch;
+use arrow::record_batch::RecordBatch;
+
+use crate::common::Result;
+use crate::state::KeyGroups;
+use crate::state::key_hash::hash_keys;
+
+use super::stateful::Key;
+
+/// The rows of a batch for each of so many partitions, in their order; a partition may get none. `groups` is how many key groups
+/// the job has.
+///
+/// # Errors
+/// When the key cannot be evaluated over the rows.
+pub fn spread(rows: &RecordBatch, key: &Key, groups: u16, partitions: usize) -> Result<Vec<RecordBatch>> {
+    let part = |places: Vec<u32>| match places.len() {
+        0 => Ok(rows.slice(0, 0)),
+        all if all == rows.num_rows() => Ok(rows.clone()),
+        _ => Ok(take_record_batch(rows, &UInt32Array::from(places))?),
+    };
+    places(rows, key, groups, partitions)?.into_iter().map(part).collect()
+}
+
+/// For each of so many partitions where its rows stand in a batch.
+///
+/// # Errors
+/// When the key cannot be evaluated over the rows.
+pub fn places(rows: &RecordBatch, key: &Key, groups: u16, partitions: usize) -> Result<Vec<Vec<u32>>> {
+    let columns = key.iter().map(|part| Ok(part.evaluate(rows)?.into_array(rows.num_rows())?)).collect::<Result<Vec<_>>>()?;
+    let hashes = hash_keys(&columns, rows.num_rows())?;
+    let mut places: Vec<Vec<u32>> = vec![Vec::with_capacity(rows.num_rows() / partitions + rows.num_rows() / 8); partitions];
+    for (row, hash) in (0u32..).zip(&hashes) {
+        if let Some(places) = places.get_mut(KeyGroups::partition(*hash, groups, partitions)) {
+            places.push(row);
+        }
+    }
+    Ok(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatchOptions};
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+
+    use super::*;
+    use crate::operators::epoch::stateful::key_columns;
+
+    #[test]
+    fn every_row_goes_where_its_key_belongs_in_its_order() {
+        let schema = Arc::new(Schema::new(vec![Field::new("k", DataType::Int64, true), Field::new("n", DataType::Int64, false)]));
+        let keys = Int64Array::from_iter((0..1000).map(|n| (n % 7 != 0).then_some(n % 13)));
+        let columns: Vec<ArrayRef> = vec![Arc::new(keys), Arc::new(Int64Array::from_iter_values(0..1000))];
+        let rows = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        let parts = spread(&rows, &key_columns(&schema, [0]), 128, 3).unwrap();
+        assert_eq!(parts.iter().map(RecordBatch::num_rows).sum::<usize>(), 1000);
+        let mut owner = std::collections::HashMap::new();
+        for (partition, part) in parts.iter().enumerate() {
+            let numbers = part.column(1).as_primitive::<Int64Type>();
+            assert!(numbers.values().is_sorted());
+            for key in part.column(0).as_primitive::<Int64Type>() {
+                assert_eq!(*owner.entry(key).or_insert(partition), partition);
+            }
+        }
+        assert_eq!(owner.len(), 14);
+    }
+
+    #[test]
+    fn rows_without_columns_are_kept() {
+        let options = RecordBatchOptions::new().with_row_count(Some(5));
+        let rows = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options).unwrap();
+        let parts = spread(&rows, &Vec::new(), 128, 2).unwrap();
+        assert_eq!(parts.iter().map(RecordBatch::num_rows).sum::<usize>(), 5);
+    }
+}
