@@ -1,7 +1,8 @@
-//! Crash points: the ten steps of an epoch and its commit, before and after which tests stop the process.
+//! Crash points: the steps of an epoch and its commit, before and after which tests stop the process.
 //!
 //! ```text
 //! epoch    1 choose-ranges   2 run-plans   3 fold-state: deltas, sink rows
+//! beside    write-snapshot: a large state table, as objects
 //! commit   4 write-sections: large ones, as objects   5 put-commit: commits/<n>   6 confirm-put: it has won
 //! publish  7 write-rows, in an open transaction   8 commit-rows with n   9 confirm-sink: remember that   10 prune
 //! ```
@@ -25,6 +26,8 @@ pub enum EpochStep {
     RunPlans,
     /// Deltas go into the state tables.
     FoldState,
+    /// A large state table is written whole, while epochs and commits go on.
+    WriteSnapshot,
     /// Large sections of the commit are written as objects of their own.
     WriteSections,
     /// The commit is put if its number is free.
@@ -43,10 +46,11 @@ pub enum EpochStep {
 
 impl EpochStep {
     /// All of them, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ChooseRanges,
         Self::RunPlans,
         Self::FoldState,
+        Self::WriteSnapshot,
         Self::WriteSections,
         Self::PutCommit,
         Self::ConfirmPut,
@@ -62,6 +66,7 @@ impl EpochStep {
             Self::ChooseRanges => "choose-ranges",
             Self::RunPlans => "run-plans",
             Self::FoldState => "fold-state",
+            Self::WriteSnapshot => "write-snapshot",
             Self::WriteSections => "write-sections",
             Self::PutCommit => "put-commit",
             Self::ConfirmPut => "confirm-put",

@@ -53,9 +53,12 @@ pub struct Header {
     pub watermark: Option<i64>,
     /// How far each table was read.
     pub sources: BTreeMap<String, StoredSource>,
-    /// For each state table the commit that holds it whole; those after it hold what changed.
+    /// For each state table the commit as of which it stands whole; those after it hold what changed.
     pub bases: BTreeMap<String, u64>,
-    /// For each state table what was closed since the commit before.
+    /// Where it stands whole, if not in that commit itself: a later one carries it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub carried_by: BTreeMap<String, u64>,
+    /// For each state table what was closed since the commit before, and for each that it carries up to where that was closed.
     pub closed: BTreeMap<String, i64>,
     /// What each sink was known to hold.
     pub confirmed: BTreeMap<String, u64>,
@@ -101,6 +104,16 @@ impl Header {
     /// The try of writing this commit, as sinks keep it: enough to tell two of one number apart.
     pub fn tag(&self) -> &str {
         self.attempt.split('-').next().unwrap_or_default()
+    }
+
+    /// The commit that carries a table which stands whole as of another one.
+    pub fn carrier(&self, table: &str) -> Option<u64> {
+        self.carried_by.get(table).copied()
+    }
+
+    /// Whether commit `n` says of a table what changed after it stood whole as of this one's base, or holds it whole itself.
+    pub fn counts(&self, table: &str, n: u64) -> bool {
+        self.bases.get(table).is_some_and(|base| *base < n || (*base == n && self.carrier(table).is_none()))
     }
 
     /// The first commit that the state is rebuilt from.
@@ -414,6 +427,11 @@ pub fn state_section(id: impl std::fmt::Display) -> String {
 }
 
 /// Names of sections.
+pub fn snapshot_section(id: impl std::fmt::Display) -> String {
+    format!("snapshot/{id}")
+}
+
+/// Names of sections.
 pub fn sink_section(id: &str) -> String {
     format!("sink/{id}")
 }
@@ -440,6 +458,7 @@ mod tests {
             watermark: None,
             sources: BTreeMap::new(),
             bases: BTreeMap::new(),
+            carried_by: BTreeMap::new(),
             closed: BTreeMap::new(),
             confirmed: BTreeMap::new(),
             written: BTreeMap::new(),

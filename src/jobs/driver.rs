@@ -16,21 +16,21 @@ use crate::connectors::{SinkMode, SourceCounters};
 use crate::operators::epoch::context::StateId;
 use crate::state::commit::CommitReader;
 use crate::state::key_hash::HASH_VERSION;
-use crate::state::{ChunkedSectionWriter, Run, SpillContext, StateDelta, StateMemory};
+use crate::state::{Run, SpillContext, StateDelta, StateMemory};
 
-use super::changes;
-use super::commits::{Commit, Commits, FORMAT, Header, KeyedBy, Put, sink_section};
+use super::commit_contents::{CommitContents, SinkRows};
+use super::commits::{Commit, Commits, FORMAT, Header, KeyedBy, Put};
 use super::inputs::{Fetch, Inputs, Starts, enumerators};
 use super::late::LateCount;
 use super::pipeline::{EpochOutput, EpochRows, Pipeline, TableTimes};
 use super::progress::{Phase, Speed, Status};
 use super::publish::Publishers;
 use super::recovery::{Recovered, recover};
-use super::snapshots::{Snapshots, StateSections};
+use super::snapshots::Snapshots;
 use super::source_state::SourceState;
 use super::spec::JobSpec;
 use super::startup::{check_identity, sinks, wait_for_starts};
-use super::views::{self, JobView, announce};
+use super::views::{JobView, announce};
 use super::{metrics, metrics_view, readers};
 
 /// How often a row that was set aside is shown.
@@ -43,9 +43,6 @@ const RETRY: Duration = Duration::from_millis(500);
 const STOP_WAIT: Duration = Duration::from_secs(15);
 /// Old commits are pruned when this many can go.
 const PRUNE_EVERY: u64 = 16;
-
-/// About this many bytes of rows for a sink make a piece of a commit: what a sink is handed at once.
-const ROWS_PIECE: usize = 32 << 20;
 
 /// How often offsets are committed to the servers; that is for information only.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -153,9 +150,9 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
     let mut recovered = match &last {
         Some(last) => {
             check_identity(spec, &identity, &last.body.identity)?;
-            recover(&commits, &mut pipeline, last).await?
+            recover(&commits, &mut pipeline, last, spec.settings.snapshots).await?
         }
-        None => Recovered::default(),
+        None => Recovered { snapshots: Snapshots::new(spec.settings.snapshots), ..Recovered::default() },
     };
     for view in &spec.views {
         announce(view.root.as_ref(), &view.name, &spec.name).await?;
@@ -397,27 +394,18 @@ impl Running<'_> {
     /// Starts writing a commit of everything that is pending.
     async fn commit(&mut self, identity: &str) -> Result<()> {
         let n = self.newest + 1;
-        let pending = std::mem::take(&mut self.pending);
+        let Pending { deltas, rows, .. } = std::mem::take(&mut self.pending);
         let attempt = ids::random().to_string();
-        let (store, stem) = (self.commits.store(), self.commits.stem(n, &attempt));
-        let state = StateSections::build(n, self.pipeline.state(), &pending.deltas, &self.snapshots, store, &stem).await?;
-        let StateSections { mut sections, mut written, mut bases, closed } = state;
+        let (store, stem) = (Arc::clone(self.commits.store()), self.commits.stem(n, &attempt));
+        let state = self.snapshots.commit(n, self.pipeline.state(), deltas.clone(), &store, &stem, &self.spec.faults).await?;
         let (remembered, theirs) = self.source_state.sections(n)?;
-        sections.extend(remembered);
-        bases.extend(theirs);
-        let whole = |table: &str| bases.get(table) == Some(&n);
-        views::changes(&self.spec.views, whole, &pending.deltas, store, &stem, (&mut sections, &mut written)).await?;
-        for (index, (sink, rows)) in pending.rows.into_iter().enumerate() {
-            let mode = match self.spec.inserts.iter().find(|i| i.id == sink) {
-                Some(insert) => (insert.sink.mode(), insert.output.updating),
-                None => (self.spec.late.iter().find(|l| l.id == sink).map_or(SinkMode::Append, |late| late.sink.mode()), false),
-            };
-            let mut writer = ChunkedSectionWriter::new(Arc::clone(store), sink_section(&sink), format!("{stem}-r{index}"), ROWS_PIECE);
-            for batch in changes::consolidate(&mode.0, mode.1, rows)? {
-                writer.push(batch?).await?;
-            }
-            writer.finish_into(&mut sections, &mut written).await?;
-        }
+        let bases: BTreeMap<String, u64> = state.bases.iter().map(|(table, base)| (table.clone(), *base)).chain(theirs).collect();
+        let is_whole = |id: &StateId| bases.get(&id.to_string()) == Some(&n);
+        let of_view = |id: &StateId| id.table == 0 && self.spec.views.iter().any(|view| view.node == id.node);
+        let views = deltas.into_iter().filter(|(id, _)| of_view(id) && is_whole(id)).collect();
+        let sinks = rows.into_iter().map(|(id, rows)| self.sink_rows(id, rows)).collect();
+        let (carried_by, closed) = (state.carried_by.clone(), state.closed.clone());
+        let contents = CommitContents { state, views, remembered, sinks };
         let header = Header {
             format: FORMAT,
             n,
@@ -429,6 +417,7 @@ impl Running<'_> {
             watermark: self.inputs.least_watermark(),
             sources: self.inputs.store(),
             bases,
+            carried_by,
             closed,
             confirmed: self.publishers.confirmed(),
             written: self.publishers.written(),
@@ -445,8 +434,7 @@ impl Running<'_> {
         let views: Vec<JobView> = if prune.is_some() { self.spec.views.clone() } else { Vec::new() };
         self.last_commit = clock::instant();
         self.in_flight = Some(tokio::spawn(async move {
-            let file = commits.encode(&header, &sections, written)?;
-            drop(sections);
+            let file = contents.encode(&commits, &header).await?;
             let put = commits.put(n, &file).await?;
             if put == Put::Won && first {
                 commits.mark_begun().await?;
@@ -458,6 +446,14 @@ impl Running<'_> {
             Ok((put, Arc::new(CommitReader::from_file(&format!("commits/{n}"), file, |section| section.starts_with("sink/"))?)))
         }));
         Ok(())
+    }
+
+    /// Rows for a sink as a commit holds them.
+    fn sink_rows(&self, id: String, rows: Run) -> SinkRows {
+        let insert = self.spec.inserts.iter().find(|insert| insert.id == id);
+        let late = || self.spec.late.iter().find(|late| late.id == id).map_or(SinkMode::Append, |late| late.sink.mode());
+        let (mode, updating) = insert.map_or_else(|| (late(), false), |insert| (insert.sink.mode(), insert.output.updating));
+        SinkRows { id, mode, updating, rows }
     }
 
     /// Takes the outcome of a commit that is being written, if it is done or `wait` says to wait for it.

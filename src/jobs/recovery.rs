@@ -1,6 +1,5 @@
 //! Coming back: from the newest commit to state, positions, and what the sinks still have to get.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
@@ -9,11 +8,11 @@ use crate::common::{Error, Result};
 use crate::operators::epoch::context::StateId;
 use crate::state::key_hash::HASH_VERSION;
 
-use super::commits::{Commit, Commits, KeyedBy};
+use super::commits::{Commit, Commits, Header, KeyedBy, snapshot_section};
 use super::inputs::Starts;
 use super::pipeline::Pipeline;
 use super::publish::Held;
-use super::snapshots::Snapshots;
+use super::snapshots::{SnapshotPolicy, Snapshots};
 use super::source_state::SourceState;
 
 /// How many commits are read at once; over a network each of them takes its time.
@@ -40,18 +39,20 @@ pub struct Recovered {
 ///
 /// # Errors
 /// When a commit is gone or damaged, or does not fit the job.
-pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit) -> Result<Recovered> {
+pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit, policy: SnapshotPolicy) -> Result<Recovered> {
     let body = &last.body;
     let mut recovered = Recovered {
         stored: body.sources.clone(),
         held: Held { confirmed: body.confirmed.clone(), written: body.written.clone() },
         finished: body.finished,
+        snapshots: Snapshots::new(policy),
         ..Recovered::default()
     };
     let least = recovered.held.confirmed.values().min().copied().unwrap_or(0);
     let (n, base) = (body.n, body.base());
     // Above what the slowest sink holds there may be commits below the base; they are read for their rows alone.
     let from = base.min((least + 1).max(commits.floor().await? + 1));
+    restore_carried(pipeline, body, commits).await?;
     let mut chain = stream::iter(from..=n).map(|i| async move { (i, commits.read(i).await) }).buffered(AT_ONCE);
     while let Some((i, commit)) = chain.next().await {
         let commit = match commit? {
@@ -62,7 +63,7 @@ pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit) 
             _ => return Err(Error::state(format!("commit {i}, which commit {n} builds on, is gone"))),
         };
         if i >= base {
-            restore(pipeline, &commit, &body.bases, commits).await?;
+            restore(pipeline, &commit, body, commits).await?;
             recovered.snapshots.observe(&commit);
             recovered.source_state.restore(&commit, &body.bases, commits.store().as_ref()).await?;
         }
@@ -80,10 +81,22 @@ pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit) 
     Ok(recovered)
 }
 
+/// Fills the tables that a commit carries for an older base, as of which the newest one builds on them.
+async fn restore_carried(pipeline: &mut Pipeline, newest: &Header, commits: &Commits) -> Result<()> {
+    for (name, carrier) in &newest.carried_by {
+        let gone = || Error::state(format!("commit {carrier}, which commit {} builds on, is gone", newest.n));
+        let commit = commits.read(*carrier).await?.ok_or_else(gone)?;
+        let (section, table) = (snapshot_section(name), pipeline.restore(name.parse()?)?);
+        commit.each(&section, commits.store().as_ref(), |batch| table.restore(&batch)).await?;
+        commit.body.closed.get(&section).map_or(Ok(()), |to| table.close(*to))?;
+    }
+    Ok(())
+}
+
 /// Puts a commit's state sections into the tables, but for tables that a later commit holds whole, or in other key groups.
-async fn restore(pipeline: &mut Pipeline, commit: &Commit, bases: &BTreeMap<String, u64>, commits: &Commits) -> Result<()> {
+async fn restore(pipeline: &mut Pipeline, commit: &Commit, newest: &Header, commits: &Commits) -> Result<()> {
     let n = commit.body.n;
-    let counts = |name: &str| bases.get(name).is_some_and(|base| *base <= n);
+    let counts = |name: &str| newest.counts(name, n);
     let id = |name: &str| name.parse::<StateId>().map_err(|e| e.context(format!("commit {n}")));
     for section in commit.names().filter(|s| s.starts_with("state/")) {
         let name = section.trim_start_matches("state/");

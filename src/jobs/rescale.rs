@@ -56,7 +56,7 @@ fn distribute(
     let mut new = (0..partitions).map(|_| spec.empty(memory)).collect::<Result<Vec<_>>>()?;
     let closed = old.values().filter_map(StateTable::closed_to).max();
     for table in old.values() {
-        for batch in table.snapshot()? {
+        for batch in table.freeze().into_rows() {
             let batch = batch?;
             let Placement::Key(key) = &spec.placement else {
                 new.iter_mut().try_for_each(|table| table.adopt(&batch))?;

@@ -1,123 +1,256 @@
-//! When a commit holds a state table whole, and when only what changed in it.
+//! When a state table is written whole, and when only what changed in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::common::Result;
-use crate::operators::epoch::context::{StateId, StateTables};
-use crate::state::{ChunkedSectionWriter, Section, StateDelta, StateStore, Written};
+use tokio::task::JoinHandle;
 
-use super::commits::{Commit, state_section};
+use crate::common::faults::{EpochStep, Faults};
+use crate::common::{Error, Result};
+use crate::operators::epoch::context::{StateId, StateTables};
+use crate::state::{ChunkedSectionWriter, Frozen, Section, StateDelta, StateStore, Written};
+
+use super::commits::{Commit, snapshot_section, state_section};
 
 /// What reading one more commit costs at a restart, in bytes read.
 const COMMIT: u64 = 64 << 10;
-/// A chain that costs less than this is never cut: a table this small is not worth being written again and again.
-const LEAST: u64 = 100 * COMMIT;
-
 /// About this many bytes of a table's rows make a piece of a commit.
 const STATE_PIECE: usize = 8 << 20;
+/// How many tables are written beside the commits at once: what they have rewritten meanwhile is in memory twice.
+const AT_ONCE: usize = 2;
+
+/// When tables are written whole.
+#[derive(Debug, Clone, Copy)]
+pub struct SnapshotPolicy {
+    /// A chain of changes that costs less than this, in bytes read, is never cut: a table this small is not worth being written again
+    /// and again.
+    pub least: u64,
+    /// A table of more bytes is written beside the commits, so that none of them waits for it.
+    pub apart: usize,
+}
+
+impl Default for SnapshotPolicy {
+    fn default() -> Self {
+        Self { least: 100 * COMMIT, apart: 1 << 20 }
+    }
+}
 
 /// What is known of the chain of commits that each state table is rebuilt from.
 ///
 /// ```text
-///  commit      1      2     3     4     5     6     7
-///  table 0   whole    Δ     Δ   whole   Δ     Δ     Δ       base 4
-///  table 1   whole    Δ           Δ           Δ             base 1: the chain that a restart reads begins here
+///  commit      1      2     3     4      5      6     7
+///  table 0   whole    Δ     Δ   whole    Δ      Δ     Δ         base 4: a small table, which stands in the commit
+///  table 1   whole    Δ     Δ     Δ      Δ      Δ     Δ         base 3, carried by 6: the chain is 6's snapshot, then Δ 4, 5, 6, 7
+///                           └─ frozen ─ written ─▶ named
 /// ```
 /// A table is written whole again as soon as what changed since it was last outweighs it. So what is written is at most about
 /// twice what changed, and what a restart reads is at most about twice the state; a commit counts for [`COMMIT`] bytes, so that
 /// the chain of a table in which little changes is bounded, too.
 ///
+/// A large table is frozen when its commit begins, and written while others follow; the first commit after that carries it. Until then
+/// the chain goes on from the older base, so a crash on the way loses nothing, and what it leaves is named by no commit.
+///
 /// It is found again by reading the chain: [`Self::observe`] gets every commit, live and at a restart.
 #[derive(Debug, Default)]
-pub struct Snapshots(BTreeMap<StateId, Chain>);
+pub struct Snapshots {
+    policy: SnapshotPolicy,
+    chains: BTreeMap<StateId, Chain>,
+    writing: BTreeMap<StateId, Writing>,
+}
 
 #[derive(Debug, Default)]
 struct Chain {
-    /// The commit that holds the table whole.
+    /// The commit as of which the table stands whole.
     base: u64,
     /// Bytes there.
     whole: u64,
-    /// What the commits since then cost.
-    since: u64,
+    /// The later commit that carries it, if it is not the base itself.
+    carried_by: Option<u64>,
+    /// What each commit since then costs.
+    since: VecDeque<(u64, u64)>,
+    /// Their sum.
+    cost: u64,
+}
+
+/// A table that is being written beside the commits.
+#[derive(Debug)]
+struct Writing {
+    /// The commit as of which it was frozen.
+    base: u64,
+    task: JoinHandle<Result<WrittenTable>>,
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A table that was written whole.
+#[derive(Debug, Default)]
+struct WrittenTable {
+    small: Vec<Section>,
+    large: Vec<Written>,
+    closed_to: Option<i64>,
+}
+
+/// What a commit has to hold of one state table.
+#[derive(Debug)]
+pub struct TablePart {
+    id: StateId,
+    rows: Option<Rows>,
+}
+
+#[derive(Debug)]
+enum Rows {
+    Whole(Frozen),
+    Changes(StateDelta),
+}
+
+/// What a commit says of the state tables.
+#[derive(Debug, Default)]
+pub struct StateParts {
+    /// What is still to be encoded.
+    pub parts: Vec<TablePart>,
+    /// Small sections.
+    pub sections: Vec<Section>,
+    /// Large ones, which stand in the store already.
+    pub written: Vec<Written>,
+    /// For each table the commit as of which it stands whole.
+    pub bases: BTreeMap<String, u64>,
+    /// The commits that carry tables of an older base.
+    pub carried_by: BTreeMap<String, u64>,
+    /// For each section up to where its table was closed.
+    pub closed: BTreeMap<String, i64>,
 }
 
 impl Snapshots {
+    /// Nothing is known yet.
+    pub fn new(policy: SnapshotPolicy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
     /// Takes in a commit that stands, the next one after the one before.
     pub fn observe(&mut self, commit: &Commit) {
+        let n = commit.body.n;
         for (name, base) in &commit.body.bases {
-            let Ok(id) = name.parse() else { continue };
-            let len = commit.section_len(&state_section(name)) as u64;
-            let chain = self.0.entry(id).or_default();
-            if *base == commit.body.n {
-                *chain = Chain { base: *base, whole: len, since: 0 };
-            } else {
-                chain.base = *base;
-                chain.since += len + COMMIT;
+            let Ok(id) = name.parse::<StateId>() else { continue };
+            let len = |section: String| commit.section_len(&section) as u64;
+            let chain = self.chains.entry(id).or_default();
+            let carried_by = commit.body.carried_by.get(name).copied();
+            if *base == n {
+                *chain = Chain { base: n, whole: len(state_section(name)), ..Chain::default() };
+                continue;
             }
+            if carried_by == Some(n) {
+                chain.whole = len(snapshot_section(name));
+                while let Some((_, cost)) = chain.since.pop_front_if(|(commit, _)| *commit <= *base) {
+                    chain.cost -= cost;
+                }
+            }
+            let cost = len(state_section(name)) + COMMIT;
+            (chain.base, chain.carried_by, chain.cost) = (*base, carried_by, chain.cost + cost);
+            chain.since.push_back((n, cost));
         }
     }
 
     /// Forgets all tables but these: those of a run with other key groups, and those that were rebuilt.
     pub fn retain(&mut self, mut kept: impl FnMut(StateId) -> bool) {
-        self.0.retain(|id, _| kept(*id));
+        self.chains.retain(|id, _| kept(*id));
     }
 
-    /// Whether the next commit has to hold a table whole.
-    fn due(&self, id: StateId) -> bool {
-        self.0.get(&id).is_none_or(|chain| chain.since > chain.whole.max(LEAST))
-    }
-
-    fn base(&self, id: StateId) -> Option<u64> {
-        self.0.get(&id).map(|chain| chain.base)
+    /// What commit `n` has to hold: of small tables whose turn it is all, of others what changed; and large tables that have been written
+    /// since they were frozen. Those whose turn it is are frozen, and written from here on: `stem` begins the names of their objects.
+    ///
+    /// # Errors
+    /// When a table could not be written.
+    pub async fn commit(
+        &mut self,
+        n: u64,
+        state: &StateTables,
+        mut deltas: BTreeMap<StateId, StateDelta>,
+        store: &Arc<dyn StateStore>,
+        stem: &str,
+        faults: &Faults,
+    ) -> Result<StateParts> {
+        let mut all = StateParts::default();
+        for (id, table) in state {
+            let (name, delta) = (id.to_string(), deltas.remove(id));
+            let chain = self.chains.get(id);
+            let due = chain.is_none_or(|chain| chain.cost > chain.whole.max(self.policy.least));
+            let Some(chain) = chain.filter(|_| !due || table.bytes() > self.policy.apart) else {
+                self.writing.remove(id);
+                let frozen = table.freeze();
+                all.closed.extend(frozen.closed_to().map(|to| (name.clone(), to)));
+                all.bases.insert(name, n);
+                all.parts.push(TablePart { id: *id, rows: Some(Rows::Whole(frozen)) });
+                continue;
+            };
+            let (mut base, mut carried_by) = (chain.base, chain.carried_by);
+            if let Some(mut writing) = self.writing.remove(id) {
+                if writing.task.is_finished() {
+                    let done = (&mut writing.task).await.map_err(|e| Error::internal("a state table was not written").with_source(e))??;
+                    all.sections.extend(done.small);
+                    all.written.extend(done.large);
+                    all.closed.extend(done.closed_to.map(|to| (snapshot_section(&name), to)));
+                    (base, carried_by) = (writing.base, Some(n));
+                } else {
+                    self.writing.insert(*id, writing);
+                }
+            } else if due && self.writing.len() < AT_ONCE {
+                let stem = format!("{stem}-w{}", name.replace('/', "."));
+                let task = tokio::spawn(write_whole(table.freeze(), snapshot_section(&name), Arc::clone(store), stem, faults.clone()));
+                self.writing.insert(*id, Writing { base: n, task });
+            }
+            all.closed.extend(delta.as_ref().and_then(StateDelta::close_to).map(|to| (name.clone(), to)));
+            all.carried_by.extend(carried_by.map(|commit| (name.clone(), commit)));
+            all.bases.insert(name, base);
+            all.parts.push(TablePart { id: *id, rows: delta.map(Rows::Changes) });
+        }
+        Ok(all)
     }
 }
 
-/// What a commit holds of the state.
-#[derive(Debug, Default)]
-pub struct StateSections {
-    /// Small sections.
-    pub sections: Vec<Section>,
-    /// Large ones, which stand in the store already.
-    pub written: Vec<Written>,
-    /// For each table the commit that holds it whole.
-    pub bases: BTreeMap<String, u64>,
-    /// For each table up to where it was closed.
-    pub closed: BTreeMap<String, i64>,
+/// Writes a table beside the commits.
+async fn write_whole(table: Frozen, section: String, store: Arc<dyn StateStore>, stem: String, faults: Faults) -> Result<WrittenTable> {
+    faults.before(EpochStep::WriteSnapshot)?;
+    let mut written = WrittenTable { closed_to: table.closed_to(), ..WrittenTable::default() };
+    let mut writer = ChunkedSectionWriter::new(store, section, stem, STATE_PIECE);
+    for batch in table.into_rows() {
+        writer.push(batch?).await?;
+        // Epochs run on the same threads.
+        tokio::task::yield_now().await;
+    }
+    writer.finish_into(&mut written.small, &mut written.large).await?;
+    faults.after(EpochStep::WriteSnapshot)?;
+    Ok(written)
 }
 
-impl StateSections {
-    /// Of commit `n`: tables whose turn it is are written whole, of the others what changed. `stem` begins the names of objects.
+impl StateParts {
+    /// Encodes what is left, and writes what is large; `stem` begins the names of objects.
     ///
     /// # Errors
     /// When the store cannot be written, or spilled rows cannot be read.
-    pub async fn build(
-        n: u64,
-        state: &StateTables,
-        deltas: &BTreeMap<StateId, StateDelta>,
-        snapshots: &Snapshots,
-        store: &Arc<dyn StateStore>,
-        stem: &str,
-    ) -> Result<Self> {
-        let mut built = Self::default();
-        for (id, table) in state {
+    pub async fn encode(&mut self, store: &Arc<dyn StateStore>, stem: &str) -> Result<()> {
+        for TablePart { id, rows } in std::mem::take(&mut self.parts) {
             let name = id.to_string();
             let stem = format!("{stem}-s{}", name.replace('/', "."));
             let mut writer = ChunkedSectionWriter::new(Arc::clone(store), state_section(&name), stem, STATE_PIECE);
-            let (base, rows, closed) = match snapshots.base(*id).filter(|_| !snapshots.due(*id)) {
-                None => (n, Some(table.snapshot()?), table.closed_to()),
-                Some(base) => {
-                    let delta = deltas.get(id);
-                    (base, delta.map(StateDelta::encode).transpose()?, delta.and_then(StateDelta::close_to))
+            match rows {
+                Some(Rows::Whole(table)) => {
+                    for batch in table.into_rows() {
+                        writer.push(batch?).await?;
+                    }
                 }
-            };
-            for batch in rows.into_iter().flatten() {
-                writer.push(batch?).await?;
+                Some(Rows::Changes(delta)) => {
+                    for batch in delta.encode()? {
+                        writer.push(batch?).await?;
+                    }
+                }
+                None => {}
             }
-            writer.finish_into(&mut built.sections, &mut built.written).await?;
-            built.closed.extend(closed.map(|to| (name.clone(), to)));
-            built.bases.insert(name, base);
+            writer.finish_into(&mut self.sections, &mut self.written).await?;
         }
-        Ok(built)
+        Ok(())
     }
 }

@@ -24,6 +24,7 @@ use super::dead_letter;
 use super::late::LateRoute;
 use super::metrics_view::JobMetricsView;
 use super::progress::Status;
+use super::snapshots::SnapshotPolicy;
 use super::stage_runner::{InProcess, StageRunner};
 use super::views::JobView;
 
@@ -156,6 +157,8 @@ pub struct Settings {
     pub state_memory: usize,
     /// Where that disk is: a folder for what is of no use after the process.
     pub tmp: PathBuf,
+    /// When state tables are written whole.
+    pub snapshots: SnapshotPolicy,
     /// How many commits may wait for a sink before the job waits too.
     pub max_pending_commits: u64,
     /// Where reading begins when there is no commit to resume from.
@@ -174,6 +177,7 @@ impl Default for Settings {
             max_rows_per_epoch: 1 << 18,
             state_memory: 1 << 30,
             tmp: std::env::temp_dir(),
+            snapshots: SnapshotPolicy::default(),
             max_pending_commits: 64,
             from: StartMode::Declared,
             fresh: false,

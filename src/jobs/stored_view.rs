@@ -12,7 +12,7 @@ use crate::operators::changes::zset;
 use crate::planner::{DeclaredTable, StreamingSettings};
 use crate::state::{KeyMode, KeyedTable, Layout, StateMemory, StateStore};
 
-use super::commits::{Commit, Commits, state_section};
+use super::commits::{Commit, Commits, snapshot_section, state_section};
 
 /// The section of what a commit changes in a view that it holds whole.
 pub(super) fn change_section(table: &str) -> String {
@@ -94,21 +94,31 @@ impl StoredView {
     /// The content at a commit, `None` inside if it is empty; `None` if a commit went away in the meantime.
     pub(super) async fn content(&self, commits: &Commits, last: &Commit) -> Result<Option<Option<KeyedTable>>> {
         let tables = self.tables(last)?;
-        let mut content: Option<KeyedTable> = None;
-        let newest = last.body.n;
-        let base = tables.iter().map(|(_, base)| *base).min().unwrap_or(newest);
-        for n in base..newest {
-            let Some(commit) = commits.read(n).await? else { return Ok(None) };
-            fold(&mut content, &commit, &tables, commits).await?;
+        let (mut content, newest) = (None, &last.body);
+        for (table, _) in &tables {
+            let Some(carrier) = newest.carrier(table) else { continue };
+            let Some(commit) = commits.read(carrier).await? else { return Ok(None) };
+            take(&mut content, &commit, &snapshot_section(table), commits).await?;
         }
-        fold(&mut content, last, &tables, commits).await?;
+        let base = tables.iter().map(|(_, base)| *base).min().unwrap_or(newest.n);
+        for n in base..=newest.n {
+            let read = if n == newest.n { None } else { Some(commits.read(n).await?) };
+            let commit = match &read {
+                None => last,
+                Some(Some(commit)) => commit,
+                Some(None) => return Ok(None),
+            };
+            for (table, _) in tables.iter().filter(|(table, _)| newest.counts(table, n)) {
+                take(&mut content, commit, &state_section(table), commits).await?;
+            }
+        }
         Ok(Some(content))
     }
 }
 
-/// Takes in what a commit says of these tables, from the one on that holds each whole.
-async fn fold(content: &mut Option<KeyedTable>, commit: &Commit, tables: &[(String, u64)], commits: &Commits) -> Result<()> {
-    let mut take = |batch: RecordBatch| {
+/// Takes in a section of a commit.
+async fn take(content: &mut Option<KeyedTable>, commit: &Commit, section: &str, commits: &Commits) -> Result<()> {
+    let take = |batch: RecordBatch| {
         let content = match content {
             Some(content) => content,
             None => {
@@ -120,10 +130,7 @@ async fn fold(content: &mut Option<KeyedTable>, commit: &Commit, tables: &[(Stri
         };
         content.restore(&batch)
     };
-    for (table, _) in tables.iter().filter(|(_, base)| *base <= commit.body.n) {
-        commit.each(&state_section(table), commits.store().as_ref(), &mut take).await?;
-    }
-    Ok(())
+    commit.each(section, commits.store().as_ref(), take).await.map(drop)
 }
 
 impl Commits {

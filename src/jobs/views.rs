@@ -3,7 +3,7 @@
 //! A view is kept by the job that was started with it, as one of its state tables. The checkpoint folder says which job:
 //! `_views/<view>` holds the job's name, and every commit of that job which of its tables the view is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
@@ -12,18 +12,14 @@ use bytes::Bytes;
 
 use crate::common::{Error, Result};
 use crate::operators::changes::zset;
-use crate::operators::epoch::context::StateId;
 use crate::planner::{Content, DeclaredTable, MaterializedContent, StreamingSettings};
 use crate::sql::ast::{Column, CreateTable, Options};
-use crate::state::{ChunkedSectionWriter, Section, StateDelta, StateStore, Written};
+use crate::state::StateStore;
 
 use super::commits::Commits;
 use super::readers;
-use super::stored_view::{StoredView, change_section, path};
+use super::stored_view::{StoredView, path};
 use super::view_source::ViewSource;
-
-/// About this many bytes of changes make a piece of a commit.
-const PIECE: usize = 8 << 20;
 
 /// A materialized view of a job.
 #[derive(Debug, Clone)]
@@ -45,31 +41,6 @@ impl JobView {
     pub fn table(&self) -> String {
         format!("{}/0", self.node)
     }
-}
-
-/// Adds to a commit what changes in views that it holds `whole`: their readers read changes alone.
-///
-/// # Errors
-/// When the store cannot be written.
-pub(super) async fn changes(
-    views: &[JobView],
-    whole: impl Fn(&str) -> bool,
-    deltas: &BTreeMap<StateId, StateDelta>,
-    store: &Arc<dyn StateStore>,
-    stem: &str,
-    (sections, written): (&mut Vec<Section>, &mut Vec<Written>),
-) -> Result<()> {
-    for view in views {
-        for (id, delta) in deltas.iter().filter(|(id, _)| (id.node, id.table) == (view.node, 0) && whole(&id.to_string())) {
-            let (name, stem) = (change_section(&id.to_string()), format!("{stem}-v{}.{}", view.node, id.groups));
-            let mut writer = ChunkedSectionWriter::new(Arc::clone(store), name, stem, PIECE);
-            for batch in delta.encode()? {
-                writer.push(batch?).await?;
-            }
-            writer.finish_into(sections, written).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Writes down which job keeps a view.

@@ -43,6 +43,7 @@ fn mix(hash: u64, value: u64) -> u64 {
     mixed ^ mixed >> 29
 }
 
+#[expect(clippy::unnecessary_cast, reason = "the macro makes one of each width")]
 fn add_column(column: &ArrayRef, hashes: &mut [u64]) -> Result<()> {
     let as_number = |kind: DataType| Ok::<_, crate::common::Error>(cast(column, &kind)?);
     match column.data_type() {

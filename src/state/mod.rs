@@ -27,10 +27,10 @@ pub mod table;
 
 pub use commit::{ChunkedSectionWriter, CommitFile, Section, Written};
 pub use key_groups::KeyGroups;
-pub use keyed::{KeyMode, KeyedDelta, KeyedTable, Layout};
+pub use keyed::{FrozenTable, KeyMode, KeyedDelta, KeyedTable, Layout};
 pub use location::open;
 pub use memory::StateMemory;
 pub use panes::{PaneDelta, PaneTable};
 pub use spillable_batches::{Run, SpillContext};
 pub use store::{Created, StateStore};
-pub use table::{StateDelta, StateTable};
+pub use table::{Frozen, StateDelta, StateTable};

@@ -6,7 +6,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::common::{Error, Result};
 
-use super::keyed::{KeyedDelta, KeyedTable};
+use super::keyed::{FrozenTable, KeyedDelta, KeyedTable};
 use super::panes::{self, PaneDelta, PaneTable};
 
 /// A state table at one version.
@@ -16,6 +16,34 @@ pub enum StateTable {
     Panes(Arc<PaneTable>),
     /// Rows by key.
     Keyed(Arc<KeyedTable>),
+}
+
+/// A state table as it was at one version, whatever becomes of the table.
+#[derive(Debug)]
+pub enum Frozen {
+    /// Rows by pane. Runs are shared; the table copies its list of them before it changes it.
+    Panes(Arc<PaneTable>),
+    /// Rows by key.
+    Keyed(FrozenTable),
+}
+
+impl Frozen {
+    /// The rows in batches, which [`StateTable::restore`] takes back; [`Self::closed_to`] is to be stored with them. The iterator fails
+    /// when spilled rows cannot be read.
+    pub fn into_rows(self) -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send> {
+        match self {
+            Self::Panes(panes) => Box::new(panes.snapshot()),
+            Self::Keyed(keyed) => Box::new(keyed.into_rows()),
+        }
+    }
+
+    /// Everything whose time is at or before this was dropped, in milliseconds since 1970.
+    pub fn closed_to(&self) -> Option<i64> {
+        match self {
+            Self::Panes(panes) => panes.closed_to(),
+            Self::Keyed(keyed) => keyed.closed_to(),
+        }
+    }
 }
 
 /// What one epoch changes in a state table.
@@ -149,15 +177,23 @@ impl StateTable {
         }
     }
 
-    /// The whole table for a commit, in batches; [`Self::closed_to`] is to be stored with them.
-    ///
-    /// # Errors
-    /// Also the iterator's: when spilled rows cannot be read.
-    pub fn snapshot(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send + '_>> {
-        Ok(match self {
-            Self::Panes(panes) => Box::new(panes.snapshot()),
-            Self::Keyed(keyed) => Box::new(keyed.snapshot()?),
-        })
+    /// About how many bytes its rows have, wherever they are.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Panes(panes) => panes.bytes(),
+            Self::Keyed(keyed) => {
+                let (_, memory, disk) = keyed.size();
+                memory + disk
+            }
+        }
+    }
+
+    /// The whole table at this version, for a commit.
+    pub fn freeze(&self) -> Frozen {
+        match self {
+            Self::Panes(panes) => Frozen::Panes(Arc::clone(panes)),
+            Self::Keyed(keyed) => Frozen::Keyed(keyed.freeze()),
+        }
     }
 
     /// Everything whose time is at or before this was dropped, in milliseconds since 1970.
@@ -168,7 +204,7 @@ impl StateTable {
         }
     }
 
-    /// Takes apart a batch of [`Self::snapshot`]: the rows as operators know them.
+    /// Takes apart a batch of [`Frozen::into_rows`]: the rows as operators know them.
     ///
     /// # Errors
     /// When the batch is not such.
@@ -179,7 +215,7 @@ impl StateTable {
         }
     }
 
-    /// Takes in a part of a batch of another table's [`Self::snapshot`], whose rows belong here from now on.
+    /// Takes in a part of a batch of another table's [`Frozen::into_rows`], whose rows belong here from now on.
     ///
     /// # Errors
     /// When the batch is not such.
@@ -190,7 +226,7 @@ impl StateTable {
         }
     }
 
-    /// Takes back what [`Self::snapshot`] or [`StateDelta::encode`] gave.
+    /// Takes back what [`Frozen::into_rows`] or [`StateDelta::encode`] gave.
     ///
     /// # Errors
     /// When the batch is not such.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream_partitioned};
 use datafusion_proto::bytes::{physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec};
 use futures::TryStreamExt;
 use tokio_util::sync::CancellationToken;
@@ -156,11 +156,11 @@ struct ThroughBytes {
 }
 
 impl StageRunner for ThroughBytes {
-    fn run(&self, plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn run(&self, plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Vec<SendableRecordBatchStream>> {
         let bytes = physical_plan_to_bytes_with_extension_codec(plan, &Codec)?;
         let plan = physical_plan_from_bytes_with_extension_codec(&bytes, context, &Codec)?;
         self.seen.lock().unwrap().push_str(&displayable(plan.as_ref()).indent(false).to_string());
-        Ok(execute_stream(plan, Arc::clone(context))?)
+        Ok(execute_stream_partitioned(plan, Arc::clone(context))?)
     }
 }
 

@@ -20,6 +20,7 @@ use millstream::common::{Error, ErrorKind};
 use millstream::connectors::Connectors;
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::Broker;
+use millstream::jobs::snapshots::SnapshotPolicy;
 use millstream::jobs::{self, Ending, JobSpec, Settings, Status};
 use millstream::planner::{Mode, Session};
 use millstream::sql::ast::{Parsed, Query, Source, Statement};
@@ -411,6 +412,9 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
         let mut spec = job(case, &broker, &store, interval, PARTITIONS[(cuts.0.len() + starts) % PARTITIONS.len()]).await;
         if starts == 1 {
             spec.settings.state_memory = LITTLE;
+        }
+        if (cuts.0.len() + starts).is_multiple_of(2) {
+            spec.settings.snapshots = SnapshotPolicy { least: 0, apart: 0 };
         }
         let stop = CancellationToken::new();
         let planned = stops.get(starts).copied();

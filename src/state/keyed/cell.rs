@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use crate::common::Result;
 use crate::state::memory::{Evict, StateMemory};
 
+use super::frozen::{FrozenRows, FrozenShard};
 use super::log::{Log, Wanted};
 use super::part::ShardInput;
 use super::shape::Changes;
@@ -97,6 +98,14 @@ impl ShardSlot {
             self.account(body);
         }
         Ok(())
+    }
+
+    /// The shard as it is now.
+    pub(super) fn freeze(&self) -> FrozenShard {
+        match &*self.body.read() {
+            Body::Memory(shard) => FrozenShard::Memory(FrozenRows::of(shard)),
+            Body::Disk(log) => FrozenShard::Disk(Box::new(log.freeze())),
+        }
     }
 
     /// Takes in these rows of an epoch.

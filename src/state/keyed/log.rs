@@ -45,7 +45,7 @@ const READS: usize = 4;
 pub(super) struct Log {
     shape: Arc<Shape>,
     memory: Arc<StateMemory>,
-    file: SpillFile,
+    file: Arc<SpillFile>,
     parts: Vec<Piece>,
     /// Bytes of the base.
     base: usize,
@@ -61,7 +61,7 @@ pub(super) struct Log {
     reads: Mutex<[u64; READS]>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Piece {
     place: Place,
     /// The least and the greatest hash in it.
@@ -75,7 +75,7 @@ impl Log {
     pub(super) fn write(shard: &mut Shard, memory: &Arc<StateMemory>) -> Result<Self> {
         let mut log = Self {
             shape: shard.shape.clone(),
-            file: SpillFile::new(memory)?,
+            file: Arc::new(SpillFile::new(memory)?),
             parts: Vec::new(),
             base: 0,
             tail: Vec::new(),
@@ -99,6 +99,23 @@ impl Log {
         log.base = log.file.len();
         memory.count_move(true);
         Ok(log)
+    }
+
+    /// The log as it is now: what is added later is behind its parts in the same file.
+    pub(super) fn freeze(&self) -> Self {
+        Self {
+            shape: Arc::clone(&self.shape),
+            memory: Arc::clone(&self.memory),
+            file: Arc::clone(&self.file),
+            parts: self.parts.clone(),
+            base: self.base,
+            tail: self.tail.clone(),
+            tail_bytes: self.tail_bytes,
+            spans: TimeRanges::default(),
+            rows: self.rows,
+            unmatched: self.unmatched,
+            reads: Mutex::default(),
+        }
     }
 
     /// Adds what an epoch changed; whether the log has become long.

@@ -14,6 +14,7 @@ mod cell;
 mod codec;
 mod delta;
 mod directory;
+mod frozen;
 pub mod hash;
 mod keys;
 mod log;
@@ -31,6 +32,7 @@ mod times;
 use arrow::datatypes::SchemaRef;
 
 pub use delta::KeyedDelta;
+pub use frozen::FrozenTable;
 pub use table::KeyedTable;
 
 /// What a table keeps.

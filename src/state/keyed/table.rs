@@ -16,7 +16,7 @@ use super::hash::hash_key;
 use super::picked::GatheredRows;
 use super::shape::{Changes, Shape};
 use super::shard::Shard;
-use super::{KeyedDelta, Layout};
+use super::{FrozenTable, KeyedDelta, Layout};
 
 /// Rows of a batch that [`KeyedTable::scan`] gives.
 const SCAN_ROWS: usize = 64 << 10;
@@ -212,15 +212,13 @@ impl KeyedTable {
         self.directory.cells.iter().map(|cell| cell.size().3).sum()
     }
 
-    /// All rows for a commit, in batches, each to be given to [`Self::restore`]. [`Self::closed_to`] is to be stored with them.
-    ///
-    /// # Errors
-    /// As [`Self::scan`].
-    pub fn snapshot(&self) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        self.scan()
+    /// The table at this version, for a commit: what is folded in later does not show in it.
+    pub fn freeze(&self) -> FrozenTable {
+        let shards = self.directory.cells.iter().map(|cell| cell.freeze()).collect();
+        FrozenTable { shape: Arc::clone(&self.shape), shards, closed_to: self.closed_to }
     }
 
-    /// Takes back a batch that [`Self::snapshot`] or [`KeyedDelta::encode`] wrote.
+    /// Takes back a batch that [`FrozenTable::into_rows`] or [`KeyedDelta::encode`] wrote.
     ///
     /// # Errors
     /// When it is not of this layout.

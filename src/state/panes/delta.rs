@@ -63,6 +63,6 @@ impl PaneDelta {
 
     /// Its rows in batches for a commit, which [`super::PaneTable::restore`] takes back. What it closes stands in the commit's header.
     pub fn encode(&self) -> impl Iterator<Item = Result<RecordBatch>> + Send {
-        stored::encode(self.puts.iter().map(|put| (put.pane, put.at, &put.run)))
+        stored::encode(self.puts.iter().map(|put| (put.pane, put.at, put.run.clone())))
     }
 }

@@ -89,6 +89,11 @@ impl PaneTable {
         (runs().map(Run::rows).sum(), runs().map(Run::in_memory).sum())
     }
 
+    /// How many bytes its rows have, wherever they are.
+    pub fn bytes(&self) -> usize {
+        self.panes.values().flatten().map(Run::size).sum()
+    }
+
     /// Takes in what an epoch changed.
     pub fn fold(&mut self, delta: &PaneDelta) {
         for put in &delta.puts {
@@ -106,9 +111,11 @@ impl PaneTable {
         runs.push(run);
     }
 
-    /// The whole table for a commit, in batches, which [`Self::restore`] takes back.
-    pub fn snapshot(&self) -> impl Iterator<Item = Result<RecordBatch>> + Send {
-        stored::encode(self.panes.iter().flat_map(|(end, runs)| runs.iter().enumerate().map(|(at, run)| (*end, at, run))))
+    /// The whole table as it is now for a commit, in batches, which [`Self::restore`] takes back.
+    pub fn snapshot(&self) -> impl Iterator<Item = Result<RecordBatch>> + Send + use<> {
+        let runs: Vec<_> =
+            self.panes.iter().flat_map(|(end, runs)| runs.iter().enumerate().map(|(at, run)| (*end, at, run.clone()))).collect();
+        stored::encode(runs.into_iter())
     }
 
     /// Takes in rows of another table's snapshot, which begin runs of their own.

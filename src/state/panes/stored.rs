@@ -28,7 +28,7 @@ pub(super) struct StoredPane {
 }
 
 /// Runs, each with its pane and its number there, in batches.
-pub(super) fn encode<'r>(runs: impl Iterator<Item = (i64, usize, &'r Run)> + Send) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+pub(super) fn encode(runs: impl Iterator<Item = (i64, usize, Run)> + Send) -> impl Iterator<Item = Result<RecordBatch>> + Send {
     let mut tagged = runs.flat_map(|(pane, at, run)| {
         let begins = i64::try_from(at).unwrap_or(i64::MAX);
         let tags = std::iter::once(begins).chain(std::iter::repeat(MORE));

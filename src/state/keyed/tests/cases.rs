@@ -91,7 +91,7 @@ impl Run {
 
     /// The table from its snapshot.
     fn restart(&mut self) {
-        let rows: Vec<_> = self.table.snapshot().unwrap().map(Result::unwrap).collect();
+        let rows: Vec<_> = self.table.freeze().into_rows().map(Result::unwrap).collect();
         let mut table = empty(self.case, self.model.mode, &self.memory);
         table.fold(&KeyedDelta::new(Vec::new(), self.table.closed_to())).unwrap();
         rows.iter().for_each(|rows| table.restore(rows).unwrap());
@@ -156,8 +156,13 @@ fn tables_hold_what_the_naive_model_holds() {
                     for step in 0..20 {
                         let place = format!("case {number} {mode:?}, seed {seed}, step {step}, {memory:?}");
                         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                            // Epochs go on while a table is written as it was.
+                            let frozen = run.rng.random_bool(0.4).then(|| (run.table.freeze(), run.model.rows(|_| true)));
                             run.step();
                             run.check();
+                            if let Some((frozen, rows)) = frozen {
+                                assert_eq!(sorted(frozen.into_rows()), rows);
+                            }
                             if run.rng.random_bool(0.1) {
                                 run.restart();
                                 run.check();

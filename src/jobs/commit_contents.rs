@@ -1,0 +1,80 @@
+//! What goes into one commit, gathered between two epochs and encoded while the next ones run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::common::Result;
+use crate::connectors::SinkMode;
+use crate::operators::epoch::context::StateId;
+use crate::state::{ChunkedSectionWriter, CommitFile, Run, Section, StateDelta, Written};
+
+use super::changes::consolidate;
+use super::commits::{Commits, Header, sink_section};
+use super::snapshots::StateParts;
+use super::stored_view::change_section;
+
+/// About this many bytes of rows for a sink make a piece of a commit: what a sink is handed at once.
+const ROWS_PIECE: usize = 32 << 20;
+/// About this many bytes of changes of a view make a piece of a commit.
+const CHANGES_PIECE: usize = 8 << 20;
+
+/// Rows for one sink.
+#[derive(Debug)]
+pub(super) struct SinkRows {
+    /// The sink's id in the job.
+    pub(super) id: String,
+    /// What the sink takes.
+    pub(super) mode: SinkMode,
+    /// The rows come with weights.
+    pub(super) updating: bool,
+    /// The rows of all epochs since the commit before.
+    pub(super) rows: Run,
+}
+
+/// The parts of a commit. All of them are shared or frozen, so that epochs go on meanwhile.
+#[derive(Debug)]
+pub(super) struct CommitContents {
+    /// State tables, or what changed in them.
+    pub(super) state: StateParts,
+    /// What changed in tables of views that stand whole in this commit: readers of a view read changes alone.
+    pub(super) views: BTreeMap<StateId, StateDelta>,
+    /// What sources have to know again.
+    pub(super) remembered: Vec<Section>,
+    /// Rows for sinks.
+    pub(super) sinks: Vec<SinkRows>,
+}
+
+impl CommitContents {
+    /// Encodes all of it behind a header, and writes what is large.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or spilled rows cannot be read.
+    pub(super) async fn encode(self, commits: &Commits, header: &Header) -> Result<CommitFile> {
+        let Self { mut state, views, remembered, sinks } = self;
+        let (store, stem) = (commits.store(), commits.stem(header.n, &header.attempt));
+        state.encode(store, &stem).await?;
+        let StateParts { mut sections, mut written, .. } = state;
+        sections.extend(remembered);
+        for (id, delta) in views {
+            let stem = format!("{stem}-v{}.{}", id.node, id.groups);
+            let mut writer = ChunkedSectionWriter::new(Arc::clone(store), change_section(&id.to_string()), stem, CHANGES_PIECE);
+            for batch in delta.encode()? {
+                writer.push(batch?).await?;
+            }
+            writer.finish_into(&mut sections, &mut written).await?;
+        }
+        for (index, sink) in sinks.into_iter().enumerate() {
+            sink_rows(sink, commits, format!("{stem}-r{index}"), &mut sections, &mut written).await?;
+        }
+        commits.encode(header, &sections, written)
+    }
+}
+
+async fn sink_rows(sink: SinkRows, commits: &Commits, stem: String, small: &mut Vec<Section>, large: &mut Vec<Written>) -> Result<()> {
+    let SinkRows { id, mode, updating, rows } = sink;
+    let mut writer = ChunkedSectionWriter::new(Arc::clone(commits.store()), sink_section(&id), stem, ROWS_PIECE);
+    for batch in consolidate(&mode, updating, rows)? {
+        writer.push(batch?).await?;
+    }
+    writer.finish_into(small, large).await
+}

@@ -1,0 +1,120 @@
+//! A keyed table as it was at one version, to be written while epochs change the table.
+
+use std::sync::Arc;
+
+use arrow::array::BooleanArray;
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::filter_record_batch;
+use arrow::record_batch::RecordBatch;
+
+use crate::common::Result;
+
+use super::keys::NONE;
+use super::log::Log;
+use super::shape::Shape;
+use super::shard::Shard;
+
+/// Rows of a batch that [`FrozenTable::rows`] gives.
+const ROWS: usize = 64 << 10;
+
+/// The rows of a [`KeyedTable`](super::KeyedTable) at one version.
+///
+/// ```text
+///  shard in memory    segments: shared        owner ─▶ a bit per slot       weights ─▶ those that are not 1
+///  shard on disk      file and parts: shared  rows that wait in memory: shared
+/// ```
+/// Batches and files never change, so they are shared; what does change is copied: a bit per row, and the few weights above one.
+/// That takes some milliseconds per gigabyte, in which nothing is encoded or written.
+///
+/// # Invariants
+/// * Shards are let go one by one as their rows are read, so that what the table has rewritten since is held only for a while.
+#[derive(Debug)]
+pub struct FrozenTable {
+    pub(super) shape: Arc<Shape>,
+    pub(super) shards: Vec<FrozenShard>,
+    pub(super) closed_to: Option<i64>,
+}
+
+#[derive(Debug)]
+pub(super) enum FrozenShard {
+    Memory(FrozenRows),
+    Disk(Box<Log>),
+}
+
+/// The rows of a shard in memory.
+#[derive(Debug)]
+pub(super) struct FrozenRows {
+    batches: Vec<RecordBatch>,
+    /// By slot.
+    live: BooleanBuffer,
+    /// Slots whose row is there more than once, ascending.
+    weights: Vec<(u32, i64)>,
+}
+
+impl FrozenRows {
+    /// Of a shard as it is now.
+    pub(super) fn of(shard: &Shard) -> Self {
+        let live = BooleanBuffer::collect_bool(shard.owner.len(), |slot| shard.owner[slot] != NONE);
+        let weights = shard.bag.as_ref().map_or_else(Vec::new, |bag| {
+            let several = (0u32..).zip(&bag.weights).filter(|(_, weight)| **weight > 1);
+            several.map(|(slot, weight)| (slot, *weight)).collect()
+        });
+        Self { batches: shard.segments.batches().cloned().collect(), live, weights }
+    }
+
+    fn into_rows(self, shape: Arc<Shape>) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+        let Self { batches, live, weights } = self;
+        let mut slot = 0;
+        let pieces = batches.into_iter().flat_map(move |batch| {
+            let first = slot;
+            slot += batch.num_rows();
+            let len = batch.num_rows();
+            (0..len).step_by(ROWS).map(move |start| (first + start, batch.slice(start, ROWS.min(len - start))))
+        });
+        pieces.map(move |(start, batch)| weighted(&shape, start, &batch, &live, &weights)).filter(|rows| !rows.as_ref().is_ok_and(is_empty))
+    }
+}
+
+fn is_empty(rows: &RecordBatch) -> bool {
+    rows.num_rows() == 0
+}
+
+/// The live rows of a batch that begins with slot `start`, with their weights.
+fn weighted(shape: &Shape, start: usize, batch: &RecordBatch, live: &BooleanBuffer, weights: &[(u32, i64)]) -> Result<RecordBatch> {
+    let end = start + batch.num_rows();
+    let mut weight = vec![1; batch.num_rows()];
+    let several = weights.partition_point(|(slot, _)| (*slot as usize) < start);
+    for (slot, times) in weights.iter().skip(several).take_while(|(slot, _)| (*slot as usize) < end) {
+        if let Some(weight) = weight.get_mut(*slot as usize - start) {
+            *weight = *times;
+        }
+    }
+    let live = live.slice(start, batch.num_rows());
+    let rows = shape.weighted(batch, weight)?;
+    if live.count_set_bits() == rows.num_rows() {
+        return Ok(rows);
+    }
+    Ok(filter_record_batch(&rows, &BooleanArray::new(live, None))?)
+}
+
+impl FrozenTable {
+    /// All rows in batches, for [`KeyedTable::restore`](super::KeyedTable::restore). What is on disk is read a shard at a time.
+    pub fn into_rows(self) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+        let Self { shape, shards, closed_to } = self;
+        shards.into_iter().flat_map(move |shard| -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send> {
+            let rows = match shard {
+                FrozenShard::Memory(rows) => rows,
+                FrozenShard::Disk(log) => match log.load(None, closed_to) {
+                    Ok(shard) => FrozenRows::of(&shard),
+                    Err(error) => return Box::new(std::iter::once(Err(error))),
+                },
+            };
+            Box::new(rows.into_rows(Arc::clone(&shape)))
+        })
+    }
+
+    /// Everything whose time is at or before this had been dropped.
+    pub fn closed_to(&self) -> Option<i64> {
+        self.closed_to
+    }
+}
