@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! epoch    1 choose-ranges   2 run-plans   3 fold-state: deltas, sink rows
-//! beside    write-snapshot: a large state table, as objects
 //! commit   4 write-sections: large ones, as objects   5 put-commit: commits/<n>   6 confirm-put: it has won
 //! publish  7 write-rows, in an open transaction   8 commit-rows with n   9 confirm-sink: remember that   10 prune
+//! beside     write-snapshot: a large state table, as objects, over several commits
 //! ```
 //! `MILLSTREAM_CRASH=after-put-commit` ends the process there without any clean-up, as `kill -9` does; an optional `@K` waits for
 //! the K-th time the point is reached. Builds that are neither for debugging nor made with the feature `crash-points` do not look at it.
@@ -26,8 +26,6 @@ pub enum EpochStep {
     RunPlans,
     /// Deltas go into the state tables.
     FoldState,
-    /// A large state table is written whole, while epochs and commits go on.
-    WriteSnapshot,
     /// Large sections of the commit are written as objects of their own.
     WriteSections,
     /// The commit is put if its number is free.
@@ -42,6 +40,8 @@ pub enum EpochStep {
     ConfirmSink,
     /// Commits that nobody needs are removed.
     Prune,
+    /// A large state table is written whole, while epochs and commits go on.
+    WriteSnapshot,
 }
 
 impl EpochStep {
@@ -50,7 +50,6 @@ impl EpochStep {
         Self::ChooseRanges,
         Self::RunPlans,
         Self::FoldState,
-        Self::WriteSnapshot,
         Self::WriteSections,
         Self::PutCommit,
         Self::ConfirmPut,
@@ -58,6 +57,7 @@ impl EpochStep {
         Self::CommitRows,
         Self::ConfirmSink,
         Self::Prune,
+        Self::WriteSnapshot,
     ];
 
     /// Its name in a crash point.
@@ -66,7 +66,6 @@ impl EpochStep {
             Self::ChooseRanges => "choose-ranges",
             Self::RunPlans => "run-plans",
             Self::FoldState => "fold-state",
-            Self::WriteSnapshot => "write-snapshot",
             Self::WriteSections => "write-sections",
             Self::PutCommit => "put-commit",
             Self::ConfirmPut => "confirm-put",
@@ -74,6 +73,7 @@ impl EpochStep {
             Self::CommitRows => "commit-rows",
             Self::ConfirmSink => "confirm-sink",
             Self::Prune => "prune",
+            Self::WriteSnapshot => "write-snapshot",
         }
     }
 }

@@ -18,8 +18,16 @@ pub fn add_epoch(measured: &mut Measured, rows: u64, output: &EpochOutput) {
     measured.rows += rows;
     for (stage, run) in &output.stages {
         let sum = measured.stages.entry(*stage).or_default();
-        sum.0 += run.elapsed;
-        sum.1 += run.rows;
+        sum.elapsed += run.elapsed;
+        sum.rows += run.rows;
+        sum.partitions.resize(run.partitions.len().max(sum.partitions.len()), Default::default());
+        for (sum, partition) in sum.partitions.iter_mut().zip(&run.partitions) {
+            *sum = (sum.0 + partition.elapsed, sum.1 + partition.rows);
+        }
+        for (exchange, rows) in &run.spread {
+            let sums = sum.spread.entry(*exchange).or_insert_with(|| vec![0; rows.len()]);
+            sums.iter_mut().zip(rows).for_each(|(sum, rows)| *sum += rows);
+        }
     }
     for (node, late) in &output.late {
         *measured.late.entry(*node).or_default() += late;

@@ -29,6 +29,8 @@ pub struct StageRun {
     pub rows: u64,
     /// What its partitions took and gave.
     pub partitions: Vec<PartitionRun>,
+    /// By exchange how many rows each partition of its reader gets.
+    pub spread: Vec<(u32, Vec<u64>)>,
 }
 
 /// One partition of a run.
@@ -186,10 +188,12 @@ impl Schedule {
             let parts = spread.iter_mut().flatten().zip(left.spread.into_iter().flatten());
             parts.for_each(|(all, part)| all.extend(part));
         }
+        let counts = |parts: &Vec<Run>| parts.iter().map(|part| part.rows() as u64).collect();
+        let counted = spreads.iter().zip(&spread).map(|(spread, parts)| (spread.exchange, counts(parts))).collect();
         for (spread, parts) in spreads.iter().zip(spread) {
             (0u32..).zip(parts).for_each(|(number, part)| context.put_exchange(spread.exchange, number, part));
         }
-        Ok(StageRun { elapsed: clock::since(begin), rows, partitions })
+        Ok(StageRun { elapsed: clock::since(begin), rows, partitions, spread: counted })
     }
 }
 

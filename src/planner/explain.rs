@@ -13,6 +13,11 @@ use crate::operators::{ExchangeExec, SourceScanExec, StatefulExec};
 use super::program::{Output, Program, Stage, StateNode};
 use super::properties::{Domain, Shape};
 
+/// A partition that gets this many halves of its share of rows is told of: with two partitions three quarters of all.
+const SKEWED: u64 = 3;
+/// Of fewer rows nothing is said.
+const FEW: u64 = 10_000;
+
 /// What a run of a program has cost, node by node.
 #[derive(Debug, Clone, Default)]
 pub struct Measured {
@@ -22,12 +27,25 @@ pub struct Measured {
     pub rows: u64,
     /// How long all of it took, reading included.
     pub elapsed: Duration,
-    /// Time and rows that came out, by stage.
-    pub stages: BTreeMap<u32, (Duration, u64)>,
+    /// By stage.
+    pub stages: BTreeMap<u32, StageMeasured>,
     /// Rows that came too late, by stateful node.
     pub late: BTreeMap<u32, u64>,
     /// Rows and bytes after the newest epoch, by stateful node and table.
     pub state: BTreeMap<(u32, u32), (u64, u64)>,
+}
+
+/// What a stage has cost.
+#[derive(Debug, Clone, Default)]
+pub struct StageMeasured {
+    /// From its begin to its end, summed up over epochs.
+    pub elapsed: Duration,
+    /// How many rows came out.
+    pub rows: u64,
+    /// The same of each of its partitions.
+    pub partitions: Vec<(Duration, u64)>,
+    /// For each operator that reads its rows by key how many went to each partition, by the number of the exchange.
+    pub spread: BTreeMap<u32, Vec<u64>>,
 }
 
 impl fmt::Display for Measured {
@@ -110,13 +128,21 @@ impl Explained<'_> {
             self.state(f, exec.node(), node)?;
         }
         if let Some(measured) = self.measured {
-            let (elapsed, rows) = measured.stages.get(&stage.id).copied().unwrap_or_default();
-            let from = |id: &u32| measured.stages.get(id).map(|(_, rows)| *rows);
+            let nothing = StageMeasured::default();
+            let StageMeasured { elapsed, rows, partitions, .. } = measured.stages.get(&stage.id).unwrap_or(&nothing);
+            let from = |id: &u32| measured.stages.get(id).map(|stage| stage.rows);
             let read = match stages.iter().filter_map(from).sum::<u64>() {
                 _ if stages.is_empty() => String::new(),
                 rows => format!("in {} rows, ", human(rows)),
             };
-            line(f, "measured", format_args!("{read}out {} rows, {}", human(rows), seconds(elapsed)))?;
+            line(f, "measured", format_args!("{read}out {} rows, {}", human(*rows), seconds(*elapsed)))?;
+            if partitions.len() > 1 {
+                let each = partitions.iter().map(|(elapsed, rows)| format!("{} rows in {}", human(*rows), seconds(*elapsed)));
+                line(f, "partitions", each.collect::<Vec<_>>().join(", "))?;
+            }
+            if let Some(skew) = skew(stage, measured) {
+                line(f, "skew", skew)?;
+            }
             let late = stateful.and_then(|exec| measured.late.get(&exec.node())).copied().unwrap_or_default();
             if late > 0 {
                 line(f, "late", format_args!("{} rows", human(late)))?;
@@ -177,6 +203,25 @@ fn leaves(plan: &std::sync::Arc<dyn ExecutionPlan>) -> (BTreeSet<String>, BTreeS
         Ok(TreeNodeRecursion::Continue)
     });
     (tables, stages)
+}
+
+/// What is said of inputs by key of which one partition gets far more rows than its share.
+fn skew(stage: &Stage, measured: &Measured) -> Option<String> {
+    let mut skewed = Vec::new();
+    // The closure never fails, so neither does the walk.
+    let _ = stage.plan.apply(|node| {
+        if let Some(exec) = node.downcast_ref::<ExchangeExec>()
+            && let Some(rows) = measured.stages.get(&exec.exchange().stage).and_then(|from| from.spread.get(&exec.exchange().id))
+        {
+            let (all, most) = (rows.iter().sum::<u64>(), rows.iter().copied().max().unwrap_or(0));
+            let partitions = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+            if all >= FEW && most.saturating_mul(2 * partitions) > all.saturating_mul(SKEWED) {
+                skewed.push(format!("by [{}] one of {partitions} partitions gets {} of {} rows", exec.key(), human(most), human(all)));
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    (!skewed.is_empty()).then(|| skewed.join("; "))
 }
 
 /// `1.234 s`, `56.7 ms`.

@@ -51,7 +51,7 @@ pub mod window_tvf;
 
 pub use bind::Binding;
 pub use continuous::ContinuousPlanner;
-pub use explain::{Explained, Measured};
+pub use explain::{Explained, Measured, StageMeasured};
 pub use mode::Mode;
 pub use program::{Output, Program, Spread, Stage, StateNode};
 pub use properties::{Domain, Shape};

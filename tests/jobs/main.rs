@@ -19,5 +19,6 @@ mod lookup_by_key;
 mod lookups;
 mod memory;
 mod nexmark;
+mod snapshots;
 mod views;
 mod windows;

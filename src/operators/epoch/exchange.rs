@@ -85,6 +85,11 @@ impl ExchangeExec {
         self.exchange
     }
 
+    /// The key that rows are spread by, for people; empty if they are not.
+    pub fn key(&self) -> &str {
+        &self.by
+    }
+
     /// The same where one partition alone is read.
     #[must_use]
     pub fn only(&self, partition: u32) -> Self {
