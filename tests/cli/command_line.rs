@@ -73,7 +73,9 @@ fn options_reach_one_table_or_all_that_know_them_and_settings_their_job() {
     assert_eq!(run(&set("SET 'number-of-rows' = '1'"), &[]).ok().out, "+I[1]\n+I[2]\n+I[3]\n");
     assert_eq!(run(&set("SET 'print-identifier' = 'seen'"), &["-o", "number-of-rows=1"]).ok().out, "seen> +I[1]\n");
     run(&set("SET 'max.rows.per.epoch' = '1'; SET 'checkpoint.interval' = '0'"), &[]).ok().says(&["epoch 3,"]);
-    run(&set("SET 'parallelism.default' = '4'"), &[]).ok().says(&["`parallelism.default` has no effect: "]);
+    run(&set("SET 'taskmanager.numberOfTaskSlots' = '4'"), &[]).ok().says(&["`taskmanager.numberOfTaskSlots` has no effect: "]);
+    run(&set("SET 'parallelism.default' = '4'"), &["--threads", "1"]).ok();
+    run(&set("SET 'parallelism.default' = '0'"), &[]).exits(1).says(&["`0` is not a number of at least 1", "job.sql:1:1"]);
     run(&set("SET 'max.rows.per.epoch' = 'many'"), &[]).exits(1).says(&["`many` is not a number", "job.sql:1:1"]);
 }
 

@@ -375,10 +375,29 @@ fn explain_shows_each_stage_its_strategy_its_changes_and_what_bounds_its_state()
     let place = Place::new();
     let file = place.file("s.sql", TICKS);
     for (explain, statement, shown) in EXPLAINED {
-        let (out, _) = place.run(&["query", "-f", &file, &format!("{explain} {statement}")], 0);
+        let (out, _) = place.run(&["query", "--threads", "1", "-f", &file, &format!("{explain} {statement}")], 0);
         assert_eq!(without_times(&out), shown, "{explain} {statement}");
     }
     assert!(!place.dir.path().join("data/jobs").exists(), "EXPLAIN ANALYZE has left something");
+}
+
+#[test]
+fn explain_tells_of_partitions_and_of_keys_that_most_rows_have() {
+    let place = Place::new();
+    let file = place.file("s.sql", TICKS);
+    let explain = |threads: &str, key: &str| {
+        let over = format!("SELECT k, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY ts) AS n FROM s");
+        let statement = format!("EXPLAIN ANALYZE INSERT INTO c SELECT k, n FROM ({over})");
+        place.run(&["query", "--threads", threads, "-f", &file, &statement], 0).0
+    };
+    let apart = explain("3", "id");
+    assert!(apart.contains(", partitions=3") && apart.contains("hash=[") && apart.contains("    partitions   "), "{apart}");
+    assert!(!apart.contains("    skew "), "{apart}");
+    assert!(!explain("1", "id").contains("partitions"));
+    let skewed = explain("3", "id / 100000");
+    assert!(skewed.contains("] one of 3 partitions gets 10.0k of 10.0k rows"), "{skewed}");
+    let (out, err) = place.run(&["query", "--threads", "0", "SELECT 1"], 2);
+    assert!(err.contains("a number from 1 to 1024 is needed"), "{out}{err}");
 }
 
 /// `1.2 ms` and `1.234 s` become `#`.
