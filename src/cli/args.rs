@@ -88,7 +88,7 @@ pub(super) struct Common {
     /// How many cores plans use [default: all]
     #[arg(long, global = true, value_name = "N", value_parser = threads)]
     pub(super) threads: Option<usize>,
-    /// Kafka tables become topics in the data folder, with no broker, for one process at a time
+    /// Kafka topics in the data folder, with no broker
     #[arg(long, global = true)]
     pub(super) embedded: bool,
     /// What an embedded partition keeps [256MB]
