@@ -93,6 +93,11 @@ impl CrashPoint {
         EpochStep::ALL.into_iter().flat_map(|step| [Self::Before(step), Self::After(step)])
     }
 
+    /// Those of the numbered steps, which every commit with rows goes through.
+    pub fn numbered() -> impl Iterator<Item = Self> {
+        Self::all().filter(|point| point.step() != EpochStep::WriteSnapshot)
+    }
+
     /// The step.
     pub fn step(self) -> EpochStep {
         match self {

@@ -89,8 +89,8 @@ impl Drop for Writing {
 /// A table that was written whole.
 #[derive(Debug, Default)]
 struct WrittenTable {
-    small: Vec<Section>,
-    large: Vec<Written>,
+    /// `None`: it has no rows.
+    rows: Option<Written>,
     closed_to: Option<i64>,
 }
 
@@ -190,8 +190,7 @@ impl Snapshots {
             if let Some(mut writing) = self.writing.remove(id) {
                 if writing.task.is_finished() {
                     let done = (&mut writing.task).await.map_err(|e| Error::internal("a state table was not written").with_source(e))??;
-                    all.sections.extend(done.small);
-                    all.written.extend(done.large);
+                    all.written.extend(done.rows);
                     all.closed.extend(done.closed_to.map(|to| (snapshot_section(&name), to)));
                     (base, carried_by) = (writing.base, Some(n));
                 } else {
@@ -214,16 +213,16 @@ impl Snapshots {
 /// Writes a table beside the commits.
 async fn write_whole(table: Frozen, section: String, store: Arc<dyn StateStore>, stem: String, faults: Faults) -> Result<WrittenTable> {
     faults.before(EpochStep::WriteSnapshot)?;
-    let mut written = WrittenTable { closed_to: table.closed_to(), ..WrittenTable::default() };
+    let closed_to = table.closed_to();
     let mut writer = ChunkedSectionWriter::new(store, section, stem, STATE_PIECE);
     for batch in table.into_rows() {
         writer.push(batch?).await?;
         // Epochs run on the same threads.
         tokio::task::yield_now().await;
     }
-    writer.finish_into(&mut written.small, &mut written.large).await?;
+    let rows = writer.finish_outside().await?;
     faults.after(EpochStep::WriteSnapshot)?;
-    Ok(written)
+    Ok(WrittenTable { rows, closed_to })
 }
 
 impl StateParts {

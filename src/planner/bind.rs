@@ -32,7 +32,7 @@ impl Binding {
         let moment = |node: u32| self.moments.get(&node).copied().unwrap_or_default();
         let bound = Arc::clone(template).transform_up(|node| {
             let new: Arc<dyn ExecutionPlan> = if let Some(scan) = node.downcast_ref::<SourceScanExec>() {
-                Arc::new(scan.with_splits(self.splits.get(scan.table()).cloned().unwrap_or_default()))
+                Arc::new(scan.of_epoch(self.splits.get(scan.table()).cloned().unwrap_or_default()))
             } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
                 Arc::new(late.with_watermark(moment(late.operator().node).start))
             } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {

@@ -305,19 +305,28 @@ impl ChunkedSectionWriter {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn finish_into(mut self, small: &mut Vec<Section>, large: &mut Vec<Written>) -> Result<()> {
+    pub async fn finish_into(self, small: &mut Vec<Section>, large: &mut Vec<Written>) -> Result<()> {
         if self.pieces.is_empty() {
             if !self.waiting.is_empty() {
                 small.push(Section { name: self.name, batches: self.waiting });
             }
             return Ok(());
         }
+        large.extend(self.finish_outside().await?);
+        Ok(())
+    }
+
+    /// Ends the section, which stands in the store whatever its size; `None`: it has no rows.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn finish_outside(mut self) -> Result<Option<Written>> {
         if !self.waiting.is_empty() {
             self.write().await?;
         }
         self.written().await?;
-        large.push(Written(Entry { name: self.name, object: None, len: self.len, xxh3: 0, pieces: self.pieces }));
-        Ok(())
+        let entry = Entry { name: self.name, object: None, len: self.len, xxh3: 0, pieces: self.pieces };
+        Ok((!entry.pieces.is_empty()).then_some(Written(entry)))
     }
 }
 

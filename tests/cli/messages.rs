@@ -186,7 +186,8 @@ stage 0: reads s
       LateFilterExec: node=0, window_start + 10000 ms
         ProjectionExec: expr=[window_start@1 as window_start, window_end@2 as window_end]
           WindowAssignExec: time=ts, TUMBLE(size=10000 ms)
-            SourceScanExec: table=s, columns=[ts], watermark=ts@0
+            CooperativeExec
+              SourceScanExec: table=s, columns=[ts], watermark=ts@0
 
 stage 1: WindowAggregate, node 0
     strategy     incremental
@@ -213,7 +214,8 @@ stage 2: INSERT INTO w
 stage 0: reads s
     AggregateExec: mode=Partial, gby=[k@0 as k], aggr=[count(Int64(1))]
       ProjectionExec: expr=[k@0 as k]
-        SourceScanExec: table=s, columns=[k, ts], watermark=ts@1
+        CooperativeExec
+          SourceScanExec: table=s, columns=[k, ts], watermark=ts@1
 
 stage 1: KeyedAggregate, node 0
     strategy     incremental
@@ -265,7 +267,8 @@ stage 2: INSERT INTO c
 stage 0: reads s
     AggregateExec: mode=Partial, gby=[k@1 as k], aggr=[max(s.id)]
       ProjectionExec: expr=[id@0 as id, k@1 as k]
-        SourceScanExec: table=s, columns=[id, k, ts], watermark=ts@2
+        CooperativeExec
+          SourceScanExec: table=s, columns=[id, k, ts], watermark=ts@2
 
 stage 1: KeyedAggregate, node 0
     strategy     incremental
@@ -309,7 +312,8 @@ stage 5: SELECT
 stage 0: reads s
     AggregateExec: mode=Partial, gby=[k@1 as k, id@0 as DISTINCT s.id], aggr=[]
       ProjectionExec: expr=[id@0 as id, k@1 as k]
-        SourceScanExec: table=s, columns=[id, k, ts], watermark=ts@2
+        CooperativeExec
+          SourceScanExec: table=s, columns=[id, k, ts], watermark=ts@2
 
 stage 1: KeyedAggregate, node 0
     strategy     incremental
@@ -322,7 +326,8 @@ stage 1: KeyedAggregate, node 0
 stage 2: over stage 1
     AggregateExec: mode=Partial, gby=[k@0 as k], aggr=[sum(__weight) FILTER (WHERE DISTINCT s.id IS NOT NULL)]
       ProjectionExec: expr=[k@0 as k, DISTINCT s.id@1 as DISTINCT s.id, false as __raw, 1 as __weight]
-        ExchangeExec: stage=1
+        CooperativeExec
+          ExchangeExec: stage=1
 
 stage 3: KeyedAggregate, node 1
     strategy     incremental
@@ -349,7 +354,8 @@ stage 0: reads s
       LateFilterExec: node=0, window_start + 1000 ms, panes of HOP(slide=1000 ms, size=5000 ms)
         ProjectionExec: expr=[window_start@1 as window_start, window_end@2 as window_end]
           WindowAssignExec: time=ts, TUMBLE(size=1000 ms)
-            SourceScanExec: table=s, columns=[ts], watermark=ts@0
+            CooperativeExec
+              SourceScanExec: table=s, columns=[ts], watermark=ts@0
 
 stage 1: PaneAggregate, node 0
     strategy     incremental

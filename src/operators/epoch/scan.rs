@@ -33,9 +33,15 @@ const SHOWN: usize = 8;
 /// Its columns may stand inside of ROWs: a projection above that takes `bid.price` alone becomes a column `bid.price` of the
 /// scan ([`super::nested_projection`]), and the source reads nothing else of `bid`.
 ///
-/// In a template the splits are empty; `bind` spreads an epoch's over the same number of partitions. Inside an epoch the
-/// rows come from the [`EpochContext`] (they were read ahead), in a batch query from the [`SourceSet`]. Every row passes
-/// the watermark expression before any filter can drop it, and the newest time per source partition is reported.
+/// In a template the splits are empty; `bind` puts an epoch's in. Inside an epoch the rows come from the [`EpochContext`] (they were read
+/// ahead), in a batch query from the [`SourceSet`]. Every row passes the watermark expression before any filter can drop it, and the newest
+/// time per source partition is reported.
+///
+/// ```text
+///  plan partition      0          1          2         an epoch's rows are cut evenly, whatever partitions their source has
+///  split of s/0    ▐██████████▌▐██████████▌▐█████████▌
+///  split of s/1    ▐███▌       ▐███▌       ▐██▌        read partition by partition, each split's rows are in their order
+/// ```
 ///
 /// Statistics are absent on purpose: an epoch's row count must never fold `count(*)` to a constant.
 #[derive(Debug, Clone)]
@@ -100,6 +106,12 @@ impl SourceScanExec {
     /// How many positions it reads, gaps included.
     pub fn positions(&self) -> u64 {
         self.splits.iter().flatten().map(|split| length(split, self.limit)).sum()
+    }
+
+    /// The same scan of an epoch's splits, of which each plan partition reads its share of the rows.
+    #[must_use]
+    pub fn of_epoch(&self, splits: Vec<Split>) -> Self {
+        Self { splits: vec![splits; self.splits.len().max(1)], chosen: true, ..self.clone() }
     }
 
     /// The same scan of other splits, spread over the same number of plan partitions.
@@ -195,8 +207,9 @@ impl ExecutionPlan for SourceScanExec {
             return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)));
         };
         let watermark = self.watermark.as_ref().map(Newest::new);
+        let partitions = self.splits.len();
         let rows = stream::iter(splits).flat_map(move |split| {
-            let batches = epoch.input(&split.table, split.partition).to_vec();
+            let batches = share(epoch.input(&split.table, split.partition), partition, partitions);
             let (epoch, watermark, columns, out) = (Arc::clone(&epoch), watermark.clone(), columns.clone(), Arc::clone(&out));
             stream::iter(batches).map(move |batch| -> DfResult<RecordBatch> {
                 let batch = pick(&batch, &columns, &out)?;
@@ -208,6 +221,21 @@ impl ExecutionPlan for SourceScanExec {
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
+}
+
+/// The rows of one plan partition of so many: as many as any other gets, in their order.
+fn share(batches: &[RecordBatch], partition: usize, partitions: usize) -> Vec<RecordBatch> {
+    let all: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let (first, last) = (all * partition / partitions, all * (partition + 1) / partitions);
+    let (mut rows, mut start) = (Vec::new(), 0);
+    for batch in batches {
+        let (from, to) = (first.max(start), last.min(start + batch.num_rows()));
+        if from < to {
+            rows.push(batch.slice(from - start, to - from));
+        }
+        start += batch.num_rows();
+    }
+    rows
 }
 
 /// The positions of a split of which this many rows are looked at.
@@ -253,5 +281,41 @@ impl PortableNode for SourceScanExec {
         let SourceScanParts { table, columns, splits, limit, schema, watermark } = parts;
         let watermark = watermark.map(|expr| decoder.expr(&expr)).transpose()?;
         Ok(Self::new(&table, columns, decoder.schema(&schema)?, splits, watermark).with_limit(limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+
+    use super::*;
+
+    #[test]
+    fn partitions_share_the_rows_evenly_and_in_order() {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+        let batch = |rows: std::ops::Range<i64>| {
+            RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int64Array::from_iter_values(rows))]).unwrap()
+        };
+        for sizes in [&[10, 0, 3, 100][..], &[1], &[2, 2], &[]] {
+            let (mut batches, mut start) = (Vec::new(), 0);
+            for size in sizes {
+                batches.push(batch(start..start + size));
+                start += size;
+            }
+            for partitions in [1, 2, 3, 7] {
+                let shares: Vec<Vec<i64>> = (0..partitions)
+                    .map(|p| {
+                        share(&batches, p, partitions)
+                            .iter()
+                            .flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec())
+                            .collect()
+                    })
+                    .collect();
+                assert_eq!(shares.concat(), (0..start).collect::<Vec<_>>());
+                let sizes = shares.iter().map(Vec::len);
+                assert!(sizes.clone().max().unwrap() - sizes.min().unwrap() <= 1, "{shares:?}");
+            }
+        }
     }
 }
