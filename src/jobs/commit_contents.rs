@@ -58,9 +58,7 @@ impl CommitContents {
         for (id, delta) in views {
             let stem = format!("{stem}-v{}.{}", id.node, id.groups);
             let mut writer = ChunkedSectionWriter::new(Arc::clone(store), change_section(&id.to_string()), stem, CHANGES_PIECE);
-            for batch in delta.encode()? {
-                writer.push(batch?).await?;
-            }
+            writer.extend(delta.encode()?).await?;
             writer.finish_into(&mut sections, &mut written).await?;
         }
         for (index, sink) in sinks.into_iter().enumerate() {
@@ -73,8 +71,6 @@ impl CommitContents {
 async fn sink_rows(sink: SinkRows, commits: &Commits, stem: String, small: &mut Vec<Section>, large: &mut Vec<Written>) -> Result<()> {
     let SinkRows { id, mode, updating, rows } = sink;
     let mut writer = ChunkedSectionWriter::new(Arc::clone(commits.store()), sink_section(&id), stem, ROWS_PIECE);
-    for batch in consolidate(&mode, updating, rows)? {
-        writer.push(batch?).await?;
-    }
+    writer.extend(consolidate(&mode, updating, rows)?).await?;
     writer.finish_into(small, large).await
 }

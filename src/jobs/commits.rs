@@ -111,8 +111,8 @@ impl Header {
         self.carried_by.get(table).copied()
     }
 
-    /// Whether commit `n` says of a table what changed after it stood whole as of this one's base, or holds it whole itself.
-    pub fn counts(&self, table: &str, n: u64) -> bool {
+    /// Whether a table is rebuilt from what commit `n` says of it: all of it, or what changed after it stood whole.
+    pub fn rebuilds_from(&self, table: &str, n: u64) -> bool {
         self.bases.get(table).is_some_and(|base| *base < n || (*base == n && self.carrier(table).is_none()))
     }
 

@@ -326,7 +326,7 @@ impl Running<'_> {
         loop {
             let inputs = &mut self.inputs;
             let time = |times: &_| inputs.advance(times, clock);
-            match self.pipeline.epoch(rows.clone(), start, clock, &self.spec.faults, time).await {
+            match self.pipeline.epoch(&rows, start, clock, &self.spec.faults, time).await {
                 Err(e) if e.kind() == ErrorKind::Unavailable => {
                     self.publishers.check()?;
                     self.status.waits = Some(format!("waiting: {}", e.message()));
@@ -397,7 +397,7 @@ impl Running<'_> {
         let Pending { deltas, rows, .. } = std::mem::take(&mut self.pending);
         let attempt = ids::random().to_string();
         let (store, stem) = (Arc::clone(self.commits.store()), self.commits.stem(n, &attempt));
-        let state = self.snapshots.commit(n, self.pipeline.state(), deltas.clone(), &store, &stem, &self.spec.faults).await?;
+        let state = self.snapshots.commit(n, self.pipeline.state(), &deltas, &store, &stem, &self.spec.faults).await?;
         let (remembered, theirs) = self.source_state.sections(n)?;
         let bases: BTreeMap<String, u64> = state.bases.iter().map(|(table, base)| (table.clone(), *base)).chain(theirs).collect();
         let is_whole = |id: &StateId| bases.get(&id.to_string()) == Some(&n);

@@ -24,8 +24,8 @@ pub fn add_epoch(measured: &mut Measured, rows: u64, output: &EpochOutput) {
         for (sum, partition) in sum.partitions.iter_mut().zip(&run.partitions) {
             *sum = (sum.0 + partition.elapsed, sum.1 + partition.rows);
         }
-        for (exchange, rows) in &run.spread {
-            let sums = sum.spread.entry(*exchange).or_insert_with(|| vec![0; rows.len()]);
+        for (exchange, rows) in &run.exchanged {
+            let sums = sum.exchanged.entry(*exchange).or_insert_with(|| vec![0; rows.len()]);
             sums.iter_mut().zip(rows).for_each(|(sum, rows)| *sum += rows);
         }
     }

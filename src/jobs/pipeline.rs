@@ -198,7 +198,7 @@ impl Pipeline {
     /// Leaves the state as it was, so that the same epoch can run again.
     pub async fn epoch(
         &mut self,
-        rows: EpochRows,
+        rows: &EpochRows,
         start: &TableTimes,
         clock: Millis,
         faults: &Faults,
@@ -215,7 +215,7 @@ impl Pipeline {
                 (EpochOutput { retried: true, ..output }, report)
             }
             Ok(done) => done,
-            Err(error) => return Err(self.blamed(error, &rows, start, clock, &mut time).await),
+            Err(error) => return Err(self.blamed(error, rows, start, clock, &mut time).await),
         };
         faults.before(EpochStep::FoldState)?;
         let EpochReport { deltas, late, late_by_filter, late_rows, timeless, unmatched, .. } = report;

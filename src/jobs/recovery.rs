@@ -96,7 +96,7 @@ async fn restore_carried(pipeline: &mut Pipeline, newest: &Header, commits: &Com
 /// Puts a commit's state sections into the tables, but for tables that a later commit holds whole, or in other key groups.
 async fn restore(pipeline: &mut Pipeline, commit: &Commit, newest: &Header, commits: &Commits) -> Result<()> {
     let n = commit.body.n;
-    let counts = |name: &str| newest.counts(name, n);
+    let counts = |name: &str| newest.rebuilds_from(name, n);
     let id = |name: &str| name.parse::<StateId>().map_err(|e| e.context(format!("commit {n}")));
     for section in commit.names().filter(|s| s.starts_with("state/")) {
         let name = section.trim_start_matches("state/");

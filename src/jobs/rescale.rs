@@ -8,7 +8,7 @@ use arrow::compute::take_record_batch;
 
 use crate::common::Result;
 use crate::operators::epoch::context::{StateId, StateTables};
-use crate::operators::epoch::spread::places;
+use crate::operators::epoch::hash_partition::partition_indices;
 use crate::operators::epoch::stateful::{Placement, TableSpec};
 use crate::planner::Program;
 use crate::state::{KeyGroups, StateMemory, StateTable};
@@ -62,9 +62,9 @@ fn distribute(
                 new.iter_mut().try_for_each(|table| table.adopt(&batch))?;
                 continue;
             };
-            let places = places(&table.stored_rows(&batch)?, key, key_groups, partitions)?;
-            for (table, places) in new.iter_mut().zip(places) {
-                table.adopt(&take_record_batch(&batch, &UInt32Array::from(places))?)?;
+            let partitions_of = partition_indices(&table.stored_rows(&batch)?, key, key_groups, partitions)?;
+            for (table, indices) in new.iter_mut().zip(partitions_of) {
+                table.adopt(&take_record_batch(&batch, &UInt32Array::from(indices))?)?;
             }
         }
     }

@@ -16,7 +16,7 @@ use super::commits::{Commit, snapshot_section, state_section};
 const COMMIT: u64 = 64 << 10;
 /// About this many bytes of a table's rows make a piece of a commit.
 const STATE_PIECE: usize = 8 << 20;
-/// How many tables are written beside the commits at once: what they have rewritten meanwhile is in memory twice.
+/// How many tables are written in the background at once: what they have rewritten meanwhile is in memory twice.
 const AT_ONCE: usize = 2;
 
 /// When tables are written whole.
@@ -25,13 +25,13 @@ pub struct SnapshotPolicy {
     /// A chain of changes that costs less than this, in bytes read, is never cut: a table this small is not worth being written again
     /// and again.
     pub least: u64,
-    /// A table of more bytes is written beside the commits, so that none of them waits for it.
-    pub apart: usize,
+    /// A table of more bytes is written in the background, so that no commit waits for it.
+    pub background: usize,
 }
 
 impl Default for SnapshotPolicy {
     fn default() -> Self {
-        Self { least: 100 * COMMIT, apart: 1 << 20 }
+        Self { least: 100 * COMMIT, background: 1 << 20 }
     }
 }
 
@@ -55,7 +55,7 @@ impl Default for SnapshotPolicy {
 pub struct Snapshots {
     policy: SnapshotPolicy,
     chains: BTreeMap<StateId, Chain>,
-    writing: BTreeMap<StateId, Writing>,
+    background: BTreeMap<StateId, BackgroundSnapshot>,
 }
 
 #[derive(Debug, Default)]
@@ -72,15 +72,15 @@ struct Chain {
     cost: u64,
 }
 
-/// A table that is being written beside the commits.
+/// A table that is being written while epochs and commits go on.
 #[derive(Debug)]
-struct Writing {
+struct BackgroundSnapshot {
     /// The commit as of which it was frozen.
     base: u64,
     task: JoinHandle<Result<WrittenTable>>,
 }
 
-impl Drop for Writing {
+impl Drop for BackgroundSnapshot {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -96,14 +96,10 @@ struct WrittenTable {
 
 /// What a commit has to hold of one state table.
 #[derive(Debug)]
-pub struct TablePart {
-    id: StateId,
-    rows: Option<Rows>,
-}
-
-#[derive(Debug)]
-enum Rows {
+pub enum TableRows {
+    /// All of it.
     Whole(Frozen),
+    /// What changed since the commit before.
     Changes(StateDelta),
 }
 
@@ -111,7 +107,7 @@ enum Rows {
 #[derive(Debug, Default)]
 pub struct StateParts {
     /// What is still to be encoded.
-    pub parts: Vec<TablePart>,
+    pub parts: Vec<(StateId, TableRows)>,
     /// Small sections.
     pub sections: Vec<Section>,
     /// Large ones, which stand in the store already.
@@ -168,58 +164,62 @@ impl Snapshots {
         &mut self,
         n: u64,
         state: &StateTables,
-        mut deltas: BTreeMap<StateId, StateDelta>,
+        deltas: &BTreeMap<StateId, StateDelta>,
         store: &Arc<dyn StateStore>,
         stem: &str,
         faults: &Faults,
     ) -> Result<StateParts> {
         let mut all = StateParts::default();
         for (id, table) in state {
-            let (name, delta) = (id.to_string(), deltas.remove(id));
+            let (name, delta) = (id.to_string(), deltas.get(id));
             let chain = self.chains.get(id);
             let due = chain.is_none_or(|chain| chain.cost > chain.whole.max(self.policy.least));
-            let Some(chain) = chain.filter(|_| !due || table.bytes() > self.policy.apart) else {
-                self.writing.remove(id);
+            let Some(chain) = chain.filter(|_| !due || table.bytes() > self.policy.background) else {
+                self.background.remove(id);
                 let frozen = table.freeze();
                 all.closed.extend(frozen.closed_to().map(|to| (name.clone(), to)));
                 all.bases.insert(name, n);
-                all.parts.push(TablePart { id: *id, rows: Some(Rows::Whole(frozen)) });
+                all.parts.push((*id, TableRows::Whole(frozen)));
                 continue;
             };
             let (mut base, mut carried_by) = (chain.base, chain.carried_by);
-            if let Some(mut writing) = self.writing.remove(id) {
-                if writing.task.is_finished() {
-                    let done = (&mut writing.task).await.map_err(|e| Error::internal("a state table was not written").with_source(e))??;
+            if let Some(mut snapshot) = self.background.remove(id) {
+                if snapshot.task.is_finished() {
+                    let done =
+                        (&mut snapshot.task).await.map_err(|e| Error::internal("a state table was not written").with_source(e))??;
                     all.written.extend(done.rows);
                     all.closed.extend(done.closed_to.map(|to| (snapshot_section(&name), to)));
-                    (base, carried_by) = (writing.base, Some(n));
+                    (base, carried_by) = (snapshot.base, Some(n));
                 } else {
-                    self.writing.insert(*id, writing);
+                    self.background.insert(*id, snapshot);
                 }
-            } else if due && self.writing.len() < AT_ONCE {
+            } else if due && self.background.len() < AT_ONCE {
                 let stem = format!("{stem}-w{}", name.replace('/', "."));
-                let task = tokio::spawn(write_whole(table.freeze(), snapshot_section(&name), Arc::clone(store), stem, faults.clone()));
-                self.writing.insert(*id, Writing { base: n, task });
+                let task =
+                    tokio::spawn(write_in_background(table.freeze(), snapshot_section(&name), Arc::clone(store), stem, faults.clone()));
+                self.background.insert(*id, BackgroundSnapshot { base: n, task });
             }
-            all.closed.extend(delta.as_ref().and_then(StateDelta::close_to).map(|to| (name.clone(), to)));
+            all.closed.extend(delta.and_then(StateDelta::close_to).map(|to| (name.clone(), to)));
             all.carried_by.extend(carried_by.map(|commit| (name.clone(), commit)));
             all.bases.insert(name, base);
-            all.parts.push(TablePart { id: *id, rows: delta.map(Rows::Changes) });
+            all.parts.extend(delta.map(|delta| (*id, TableRows::Changes(delta.clone()))));
         }
         Ok(all)
     }
 }
 
-/// Writes a table beside the commits.
-async fn write_whole(table: Frozen, section: String, store: Arc<dyn StateStore>, stem: String, faults: Faults) -> Result<WrittenTable> {
+/// Writes a table while epochs and commits go on.
+async fn write_in_background(
+    table: Frozen,
+    section: String,
+    store: Arc<dyn StateStore>,
+    stem: String,
+    faults: Faults,
+) -> Result<WrittenTable> {
     faults.before(EpochStep::WriteSnapshot)?;
     let closed_to = table.closed_to();
     let mut writer = ChunkedSectionWriter::new(store, section, stem, STATE_PIECE);
-    for batch in table.into_rows() {
-        writer.push(batch?).await?;
-        // Epochs run on the same threads.
-        tokio::task::yield_now().await;
-    }
+    writer.extend(table.into_rows()).await?;
     let rows = writer.finish_outside().await?;
     faults.after(EpochStep::WriteSnapshot)?;
     Ok(WrittenTable { rows, closed_to })
@@ -231,22 +231,13 @@ impl StateParts {
     /// # Errors
     /// When the store cannot be written, or spilled rows cannot be read.
     pub async fn encode(&mut self, store: &Arc<dyn StateStore>, stem: &str) -> Result<()> {
-        for TablePart { id, rows } in std::mem::take(&mut self.parts) {
+        for (id, rows) in std::mem::take(&mut self.parts) {
             let name = id.to_string();
             let stem = format!("{stem}-s{}", name.replace('/', "."));
             let mut writer = ChunkedSectionWriter::new(Arc::clone(store), state_section(&name), stem, STATE_PIECE);
             match rows {
-                Some(Rows::Whole(table)) => {
-                    for batch in table.into_rows() {
-                        writer.push(batch?).await?;
-                    }
-                }
-                Some(Rows::Changes(delta)) => {
-                    for batch in delta.encode()? {
-                        writer.push(batch?).await?;
-                    }
-                }
-                None => {}
+                TableRows::Whole(table) => writer.extend(table.into_rows()).await?,
+                TableRows::Changes(delta) => writer.extend(delta.encode()?).await?,
             }
             writer.finish_into(&mut self.sections, &mut self.written).await?;
         }

@@ -13,9 +13,9 @@ use futures::{StreamExt, TryStreamExt};
 use crate::common::clock;
 use crate::common::{Error, Result};
 use crate::operators::epoch::expression_errors::named;
-use crate::operators::epoch::spread::spread;
+use crate::operators::epoch::hash_partition::partition_by_key;
 use crate::operators::{EpochContext, ExchangeExec};
-use crate::planner::{Binding, Program, Spread, Stage};
+use crate::planner::{Binding, HashExchange, Program, Stage};
 use crate::state::Run;
 
 use super::stage_runner::StageRunner;
@@ -30,7 +30,7 @@ pub struct StageRun {
     /// What its partitions took and gave.
     pub partitions: Vec<PartitionRun>,
     /// By exchange how many rows each partition of its reader gets.
-    pub spread: Vec<(u32, Vec<u64>)>,
+    pub exchanged: Vec<(u32, Vec<u64>)>,
 }
 
 /// One partition of a run.
@@ -70,8 +70,8 @@ pub struct Schedule {
 struct Left {
     /// As it is.
     rows: Run,
-    /// By spread and target partition.
-    spread: Vec<Vec<Run>>,
+    /// By exchange and target partition.
+    exchanged: Vec<Vec<Run>>,
     run: PartitionRun,
 }
 
@@ -164,8 +164,8 @@ impl Schedule {
         let begin = clock::instant();
         let streams = runner.run(binding.bind(&stage.plan)?, tasks)?;
         let keep = self.outputs.contains(&stage.id) || self.readers.contains_key(&stage.id);
-        let spreads: Arc<[Spread]> = stage.spreads.clone().into();
-        let write = |rows| leave(rows, keep, Arc::clone(&spreads), self.key_groups, Arc::clone(context), Arc::clone(&stage.plan));
+        let exchanges: Arc<[HashExchange]> = stage.hash_exchanges.clone().into();
+        let write = |rows| leave(rows, keep, Arc::clone(&exchanges), self.key_groups, Arc::clone(context), Arc::clone(&stage.plan));
         let mut left = Vec::with_capacity(streams.len());
         match <[SendableRecordBatchStream; 1]>::try_from(streams) {
             Ok([rows]) => left.push(write(rows).await?),
@@ -180,20 +180,20 @@ impl Schedule {
         }
         let partitions: Vec<PartitionRun> = left.iter().map(|left| left.run).collect();
         let rows = partitions.iter().map(|partition| partition.rows).sum();
-        let mut spread: Vec<Vec<Run>> = spreads.iter().map(|spread| vec![Run::default(); spread.partitions]).collect();
+        let mut exchanged: Vec<Vec<Run>> = exchanges.iter().map(|exchange| vec![Run::default(); exchange.partitions]).collect();
         for (number, left) in (0u32..).zip(left) {
             if keep {
                 context.put_exchange(stage.id, number, left.rows);
             }
-            let parts = spread.iter_mut().flatten().zip(left.spread.into_iter().flatten());
+            let parts = exchanged.iter_mut().flatten().zip(left.exchanged.into_iter().flatten());
             parts.for_each(|(all, part)| all.extend(part));
         }
         let counts = |parts: &Vec<Run>| parts.iter().map(|part| part.rows() as u64).collect();
-        let counted = spreads.iter().zip(&spread).map(|(spread, parts)| (spread.exchange, counts(parts))).collect();
-        for (spread, parts) in spreads.iter().zip(spread) {
-            (0u32..).zip(parts).for_each(|(number, part)| context.put_exchange(spread.exchange, number, part));
+        let counted = exchanges.iter().zip(&exchanged).map(|(exchange, parts)| (exchange.id, counts(parts))).collect();
+        for (exchange, parts) in exchanges.iter().zip(exchanged) {
+            (0u32..).zip(parts).for_each(|(number, part)| context.put_exchange(exchange.id, number, part));
         }
-        Ok(StageRun { elapsed: clock::since(begin), rows, partitions, spread: counted })
+        Ok(StageRun { elapsed: clock::since(begin), rows, partitions, exchanged: counted })
     }
 }
 
@@ -201,7 +201,7 @@ impl Schedule {
 async fn leave(
     mut rows: SendableRecordBatchStream,
     keep: bool,
-    spreads: Arc<[Spread]>,
+    exchanges: Arc<[HashExchange]>,
     key_groups: u16,
     context: Arc<EpochContext>,
     plan: Arc<dyn ExecutionPlan>,
@@ -209,13 +209,13 @@ async fn leave(
     let (begin, shelf) = (clock::instant(), context.shelf());
     let mut left = Left {
         rows: Run::default(),
-        spread: spreads.iter().map(|spread| vec![Run::default(); spread.partitions]).collect(),
+        exchanged: exchanges.iter().map(|exchange| vec![Run::default(); exchange.partitions]).collect(),
         run: PartitionRun::default(),
     };
     while let Some(batch) = rows.try_next().await.map_err(|error| named(error.into(), &plan))? {
         left.run.rows += batch.num_rows() as u64;
-        for (by, parts) in spreads.iter().zip(&mut left.spread) {
-            for (part, rows) in parts.iter_mut().zip(spread(&batch, &by.key, key_groups, by.partitions)?) {
+        for (exchange, parts) in exchanges.iter().zip(&mut left.exchanged) {
+            for (part, rows) in parts.iter_mut().zip(partition_by_key(&batch, &exchange.key, key_groups, exchange.partitions)?) {
                 part.push(shelf, rows)?;
             }
         }

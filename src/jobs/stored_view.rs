@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use crate::common::faults::Faults;
 use crate::common::{Error, Result};
 use crate::operators::changes::zset;
+use crate::operators::epoch::context::StateId;
 use crate::planner::{DeclaredTable, StreamingSettings};
 use crate::state::{KeyMode, KeyedTable, Layout, StateMemory, StateStore};
 
@@ -69,7 +70,8 @@ impl StoredView {
             Error::sql(format!("materialized view `{}` is not kept by its job any more", self.view))
                 .hint("start the file that creates it with `millstream run`")
         })?;
-        let is_part = |name: &str| name.strip_prefix(table.as_str()).is_some_and(|groups| groups.is_empty() || groups.starts_with('/'));
+        let of_view: StateId = table.parse()?;
+        let is_part = |name: &str| name.parse::<StateId>().is_ok_and(|id| (id.node, id.table) == (of_view.node, of_view.table));
         Ok(commit.body.bases.iter().filter(|(name, _)| is_part(name)).map(|(name, base)| (name.clone(), *base)).collect())
     }
 
@@ -108,7 +110,7 @@ impl StoredView {
                 Some(Some(commit)) => commit,
                 Some(None) => return Ok(None),
             };
-            for (table, _) in tables.iter().filter(|(table, _)| newest.counts(table, n)) {
+            for (table, _) in tables.iter().filter(|(table, _)| newest.rebuilds_from(table, n)) {
                 take(&mut content, commit, &state_section(table), commits).await?;
             }
         }

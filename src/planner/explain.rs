@@ -45,7 +45,7 @@ pub struct StageMeasured {
     /// The same of each of its partitions.
     pub partitions: Vec<(Duration, u64)>,
     /// For each operator that reads its rows by key how many went to each partition, by the number of the exchange.
-    pub spread: BTreeMap<u32, Vec<u64>>,
+    pub exchanged: BTreeMap<u32, Vec<u64>>,
 }
 
 impl fmt::Display for Measured {
@@ -211,7 +211,7 @@ fn skew(stage: &Stage, measured: &Measured) -> Option<String> {
     // The closure never fails, so neither does the walk.
     let _ = stage.plan.apply(|node| {
         if let Some(exec) = node.downcast_ref::<ExchangeExec>()
-            && let Some(rows) = measured.stages.get(&exec.exchange().stage).and_then(|from| from.spread.get(&exec.exchange().id))
+            && let Some(rows) = measured.stages.get(&exec.exchange().stage).and_then(|from| from.exchanged.get(&exec.exchange().id))
         {
             let (all, most) = (rows.iter().sum::<u64>(), rows.iter().copied().max().unwrap_or(0));
             let partitions = u64::try_from(rows.len()).unwrap_or(u64::MAX);

@@ -53,7 +53,7 @@ pub use bind::Binding;
 pub use continuous::ContinuousPlanner;
 pub use explain::{Explained, Measured, StageMeasured};
 pub use mode::Mode;
-pub use program::{Output, Program, Spread, Stage, StateNode};
+pub use program::{HashExchange, Output, Program, Stage, StateNode};
 pub use properties::{Domain, Shape};
 pub use provider::{Content, DeclaredTable, MaterializedContent, Relation, Tables, ViewDefinition};
 pub use query_runtime::QueryRuntime;

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::operators::epoch::stateful::{Key, TableSpec};
+use crate::operators::epoch::stateful::{PartitionKey, TableSpec};
 use crate::operators::{LateFilterExec, Operator, StatefulExec};
 
 use crate::state::KeyGroups;
@@ -47,17 +47,17 @@ pub struct Stage {
     pub plan: Arc<dyn ExecutionPlan>,
     /// Whether it reads sources; else it reads earlier stages.
     pub reads_sources: bool,
-    /// How its rows are spread over the partitions of the operators that read them.
-    pub spreads: Vec<Spread>,
+    /// How its rows are handed to operators that run in partitions by key.
+    pub hash_exchanges: Vec<HashExchange>,
 }
 
 /// Rows of a stage by their key, for an operator that runs in several partitions.
 #[derive(Debug, Clone)]
-pub struct Spread {
+pub struct HashExchange {
     /// The number under which they are left.
-    pub exchange: u32,
+    pub id: u32,
     /// Over the stage's columns.
-    pub key: Key,
+    pub key: PartitionKey,
     /// Over how many partitions.
     pub partitions: usize,
 }

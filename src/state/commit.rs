@@ -281,6 +281,19 @@ impl ChunkedSectionWriter {
         if self.bytes >= self.piece { self.write().await } else { Ok(()) }
     }
 
+    /// Adds batches, one after the other.
+    ///
+    /// # Errors
+    /// As [`Self::push`], and what the batches say.
+    pub async fn extend(&mut self, batches: impl IntoIterator<Item = Result<RecordBatch>>) -> Result<()> {
+        for batch in batches {
+            self.push(batch?).await?;
+            // Epochs run on the same threads.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
     async fn write(&mut self) -> Result<()> {
         let bytes = Bytes::from(to_ipc(&std::mem::take(&mut self.waiting))?);
         self.bytes = 0;

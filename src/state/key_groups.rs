@@ -35,10 +35,10 @@ impl KeyGroups {
 
     /// The ranges of this many partitions, as even as they can be; `groups` is how many there are.
     pub fn split(groups: u16, partitions: usize) -> Vec<Self> {
+        let (groups, partitions) = (usize::from(groups), partitions.min(usize::from(groups)));
         if partitions <= 1 {
             return vec![Self::ALL];
         }
-        let (groups, partitions) = (usize::from(groups), partitions.min(usize::from(groups)));
         let start = |partition: usize| u16::try_from((partition * groups).div_ceil(partitions)).unwrap_or(u16::MAX);
         (0..partitions).map(|p| Self { first: start(p), last: start(p + 1) - 1 }).collect()
     }
@@ -89,6 +89,7 @@ mod tests {
         }
         assert_eq!(KeyGroups::split(128, 1), [KeyGroups::ALL]);
         assert_eq!(KeyGroups::split(4, 9).len(), 4);
+        assert_eq!(KeyGroups::split(1, 9), [KeyGroups::ALL]);
     }
 
     #[test]

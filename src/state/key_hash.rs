@@ -155,7 +155,7 @@ mod tests {
     ];
     const ALL: [u64; 4] = [10011102121346367803, 14384457952789165636, 9385322724025168870, 8739585744024341277];
 
-    /// They place what stands in commits: another result is another [`HASH_VERSION`].
+    /// The key groups of committed state follow from them: another result needs another [`HASH_VERSION`].
     #[test]
     fn hashes_are_the_same_for_ever() {
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(0), Some(1), Some(-1), None]));

@@ -54,7 +54,7 @@ pub(super) async fn analyze(session: Session, program: Arc<Program>, sources: &[
             }
         }
         let count = fetch.count as u64;
-        let output = pipeline.epoch(fetch.rows, &start, clock, &Faults::none(), |times| inputs.advance(times, clock)).await?;
+        let output = pipeline.epoch(&fetch.rows, &start, clock, &Faults::none(), |times| inputs.advance(times, clock)).await?;
         metrics::add_epoch(&mut measured, count, &output);
     }
     measured.elapsed = clock::since(begin);

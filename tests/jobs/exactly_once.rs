@@ -63,7 +63,7 @@ fn crash_at(points: Vec<String>, crash_and_resume: impl Fn(&str) + Sync + std::p
 
 #[test]
 fn a_kill_at_every_point_loses_and_doubles_nothing() {
-    // The state is too small to be written beside the commits; snapshots.rs has more.
+    // The state is too small to be written in the background; snapshots.rs has more.
     crash_at(CrashPoint::numbered().map(|point| point.to_string()).collect(), crash_and_resume);
 }
 

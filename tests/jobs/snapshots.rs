@@ -27,7 +27,7 @@ const JOB: &str = "CREATE TABLE s (id BIGINT) WITH ('connector' = 'datagen', 'nu
 /// Runs the job in so many partitions, until it is stopped at a point or has come to its end.
 async fn run(place: &Place, partitions: usize, stop: Option<(CrashPoint, u64)>) -> Result<Ending, millstream::common::Error> {
     let (connection, statements) = place.connection(JOB, &[&format!("parallelism.default={partitions}")]);
-    let snapshots = SnapshotPolicy { least: 0, apart: 16 << 10 };
+    let snapshots = SnapshotPolicy { least: 0, background: 16 << 10 };
     let settings = Settings { checkpoint_interval: std::time::Duration::ZERO, max_rows_per_epoch: 2000, snapshots, ..Settings::default() };
     let mut spec = connection.plan_job("job", &statements, Arc::clone(&place.store), settings).await.unwrap();
     if let Some((point, nth)) = stop {
@@ -61,6 +61,6 @@ async fn a_stop_while_a_table_is_written_loses_and_doubles_nothing() {
         assert!(matches!(run(&place, 3, None).await, Ok(Ending::Finished(_))));
         assert_eq!(sums(&place).await, [20_000, 60_000, (0..60_000).sum()], "{point}@{nth}");
         let beside = place.store.below("job").list("objects").await.unwrap().iter().filter(|path| path.contains("-w")).count();
-        assert!(beside > 0, "nothing was written beside the commits");
+        assert!(beside > 0, "nothing was written in the background");
     }
 }

@@ -414,7 +414,7 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
             spec.settings.state_memory = LITTLE;
         }
         if (cuts.0.len() + starts).is_multiple_of(2) {
-            spec.settings.snapshots = SnapshotPolicy { least: 0, apart: 0 };
+            spec.settings.snapshots = SnapshotPolicy { least: 0, background: 0 };
         }
         let stop = CancellationToken::new();
         let planned = stops.get(starts).copied();

@@ -59,6 +59,8 @@ struct Kept {
     order: BTreeMap<u64, Box<[u8]>>,
     rows: usize,
     turn: u64,
+    /// When all keys were last looked through for those that have expired.
+    swept: Instant,
 }
 
 struct KeptKey {
@@ -89,7 +91,7 @@ impl KeptKey {
 impl Kept {
     fn of(wanted: &Schema) -> Result<Self> {
         let converter = Arc::new(RowConverter::new(fields(wanted))?);
-        Ok(Self { converter, keys: HashMap::new(), order: BTreeMap::new(), rows: 0, turn: 0 })
+        Ok(Self { converter, keys: HashMap::new(), order: BTreeMap::new(), rows: 0, turn: 0, swept: clock::instant() })
     }
 
     /// The rows of a key, if they are known.
@@ -130,8 +132,14 @@ impl Kept {
         }
     }
 
-    /// Forgets what nobody will be given again.
+    /// Frees what has expired, at most once in the time that a key has: looking through all keys costs more than a call. An expired key
+    /// that is asked for is not given meanwhile.
     fn expire(&mut self, limits: &Limits) {
+        let Some(lifetime) = limits.after_write.into_iter().chain(limits.after_access).min() else { return };
+        if clock::since(self.swept) < lifetime {
+            return;
+        }
+        self.swept = clock::instant();
         let expired: Vec<Box<[u8]>> = self.keys.iter().filter(|(_, e)| e.expired(limits)).map(|(key, _)| key.clone()).collect();
         expired.iter().for_each(|key| self.remove(key));
     }

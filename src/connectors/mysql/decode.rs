@@ -19,11 +19,37 @@ use crate::common::floor::per_second;
 use crate::common::{Error, Result, digits};
 
 use super::client::cell;
-use super::config::quoted;
+use super::config::{MySqlTable, quoted};
+use super::remote_table::RemoteTable;
 use super::types::{Family, RemoteType};
 
+/// The columns of a SELECT, and how they are read.
+#[derive(Debug, Clone)]
+pub(super) struct Selection {
+    pub(super) schema: SchemaRef,
+    pub(super) types: Vec<RemoteType>,
+}
+
+impl Selection {
+    /// These columns of a table.
+    ///
+    /// # Errors
+    /// Names the column that the table does not have.
+    pub(super) fn new(table: &MySqlTable, remote: &RemoteTable, schema: &SchemaRef) -> Result<Self> {
+        let types = remote.columns_of(table, schema)?.into_iter().map(|column| column.remote.clone()).collect();
+        Ok(Self { schema: Arc::clone(schema), types })
+    }
+
+    /// The list behind SELECT; something also where no column is asked for.
+    pub(super) fn list(&self) -> String {
+        let names: Vec<String> =
+            self.schema.fields().iter().zip(&self.types).map(|(field, remote)| selected(field.name(), remote)).collect();
+        if names.is_empty() { "1".to_string() } else { names.join(", ") }
+    }
+}
+
 /// What stands in the SELECT for a column, so that its text tells the whole value.
-pub(super) fn selected(name: &str, remote: &RemoteType) -> String {
+fn selected(name: &str, remote: &RemoteType) -> String {
     match remote.family() {
         // A FLOAT is written with six digits; as a DOUBLE with all of them.
         Family::Float => format!("{} + 0E0", quoted(name)),
@@ -65,12 +91,12 @@ enum Values {
 }
 
 impl Decoder {
-    /// For columns of these types, which are those at the server.
+    /// For the columns of a SELECT.
     ///
     /// # Errors
     /// For a type that no table declares.
-    pub(super) fn new(schema: SchemaRef, remote: &[&RemoteType]) -> Result<Self> {
-        let columns = schema.fields().iter().zip(remote);
+    pub(super) fn new(Selection { schema, types }: Selection) -> Result<Self> {
+        let columns = schema.fields().iter().zip(&types);
         let columns = columns.map(|(f, r)| Ok(Column { values: Values::of(f.data_type())?, is_bit: r.family() == Family::Bit }));
         let columns = columns.collect::<Result<_>>()?;
         Ok(Self { schema, columns, rows: 0 })

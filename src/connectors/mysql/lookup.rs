@@ -7,15 +7,15 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::common::{ErrorKind, Projection, Result};
+use crate::common::{Error, ErrorKind, Projection, Result};
 use crate::connectors::Lookup;
 
 use super::config::quoted;
-use super::decode::selected;
+use super::decode::Selection;
 use super::literal;
 use super::remote_table::{Access, RemoteColumn};
 use super::scan::batches;
-use super::types::{Family, RemoteType};
+use super::types::Family;
 
 /// Keys per SELECT: many, but not so many that a server gives up its index for the list's length.
 const KEYS: usize = 2000;
@@ -87,20 +87,18 @@ impl MySqlLookup {
     async fn found(&self, keys: &RecordBatch, projection: &Projection) -> Result<Vec<RecordBatch>> {
         let (access, remote) = (&self.access, self.access.known().await?);
         let schema = projection.schema();
-        let columns = remote.columns_of(&access.table, schema)?;
+        let selection = Selection::new(&access.table, &remote, schema)?;
         let key_columns = remote.columns_of(&access.table, &keys.schema())?;
         let left = Self::left(&key_columns, &keys.schema());
-        let types: Vec<RemoteType> = columns.iter().map(|column| column.remote.clone()).collect();
-        let names: Vec<String> = schema.fields().iter().zip(&types).map(|(field, remote)| selected(field.name(), remote)).collect();
-        let names = if names.is_empty() { "1".to_string() } else { names.join(", ") };
+        let names = selection.list();
         let conditions = match left {
             Some(left) => Self::conditions(keys, &left).into_iter().map(|condition| format!(" WHERE {condition}")).collect(),
             None => vec![String::new()],
         };
         let selects = conditions.into_iter().map(|condition| format!("SELECT {names} FROM {}{condition}", access.table.quoted()));
         let run = |select: String| async {
-            let rows = batches(Arc::clone(access), Arc::clone(schema), &types, select)?;
-            rows.try_collect::<Vec<_>>().await
+            let rows = batches(Arc::clone(access), selection.clone(), select)?;
+            Ok::<Vec<RecordBatch>, Error>(rows.try_collect().await?)
         };
         let found: Vec<Vec<RecordBatch>> = stream::iter(selects).map(run).buffered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())

@@ -9,10 +9,9 @@ use futures::TryStreamExt;
 use crate::common::Result;
 
 use super::config::quoted;
-use super::decode::selected;
+use super::decode::Selection;
 use super::remote_table::Access;
 use super::scan::batches;
-use super::types::RemoteType;
 
 /// The rows with the greatest PRIMARY KEY, the greatest one last; any rows of a table without one.
 ///
@@ -20,12 +19,11 @@ use super::types::RemoteType;
 /// When the server is away, or a row is not what is declared.
 pub(super) async fn newest(access: Arc<Access>, rows: usize) -> Result<RecordBatch> {
     let (remote, schema) = (access.look().await?, access.table.spec.schema());
-    let columns: Vec<RemoteType> = remote.columns_of(&access.table, &schema)?.into_iter().map(|column| column.remote.clone()).collect();
-    let names: Vec<String> = schema.fields().iter().zip(&columns).map(|(field, remote)| selected(field.name(), remote)).collect();
+    let selection = Selection::new(&access.table, &remote, &schema)?;
     let key: Vec<String> = remote.primary_key.iter().map(|name| format!("{} DESC", quoted(name))).collect();
     let order = if key.is_empty() { String::new() } else { format!(" ORDER BY {}", key.join(", ")) };
-    let select = format!("SELECT {} FROM {}{order} LIMIT {rows}", names.join(", "), access.table.quoted());
-    let found: Vec<RecordBatch> = batches(Arc::clone(&access), Arc::clone(&schema), &columns, select)?.try_collect().await?;
+    let select = format!("SELECT {} FROM {}{order} LIMIT {rows}", selection.list(), access.table.quoted());
+    let found: Vec<RecordBatch> = batches(Arc::clone(&access), selection, select)?.try_collect().await?;
     let all = concat_batches(&schema, &found)?;
     let backwards: UInt64Array = (0..all.num_rows() as u64).rev().collect::<Vec<_>>().into();
     Ok(take_record_batch(&all, &backwards)?)

@@ -13,13 +13,13 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 
 use crate::common::{Error, Result};
 
-use super::decode::{Decoder, selected};
+use super::decode::{Decoder, Selection};
 use super::filters::{may_push, pushed};
 use super::ranges::ranges;
 use super::remote_table::{Access, RemoteTable};
@@ -27,6 +27,8 @@ use super::types::RemoteType;
 
 /// Rows per batch.
 const BATCH_ROWS: usize = 8192;
+/// Batches that are read before they are asked for.
+const AHEAD: usize = 2;
 
 /// A table to scan.
 #[derive(Debug)]
@@ -81,8 +83,7 @@ impl TableProvider for MySqlScan {
             None => all,
         };
         let remote = self.access.look().await?;
-        let columns: Vec<RemoteType> =
-            remote.columns_of(&self.access.table, &schema)?.into_iter().map(|column| column.remote.clone()).collect();
+        let selection = Selection::new(&self.access.table, &remote, &schema)?;
         let mut conditions = self.conditions(&remote, filters);
         let limit = limit.filter(|_| filters.is_empty());
         let ranges = match limit {
@@ -91,12 +92,7 @@ impl TableProvider for MySqlScan {
         };
         // Rows without columns are only counted, which the server does better.
         let counted = schema.fields().is_empty() && limit.is_none();
-        let names: Vec<String> = schema.fields().iter().zip(&columns).map(|(field, remote)| selected(field.name(), remote)).collect();
-        let names = match names.as_slice() {
-            [] if counted => "COUNT(*)".to_string(),
-            [] => "1".to_string(),
-            names => names.join(", "),
-        };
+        let names = if counted { "COUNT(*)".to_string() } else { selection.list() };
         let from = format!("SELECT {names} FROM {}", self.access.table.quoted());
         let select = |range: Option<String>| {
             let own = conditions.len();
@@ -106,7 +102,7 @@ impl TableProvider for MySqlScan {
             format!("{from}{filter}{}", limit.map(|n| format!(" LIMIT {n}")).unwrap_or_default())
         };
         let selects: Vec<String> = ranges.into_iter().map(select).collect();
-        Ok(Arc::new(MySqlScanExec::new(Arc::clone(&self.access), schema, columns, selects, counted)))
+        Ok(Arc::new(MySqlScanExec::new(Arc::clone(&self.access), selection, selects, counted)))
     }
 }
 
@@ -114,8 +110,7 @@ impl TableProvider for MySqlScan {
 #[derive(Debug)]
 struct MySqlScanExec {
     access: Arc<Access>,
-    schema: SchemaRef,
-    columns: Vec<RemoteType>,
+    selection: Selection,
     selects: Vec<String>,
     /// The SELECTs give numbers of rows instead of rows.
     counted: bool,
@@ -123,11 +118,11 @@ struct MySqlScanExec {
 }
 
 impl MySqlScanExec {
-    fn new(access: Arc<Access>, schema: SchemaRef, columns: Vec<RemoteType>, selects: Vec<String>, counted: bool) -> Self {
-        let equivalence = EquivalenceProperties::new(Arc::clone(&schema));
+    fn new(access: Arc<Access>, selection: Selection, selects: Vec<String>, counted: bool) -> Self {
+        let equivalence = EquivalenceProperties::new(Arc::clone(&selection.schema));
         let partitioning = Partitioning::UnknownPartitioning(selects.len());
         let properties = PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded);
-        Self { access, schema, columns, selects, counted, properties: Arc::new(properties) }
+        Self { access, selection, selects, counted, properties: Arc::new(properties) }
     }
 }
 
@@ -168,12 +163,12 @@ impl ExecutionPlan for MySqlScanExec {
 
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let select = self.selects.get(partition).ok_or_else(|| Error::internal(format!("there is no range {partition}")))?.clone();
-        let rows = if self.counted {
-            futures::stream::once(count(Arc::clone(&self.access), Arc::clone(&self.schema), select)).boxed()
-        } else {
-            batches(Arc::clone(&self.access), Arc::clone(&self.schema), &self.columns, select)?.boxed()
-        };
-        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows.map(|batch| Ok(batch?)))))
+        if !self.counted {
+            return Ok(batches(Arc::clone(&self.access), self.selection.clone(), select)?);
+        }
+        let schema = Arc::clone(&self.selection.schema);
+        let counted = count(Arc::clone(&self.access), Arc::clone(&schema), select);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::once(async { Ok(counted.await?) }))))
     }
 }
 
@@ -183,16 +178,12 @@ async fn count(access: Arc<Access>, schema: SchemaRef, select: String) -> Result
     Ok(RecordBatch::try_new_with_options(schema, Vec::new(), &RecordBatchOptions::new().with_row_count(Some(rows)))?)
 }
 
-/// The rows of a SELECT, a batch at a time. Whoever takes no more of them ends the SELECT: its connection is closed.
-pub(super) fn batches(
-    access: Arc<Access>,
-    schema: SchemaRef,
-    columns: &[RemoteType],
-    select: String,
-) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + use<>> {
-    let mut decoder = Decoder::new(schema, &columns.iter().collect::<Vec<_>>())?;
+/// The rows of a SELECT, a batch at a time. They are read in a task of their own, so that the server works while the query does; it ends,
+/// and closes the connection, when nobody takes rows any more.
+pub(super) fn batches(access: Arc<Access>, selection: Selection, select: String) -> Result<SendableRecordBatchStream> {
+    let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&selection.schema), AHEAD);
+    let (sender, mut decoder) = (stream.tx(), Decoder::new(selection)?);
     let batch_rows = access.table.batch_rows.unwrap_or(BATCH_ROWS);
-    let (sender, receiver) = tokio::sync::mpsc::channel(2);
     let read = async move {
         let what = access.client.what(&access.table.label());
         let mut session = access.client.session().await.map_err(|failure| failure.error(&what))?;
@@ -206,33 +197,10 @@ pub(super) fn batches(
         drop(rows);
         access.client.give_back(session);
         if decoder.rows() > 0 {
-            let _ = sender.send(decoder.finish()).await;
+            let _ = sender.send(Ok(decoder.finish()?)).await;
         }
         Ok::<(), Error>(())
     };
-    // Read in a task of its own, so that the server works while the query does.
-    let mut task = Task(Some(tokio::spawn(read)));
-    let received = tokio_stream::wrappers::ReceiverStream::new(receiver);
-    let end = futures::stream::once(async move { task.result().await }).filter_map(async |result| result.err().map(Err));
-    Ok(received.chain(end))
-}
-
-/// A task that ends when nobody waits for it.
-struct Task(Option<tokio::task::JoinHandle<Result<()>>>);
-
-impl Task {
-    async fn result(&mut self) -> Result<()> {
-        let Some(task) = &mut self.0 else { return Ok(()) };
-        let result = task.await.unwrap_or_else(|_| Err(Error::internal("the reader of a table was cut off")));
-        self.0 = None;
-        result
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
-    }
+    stream.spawn(async { Ok(read.await?) });
+    Ok(stream.build())
 }

@@ -20,7 +20,7 @@ use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::KeyIndex;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed, key_columns};
 use crate::operators::{first_columns, to_millis};
 
 /// The column behind a group's partial state by which it is forgotten, in milliseconds.
@@ -227,9 +227,9 @@ impl Operator for KeyedAggregate {
         std::iter::once(groups).chain(values).collect()
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
         let inputs = std::iter::once(self.functions.partial()).chain(self.extremes.iter().map(|extreme| &extreme.schema));
-        keyed(inputs.map(|schema| key_columns(schema, 0..self.functions.groups())))
+        all_keyed(inputs.map(|schema| key_columns(schema, 0..self.functions.groups())))
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -13,7 +13,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, keyed_by_row};
 
 /// Keeps the rows of a query as a bag, by all their columns; nothing comes out.
 #[derive(Debug)]
@@ -57,8 +57,8 @@ impl Operator for Materialize {
         vec![TableSpec::by_key("content", &self.layout).bounded("the view's own rows".to_string())]
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed([key_columns(&self.schema, 0..self.schema.fields().len())])
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        keyed_by_row(&self.schema)
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

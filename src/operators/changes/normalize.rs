@@ -17,7 +17,7 @@ use crate::state::{KeyMode, KeyedDelta, KeyedTable};
 use super::expiring::ExpiringRows;
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed, key_columns};
 
 /// The column behind a kept row by which it is forgotten, in milliseconds.
 const TIME: &str = "__time";
@@ -150,8 +150,8 @@ impl Operator for Normalize {
         vec![TableSpec::by_key("rows", self.stored.layout()).bounded(bound)]
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed([key_columns(&self.rows, self.upserts.key.iter().copied())])
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        all_keyed([key_columns(&self.rows, self.upserts.key.iter().copied())])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

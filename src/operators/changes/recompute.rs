@@ -19,7 +19,7 @@ use super::subplan::SubPlan;
 use super::subplan::SubPlanParts;
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed};
 
 /// A relation and the key that its rows are partitioned by.
 #[derive(Debug, Clone)]
@@ -169,9 +169,9 @@ impl Operator for Recompute {
     }
 
     /// A plan that scans tables runs once, not once in each partition.
-    fn keys(&self) -> Option<Vec<Key>> {
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
         let scans = !self.plan.tables().is_empty();
-        keyed(self.inputs.iter().map(|input| input.key.clone())).filter(|_| !scans)
+        all_keyed(self.inputs.iter().map(|input| input.key.clone())).filter(|_| !scans)
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

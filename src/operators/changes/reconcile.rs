@@ -16,7 +16,7 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, keyed_by_row};
 
 /// The column behind a kept row that says how often it is there; below zero, how often it has still to come.
 const COUNT: &str = "__count";
@@ -92,8 +92,8 @@ impl Operator for Reconcile {
         vec![TableSpec::by_key("rows", &self.layout)]
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed([key_columns(&self.rows, 0..self.rows.fields().len())])
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        keyed_by_row(&self.rows)
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -15,7 +15,7 @@ use futures::stream;
 use serde::{Deserialize, Serialize};
 
 use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode};
-use super::stateful::Key;
+use super::stateful::PartitionKey;
 use crate::common::Result;
 use crate::operators::{EpochContext, properties};
 
@@ -26,7 +26,7 @@ use crate::operators::{EpochContext, properties};
 #[derive(Debug, Clone)]
 pub struct ExchangeExec {
     exchange: Exchange,
-    /// The key that rows are spread by, for people; empty if they are not.
+    /// The key that rows are hash-partitioned by, for people; empty if they are not.
     by: String,
     properties: Arc<PlanProperties>,
     schema: SchemaRef,
@@ -38,7 +38,7 @@ pub struct Exchange {
     /// The stage that left them.
     pub stage: u32,
     /// The number under which they were left: the stage's own for all of its partitions as they are, another one for rows that
-    /// the stage has spread by a key.
+    /// the stage has partitioned by a key.
     pub id: u32,
     /// How they are read.
     pub read: Read,
@@ -74,8 +74,8 @@ impl ExchangeExec {
         Self { properties: properties(&schema, partitions), exchange, by: String::new(), schema }
     }
 
-    /// Reads rows of `schema` that are spread by this key.
-    pub fn by_key(exchange: Exchange, key: &Key, schema: SchemaRef) -> Self {
+    /// Reads rows of `schema` that are hash-partitioned by this key.
+    pub fn by_key(exchange: Exchange, key: &PartitionKey, schema: SchemaRef) -> Self {
         let by = key.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         Self { by, ..Self::new(exchange, schema) }
     }

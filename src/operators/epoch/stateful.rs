@@ -67,9 +67,9 @@ pub trait Operator: Debug + Send + Sync + Any {
     /// The state tables that it keeps, in the order of their numbers.
     fn tables(&self) -> Vec<TableSpec>;
 
-    /// By what the rows of each input are spread over the operator's partitions: expressions over its columns, as many and of the same
+    /// The keys by which the rows of each input are hash-partitioned: expressions over its columns, as many and of the same
     /// types for every input. Rows that meet in its state or its answer have equal values there. `None`: it runs in one partition.
-    fn keys(&self) -> Option<Vec<Key>> {
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
         None
     }
 
@@ -80,28 +80,33 @@ pub trait Operator: Debug + Send + Sync + Any {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// Expressions over the columns of a relation, by which its rows are spread over partitions.
-pub type Key = Vec<Arc<dyn PhysicalExpr>>;
+/// Expressions over the columns of a relation, by which its rows are hash-partitioned.
+pub type PartitionKey = Vec<Arc<dyn PhysicalExpr>>;
 
 /// These columns as a key.
-pub fn key_columns(schema: &Schema, columns: impl IntoIterator<Item = usize>) -> Key {
+pub fn key_columns(schema: &Schema, columns: impl IntoIterator<Item = usize>) -> PartitionKey {
     let column = |index: usize| Arc::new(Column::new(schema.field(index).name(), index)) as _;
     columns.into_iter().map(column).collect()
 }
 
+/// All columns of the only input: equal rows meet.
+pub fn keyed_by_row(schema: &Schema) -> Option<Vec<PartitionKey>> {
+    all_keyed([key_columns(schema, 0..schema.fields().len())])
+}
+
 /// One key for each input, if it has columns: what has none runs in one partition.
-pub fn keyed(keys: impl IntoIterator<Item = Key>) -> Option<Vec<Key>> {
-    let keys: Vec<Key> = keys.into_iter().collect();
+pub fn all_keyed(keys: impl IntoIterator<Item = PartitionKey>) -> Option<Vec<PartitionKey>> {
+    let keys: Vec<PartitionKey> = keys.into_iter().collect();
     keys.iter().all(|key| !key.is_empty()).then_some(keys)
 }
 
 /// Which partition of an operator a stored row belongs to.
 #[derive(Debug, Clone)]
 pub enum Placement {
-    /// By the key that spreads the inputs' rows, over the stored columns.
-    Key(Key),
+    /// By the partition key of the inputs, over the stored columns.
+    Key(PartitionKey),
     /// Every partition has its own copy: what it knows of time.
-    Everywhere,
+    Broadcast,
 }
 
 impl Placement {

@@ -20,7 +20,7 @@ use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed, key_columns};
 use crate::operators::to_millis;
 
 /// The column behind a stored row by which it is dropped, in milliseconds.
@@ -88,8 +88,8 @@ impl Side {
         Ok(concat_batches(&schema, &batches)?)
     }
 
-    /// By which its rows are spread over partitions.
-    pub(super) fn partition_key(&self) -> Key {
+    /// By which its rows are hash-partitioned.
+    pub(super) fn partition_key(&self) -> PartitionKey {
         key_columns(&self.schema, self.key.iter().copied())
     }
 
@@ -219,8 +219,8 @@ impl Operator for DeltaJoin {
         sides.map(|(name, (side, rows))| TableSpec::by_key(name, rows.layout()).bounded(side.bound())).collect()
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed(self.sides.iter().map(Side::partition_key))
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        all_keyed(self.sides.iter().map(Side::partition_key))
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -19,7 +19,7 @@ use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed};
 use crate::operators::first_columns;
 
 /// A row of the preserved side (the first) waits until the last row that could meet it must have come, and is joined then.
@@ -81,8 +81,8 @@ impl Operator for IntervalJoin {
         vec![table("waiting", &self.rows[0]).timer(), table("other", &self.rows[1])]
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed(self.sides.iter().map(Side::partition_key))
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        all_keyed(self.sides.iter().map(Side::partition_key))
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

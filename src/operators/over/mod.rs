@@ -23,7 +23,7 @@ use super::changes::recompute::{Keyed, KeyedParts};
 use super::changes::subplan::SubPlan;
 use super::changes::subplan::SubPlanParts;
 use super::changes::zset;
-use super::epoch::stateful::{Key, Operator, OperatorContext, Placement, TableSpec, keyed};
+use super::epoch::stateful::{Operator, OperatorContext, PartitionKey, Placement, TableSpec, all_keyed};
 use super::{first_columns, to_millis};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 
@@ -252,8 +252,8 @@ impl Operator for OverAggregate {
         [waiting].into_iter().chain(kept).collect()
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed([self.rows.partition.clone()])
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        all_keyed([self.rows.partition.clone()])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -17,7 +17,7 @@ use crate::operators::changes::key_index::KeyIndex;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, keyed_by_row};
 
 /// Puts the clock behind changes, such that a retraction carries the clock at which its row was inserted.
 ///
@@ -82,8 +82,8 @@ impl Operator for ProctimeMaterialize {
         vec![TableSpec::by_key("clocks", &self.layout).bounded("the rows of its input".to_string())]
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed([key_columns(&self.rows, 0..self.rows.fields().len())])
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        keyed_by_row(&self.rows)
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -19,7 +19,7 @@ use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, keyed_by_row};
 
 /// What begins or ends at or after this (2200-01-01) never does.
 const NEVER: Millis = 7_258_118_400_000;
@@ -196,8 +196,8 @@ impl Operator for TemporalFilter {
         vec![TableSpec::by_key("spans", self.stored.layout()).bounded("the clock (rows that wait for it)".to_string()).timer()]
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed([key_columns(&self.rows, 0..self.rows.fields().len())])
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        keyed_by_row(&self.rows)
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

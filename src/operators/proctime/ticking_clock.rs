@@ -16,7 +16,7 @@ use super::ticks::Ticks;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec};
 
 /// Keeps all rows, and puts the clock of the last tick behind each: with every tick all of them change.
 ///
@@ -70,8 +70,8 @@ impl Operator for TickingClock {
         self.ticks.tables()
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        self.ticks.keys()
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        self.ticks.partition_keys()
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -18,7 +18,7 @@ use super::ticks::Ticks;
 use crate::operators::changes::zset;
 use crate::operators::epoch::clock_column::clocked;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec};
 
 /// Keeps all rows, evaluates the predicate for all of them at every tick, and emits what differs from the tick before.
 ///
@@ -82,8 +82,8 @@ impl Operator for TickingFilter {
         self.ticks.tables()
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        self.ticks.keys()
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        self.ticks.partition_keys()
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

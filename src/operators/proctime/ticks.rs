@@ -11,7 +11,7 @@ use crate::common::clock::Millis;
 use crate::state::{KeyMode, KeyedDelta, Layout};
 
 use crate::operators::changes::zset;
-use crate::operators::epoch::stateful::{Key, OperatorContext, Placement, TableSpec, key_columns, keyed};
+use crate::operators::epoch::stateful::{OperatorContext, PartitionKey, Placement, TableSpec, keyed_by_row};
 
 /// Rows that are kept, and a clock that goes on in ticks: the multiples of a period.
 ///
@@ -63,16 +63,16 @@ impl Ticks {
         self.period
     }
 
-    /// By which rows are spread over partitions: all columns.
-    pub(super) fn keys(&self) -> Option<Vec<Key>> {
-        keyed([key_columns(self.rows(), 0..self.rows().fields().len())])
+    /// Rows are hash-partitioned by all columns.
+    pub(super) fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        keyed_by_row(self.rows())
     }
 
     /// The tables of an operator that keeps nothing else: table 0 has the rows.
     pub(super) fn tables(&self) -> Vec<TableSpec> {
         let tick = TableSpec::by_key("tick", &self.next).bounded("one row".to_string()).timer();
         // Partitions that keep rows are at the same tick, and one that keeps none lets its tick go.
-        vec![TableSpec::by_key("rows", &self.rows), TableSpec { placement: Placement::Everywhere, ..tick }]
+        vec![TableSpec::by_key("rows", &self.rows), TableSpec { placement: Placement::Broadcast, ..tick }]
     }
 
     /// The ticks of this epoch.

@@ -17,7 +17,7 @@ use crate::state::{PaneDelta, PaneTable, Run};
 use super::panes::{Panes, Rows, by_pane, compact, keep, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, Placement, TableSpec, key_columns, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, Placement, TableSpec, all_keyed, key_columns};
 
 /// The table of panes.
 const PANES: u32 = 0;
@@ -173,12 +173,12 @@ impl Operator for PaneAggregate {
 
     fn tables(&self) -> Vec<TableSpec> {
         let panes = Placement::columns(self.functions.partial(), self.key());
-        vec![TableSpec::by_pane("panes", panes), TableSpec::by_pane("ends", Placement::Everywhere).timer()]
+        vec![TableSpec::by_pane("panes", panes), TableSpec::by_pane("ends", Placement::Broadcast).timer()]
     }
 
     /// Without the columns of the window: the panes of a window have to meet.
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed([key_columns(self.functions.partial(), self.key())])
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        all_keyed([key_columns(self.functions.partial(), self.key())])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

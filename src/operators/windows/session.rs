@@ -19,7 +19,7 @@ use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::distinct;
 use crate::operators::changes::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, TableSpec, key_columns, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed, key_columns};
 use crate::operators::first_columns;
 
 /// Columns behind a stored row: the bounds of its session so far, in the unit of its window columns; and the millisecond at which it
@@ -240,8 +240,8 @@ impl Operator for SessionMerge {
         ]
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed([key_columns(&self.rows, self.sessions.keys.iter().copied())])
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        all_keyed([key_columns(&self.rows, self.sessions.keys.iter().copied())])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

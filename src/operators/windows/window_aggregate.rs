@@ -15,7 +15,7 @@ use crate::state::{PaneDelta, PaneTable, Run};
 use super::panes::{Rows, by_pane, keep, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, Placement, TableSpec, key_columns, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, Placement, TableSpec, all_keyed, key_columns};
 
 /// Final aggregation per window.
 ///
@@ -117,8 +117,8 @@ impl Operator for WindowAggregate {
     }
 
     /// By the window as well: the windows of a key are apart.
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed([key_columns(self.functions.partial(), 0..self.functions.groups())])
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        all_keyed([key_columns(self.functions.partial(), 0..self.functions.groups())])
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

@@ -16,7 +16,7 @@ use crate::operators::changes::recompute::{Keyed, KeyedParts, concat};
 use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
-use crate::operators::epoch::stateful::{Key, Operator, OperatorContext, Placement, TableSpec, keyed};
+use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, Placement, TableSpec, all_keyed};
 
 /// An input of a [`WindowBatch`] operator.
 #[derive(Debug, Clone)]
@@ -25,8 +25,8 @@ pub struct WindowInput {
     pub schema: SchemaRef,
     /// The column that tells the window's end, and how many milliseconds to add to it.
     pub end: (usize, i64),
-    /// By which rows are spread over partitions.
-    pub key: Key,
+    /// By which rows are hash-partitioned.
+    pub key: PartitionKey,
 }
 
 /// The batch plan, run over the rows of the windows that have just become complete; append-only.
@@ -91,8 +91,8 @@ impl Operator for WindowBatch {
         self.inputs.iter().map(|input| TableSpec::by_pane("panes", Placement::Key(input.key.clone())).timer()).collect()
     }
 
-    fn keys(&self) -> Option<Vec<Key>> {
-        keyed(self.inputs.iter().map(|input| input.key.clone()))
+    fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
+        all_keyed(self.inputs.iter().map(|input| input.key.clone()))
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {

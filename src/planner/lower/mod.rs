@@ -50,14 +50,14 @@ use futures::future::BoxFuture;
 
 use crate::common::{Error, Result, WEIGHT};
 use crate::operators::epoch::exchange::{Exchange, Read};
-use crate::operators::epoch::stateful::Key;
+use crate::operators::epoch::stateful::PartitionKey;
 use crate::operators::{EpochTime, ExchangeExec, Materialize, Operator, StatefulExec};
 use crate::sql::ast::Emit;
 use crate::state::KeyGroups;
 
 use super::columns::{copied, with_columns};
 use super::nodes::StageInput;
-use super::program::{Program, Spread, Stage, StateNode};
+use super::program::{HashExchange, Program, Stage, StateNode};
 use super::properties::{Domain, StreamProperties, Time};
 use super::streaming_settings::StreamingSettings;
 
@@ -229,7 +229,7 @@ impl Lowering {
     fn push(&mut self, plan: Arc<dyn ExecutionPlan>, reads_sources: bool) -> (u32, SchemaRef) {
         let id = u32::try_from(self.program.stages.len()).unwrap_or(u32::MAX);
         let schema = plan.schema();
-        self.program.stages.push(Stage { id, plan, reads_sources, spreads: Vec::new() });
+        self.program.stages.push(Stage { id, plan, reads_sources, hash_exchanges: Vec::new() });
         (id, schema)
     }
 
@@ -240,13 +240,13 @@ impl Lowering {
     }
 
     /// What reads a stage by a key, in so many partitions.
-    fn spread(&mut self, stage: u32, key: &Key, partitions: usize) -> Result<Exchange> {
+    fn hash_exchange(&mut self, stage: u32, key: &PartitionKey, partitions: usize) -> Result<Exchange> {
         let next = self.next_exchange;
-        let spreads = self.program.stages.get_mut(stage as usize).map(|stage| &mut stage.spreads);
-        let spreads = spreads.ok_or_else(|| Error::internal("a stage that is not there"))?;
-        let known = spreads.iter().find(|spread| spread.key == *key && spread.partitions == partitions).map(|spread| spread.exchange);
+        let exchanges = self.program.stages.get_mut(stage as usize).map(|stage| &mut stage.hash_exchanges);
+        let exchanges = exchanges.ok_or_else(|| Error::internal("a stage that is not there"))?;
+        let known = exchanges.iter().find(|known| known.key == *key && known.partitions == partitions).map(|known| known.id);
         let id = known.unwrap_or_else(|| {
-            spreads.push(Spread { exchange: next, key: key.clone(), partitions });
+            exchanges.push(HashExchange { id: next, key: key.clone(), partitions });
             next
         });
         self.next_exchange = next + 1;
@@ -288,7 +288,7 @@ impl Lowering {
     ) -> Result<Lowered> {
         let node = self.next_node();
         let mut nodes = BTreeSet::from([node]);
-        let keys = operator.keys();
+        let keys = operator.partition_keys();
         let groups = KeyGroups::split(self.program.key_groups, if keys.is_some() { self.partitions } else { 1 });
         let mut keys = keys.into_iter().flatten();
         let mut children: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(inputs.len());
@@ -310,7 +310,7 @@ impl Lowering {
             nodes.extend(below);
             let key = keys.next().filter(|_| groups.len() > 1);
             children.push(match &key {
-                Some(key) => Arc::new(ExchangeExec::by_key(self.spread(stage, key, groups.len())?, key, schema)),
+                Some(key) => Arc::new(ExchangeExec::by_key(self.hash_exchange(stage, key, groups.len())?, key, schema)),
                 None => Arc::new(ExchangeExec::new(Exchange::gathered(stage), schema)),
             });
         }

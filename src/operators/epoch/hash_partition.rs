@@ -8,36 +8,36 @@ use crate::common::Result;
 use crate::state::KeyGroups;
 use crate::state::key_hash::hash_keys;
 
-use super::stateful::Key;
+use super::stateful::PartitionKey;
 
 /// The rows of a batch for each of so many partitions, in their order; a partition may get none. `groups` is how many key groups
 /// the job has.
 ///
 /// # Errors
 /// When the key cannot be evaluated over the rows.
-pub fn spread(rows: &RecordBatch, key: &Key, groups: u16, partitions: usize) -> Result<Vec<RecordBatch>> {
-    let part = |places: Vec<u32>| match places.len() {
+pub fn partition_by_key(rows: &RecordBatch, key: &PartitionKey, groups: u16, partitions: usize) -> Result<Vec<RecordBatch>> {
+    let part = |indices: Vec<u32>| match indices.len() {
         0 => Ok(rows.slice(0, 0)),
         all if all == rows.num_rows() => Ok(rows.clone()),
-        _ => Ok(take_record_batch(rows, &UInt32Array::from(places))?),
+        _ => Ok(take_record_batch(rows, &UInt32Array::from(indices))?),
     };
-    places(rows, key, groups, partitions)?.into_iter().map(part).collect()
+    partition_indices(rows, key, groups, partitions)?.into_iter().map(part).collect()
 }
 
 /// For each of so many partitions where its rows stand in a batch.
 ///
 /// # Errors
 /// When the key cannot be evaluated over the rows.
-pub fn places(rows: &RecordBatch, key: &Key, groups: u16, partitions: usize) -> Result<Vec<Vec<u32>>> {
+pub fn partition_indices(rows: &RecordBatch, key: &PartitionKey, groups: u16, partitions: usize) -> Result<Vec<Vec<u32>>> {
     let columns = key.iter().map(|part| Ok(part.evaluate(rows)?.into_array(rows.num_rows())?)).collect::<Result<Vec<_>>>()?;
     let hashes = hash_keys(&columns, rows.num_rows())?;
-    let mut places: Vec<Vec<u32>> = vec![Vec::with_capacity(rows.num_rows() / partitions + rows.num_rows() / 8); partitions];
+    let mut indices: Vec<Vec<u32>> = vec![Vec::with_capacity(rows.num_rows() / partitions + rows.num_rows() / 8); partitions];
     for (row, hash) in (0u32..).zip(&hashes) {
-        if let Some(places) = places.get_mut(KeyGroups::partition(*hash, groups, partitions)) {
-            places.push(row);
+        if let Some(indices) = indices.get_mut(KeyGroups::partition(*hash, groups, partitions)) {
+            indices.push(row);
         }
     }
-    Ok(places)
+    Ok(indices)
 }
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ mod tests {
         let keys = Int64Array::from_iter((0..1000).map(|n| (n % 7 != 0).then_some(n % 13)));
         let columns: Vec<ArrayRef> = vec![Arc::new(keys), Arc::new(Int64Array::from_iter_values(0..1000))];
         let rows = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
-        let parts = spread(&rows, &key_columns(&schema, [0]), 128, 3).unwrap();
+        let parts = partition_by_key(&rows, &key_columns(&schema, [0]), 128, 3).unwrap();
         assert_eq!(parts.iter().map(RecordBatch::num_rows).sum::<usize>(), 1000);
         let mut owner = std::collections::HashMap::new();
         for (partition, part) in parts.iter().enumerate() {
@@ -73,7 +73,7 @@ mod tests {
     fn rows_without_columns_are_kept() {
         let options = RecordBatchOptions::new().with_row_count(Some(5));
         let rows = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options).unwrap();
-        let parts = spread(&rows, &Vec::new(), 128, 2).unwrap();
+        let parts = partition_by_key(&rows, &Vec::new(), 128, 2).unwrap();
         assert_eq!(parts.iter().map(RecordBatch::num_rows).sum::<usize>(), 5);
     }
 }
