@@ -79,7 +79,7 @@ pub struct Event {
     pub bid: Option<Bid>,
 }
 
-/// Somebody who joins.
+/// A person who joins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the published names")]

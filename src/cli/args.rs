@@ -103,7 +103,7 @@ fn retention(text: &str) -> Result<u64, String> {
     units::bytes(text).map_err(|e| format!("{}; {}", e.message(), e.hint_text().unwrap_or_default()))
 }
 
-/// Less than this is of no use to anybody: batches alone take some.
+/// The least memory limit: single batches alone need a few MB.
 const LEAST_MEMORY: u64 = 16 << 20;
 
 fn memory(text: &str) -> Result<u64, String> {

@@ -113,7 +113,7 @@ fn start(args: Args, notes: LogBuffer) -> Result<()> {
             Some(Command::Demo(demo)) => demo::demo(&args.common, demo, notes).await,
         }
     }));
-    // A reader thread may sit in a network call; nobody waits for it.
+    // Does not wait for reader threads: one may be blocked in a network call.
     runtime.shutdown_background();
     done
 }

@@ -159,7 +159,7 @@ pub(super) async fn print(schema: SchemaRef, rows: RecordBatch, asked: Option<Fo
     print_stream(schema, render::ready(rows), Format::asked(asked)).await
 }
 
-/// Prints rows as they come. When nobody reads any further (`| head`), the process has done what it was asked for.
+/// Prints rows as they come. A closed pipe (`| head`) is the end of the output, not an error.
 pub(super) async fn print_stream(schema: SchemaRef, rows: SendableRecordBatchStream, format: Format) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     match render::print(schema, rows, format, &Look::default(), &mut out).await? {

@@ -6,7 +6,7 @@ use tokio::task::{spawn_blocking, unconstrained};
 
 use super::{Error, Result};
 
-/// Does the work on a thread of its own. It is done to its end, also when nobody waits for it any more; its panics are the caller's.
+/// Does the work on a blocking thread. The work runs to its end even if the caller is dropped; a panic in it is raised in the caller.
 ///
 /// # Errors
 /// Those of the work.

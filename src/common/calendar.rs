@@ -35,8 +35,8 @@ pub fn has_time(value: i64, unit: TimeUnit) -> bool {
     (FIRST * SECONDS * per_second..END * SECONDS * per_second).contains(&value)
 }
 
-/// The rows in which a date or time, also one inside of a nested value, is beyond the calendar, or a decimal beyond its precision: nobody
-/// could write them again, or compute with them. Empty if there is none, which costs one look at each value.
+/// The rows in which a date or time, also one inside of a nested value, is beyond the calendar, or a decimal beyond its precision: such
+/// values cannot be written or computed with. Empty if all values are valid.
 pub fn beyond(array: &ArrayRef) -> Vec<usize> {
     match array.data_type() {
         DataType::Date32 => rows(array, &array.as_primitive::<Date32Type>().values()[..], |days| has_day(i64::from(days))),

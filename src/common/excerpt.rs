@@ -49,7 +49,7 @@ pub fn shortened(text: &str) -> Cow<'_, str> {
     Cow::Owned(short)
 }
 
-/// A message of a library, of which nobody knows what in it is data: its beginning and its end.
+/// The beginning and the end of a library's message, any part of which may be data.
 pub fn whole(text: &str) -> Cow<'_, str> {
     let chars = text.chars().count();
     if chars <= 2 * LONGEST {

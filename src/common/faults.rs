@@ -38,7 +38,7 @@ pub enum EpochStep {
     CommitRows,
     /// The job remembers that.
     ConfirmSink,
-    /// Commits that nobody needs are removed.
+    /// Commits that are no longer needed are removed.
     Prune,
     /// A large state table is written whole, while epochs and commits go on.
     WriteSnapshot,

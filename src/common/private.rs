@@ -1,4 +1,4 @@
-//! Files and folders that nobody else may read: they hold rows, and declarations with passwords.
+//! Files and folders that only their owner may read: they hold rows, and declarations with passwords.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Result;
@@ -20,8 +20,8 @@ pub fn options() -> OpenOptions {
     options
 }
 
-/// Removes what a process that was killed has left half written in a folder: hidden files that end in `.tmp`. Only for a folder that nobody
-/// else writes to.
+/// Removes the temporary files (hidden, ending in `.tmp`) that a killed process has left in a folder. Only for a folder with a single
+/// writer.
 pub fn remove_unfinished(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -20,7 +20,7 @@ pub type ColumnPath = Vec<String>;
 ///   wanted       event_type, bid.price
 ///   projection   event_type INT, bid ROW<price>             indices [0, 2]
 /// ```
-/// So a format decodes no text that nobody reads, however deep it stands.
+/// So a format decodes only the fields that are read, at any depth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Projection {
     indices: Vec<usize>,

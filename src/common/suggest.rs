@@ -35,7 +35,7 @@ mod tests {
         assert_eq!(nearest("topik", known), Some("topic"));
         assert_eq!(nearest("scan.startup.moed", known), Some("scan.startup.mode"));
         assert_eq!(nearest("path", known), None);
-        // One letter is no part of a name that anybody would take it for.
+        // One letter is too short to match part of a longer name.
         assert_eq!(nearest("ei", ["e"]), None);
         assert_eq!(nearest("f", ["e"]), None);
         assert_eq!(nearest("E", ["e"]), Some("e"));

@@ -44,7 +44,7 @@ pub trait Connector: Debug + Send + Sync {
     /// The table as something to write, or an error if it cannot be written. No server is asked.
     fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>>;
 
-    /// The options of a table that nobody declared, but whose name alone says where it is: `FROM 'data/*.parquet'`.
+    /// The options of an undeclared table whose name is its location: `FROM 'data/*.parquet'`.
     fn table_of(&self, _name: &str) -> Option<Options> {
         None
     }

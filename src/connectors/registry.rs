@@ -73,7 +73,7 @@ impl Connectors {
         self.0.iter().map(|(name, connector)| (name.to_string(), connector.options())).collect()
     }
 
-    /// The options of a table that nobody declared, but whose name says where it is.
+    /// The options of an undeclared table whose name is its location.
     pub fn table_of(&self, name: &str) -> Option<Options> {
         self.0.values().find_map(|c| c.table_of(name))
     }

@@ -75,7 +75,7 @@ pub trait Source: Debug + Send + Sync {
         None
     }
 
-    /// Its rows as they come, for queries that go on; nothing if nobody waits for what comes next.
+    /// Its rows as they come, for continuous queries; `None` for a table that cannot be followed.
     fn stream(&self) -> Option<Arc<dyn StreamSource>> {
         None
     }

@@ -20,7 +20,7 @@ use super::watermark::{LIVE_WITHIN, SourceClock};
 /// # Rules
 /// * What is idle, or has nothing more to give, does not hold the others up. Nor does an empty partition at its end.
 /// * A partition that has rows to come and has given none yet is behind all others.
-/// * Live rows are never held up: they are near the wall clock, so nobody is catching up there.
+/// * Live rows are never held up: they are near the wall clock, so their partition is not catching up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Floor {
     /// A partition was not read yet.

@@ -425,7 +425,7 @@ impl Running<'_> {
             finished: self.finished,
             keyed_by: KeyedBy { groups: self.pipeline.key_groups(), hash: HASH_VERSION },
         };
-        // Nobody needs commits below both the base and what every sink is known to hold.
+        // Commits below both the base and what every sink has confirmed are not needed.
         let floor = header.base().min(self.publishers.least().saturating_add(1)).saturating_sub(1);
         let prune = (floor >= self.floor + PRUNE_EVERY).then_some(floor);
         self.floor = prune.unwrap_or(self.floor);
@@ -442,7 +442,7 @@ impl Running<'_> {
             if let (Put::Won, Some(floor)) = (put, prune) {
                 prune_unread(&commits, floor, &views).await?;
             }
-            // Sinks may ask for their rows soon, nobody for the state.
+            // Sinks may need their rows soon; the state is only needed after a restart.
             Ok((put, Arc::new(CommitReader::from_file(&format!("commits/{n}"), file, |section| section.starts_with("sink/"))?)))
         }));
         Ok(())

@@ -43,7 +43,7 @@ impl JobHandle {
         tokio::spawn(async move {
             let ending = running.await.unwrap_or_else(|e| Err(Error::internal(cut_off).with_source(e)));
             *measured.lock() = None;
-            // Nobody may ask any more.
+            // Fails if every handle of the job is dropped.
             let _ = tell.send(Some(ending));
         });
         Self { name, stop, status, metrics, bounded, ended }

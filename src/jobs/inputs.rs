@@ -207,7 +207,7 @@ impl Inputs {
     /// When a source fails for good.
     pub async fn fetch(&mut self, max_rows: usize, wait: Duration) -> Result<Fetch> {
         let mut fetch = Fetch::default();
-        // With several sources nobody may wait long for one of them while another has rows.
+        // With several sources, one without rows must not hold up the others.
         let wait = if self.sources.len() > 1 { wait.min(Duration::from_millis(5)) } else { wait };
         for input in &mut self.sources {
             fetch.moved |= input.discover()?;

@@ -107,7 +107,7 @@ impl LateRoute {
         let places = places(batches)?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.columns.fields().len());
         for (i, field) in self.columns.fields().iter().enumerate() {
-            // What nobody tells is NULL: the array behind those of the batches.
+            // Columns that no query reads are NULL: the array behind those of the batches.
             let nothing = new_null_array(field.data_type(), 1);
             let reported = |batch: usize| batches.get(batch).and_then(|(reported, rows)| Some(rows.column((*reported.columns.get(i)?)?)));
             let arrays: Vec<&dyn Array> =
@@ -263,7 +263,7 @@ pub fn routes(
         if own.is_empty() {
             tracing::warn!("table `{source}`: `{OPTION}` has no effect, because nothing in this job drops its late rows");
         }
-        // Behind a join nobody knows any more which table a row is from.
+        // The rows of a join come from both tables.
         if let Some(other) = own.iter().flat_map(|(f, _)| &f.sources).find(|s| wanted.get(*s).is_some_and(|w| w.target != *target)) {
             return Err(wrong(
                 Error::sql(format!("late rows of `{source}` and `{other}` cannot be told apart: the query puts them together"))

@@ -11,8 +11,7 @@ use crate::planner::Measured;
 
 /// The sums over the epochs of a job.
 ///
-/// The job adds to it after each epoch, a handful of numbers per stage and state table; who asks reads them at any time, and stops
-/// nobody.
+/// The job adds a few numbers per stage and state table after each epoch; readers never block it.
 #[derive(Debug, Default)]
 pub struct JobMetricsView(Mutex<Sums>);
 

@@ -75,7 +75,7 @@ struct Failure {
 #[derive(Debug)]
 enum Work {
     Commit(Arc<Commit>),
-    /// Show what is held back; false if nobody waits for it, but its time has come.
+    /// Show buffered rows; false if only their deadline has passed.
     Flush(bool),
     /// Event time has come on without a commit.
     Watermark(i64),
@@ -413,7 +413,7 @@ impl Task {
         }
     }
 
-    /// A sink that holds less than it has confirmed was set back: rows that nobody has any more are gone from it.
+    /// A sink that holds less than it has confirmed was reset: its rows are lost, because their commits may be pruned.
     fn check_set_back(&self, n: u64) -> Result<()> {
         let written = self.written.load(Ordering::SeqCst);
         if n >= written || !self.sink.exactly_once() {

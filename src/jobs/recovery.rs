@@ -57,7 +57,7 @@ pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit, 
     while let Some((i, commit)) = chain.next().await {
         let commit = match commit? {
             Some(commit) if commit.body.job_uuid == commits.me.job_uuid => commit,
-            // Of the life before `--fresh`, whose rows nobody waits for.
+            // From before `--fresh`, whose rows are not published any more.
             Some(_) if i < base => continue,
             None if i < base && i <= commits.floor().await? => continue,
             _ => return Err(Error::state(format!("commit {i}, which commit {n} builds on, is gone"))),

@@ -51,7 +51,7 @@ pub struct PartitionRun {
 /// ```
 /// # Invariants
 /// * Rows that no stage reads any more are let go.
-/// * When a run has ended, also with an error, none of its tasks is left: the state tables are in nobody's hands.
+/// * When a run has ended, even with an error, all of its tasks have ended: no task refers to the state tables.
 /// * Of several errors the one of the first stage and partition is told, so that the same rows fail in the same way.
 #[derive(Debug)]
 pub struct Schedule {

@@ -299,7 +299,7 @@ impl SourceReader for ViewReader {
         let mut left = if self.paused { 0 } else { max_rows };
         while left > 0 && self.end.is_none_or(|end| self.position < end) {
             if self.at_end {
-                // Also when nobody may wait for it: a job with several sources asks often.
+                // Looks no earlier than at `look_at`, even if `wait` is short: a job with several sources asks often.
                 tokio::time::sleep_until(self.look_at.min(until)).await;
                 if clock::timer() < self.look_at {
                     break;

@@ -125,7 +125,7 @@ impl UserDefinedLogicalNodeCore for WatermarkColumn {
     }
 }
 
-/// Volatile, so that nobody moves or folds it before it has its place.
+/// Volatile, so that the optimizer neither moves nor folds it before it becomes a column.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct CurrentWatermark {
     mode: Mode,

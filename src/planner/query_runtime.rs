@@ -38,7 +38,7 @@ impl QueryRuntime {
     /// Runs a plan on threads that only such plans use.
     ///
     /// An operator may compute for seconds without a pause (a join of everything with everything). On the threads of the process's own
-    /// runtime nobody would look at signals, clocks and sockets meanwhile: Ctrl-C would not be heard, and jobs would stand still. Dropping
+    /// runtime it would block signals, timers and sockets: Ctrl-C would have no effect, and jobs would stop. Dropping
     /// the stream of rows ends the query.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl QueryRuntime {
 
 impl Drop for QueryRuntime {
     fn drop(&mut self) {
-        // Without waiting: this may be a thread of a runtime, and nobody reads any more what queries still compute.
+        // Does not wait: this may be a runtime's thread, and the results of queries still running are not needed.
         if let Some(runtime) = self.runtime.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             runtime.shutdown_background();
         }

@@ -115,7 +115,7 @@ async fn in_place(
     }
     frame.draw(&Picture::of(&mut content)?.drawn(screen, &[]))?;
     drop(frame);
-    // Somebody who has waited in vain should be able to read all of why.
+    // If there are no rows, print the whole reason: the status line may have cut it.
     if let Some(word) = now.message().filter(|_| content.count() == 0) {
         eprintln!("{word}");
     }

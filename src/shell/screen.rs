@@ -258,7 +258,7 @@ fn paged(text: &[u8]) -> bool {
     let chosen = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty());
     let plain;
     let text = match (&chosen, std::str::from_utf8(text)) {
-        // Nobody knows what it makes of colours.
+        // The chosen pager may not handle colours.
         (Some(_), Ok(coloured)) => {
             plain = console::strip_ansi_codes(coloured).into_owned();
             plain.as_bytes()

@@ -97,7 +97,7 @@ impl Session {
     /// When signals cannot be handled.
     pub fn new(setup: Setup, interactive: bool) -> Result<Self> {
         let interrupt = signal(SignalKind::interrupt()).map_err(|e| Error::internal("signals cannot be handled").with_source(e))?;
-        // Nobody types while a script runs.
+        // A script has no prompt that log lines could disturb.
         setup.notes.at_once(!interactive);
         let Setup { connection, variables, format, history, init, about, begin, notes } = setup;
         Ok(Self {
@@ -279,7 +279,7 @@ impl Session {
         Ok(())
     }
 
-    /// Forgets signals that came while nobody waited for them.
+    /// Drops signals that came before this wait.
     pub(super) fn ready(&mut self) {
         while self.interrupt.recv().now_or_never().is_some() {}
     }

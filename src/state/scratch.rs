@@ -1,4 +1,4 @@
-//! Folders for files that nobody needs after the process: removed at the end, or by another process if this one was killed.
+//! Temporary folders of a process: removed at its end, or by the next process if this one was killed.
 
 use std::fs::{self, File};
 use std::io;
@@ -65,7 +65,7 @@ pub fn clean(parent: &Path) {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Some((path, _)) = self.made.lock().take() {
-            fs::remove_dir_all(path).ok(); // nobody is there to be told; the next start removes it
+            fs::remove_dir_all(path).ok(); // on failure the next start removes it
         }
     }
 }

@@ -20,7 +20,7 @@ pub enum Created {
 /// A folder of objects.
 ///
 /// # Contract
-/// * `create` is atomic: of several callers exactly one wins, and nobody ever reads half an object. When it returns, the
+/// * `create` is atomic: of several callers exactly one wins, and readers never see half an object. When it returns, the
 ///   outcome is final, also after a time-out or a broken connection: the object is read back and compared (so callers put
 ///   something unique to the attempt into the bytes).
 /// * What `create` or `replace` wrote, `get` and `list` show at once.
@@ -56,8 +56,8 @@ pub trait StateStore: Debug + Send + Sync {
     /// How messages name it.
     fn describe(&self) -> String;
 
-    /// Takes the folder for this process alone until the returned guard is dropped, where the store can do that. On an
-    /// object store nobody can, and older copies are fenced by incarnations instead.
+    /// Locks the folder for this process until the returned guard is dropped, where the store has locks. Object stores have
+    /// none; incarnations fence older copies there.
     ///
     /// # Errors
     /// When another process holds it.

@@ -19,7 +19,7 @@ pub(super) async fn jobs(root: &dyn StateStore) -> Result<BTreeSet<String>> {
 
 impl Connection {
     /// Refuses to drop a table or a materialized view of a job that runs on this machine, as far as its newest commit names it: what
-    /// stands in a view is not named there. Where checkpoints are on an object store nobody can tell whether a job runs.
+    /// stands in a view is not named there. On an object store, which has no locks, running jobs cannot be detected.
     pub(super) async fn refuse_running(&self, drop: &Drop) -> Result<()> {
         let Some(root) = self.workspace.root().filter(|_| matches!(drop.kind, DropKind::Table | DropKind::MaterializedView)) else {
             return Ok(());

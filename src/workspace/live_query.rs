@@ -123,7 +123,7 @@ struct Hand(mpsc::Sender<RecordBatch>);
 impl SinkWriter for Hand {
     async fn write(&mut self, _commit: &CommitInfo, rows: &[RecordBatch]) -> Result<()> {
         for batch in rows {
-            // Nobody looks any more: the job is about to be stopped.
+            // Fails if the screen is closed: the job is about to be stopped.
             let _ = self.0.send(batch.clone()).await;
         }
         Ok(())

@@ -99,7 +99,7 @@ async fn other_texts() {
     assert_eq!(place.peek(&table("c.csv.gz", "n INT, s STRING"), "t", 1).await, [r#"c.csv.gz | 4 | 2,y | {"n":2,"s":"y"}"#]);
 }
 
-/// A file that nobody could read through: its first record is longer than records may be. It takes no room on the disk.
+/// A sparse file that cannot be read from its start: its first record is longer than the limit.
 #[tokio::test]
 async fn of_a_large_file_only_the_end_is_read() {
     let place = TestFolder::new();

@@ -1,4 +1,4 @@
-//! Tables whose columns nobody has written down: the connector finds them out.
+//! Schema inference: the connector supplies columns that a table does not declare.
 
 use std::sync::Arc;
 

@@ -88,7 +88,7 @@ impl Connection {
         let entry = self.with_catalog(|catalog| catalog.get(name))?;
         let session = self.session(Mode::Batch)?;
         let rows = match &entry {
-            // Those that nobody has written down are found out.
+            // Undeclared columns are inferred.
             Entry::Table(table) if table.definition.columns.is_empty() => of_table(&self.source(name).await?.definition, &session).await?,
             Entry::Table(table) => of_table(&table.definition, &session).await?,
             _ => {

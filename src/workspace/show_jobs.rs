@@ -16,7 +16,7 @@ use crate::jobs::progress::{Phase, Status};
 /// What SHOW JOBS knows of a job.
 #[derive(Debug, Default)]
 struct Listed {
-    /// Nothing is known of what a job does that another process runs, or nobody.
+    /// `None` for a job that this process does not run.
     phase: Option<String>,
     commit: Option<u64>,
     status: Option<Status>,

@@ -177,7 +177,7 @@ impl ConnectionTables {
         let mut inner = self.lock();
         let mut query = view.definition.query.clone();
         let entry = Entry::View(Arc::new(view.clone()));
-        // Nobody can declare such a one, but a file can be edited.
+        // A statement cannot declare a circle, but an edited catalog file can.
         inner.catalog.refuse_circle(&entry)?;
         let database = entry.database();
         let resolved = Resolver::new(&inner.catalog, &database, query.dialect).resolve(query.query.as_mut());

@@ -366,7 +366,7 @@ fn a_question_without_a_terminal_is_not_asked() {
     assert_eq!(again.out, "+I[1]\n+I[2]\n+I[3]\n");
 }
 
-/// A script with mistakes of every kind, on a Kafka that nobody asks.
+/// A script with mistakes of every kind. Its Kafka address is never contacted.
 const WRONG: &str = "CREATE TABLE a (id BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'kafka', 'topic' = 'a',
   'properties.bootstrap.servers' = 'nowhere:1', 'properties.sasl.password' = 'hidden', 'format' = 'json');
 CREATE TABLE b (id BIGINT) WITH ('connector' = 'kafka', 'topik' = 'b');

@@ -107,7 +107,7 @@ impl Topic {
         }
     }
 
-    /// One that somebody else makes, or nobody.
+    /// A topic that this does not create.
     pub fn named(name: &str) -> Self {
         Self { name: name.into(), address: kafka() }
     }
@@ -173,7 +173,7 @@ impl Topic {
         i32::try_from(metadata.topics()[0].partitions().len()).unwrap()
     }
 
-    /// Whether somebody has made it.
+    /// Whether it exists.
     pub fn exists(&self) -> bool {
         let metadata = self.reader("tests").fetch_metadata(None, PATIENCE).unwrap();
         metadata.topics().iter().any(|t| t.name() == self.name)

@@ -266,7 +266,7 @@ fn maps_and_unions_are_printed_in_every_format() {
     }
 }
 
-/// As large as its only line: nobody wants to see it.
+/// The error must not quote the whole line.
 #[tokio::test]
 async fn a_line_of_many_megabytes_is_read_and_not_shown() {
     let place = Place::new();
@@ -285,6 +285,6 @@ async fn a_line_of_many_megabytes_is_read_and_not_shown() {
     place.file(&format!("p/k={long}/a.csv"), "id\n1\n");
     let table = "CREATE TABLE t (id INT, k INT) PARTITIONED BY (k) WITH ('connector' = 'filesystem', 'path' = 'DIR/p', 'format' = 'csv'); SELECT k FROM t";
     let error = place.error(table).await.to_string();
-    // Once in the name of the file, without which nobody would find it.
+    // Once in the name of the file, which is shown whole so that it can be found.
     assert!(error.contains("a.csv") && error.matches("long ").count() <= 3 * 41, "{error}");
 }

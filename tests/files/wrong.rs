@@ -194,14 +194,14 @@ fn what_disks_servers_and_memory_refuse_is_said_plainly() {
     let s3 = |path: &str, options: &str| {
         format!("CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = '{path}'{options}); SELECT * FROM t")
     };
-    let nobody = ", 's3.access-key' = 'nobody', 's3.secret-key' = 'nothing-at-all'";
+    let unknown = ", 's3.access-key' = 'unknown', 's3.secret-key' = 'nothing-at-all'";
     let endpoint = std::env::var("MILLSTREAM_TEST_S3").unwrap();
     let sort = "SELECT value, REPEAT('x', 200) AS s FROM generate_series(1, 400000) ORDER BY s, value DESC";
     let wide = "SELECT value, REPEAT(CAST(value AS STRING), 20) AS s FROM generate_series(1, 400000) ORDER BY s DESC LIMIT 300000";
     for (query, says) in [
         (std::fs::read_to_string(home.path().join("t.sql")).unwrap(), "column `a` can mean"),
         (s3("s3://no-such-bucket/x", &format!(", 's3.endpoint' = '{endpoint}'")), "s3://no-such-bucket/x"),
-        (s3("s3://no-such-bucket/x", &format!(", 's3.endpoint' = '{endpoint}'{nobody}")), "s3://no-such-bucket/x"),
+        (s3("s3://no-such-bucket/x", &format!(", 's3.endpoint' = '{endpoint}'{unknown}")), "s3://no-such-bucket/x"),
         (s3("s3://no-such-bucket/x", ", 's3.endpoint' = 'http://127.0.0.1:9'"), "s3://no-such-bucket/x"),
         ("COPY (SELECT 1) TO '/proc/nope/a.csv'".to_string(), "/proc/nope/a.csv"),
         ("SELECT * FROM '/proc/1/mem/*.csv'".to_string(), "/proc/1/mem"),

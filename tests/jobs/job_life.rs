@@ -165,7 +165,7 @@ fn a_refused_run_changes_nothing() {
         );
     assert_ne!(more, source);
     let insert = std::fs::read_to_string(folder.join("3_insert.sql")).unwrap();
-    let (more, unplanned) = (file("more.sql", &more), file("unplanned.sql", &insert.replace("total_paid", "nobody_paid")));
+    let (more, unplanned) = (file("more.sql", &more), file("unplanned.sql", &insert.replace("total_paid", "missing_column")));
     let changed = file("changed.sql", &insert.replace("'3' SECONDS", "'6' SECONDS"));
     let edited = |insert: &Path| job.of_files(&[more.clone(), folder.join("2_sink.sql"), insert.to_path_buf()]);
 
@@ -197,7 +197,7 @@ fn other_connection_options_are_not_another_query() {
     let job = t.job.args(&["--until-now"]);
     job.run().code(0);
     t.add(200..300);
-    job.option("properties.group.id", "somebody-else").run().code(0);
+    job.option("properties.group.id", "another-group").run().code(0);
     assert_eq!(t.out(), windows(300, false));
 }
 

@@ -210,7 +210,7 @@ async fn a_late_row_has_every_column_that_the_queries_read_and_comes_once() {
              END;",
             all("KV"),
         ),
-        // One of them takes some rows only: of the others nobody reads `v`.
+        // One of them takes some rows only: no query reads `v` of the others.
         (
             "EXECUTE STATEMENT SET BEGIN
                INSERT INTO a SELECT COUNT(id) FROM w WHERE k <> 'x' GROUP BY window_start, window_end;
@@ -272,7 +272,7 @@ async fn late_rows_of_a_union_go_to_the_table_of_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn late_rows_that_nobody_keeps_are_counted_once() {
+async fn late_rows_that_no_query_keeps_are_counted_once() {
     let count = |condition: &str| format!("SELECT COUNT(id) FROM w {condition} GROUP BY window_start, window_end;");
     // Conditions that both rows pass, or one of them, or neither; the first query reads all of them, or the same ones, or others.
     for (first, second, expected) in [

@@ -126,7 +126,7 @@ fn read_uncommitted_sees_open_transactions() {
 }
 
 #[test]
-fn nobody_at_an_address_is_told_with_the_address() {
+fn an_unreachable_address_is_named_in_the_error() {
     run(async {
         let broker = RdKafkaBroker::new("127.0.0.1:1", &[]).unwrap();
         let error = broker.topics(Duration::from_secs(1)).await.unwrap_err();
@@ -178,7 +178,7 @@ fn a_broker_that_goes_away_is_an_outage_and_nothing_is_lost() {
 
         kafka.services("stop");
         until(&mut *consumer, 20, "the outage", &mut |c, _| c.outage().is_some());
-        assert!(!position(&mut *consumer).at_end, "nobody confirms the end");
+        assert!(!position(&mut *consumer).at_end, "no broker confirms the end");
         let error = broker.topics(Duration::from_secs(1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         let error = broker.bounds(&topic).await.unwrap_err();

@@ -31,7 +31,7 @@ const CASES: &[(&str, &str, usize, u64)] = &[
     ("p_copy = 1 AND 95 <= o", "1: 95..100", 5, 5),
     ("ts >= TO_TIMESTAMP_LTZ(1714521690000, 3)", "0: 90..100, 1: 90..100", 20, 20),
     ("at > TIMESTAMP '2024-05-01 00:01:35' AND p = 0", "0: 96..100", 4, 4),
-    // Nobody knows where older records are, if producers set the time: no end is taken from it.
+    // If producers set the time, offsets are not in its order: it bounds no end.
     ("at < TIMESTAMP '2024-05-01 00:00:10'", "0: 0..100, 1: 0..100", 20, 200),
     // Neither of both bounds what the other one may bring.
     ("p = 0 OR id = 5", "0: 0..100, 1: 0..100", 101, 200),

@@ -138,7 +138,7 @@ fn a_mode_that_has_nothing_to_go_by_names_the_fix() {
 #[test]
 fn a_query_needs_no_group() {
     let topic = ten();
-    for options in [vec![], vec![GROUP[0]], vec![("properties.group.id", "nobody")]] {
+    for options in [vec![], vec![GROUP[0]], vec![("properties.group.id", "unused")]] {
         assert_eq!(query(&table("t", &topic, "id INT", &options), "SELECT COUNT(*) AS n FROM t", "csv").lines(), ["10", "n"]);
     }
 }

@@ -147,7 +147,7 @@ fn sessions_that_are_killed_and_locks_that_are_held_lose_and_double_nothing() {
         let sales = Sales::new(Database::new(server), 200);
         let mut running = sales.job.start();
         running.until("rows", |_| !sales.db.rows("SELECT 1 FROM users LIMIT 1").is_empty());
-        // Somebody else holds every row for longer than the server lets a transaction wait.
+        // Another session locks every row for longer than the server lets a transaction wait.
         let mut other = sales.db.connect();
         common::block(async {
             loop {
@@ -191,7 +191,7 @@ fn a_deadlock_loses_and_doubles_nothing() {
             common::block(async {
                 rows(&mut other, "START TRANSACTION").await;
                 for user in rows(&mut other, "SELECT user FROM users ORDER BY user DESC").await {
-                    // Whoever is chosen as the victim, nothing may be lost.
+                    // No row may be lost, whichever session the server picks as the victim.
                     let lock = format!("SELECT n FROM users WHERE user = '{user}' FOR UPDATE");
                     if sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut other).await.is_err() {
                         return;

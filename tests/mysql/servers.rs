@@ -85,7 +85,7 @@ impl Database {
         Self { options: options.database(&name), address, is_mariadb, home: Home::new(), name }
     }
 
-    /// A connection of somebody else.
+    /// A connection of another client.
     pub fn connect(&self) -> MySqlConnection {
         block(self.options.connect()).unwrap_or_else(|e| panic!("{}: {e}", self.address))
     }

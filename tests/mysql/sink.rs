@@ -185,7 +185,7 @@ fn tables_are_made_when_that_is_asked_for() {
 }
 
 #[test]
-fn somebody_who_may_not_create_tables_is_told_what_to_run() {
+fn a_user_without_the_privilege_to_create_tables_gets_the_ddl() {
     for db in both() {
         let user = format!("u{}", &db.name[db.name.len() - 12..]);
         let native = if db.is_mariadb { "IDENTIFIED BY 'pw'" } else { "IDENTIFIED WITH mysql_native_password BY 'pw'" };
@@ -201,12 +201,19 @@ fn somebody_who_may_not_create_tables_is_told_what_to_run() {
         };
         let lines = ["a,1".to_string(), "b,2".to_string()];
         let ended = job(&db, &lines, &table("plain", ""), "INSERT INTO plain SELECT * FROM input").exits(1);
-        let hint =
-            ended.err.split("let somebody who may run: ").nth(1).unwrap_or_else(|| panic!("{ended}")).lines().next().unwrap().to_string();
+        let hint = ended
+            .err
+            .split("ask a user with the privilege to run: ")
+            .nth(1)
+            .unwrap_or_else(|| panic!("{ended}"))
+            .lines()
+            .next()
+            .unwrap()
+            .to_string();
         assert!(hint.starts_with("CREATE TABLE IF NOT EXISTS") && hint.contains("millstream_commits"), "{hint}");
         let missing =
             job(&db, &lines, &table("nothing", ", 'create.if-missing' = 'true'"), "INSERT INTO plain SELECT * FROM input").exits(1);
-        assert!(missing.err.contains("let somebody who may run: CREATE TABLE IF NOT EXISTS"), "{missing}");
+        assert!(missing.err.contains("ask a user with the privilege to run: CREATE TABLE IF NOT EXISTS"), "{missing}");
         db.run(&hint);
         job(&db, &lines, &table("plain", ""), "INSERT INTO plain SELECT * FROM input").ok();
         assert_eq!(db.rows("SELECT * FROM plain ORDER BY k"), ["a|1", "b|2"]);

@@ -446,7 +446,7 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
     Run { answer, late, starts }
 }
 
-/// An empty store that nobody can lock, as on S3.
+/// An empty store without locks, as on S3.
 pub fn store() -> Arc<dyn StateStore> {
     Arc::new(RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), "memory"))
 }

@@ -300,7 +300,7 @@ fn a_long_query_over_files_shows_how_many_rows_are_read() {
 }
 
 #[test]
-fn a_large_answer_is_shown_as_far_as_somebody_may_read() {
+fn a_large_answer_is_shown_up_to_the_row_limit() {
     let home = home();
     let mut terminal = shell(home.path(), 80);
     let text = terminal.enter("SELECT value FROM generate_series(1, 30000);", "the first 10000 rows in ");

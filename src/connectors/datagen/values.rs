@@ -48,7 +48,7 @@ impl Random {
         let span = max.wrapping_sub(min).cast_unsigned();
         let wide = (u128::from(self.next()) << 64) | u128::from(self.next());
         match span.checked_add(1) {
-            // The bias of a span of up to 127 bits is far below what anybody can see.
+            // The bias of the remainder is negligible for a span of up to 127 bits.
             Some(span) => min.wrapping_add((wide % span).cast_signed()),
             None => wide.cast_signed(),
         }

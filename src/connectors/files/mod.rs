@@ -6,7 +6,7 @@
 //!      │
 //!   text/    decompress.rs, record_splitter.rs, json_values.rs   the bytes of a text file, cut into records
 //!      │
-//!   read/    schema_inference.rs  columns that nobody declared   shape.rs  files that are read alike
+//!   read/    schema_inference.rs  undeclared columns             shape.rs  files that are read alike
 //!            a query that ends ─ scan.rs ─┬─ text_source.rs ─ text_records.rs   csv, json: record by record
 //!                                         └─ DataFusion's readers               parquet, avro, arrow
 //!            a job ─ folder_stream.rs ─ folder_reader.rs  new files in order ─ file_reader.rs  one file

@@ -166,8 +166,8 @@ pub trait Broker: Debug + Send + Sync {
     /// The bounds of every partition.
     async fn bounds(&self, topic: &str) -> Result<Vec<PartitionBounds>>;
 
-    /// Waits until all that the topic holds as of now is stable: committed or aborted, and so read by everybody. A transaction is
-    /// committed before its end is written to each partition. False if that takes longer than `patience`.
+    /// Waits until every record now in the topic is committed or aborted, so that all consumers see it: a transaction is committed
+    /// before its end marker is written to each partition. False if that takes longer than `patience`.
     async fn settle(&self, _topic: &str, _patience: Duration) -> Result<bool> {
         Ok(true)
     }

@@ -288,7 +288,7 @@ fn guarantee(spec: &TableSpec) -> Result<Guarantee> {
     let given = spec.option("sink.delivery-guarantee").or(spec.option("sink.semantic"));
     match given.unwrap_or("exactly-once") {
         "exactly-once" => Ok(Guarantee::ExactlyOnce),
-        // Without a guarantee nobody has to wait for acknowledgements; waiting costs little and loses nothing.
+        // `none` does not require acknowledgements, but waiting for them costs little and loses no rows.
         "at-least-once" | "none" => Ok(Guarantee::AtLeastOnce),
         other => Err(wrong_mode("sink.delivery-guarantee", other, super::options::GUARANTEES)),
     }

@@ -117,7 +117,7 @@ pub async fn all(broker: &dyn Broker, prefix: &str) -> Result<()> {
 pub async fn topics_are_made_and_found(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let (topic, missing) = (format!("{prefix}-made"), format!("{prefix}-missing"));
     ensure!(!broker.address().is_empty(), "a broker has an address");
-    ensure!(broker.partitions(&missing).await?.is_none(), "a topic that nobody made has no partitions");
+    ensure!(broker.partitions(&missing).await?.is_none(), "a topic that was never created has no partitions");
     ensure!(broker.create_topic(&topic, Some(3)).await? == 3, "three partitions were asked for");
     ensure!(broker.create_topic(&topic, Some(5)).await? == 3, "a topic that is there stays as it is");
     ensure!(broker.partitions(&topic).await? == Some(3), "three partitions are there");

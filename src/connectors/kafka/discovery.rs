@@ -28,8 +28,8 @@ impl Discovery {
         Some(Self { broker: Arc::clone(broker), table: Arc::clone(table), every, known })
     }
 
-    /// Sends partitions that are new, each once, until nobody listens. An error is the last that it sends: the topic was deleted and made
-    /// anew, and offsets of the old one mean nothing in it.
+    /// Sends new partitions, each once, until the receiver is closed. It sends an error last: the topic was deleted and created
+    /// again, so offsets of the old one are invalid.
     pub(super) async fn run(mut self, found: UnboundedSender<Result<Vec<PartitionRange>>>) {
         let mut id = None;
         loop {
@@ -43,7 +43,7 @@ impl Discovery {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::State => {
-                    // Where nobody listens, nobody reads either.
+                    // If the receiver is closed, the reader has ended.
                     let _ = found.send(Err(error));
                     return;
                 }

@@ -4,7 +4,7 @@
 //!  per partition   ......[ last n ]     from further back until there are n: control records and compaction leave gaps
 //!  together        the newest n by time, partition, offset ─▶ decoded as the table says
 //! ```
-//! Nothing that the table says about where to begin or to end counts here, and a message that cannot be read stops nobody.
+//! The startup and bounded modes of the table do not apply here, and a message that cannot be decoded does not fail the query.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;

@@ -31,7 +31,7 @@ pub(super) fn stream(fetcher: Fetcher, name: &str, address: String, limit: Optio
     std::thread::Builder::new().name(format!("read-{name}")).spawn(move || {
         let read = || run(fetcher, &sender, &address, limit.unwrap_or(usize::MAX));
         if let Err(error) = panics::catch(|| Error::internal("a message cannot be read: its decoder gave up"), read) {
-            // Nobody listens any more: then nobody wants the error either.
+            // If the receiver is closed, the query has ended and needs no error.
             drop(sender.blocking_send(Err(error.into())));
         }
     })?;

@@ -171,7 +171,7 @@ impl Sink for KafkaSink {
     async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)> {
         let identity = self.identity(writer);
         let exactly_once = self.exactly_once();
-        // Fences older copies first: only then nobody else can move the commit that is read next.
+        // Fences older copies first: only then the commit that is read next is final.
         let producer = self.broker.producer_to(&self.table.topic, exactly_once.then_some(identity.as_str())).await?;
         let newest = if exactly_once { self.newest(&identity, writer).await? } else { None };
         let partitions = self.broker.partitions(&self.table.topic).await?.unwrap_or(1);

@@ -46,7 +46,7 @@ struct Cached {
 
 impl Cached {
     async fn rows(&self, session: &dyn Session, columns: &Columns) -> DfResult<Vec<RecordBatch>> {
-        // Held while rows are read, so that nobody reads them a second time.
+        // Held while rows are read, so that concurrent lookups do not read them again.
         let mut loaded = self.loaded.lock().await;
         if let Some((at, rows)) = loaded.get(columns)
             && clock::since(*at) < self.interval

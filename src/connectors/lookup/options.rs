@@ -61,7 +61,7 @@ pub struct Limits {
     pub max_rows: Option<usize>,
     /// Since a key was read.
     pub after_write: Option<Duration>,
-    /// Since somebody asked for it.
+    /// Since a key was last looked up.
     pub after_access: Option<Duration>,
     /// Whether keys without rows are kept.
     pub missing: bool,

@@ -35,7 +35,7 @@ pub(super) type Outcome<T> = std::result::Result<T, Failure>;
 pub(super) struct Client {
     address: String,
     options: MySqlConnectOptions,
-    /// Nobody has said how to connect, and no secure connection comes about.
+    /// The TLS mode is not set, and TLS failed: connect without it.
     plain: AtomicBool,
     /// It has logged in before.
     known: AtomicBool,
@@ -73,7 +73,7 @@ impl Client {
             connected => connected,
         };
         let connection = connected.map_err(|failure| {
-            // A server that was started anew has forgotten the user, and may come to know it by somebody else's login.
+            // A restarted server has an empty cache of passwords, which the login of another client may fill.
             if failure.wants_password() && self.known.load(Ordering::Relaxed) { Failure { kind: Kind::Away, ..failure } } else { failure }
         })?;
         self.known.store(true, Ordering::Relaxed);

@@ -130,10 +130,10 @@ impl CommitRow {
         Ok(recorded)
     }
 
-    /// What to do for somebody who may not create tables.
+    /// The error if the commit table cannot be created, with a hint for users who lack the privilege.
     fn not_made(&self, failure: &Failure, what: &str) -> Error {
         let error = failure.error(&format!("{what}: {} is needed for exactly-once, and cannot be created", self.table));
-        if failure.kind == Kind::Denied { error.hint(format!("let somebody who may run: {}", self.ddl())) } else { error }
+        if failure.kind == Kind::Denied { error.hint(format!("ask a user with the privilege to run: {}", self.ddl())) } else { error }
     }
 
     /// Takes the lock by name, from a session that still has it.
@@ -156,7 +156,7 @@ impl CommitRow {
         }
     }
 
-    /// The statement that records a commit: it finds a row as long as nobody has taken over.
+    /// The statement that records a commit: it matches no row once a newer incarnation has taken over.
     pub(super) fn record(&self, commit: &CommitInfo) -> String {
         format!("UPDATE {} SET n = {}, attempt = {} WHERE {}", self.table, commit.n, quoted_text(&commit.attempt), self.mine())
     }

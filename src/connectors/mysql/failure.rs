@@ -19,7 +19,7 @@ pub(super) enum Kind {
     Insecure,
     /// The table, the database or a column does not exist.
     Missing,
-    /// Anything else that somebody has to change.
+    /// Anything else that a retry does not solve.
     Wrong,
 }
 

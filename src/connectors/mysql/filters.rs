@@ -131,7 +131,7 @@ fn compared(name: &str, op: Operator, value: &ScalarValue, kind: &dyn Fn(&str) -
         (Family::Integer | Family::Decimal | Family::Bytes | Family::Date | Family::DateTime, _) => {
             Some(format!("{column} {sign} {literal}"))
         }
-        // Floating point numbers are written and read in steps that nobody has to rely on; the rest has orders of its own.
+        // Floating point numbers are rounded when written and read; the other types sort by their own rules.
         _ => None,
     }
 }

@@ -75,7 +75,7 @@ impl RemoteTable {
         self.column(name).filter(|c| c.remote.family() == Family::Integer).map(|c| c.name.as_str())
     }
 
-    /// What it is when nobody declares it.
+    /// The schema of an undeclared table.
     pub(super) fn inferred(&self, table: &MySqlTable) -> Inferred {
         let column = |c: &RemoteColumn| InferredColumn {
             name: c.name.clone(),

@@ -178,8 +178,8 @@ async fn count(access: Arc<Access>, schema: SchemaRef, select: String) -> Result
     Ok(RecordBatch::try_new_with_options(schema, Vec::new(), &RecordBatchOptions::new().with_row_count(Some(rows)))?)
 }
 
-/// The rows of a SELECT, a batch at a time. They are read in a task of their own, so that the server works while the query does; it ends,
-/// and closes the connection, when nobody takes rows any more.
+/// The rows of a SELECT, a batch at a time. A task reads them, so that the server works while the query does; the task ends,
+/// and closes the connection, when the stream is dropped.
 pub(super) fn batches(access: Arc<Access>, selection: Selection, select: String) -> Result<SendableRecordBatchStream> {
     let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&selection.schema), AHEAD);
     let (sender, mut decoder) = (stream.tx(), Decoder::new(selection)?);

@@ -75,7 +75,7 @@ impl Sink for MySqlSink {
         let mut session = client.session().await.map_err(|failure| failure.error(&what))?;
         session.run(ddl(table)).await.map_err(|failure| {
             let error = failure.error(&what);
-            if failure.kind == Kind::Denied { error.hint(format!("let somebody who may run: {}", ddl(table))) } else { error }
+            if failure.kind == Kind::Denied { error.hint(format!("ask a user with the privilege to run: {}", ddl(table))) } else { error }
         })?;
         client.give_back(session);
         Ok(Some(format!("created table {} at {}", table.quoted(), table.address())))

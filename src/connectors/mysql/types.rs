@@ -68,7 +68,7 @@ impl RemoteType {
         }
     }
 
-    /// What a column of this type is when nobody declares it.
+    /// The type of an undeclared column of this type.
     pub(super) fn natural(&self) -> DataType {
         let unsigned = self.full.contains("unsigned");
         match self.name.as_str() {

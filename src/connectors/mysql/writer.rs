@@ -174,7 +174,7 @@ impl SinkWriter for MySqlWriter {
     }
 }
 
-/// Writes the rows of an INSERT that ends: one transaction, and no record of it, because nobody writes it again.
+/// Writes the rows of a bounded INSERT in one transaction, without a recorded commit, because it is never retried.
 pub(super) struct MySqlBulkWriter {
     access: Arc<Access>,
     target: Option<Target>,

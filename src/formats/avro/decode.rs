@@ -118,7 +118,7 @@ impl AvroDecoder {
     /// A column as it is declared and wanted. What does not fit (300 in a TINYINT) is named in `misfits`.
     fn column(&self, array: &ArrayRef, n: usize, misfits: &mut Vec<(usize, String)>) -> Result<ArrayRef> {
         let Some(declared) = self.columns.get(n).and_then(|i| self.physical.fields().get(*i)) else {
-            return Err(Error::internal("a column of Avro that nobody asked for"));
+            return Err(Error::internal("a column of Avro that is not projected"));
         };
         let whole = cast(&floored(array, declared.data_type()), declared.data_type())?;
         if whole.null_count() > array.null_count() {

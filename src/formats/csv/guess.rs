@@ -1,4 +1,4 @@
-//! What the text of a field could be, if nobody has declared its column.
+//! Infers the type of an undeclared CSV column from the text of a field.
 
 use arrow::compute::kernels::cast_utils::Parser;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Date32Type, TimeUnit};

@@ -4,7 +4,7 @@ use crate::formats::BYTE_ORDER_MARK;
 
 use super::find;
 
-/// Deeper nesting than this is refused: nobody means it.
+/// Deeper nesting than this is refused: it comes from corrupt or hostile input.
 const MAX_DEPTH: usize = 1_000;
 
 /// Why a message is no JSON. The place is where the cursor stands.

@@ -1,4 +1,4 @@
-//! The columns of a JSON record, if nobody has declared them.
+//! Infers undeclared columns from a JSON record.
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ pub(super) enum Next {
     Column(usize),
     /// The same, if none comes whose name is in the column's own case.
     OfAnotherCase(usize),
-    /// A value that nobody asked for.
+    /// A value that is not projected.
     Unknown,
     /// Nothing: the bracket was taken.
     End,
@@ -115,7 +115,7 @@ impl Keys {
         }
         let mut same = self.any_case.iter().filter(|known| known.eq_ignore_ascii_case(name));
         let (Some(other), None) = (same.next(), same.next()) else { return Next::Unknown };
-        // One that nobody asked for is a column nevertheless.
+        // Columns that are not projected count too: the name may be theirs.
         self.names.iter().position(|known| known == other && **known != *name).map_or(Next::Unknown, Next::OfAnotherCase)
     }
 

@@ -158,7 +158,7 @@ impl KeyedAggregate {
         }
     }
 
-    /// The columns of which a change is told: how many rows a group has, nobody reads.
+    /// The columns whose changes are emitted: all but the row count, which no operator above reads.
     fn visible(&self, results: &RecordBatch) -> Vec<ArrayRef> {
         let hidden = self.lifetime.exists.map(|column| self.functions.groups() + column);
         results.columns().iter().enumerate().filter(|(i, _)| Some(*i) != hidden).map(|(_, column)| Arc::clone(column)).collect()

@@ -88,8 +88,8 @@ pub enum Merged {
 /// A fresh table of groups that batches of partial state are merged into, once; emitting it empties it.
 ///
 /// A partial row is: group columns, then every aggregate's state fields in order (what `AggregateExec` in mode `Partial`
-/// yields). Accumulators cannot be read without being emptied, so nobody keeps a merger between epochs: stored partial
-/// rows are merged anew when they are needed.
+/// yields). Reading an accumulator empties it, so a merger does not outlive its epoch: stored partial
+/// rows are merged again when they are needed.
 pub struct GroupMerger<'f> {
     functions: &'f Functions,
     groups: Box<dyn GroupValues>,

@@ -40,8 +40,8 @@ pub struct Upserts {
 ///   kept row of each of those keys ─────────────────────────┴▶ −kept, +new where they differ ─▶ out
 ///                                                            └▶ put, or delete              ─▶ delta
 /// ```
-/// A record that says what is known already (redelivery; a change of columns that nobody reads) yields nothing. One that takes
-/// away what is not there is counted and dropped.
+/// A record equal to the stored row (redelivery; a change of columns that are not read) yields no change. A delete of a missing row is
+/// counted and dropped.
 ///
 /// # Invariants
 /// * All records of a key come from one partition, and nothing below changes their order: the last one of an epoch is the

@@ -92,7 +92,7 @@ async fn what_is_not_there_cannot_go_however_epochs_are_cut() {
 }
 
 #[tokio::test]
-async fn columns_that_nobody_reads_tell_nothing() {
+async fn changes_of_unread_columns_yield_no_rows() {
     let mut running = Running::new(1, None);
     assert_eq!(running.epoch(0, &[&[("a", Some(1), 1), ("b", Some(1), 1)]]).await, ["+2 1"]);
     assert!(running.epoch(0, &[&[("a", None, -1), ("c", Some(1), 1)]]).await.is_empty());

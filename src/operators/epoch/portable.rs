@@ -5,7 +5,7 @@
 //! ```
 //! A node is its own data; schemas, expressions and functions in it travel inside small plans of DataFusion's own (an `EmptyExec`
 //! carries a schema, a `ProjectionExec` an expression, an `AggregateExec` its functions), which DataFusion can encode.
-//! Nobody keeps these bytes: they are read by the same binary that wrote them. [`crate::operators::registry`] lists everything that can
+//! These bytes are never stored: the binary that wrote them reads them. [`crate::operators::registry`] lists everything that can
 //! be sent.
 
 use std::sync::Arc;

@@ -24,8 +24,8 @@ use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey,
 /// What begins or ends at or after this (2200-01-01) never does.
 const NEVER: Millis = 7_258_118_400_000;
 
-/// Lets each row pass from the instant at which `enter` begins to hold until the one at which `leave` ceases to, without
-/// anybody having to touch the row.
+/// Lets each row pass from the instant at which `enter` begins to hold until the one at which `leave` ceases to; the row need
+/// not change for that.
 ///
 /// ```text
 ///  ts > now() - INTERVAL '5' MINUTE        |── passes ──|

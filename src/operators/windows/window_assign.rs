@@ -25,8 +25,8 @@ use crate::operators::epoch::one_input::{OneInput, OneInputExec};
 ///   7   12:04  +1           ─▶     7   12:04  12:00         12:05       12:04:59.999  +1
 ///   8   NULL   +1                  7   12:04  12:00         12:10       12:09:59.999  +1       CUMULATE by 5 to 10 minutes
 /// ```
-/// The window columns have the type of the time, see [`window_type`]. Rows whose time is NULL are in no window: inside an
-/// epoch they are reported; a batch query has nobody to report to.
+/// The window columns have the type of the time, see [`window_type`]. Rows whose time is NULL are in no window: an
+/// epoch reports them; a batch query only drops them.
 ///
 /// # Invariants
 /// * Output: the input's columns, the window columns, and last the weight, if the input ends with one.

@@ -29,7 +29,7 @@ pub fn register(state: &mut SessionState, mode: Mode) -> Result<()> {
     for function in functions {
         state.register_udf(ScalarUDF::new_from_impl(function).into())?;
     }
-    // Named by nobody but the others; a plan that was sent finds it here.
+    // Only the other functions use it; registered so that a decoded plan finds it.
     state.register_udf(recorded().into())?;
     Ok(())
 }
@@ -55,8 +55,8 @@ enum Value {
     Time,
 }
 
-/// A function of the clock. It is volatile, so that nobody moves it before it has become what it stands for: a literal in a
-/// query that ends, an expression over `__clock()` in a continuous one.
+/// A function of the clock. It is volatile, so that the optimizer does not move it before it is replaced: by a literal in a
+/// batch query, by an expression over `__clock()` in a continuous one.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Function {
     name: &'static str,

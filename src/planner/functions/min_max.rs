@@ -46,7 +46,7 @@ struct Extreme {
 /// Whether one value is to be kept rather than another.
 fn better(max: bool, one: f64, other: f64) -> bool {
     let (one, other) = if max { (one, other) } else { (other, one) };
-    // NaN has two signs, which nobody sees.
+    // The sign of a NaN is not visible, so all NaN are equal.
     !other.is_nan() && (one.is_nan() || one.total_cmp(&other).is_gt())
 }
 

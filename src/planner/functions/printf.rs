@@ -98,7 +98,7 @@ fn formatted(format: &str, given: &[Given]) -> Option<String> {
             let digits = text.bytes().take_while(u8::is_ascii_digit).count();
             let (number, behind) = text.split_at(digits);
             *text = behind;
-            // Nobody wants a text of more.
+            // A limit, so that a typing error does not take all memory.
             number.parse().ok().filter(|n| *n <= 10_000)
         };
         if text.starts_with(|c: char| c.is_ascii_digit()) {

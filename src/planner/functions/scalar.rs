@@ -259,7 +259,7 @@ impl ScalarUDFImpl for Scalar {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
         let literal = self.is_literal(&args.args);
         let call = Call { rows: if literal { 1 } else { args.number_rows }, args: args.args };
-        // Nobody has written the names of those that the planner puts in.
+        // The planner adds functions named `__...`: their names are not in the query.
         let named = |e: Error| if self.name.starts_with("__") { e } else { e.context(format!("{}()", self.name.to_uppercase())) };
         let array = (self.body)(&call).map_err(named)?;
         if literal { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)) } else { Ok(ColumnarValue::Array(array)) }

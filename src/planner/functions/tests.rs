@@ -44,7 +44,7 @@ impl Tables for Nothing {
     }
 }
 
-/// Gives what it takes, as a column that nobody can fold.
+/// Returns its argument as a column, so that the optimizer cannot fold it.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Opaque(Signature);
 

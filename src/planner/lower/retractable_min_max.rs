@@ -24,7 +24,7 @@ pub(super) struct RetractableMinMax {
     name: String,
 }
 
-/// An aggregate that is MIN or MAX of something whose order nobody doubts: of floats, NaN is open.
+/// A MIN or MAX over a type with one total order. Not of floats: where NaN sorts is not defined.
 pub(super) fn retractable_min_max(expr: &Expr, aggregate: &Aggregate) -> Result<Option<RetractableMinMax>> {
     let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else { return Ok(None) };
     let largest = match func.name() {

@@ -42,7 +42,7 @@ pub struct CreateTable {
 }
 
 impl CreateTable {
-    /// The declaration of a table that nobody has declared: its name says where it is, and its connector finds out the columns.
+    /// The declaration of an undeclared table: its name is its location, and its connector infers the columns.
     pub fn undeclared(name: &str, options: Options) -> Self {
         Self { name: name.to_string(), temporary: true, options, ..Self::default() }
     }
@@ -79,7 +79,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// A field of the record that nobody has written down: its type is found out.
+    /// A field of the record that is not declared, with its inferred type.
     pub fn physical(name: &str, data_type: &DataType, nullable: bool) -> Self {
         Self {
             name: name.to_string(),

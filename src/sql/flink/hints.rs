@@ -2,7 +2,7 @@
 //!
 //! OPTIONS becomes a last part of the table's name (`sql/hints.rs`). LOOKUP, which configures requests that are not made one by one here,
 //! is passed over with a warning. Hints that would change what a query means, or that ask for something which does not exist here, are
-//! refused: nobody should believe that they were followed.
+//! refused: ignoring them would be misleading.
 
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace, Word};
 

@@ -258,7 +258,7 @@ SELECT id, ARRAY_AGG(v) FILTER (WHERE v > 10) OVER (ORDER BY id) AS n FROM t;
 SELECT v, RAND_INTEGER(42, 10) AS r, RAND_INTEGER(v, 16) AS s FROM (VALUES (1), (2), (3)) AS t (v) ORDER BY v;
 SELECT RAND(42) AS a, RAND(42) AS b;
 SELECT RAND(42) AS a;
----- names that nobody means
+---- functions without a similar name
 SELECT f(1);
 ---- names that several tables have
 CREATE TABLE a (id INT, x INT) WITH ('connector' = 'kafka', 'topic' = 'a', 'format' = 'json');

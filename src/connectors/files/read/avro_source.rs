@@ -43,7 +43,7 @@ impl ColumnFormat for AvroFormat {
         "avro"
     }
 
-    /// Nobody can tell in the middle of a file where a block begins.
+    /// The start of a block cannot be found from the middle of a file.
     fn can_split(&self) -> bool {
         false
     }

@@ -10,8 +10,8 @@ pub fn names_columns(line: &[String], declared: &[FieldRef]) -> bool {
     known > 0 && known * 2 >= declared.len().min(line.len())
 }
 
-/// Whether a line names columns of which nobody knows anything but the types of what stands below: it does if it says something else
-/// than they do, or if all of it could only be text.
+/// Whether a line holds the names of undeclared columns: it does if its values have other types than those `below`, or if all of its
+/// values can only be text.
 pub fn looks_like_names(line: &[String], below: &[DataType]) -> bool {
     let is_text = |value: &String| csv::guess(value) == DataType::Utf8;
     let other = line.iter().zip(below).any(|(value, below)| !matches!(below, DataType::Null | DataType::Utf8) && is_text(value));

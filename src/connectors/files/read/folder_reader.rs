@@ -68,7 +68,7 @@ pub struct Reader {
     events: mpsc::Sender<Result<Event>>,
 }
 
-/// Nobody listens any more, or an error was told.
+/// The receiver is closed, or an error was sent.
 struct Closed;
 
 type Told<T = ()> = std::result::Result<T, Closed>;
@@ -87,7 +87,7 @@ impl Reader {
         let known = known.iter().chain(&passed_over).map(|b| (b.path.clone(), b.clone())).collect();
         let (files, gone, growing) = (Arc::new(files), HashSet::new(), HashMap::new());
         let mut reader = Self { config, files, counters, interval, known, gone, growing, position, events };
-        // The receiver is gone: nobody wants more.
+        // An error here only says that the receiver is closed.
         let _ = reader.read(current, passed_over).await;
     }
 

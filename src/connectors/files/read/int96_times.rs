@@ -23,7 +23,7 @@ use super::exact_casts::ExactCastAdapters;
 
 /// How many bytes such a time has.
 pub(super) const WIDTH: i32 = 12;
-/// The field id by which such a column is known among others of 12 bytes. Nobody else numbers fields below zero.
+/// The field id by which such a column is known among others of 12 bytes. Writers do not number fields below zero.
 pub(super) const FIELD_ID: i32 = i32::MIN;
 
 const JULIAN_DAY_OF_EPOCH: i64 = 2_440_588;

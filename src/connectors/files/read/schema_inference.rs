@@ -1,4 +1,4 @@
-//! The columns of files that nobody has declared.
+//! Schema inference for files whose columns are not declared.
 
 use std::sync::Arc;
 

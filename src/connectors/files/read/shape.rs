@@ -107,7 +107,7 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
             let names = column_names::names(&names, &config.content).map_err(|e| unreadable(config, file, e))?;
             let field = |name: &String| match config.content.iter().find(|f| f.name() == name) {
                 Some(declared) => Arc::clone(declared),
-                // Nobody asks for the others, so they need not be understood.
+                // The others are not read, so they are not decoded.
                 None => Arc::new(Field::new(name, DataType::Utf8, true)),
             };
             plain(true, Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>())))

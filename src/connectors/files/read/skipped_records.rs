@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use crate::common::Result;
 use crate::connectors::on_error::{self, OnError};
 
-/// Says how many there were when nobody reads any more, with the first of them.
+/// Logs on drop how many records were skipped, with the first of them.
 #[derive(Debug, Default)]
 pub(super) struct SkippedRecords(Mutex<Option<(usize, String)>>);
 

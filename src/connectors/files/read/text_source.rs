@@ -57,7 +57,7 @@ impl ColumnFormat for TextFormat {
         self.config.format.kind.text().unwrap_or_default()
     }
 
-    /// Where a value may hold a line end, nobody can tell in the middle of a file where a record begins.
+    /// Where a value may hold a line end, the start of a record cannot be found from the middle of a file.
     fn can_split(&self) -> bool {
         self.config.format.quotes().is_none() && !self.scan.values
     }

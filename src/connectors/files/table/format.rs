@@ -186,7 +186,7 @@ fn kind(format: &str) -> Option<Kind> {
     }
 }
 
-/// The error for files of a format that nobody tells.
+/// The error for files whose format is neither declared nor known from their names.
 fn unsaid(table: &TableSpec, location: &Location) -> Error {
     let (shown, formats) = (&location.shown, FORMATS.join(", "));
     if table.name != *shown {

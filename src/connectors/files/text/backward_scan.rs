@@ -20,7 +20,7 @@ pub struct Reach {
     pub longest: u64,
 }
 
-/// Finds a place, not far behind `from`, at which a record begins. `None`: nobody can tell without reading the file from its first byte.
+/// Finds the start of a record shortly after `from`. `None`: it can only be found by reading the file from its first byte.
 ///
 /// Where no value holds a line end, that is any place behind one. Else the line end may stand in quotes, and whether it does is decided by
 /// all that comes before. But not much of that is needed: reading is tried both ways, as if a quote were open at the line's beginning and

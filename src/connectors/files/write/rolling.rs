@@ -62,7 +62,7 @@ impl Rolling {
         if name.contains('/') || !name.starts_with(['_', '.']) {
             return Err(Error::option("sink.partition-commit.success-file.name", format!("cannot be '{name}'"))
                 .in_table(&table.name)
-                .hint("a name with `_` or `.` in front, so that nobody takes it for data"));
+                .hint("a name with `_` or `.` in front, so that readers do not take it for data"));
         }
         Ok(Self {
             size: usize::try_from(size).unwrap_or(usize::MAX).max(1),

@@ -19,7 +19,7 @@ use crate::connectors::files::table::config::Config;
 ///  open ─▶ {incarnation}    roll ─▶ {rolling: n} ─▶ files shown ─▶ {last: n}
 /// ```
 /// `rolling` is written before the first file of a roll is shown. After a crash in between, the same commits are rolled again, up to
-/// exactly that one: so the same files come out, under the same names, and nobody sees a row twice.
+/// exactly that one: so the same files come out, under the same names, and no row is visible twice.
 ///
 /// On S3 every write is conditional on the one before, so that an older copy of the job is stopped before it shows anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -145,7 +145,7 @@ impl FilesWriter {
         Output::create_for(&owner, &self.config.store, &path, &self.config.location.show(&path)).await?.show().await
     }
 
-    /// The time that the watermark has to be behind for a partition to be complete; the least where nobody waits for that.
+    /// The watermark from which on a partition is complete; the minimum if completion does not depend on it.
     fn complete_after(&self, partition: &str) -> Result<i64> {
         let Some(Success { time: Some(time), .. }) = &self.rolling.success else { return Ok(i64::MIN) };
         let values = partitions(partition);

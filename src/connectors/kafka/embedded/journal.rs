@@ -165,7 +165,7 @@ impl Journal {
         match written {
             Ok(()) => self.end += bytes.len() as u64,
             Err(e) => {
-                // What follows must not stand behind half an entry, where nobody would find it.
+                // Later entries must not follow half an entry: recovery stops there.
                 let back = self.file.set_len(self.end).and_then(|()| self.file.seek(SeekFrom::Start(self.end)));
                 self.broken = back.inspect_err(|e| tracing::error!("the journal of the embedded topics cannot be repaired: {e}")).is_err();
                 return Err(Error::state("the embedded topics cannot be written").with_source(e));

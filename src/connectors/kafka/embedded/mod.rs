@@ -34,10 +34,10 @@ use entry::{Entry, Offset, Topic};
 use journal::Journal;
 use log::Partition;
 
-/// About how many bytes a partition keeps in memory and on disk if nobody says.
+/// The default retention of a partition, in bytes, in memory and on disk.
 pub const RETENTION: usize = 256 << 20;
 
-/// How many partitions a topic gets if nobody says.
+/// How many partitions a topic has by default.
 const DEFAULT_PARTITIONS: usize = 3;
 
 /// A topic log in this process, shared by all its tables.
@@ -251,7 +251,7 @@ impl Broker for EmbeddedBroker {
             metadata: String::new(),
         };
         let offsets = offsets.iter().map(offset).collect();
-        // For information only: nobody waits for the disk.
+        // Not synced: committed offsets are for information only.
         self.shared.with(|shared| shared.happen(&mut shared.lock(), Entry { offsets, ..Entry::default() }, false)).await
     }
 

@@ -36,7 +36,7 @@ impl EmbeddedProducer {
         if self.open { Ok(()) } else { Err(Error::internal("no transaction is open")) }
     }
 
-    /// Does what only a producer may do that nobody has fenced.
+    /// Does the work if this producer is not fenced.
     async fn with<T: Send + 'static>(&self, work: impl FnOnce(&Shared, MutexGuard<'_, State>) -> Result<T> + Send + 'static) -> Result<T> {
         let identity = self.identity.clone();
         let work = move |shared: &Shared| {

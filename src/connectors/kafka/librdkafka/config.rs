@@ -1,8 +1,8 @@
 //! `properties.*` of a Flink script, written for Java's client, as settings of librdkafka.
 //!
 //! Most names are the same. What Java spells differently is translated; what only means something to a Java program is
-//! left out with a warning; what cannot be honoured (a JKS key store) is an error that says what to do. Names nobody
-//! knows are errors, because a typing error in a security setting must not pass.
+//! left out with a warning; what cannot be honoured (a JKS key store) is an error that says what to do. Unknown
+//! names are errors, because a typing error in a security setting must not pass.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -120,7 +120,7 @@ impl ClientSettings {
     /// Translates and checks all properties, without connecting.
     ///
     /// # Errors
-    /// `Sql` for a name that nobody knows, a value that is not allowed, or something that cannot be honoured.
+    /// `Sql` for an unknown name, a value that is not allowed, or something that cannot be honoured.
     pub fn new(bootstrap: &str, properties: &[(String, String)]) -> Result<Self> {
         let bootstrap = bootstrap.trim();
         if bootstrap.is_empty() {

@@ -95,7 +95,7 @@ impl Context {
         self.with(|s| s.errors == 0)
     }
 
-    /// Whether a connection ended while requests may have been under way: whether they got through, and when, nobody knows.
+    /// Whether a connection ended while requests may have been in flight, whose outcome is therefore unknown.
     pub fn lost(&self) -> bool {
         self.with(|s| s.lost > 0)
     }
@@ -294,7 +294,7 @@ mod tests {
         assert!(!context.partition(0).unwrap().missing, "it may be named soon");
         context.stats_raw(statistics("UP", 1000).as_bytes());
         context.stats_raw(gone.replace("UP", "DOWN").as_bytes());
-        assert!(!context.partition(0).unwrap().missing, "nobody says so");
+        assert!(!context.partition(0).unwrap().missing, "no connected broker reports it");
         context.stats_raw(gone.as_bytes());
         assert!(context.partition(0).unwrap().missing);
     }

@@ -162,7 +162,7 @@ impl Inner {
             .map_err(|e| errors::from_client("a Kafka client cannot be made", self.address(), &e, None))
     }
 
-    /// An error of a question, with the newest reason of its client when nobody answered.
+    /// The error of a request; if no broker answered, with the newest reason that its client reported.
     fn failed(&self, what: &str, client: &BaseConsumer<Context>, error: &KafkaError) -> Error {
         // Why a connection failed waits on the client's main queue.
         for _ in 0..16 {
