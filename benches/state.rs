@@ -85,11 +85,10 @@ fn measure(name: &str, mode: KeyMode, keys: u64, limit: usize, rows: usize, epoc
     let (held, resident, disk) = table.size();
     println!(
         "{name:28} {keys:>8} keys: CPU-s per million filled {fill:.2}, gotten {:.2} (found {:.2}), folded {:.2}; {seconds:.1} s; \
-         {held} rows, {} shards, {} B/row in memory, {} MB, {} MB on disk, moves {:?}",
+         {held} rows, {} B/row in memory, {} MB, {} MB on disk, moves {:?}",
         get / million,
         get / found as f64 * 1e6,
         fold / million,
-        table.shards(),
         resident / held.max(1),
         resident >> 20,
         disk >> 20,

@@ -140,7 +140,7 @@ impl Catalog {
     /// A database by name, as it was declared.
     ///
     /// # Errors
-    /// When there is none.
+    /// When it does not exist.
     pub fn database(&self, name: &str) -> Result<String> {
         match names::find(name, self.databases())? {
             Some(found) => Ok(found.to_string()),

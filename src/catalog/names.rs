@@ -13,7 +13,7 @@ pub fn database(canonical: &str) -> String {
     name::split(canonical).0.unwrap_or_else(|| DEFAULT_DATABASE.to_string())
 }
 
-/// The declared name that `name` means; nothing if there is none.
+/// The declared name that `name` refers to, if any.
 ///
 /// # Errors
 /// When several names differ from it in case only.

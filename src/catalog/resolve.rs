@@ -35,7 +35,7 @@ use super::references::{ReferencedNames, written};
 /// Of this many parts of expressions the functions of a query may be.
 const MOST_PARTS: usize = 100_000;
 
-/// A table as one query uses it: with options of its own.
+/// A table as one query uses it: with the options of its hint.
 #[derive(Debug, Clone)]
 pub struct Hinted {
     /// Under what name the query finds it.
@@ -115,7 +115,7 @@ impl<'c> Resolver<'c> {
         Ok(())
     }
 
-    /// A table with options of its own.
+    /// A table with the options of a hint.
     fn hint(&mut self, entry: &Entry, options: Options) -> Result<String> {
         let Entry::Table(table) = entry else {
             return Err(Error::sql(format!("`{}` is a {}, which has no options", entry.name(), entry.what())));

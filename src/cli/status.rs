@@ -48,7 +48,7 @@ pub(super) async fn show(mut status: watch::Receiver<Status>, ended: Cancellatio
     }
 }
 
-/// What people have been told.
+/// What was already printed.
 #[derive(Default)]
 struct Printed {
     resumed: Option<u64>,

@@ -129,7 +129,7 @@ pub fn same_name(text: &str) -> Option<&str> {
     Some(expression.rsplit_once(" AS ").map_or(expression, |(_, name)| name))
 }
 
-/// What DataFusion holds for a bug of its own it asks to report, which is nothing to a person who writes SQL. Of a function with wrong
+/// DataFusion asks to report what it takes for its own bug, which does not help the author of a query. Of a function with wrong
 /// arguments it says so, too, before it says what is wrong.
 fn without_its_bug_report(text: &str) -> String {
     const BUG: &str = "This issue was likely caused by a bug in DataFusion's code. Please help us to resolve this by filing a bug report in \

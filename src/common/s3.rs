@@ -147,7 +147,7 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// A name for it that no other one of the [`Buckets`] has, and that tells no secret.
+    /// A name that is unique among the [`Buckets`] and contains no secret.
     pub fn unique(&self) -> String {
         format!("s3-{}://{}", self.number, self.name)
     }

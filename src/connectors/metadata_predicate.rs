@@ -58,7 +58,7 @@ impl Intervals {
         &self.0
     }
 
-    /// The least number and the greatest one; `None` if there is none.
+    /// The least and the greatest number; `None` if empty.
     pub fn hull(&self) -> Option<(i64, i64)> {
         Some((self.0.first()?.0, self.0.last()?.1))
     }

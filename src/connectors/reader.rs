@@ -83,7 +83,7 @@ pub struct PartitionState {
     pub partition: i32,
     /// The position after everything handed out so far (gaps and rejected messages included).
     pub position: i64,
-    /// The newest stable end that the server has told, if it has.
+    /// The newest last stable offset that the server has reported, if any.
     pub end: Option<i64>,
     /// True when a healthy answer of the server has just confirmed that there is nothing behind `position`.
     pub at_end: bool,

@@ -61,7 +61,7 @@ impl Connectors {
     /// A connector by the value of the option `connector`.
     ///
     /// # Errors
-    /// When there is none of that name; lists those that there are.
+    /// When no connector has that name; the error lists all names.
     pub fn get(&self, name: &str) -> Result<Arc<dyn Connector>> {
         let names: Vec<&str> = self.0.keys().copied().collect();
         let unknown = || Error::sql(format!("unknown `connector` '{name}'")).about(Subject::Option("connector".into()));

@@ -13,9 +13,9 @@ use super::on_error::{OnError, Warning, failure, sample};
 /// A row that the target cannot take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RejectedRow {
-    /// Its time in milliseconds since 1970, if it has one of its own.
+    /// Its time in milliseconds since 1970, if it has one.
     pub timestamp: Option<i64>,
-    /// Its key, if it has one of its own.
+    /// Its key, if it has one.
     pub key: Option<Vec<u8>>,
     /// What would have been written, or the row as text where there is no form of it.
     pub value: Option<Vec<u8>>,

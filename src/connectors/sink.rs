@@ -49,7 +49,7 @@ impl CommitInfo {
     }
 }
 
-/// What a target tells of the newest commit that it holds.
+/// The newest commit that a target holds, as recorded there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     /// Its number.

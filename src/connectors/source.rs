@@ -95,11 +95,11 @@ pub trait Source: Debug + Send + Sync {
 /// What a table's rows say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changes {
-    /// Each row is a fact of its own.
+    /// Append-only: rows are never retracted.
     Append,
-    /// Each row replaces the one of its key, or takes it away; the old row is not told. The key's columns by name.
+    /// Upserts: each row replaces or deletes the one of its key, without the old row. The key's columns by name.
     Upsert(Vec<String>),
-    /// Rows come and go, both told in full; whether a row goes before it comes is asked of [`Source::in_order`].
+    /// Retractions: inserts and deletes, both with the whole row; whether a row goes before it comes is asked of [`Source::in_order`].
     All,
 }
 
@@ -150,7 +150,7 @@ pub trait StreamSource: Debug + Send + Sync {
     /// When it cannot be opened as it is declared.
     fn enumerator(&self, run: RunContext) -> Result<Box<dyn SplitEnumerator>>;
 
-    /// Tells the server how far a job has read; for information only, so errors are only logged.
+    /// Commits the read offsets to the server; for information only, so errors are only logged.
     async fn commit_offsets(&self, _positions: &[(i32, i64)]) {}
 }
 

@@ -1,4 +1,4 @@
-//! What every format has to keep, as one suite that each runs with rows and bad messages of its own.
+//! The contract of a format, as a test suite that each format runs with its own rows and bad messages.
 
 use std::sync::Arc;
 

@@ -22,13 +22,13 @@ pub(super) struct Background {
     jobs: BTreeMap<String, Watched>,
 }
 
-/// A job, and what was told of it.
+/// A job, and which of its messages were printed.
 #[derive(Debug)]
 struct Watched {
     job: JobHandle,
-    /// The notice that was told.
+    /// The notice that was printed.
     notice: Option<String>,
-    /// Whether it was told that it waits.
+    /// Whether it was printed that it waits.
     waits: bool,
 }
 
@@ -118,8 +118,8 @@ impl Background {
 }
 
 impl Watched {
-    /// What was not told yet: a notice, that it waits, that it does not any more. Why it waits may be put in other words each time, so it is
-    /// told once.
+    /// New messages: a notice, that the job waits, that it no longer waits. The reason for waiting may be worded differently each time, so
+    /// only the first is printed.
     fn news(&mut self) -> Vec<String> {
         let (name, Status { phase, notice, waits, .. }) = (self.job.name(), self.job.status());
         let mut news = Vec::new();

@@ -18,7 +18,7 @@ use super::commands::{Meta, meta};
 use super::session::{Next, Session};
 use super::split::{Piece, part, pieces, place};
 
-/// So many files may include each other.
+/// How deep files may include each other.
 const DEEP: usize = 16;
 
 impl Session {

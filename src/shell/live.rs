@@ -58,7 +58,7 @@ pub(super) async fn show(
     shown.and(ended.map(drop))
 }
 
-/// Tells each notice once, on stderr, as long as the job lives.
+/// Prints each notice once, on stderr, while the job runs.
 async fn print_notices(mut status: watch::Receiver<Status>) {
     let mut told = None;
     while status.changed().await.is_ok() {

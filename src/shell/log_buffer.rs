@@ -13,14 +13,14 @@ use tracing_subscriber::layer::Context;
 use crate::common::secret;
 use crate::common::units::counted;
 
-/// So many different notes wait for the next prompt; older ones go, and are only counted.
+/// How many distinct notes wait for the next prompt; older ones are dropped, and counted.
 const KEPT: usize = 20;
 
-/// Warnings and errors of the log, told when they do not disturb.
+/// Buffers warnings and errors of the log until printing them does not disturb the screen.
 ///
 /// ```text
-///   logged ──▶ held while a person types, or a live answer is drawn ──▶ told before the next prompt, below the live answer
-///          └─▶ told at once while a statement runs
+///   logged ──▶ kept while a person types, or a live answer is drawn ──▶ printed before the next prompt, below the live answer
+///          └─▶ printed at once while a statement runs
 /// ```
 /// A note that differs from one that waits only in its numbers takes its place: a broker that was away over lunch is one line, not a
 /// hundred.
@@ -50,7 +50,7 @@ impl LogBuffer {
         }
     }
 
-    /// Tells the notes that have waited.
+    /// Prints the buffered notes.
     pub(super) fn flush(&self) {
         self.take().iter().for_each(|note| eprintln!("{note}"));
     }

@@ -15,7 +15,7 @@ pub enum Meta {
     Sql(String),
     /// How a table was declared.
     Schema(Option<String>),
-    /// So many of the newest messages of a table.
+    /// This many of the newest messages of a table.
     Peek(String, usize),
     /// One row below the other: on, off, or when it does not fit.
     Expanded(Option<Expanded>),
@@ -47,7 +47,7 @@ pub enum Meta {
     Unset(String),
     /// The format of answers, or which one it is.
     Mode(Option<Format>),
-    /// So many rows of an answer are shown, 0 for all; or how many that is.
+    /// Sets how many rows of an answer are shown, 0 for all; without a number, prints the limit.
     MostRows(Option<usize>),
     /// What stands for NULL.
     Null(String),

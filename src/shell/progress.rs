@@ -81,7 +81,7 @@ impl Line {
         }
     }
 
-    /// The same rows, with the line gone before the first of them comes; `whole`: before the end of them is told, for a client
+    /// The same rows, with the line gone before the first of them comes; `whole`: before the stream ends, for a client
     /// who prints nothing until then.
     pub fn before(self, rows: SendableRecordBatchStream, whole: bool) -> SendableRecordBatchStream {
         let schema = rows.schema();

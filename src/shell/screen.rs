@@ -27,7 +27,7 @@ pub(super) struct Screen {
     /// A file that answers go to.
     file: Option<File>,
     interactive: bool,
-    /// So many rows are shown to a person, if not all.
+    /// How many rows are shown in a terminal, if not all.
     most: Option<usize>,
     /// When the statement began.
     begun: Option<Instant>,
@@ -42,7 +42,7 @@ pub(super) struct Before {
     file: Option<Option<File>>,
 }
 
-/// So many rows are shown to a person if nothing is said: all of a large topic would fill the memory before the first of them is seen.
+/// The default row limit of a terminal: all rows of a large topic would fill the memory before the first one is shown.
 const MOST: usize = 10_000;
 
 impl Screen {
@@ -165,14 +165,14 @@ impl Screen {
         if self.interactive { println!("{line}") } else { eprintln!("{line}") }
     }
 
-    /// So many rows, for a person with the time that it took.
+    /// Prints how many rows there were, in a terminal with the elapsed time.
     pub(super) fn counted(&self, rows: u64) -> String {
         let time =
             self.begun.filter(|_| self.interactive).map_or(String::new(), |at| format!(" in {:.3} s", clock::since(at).as_secs_f64()));
         format!("{}{time}", counted(rows, "row"))
     }
 
-    /// Tells a person that a statement is done that has nothing to show.
+    /// Prints, in a terminal only, that a statement without a result is done.
     pub(super) fn done(&self, tag: &str) {
         if self.interactive {
             println!("{tag}");

@@ -214,7 +214,7 @@ impl Session {
         Ok(())
     }
 
-    /// Tells what jobs have to say; in a script a job that has failed is an error.
+    /// Prints the news of background jobs; in a script a failed job is an error.
     async fn tell_news(&mut self) -> Result<()> {
         for news in self.jobs.news().await {
             match news {
@@ -284,7 +284,7 @@ impl Session {
         while self.interrupt.recv().now_or_never().is_some() {}
     }
 
-    /// What completion knows; nothing when the catalog cannot be read, which the next statement tells.
+    /// The names for completion; nothing if the catalog cannot be read: the next statement reports that error.
     pub(super) fn names(&self) -> CompletionNames {
         self.connection.names().unwrap_or_default()
     }

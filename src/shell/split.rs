@@ -55,7 +55,7 @@ fn next_command(text: &str) -> Option<Range<usize>> {
     None
 }
 
-/// A part of a script as a script of its own: what stands elsewhere is blank, so that errors name the right line and column.
+/// A part of a script as a script: the rest is blanked out, so that errors name the right line and column.
 pub(super) fn part(source: &Source, range: &Range<usize>) -> Source {
     let before = source.text.get(..range.start).unwrap_or_default();
     let (lines, line) = before.rsplit_once('\n').map_or((0, before), |(lines, line)| (lines.matches('\n').count() + 1, line));

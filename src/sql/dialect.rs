@@ -64,7 +64,7 @@ impl Dialect {
     /// A dialect by its name, in any case; `default` is the default one.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// When no dialect has this name.
     pub fn named(name: &str) -> Result<Self> {
         let name = name.trim();
         if name.eq_ignore_ascii_case("default") {

@@ -8,14 +8,14 @@ use sqlparser::ast::{Expr, Query, Select, SelectItem, SetExpr, TableFactor, Tabl
 
 use crate::common::{Error, Result};
 
-/// So many columns a query or a table may have: DataFusion compares them in pairs.
+/// The most columns of a query or a table: DataFusion compares them in pairs.
 pub const MOST_COLUMNS: u64 = 5_000;
-/// So many operators a plan may have, and SELECTs a query.
+/// The most operators of a plan, and SELECTs of a query.
 pub const MOST_OPERATORS: u64 = 10_000;
-/// So many SELECTs may stand in one UNION: it is a tree that is as deep.
+/// The most SELECTs of one UNION: its tree is as deep.
 const MOST_UNITED: u64 = 1_500;
 
-/// So many calls of aggregate functions a SELECT may have: DataFusion compares each with all others.
+/// The most calls of aggregate functions in a SELECT: DataFusion compares each with all others.
 const MOST_AGGREGATES: usize = 1_000;
 
 /// The error for what is written out of few lines.

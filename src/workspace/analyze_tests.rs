@@ -1,4 +1,4 @@
-//! A job tells about itself what EXPLAIN ANALYZE tells about its query.
+//! EXPLAIN ANALYZE of a running job reports the same as EXPLAIN ANALYZE of its query.
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ impl Limit {
         Self(None)
     }
 
-    /// So many.
+    /// At most this many rows.
     pub(super) fn of(rows: u64) -> Self {
         Self(Some(rows))
     }

@@ -141,7 +141,7 @@ impl LiveResult {
         }
     }
 
-    /// So many of them: the first ones in the order that was asked for, else the last ones.
+    /// A limited number of them: the first ones of the ORDER BY, else the last ones.
     ///
     /// # Errors
     /// When values do not make a column.

@@ -110,7 +110,7 @@ impl Connection {
     /// The statement that declared a table or view, as SHOW CREATE answers it.
     ///
     /// # Errors
-    /// When there is none of that name.
+    /// When no table has that name.
     pub fn declaration(&self, name: &str) -> Result<String> {
         self.with_catalog(|catalog| Ok(secret::shown(catalog.get(name)?.text())))
     }

@@ -15,7 +15,7 @@ pub struct Keeper {
     pub view: String,
     /// The job.
     pub job: String,
-    /// Whether it runs, as far as that can be told: on an object store only for jobs of this process.
+    /// Whether it runs: on an object store, known only for jobs of this process.
     pub runs: bool,
 }
 

@@ -40,7 +40,7 @@ impl Connection {
         })
     }
 
-    /// The same without the table that its rejected rows go to, which has none of its own: else two could name each other.
+    /// The same without a table for rejected rows: else two tables could name each other.
     fn bare_sink(&self, name: &str, options: &ast::Options) -> Result<(Arc<TableEntry>, Arc<dyn Sink>)> {
         let (entry, spec) = self.tables.table_with(name, options)?;
         if spec.columns.is_empty() {

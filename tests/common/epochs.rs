@@ -1,26 +1,35 @@
-//! Jobs whose epochs a test sizes and watches, and whose plans travel as bytes before they run.
+//! Jobs whose epochs a test sizes and watches, and whose plans are encoded and decoded before they run.
 #![allow(dead_code, reason = "every test crate uses a part of it")]
 
+use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result as DfResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use datafusion_proto::bytes::{physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use millstream::common::{Projection, Result};
 use millstream::connectors::{
     Discoveries, Fetched, PartitionRange, Prefetch, RunContext, SourceReader, SplitEnumerator, StartMode, StreamSource,
 };
 use millstream::jobs::JobSpec;
 use millstream::jobs::stage_runner::StageRunner;
-use millstream::operators::EpochContext;
-use millstream::operators::epoch::context::LateRows;
+use millstream::operators::epoch::context::{LateRows, StateId};
+use millstream::operators::epoch::one_input::{OneInput, OneInputExec};
+use millstream::operators::windows::late_filter::LateFilter;
+use millstream::operators::{EpochContext, LateFilterExec};
 use millstream::planner::codec::Codec;
+use millstream::state::key_groups::DEFAULT_KEY_GROUPS;
+use millstream::state::{KeyGroups, StateMemory};
 
 /// Asked before each fetch of a source: how many rows it may give, at most.
 pub trait Watch: Debug + Send + Sync {
@@ -35,7 +44,7 @@ pub fn watched(spec: &mut JobSpec, watch: &Arc<dyn Watch>) {
     }
 }
 
-/// Sends the plans of a job through bytes before they run; returns what collects the rows that come too late.
+/// Encodes and decodes the plans of a job before they run; returns what collects the late rows.
 pub fn travelling(spec: &mut JobSpec) -> Arc<Travelling> {
     let runner = Arc::new(Travelling::default());
     spec.runner = Arc::clone(&runner) as _;
@@ -45,49 +54,73 @@ pub fn travelling(spec: &mut JobSpec) -> Arc<Travelling> {
 /// Encodes each bound plan, decodes it, and only then runs it, as a worker would.
 #[derive(Debug, Default)]
 pub struct Travelling {
-    late: Arc<Mutex<Late>>,
+    late: Collected,
 }
 
-/// The late rows of all epochs, and how many of them are of the newest one.
-#[derive(Debug, Default)]
-struct Late {
-    rows: Vec<LateRows>,
-    newest: (Weak<EpochContext>, usize),
-}
+/// The late rows of all epochs.
+type Collected = Arc<Mutex<Vec<LateRows>>>;
 
-impl Late {
-    /// Takes what is new of an epoch, which several partitions of several stages tell.
-    fn take(&mut self, epoch: &Arc<EpochContext>) {
-        let known = if self.newest.0.ptr_eq(&Arc::downgrade(epoch)) { self.newest.1 } else { 0 };
-        let rows = epoch.late_rows();
-        self.newest = (Arc::downgrade(epoch), rows.len().max(known));
-        self.rows.extend(rows.into_iter().skip(known));
+impl Travelling {
+    /// The late rows of all epochs; those of an epoch that ran twice may come twice.
+    pub fn take_late(&self) -> Vec<LateRows> {
+        std::mem::take(&mut self.late.lock().unwrap())
+    }
+
+    fn watch_late(&self, node: Arc<dyn ExecutionPlan>) -> DfResult<Transformed<Arc<dyn ExecutionPlan>>> {
+        let Some(filter) = node.downcast_ref::<LateFilterExec>() else { return Ok(Transformed::no(node)) };
+        let watched = WatchedFilter { filter: filter.operator().clone(), late: Arc::clone(&self.late) };
+        Ok(Transformed::yes(Arc::new(OneInputExec::new(Arc::clone(node.children()[0]), watched)?)))
     }
 }
 
-impl Travelling {
-    /// The rows that came too late in any epoch; of one that ran twice some come twice.
-    pub fn take_late(&self) -> Vec<LateRows> {
-        std::mem::take(&mut self.late.lock().unwrap().rows)
+/// A late filter that runs in its own context, which keeps the late rows; they are reported to the epoch as well.
+#[derive(Debug, Clone)]
+struct WatchedFilter {
+    filter: LateFilter,
+    late: Collected,
+}
+
+impl OneInput for WatchedFilter {
+    const NAME: &'static str = "WatchedFilter";
+
+    fn schema(&self, input: &SchemaRef) -> Result<SchemaRef> {
+        self.filter.schema(input)
+    }
+
+    fn describe(&self, input: &Schema) -> String {
+        self.filter.describe(input)
+    }
+
+    fn run(
+        self,
+        rows: SendableRecordBatchStream,
+        schema: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<BoxStream<'static, DfResult<RecordBatch>>> {
+        let (epoch, node) = (EpochContext::required(context)?, self.filter.node);
+        let tables: Vec<_> = epoch.tables(node, 1).cloned().collect();
+        let groups = KeyGroups::split(DEFAULT_KEY_GROUPS, tables.len());
+        let state = groups.into_iter().zip(tables).map(|(groups, table)| (StateId { node, table: 1, groups }, table)).collect();
+        let own = Arc::new(EpochContext::new(HashMap::new(), state, &StateMemory::unlimited(), true));
+        let config = context.session_config().clone().with_extension(Arc::clone(&own));
+        let rows = self.filter.run(rows, schema, &context.clone().with_session_config(config))?;
+        let end = futures::stream::poll_fn(move |_| {
+            for found in own.finish().late_rows {
+                epoch.report_late(found.clone());
+                self.late.lock().unwrap().push(found);
+            }
+            Poll::Ready(None)
+        });
+        Ok(rows.chain(end).boxed())
     }
 }
 
 impl StageRunner for Travelling {
     fn run(&self, plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Vec<SendableRecordBatchStream>> {
-        let epoch = EpochContext::required(context)?;
-        epoch.keep_late_rows();
         let bytes = physical_plan_to_bytes_with_extension_codec(plan, &Codec)?;
         let plan = physical_plan_from_bytes_with_extension_codec(&bytes, context, &Codec)?;
-        let schema = plan.schema();
-        let watched = |rows: SendableRecordBatchStream| -> SendableRecordBatchStream {
-            let (epoch, late) = (Arc::clone(&epoch), Arc::clone(&self.late));
-            let end = futures::stream::poll_fn(move |_| {
-                late.lock().unwrap().take(&epoch);
-                Poll::Ready(None)
-            });
-            Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows.chain(end)))
-        };
-        Ok(execute_stream_partitioned(plan, Arc::clone(context))?.into_iter().map(watched).collect())
+        let plan = plan.transform_up(|node| self.watch_late(node))?.data;
+        Ok(execute_stream_partitioned(plan, Arc::clone(context))?)
     }
 }
 

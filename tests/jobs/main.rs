@@ -17,6 +17,8 @@ mod job_life;
 mod late_and_skew;
 mod lookup_by_key;
 mod lookups;
+#[path = "../common/manual_clock.rs"]
+mod manual_clock;
 mod memory;
 mod nexmark;
 mod snapshots;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use futures::TryStreamExt;
-use millstream::common::clock::ManualClock;
 use millstream::jobs::memory::Memory;
 use millstream::jobs::{self, Ending, Settings, Status};
 use millstream::planner::Mode;
@@ -16,6 +15,7 @@ use millstream::workspace::Workspace;
 use tokio_util::sync::CancellationToken;
 
 use crate::embedded::{Place, Watched};
+use crate::manual_clock::ManualClock;
 
 const MB: usize = 1 << 20;
 

@@ -16,7 +16,7 @@ use chrono::DateTime;
 use datafusion::physical_plan::collect;
 use futures::TryStreamExt;
 use millstream::common::ErrorKind;
-use millstream::common::clock::{Clock, ManualClock, Millis};
+use millstream::common::clock::{Clock, Millis};
 use millstream::common::faults::{CrashPoint, EpochStep, Faults};
 use millstream::connectors::kafka::EmbeddedBroker;
 use millstream::connectors::kafka::broker::OutRecord;
@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::case::{BASE, Case, Row};
 use super::harness::{connection_with, show, store, views};
+use super::manual_clock::ManualClock;
 
 const OPTIONS: [&str; 2] = ["scan.startup.mode=earliest-offset", "scan.watermark.idle-timeout=0 s"];
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -11,6 +11,8 @@ mod epochs;
 mod generate;
 mod generated;
 mod harness;
+#[path = "../common/manual_clock.rs"]
+mod manual_clock;
 mod view_sources;
 
 use std::time::Duration;

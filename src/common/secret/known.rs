@@ -1,4 +1,4 @@
-//! Secret values that this process has been given: a library may quote one in a text of its own.
+//! The secret values that this process uses: they are masked in texts of libraries, which may quote one.
 
 use std::collections::BTreeSet;
 use std::sync::{PoisonError, RwLock};

@@ -25,7 +25,7 @@ pub fn shown(text: &str) -> String {
     known::without(&masked(text, &spans(text)))
 }
 
-/// The value of an option as it may be shown. A reference such as `${env:PASSWORD}` tells nothing and is shown.
+/// The value of an option as it may be shown. A reference such as `${env:PASSWORD}` is no secret and is shown.
 pub fn shown_value(key: &str, value: &str) -> String {
     if is_secret(key) && !text::is_reference(value) { MASK.to_string() } else { shown(value) }
 }

@@ -24,7 +24,7 @@ pub struct Record<'a> {
     pub timestamp: Option<i64>,
     /// Who set the time.
     pub timestamp_type: TimestampType,
-    /// The leader epoch, if the broker told it.
+    /// The leader epoch, if the broker reports it.
     pub leader_epoch: Option<i32>,
     /// The key.
     pub key: Option<&'a [u8]>,
@@ -136,7 +136,7 @@ pub struct Position {
     pub partition: i32,
     /// The offset after everything handed out, gaps (control records, aborted, compacted) included.
     pub next: i64,
-    /// The newest stable end that the broker told, if it has.
+    /// The newest last stable offset that the broker has reported, if any.
     pub end: Option<i64>,
     /// True when the broker has confirmed, in its newest answer and without an error since, that nothing stands behind `next`.
     pub at_end: bool,
@@ -154,7 +154,7 @@ pub trait Broker: Debug + Send + Sync {
     /// How many partitions a topic has; `None` if there is no such topic.
     async fn partitions(&self, topic: &str) -> Result<Option<usize>>;
 
-    /// What tells a topic from others of the same name, made before it or after it was deleted; `None` if the brokers do not know.
+    /// The id of a topic, which differs from that of a deleted topic of the same name; `None` if the brokers have no topic ids.
     async fn topic_id(&self, _topic: &str) -> Result<Option<String>> {
         Ok(None)
     }
@@ -172,7 +172,7 @@ pub trait Broker: Debug + Send + Sync {
         Ok(true)
     }
 
-    /// For every partition the first offset whose record's time is ≥ `timestamp` ms; its end if there is none.
+    /// For every partition the first offset whose record's time is ≥ `timestamp` ms, or its end.
     async fn offsets_for_time(&self, topic: &str, timestamp: i64) -> Result<BTreeMap<i32, i64>>;
 
     /// Offsets that a group has committed, with their metadata, for the partitions that have one. Waits for transactions
@@ -194,7 +194,7 @@ pub trait Broker: Debug + Send + Sync {
     }
 }
 
-/// Reads records. Blocking: it lives on a thread of its own.
+/// Reads records. Blocking: it needs its own thread.
 pub trait Consumer: Send {
     /// Hands out up to `max` records, waiting up to `wait` for the first. Returns how many there were.
     ///

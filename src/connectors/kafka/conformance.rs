@@ -278,7 +278,7 @@ pub async fn new_records_arrive_at_a_waiting_consumer(broker: &dyn Broker, prefi
     Ok(())
 }
 
-/// The first record at or after a time; the end if there is none.
+/// The offset of the first record at or after a time, or the end.
 pub async fn offsets_are_found_by_time(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let topic = format!("{prefix}-times");
     broker.create_topic(&topic, Some(2)).await?;

@@ -36,7 +36,7 @@ pub(super) struct Fetcher {
     partitions: BTreeMap<i32, Reading>,
     counters: Arc<SourceCounters>,
     paused: Vec<i32>,
-    /// What the consumer was last told to pause.
+    /// The partitions that the consumer was last asked to pause.
     applied: Vec<i32>,
     warning: Warning,
     warned_outage: Option<Instant>,
@@ -126,7 +126,7 @@ impl Fetcher {
         let (mut tombstones, mut bytes) = (0, 0);
         consumer.poll(max, wait, &mut |record| {
             let Some(reading) = partitions.get_mut(&record.partition) else { return };
-            // A record that the consumer had fetched before it was told where to stop, or would hand out twice.
+            // A record fetched before the end was assigned, or returned twice.
             if reading.state.exhausted || record.offset < reading.seen {
                 return;
             }

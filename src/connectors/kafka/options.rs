@@ -5,7 +5,7 @@ use crate::connectors::TableSpec;
 use crate::connectors::on_error::OnError;
 use crate::formats;
 
-/// The connector whose records are rows of their own.
+/// The append-only connector: each record is a row.
 pub const APPEND: &str = "kafka";
 /// The connector whose records replace the one of their key.
 pub const UPSERT: &str = "upsert-kafka";

@@ -88,7 +88,7 @@ impl Message {
 
 /// The newest messages of a table's topic, the newest one last: partition, offset, timestamp, key, raw, decoded. `key` and `raw` are NULL
 /// if the message has none, `decoded` if it is no row: a tombstone in a table that has no deletes, or what cannot be read, of which a
-/// warning tells one.
+/// warning names one.
 ///
 /// # Errors
 /// When there is no such topic, or no broker answers.

@@ -6,7 +6,7 @@ use crate::connectors::{Intervals, MetadataPredicate, PartitionRange};
 use super::broker::Broker;
 use super::config::KafkaTable;
 
-/// So many pieces of a partition are read by themselves; what has more is read from the first to the last.
+/// How many separate ranges of a partition are read; a partition with more is read from the first to the last.
 const PIECES: usize = 16;
 
 /// The same ranges without what no wanted row can stand in; one that is left empty is gone.

@@ -32,9 +32,9 @@ pub(super) struct KafkaReader {
 #[derive(Default)]
 struct Shared {
     queues: Mutex<Queues>,
-    /// Tells the job that something came.
+    /// Notifies the job of new rows.
     came: Notify,
-    /// Tells the thread that there is room again.
+    /// Notifies the thread that the queue has room again.
     room: Condvar,
 }
 

@@ -116,7 +116,7 @@ pub(super) fn key(spec: &TableSpec) -> Result<Option<RecordPart>> {
     Ok(Some(RecordPart { format: format.to_string(), options, schema: Arc::new(Schema::new(fields)), columns }))
 }
 
-/// The key of what is written by a table whose format tells changes, if the declaration names none: all changes of a row have to stand in
+/// The key of what is written by a table with a changelog format, if the declaration names none: all changes of a row have to stand in
 /// one partition, in order. With a primary key it is that, as JSON; without one it is the whole row, which only decides the partition.
 pub(super) fn of_changes(spec: &TableSpec) -> RecordPart {
     let physical = spec.columns.iter().enumerate().filter(|(_, c)| c.metadata.is_none());

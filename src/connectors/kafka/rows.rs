@@ -63,7 +63,7 @@ pub struct RowDecoder {
     key: Option<Box<dyn Decoder>>,
     /// A record without a value is one that goes.
     upsert: bool,
-    /// The value's format tells weights, in the column behind those that were asked for.
+    /// The value's format is a changelog: weights are in the column behind the projected ones.
     weighted: Option<usize>,
     keep_keys: bool,
     keep_headers: bool,
@@ -234,7 +234,7 @@ fn with_tombstones(decoded: Decoded, pending: &Pending) -> Result<Decoded> {
     Ok(Decoded { batch, origin: Some(origin), rejected })
 }
 
-/// The rows of these indices; NULLs where there is none.
+/// The rows of these indices; NULLs for `None`.
 fn take_or_null(batch: &RecordBatch, indices: &UInt32Array) -> Result<RecordBatch> {
     let columns = batch.columns().iter().map(|column| take(column, indices, None)).collect::<Result<Vec<_>, _>>()?;
     let fields: Vec<Field> = batch.schema().fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();

@@ -1,7 +1,7 @@
 //! A Kafka topic as something to write, exactly once.
 //!
 //! A commit n is one Kafka transaction. Inside it stand the rows, and the offset n in a group of the sink's own on partition 0
-//! of the topic, with the job's uuid and incarnation as metadata: so the topic itself tells which commit it holds. Brokers
+//! of the topic, with the job's uuid and incarnation as metadata: so the topic itself records which commit it holds. Brokers
 //! forget the offsets of idle groups, so every record also carries its commit in a header, and the end of the topic is
 //! looked at when the offset is gone.
 
@@ -138,7 +138,7 @@ impl Sink for KafkaSink {
         match &self.table.changes {
             Changes::Append => SinkMode::Append,
             Changes::Upsert(key) if self.table.is_upsert() => SinkMode::Upsert(key.clone()),
-            // A format of changes tells the row that goes in full, key or not.
+            // A changelog format writes the whole deleted row, with or without a key.
             Changes::Upsert(_) | Changes::All => SinkMode::Changelog,
         }
     }

@@ -24,7 +24,7 @@ pub use partial::partial;
 /// ```
 #[async_trait]
 pub trait Lookup: Debug + Send + Sync {
-    /// Of these columns of the table, whose values a join tells, those by which rows are found; nothing if they are not enough.
+    /// Those of the equality columns of a join by which the table finds rows; nothing if they are not enough.
     fn key(&self, columns: &[&str]) -> Option<Vec<String>>;
 
     /// All rows whose values equal those of a row of `keys`, whose columns have the table's names and types. No key holds a NULL, and none

@@ -98,7 +98,7 @@ impl CommitRow {
         )
     }
 
-    /// Makes the table if it is not there, fences older copies, and tells which commit the database holds.
+    /// Creates the table if it is missing, fences older copies, and returns the commit that the database holds.
     ///
     /// # Errors
     /// [`crate::common::ErrorKind::Fenced`] when a newer copy has taken over already.

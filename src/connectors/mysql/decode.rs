@@ -48,7 +48,7 @@ impl Selection {
     }
 }
 
-/// What stands in the SELECT for a column, so that its text tells the whole value.
+/// The SELECT expression of a column, whose text holds the whole value.
 fn selected(name: &str, remote: &RemoteType) -> String {
     match remote.family() {
         // A FLOAT is written with six digits; as a DOUBLE with all of them.

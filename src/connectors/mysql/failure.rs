@@ -23,10 +23,10 @@ pub(super) enum Kind {
     Wrong,
 }
 
-/// A number of our own: the password cannot be told.
+/// A number that servers do not use: the login needs a password that cannot be sent.
 const PASSWORD: u16 = 0;
 
-/// A failure, as the server or the connection told it.
+/// An error of the server or the connection.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     pub(super) kind: Kind,
@@ -49,7 +49,7 @@ impl Failure {
         self.kind == Kind::Insecure
     }
 
-    /// Whether the server wants a password that cannot be told.
+    /// Whether the server wants a password that cannot be sent.
     pub(super) fn wants_password(&self) -> bool {
         self.number == Some(PASSWORD)
     }

@@ -15,7 +15,7 @@ pub(super) type Reason = String;
 /// How many digits of a second a column may have.
 pub(super) const MOST_DIGITS: u8 = 6;
 
-/// Appends the value of a row, a time with so many digits of a second: a server would round what a column has no digits for.
+/// Appends the value of a row, a time with as many fractional digits as its column has: the server would round further digits.
 ///
 /// # Errors
 /// For a value that MySQL cannot hold: no number, a year beyond four digits.

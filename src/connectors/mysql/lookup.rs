@@ -17,7 +17,7 @@ use super::remote_table::{Access, RemoteColumn};
 use super::scan::batches;
 use super::types::Family;
 
-/// Keys per SELECT: many, but not so many that a server gives up its index for the list's length.
+/// Keys per SELECT: few enough for a server to use its index despite the list's length.
 const KEYS: usize = 2000;
 
 /// Characters per SELECT, below the smallest `max_allowed_packet` that servers come with.
@@ -107,7 +107,7 @@ impl MySqlLookup {
 
 #[async_trait]
 impl Lookup for MySqlLookup {
-    /// By the PRIMARY KEY, if the join tells all of it; else by whatever columns it tells, for which the server may have an index. Numbers that
+    /// By the PRIMARY KEY if the join compares all of it; else by all compared columns, which may have an index. Numbers that
     /// are not exact, and truth, which any number but 0 is, find no rows.
     fn key(&self, columns: &[&str]) -> Option<Vec<String>> {
         let spec = &self.access.table.spec;

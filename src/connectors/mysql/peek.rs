@@ -1,4 +1,4 @@
-//! The newest rows of a table, as far as its key tells which those are.
+//! The newest rows of a table, by its key where that grows with time.
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use super::config::{MySqlTable, quoted};
 use super::remote_table::{Access, RemoteTable};
 use super::types::Family;
 
-/// Below so many rows a second connection takes longer than it saves.
+/// Below this number of rows a second connection costs more time than it saves.
 const SMALL: u64 = 50_000;
 
 /// The conditions of the SELECTs that read the whole table between them, each row once; one that is `None` holds everywhere.

@@ -17,7 +17,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 
 use crate::common::{Error, Result};
 
-/// A column's type, as the server tells it.
+/// A column's type, as the server reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RemoteType {
     /// `int`, `varchar`, ...
@@ -45,7 +45,7 @@ pub(super) enum Family {
     Time,
     DateTime,
     Year,
-    /// Text with rules of its own: JSON, UUID, INET.
+    /// Text with a fixed syntax: JSON, UUID, INET.
     Other,
 }
 

@@ -80,7 +80,7 @@ pub(super) fn parse(text: &str) -> Result<Place> {
     }
     if let Some(mode) = place.tls.get_mut("ssl-mode") {
         *mode = mode.to_ascii_uppercase().replace('-', "_");
-        // MariaDB's driver has words of its own.
+        // MariaDB's driver names them differently.
         let word = match mode.as_str() {
             "DISABLE" => "DISABLED",
             "TRUST" => "REQUIRED",

@@ -2,7 +2,7 @@
 //!
 //! The schema is not in the message: it is made of the table's columns, in their order, as Flink makes it (`schema.rs`). So writer and
 //! reader have to declare the same columns; a message of another schema is a bad one, or, where it happens to fit, garbage.
-//! For messages that name their schema by an id there is Confluent's framing, which is a format of its own.
+//! For messages that name their schema by an id there is Confluent's framing, which is another format.
 
 use crate::common::{OptionSpec, Result};
 

@@ -45,7 +45,7 @@ impl DebeziumDecoder {
     /// For a wrong option, or a type that JSON cannot hold.
     pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
         let projected = projection.schema();
-        // A struct of no columns has no length of its own, so one of them is read in any case.
+        // A struct without columns has no length, so at least one column is read.
         let read = if projected.fields().is_empty() { physical.project(&[0])? } else { projected.as_ref().clone() };
         let wrapped = options.flag(SCHEMA_INCLUDE)?.unwrap_or(false);
         let plain = envelope(&nullable(&read));

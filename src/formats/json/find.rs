@@ -1,6 +1,6 @@
 //! Where a string ends: the next byte that is not plain text, sixteen bytes at a time.
 
-/// The index of the first `"`, `\` or control character at or behind `at`; the length if there is none.
+/// The index of the first `"`, `\` or control character at or behind `at`, or the length.
 #[inline]
 pub(super) fn special(bytes: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {

@@ -11,7 +11,7 @@ use super::cursor::{Cursor, Syntax};
 
 /// How many bytes are compared at once; what is longer is read anew each time.
 const WIDTH: usize = 32;
-/// So many fields of an object are remembered.
+/// How many fields of an object are cached.
 const FIELDS: usize = 256;
 /// From this many names on a hash is cheaper than looking at each.
 const MANY: usize = 12;

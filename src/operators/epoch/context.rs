@@ -2,7 +2,6 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::record_batch::RecordBatch;
@@ -83,7 +82,7 @@ pub struct EpochContext {
     read: Mutex<BTreeMap<u32, usize>>,
     shelf: SpillContext,
     report: Mutex<EpochReport>,
-    keep_late_rows: AtomicBool,
+    keep_late_rows: bool,
 }
 
 /// What the operators reported in one attempt.
@@ -126,7 +125,7 @@ impl EpochContext {
         keep_late_rows: bool,
     ) -> Self {
         let (exchanges, read, report, shelf) = (Mutex::default(), Mutex::default(), Mutex::default(), SpillContext::new(memory));
-        Self { inputs, state, exchanges, read, shelf, report, keep_late_rows: AtomicBool::new(keep_late_rows) }
+        Self { inputs, state, exchanges, read, shelf, report, keep_late_rows }
     }
 
     /// Where rows are kept during the attempt.
@@ -222,19 +221,9 @@ impl EpochContext {
         let mut report = lock(&self.report);
         *report.late.entry(late.node).or_default() += late.rows.num_rows() as u64;
         *report.late_by_filter.entry(late.filter).or_default() += late.rows.num_rows() as u64;
-        if self.keep_late_rows.load(Ordering::Relaxed) {
+        if self.keep_late_rows {
             report.late_rows.push(late);
         }
-    }
-
-    /// Collects late rows from here on.
-    pub fn keep_late_rows(&self) {
-        self.keep_late_rows.store(true, Ordering::Relaxed);
-    }
-
-    /// The late rows collected so far.
-    pub fn late_rows(&self) -> Vec<LateRows> {
-        lock(&self.report).late_rows.clone()
     }
 
     /// Reports rows that belong to no window, because their time is NULL.

@@ -67,7 +67,7 @@ impl Format {
 /// What became of printing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Printed {
-    /// So many rows.
+    /// How many rows.
     Rows(u64),
     /// The reader had seen enough (`| head`, a pager that was closed).
     Closed,

@@ -1,7 +1,7 @@
 //! What a script says: the one [`Statement`] that every grammar lowers to.
 //!
 //! Queries and expressions stay as sqlparser's syntax trees, because DataFusion plans those; everything that a streaming
-//! dialect adds (watermarks, metadata columns, options, EMIT) is taken out of the text and stands in fields of its own.
+//! dialect adds (watermarks, metadata columns, options, EMIT) is taken out of the text into separate fields.
 
 mod ddl;
 mod options;

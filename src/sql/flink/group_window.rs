@@ -81,7 +81,7 @@ struct Window {
 }
 
 impl Window {
-    /// Whether `TUMBLE_START(args)` and the like speak of this window. Intervals are compared as they are written, as in Flink.
+    /// Whether an auxiliary function such as `TUMBLE_START(args)` refers to this window. Intervals are compared as they are written, as in Flink.
     fn matches(&self, kind: Kind, args: &[Expr]) -> bool {
         let Some((time, lengths)) = args.split_first() else { return false };
         kind == self.kind && same_column(time, &self.time) && lengths == self.lengths
@@ -233,7 +233,7 @@ fn by_position(keys: &[Expr], projection: &[SelectItem]) -> Vec<Expr> {
 struct Input {
     from: Vec<TableWithJoins>,
     selection: Option<Expr>,
-    /// Expressions that get a name of their own.
+    /// Expressions that get a generated name.
     named: Vec<SelectItem>,
 }
 
@@ -304,14 +304,14 @@ fn name_of(expr: &Expr) -> Option<String> {
     Some(name.as_ident()?.value.to_ascii_uppercase())
 }
 
-/// `TUMBLE(...)` and the like.
+/// A window function such as `TUMBLE(...)`.
 fn window_call(expr: &Expr) -> Option<(Kind, &Function)> {
     let name = name_of(expr)?;
     let Expr::Function(function) = expr else { return None };
     Kind::ALL.into_iter().find(|kind| kind.name() == name).map(|kind| (kind, function))
 }
 
-/// `TUMBLE_START(...)` and the like.
+/// An auxiliary function such as `TUMBLE_START(...)`.
 fn auxiliary(expr: &Expr) -> Option<(Kind, Property, &Function)> {
     let name = name_of(expr)?;
     let Expr::Function(function) = expr else { return None };
@@ -346,7 +346,7 @@ fn substitute(expr: &mut Expr, window: &Window) -> bool {
 
 struct Substitute<'a> {
     window: &'a Window,
-    /// In how many sub-queries; these have windows of their own.
+    /// How many sub-queries deep; each has its own windows.
     depth: usize,
     uses_rowtime: bool,
 }

@@ -14,7 +14,7 @@ use crate::sql::ast_builder;
 /// Stack for the longest chain of operators that is taken: comparing copies and shows expressions, which is recursive.
 const STACK: usize = 64 << 20;
 
-/// Tells such expressions apart everywhere in a query.
+/// Makes such expressions distinct everywhere in a query.
 pub(in crate::sql) fn distinguish(query: &mut Query) {
     if Visit::visit(&*query, &mut AnyCast).is_break() {
         stacker::grow(STACK, || _ = VisitMut::visit(query, &mut Selects));

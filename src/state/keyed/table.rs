@@ -190,11 +190,6 @@ impl KeyedTable {
         self.directory.cells.iter().map(|cell| cell.size().0).sum()
     }
 
-    /// Into how many shards the rows are split.
-    pub fn shards(&self) -> usize {
-        self.directory.cells.len()
-    }
-
     /// Whether no row lives.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -67,7 +67,7 @@ fn plain(field: &FieldRef) -> FieldRef {
 pub(super) struct Block {
     /// Which of the blocks it is, from 1.
     pub(super) number: u64,
-    /// So many rows.
+    /// How many rows.
     pub(super) count: usize,
     /// Their bytes.
     pub(super) data: Vec<u8>,
@@ -88,7 +88,7 @@ pub(super) struct Walk {
     /// Of the block that is read: how many rows, and their bytes so far.
     count: usize,
     data: Vec<u8>,
-    /// So many bytes of a block's rows are still to come.
+    /// How many bytes of a block's rows are not read yet.
     rows: u64,
     /// They are over, and the mark comes.
     behind_rows: bool,

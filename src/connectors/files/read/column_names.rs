@@ -1,4 +1,4 @@
-//! What the columns of a file are called in a table: each by a name of its own, and as it is declared.
+//! Maps the column names of a file to unique names of the table, in the case in which they are declared.
 //!
 //! ```text
 //!   in the file   id   Name   (empty)    a   a

@@ -46,7 +46,7 @@ pub struct Begin {
     pub interval: Option<Duration>,
 }
 
-/// Reads files on a task of its own.
+/// Reads files in its own task.
 ///
 /// ```text
 ///   look ─▶ new files, oldest first ─▶ a.csv ▒▒▒▒▒▒▒▒┐

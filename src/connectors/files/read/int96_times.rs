@@ -93,7 +93,7 @@ impl PhysicalExprAdapter for Adapter {
     }
 }
 
-/// Bytes as times. It says nothing of a file's statistics, which are in an order of their own.
+/// Bytes as times. Does not convert the statistics of a file, which sort in another order.
 #[derive(Debug, Eq)]
 struct Int96Times {
     bytes: Arc<dyn PhysicalExpr>,

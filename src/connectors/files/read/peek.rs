@@ -42,7 +42,7 @@ const REACH: Reach = Reach { block: 4 << 20, longest: LONGEST as u64 };
 const BATCH: usize = 8192;
 
 /// The last records of a table's newest files, the newest last: of text `file`, `byte`, `raw` and `decoded`, which is NULL if the record
-/// cannot be read, of which a warning tells one; of other files the declared columns.
+/// cannot be read, with a warning that names one of them; of other files the declared columns.
 ///
 /// # Errors
 /// When there are no files, or one cannot be opened.

@@ -92,7 +92,7 @@ impl AsyncFileReader for Reader {
     }
 }
 
-/// The columns of a file of which two have one name, each under a name of its own; `None` if all are as the file has them.
+/// The columns of a file with duplicate names, under unique names; `None` if there are no duplicates.
 ///
 /// # Errors
 /// When the file cannot be opened.

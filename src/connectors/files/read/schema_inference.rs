@@ -108,7 +108,7 @@ async fn content(config: &Config, files: &[File]) -> Result<Fields> {
     Ok(merged)
 }
 
-/// The columns of a file in SQL's types, each under a name of its own.
+/// The columns of a file in SQL's types, under unique names.
 fn once_each(fields: &Fields) -> Result<Fields> {
     let theirs: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
     let names = column_names::names(&theirs, &[])?;

@@ -47,7 +47,7 @@ pub struct TextScan {
     pub compression: FileCompressionType,
     /// Only records that begin in these bytes, which works only where no value holds a line end.
     pub range: Option<Range<u64>>,
-    /// So many records are passed over.
+    /// How many records to skip.
     pub skip: usize,
     /// Rows per batch.
     pub batch_rows: usize,

@@ -106,7 +106,7 @@ impl Config {
         })
     }
 
-    /// Columns that the path tells by `key=value` folders, in declared order.
+    /// Columns whose values are in the path, as `key=value` folders, in declared order.
     pub fn partition_keys(&self) -> impl Iterator<Item = &str> {
         self.partitioned_by.iter().map(String::as_str)
     }

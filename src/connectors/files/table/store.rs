@@ -14,13 +14,13 @@ use super::location::Storage;
 
 /// An open store, and the name under which plans find it.
 ///
-/// Plans name a store by URL. Buckets get a URL of their own per set of options, so that two tables on one bucket with
+/// Plans name a store by URL. Buckets get a URL per set of options, so that two tables on one bucket with
 /// different keys do not read with each other's.
 #[derive(Debug, Clone)]
 pub struct Store {
     /// The store.
     pub objects: Arc<dyn ObjectStore>,
-    /// Its name in plans; it tells no secret.
+    /// Its name in plans, without secrets.
     pub url: ObjectStoreUrl,
     /// Whether it is on this machine.
     pub local: bool,

@@ -8,7 +8,7 @@ use crate::common::Result;
 
 use super::record_splitter::Quotes;
 
-/// So many blocks are looked at together for what quotes say.
+/// How many blocks are scanned together to find out where quotes are open.
 const MOST: u64 = 16;
 
 /// How far to look back, in bytes.
@@ -101,7 +101,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// Goes behind the next quote; false if there is none, and then it is at the end.
+    /// Moves past the next quote; false, and to the end, if there is no further one.
     fn step(&mut self, bytes: &[u8], quotes: Quotes) -> bool {
         let Some(i) = memchr(quotes.quote, bytes.get(self.at..).unwrap_or_default()).map(|i| self.at + i) else {
             self.at = bytes.len();

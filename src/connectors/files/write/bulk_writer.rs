@@ -148,7 +148,7 @@ impl BulkWriter for FilesTarget {
 pub struct Part {
     /// Its folder: `dt=2024-05-01/region=eu`.
     pub partition: String,
-    /// The rows, without the columns that the folder's name tells.
+    /// The rows, without the partition columns, whose values are in the folder's name.
     pub rows: RecordBatch,
     /// Which ones of those that were given; nothing if it is all of them.
     of: Option<Vec<u32>>,

@@ -23,7 +23,7 @@ pub struct Rolling {
     pub success: Option<Success>,
 }
 
-/// The file that tells that a partition is complete.
+/// The success file of a partition: written when the partition is complete.
 #[derive(Debug, Clone)]
 pub struct Success {
     /// Its name.

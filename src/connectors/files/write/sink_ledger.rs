@@ -34,7 +34,7 @@ struct Content {
     /// The commit up to which files are being shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rolling: Option<u64>,
-    /// Partitions with files that are shown, and without the file that tells that they are complete.
+    /// Partitions with visible files but without a success file.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     incomplete: BTreeSet<String>,
 }
@@ -133,7 +133,7 @@ impl Record {
         Recorded { n: self.content.last, attempt: self.content.attempt.clone() }
     }
 
-    /// Partitions with files that are shown, and without the file that tells that they are complete.
+    /// Partitions with visible files but without a success file.
     pub fn incomplete(&self) -> &BTreeSet<String> {
         &self.content.incomplete
     }

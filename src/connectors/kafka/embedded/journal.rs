@@ -130,7 +130,7 @@ impl Journal {
     /// # Errors
     /// When the disk is full or gone.
     pub(super) fn rewrite(&mut self, entries: impl Iterator<Item = Entry>) -> Result<()> {
-        // Also when it fails: it is tried again when as much has come again.
+        // Even if it fails: the next attempt is after as many new bytes.
         self.written = self.end;
         let failed = |e: std::io::Error| Error::state("the embedded topics cannot be written").with_source(e);
         let begun = self.folder.join(".journal.tmp");

@@ -32,7 +32,7 @@ pub(super) struct Header {
 
 impl StoredRecord {
     pub(super) fn new(record: &OutRecord, now: i64) -> Self {
-        // A copy of its own: one that is kept must not hold the memory of all that it was written with.
+        // A copy: a slice would keep the memory of the whole batch that it was written with.
         let owned = |bytes: &[u8]| bytes.to_vec();
         let header =
             |(key, value): (&str, Option<&[u8]>)| Header { key: key.to_string(), absent: value.is_none(), value: value.map(owned) };
@@ -148,7 +148,7 @@ impl Partition {
         self.batches.get(at).map(Arc::clone)
     }
 
-    /// The first offset whose record is at or after a time; the end if there is none.
+    /// The offset of the first record at or after a time, or the end.
     pub(super) fn offset_for_time(&self, timestamp: i64) -> i64 {
         let records = self.batches.iter().flat_map(|b| b.records.iter().zip(b.first..));
         let found = records.filter(|(_, offset)| *offset >= self.earliest).find(|(r, _)| r.timestamp >= timestamp);

@@ -56,7 +56,7 @@ impl Default for EmbeddedBroker {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Told whenever a partition grows, or a topic goes.
+    /// Notified whenever a partition grows or a topic is deleted.
     changed: Condvar,
     clock: Arc<dyn Clock>,
     /// Bytes that a partition keeps.

@@ -30,7 +30,7 @@ struct Partition {
     next: i64,
     /// librdkafka's position may be as high as this only because an EOF event or an error moved it.
     phantom: i64,
-    /// The newest stable end that an EOF event or the statistics told.
+    /// The newest last stable offset, from an EOF event or the statistics.
     end: Option<i64>,
     /// An EOF event was the last that came.
     eof: bool,

@@ -1,4 +1,4 @@
-//! What librdkafka tells a client besides records: errors of connections, statistics, failed deliveries.
+//! The callbacks of librdkafka: connection errors, statistics, failed deliveries.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -51,9 +51,9 @@ struct State {
 pub(super) struct PartitionHealth {
     /// Its leader is connected and has answered lately.
     pub healthy: bool,
-    /// The newest stable end that it told.
+    /// The newest last stable offset that it reported.
     pub end: Option<i64>,
-    /// The brokers answer, and say that there is no such partition. (librdkafka tells that only in a log.)
+    /// The brokers answer that the partition does not exist. (librdkafka reports that only in its log.)
     pub missing: bool,
 }
 

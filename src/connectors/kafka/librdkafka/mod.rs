@@ -404,7 +404,7 @@ impl Broker for RdKafkaBroker {
         self.ask(move |inner| {
             let deadline = clock::instant() + QUESTION;
             let partitions = inner.existing(&topic, deadline)?;
-            // Negative numbers have a meaning of their own there: before 1970 nothing is passed over.
+            // Negative numbers are special values there; a time before 1970 skips no records anyway.
             let time = if timestamp < 0 { EARLIEST } else { Offset::Offset(timestamp) };
             let found = inner.offsets(&topic, partitions, time, deadline)?;
             let ends =

@@ -100,7 +100,7 @@ impl Reader {
         // SAFETY: `slots` has room for `BATCH` ≥ `max` pointers, and the queue is valid until `Drop`.
         let n = unsafe { c::rd_kafka_consume_batch_queue(self.queue, wait, self.slots.as_mut_ptr(), max) };
         let n = usize::try_from(n).unwrap_or(0);
-        // Frees the messages also when `each` unwinds.
+        // Frees the messages even if `each` panics.
         let messages = Messages(&self.slots[..n]);
         for &message in messages.0 {
             // SAFETY: librdkafka filled the first `n` slots with messages that are ours until they are destroyed.
@@ -188,7 +188,7 @@ unsafe fn item(message: *const c::rd_kafka_message_t, each: &mut dyn FnMut(Item<
                 each(Item::Record(Record {
                     partition,
                     offset,
-                    // Of all times before 1970 only −1 has a meaning of its own: none.
+                    // −1 means that the record has no time; other times before 1970 are valid.
                     timestamp: (timestamp_type != TimestampType::NotAvailable && timestamp != -1).then_some(timestamp),
                     timestamp_type,
                     leader_epoch: (epoch >= 0).then_some(epoch),
@@ -326,7 +326,7 @@ pub(super) fn committed(list: &TopicPartitionList) -> Vec<Committed> {
 }
 
 /// Adds offsets of a group to the open transaction. The crate wants a consumer of that group for it, which would bring
-/// threads and connections of its own; the group's name is all that the broker needs.
+/// its own threads and connections; the group's name is all that the broker needs.
 pub(super) fn send_offsets(
     producer: &ThreadedProducer<Context>,
     group: &str,

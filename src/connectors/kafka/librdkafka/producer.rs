@@ -167,7 +167,7 @@ impl Producer for RdKafkaProducer {
             if !client.transactional {
                 return Err(Error::internal("an offset can be committed only inside a transaction"));
             }
-            // A record that is refused is the reason to be told, not that the transaction can only be aborted.
+            // The cause is the refused record, not that the transaction can only be aborted.
             client.flush()?;
             let mut list = TopicPartitionList::with_capacity(1);
             let mut element = list.add_partition(&topic, 0);
