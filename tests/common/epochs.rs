@@ -103,7 +103,17 @@ impl OneInput for WatchedFilter {
         let state = groups.into_iter().zip(tables).map(|(groups, table)| (StateId { node, table: 1, groups }, table)).collect();
         let own = Arc::new(EpochContext::new(HashMap::new(), state, &StateMemory::unlimited(), true));
         let config = context.session_config().clone().with_extension(Arc::clone(&own));
-        let rows = self.filter.run(rows, schema, &context.clone().with_session_config(config))?;
+        let context = TaskContext::new(
+            context.task_id(),
+            context.session_id(),
+            config,
+            context.scalar_functions().clone(),
+            context.higher_order_functions().clone(),
+            context.aggregate_functions().clone(),
+            context.window_functions().clone(),
+            context.runtime_env(),
+        );
+        let rows = self.filter.run(rows, schema, &context)?;
         let end = futures::stream::poll_fn(move |_| {
             for found in own.finish().late_rows {
                 epoch.report_late(found.clone());

@@ -1,4 +1,4 @@
-//! GROUP BY without a final window: each epoch shows which groups have changed.
+//! GROUP BY without a final window: each epoch emits the changes of its groups.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -23,20 +23,20 @@ use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, Por
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed, key_columns};
 use crate::operators::{first_columns, to_millis};
 
-/// The column behind a group's partial state by which it is forgotten, in milliseconds.
+/// The expiry time of a group in milliseconds: a column behind its partial state.
 const TIME: &str = "__time";
 
 /// What a [`KeyedAggregate`] does beyond merging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Lifetime {
-    /// The result column (behind the groups) that counts a group's rows; a group is gone when it comes to 0. `None`: input
+    /// The result column (behind the groups) that counts a group's rows; a group with count 0 is removed. `None`: input
     /// is append-only, so groups stay.
     pub exists: Option<usize>,
-    /// Groups are forgotten when this group column, a time, plus this many milliseconds is passed by the watermark.
+    /// Groups expire when the watermark passes this group column, a time, plus this many milliseconds.
     pub window: Option<(usize, i64)>,
-    /// Groups that did not change for this many milliseconds of wall time are forgotten.
+    /// Groups without changes for this many milliseconds of wall time expire.
     pub ttl: Option<i64>,
-    /// Input is append-only and there are no aggregates: groups only come.
+    /// DISTINCT over append-only input: there are no aggregates, and groups are never removed.
     pub distinct: bool,
 }
 
@@ -65,7 +65,7 @@ pub struct KeyedAggregate {
 }
 
 impl KeyedAggregate {
-    /// Finishes partial rows as `last`, DataFusion's final aggregate over an empty input of them, would.
+    /// Evaluates partial rows with the functions of `last`, DataFusion's final aggregate over an empty input.
     ///
     /// # Errors
     /// When `last` is something else.
@@ -73,7 +73,7 @@ impl KeyedAggregate {
         Self::with_extremes(last, lifetime, Vec::new())
     }
 
-    /// The same with extremes, of which each has an input of its own behind the partial rows: the changes of its values.
+    /// Adds MIN and MAX over changes. Each has a further input behind the partial rows: the changes of its values.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -106,7 +106,7 @@ impl KeyedAggregate {
         self.lifetime
     }
 
-    /// Puts the time behind partial rows by which they are forgotten.
+    /// Appends the expiry time to partial rows.
     fn timed(&self, state: &RecordBatch, clock: i64) -> Result<RecordBatch> {
         let Some((column, shift)) = self.lifetime.window else { return self.stored.timed_at(state, clock) };
         self.stored.timed(state, || {
@@ -121,7 +121,7 @@ impl KeyedAggregate {
         first_columns(self.functions.partial(), stored)
     }
 
-    /// Puts the extremes so far behind earlier results, and the new ones behind new results and states; reports the values that change.
+    /// Appends the previous extremes to the earlier results, and the new ones to the new results and states; emits the deltas of the values.
     fn add_extremes(&self, ctx: &OperatorContext, inputs: &[Vec<RecordBatch>], stored: &RecordBatch, rows: Rows) -> Result<Rows> {
         if self.extremes.is_empty() {
             return Ok(rows);
@@ -170,7 +170,7 @@ impl KeyedAggregate {
         Ok(Some(counts.iter().map(|n| Some(n.is_some_and(|n| n > 0))).collect()))
     }
 
-    /// How many rows the groups of these result rows have, where that is asked for.
+    /// The row counts of the groups of these result rows, if they are counted.
     fn counts<'a>(&self, results: &'a RecordBatch) -> Result<Option<&'a Int64Array>> {
         let Some(column) = self.lifetime.exists else { return Ok(None) };
         let counts = results.column(self.functions.groups() + column);
@@ -178,7 +178,7 @@ impl KeyedAggregate {
     }
 }
 
-/// The dirty groups of an epoch: known ones first, in the same order in all of these.
+/// The dirty groups of an epoch: groups with earlier state first, in the same order in all of these.
 struct Rows {
     /// Earlier results, of known groups.
     earlier: RecordBatch,
@@ -264,7 +264,7 @@ impl Operator for KeyedAggregate {
             ctx.emit_delta(0, delta)?;
             return Ok(vec![results.slice(new.start, new.len())]);
         }
-        // A group of fewer rows than none lacks the inserts of its deletes; it goes, and they are told.
+        // A negative count: deletes came without their inserts. The group is removed, and the deletes are reported.
         let lacking = |counts: &Int64Array| counts.iter().flatten().filter(|n| *n < 0).map(|n| -n).sum();
         ctx.epoch.report_unmatched(self.counts(&results)?.map_or(0, lacking));
         let alive = self.alive(&results)?.unwrap_or_else(|| BooleanArray::from(vec![true; results.num_rows()]));
@@ -290,7 +290,7 @@ impl Operator for KeyedAggregate {
     }
 }
 
-/// What a [`KeyedAggregate`] is made of.
+/// The serialized form of a [`KeyedAggregate`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct KeyedAggregateParts {
     last: PlanBytes,

@@ -15,7 +15,7 @@ use datafusion::physical_plan::aggregates::order::GroupOrdering;
 
 use crate::common::{Error, Result};
 
-/// The functions of an aggregate whose two halves run apart: DataFusion's partial aggregate in an earlier stage, the rest here.
+/// The functions of a two-phase aggregate: DataFusion's partial aggregate runs in an earlier stage, the final phase here.
 #[derive(Debug, Clone)]
 pub struct Functions {
     /// DataFusion's final aggregate over an empty input of partial rows: it holds functions and schemas, and can be encoded.
@@ -37,12 +37,12 @@ impl Functions {
         Ok(Self { last, groups, aggregates, partial })
     }
 
-    /// DataFusion's node, as what it is.
+    /// DataFusion's node.
     pub(super) fn aggregate(&self) -> Result<&AggregateExec> {
         self.last.downcast_ref().ok_or_else(|| Error::internal("not an aggregate"))
     }
 
-    /// The columns of what merging gives.
+    /// The schema of merged rows.
     pub fn merged(&self, want: Merged) -> SchemaRef {
         match want {
             Merged::State => Arc::clone(&self.partial),
@@ -76,7 +76,7 @@ impl Functions {
     }
 }
 
-/// What merging gives.
+/// The output of a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Merged {
     /// Partial rows, one per group.
@@ -94,7 +94,7 @@ pub struct GroupMerger<'f> {
     functions: &'f Functions,
     groups: Box<dyn GroupValues>,
     accumulators: Accumulators,
-    /// A second set, where state and results are both wanted: each empties its own.
+    /// A second set, if both state and results are needed: emitting either empties its accumulators.
     again: Option<Accumulators>,
     indices: Vec<usize>,
     /// Without group columns there is one group, which `GroupValues` does not count.
@@ -109,7 +109,7 @@ impl<'f> GroupMerger<'f> {
         Ok(Self { functions, groups, accumulators: Accumulators::new(functions)?, again: None, indices: Vec::new(), rows: 0 })
     }
 
-    /// A merger that gives state as well as results; see [`Self::into_both`].
+    /// A merger for both state and results; see [`Self::into_both`].
     pub fn for_both(functions: &'f Functions) -> Result<Self> {
         Ok(Self { again: Some(Accumulators::new(functions)?), ..Self::new(functions)? })
     }
@@ -129,26 +129,26 @@ impl<'f> GroupMerger<'f> {
         self.again.as_mut().map_or(Ok(()), |again| again.merge(rest, &self.indices, self.rows))
     }
 
-    /// The merged rows as partial state again, and nothing is left.
+    /// The merged rows as partial state.
     pub fn into_state(self) -> Result<RecordBatch> {
         self.finish(Merged::State)
     }
 
-    /// The merged rows as results, and nothing is left.
+    /// The merged rows as results.
     pub fn into_results(self) -> Result<RecordBatch> {
         self.finish(Merged::Results)
     }
 
-    /// The merged rows, and nothing is left.
+    /// The merged rows.
     pub fn finish(mut self, want: Merged) -> Result<RecordBatch> {
         let keys = self.keys()?;
         self.accumulators.finish(self.functions, &keys, self.rows, want)
     }
 
-    /// The merged rows as partial state and as results, in the same order, and nothing is left.
+    /// The merged rows as partial state and as results, in the same order.
     ///
     /// # Errors
-    /// When this is no [`Self::for_both`].
+    /// When the merger was not made by [`Self::for_both`].
     pub fn into_both(mut self) -> Result<(RecordBatch, RecordBatch)> {
         let keys = self.keys()?;
         let again = self.again.as_mut().ok_or_else(|| Error::internal("a merger for one of state and results was asked for both"))?;
@@ -161,7 +161,7 @@ impl<'f> GroupMerger<'f> {
     }
 }
 
-/// The results of partial rows, each of which is a group of its own: in their order, without looking at their keys.
+/// The results of partial rows with distinct groups, in their order, without hashing the keys.
 ///
 /// # Errors
 /// When they are no partial rows.
@@ -182,7 +182,7 @@ impl Accumulators {
         Ok(Self(functions.aggregates.iter().map(of).collect::<Result<_>>()?))
     }
 
-    /// Merges states into the groups of these numbers, of which there are `groups`.
+    /// Merges states into the groups with these indices; `groups` is the number of groups.
     fn merge(&mut self, mut states: &[ArrayRef], places: &[usize], groups: usize) -> Result<()> {
         for (accumulator, width) in &mut self.0 {
             let (state, others) = states.split_at(*width);
@@ -192,7 +192,7 @@ impl Accumulators {
         Ok(())
     }
 
-    /// What there is for the groups with these keys, and nothing is left.
+    /// The rows of the groups with these keys; empties the accumulators.
     fn finish(&mut self, functions: &Functions, keys: &[ArrayRef], groups: usize, want: Merged) -> Result<RecordBatch> {
         let schema = functions.merged(want);
         if groups == 0 {
@@ -210,9 +210,9 @@ impl Accumulators {
     }
 }
 
-/// What DataFusion does privately: its vectorised accumulator, or an adapter over the row-wise one. That one also where there are
-/// no groups, because DataFusion makes the partial rows with it then: the state of an average over nothing is a count of 0,
-/// which the vectorised one takes for a value and divides by.
+/// DataFusion's vectorised accumulator, or an adapter over the row-wise one (DataFusion's own choice is private). Without groups
+/// always the adapter, because DataFusion then makes the partial rows with it: the state of an average over no rows is a count of 0,
+/// by which the vectorised accumulator would divide.
 fn accumulator(aggregate: &Arc<AggregateFunctionExpr>, grouped: bool) -> Result<Box<dyn GroupsAccumulator>> {
     if grouped && aggregate.groups_accumulator_supported() {
         return Ok(aggregate.create_groups_accumulator()?);

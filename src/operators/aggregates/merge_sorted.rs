@@ -20,14 +20,14 @@ use crate::common::{Error, Result};
 
 use super::merge::{Functions, Merged};
 
-/// Partial rows that come one batch after the other.
+/// A stream of partial rows, in batches.
 pub(in crate::operators) type Partials = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 
-/// What [`super::merge::GroupMerger`] would give of these rows, without having all groups in memory: DataFusion's sort goes to disk
-/// when its pool is empty, and its aggregate lets a group go as soon as the next one comes.
+/// Merges like [`super::merge::GroupMerger`], without all groups in memory: DataFusion's sort spills to disk when its pool is
+/// exhausted, and its aggregate emits a group as soon as the next one begins.
 ///
 /// # Errors
-/// Also the stream's: when the rows cannot be read, or the disk is full.
+/// When the rows cannot be read, or the disk is full; the stream may fail, too.
 pub(in crate::operators) fn merge_sorted(
     functions: &Functions,
     rows: Partials,
@@ -53,7 +53,7 @@ pub(in crate::operators) fn merge_sorted(
     Ok(execute_stream(Arc::new(merged), Arc::clone(tasks))?)
 }
 
-/// A plan's leaf that reads the rows, once.
+/// The leaf of the plan: reads the rows, once.
 struct Rows {
     schema: SchemaRef,
     rows: Mutex<Option<Partials>>,

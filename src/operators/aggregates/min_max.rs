@@ -1,4 +1,4 @@
-//! MIN and MAX over changes: the values of each group are kept, and looked at when the extreme one goes.
+//! MIN and MAX over changes: the state holds the values of each group, which are read when the extreme is retracted.
 
 use std::sync::Arc;
 
@@ -18,15 +18,15 @@ use crate::operators::changes::zset;
 ///
 /// ```text
 ///   changes of values: (g, x, +1) x is new in g      ─┬▶ the values of g, a bag
-///                      (g, x, −1) the last x has gone ─┘
-///   the extreme of g:  it stays, unless it goes; a value that came is compared with it;
-///                      only if it goes and nothing as extreme came, all values of g are read
+///                      (g, x, −1) the last x was deleted ─┘
+///   the extreme of g:  an inserted value is compared with it; only if it is deleted and
+///                      no value as extreme is inserted, all values of g are read
 /// ```
 /// A retraction of any other value costs nothing, and an extreme that moves on (MAX of a count that grows) costs one comparison.
 ///
 /// # Invariants
-/// * Each group that has rows has a value: NULL where the aggregate sees none. NULL gives way to every other value.
-/// * A value comes once, however many rows have it.
+/// * Each group that has rows has a value: NULL where the aggregate sees none. Every other value replaces NULL.
+/// * Each value is stored once, however many rows have it.
 #[derive(Debug, Clone)]
 pub struct Extreme {
     /// The group's columns and the value, without weight.
@@ -35,18 +35,18 @@ pub struct Extreme {
     pub largest: bool,
 }
 
-/// Where the new extreme of a group stands.
+/// Where the new extreme of a group was found.
 #[derive(Clone, Copy)]
 enum Found {
     Before,
     Came(usize),
     Read(usize),
-    /// All values have gone: what is over no group answers NULL then.
+    /// All values were deleted: an aggregate without groups is then NULL.
     Nowhere,
 }
 
 impl Extreme {
-    /// How the values of groups are kept.
+    /// The layout of the state table of values.
     pub(super) fn layout(&self) -> Layout {
         Layout { schema: Arc::clone(&self.schema), key: (0..self.groups()).collect(), time: None, mode: KeyMode::Bag }
     }
@@ -54,7 +54,7 @@ impl Extreme {
     /// The column of the result.
     ///
     /// # Errors
-    /// When there is none; that would be a bug.
+    /// When the schema has no value column; that would be a bug.
     pub fn field(&self) -> Result<FieldRef> {
         self.schema.fields().last().cloned().ok_or_else(|| Error::internal("an extreme of nothing"))
     }
@@ -63,11 +63,11 @@ impl Extreme {
         self.schema.fields().len().saturating_sub(1)
     }
 
-    /// The extremes of these groups after `changes` (with weights, consolidated). Of the first groups `before` has the extremes so
-    /// far, the others are new.
+    /// The extremes of these groups after `changes` (with weights, consolidated). `before` has the previous extremes of the first
+    /// groups; the other groups are new.
     ///
     /// # Errors
-    /// When kept values cannot be read.
+    /// When stored values cannot be read.
     pub(super) fn advance(
         &self,
         groups: &[ArrayRef],
@@ -125,7 +125,7 @@ impl Extreme {
         Ok(interleave(&[before.as_ref(), changes.column(self.groups()), kept.column(self.groups()), null.as_ref()], &indices)?)
     }
 
-    /// All values of the groups at these places, with the changes.
+    /// All values of the groups at these indices, with the changes.
     fn kept(&self, groups: &[ArrayRef], at: &UInt32Array, changes: &RecordBatch, values: &KeyedTable) -> Result<RecordBatch> {
         let schema = zset::weighted(&self.schema);
         if at.is_empty() {
@@ -135,7 +135,7 @@ impl Extreme {
         zset::consolidate(&schema, &[values.get(&keys)?, changes.clone()])
     }
 
-    /// By which of two values the more extreme one is above, and NULL below all.
+    /// Row order in which the more extreme value is greater, and NULL is least.
     fn order(&self) -> Result<RowConverter> {
         let options = SortOptions { descending: !self.largest, nulls_first: true };
         Ok(RowConverter::new(vec![SortField::new_with_options(self.field()?.data_type().clone(), options)])?)

@@ -1,4 +1,4 @@
-//! What a table of changes holds, for a batch query: its rows as of the end.
+//! The snapshot of a changelog, for a batch query: its rows as of the end.
 
 use std::sync::Arc;
 
@@ -17,29 +17,29 @@ use super::normalize::newest;
 use super::zset;
 use crate::operators::epoch::one_input::{OneInput, OneInputExec};
 
-/// So many records are collected before they are merged, at least.
+/// The least number of records that are collected before they are merged.
 const FEW: usize = 1 << 16;
-/// Rows of a batch that comes out.
+/// Rows of an output batch.
 const BATCH: usize = 8192;
 
-/// Reads changes to their end and yields the rows that are left, without weight.
+/// Reads a changelog to its end and yields the current rows, without weight.
 ///
-/// With a key it is the newest record of each that counts, unless that one takes the row away; without one, weights are added
-/// up. It stands right above the scan and asks for one partition: nothing between it and the source may change the order of
+/// With a key, the newest record of each key counts, unless it is a delete; without one, weights are added up. It stands right
+/// above the scan and asks for one partition: nothing between it and the source may change the order of
 /// the records of a partition, and a filter or a limit below it would count records instead of rows.
 pub type CurrentRowsExec = OneInputExec<CurrentRows>;
 
 /// What a [`CurrentRowsExec`] does, over records whose columns are `schema` and a weight.
 #[derive(Debug, Clone)]
 pub struct CurrentRows {
-    /// Columns that tell one row from another; `None`: records tell rows in full.
+    /// The primary key; `None`: records hold whole rows.
     pub key: Option<Vec<usize>>,
     /// The columns without weight, NOT NULL as declared.
     pub schema: SchemaRef,
 }
 
 impl CurrentRows {
-    /// Fewer records that say the same.
+    /// Compacts records.
     fn merge(&self, records: &[RecordBatch]) -> Result<Option<RecordBatch>> {
         let Some(first) = records.first() else { return Ok(None) };
         let Some(key) = &self.key else { return zset::consolidate(&first.schema(), records).map(Some) };

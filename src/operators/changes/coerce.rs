@@ -1,4 +1,4 @@
-//! INSERT matches columns by position and casts implicitly; what does not fit is a bad record, never a silent wrap.
+//! INSERT matches columns by position and casts implicitly; a value that does not fit is a bad record and never wraps silently.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,23 +24,23 @@ pub struct Coercion {
     /// All columns of the table, if the INSERT lists only some.
     filled: Option<SchemaRef>,
     table: String,
-    /// The types of the target's columns, as people write them.
+    /// The types of the target's columns, as SQL writes them.
     types: Vec<String>,
-    /// How many digits of a second the times of columns have, where that is fewer than their type.
+    /// The declared fractional digits of time columns, where they are fewer than those of the type.
     digits: Vec<Option<Vec<Option<u32>>>>,
 }
 
-/// What came out of one batch.
+/// The result of casting one batch.
 #[derive(Debug)]
 pub struct Coerced {
     /// Rows that fit.
     pub rows: RecordBatch,
-    /// Which ones did not, and why each.
+    /// The indices of the others, each with the reason.
     pub wrong: Vec<(usize, String)>,
 }
 
 impl Coercion {
-    /// Checks that a query's columns can go into a table's: which types are cast without being asked is up to the `dialect` of the INSERT.
+    /// Checks that a query's columns can go into a table's: the `dialect` of the INSERT decides which types are cast implicitly.
     ///
     /// # Errors
     /// Names the column, both types, and the CAST to write.
@@ -65,7 +65,7 @@ impl Coercion {
         Ok(Self { target, filled: None, table: table.to_string(), types, digits: Vec::new() })
     }
 
-    /// Also cuts times that are declared with fewer digits than their type has; `of` tells how many by the column's name.
+    /// Also truncates times that are declared with fewer fractional digits than their type has; `of` returns the digits by column name.
     pub fn cutting(mut self, of: impl Fn(&str) -> Option<Vec<Option<u32>>>) -> Self {
         self.digits = self.target.fields().iter().map(|field| of(field.name())).collect();
         self
@@ -112,7 +112,7 @@ impl Coercion {
     /// Casts a batch; changes keep their weight, as the last column.
     ///
     /// # Errors
-    /// Only for what is not a matter of single rows.
+    /// Only for failures that do not concern single rows.
     pub fn apply(&self, batch: &RecordBatch) -> Result<Coerced> {
         let safe = CastOptions { safe: true, ..CastOptions::default() };
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
@@ -129,7 +129,7 @@ impl Coercion {
                 Some(Some(digits)) => with_digits(&cast, digits),
                 _ => cast,
             };
-            // A value that became NULL did not fit; a NULL where none may be does not fit either.
+            // A value that became NULL did not fit, nor does a NULL fit a NOT NULL column.
             let lost = (cast.null_count() > column.null_count()).then(|| and(&is_null(&cast)?, &is_not_null(column)?)).transpose()?;
             let missing = (!field.is_nullable() && cast.null_count() > 0).then(|| is_null(&cast)).transpose()?;
             for (wrong, why) in [(lost, "does not fit"), (missing, "may not be NULL")] {

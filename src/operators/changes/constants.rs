@@ -1,4 +1,4 @@
-//! Rows that no table gives: VALUES, and SELECT without FROM.
+//! Constant rows: VALUES, and SELECT without FROM.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::operators::epoch::stateful::{Operator, OperatorContext, TableSpec};
 /// Emits the rows of a plan without inputs in the job's first epoch, and never again: they are append-only.
 ///
 /// # Invariants
-/// * The one kept row says that they have come.
+/// * The state is one row, stored when the constants were emitted.
 #[derive(Debug)]
 pub struct Constants {
     plan: SubPlan,

@@ -1,4 +1,4 @@
-//! Rows of an operator in a state table, with the time by which they are forgotten.
+//! Rows of an operator in a state table, with an optional expiry time.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::state::{KeyMode, Layout};
 
 use super::zset;
 
-/// How rows are stored: their columns, and behind them a time in milliseconds, if they are forgotten by one.
+/// The stored form of rows: their columns, and the expiry time in milliseconds, if they expire.
 #[derive(Debug)]
 pub(in crate::operators) struct ExpiringRows {
     width: usize,
@@ -20,7 +20,7 @@ pub(in crate::operators) struct ExpiringRows {
 }
 
 impl ExpiringRows {
-    /// Rows of these columns, without weight; `time` is the column behind them, if there is one.
+    /// Rows of these columns, without weight; `time` is the column of the expiry time, if rows expire.
     pub(in crate::operators) fn new(rows: SchemaRef, key: Vec<usize>, mode: KeyMode, time: Option<Field>) -> Self {
         let width = rows.fields().len();
         let expires = time.as_ref().map(|_| width);
@@ -39,15 +39,15 @@ impl ExpiringRows {
         &self.layout
     }
 
-    /// Whether rows are forgotten.
+    /// Whether rows expire.
     pub(in crate::operators) fn expires(&self) -> bool {
         self.layout.time.is_some()
     }
 
-    /// Rows, with or without weights, as they are stored: with these times, if they are forgotten.
+    /// The stored form of rows, with or without weights: with these expiry times, if rows expire.
     ///
     /// # Errors
-    /// When they are other rows.
+    /// When the rows have another schema.
     pub(in crate::operators) fn timed(&self, rows: &RecordBatch, times: impl FnOnce() -> Result<Int64Array>) -> Result<RecordBatch> {
         let time: Option<ArrayRef> = if self.expires() { Some(Arc::new(times()?)) } else { None };
         let (columns, weights) = rows.columns().split_at(self.width);
@@ -55,7 +55,7 @@ impl ExpiringRows {
         of(&self.layout.schema, !weights.is_empty(), columns, rows.num_rows())
     }
 
-    /// Rows of these columns as they are stored, each once.
+    /// The stored form of rows of these columns, each with weight 1.
     ///
     /// # Errors
     /// As [`Self::timed`].
@@ -69,7 +69,7 @@ impl ExpiringRows {
         zset::with_weight(&timed, &zset::weighted(&self.layout.schema), 1)
     }
 
-    /// Rows that are all forgotten by the same time.
+    /// The stored form of rows with one common expiry time.
     ///
     /// # Errors
     /// As [`Self::timed`].
@@ -88,7 +88,7 @@ impl ExpiringRows {
         of(&self.rows, !weights.is_empty(), columns, stored.num_rows())
     }
 
-    /// Which stored rows are forgotten by then; one without a time is, too.
+    /// Which stored rows have expired by then; a row without a time has, too.
     ///
     /// # Errors
     /// When the rows have no times.

@@ -1,4 +1,4 @@
-//! LIMIT without ORDER BY: the first rows that come stay.
+//! LIMIT without ORDER BY: keeps the first rows that arrive.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, TableSpec};
 
-/// Lets the first rows of an append-only input through, after those that are skipped; what was let through is never taken back.
+/// Emits the first rows of an append-only input, after the skipped ones; emitted rows are never retracted.
 ///
 /// # Invariants
-/// * The one kept number is how many rows have come so far; it stops at the last one that counts.
+/// * The state is one number: how many rows have arrived, up to the last row of the limit.
 #[derive(Debug)]
 pub struct FirstRows {
     rows: SchemaRef,
@@ -36,7 +36,7 @@ impl FirstRows {
         Self { rows, skip, fetch, layout: Arc::new(layout) }
     }
 
-    /// How many rows are skipped, and how many then come out.
+    /// OFFSET and LIMIT.
     pub fn range(&self) -> (i64, i64) {
         (self.skip, self.fetch)
     }
@@ -94,7 +94,7 @@ impl Operator for FirstRows {
     }
 }
 
-/// What a [`FirstRows`] is made of.
+/// The serialized form of a [`FirstRows`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FirstRowsParts {
     rows: PlanBytes,

@@ -1,4 +1,4 @@
-//! Keys of rows.
+//! An index from key values to positions.
 
 use std::hash::BuildHasher;
 
@@ -12,7 +12,7 @@ use crate::common::Result;
 
 use super::zset;
 
-/// Each key of several batches once, given and returned as columns.
+/// The distinct keys of several batches, as columns.
 ///
 /// # Errors
 /// When keys cannot be compared.
@@ -33,9 +33,9 @@ pub(in crate::operators) fn distinct(parts: &[Vec<ArrayRef>]) -> Result<Vec<Arra
     columns.iter().map(|c| Ok(take(c, &indices, None)?)).collect()
 }
 
-/// Keys by their place.
+/// Maps keys to their positions.
 pub(in crate::operators) struct KeyIndex {
-    /// The keys; `None` if they have no columns, so that all are the same.
+    /// The keys; `None` if they have no columns: all keys are equal.
     keys: Option<Rows>,
     /// How many keys there are.
     rows: usize,
@@ -44,7 +44,7 @@ pub(in crate::operators) struct KeyIndex {
 }
 
 impl KeyIndex {
-    /// Of these keys, in order, as columns and how many rows they have.
+    /// Indexes these keys, given as columns of `rows` rows.
     ///
     /// # Errors
     /// When keys cannot be compared.
@@ -61,7 +61,7 @@ impl KeyIndex {
         Ok(Self { keys, rows, places, hasher })
     }
 
-    /// The places of other rows' keys; `None` for those that are not among them.
+    /// The positions of other rows' keys; `None` for keys that are not in the index.
     ///
     /// # Errors
     /// When keys cannot be compared.

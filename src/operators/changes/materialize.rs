@@ -1,4 +1,4 @@
-//! The end of a materialized view: its content, kept as state.
+//! The sink of a materialized view: keeps its content as state.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, keyed_by_row};
 
-/// Keeps the rows of a query as a bag, by all their columns; nothing comes out.
+/// Keeps the rows of a query as a bag, by all their columns; it has no output.
 #[derive(Debug)]
 pub struct Materialize {
     schema: SchemaRef,
@@ -82,7 +82,7 @@ impl Operator for Materialize {
     }
 }
 
-/// What a [`Materialize`] is made of.
+/// The serialized form of a [`Materialize`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MaterializeParts {
     schema: PlanBytes,

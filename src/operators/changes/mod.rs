@@ -1,4 +1,4 @@
-//! Changes as rows with weights: keys, the content that they amount to, and the batch plan run again on what they touch.
+//! Changelogs as rows with weights: normalization, snapshots, and batch plans that are run again for changed keys.
 
 pub mod changelog_snapshot;
 pub mod coerce;

@@ -1,4 +1,4 @@
-//! Rows that replace the one of their key, to changes: what goes is told as well as what comes.
+//! Upserts to changes: adds the retraction of the row that each record replaces or deletes.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -19,25 +19,25 @@ use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed, key_columns};
 
-/// The column behind a kept row by which it is forgotten, in milliseconds.
+/// The expiry time of a stored row in milliseconds: a column behind it.
 const TIME: &str = "__time";
 
-/// Which columns a [`Normalize`] goes by.
+/// The key and the columns of a [`Normalize`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upserts {
-    /// The columns that tell one row from another.
+    /// The columns of the primary key.
     pub key: Vec<usize>,
-    /// How many columns come out, the first ones; those behind are only part of the key.
+    /// How many columns are emitted, the first ones; the others are only part of the key.
     pub width: usize,
-    /// Rows that did not change for this many milliseconds of wall time are forgotten.
+    /// Rows without changes for this many milliseconds of wall time expire.
     pub ttl: Option<i64>,
 }
 
-/// Makes changes of the records of an upsert table, which tell the newest row of a key, or that there is none any more.
+/// Turns the records of an upsert table into changes: each record holds the newest row of a key, or deletes it.
 ///
 /// ```text
 ///   records of the epoch, in order ─▶ the last one per key ─┐
-///   kept row of each of those keys ─────────────────────────┴▶ −kept, +new where they differ ─▶ out
+///   stored row of each of those keys ───────────────────────┴▶ −stored, +new where they differ ─▶ out
 ///                                                            └▶ put, or delete              ─▶ delta
 /// ```
 /// A record equal to the stored row (redelivery; a change of columns that are not read) yields no change. A delete of a missing row is
@@ -46,10 +46,10 @@ pub struct Upserts {
 /// # Invariants
 /// * All records of a key come from one partition, and nothing below changes their order: the last one of an epoch is the
 ///   newest.
-/// * One kept row per key, with the columns that the query reads and those of the key.
+/// * One stored row per key, with the columns that the query reads and those of the key.
 #[derive(Debug)]
 pub struct Normalize {
-    /// The columns of rows, without weight: those that come out, then the rest of the key.
+    /// The columns of rows, without weight: the emitted ones, then the rest of the key.
     rows: SchemaRef,
     upserts: Upserts,
     stored: ExpiringRows,
@@ -60,7 +60,7 @@ impl Normalize {
     /// An operator over rows with these columns and a weight behind them.
     ///
     /// # Errors
-    /// When the columns that come out are more than there are.
+    /// When there are fewer columns than are emitted.
     pub fn new(rows: SchemaRef, upserts: Upserts) -> Result<Self> {
         let time = upserts.ttl.map(|_| Field::new(TIME, DataType::Int64, false));
         let stored = ExpiringRows::new(Arc::clone(&rows), upserts.key.clone(), KeyMode::Upsert, time);
@@ -90,12 +90,12 @@ impl Normalize {
         rows_of(&self.rows, &picked)
     }
 
-    /// What changes in the table: these rows, with the time by which they are forgotten.
+    /// The delta of the table: these rows, with their expiry time.
     fn delta(&self, rows: &RecordBatch, weight: i64, clock: i64) -> Result<RecordBatch> {
         zset::with_weight(&self.stored.timed_at(rows, clock)?, &zset::weighted(&self.stored.layout().schema), weight)
     }
 
-    /// The columns that come out.
+    /// The output rows.
     fn out(&self, rows: &RecordBatch, weight: i64) -> Result<RecordBatch> {
         let mut columns = rows.columns().get(..self.upserts.width).unwrap_or_default().to_vec();
         columns.push(Arc::new(Int64Array::from_value(weight, rows.num_rows())));
@@ -114,7 +114,7 @@ fn rows_of(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 
-/// Where the newest record of each key stands, in order.
+/// The indices of the newest record of each key, in order.
 pub(super) fn newest(keys: &[ArrayRef]) -> Result<Vec<u32>> {
     let rows = zset::encode(keys)?.ok_or_else(|| Error::internal("an upsert table without a key"))?;
     let mut last: HashMap<&[u8], u32> = HashMap::with_capacity(rows.num_rows());
@@ -191,7 +191,7 @@ impl Operator for Normalize {
                     put.push(index);
                 }
                 (Some(old), true) if kept_rows.row(old as usize).data() == record_rows.row(row).data() => {
-                    // Nothing has changed, but it was heard of again.
+                    // The row is unchanged, but its expiry time moves on.
                     put.extend(self.upserts.ttl.map(|_| index));
                 }
                 (Some(old), true) => {
@@ -201,7 +201,7 @@ impl Operator for Normalize {
                 }
             }
         }
-        // Each tombstone counts by what was there when it came, not when the epoch began.
+        // A tombstone is unmatched by the row at its place in the input, not at the start of the epoch.
         let mut there: HashMap<&[u8], bool> = known.keys().map(|key| (*key, true)).collect();
         let mut unmatched = 0;
         for (key, weight) in record_keys.iter().zip(weights.values()) {
@@ -217,7 +217,7 @@ impl Operator for Normalize {
         }
         ctx.emit_delta(0, delta)?;
         let out = [self.out(&self.pick(&kept, gone)?, -1)?, self.out(&self.pick(&records, new)?, 1)?];
-        // Rows that come and go under different keys can look alike when the key is not read.
+        // A deleted and an inserted row of different keys can be equal if the key is not emitted.
         Ok(vec![if self.upserts.width < width { zset::consolidate(&self.schema, &out)? } else { concat_batches(&self.schema, &out)? }])
     }
 
@@ -226,7 +226,7 @@ impl Operator for Normalize {
     }
 }
 
-/// What a [`Normalize`] is made of.
+/// The serialized form of a [`Normalize`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NormalizeParts {
     rows: PlanBytes,

@@ -1,4 +1,4 @@
-//! What has no incremental form: the batch plan, run again on what is affected.
+//! The fallback for plans without an incremental form: runs the batch plan again for the changed keys.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub struct Keyed {
 }
 
 impl Keyed {
-    /// Stored rows: the relation's columns, then those of the key.
+    /// The layout of stored rows: the relation's columns, then those of the key.
     fn layout(&self) -> Result<Arc<Layout>> {
         let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
         for (i, expr) in self.key.iter().enumerate() {
@@ -64,22 +64,22 @@ impl Keyed {
     }
 }
 
-/// Keeps its inputs, runs the batch plan again on the partitions that have changed, and emits the difference to what it had
-/// emitted of them.
+/// Keeps its inputs, runs the batch plan again on the partitions that have changed, and emits the difference to the output that it
+/// emitted before.
 ///
 /// ```text
 ///  changes of each input ─┬▶ dirty keys ─▶ kept rows of those keys, with the changes ─▶ batch plan ─▶ new output
 ///                         └▶ delta of the kept input                                                    │ −
 ///                                           kept output of those keys ──────────────────────────────────┴▶ changes
 /// ```
-/// Slower than a form of its own, never wrong: the answer is the batch plan's by construction. The output is kept rather
-/// than computed again from the earlier input, so that a plan whose answer is not determined by its input (ties, volatile
-/// functions) still takes back exactly what it gave.
+/// Slower than an incremental operator, but correct by construction: the result is that of the batch plan. The output is stored
+/// rather than computed again from the earlier input, so that a plan whose result its input does not determine (ties, volatile
+/// functions) retracts exactly the rows that it emitted.
 ///
 /// # Invariants
 /// * The plan's answer over all input is the union of its answers over the partitions of the key; without a key there is
 ///   one partition.
-/// * Kept weights are never negative.
+/// * Stored weights are never negative.
 #[derive(Debug)]
 pub struct Recompute {
     plan: SubPlan,
@@ -95,7 +95,7 @@ impl Recompute {
     /// Runs `plan`, whose leaves read `inputs` in order and whose rows are `output`.
     ///
     /// # Errors
-    /// When a key does not type.
+    /// When the type of a key cannot be determined.
     pub fn new(plan: SubPlan, inputs: Vec<Keyed>, output: Keyed, why: String) -> Result<Self> {
         let layouts = inputs.iter().chain([&output]).map(Keyed::layout).collect::<Result<_>>()?;
         let schema = zset::weighted(&output.schema);
@@ -128,7 +128,7 @@ impl Recompute {
         distinct(&self.inputs.iter().zip(changes).map(keys).collect::<Result<Vec<_>>>()?)
     }
 
-    /// Kept rows of these keys, as weighted rows.
+    /// The stored rows of these keys, as weighted rows.
     fn kept(&self, of: &Keyed, table: &KeyedTable, keys: &[ArrayRef]) -> Result<RecordBatch> {
         of.unstored(&table.get(keys)?)
     }
@@ -182,7 +182,7 @@ impl Operator for Recompute {
             .collect::<Result<Vec<_>>>()?;
         let output_table = u32::try_from(self.inputs.len()).map_err(|_| Error::internal("too many inputs"))?;
         let kept_output = ctx.keyed(output_table)?;
-        // What has no groups answers also when there is no input at all.
+        // An aggregate without groups has a result even without input.
         let first = self.output.key.is_empty() && kept_output.is_empty();
         if !first && changes.iter().all(|c| c.num_rows() == 0) {
             return Ok(Vec::new());
@@ -202,7 +202,7 @@ impl Operator for Recompute {
         let answer = self.plan.run(ctx, whole).await?;
         let answer = answer.iter().map(|b| zset::with_weight(b, &self.schema, 1)).collect::<Result<Vec<_>>>()?;
         let before = zset::negate(&self.kept(&self.output, &kept_output, &keys)?)?;
-        // What goes stands before what comes.
+        // Retractions come before insertions.
         let mut parts = vec![before];
         parts.extend(answer);
         let difference = zset::consolidate(&self.schema, &parts)?;
@@ -220,7 +220,7 @@ impl Operator for Recompute {
     }
 }
 
-/// Batches as one, also when there are none.
+/// Concatenates batches; of no batches an empty one.
 pub(in crate::operators) fn concat(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
     if schema.fields().is_empty() {
         let rows = batches.iter().map(RecordBatch::num_rows).sum();
@@ -230,7 +230,7 @@ pub(in crate::operators) fn concat(schema: &SchemaRef, batches: &[RecordBatch]) 
     Ok(concat_batches(schema, batches)?)
 }
 
-/// What a [`Recompute`] is made of.
+/// The serialized form of a [`Recompute`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RecomputeParts {
     plan: SubPlanParts,
@@ -259,7 +259,7 @@ impl PortableOperator for Recompute {
     }
 }
 
-/// What a [`Keyed`] is made of.
+/// The serialized form of a [`Keyed`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct KeyedParts {
     schema: PlanBytes,
@@ -267,7 +267,7 @@ pub struct KeyedParts {
 }
 
 impl Keyed {
-    /// Takes it apart.
+    /// Encodes it.
     ///
     /// # Errors
     /// When an expression cannot be encoded: a bug.
@@ -276,7 +276,7 @@ impl Keyed {
         Ok(KeyedParts { schema: encoder.schema(&self.schema)?, key })
     }
 
-    /// Puts it together again.
+    /// Decodes it.
     ///
     /// # Errors
     /// When the parts are damaged.

@@ -1,4 +1,4 @@
-//! Changes of a table without a key: a record that takes a row away may come before the one that brings it.
+//! Changes of a table without a key, in any order: the delete of a row may come before its insert.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -18,21 +18,21 @@ use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, keyed_by_row};
 
-/// The column behind a kept row that says how often it is there; below zero, how often it has still to come.
+/// The column of a stored row's count; a negative count is that of inserts still missing.
 const COUNT: &str = "__count";
 
-/// Adds up what the records of a changelog say of each row, and passes on what changes of the rows that are there.
+/// Adds up the weights of each row of a changelog, and emits the changes of rows with a count above zero.
 ///
 /// ```text
 ///   records of the epoch, added up ─┬▶ count n−1 + weight = count n               ─▶ put, or delete at 0 ─▶ delta
 ///   kept counts of those rows ──────┘  above zero before ─▶ above zero now        ─▶ the difference      ─▶ out
 /// ```
-/// A count below zero is no row: the one that comes later only makes up for it. So the rows that are there do not depend on the order
-/// of records, nor on which of them come in one epoch, and a batch query finds the same.
+/// A row with a negative count does not exist: a later insert only cancels an earlier delete. So the result depends neither on the order
+/// of records nor on how they are split into epochs, and a batch query has the same result.
 ///
 /// # Invariants
-/// * What has come out of a row adds up to its count, or to nothing if that is below zero.
-/// * No row is kept with the count 0.
+/// * The emitted weights of a row add up to its count, or to 0 if that is negative.
+/// * No row is stored with the count 0.
 #[derive(Debug)]
 pub struct Reconcile {
     /// The columns of rows, without weight.
@@ -51,7 +51,7 @@ impl Reconcile {
         Self { schema: zset::weighted(&rows), layout: Arc::new(layout), rows }
     }
 
-    /// Whether rows with such columns can be told from one another.
+    /// Whether rows of this schema can be compared.
     pub fn can(rows: &SchemaRef) -> bool {
         RowConverter::supports_fields(&rows.fields().iter().map(|f| SortField::new(f.data_type().clone())).collect::<Vec<_>>())
     }
@@ -61,7 +61,7 @@ impl Reconcile {
         &self.rows
     }
 
-    /// Rows with their counts, as a change of the table.
+    /// The delta of the table: rows with their counts.
     fn delta(&self, rows: &[ArrayRef], counts: ArrayRef, weight: i64) -> Result<RecordBatch> {
         let length = counts.len();
         let columns = rows.iter().cloned().chain([counts, Arc::new(Int64Array::from_value(weight, length)) as ArrayRef]).collect();

@@ -62,12 +62,12 @@ impl SubPlan {
     /// Runs it over these inputs.
     ///
     /// # Errors
-    /// What the plan says.
+    /// The errors of the plan.
     pub async fn run(&self, ctx: &OperatorContext, inputs: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
         for (id, rows) in self.leaves.iter().zip(inputs) {
             ctx.epoch.put_exchange(*id, ctx.partition, ctx.epoch.shelf().keep([rows])?);
         }
-        // An executed plan is never reused: a build side or a channel of the run before must not leak into this one.
+        // An executed plan is never reused: it may hold a build side or a channel of the previous run.
         let plan = Arc::clone(&self.plan).transform_up(|node| {
             let bound: Arc<dyn ExecutionPlan> = if let Some(clock) = node.downcast_ref::<ClockExec>() {
                 Arc::new(clock.at(ctx.moment.clock))
@@ -85,12 +85,12 @@ impl SubPlan {
         self.leaves.iter().for_each(|id| ctx.epoch.drop_exchange_partition(*id, ctx.partition));
         let rows = rows.map_err(|error| named(error.into(), &self.plan))?;
         let schema = self.schema();
-        // DataFusion may say of a column that it is never NULL in one place and not in another.
+        // DataFusion does not always derive the same nullability of a column.
         rows.iter().map(|b| first_columns(&schema, b)).collect()
     }
 }
 
-/// What a [`SubPlan`] is made of.
+/// The serialized form of a [`SubPlan`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SubPlanParts {
     plan: PlanBytes,
@@ -98,7 +98,7 @@ pub struct SubPlanParts {
 }
 
 impl SubPlan {
-    /// Takes it apart.
+    /// Encodes it.
     ///
     /// # Errors
     /// When its plan cannot be encoded: a bug.
@@ -106,7 +106,7 @@ impl SubPlan {
         Ok(SubPlanParts { plan: encoder.plan(&self.plan)?, leaves: self.leaves.clone() })
     }
 
-    /// Puts it together again.
+    /// Decodes it.
     ///
     /// # Errors
     /// When the parts are damaged.

@@ -66,7 +66,7 @@ pub fn rows_of(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new_with_options(schema, batch.columns()[..width].to_vec(), &rows)?)
 }
 
-/// Columns as comparable rows; a row of no columns is empty.
+/// Columns as comparable rows; `None` without columns.
 ///
 /// # Errors
 /// When a column's type cannot be compared.
@@ -78,8 +78,7 @@ pub fn encode(columns: &[ArrayRef]) -> Result<Option<Rows>> {
     Ok(Some(converter.convert_columns(columns)?))
 }
 
-/// Adds up the weights of equal rows and leaves out those that come to nothing; rows stay in the order of their first
-/// appearance.
+/// Adds up the weights of equal rows and leaves out rows with weight 0; rows stay in the order of their first appearance.
 ///
 /// # Errors
 /// When rows cannot be compared.
@@ -119,7 +118,7 @@ pub fn consolidate(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Record
     with_weights(&rows_of(&picked)?, schema, Arc::new(Int64Array::from(kept.1)))
 }
 
-/// The rows whose weight is such.
+/// The rows whose weight passes `keep`.
 ///
 /// # Errors
 /// When the batch has no weights.

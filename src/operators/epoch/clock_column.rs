@@ -20,7 +20,7 @@ use super::one_input::{OneInput, OneInputExec};
 /// The column that holds the clock.
 pub const CLOCK: &str = "__clock";
 
-/// Puts the epoch's clock behind the columns of append-only rows: the time at which they entered.
+/// Appends the epoch's clock to append-only rows: their insertion time.
 pub type ClockExec = OneInputExec<Clock>;
 
 /// What a [`ClockExec`] does.

@@ -1,4 +1,4 @@
-//! What one attempt of one epoch reads and reports, carried to the operators by the `TaskContext`.
+//! The context of one attempt of an epoch: its inputs, state and report. Operators find it in the `TaskContext`.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -34,7 +34,7 @@ pub struct StateId {
     pub node: u32,
     /// Which of its tables.
     pub table: u32,
-    /// Whose rows are there: those of one partition of the operator.
+    /// The key groups of its rows: those of one partition of the operator.
     pub groups: KeyGroups,
 }
 
@@ -67,7 +67,7 @@ pub type StateTables = BTreeMap<StateId, StateTable>;
 /// ```text
 ///            inputs (rows of this epoch, per table and partition) ─┐
 ///            state  (tables at version n−1) ───────────────────────┼─▶ operators ─▶ output rows
-///            exchanges (rows that one stage leaves for the next) ──┘       │
+///            exchanges (output rows of stages, read by later ones) ┘       │
 ///                                                                          └─▶ report: event times, deltas, late rows
 /// ```
 /// # Invariants
@@ -94,13 +94,13 @@ pub struct EpochReport {
     pub deltas: BTreeMap<StateId, StateDelta>,
     /// How many rows had no time, by the column that should hold it.
     pub timeless: BTreeMap<String, u64>,
-    /// How many more records took away a row that was not there, or fewer, where its insert has come.
+    /// How many deletes of missing rows came, less those whose insert has come later.
     pub unmatched: i64,
     /// How many (row, window) pairs came too late, per operator.
     pub late: BTreeMap<u32, u64>,
     /// The same per filter.
     pub late_by_filter: BTreeMap<u32, u64>,
-    /// Those rows, when they are asked for.
+    /// Those rows, if late rows are kept.
     pub late_rows: Vec<LateRows>,
 }
 
@@ -128,7 +128,7 @@ impl EpochContext {
         Self { inputs, state, exchanges, read, shelf, report, keep_late_rows }
     }
 
-    /// Where rows are kept during the attempt.
+    /// The spill context of rows of this attempt.
     pub fn shelf(&self) -> &SpillContext {
         &self.shelf
     }
@@ -178,7 +178,7 @@ impl EpochContext {
         Ok(all)
     }
 
-    /// Lets the rows of an exchange go when the last of its `readers` has read it.
+    /// Counts a reader of an exchange, and drops the rows after the last of its `readers`.
     pub fn exchange_was_read(&self, id: u32, readers: usize) {
         let mut read = lock(&self.read);
         let times = read.entry(id).or_default();
@@ -188,7 +188,7 @@ impl EpochContext {
         }
     }
 
-    /// Lets one partition of an exchange go.
+    /// Drops one partition of an exchange.
     pub fn drop_exchange_partition(&self, id: u32, partition: u32) {
         if let Some(partitions) = lock(&self.exchanges).get_mut(&id) {
             partitions.remove(&partition);
@@ -202,7 +202,7 @@ impl EpochContext {
         *newest = millis.max(*newest);
     }
 
-    /// Hands in what changes in a state table.
+    /// Reports the delta of a state table.
     pub fn report_delta(&self, id: StateId, delta: StateDelta) -> Result<()> {
         if delta.is_empty() {
             return Ok(());
@@ -226,12 +226,12 @@ impl EpochContext {
         }
     }
 
-    /// Reports rows that belong to no window, because their time is NULL.
+    /// Reports rows without a window: their time is NULL.
     pub fn report_timeless(&self, column: &str, rows: u64) {
         *lock(&self.report).timeless.entry(column.to_string()).or_default() += rows;
     }
 
-    /// Reports records that took away a row that was not there; below zero: inserts that came behind their deletes.
+    /// Reports deletes of missing rows; negative: inserts that came after their deletes.
     pub fn report_unmatched(&self, records: i64) {
         lock(&self.report).unmatched += records;
     }
@@ -241,13 +241,13 @@ impl EpochContext {
         lock(&self.report).event_times.clone()
     }
 
-    /// Ends the attempt and takes what was reported; the state tables are let go, so that folding can change them in place.
+    /// Takes the report at the end of the attempt.
     pub fn finish(&self) -> EpochReport {
         std::mem::take(&mut lock(&self.report))
     }
 }
 
-/// Locks, also after a panic elsewhere: what is inside is only ever replaced whole.
+/// Locks, even after a panic of another holder: values inside are only replaced as a whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

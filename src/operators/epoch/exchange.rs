@@ -1,4 +1,4 @@
-//! Where a plan is cut: rows that an earlier stage of the same epoch left, read by number.
+//! The leaf of a stage: reads the output of an earlier stage of the same epoch, by number.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use super::stateful::PartitionKey;
 use crate::common::Result;
 use crate::operators::{EpochContext, properties};
 
-/// Reads rows that a stage left in the [`EpochContext`].
+/// Reads the output rows of a stage from the [`EpochContext`].
 ///
-/// An epoch runs in stages because a stateful operator has to know how far time has come in the whole epoch before it can
-/// say what is complete; and because plans are trees: a node that is used twice runs once and is read by number.
+/// An epoch runs in stages because a stateful operator needs the watermark at the end of the epoch to know which results are
+/// complete; and because plans are trees: a node with two readers runs once and is read by number.
 #[derive(Debug, Clone)]
 pub struct ExchangeExec {
     exchange: Exchange,
-    /// The key that rows are hash-partitioned by, for people; empty if they are not.
+    /// The key that rows are hash-partitioned by, for EXPLAIN; empty if they are not.
     by: String,
     properties: Arc<PlanProperties>,
     schema: SchemaRef,
@@ -35,10 +35,10 @@ pub struct ExchangeExec {
 /// Which rows an [`ExchangeExec`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
-    /// The stage that left them.
+    /// The stage that wrote them.
     pub stage: u32,
-    /// The number under which they were left: the stage's own for all of its partitions as they are, another one for rows that
-    /// the stage has partitioned by a key.
+    /// The number of the exchange: the stage's number for its partitions as they are, another one for its rows hash-partitioned by
+    /// a key.
     pub id: u32,
     /// How they are read.
     pub read: Read,
@@ -47,11 +47,11 @@ pub struct Exchange {
 /// How the partitions of an exchange are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Read {
-    /// All as one.
+    /// All partitions as one.
     Gathered,
-    /// Each as one of so many.
+    /// This many partitions, each read separately.
     Each(usize),
-    /// This one alone.
+    /// Only this partition.
     Only(u32),
 }
 
@@ -61,7 +61,7 @@ impl Exchange {
         Self { stage, id: stage, read: Read::Gathered }
     }
 
-    /// The rows of a stage in the partitions that it left.
+    /// The rows of a stage in its own partitions.
     pub fn each(stage: u32, partitions: usize) -> Self {
         Self { stage, id: stage, read: Read::Each(partitions) }
     }
@@ -85,12 +85,12 @@ impl ExchangeExec {
         self.exchange
     }
 
-    /// The key that rows are spread by, for people; empty if they are not.
+    /// The key that rows are hash-partitioned by, for EXPLAIN; empty if they are not.
     pub fn key(&self) -> &str {
         &self.by
     }
 
-    /// The same where one partition alone is read.
+    /// The same, reading only one partition.
     #[must_use]
     pub fn only(&self, partition: u32) -> Self {
         Self::new(Exchange { read: Read::Only(partition), ..self.exchange }, Arc::clone(&self.schema))
@@ -145,7 +145,7 @@ impl ExecutionPlan for ExchangeExec {
     }
 }
 
-/// What a [`ExchangeExec`] is made of.
+/// The serialized form of an [`ExchangeExec`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ExchangeParts {
     exchange: Exchange,

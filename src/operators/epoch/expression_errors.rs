@@ -1,4 +1,4 @@
-//! What has failed, when an expression of a plan fails over its rows.
+//! Names the expressions of a plan that may have caused its error.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::common::Error;
 use crate::common::library_text::{in_sql, is_division_by_zero, is_failed_cast};
 
-/// As many expressions are named, if it can have been several.
+/// The most expressions that an error names.
 const MOST: usize = 3;
 
-/// An error of a plan, with the expressions of the plan that can have failed so.
+/// An error of a plan, with the expressions of the plan that can cause such an error.
 pub fn named(error: Error, plan: &Arc<dyn ExecutionPlan>) -> Error {
     let text = error.message();
     if is_division_by_zero(text) {
@@ -32,12 +32,12 @@ fn divides(expr: &Arc<dyn PhysicalExpr>) -> bool {
     expr.downcast_ref::<BinaryExpr>().is_some_and(by) || expr.downcast_ref::<ScalarFunctionExpr>().is_some_and(|call| call.name() == "mod")
 }
 
-/// Everything has a text.
+/// Casts to text cannot fail.
 fn casts(expr: &Arc<dyn PhysicalExpr>) -> bool {
     expr.downcast_ref::<CastExpr>().is_some_and(|cast| !cast.cast_type().is_string())
 }
 
-/// The expressions of a plan that are of a kind, as the end of a sentence.
+/// The expressions of a plan of one kind, as the end of a sentence.
 fn places(plan: &Arc<dyn ExecutionPlan>, of_kind: &dyn Fn(&Arc<dyn PhysicalExpr>) -> bool) -> String {
     let mut found: Vec<String> = Vec::new();
     // The closures never fail, so neither does the walk.
@@ -63,7 +63,7 @@ fn places(plan: &Arc<dyn ExecutionPlan>, of_kind: &dyn Fn(&Arc<dyn PhysicalExpr>
     }
 }
 
-/// The text of a physical expression as a person would write it: without the places of columns and the types of literals.
+/// The text of a physical expression as in SQL: without the indices of columns and the types of literals.
 fn readable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -81,7 +81,7 @@ fn readable(text: &str) -> String {
     format!("`{}`", in_sql(&shown))
 }
 
-/// `Int64(5)` at the beginning of a text: the value, and what stands behind it.
+/// `Int64(5)` at the beginning of a text: the value, and the rest of the text.
 fn literal(text: &str) -> Option<(&str, &str)> {
     const TYPES: [&str; 7] = ["Int64(", "Int32(", "Int16(", "Int8(", "Float64(", "Float32(", "Boolean("];
     let inner = TYPES.iter().find_map(|name| text.strip_prefix(name))?;

@@ -1,4 +1,4 @@
-//! Rows by the partition that their key belongs to.
+//! Hash partitioning of rows by key.
 
 use arrow::array::UInt32Array;
 use arrow::compute::take_record_batch;
@@ -10,8 +10,8 @@ use crate::state::key_hash::hash_keys;
 
 use super::stateful::PartitionKey;
 
-/// The rows of a batch for each of so many partitions, in their order; a partition may get none. `groups` is how many key groups
-/// the job has.
+/// Splits the rows of a batch into `partitions`, each in input order; a partition may be empty. `groups` is the number of key
+/// groups of the job.
 ///
 /// # Errors
 /// When the key cannot be evaluated over the rows.
@@ -24,7 +24,7 @@ pub fn partition_by_key(rows: &RecordBatch, key: &PartitionKey, groups: u16, par
     partition_indices(rows, key, groups, partitions)?.into_iter().map(part).collect()
 }
 
-/// For each of so many partitions where its rows stand in a batch.
+/// The row indices of a batch for each of `partitions`.
 ///
 /// # Errors
 /// When the key cannot be evaluated over the rows.

@@ -1,4 +1,4 @@
-//! The newest watermark that a batch of rows gives.
+//! The maximum of the watermark expression over a batch.
 
 use std::sync::Arc;
 
@@ -16,24 +16,24 @@ use crate::common::clock::Millis;
 
 use crate::operators::to_millis;
 
-/// A watermark's expression, evaluated no more often than it has to be.
+/// Evaluates the maximum of a watermark expression with as little work as possible.
 ///
-/// Watermarks are nearly always `ts - INTERVAL '5' SECOND`. What is taken from every row does not change which row is the
-/// newest (months do: they are not of one length), so the newest `ts` is found first, and the interval taken from it alone:
+/// Watermarks are nearly always `ts - INTERVAL '5' SECOND`. A constant interval does not change which row is the newest (months do:
+/// their length varies), so it is subtracted only once, from the maximum of `ts`:
 ///
 /// ```text
 ///   max(ts - INTERVAL '5' SECOND)  =  max(ts) - INTERVAL '5' SECOND
 /// ```
 #[derive(Debug, Clone)]
 pub(super) struct Newest {
-    /// What is evaluated for every row.
+    /// Evaluated for every row.
     time: Arc<dyn PhysicalExpr>,
-    /// What is done to the newest of them, the only column of a batch of one row.
+    /// Evaluated for their maximum: the only column of a batch of one row.
     rest: Option<(Operator, Arc<dyn PhysicalExpr>)>,
 }
 
 impl Newest {
-    /// For a watermark's expression.
+    /// Of a watermark expression.
     pub(super) fn new(watermark: &Arc<dyn PhysicalExpr>) -> Self {
         let fixed = |expr: &Arc<dyn PhysicalExpr>| match expr.downcast_ref::<Literal>().map(Literal::value) {
             Some(ScalarValue::IntervalMonthDayNano(Some(interval))) => interval.months == 0,

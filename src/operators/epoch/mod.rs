@@ -1,4 +1,4 @@
-//! One epoch: its context, the plan nodes that all operators are made of, the leaves that read, time as a column.
+//! The runtime of one epoch: its context, the plan nodes that run operators, the scans, the columns of clock and watermark.
 
 pub mod clock_column;
 pub mod context;

@@ -1,4 +1,4 @@
-//! Fields of ROWs, read as columns: a scan and the projection above it, turned so that the scan reads no more than is used.
+//! Pushes projections of nested fields into the scan, so that it reads only the fields of ROWs that are used.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::common::projection::{ColumnPath, field_at};
 /// What a scan reads, and the expressions above it.
 #[derive(Debug)]
 pub(super) struct Leaves {
-    /// The ways to its columns in the source.
+    /// The paths of its columns in the source.
     pub columns: Vec<ColumnPath>,
     /// Its columns.
     pub schema: SchemaRef,
@@ -26,13 +26,13 @@ pub(super) struct Leaves {
     pub projection: Vec<ProjectionExpr>,
 }
 
-/// A scan with the leaves that the projection above and the watermark use as columns of their own; `None` if all is used as it is.
+/// The scan with the nested fields that the projection and the watermark use as columns; `None` if they use whole columns only.
 ///
 /// ```text
 ///   ProjectionExec: get_field(bid@1, price), event_type@0          ProjectionExec: bid.price@1, event_type@0
 ///     SourceScanExec: [event_type, bid]                      ─▶      SourceScanExec: [event_type, bid.price]
 /// ```
-/// DataFusion's optimizer brings every `get_field` down to where its ROW comes from, so that this is where they all meet.
+/// DataFusion's optimizer pushes every `get_field` down to the scan of its ROW.
 ///
 /// # Errors
 /// When the new nodes cannot be made: a bug.
@@ -50,7 +50,7 @@ pub(super) fn leaves(
             Ok(TreeNodeRecursion::Jump)
         })?;
     }
-    // What is wanted whole is not taken apart as well.
+    // A column that is used as a whole is not read by field as well.
     let whole: BTreeSet<usize> = wanted.iter().filter(|leaf| leaf.inside.is_empty()).map(|leaf| leaf.column).collect();
     wanted.retain(|leaf| leaf.inside.is_empty() || !whole.contains(&leaf.column));
     if wanted.iter().all(|leaf| leaf.inside.is_empty()) {
@@ -62,7 +62,7 @@ pub(super) fn leaves(
     for Leaf { column, inside } in &leaves {
         let path: ColumnPath = std::iter::once(schema.field(*column).name()).chain(inside).cloned().collect();
         fields.push(field_at(schema, &path)?);
-        // The scan's own column may be a field of a ROW already.
+        // The scan's column may be a field of a ROW already.
         columns.push(scanned.get(*column).into_iter().flatten().chain(inside).cloned().collect());
     }
     let rewrite = |expr: &Arc<dyn PhysicalExpr>| -> DfResult<Arc<dyn PhysicalExpr>> {
@@ -87,7 +87,7 @@ struct Leaf {
 }
 
 impl Leaf {
-    /// What an expression is, if it is no more than that.
+    /// The column or field that an expression is, if it is only that.
     fn of(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Self> {
         if let Some(column) = expr.downcast_ref::<Column>() {
             return Some(Self { column: column.index(), inside: Vec::new() });

@@ -1,4 +1,4 @@
-//! The one plan node of everything that reads one input and keeps no state.
+//! The plan node of stateless operators with one input.
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -21,26 +21,26 @@ use crate::common::{Error, Result};
 use super::portable::{PlanDecoder, PlanEncoder, PortableNode, only_input};
 use crate::operators::properties;
 
-/// What turns the rows of one partition into other rows, without state.
+/// A stateless operator over the rows of one partition.
 ///
-/// It holds only plain data, which [`crate::planner`]'s codec can send to another process; what is live comes from the
+/// It holds only plain data, which [`crate::planner`]'s codec can send to another process; runtime objects come from the
 /// `TaskContext`.
 pub trait OneInput: Debug + Clone + Send + Sync + 'static {
-    /// What EXPLAIN calls it.
+    /// Its name in EXPLAIN.
     const NAME: &'static str;
-    /// It has to see all rows together, as one partition. Else partitions stay apart, and rows in their order.
+    /// It needs all rows in one partition. Otherwise it keeps the partitions and the order of rows.
     const TOGETHER: bool = false;
 
-    /// The columns that come out of these.
+    /// The output columns for these input columns.
     ///
     /// # Errors
-    /// When it cannot run over such columns.
+    /// When it cannot run over these columns.
     fn schema(&self, input: &SchemaRef) -> Result<SchemaRef>;
 
-    /// What else EXPLAIN says of it, over these columns; empty: nothing.
+    /// Further details for EXPLAIN, over these columns; empty: none.
     fn describe(&self, input: &Schema) -> String;
 
-    /// Runs over one partition; what comes out has columns `schema`.
+    /// Runs over one partition; `schema` is that of the output.
     ///
     /// # Errors
     /// When the context lacks what it needs.
@@ -51,7 +51,7 @@ pub trait OneInput: Debug + Clone + Send + Sync + 'static {
         context: &TaskContext,
     ) -> Result<BoxStream<'static, DfResult<RecordBatch>>>;
 
-    /// The same for an operator that asks which partition it is.
+    /// The same for an operator that depends on the number of the partition.
     ///
     /// # Errors
     /// As [`Self::run`].
@@ -87,7 +87,7 @@ impl<O: OneInput> OneInputExec<O> {
         Ok(Self { properties: properties(&schema, partitions), input, operator, schema })
     }
 
-    /// What it does.
+    /// The operator.
     pub fn operator(&self) -> &O {
         &self.operator
     }
@@ -129,7 +129,7 @@ impl<O: OneInput> ExecutionPlan for OneInputExec<O> {
         vec![if O::TOGETHER { Distribution::SinglePartition } else { Distribution::UnspecifiedDistribution }]
     }
 
-    /// Rows keep their order, but the optimizer would sort below this node by columns that are not there, and find no order above.
+    /// Rows keep their order, but if this said so, the optimizer would sort below this node by columns that only exist above it.
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![false]
     }

@@ -1,9 +1,9 @@
-//! What a node or an operator is made of, as plain data, so that a bound plan can run in another process.
+//! Serialization of plan nodes and operators, so that a bound plan can run in another process.
 //!
 //! ```text
 //!   SourceScanExec ─ encode ─▶ Scan { table, columns, ... } ─▶ JSON ─▶ Scan { ... } ─ decode ─▶ SourceScanExec
 //! ```
-//! A node is its own data; schemas, expressions and functions in it travel inside small plans of DataFusion's own (an `EmptyExec`
+//! A node is its own data; schemas, expressions and functions in it are encoded inside small plans of DataFusion (an `EmptyExec`
 //! carries a schema, a `ProjectionExec` an expression, an `AggregateExec` its functions), which DataFusion can encode.
 //! These bytes are never stored: the binary that wrote them reads them. [`crate::operators::registry`] lists everything that can
 //! be sent.
@@ -31,36 +31,36 @@ use super::stateful::Operator;
 pub trait PortableNode: ExecutionPlan + Sized {
     /// Its name among all that can be sent.
     const NAME: &'static str;
-    /// What it is made of, without its inputs.
+    /// Its serialized form, without its inputs.
     type Parts: Serialize + DeserializeOwned;
 
-    /// Takes it apart.
+    /// Encodes it.
     ///
     /// # Errors
     /// When a plan in it cannot be encoded: a bug.
     fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<Self::Parts>;
 
-    /// Puts it together again, over these inputs.
+    /// Decodes it, over these inputs.
     ///
     /// # Errors
     /// When the parts are damaged.
     fn decode(parts: Self::Parts, inputs: &[Arc<dyn ExecutionPlan>], decoder: &PlanDecoder<'_>) -> Result<Self>;
 }
 
-/// An operator with state that can be sent.
+/// A stateful operator that can be sent.
 pub trait PortableOperator: Operator + Sized {
     /// Its name among all that can be sent.
     const NAME: &'static str;
-    /// What it is made of.
+    /// Its serialized form.
     type Parts: Serialize + DeserializeOwned;
 
-    /// Takes it apart.
+    /// Encodes it.
     ///
     /// # Errors
     /// When a plan in it cannot be encoded: a bug.
     fn encode(&self, encoder: &PlanEncoder<'_>) -> Result<Self::Parts>;
 
-    /// Puts it together again.
+    /// Decodes it.
     ///
     /// # Errors
     /// When the parts are damaged.
@@ -121,7 +121,7 @@ impl<'a> PlanDecoder<'a> {
         Self { codec, context }
     }
 
-    /// Where functions are found by name.
+    /// Resolves functions by name.
     pub fn context(&self) -> &TaskContext {
         self.context
     }
@@ -157,12 +157,12 @@ impl<'a> PlanDecoder<'a> {
 /// The one input of a node.
 ///
 /// # Errors
-/// When there is none.
+/// When it has no input.
 pub fn only_input(inputs: &[Arc<dyn ExecutionPlan>]) -> Result<Arc<dyn ExecutionPlan>> {
     inputs.first().cloned().ok_or_else(damaged)
 }
 
-/// What is said of bytes that no plan can be made of.
+/// The error for bytes that are no plan.
 pub fn damaged() -> Error {
     Error::internal("a plan that was sent cannot be read")
 }

@@ -1,4 +1,4 @@
-//! How far a batch query has read, for the line that people see.
+//! The progress of a batch query, for the progress line.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +7,10 @@ use datafusion::physical_plan::{ExecutionPlan, StatisticsArgs, StatisticsContext
 
 use crate::operators::SourceScanExec;
 
-/// What the scans of one query have to read, and have read. Counted in positions, gaps included, because the number of rows is not
-/// known before they are there; what is read twice counts twice.
+/// How much the scans of one query have to read, and have read. Counted in positions, gaps included, because the number of rows is not
+/// known in advance; ranges that are read twice count twice.
 ///
-/// DataFusion's own scans (files) count their rows themselves, and know before how many there will be only if the files say so.
+/// DataFusion's scans (files) count their rows themselves; the total is known only if the files' statistics have it.
 #[derive(Debug, Default)]
 pub struct ReadProgress {
     planned: Option<u64>,
@@ -19,7 +19,7 @@ pub struct ReadProgress {
     others: Vec<Arc<dyn ExecutionPlan>>,
 }
 
-/// The progress of the query that a session runs at the moment.
+/// The progress of the current query of a session.
 #[derive(Debug, Default)]
 pub struct Progress(Mutex<Arc<ReadProgress>>);
 
@@ -39,7 +39,7 @@ impl Progress {
     }
 }
 
-/// What the leaves of a plan read in all, as far as it is known, and those that are no [`SourceScanExec`].
+/// The positions that the scans of a plan read, if known, and the leaves that are no [`SourceScanExec`].
 fn leaves(plan: &Arc<dyn ExecutionPlan>, planned: &mut Option<u64>, others: &mut Vec<Arc<dyn ExecutionPlan>>) {
     let children = plan.children();
     children.iter().for_each(|child| leaves(child, planned, others));
@@ -59,17 +59,17 @@ fn leaves(plan: &Arc<dyn ExecutionPlan>, planned: &mut Option<u64>, others: &mut
 }
 
 impl ReadProgress {
-    /// Positions that are read in all, if that is known.
+    /// The total number of positions, if known.
     pub fn planned(&self) -> Option<u64> {
         self.planned.filter(|planned| *planned > 0)
     }
 
-    /// Positions behind which reading stands.
+    /// The number of positions that were read.
     pub fn passed(&self) -> u64 {
         self.passed.load(Ordering::Relaxed).saturating_add(self.elsewhere())
     }
 
-    /// Rows that came.
+    /// The number of rows that were read.
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed).saturating_add(self.elsewhere())
     }
@@ -87,8 +87,8 @@ impl ReadProgress {
 
 /// How far one split is read.
 ///
-/// Rows are counted as positions until the split is over: gaps (control records, bad ones, compaction) are passed then at once. A split
-/// that is dropped before its end was read far enough, so it is over, too.
+/// Rows are counted as positions until the split ends; then gaps (control records, bad ones, compaction) are added at once. A split
+/// that is dropped early (LIMIT) counts as read to its end.
 #[derive(Debug)]
 pub struct SplitProgress {
     all: Arc<ReadProgress>,
@@ -96,7 +96,7 @@ pub struct SplitProgress {
 }
 
 impl SplitProgress {
-    /// So many rows came.
+    /// Counts rows.
     pub fn rows(&mut self, rows: usize) {
         let rows = rows as u64;
         self.all.rows.fetch_add(rows, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! DataFusion's nodes of WITH RECURSIVE, which it does not encode by itself.
+//! Serialization of DataFusion's nodes of WITH RECURSIVE, which its codec lacks.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::common::Result;
 
 use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode, damaged};
 
-/// What a recursive query is made of.
+/// The serialized form of a recursive query.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RecursionParts {
     name: String,
@@ -34,7 +34,7 @@ impl PortableNode for RecursiveQueryExec {
     }
 }
 
-/// What the table of a recursive query's newest rows is made of.
+/// The serialized form of a recursive query's work table.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WorkTableParts {
     name: String,

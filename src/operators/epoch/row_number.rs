@@ -1,4 +1,4 @@
-//! The place of a row in its epoch, as a column: what is read twice can be recognised.
+//! The number of a row in its epoch, as a column: identifies a row that several plans read.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub type RowNumberExec = OneInputExec<RowNumber>;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RowNumber;
 
-/// The bits of a number that count; those above say in which partition of the plan.
+/// The bits of a number that count rows; the higher bits are the partition of the plan.
 const COUNT_BITS: u32 = 40;
 
 impl RowNumber {

@@ -1,4 +1,4 @@
-//! The leaf: rows of a declared table, from an epoch or straight from the source.
+//! The scan of a declared table: reads rows of an epoch, or of the source in a batch query.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use super::nested_projection::leaves;
 use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode};
 use crate::operators::{EpochContext, Progress, SourceSet, properties};
 
-/// So many splits are named in EXPLAIN.
+/// How many splits EXPLAIN names.
 const SHOWN: usize = 8;
 
 /// Reads splits of a table.
@@ -47,14 +47,14 @@ const SHOWN: usize = 8;
 #[derive(Debug, Clone)]
 pub struct SourceScanExec {
     table: String,
-    /// Where each column stands in the source: at its top, or inside of a ROW.
+    /// The path of each column in the source: at the top, or inside a ROW.
     columns: Vec<ColumnPath>,
     schema: SchemaRef,
     splits: Vec<Vec<Split>>,
     watermark: Option<Arc<dyn PhysicalExpr>>,
-    /// So many rows of each plan partition are looked at; a hint, the LIMIT itself stands above.
+    /// The number of rows that are read of each plan partition; a hint, the LIMIT itself stands above.
     limit: Option<usize>,
-    /// Whether its splits were chosen, if only none of them.
+    /// Whether its splits were assigned, even if there are none.
     chosen: bool,
     properties: Arc<PlanProperties>,
 }
@@ -77,7 +77,7 @@ impl SourceScanExec {
         &self.table
     }
 
-    /// The ways to its columns in the source.
+    /// The paths of its columns in the source.
     pub fn columns(&self) -> &[ColumnPath] {
         &self.columns
     }
@@ -92,13 +92,13 @@ impl SourceScanExec {
         &self.splits
     }
 
-    /// The same scan for a query that looks at this many rows of it at most.
+    /// The same scan for a query that reads at most this many rows of it.
     #[must_use]
     pub fn with_limit(self, limit: Option<usize>) -> Self {
         Self { limit, ..self }
     }
 
-    /// How many rows are looked at.
+    /// The most rows that are read.
     pub fn limit(&self) -> Option<usize> {
         self.limit
     }
@@ -223,7 +223,7 @@ impl ExecutionPlan for SourceScanExec {
     }
 }
 
-/// The rows of one plan partition of so many: as many as any other gets, in their order.
+/// The rows of one of `partitions` plan partitions: an even share, in their order.
 fn share(batches: &[RecordBatch], partition: usize, partitions: usize) -> Vec<RecordBatch> {
     let all: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let (first, last) = (all * partition / partitions, all * (partition + 1) / partitions);
@@ -238,20 +238,20 @@ fn share(batches: &[RecordBatch], partition: usize, partitions: usize) -> Vec<Re
     rows
 }
 
-/// The positions of a split of which this many rows are looked at.
+/// How many positions of a split are read for this many rows.
 fn length(split: &Split, limit: Option<usize>) -> u64 {
     let all = split.end.abs_diff(split.start.min(split.end));
     limit.map_or(all, |limit| all.min(limit as u64))
 }
 
-/// An epoch's batches hold everything that any query of the job reads; this one wants its own.
+/// Projects a batch of an epoch, which has the columns of all queries of the job.
 fn pick(batch: &RecordBatch, columns: &[ColumnPath], wanted: &SchemaRef) -> Result<RecordBatch> {
     let arrays = columns.iter().zip(wanted.fields()).map(|(path, field)| narrow(&at(batch, path)?, field.data_type()));
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(Arc::clone(wanted), arrays.collect::<Result<_>>()?, &options)?)
 }
 
-/// What a [`SourceScanExec`] is made of.
+/// The serialized form of a [`SourceScanExec`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SourceScanParts {
     table: String,

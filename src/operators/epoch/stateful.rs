@@ -1,4 +1,4 @@
-//! The one plan node of everything that keeps state: it runs a step of an [`Operator`] once per epoch.
+//! The plan node of stateful operators: runs an [`Operator`] once per epoch.
 
 use std::any::Any;
 use std::fmt::{self, Debug};
@@ -25,50 +25,50 @@ use crate::state::{KeyGroups, KeyedTable, Layout, PaneTable, StateDelta, StateMe
 use super::context::StateId;
 use crate::operators::{EpochContext, properties};
 
-/// Where an epoch stands in time, seen from one node; all in milliseconds since 1970.
+/// The times of an epoch as seen by one node, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct EpochTime {
-    /// The node's watermark at the epoch's start; decides what is late. `None`: no time is known yet.
+    /// The node's watermark at the epoch's start: rows behind it are late. `None`: no time is known yet.
     pub start: Option<i64>,
-    /// The node's watermark at the epoch's end; decides what closes.
+    /// The node's watermark at the epoch's end: windows behind it close.
     pub end: Option<i64>,
     /// The epoch's recorded clock.
     pub clock: i64,
 }
 
-/// What keeps state: a function (state at version n−1, input, moment) → (output, deltas).
+/// A stateful operator: a function (state at version n−1, input, times) → (output, deltas).
 ///
 /// # Contract
-/// * `process_epoch` runs once per epoch and attempt, with every row of its inputs. It must not change anything shared: what is to
-///   change in a state table is handed to [`OperatorContext::emit_delta`], which `jobs` folds in if the epoch succeeds.
-/// * The rows that come out must not depend on how the input was split into epochs, summed up over a run.
+/// * `process_epoch` runs once per epoch and attempt, with every row of its inputs. It must not change anything shared: it passes
+///   the deltas of its state tables to [`OperatorContext::emit_delta`], and `jobs` folds them in if the epoch succeeds.
+/// * The sum of its output over all epochs must not depend on how the input was split into epochs.
 /// * It holds only plain data, which [`crate::planner`]'s codec can send to another process.
 #[async_trait]
 pub trait Operator: Debug + Send + Sync + Any {
-    /// What EXPLAIN calls it.
+    /// Its name in EXPLAIN.
     fn name(&self) -> &'static str;
 
-    /// What else EXPLAIN says of it.
+    /// Further details for EXPLAIN.
     fn describe(&self) -> String;
 
-    /// How it keeps its answer up to date, for EXPLAIN.
+    /// How it updates its result, for EXPLAIN.
     fn strategy(&self) -> String {
         "incremental".to_string()
     }
 
-    /// Whether `table.exec.state.ttl` bounds what else has no bound: it forgets rows that do not change.
+    /// Whether `table.exec.state.ttl` bounds its state: rows without changes expire.
     fn supports_ttl(&self) -> bool {
         false
     }
 
-    /// The rows that come out; with [`crate::common::WEIGHT`] as the last column if they are changes.
+    /// The output schema; with [`crate::common::WEIGHT`] as the last column if the output is a changelog.
     fn schema(&self) -> SchemaRef;
 
     /// The state tables that it keeps, in the order of their numbers.
     fn tables(&self) -> Vec<TableSpec>;
 
     /// The keys by which the rows of each input are hash-partitioned: expressions over its columns, as many and of the same
-    /// types for every input. Rows that meet in its state or its answer have equal values there. `None`: it runs in one partition.
+    /// types for every input. Rows that it combines have equal values there. `None`: it runs in one partition.
     fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
         None
     }
@@ -76,7 +76,7 @@ pub trait Operator: Debug + Send + Sync + Any {
     /// One epoch.
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>>;
 
-    /// For the codec.
+    /// For downcasts by the codec.
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -89,12 +89,12 @@ pub fn key_columns(schema: &Schema, columns: impl IntoIterator<Item = usize>) ->
     columns.into_iter().map(column).collect()
 }
 
-/// All columns of the only input: equal rows meet.
+/// All columns of the only input: equal rows are in one partition.
 pub fn keyed_by_row(schema: &Schema) -> Option<Vec<PartitionKey>> {
     all_keyed([key_columns(schema, 0..schema.fields().len())])
 }
 
-/// One key for each input, if it has columns: what has none runs in one partition.
+/// One key for each input; `None` if a key has no columns: the operator runs in one partition.
 pub fn all_keyed(keys: impl IntoIterator<Item = PartitionKey>) -> Option<Vec<PartitionKey>> {
     let keys: Vec<PartitionKey> = keys.into_iter().collect();
     keys.iter().all(|key| !key.is_empty()).then_some(keys)
@@ -105,7 +105,7 @@ pub fn all_keyed(keys: impl IntoIterator<Item = PartitionKey>) -> Option<Vec<Par
 pub enum Placement {
     /// By the partition key of the inputs, over the stored columns.
     Key(PartitionKey),
-    /// Every partition has its own copy: what it knows of time.
+    /// Every partition has its own copy: its state of time.
     Broadcast,
 }
 
@@ -119,26 +119,26 @@ impl Placement {
 /// A state table of an operator.
 #[derive(Debug, Clone)]
 pub struct TableSpec {
-    /// What it holds, for people.
+    /// Its name in EXPLAIN.
     pub name: &'static str,
-    /// How it is laid out.
+    /// Its layout.
     pub kind: TableKind,
-    /// Where its rows belong, when an operator with a key gets another number of partitions.
+    /// How its rows are redistributed when the number of partitions changes.
     pub placement: Placement,
-    /// What keeps it small, for people; `None`: nothing does.
+    /// What bounds it, for EXPLAIN; `None`: nothing.
     pub bound: Option<String>,
-    /// Its rows wait for a time: when the node's time reaches the least of them, an epoch is due also without input.
+    /// Its rows are timers: when the node's time reaches the least of them, an epoch is due even without input.
     pub is_timer: bool,
 }
 
 impl TableSpec {
-    /// A table by key, whose rows belong where the key says; nothing keeps it small.
+    /// An unbounded table by key, whose key determines the partition.
     pub fn by_key(name: &'static str, layout: &Arc<Layout>) -> Self {
         let placement = Placement::columns(&layout.schema, layout.key.iter().copied());
         Self { name, kind: TableKind::Keyed(Arc::clone(layout)), placement, bound: None, is_timer: false }
     }
 
-    /// A table by pane, whose rows belong where these say.
+    /// A table by pane with this placement.
     pub fn by_pane(name: &'static str, placement: Placement) -> Self {
         Self { name, kind: TableKind::Panes, placement, bound: Some("the watermark (window end)".to_string()), is_timer: false }
     }
@@ -146,7 +146,7 @@ impl TableSpec {
     /// The table without rows.
     ///
     /// # Errors
-    /// When it cannot be laid out.
+    /// When its layout is invalid.
     pub fn empty(&self, memory: &Arc<StateMemory>) -> Result<StateTable> {
         Ok(match &self.kind {
             TableKind::Panes => StateTable::Panes(Arc::new(PaneTable::new(memory))),
@@ -154,20 +154,20 @@ impl TableSpec {
         })
     }
 
-    /// The same, kept small by this.
+    /// The same, bounded by this.
     #[must_use]
     pub fn bounded(self, by: impl Into<Option<String>>) -> Self {
         Self { bound: by.into(), ..self }
     }
 
-    /// The same, whose rows wait for a time.
+    /// The same, whose rows are timers.
     #[must_use]
     pub fn timer(self) -> Self {
         Self { is_timer: true, ..self }
     }
 }
 
-/// How a state table is laid out.
+/// The layout of a state table.
 #[derive(Debug, Clone)]
 pub enum TableKind {
     /// By pane.
@@ -176,17 +176,17 @@ pub enum TableKind {
     Keyed(Arc<Layout>),
 }
 
-/// What an operator sees of its epoch.
+/// The context of an operator in one epoch.
 pub struct OperatorContext {
     node: u32,
     /// Which partition of the operator this is.
     pub(in crate::operators) partition: u32,
     groups: KeyGroups,
-    /// Where the epoch stands in time.
+    /// The times of the epoch.
     pub moment: EpochTime,
     /// The epoch.
     pub epoch: Arc<EpochContext>,
-    /// To run plans in.
+    /// The context for plans that the operator runs.
     pub tasks: Arc<TaskContext>,
     more: Mutex<Option<SendableRecordBatchStream>>,
 }
@@ -212,17 +212,17 @@ impl OperatorContext {
         }
     }
 
-    /// Hands in what changes in a table.
+    /// Emits the delta of a table.
     pub fn emit_delta(&self, table: u32, delta: impl Into<StateDelta>) -> Result<()> {
         self.epoch.report_delta(self.id(table), delta.into())
     }
 
-    /// Rows that come out after those that the step returns: they are too many to be in memory together.
+    /// Emits further rows after those that `process_epoch` returns: too many to be in memory together.
     pub fn emit_stream(&self, rows: SendableRecordBatchStream) {
         *self.more.lock() = Some(rows);
     }
 
-    /// The node's watermark at the epoch's end; the beginning of time as long as none is known.
+    /// The node's watermark at the epoch's end; the minimum while none is known.
     pub fn watermark(&self) -> i64 {
         self.moment.end.unwrap_or(i64::MIN)
     }
@@ -235,8 +235,8 @@ impl OperatorContext {
 /// Runs one step of an operator over all rows of its inputs, in as many partitions as those have: each with the state of its own key
 /// groups.
 ///
-/// In a template the moment is empty; `bind` puts in an epoch's, and the key groups of the job. The watermark at its end is known,
-/// because the stages that read sources have run before.
+/// A template has no times; `bind` sets those of an epoch, and the key groups of the job. The watermark at its end is known, because
+/// the stages that read sources have run before.
 #[derive(Debug, Clone)]
 pub struct StatefulExec {
     node: u32,
@@ -265,17 +265,17 @@ impl StatefulExec {
         &self.groups
     }
 
-    /// Its number in the job; names its state.
+    /// Its number in the job, which identifies its state.
     pub fn node(&self) -> u32 {
         self.node
     }
 
-    /// What it does.
+    /// The operator.
     pub fn operator(&self) -> &Arc<dyn Operator> {
         &self.operator
     }
 
-    /// Where its epoch stands in time.
+    /// The times of its epoch.
     pub fn moment(&self) -> EpochTime {
         self.moment
     }

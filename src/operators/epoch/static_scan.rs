@@ -1,4 +1,4 @@
-//! The leaf of what a stream is joined with: a table as it is in this epoch.
+//! The scan of a static table in a lookup join: its rows as of this epoch.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,15 +30,15 @@ use crate::operators::{SourceSet, first_columns, properties};
 ///  run        snapshot ─ scan ─▶ a plan of this epoch's files  ─▶ rows as of the epoch
 ///         or  keys, run first ─▶ lookup ─ get(keys)             ─▶ the rows of these keys
 /// ```
-/// It is planned as late as that because what there is to scan, files for one, is part of such a plan. Filters are hints: the query that
-/// stands above looks at every row again.
+/// It is planned at run time because the plan of a scan contains, for example, the list of files. Filters are hints: the query above
+/// filters every row again.
 #[derive(Debug, Clone)]
 pub struct StaticScanExec {
     table: String,
     schema: SchemaRef,
     filters: Vec<Expr>,
     limit: Option<usize>,
-    /// What gives the keys of the rows that are wanted, if the table finds rows by key; its columns have the table's names.
+    /// The plan of the keys to look up, if the table finds rows by key; its columns have the table's names.
     keys: Option<Arc<dyn ExecutionPlan>>,
     properties: Arc<PlanProperties>,
 }
@@ -50,13 +50,13 @@ impl StaticScanExec {
         Self { table: table.to_string(), schema, filters, limit, keys: None, properties }
     }
 
-    /// The same of the rows alone that have these keys.
+    /// The same, for only the rows with these keys.
     #[must_use]
     pub fn with_keys(&self, keys: Option<Arc<dyn ExecutionPlan>>) -> Self {
         Self { keys, ..self.clone() }
     }
 
-    /// What gives the keys of the rows that are wanted.
+    /// The plan of the keys to look up.
     pub fn keys(&self) -> Option<&Arc<dyn ExecutionPlan>> {
         self.keys.as_ref()
     }
@@ -66,12 +66,12 @@ impl StaticScanExec {
         &self.table
     }
 
-    /// What rows have to pass.
+    /// The filters, as hints.
     pub fn filters(&self) -> &[Expr] {
         &self.filters
     }
 
-    /// How many rows are looked at.
+    /// The most rows that are read.
     pub fn limit(&self) -> Option<usize> {
         self.limit
     }
@@ -169,7 +169,7 @@ impl ExecutionPlan for StaticScanExec {
     }
 }
 
-/// What a [`StaticScanExec`] is made of.
+/// The serialized form of a [`StaticScanExec`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StaticScanParts {
     table: String,

@@ -15,16 +15,16 @@ use crate::common::Result;
 
 use super::one_input::{OneInput, OneInputExec};
 
-/// The latest watermark that is shown, 9999-12-31 23:59:59.999: when all input has ended, W is beyond what a TIMESTAMP can say.
+/// The latest watermark that is shown, 9999-12-31 23:59:59.999: at the end of all input W is beyond the range of TIMESTAMP.
 const LATEST: i64 = 253_402_300_799_999;
 
-/// Puts W behind the columns of rows, see [`Watermark`].
+/// Appends W to rows, see [`Watermark`].
 pub type WatermarkExec = OneInputExec<Watermark>;
 
-/// W at the epoch's *start*, as the filter of late rows sees it: that of no row of the same epoch, so their order does not matter.
+/// W at the epoch's *start*, as late filters use it: rows of the same epoch do not move it, so their order does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Watermark {
-    /// The node whose time is meant.
+    /// The node whose watermark it is.
     pub node: u32,
     /// The column's name.
     pub name: String,

@@ -41,7 +41,7 @@ pub struct Side {
     pub ttl: Option<i64>,
 }
 
-/// What a [`Side`] is made of.
+/// The serialized form of a [`Side`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SideParts {
     schema: PlanBytes,
@@ -52,7 +52,7 @@ pub struct SideParts {
 }
 
 impl Side {
-    /// Takes it apart.
+    /// Encodes it.
     ///
     /// # Errors
     /// When its schema cannot be encoded: a bug.
@@ -61,7 +61,7 @@ impl Side {
         Ok(SideParts { schema: encoder.schema(schema)?, key: key.clone(), updating: *updating, until: *until, ttl: *ttl })
     }
 
-    /// Puts it together again.
+    /// Decodes it.
     ///
     /// # Errors
     /// When the parts are damaged.
@@ -256,7 +256,7 @@ impl Operator for DeltaJoin {
     }
 }
 
-/// What a [`DeltaJoin`] is made of.
+/// The serialized form of a [`DeltaJoin`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct DeltaJoinParts {
     plan: SubPlanParts,

@@ -116,7 +116,7 @@ impl Operator for IntervalJoin {
     }
 }
 
-/// What a [`IntervalJoin`] is made of.
+/// The serialized form of an [`IntervalJoin`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct IntervalJoinParts {
     plan: SubPlanParts,

@@ -99,7 +99,7 @@ impl Operator for LookupJoin {
     }
 }
 
-/// What a [`LookupJoin`] is made of.
+/// The serialized form of a [`LookupJoin`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct LookupJoinParts {
     plan: SubPlanParts,

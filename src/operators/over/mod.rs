@@ -283,7 +283,7 @@ impl Operator for OverAggregate {
     }
 }
 
-/// What a [`OverAggregate`] is made of.
+/// The serialized form of an [`OverAggregate`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct OverAggregateParts {
     plan: SubPlanParts,

@@ -223,7 +223,7 @@ impl Operator for TemporalFilter {
     }
 }
 
-/// What a [`TemporalFilter`] is made of.
+/// The serialized form of a [`TemporalFilter`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TemporalFilterParts {
     rows: PlanBytes,

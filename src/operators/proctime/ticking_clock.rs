@@ -97,7 +97,7 @@ impl Operator for TickingClock {
     }
 }
 
-/// What a [`TickingClock`] is made of.
+/// The serialized form of a [`TickingClock`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TickingClockParts {
     rows: PlanBytes,

@@ -108,7 +108,7 @@ impl Operator for TickingFilter {
     }
 }
 
-/// What a [`TickingFilter`] is made of.
+/// The serialized form of a [`TickingFilter`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TickingFilterParts {
     rows: PlanBytes,

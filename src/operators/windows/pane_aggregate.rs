@@ -201,7 +201,7 @@ impl Operator for PaneAggregate {
     }
 }
 
-/// What a [`PaneAggregate`] is made of.
+/// The serialized form of a [`PaneAggregate`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PaneAggregateParts {
     last: PlanBytes,

@@ -315,7 +315,7 @@ impl SessionMerge {
     }
 }
 
-/// What a [`SessionMerge`] is made of.
+/// The serialized form of a [`SessionMerge`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SessionMergeParts {
     last: Option<PlanBytes>,

@@ -132,7 +132,7 @@ impl Operator for WindowAggregate {
     }
 }
 
-/// What a [`WindowAggregate`] is made of.
+/// The serialized form of a [`WindowAggregate`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WindowAggregateParts {
     last: PlanBytes,

@@ -124,7 +124,7 @@ impl Operator for WindowBatch {
     }
 }
 
-/// What a [`WindowBatch`] is made of.
+/// The serialized form of a [`WindowBatch`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WindowBatchParts {
     plan: SubPlanParts,
