@@ -1,11 +1,11 @@
-//! Which partitions are read no further for now, because they are too far ahead in event time.
+//! Watermark alignment: pauses partitions that are too far ahead in event time.
 
 use crate::common::clock::Millis;
 use crate::connectors::PartitionState;
 
 use super::watermark::{LIVE_WITHIN, SourceClock};
 
-/// How far behind the slowest is, over all partitions of a job that count.
+/// The event time of the slowest partition of a job.
 ///
 /// A window is open from its first row until the *slowest* partition has passed its end. While a job catches up over days of
 /// history, a partition that is read faster than the others would open the windows of all those days at once. So one that is
@@ -18,20 +18,20 @@ use super::watermark::{LIVE_WITHIN, SourceClock};
 ///   partition 2  ━━━━━━━━━━━━━━━━━━━━━━━━━┿━━━┫ waits
 /// ```
 /// # Rules
-/// * What is idle, or has nothing more to give, does not hold the others up. Nor does an empty partition at its end.
-/// * A partition that has rows to come and has given none yet is behind all others.
+/// * Idle and exhausted partitions do not hold up the others, nor does an empty partition at its end.
+/// * A partition with unread rows that has not returned any yet is behind all others.
 /// * Live rows are never held up: they are near the wall clock, so their partition is not catching up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Floor {
-    /// A partition was not read yet.
+    /// A partition has not returned rows yet.
     Unread,
     /// The slowest partition's newest event time, in milliseconds since 1970.
     At(Millis),
 }
 
 impl Floor {
-    /// The least over the partitions of a source; `None` if none of them counts. `waits` says that silent partitions become idle
-    /// after a while; where they never do, one at its end must not hold the others up for ever.
+    /// The least over the partitions of a source; `None` if none of them counts. `waits`: silent partitions become idle
+    /// after a while; if they never do, one at its end must not hold up the others for ever.
     pub fn of<'a>(clock: &SourceClock, states: impl Iterator<Item = &'a PartitionState>, waits: bool) -> Option<Self> {
         let counts = states.filter_map(|state| {
             let (newest, idle) = clock.partition(state.partition);

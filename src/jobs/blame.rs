@@ -1,4 +1,4 @@
-//! The row that an epoch fails over.
+//! Finds the row over which an epoch fails.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use crate::formats::json::shown;
 
 use super::pipeline::{EpochReportTimes, EpochRows, Pipeline, TableTimes};
 
-/// A row of an epoch: its table and partition, in which batch it is, and where.
+/// A row of an epoch: its table and partition, the index of its batch, and its index there.
 type RowPosition = ((String, i32), usize, usize);
 
 impl Pipeline {
     /// The error of an epoch with the row that it comes from.
     ///
-    /// Where sources are read, that is the one that alone gives an error of the same kind: half of the rows are tried, then half of those.
-    /// Where the error comes of several rows or of state, it is the one without which the rows before it give none: the epoch has left the
-    /// state as it was, so shorter beginnings of it are run. `time`: the watermarks at its end.
+    /// For an error of the stages that read sources, the row that alone causes an error of the same kind, by bisection.
+    /// For an error of several rows or of state, the row before which all rows run without the error: the failed epoch has not changed the
+    /// state, so prefixes of it are run, by bisection. `time`: the watermarks at its end.
     pub(super) async fn blamed(
         &self,
         error: Error,
@@ -59,7 +59,7 @@ impl Pipeline {
         }
     }
 
-    /// The same of an error behind the stages that read.
+    /// The same for an error of stateful stages.
     async fn blamed_in_order(
         &self,
         error: Error,
@@ -74,7 +74,7 @@ impl Pipeline {
             Err(again) => again.message() == error.message(),
             Ok(_) => false,
         };
-        // The passing of time alone may give it: then no row does.
+        // If time alone causes the error, no row does.
         if suspects.is_empty() || fails(&[]).await || !fails(suspects).await {
             return error;
         }
@@ -112,7 +112,7 @@ fn only(rows: &EpochRows, places: &[RowPosition]) -> EpochRows {
     EpochRows { batches: batches.into_iter().collect(), splits: rows.splits.clone() }
 }
 
-/// A row for people. Its position is exact if no record between was left out.
+/// The text of a row. Its position is exact if no record before it in the batch was skipped.
 fn described(rows: &EpochRows, ((table, partition), batch, row): &RowPosition) -> Option<String> {
     let batches = rows.batches.get(&(table.clone(), *partition))?;
     let of = batches.get(*batch)?;

@@ -1,4 +1,4 @@
-//! Changes on their way to a sink: which sinks take them, and what is left of a commit's changes by key.
+//! Changelogs for sinks: checks that a sink accepts them, and consolidates a commit's changes by key.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::common::{Error, Result};
 use crate::connectors::SinkMode;
 use crate::operators::changes::zset;
 use crate::planner::Output;
-use crate::state::Run;
+use crate::state::SpillableBatches;
 
-/// Refuses an updating query into a sink that can only add rows, naming the ways out.
+/// Refuses an updating query into an append-only sink, with hints.
 ///
 /// # Errors
 /// See above.
@@ -32,8 +32,8 @@ pub fn check(table: &str, output: &Output, mode: &SinkMode) -> Result<()> {
     }
 }
 
-/// What to warn of when rows of an updating query may share a key of the sink: then the newest change of either counts, and one
-/// that goes takes the other with it. `target` are the columns that the INSERT fills, by position.
+/// The warning if several rows of an updating query may share a key of the sink: then the newest change wins, and the delete of
+/// one row deletes the other. `target` are the columns that the INSERT fills, by position.
 pub fn unproven_key(table: &str, output: &Output, mode: &SinkMode, target: &SchemaRef) -> Option<String> {
     let SinkMode::Upsert(key) = mode else { return None };
     let in_key = |column: &usize| target.fields().get(*column).is_some_and(|f| key.contains(f.name()));
@@ -54,12 +54,16 @@ pub fn unproven_key(table: &str, output: &Output, mode: &SinkMode, target: &Sche
     ))
 }
 
-/// What a sink gets of a commit's rows: for a keyed one each key once, as its last row says; for a changelog what is left when
-/// all changes are added up.
+/// The rows of a commit for a sink: for a keyed sink the last row of each key; for a changelog sink the sum of
+/// all changes.
 ///
 /// # Errors
 /// When rows cannot be compared.
-pub fn consolidate(mode: &SinkMode, updating: bool, rows: Run) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
+pub fn consolidate(
+    mode: &SinkMode,
+    updating: bool,
+    rows: SpillableBatches,
+) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
     let merged = match (mode, updating) {
         (SinkMode::Discard, _) => None,
         (SinkMode::Append, _) | (SinkMode::Changelog, false) => return Ok(Box::new(rows.batches())),
@@ -73,8 +77,8 @@ pub fn consolidate(mode: &SinkMode, updating: bool, rows: Run) -> Result<Box<dyn
     Ok(Box::new(merged.into_iter().filter(|rows| rows.num_rows() > 0).map(Ok)))
 }
 
-/// What is made of all rows together; `None` if there are none.
-fn whole(rows: &Run, merge: impl FnOnce(&SchemaRef, &[RecordBatch]) -> Result<RecordBatch>) -> Result<Option<RecordBatch>> {
+/// Merges all rows; `None` if there are none.
+fn whole(rows: &SpillableBatches, merge: impl FnOnce(&SchemaRef, &[RecordBatch]) -> Result<RecordBatch>) -> Result<Option<RecordBatch>> {
     let batches = rows.read()?;
     batches.first().map(|first| merge(first.schema_ref(), &batches)).transpose()
 }
@@ -91,12 +95,12 @@ fn last_per_key(rows: &RecordBatch, key: &[String]) -> Result<RecordBatch> {
     Ok(take_record_batch(rows, &UInt32Array::from_iter_values(kept))?)
 }
 
-/// Each key once: +1 with the row that is there now, −1 if there is none.
+/// Each key once: +1 with its current row, −1 if it was deleted.
 fn upserts(changes: &RecordBatch, key: &[String]) -> Result<RecordBatch> {
     let goes = zset::filter(changes, |w| w < 0)?;
     let comes = zset::filter(changes, |w| w > 0)?;
     let schema = changes.schema();
-    // What comes stands behind what goes, so that it wins.
+    // Insertions after retractions, so that they win.
     let last = last_per_key(&concat_batches(&schema, &[goes, comes])?, key)?;
     let signs: Int64Array = zset::weights(&last)?.unary(i64::signum);
     zset::with_weights(&zset::rows_of(&last)?, &schema, Arc::new(signs))
@@ -146,9 +150,9 @@ mod tests {
         let a = changes(&[("a", 1, 1), ("b", 1, 1), ("c", 1, -1)]);
         let b = changes(&[("a", 1, -1), ("a", 2, 1), ("b", 1, -1), ("d", 7, 1)]);
         let mode = SinkMode::Upsert(vec!["k".into()]);
-        let shelf = SpillContext::new(&StateMemory::unlimited());
+        let spill = SpillContext::new(&StateMemory::unlimited());
         let consolidate = |mode: &SinkMode| {
-            let rows = shelf.keep([a.clone(), b.clone()]).unwrap();
+            let rows = spill.keep([a.clone(), b.clone()]).unwrap();
             consolidate(mode, true, rows).unwrap().collect::<Result<Vec<_>>>().unwrap()
         };
         let out = consolidate(&mode);

@@ -1,4 +1,4 @@
-//! Claiming a job's folder, and running the job: once more when an older copy has written meanwhile.
+//! Claims a job's folder, and runs the job: again if an older copy has written in the meantime.
 
 use std::sync::Arc;
 
@@ -18,28 +18,28 @@ use super::startup::check_identity;
 /// it, in order, and record its number with them.
 ///
 /// # Errors
-/// What cannot be mended by waiting: a changed query, a second copy, data that is gone, a fenced sink.
+/// Permanent errors: a changed query, a second copy, missing data, a fenced sink.
 pub async fn run(spec: &JobSpec, stop: &CancellationToken) -> Result<Ending> {
     claim(spec).await?.run(stop).await
 }
 
-/// A job whose folder is this process's, and of the same query.
+/// A job whose folder this process has claimed, and whose query was checked.
 pub struct ClaimedJob<'a> {
     spec: &'a JobSpec,
     commits: Commits,
-    /// For as long as the job runs; an object store has none.
+    /// The lock, held while the job runs; object stores have none.
     lock: Option<Box<dyn Send + Sync>>,
 }
 
-/// Claims a job's folder. What is refused has changed nothing, also in a copy that runs.
+/// Claims a job's folder. A refused claim has no effect, also not on a running copy.
 ///
 /// # Errors
-/// Another copy, a changed query, a folder that is not whole.
+/// Another running copy, a changed query, a folder with missing commits.
 pub async fn claim(spec: &JobSpec) -> Result<ClaimedJob<'_>> {
     let claimed = async {
         let lock = spec.store.lock()?;
         let fresh = spec.settings.fresh;
-        // Before the claim, which would end another copy. What cannot be read it tells better.
+        // Before the claim, which would end another copy. The claim reports unreadable folders better.
         if let (false, Ok(Some(last))) = (fresh, Commits::reader(Arc::clone(&spec.store)).last().await) {
             check_identity(spec, &spec.identity(), &last.body.identity)?;
         }
@@ -63,7 +63,7 @@ impl ClaimedJob<'_> {
         loop {
             match attempt(spec, commits, stop).await? {
                 Attempt::Ended(ending) => return Ok(ending),
-                // An older copy wrote a commit in the meantime: go on from there. `--fresh` has been done already.
+                // An older copy wrote a commit in the meantime: resume from it. `--fresh` was already applied.
                 Attempt::Again => {
                     commits = Commits::claim(Arc::clone(&spec.store), false, lock.is_some(), spec.faults.clone()).await?;
                 }
@@ -72,7 +72,7 @@ impl ClaimedJob<'_> {
     }
 }
 
-/// An error stands in the job's status, too: SHOW JOBS says later why it failed.
+/// Adds an error to the job's status as well, for SHOW JOBS.
 fn with_status<T>(spec: &JobSpec, outcome: Result<T>) -> Result<T> {
     if let Err(error) = &outcome {
         spec.status.send_modify(|status| {
@@ -82,7 +82,7 @@ fn with_status<T>(spec: &JobSpec, outcome: Result<T>) -> Result<T> {
     outcome
 }
 
-/// Whether a job would go on from what its folder holds, or begin in an empty one: the folder is not of another query.
+/// Whether a job could resume from its folder, or start in an empty one: the folder is not of another query.
 ///
 /// # Errors
 /// When the folder cannot be read.

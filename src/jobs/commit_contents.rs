@@ -1,4 +1,4 @@
-//! What goes into one commit, gathered between two epochs and encoded while the next ones run.
+//! The contents of one commit, collected between two epochs and encoded while the next ones run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,46 +6,46 @@ use std::sync::Arc;
 use crate::common::Result;
 use crate::connectors::SinkMode;
 use crate::operators::epoch::context::StateId;
-use crate::state::{ChunkedSectionWriter, CommitFile, Run, Section, StateDelta, Written};
+use crate::state::{ChunkedSectionWriter, CommitFile, Section, SpillableBatches, StateDelta, WrittenSection};
 
 use super::changes::consolidate;
 use super::commits::{Commits, Header, sink_section};
 use super::snapshots::StateParts;
 use super::stored_view::change_section;
 
-/// About this many bytes of rows for a sink make a piece of a commit: what a sink is handed at once.
+/// The approximate size in bytes of a piece of rows for a sink: a sink receives a piece at once.
 const ROWS_PIECE: usize = 32 << 20;
-/// About this many bytes of changes of a view make a piece of a commit.
+/// The approximate size in bytes of a piece of a view's changes.
 const CHANGES_PIECE: usize = 8 << 20;
 
 /// Rows for one sink.
 #[derive(Debug)]
 pub(super) struct SinkRows {
-    /// The sink's id in the job.
+    /// The id of the sink in the job.
     pub(super) id: String,
-    /// What the sink takes.
+    /// The changelog mode of the sink.
     pub(super) mode: SinkMode,
     /// The rows come with weights.
     pub(super) updating: bool,
     /// The rows of all epochs since the commit before.
-    pub(super) rows: Run,
+    pub(super) rows: SpillableBatches,
 }
 
-/// The parts of a commit. All of them are shared or frozen, so that epochs go on meanwhile.
+/// The parts of a commit. All of them are shared or frozen, so that epochs run at the same time.
 #[derive(Debug)]
 pub(super) struct CommitContents {
-    /// State tables, or what changed in them.
+    /// Snapshots and deltas of state tables.
     pub(super) state: StateParts,
-    /// What changed in tables of views that stand whole in this commit: readers of a view read changes alone.
+    /// Deltas of views whose snapshot is in this commit: readers of a view read only deltas.
     pub(super) views: BTreeMap<StateId, StateDelta>,
-    /// What sources have to know again.
+    /// The state of sources.
     pub(super) remembered: Vec<Section>,
     /// Rows for sinks.
     pub(super) sinks: Vec<SinkRows>,
 }
 
 impl CommitContents {
-    /// Encodes all of it behind a header, and writes what is large.
+    /// Encodes the commit with its header, and writes large sections.
     ///
     /// # Errors
     /// When the store cannot be written, or spilled rows cannot be read.
@@ -68,7 +68,13 @@ impl CommitContents {
     }
 }
 
-async fn sink_rows(sink: SinkRows, commits: &Commits, stem: String, small: &mut Vec<Section>, large: &mut Vec<Written>) -> Result<()> {
+async fn sink_rows(
+    sink: SinkRows,
+    commits: &Commits,
+    stem: String,
+    small: &mut Vec<Section>,
+    large: &mut Vec<WrittenSection>,
+) -> Result<()> {
     let SinkRows { id, mode, updating, rows } = sink;
     let mut writer = ChunkedSectionWriter::new(Arc::clone(commits.store()), sink_section(&id), stem, ROWS_PIECE);
     writer.extend(consolidate(&mode, updating, rows)?).await?;

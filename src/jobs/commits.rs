@@ -1,4 +1,4 @@
-//! The chain of commits in a job's folder: claiming it, reading it back, adding to it, cutting its old end.
+//! The chain of commits in a job's folder: claims it, reads it, appends to it, prunes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,38 +13,38 @@ use crate::connectors::PartitionRange;
 use crate::state::commit::CommitReader;
 use crate::state::key_groups::DEFAULT_KEY_GROUPS;
 use crate::state::key_hash::HASH_VERSION;
-use crate::state::{CommitFile, Created, Section, StateStore, Written};
+use crate::state::{CommitFile, Created, Section, StateStore, WrittenSection};
 
 use super::watermark::StoredClock;
 
-/// The version of what stands in a commit; a newer one is refused.
+/// The format version of commits; a newer one is refused.
 pub const FORMAT: u32 = 4;
-/// The oldest version that is still read: it knows no key groups, so all of a table's rows stand together.
+/// The oldest version that is read: it has no key groups, so a table is one section.
 const OLDEST: u32 = 3;
 
-/// A commit as it is read back.
+/// A commit that was read.
 pub type Commit = CommitReader<Header>;
 
-/// All that is known of a commit before it is known to be of our version.
+/// The part of a header that is the same in all versions.
 #[derive(Deserialize)]
 struct Format {
     format: u32,
 }
 
-/// What a commit says beside its rows.
+/// The header of a commit.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Header {
     /// [`FORMAT`].
     pub format: u32,
     /// Its number; the first is 1.
     pub n: u64,
-    /// Which life of the job it belongs to; renewed by `--fresh`.
+    /// The UUID of the job, which `--fresh` renews.
     pub job_uuid: String,
-    /// Which start of the job wrote it.
+    /// The incarnation that wrote it.
     pub incarnation: u64,
-    /// Unique to this try of writing it, so that a lost answer can be told from a lost race.
+    /// Unique to this attempt to write it, which distinguishes a lost answer from a lost race.
     pub attempt: String,
-    /// The job's queries, to notice that they were changed.
+    /// The job's queries, to detect changes.
     pub identity: String,
     /// Wall time.
     pub clock: Millis,
@@ -53,16 +53,16 @@ pub struct Header {
     pub watermark: Option<i64>,
     /// How far each table was read.
     pub sources: BTreeMap<String, StoredSource>,
-    /// For each state table the commit as of which it stands whole; those after it hold what changed.
+    /// For each state table the commit of its snapshot; later commits hold deltas.
     pub bases: BTreeMap<String, u64>,
-    /// Where it stands whole, if not in that commit itself: a later one carries it.
+    /// The later commit that contains this snapshot, if it is not that commit itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub carried_by: BTreeMap<String, u64>,
-    /// For each state table what was closed since the commit before, and for each that it carries up to where that was closed.
+    /// For each delta and snapshot in this commit the time up to which the table is closed.
     pub closed: BTreeMap<String, i64>,
-    /// What each sink was known to hold.
+    /// The newest commit that each sink has confirmed.
     pub confirmed: BTreeMap<String, u64>,
-    /// The newest commit whose rows each sink was known to have written, and so to have recorded.
+    /// The newest commit whose rows each sink has written, and therefore recorded.
     #[serde(default)]
     pub written: BTreeMap<String, u64>,
     /// Materialized views and the state tables that hold them.
@@ -70,53 +70,53 @@ pub struct Header {
     pub views: BTreeMap<String, String>,
     /// The bounded input is exhausted.
     pub finished: bool,
-    /// How keyed state is placed.
+    /// How keyed state is partitioned.
     #[serde(default)]
     pub keyed_by: KeyedBy,
 }
 
-/// How keyed state is placed: what a job keeps for its whole life.
+/// How keyed state is partitioned: fixed for a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyedBy {
     /// The number of key groups.
     pub groups: u16,
-    /// The version of the hash by which a key belongs to one of them.
+    /// The version of the hash that maps keys to key groups.
     pub hash: u32,
 }
 
 impl Default for KeyedBy {
-    /// Of commits that know no key groups: any hash would place their rows anew.
+    /// For commits without key groups: their rows are redistributed.
     fn default() -> Self {
         Self { groups: DEFAULT_KEY_GROUPS, hash: HASH_VERSION }
     }
 }
 
-/// What is put into a folder once it holds a commit: the life that wrote it.
+/// The marker of a folder that has had a commit, with the job's UUID.
 #[derive(Debug, Serialize, Deserialize)]
 struct Begun {
     job_uuid: String,
 }
 
-/// Where [`Begun`] stands.
+/// The path of [`Begun`].
 const BEGUN: &str = "begun";
 
 impl Header {
-    /// The try of writing this commit, as sinks keep it: enough to tell two of one number apart.
+    /// The attempt that wrote this commit, as sinks record it: it distinguishes two commits of one number.
     pub fn tag(&self) -> &str {
         self.attempt.split('-').next().unwrap_or_default()
     }
 
-    /// The commit that carries a table which stands whole as of another one.
+    /// The commit that contains the snapshot of a table as of an earlier commit.
     pub fn carrier(&self, table: &str) -> Option<u64> {
         self.carried_by.get(table).copied()
     }
 
-    /// Whether a table is rebuilt from what commit `n` says of it: all of it, or what changed after it stood whole.
+    /// Whether a table is restored from commit `n`: its snapshot, or a delta after it.
     pub fn rebuilds_from(&self, table: &str, n: u64) -> bool {
         self.bases.get(table).is_some_and(|base| *base < n || (*base == n && self.carrier(table).is_none()))
     }
 
-    /// The first commit that the state is rebuilt from.
+    /// The first commit that restores the state.
     pub fn base(&self) -> u64 {
         self.bases.values().min().copied().unwrap_or(self.n)
     }
@@ -129,17 +129,17 @@ pub struct StoredSource {
     pub positions: Vec<PartitionRange>,
     /// Event time.
     pub clock: StoredClock,
-    /// Which of all that ever had the table's name in its system the positions are of.
+    /// The id of the table in its system, which differs from that of a deleted table of the same name.
     #[serde(default)]
     pub incarnation: Option<String>,
 }
 
-/// A start of a job.
+/// One start of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incarnation {
-    /// The life of the job.
+    /// The UUID of the job.
     pub job_uuid: String,
-    /// The first life in this folder: its sinks know the folder by it.
+    /// The first job UUID of this folder, by which sinks identify it.
     #[serde(default)]
     pub folder: Option<String>,
     /// Its number; higher ones win.
@@ -148,12 +148,12 @@ pub struct Incarnation {
     pub attempt: String,
 }
 
-/// What became of putting a commit.
+/// The outcome of putting a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
-    /// It stands.
+    /// The commit was written.
     Won,
-    /// An older start of the same job wrote one of that number in the meantime: its chain goes on from there.
+    /// An older incarnation of the same job has written a commit of that number: resume from it.
     Adopt,
 }
 
@@ -162,11 +162,11 @@ pub enum Put {
 pub struct Commits {
     store: Arc<dyn StateStore>,
     faults: Faults,
-    /// Who we are.
-    pub me: Incarnation,
-    /// No other process can be in this folder.
+    /// This incarnation.
+    pub incarnation: Incarnation,
+    /// Whether a lock excludes other processes from this folder.
     exclusive: bool,
-    /// This incarnation begins a new life: what stands in the folder is not looked at.
+    /// Whether this is a `--fresh` start, which ignores existing commits.
     fresh: bool,
 }
 
@@ -184,7 +184,7 @@ fn number(path: &str) -> Option<u64> {
 }
 
 impl Commits {
-    /// Claims the next incarnation; `fresh` begins a new life of the job.
+    /// Claims the next incarnation; `fresh` starts the job anew, with a new UUID.
     ///
     /// # Errors
     /// When the store cannot be used.
@@ -201,20 +201,20 @@ impl Commits {
             let folder = before.as_ref().map(|i| i.folder.clone().unwrap_or_else(|| i.job_uuid.clone()));
             let job_uuid = before.filter(|_| !fresh).map_or_else(|| ids::random().to_string(), |i| i.job_uuid);
             let folder = Some(folder.unwrap_or_else(|| job_uuid.clone()));
-            let me = Incarnation { job_uuid, folder, incarnation: newest.unwrap_or(0) + 1, attempt: ids::random().to_string() };
-            let bytes = Bytes::from(serde_json::to_vec(&me)?);
-            if store.create(&incarnation_path(me.incarnation), bytes).await? == Created::Won {
-                return Ok(Self { store, faults, me, exclusive, fresh });
+            let claimed = Incarnation { job_uuid, folder, incarnation: newest.unwrap_or(0) + 1, attempt: ids::random().to_string() };
+            let bytes = Bytes::from(serde_json::to_vec(&claimed)?);
+            if store.create(&incarnation_path(claimed.incarnation), bytes).await? == Created::Won {
+                return Ok(Self { store, faults, incarnation: claimed, exclusive, fresh });
             }
         }
     }
 
     /// The commits of a folder, without a claim on it.
-    pub(super) fn over(store: Arc<dyn StateStore>, me: Incarnation, faults: Faults) -> Self {
-        Self { store, faults, me, exclusive: false, fresh: false }
+    pub(super) fn open(store: Arc<dyn StateStore>, incarnation: Incarnation, faults: Faults) -> Self {
+        Self { store, faults, incarnation, exclusive: false, fresh: false }
     }
 
-    /// The newest commit of any life of the job.
+    /// The newest commit, also of other job UUIDs.
     ///
     /// # Errors
     /// When it is damaged.
@@ -230,7 +230,7 @@ impl Commits {
         &self.store
     }
 
-    /// The newest commit's number, of any life of the job, and the commit itself if it is of this one.
+    /// The newest commit's number, also of other job UUIDs, and the commit itself if it is of this one.
     ///
     /// # Errors
     /// When a commit is damaged.
@@ -242,17 +242,17 @@ impl Commits {
             return Ok((n, None));
         }
         let commit = self.read(n).await?.ok_or_else(|| Error::state(format!("commit {n} is gone")))?;
-        Ok((n, Some(commit).filter(|c| c.body.job_uuid == self.me.job_uuid)))
+        Ok((n, Some(commit).filter(|c| c.body.job_uuid == self.incarnation.job_uuid)))
     }
 
-    /// Reads a commit; `None` if there is none of that number.
+    /// Reads a commit; `None` if it does not exist.
     ///
     /// # Errors
     /// When it is damaged, or written by a newer version.
     pub async fn read(&self, n: u64) -> Result<Option<Commit>> {
         let path = commit_path(n);
         let Some(bytes) = self.store.get(&path).await? else { return Ok(None) };
-        // The version first: of another one not even the header may be readable.
+        // The version first: the header of another version may not be readable.
         let format = CommitReader::<Format>::open(&path, bytes.clone())?.body.format;
         if !(OLDEST..=FORMAT).contains(&format) {
             let age = if format > FORMAT { "a newer" } else { "an older" };
@@ -263,10 +263,10 @@ impl Commits {
         Ok(Some(commit))
     }
 
-    /// Steps 4 to 6: large sections, the put, and knowing that it won.
+    /// Steps 4 to 6: writes large sections, puts the commit, and checks for newer incarnations.
     ///
     /// # Errors
-    /// `Fenced` when a newer start of the job exists.
+    /// `Fenced` when a newer incarnation exists.
     pub async fn put(&self, n: u64, file: &CommitFile) -> Result<Put> {
         self.faults.before(EpochStep::WriteSections)?;
         file.write_objects(self.store.as_ref()).await?;
@@ -281,12 +281,12 @@ impl Commits {
         if created == Created::Lost {
             let winner = self.read(n).await?.map(|c| c.body.incarnation);
             return match winner {
-                Some(k) if k < self.me.incarnation => Ok(Put::Adopt),
+                Some(k) if k < self.incarnation.incarnation => Ok(Put::Adopt),
                 Some(k) => Err(taken_over(k)),
                 None => Err(Error::fenced("taken over: the commit chain has moved on")),
             };
         }
-        // A slow copy could put a number that the others have pruned long ago.
+        // A slow copy could put a number that was pruned already.
         if self.floor().await? >= n {
             return Err(Error::fenced("taken over: the commit chain has moved on"));
         }
@@ -294,32 +294,32 @@ impl Commits {
         Ok(Put::Won)
     }
 
-    /// Notes that this life has commits, once one of them stands: a folder that has lost all of them is not taken for a new one.
+    /// Marks that this job has commits, after the first one: so a folder that has lost all of them is not taken for a new one.
     ///
     /// # Errors
     /// When the store cannot be used.
     pub async fn mark_begun(&self) -> Result<()> {
-        let begun = Begun { job_uuid: self.me.job_uuid.clone() };
+        let begun = Begun { job_uuid: self.incarnation.job_uuid.clone() };
         self.store.replace(BEGUN, Bytes::from(serde_json::to_vec(&begun)?)).await
     }
 
-    /// What sinks know the folder by.
+    /// The id of the folder for sinks.
     pub fn folder(&self) -> &str {
-        self.me.folder.as_deref().unwrap_or(&self.me.job_uuid)
+        self.incarnation.folder.as_deref().unwrap_or(&self.incarnation.job_uuid)
     }
 
     async fn check_newer(&self) -> Result<()> {
-        // Incarnations have no gaps: the one after ours is there if any newer one is.
-        if self.store.get(&incarnation_path(self.me.incarnation + 1)).await?.is_some() {
-            return Err(self.newer_incarnation_error().await.unwrap_or_else(|| taken_over(self.me.incarnation + 1)));
+        // Incarnations have no gaps: if any newer one exists, the next one does.
+        if self.store.get(&incarnation_path(self.incarnation.incarnation + 1)).await?.is_some() {
+            return Err(self.newer_incarnation_error().await.unwrap_or_else(|| taken_over(self.incarnation.incarnation + 1)));
         }
         Ok(())
     }
 
-    /// The error that names the newest start of this job, if there is one after ours: a sink that was fenced cannot know it.
+    /// The error that names the newest incarnation, if it is newer than this one: a fenced sink does not know its number.
     pub async fn newer_incarnation_error(&self) -> Option<Error> {
         let all = self.store.list("incarnations").await.ok()?;
-        all.iter().filter_map(|p| number(p)).max().filter(|k| *k > self.me.incarnation).map(taken_over)
+        all.iter().filter_map(|p| number(p)).max().filter(|k| *k > self.incarnation.incarnation).map(taken_over)
     }
 
     /// Commits up to this one may be gone.
@@ -330,7 +330,7 @@ impl Commits {
         floor(self.store.as_ref()).await
     }
 
-    /// Step 10: deletes commits up to `floor` and objects that no kept commit names.
+    /// Step 10: deletes commits up to `floor` and objects that no remaining commit refers to.
     ///
     /// # Errors
     /// When the store cannot be used.
@@ -352,16 +352,16 @@ impl Commits {
         self.faults.after(EpochStep::Prune)
     }
 
-    /// What begins the names of the objects of one try of writing a commit.
+    /// The prefix of the objects of one attempt to write a commit.
     pub fn stem(&self, n: u64, attempt: &str) -> String {
-        format!("{n:020}-{}-{attempt}", self.me.incarnation)
+        format!("{n:020}-{}-{attempt}", self.incarnation.incarnation)
     }
 
-    /// Encodes a commit of ours; `written` are sections that stand in the store already.
+    /// Encodes a commit; `written` are sections that are already in the store.
     ///
     /// # Errors
     /// When a batch cannot be written.
-    pub fn encode(&self, header: &Header, sections: &[Section], written: Vec<Written>) -> Result<CommitFile> {
+    pub fn encode(&self, header: &Header, sections: &[Section], written: Vec<WrittenSection>) -> Result<CommitFile> {
         CommitFile::encode(header, sections, written, &self.stem(header.n, &header.attempt))
     }
 }
@@ -379,10 +379,10 @@ async fn floor(store: &dyn StateStore) -> Result<u64> {
         .ok_or_else(|| Error::state("`floor` in the checkpoint folder is not a number"))
 }
 
-/// Refuses a folder of which a part is gone: going on from what is left would write rows again, or leave some out.
+/// Refuses a folder with missing commits: resuming from it would duplicate or lose rows.
 async fn check_whole(store: &dyn StateStore, newest: Option<&Incarnation>) -> Result<()> {
     let commits: BTreeSet<u64> = store.list("commits").await?.iter().filter_map(|p| number(p)).collect();
-    // After the list: an older copy that still runs may prune, and says so here first.
+    // After the list: a running older copy may prune, and writes the floor first.
     let floor = floor(store).await?;
     let missing = |what: String| {
         Err(Error::state(format!("the checkpoints in {} are not whole: {what}", store.describe()))
@@ -409,7 +409,7 @@ async fn check_whole(store: &dyn StateStore, newest: Option<&Incarnation>) -> Re
     let last = commits.last().copied().unwrap_or(0);
     match (floor + 1..=last).find(|n| !commits.contains(n)) {
         None => Ok(()),
-        // The one before an oldest commit above 1 has been pruned, and that was written down.
+        // If the oldest commit is above 1, the one before was pruned, and the floor says so.
         Some(_) if floor == 0 && !commits.contains(&1) => {
             missing(format!("its oldest commit is {}, and there is no `floor` that says so", commits.first().unwrap_or(&0)))
         }
@@ -421,17 +421,17 @@ fn taken_over(k: u64) -> Error {
     Error::fenced(format!("taken over by incarnation {k}")).hint("another copy of this job was started; this one has stopped")
 }
 
-/// Names of sections.
+/// The section of a state table's rows.
 pub fn state_section(id: impl std::fmt::Display) -> String {
     format!("state/{id}")
 }
 
-/// Names of sections.
+/// The section of a snapshot as of an earlier commit.
 pub fn snapshot_section(id: impl std::fmt::Display) -> String {
     format!("snapshot/{id}")
 }
 
-/// Names of sections.
+/// The section of a sink's rows.
 pub fn sink_section(id: &str) -> String {
     format!("sink/{id}")
 }
@@ -450,8 +450,8 @@ mod tests {
         let header = Header {
             format: FORMAT,
             n,
-            job_uuid: commits.me.job_uuid.clone(),
-            incarnation: commits.me.incarnation,
+            job_uuid: commits.incarnation.job_uuid.clone(),
+            incarnation: commits.incarnation.incarnation,
             attempt: ids::random().to_string(),
             identity: String::new(),
             clock: 0,
@@ -475,7 +475,7 @@ mod tests {
         let old = Commits::claim(Arc::clone(&store), false, false, Faults::none()).await.unwrap();
         assert_eq!(old.put(1, &file(&old, 1)).await.unwrap(), Put::Won);
         let new = Commits::claim(Arc::clone(&store), false, false, Faults::none()).await.unwrap();
-        assert_eq!(new.me.job_uuid, old.me.job_uuid);
+        assert_eq!(new.incarnation.job_uuid, old.incarnation.job_uuid);
         let error = old.put(2, &file(&old, 2)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Fenced);
         assert_eq!(error.message(), "taken over by incarnation 2");

@@ -1,6 +1,6 @@
-//! Messages that could not be read, and rows that could not be written, as rows of the table that takes them.
+//! Rows of dead-letter tables: messages that could not be read, and rows that could not be written.
 //!
-//! Messages go there in the same commit, rows as `routed_sink.rs` says: exactly once, both.
+//! Messages are written in the same commit, rows by `routed_sink.rs`: both exactly once.
 
 use std::sync::Arc;
 
@@ -25,10 +25,10 @@ fn type_of(column: &str) -> DataType {
     }
 }
 
-/// What is written for a table with these columns, by name.
+/// The schema of dead letters for a table with these columns, by name.
 ///
 /// # Errors
-/// When the table has a column that a rejected message has not.
+/// When the table has a column that a rejected message lacks.
 pub fn schema(table: &str, target: &SchemaRef) -> Result<SchemaRef> {
     let field = |f: &Arc<Field>| {
         let known = COLUMNS.contains(&f.name().as_str());
@@ -42,7 +42,7 @@ pub fn schema(table: &str, target: &SchemaRef) -> Result<SchemaRef> {
     Ok(Arc::new(Schema::new(target.fields().iter().map(field).collect::<Result<Vec<_>>>()?)))
 }
 
-/// Something that was set aside: a message that could not be read, or a row that could not be written, which stands nowhere.
+/// A dead letter: a message that could not be read, or a row that could not be written, which has no offset.
 struct Letter<'a> {
     place: Option<(i32, i64)>,
     timestamp: Option<i64>,

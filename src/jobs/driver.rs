@@ -16,7 +16,7 @@ use crate::connectors::{SinkMode, SourceCounters};
 use crate::operators::epoch::context::StateId;
 use crate::state::commit::CommitReader;
 use crate::state::key_hash::HASH_VERSION;
-use crate::state::{Run, SpillContext, StateDelta, StateMemory};
+use crate::state::{SpillContext, SpillableBatches, StateDelta, StateMemory};
 
 use super::commit_contents::{CommitContents, SinkRows};
 use super::commits::{Commit, Commits, FORMAT, Header, KeyedBy, Put};
@@ -33,11 +33,11 @@ use super::startup::{check_identity, sinks, wait_for_starts};
 use super::views::{JobView, announce};
 use super::{metrics, metrics_view, readers};
 
-/// How often a row that was set aside is shown.
+/// How often a dropped row is logged.
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
-/// The longest that the loop waits for rows before it looks at clocks and signals again.
+/// The longest wait for rows before the loop checks clocks and signals.
 const TICK: Duration = Duration::from_millis(50);
-/// How long a server that an epoch needs is left alone before it is asked again.
+/// The delay before an epoch that needs an unavailable server is retried.
 const RETRY: Duration = Duration::from_millis(500);
 /// How long a stop waits for sinks to take the last commits; what is left is published at the next start.
 const STOP_WAIT: Duration = Duration::from_secs(15);
@@ -46,7 +46,7 @@ const PRUNE_EVERY: u64 = 16;
 
 /// How often offsets are committed to the servers; that is for information only.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// How long a job that ends waits for the servers to take in how far it has read: that is for information only.
+/// How long a job that ends waits for servers to commit its offsets: those are for information only.
 const REPORT_WAIT: Duration = Duration::from_secs(2);
 
 /// How a job ended.
@@ -58,20 +58,20 @@ pub enum Ending {
     Finished(u64),
 }
 
-/// How one life of the loop ended.
+/// How one attempt of the loop ended.
 pub(super) enum Attempt {
     Ended(Ending),
     Again,
 }
 
-/// What becomes of a commit that is being written.
-type Landing = Result<(Put, Arc<Commit>)>;
+/// The outcome of writing a commit.
+type CommitOutcome = Result<(Put, Arc<Commit>)>;
 
-/// What has run but is not committed yet.
+/// The output of epochs that is not committed yet.
 #[derive(Default)]
 struct Pending {
     deltas: BTreeMap<StateId, StateDelta>,
-    rows: BTreeMap<String, Run>,
+    rows: BTreeMap<String, SpillableBatches>,
     dirty: bool,
 }
 
@@ -95,7 +95,7 @@ impl Pending {
     }
 }
 
-/// One life of the loop, from reading the last commit to the end.
+/// One attempt of the loop, from reading the last commit to the end.
 struct Running<'a> {
     spec: &'a JobSpec,
     commits: Commits,
@@ -103,40 +103,40 @@ struct Running<'a> {
     inputs: Inputs,
     publishers: Publishers,
     pending: Pending,
-    /// Where pending rows are kept that no epoch gave.
-    shelf: SpillContext,
-    /// A commit that is being written.
-    in_flight: Option<JoinHandle<Landing>>,
+    /// The spill context of pending rows that are not the output of an epoch.
+    spill: SpillContext,
+    /// The commit being written.
+    in_flight: Option<JoinHandle<CommitOutcome>>,
     newest: u64,
-    /// Which commits hold state tables whole.
+    /// The snapshots of state tables, by commit.
     snapshots: Snapshots,
-    /// What the sources have to know again.
+    /// The state of sources.
     source_state: SourceState,
     floor: u64,
-    /// Whether this start has noted that there are commits.
+    /// Whether this start has marked the folder as having commits.
     marked: bool,
-    /// Whether an epoch has run, in this life or an earlier one. The first one runs also without rows: `COUNT(*)` over nothing
-    /// is 0, and a commit holds what was answered to the input up to it.
+    /// Whether an epoch has run, now or before a restart. The first one runs even without rows, because `COUNT(*)` over no rows
+    /// is 0, and a commit contains the output for the input up to it.
     begun: bool,
     /// Whether the newest commit says that the job is finished.
     finished: bool,
     last_commit: Instant,
     last_report: Instant,
-    /// When a row that was set aside was told last.
+    /// When a dropped row was logged last.
     sampled: Option<Instant>,
-    /// What a newer commit holds than the servers were told.
+    /// Committed offsets that were not sent to the servers yet.
     unreported: Option<Starts>,
     reporting: Option<JoinHandle<()>>,
     late: LateCount,
     status: Status,
     speed: Speed,
     started: Instant,
-    /// The newest epoch's clock, in milliseconds since 1970. It never goes back, whatever the machine's clock does, also not over a
-    /// restart: rows that it let enter or leave stay so.
+    /// The newest epoch's clock, in milliseconds since 1970. It never goes back, not even over a restart, whatever the
+    /// machine's clock does: temporal filters depend on that.
     clock: Millis,
 }
 
-/// Goes on from the newest commit of a folder that is this process's.
+/// Resumes from the newest commit of a claimed folder.
 pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &CancellationToken) -> Result<Attempt> {
     let identity = spec.identity();
     let (newest, last) = commits.newest().await?;
@@ -160,7 +160,7 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
     let notice = recovered.finished.then(|| "its input was read to the end before; --fresh --yes runs it again from the start".to_string());
     let sinks = sinks(spec);
     if resumed.is_none() {
-        // A new life counts on from the commits of the one before it, of which its sinks owe nothing.
+        // A fresh job continues the numbers of earlier commits, which its sinks need not publish.
         recovered.held.confirmed = sinks.iter().map(|(id, _)| (id.clone(), newest)).collect();
     }
     let published = recovered.held.confirmed.values().min().copied().unwrap_or(0);
@@ -182,10 +182,10 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
         pipeline,
         inputs,
         publishers,
-        // Where a new job begins is worth a commit: a second start must not begin elsewhere because the topic has grown.
+        // The start positions of a new job are committed: a second start must not begin elsewhere because the topic has grown.
         pending: Pending { dirty: resumed.is_none(), ..Pending::default() },
         begun: resumed.is_some(),
-        shelf: SpillContext::new(&memory),
+        spill: SpillContext::new(&memory),
         in_flight: None,
         newest,
         snapshots: recovered.snapshots,
@@ -214,7 +214,7 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
 async fn prune_unread(commits: &Commits, floor: u64, views: &[JobView]) -> Result<()> {
     let Some(JobView { root, .. }) = views.first() else { return commits.prune(floor).await };
     let names: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
-    let unread = readers::least(root.as_ref(), &names).await?.saturating_sub(1).min(floor);
+    let unread = readers::min_needed(root.as_ref(), &names).await?.saturating_sub(1).min(floor);
     if unread > commits.floor().await? { commits.prune(unread).await } else { Ok(()) }
 }
 
@@ -226,10 +226,10 @@ impl Running<'_> {
                 || (self.finished && self.publishers.answered())
                 || (self.spec.settings.until_now && self.begun && self.inputs.exhausted() && self.publishers.answered())
             {
-                return self.wind_up(stop, identity).await;
+                return self.finish(stop, identity).await;
             }
-            // With an interval of zero every epoch is a commit of its own.
-            if self.land(self.spec.settings.checkpoint_interval.is_zero()).await? == Some(Put::Adopt) {
+            // With an interval of zero every epoch is a commit.
+            if self.finish_commit(self.spec.settings.checkpoint_interval.is_zero()).await? == Some(Put::Adopt) {
                 return Ok(Attempt::Again);
             }
             self.report();
@@ -241,7 +241,7 @@ impl Running<'_> {
                 self.status.waits = None;
                 continue;
             }
-            if self.newest.saturating_sub(self.publishers.taken()) >= self.spec.settings.max_pending_commits {
+            if self.newest.saturating_sub(self.publishers.min_handed_over()) >= self.spec.settings.max_pending_commits {
                 self.status.waits = Some("waiting for a sink".into());
                 self.publish_status();
                 let _ = tokio::time::timeout(TICK, self.publishers.progress.notified()).await;
@@ -257,7 +257,7 @@ impl Running<'_> {
             }
             last_epoch = clock::instant();
             if !self.step(stop).await? {
-                // Rows were taken that no commit may pass over: the next start reads them again.
+                // The epoch did not run, so its rows are not committed: the next start reads them again.
                 return Ok(Attempt::Ended(Ending::Stopped(self.newest)));
             }
             if self.pending.dirty && self.in_flight.is_none() && clock::since(self.last_commit) >= self.spec.settings.checkpoint_interval {
@@ -282,7 +282,7 @@ impl Running<'_> {
         self.clock = self.clock.max(self.spec.clock.now());
         let clock = self.clock;
         if fetch.count == 0 && self.begun {
-            // Time may have come on without rows: idle partitions, the wall clock, the end of a bounded source.
+            // Time may have advanced without rows: idle partitions, the wall clock, the end of a bounded source.
             let now = self.inputs.advance(&BTreeMap::new(), clock);
             if !self.pipeline.due(&now, clock) {
                 if !self.pending.dirty && self.in_flight.is_none() {
@@ -312,7 +312,7 @@ impl Running<'_> {
         }
         self.route_late(&output)?;
         for (id, letters) in &output.letters {
-            self.pending.rows.entry(id.clone()).or_default().push(&self.shelf, letters.clone())?;
+            self.pending.rows.entry(id.clone()).or_default().push(&self.spill, letters.clone())?;
         }
         self.status.rows_out += self.pending.merge(output)?;
         self.speed.add(count);
@@ -320,8 +320,8 @@ impl Running<'_> {
         Ok(true)
     }
 
-    /// Runs an epoch over these rows, again and again while a table is away in which it looks rows up. Nothing if the job is to stop
-    /// meanwhile.
+    /// Runs an epoch over these rows, and retries while a table of a lookup join is unavailable. `None` if the job is to stop
+    /// in the meantime.
     async fn epoch(&mut self, rows: EpochRows, start: &TableTimes, clock: Millis, stop: &CancellationToken) -> Result<Option<EpochOutput>> {
         loop {
             let inputs = &mut self.inputs;
@@ -345,7 +345,7 @@ impl Running<'_> {
     }
 
     fn finish_if_exhausted(&mut self) {
-        // All windows have been flushed by the end of time; the commit says so.
+        // The end of time has closed all windows; the commit records that.
         if !self.spec.settings.until_now && self.inputs.exhausted() && self.pipeline.all_closed() {
             self.finished = true;
             self.pending.dirty = true;
@@ -364,7 +364,7 @@ impl Running<'_> {
         }
     }
 
-    /// Messages that could not be read go to their table, with the epoch that passed them.
+    /// Adds messages that could not be read to their dead-letter table, in the commit of the epoch that skipped them.
     fn set_aside(&mut self, fetch: &Fetch) -> Result<()> {
         for source in &self.spec.sources {
             let Some(dead) = &source.dead_letter else { continue };
@@ -373,25 +373,25 @@ impl Running<'_> {
                 continue;
             }
             let rows = dead.messages(&source.table, &rejected)?;
-            self.pending.rows.entry(dead.id.clone()).or_default().push(&self.shelf, rows)?;
+            self.pending.rows.entry(dead.id.clone()).or_default().push(&self.spill, rows)?;
             self.pending.dirty = true;
         }
         Ok(())
     }
 
-    /// Late rows are counted, and go to their table with the epoch that dropped them.
+    /// Counts late rows, and adds them to their table in the commit of the epoch that dropped them.
     fn route_late(&mut self, output: &EpochOutput) -> Result<()> {
         self.status.late += self.late.unrouted(&output.late_by_filter, &output.late_rows, &self.spec.late)?;
         for route in &self.spec.late {
             let Some((count, coerced)) = route.rows(&output.late_rows)? else { continue };
             self.status.late += count;
             self.status.bad += coerced.wrong.len() as u64;
-            self.pending.rows.entry(route.id.clone()).or_default().push(&self.shelf, coerced.rows)?;
+            self.pending.rows.entry(route.id.clone()).or_default().push(&self.spill, coerced.rows)?;
         }
         Ok(())
     }
 
-    /// Starts writing a commit of everything that is pending.
+    /// Starts writing a commit of all pending output.
     async fn commit(&mut self, identity: &str) -> Result<()> {
         let n = self.newest + 1;
         let Pending { deltas, rows, .. } = std::mem::take(&mut self.pending);
@@ -409,8 +409,8 @@ impl Running<'_> {
         let header = Header {
             format: FORMAT,
             n,
-            job_uuid: self.commits.me.job_uuid.clone(),
-            incarnation: self.commits.me.incarnation,
+            job_uuid: self.commits.incarnation.job_uuid.clone(),
+            incarnation: self.commits.incarnation.incarnation,
             attempt,
             identity: identity.to_string(),
             clock: self.clock,
@@ -426,7 +426,7 @@ impl Running<'_> {
             keyed_by: KeyedBy { groups: self.pipeline.key_groups(), hash: HASH_VERSION },
         };
         // Commits below both the base and what every sink has confirmed are not needed.
-        let floor = header.base().min(self.publishers.least().saturating_add(1)).saturating_sub(1);
+        let floor = header.base().min(self.publishers.min_confirmed().saturating_add(1)).saturating_sub(1);
         let prune = (floor >= self.floor + PRUNE_EVERY).then_some(floor);
         self.floor = prune.unwrap_or(self.floor);
         let commits = self.commits.clone();
@@ -448,16 +448,16 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// Rows for a sink as a commit holds them.
-    fn sink_rows(&self, id: String, rows: Run) -> SinkRows {
+    /// The rows of a commit for a sink.
+    fn sink_rows(&self, id: String, rows: SpillableBatches) -> SinkRows {
         let insert = self.spec.inserts.iter().find(|insert| insert.id == id);
         let late = || self.spec.late.iter().find(|late| late.id == id).map_or(SinkMode::Append, |late| late.sink.mode());
         let (mode, updating) = insert.map_or_else(|| (late(), false), |insert| (insert.sink.mode(), insert.output.updating));
         SinkRows { id, mode, updating, rows }
     }
 
-    /// Takes the outcome of a commit that is being written, if it is done or `wait` says to wait for it.
-    async fn land(&mut self, wait: bool) -> Result<Option<Put>> {
+    /// Takes the outcome of the commit being written, if it is done, or waits for it if `wait`.
+    async fn finish_commit(&mut self, wait: bool) -> Result<Option<Put>> {
         if !wait && self.in_flight.as_ref().is_none_or(|task| !task.is_finished()) {
             return Ok(None);
         }
@@ -473,8 +473,8 @@ impl Running<'_> {
         Ok(Some(put))
     }
 
-    /// Tells the servers of the newest commit, soon after it but not of each; one at a time, so that a slow server is not
-    /// asked to keep up.
+    /// Commits the offsets of the newest commit to the servers, at intervals, and one request at a time, so that a slow server is
+    /// not overloaded.
     fn report(&mut self) {
         if clock::since(self.last_report) < REPORT_EVERY || self.reporting.as_ref().is_some_and(|r| !r.is_finished()) {
             return;
@@ -485,27 +485,27 @@ impl Running<'_> {
         }
     }
 
-    /// The orderly end: the last commit, and the sinks' confirmation of it.
-    async fn wind_up(&mut self, stop: &CancellationToken, identity: &str) -> Result<Attempt> {
+    /// The orderly end: writes the last commit, and waits for the sinks to confirm it.
+    async fn finish(&mut self, stop: &CancellationToken, identity: &str) -> Result<Attempt> {
         self.status.phase = Phase::Stopping;
         self.publish_status();
-        if self.land(true).await? == Some(Put::Adopt) {
+        if self.finish_commit(true).await? == Some(Put::Adopt) {
             return Ok(Attempt::Again);
         }
-        // A sink that was not asked yet might hold more than this folder does.
+        // A sink that was not opened yet might hold a newer commit than this folder.
         if self.pending.dirty && self.publishers.answered() {
             self.commit(identity).await?;
-            if self.land(true).await? == Some(Put::Adopt) {
+            if self.finish_commit(true).await? == Some(Put::Adopt) {
                 return Ok(Attempt::Again);
             }
         }
         self.publishers.flush();
-        // Everything is committed, so where the inputs stand is what the newest commit holds.
+        // Everything is committed, so the positions of the inputs are those of the newest commit.
         let reported = self.inputs.commit_offsets(&self.inputs.store(), self.reporting.take());
         let report_until = clock::instant() + REPORT_WAIT;
         let deadline = clock::instant() + STOP_WAIT;
         // A finished job only waits for its sinks, unless it is asked to stop.
-        while (self.publishers.least() < self.newest || !self.publishers.flushed())
+        while (self.publishers.min_confirmed() < self.newest || !self.publishers.flushed())
             && ((self.finished && !stop.is_cancelled()) || clock::instant() < deadline)
         {
             self.publishers.check()?;
@@ -514,11 +514,11 @@ impl Running<'_> {
         }
         self.publishers.check()?;
         let _ = tokio::time::timeout_at(report_until.into(), reported).await;
-        let published = self.publishers.least() >= self.newest;
+        let published = self.publishers.min_confirmed() >= self.newest;
         self.status.phase = if self.finished && published { Phase::Finished } else { Phase::Stopped };
         if !published {
             self.status.notice =
-                Some(format!("commits after {} are kept and will be published at the next start", self.publishers.least()));
+                Some(format!("commits after {} are kept and will be published at the next start", self.publishers.min_confirmed()));
         }
         self.publish_status();
         Ok(Attempt::Ended(if self.finished && published { Ending::Finished(self.newest) } else { Ending::Stopped(self.newest) }))
@@ -534,7 +534,7 @@ impl Running<'_> {
         self.spec.meter.add(|measured| measured.state = state);
         let status = Status {
             commit: self.newest,
-            published: self.publishers.least().min(self.newest),
+            published: self.publishers.min_confirmed().min(self.newest),
             rows_per_second: self.speed.per_second(),
             lag: self.inputs.lag(),
             watermark: self.inputs.least_watermark(),

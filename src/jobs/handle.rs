@@ -1,4 +1,4 @@
-//! A job that runs in this process, for those who have started it or look at it.
+//! A handle of a job that runs in this process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use super::metrics::JobMetrics;
 use super::progress::{Phase, Status};
 use super::spec::JobSpec;
 
-/// What a job has read is committed within this time, unless it is slow.
+/// Rows that a job has read are committed within this time, unless it is slow.
 const COMMITTED: Duration = Duration::from_millis(300);
 
-/// A running job: how it goes, how it ends, and how to stop it. All clones mean the same job, which runs on when they are gone.
+/// A handle of a running job: its status, its end, and a way to stop it. The job runs on when all clones are dropped.
 #[derive(Debug, Clone)]
 pub struct JobHandle {
     name: Arc<str>,
     stop: CancellationToken,
     status: watch::Receiver<Status>,
-    /// Gone when the job has ended: it holds the plan and the sinks.
+    /// `None` when the job has ended, because it holds the plan and the sinks.
     metrics: Arc<Mutex<Option<JobMetrics>>>,
     bounded: bool,
     ended: watch::Receiver<Option<Result<Ending>>>,
@@ -54,15 +54,15 @@ impl JobHandle {
         &self.name
     }
 
-    /// How it goes now.
+    /// Its current status.
     pub fn status(&self) -> Status {
         let status = self.status.borrow().clone();
-        // One that was cut off could not say so.
+        // A job that was aborted could not set it.
         let failed = !status.phase.is_over() && self.is_over();
         if failed { Status { phase: Phase::Failed, ..status } } else { status }
     }
 
-    /// Whether all that it reads ends by itself.
+    /// Whether all of its sources are bounded.
     pub fn is_bounded(&self) -> bool {
         self.bounded
     }
@@ -72,12 +72,12 @@ impl JobHandle {
         self.ended.borrow().is_some()
     }
 
-    /// What each step of it has cost so far; nothing when it has ended.
+    /// EXPLAIN ANALYZE of the job so far; `None` when it has ended.
     pub fn explain(&self) -> Option<String> {
         self.metrics.lock().as_ref().map(JobMetrics::explain)
     }
 
-    /// Tells it to stop, which it does after a last commit.
+    /// Asks it to stop, which it does after a last commit.
     pub fn stop(&self) {
         self.stop.cancel();
     }
@@ -85,19 +85,19 @@ impl JobHandle {
     /// Waits until it has ended.
     ///
     /// # Errors
-    /// What it has failed with.
+    /// The error with which it failed.
     pub async fn ended(&self) -> Result<Ending> {
         let mut ended = self.ended.clone();
         let ending = ended.wait_for(Option::is_some).await.ok().and_then(|ending| ending.clone());
         ending.unwrap_or_else(|| Err(Error::internal(format!("job `{}` was cut off", self.name))))
     }
 
-    /// Waits until it has asked its servers where to begin, or waits for one that is away.
+    /// Waits until it has its start positions, or is waiting for an unavailable server.
     pub async fn begun(&self) {
         self.wait(|status| status.phase != Phase::Starting || status.waits.is_some()).await;
     }
 
-    /// Waits until what it has written first can be read.
+    /// Waits until its first rows are visible to readers.
     pub async fn first_rows(&self) {
         self.wait(|status| status.published > 0).await;
     }
@@ -107,19 +107,19 @@ impl JobHandle {
         self.wait(|status| status.phase.is_over() || status.waits.is_some()).await;
     }
 
-    /// Waits until it has written what was there to be read.
+    /// Waits until it has processed all existing input.
     pub async fn caught_up(&self) {
-        // A sink that is slow is waited for, a server that is away is not.
+        // Waits for a slow sink, but not for an unavailable server.
         let done = |status: &Status| status.phase.is_over() || (status.phase == Phase::Starting && status.waits.is_some());
         let read = |status: &Status| status.commit > 0 && status.published >= status.commit && status.lag == Some(0);
         let mut status = self.status.clone();
         let Ok(commit) = status.wait_for(|status| done(status) || read(status)).await.map(|status| status.commit) else { return };
-        // What was read last may not have been committed yet.
+        // The last rows may not have been committed yet.
         let committed = status.wait_for(|status| done(status) || (status.commit > commit && status.published >= status.commit));
         let _ = tokio::time::timeout(COMMITTED, committed).await;
     }
 
-    /// Waits until its status is such a one, or the job is gone.
+    /// Waits until its status satisfies a condition, or the job has ended.
     async fn wait(&self, until: impl FnMut(&Status) -> bool) {
         let _ = self.status.clone().wait_for(until).await;
     }

@@ -1,4 +1,4 @@
-//! All sources of a job, read ahead: where they stand, and what event time they have come to.
+//! The sources of a job: prefetching readers, their positions and watermarks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -32,38 +32,38 @@ struct Input {
     stream: Arc<dyn StreamSource>,
     counters: Arc<SourceCounters>,
     reader: Box<dyn SourceReader>,
-    /// Partitions that are found while the job runs.
+    /// Partitions that are discovered while the job runs.
     discoveries: Option<Discoveries>,
     clock: SourceClock,
     has_watermark: bool,
-    /// How many milliseconds a partition may be ahead of the slowest of the job; `None`: it neither waits nor is waited for.
+    /// How many milliseconds a partition may be ahead of the slowest of the job; `None`: not aligned.
     max_drift: Option<Millis>,
-    /// Event time moves no further ahead of the wall clock.
+    /// How far event time may be ahead of the wall clock.
     max_ahead: Option<Millis>,
-    /// Partitions that are too far ahead.
+    /// Paused partitions: too far ahead.
     paused: Vec<i32>,
     ends: BTreeMap<i32, Option<i64>>,
-    /// Which of all that ever had its name it is.
+    /// The id of the topic or file set, which differs from that of a deleted one of the same name.
     incarnation: Option<String>,
     states: BTreeMap<i32, PartitionState>,
-    /// Partitions that gave rows in the newest fetch.
+    /// Partitions with rows in the newest fetch.
     active: BTreeSet<i32>,
-    /// Reaching the end is the end of time; not so when the job only stops there (`--until-now`).
+    /// Whether reaching the end is the end of time; false if the job only stops there (`--until-now`).
     flush: bool,
 }
 
-/// What was fetched for an epoch.
+/// The input of an epoch.
 #[derive(Debug, Default)]
 pub struct Fetch {
     /// Rows and their ranges.
     pub rows: EpochRows,
     /// How many rows.
     pub count: usize,
-    /// Whether any position has moved, also without rows (gaps, messages that were set aside).
+    /// Whether any position has moved, even without rows (gaps, rejected messages).
     pub moved: bool,
-    /// Messages that were set aside, by table.
+    /// Rejected messages, by table.
     pub rejected: Vec<(String, Rejected)>,
-    /// What sources have to know again, by table.
+    /// New state of sources, by table.
     pub source_state: Vec<(String, Vec<String>)>,
 }
 
@@ -73,7 +73,7 @@ pub type Starts = BTreeMap<String, StoredSource>;
 /// Positions at which a job stops, by table and partition.
 pub type Ends = BTreeMap<String, BTreeMap<i32, i64>>;
 
-/// What chooses ranges of each source, in the order of the sources.
+/// The split enumerator of each source, in the order of the sources.
 pub type Enumerators = Vec<Box<dyn SplitEnumerator>>;
 
 /// Opens every source for one run of a job, asking no server yet.
@@ -87,7 +87,7 @@ pub fn enumerators(sources: &[JobSource]) -> Result<Enumerators> {
 /// Asks every source where to begin: the stored positions if there are some, else by `mode`.
 ///
 /// # Errors
-/// What the servers say; kind `Unavailable` can be tried again.
+/// The errors of the servers; kind `Unavailable` can be retried.
 pub async fn starts(
     sources: &[JobSource],
     enumerators: &mut Enumerators,
@@ -122,7 +122,7 @@ pub async fn starts(
     Ok(all)
 }
 
-/// A job that went on without an end, and is started again with one, ends there. One that had an end keeps it.
+/// Adds an end to the positions of a job that ran without one, and is now bounded. A job that had an end keeps it.
 async fn bound(enumerator: &mut dyn SplitEnumerator, resumed: &mut StoredSource) -> Result<()> {
     if resumed.positions.iter().all(|p| p.end.is_some()) {
         return Ok(());
@@ -130,7 +130,7 @@ async fn bound(enumerator: &mut dyn SplitEnumerator, resumed: &mut StoredSource)
     let planned = enumerator.start(StartMode::Declared).await?;
     for position in resumed.positions.iter_mut().filter(|p| p.end.is_none()) {
         let end = planned.iter().find(|p| p.partition == position.partition).and_then(|p| p.end);
-        // A partition that the bounded mode does not name is not read any further.
+        // A partition without an end in the bounded mode is not read any further.
         position.end = Some(end.unwrap_or(position.start).max(position.start));
     }
     Ok(())
@@ -139,7 +139,7 @@ async fn bound(enumerator: &mut dyn SplitEnumerator, resumed: &mut StoredSource)
 /// The ends of all partitions as of now.
 ///
 /// # Errors
-/// What the servers say.
+/// The errors of the servers.
 pub async fn ends_now(sources: &[JobSource], enumerators: &mut Enumerators) -> Result<Ends> {
     let mut all = Ends::new();
     for (source, enumerator) in sources.iter().zip(enumerators) {
@@ -150,7 +150,7 @@ pub async fn ends_now(sources: &[JobSource], enumerators: &mut Enumerators) -> R
 }
 
 impl Inputs {
-    /// Starts reading ahead, only the columns that the job needs, and no further than `until`.
+    /// Starts prefetching: only the columns that the job reads, up to `until`.
     ///
     /// # Errors
     /// When a source cannot be opened.
@@ -201,7 +201,7 @@ impl Inputs {
         Ok(Self { sources: all })
     }
 
-    /// Step 1: takes what has been read, at most `max_rows` per source, waiting up to `wait` for the first row.
+    /// Step 1: takes prefetched rows, at most `max_rows` per source, waiting up to `wait` for the first row.
     ///
     /// # Errors
     /// When a source fails for good.
@@ -236,7 +236,7 @@ impl Inputs {
         Ok(fetch)
     }
 
-    /// Lets partitions wait that are too far ahead of the slowest, and go on that are near again.
+    /// Pauses partitions that are too far ahead of the slowest, and resumes the others.
     pub fn align(&mut self, now: Millis) {
         let aligned = self.sources.iter().filter(|i| i.max_drift.is_some());
         let floor = aligned.filter_map(|i| Floor::of(&i.clock, i.states.values(), i.clock.idles())).min();
@@ -250,7 +250,7 @@ impl Inputs {
         }
     }
 
-    /// Takes what the operators saw, moves time on and returns it per table.
+    /// Takes the event times of an epoch, advances the watermarks and returns them per table.
     pub fn advance(&mut self, times: &EpochReportTimes, now: Millis) -> TableTimes {
         for input in &mut self.sources {
             for ((_, partition), time) in times.iter().filter(|((table, _), _)| *table == input.table) {
@@ -258,7 +258,7 @@ impl Inputs {
                 input.clock.observe(*partition, (*time).min(most), now);
             }
             let states: Vec<_> = input.states.values().map(|s| PartitionState { exhausted: s.exhausted && input.flush, ..*s }).collect();
-            // One that has to wait is not silent.
+            // A paused partition is not silent.
             let (active, paused) = (&input.active, &input.paused);
             input.clock.positions(&states, |p| active.contains(&p) || paused.contains(&p), now);
             input.clock.advance(now);
@@ -266,7 +266,7 @@ impl Inputs {
         self.times()
     }
 
-    /// How far time has come per table.
+    /// The watermark per table.
     pub fn times(&self) -> TableTimes {
         self.sources.iter().map(|i| (i.table.clone(), i.clock.watermark())).collect()
     }
@@ -276,12 +276,12 @@ impl Inputs {
         self.sources.iter().filter(|i| i.has_watermark).map(|i| i.clock.watermark()).min().flatten()
     }
 
-    /// Whether every source is exhausted, or has reached the end that it was given. A job without sources has nothing to wait for.
+    /// Whether every source is exhausted, or has reached its end; true for a job without sources.
     pub fn exhausted(&self) -> bool {
         self.sources.iter().all(|i| !i.states.is_empty() && i.states.values().all(|s| s.exhausted))
     }
 
-    /// What a commit keeps.
+    /// The positions and clocks for a commit.
     pub fn store(&self) -> Starts {
         let range = |i: &Input, s: &PartitionState| PartitionRange {
             partition: s.partition,
@@ -296,9 +296,9 @@ impl Inputs {
         self.sources.iter().map(|i| (i.table.clone(), stored(i))).collect()
     }
 
-    /// Positions behind the ends of all partitions, as far as the ends are known.
+    /// The lag over all partitions in positions, as far as their ends are known.
     pub fn lag(&self) -> Option<u64> {
-        // The end of a partition that is read as far as was asked may never have been told.
+        // The end of a partition that was read up to its bound may be unknown.
         let behind = |s: &PartitionState| if s.exhausted { Some(0) } else { s.end.map(|end| u64::try_from(end - s.position).unwrap_or(0)) };
         self.sources.iter().flat_map(|i| i.states.values()).map(behind).sum()
     }
@@ -308,7 +308,7 @@ impl Inputs {
         self.sources.iter().map(|i| Arc::clone(&i.counters))
     }
 
-    /// Tells the servers how far the job has read, once they have taken in what was told `before`.
+    /// Commits offsets to the servers, after the request `before` has ended.
     pub fn commit_offsets(&self, committed: &Starts, before: Option<JoinHandle<()>>) -> JoinHandle<()> {
         let told = |input: &Input| {
             let stored = committed.get(&input.table)?;
@@ -326,7 +326,7 @@ impl Inputs {
 }
 
 impl Input {
-    /// Reads partitions that are new, and says whether there are any: where they begin is worth a commit, as the beginning of a job is.
+    /// Starts reading new partitions; returns whether there are any: their start positions are committed, like those of a job.
     fn discover(&mut self) -> Result<bool> {
         let found = match &mut self.discoveries {
             Some(discoveries) => discoveries.take()?,

@@ -1,4 +1,4 @@
-//! The jobs that this process has started.
+//! The registry of jobs that this process has started.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use parking_lot::Mutex;
 use super::handle::JobHandle;
 use super::spec::JobSpec;
 
-/// Jobs by name. One that is over stays, with its last status, until another one takes its name.
+/// Jobs by name. An ended job stays, with its last status, until another one takes its name.
 #[derive(Debug, Default)]
 pub struct JobRegistry(Mutex<BTreeMap<String, JobHandle>>);
 
 impl JobRegistry {
-    /// Starts a job, unless one of its name runs.
+    /// Starts a job; `None` if one of its name is running.
     pub fn start(&self, job: JobSpec) -> Option<JobHandle> {
         let mut jobs = self.0.lock();
         if jobs.get(&job.name).is_some_and(|job| !job.is_over()) {
@@ -23,7 +23,7 @@ impl JobRegistry {
         Some(handle)
     }
 
-    /// Forgets a job that is over.
+    /// Removes an ended job.
     pub fn remove(&self, name: &str) {
         self.0.lock().remove(name);
     }

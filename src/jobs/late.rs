@@ -1,4 +1,4 @@
-//! Rows that came too late: how many, and as rows of the table that takes them, in the same commit, so exactly once too.
+//! Late rows: counts them, and routes them to the late-rows table, in the same commit, hence exactly once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use crate::sql::Dialect;
 /// The option of a source table that names the table for its late rows.
 pub const OPTION: &str = "late-rows.table";
 
-/// From the late filters of a job that have one reason to the table that takes what they drop.
+/// Routes the late rows of all filters with one reason to the late-rows table.
 ///
-/// A late row has the columns that the query reads of it, and those of its window. They are matched by name; what no query reads is
-/// NULL. A row that several filters drop for the same reason is one row, with what each of them tells of it.
+/// A late row has the columns that the query reads, and those of its window. They are matched by name; columns that no query reads are
+/// NULL. A row that several filters drop for the same reason is one row, with the columns of all of them.
 #[derive(Debug)]
 pub struct LateRoute {
     /// The sink's id in the job.
@@ -34,18 +34,18 @@ pub struct LateRoute {
     pub sink: Arc<dyn Sink>,
     reason: String,
     filters: Vec<LateColumns>,
-    /// Of the table's columns those that a filter tells, and how they become the table's.
+    /// The table's columns that a filter reports.
     columns: SchemaRef,
     coercion: Coercion,
 }
 
-/// What one filter tells of a late row.
+/// The columns that one filter reports of a late row.
 #[derive(Debug)]
 struct LateColumns {
     filter: u32,
     /// The index of each column of the route, if the filter reports it.
     columns: Vec<Option<usize>>,
-    /// Where the row's number and its window's end stand.
+    /// The columns of the row's number and its window's end.
     row: Option<usize>,
     end: Option<usize>,
 }
@@ -59,7 +59,7 @@ impl LateRoute {
         let target = sink.schema();
         let (mut fields, mut found): (Vec<Field>, Vec<usize>) = (Vec::new(), Vec::new());
         for (i, field) in target.fields().iter().enumerate() {
-            let reported = filters.iter().find_map(|f| Some(f.1.field(place(&f.0, field.name())?)));
+            let reported = filters.iter().find_map(|f| Some(f.1.field(column_index(&f.0, field.name())?)));
             if let Some(reported) = reported {
                 fields.push(Field::new(field.name(), reported.data_type().clone(), true));
                 found.push(i);
@@ -74,9 +74,9 @@ impl LateRoute {
         let columns: SchemaRef = Arc::new(Schema::new(fields));
         let reported = |f: &&(LateFilter, SchemaRef)| LateColumns {
             filter: f.0.filter,
-            columns: columns.fields().iter().map(|field| place(&f.0, field.name())).collect(),
+            columns: columns.fields().iter().map(|field| column_index(&f.0, field.name())).collect(),
             row: f.0.row,
-            end: place(&f.0, WINDOW_COLUMNS[1]),
+            end: column_index(&f.0, WINDOW_COLUMNS[1]),
         };
         let coercion = Coercion::new(id, &columns, Arc::new(target.project(&found)?), Dialect::default())?;
         Ok(Self {
@@ -89,7 +89,7 @@ impl LateRoute {
         })
     }
 
-    /// What the table gets of an epoch's late rows, and how many they are; `None` if there are none for it.
+    /// The rows of an epoch for the table, and their number; `None` if there are none.
     ///
     /// # Errors
     /// As [`Coercion::apply`].
@@ -102,9 +102,9 @@ impl LateRoute {
         Ok(Some((rows.num_rows() as u64, self.coercion.apply(&rows)?)))
     }
 
-    /// Each row once, with what each of the batches tells of it.
+    /// Each row once, with the columns of all batches.
     fn merged(&self, batches: &[(&LateColumns, &RecordBatch)]) -> Result<RecordBatch> {
-        let places = places(batches)?;
+        let places = row_positions(batches)?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.columns.fields().len());
         for (i, field) in self.columns.fields().iter().enumerate() {
             // Columns that no query reads are NULL: the array behind those of the batches.
@@ -134,9 +134,9 @@ fn batches<'a>(filters: impl Iterator<Item = &'a LateColumns>, late: &'a [LateRo
     filters.flat_map(of).collect()
 }
 
-/// Each row once: where it stands in which batches is found by its number and its window.
-fn places(batches: &[(&LateColumns, &RecordBatch)]) -> Result<Vec<Vec<(usize, usize)>>> {
-    // A filter may drop a row several times, if something below has made several of it.
+/// Each row once: its positions in the batches, found by its number and its window.
+fn row_positions(batches: &[(&LateColumns, &RecordBatch)]) -> Result<Vec<Vec<(usize, usize)>>> {
+    // A filter may drop a row several times, if an operator below has repeated it.
     let mut known: HashMap<(i64, Option<i64>, u32), usize> = HashMap::new();
     let mut seen: HashMap<(u32, i64, Option<i64>), u32> = HashMap::new();
     let mut places: Vec<Vec<(usize, usize)>> = Vec::new();
@@ -159,16 +159,16 @@ fn places(batches: &[(&LateColumns, &RecordBatch)]) -> Result<Vec<Vec<(usize, us
     Ok(places)
 }
 
-/// Where a filter tells a column.
-fn place(filter: &LateFilter, name: &str) -> Option<usize> {
+/// The index of a column that a filter reports.
+fn column_index(filter: &LateFilter, name: &str) -> Option<usize> {
     filter.reported.iter().find(|(reported, _)| reported == name).map(|(_, column)| *column)
 }
 
-/// Tables of whose late rows several filters drop the same ones behind different conditions: only by their numbers is each counted once.
+/// Tables whose late rows are dropped by several filters above different conditions: only their numbers count each row once.
 ///
 /// # Errors
 /// When a plan cannot be walked; that would be a bug.
-pub fn counted_apart(program: &Program) -> Result<BTreeSet<String>> {
+pub fn counted_by_number(program: &Program) -> Result<BTreeSet<String>> {
     let mut known: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut apart = BTreeSet::new();
     for (filter, _) in filters(program)?.into_iter().filter(|(filter, _)| filter.row.is_none()) {
@@ -179,8 +179,8 @@ pub fn counted_apart(program: &Program) -> Result<BTreeSet<String>> {
     Ok(apart)
 }
 
-/// How many rows were late, each of them once per table and reason. Those of a route have been counted. Of others that have numbers
-/// each number counts; without them, all filters of a reason drop the same rows.
+/// Counts late rows once per table and reason. Those of a route are counted there. Other rows are counted by number; without numbers,
+/// all filters of a reason drop the same rows.
 #[derive(Debug, Default)]
 pub struct LateCount {
     /// The filters of each reason.
@@ -188,25 +188,25 @@ pub struct LateCount {
 }
 
 impl LateCount {
-    /// Of the filters of a program.
+    /// A counter for the filters of a program.
     ///
     /// # Errors
     /// When a plan cannot be walked; that would be a bug.
     pub fn new(program: &Program) -> Result<Self> {
         let mut reasons: BTreeMap<String, Vec<LateColumns>> = BTreeMap::new();
         for (filter, _) in filters(program)? {
-            let (end, row) = (place(&filter, WINDOW_COLUMNS[1]), filter.row);
+            let (end, row) = (column_index(&filter, WINDOW_COLUMNS[1]), filter.row);
             reasons.entry(filter.reason).or_default().push(LateColumns { filter: filter.filter, columns: Vec::new(), row, end });
         }
         Ok(Self { reasons: reasons.into_values().collect() })
     }
 
-    /// Whether late rows are needed to count them.
+    /// Whether counting needs the late rows themselves.
     pub fn by_number(&self) -> bool {
         self.reasons.iter().any(|filters| filters.len() > 1 && filters.iter().all(|reported| reported.row.is_some()))
     }
 
-    /// The rows of an epoch that no route takes: how many each filter dropped, and the rows themselves if they were kept.
+    /// Counts the late rows of an epoch that no route takes: by the counts of filters, or by the rows themselves.
     ///
     /// # Errors
     /// When rows have no numbers; that would be a bug.
@@ -218,7 +218,7 @@ impl LateCount {
             let dropped = filters.iter().filter_map(|reported| dropped.get(&reported.filter)).filter(|rows| **rows > 0);
             let most = dropped.clone().max().copied().unwrap_or(0);
             count += if dropped.count() > 1 && filters.iter().all(|reported| reported.row.is_some()) {
-                places(&batches(filters.into_iter(), late))?.len() as u64
+                row_positions(&batches(filters.into_iter(), late))?.len() as u64
             } else {
                 most
             };
@@ -227,16 +227,16 @@ impl LateCount {
     }
 }
 
-/// A source table that has a table for its late rows.
+/// The late-rows table of a source table.
 #[derive(Debug)]
 pub struct LateTarget {
-    /// That table.
+    /// Its name.
     pub target: String,
     /// The source's own columns, computed ones included.
     pub columns: Vec<String>,
 }
 
-/// The routes of a job, for source tables that want them. `sink` opens a table for writing.
+/// The routes of a job, for source tables with a late-rows table. `sink` opens a table for writing.
 ///
 /// # Errors
 /// When a table cannot take the rows; with the name of the source table, whose option it is.
@@ -282,7 +282,7 @@ pub fn routes(
     Ok(routes)
 }
 
-/// What is said of operators for which no lateness can be allowed: a line for each.
+/// The warnings for operators that do not support allowed lateness, one line each.
 pub fn no_lateness(program: &Program) -> impl Iterator<Item = String> {
     let operators = program.final_only_nodes().into_iter().filter_map(|node| Some((node, program.operator(node)?.name())));
     operators.map(|(node, name)| {

@@ -1,4 +1,4 @@
-//! The memory of a run: one limit for plans and state, and a folder for what does not fit.
+//! The memory of a run: one limit for plans and state, and a folder for spill files.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -16,23 +16,23 @@ use crate::state::scratch::{self, Scratch};
 
 use super::spec::Settings;
 
-/// Of the machine's memory (or the cgroup's) what a run takes if nothing is said, in percent.
+/// The default limit in percent of the machine's (or the cgroup's) memory.
 const SHARE: u64 = 60;
-/// Where the machine does not tell how much it has.
+/// The default limit if the machine's memory is unknown.
 const UNKNOWN: u64 = 2 << 30;
 /// How many of the largest users an error names.
 const NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 
-/// How much memory a run may use, and where it puts what does not fit.
+/// The memory limit of a run, and its folder for spill files.
 ///
 /// ```text
 ///  limit ─┬─ half ─▶ state: shards that were not used for longest go to disk (state::StateMemory)
 ///         └─ rest ─▶ plans: sorts and aggregates that get no more spill (DataFusion's pool)
 /// ```
-/// The pool is DataFusion's `FairSpillPool`: what can spill gets equal shares of what is left, so that the first operator of an
-/// epoch cannot starve the others (with the greedy pool it does, and then one that cannot spill fails). State takes part in it
-/// as one user that cannot spill by itself: the pool cannot ask anyone to give back, so [`super::pipeline`] shrinks it when an
-/// epoch runs out of memory.
+/// The pool is DataFusion's `FairSpillPool`: spillable consumers get equal shares of the rest, so that the first operator of an
+/// epoch cannot starve the others (with the greedy pool it does, and then one that cannot spill fails). The state is one
+/// consumer that cannot spill: the pool cannot reclaim memory, so [`super::pipeline`] shrinks the state when an epoch runs out of
+/// memory.
 #[derive(Debug, Clone)]
 pub struct Memory {
     limit: usize,
@@ -40,8 +40,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// So many bytes, or if `None` a share of what there is; files go into folders of their own inside `folder`, which is made
-    /// when it is needed. What killed processes left there is removed.
+    /// A limit in bytes, or if `None` a share of the machine's memory; files go into new folders inside `folder`, which is created
+    /// on demand. Folders that killed processes have left there are removed.
     pub fn new(limit: Option<u64>, folder: &Path) -> Self {
         scratch::clean(folder);
         let limit = limit.unwrap_or_else(|| machine::memory().unwrap_or(UNKNOWN) / 100 * SHARE);
@@ -53,7 +53,7 @@ impl Memory {
         self.limit
     }
 
-    /// What plans run in.
+    /// The runtime of plans.
     ///
     /// # Errors
     /// When DataFusion refuses it.
@@ -64,14 +64,14 @@ impl Memory {
         Ok(RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc()?)
     }
 
-    /// Gives a job's state its part.
+    /// Sets the state's share of the limit.
     pub fn share(&self, settings: &mut Settings) {
         settings.state_memory = self.limit / 2;
         settings.tmp.clone_from(&self.folder);
     }
 }
 
-/// DataFusion's own files, in a folder that is made with the first of them: most runs need none.
+/// DataFusion's spill files, in a folder that the first of them creates: most runs need none.
 struct Files {
     folder: Scratch,
     manager: Mutex<Option<Arc<DiskManager>>>,

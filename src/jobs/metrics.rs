@@ -1,4 +1,4 @@
-//! What a running job has cost so far, step by step.
+//! The metrics of a running job, by stage, for EXPLAIN ANALYZE.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::pipeline::EpochOutput;
 use super::progress::Status;
 use super::spec::{Insert, JobSpec};
 
-/// Adds what an epoch over n rows has cost.
+/// Adds the metrics of an epoch over n rows.
 pub fn add_epoch(measured: &mut Measured, rows: u64, output: &EpochOutput) {
     measured.epochs += 1;
     measured.rows += rows;
@@ -34,7 +34,7 @@ pub fn add_epoch(measured: &mut Measured, rows: u64, output: &EpochOutput) {
     }
 }
 
-/// Looks at a job while it runs, from the same process.
+/// Reads the metrics of a running job, in the same process.
 #[derive(Debug)]
 pub struct JobMetrics {
     name: String,
@@ -56,7 +56,7 @@ impl JobMetrics {
         }
     }
 
-    /// What the job does, as EXPLAIN shows it, with what each step has taken and given since this start, and what its state holds now.
+    /// The EXPLAIN of the job, with the rows and time of each stage since this start, and the current size of its state.
     pub fn explain(&self) -> String {
         let (measured, status) = (self.meter.read(), self.status.borrow().clone());
         let mut text = format!("job {}: {status}\n", self.name);

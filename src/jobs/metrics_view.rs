@@ -1,4 +1,4 @@
-//! What a job has cost so far, summed up.
+//! The sums of a job's metrics.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -33,7 +33,7 @@ impl JobMetricsView {
         measured(&mut self.0.lock().measured);
     }
 
-    /// What has been measured since the job began to run.
+    /// The sums since the job began to run.
     pub(super) fn read(&self) -> Measured {
         let sums = self.0.lock();
         Measured { elapsed: sums.since.map_or_else(Default::default, clock::since), ..sums.measured.clone() }

@@ -1,10 +1,10 @@
-//! Running a continuous job: epochs, commits, publishing, recovery.
+//! The runtime of continuous jobs: epochs, commits, publishing, recovery.
 //!
 //! ```text
 //!  sources ─▶ [epoch: choose ranges ▸ run ▸ fold] ─▶ pending ─▶ [commit: one object] ─▶ [publish: one task per sink]
 //!    follow()      as data arrives                     every checkpoint.interval            in order, exactly once
 //! ```
-//! The three run side by side: the next epoch runs while a commit is written, and commits go on while a sink lags.
+//! The three run concurrently: the next epoch runs while a commit is written, and commits continue while a sink lags.
 
 mod alignment;
 mod blame;

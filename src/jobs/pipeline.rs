@@ -1,4 +1,4 @@
-//! The compiled job: templates, state tables, and one step of all of them together.
+//! The pipeline of a job: plan templates and state tables, and the execution of an epoch over them.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,7 +17,7 @@ use crate::connectors::Split;
 use crate::operators::epoch::context::{LateRows, StateId, StateTables};
 use crate::operators::{EpochContext, EpochReport, EpochTime, SourceScanExec};
 use crate::planner::{Binding, Domain, Program, Session, StateNode};
-use crate::state::{KeyGroups, Run, StateDelta, StateMemory, StateTable};
+use crate::state::{KeyGroups, SpillableBatches, StateDelta, StateMemory, StateTable};
 
 use super::rescale::rescale;
 use super::spec::Insert;
@@ -25,10 +25,10 @@ use super::stage_runner::StageRunner;
 use super::stages::{Schedule, StageRun};
 use super::watermark::END_OF_TIME;
 
-/// Deltas of more rows than this are folded side by side.
+/// Deltas of more rows than this are folded in parallel.
 const FOLD_APART: usize = 4096;
 
-/// Rows of one epoch and the ranges they are.
+/// The input of one epoch, with its ranges.
 #[derive(Debug, Default, Clone)]
 pub struct EpochRows {
     /// Batches by table and partition, with every column that any query of the job reads.
@@ -37,30 +37,30 @@ pub struct EpochRows {
     pub splits: BTreeMap<String, Vec<Split>>,
 }
 
-/// What an epoch yields.
+/// The output of an epoch.
 #[derive(Debug, Default)]
 pub struct EpochOutput {
     /// Rows per sink id, cast to its columns.
-    pub rows: BTreeMap<String, Run>,
-    /// What changed in the state, folded in already.
+    pub rows: BTreeMap<String, SpillableBatches>,
+    /// The deltas of the state, already folded.
     pub deltas: BTreeMap<StateId, StateDelta>,
-    /// How many rows came too late, by the number of the operator that they were too late for.
+    /// The number of late rows, by the number of the operator that they were late for.
     pub late: BTreeMap<u32, u64>,
-    /// Those rows, if they are asked for.
+    /// Those rows, if late rows are kept.
     pub late_rows: Vec<LateRows>,
     /// How many rows each late filter dropped.
     pub late_by_filter: BTreeMap<u32, u64>,
-    /// Records that took away a row that was not there.
+    /// Deletes of missing rows.
     pub unmatched: i64,
     /// Rows that have no time for their window, or do not fit into their sink.
     pub bad: u64,
-    /// Why the first of them did not.
+    /// The reason of the first of them.
     pub bad_sample: Option<String>,
-    /// Rows that do not fit, for dead-letter tables: by the id of their sink.
+    /// Rows for dead-letter tables, by the id of their sink.
     pub letters: Vec<(String, RecordBatch)>,
-    /// What each stage took and gave.
+    /// The metrics of each stage.
     pub stages: BTreeMap<u32, StageRun>,
-    /// It ran twice, because memory ran out the first time.
+    /// Whether it ran twice, because memory ran out the first time.
     pub retried: bool,
 }
 
@@ -75,7 +75,7 @@ pub struct Pipeline {
     inserts: Arc<Vec<Insert>>,
     state: StateTables,
     memory: Arc<StateMemory>,
-    /// What DataFusion's memory pool knows of the state.
+    /// The reservation of the state in DataFusion's memory pool.
     reserved: MemoryReservation,
     schedule: Schedule,
     runner: Arc<dyn StageRunner>,
@@ -86,7 +86,7 @@ impl Pipeline {
     /// The queries of a job, with empty state.
     ///
     /// # Errors
-    /// When a state table cannot be laid out.
+    /// When the layout of a state table is invalid.
     pub fn new(
         session: Session,
         program: Arc<Program>,
@@ -108,7 +108,7 @@ impl Pipeline {
         Ok(Self { session, program, inserts, state, memory, reserved, schedule, runner, keep_late_rows: false })
     }
 
-    /// Hands late rows out, if `keep`, instead of only counting them.
+    /// Keeps late rows, if `keep`, instead of only counting them.
     #[must_use]
     pub fn keeping_late_rows(self, keep: bool) -> Self {
         Self { keep_late_rows: keep, ..self }
@@ -124,8 +124,8 @@ impl Pipeline {
         &self.state
     }
 
-    /// A state table to be filled from a commit. Its key groups may be those of a run with another number of partitions; when all
-    /// tables are filled, [`Self::rescale`] puts their rows where they belong now.
+    /// A state table to restore from a commit. Its key groups may be those of a run with another number of partitions; when all
+    /// tables are restored, [`Self::rescale`] redistributes their rows.
     ///
     /// # Errors
     /// When the program has no such table.
@@ -138,8 +138,8 @@ impl Pipeline {
         })
     }
 
-    /// Puts the rows of restored tables into those of this run, where they are of other key groups. `anew`: also where they are not,
-    /// because another hash has placed them. Returns the tables that it has filled.
+    /// Redistributes the rows of restored tables with other key groups than those of this run. `anew`: those of all tables, because
+    /// the hash has changed. Returns the tables that it has filled.
     ///
     /// # Errors
     /// When spilled rows cannot be read.
@@ -152,7 +152,7 @@ impl Pipeline {
         self.program.key_groups
     }
 
-    /// Whether any state is placed by its key.
+    /// Whether any state is partitioned by key.
     pub fn is_keyed(&self) -> bool {
         self.state.keys().any(|id| id.groups != KeyGroups::ALL)
     }
@@ -171,7 +171,7 @@ impl Pipeline {
         Ok(all)
     }
 
-    /// State tables whose rows wait for time to come on, with their nodes.
+    /// State tables whose rows are timers, with their nodes.
     fn waiting(&self) -> impl Iterator<Item = (&StateNode, &StateTable)> {
         self.state.iter().filter_map(|(id, table)| {
             let node = self.program.nodes.get(&id.node)?;
@@ -180,22 +180,22 @@ impl Pipeline {
         })
     }
 
-    /// Whether nothing waits for time to come on. Rows that enter or leave a filter by the clock do so as long as the job runs; they
-    /// do not keep it running, so a job whose input ends leaves the content as of its last epoch.
+    /// Whether no timer is pending. Timers of temporal filters do not count: they would keep a bounded job running, which
+    /// leaves the content as of its last epoch.
     pub fn all_closed(&self) -> bool {
         self.waiting().filter(|(node, _)| node.domain != Domain::Clock).all(|(_, table)| table.next_time().is_none())
     }
 
-    /// Whether a node has something to do at these watermarks and this clock, also without input.
+    /// Whether a timer is due at these watermarks and this clock, so that an epoch runs even without input.
     pub fn due(&self, at: &TableTimes, clock: Millis) -> bool {
         self.waiting().any(|(node, table)| table.next_time().zip(mark(at, clock, node)).is_some_and(|(next, now)| next <= now))
     }
 
-    /// Runs one epoch: stages that read, then `time` is asked for the watermarks at its end, then the stateful stages;
-    /// and folds what changed. An epoch that runs out of memory is run again, once, with less of the state in memory.
+    /// Runs one epoch: the stages that read sources, then `time`, which returns the watermarks at its end, then the stateful stages;
+    /// and folds the deltas. An epoch that runs out of memory is run again, once, with less of the state in memory.
     ///
     /// # Errors
-    /// Leaves the state as it was, so that the same epoch can run again.
+    /// The state is unchanged then, so that the same epoch can run again.
     pub async fn epoch(
         &mut self,
         rows: &EpochRows,
@@ -226,7 +226,7 @@ impl Pipeline {
         Ok(EpochOutput { deltas, late, late_by_filter, late_rows, unmatched, ..output })
     }
 
-    /// Takes in what an epoch has changed; tables side by side, if there is much.
+    /// Folds the deltas of an epoch; large ones in parallel.
     async fn fold(&mut self, deltas: &BTreeMap<StateId, StateDelta>) -> Result<()> {
         let rows: usize = deltas.values().map(StateDelta::rows).sum();
         if deltas.len() < 2 || rows < FOLD_APART {
@@ -245,7 +245,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Tells DataFusion's memory pool what the state takes.
+    /// Updates the state's reservation in DataFusion's memory pool.
     fn reserve(&mut self) {
         self.reserved.resize(self.memory.resident());
     }
@@ -255,7 +255,7 @@ impl Pipeline {
         self.memory.on_disk()
     }
 
-    /// Runs one epoch without changing anything. What it used of the state is let go, so that folding can change the tables in
+    /// Runs one epoch without side effects. It holds no references to the state afterwards, so that folding can change the tables in
     /// place.
     pub(super) async fn attempt(
         &self,
@@ -268,12 +268,12 @@ impl Pipeline {
         faults.before(EpochStep::RunPlans)?;
         let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), &self.memory, self.keep_late_rows));
         let tasks = self.task_context(&context);
-        let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new(), clock };
+        let mut binding = Binding { splits: rows.splits, epoch_times: BTreeMap::new(), clock };
         let mut output = EpochOutput::default();
         self.run_reading(&mut binding, start, &tasks, &context, &mut output).await?;
         let end = time(&context.event_times());
         for (node, info) in &self.program.nodes {
-            binding.moments.entry(*node).or_default().end = mark(&end, clock, info);
+            binding.epoch_times.entry(*node).or_default().end = mark(&end, clock, info);
         }
         let stateful = self.program.stages.iter().filter(|s| !s.reads_sources);
         output.stages.extend(self.schedule.run(stateful, &binding, self.runner.as_ref(), &tasks, &context).await?);
@@ -285,17 +285,17 @@ impl Pipeline {
                 output.bad += coerced.wrong.len() as u64;
                 output.letters.extend(insert.set_aside(&batch, &coerced)?);
                 output.bad_sample = output.bad_sample.or_else(|| coerced.wrong.into_iter().next().map(|(_, why)| why));
-                kept.push(context.shelf(), coerced.rows)?;
+                kept.push(context.spill_context(), coerced.rows)?;
             }
         }
         faults.after(EpochStep::RunPlans)?;
         Ok((output, context.finish()))
     }
 
-    /// Runs the stages that read sources, over these rows alone, for what may fail in them.
+    /// Runs only the stages that read sources, over these rows, to find out whether they fail.
     pub(super) async fn read(&self, rows: EpochRows, start: &TableTimes, clock: Millis) -> Result<()> {
         let context = Arc::new(EpochContext::new(rows.batches, self.state.clone(), &self.memory, false));
-        let mut binding = Binding { splits: rows.splits, moments: BTreeMap::new(), clock };
+        let mut binding = Binding { splits: rows.splits, epoch_times: BTreeMap::new(), clock };
         self.run_reading(&mut binding, start, &self.task_context(&context), &context, &mut EpochOutput::default()).await
     }
 
@@ -309,7 +309,7 @@ impl Pipeline {
     ) -> Result<()> {
         let clock = binding.clock;
         for (node, info) in &self.program.nodes {
-            binding.moments.insert(*node, EpochTime { start: mark(start, clock, info), end: None, clock });
+            binding.epoch_times.insert(*node, EpochTime { start: mark(start, clock, info), end: None, clock });
         }
         let reading = self.program.stages.iter().filter(|s| s.reads_sources);
         output.stages.extend(self.schedule.run(reading, binding, self.runner.as_ref(), tasks, context).await?);
@@ -332,7 +332,7 @@ impl Pipeline {
     }
 }
 
-/// Where time stands for a node: the least of its tables' watermarks, none as long as one has none; or the clock.
+/// The watermark of a node: the least of its tables' watermarks, `None` while one has none; or the clock.
 fn mark(at: &TableTimes, clock: Millis, node: &StateNode) -> Option<i64> {
     let least = |tables: &mut dyn Iterator<Item = &Option<i64>>| tables.copied().min().flatten();
     match node.domain {
@@ -341,7 +341,7 @@ fn mark(at: &TableTimes, clock: Millis, node: &StateNode) -> Option<i64> {
             Some(if time == END_OF_TIME { time } else { time.saturating_sub(node.watermark_delay) })
         }
         Domain::Clock => Some(clock),
-        // When all input has ended, nothing is left to wait for.
+        // At the end of all input the delay does not apply.
         Domain::Processing if at.values().all(|time| *time == Some(END_OF_TIME)) => Some(END_OF_TIME),
         Domain::Processing => Some(clock),
     }

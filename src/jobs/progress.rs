@@ -1,4 +1,4 @@
-//! What a running job tells about itself.
+//! The status of a running job.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use crate::common::clock;
 use crate::common::units::human;
 
-/// A job's state at one moment.
+/// A job's status.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Status {
-    /// What it is doing, for people.
+    /// Its phase.
     pub phase: Phase,
     /// Epochs since this start.
     pub epoch: u64,
@@ -30,13 +30,13 @@ pub struct Status {
     pub lag: Option<u64>,
     /// The least watermark of all sources that have one, in milliseconds since 1970.
     pub watermark: Option<i64>,
-    /// (row, window) pairs that came too late.
+    /// Late (row, window) pairs.
     pub late: u64,
-    /// The same by the number of the operator that they were too late for.
+    /// The same by the number of the operator that they were late for.
     pub late_by_node: BTreeMap<u32, u64>,
-    /// Records that took away a row that was not there, and so were dropped.
+    /// Deletes of missing rows, which were dropped.
     pub unmatched: u64,
-    /// Messages and rows that were set aside.
+    /// Messages and rows that were rejected.
     pub bad: u64,
     /// Messages without a value that were skipped.
     pub tombstones: u64,
@@ -52,14 +52,14 @@ pub struct Status {
     pub state_disk: u64,
     /// How long the job has run.
     pub uptime: Duration,
-    /// What people should be told once: a topic that was made, a row that was set aside.
+    /// A notice to print once: a topic was created, a row was rejected.
     pub notice: Option<String>,
-    /// What the job waits for: a server that is away. Over when it is gone.
+    /// What the job waits for: an unavailable server. `None` when it is back.
     pub waits: Option<String>,
 }
 
 impl Status {
-    /// What people should know now.
+    /// The current notice or wait reason.
     pub fn message(&self) -> Option<&str> {
         self.waits.as_deref().or(self.notice.as_deref())
     }
@@ -79,7 +79,7 @@ pub enum Phase {
     Stopped,
     /// Its bounded input is exhausted and everything is published.
     Finished,
-    /// It ended with an error, which the notice tells.
+    /// It ended with an error, which is the notice.
     Failed,
 }
 

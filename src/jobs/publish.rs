@@ -1,7 +1,7 @@
 //! From commits to sinks: one task per sink, in order, each commit exactly once.
 //!
-//! Most sinks hold a commit as soon as it is written. One that writes files holds rows back until a file is full: it *settles* commits
-//! later than it takes them, and those that are not settled are kept, and handed to it again after a restart.
+//! Most sinks hold a commit as soon as it is written. One that writes files buffers rows until a file is full: it *settles* commits
+//! later than it receives them; unsettled commits are not pruned, and are handed to it again after a restart.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::connectors::{CommitInfo, Recorded, Sink, SinkWriter, Writer};
 
 use super::commits::{Commit, Commits, sink_section};
 
-/// How long a sink that failed is left alone before it is opened again.
+/// The delay before a failed sink is opened again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// The sinks of a job, each with its own task and its own pace.
+/// Publishes commits to the sinks of a job, each in its own task and at its own pace.
 ///
 /// ```text
 ///  commit n is known to have won ─▶ queue ─▶ [open: fence, ask for the recorded number] ─▶ write ▸ commit ─▶ taken = n
@@ -30,8 +30,8 @@ const RETRY: Duration = Duration::from_millis(500);
 /// # Invariants
 /// * Rows are taken from the commit, never from the epoch: live and after a restart the same bytes are published.
 /// * A commit that the sink has recorded is skipped; one above our newest means that the folder and the sink do not belong
-///   together, and stops the job. So does one whose number another try of writing has here: the folder was set back, and went on.
-/// * No commit of this start is put before every exactly-once sink has told what it holds: [`Publishers::answered`].
+///   together, and stops the job. So does a commit of the same number from another attempt: the folder was restored from an older copy.
+/// * No commit of this start is put before every exactly-once sink has reported what it holds: [`Publishers::answered`].
 #[derive(Debug)]
 pub struct Publishers {
     sinks: BTreeMap<String, Publisher>,
@@ -40,10 +40,10 @@ pub struct Publishers {
     pub progress: Arc<Notify>,
 }
 
-/// What sinks are known to hold, by sink.
+/// The commits that sinks hold, by sink.
 #[derive(Debug, Clone, Default)]
-pub struct Held {
-    /// The newest commit that is done with: written, or without rows for that sink.
+pub struct SinkPositions {
+    /// The newest commit that is written, or has no rows for that sink.
     pub confirmed: BTreeMap<String, u64>,
     /// The newest commit whose rows were written, which the sink has recorded with them.
     pub written: BTreeMap<String, u64>,
@@ -55,11 +55,11 @@ struct Publisher {
     taken: Arc<AtomicU64>,
     confirmed: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
-    /// The newest watermark that it was told without a commit.
+    /// The newest watermark that was sent to it without a commit.
     watermark: AtomicI64,
-    /// It has told what it holds, and that fits the folder.
+    /// It has reported what it holds, and that fits the folder.
     answered: Arc<AtomicBool>,
-    /// How often it was told to show what it holds back, and how often it has.
+    /// The number of requested and of completed flushes.
     flushes: AtomicU64,
     flushed: Arc<AtomicU64>,
     task: JoinHandle<()>,
@@ -71,22 +71,22 @@ struct Failure {
     notice: Mutex<Option<String>>,
 }
 
-/// What a sink's task is given to do.
+/// The work of a sink's task.
 #[derive(Debug)]
 enum Work {
     Commit(Arc<Commit>),
     /// Show buffered rows; false if only their deadline has passed.
     Flush(bool),
-    /// Event time has come on without a commit.
+    /// The watermark has advanced without a commit.
     Watermark(i64),
 }
 
-/// What a sink's task needs.
+/// The task of a sink.
 struct Task {
     id: String,
     sink: Arc<dyn Sink>,
     commits: Commits,
-    /// Commits up to here stood in the folder when the task began.
+    /// The newest commit in the folder when the task began.
     newest: u64,
     faults: Faults,
     /// The newest commit that this writer was given.
@@ -98,13 +98,20 @@ struct Task {
     failure: Arc<Failure>,
     progress: Arc<Notify>,
     job: String,
-    /// How far event time has come, for writers.
+    /// The watermark, for writers.
     watermark: AtomicI64,
 }
 
 impl Publishers {
     /// Starts a task per sink. `newest` is the newest commit in the folder.
-    pub fn start(job: &str, sinks: Vec<(String, Arc<dyn Sink>)>, commits: &Commits, newest: u64, held: &Held, faults: &Faults) -> Self {
+    pub fn start(
+        job: &str,
+        sinks: Vec<(String, Arc<dyn Sink>)>,
+        commits: &Commits,
+        newest: u64,
+        held: &SinkPositions,
+        faults: &Faults,
+    ) -> Self {
         let failure = Arc::new(Failure::default());
         let progress = Arc::new(Notify::new());
         let mut all = BTreeMap::new();
@@ -150,15 +157,15 @@ impl Publishers {
         Self { sinks: all, failure, progress }
     }
 
-    /// Hands a commit that has won to every sink.
+    /// Sends a commit that was put to every sink.
     pub fn send(&self, commit: &Arc<Commit>) {
         for publisher in self.sinks.values() {
-            // A task that has failed receives no more; `check` tells why.
+            // A failed task has closed its queue; `check` returns its error.
             let _ = publisher.queue.send(Work::Commit(Arc::clone(commit)));
         }
     }
 
-    /// Lets every sink show what it holds back: there is an end, or a stop.
+    /// Flushes every sink, at the end of input or at a stop.
     pub fn flush(&self) {
         for publisher in self.sinks.values() {
             publisher.flushes.fetch_add(1, Ordering::SeqCst);
@@ -166,12 +173,12 @@ impl Publishers {
         }
     }
 
-    /// Whether every sink has done so, and readers see what it was given.
+    /// Whether every sink has flushed, so that all of its rows are visible.
     pub fn flushed(&self) -> bool {
         self.sinks.values().all(|p| p.flushed.load(Ordering::SeqCst) >= p.flushes.load(Ordering::SeqCst))
     }
 
-    /// Tells every sink how far event time has come since the newest commit, behind which there are no rows.
+    /// Sends every sink the watermark, which has advanced since the newest commit without rows.
     pub fn watermark(&self, time: Option<i64>) {
         let Some(time) = time else { return };
         for publisher in self.sinks.values().filter(|p| p.watermark.fetch_max(time, Ordering::SeqCst) < time) {
@@ -179,17 +186,17 @@ impl Publishers {
         }
     }
 
-    /// Whether every exactly-once sink has told what it holds, and that fits the folder.
+    /// Whether every exactly-once sink has reported what it holds, and that fits the folder.
     pub fn answered(&self) -> bool {
         self.sinks.values().all(|p| p.answered.load(Ordering::SeqCst))
     }
 
-    /// The commit that every sink was given, held back or not.
-    pub fn taken(&self) -> u64 {
+    /// The newest commit that was handed to every sink, buffered or not.
+    pub fn min_handed_over(&self) -> u64 {
         self.sinks.values().map(|p| p.taken.load(Ordering::SeqCst)).min().unwrap_or(u64::MAX)
     }
 
-    /// What each sink holds.
+    /// The newest commit that each sink has confirmed.
     pub fn confirmed(&self) -> BTreeMap<String, u64> {
         self.sinks.iter().map(|(id, p)| (id.clone(), p.confirmed.load(Ordering::SeqCst))).collect()
     }
@@ -199,22 +206,22 @@ impl Publishers {
         self.sinks.iter().map(|(id, p)| (id.clone(), p.written.load(Ordering::SeqCst))).collect()
     }
 
-    /// The commit that every sink holds.
-    pub fn least(&self) -> u64 {
+    /// The newest commit that every sink has confirmed.
+    pub fn min_confirmed(&self) -> u64 {
         self.sinks.values().map(|p| p.confirmed.load(Ordering::SeqCst)).min().unwrap_or(u64::MAX)
     }
 
-    /// Fails when a sink has failed for good.
+    /// Fails when a sink has failed permanently.
     pub fn check(&self) -> Result<()> {
         self.failure.error.lock().clone().map_or(Ok(()), Err)
     }
 
-    /// What people should know of a sink that cannot be reached.
+    /// The notice about an unavailable sink.
     pub fn notice(&self) -> Option<String> {
         self.failure.notice.lock().clone()
     }
 
-    /// Ends all tasks where they are; unpublished commits are published at the next start.
+    /// Aborts all tasks; unpublished commits are published at the next start.
     pub fn abort(&self) {
         for publisher in self.sinks.values() {
             publisher.task.abort();
@@ -249,7 +256,7 @@ impl Task {
                 match self.execute(writer.as_mut(), &work).await {
                     Ok(()) => break,
                     Err(e) if is_final(&e) => return Err(e),
-                    // Whether it got through is what the sink itself says when it is opened again.
+                    // Whether the commit succeeded is known when the sink is opened again.
                     Err(e) => writer = self.reopen(e).await?,
                 }
             }
@@ -277,7 +284,7 @@ impl Task {
         }
     }
 
-    /// A new writer after an error, with what the old one held back.
+    /// A new writer after an error, which gets the commits that the old one had buffered.
     async fn reopen(&self, mut error: Error) -> Result<Box<dyn SinkWriter>> {
         let until = self.taken.load(Ordering::SeqCst);
         loop {
@@ -295,7 +302,7 @@ impl Task {
         }
     }
 
-    /// Hands commits to a new writer that it has not settled, up to this one.
+    /// Hands unsettled commits to a new writer, up to `until`.
     async fn repeat(&self, writer: &mut dyn SinkWriter, until: u64) -> Result<()> {
         for n in self.taken.load(Ordering::SeqCst) + 1..=until {
             let commit =
@@ -340,12 +347,12 @@ impl Task {
         Ok(())
     }
 
-    /// How far event time has come, with this time; it never goes back.
+    /// Raises the watermark to this time; it never goes back.
     fn raise_watermark(&self, time: i64) -> i64 {
         self.watermark.fetch_max(time, Ordering::SeqCst).max(time)
     }
 
-    /// Takes in what the sink needs no more, once it was given all up to `n`.
+    /// Confirms the commits that the sink has settled, of those up to `n`.
     fn settle(&self, writer: &dyn SinkWriter, n: u64) {
         self.confirm(writer.durable_up_to(n));
     }
@@ -358,14 +365,14 @@ impl Task {
         }
     }
 
-    /// Opens the sink, waiting while it cannot be reached, and takes over what it has recorded.
+    /// Opens the sink, waiting while it is unavailable, and reads its recorded commit.
     async fn open(&self) -> Result<Box<dyn SinkWriter>> {
-        let me = &self.commits.me;
+        let own = &self.commits.incarnation;
         let who = Writer {
             job: self.job.clone(),
-            job_uuid: me.job_uuid.clone(),
+            job_uuid: own.job_uuid.clone(),
             folder: self.commits.folder().to_string(),
-            incarnation: me.incarnation,
+            incarnation: own.incarnation,
             sink: self.id.clone(),
         };
         loop {
@@ -374,13 +381,13 @@ impl Task {
                     match recorded {
                         Some(recorded) => {
                             self.check_recorded(&recorded).await?;
-                            self.check_set_back(recorded.n)?;
+                            self.check_reset(recorded.n)?;
                             self.written.fetch_max(recorded.n, Ordering::SeqCst);
                             self.confirm(recorded.n);
                         }
                         None => self.check_missing()?,
                     }
-                    // What the writer before this one held back is not in this one.
+                    // This writer does not have the rows that the previous one had buffered.
                     self.taken.store(self.confirmed.load(Ordering::SeqCst), Ordering::SeqCst);
                     self.notify(None);
                     self.answered.store(true, Ordering::SeqCst);
@@ -396,14 +403,14 @@ impl Task {
         }
     }
 
-    /// What the sink holds has to be a commit of this folder: by its number, and by the try of writing it.
+    /// Checks that the recorded commit is one of this folder: by its number and its attempt.
     async fn check_recorded(&self, Recorded { n, attempt }: &Recorded) -> Result<()> {
         let older = |what: String| {
             Err(Error::state(format!("sink `{}` holds commit {n}, but {what} in {}", self.id, self.commits.store().describe()))
                 .hint("these checkpoints are older than the sink's content; restore the right folder, or start anew with --fresh"))
         };
         match self.commits.read(*n).await?.map(|commit| commit.body) {
-            Some(body) if body.job_uuid != self.commits.me.job_uuid || attempt.as_deref().is_some_and(|a| a != body.tag()) => {
+            Some(body) if body.job_uuid != self.commits.incarnation.job_uuid || attempt.as_deref().is_some_and(|a| a != body.tag()) => {
                 older("another commit has that number".to_string())
             }
             Some(_) => Ok(()),
@@ -414,7 +421,7 @@ impl Task {
     }
 
     /// A sink that holds less than it has confirmed was reset: its rows are lost, because their commits may be pruned.
-    fn check_set_back(&self, n: u64) -> Result<()> {
+    fn check_reset(&self, n: u64) -> Result<()> {
         let written = self.written.load(Ordering::SeqCst);
         if n >= written || !self.sink.exactly_once() {
             return Ok(());
@@ -423,7 +430,7 @@ impl Task {
             .hint("was it restored from an older copy? --fresh starts the job anew, and writes all of its results again"))
     }
 
-    /// A sink that has written rows and has no record of it would get them again.
+    /// A sink that has written rows but lost its record would get them again.
     fn check_missing(&self) -> Result<()> {
         let written = self.written.load(Ordering::SeqCst);
         if written == 0 || !self.sink.exactly_once() {
@@ -438,7 +445,7 @@ impl Task {
     }
 }
 
-/// Errors that trying again cannot mend.
+/// Whether an error is permanent.
 fn is_final(error: &Error) -> bool {
     !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Interrupted)
 }

@@ -1,7 +1,7 @@
-//! Who reads a materialized view: commits that a reader still needs are not pruned.
+//! The readers of a materialized view: commits that a reader still needs are not pruned.
 //!
-//! `_readers/<view>/<reader>` says from which commit on. For a job that lasts, its own newest commit says so better, and the marker stays
-//! as long as the job has a folder; a live query renews its marker, and when it has not done so for a while it is gone.
+//! `_readers/<view>/<reader>` holds the first commit that it needs. For a durable job, its newest commit is more precise, and the marker
+//! stays as long as the job has a folder; a live query renews its marker, which expires otherwise.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,27 +17,27 @@ use crate::state::StateStore;
 use super::commits::Commits;
 use super::stored_view::StoredView;
 
-/// How often a live reader says that it is still there.
+/// How often a live reader renews its marker.
 const RENEW: Duration = Duration::from_secs(10);
-/// A live reader that has not said so for this long is gone.
+/// The time after which a marker expires, in milliseconds.
 const GONE: i64 = 120_000;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Reader {
     /// The first commit that it still needs.
     needs: u64,
-    /// When it said so, in milliseconds since 1970.
+    /// When the marker was renewed, in milliseconds since 1970.
     at: i64,
-    /// Its job, if it is one that lasts.
+    /// Its job, if it is durable.
     job: Option<String>,
 }
 
-/// Where the markers of a view's readers are.
+/// The folder of the markers of a view's readers.
 pub(super) fn folder(view: &str) -> String {
     format!("_readers/{}", names::encoded(view))
 }
 
-/// What one reader says of itself.
+/// The marker of one reader.
 #[derive(Debug)]
 pub(super) struct Marker {
     root: Option<Arc<dyn StateStore>>,
@@ -47,17 +47,17 @@ pub(super) struct Marker {
 }
 
 impl Marker {
-    /// Of a job that lasts, or of a reader that is gone with its process.
+    /// A marker of a durable job, or of a reader that ends with its process.
     pub(super) fn new(stored: &StoredView, job: Option<String>) -> Self {
         let name = job.clone().map_or_else(|| format!("live-{}", ids::random().simple()), |job| format!("job-{job}"));
         Self { root: stored.root.clone(), path: format!("{}/{name}", folder(&stored.view)), job, written: None }
     }
 
-    /// Says that commits from `needs` on are still needed, unless that was said just now.
+    /// Marks commits from `needs` on as needed, unless the marker is recent.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub(super) async fn holds(&mut self, needs: u64) -> Result<()> {
+    pub(super) async fn require(&mut self, needs: u64) -> Result<()> {
         let again = self.written.is_none_or(|at| self.job.is_none() && clock::timer().duration_since(at) >= RENEW);
         if let Some(root) = self.root.as_ref().filter(|_| again) {
             let reader = Reader { needs, at: SystemClock.now(), job: self.job.clone() };
@@ -78,7 +78,7 @@ impl Drop for Marker {
     }
 }
 
-/// The readers of a view and the first commit that each of them still needs; the markers of those that are gone are deleted.
+/// The readers of a view and the first commit that each of them still needs; deletes expired markers.
 async fn all(root: &dyn StateStore, view: &str) -> Result<Vec<(Reader, u64)>> {
     let mut readers = Vec::new();
     for path in root.list(&folder(view)).await? {
@@ -96,17 +96,17 @@ async fn all(root: &dyn StateStore, view: &str) -> Result<Vec<(Reader, u64)>> {
     Ok(readers)
 }
 
-/// What a job still needs of a view; `None` if it reads it no more.
+/// The first commit of a view that a job still needs; `None` if it no longer reads it.
 async fn needed(root: &dyn StateStore, job: &str, view: &str, marked: u64) -> Result<Option<u64>> {
     let store = root.below(job);
     match Commits::reader(Arc::clone(&store)).last().await {
-        // It has begun, but committed nothing yet.
+        // It has started, but has no commit yet.
         Ok(None) => Ok((!store.list("incarnations").await?.is_empty()).then_some(marked)),
         Ok(Some(last)) => Ok(last.body.sources.get(view).map(|source| {
             let position = source.positions.first().and_then(|p| u64::try_from(p.start).ok()).filter(|n| *n > 0);
             position.unwrap_or(marked)
         })),
-        // It is just being pruned, or written by another version.
+        // It was pruned in the meantime, or is of another version.
         Err(_) => Ok(Some(marked)),
     }
 }
@@ -115,7 +115,7 @@ async fn needed(root: &dyn StateStore, job: &str, view: &str, marked: u64) -> Re
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(super) async fn least(root: &dyn StateStore, views: &[String]) -> Result<u64> {
+pub(super) async fn min_needed(root: &dyn StateStore, views: &[String]) -> Result<u64> {
     let mut least = u64::MAX;
     for view in views {
         least = all(root, view).await?.iter().map(|(_, needs)| *needs).min().unwrap_or(u64::MAX).min(least);

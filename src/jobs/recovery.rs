@@ -1,4 +1,4 @@
-//! Coming back: from the newest commit to state, positions, and what the sinks still have to get.
+//! Recovery: from the newest commit to state, positions, and unpublished commits.
 
 use std::sync::Arc;
 
@@ -11,31 +11,31 @@ use crate::state::key_hash::HASH_VERSION;
 use super::commits::{Commit, Commits, Header, KeyedBy, snapshot_section};
 use super::inputs::Starts;
 use super::pipeline::Pipeline;
-use super::publish::Held;
+use super::publish::SinkPositions;
 use super::snapshots::{SnapshotPolicy, Snapshots};
 use super::source_state::SourceState;
 
-/// How many commits are read at once; over a network each of them takes its time.
+/// How many commits are read concurrently, because of network latency.
 const AT_ONCE: usize = 16;
 
-/// Where a job goes on.
+/// The recovered state of a job.
 #[derive(Debug, Default)]
 pub struct Recovered {
     /// Positions and event time per table.
     pub stored: Starts,
-    /// What the sinks were known to hold.
-    pub held: Held,
-    /// Commits that some sink may not hold, in order.
+    /// The commits that the sinks hold.
+    pub held: SinkPositions,
+    /// Commits that a sink may not hold, in order.
     pub unpublished: Vec<Arc<Commit>>,
-    /// Where the state tables' chains begin.
+    /// The snapshots of the state tables.
     pub snapshots: Snapshots,
-    /// What the sources have to know again.
+    /// The state of the sources.
     pub source_state: SourceState,
     /// The bounded input was exhausted.
     pub finished: bool,
 }
 
-/// Rebuilds the state as of commit `last`: each table from the commit that holds it whole, and what changed since then.
+/// Restores the state as of commit `last`: each table from its snapshot and the deltas since.
 ///
 /// # Errors
 /// When a commit is gone or damaged, or does not fit the job.
@@ -43,20 +43,20 @@ pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit, 
     let body = &last.body;
     let mut recovered = Recovered {
         stored: body.sources.clone(),
-        held: Held { confirmed: body.confirmed.clone(), written: body.written.clone() },
+        held: SinkPositions { confirmed: body.confirmed.clone(), written: body.written.clone() },
         finished: body.finished,
         snapshots: Snapshots::new(policy),
         ..Recovered::default()
     };
     let least = recovered.held.confirmed.values().min().copied().unwrap_or(0);
     let (n, base) = (body.n, body.base());
-    // Above what the slowest sink holds there may be commits below the base; they are read for their rows alone.
+    // Commits below the base that a sink does not hold are read only for their rows.
     let from = base.min((least + 1).max(commits.floor().await? + 1));
     restore_carried(pipeline, body, commits).await?;
     let mut chain = stream::iter(from..=n).map(|i| async move { (i, commits.read(i).await) }).buffered(AT_ONCE);
     while let Some((i, commit)) = chain.next().await {
         let commit = match commit? {
-            Some(commit) if commit.body.job_uuid == commits.me.job_uuid => commit,
+            Some(commit) if commit.body.job_uuid == commits.incarnation.job_uuid => commit,
             // From before `--fresh`, whose rows are not published any more.
             Some(_) if i < base => continue,
             None if i < base && i <= commits.floor().await? => continue,
@@ -81,7 +81,7 @@ pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit, 
     Ok(recovered)
 }
 
-/// Fills the tables that a commit carries for an older base, as of which the newest one builds on them.
+/// Restores the snapshots that a later commit contains for an older base.
 async fn restore_carried(pipeline: &mut Pipeline, newest: &Header, commits: &Commits) -> Result<()> {
     for (name, carrier) in &newest.carried_by {
         let gone = || Error::state(format!("commit {carrier}, which commit {} builds on, is gone", newest.n));
@@ -93,7 +93,7 @@ async fn restore_carried(pipeline: &mut Pipeline, newest: &Header, commits: &Com
     Ok(())
 }
 
-/// Puts a commit's state sections into the tables, but for tables that a later commit holds whole, or in other key groups.
+/// Restores the state sections of a commit, except those of tables with a later snapshot or with other key groups.
 async fn restore(pipeline: &mut Pipeline, commit: &Commit, newest: &Header, commits: &Commits) -> Result<()> {
     let n = commit.body.n;
     let counts = |name: &str| newest.rebuilds_from(name, n);

@@ -1,4 +1,4 @@
-//! State of a run with another number of partitions: each row goes to the partition that owns its key group now.
+//! Rescaling: redistributes state of a run with another number of partitions by key group.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::operators::epoch::stateful::{Placement, TableSpec};
 use crate::planner::Program;
 use crate::state::{KeyGroups, StateMemory, StateTable};
 
-/// Rebuilds the state tables whose key groups are not those of the program's operators, or all of them, if `anew`; and returns which.
+/// Redistributes the state tables whose key groups are not those of the program's operators, or all, if `anew`; returns which.
 ///
 /// ```text
 ///   restored, 2 partitions    3/0/0-63   3/0/64-127                rows by the hash of their key
@@ -45,7 +45,7 @@ pub(super) fn rescale(program: &Program, state: &mut StateTables, memory: &Arc<S
     Ok(rebuilt)
 }
 
-/// The rows of these tables in so many new ones.
+/// Distributes the rows of these tables over new ones.
 fn distribute(
     old: BTreeMap<StateId, StateTable>,
     spec: &TableSpec,

@@ -3,8 +3,8 @@
 //! ```text
 //!  commit n ─▶ write ─▶ rejected rows ─▶ dead-letter table, as its commit n ─▶ commit n
 //! ```
-//! Commits are the same whenever they are written, and so are the rows that are rejected. After a crash between the two commits the
-//! dead-letter table says that it holds n already.
+//! A commit is the same in every attempt, and so are its rejected rows. After a crash between the two commits the dead-letter table
+//! has recorded n already.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::connectors::{BulkWriter, CommitInfo, OnError, Recorded, RejectedRow, 
 
 use super::spec::DeadLetter;
 
-/// A sink, and where its rejected rows go.
+/// A sink with a dead-letter table for its rejected rows.
 #[derive(Debug)]
 pub struct RoutedSink {
     table: String,
@@ -81,9 +81,9 @@ struct RoutedWriter {
     inner: Box<dyn SinkWriter>,
     dead: Arc<DeadLetter>,
     who: Writer,
-    /// Opened for the first rejected row, with the newest commit that it holds.
+    /// The writer of the dead-letter table, opened for the first rejected row, with the newest commit that it holds.
     letters: Option<(Box<dyn SinkWriter>, Option<Recorded>)>,
-    /// What was rejected since the last commit.
+    /// The rows rejected since the last commit.
     rows: Vec<RejectedRow>,
 }
 
@@ -103,7 +103,7 @@ impl RoutedWriter {
         let rows = self.dead.letters(&self.table, &rows)?;
         letters.write(commit, &[rows]).await?;
         letters.commit(commit).await?;
-        // They are few: a sink that holds rows back shows them now, and so has not to be given them again.
+        // Flushed at once, because they are few: so a buffering sink need not get them again.
         letters.flush().await
     }
 }

@@ -1,4 +1,4 @@
-//! When a state table is written whole, and when only what changed in it.
+//! Chooses between snapshot and delta for each state table of a commit.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -8,22 +8,22 @@ use tokio::task::JoinHandle;
 use crate::common::faults::{EpochStep, Faults};
 use crate::common::{Error, Result};
 use crate::operators::epoch::context::{StateId, StateTables};
-use crate::state::{ChunkedSectionWriter, Frozen, Section, StateDelta, StateStore, Written};
+use crate::state::{ChunkedSectionWriter, Frozen, Section, StateDelta, StateStore, WrittenSection};
 
 use super::commits::{Commit, snapshot_section, state_section};
 
-/// What reading one more commit costs at a restart, in bytes read.
+/// The cost of reading one more commit at a restart, in bytes.
 const COMMIT: u64 = 64 << 10;
-/// About this many bytes of a table's rows make a piece of a commit.
+/// The approximate size in bytes of a piece of a table's rows.
 const STATE_PIECE: usize = 8 << 20;
-/// How many tables are written in the background at once: what they have rewritten meanwhile is in memory twice.
+/// How many tables are written in the background at once: rows that they rewrite meanwhile are in memory twice.
 const AT_ONCE: usize = 2;
 
-/// When tables are written whole.
+/// When snapshots are written.
 #[derive(Debug, Clone, Copy)]
 pub struct SnapshotPolicy {
-    /// A chain of changes that costs less than this, in bytes read, is never cut: a table this small is not worth being written again
-    /// and again.
+    /// A chain of deltas that costs less than this, in bytes read, needs no snapshot: rewriting a table this small has no
+    /// benefit.
     pub least: u64,
     /// A table of more bytes is written in the background, so that no commit waits for it.
     pub background: usize,
@@ -35,7 +35,7 @@ impl Default for SnapshotPolicy {
     }
 }
 
-/// What is known of the chain of commits that each state table is rebuilt from.
+/// The chain of commits from which each state table is restored.
 ///
 /// ```text
 ///  commit      1      2     3     4      5      6     7
@@ -43,14 +43,14 @@ impl Default for SnapshotPolicy {
 ///  table 1   whole    Δ     Δ     Δ      Δ      Δ     Δ         base 3, carried by 6: the chain is 6's snapshot, then Δ 4, 5, 6, 7
 ///                           └─ frozen ─ written ─▶ named
 /// ```
-/// A table is written whole again as soon as what changed since it was last outweighs it. So what is written is at most about
-/// twice what changed, and what a restart reads is at most about twice the state; a commit counts for [`COMMIT`] bytes, so that
-/// the chain of a table in which little changes is bounded, too.
+/// A snapshot is written as soon as the deltas since the last one outweigh it. So commits are at most about twice as large as the
+/// changes, and a restart reads at most about twice the state; a commit counts for [`COMMIT`] bytes, so that the chain of a
+/// table with few changes is bounded, too.
 ///
-/// A large table is frozen when its commit begins, and written while others follow; the first commit after that carries it. Until then
-/// the chain goes on from the older base, so a crash on the way loses nothing, and what it leaves is named by no commit.
+/// A large table is frozen when its commit begins, and written while others follow; the first commit after that contains it. Until then
+/// the chain continues from the older base, so a crash loses nothing, and no commit refers to the objects that it leaves.
 ///
-/// It is found again by reading the chain: [`Self::observe`] gets every commit, live and at a restart.
+/// A restart derives it from the chain: [`Self::observe`] gets every commit, live and at a restart.
 #[derive(Debug, Default)]
 pub struct Snapshots {
     policy: SnapshotPolicy,
@@ -60,19 +60,19 @@ pub struct Snapshots {
 
 #[derive(Debug, Default)]
 struct Chain {
-    /// The commit as of which the table stands whole.
+    /// The commit of the snapshot.
     base: u64,
-    /// Bytes there.
+    /// The bytes of the snapshot.
     whole: u64,
-    /// The later commit that carries it, if it is not the base itself.
+    /// The later commit that contains it, if it is not the base itself.
     carried_by: Option<u64>,
-    /// What each commit since then costs.
+    /// The cost of each commit since then.
     since: VecDeque<(u64, u64)>,
     /// Their sum.
     cost: u64,
 }
 
-/// A table that is being written while epochs and commits go on.
+/// A snapshot that is written in the background.
 #[derive(Debug)]
 struct BackgroundSnapshot {
     /// The commit as of which it was frozen.
@@ -86,47 +86,47 @@ impl Drop for BackgroundSnapshot {
     }
 }
 
-/// A table that was written whole.
+/// A snapshot that was written.
 #[derive(Debug, Default)]
 struct WrittenTable {
     /// `None`: it has no rows.
-    rows: Option<Written>,
+    rows: Option<WrittenSection>,
     closed_to: Option<i64>,
 }
 
-/// What a commit has to hold of one state table.
+/// The rows of one state table in a commit.
 #[derive(Debug)]
 pub enum TableRows {
-    /// All of it.
+    /// A snapshot.
     Whole(Frozen),
-    /// What changed since the commit before.
+    /// The delta since the commit before.
     Changes(StateDelta),
 }
 
-/// What a commit says of the state tables.
+/// The state tables of a commit.
 #[derive(Debug, Default)]
 pub struct StateParts {
-    /// What is still to be encoded.
+    /// Rows that are not encoded yet.
     pub parts: Vec<(StateId, TableRows)>,
     /// Small sections.
     pub sections: Vec<Section>,
-    /// Large ones, which stand in the store already.
-    pub written: Vec<Written>,
-    /// For each table the commit as of which it stands whole.
+    /// Large sections, which are already in the store.
+    pub written: Vec<WrittenSection>,
+    /// For each table the commit of its snapshot.
     pub bases: BTreeMap<String, u64>,
-    /// The commits that carry tables of an older base.
+    /// The commits that contain snapshots of an older base.
     pub carried_by: BTreeMap<String, u64>,
-    /// For each section up to where its table was closed.
+    /// For each section the time up to which its table is closed.
     pub closed: BTreeMap<String, i64>,
 }
 
 impl Snapshots {
-    /// Nothing is known yet.
+    /// Without any commit yet.
     pub fn new(policy: SnapshotPolicy) -> Self {
         Self { policy, ..Self::default() }
     }
 
-    /// Takes in a commit that stands, the next one after the one before.
+    /// Adds the next commit of the chain, which was put.
     pub fn observe(&mut self, commit: &Commit) {
         let n = commit.body.n;
         for (name, base) in &commit.body.bases {
@@ -150,13 +150,13 @@ impl Snapshots {
         }
     }
 
-    /// Forgets all tables but these: those of a run with other key groups, and those that were rebuilt.
+    /// Drops all tables but these: those with other key groups, and those that were redistributed.
     pub fn retain(&mut self, mut kept: impl FnMut(StateId) -> bool) {
         self.chains.retain(|id, _| kept(*id));
     }
 
-    /// What commit `n` has to hold: of small tables whose turn it is all, of others what changed; and large tables that have been written
-    /// since they were frozen. Those whose turn it is are frozen, and written from here on: `stem` begins the names of their objects.
+    /// The state of commit `n`: snapshots of small tables that are due, deltas of the others, and background snapshots that are finished.
+    /// Freezes large tables whose snapshot is due, and starts writing them; `stem` is the prefix of their objects.
     ///
     /// # Errors
     /// When a table could not be written.
@@ -208,7 +208,7 @@ impl Snapshots {
     }
 }
 
-/// Writes a table while epochs and commits go on.
+/// Writes a snapshot in the background.
 async fn write_in_background(
     table: Frozen,
     section: String,
@@ -226,7 +226,7 @@ async fn write_in_background(
 }
 
 impl StateParts {
-    /// Encodes what is left, and writes what is large; `stem` begins the names of objects.
+    /// Encodes the remaining rows, and writes large sections; `stem` is the prefix of their objects.
     ///
     /// # Errors
     /// When the store cannot be written, or spilled rows cannot be read.

@@ -1,4 +1,4 @@
-//! What sources have to know again after a restart beside their positions: which files were read, for one.
+//! State of sources besides positions, for example which files were read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,30 +11,30 @@ use crate::state::{Section, StateStore};
 
 use super::commits::Commit;
 
-/// After this many commits all lines are written again, so that older commits can go.
+/// After this many commits all lines are written again, so that older commits can be pruned.
 const CHAIN: u64 = 128;
 
-/// Lines of each table, in the order in which readers gave them.
+/// The lines of each table, in the order of their readers.
 ///
 /// ```text
 ///  commit       1        2     3     4    ...   129
 ///  source/t   a b c      d           e         a b c d e      base 1, then 129
 /// ```
-/// A commit holds only what is new, but for one in [`CHAIN`], which holds all: its number stands among the bases of the state tables,
-/// from which a restart reads on.
+/// A commit holds only new lines, except for one in [`CHAIN`], which holds all: its number is among the bases of the state tables,
+/// from which a restart reads.
 #[derive(Debug, Default)]
 pub struct SourceState(BTreeMap<String, Lines>);
 
 #[derive(Debug, Default)]
 struct Lines {
     all: Vec<String>,
-    /// How many of them stand in commits.
+    /// How many of them are in commits.
     committed: usize,
-    /// The commit that holds all up to it; 0 if there is none.
+    /// The newest commit that holds all lines; 0 if none does.
     base: u64,
 }
 
-/// What stands in front of the table's name in the names of sections and bases.
+/// The prefix of the table's name in the names of sections and bases.
 const PREFIX: &str = "source/";
 
 impl SourceState {
@@ -48,10 +48,10 @@ impl SourceState {
         self.0.get(table).map_or(&[], |lines| &lines.all)
     }
 
-    /// What commit `n` has to hold, and where each table's lines begin.
+    /// The sections of commit `n`, and the base of each table's lines.
     ///
     /// # Errors
-    /// When the lines are no batch: a bug.
+    /// When the lines cannot become a batch: a bug.
     pub fn sections(&mut self, n: u64) -> Result<(Vec<Section>, BTreeMap<String, u64>)> {
         let (mut sections, mut bases) = (Vec::new(), BTreeMap::new());
         for (table, lines) in self.0.iter_mut().filter(|(_, lines)| !lines.all.is_empty()) {
@@ -72,7 +72,7 @@ impl SourceState {
         Ok((sections, bases))
     }
 
-    /// Takes in a commit of the chain that a restart reads, in order; `bases` are those of the newest one.
+    /// Restores lines from a commit of the chain, in order; `bases` are those of the newest one.
     ///
     /// # Errors
     /// When a section is damaged.

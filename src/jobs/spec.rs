@@ -1,4 +1,4 @@
-//! What a job is, before it runs.
+//! The specification of a job.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,12 +41,12 @@ pub struct Insert {
     pub output: Output,
     /// From the query's columns to the table's.
     pub coercion: Coercion,
-    /// Where rows go that do not fit, if not only into a counter.
+    /// The dead-letter table for rows that do not fit; `None`: they are only counted.
     pub dead_letter: Option<Arc<DeadLetter>>,
 }
 
 impl Insert {
-    /// What becomes of rows that do not fit into the sink's columns: those of the dead-letter table, with its id, if there is one.
+    /// Handles rows that do not fit into the sink's columns: returns the rows for the dead-letter table, with its id, if there is one.
     ///
     /// # Errors
     /// When such a row ends the job.
@@ -58,7 +58,7 @@ impl Insert {
         let weights = given.columns().get(width).and_then(|column| column.as_primitive_opt::<Int64Type>());
         let renamed = names.iter().zip(given.columns()).map(|(field, column)| (field.name(), Arc::clone(column)));
         let given = RecordBatch::try_from_iter_with_nullable(renamed.map(|(name, column)| (name, column, true)))?;
-        // Of a change the row that comes is the one that does not fit; the one that goes never came.
+        // Only insertions: the insertion of a retracted row was rejected before.
         let comes = |row: usize| weights.is_none_or(|weights| weights.value(row) > 0);
         let mut wrong = coerced.wrong.iter().filter(|(row, _)| comes(*row));
         if self.sink.on_error() == OnError::Fail
@@ -88,18 +88,18 @@ pub struct JobSource {
     pub stream: Arc<dyn StreamSource>,
     /// The columns of the rows.
     pub columns: SchemaRef,
-    /// Who reads it.
+    /// The job that reads it.
     pub run: RunContext,
-    /// How long a partition may be silent before it stops holding time back; zero: for ever.
+    /// How long a partition may be silent before it is idle; zero: for ever.
     pub idle_timeout: Duration,
     /// Whether a watermark is declared.
     pub has_watermark: bool,
-    /// How far a partition may be ahead of the slowest of the job in event time; `None`: its event time moves nothing in this
-    /// job, so that it neither waits nor is waited for.
+    /// How far a partition may be ahead of the slowest of the job in event time; `None`: not aligned, because the job does
+    /// not use its event time.
     pub max_drift: Option<Duration>,
     /// How far ahead of the wall clock event time may move, if that is limited.
     pub max_ahead: Option<Duration>,
-    /// Where messages go that cannot be read, if not only into a counter.
+    /// The dead-letter table for messages that cannot be read; `None`: they are only counted.
     pub dead_letter: Option<DeadLetter>,
 }
 
@@ -113,14 +113,14 @@ impl JobSource {
     }
 }
 
-/// The table that takes messages which cannot be read, and rows which cannot be written.
+/// A dead-letter table: for messages that cannot be read, and rows that cannot be written.
 #[derive(Debug)]
 pub struct DeadLetter {
     /// The sink's id in the job.
     pub id: String,
-    /// Where they go.
+    /// The sink of the table.
     pub sink: Arc<dyn Sink>,
-    /// The columns of a rejected message that the table takes.
+    /// The columns of a rejected message that the table has.
     pub schema: SchemaRef,
     /// From those to the table's.
     pub coercion: Coercion,
@@ -155,15 +155,15 @@ pub struct Settings {
     pub max_rows_per_epoch: usize,
     /// How many bytes of state are kept in memory; the rest goes to disk.
     pub state_memory: usize,
-    /// Where that disk is: a folder for what is of no use after the process.
+    /// The folder of temporary files on that disk.
     pub tmp: PathBuf,
-    /// When state tables are written whole.
+    /// When snapshots of state tables are written.
     pub snapshots: SnapshotPolicy,
     /// How many commits may wait for a sink before the job waits too.
     pub max_pending_commits: u64,
     /// Where reading begins when there is no commit to resume from.
     pub from: StartMode,
-    /// Drop what is stored and begin anew.
+    /// Ignore stored commits, and start anew.
     pub fresh: bool,
     /// Stop at the positions that were the ends at the start.
     pub until_now: bool,
@@ -195,11 +195,11 @@ pub struct JobSpec {
     pub program: Arc<Program>,
     /// What it writes.
     pub inserts: Arc<Vec<Insert>>,
-    /// Materialized views that it keeps.
+    /// Materialized views that it maintains.
     pub views: Vec<JobView>,
     /// What it reads.
     pub sources: Vec<JobSource>,
-    /// Where late rows go, if not only into a counter.
+    /// The routes of late rows; others are only counted.
     pub late: Vec<LateRoute>,
     /// The session that its templates were planned in.
     pub session: Session,
@@ -207,9 +207,9 @@ pub struct JobSpec {
     pub store: Arc<dyn StateStore>,
     /// How it runs.
     pub settings: Settings,
-    /// What it tells while it runs.
+    /// Its status while it runs.
     pub status: watch::Sender<Status>,
-    /// What it has cost so far.
+    /// Its metrics so far.
     pub meter: Arc<JobMetricsView>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
@@ -250,7 +250,7 @@ impl JobSpec {
         }
     }
 
-    /// What makes two runs the same job: queries, sinks and tables, connection options left out.
+    /// The identity of the job: queries, sinks and tables, without connection options.
     pub fn identity(&self) -> String {
         let inserts = self.inserts.iter().map(|i| format!("INSERT INTO {} {}\n{}", i.id, i.sink.identity(), i.output.identity));
         let sources = self.sources.iter().map(|s| format!("FROM {} {}", s.table, s.identity));

@@ -1,4 +1,4 @@
-//! What runs the bound plans of an epoch.
+//! Runs the bound plans of an epoch.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 
 use crate::common::Result;
 
-/// Runs the bound plan of a stage, in this process or in another one: a plan says all that it is made of
+/// Runs the bound plan of a stage, in this process or in another one: a plan can be serialized
 /// ([`Portable`](crate::operators::epoch::portable)), and finds the state and the rows of its epoch in the context.
 pub trait StageRunner: Debug + Send + Sync {
-    /// The rows of one run, by partition. Partitions have to be read side by side: rows may move between them inside of the plan.
+    /// The rows of one run, by partition. Partitions have to be read concurrently: the plan may exchange rows between them.
     ///
     /// # Errors
-    /// When the plan cannot run; the streams tell of what goes wrong later.
+    /// When the plan cannot start; later errors come from the streams.
     fn run(&self, plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Vec<SendableRecordBatchStream>>;
 }
 

@@ -1,4 +1,4 @@
-//! Running the stages of an epoch: those that do not wait for each other side by side, each in its partitions.
+//! Schedules the stages of an epoch: independent stages run concurrently, each in its partitions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use futures::{StreamExt, TryStreamExt};
 
 use crate::common::clock;
 use crate::common::{Error, Result};
-use crate::operators::epoch::expression_errors::named;
+use crate::operators::epoch::expression_errors::with_expressions;
 use crate::operators::epoch::hash_partition::partition_by_key;
 use crate::operators::{EpochContext, ExchangeExec};
 use crate::planner::{Binding, HashExchange, Program, Stage};
-use crate::state::Run;
+use crate::state::SpillableBatches;
 
 use super::stage_runner::StageRunner;
 
@@ -27,9 +27,9 @@ pub struct StageRun {
     pub elapsed: Duration,
     /// How many rows came out.
     pub rows: u64,
-    /// What its partitions took and gave.
+    /// The metrics of its partitions.
     pub partitions: Vec<PartitionRun>,
-    /// By exchange how many rows each partition of its reader gets.
+    /// By exchange the number of rows for each partition of its reader.
     pub exchanged: Vec<(u32, Vec<u64>)>,
 }
 
@@ -42,7 +42,7 @@ pub struct PartitionRun {
     pub rows: u64,
 }
 
-/// The order in which the stages of a program run, and which rows they leave for whom.
+/// The dependencies of the stages of a program, and the exchanges between them.
 ///
 /// ```text
 ///   stage 0 ─┬─ as it is ──▶ stage 2              a stage runs as soon as those that it reads have run,
@@ -50,14 +50,14 @@ pub struct PartitionRun {
 ///   stage 1 ───────────────▶ stage 3
 /// ```
 /// # Invariants
-/// * Rows that no stage reads any more are let go.
+/// * Rows are dropped after the last stage has read them.
 /// * When a run has ended, even with an error, all of its tasks have ended: no task refers to the state tables.
-/// * Of several errors the one of the first stage and partition is told, so that the same rows fail in the same way.
+/// * Of several errors the one of the first stage and partition is returned, so that failures are deterministic.
 #[derive(Debug)]
 pub struct Schedule {
     /// By stage: the stages that it reads.
     reads: BTreeMap<u32, BTreeSet<u32>>,
-    /// By exchange: how many stages read it; queries read it as well and for longer.
+    /// By exchange: how many stages read it, without the final reads of queries.
     readers: BTreeMap<u32, usize>,
     /// By stage: the exchanges that it reads.
     exchanges: BTreeMap<u32, BTreeSet<u32>>,
@@ -66,17 +66,17 @@ pub struct Schedule {
     key_groups: u16,
 }
 
-/// What one partition of a stage leaves.
-struct Left {
-    /// As it is.
-    rows: Run,
+/// The output of one partition of a stage.
+struct PartitionOutput {
+    /// Not partitioned by key.
+    rows: SpillableBatches,
     /// By exchange and target partition.
-    exchanged: Vec<Vec<Run>>,
+    exchanged: Vec<Vec<SpillableBatches>>,
     run: PartitionRun,
 }
 
 impl Schedule {
-    /// Of a program whose queries read these stages.
+    /// A schedule for a program whose queries read these stages.
     ///
     /// # Errors
     /// When a plan cannot be walked; that would be a bug.
@@ -104,10 +104,10 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// Runs these stages, in the order that they need; those that they read beside have run.
+    /// Runs these stages in the order of their dependencies; other stages that they read must have run.
     ///
     /// # Errors
-    /// What the plans say.
+    /// The errors of the plans.
     pub async fn run<'s>(
         &self,
         stages: impl Iterator<Item = &'s Stage>,
@@ -134,7 +134,7 @@ impl Schedule {
                 Some((id, Ok(run))) => {
                     open.remove(&id);
                     runs.insert(id, run);
-                    self.let_go(id, context);
+                    self.release_exchanges(id, context);
                 }
                 Some((id, Err(error))) => drop(errors.insert(id, error)),
             }
@@ -145,14 +145,14 @@ impl Schedule {
         }
     }
 
-    /// Lets rows go that stage `id` was the last to read.
-    fn let_go(&self, id: u32, context: &EpochContext) {
+    /// Drops the exchanges whose last reader was stage `id`.
+    fn release_exchanges(&self, id: u32, context: &EpochContext) {
         for exchange in self.exchanges.get(&id).into_iter().flatten().filter(|exchange| !self.outputs.contains(exchange)) {
             context.exchange_was_read(*exchange, self.readers.get(exchange).copied().unwrap_or(1));
         }
     }
 
-    /// Runs one stage, and leaves its rows for those that read them.
+    /// Runs one stage, and writes its exchanges.
     async fn stage(
         &self,
         stage: &Stage,
@@ -165,13 +165,14 @@ impl Schedule {
         let streams = runner.run(binding.bind(&stage.plan)?, tasks)?;
         let keep = self.outputs.contains(&stage.id) || self.readers.contains_key(&stage.id);
         let exchanges: Arc<[HashExchange]> = stage.hash_exchanges.clone().into();
-        let write = |rows| leave(rows, keep, Arc::clone(&exchanges), self.key_groups, Arc::clone(context), Arc::clone(&stage.plan));
+        let write =
+            |rows| collect_output(rows, keep, Arc::clone(&exchanges), self.key_groups, Arc::clone(context), Arc::clone(&stage.plan));
         let mut left = Vec::with_capacity(streams.len());
         match <[SendableRecordBatchStream; 1]>::try_from(streams) {
             Ok([rows]) => left.push(write(rows).await?),
             Err(streams) => {
                 let partitions: Vec<_> = streams.into_iter().map(|rows| tokio::spawn(write(rows))).collect();
-                // All of them end before any error is told.
+                // All tasks end before any error is returned.
                 let ended = futures::future::join_all(partitions).await;
                 for partition in ended {
                     left.push(partition.map_err(|e| Error::internal("a partition of a stage has ended early").with_source(e))??);
@@ -180,7 +181,8 @@ impl Schedule {
         }
         let partitions: Vec<PartitionRun> = left.iter().map(|left| left.run).collect();
         let rows = partitions.iter().map(|partition| partition.rows).sum();
-        let mut exchanged: Vec<Vec<Run>> = exchanges.iter().map(|exchange| vec![Run::default(); exchange.partitions]).collect();
+        let mut exchanged: Vec<Vec<SpillableBatches>> =
+            exchanges.iter().map(|exchange| vec![SpillableBatches::default(); exchange.partitions]).collect();
         for (number, left) in (0u32..).zip(left) {
             if keep {
                 context.put_exchange(stage.id, number, left.rows);
@@ -188,7 +190,7 @@ impl Schedule {
             let parts = exchanged.iter_mut().flatten().zip(left.exchanged.into_iter().flatten());
             parts.for_each(|(all, part)| all.extend(part));
         }
-        let counts = |parts: &Vec<Run>| parts.iter().map(|part| part.rows() as u64).collect();
+        let counts = |parts: &Vec<SpillableBatches>| parts.iter().map(|part| part.rows() as u64).collect();
         let counted = exchanges.iter().zip(&exchanged).map(|(exchange, parts)| (exchange.id, counts(parts))).collect();
         for (exchange, parts) in exchanges.iter().zip(exchanged) {
             (0u32..).zip(parts).for_each(|(number, part)| context.put_exchange(exchange.id, number, part));
@@ -197,30 +199,30 @@ impl Schedule {
     }
 }
 
-/// Takes what comes out of one partition of a stage.
-async fn leave(
+/// Collects the output of one partition of a stage.
+async fn collect_output(
     mut rows: SendableRecordBatchStream,
     keep: bool,
     exchanges: Arc<[HashExchange]>,
     key_groups: u16,
     context: Arc<EpochContext>,
     plan: Arc<dyn ExecutionPlan>,
-) -> Result<Left> {
-    let (begin, shelf) = (clock::instant(), context.shelf());
-    let mut left = Left {
-        rows: Run::default(),
-        exchanged: exchanges.iter().map(|exchange| vec![Run::default(); exchange.partitions]).collect(),
+) -> Result<PartitionOutput> {
+    let (begin, spill) = (clock::instant(), context.spill_context());
+    let mut left = PartitionOutput {
+        rows: SpillableBatches::default(),
+        exchanged: exchanges.iter().map(|exchange| vec![SpillableBatches::default(); exchange.partitions]).collect(),
         run: PartitionRun::default(),
     };
-    while let Some(batch) = rows.try_next().await.map_err(|error| named(error.into(), &plan))? {
+    while let Some(batch) = rows.try_next().await.map_err(|error| with_expressions(error.into(), &plan))? {
         left.run.rows += batch.num_rows() as u64;
         for (exchange, parts) in exchanges.iter().zip(&mut left.exchanged) {
             for (part, rows) in parts.iter_mut().zip(partition_by_key(&batch, &exchange.key, key_groups, exchange.partitions)?) {
-                part.push(shelf, rows)?;
+                part.push(spill, rows)?;
             }
         }
         if keep {
-            left.rows.push(shelf, batch)?;
+            left.rows.push(spill, batch)?;
         }
     }
     left.run.elapsed = clock::since(begin);

@@ -1,4 +1,4 @@
-//! What is checked and asked before the first epoch: the query, the sinks, and where to begin.
+//! Startup before the first epoch: checks the query, prepares sinks, and finds the start positions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use super::progress::Status;
 use super::recovery::Recovered;
 use super::spec::JobSpec;
 
-/// How often a server that is away is asked again.
+/// How often an unavailable server is asked again.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 
-/// All sinks by id. One that takes rows of several queries, or rows, rejected messages and late rows, is still one sink.
+/// All sinks by id. A sink for rows of several queries, rejected messages or late rows is listed once.
 pub(super) fn sinks(spec: &JobSpec) -> Vec<(String, Arc<dyn Sink>)> {
     let inserts = spec.inserts.iter().map(|i| (i.id.clone(), Arc::clone(&i.sink)));
     let read = spec.sources.iter().filter_map(|s| s.dead_letter.as_ref());
@@ -27,10 +27,10 @@ pub(super) fn sinks(spec: &JobSpec) -> Vec<(String, Arc<dyn Sink>)> {
     inserts.chain(dead).chain(late).collect::<BTreeMap<_, _>>().into_iter().collect()
 }
 
-/// Refuses a folder of another query.
+/// Refuses a folder of another query, with a hint.
 ///
 /// # Errors
-/// Says how to go on.
+/// When the query has changed; the hint says how to continue.
 pub(super) fn check_identity(spec: &JobSpec, now: &str, then: &str) -> Result<()> {
     if now == then {
         return Ok(());
@@ -39,11 +39,11 @@ pub(super) fn check_identity(spec: &JobSpec, now: &str, then: &str) -> Result<()
         .hint("run with --fresh to drop the state and begin anew, or with --name to run it as another job"))
 }
 
-/// Makes ready the sinks, whose news goes into `status`, and asks the sources where to begin, waiting while a server is away; `None` when
-/// stopped meanwhile.
+/// Prepares the sinks, whose notices go to `status`, and asks the sources for start positions, waiting while a server is unavailable;
+/// `None` when stopped meanwhile.
 ///
 /// # Errors
-/// What cannot be mended by waiting.
+/// Permanent errors.
 pub(super) async fn wait_for_starts(
     spec: &JobSpec,
     enumerators: &mut Enumerators,

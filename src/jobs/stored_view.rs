@@ -1,4 +1,4 @@
-//! The content of a materialized view as the commits of its job hold it, from any process.
+//! Reads the content of a materialized view from the commits of its job, in any process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::state::{KeyMode, KeyedTable, Layout, StateMemory, StateStore};
 
 use super::commits::{Commit, Commits, snapshot_section, state_section};
 
-/// The section of what a commit changes in a view that it holds whole.
+/// The section of a view's delta, in a commit with a snapshot of the view.
 pub(super) fn change_section(table: &str) -> String {
     format!("changes/{table}")
 }
@@ -24,11 +24,11 @@ pub(super) fn path(view: &str) -> String {
     format!("_views/{}", crate::common::names::encoded(view))
 }
 
-/// The job that keeps a view, if one was started.
+/// The job that maintains a view, if one was started.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn kept_by(root: &dyn StateStore, view: &str) -> Result<Option<String>> {
+pub async fn owning_job(root: &dyn StateStore, view: &str) -> Result<Option<String>> {
     let job = root.get(&path(view)).await?;
     Ok(job.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(ToString::to_string))
 }
@@ -36,11 +36,11 @@ pub async fn kept_by(root: &dyn StateStore, view: &str) -> Result<Option<String>
 /// A view's content at the newest commit of its job.
 #[derive(Debug, Clone)]
 pub struct StoredView {
-    /// The checkpoint folder of all jobs, if there is one that lasts.
+    /// The checkpoint folder of all jobs, if it is durable.
     pub root: Option<Arc<dyn StateStore>>,
     /// The view's name.
     pub view: String,
-    /// Settings that change what the rows of queries say.
+    /// Settings that change the results of queries.
     pub streaming: StreamingSettings,
     /// The views that continuous queries read.
     pub opened: Arc<Mutex<HashMap<String, Arc<DeclaredTable>>>>,
@@ -50,21 +50,21 @@ impl StoredView {
     /// The folder of the view's job.
     ///
     /// # Errors
-    /// When no job keeps it.
+    /// When no job maintains it.
     pub(super) async fn store(&self) -> Result<Arc<dyn StateStore>> {
         let view = &self.view;
         let root = self.root.as_ref().ok_or_else(|| Error::sql(format!("the content of materialized view `{view}` is not kept here")))?;
-        let job = kept_by(root.as_ref(), view).await?.ok_or_else(|| {
+        let job = owning_job(root.as_ref(), view).await?.ok_or_else(|| {
             Error::sql(format!("materialized view `{view}` has no content yet: no job keeps it in {}", root.describe()))
                 .hint("CREATE MATERIALIZED VIEW in the shell starts one, and so does `millstream run` with the file that creates it")
         })?;
         Ok(root.below(&job))
     }
 
-    /// The state tables that hold the view, one for each partition, and the commit that holds each whole.
+    /// The state tables of the view, one per partition, and the commit of each snapshot.
     ///
     /// # Errors
-    /// When its job keeps it no more.
+    /// When its job no longer maintains it.
     pub(super) fn tables(&self, commit: &Commit) -> Result<Vec<(String, u64)>> {
         let table = commit.body.views.get(&self.view).ok_or_else(|| {
             Error::sql(format!("materialized view `{}` is not kept by its job any more", self.view))
@@ -81,19 +81,19 @@ impl StoredView {
             .hint("run with --fresh to drop the state of this job and read the view anew")
     }
 
-    /// The error for a view that was begun anew while something was reading it.
+    /// The error for a view that was started anew while it was being read.
     pub(super) fn anew(&self) -> Error {
         Error::state(format!("materialized view `{}` was begun anew, and what was read of it before does not fit its content", self.view))
             .hint("run with --fresh to drop the state of this job and read the view anew")
     }
 
-    /// The error for rows that go in a view whose rows only come.
+    /// The error for a retraction in an append-only view.
     pub(super) fn changed_kind(&self) -> Error {
         Error::state(format!("rows of materialized view `{}` change, which they would not do with the settings of this job", self.view))
             .hint("SET 'table.exec.emit.allow-lateness' to what the view was created with")
     }
 
-    /// The content at a commit, `None` inside if it is empty; `None` if a commit went away in the meantime.
+    /// The content at a commit, inner `None` if it is empty; outer `None` if a commit was pruned in the meantime.
     pub(super) async fn content(&self, commits: &Commits, last: &Commit) -> Result<Option<Option<KeyedTable>>> {
         let tables = self.tables(last)?;
         let (mut content, newest) = (None, &last.body);
@@ -118,7 +118,7 @@ impl StoredView {
     }
 }
 
-/// Takes in a section of a commit.
+/// Folds a section of a commit.
 async fn take(content: &mut Option<KeyedTable>, commit: &Commit, section: &str, commits: &Commits) -> Result<()> {
     let take = |batch: RecordBatch| {
         let content = match content {
@@ -138,7 +138,7 @@ async fn take(content: &mut Option<KeyedTable>, commit: &Commit, section: &str, 
 impl Commits {
     /// Commits of a job that another process writes: read only.
     pub fn reader(store: Arc<dyn StateStore>) -> Self {
-        let me = super::commits::Incarnation { job_uuid: String::new(), folder: None, incarnation: 0, attempt: String::new() };
-        Self::over(store, me, Faults::none())
+        let incarnation = super::commits::Incarnation { job_uuid: String::new(), folder: None, incarnation: 0, attempt: String::new() };
+        Self::open(store, incarnation, Faults::none())
     }
 }

@@ -1,11 +1,11 @@
-//! A materialized view as a source: its content, then what every commit of its job changes in it. Positions are numbers of commits.
+//! A materialized view as a source: its content, then the delta of each commit of its job. Positions are commit numbers.
 //!
 //! ```text
 //!  commits of the view's job     1     2     3     4     5     6
 //!                              └── folded: the content ──┘  Δ     Δ
-//!  position of a reader          0 ─────────────────────▶ 5 ─▶ 6 ─▶ 7       0: the content is still to be read
+//!  position of a reader          0 ─────────────────────▶ 5 ─▶ 6 ─▶ 7       0: the content is not read yet
 //! ```
-//! A commit that holds the whole table says beside it what has changed, so that a reader need not compare.
+//! A commit with a snapshot of the table also contains its delta for readers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,9 +32,9 @@ use super::commits::{Commit, Commits, state_section};
 use super::readers::Marker;
 use super::stored_view::{StoredView, change_section};
 
-/// All of a view is one partition.
+/// A view is one partition.
 const PARTITION: i32 = 0;
-/// How often the next commit is looked for.
+/// The polling interval for the next commit.
 const LOOK: Duration = Duration::from_millis(20);
 /// The column that carries the watermark of the view's job, if the view has event time.
 const WATERMARK: &str = "__watermark";
@@ -49,7 +49,7 @@ pub struct ViewSource {
 }
 
 impl ViewSource {
-    /// A view, and what is known of its rows.
+    /// A view with the properties of its rows.
     pub(super) fn new(stored: StoredView, content: Content) -> Self {
         let mut schema = Arc::clone(&content.schema);
         if let Some((time, _)) = &content.time
@@ -115,7 +115,7 @@ impl StreamSource for ViewSource {
 struct ViewEnumerator {
     source: ViewSource,
     run: RunContext,
-    /// The life of the view's job that was read up to now.
+    /// The UUID of the view's job that was read so far.
     life: Option<String>,
 }
 
@@ -163,7 +163,7 @@ impl SplitEnumerator for ViewEnumerator {
     }
 }
 
-/// The position behind a commit.
+/// The position after a commit.
 fn after(commit: &Commit) -> i64 {
     i64::try_from(commit.body.n).unwrap_or(i64::MAX).saturating_add(1)
 }
@@ -178,29 +178,29 @@ struct ViewReader {
     marker: Marker,
     life: Option<String>,
     state: Vec<String>,
-    /// The next commit; 0: the content is still to be read.
+    /// The next commit; 0: the content is not read yet.
     position: i64,
     end: Option<i64>,
     at_end: bool,
     /// The view's job has read all of its input.
     finished: bool,
-    /// Whether the commit before the first one that was not there was asked that.
+    /// Whether the newest commit was checked for that after a resume.
     looked_back: bool,
-    /// When the next commit is looked for again.
+    /// When to poll for the next commit.
     look_at: Instant,
     paused: bool,
     counters: Arc<SourceCounters>,
 }
 
 impl ViewReader {
-    /// Reads the content, or the next commit; `None` if there is nothing new. A commit comes whole, so that its number says enough.
+    /// Reads the content, or the next commit; `None` if there is no new one. A commit is read as a whole, so positions are commit numbers.
     async fn step(&mut self) -> Result<Option<Vec<RecordBatch>>> {
         let commits = match &self.commits {
             Some(commits) => commits.clone(),
             None => self.commits.insert(Commits::reader(self.stored.store().await?)).clone(),
         };
         let Some(next) = u64::try_from(self.position).ok().filter(|n| *n > 0) else { return self.begin(&commits).await };
-        self.marker.holds(next).await?;
+        self.marker.require(next).await?;
         let Some(commit) = commits.read(next).await? else {
             if commits.floor().await? >= next {
                 return Err(self.stored.gone(self.position));
@@ -220,7 +220,7 @@ impl ViewReader {
         self.take(&commit, rows).map(Some)
     }
 
-    /// A reader that was stopped behind the last commit of all learns there that no other one comes.
+    /// Checks whether the commit before `next` is the last one: a reader that was stopped after it would wait for ever.
     async fn look_back(&mut self, commits: &Commits, next: u64) -> Result<()> {
         if !std::mem::replace(&mut self.looked_back, true)
             && let Some(before) = commits.read(next - 1).await?
@@ -233,8 +233,8 @@ impl ViewReader {
     /// The content as of the newest commit; `None` if there is no commit yet.
     async fn begin(&mut self, commits: &Commits) -> Result<Option<Vec<RecordBatch>>> {
         let Some(last) = commits.last().await? else { return Ok(None) };
-        self.marker.holds(last.body.n + 1).await?;
-        // What is folded may be pruned meanwhile: then there is a newer base.
+        self.marker.require(last.body.n + 1).await?;
+        // Commits may be pruned meanwhile: then there is a newer snapshot.
         let Some(content) = self.stored.content(commits, &last).await? else { return Ok(None) };
         self.life = Some(last.body.job_uuid.clone());
         self.state.push(last.body.job_uuid.clone());
@@ -251,7 +251,7 @@ impl ViewReader {
         self.finished = commit.body.finished;
     }
 
-    /// Stored rows as the source's.
+    /// Stored rows in the schema of the source.
     fn take(&self, commit: &Commit, stored: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
         let mut all = Vec::with_capacity(stored.len());
         for rows in stored {
@@ -314,7 +314,7 @@ impl SourceReader for ViewReader {
                 None => {
                     self.at_end = true;
                     self.look_at = clock::timer() + LOOK;
-                    // Also when it came to nothing: a position that has gone on is news.
+                    // Even without rows: the position has advanced.
                     if self.position > start || self.finished {
                         break;
                     }

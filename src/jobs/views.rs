@@ -1,7 +1,7 @@
-//! Materialized views: where their content is found again, from any process.
+//! Materialized views of jobs, and the record of which job maintains which view.
 //!
-//! A view is kept by the job that was started with it, as one of its state tables. The checkpoint folder says which job:
-//! `_views/<view>` holds the job's name, and every commit of that job which of its tables the view is.
+//! The job that was started with a view maintains it, as one of its state tables. In the checkpoint folder,
+//! `_views/<view>` holds the job's name, and every commit of that job the name of the state table.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,9 +26,9 @@ use super::view_source::ViewSource;
 pub struct JobView {
     /// Its name.
     pub name: String,
-    /// The stateful node that keeps its content, in table 0.
+    /// The stateful node of its content, in table 0.
     pub node: u32,
-    /// All stateful nodes below, and it.
+    /// All stateful nodes below, and that node.
     pub nodes: BTreeSet<u32>,
     /// The query in a canonical form.
     pub identity: String,
@@ -37,13 +37,13 @@ pub struct JobView {
 }
 
 impl JobView {
-    /// The state table that keeps its content, in all of its partitions.
+    /// The state table of its content, in all of its partitions.
     pub fn table(&self) -> String {
         format!("{}/0", self.node)
     }
 }
 
-/// Writes down which job keeps a view.
+/// Records which job maintains a view.
 ///
 /// # Errors
 /// When the store cannot be written.
@@ -51,7 +51,7 @@ pub async fn announce(root: &dyn StateStore, view: &str, job: &str) -> Result<()
     root.replace(&path(view), Bytes::from(job.to_string())).await
 }
 
-/// Forgets which job keeps a view, and who reads it.
+/// Removes the records of the job and the readers of a view.
 ///
 /// # Errors
 /// When the store cannot be changed.
@@ -67,7 +67,7 @@ pub async fn forget(root: &dyn StateStore, view: &str) -> Result<()> {
 impl MaterializedContent for StoredView {
     async fn rows(&self) -> Result<Vec<RecordBatch>> {
         let commits = Commits::reader(self.store().await?);
-        // A running job may prune what is being read; then there is a newer base.
+        // A running job may prune commits while they are read; then there is a newer snapshot.
         for _ in 0..5 {
             let Some(last) = commits.last().await? else { return Ok(Vec::new()) };
             if let Some(content) = self.content(&commits, &last).await? {

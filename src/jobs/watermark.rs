@@ -1,4 +1,4 @@
-//! How far event time has come in a source: the least over its partitions, with silent ones left out.
+//! The watermark of a source: the least over its partitions, without idle ones.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::common::clock::Millis;
 use crate::connectors::PartitionState;
 
-/// A newest row within this of wall time makes a source *live*: its time goes on by itself when all is silent.
+/// A source is *live* if its newest row was within this of wall time: its watermark advances with the clock when all partitions are idle.
 pub(super) const LIVE_WITHIN: Millis = 60_000;
 
-/// The end of time: nothing can come any more.
+/// The end of time: no further rows.
 pub const END_OF_TIME: i64 = i64::MAX;
 
 /// The watermark W of one source: no more rows with a time below W are expected.
@@ -22,7 +22,7 @@ pub const END_OF_TIME: i64 = i64::MAX;
 /// * A partition is *idle*, and left out, when healthy answers of the server have shown it read to its end for the whole
 ///   idle timeout. One that is lagging, unreachable or was never read to its end holds W back.
 /// * In a job that ends as of now, a partition that never had a row is left out, too.
-/// * When all are idle and the newest row was within a minute of wall time when it came, W goes on with the wall clock,
+/// * When all are idle and the newest row was within a minute of wall time when it came, W follows the wall clock,
 ///   so that the last window closes. Old data is not live: it is flushed by a bounded mode only.
 /// * An exhausted partition of a bounded source is left out; when all are exhausted, W is the end of time.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct SourceClock {
     watermark: Option<i64>,
     idle_timeout: Millis,
     live: bool,
-    /// When all partitions had become idle.
+    /// When the last partition became idle.
     silent_since: Option<Millis>,
 }
 
@@ -41,11 +41,11 @@ struct PartitionClock {
     at_end_since: Option<Millis>,
     idle: bool,
     exhausted: bool,
-    /// It never had a row, and the job ends before one can come.
+    /// It never had a row, and the job ends now.
     empty: bool,
 }
 
-/// What a commit keeps of a [`SourceClock`].
+/// A [`SourceClock`] in a commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredClock {
     /// W.
@@ -59,14 +59,14 @@ pub struct StoredClock {
 }
 
 impl SourceClock {
-    /// A source of which nothing was read yet. A timeout of zero means that no partition ever becomes idle.
+    /// A source before the first read. A timeout of zero means that no partition ever becomes idle.
     pub fn new(partitions: impl IntoIterator<Item = i32>, idle_timeout: Duration) -> Self {
         let idle_timeout = Millis::try_from(idle_timeout.as_millis()).unwrap_or(Millis::MAX);
         let partitions = partitions.into_iter().map(|p| (p, PartitionClock::default())).collect();
         Self { partitions, watermark: None, idle_timeout, live: false, silent_since: None }
     }
 
-    /// Takes back what a commit kept. Idleness is found out anew, W is never below what it was.
+    /// Restores a clock from a commit. Idleness is determined anew, W is never below its stored value.
     pub fn restore(&mut self, stored: &StoredClock) {
         self.watermark = stored.watermark;
         self.live = stored.live;
@@ -75,7 +75,7 @@ impl SourceClock {
         }
     }
 
-    /// What a commit keeps.
+    /// The clock for a commit.
     pub fn store(&self) -> StoredClock {
         StoredClock {
             watermark: self.watermark,
@@ -90,20 +90,20 @@ impl SourceClock {
         self.partitions.get(&partition).map_or((None, false), |c| (c.newest, c.idle))
     }
 
-    /// Leaves a partition out in which there is nothing to read for a job that ends now: as an idle one, which it has no time to become.
-    /// One that had rows holds W at the last of them.
+    /// Excludes a partition without unread rows, for a job that ends now: the idle timeout would not pass. A partition that had rows
+    /// holds W at the last of them.
     pub fn nothing_to_read(&mut self, partition: i32) {
         let idles = self.idles();
         let clock = self.partitions.entry(partition).or_default();
         clock.empty = idles && clock.newest.is_none();
     }
 
-    /// Whether partitions become idle after a while.
+    /// Whether partitions can become idle.
     pub fn idles(&self) -> bool {
         self.idle_timeout > 0
     }
 
-    /// The newest time of a partition's rows in this epoch.
+    /// Adds the newest time of a partition's rows in this epoch.
     pub fn observe(&mut self, partition: i32, time: i64, now: Millis) {
         let clock = self.partitions.entry(partition).or_default();
         clock.newest = clock.newest.max(Some(time));
@@ -112,7 +112,7 @@ impl SourceClock {
         self.live = (now - newest).abs() <= LIVE_WITHIN;
     }
 
-    /// Where the reader stands; `had_rows` says whether a partition gave rows since the last call.
+    /// Updates the positions; `had_rows`: whether a partition had rows since the last call.
     pub fn positions(&mut self, states: &[PartitionState], had_rows: impl Fn(i32) -> bool, now: Millis) {
         for state in states {
             let clock = self.partitions.entry(state.partition).or_default();
@@ -122,7 +122,7 @@ impl SourceClock {
         }
     }
 
-    /// Moves W on and returns it.
+    /// Advances W and returns it.
     pub fn advance(&mut self, now: Millis) -> Option<i64> {
         if !self.partitions.is_empty() && self.partitions.values().all(|c| c.exhausted) {
             self.watermark = Some(END_OF_TIME);
@@ -131,7 +131,7 @@ impl SourceClock {
         let mut active = self.partitions.values().filter(|c| !c.idle && !c.exhausted && !c.empty).peekable();
         let time = if active.peek().is_some() {
             self.silent_since = None;
-            // One that was never read holds everything: `None` is the least.
+            // A partition without any row holds W back: `None` is the least.
             active.map(|c| c.newest).min().flatten()
         } else {
             let since = *self.silent_since.get_or_insert(now);
@@ -147,7 +147,7 @@ impl SourceClock {
         self.watermark
     }
 
-    /// Whether W moves by itself now.
+    /// Whether W advances with the clock now.
     pub fn ticking(&self) -> bool {
         self.silent_since.is_some() && self.live
     }

@@ -67,7 +67,7 @@ use datafusion::physical_plan::{Partitioning, PlanProperties};
 use crate::common::floor::floored;
 use crate::common::{Error, Result};
 
-/// A timestamp column as milliseconds since 1970; parts of one are cut downwards, as W is.
+/// A timestamp column as milliseconds since 1970, rounded down, as W is.
 ///
 /// # Errors
 /// When the column is not a timestamp.
@@ -84,14 +84,14 @@ pub fn to_millis(column: &ArrayRef) -> Result<Int64Array> {
 /// The first columns of a batch under another schema with as many columns; it may have none at all.
 ///
 /// # Errors
-/// When they do not fit it.
+/// When the columns do not fit the schema.
 fn first_columns(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().iter().take(schema.fields().len()).cloned().collect();
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)?)
 }
 
-/// Properties of a node of ours: bounded, nothing known about order.
+/// The plan properties of an operator: bounded, without a known order.
 fn properties(schema: &SchemaRef, partitions: usize) -> Arc<PlanProperties> {
     Arc::new(PlanProperties::new(
         EquivalenceProperties::new(Arc::clone(schema)),

@@ -88,7 +88,7 @@ struct Named {
 /// Turns a node into bytes, without its inputs.
 ///
 /// # Errors
-/// When it is none that can be sent: a bug.
+/// When the node is not in the list: a bug.
 pub fn encode(node: &Arc<dyn ExecutionPlan>, codec: &dyn PhysicalExtensionCodec) -> Result<Vec<u8>> {
     let encoder = PlanEncoder::new(codec);
     let named = NODES.iter().find_map(|entry| Some((entry.name, (entry.encode)(node.as_ref(), &encoder)?)));
@@ -111,7 +111,7 @@ pub fn decode(
     (entry.decode)(parts, inputs, &PlanDecoder::new(codec, context))
 }
 
-/// Takes a node apart; nothing if it is of another kind.
+/// Encodes a node; `None` if it is of another type.
 type EncodeNode = fn(&dyn ExecutionPlan, &PlanEncoder<'_>) -> Option<Result<Value>>;
 type DecodeNode = fn(Value, &[Arc<dyn ExecutionPlan>], &PlanDecoder<'_>) -> Result<Arc<dyn ExecutionPlan>>;
 
@@ -153,16 +153,16 @@ const fn operator<O: PortableOperator>() -> OperatorEntry {
     OperatorEntry { name: O::NAME, encode: encode::<O>, decode: decode::<O> }
 }
 
-/// What a stateful step is made of.
+/// The serialized form of a [`StatefulExec`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StatefulParts {
     node: u32,
     groups: Vec<String>,
-    moment: EpochTime,
+    epoch_time: EpochTime,
     operator: Named,
 }
 
-/// Here, because it holds any operator of the list.
+/// Here, because it contains an operator of the list.
 impl PortableNode for StatefulExec {
     const NAME: &'static str = "Stateful";
     type Parts = StatefulParts;
@@ -173,14 +173,14 @@ impl PortableNode for StatefulExec {
         let (name, parts) = named.ok_or_else(|| Error::internal(format!("{} cannot be sent", operator.name())))?;
         let groups = self.groups().iter().map(ToString::to_string).collect();
         let operator = Named { name: name.to_string(), parts: parts? };
-        Ok(StatefulParts { node: self.node(), groups, moment: self.moment(), operator })
+        Ok(StatefulParts { node: self.node(), groups, epoch_time: self.epoch_time(), operator })
     }
 
     fn decode(parts: StatefulParts, inputs: &[Arc<dyn ExecutionPlan>], decoder: &PlanDecoder<'_>) -> Result<Self> {
-        let StatefulParts { node, groups, moment, operator } = parts;
+        let StatefulParts { node, groups, epoch_time, operator } = parts;
         let groups = groups.iter().map(|range| range.parse()).collect::<Result<_>>()?;
         let entry = OPERATORS.iter().find(|entry| entry.name == operator.name).ok_or_else(damaged)?;
-        Ok(Self::new(node, groups, inputs.to_vec(), (entry.decode)(operator.parts, decoder)?, moment))
+        Ok(Self::new(node, groups, inputs.to_vec(), (entry.decode)(operator.parts, decoder)?, epoch_time))
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Binding {
     /// The epoch's splits by table.
     pub splits: BTreeMap<String, Vec<Split>>,
     /// Where the epoch stands in time, by stateful node.
-    pub moments: BTreeMap<u32, EpochTime>,
+    pub epoch_times: BTreeMap<u32, EpochTime>,
     /// The epoch's recorded clock, in milliseconds since 1970.
     pub clock: Millis,
 }
@@ -29,16 +29,16 @@ impl Binding {
     /// # Errors
     /// When a node refuses its new children; that would be a bug.
     pub fn bind(&self, template: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-        let moment = |node: u32| self.moments.get(&node).copied().unwrap_or_default();
+        let epoch_time = |node: u32| self.epoch_times.get(&node).copied().unwrap_or_default();
         let bound = Arc::clone(template).transform_up(|node| {
             let new: Arc<dyn ExecutionPlan> = if let Some(scan) = node.downcast_ref::<SourceScanExec>() {
                 Arc::new(scan.of_epoch(self.splits.get(scan.table()).cloned().unwrap_or_default()))
             } else if let Some(late) = node.downcast_ref::<LateFilterExec>() {
-                Arc::new(late.with_watermark(moment(late.operator().node).start))
+                Arc::new(late.with_watermark(epoch_time(late.operator().node).start))
             } else if let Some(stateful) = node.downcast_ref::<StatefulExec>() {
-                Arc::new(stateful.at(moment(stateful.node())))
+                Arc::new(stateful.at(epoch_time(stateful.node())))
             } else if let Some(watermark) = node.downcast_ref::<WatermarkExec>() {
-                Arc::new(watermark.with_watermark(moment(watermark.operator().node).start))
+                Arc::new(watermark.with_watermark(epoch_time(watermark.operator().node).start))
             } else if let Some(clock) = node.downcast_ref::<ClockExec>() {
                 Arc::new(clock.at(self.clock))
             } else {

@@ -35,7 +35,7 @@ impl<'s> ContinuousPlanner<'s> {
     /// Late rows of these tables keep their numbers: several filters drop the same ones, and each of them is counted once.
     #[must_use]
     pub fn numbering(mut self, tables: BTreeSet<String>) -> Self {
-        self.lowering.late_kept = tables;
+        self.lowering.late_row_tables = tables;
         self
     }
 
@@ -50,15 +50,15 @@ impl<'s> ContinuousPlanner<'s> {
         joined(&optimized)?;
         let optimized = place(optimized)?;
         let (stage, schema, lowered) = self.lowering.query(&optimized, query.emit, tables(&logical)?).await?;
-        let schema = if lowered.traits.updating { crate::operators::changes::zset::unweighted(&schema) } else { schema };
+        let schema = if lowered.properties.updating { crate::operators::changes::zset::unweighted(&schema) } else { schema };
         Ok(Output {
             stage,
-            shape: lowered.traits.shape(|c| schema.field(c).name().clone()),
+            shape: lowered.properties.shape(|c| schema.field(c).name().clone()),
             schema,
-            updating: lowered.traits.updating,
-            keys: lowered.traits.keys,
+            updating: lowered.properties.updating,
+            keys: lowered.properties.keys,
             order: order(&logical),
-            sources: lowered.traits.sources,
+            sources: lowered.properties.sources,
             nodes: lowered.nodes,
             identity,
         })

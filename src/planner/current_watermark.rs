@@ -65,7 +65,7 @@ pub(super) fn node_asks(plan: &LogicalPlan) -> Result<bool> {
     Ok(found)
 }
 
-/// What is said where it has no place.
+/// The error where it is not supported.
 pub(super) fn misplaced(node: &str) -> Error {
     Error::sql(format!("CURRENT_WATERMARK cannot stand in {node} of a continuous query"))
         .hint("it has a place in SELECT and WHERE: select it in a subquery, and use that column")

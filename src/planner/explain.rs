@@ -1,4 +1,4 @@
-//! A program for people: EXPLAIN and EXPLAIN ANALYZE.
+//! The text of EXPLAIN and EXPLAIN ANALYZE.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,9 +13,9 @@ use crate::operators::{ExchangeExec, SourceScanExec, StatefulExec};
 use super::program::{Output, Program, Stage, StateNode};
 use super::properties::{Domain, Shape};
 
-/// A partition that gets this many halves of its share of rows is told of: with two partitions three quarters of all.
+/// A partition with this many halves of its share of rows is reported as skewed: with two partitions three quarters of all.
 const SKEWED: u64 = 3;
-/// Of fewer rows nothing is said.
+/// The least number of rows for a report of skew.
 const FEW: u64 = 10_000;
 
 /// What a run of a program has cost, node by node.
@@ -205,7 +205,7 @@ fn leaves(plan: &std::sync::Arc<dyn ExecutionPlan>) -> (BTreeSet<String>, BTreeS
     (tables, stages)
 }
 
-/// What is said of inputs by key of which one partition gets far more rows than its share.
+/// The report of inputs by key of which one partition gets far more rows than its share.
 fn skew(stage: &Stage, measured: &Measured) -> Option<String> {
     let mut skewed = Vec::new();
     // The closure never fails, so neither does the walk.

@@ -12,7 +12,7 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use crate::common::{Error, Result};
 use crate::sql::size::{MOST_COLUMNS, MOST_OPERATORS, too_large};
 
-/// So many parts its expressions may have.
+/// The most parts of its expressions.
 const MOST_PARTS: u64 = 100_000;
 
 /// Refuses a plan that is too large, before anything walks over all of it.

@@ -1,4 +1,4 @@
-//! Logical nodes of ours to physical plans.
+//! Physical planning of extension nodes.
 
 use std::sync::Arc;
 

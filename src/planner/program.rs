@@ -97,7 +97,7 @@ pub struct Output {
     pub keys: Vec<BTreeSet<usize>>,
     /// The order that the query asks for: columns of the answer, the first one first. Rows do not come in it; who shows them sorts them.
     pub order: Vec<(usize, SortOptions)>,
-    /// The same for people, and more.
+    /// The text for EXPLAIN.
     pub shape: Shape,
     /// Tables below.
     pub sources: BTreeSet<String>,

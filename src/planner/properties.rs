@@ -1,4 +1,4 @@
-//! What is known of a relation beyond its columns: changes, keys and time.
+//! The properties of a relation beyond its columns: changelog mode, keys and time attributes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ pub(super) struct Session {
     pub time: Time,
 }
 
-/// What EXPLAIN tells of a relation's rows.
+/// The properties of a relation in EXPLAIN.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shape {
     /// Rows come and go.
@@ -133,7 +133,7 @@ impl StreamProperties {
         self.times.iter().find(|(_, time)| own(time)).map(|(column, time)| (*column, time.watermark_delay))
     }
 
-    /// A time that tells of a window's end, among these columns.
+    /// A time attribute that determines a window's end, among these columns.
     pub fn window_end(&self, columns: impl IntoIterator<Item = usize>) -> Option<(usize, &Time)> {
         columns.into_iter().find_map(|c| self.times.get(&c).filter(|t| t.to_end().is_some()).map(|t| (c, t)))
     }

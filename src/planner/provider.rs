@@ -76,7 +76,7 @@ pub trait MaterializedContent: Debug + Send + Sync {
     fn streaming(&self) -> StreamingSettings;
 }
 
-/// What is known of the rows of a materialized view.
+/// The properties of the rows of a materialized view.
 #[derive(Debug, Clone)]
 pub struct Content {
     /// Its columns.
@@ -214,7 +214,7 @@ impl TableSource {
         Ok((expr, watermark.column.clone()))
     }
 
-    /// The declared table behind a scan, if it is one of ours.
+    /// The declared table of a scan, if it has one.
     pub fn of(scan: &TableScan) -> Option<Arc<Self>> {
         let provider: Arc<dyn Any + Send + Sync> = source_as_provider(&scan.source).ok()?;
         provider.downcast().ok()

@@ -9,9 +9,9 @@ use futures::StreamExt;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::common::{Error, Result};
-use crate::operators::epoch::expression_errors::named;
+use crate::operators::epoch::expression_errors::with_expressions;
 
-/// So many batches of an answer are made before they are asked for.
+/// How many batches of a result are computed ahead.
 const AHEAD: usize = 1;
 /// Operators are asked one within the other, so a deep plan takes a deep stack; what is not used is not taken.
 const STACK: usize = 64 << 20;
@@ -25,7 +25,7 @@ pub struct QueryRuntime {
 }
 
 impl QueryRuntime {
-    /// So many threads; `None`: as many as there are cores.
+    /// The number of threads; `None`: as many as there are cores.
     pub fn new(threads: Option<usize>) -> Self {
         Self { threads, runtime: Mutex::default() }
     }
@@ -50,7 +50,7 @@ impl QueryRuntime {
             let mut made = execute_stream(Arc::clone(&plan), context)?;
             while let Ok(wanted) = sender.reserve().await {
                 let Some(batch) = made.next().await else { break };
-                wanted.send(batch.map_err(|error| named(error.into(), &plan).into()));
+                wanted.send(batch.map_err(|error| with_expressions(error.into(), &plan).into()));
             }
             Ok(())
         };

@@ -87,7 +87,7 @@ pub(super) const RULES: [Rule; 11] = [
     Rule { name: "normalize_zero", holds: Holds::Always, apply: |plan, _| one_zero(plan) },
     Rule { name: "serializable_over", holds: Holds::Always, apply: |plan, _| sendable(plan) },
     Rule { name: "integer_avg", holds: FLINK, apply: |plan, _| integer_averages(plan) },
-    // Last, because the rules above add casts of their own.
+    // Last, because the rules above add casts.
     Rule { name: "flink_casts", holds: FLINK, apply: |plan, context| flink_casts(plan, context.functions) },
 ];
 

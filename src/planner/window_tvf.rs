@@ -16,7 +16,7 @@ use crate::operators::windows::arithmetic::{WINDOW_COLUMNS, WindowKind, Windows,
 /// Repeats every row for each window that holds its time, and adds `window_start`, `window_end` and `window_time`
 /// (= end − 1 ms) behind the input's columns; only the weight of changes stays last. Rows without a time are in no window.
 ///
-/// It stays a node of its own until physical planning, so that the continuous planner knows what the columns mean. Sessions
+/// It stays a separate node until physical planning, so that the continuous planner knows what the columns mean. Sessions
 /// never get that far: [`super::session_windows`] puts plain window functions in their place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WindowTvf {
@@ -85,7 +85,7 @@ impl WindowTvf {
     }
 }
 
-/// How many columns stand before the weight, or in all if there is none.
+/// The number of columns before the weight, or of all if there is no weight.
 fn before_weight(input: &LogicalPlan) -> usize {
     let fields = input.schema().fields();
     if fields.last().is_some_and(|f| f.name() == WEIGHT) { fields.len() - 1 } else { fields.len() }

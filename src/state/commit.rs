@@ -3,8 +3,8 @@
 //! ```text
 //! "MSCOMMIT" │ header length u32 │ header JSON: {body, sections:[{name, place, len, xxh3}]} │ section bytes … │ xxh3 of all before
 //! ```
-//! A section is an Arrow IPC stream. One that is larger than [`INLINE_LIMIT`] is an object of its own, written before the
-//! commit and named in it, so that the put that decides stays small. One that is larger than memory should hold at once is
+//! A section is an Arrow IPC stream. One larger than [`INLINE_LIMIT`] is a separate object, written before the
+//! commit and named in it, so that the deciding put stays small. One too large for memory is
 //! written in pieces ([`ChunkedSectionWriter`]), each an IPC stream and an object.
 
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use super::store::{Created, StateStore};
 
 const MAGIC: &[u8; 8] = b"MSCOMMIT";
 
-/// Sections above this many bytes become objects of their own.
+/// Sections above this many bytes become separate objects.
 pub const INLINE_LIMIT: usize = 1 << 20;
 
 /// Named Arrow batches of one schema.
@@ -46,28 +46,28 @@ struct Directory<H> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
     name: String,
-    /// The object's path if the section stands outside.
+    /// The object's path if the section is a separate object.
     object: Option<String>,
     /// Of all its pieces, if it was written in pieces.
     len: usize,
     xxh3: u64,
-    /// Where it stands if it was written in pieces, in order.
+    /// Its pieces in order, if it was written in pieces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pieces: Vec<Piece>,
+    pieces: Vec<SectionPart>,
 }
 
-/// A part of a large section.
+/// A piece of a large section.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Piece {
+struct SectionPart {
     object: String,
     xxh3: u64,
 }
 
-/// A section that stands in the store already.
+/// A section that is already in the store.
 #[derive(Debug, Clone)]
-pub struct Written(Entry);
+pub struct WrittenSection(Entry);
 
-/// A commit that is encoded and whose large sections are split off.
+/// An encoded commit, with its large sections as separate objects.
 #[derive(Debug, Clone)]
 pub struct CommitFile {
     /// The commit object.
@@ -77,12 +77,12 @@ pub struct CommitFile {
 }
 
 impl CommitFile {
-    /// Encodes a header and sections, and names those that are `written`; `stem` begins the names of large sections' objects and
-    /// must be unique to the attempt.
+    /// Encodes a header and sections, and refers to those that are `written`; `stem` is the prefix of the names of large sections'
+    /// objects and must be unique to the attempt.
     ///
     /// # Errors
     /// When a batch cannot be written as Arrow IPC.
-    pub fn encode<H: Serialize>(body: &H, sections: &[Section], written: Vec<Written>, stem: &str) -> Result<Self> {
+    pub fn encode<H: Serialize>(body: &H, sections: &[Section], written: Vec<WrittenSection>, stem: &str) -> Result<Self> {
         let mut entries = Vec::with_capacity(sections.len());
         let mut inline = Vec::new();
         let mut objects = Vec::new();
@@ -109,7 +109,7 @@ impl CommitFile {
         Ok(Self { bytes: bytes.into(), objects })
     }
 
-    /// Writes the large sections. They may be written again by a later attempt under another name.
+    /// Writes the large sections. A later attempt may write them again under another name.
     pub async fn write_objects(&self, store: &dyn StateStore) -> Result<()> {
         for (path, bytes) in &self.objects {
             create(store, path, bytes.clone()).await?;
@@ -118,7 +118,7 @@ impl CommitFile {
     }
 }
 
-/// A commit as it was read: the header, and sections fetched when asked for.
+/// A commit that was read: the header, and sections that are fetched on demand.
 #[derive(Debug)]
 pub struct CommitReader<H> {
     /// The caller's header.
@@ -157,7 +157,7 @@ impl<H: DeserializeOwned> CommitReader<H> {
         })
     }
 
-    /// Opens a commit that this process has just written. Large sections that are to be `kept` are not asked of the store again.
+    /// Opens a commit that this process has just written. Large sections that `kept` selects stay in memory.
     pub fn from_file(path: &str, file: CommitFile, kept: impl Fn(&str) -> bool) -> Result<Self> {
         let mut reader = Self::open(path, file.bytes)?;
         let kept = |path: &str| reader.sections.iter().any(|s| s.object.as_deref() == Some(path) && kept(&s.name));
@@ -170,7 +170,7 @@ impl<H: DeserializeOwned> CommitReader<H> {
         self.sections.iter().map(|s| s.name.as_str())
     }
 
-    /// How many bytes a section has, wherever it stands; 0 if there is none of that name.
+    /// The size of a section in bytes; 0 if the commit has none of that name.
     pub fn section_len(&self, name: &str) -> usize {
         self.sections.iter().find(|s| s.name == name).map_or(0, |s| s.len)
     }
@@ -198,10 +198,10 @@ impl<H: DeserializeOwned> CommitReader<H> {
         Ok(found.await?.then_some(batches))
     }
 
-    /// Reads a section piece by piece, so that it need not fit into memory; whether there is one of that name.
+    /// Reads a section piece by piece, so that it need not fit into memory; false if the commit has none of that name.
     ///
     /// # Errors
-    /// When its bytes are gone or damaged, and what `take` says.
+    /// When its bytes are gone or damaged, and the errors of `take`.
     pub async fn each(&self, name: &str, store: &dyn StateStore, mut take: impl FnMut(RecordBatch) -> Result<()>) -> Result<bool> {
         let pieces = self.pieces(name);
         for index in 0..pieces {
@@ -210,7 +210,7 @@ impl<H: DeserializeOwned> CommitReader<H> {
         Ok(pieces > 0)
     }
 
-    /// How many pieces a section has; 0 if there is none of that name.
+    /// The number of pieces of a section; 0 if the commit has none of that name.
     pub fn pieces(&self, name: &str) -> usize {
         self.sections.iter().find(|s| s.name == name).map_or(0, |s| s.pieces.len().max(1))
     }
@@ -247,26 +247,26 @@ impl<H: DeserializeOwned> CommitReader<H> {
     }
 }
 
-/// Writes the batches of one section, however many there are, with little of them in memory: what is small becomes a section of
-/// the commit, what is large is written in pieces while it comes.
+/// Writes the batches of one section with bounded memory: a small section becomes part of the commit, a large one is
+/// written in pieces while batches arrive.
 pub struct ChunkedSectionWriter {
     store: Arc<dyn StateStore>,
     name: String,
-    /// Begins the names of its objects.
+    /// The prefix of the names of its objects.
     stem: String,
-    /// About this many bytes of batches make a piece.
+    /// The approximate size of a piece in bytes.
     piece: usize,
     waiting: Vec<RecordBatch>,
     bytes: usize,
     len: usize,
-    pieces: Vec<Piece>,
-    /// One piece is written while the next one is made.
+    pieces: Vec<SectionPart>,
+    /// The piece being written while the next one is filled.
     writing: JoinSet<Result<()>>,
 }
 
 impl ChunkedSectionWriter {
-    /// A writer of a section; `stem` begins the names of its objects and must be unique to the attempt and the section. About `piece`
-    /// bytes of batches make a piece.
+    /// A writer of a section; `stem` is the prefix of the names of its objects and must be unique to the attempt and the section.
+    /// `piece` is the approximate size of a piece in bytes.
     pub fn new(store: Arc<dyn StateStore>, name: String, stem: String, piece: usize) -> Self {
         Self { store, name, stem, piece, waiting: Vec::new(), bytes: 0, len: 0, pieces: Vec::new(), writing: JoinSet::new() }
     }
@@ -284,11 +284,11 @@ impl ChunkedSectionWriter {
     /// Adds batches, one after the other.
     ///
     /// # Errors
-    /// As [`Self::push`], and what the batches say.
+    /// As [`Self::push`], and the errors of the batches.
     pub async fn extend(&mut self, batches: impl IntoIterator<Item = Result<RecordBatch>>) -> Result<()> {
         for batch in batches {
             self.push(batch?).await?;
-            // Epochs run on the same threads.
+            // Yields: epochs run on the same threads.
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -299,7 +299,7 @@ impl ChunkedSectionWriter {
         self.bytes = 0;
         self.len += bytes.len();
         let object = format!("objects/{}-{}", self.stem, self.pieces.len());
-        self.pieces.push(Piece { object: object.clone(), xxh3: xxh3_64(&bytes) });
+        self.pieces.push(SectionPart { object: object.clone(), xxh3: xxh3_64(&bytes) });
         self.written().await?;
         let store = Arc::clone(&self.store);
         self.writing.spawn(async move { create(store.as_ref(), &object, bytes).await });
@@ -313,12 +313,12 @@ impl ChunkedSectionWriter {
         Ok(())
     }
 
-    /// Ends the section: a small one goes to those that are to stand in the commit, a large one to those that are written; one without
-    /// rows is none.
+    /// Ends the section, and adds it to `small` (to be encoded in the commit) or `large` (already written); to neither if it has no
+    /// rows.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn finish_into(self, small: &mut Vec<Section>, large: &mut Vec<Written>) -> Result<()> {
+    pub async fn finish_into(self, small: &mut Vec<Section>, large: &mut Vec<WrittenSection>) -> Result<()> {
         if self.pieces.is_empty() {
             if !self.waiting.is_empty() {
                 small.push(Section { name: self.name, batches: self.waiting });
@@ -329,17 +329,17 @@ impl ChunkedSectionWriter {
         Ok(())
     }
 
-    /// Ends the section, which stands in the store whatever its size; `None`: it has no rows.
+    /// Ends the section, and writes it to the store even if it is small; `None`: it has no rows.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn finish_outside(mut self) -> Result<Option<Written>> {
+    pub async fn finish_outside(mut self) -> Result<Option<WrittenSection>> {
         if !self.waiting.is_empty() {
             self.write().await?;
         }
         self.written().await?;
         let entry = Entry { name: self.name, object: None, len: self.len, xxh3: 0, pieces: self.pieces };
-        Ok((!entry.pieces.is_empty()).then_some(Written(entry)))
+        Ok((!entry.pieces.is_empty()).then_some(WrittenSection(entry)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What every [`StateStore`] must do. Each implementation runs [`check`] in its tests.
+//! The contract of a [`StateStore`] as a test suite. Each implementation runs [`check`] in its tests.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ fn ensure(holds: bool, what: &str) -> Result<()> {
 /// Runs the whole suite on an empty store.
 ///
 /// # Errors
-/// Names the first promise that the store does not keep.
+/// Names the first requirement that the store violates.
 pub async fn check(store: Arc<dyn StateStore>) -> Result<()> {
     ensure(store.get("commits/1").await?.is_none(), "an object that was never written is absent")?;
     ensure(store.list("commits").await?.is_empty(), "an empty folder lists nothing")?;

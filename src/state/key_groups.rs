@@ -1,16 +1,16 @@
-//! Key groups: the parts of a job's keyed state that move between partitions as a whole.
+//! Key groups: the unit in which keyed state is redistributed between partitions.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::common::{Error, Result};
 
-/// How many key groups a job has if nothing is said.
+/// The default number of key groups of a job.
 pub const DEFAULT_KEY_GROUPS: u16 = 128;
-/// More than these are not made: a state table has a section in each commit for every partition.
+/// The most key groups of a job: a state table has a section in each commit for every partition.
 pub const MAX_KEY_GROUPS: u16 = 1 << 15;
 
-/// A range of key groups: what one partition of a stateful operator owns, and by which its state is addressed.
+/// A range of key groups: those of one partition of a stateful operator, which identify its state.
 ///
 /// ```text
 ///  hash of the key (key_hash.rs) ─▶ group = hash mod 128 ─▶ partition of the operator
@@ -20,20 +20,20 @@ pub const MAX_KEY_GROUPS: u16 = 1 << 15;
 /// ```
 /// # Invariants
 /// * The number of groups is a power of two and fixed for the life of a job: it stands in every commit, with the version of the hash.
-/// * The ranges of a table's partitions do not overlap, and together they are all groups.
+/// * The ranges of a table's partitions are disjoint, and together cover all groups.
 /// * An operator without a key runs in one partition, which owns all groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyGroups {
     first: u16,
-    /// The last one, which is part of the range; `u16::MAX` for [`Self::ALL`].
+    /// The last one, inclusive; `u16::MAX` for [`Self::ALL`].
     last: u16,
 }
 
 impl KeyGroups {
-    /// All groups, however many there are.
+    /// All groups, whatever their number.
     pub const ALL: Self = Self { first: 0, last: u16::MAX };
 
-    /// The ranges of this many partitions, as even as they can be; `groups` is how many there are.
+    /// The ranges of `partitions`, of nearly equal size; `groups` is the total number of groups.
     pub fn split(groups: u16, partitions: usize) -> Vec<Self> {
         let (groups, partitions) = (usize::from(groups), partitions.min(usize::from(groups)));
         if partitions <= 1 {
@@ -43,7 +43,7 @@ impl KeyGroups {
         (0..partitions).map(|p| Self { first: start(p), last: start(p + 1) - 1 }).collect()
     }
 
-    /// Which of so many partitions a hash belongs to, out of so many groups: the one whose range [`Self::split`] gives holds it.
+    /// The partition that a hash belongs to: the one whose range, by [`Self::split`], contains its group.
     #[inline]
     pub fn partition(hash: u64, groups: u16, partitions: usize) -> usize {
         // The lowest bits choose the bucket of a hash table, the highest ones the shard of a state table.

@@ -15,7 +15,7 @@ use crate::common::Result;
 /// distributed anew.
 pub const HASH_VERSION: u32 = 1;
 
-/// What a column without a value adds.
+/// The hash of NULL.
 const NULL: u64 = 0x9E37_79B9_7F4A_7C15;
 /// The hash of no columns.
 const SEED: u64 = 0x2545_F491_4F6C_DD1D;
@@ -23,11 +23,11 @@ const SEED: u64 = 0x2545_F491_4F6C_DD1D;
 /// The hash of each of `rows` rows of these columns: the same on every machine and in every release of the same [`HASH_VERSION`],
 /// unlike DataFusion's, which is seeded anew and changes between releases.
 ///
-/// Keys that any operator holds for equal have equal hashes: integers of every width and dates and times by their number, texts and
-/// bytes by their bytes however they are laid out, 0.0 as −0.0 and every NaN alike, NULL as NULL.
+/// Keys that operators compare as equal have equal hashes: integers of every width and dates and times by their number, texts and
+/// bytes by their bytes in every layout, 0.0 as −0.0 and every NaN alike, NULL as NULL.
 ///
 /// # Errors
-/// When rows cannot be told apart by the type of a column.
+/// When the type of a column cannot be hashed.
 pub fn hash_keys(columns: &[ArrayRef], rows: usize) -> Result<Vec<u64>> {
     let mut hashes = vec![SEED; rows];
     columns.iter().try_for_each(|column| add_column(column, &mut hashes))?;
@@ -81,7 +81,7 @@ fn add_column(column: &ArrayRef, hashes: &mut [u64]) -> Result<()> {
     Ok(())
 }
 
-/// A float so that equal ones have equal bits.
+/// The bits of a float, normalized so that equal values have equal bits.
 fn float_bits(value: f64) -> u64 {
     if value.is_nan() {
         f64::NAN.to_bits()

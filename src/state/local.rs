@@ -19,7 +19,7 @@ pub struct LocalStore {
 }
 
 impl LocalStore {
-    /// A store in this folder, which is made when something is written.
+    /// A store in this folder, which the first write creates.
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_path_buf() }
     }
@@ -99,7 +99,7 @@ impl StateStore for LocalStore {
             let mut names = Vec::new();
             for entry in entries {
                 let name = entry?.file_name().to_string_lossy().into_owned();
-                // A temporary file that a killed process left behind is not an object.
+                // A temporary file that a killed process has left is not an object.
                 if !name.starts_with('.') {
                     names.push(within(&prefix, &name));
                 }
@@ -137,7 +137,7 @@ impl StateStore for LocalStore {
         let file = private::options().create(true).truncate(false).write(true).open(self.root.join("lock")).map_err(broken)?;
         match file.try_lock() {
             Ok(()) => {
-                // Only now: they may have been another copy's.
+                // Only under the lock: before, they may be files of a running copy.
                 for folder in ["", "commits", "incarnations", "objects"] {
                     private::remove_unfinished(&self.root.join(folder));
                 }

@@ -1,4 +1,4 @@
-//! From what `--checkpoints` says to a store.
+//! Opens the store at the location of `--checkpoints`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::store::StateStore;
 /// Opens the store behind `--checkpoints`: a path, or a URL such as `s3://bucket/prefix`.
 ///
 /// # Errors
-/// When the URL's kind is not known or its options are incomplete.
+/// When the URL's scheme is unknown or its options are incomplete.
 pub fn open(location: &str, buckets: &Buckets) -> Result<Arc<dyn StateStore>> {
     if !location.contains("://") {
         return Ok(Arc::new(LocalStore::new(Path::new(location))));

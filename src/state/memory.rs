@@ -1,4 +1,4 @@
-//! The memory that all state tables of a job share.
+//! The memory budget that all state tables of a job share.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -9,30 +9,30 @@ use parking_lot::Mutex;
 use super::scratch::Scratch;
 use crate::common::{Error, Result, ids};
 
-/// The limit is never lowered below this part of what it was.
+/// The limit is never lowered below this part of its initial value.
 const LEAST_SHARE: usize = 16;
 
-/// A part of a table that can leave memory.
-pub(in crate::state) trait Evict: Send + Sync {
+/// A part of a table that can be evicted to disk.
+pub(in crate::state) trait Evictable: Send + Sync {
     /// When it was last used, on [`StateMemory::tick`]'s clock.
     fn used(&self) -> u64;
     /// Bytes in memory that it could free.
     fn bytes(&self) -> usize;
-    /// Writes them to disk. Does nothing while they are in use.
+    /// Writes it to disk. Does nothing while it is in use.
     fn evict(&self) -> Result<()>;
 }
 
 /// The budget of a job's state: when all tables together hold more than `limit` bytes in memory, the shards that were not used for
 /// longest go to disk.
 ///
-/// Beyond the limit come what one call reads back for its own use, a few megabytes for each thread that reads from disk, and what
-/// one call hands out.
+/// Not counted: temporary shards of look-ups on disk, a few megabytes per reading thread, and the result of
+/// a call.
 pub struct StateMemory {
     limit: AtomicUsize,
-    /// What the limit was at first.
+    /// The initial limit.
     given: usize,
     folder: Scratch,
-    parts: Mutex<Vec<Weak<dyn Evict>>>,
+    parts: Mutex<Vec<Weak<dyn Evictable>>>,
     resident: AtomicUsize,
     disk: AtomicUsize,
     clock: AtomicU64,
@@ -41,8 +41,8 @@ pub struct StateMemory {
 }
 
 impl StateMemory {
-    /// At most `limit` bytes in memory; the rest goes to a folder of its own inside `folder`, made when it is needed and removed
-    /// with the last table. Folders that a killed process left there are removed then, too.
+    /// At most `limit` bytes in memory; the rest goes to a new folder inside `folder`, created on demand and removed
+    /// with the last table. Folders that a killed process has left there are removed, too.
     pub fn new(limit: usize, folder: PathBuf) -> Arc<Self> {
         Arc::new(Self {
             limit: AtomicUsize::new(limit),
@@ -67,7 +67,7 @@ impl StateMemory {
         self.limit.load(Relaxed)
     }
 
-    /// Gives half of what is held in memory to others, for good: an epoch has found too little. No table may be in use.
+    /// Halves the limit permanently, because an epoch has run out of memory. No table may be in use.
     ///
     /// # Errors
     /// When the disk cannot be written.
@@ -87,33 +87,33 @@ impl StateMemory {
         self.disk.load(Relaxed)
     }
 
-    /// How many shards were written to disk so far, and how often one was read back whole.
+    /// How many shards were written to disk so far, and how many were loaded.
     pub fn moves(&self) -> (u64, u64) {
         (self.spilled.load(Relaxed), self.loaded.load(Relaxed))
     }
 
-    /// Whether this many more bytes fit, with some air.
+    /// Whether this many more bytes fit, with some reserve.
     pub(in crate::state) fn has_room(&self, bytes: usize) -> bool {
         self.resident().saturating_add(bytes) <= self.limit() - self.limit() / 4
     }
 
-    /// The time of a new call.
+    /// Advances the logical clock of calls.
     pub(in crate::state) fn tick(&self) -> u64 {
         self.clock.fetch_add(1, Relaxed) + 1
     }
 
-    /// The time of the newest call.
+    /// The logical time of the newest call.
     pub(in crate::state) fn now(&self) -> u64 {
         self.clock.load(Relaxed)
     }
 
-    /// When the part in memory that was not used for longest was last used.
+    /// When the least recently used part in memory was last used.
     pub(in crate::state) fn coldest(&self) -> u64 {
         self.parts.lock().iter().filter_map(Weak::upgrade).filter(|p| p.bytes() > 0).map(|p| p.used()).min().unwrap_or(u64::MAX)
     }
 
-    /// Lets a part be evicted.
-    pub(in crate::state) fn register(&self, part: Weak<dyn Evict>) {
+    /// Registers a part for eviction.
+    pub(in crate::state) fn register(&self, part: Weak<dyn Evictable>) {
         let mut parts = self.parts.lock();
         if parts.len() == parts.capacity() {
             parts.retain(|part| part.strong_count() > 0);
@@ -121,7 +121,7 @@ impl StateMemory {
         parts.push(part);
     }
 
-    /// A part's bytes in memory have changed.
+    /// Accounts a change of a part's bytes in memory.
     pub(in crate::state) fn account(&self, before: usize, after: usize) {
         self.resident.fetch_add(after.wrapping_sub(before), Relaxed); // wraps around for a decrease
     }
@@ -131,12 +131,12 @@ impl StateMemory {
         self.disk.fetch_add(after.wrapping_sub(before), Relaxed);
     }
 
-    /// Counts a shard that was written (or read back).
+    /// Counts a shard that was written (or loaded).
     pub(in crate::state) fn count_move(&self, written: bool) {
         if written { &self.spilled } else { &self.loaded }.fetch_add(1, Relaxed);
     }
 
-    /// Evicts until it fits again, and an eighth more, so that it need not be done for every row. The caller holds no lock of a part.
+    /// Evicts down to seven eighths of the limit if it is exceeded, so that not every row evicts. The caller holds no lock of a part.
     pub(in crate::state) fn balance(&self) -> Result<()> {
         let limit = self.limit();
         if self.resident() <= limit {
@@ -161,7 +161,7 @@ impl StateMemory {
     }
 }
 
-/// A disk has failed.
+/// The error of a failed disk.
 pub(in crate::state) fn cannot_use(path: &Path, e: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::state(format!("state that does not fit into memory cannot be kept in {}", path.display()))
         .with_source(e)

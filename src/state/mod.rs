@@ -25,12 +25,12 @@ pub mod spillable_batches;
 pub mod store;
 pub mod table;
 
-pub use commit::{ChunkedSectionWriter, CommitFile, Section, Written};
+pub use commit::{ChunkedSectionWriter, CommitFile, Section, WrittenSection};
 pub use key_groups::KeyGroups;
 pub use keyed::{FrozenTable, KeyMode, KeyedDelta, KeyedTable, Layout};
 pub use location::open;
 pub use memory::StateMemory;
 pub use panes::{PaneDelta, PaneTable};
-pub use spillable_batches::{Run, SpillContext};
+pub use spillable_batches::{SpillContext, SpillableBatches};
 pub use store::{Created, StateStore};
 pub use table::{Frozen, StateDelta, StateTable};

@@ -13,7 +13,7 @@ use crate::common::{Error, Result};
 
 use super::store::{Created, StateStore, within};
 
-/// How often an answer that says neither yes nor no is asked again.
+/// How often a request with an unknown outcome is repeated.
 const TRIES: u32 = 8;
 
 /// Objects under a prefix of an [`ObjectStore`] that honours create-if-absent.
@@ -59,7 +59,7 @@ impl StateStore for RemoteStore {
             let Err(put) = self.store.put_opts(&self.path(path), PutPayload::from_bytes(bytes.clone()), options).await else {
                 return Ok(Created::Won);
             };
-            // "Exists" may also be the echo of our own first try, whose answer was lost: only the bytes tell.
+            // "Exists" may be due to our own first try, whose answer was lost: compare the bytes.
             match self.fetch(path).await {
                 Ok(Some(found)) if found == bytes => return Ok(Created::Won),
                 Ok(Some(_)) => return Ok(Created::Lost),

@@ -11,22 +11,22 @@ use crate::common::{ids, private};
 /// Names of the folders begin with this.
 const PREFIX: &str = "spill-";
 
-/// A folder of our own inside another one, made when it is first asked for and removed when this is dropped. A lock in it tells
-/// others that its owner lives.
+/// A folder inside another one, created on demand and removed when this is dropped. A lock in it shows other processes that its
+/// owner is running.
 #[derive(Debug)]
 pub struct Scratch {
     parent: PathBuf,
-    /// The folder and its lock, once it is needed.
+    /// The folder and its lock, once it was created.
     made: Mutex<Option<(PathBuf, File)>>,
 }
 
 impl Scratch {
-    /// A folder inside `parent`, which is made, too, if need be.
+    /// A folder inside `parent`, which is created if it is missing.
     pub fn new(parent: PathBuf) -> Self {
         Self { parent, made: Mutex::default() }
     }
 
-    /// The folder that it is in.
+    /// The parent folder.
     pub fn parent(&self) -> &Path {
         &self.parent
     }
@@ -34,7 +34,7 @@ impl Scratch {
     /// The folder.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub fn folder(&self) -> io::Result<PathBuf> {
         let mut made = self.made.lock();
         if let Some((path, _)) = &*made {

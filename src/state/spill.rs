@@ -1,4 +1,4 @@
-//! Files that hold batches which do not fit into memory.
+//! Spill files: batches that do not fit into memory.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -16,8 +16,8 @@ use crate::common::{Error, Result, private};
 
 use super::memory::{StateMemory, cannot_use};
 
-/// Batches one behind the other, each an Arrow IPC stream of its own, and removed with the last use of the file. They are not
-/// compressed: then reading makes no copies, and the file is mostly in the page cache.
+/// A sequence of batches, each an Arrow IPC stream; the file is removed when it is dropped. Batches are not compressed, so
+/// that reading makes no copies; the file is mostly in the page cache.
 #[derive(Debug)]
 pub(super) struct SpillFile {
     memory: Arc<StateMemory>,
@@ -26,21 +26,21 @@ pub(super) struct SpillFile {
     appending: Mutex<()>,
 }
 
-/// Where a batch stands in its file.
+/// The position of a batch in its file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     start: usize,
     len: usize,
 }
 
-/// Reads batches of a file, which it opens with the first of them.
+/// Reads batches of a file, which it opens on the first read.
 pub(super) struct Reader<'f> {
     file: &'f SpillFile,
     open: Option<File>,
 }
 
 impl SpillFile {
-    /// A file of its own; it is there once something is written.
+    /// A new file, which the first write creates.
     pub(super) fn new(memory: &Arc<StateMemory>) -> Result<Self> {
         Ok(Self { memory: Arc::clone(memory), path: memory.new_file()?, len: AtomicUsize::new(0), appending: Mutex::default() })
     }
@@ -59,7 +59,7 @@ impl SpillFile {
         let start = self.len();
         let write = || -> std::io::Result<()> {
             let mut file = private::options().create(true).write(true).truncate(false).open(&self.path)?;
-            file.seek(SeekFrom::Start(start as u64))?; // not at its end: a write that failed half-way may have left something
+            file.seek(SeekFrom::Start(start as u64))?; // not its end: a failed write may have left bytes there
             file.write_all(&bytes)
         };
         write().map_err(|e| cannot_use(&self.path, e))?;
@@ -91,7 +91,7 @@ impl Reader<'_> {
 
 impl Drop for SpillFile {
     fn drop(&mut self) {
-        fs::remove_file(&self.path).ok(); // there is none if nothing was written
+        fs::remove_file(&self.path).ok(); // it does not exist if nothing was written
         self.memory.account_disk(self.len(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Rows that are kept, in memory as long as there is room.
+//! Batches in memory that are spilled to disk when memory runs out.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
@@ -10,19 +10,19 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::common::{Error, Result};
 
-use super::memory::{Evict, StateMemory};
+use super::memory::{Evictable, StateMemory};
 use super::spill::{Place, SpillFile};
 
-/// A file that is longer than this gets no more batches, so that the space of old ones comes back.
+/// A longer file gets no more batches, so that the space of dropped ones is freed.
 const FILE_BYTES: usize = 64 << 20;
 
 /// Batches of one schema that are written once and read in order: rows of a pane, of an exchange between stages, or for a sink.
 ///
-/// Under the job's [`StateMemory`] those that were kept for longest go to disk, and are read from there. Clones share the rows.
+/// If the job's [`StateMemory`] is exhausted, the oldest batches go to disk, and are read from there. Clones share the rows.
 #[derive(Debug, Clone, Default)]
-pub struct Run(Vec<Arc<Part>>);
+pub struct SpillableBatches(Vec<Arc<Part>>);
 
-/// Where the parts of a run that leave memory go: many into one file, because most are small.
+/// The destination of spilled batches: many share a file, because most are small.
 #[derive(Debug, Clone)]
 pub struct SpillContext {
     memory: Arc<StateMemory>,
@@ -32,13 +32,13 @@ pub struct SpillContext {
 /// One batch.
 #[derive(Debug)]
 struct Part {
-    shelf: SpillContext,
+    spill: SpillContext,
     body: RwLock<Body>,
     rows: usize,
-    /// What it takes in memory, when it is there.
+    /// Its bytes when in memory.
     size: usize,
     made: u64,
-    /// Bytes in memory as they are accounted.
+    /// Bytes in memory, as accounted.
     bytes: AtomicUsize,
 }
 
@@ -49,7 +49,7 @@ enum Body {
 }
 
 impl SpillContext {
-    /// A shelf of this memory.
+    /// A context with this memory budget.
     pub fn new(memory: &Arc<StateMemory>) -> Self {
         Self { memory: Arc::clone(memory), file: Arc::default() }
     }
@@ -59,22 +59,22 @@ impl SpillContext {
         &self.memory
     }
 
-    /// Keeps these batches as they are.
+    /// Keeps these batches without copying them.
     ///
     /// # Errors
     /// When there is no room in memory, and the disk cannot be written.
-    pub fn keep(&self, batches: impl IntoIterator<Item = RecordBatch>) -> Result<Run> {
-        let mut run = Run::default();
+    pub fn keep(&self, batches: impl IntoIterator<Item = RecordBatch>) -> Result<SpillableBatches> {
+        let mut run = SpillableBatches::default();
         batches.into_iter().try_for_each(|batch| run.push(self, batch))?;
         Ok(run)
     }
 
-    /// Keeps copies of batches that are slices of something larger, which would stay in memory with them.
+    /// Keeps copies of batches that are slices of larger ones, which would otherwise stay in memory with them.
     ///
     /// # Errors
     /// As [`Self::keep`].
-    pub fn keep_alone(&self, batches: impl IntoIterator<Item = RecordBatch>) -> Result<Run> {
-        self.keep(batches.into_iter().map(alone).collect::<Result<Vec<_>>>()?)
+    pub fn keep_copies(&self, batches: impl IntoIterator<Item = RecordBatch>) -> Result<SpillableBatches> {
+        self.keep(batches.into_iter().map(compacted).collect::<Result<Vec<_>>>()?)
     }
 
     fn write(&self, rows: &RecordBatch) -> Result<(Arc<SpillFile>, Place)> {
@@ -89,25 +89,25 @@ impl SpillContext {
     }
 }
 
-impl Run {
+impl SpillableBatches {
     /// Adds a batch.
     ///
     /// # Errors
     /// As [`SpillContext::keep`].
-    pub fn push(&mut self, shelf: &SpillContext, batch: RecordBatch) -> Result<()> {
+    pub fn push(&mut self, spill: &SpillContext, batch: RecordBatch) -> Result<()> {
         if batch.num_rows() > 0 {
-            self.0.push(Part::new(shelf, batch)?);
-            shelf.memory.balance()?;
+            self.0.push(Part::new(spill, batch)?);
+            spill.memory.balance()?;
         }
         Ok(())
     }
 
-    /// Adds the rows of another one behind its own.
+    /// Appends the batches of another one.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
-    /// The batches, read from disk one by one if they are there.
+    /// The batches; spilled ones are read from disk one by one.
     pub fn batches(&self) -> impl Iterator<Item = Result<RecordBatch>> + Send + use<> {
         self.0.clone().into_iter().map(|part| part.read())
     }
@@ -125,7 +125,7 @@ impl Run {
         self.0.iter().map(|part| part.rows).sum()
     }
 
-    /// How many bytes they are when all are in memory.
+    /// The bytes of all batches when in memory.
     pub fn size(&self) -> usize {
         self.0.iter().map(|part| part.size).sum()
     }
@@ -142,11 +142,11 @@ impl Run {
 }
 
 impl Part {
-    fn new(shelf: &SpillContext, batch: RecordBatch) -> Result<Arc<Self>> {
-        let (memory, rows, size) = (&shelf.memory, batch.num_rows(), own_bytes(&batch)?);
+    fn new(spill: &SpillContext, batch: RecordBatch) -> Result<Arc<Self>> {
+        let (memory, rows, size) = (&spill.memory, batch.num_rows(), own_bytes(&batch)?);
         memory.account(0, size);
         let body = RwLock::new(Body::Memory(batch));
-        let part = Arc::new(Self { shelf: shelf.clone(), body, rows, size, made: memory.tick(), bytes: AtomicUsize::new(size) });
+        let part = Arc::new(Self { spill: spill.clone(), body, rows, size, made: memory.tick(), bytes: AtomicUsize::new(size) });
         let weak: Weak<Self> = Arc::downgrade(&part);
         memory.register(weak);
         Ok(part)
@@ -160,13 +160,13 @@ impl Part {
     }
 }
 
-/// Bytes of a batch's own rows.
+/// The bytes of a batch's rows, without those of others in shared buffers.
 pub(super) fn own_bytes(batch: &RecordBatch) -> Result<usize> {
     batch.columns().iter().map(|column| Ok(column.to_data().get_slice_memory_size()?)).sum()
 }
 
-/// A batch that keeps little more than its own rows in memory.
-fn alone(batch: RecordBatch) -> Result<RecordBatch> {
+/// A batch whose buffers hold little more than its rows.
+fn compacted(batch: RecordBatch) -> Result<RecordBatch> {
     if batch.get_array_memory_size() / 2 <= own_bytes(&batch)?.max(1 << 10) {
         return Ok(batch);
     }
@@ -174,7 +174,7 @@ fn alone(batch: RecordBatch) -> Result<RecordBatch> {
     Ok(take_record_batch(&batch, &UInt32Array::from_iter_values(0..rows))?)
 }
 
-impl Evict for Part {
+impl Evictable for Part {
     fn used(&self) -> u64 {
         self.made
     }
@@ -186,9 +186,9 @@ impl Evict for Part {
     fn evict(&self) -> Result<()> {
         let Some(mut body) = self.body.try_write() else { return Ok(()) };
         if let Body::Memory(batch) = &*body {
-            let (file, place) = self.shelf.write(batch)?;
+            let (file, place) = self.spill.write(batch)?;
             *body = Body::Disk(file, place);
-            self.shelf.memory.account(self.bytes.swap(0, Relaxed), 0);
+            self.spill.memory.account(self.bytes.swap(0, Relaxed), 0);
         }
         Ok(())
     }
@@ -196,7 +196,7 @@ impl Evict for Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        self.shelf.memory.account(self.bytes(), 0);
+        self.spill.memory.account(self.bytes(), 0);
     }
 }
 
@@ -216,14 +216,14 @@ mod tests {
     fn what_does_not_fit_goes_to_disk_and_comes_back_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let memory = StateMemory::new(64 << 10, folder.path().into());
-        let shelf = SpillContext::new(&memory);
+        let spill = SpillContext::new(&memory);
         let all: Vec<_> = (0..100).map(|i| batch(i * 1000..(i + 1) * 1000)).collect();
-        let run = shelf.keep(all.clone()).unwrap();
+        let run = spill.keep(all.clone()).unwrap();
         assert_eq!((run.rows(), run.read().unwrap()), (100_000, all));
         assert!(memory.resident() <= 64 << 10 && run.in_memory() == memory.resident(), "{memory:?}");
         assert!(run.size() >= 800_000 && memory.on_disk() > 700_000, "{memory:?}");
         let other = run.clone();
-        drop((run, shelf));
+        drop((run, spill));
         assert_eq!(other.rows(), 100_000);
         drop(other);
         assert_eq!((memory.resident(), memory.on_disk()), (0, 0));
@@ -233,7 +233,7 @@ mod tests {
     fn a_slice_lets_the_rest_go() {
         let memory = StateMemory::unlimited();
         let large = batch(0..100_000);
-        let run = SpillContext::new(&memory).keep_alone((0..100).map(|i| large.slice(i * 10, 10))).unwrap();
+        let run = SpillContext::new(&memory).keep_copies((0..100).map(|i| large.slice(i * 10, 10))).unwrap();
         let read = run.read().unwrap();
         assert_eq!(read[3], batch(30..40));
         assert!(read.iter().all(|batch| batch.get_array_memory_size() < 1 << 10));

@@ -8,12 +8,12 @@ use bytes::Bytes;
 
 use crate::common::Result;
 
-/// What became of a [`StateStore::create`].
+/// The outcome of a [`StateStore::create`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// The object is there, with these bytes, and survives a power cut.
+    /// The object was created with these bytes, durably.
     Won,
-    /// Another object stands there.
+    /// Another object exists there.
     Lost,
 }
 
@@ -33,17 +33,17 @@ pub trait StateStore: Debug + Send + Sync {
     /// Writes an object, whether it exists or not.
     async fn replace(&self, path: &str, bytes: Bytes) -> Result<()>;
 
-    /// Reads an object; `None` if there is none.
+    /// Reads an object; `None` if it does not exist.
     async fn get(&self, path: &str) -> Result<Option<Bytes>>;
 
-    /// The paths below a folder, sorted; `""` is the store itself. Whether what lies deeper is told by its own path or by that of
-    /// its folder is the store's choice.
+    /// The paths below a folder, sorted; `""` is the store itself. A store may list deeper objects by their paths or only their
+    /// folders.
     async fn list(&self, folder: &str) -> Result<Vec<String>>;
 
-    /// Deletes an object; one that is gone already is no error.
+    /// Deletes an object; it is no error if it does not exist.
     async fn delete(&self, path: &str) -> Result<()>;
 
-    /// Deletes all of it.
+    /// Deletes all objects.
     async fn remove(&self) -> Result<()> {
         for folder in ["commits", "objects", "incarnations", ""] {
             for path in self.list(folder).await? {
@@ -53,7 +53,7 @@ pub trait StateStore: Debug + Send + Sync {
         Ok(())
     }
 
-    /// How messages name it.
+    /// Its name in messages.
     fn describe(&self) -> String;
 
     /// Locks the folder for this process until the returned guard is dropped, where the store has locks. Object stores have
@@ -63,7 +63,7 @@ pub trait StateStore: Debug + Send + Sync {
     /// When another process holds it.
     fn lock(&self) -> Result<Option<Box<dyn Send + Sync>>>;
 
-    /// The same store, one folder down.
+    /// The store of a folder below.
     fn below(&self, folder: &str) -> Arc<dyn StateStore>;
 }
 

@@ -1,4 +1,4 @@
-//! A state table of either kind, and what changes in it.
+//! A state table of either kind, its snapshot and its delta.
 
 use std::sync::Arc;
 
@@ -18,17 +18,17 @@ pub enum StateTable {
     Keyed(Arc<KeyedTable>),
 }
 
-/// A state table as it was at one version, whatever becomes of the table.
+/// An immutable copy of a state table at one version.
 #[derive(Debug)]
 pub enum Frozen {
-    /// Rows by pane. Runs are shared; the table copies its list of them before it changes it.
+    /// Rows by pane. Runs are shared; the table copies its list of runs on write.
     Panes(Arc<PaneTable>),
     /// Rows by key.
     Keyed(FrozenTable),
 }
 
 impl Frozen {
-    /// The rows in batches, which [`StateTable::restore`] takes back; [`Self::closed_to`] is to be stored with them. The iterator fails
+    /// The rows in batches, for [`StateTable::restore`]; [`Self::closed_to`] has to be stored with them. The iterator fails
     /// when spilled rows cannot be read.
     pub fn into_rows(self) -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send> {
         match self {
@@ -46,7 +46,7 @@ impl Frozen {
     }
 }
 
-/// What one epoch changes in a state table.
+/// The changes of one epoch to a state table.
 #[derive(Debug, Clone)]
 pub enum StateDelta {
     /// Of panes.
@@ -84,7 +84,7 @@ impl StateDelta {
         }
     }
 
-    /// Adds what another part of the same epoch changed.
+    /// Adds the delta of another partition in the same epoch.
     ///
     /// # Errors
     /// When it is of another kind; that would be a bug.
@@ -97,7 +97,7 @@ impl StateDelta {
         Ok(())
     }
 
-    /// Adds what a later epoch changed.
+    /// Appends the delta of a later epoch.
     ///
     /// # Errors
     /// When it is of another kind; that would be a bug.
@@ -110,7 +110,7 @@ impl StateDelta {
         Ok(())
     }
 
-    /// Up to where rows are dropped by time, in milliseconds since 1970.
+    /// Rows whose time is at or before this are dropped, in milliseconds since 1970.
     pub fn close_to(&self) -> Option<i64> {
         match self {
             Self::Panes(delta) => delta.close_to,
@@ -118,10 +118,10 @@ impl StateDelta {
         }
     }
 
-    /// Its rows in batches for a commit, which [`StateTable::restore`] takes back; what it closes stands in the commit's header.
+    /// Its rows in batches for a commit, for [`StateTable::restore`]; the time up to which it closes is in the commit's header.
     ///
     /// # Errors
-    /// Also the iterator's: when spilled rows cannot be read.
+    /// When spilled rows cannot be read; the iterator may fail, too.
     pub fn encode(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send + '_>> {
         Ok(match self {
             Self::Panes(delta) => Box::new(delta.encode()),
@@ -131,7 +131,7 @@ impl StateDelta {
 }
 
 impl StateTable {
-    /// Takes in what an epoch changed.
+    /// Applies the delta of an epoch.
     ///
     /// # Errors
     /// When the delta is of another kind, or spilled rows cannot be read.
@@ -146,7 +146,7 @@ impl StateTable {
         Ok(())
     }
 
-    /// Drops everything up to a time, as an epoch did whose commit is read back.
+    /// Drops all rows up to a time, as the epoch of a restored commit did.
     ///
     /// # Errors
     /// When spilled rows cannot be read.
@@ -158,7 +158,7 @@ impl StateTable {
         self.fold(&delta)
     }
 
-    /// The least time that a row waits for.
+    /// The least time of a row: when the next timer is due.
     pub fn next_time(&self) -> Option<i64> {
         match self {
             Self::Panes(panes) => panes.next_close(),
@@ -177,7 +177,7 @@ impl StateTable {
         }
     }
 
-    /// About how many bytes its rows have, wherever they are.
+    /// The approximate bytes of its rows, in memory and on disk.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Panes(panes) => panes.bytes(),
@@ -188,7 +188,7 @@ impl StateTable {
         }
     }
 
-    /// The whole table at this version, for a commit.
+    /// An immutable copy of this version, for a commit.
     pub fn freeze(&self) -> Frozen {
         match self {
             Self::Panes(panes) => Frozen::Panes(Arc::clone(panes)),
@@ -204,10 +204,10 @@ impl StateTable {
         }
     }
 
-    /// Takes apart a batch of [`Frozen::into_rows`]: the rows as operators know them.
+    /// Decodes a batch of [`Frozen::into_rows`] to the rows that operators stored.
     ///
     /// # Errors
-    /// When the batch is not such.
+    /// When the batch is not of such a table.
     pub fn stored_rows(&self, stored: &RecordBatch) -> Result<RecordBatch> {
         match self {
             Self::Panes(_) => panes::rows(stored),
@@ -215,10 +215,10 @@ impl StateTable {
         }
     }
 
-    /// Takes in a part of a batch of another table's [`Frozen::into_rows`], whose rows belong here from now on.
+    /// Adds a part of a batch of another table's [`Frozen::into_rows`], whose rows are now in this partition.
     ///
     /// # Errors
-    /// When the batch is not such.
+    /// When the batch is not of such a table.
     pub fn adopt(&mut self, stored: &RecordBatch) -> Result<()> {
         match self {
             Self::Panes(panes) => Arc::make_mut(panes).adopt(stored),
@@ -226,10 +226,10 @@ impl StateTable {
         }
     }
 
-    /// Takes back what [`Frozen::into_rows`] or [`StateDelta::encode`] gave.
+    /// Restores what [`Frozen::into_rows`] or [`StateDelta::encode`] wrote.
     ///
     /// # Errors
-    /// When the batch is not such.
+    /// When the batch is not of such a table.
     pub fn restore(&mut self, stored: &RecordBatch) -> Result<()> {
         match self {
             Self::Panes(panes) => Arc::make_mut(panes).restore(stored),

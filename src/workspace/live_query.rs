@@ -72,7 +72,7 @@ impl Connection {
             Ok::<_, Error>((output, planner.finish()))
         };
         let (mut output, mut program) = plan(BTreeSet::new()).await?;
-        let apart = late::counted_apart(&program)?;
+        let apart = late::counted_by_number(&program)?;
         if !apart.is_empty() {
             (output, program) = plan(apart).await?;
         }

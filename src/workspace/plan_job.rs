@@ -33,7 +33,7 @@ impl Connection {
         let (runtime, queries) = (Arc::clone(&workspace.runtime), Arc::clone(&workspace.queries));
         let session = Session::new(tables as Arc<dyn Tables>, Mode::Streaming, runtime, queries)?;
         let (mut program, mut planned, mut views) = self.plan_parts(&session, inserts, &store, BTreeSet::new()).await?;
-        let apart = late::counted_apart(&program)?;
+        let apart = late::counted_by_number(&program)?;
         if !apart.is_empty() {
             (program, planned, views) = self.plan_parts(&session, inserts, &store, apart).await?;
         }

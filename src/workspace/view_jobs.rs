@@ -37,7 +37,7 @@ impl Connection {
 
     async fn kept(&self, view: &str) -> Result<Option<Keeper>> {
         let Some(root) = self.workspace.root() else { return Ok(None) };
-        let Some(job) = stored_view::kept_by(root.as_ref(), view).await? else { return Ok(None) };
+        let Some(job) = stored_view::owning_job(root.as_ref(), view).await? else { return Ok(None) };
         let store = root.below(&job);
         if store.list("incarnations").await?.is_empty() {
             return Ok(None);

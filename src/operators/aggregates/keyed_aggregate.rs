@@ -52,8 +52,8 @@ pub struct Lifetime {
 ///
 /// # Invariants
 /// * One row of state per group: group columns, then every aggregate's partial state.
-/// * Over updating input all aggregates are sums of weighted values (the planner sees to that), so that a retraction is
-///   merged like any other row; but for extremes, whose values come as further inputs and have tables of their own.
+/// * Over updating input all aggregates are sums of weighted values (the planner ensures that), so that a retraction is
+///   merged like any other row; except for extremes, whose values are further inputs with separate tables.
 #[derive(Debug)]
 pub struct KeyedAggregate {
     functions: Functions,
@@ -107,9 +107,9 @@ impl KeyedAggregate {
     }
 
     /// Appends the expiry time to partial rows.
-    fn timed(&self, state: &RecordBatch, clock: i64) -> Result<RecordBatch> {
-        let Some((column, shift)) = self.lifetime.window else { return self.stored.timed_at(state, clock) };
-        self.stored.timed(state, || {
+    fn with_time(&self, state: &RecordBatch, clock: i64) -> Result<RecordBatch> {
+        let Some((column, shift)) = self.lifetime.window else { return self.stored.with_time_at(state, clock) };
+        self.stored.with_time(state, || {
             let ends = to_millis(state.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(shift));
             let no_time = || ends.iter().map(|t| Some(t.unwrap_or(i64::MAX))).collect::<Int64Array>();
             Ok(if ends.null_count() > 0 { no_time() } else { ends })
@@ -117,11 +117,11 @@ impl KeyedAggregate {
     }
 
     /// Stored rows as partial rows.
-    fn untimed(&self, stored: &RecordBatch) -> Result<RecordBatch> {
+    fn without_time(&self, stored: &RecordBatch) -> Result<RecordBatch> {
         first_columns(self.functions.partial(), stored)
     }
 
-    /// Appends the previous extremes to the earlier results, and the new ones to the new results and states; emits the deltas of the values.
+    /// Appends the previous extremes to the earlier results, and the new ones to the new results and states; emits the values' deltas.
     fn add_extremes(&self, ctx: &OperatorContext, inputs: &[Vec<RecordBatch>], stored: &RecordBatch, rows: Rows) -> Result<Rows> {
         if self.extremes.is_empty() {
             return Ok(rows);
@@ -152,8 +152,8 @@ impl KeyedAggregate {
 
     fn forgotten(&self, ctx: &OperatorContext) -> Option<i64> {
         match self.lifetime {
-            Lifetime { window: Some(_), .. } => ctx.moment.end,
-            Lifetime { ttl: Some(ttl), .. } => Some(ctx.moment.clock.saturating_sub(ttl)),
+            Lifetime { window: Some(_), .. } => ctx.epoch_time.end,
+            Lifetime { ttl: Some(ttl), .. } => Some(ctx.epoch_time.clock.saturating_sub(ttl)),
             _ => None,
         }
     }
@@ -245,7 +245,7 @@ impl Operator for KeyedAggregate {
             return Ok(Vec::new());
         }
         let with_extremes = ctx.keyed(0)?.get(&arrived.columns()[..self.functions.groups()])?;
-        let stored = self.untimed(&with_extremes)?;
+        let stored = self.without_time(&with_extremes)?;
         let known = stored.num_rows();
 
         // Known groups first: so row i of the earlier results and of the new ones is the same group.
@@ -260,7 +260,7 @@ impl Operator for KeyedAggregate {
         if self.lifetime.distinct {
             let new = known..results.num_rows();
             let rows = if self.lifetime.ttl.is_some() { state } else { state.slice(new.start, new.len()) };
-            delta.rows.push(zset::with_weight(&self.timed(&rows, ctx.moment.clock)?, &put, 1)?);
+            delta.rows.push(zset::with_weight(&self.with_time(&rows, ctx.epoch_time.clock)?, &put, 1)?);
             ctx.emit_delta(0, delta)?;
             return Ok(vec![results.slice(new.start, new.len())]);
         }
@@ -274,7 +274,7 @@ impl Operator for KeyedAggregate {
         let shown: BooleanArray = (0..results.num_rows()).map(|i| Some(alive.value(i) && (i >= known || changed.value(i)))).collect();
         let came = filter_record_batch(&results, &shown)?;
 
-        let timed = self.timed(&state, ctx.moment.clock)?;
+        let timed = self.with_time(&state, ctx.epoch_time.clock)?;
         delta.rows.push(zset::with_weight(&filter_record_batch(&timed, &alive)?, &put, 1)?);
         let dead = filter_record_batch(&timed.slice(0, known), &not(&alive.slice(0, known))?)?;
         if dead.num_rows() > 0 {

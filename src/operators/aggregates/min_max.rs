@@ -37,7 +37,7 @@ pub struct Extreme {
 
 /// Where the new extreme of a group was found.
 #[derive(Clone, Copy)]
-enum Found {
+enum NewExtreme {
     Before,
     Came(usize),
     Read(usize),
@@ -91,34 +91,34 @@ impl Extreme {
                 *gone = true;
             }
         }
-        let mut found: Vec<Found> = Vec::with_capacity(count);
+        let mut found: Vec<NewExtreme> = Vec::with_capacity(count);
         let (mut read, mut lost): (Vec<u32>, Vec<bool>) = (Vec::new(), vec![false; count]);
         for (place, (gone, best)) in gone.iter().zip(best).enumerate() {
             found.push(match best {
-                Some(row) if came.row(row) >= old.row(place) => Found::Came(row),
+                Some(row) if came.row(row) >= old.row(place) => NewExtreme::Came(row),
                 _ if *gone => {
                     read.push(u32::try_from(place).unwrap_or(u32::MAX));
                     lost.iter_mut().skip(place).take(1).for_each(|lost| *lost = true);
-                    Found::Before
+                    NewExtreme::Before
                 }
-                _ => Found::Before,
+                _ => NewExtreme::Before,
             });
         }
         let kept = self.kept(groups, &UInt32Array::from(read), changes, values)?;
         let left = Values::new(&kept, &order, places, self.groups())?.best(count, |place| lost.get(place) == Some(&true))?;
         for (place, best) in left.into_iter().enumerate() {
             if let Some(found) = found.get_mut(place).filter(|_| lost.get(place) == Some(&true)) {
-                *found = best.map_or(Found::Nowhere, Found::Read);
+                *found = best.map_or(NewExtreme::Nowhere, NewExtreme::Read);
             }
         }
         let indices: Vec<(usize, usize)> = found
             .iter()
             .enumerate()
             .map(|(place, found)| match found {
-                Found::Before => (0, place),
-                Found::Came(row) => (1, *row),
-                Found::Read(row) => (2, *row),
-                Found::Nowhere => (3, 0),
+                NewExtreme::Before => (0, place),
+                NewExtreme::Came(row) => (1, *row),
+                NewExtreme::Read(row) => (2, *row),
+                NewExtreme::Nowhere => (3, 0),
             })
             .collect();
         let null = new_null_array(before.data_type(), 1);
@@ -154,7 +154,7 @@ impl<'a> Values<'a> {
         let (key, value) = batch.columns().split_at(groups);
         let value = value.first().ok_or_else(|| Error::internal("an extreme of nothing"))?;
         let rows = order.convert_columns(std::slice::from_ref(value))?;
-        Ok(Self { rows, weights: zset::weights(batch)?.values(), places: places.of(key, batch.num_rows())? })
+        Ok(Self { rows, weights: zset::weights(batch)?.values(), places: places.positions(key, batch.num_rows())? })
     }
 
     fn row(&self, row: usize) -> Row<'_> {

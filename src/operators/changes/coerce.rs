@@ -98,7 +98,7 @@ impl Coercion {
         Ok(RecordBatch::try_new(self.schema(changes), columns)?)
     }
 
-    /// The columns of rows that come out.
+    /// The schema of the output.
     pub fn schema(&self, changes: bool) -> SchemaRef {
         let all = self.filled.as_ref().unwrap_or(&self.target);
         if changes { zset::weighted(all) } else { Arc::clone(all) }

@@ -48,11 +48,11 @@ impl ExpiringRows {
     ///
     /// # Errors
     /// When the rows have another schema.
-    pub(in crate::operators) fn timed(&self, rows: &RecordBatch, times: impl FnOnce() -> Result<Int64Array>) -> Result<RecordBatch> {
+    pub(in crate::operators) fn with_time(&self, rows: &RecordBatch, times: impl FnOnce() -> Result<Int64Array>) -> Result<RecordBatch> {
         let time: Option<ArrayRef> = if self.expires() { Some(Arc::new(times()?)) } else { None };
         let (columns, weights) = rows.columns().split_at(self.width);
         let columns = columns.iter().cloned().chain(time).chain(weights.iter().cloned()).collect();
-        of(&self.layout.schema, !weights.is_empty(), columns, rows.num_rows())
+        batch_of(&self.layout.schema, !weights.is_empty(), columns, rows.num_rows())
     }
 
     /// The stored form of rows of these columns, each with weight 1.
@@ -65,7 +65,7 @@ impl ExpiringRows {
         rows: usize,
         times: impl FnOnce() -> Result<Int64Array>,
     ) -> Result<RecordBatch> {
-        let timed = self.timed(&of(&self.rows, false, columns, rows)?, times)?;
+        let timed = self.with_time(&batch_of(&self.rows, false, columns, rows)?, times)?;
         zset::with_weight(&timed, &zset::weighted(&self.layout.schema), 1)
     }
 
@@ -73,19 +73,19 @@ impl ExpiringRows {
     ///
     /// # Errors
     /// As [`Self::timed`].
-    pub(in crate::operators) fn timed_at(&self, rows: &RecordBatch, time: i64) -> Result<RecordBatch> {
-        self.timed(rows, || Ok(Int64Array::from_value(time, rows.num_rows())))
+    pub(in crate::operators) fn with_time_at(&self, rows: &RecordBatch, time: i64) -> Result<RecordBatch> {
+        self.with_time(rows, || Ok(Int64Array::from_value(time, rows.num_rows())))
     }
 
     /// Stored rows without their times.
     ///
     /// # Errors
     /// When they are rows of another table.
-    pub(in crate::operators) fn untimed(&self, stored: &RecordBatch) -> Result<RecordBatch> {
+    pub(in crate::operators) fn without_time(&self, stored: &RecordBatch) -> Result<RecordBatch> {
         let (columns, behind) = stored.columns().split_at(self.width);
         let weights = behind.get(usize::from(self.expires())..).unwrap_or_default();
         let columns = columns.iter().chain(weights).cloned().collect();
-        of(&self.rows, !weights.is_empty(), columns, stored.num_rows())
+        batch_of(&self.rows, !weights.is_empty(), columns, stored.num_rows())
     }
 
     /// Which stored rows have expired by then; a row without a time has, too.
@@ -100,7 +100,7 @@ impl ExpiringRows {
 }
 
 /// Columns under a schema, with or without a weight behind it.
-fn of(schema: &SchemaRef, weighted: bool, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+fn batch_of(schema: &SchemaRef, weighted: bool, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
     let schema = if weighted { zset::weighted(schema) } else { Arc::clone(schema) };
     let rows = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(schema, columns, &rows)?)

@@ -65,7 +65,7 @@ impl KeyIndex {
     ///
     /// # Errors
     /// When keys cannot be compared.
-    pub(in crate::operators) fn of(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<Option<usize>>> {
+    pub(in crate::operators) fn positions(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<Option<usize>>> {
         let (Some(own), Some(encoded)) = (&self.keys, zset::encode(keys)?) else {
             return Ok(vec![(self.rows > 0).then_some(0); rows]);
         };

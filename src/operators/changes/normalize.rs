@@ -74,7 +74,7 @@ impl Normalize {
         &self.rows
     }
 
-    /// Which columns it goes by.
+    /// Its key and columns.
     pub fn upserts(&self) -> &Upserts {
         &self.upserts
     }
@@ -92,7 +92,7 @@ impl Normalize {
 
     /// The delta of the table: these rows, with their expiry time.
     fn delta(&self, rows: &RecordBatch, weight: i64, clock: i64) -> Result<RecordBatch> {
-        zset::with_weight(&self.stored.timed_at(rows, clock)?, &zset::weighted(&self.stored.layout().schema), weight)
+        zset::with_weight(&self.stored.with_time_at(rows, clock)?, &zset::weighted(&self.stored.layout().schema), weight)
     }
 
     /// The output rows.
@@ -155,7 +155,7 @@ impl Operator for Normalize {
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let clock = ctx.moment.clock;
+        let clock = ctx.epoch_time.clock;
         let mut delta = KeyedDelta { close_to: self.upserts.ttl.map(|ttl| clock.saturating_sub(ttl)), ..KeyedDelta::default() };
         let input = inputs.into_iter().next().unwrap_or_default();
         let Some(schema) = input.first().map(RecordBatch::schema) else {

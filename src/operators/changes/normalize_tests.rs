@@ -45,8 +45,8 @@ impl Running {
         let id = StateId { node: 0, table: 0, groups: KeyGroups::ALL };
         let state = StateTables::from([(id, StateTable::Keyed(Arc::clone(&self.table)))]);
         let epoch = Arc::new(EpochContext::new(HashMap::new(), state, &StateMemory::unlimited(), false));
-        let moment = EpochTime { clock, ..EpochTime::default() };
-        let ctx = OperatorContext::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));
+        let epoch_time = EpochTime { clock, ..EpochTime::default() };
+        let ctx = OperatorContext::new(0, epoch_time, Arc::clone(&epoch), Arc::new(TaskContext::default()));
         let input = batches.iter().map(|rows| records(rows)).collect();
         let out = self.operator.process_epoch(&ctx, vec![input]).await.unwrap();
         drop(ctx);

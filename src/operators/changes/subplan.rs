@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
 
-use crate::operators::epoch::expression_errors::named;
+use crate::operators::epoch::expression_errors::with_expressions;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder};
 use crate::operators::epoch::stateful::OperatorContext;
 use crate::operators::{ClockExec, ExchangeExec, StaticScanExec, WatermarkExec, first_columns};
@@ -41,7 +41,7 @@ impl SubPlan {
         &self.leaves
     }
 
-    /// The columns that come out.
+    /// The output schema.
     pub fn schema(&self) -> SchemaRef {
         self.plan.schema()
     }
@@ -65,14 +65,14 @@ impl SubPlan {
     /// The errors of the plan.
     pub async fn run(&self, ctx: &OperatorContext, inputs: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
         for (id, rows) in self.leaves.iter().zip(inputs) {
-            ctx.epoch.put_exchange(*id, ctx.partition, ctx.epoch.shelf().keep([rows])?);
+            ctx.epoch.put_exchange(*id, ctx.partition, ctx.epoch.spill_context().keep([rows])?);
         }
         // An executed plan is never reused: it may hold a build side or a channel of the previous run.
         let plan = Arc::clone(&self.plan).transform_up(|node| {
             let bound: Arc<dyn ExecutionPlan> = if let Some(clock) = node.downcast_ref::<ClockExec>() {
-                Arc::new(clock.at(ctx.moment.clock))
+                Arc::new(clock.at(ctx.epoch_time.clock))
             } else if let Some(watermark) = node.downcast_ref::<WatermarkExec>() {
-                Arc::new(watermark.with_watermark(ctx.moment.start))
+                Arc::new(watermark.with_watermark(ctx.epoch_time.start))
             } else if let Some(leaf) = node.downcast_ref::<ExchangeExec>() {
                 Arc::new(leaf.only(ctx.partition))
             } else {
@@ -83,7 +83,7 @@ impl SubPlan {
         let plan = reset_plan_states(plan.data)?;
         let rows = collect(plan, Arc::clone(&ctx.tasks)).await;
         self.leaves.iter().for_each(|id| ctx.epoch.drop_exchange_partition(*id, ctx.partition));
-        let rows = rows.map_err(|error| named(error.into(), &self.plan))?;
+        let rows = rows.map_err(|error| with_expressions(error.into(), &self.plan))?;
         let schema = self.schema();
         // DataFusion does not always derive the same nullability of a column.
         rows.iter().map(|b| first_columns(&schema, b)).collect()

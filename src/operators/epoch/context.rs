@@ -9,7 +9,7 @@ use datafusion::execution::TaskContext;
 
 use crate::common::{Error, Result};
 use crate::connectors::Source;
-use crate::state::{KeyGroups, Run, SpillContext, StateDelta, StateMemory, StateTable};
+use crate::state::{KeyGroups, SpillContext, SpillableBatches, StateDelta, StateMemory, StateTable};
 
 /// The tables that a batch query reads from, by name.
 #[derive(Debug, Default)]
@@ -77,10 +77,10 @@ pub type StateTables = BTreeMap<StateId, StateTable>;
 pub struct EpochContext {
     inputs: HashMap<(String, i32), Vec<RecordBatch>>,
     state: StateTables,
-    exchanges: Mutex<HashMap<u32, BTreeMap<u32, Run>>>,
+    exchanges: Mutex<HashMap<u32, BTreeMap<u32, SpillableBatches>>>,
     /// How many stages have read an exchange.
     read: Mutex<BTreeMap<u32, usize>>,
-    shelf: SpillContext,
+    spill: SpillContext,
     report: Mutex<EpochReport>,
     keep_late_rows: bool,
 }
@@ -124,23 +124,23 @@ impl EpochContext {
         memory: &Arc<StateMemory>,
         keep_late_rows: bool,
     ) -> Self {
-        let (exchanges, read, report, shelf) = (Mutex::default(), Mutex::default(), Mutex::default(), SpillContext::new(memory));
-        Self { inputs, state, exchanges, read, shelf, report, keep_late_rows }
+        let (exchanges, read, report, spill) = (Mutex::default(), Mutex::default(), Mutex::default(), SpillContext::new(memory));
+        Self { inputs, state, exchanges, read, spill, report, keep_late_rows }
     }
 
     /// The spill context of rows of this attempt.
-    pub fn shelf(&self) -> &SpillContext {
-        &self.shelf
+    pub fn spill_context(&self) -> &SpillContext {
+        &self.spill
     }
 
     /// The attempt that a plan runs in.
-    pub fn of(context: &TaskContext) -> Option<Arc<Self>> {
+    pub fn from_task(context: &TaskContext) -> Option<Arc<Self>> {
         context.session_config().get_extension::<Self>()
     }
 
     /// The attempt that a plan runs in, for operators that exist only in continuous plans.
     pub fn required(context: &TaskContext) -> Result<Arc<Self>> {
-        Self::of(context).ok_or_else(|| Error::internal("a streaming operator outside of an epoch"))
+        Self::from_task(context).ok_or_else(|| Error::internal("a streaming operator outside of an epoch"))
     }
 
     /// The rows of one partition of a table.
@@ -159,19 +159,19 @@ impl EpochContext {
     }
 
     /// Leaves rows for a later stage: one partition of an exchange.
-    pub fn put_exchange(&self, id: u32, partition: u32, rows: Run) {
+    pub fn put_exchange(&self, id: u32, partition: u32, rows: SpillableBatches) {
         lock(&self.exchanges).entry(id).or_default().insert(partition, rows);
     }
 
     /// One partition of the rows that an earlier stage left.
-    pub fn exchange(&self, id: u32, partition: u32) -> Result<Run> {
+    pub fn exchange(&self, id: u32, partition: u32) -> Result<SpillableBatches> {
         let rows = lock(&self.exchanges).get(&id).and_then(|partitions| partitions.get(&partition).cloned());
         rows.ok_or_else(|| Error::internal(format!("nothing has been left for exchange {id}, partition {partition}")))
     }
 
     /// All rows that an earlier stage left, partition by partition.
-    pub fn whole_exchange(&self, id: u32) -> Result<Run> {
-        let mut all = Run::default();
+    pub fn whole_exchange(&self, id: u32) -> Result<SpillableBatches> {
+        let mut all = SpillableBatches::default();
         let exchanges = lock(&self.exchanges);
         let partitions = exchanges.get(&id).ok_or_else(|| Error::internal(format!("nothing has been left for exchange {id}")))?;
         partitions.values().for_each(|rows| all.extend(rows.clone()));

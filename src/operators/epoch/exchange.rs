@@ -41,12 +41,12 @@ pub struct Exchange {
     /// a key.
     pub id: u32,
     /// How they are read.
-    pub read: Read,
+    pub read: ReadMode,
 }
 
 /// How the partitions of an exchange are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Read {
+pub enum ReadMode {
     /// All partitions as one.
     Gathered,
     /// This many partitions, each read separately.
@@ -58,19 +58,19 @@ pub enum Read {
 impl Exchange {
     /// All rows of a stage as one partition.
     pub fn gathered(stage: u32) -> Self {
-        Self { stage, id: stage, read: Read::Gathered }
+        Self { stage, id: stage, read: ReadMode::Gathered }
     }
 
     /// The rows of a stage in its own partitions.
     pub fn each(stage: u32, partitions: usize) -> Self {
-        Self { stage, id: stage, read: Read::Each(partitions) }
+        Self { stage, id: stage, read: ReadMode::Each(partitions) }
     }
 }
 
 impl ExchangeExec {
     /// Reads rows of `schema`.
     pub fn new(exchange: Exchange, schema: SchemaRef) -> Self {
-        let partitions = if let Read::Each(partitions) = exchange.read { partitions } else { 1 };
+        let partitions = if let ReadMode::Each(partitions) = exchange.read { partitions } else { 1 };
         Self { properties: properties(&schema, partitions), exchange, by: String::new(), schema }
     }
 
@@ -93,7 +93,7 @@ impl ExchangeExec {
     /// The same, reading only one partition.
     #[must_use]
     pub fn only(&self, partition: u32) -> Self {
-        Self::new(Exchange { read: Read::Only(partition), ..self.exchange }, Arc::clone(&self.schema))
+        Self::new(Exchange { read: ReadMode::Only(partition), ..self.exchange }, Arc::clone(&self.schema))
     }
 }
 
@@ -102,8 +102,8 @@ impl DisplayAs for ExchangeExec {
         let Exchange { stage, read, .. } = self.exchange;
         write!(f, "ExchangeExec: stage={stage}")?;
         match read {
-            Read::Each(partitions) if !self.by.is_empty() => write!(f, ", hash=[{}], partitions={partitions}", self.by),
-            Read::Each(partitions) if partitions > 1 => write!(f, ", partitions={partitions}"),
+            ReadMode::Each(partitions) if !self.by.is_empty() => write!(f, ", hash=[{}], partitions={partitions}", self.by),
+            ReadMode::Each(partitions) if partitions > 1 => write!(f, ", partitions={partitions}"),
             _ => Ok(()),
         }
     }
@@ -137,9 +137,9 @@ impl ExecutionPlan for ExchangeExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let (epoch, id) = (EpochContext::required(&context)?, self.exchange.id);
         let rows = match self.exchange.read {
-            Read::Gathered => epoch.whole_exchange(id)?,
-            Read::Each(_) => epoch.exchange(id, u32::try_from(partition).unwrap_or(u32::MAX))?,
-            Read::Only(one) => epoch.exchange(id, one)?,
+            ReadMode::Gathered => epoch.whole_exchange(id)?,
+            ReadMode::Each(_) => epoch.exchange(id, u32::try_from(partition).unwrap_or(u32::MAX))?,
+            ReadMode::Only(one) => epoch.exchange(id, one)?,
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream::iter(rows.batches().map(|batch| Ok(batch?))))))
     }

@@ -15,7 +15,7 @@ use crate::common::library_text::{in_sql, is_division_by_zero, is_failed_cast};
 const MOST: usize = 3;
 
 /// An error of a plan, with the expressions of the plan that can cause such an error.
-pub fn named(error: Error, plan: &Arc<dyn ExecutionPlan>) -> Error {
+pub fn with_expressions(error: Error, plan: &Arc<dyn ExecutionPlan>) -> Error {
     let text = error.message();
     if is_division_by_zero(text) {
         return Error::data(format!("division by zero{}", places(plan, &divides))).hint("x / NULLIF(y, 0) is NULL where y is 0");

@@ -25,14 +25,14 @@ use crate::operators::to_millis;
 ///   max(ts - INTERVAL '5' SECOND)  =  max(ts) - INTERVAL '5' SECOND
 /// ```
 #[derive(Debug, Clone)]
-pub(super) struct Newest {
+pub(super) struct MaxEventTime {
     /// Evaluated for every row.
     time: Arc<dyn PhysicalExpr>,
     /// Evaluated for their maximum: the only column of a batch of one row.
     rest: Option<(Operator, Arc<dyn PhysicalExpr>)>,
 }
 
-impl Newest {
+impl MaxEventTime {
     /// Of a watermark expression.
     pub(super) fn new(watermark: &Arc<dyn PhysicalExpr>) -> Self {
         let fixed = |expr: &Arc<dyn PhysicalExpr>| match expr.downcast_ref::<Literal>().map(Literal::value) {
@@ -52,7 +52,7 @@ impl Newest {
     ///
     /// # Errors
     /// When the expression cannot be evaluated.
-    pub(super) fn of(&self, batch: &RecordBatch) -> Result<Option<Millis>> {
+    pub(super) fn evaluate(&self, batch: &RecordBatch) -> Result<Option<Millis>> {
         let times = self.time.evaluate(batch)?.into_array(batch.num_rows())?;
         let Some((op, interval)) = &self.rest else { return Ok(max(&to_millis(&times)?)) };
         let Some(newest) = newest(&times)? else { return Ok(None) };
@@ -86,7 +86,7 @@ mod tests {
         let interval = Arc::new(Literal::new(ScalarValue::IntervalMonthDayNano(Some(interval))));
         let watermark: Arc<dyn PhysicalExpr> = Arc::new(BinaryExpr::new(Arc::new(Column::new("ts", 0)), Operator::Minus, interval));
         let all = watermark.evaluate(&batch).unwrap().into_array(batch.num_rows()).unwrap();
-        [Newest::new(&watermark).of(&batch).unwrap(), max(&to_millis(&all).unwrap())]
+        [MaxEventTime::new(&watermark).evaluate(&batch).unwrap(), max(&to_millis(&all).unwrap())]
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::common::projection::{ColumnPath, Projection, at, narrow};
 use crate::common::{Error, Result};
 use crate::connectors::{BoundedScan, Split};
 
-use super::max_event_time::Newest;
+use super::max_event_time::MaxEventTime;
 use super::nested_projection::leaves;
 use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode};
 use crate::operators::{EpochContext, Progress, SourceSet, properties};
@@ -184,7 +184,7 @@ impl ExecutionPlan for SourceScanExec {
         let splits = self.splits.get(partition).cloned().unwrap_or_default();
         let (schema, out) = (Arc::clone(&self.schema), Arc::clone(&self.schema));
         let (columns, limit) = (self.columns.clone(), self.limit);
-        let Some(epoch) = EpochContext::of(&context) else {
+        let Some(epoch) = EpochContext::from_task(&context) else {
             let sources = context.session_config().get_extension::<SourceSet>().unwrap_or_default();
             let progress = context.session_config().get_extension::<Progress>().unwrap_or_default().newest();
             let rows = stream::iter(splits)
@@ -206,14 +206,14 @@ impl ExecutionPlan for SourceScanExec {
                 .try_flatten();
             return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)));
         };
-        let watermark = self.watermark.as_ref().map(Newest::new);
+        let watermark = self.watermark.as_ref().map(MaxEventTime::new);
         let partitions = self.splits.len();
         let rows = stream::iter(splits).flat_map(move |split| {
             let batches = share(epoch.input(&split.table, split.partition), partition, partitions);
             let (epoch, watermark, columns, out) = (Arc::clone(&epoch), watermark.clone(), columns.clone(), Arc::clone(&out));
             stream::iter(batches).map(move |batch| -> DfResult<RecordBatch> {
                 let batch = pick(&batch, &columns, &out)?;
-                if let Some(newest) = watermark.as_ref().map(|w| w.of(&batch)).transpose()?.flatten() {
+                if let Some(newest) = watermark.as_ref().map(|w| w.evaluate(&batch)).transpose()?.flatten() {
                     epoch.report_event_time(&split.table, split.partition, newest);
                 }
                 Ok(batch)

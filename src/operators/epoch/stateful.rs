@@ -183,7 +183,7 @@ pub struct OperatorContext {
     pub(in crate::operators) partition: u32,
     groups: KeyGroups,
     /// The times of the epoch.
-    pub moment: EpochTime,
+    pub epoch_time: EpochTime,
     /// The epoch.
     pub epoch: Arc<EpochContext>,
     /// The context for plans that the operator runs.
@@ -192,8 +192,8 @@ pub struct OperatorContext {
 }
 
 impl OperatorContext {
-    pub(in crate::operators) fn new(node: u32, moment: EpochTime, epoch: Arc<EpochContext>, tasks: Arc<TaskContext>) -> Self {
-        Self { node, partition: 0, groups: KeyGroups::ALL, moment, epoch, tasks, more: Mutex::default() }
+    pub(in crate::operators) fn new(node: u32, epoch_time: EpochTime, epoch: Arc<EpochContext>, tasks: Arc<TaskContext>) -> Self {
+        Self { node, partition: 0, groups: KeyGroups::ALL, epoch_time, epoch, tasks, more: Mutex::default() }
     }
 
     /// A table kept by panes, at version n−1.
@@ -224,7 +224,7 @@ impl OperatorContext {
 
     /// The node's watermark at the epoch's end; the minimum while none is known.
     pub fn watermark(&self) -> i64 {
-        self.moment.end.unwrap_or(i64::MIN)
+        self.epoch_time.end.unwrap_or(i64::MIN)
     }
 
     fn id(&self, table: u32) -> StateId {
@@ -232,7 +232,7 @@ impl OperatorContext {
     }
 }
 
-/// Runs one step of an operator over all rows of its inputs, in as many partitions as those have: each with the state of its own key
+/// Runs an operator over all rows of its inputs, in as many partitions as those have, each with the state of its key
 /// groups.
 ///
 /// A template has no times; `bind` sets those of an epoch, and the key groups of the job. The watermark at its end is known, because
@@ -243,7 +243,7 @@ pub struct StatefulExec {
     groups: Vec<KeyGroups>,
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     operator: Arc<dyn Operator>,
-    moment: EpochTime,
+    epoch_time: EpochTime,
     properties: Arc<PlanProperties>,
 }
 
@@ -254,10 +254,10 @@ impl StatefulExec {
         groups: Vec<KeyGroups>,
         inputs: Vec<Arc<dyn ExecutionPlan>>,
         operator: Arc<dyn Operator>,
-        moment: EpochTime,
+        epoch_time: EpochTime,
     ) -> Self {
         let properties = properties(&operator.schema(), groups.len());
-        Self { node, groups, inputs, operator, moment, properties }
+        Self { node, groups, inputs, operator, epoch_time, properties }
     }
 
     /// The key groups of each partition.
@@ -276,14 +276,14 @@ impl StatefulExec {
     }
 
     /// The times of its epoch.
-    pub fn moment(&self) -> EpochTime {
-        self.moment
+    pub fn epoch_time(&self) -> EpochTime {
+        self.epoch_time
     }
 
     /// The same node in another epoch.
     #[must_use]
-    pub fn at(&self, moment: EpochTime) -> Self {
-        Self { moment, ..self.clone() }
+    pub fn at(&self, epoch_time: EpochTime) -> Self {
+        Self { epoch_time, ..self.clone() }
     }
 }
 
@@ -333,7 +333,7 @@ impl ExecutionPlan for StatefulExec {
         let operator = Arc::clone(&self.operator);
         let groups = *self.groups.get(partition).ok_or_else(|| Error::internal("a partition without key groups"))?;
         let partition = u32::try_from(partition).map_err(|_| Error::internal("too many partitions"))?;
-        let ctx = OperatorContext { partition, groups, ..OperatorContext::new(self.node, self.moment, epoch, context) };
+        let ctx = OperatorContext { partition, groups, ..OperatorContext::new(self.node, self.epoch_time, epoch, context) };
         let rows = async move {
             let mut collected = Vec::with_capacity(inputs.len());
             for input in inputs {

@@ -1,4 +1,4 @@
-//! Inner joins, kept up to date by what has changed on each side.
+//! Incremental inner joins: only the changes of each side are joined.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, Por
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed, key_columns};
 use crate::operators::to_millis;
 
-/// The column behind a stored row by which it is dropped, in milliseconds.
+/// The expiry time of a stored row in milliseconds: a column behind it.
 const UNTIL: &str = "__until";
 
 /// One side of a join.
@@ -31,13 +31,13 @@ const UNTIL: &str = "__until";
 pub struct Side {
     /// Its columns, without weight.
     pub schema: SchemaRef,
-    /// The columns of the key; none: every row meets every row.
+    /// The columns of the key; none: a cross join.
     pub key: Vec<usize>,
     /// Its rows come with weights.
     pub updating: bool,
-    /// No row of the other side can meet one whose time in this column, plus this many milliseconds, W has reached.
+    /// A row has no further matches once W reaches this column, a time, plus this many milliseconds.
     pub until: Option<(usize, i64)>,
-    /// Where time bounds nothing: rows that did not change for this many milliseconds of wall time are forgotten.
+    /// If no time bounds it: rows without changes for this many milliseconds of wall time expire.
     pub ttl: Option<i64>,
 }
 
@@ -72,7 +72,7 @@ impl Side {
 }
 
 impl Side {
-    /// How its rows are kept.
+    /// The stored form of its rows.
     pub(super) fn rows(&self) -> ExpiringRows {
         let time = (self.until.is_some() || self.ttl.is_some()).then(|| Field::new(UNTIL, DataType::Int64, true));
         ExpiringRows::new(Arc::clone(&self.schema), self.key.clone(), KeyMode::Bag, time)
@@ -88,7 +88,7 @@ impl Side {
         Ok(concat_batches(&schema, &batches)?)
     }
 
-    /// By which its rows are hash-partitioned.
+    /// The key by which its rows are hash-partitioned.
     pub(super) fn partition_key(&self) -> PartitionKey {
         key_columns(&self.schema, self.key.iter().copied())
     }
@@ -99,13 +99,13 @@ impl Side {
 
     pub(super) fn stored(&self, rows: &ExpiringRows, changes: &RecordBatch) -> Result<RecordBatch> {
         let Some((column, after)) = self.until else { return Ok(changes.clone()) };
-        rows.timed(changes, || Ok(to_millis(changes.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(after))))
+        rows.with_time(changes, || Ok(to_millis(changes.column(column))?.unary::<_, Int64Type>(|t| t.saturating_add(after))))
     }
 
-    /// What a table with a TTL takes of changes: what it keeps of the same rows moves to `clock`. A row that was forgotten
-    /// cannot be taken back any more.
+    /// The delta of a table with a TTL: stored rows that are equal move to `clock`. An expired row can no longer be
+    /// retracted.
     fn refreshed(&self, kept: &ExpiringRows, table: &KeyedTable, changes: &RecordBatch, clock: i64) -> Result<RecordBatch> {
-        let now = |rows: &RecordBatch| kept.timed_at(rows, clock);
+        let now = |rows: &RecordBatch| kept.with_time_at(rows, clock);
         if !self.updating {
             return now(changes);
         }
@@ -118,28 +118,28 @@ impl Side {
             None => vec![true; stored.num_rows()].into(),
         };
         let old = filter_record_batch(&stored, &same)?;
-        let sum = zset::consolidate(&changes.schema(), &[kept.untimed(&old)?, changes.clone()])?;
+        let sum = zset::consolidate(&changes.schema(), &[kept.without_time(&old)?, changes.clone()])?;
         Ok(concat_batches(&old.schema(), [&zset::negate(&old)?, &now(&zset::filter(&sum, |weight| weight > 0)?)?])?)
     }
 
-    /// Stored rows that nothing can meet any more, and those that something may. A row without a time meets nothing.
+    /// Splits stored rows into those without further matches and the others. A row without a time has no matches.
     pub(super) fn due(rows: &ExpiringRows, stored: &RecordBatch, watermark: i64) -> Result<(RecordBatch, RecordBatch)> {
         let due = rows.passed(stored, watermark)?;
         Ok((filter_record_batch(stored, &due)?, filter_record_batch(stored, &not(&due)?)?))
     }
 
-    /// What keeps its table small, for people.
+    /// What bounds its table, for EXPLAIN.
     fn bound(&self) -> Option<String> {
         let until = self.until.map(|(column, after)| format!("the watermark ({} + {after} ms)", self.schema.field(column).name()));
         until.or_else(|| self.ttl.map(|ttl| format!("TTL {ttl} ms, approximate")))
     }
 
-    /// What changes in its table.
+    /// The delta of its table.
     fn delta(&self, kept: &ExpiringRows, table: &KeyedTable, changes: &RecordBatch, ctx: &OperatorContext) -> Result<KeyedDelta> {
         let (rows, close_to) = match (self.until, self.ttl) {
-            (Some(_), _) => (Self::due(kept, &self.stored(kept, changes)?, ctx.watermark())?.1, ctx.moment.end),
+            (Some(_), _) => (Self::due(kept, &self.stored(kept, changes)?, ctx.watermark())?.1, ctx.epoch_time.end),
             (None, Some(ttl)) => {
-                let clock = ctx.moment.clock;
+                let clock = ctx.epoch_time.clock;
                 (self.refreshed(kept, table, changes, clock)?, Some(clock.saturating_sub(ttl)))
             }
             (None, None) => (changes.clone(), None),
@@ -157,15 +157,13 @@ impl Side {
 ///   ΔR ─┬──────────────▶ ⋈ ◀── L n−1 + ΔL, of ΔR's ──┘
 ///       └▶ kept
 /// ```
-/// The join itself is DataFusion's, over the rows of the keys at hand; its inputs carry their weights as one more column, and
-/// it ends in a projection that multiplies them.
+/// DataFusion's join runs over the rows of the changed keys; its inputs have their weights as a further column, and a projection
+/// above it multiplies them.
 ///
 /// # Invariants
 /// * Output is append-only if both sides are.
-/// * A row with a bound is dropped when W says that nothing can meet it any more: an interval join keeps no more than its
-///   interval.
-/// * With a TTL a row is forgotten so long after it came or changed last, and nothing is said of it (Flink's rule): what it
-///   had met stays.
+/// * A row with a bound is dropped when, according to W, it has no further matches: an interval join keeps only its interval.
+/// * With a TTL a row expires that long after its last change, without retractions (Flink's rule): its joined rows stay.
 #[derive(Debug)]
 pub struct DeltaJoin {
     plan: SubPlan,
@@ -231,13 +229,13 @@ impl Operator for DeltaJoin {
         let (kept_left, kept_right) = (ctx.keyed(0)?, ctx.keyed(1)?);
         let mut output = Vec::new();
         if from_left.num_rows() > 0 {
-            let met = self.rows[1].untimed(&kept_right.get(&distinct(&[left.keys(&from_left)])?)?)?;
+            let met = self.rows[1].without_time(&kept_right.get(&distinct(&[left.keys(&from_left)])?)?)?;
             if met.num_rows() > 0 {
                 output.extend(self.plan.run(ctx, vec![from_left.clone(), met]).await?);
             }
         }
         if from_right.num_rows() > 0 {
-            let met = self.rows[0].untimed(&kept_left.get(&distinct(&[right.keys(&from_right)])?)?)?;
+            let met = self.rows[0].without_time(&kept_left.get(&distinct(&[right.keys(&from_right)])?)?)?;
             let met = concat_batches(&met.schema(), [&met, &from_left])?;
             if met.num_rows() > 0 {
                 output.extend(self.plan.run(ctx, vec![met, from_right.clone()]).await?);

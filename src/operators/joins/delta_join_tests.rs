@@ -19,7 +19,7 @@ fn kept(updating: bool, epochs: &[(i64, &[Row], &[Row])]) {
         let rows = side.refreshed(&kept, &table, &changes.unwrap(), *clock).unwrap();
         table.fold(&KeyedDelta::new(vec![rows], Some(clock - 100))).unwrap();
         assert_eq!(table.unmatched(), 0, "at {clock}");
-        let all = kept.untimed(&table.get(&[Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef]).unwrap()).unwrap();
+        let all = kept.without_time(&table.get(&[Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef]).unwrap()).unwrap();
         let value = |column: usize, row: usize| all.column(column).as_primitive::<Int64Type>().value(row);
         let mut rows: Vec<Row> = (0..all.num_rows()).map(|row| (value(0, row), value(1, row), value(2, row))).collect();
         rows.sort_unstable();

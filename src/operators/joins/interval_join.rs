@@ -1,4 +1,4 @@
-//! Outer, semi and anti joins over intervals of time: final per row, when nothing can meet it any more.
+//! Outer, semi and anti interval joins: each row is joined once, when it has no further matches.
 
 use std::any::Any;
 
@@ -22,7 +22,7 @@ use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperat
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed};
 use crate::operators::first_columns;
 
-/// A row of the preserved side (the first) waits until the last row that could meet it must have come, and is joined then.
+/// A row of the preserved side (the first) waits until all of its matches must have arrived, and is joined then.
 ///
 /// ```text
 ///  preserved rows ─▶ wait until W reaches `until` ─┐
@@ -30,7 +30,7 @@ use crate::operators::first_columns;
 ///  other rows ─────▶ kept until theirs ────────────┘
 /// ```
 /// # Invariants
-/// * Each preserved row is joined once, with every row of the other side that can ever meet it.
+/// * Each preserved row is joined once, with all matching rows of the other side.
 #[derive(Debug)]
 pub struct IntervalJoin {
     plan: SubPlan,
@@ -100,8 +100,8 @@ impl Operator for IntervalJoin {
         let mut complete = first.due(watermark)?.collect::<Result<Vec<_>>>()?;
         complete.push(ready);
         let complete = concat_batches(&preserved.schema(), &complete)?;
-        ctx.emit_delta(0, KeyedDelta::new(vec![open], ctx.moment.end))?;
-        ctx.emit_delta(1, KeyedDelta::new(vec![lasting], ctx.moment.end))?;
+        ctx.emit_delta(0, KeyedDelta::new(vec![open], ctx.epoch_time.end))?;
+        ctx.emit_delta(1, KeyedDelta::new(vec![lasting], ctx.epoch_time.end))?;
         if complete.num_rows() == 0 {
             return Ok(Vec::new());
         }

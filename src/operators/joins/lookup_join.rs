@@ -1,4 +1,4 @@
-//! A stream joined with tables as they are now.
+//! Lookup join: a stream joined with the current content of tables.
 
 use std::any::Any;
 
@@ -15,19 +15,19 @@ use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::epoch::portable::{PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, TableSpec};
 
-/// Joins each epoch's new rows with tables as of that epoch, and keeps nothing.
+/// Joins each epoch's new rows with tables as of that epoch; it has no state.
 ///
 /// ```text
 ///  new rows of the stream ─┐
 ///                          ├▶ batch plan ─▶ rows, never corrected afterwards
 ///  tables as of the epoch ─┘
 /// ```
-/// It is for rows that only come. Those that go again have to take back what they gave, which the tables may no longer tell: they
-/// are joined by [`Recompute`](crate::operators::Recompute), which keeps what each row gave.
+/// It is for append-only input. A retraction has to retract the joined rows of its insert, which the tables may no longer contain:
+/// changelogs are joined by [`Recompute`](crate::operators::Recompute), which stores its output.
 ///
 /// # Invariants
-/// * Where no new rows come, no table is read.
-/// * What a row gives depends on that row and the tables alone, so rows come out once, however they came in epochs.
+/// * Without new rows, no table is read.
+/// * The output of a row depends only on that row and the tables, not on how rows are split into epochs.
 #[derive(Debug)]
 pub struct LookupJoin {
     plan: SubPlan,
@@ -36,12 +36,12 @@ pub struct LookupJoin {
 }
 
 impl LookupJoin {
-    /// Runs `plan`, whose one leaf reads the rows of the stream; `what` tells of the join for people, `found` how rows of the tables are.
+    /// Runs `plan`, whose leaf reads the rows of the stream. For EXPLAIN: `what` is the join, `found` how rows of the tables are found.
     pub fn new(plan: SubPlan, what: String, found: String) -> Self {
         Self { plan, what, found }
     }
 
-    /// How rows of the tables are found, and why so.
+    /// How rows of the tables are found, and why.
     pub fn found(&self) -> &str {
         &self.found
     }
@@ -51,7 +51,7 @@ impl LookupJoin {
         &self.plan
     }
 
-    /// The join, for people.
+    /// The join, for EXPLAIN.
     pub fn what(&self) -> &str {
         &self.what
     }

@@ -1,4 +1,4 @@
-//! The past as rows: read with the new ones, and dropped when no frame can reach them.
+//! Past rows as state: read together with new rows, and dropped when no frame contains them.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::operators::epoch::stateful::OperatorContext;
 use crate::operators::first_columns;
 
 impl OverAggregate {
-    /// The answer over `new` rows, and what changes in the past.
+    /// The output for `new` rows, and the delta of the past rows.
     pub(super) async fn over_rows(
         &self,
         ctx: &OperatorContext,
@@ -33,7 +33,7 @@ impl OverAggregate {
         let answer = self.plan.run(ctx, vec![self.with_age(&all, earlier.num_rows())?]).await?;
         match self.past {
             Past::Last(_) => {
-                // What is kept is written anew, so that its life begins again.
+                // Rows that stay are written again, so that their TTL begins again.
                 let mut changes = vec![zset::negate(&kept)?];
                 let mut shown = Vec::with_capacity(answer.len());
                 for rows in &answer {
@@ -52,19 +52,19 @@ impl OverAggregate {
         }
     }
 
-    /// Rows with which of them are new: all but the first `old` ones.
+    /// Rows with a flag: false for the first `old` ones, true for new ones.
     fn with_age(&self, rows: &RecordBatch, old: usize) -> Result<RecordBatch> {
         let new: BooleanArray = (0..rows.num_rows()).map(|row| Some(row >= old)).collect();
         let columns = rows.columns().iter().cloned().chain([Arc::new(new) as ArrayRef]).collect();
         Ok(RecordBatch::try_new(Arc::clone(&self.leaf), columns)?)
     }
 
-    /// Rows as they are kept.
+    /// The stored form of rows.
     fn put(&self, ctx: &OperatorContext, past: &ExpiringRows, rows: &RecordBatch) -> Result<RecordBatch> {
         let columns = rows.columns().iter().cloned().chain(self.keys(rows)?).collect();
         past.put(columns, rows.num_rows(), || match self.past {
             Past::Within(age) => self.until(rows, age),
-            _ => Ok(Int64Array::from_value(ctx.moment.clock, rows.num_rows())),
+            _ => Ok(Int64Array::from_value(ctx.epoch_time.clock, rows.num_rows())),
         })
     }
 }

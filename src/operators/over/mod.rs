@@ -1,4 +1,4 @@
-//! OVER by time: final per row, when the watermark has passed it.
+//! OVER by time: each row is emitted once, when the watermark has passed it.
 
 mod history;
 mod totals;
@@ -27,27 +27,27 @@ use super::epoch::stateful::{Operator, OperatorContext, PartitionKey, Placement,
 use super::{first_columns, to_millis};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 
-/// The column behind a stored row that says when it is complete, or no longer needed, in milliseconds.
+/// A column behind a stored row: when it is complete, or no longer needed, in milliseconds.
 const UNTIL: &str = "__until";
 
-/// What the functions of an [`OverAggregate`] have to know of rows that have come out already.
+/// The state that the functions of an [`OverAggregate`] need of rows that were emitted already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Past {
-    /// Nothing: no frame holds rows of another time.
+    /// None: frames contain only rows of one time.
     Nothing,
-    /// One row of totals per partition, which the results over new rows are added to: ranks, and frames that begin with the
-    /// partition.
+    /// One row of totals per partition, to which the results over new rows are added: for ranks, and frames that begin with
+    /// the partition.
     Totals,
     /// The last this many rows of each partition.
     Last(u64),
-    /// Rows that are at most this many milliseconds older than what can still come.
+    /// Rows that are at most this many milliseconds older than W.
     Within(i64),
     /// Every row.
     Everything,
 }
 
 impl Past {
-    /// Whether no watermark bounds it.
+    /// Whether the watermark does not bound it.
     fn unbounded(self) -> bool {
         !matches!(self, Self::Nothing | Self::Within(_))
     }
@@ -56,27 +56,27 @@ impl Past {
 /// The rows of an [`OverAggregate`].
 #[derive(Debug, Clone)]
 pub struct OverRows {
-    /// The columns that come in.
+    /// The input schema.
     pub input: SchemaRef,
-    /// The same, with those of the functions behind them.
+    /// The output schema: the input's columns, then those of the functions.
     pub output: SchemaRef,
-    /// The column that rows are ordered by first, a time; and how many milliseconds after it W says that all rows with this
-    /// time are there.
+    /// The first ORDER BY column, a time; and how many milliseconds after it, by W, all rows with this time have
+    /// arrived.
     pub time: (usize, i64),
-    /// What all functions partition by, over the columns that come in.
+    /// The PARTITION BY of all functions, over the input schema.
     pub partition: Vec<Arc<dyn PhysicalExpr>>,
 }
 
-/// Functions OVER rows up to the current one, in order of time: each row comes out once, when W has passed it.
+/// Functions OVER rows up to the current one, in order of time: each row is emitted once, when W has passed it.
 ///
 /// ```text
 ///  rows ─▶ waiting, until W has passed their time ─▶ batch plan ─▶ output, append-only
 ///                                                     ▲      │
 ///                                   past at n−1, by partition └▶ past at n
 /// ```
-/// Rows whose time W has not passed may still get others before them, so they wait. A row that came out never changes,
-/// because all that come later stand behind it. `ROW_NUMBER() ... WHERE rn <= n` by time (top-N, and Flink's deduplication
-/// that keeps the first row) is one of these functions, with a filter above: its past is a count per partition.
+/// Rows whose time W has not passed may still get predecessors, so they wait. An emitted row never changes, because all later
+/// rows follow it. `ROW_NUMBER() ... WHERE rn <= n` by time (top-N, and Flink's deduplication
+/// that keeps the first row) is one of these functions, with a filter above: its state is a count per partition.
 ///
 /// The batch plan reads the rows that have become complete together with the past:
 ///
@@ -87,8 +87,8 @@ pub struct OverRows {
 /// | others | rows, `__new` is false | nothing: it leaves new rows only |
 ///
 /// # Invariants
-/// * Input is append-only; of rows of one time all become complete in the same epoch.
-/// * A row without a time stands behind all others (the planner sees to that): it is complete when all input has ended.
+/// * Input is append-only; all rows of one time become complete in the same epoch.
+/// * A row without a time follows all others (the planner ensures that): it is complete when all input has ended.
 /// * All functions have the same partition and need the same past.
 #[derive(Debug)]
 pub struct OverAggregate {
@@ -97,21 +97,21 @@ pub struct OverAggregate {
     past: Past,
     ttl: Option<i64>,
     waiting: ExpiringRows,
-    /// The table of the past, if there is one.
+    /// The stored form of past rows, if there are any.
     kept: Option<ExpiringRows>,
-    /// What the plan reads.
+    /// The schema that the plan reads.
     leaf: SchemaRef,
 }
 
 impl OverAggregate {
-    /// Runs `plan`. What no watermark bounds is forgotten after `ttl` milliseconds of wall time: totals and last rows of
-    /// partitions that got no row for so long, or rows that are so old.
+    /// Runs `plan`. State that no watermark bounds expires after `ttl` milliseconds of wall time: totals and last rows of
+    /// partitions without new rows, or rows of that age.
     ///
     /// # Errors
-    /// When the partition does not type, or the plan leaves less than it should.
+    /// When the type of the partition key cannot be determined, or the plan lacks columns.
     pub fn new(plan: SubPlan, rows: OverRows, past: Past, ttl: Option<i64>) -> Result<Self> {
         let until = Field::new(UNTIL, DataType::Int64, false);
-        // Any key would do; rows of one time go together.
+        // Any key would do; this one keeps rows of one time together.
         let time = vec![rows.input.fields().len()];
         let waiting = ExpiringRows::new(Arc::clone(&rows.input), time, KeyMode::Bag, Some(until.clone()));
 
@@ -141,55 +141,55 @@ impl OverAggregate {
         &self.plan
     }
 
-    /// Its rows.
+    /// Its schemas, time and partition.
     pub fn rows(&self) -> &OverRows {
         &self.rows
     }
 
-    /// What it knows of rows that have come out.
+    /// Its state of emitted rows.
     pub fn past(&self) -> Past {
         self.past
     }
 
-    /// After how many milliseconds of wall time it forgets.
+    /// Its TTL in milliseconds of wall time.
     pub fn ttl(&self) -> Option<i64> {
         self.ttl
     }
 
-    /// The rows that have become complete, at least one of them; the others wait.
+    /// The rows that have become complete, `None` if there are none; the others stay in the state.
     fn complete(&self, ctx: &OperatorContext, input: &[RecordBatch]) -> Result<Option<RecordBatch>> {
         let arrived = concat(&self.rows.input, input)?;
         let arrived = self.waiting.put(arrived.columns().to_vec(), arrived.num_rows(), || self.until(&arrived, 0))?;
         let ready = self.waiting.passed(&arrived, ctx.watermark())?;
         let open = filter_record_batch(&arrived, &not(&ready)?)?;
         let mut complete = ctx.keyed(0)?.due(ctx.watermark())?.collect::<Result<Vec<_>>>()?;
-        let close_to = ctx.moment.end.filter(|_| complete.iter().any(|rows| rows.num_rows() > 0));
+        let close_to = ctx.epoch_time.end.filter(|_| complete.iter().any(|rows| rows.num_rows() > 0));
         ctx.emit_delta(0, KeyedDelta::new(Vec::from_iter((open.num_rows() > 0).then_some(open)), close_to))?;
         complete.push(filter_record_batch(&arrived, &ready)?);
         let complete = zset::expand(&concat_batches(&zset::weighted(&self.waiting.layout().schema), &complete)?)?;
         Ok(if complete.num_rows() > 0 { Some(first_columns(&self.rows.input, &complete)?) } else { None })
     }
 
-    /// When rows are complete, and this many milliseconds more; those without a time at the end of all input.
+    /// The times at which rows are complete, plus `age` milliseconds; for rows without a time the end of all input.
     fn until(&self, rows: &RecordBatch, age: i64) -> Result<Int64Array> {
         let (column, after) = self.rows.time;
         let times = to_millis(rows.column(column))?;
         Ok(times.iter().map(|t| Some(t.map_or(i64::MAX, |t| t.saturating_add(after).saturating_add(age)))).collect())
     }
 
-    /// What rows partition by.
+    /// The partition keys of rows.
     fn keys(&self, rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
         self.rows.partition.iter().map(|e| Ok(e.evaluate(rows)?.into_array(rows.num_rows())?)).collect()
     }
 
-    /// To which time the past is forgotten in this epoch, if there is something to forget.
+    /// The time up to which past rows expire in this epoch, if any do.
     fn forgotten(&self, ctx: &OperatorContext) -> Result<Option<i64>> {
         if self.kept.as_ref().is_none_or(|kept| !kept.expires()) {
             return Ok(None);
         }
         let to = match self.ttl {
-            Some(ttl) => Some(ctx.moment.clock.saturating_sub(ttl)),
-            None => ctx.moment.end,
+            Some(ttl) => Some(ctx.epoch_time.clock.saturating_sub(ttl)),
+            None => ctx.epoch_time.end,
         };
         let next = ctx.keyed(1)?.next_time();
         Ok(to.filter(|to| next.is_some_and(|next| next <= *to)))
@@ -210,7 +210,7 @@ impl Operator for OverAggregate {
 
     fn describe(&self) -> String {
         let (width, (time, _)) = (self.rows.input.fields().len(), self.rows.time);
-        // DataFusion names a function with all of its OVER, whose order is long by now.
+        // DataFusion names a function with its whole OVER, which is long.
         let short =
             |name: &str| name.split(" PARTITION BY [").next().and_then(|n| n.split(" ORDER BY [").next()).unwrap_or(name).to_string();
         let functions: Vec<_> = self.rows.output.fields().iter().skip(width).map(|f| short(f.name())).collect();
@@ -238,7 +238,7 @@ impl Operator for OverAggregate {
         let (column, after) = self.rows.time;
         let time = self.rows.input.field(column).name();
         let waiting = TableSpec::by_key("waiting", self.waiting.layout()).bounded(format!("the watermark ({time} + {after} ms)")).timer();
-        // Its key is the time; where its rows belong, the columns of the input say, which come first.
+        // Its key is the time; the partition follows from the input's columns, which come first.
         let waiting = TableSpec { placement: Placement::Key(self.rows.partition.clone()), ..waiting };
         let bound = match (self.past, self.ttl) {
             (Past::Within(age), _) => Some(format!("the watermark ({time} + {} ms)", after.saturating_add(age))),
@@ -261,7 +261,7 @@ impl Operator for OverAggregate {
         let complete = self.complete(ctx, &input)?;
         let close_to = self.forgotten(ctx)?;
         let Some(new) = complete else {
-            // Nothing comes out, but time goes on.
+            // No output, but state may expire.
             return if close_to.is_some() {
                 ctx.emit_delta(1, KeyedDelta::new(Vec::new(), close_to)).map(|()| Vec::new())
             } else {

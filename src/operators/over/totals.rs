@@ -1,4 +1,4 @@
-//! The past as one row of totals per partition.
+//! Past rows as state in the form of one row of totals per partition.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::operators::changes::key_index::{KeyIndex, distinct};
 use crate::operators::changes::subplan::SubPlan;
 use crate::operators::epoch::stateful::OperatorContext;
 
-/// The columns of totals: what the plan leaves between the output's columns and the flag at the end.
+/// The columns of totals: those of the plan between the output's columns and the flag at the end.
 pub(super) fn columns(plan: &SubPlan, rows: &OverRows) -> Result<Vec<FieldRef>> {
     let schema = plan.schema();
     let behind = schema.fields().get(rows.output.fields().len()..).and_then(|f| f.split_last());
@@ -25,7 +25,7 @@ pub(super) fn columns(plan: &SubPlan, rows: &OverRows) -> Result<Vec<FieldRef>> 
 }
 
 impl OverAggregate {
-    /// The answer over `new` rows, and the totals that have changed.
+    /// The output for `new` rows, and the changed totals.
     pub(super) async fn over_totals(
         &self,
         ctx: &OperatorContext,
@@ -36,7 +36,7 @@ impl OverAggregate {
         let keys = self.keys(&new)?;
         let kept = ctx.keyed(1)?.get(&distinct(std::slice::from_ref(&keys))?)?;
         let known = &kept.columns()[totals..totals + keys.len()];
-        let at = KeyIndex::new(known, kept.num_rows())?.of(&keys, new.num_rows())?;
+        let at = KeyIndex::new(known, kept.num_rows())?.positions(&keys, new.num_rows())?;
         let at: UInt64Array = at.into_iter().map(|place| place.map(|place| place as u64)).collect();
         let mut columns = new.columns().to_vec();
         for total in &kept.columns()[..totals] {
@@ -49,7 +49,7 @@ impl OverAggregate {
             let one = filter_record_batch(rows, self.flag(rows, totals)?)?;
             let keys = self.keys(&first_columns(&self.rows.input, &one)?)?;
             let columns = one.columns()[behind..behind + totals].iter().cloned().chain(keys).collect();
-            changes.push(past.put(columns, one.num_rows(), || Ok(Int64Array::from_value(ctx.moment.clock, one.num_rows())))?);
+            changes.push(past.put(columns, one.num_rows(), || Ok(Int64Array::from_value(ctx.epoch_time.clock, one.num_rows())))?);
         }
         Ok((answer, changes))
     }

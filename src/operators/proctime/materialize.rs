@@ -1,4 +1,4 @@
-//! The clock behind rows that come and go.
+//! The insertion time of rows of a changelog.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -19,16 +19,16 @@ use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, keyed_by_row};
 
-/// Puts the clock behind changes, such that a retraction carries the clock at which its row was inserted.
+/// Appends the clock to changes; a retraction has the clock at which its row was inserted.
 ///
 /// ```text
 ///  epoch at 12:00   + (a, 1)    ─▶  + (a, 1, 12:00)
-///  epoch at 12:05   − (a, 1)    ─▶  − (a, 1, 12:00)      of several equal rows the one that came first
+///  epoch at 12:05   − (a, 1)    ─▶  − (a, 1, 12:00)      of several equal rows the oldest
 ///                   + (a, 2)    ─▶  + (a, 2, 12:05)
 /// ```
 /// # Invariants
-/// * Kept are exactly the rows of the input as it is now, each with its clock.
-/// * A row that comes and goes in the same epoch was never there.
+/// * The state is exactly the current rows of the input, each with its clock.
+/// * A row that is inserted and deleted in the same epoch has no effect.
 #[derive(Debug)]
 pub struct ProctimeMaterialize {
     rows: SchemaRef,
@@ -37,7 +37,7 @@ pub struct ProctimeMaterialize {
 }
 
 impl ProctimeMaterialize {
-    /// The clock behind rows of `rows`, which come with weights.
+    /// Appends the clock to rows of `rows`, which have weights.
     pub fn new(rows: SchemaRef) -> Self {
         let kept = clocked(&rows);
         let key = (0..rows.fields().len()).collect();
@@ -50,13 +50,13 @@ impl ProctimeMaterialize {
         &self.rows
     }
 
-    /// The kept clocks of these rows, which differ: the row's place, the clock and its weight, in this order.
+    /// The stored clocks of these distinct rows: the row's index, the clock and its weight, sorted.
     fn kept(&self, ctx: &OperatorContext, rows: &RecordBatch) -> Result<Vec<(usize, Millis, i64)>> {
         let width = self.rows.fields().len();
         let rows = zset::rows_of(rows)?;
         let stored = ctx.keyed(0)?.get(rows.columns())?;
         let clocks = stored.column(width).as_primitive::<TimestampMillisecondType>();
-        let places = KeyIndex::new(rows.columns(), rows.num_rows())?.of(&stored.columns()[..width], stored.num_rows())?;
+        let places = KeyIndex::new(rows.columns(), rows.num_rows())?.positions(&stored.columns()[..width], stored.num_rows())?;
         let each = places.into_iter().zip(clocks.values()).zip(zset::weights(&stored)?.values());
         let mut kept: Vec<_> = each.filter_map(|((place, clock), weight)| Some((place?, *clock, *weight))).collect();
         kept.sort_unstable();
@@ -103,7 +103,7 @@ impl Operator for ProctimeMaterialize {
         };
         for (row, weight) in (0u32..).zip(zset::weights(&changes)?.values()) {
             if *weight > 0 {
-                add(row, ctx.moment.clock, *weight);
+                add(row, ctx.epoch_time.clock, *weight);
                 continue;
             }
             let mut left = -weight;
@@ -121,7 +121,7 @@ impl Operator for ProctimeMaterialize {
         let mut columns = plain.columns().iter().map(|c| Ok(take(c, &indices, None)?)).collect::<Result<Vec<_>>>()?;
         columns.push(clock_array(clocks));
         columns.push(Arc::new(Int64Array::from(weights)));
-        // What never came cannot be taken back.
+        // A retraction without an insert is unmatched.
         ctx.epoch.report_unmatched(unmatched);
         let out = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         ctx.emit_delta(0, KeyedDelta::new(vec![out.clone()], None))?;
@@ -172,8 +172,8 @@ mod tests {
             let input = RecordBatch::try_new(zset::weighted(&schema), columns).unwrap();
             let state = StateTables::from([(StateId { node: 0, table: 0, groups: KeyGroups::ALL }, StateTable::Keyed(Arc::clone(&table)))]);
             let epoch = Arc::new(EpochContext::new(HashMap::new(), state, &StateMemory::unlimited(), false));
-            let moment = EpochTime { clock: *clock, ..EpochTime::default() };
-            let ctx = OperatorContext::new(0, moment, Arc::clone(&epoch), Arc::new(TaskContext::default()));
+            let epoch_time = EpochTime { clock: *clock, ..EpochTime::default() };
+            let ctx = OperatorContext::new(0, epoch_time, Arc::clone(&epoch), Arc::new(TaskContext::default()));
             let out = operator.process_epoch(&ctx, vec![vec![input]]).await.unwrap();
             let report = epoch.finish();
             unmatched += report.unmatched;

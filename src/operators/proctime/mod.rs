@@ -1,4 +1,4 @@
-//! What changes because the clock goes on: filters, and columns that hold the clock.
+//! Operators whose output changes with processing time: temporal filters and columns of the clock.
 
 pub mod materialize;
 pub mod temporal_filter;

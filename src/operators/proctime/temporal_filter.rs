@@ -21,7 +21,7 @@ use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, keyed_by_row};
 
-/// What begins or ends at or after this (2200-01-01) never does.
+/// An instant at or after this (2200-01-01) is never reached.
 const NEVER: Millis = 7_258_118_400_000;
 
 /// Lets each row pass from the instant at which `enter` begins to hold until the one at which `leave` ceases to; the row need
@@ -30,20 +30,20 @@ const NEVER: Millis = 7_258_118_400_000;
 /// ```text
 ///  ts > now() - INTERVAL '5' MINUTE        |── passes ──|
 ///                                          ▲            ▲ leave: ts + 5 minutes
-///                                          row comes    a tick takes it back, also without input
+///                                          row comes    a tick retracts it, even without input
 ///
-///  kept rows: (row, leave, time)     time = when it enters, if it waits for that; else when it leaves
+///  stored rows: (row, leave, time)   time = when it enters, if it waits for that; else when it leaves
 /// ```
 /// The idea is that of Materialize's temporal filters, but the instants are not computed from the shape of the predicate: each
 /// half of it flips only once as the clock goes on, so they are found by bisection, to the millisecond, with the predicate as
-/// the batch query evaluates it. Months, days, strict and other comparisons need no cases of their own.
+/// the batch query evaluates it. Months, days and strict comparisons need no special cases.
 ///
 /// # Invariants
-/// * `enter` goes from false to true and `leave` from true to false as the clock goes on (the planner sees to that); NULL is
+/// * `enter` goes from false to true and `leave` from true to false as the clock goes on (the planner ensures that); NULL is
 ///   not true.
 /// * The clock never goes back from epoch to epoch.
-/// * A row that never can pass again is not kept, nor is one that passes for ever.
-/// * The content after an epoch is what the predicate gives at the epoch's clock.
+/// * A row that can never pass again is not stored, nor is one that always passes.
+/// * The content after an epoch is the rows for which the predicate holds at the epoch's clock.
 #[derive(Debug)]
 pub struct TemporalFilter {
     rows: SchemaRef,
@@ -61,15 +61,15 @@ pub struct Halves {
     pub leave: Option<Arc<dyn PhysicalExpr>>,
 }
 
-/// What a step gathers.
+/// The output and delta of a step, while they are collected.
 #[derive(Default)]
-struct Gathered {
+struct StepOutput {
     out: Vec<RecordBatch>,
     put: Vec<RecordBatch>,
 }
 
 impl TemporalFilter {
-    /// Filters rows of `rows`, which come with weights.
+    /// Filters rows of `rows`, which have weights.
     pub fn new(rows: SchemaRef, halves: Halves) -> Self {
         let width = rows.fields().len();
         let mut fields: Vec<_> = rows.fields().iter().cloned().collect();
@@ -89,8 +89,8 @@ impl TemporalFilter {
         &self.halves
     }
 
-    /// Rows whose time has come: those that passed leave, those that waited enter.
-    fn tick(&self, due: &RecordBatch, now: Millis, gathered: &mut Gathered) -> Result<()> {
+    /// Rows whose time has come: passing rows leave, waiting rows enter.
+    fn tick(&self, due: &RecordBatch, now: Millis, gathered: &mut StepOutput) -> Result<()> {
         let width = self.rows.fields().len();
         let [leave, time] = [width, width + 1].map(|i| due.column(i).as_primitive::<Int64Type>());
         let passed: BooleanArray = leave.iter().zip(time.iter()).map(|(leave, time)| Some(leave == time)).collect();
@@ -99,13 +99,13 @@ impl TemporalFilter {
         gathered.out.push(zset::negate(&self.without_times(&filter_record_batch(due, &passed)?)?)?);
         let entered = filter_record_batch(due, &enters)?;
         gathered.out.push(self.without_times(&entered)?);
-        // From now on they wait for their leave.
+        // From now on they wait to leave.
         let leave = Arc::clone(entered.column(width));
         self.keep(&self.without_times(&entered)?, &leave, &leave, gathered)
     }
 
-    /// Rows that come, and rows that are taken back.
-    fn arrive(&self, rows: &RecordBatch, now: Millis, gathered: &mut Gathered) -> Result<()> {
+    /// Inserted and retracted rows.
+    fn arrive(&self, rows: &RecordBatch, now: Millis, gathered: &mut StepOutput) -> Result<()> {
         let at = |rows: &RecordBatch| vec![now; rows.num_rows()];
         let rows = filter_record_batch(rows, &holds(self.halves.leave.as_ref(), rows, &at(rows))?)?;
         let passes = holds(self.halves.enter.as_ref(), &rows, &at(&rows))?;
@@ -118,7 +118,7 @@ impl TemporalFilter {
         if waiting.num_rows() > 0 {
             let enter = turns(self.halves.enter.as_ref(), &waiting, now, true)?;
             let leave = turns(self.halves.leave.as_ref(), &waiting, now, false)?;
-            // One that would leave before it enters never passes.
+            // A row that would leave before it enters never passes.
             let times = enter.as_primitive::<Int64Type>().iter().zip(leave.as_primitive::<Int64Type>());
             let times = times.map(|(enter, leave)| enter.filter(|enter| leave.is_none_or(|leave| leave > *enter)));
             let times: ArrayRef = Arc::new(times.collect::<Int64Array>());
@@ -127,15 +127,15 @@ impl TemporalFilter {
         Ok(())
     }
 
-    /// Keeps weighted rows that have a time.
-    fn keep(&self, rows: &RecordBatch, leave: &ArrayRef, time: &ArrayRef, gathered: &mut Gathered) -> Result<()> {
+    /// Stores weighted rows that have a time.
+    fn keep(&self, rows: &RecordBatch, leave: &ArrayRef, time: &ArrayRef, gathered: &mut StepOutput) -> Result<()> {
         let width = self.rows.fields().len();
         let timed: BooleanArray = (0..time.len()).map(|i| Some(time.is_valid(i))).collect();
         let mut columns = rows.columns().to_vec();
         columns.insert(width, Arc::clone(leave));
         let rows = RecordBatch::try_new(zset::weighted(self.stored.rows()), columns)?;
         let times = || Ok(arrow::compute::filter(time, &timed)?.as_primitive::<Int64Type>().clone());
-        gathered.put.push(self.stored.timed(&filter_record_batch(&rows, &timed)?, times)?);
+        gathered.put.push(self.stored.with_time(&filter_record_batch(&rows, &timed)?, times)?);
         Ok(())
     }
 
@@ -159,8 +159,8 @@ pub(super) fn holds(predicate: Option<&Arc<dyn PhysicalExpr>>, rows: &RecordBatc
     Ok(if holds.null_count() > 0 { prep_null_mask_filter(holds) } else { holds.clone() })
 }
 
-/// For each row the first instant after `now` at which a predicate has become `to`, which it is not at `now`; NULL if it never
-/// does. As many evaluations as a span of time has binary digits, each over all rows.
+/// For each row the first instant after `now` at which the predicate is `to`, which it is not at `now`; NULL if it never
+/// is. Bisection: one evaluation over all rows per binary digit of the time span.
 fn turns(predicate: Option<&Arc<dyn PhysicalExpr>>, rows: &RecordBatch, now: Millis, to: bool) -> Result<ArrayRef> {
     let count = rows.num_rows();
     let ever = holds(predicate, rows, &vec![NEVER; count])?;
@@ -201,10 +201,10 @@ impl Operator for TemporalFilter {
     }
 
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
-        let now = ctx.moment.clock;
+        let now = ctx.epoch_time.clock;
         let changes = zset::consolidate(&self.schema, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
         let table = ctx.keyed(0)?;
-        let mut gathered = Gathered::default();
+        let mut gathered = StepOutput::default();
         let mut close_to = None;
         for due in table.due(now)? {
             self.tick(&due?, now, &mut gathered)?;

@@ -1,4 +1,4 @@
-//! The clock as a column that goes on: for conditions of outer joins, ORDER BY ... LIMIT and recursions by the clock.
+//! The clock as a column that is updated with every tick: for outer joins, ORDER BY ... LIMIT and recursions by the clock.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::operators::epoch::clock_column::{clock_array, clocked};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec};
 
-/// Keeps all rows, and puts the clock of the last tick behind each: with every tick all of them change.
+/// Keeps all rows, and appends the clock of the last tick to each: every tick changes all of them.
 ///
-/// What stands above sees the clock as a column like any other, so it needs to know nothing of time. It is the most expensive way
-/// to ask for the clock, and it serves where nothing else does.
+/// Operators above read the clock as an ordinary column, so they need not handle time. It is the most expensive way to use the
+/// clock, for plans that allow no other.
 #[derive(Debug)]
 pub struct TickingClock {
     ticks: Ticks,
@@ -29,7 +29,7 @@ pub struct TickingClock {
 }
 
 impl TickingClock {
-    /// The clock behind rows of `rows`, which come with weights; it goes on every `period` milliseconds.
+    /// Appends the clock to rows of `rows`, which have weights; it ticks every `period` milliseconds.
     pub fn new(rows: &SchemaRef, period: Millis) -> Self {
         Self { ticks: Ticks::over(rows, period), schema: zset::weighted(&clocked(rows)) }
     }

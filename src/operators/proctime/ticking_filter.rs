@@ -1,4 +1,4 @@
-//! Filters by the clock of any shape: `EXTRACT(HOUR FROM now()) = opening_hour`.
+//! Filters with any predicate over the clock: `EXTRACT(HOUR FROM now()) = opening_hour`.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::operators::epoch::clock_column::clocked;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec};
 
-/// Keeps all rows, evaluates the predicate for all of them at every tick, and emits what differs from the tick before.
+/// Keeps all rows, evaluates the predicate for all of them at every tick, and emits the difference to the tick before.
 ///
-/// The clock of the predicate goes on in ticks ([`Ticks`]): by days if it asks for the day only, else by seconds.
+/// The clock of the predicate moves in ticks ([`Ticks`]): daily if it uses only the day, else every second.
 ///
 /// # Invariants
 /// * The predicate gives the same for the same row and clock.
@@ -34,7 +34,7 @@ pub struct TickingFilter {
 }
 
 impl TickingFilter {
-    /// Filters rows of `rows`, which come with weights, by a predicate over them and the clock, every `period` milliseconds.
+    /// Filters rows of `rows`, which have weights, by a predicate over them and the clock, every `period` milliseconds.
     pub fn new(rows: &SchemaRef, predicate: Arc<dyn PhysicalExpr>, period: Millis) -> Self {
         Self { predicate, ticks: Ticks::over(rows, period), schema: zset::weighted(rows) }
     }

@@ -1,4 +1,4 @@
-//! Instants at which all kept rows are looked at again, because the clock has gone on.
+//! The ticks at which an operator evaluates all stored rows again.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use crate::state::{KeyMode, KeyedDelta, Layout};
 use crate::operators::changes::zset;
 use crate::operators::epoch::stateful::{OperatorContext, PartitionKey, Placement, TableSpec, keyed_by_row};
 
-/// Rows that are kept, and a clock that goes on in ticks: the multiples of a period.
+/// Stored rows, and a clock that moves in ticks: the multiples of a period.
 ///
-/// After an epoch an operator's content is what it is at the last tick at or before the epoch's clock, for rows old and new.
+/// After an epoch an operator's content is that of the last tick at or before the epoch's clock, for all rows.
 ///
 /// # Invariants
 /// * There is a tick ahead exactly while rows are kept, or until it finds none; the one before it is the one that the content
@@ -30,14 +30,14 @@ pub(super) struct Ticks {
 /// The ticks of one epoch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tick {
-    /// The tick that the content is of, if there are rows in it.
+    /// The tick of the current content, if it has rows.
     before: Option<Millis>,
-    /// The tick that it has to be of.
+    /// The tick of the content after this epoch.
     pub(super) now: Millis,
 }
 
 impl Tick {
-    /// The tick that kept rows are still of, if they have to go on.
+    /// The tick of the stored rows, if it is an earlier one.
     pub(super) fn passed(&self) -> Option<Millis> {
         self.before.filter(|before| *before < self.now)
     }
@@ -68,10 +68,10 @@ impl Ticks {
         keyed_by_row(self.rows())
     }
 
-    /// The tables of an operator that keeps nothing else: table 0 has the rows.
+    /// The tables of an operator without other state: table 0 has the rows.
     pub(super) fn tables(&self) -> Vec<TableSpec> {
         let tick = TableSpec::by_key("tick", &self.next).bounded("one row".to_string()).timer();
-        // Partitions that keep rows are at the same tick, and one that keeps none lets its tick go.
+        // Partitions with rows are at the same tick; one without rows drops its tick.
         vec![TableSpec::by_key("rows", &self.rows), TableSpec { placement: Placement::Broadcast, ..tick }]
     }
 
@@ -80,11 +80,11 @@ impl Ticks {
         let next = ctx.keyed(1)?.get(&[])?;
         let next = next.column(0).as_primitive::<Int64Type>();
         let before = next.iter().flatten().max().map(|next| next - self.period);
-        let clock = ctx.moment.clock;
+        let clock = ctx.epoch_time.clock;
         Ok(Tick { before, now: before.unwrap_or(i64::MIN).max(clock - clock.rem_euclid(self.period)) })
     }
 
-    /// Takes weighted rows in, and sets the next tick if there is something to look at then.
+    /// Stores weighted rows, and sets the next tick if there are rows.
     pub(super) fn keep(&self, ctx: &OperatorContext, tick: Tick, changes: RecordBatch) -> Result<()> {
         let any = !ctx.keyed(0)?.is_empty() || changes.num_rows() > 0;
         if tick.before != Some(tick.now) && any {

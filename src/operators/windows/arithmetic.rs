@@ -1,4 +1,4 @@
-//! Windows as arithmetic: which windows hold a time, which panes make up a window, which end comes next.
+//! Window arithmetic: the windows of a time, the panes of a window, the next window end.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::common::{Error, Result};
 /// The columns that every window function adds.
 pub const WINDOW_COLUMNS: [&str; 3] = ["window_start", "window_end", "window_time"];
 
-/// What a window function cuts time into. All lengths are above 0, in milliseconds.
+/// The kind of a window function. All lengths are above 0, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum WindowKind {
     /// Windows of one size, side by side.
@@ -32,14 +32,14 @@ pub enum WindowKind {
         /// The length of the longest window.
         size: i64,
     },
-    /// Windows that last until no row comes for `gap`; where they lie depends on the rows.
+    /// Windows that last until no row comes for `gap`; their bounds depend on the rows.
     Session {
         /// From a session's last row to its end.
         gap: i64,
     },
 }
 
-/// A kind of windows and where on the time line they begin.
+/// A kind of windows, and their offset on the time line.
 ///
 /// ```text
 ///  TUMBLE(size 4)      |   0   |   1   |   2   |       HOP(slide 2, size 4)    |___0___|
@@ -47,11 +47,11 @@ pub enum WindowKind {
 ///                                                                                      |___2___|
 ///  CUMULATE(step 2,    |_0_|                           panes of both:          |___|___|___|___|
 ///           size 6)    |___1___|
-///                      |_____2_____|                   SESSION(gap 3)    x  x x|  |x|      a row is a session of
-///                      panes: |___|___|___|                              |_______|  |___|  its own until others touch it
+///                      |_____2_____|                   SESSION(gap 3)    x  x x|  |x|      a row is its own
+///                      panes: |___|___|___|                              |_______|  |___|  session until others touch it
 /// ```
-/// A window is `[start, end)`. A *pane* is the longest piece of time that no window cuts: what the rows of a pane add up to
-/// is the same for every window that holds the pane. A pane is named by its end, as a window is.
+/// A window is `[start, end)`. A *pane* is the longest span of time that no window boundary cuts: the partial aggregate of a
+/// pane is shared by all windows that contain it. A pane is identified by its end, as a window is.
 ///
 /// # Invariants
 /// * All windows of a kind but SESSION lie at `offset` plus whole multiples of [`Self::pane`], on both ends.
@@ -59,24 +59,26 @@ pub enum WindowKind {
 /// * Arithmetic saturates at the ends of time, where windows are no longer aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Windows {
-    /// What time is cut into.
+    /// The kind of windows.
     pub kind: WindowKind,
-    /// How far windows are moved from 1970-01-01 00:00 UTC; nothing for sessions.
+    /// The offset of windows from 1970-01-01 00:00 UTC; 0 for sessions.
     pub offset: i64,
 }
 
 impl Windows {
-    /// The windows that hold a time, as `(start, end)`, the earliest end first. For a session it is the one that a single
-    /// row makes, `[time, time + gap)`.
+    /// The windows that hold a time, as `(start, end)`, the earliest end first. For sessions, the session of
+    /// a single row, `[time, time + gap)`.
     pub fn windows_of(self, time: i64) -> impl Iterator<Item = (i64, i64)> {
-        let run = self.run_of(time);
+        let run = self.window_range(time);
         (0..run.count).map(move |i| run.window(i))
     }
 
     /// The same as a value, for loops over columns.
-    pub(super) fn run_of(self, time: i64) -> Run {
+    pub(super) fn window_range(self, time: i64) -> WindowRange {
         let (first, last, step) = match self.kind {
-            WindowKind::Session { gap } => return Run { start: time, end: time.saturating_add(gap), step: 1, grows: false, count: 1 },
+            WindowKind::Session { gap } => {
+                return WindowRange { start: time, end: time.saturating_add(gap), step: 1, grows: false, count: 1 };
+            }
             WindowKind::Tumble { size } | WindowKind::Hop { size, .. } => {
                 (self.end_after(time), self.floor(time, self.period()).saturating_add(size), self.period())
             }
@@ -84,7 +86,7 @@ impl Windows {
         };
         let count = if last > time { last.saturating_sub(first) / step + 1 } else { 0 };
         let grows = matches!(self.kind, WindowKind::Cumulate { .. });
-        Run { start: self.start_of(first), end: first, step, grows, count: u64::try_from(count).unwrap_or(0) }
+        WindowRange { start: self.start_of(first), end: first, step, grows, count: u64::try_from(count).unwrap_or(0) }
     }
 
     /// The start of the window with this end.
@@ -134,13 +136,13 @@ impl Windows {
         (!matches!(self.kind, WindowKind::Session { .. })).then(|| self.end_after(time))
     }
 
-    /// The end of the last window that holds a time; `None` if none does. From then on the time's row is not needed any more.
+    /// The end of the last window that holds a time; `None` if none does. After it, a row of this time is no longer needed.
     pub fn last_end(self, time: i64) -> Option<i64> {
-        let run = self.run_of(time);
+        let run = self.window_range(time);
         run.count.checked_sub(1).map(|i| run.window(i).1)
     }
 
-    /// The same windows with lengths in another unit, of which a millisecond has n.
+    /// The same windows with lengths in another unit: `per_milli` units are a millisecond.
     #[must_use]
     pub fn times(self, per_milli: i64) -> Self {
         let scale = |length: i64| length.saturating_mul(per_milli);
@@ -153,7 +155,7 @@ impl Windows {
         Self { kind, offset: scale(self.offset) }
     }
 
-    /// How far apart windows begin.
+    /// The distance of window starts.
     fn period(self) -> i64 {
         match self.kind {
             WindowKind::Tumble { size } | WindowKind::Cumulate { size, .. } => size,
@@ -166,7 +168,7 @@ impl Windows {
     fn end_after(self, time: i64) -> i64 {
         match self.kind {
             WindowKind::Cumulate { step, .. } => self.floor(time, step).saturating_add(step),
-            // Ends lie where starts do, moved by the size.
+            // Ends are starts plus the size.
             WindowKind::Tumble { size } | WindowKind::Hop { size, .. } => {
                 let period = self.period();
                 self.floor(time.saturating_sub(size), period).saturating_add(size).saturating_add(period)
@@ -181,9 +183,9 @@ impl Windows {
     }
 }
 
-/// The windows that hold a time: the first, and how they go on.
+/// The windows that hold a time: the first one, the distance to the next, and their number.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
+pub(super) struct WindowRange {
     start: i64,
     end: i64,
     step: i64,
@@ -193,7 +195,7 @@ pub(super) struct Run {
     pub(super) count: u64,
 }
 
-impl Run {
+impl WindowRange {
     /// The i-th window, as `(start, end)`.
     pub(super) fn window(self, i: u64) -> (i64, i64) {
         let ahead = self.step.saturating_mul(i64::try_from(i).unwrap_or(i64::MAX));
@@ -220,8 +222,8 @@ impl fmt::Display for Windows {
     }
 }
 
-/// The type of the window columns over a time column: its own, but not coarser than milliseconds, in which
-/// `window_time` = end − 1 ms is given.
+/// The type of the window columns over a time column: its own, but not coarser than milliseconds, because
+/// `window_time` is end − 1 ms.
 ///
 /// # Errors
 /// When the column is not a timestamp.
@@ -238,7 +240,7 @@ pub fn window_fields(data_type: &DataType) -> [Field; 3] {
     WINDOW_COLUMNS.map(|name| Field::new(name, data_type.clone(), true))
 }
 
-/// How many units of a [`window_type`] a millisecond has.
+/// The number of units of a [`window_type`] per millisecond.
 pub fn per_milli(window_type: &DataType) -> i64 {
     match window_type {
         DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000,

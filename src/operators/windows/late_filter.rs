@@ -1,4 +1,4 @@
-//! Takes out rows whose window is closed already: counted, never silently gone.
+//! Drops late rows, and reports them.
 
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ pub type LateFilterExec = OneInputExec<LateFilter>;
 
 /// Which rows are dropped and reported.
 ///
-/// It stands right below the first event-time operator, after windows are assigned, and looks at W at the epoch's *start*: so
-/// the order of rows inside an epoch does not matter.
+/// It is right below the first event-time operator, after windows are assigned, and compares with W at the epoch's *start*, so
+/// that the order of rows inside an epoch does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LateFilter {
     /// The operator that the rows are late for.
@@ -40,11 +40,11 @@ pub struct LateFilter {
     pub sources: Vec<String>,
     /// When a row is late.
     pub rule: LateRule,
-    /// What a row is late for, the same for all filters that drop the same rows of a table.
+    /// What a row is late for: equal for all filters that drop the same rows of a table.
     pub reason: String,
-    /// The conditions that rows have passed before they come here.
+    /// The conditions of filters below this one.
     pub passed: Vec<String>,
-    /// What is told of a late row: names of the table's columns and of its window's, and where they stand.
+    /// The reported columns of a late row: names of the table's and the window's columns, and their indices.
     pub reported: Vec<(String, usize)>,
     /// The column with the row's number, see [`crate::operators::epoch::row_number::RowNumber`].
     pub row: Option<usize>,
@@ -58,11 +58,11 @@ pub enum LateRule {
     /// When the time in this column, plus this many milliseconds, is ≤ W: a window's end plus the allowed lateness, or the row's
     /// own time.
     Until(usize, i64),
-    /// The same where rows carry panes that windows share: the column tells a pane's end, the row is late for each window of its own
-    /// that has ended, and stays as long as there is another one.
+    /// The same where rows are in panes that windows share: the column is the pane's end. The row is late for each of its windows
+    /// that has ended, and stays as long as one has not.
     Pane(usize, i64, Panes),
-    /// When `ts + gap` ≤ W, or when the row touches a session that has closed: with it that would have been another one. Closed
-    /// sessions are the operator's table 1, at version n−1.
+    /// When `ts + gap` ≤ W, or when the row touches a closed session, which it would have extended. Closed sessions are the
+    /// operator's table 1, at version n−1.
     Session(Sessions),
 }
 
@@ -75,7 +75,7 @@ impl LateFilterExec {
 }
 
 impl LateFilter {
-    /// Splits a batch; the late part goes to the report.
+    /// Splits a batch, and reports the late rows.
     fn split(&self, batch: RecordBatch, late: &BooleanArray, epoch: &EpochContext) -> Result<RecordBatch> {
         let in_time = not(late)?;
         let rows = filter_record_batch(&batch, late)?;
@@ -83,7 +83,7 @@ impl LateFilter {
         Ok(filter_record_batch(&batch, &in_time)?)
     }
 
-    /// The closed sessions in all partitions of the operator, if the rule asks for them.
+    /// The closed sessions in all partitions of the operator, if the rule needs them.
     fn closed(&self, epoch: &EpochContext) -> Result<Vec<Arc<KeyedTable>>> {
         if !matches!(self.rule, LateRule::Session(_)) {
             return Ok(Vec::new());
@@ -95,7 +95,7 @@ impl LateFilter {
         epoch.tables(self.node, 1).map(keyed).collect()
     }
 
-    /// Reports each row with those of its windows that have ended, and takes out those that have no other.
+    /// Reports each row with each of its ended windows, and drops rows without other windows.
     fn split_panes(
         &self,
         batch: RecordBatch,
@@ -104,7 +104,7 @@ impl LateFilter {
         epoch: &EpochContext,
     ) -> Result<RecordBatch> {
         let ends = to_millis(batch.column(column))?.unary::<_, Int64Type>(|end| end.saturating_add(after));
-        // A pane ends with the first of its windows, or before.
+        // A pane ends no later than the first of its windows.
         let open = panes.windows.first_end_after(watermark).unwrap_or(i64::MAX);
         if min(&ends).is_none_or(|least| least >= open) {
             return Ok(batch);
@@ -123,7 +123,7 @@ impl LateFilter {
     }
 }
 
-/// Rows whose time, `after` milliseconds later, W has reached; `None`: there are none.
+/// The late rows: W has reached their time plus `after` milliseconds; `None`: none is late.
 fn until(batch: &RecordBatch, column: usize, after: i64, watermark: i64) -> Result<Option<BooleanArray>> {
     let ends = to_millis(batch.column(column))?;
     let watermark = watermark.saturating_sub(after);
@@ -131,7 +131,7 @@ fn until(batch: &RecordBatch, column: usize, after: i64, watermark: i64) -> Resu
         return Ok(None);
     }
     let late = lt_eq(&ends, &Int64Array::new_scalar(watermark))?;
-    // A row without a time is left to the operators that need a time.
+    // A row without a time is handled by the operator that needs the time.
     Ok(Some(if late.null_count() > 0 { prep_null_mask_filter(&late) } else { late }))
 }
 

@@ -1,4 +1,4 @@
-//! TUMBLE, HOP, CUMULATE and SESSION: windows as arithmetic, their aggregates, and the rows that are late for them.
+//! TUMBLE, HOP, CUMULATE and SESSION: window arithmetic, window aggregates, and late rows.
 
 pub mod arithmetic;
 pub mod late_filter;

@@ -1,4 +1,4 @@
-//! GROUP BY a window that overlaps others: each row is aggregated once, and windows are put together from panes.
+//! GROUP BY overlapping windows: each row is aggregated once, into a pane, and windows are merged from panes.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -12,9 +12,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
-use crate::state::{PaneDelta, PaneTable, Run};
+use crate::state::{PaneDelta, PaneTable, SpillableBatches};
 
-use super::panes::{Panes, Rows, by_pane, compact, keep, merge};
+use super::panes::{MergedRows, Panes, append_run, by_pane, compact, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, Placement, TableSpec, all_keyed, key_columns};
@@ -31,30 +31,30 @@ const ENDS: u32 = 1;
 ///                                                                ├─▶ for each window end in (closed, W]: merge its panes, evaluate
 ///  state n−1: panes, until their last window has closed ─────────┘
 ///
-///  HOP(slide 2, size 6)   |___|___|___|          a row is kept in one pane, not in three windows
+///  HOP(slide 2, size 6)   |___|___|___|          a row is stored in one pane, not in three windows
 ///                             |___|___|___|
 ///  panes                  | 1 | 2 | 3 | 4 |      the second window is panes 2, 3 and 4, the first one 1, 2 and 3
 /// ```
-/// Input rows are partial aggregates whose window columns hold the bounds of a *pane*; those of a window are put in their place when
-/// it closes. W is the watermark at the epoch's end.
+/// Input rows are partial aggregates whose window columns hold the bounds of a *pane*; those of a window replace them when it
+/// closes. W is the watermark at the epoch's end.
 ///
 /// # Invariants
-/// * A window comes out at most once: what is closed is remembered with the table of ends, and a row that comes for a window that is
-///   closed has been reported late for it, although it stays in its pane for the others.
-/// * The table of ends holds the end of the next window that has rows, so that an epoch is due when W reaches it. It may hold
-///   later ends, too.
+/// * A window is emitted at most once: the table of ends records up to where windows are closed, and a row for a closed window was
+///   reported late for it, although it stays in its pane for the others.
+/// * The table of ends is a timer: it holds the end of the next window that has rows, so that an epoch is due when W reaches it. It
+///   may also hold later ends.
 /// * The output does not depend on how the input was split into epochs, because merging partial states is associative.
 #[derive(Debug)]
 pub struct PaneAggregate {
     functions: Functions,
-    /// Which group column tells the pane's end, and how many milliseconds to add to it.
+    /// The group column of the pane's end, and the milliseconds to add to it.
     end: (usize, i64),
     /// The windows, and the group columns that hold them.
     panes: Panes,
 }
 
 impl PaneAggregate {
-    /// Finishes partial rows as `last`, DataFusion's final aggregate over an empty input of them, would.
+    /// Evaluates partial rows with the functions of `last`, DataFusion's final aggregate over an empty input.
     ///
     /// # Errors
     /// When `last` is something else.
@@ -62,7 +62,7 @@ impl PaneAggregate {
         Ok(Self { functions: Functions::new(last)?, end, panes })
     }
 
-    /// Which group column tells the pane's end, and how many milliseconds to add to it.
+    /// The group column of the pane's end, and the milliseconds to add to it.
     pub fn end(&self) -> (usize, i64) {
         self.end
     }
@@ -77,17 +77,17 @@ impl PaneAggregate {
         self.functions.last()
     }
 
-    /// The group columns that are not of the window.
+    /// The group columns without those of the window.
     fn key(&self) -> impl Iterator<Item = usize> {
         let of_window = |column: &usize| *column == self.end.0 || self.panes.columns.iter().any(|(window, _)| window == column);
         (0..self.functions.groups()).filter(move |column| !of_window(column))
     }
 
-    /// Rows of a pane as rows of those of its windows that end after `closed`, up to `watermark`, and how many bytes they are.
+    /// Rows of a pane as rows of its windows that end after `closed`, up to `watermark`, and their size in bytes.
     fn in_windows(
         &self,
         pane: i64,
-        rows: &Run,
+        rows: &SpillableBatches,
         closed: i64,
         watermark: i64,
     ) -> (usize, impl Iterator<Item = Result<RecordBatch>> + Send + use<>) {
@@ -101,9 +101,15 @@ impl PaneAggregate {
         (size, given)
     }
 
-    /// One step: panes, what is closed, and partial rows in; results and the panes' delta out.
-    async fn advance(&self, ctx: &OperatorContext, state: &PaneTable, input: &[RecordBatch], closed: i64) -> Result<(Rows, PaneDelta)> {
-        let (watermark, late_to) = (ctx.watermark().max(closed), ctx.moment.start.unwrap_or(i64::MIN));
+    /// Takes the panes, the time up to which windows are closed, and partial rows; returns results and the panes' delta.
+    async fn advance(
+        &self,
+        ctx: &OperatorContext,
+        state: &PaneTable,
+        input: &[RecordBatch],
+        closed: i64,
+    ) -> Result<(MergedRows, PaneDelta)> {
+        let (watermark, late_to) = (ctx.watermark().max(closed), ctx.epoch_time.start.unwrap_or(i64::MIN));
         let (windows, done) = (self.panes.windows, self.panes.windows.panes_done(watermark));
         let mut delta = PaneDelta::default();
         let mut given = Vec::new();
@@ -113,7 +119,7 @@ impl PaneAggregate {
             if windows.pane_ends_after(pane, closed).is_none_or(|end| end > watermark) {
                 continue;
             }
-            // It is read once more for each of its windows.
+            // The pane is read again for each of its windows.
             let rows = match state.runs(pane) {
                 [one] => one.clone(),
                 several => {
@@ -126,14 +132,14 @@ impl PaneAggregate {
         }
         let mut open = BTreeMap::new();
         for (pane, rows) in by_pane(input, self.end.0, self.end.1)? {
-            given.push(self.in_windows(pane, &ctx.epoch.shelf().keep(rows.clone())?, closed.max(late_to), watermark));
+            given.push(self.in_windows(pane, &ctx.epoch.spill_context().keep(rows.clone())?, closed.max(late_to), watermark));
             if pane > done {
                 open.insert(pane, rows);
             }
         }
         merged.retain(|(pane, _)| *pane > done && !open.contains_key(pane));
         merged.into_iter().for_each(|(pane, rows)| delta.put(pane, 0, rows));
-        keep(&self.functions, state, open, &mut delta, &ctx.tasks).await?;
+        append_run(&self.functions, state, open, &mut delta, &ctx.tasks).await?;
         if state.next_close().is_some_and(|first| first <= done) {
             delta.close_to = Some(done);
         }
@@ -143,7 +149,7 @@ impl PaneAggregate {
         Ok((results, delta))
     }
 
-    /// The end of the next window that has rows when this step is over.
+    /// The end of the next window that has rows, after this step.
     fn next_end(&self, state: &PaneTable, delta: &PaneDelta, watermark: i64) -> Option<i64> {
         let gone = delta.close_to.unwrap_or(i64::MIN);
         let panes = state.panes().filter(|pane| *pane > gone).chain(delta.panes());
@@ -176,7 +182,7 @@ impl Operator for PaneAggregate {
         vec![TableSpec::by_pane("panes", panes), TableSpec::by_pane("ends", Placement::Broadcast).timer()]
     }
 
-    /// Without the columns of the window: the panes of a window have to meet.
+    /// Without the columns of the window: the panes of a window have to be in one partition.
     fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
         all_keyed([key_columns(self.functions.partial(), self.key())])
     }
@@ -189,11 +195,11 @@ impl Operator for PaneAggregate {
         let mut due = PaneDelta::closing((watermark > closed).then_some(watermark));
         if let Some(end) = self.next_end(&state, &delta, watermark).filter(|end| ends.runs(*end).is_empty()) {
             let row = RecordBatch::try_new(end_schema(), vec![Arc::new(Int64Array::from(vec![end]))])?;
-            due.put(end, 0, ends.shelf().keep([row])?);
+            due.put(end, 0, ends.spill_context().keep([row])?);
         }
         ctx.emit_delta(PANES, delta)?;
         ctx.emit_delta(ENDS, due)?;
-        Ok(results.give(ctx))
+        Ok(results.into_output(ctx))
     }
 
     fn as_any(&self) -> &dyn Any {

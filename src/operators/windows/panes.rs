@@ -1,4 +1,4 @@
-//! Rows by the window or pane that they belong to, and how panes are kept and merged.
+//! Groups rows by window or pane, and stores and merges panes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result};
-use crate::state::{PaneDelta, PaneTable, Run};
+use crate::state::{PaneDelta, PaneTable, SpillableBatches};
 
 use super::arithmetic::{Windows, per_milli};
 use crate::operators::aggregates::merge::{Functions, GroupMerger, Merged};
@@ -21,7 +21,7 @@ use crate::operators::to_millis;
 
 /// A pane with more runs than this is merged when it is next added to.
 const COMPACT_AT: usize = 32;
-/// The part of the state's memory that rows may have which are merged without going to disk: groups take more than their rows.
+/// Rows of at most this part of the state's memory are merged in memory: groups take more than their rows.
 const MERGE_SHARE: usize = 8;
 
 /// Windows that share panes, and the columns of a relation that hold the bounds of its rows' panes.
@@ -50,17 +50,17 @@ impl Panes {
     }
 }
 
-/// Merged rows: at once if they fit into memory, else as they come.
-pub(super) enum Rows {
+/// Merged rows: one batch if they fit into memory, else a stream.
+pub(super) enum MergedRows {
     /// All of them.
     Batch(RecordBatch),
     /// One batch after the other.
     Stream(SendableRecordBatchStream),
 }
 
-impl Rows {
-    /// Lets them come out of a step, whose answer this is.
-    pub(super) fn give(self, ctx: &OperatorContext) -> Vec<RecordBatch> {
+impl MergedRows {
+    /// The rows as the output of a step.
+    pub(super) fn into_output(self, ctx: &OperatorContext) -> Vec<RecordBatch> {
         match self {
             Self::Batch(batch) => vec![batch],
             Self::Stream(stream) => {
@@ -71,7 +71,7 @@ impl Rows {
     }
 }
 
-/// Merges partial rows group by group. `size` is how many bytes they have, of a state with the memory of `state`.
+/// Merges partial rows group by group. `size` is their size in bytes; `state` provides the memory limit.
 ///
 /// # Errors
 /// When the rows are not of these functions, or cannot be read.
@@ -82,23 +82,23 @@ pub(super) fn merge(
     want: Merged,
     state: &PaneTable,
     tasks: &Arc<TaskContext>,
-) -> Result<Rows> {
-    if size > state.shelf().memory().limit() / MERGE_SHARE {
-        return Ok(Rows::Stream(merge_sorted(functions, rows, want, tasks)?));
+) -> Result<MergedRows> {
+    if size > state.spill_context().memory().limit() / MERGE_SHARE {
+        return Ok(MergedRows::Stream(merge_sorted(functions, rows, want, tasks)?));
     }
     let mut merger = GroupMerger::new(functions)?;
     for batch in rows {
         merger.merge(&batch?)?;
     }
-    Ok(Rows::Batch(merger.finish(want)?))
+    Ok(MergedRows::Batch(merger.finish(want)?))
 }
 
-/// Adds partial rows to panes that stay open. When a pane has many runs, the last ones are merged with what comes: as many as are
-/// not much larger than those behind them, so that runs get shorter towards the end and a row is written again O(log n) times.
+/// Adds partial rows to panes that stay open. When a pane has many runs, its last ones are merged with the new rows: as many as are
+/// not much larger than those after them, so that run sizes decrease and a row is rewritten O(log n) times.
 ///
 /// # Errors
 /// When the rows are not of these functions, or a disk fails.
-pub(super) async fn keep(
+pub(super) async fn append_run(
     functions: &Functions,
     state: &PaneTable,
     open: BTreeMap<i64, Vec<RecordBatch>>,
@@ -110,7 +110,7 @@ pub(super) async fn keep(
         let new = concat_batches(functions.partial(), &batches)?;
         let kept = if runs.len() < COMPACT_AT { runs.len() } else { first_to_merge(runs, new.num_rows()) };
         let run = match runs.get(kept..).filter(|rest| !rest.is_empty()) {
-            None => state.shelf().keep([new])?,
+            None => state.spill_context().keep([new])?,
             Some(rest) => compact(functions, rest, Some(new), state, tasks).await?,
         };
         delta.put(end, kept, run);
@@ -118,8 +118,8 @@ pub(super) async fn keep(
     Ok(())
 }
 
-/// The number of the first run that is merged with the new rows and all behind it.
-fn first_to_merge(runs: &[Run], new: usize) -> usize {
+/// The index of the first run that is merged, with all later runs, with the new rows.
+fn first_to_merge(runs: &[SpillableBatches], new: usize) -> usize {
     let mut rows = new;
     let merged = runs.iter().rev().take_while(|run| {
         let small = run.rows() / 2 <= rows;
@@ -129,26 +129,26 @@ fn first_to_merge(runs: &[Run], new: usize) -> usize {
     runs.len() - merged.count()
 }
 
-/// Runs and rows behind them as one run with a row per group.
+/// Merges runs and the rows after them into one run with a row per group.
 ///
 /// # Errors
-/// As [`keep`].
+/// As [`append_run`].
 pub(super) async fn compact(
     functions: &Functions,
-    runs: &[Run],
+    runs: &[SpillableBatches],
     new: Option<RecordBatch>,
     state: &PaneTable,
     tasks: &Arc<TaskContext>,
-) -> Result<Run> {
-    let size = runs.iter().map(Run::size).sum::<usize>() + new.as_ref().map_or(0, RecordBatch::get_array_memory_size);
-    let kept: Vec<_> = runs.iter().map(Run::batches).collect();
+) -> Result<SpillableBatches> {
+    let size = runs.iter().map(SpillableBatches::size).sum::<usize>() + new.as_ref().map_or(0, RecordBatch::get_array_memory_size);
+    let kept: Vec<_> = runs.iter().map(SpillableBatches::batches).collect();
     let rows: Partials = Box::new(kept.into_iter().flatten().chain(new.map(Ok)));
     match merge(functions, rows, size, Merged::State, state, tasks)? {
-        Rows::Batch(batch) => state.shelf().keep([batch]),
-        Rows::Stream(mut stream) => {
-            let mut run = Run::default();
+        MergedRows::Batch(batch) => state.spill_context().keep([batch]),
+        MergedRows::Stream(mut stream) => {
+            let mut run = SpillableBatches::default();
             while let Some(batch) = stream.try_next().await? {
-                run.extend(state.shelf().keep_alone([batch])?);
+                run.extend(state.spill_context().keep_copies([batch])?);
             }
             Ok(run)
         }

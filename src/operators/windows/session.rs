@@ -1,4 +1,4 @@
-//! SESSION windows: rows of a key that follow each other within a gap, known to be complete when time has passed the last.
+//! SESSION windows: merges rows of a key within a gap of each other, and emits a session when W has passed its end.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -23,36 +23,36 @@ use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey,
 use crate::operators::first_columns;
 
 /// Columns behind a stored row: the bounds of its session so far, in the unit of its window columns; and the millisecond at which it
-/// closes, or a closed one is forgotten.
+/// closes, or a closed one expires.
 const START: &str = "__start";
 const END: &str = "__end";
 const UNTIL: &str = "__until";
 
-/// Where the columns of a session stand among its rows.
+/// The columns of a session in its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sessions {
     /// The gap that ends a session, in milliseconds.
     pub gap: i64,
     /// Sessions are found within equal values of these.
     pub keys: Vec<usize>,
-    /// `window_start`, `window_end`, `window_time`, as far as they are there; at least one is.
+    /// `window_start`, `window_end`, `window_time`, where they exist; at least one does.
     pub window: [Option<usize>; 3],
 }
 
-/// Merges provisional sessions, and lets them go when they are complete.
+/// Merges provisional sessions, and emits them when they are complete.
 ///
-/// Every row comes with the session that it alone would make, `[ts, ts + gap]`; sessions of a key that touch are one. W is held back by a
+/// Every row has a provisional session, `[ts, ts + gap]`; touching sessions of a key are merged. W is held back by a
 /// millisecond, so that a row at the very end of a session is in time as long as the session is open.
-/// With functions the rows are partial aggregates by (session, key), which are merged as sessions are; without, rows are
-/// kept and come out with their session's bounds.
+/// With functions the rows are partial aggregates by (session, key), which are merged with their sessions; without, the rows
+/// are stored and emitted with their session's bounds.
 /// ```text
 ///  rows with [ts, ts + gap) ─┐   by key and start: touching ones are one session        end ≤ W ─▶ output
 ///  state n−1 of their keys  ─┴──────────────────────────────────────────────────────── end > W ─▶ delta
 /// ```
 /// # Invariants
 /// * Open sessions of a key do not touch, and none touches a closed one: such rows are late, which
-///   [`crate::operators::LateFilterExec`] finds with the bounds of closed sessions; those are kept until W ≥ end + gap.
-/// * A session comes out once.
+///   [`crate::operators::LateFilterExec`] finds with the bounds of closed sessions; those are stored until W ≥ end + gap.
+/// * A session is emitted once.
 #[derive(Debug)]
 pub struct SessionMerge {
     functions: Option<Functions>,
@@ -63,19 +63,19 @@ pub struct SessionMerge {
 }
 
 impl Sessions {
-    /// How many units of the window columns, whose precision bounds have, a millisecond has.
+    /// The units per millisecond of the window columns, in which bounds are stored.
     pub(super) fn per_milli(&self, rows: &Schema) -> i64 {
         self.window.iter().flatten().next().map_or(1, |column| per_milli(rows.field(*column).data_type()))
     }
 }
 
-/// The numbers in a window column, in its own unit.
+/// The values of a window column as integers, in its unit.
 pub(super) fn units(column: &ArrayRef) -> Result<Int64Array> {
     Ok(cast(column, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
 }
 
 impl SessionMerge {
-    /// Merges rows of `rows`, which are partial rows of `functions` if there are some.
+    /// Merges rows of `rows`, which are partial rows of `functions`, if any.
     pub fn new(functions: Option<Functions>, rows: SchemaRef, sessions: Sessions) -> Self {
         let bound = |name: &str| Arc::new(Field::new(name, DataType::Int64, false));
         let mut fields: Vec<_> = rows.fields().iter().cloned().collect();
@@ -89,23 +89,23 @@ impl SessionMerge {
         Self { functions, rows, sessions, open, closed }
     }
 
-    /// What merges partial rows, if the rows are such.
+    /// The aggregate functions, if the rows are partial rows.
     pub fn functions(&self) -> Option<&Functions> {
         self.functions.as_ref()
     }
 
-    /// The rows that come in.
+    /// The schema of input rows.
     pub fn rows(&self) -> &SchemaRef {
         &self.rows
     }
 
-    /// Where the columns of sessions are.
+    /// The columns of sessions.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 
-    /// Rows with the bounds of their provisional session behind them.
-    fn bounded(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+    /// Appends the bounds of each row's provisional session.
+    fn with_provisional_bounds(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         let unit = self.unit();
         let gap = self.sessions.gap.saturating_mul(unit);
         let (column, to_start) = match self.sessions.window {
@@ -125,10 +125,10 @@ impl SessionMerge {
         columns.push(Arc::new(starts));
         columns.push(Arc::new(ends));
         let rows = RecordBatch::try_new(Arc::clone(self.open.rows()), columns)?;
-        self.open.timed(&rows, || Ok(until))
+        self.open.with_time(&rows, || Ok(until))
     }
 
-    /// How many units of bounds a millisecond has.
+    /// The units of bounds per millisecond.
     fn unit(&self) -> i64 {
         self.sessions.per_milli(&self.rows)
     }
@@ -137,7 +137,7 @@ impl SessionMerge {
         self.sessions.keys.iter().map(|k| Arc::clone(rows.column(*k))).collect()
     }
 
-    /// Puts the bounds of merged sessions into the rows: order, bounds, and which session each row of that order is of.
+    /// Merges sessions: the order of rows, the session of each row in that order, and the bounds of sessions.
     fn merged(&self, all: &RecordBatch) -> Result<Merged> {
         let width = self.rows.fields().len();
         let bounds = |i: usize| all.column(i).as_primitive_opt::<Int64Type>().ok_or_else(|| Error::internal("a session without bounds"));
@@ -162,8 +162,8 @@ impl SessionMerge {
         Ok(merged)
     }
 
-    /// The rows in order with their sessions' bounds in the window columns.
-    fn rebounded(&self, all: &RecordBatch, merged: &Merged, chosen: &[usize]) -> Result<RecordBatch> {
+    /// The rows in order, with their merged sessions' bounds in the window columns.
+    fn with_merged_bounds(&self, all: &RecordBatch, merged: &Merged, chosen: &[usize]) -> Result<RecordBatch> {
         let indices: Vec<u32> = chosen.iter().filter_map(|i| merged.order.get(*i).copied()).collect();
         let picked = take_record_batch(all, &UInt32Array::from(indices))?;
         let bound = |i: &usize| merged.of.get(*i).and_then(|s| merged.bounds.get(*s)).copied().unwrap_or_default();
@@ -179,16 +179,16 @@ impl SessionMerge {
         self.with_bounds(columns, starts, ends)
     }
 
-    /// Rows of merged sessions as they are stored: partial rows of one session are one row.
+    /// The stored form of merged sessions: partial rows of one session become one row.
     fn stored(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         let Some(functions) = &self.functions else { return Ok(rows.clone()) };
         let mut merger = GroupMerger::new(functions)?;
-        merger.merge(&self.plain(rows)?)?;
-        self.bounded_as(&merger.into_state()?)
+        merger.merge(&self.without_bounds(rows)?)?;
+        self.with_bounds_of_window(&merger.into_state()?)
     }
 
-    /// Merged rows carry their true bounds in the window columns.
-    fn bounded_as(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+    /// Appends the bounds in the window columns, which are those of merged sessions.
+    fn with_bounds_of_window(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         let unit = self.unit();
         let start = self.sessions.window[0].map(|i| units(rows.column(i))).transpose()?;
         let end = match self.sessions.window {
@@ -200,16 +200,16 @@ impl SessionMerge {
         self.with_bounds(rows.columns().to_vec(), start, end)
     }
 
-    fn plain(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+    fn without_bounds(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         first_columns(&self.rows, rows)
     }
 }
 
-/// Which rows are one session.
+/// The result of merging sessions.
 struct Merged {
     /// Rows by key and start.
     order: Vec<u32>,
-    /// For each row in that order its session.
+    /// The session of each row in that order.
     of: Vec<usize>,
     /// Start and end of each session.
     bounds: Vec<(i64, i64)>,
@@ -250,13 +250,13 @@ impl Operator for SessionMerge {
         let has_ended = |(_, end): &(i64, i64)| end.div_euclid(unit) <= watermark;
         let (open, closed) = (ctx.keyed(0)?, ctx.keyed(1)?);
         let arrived = inputs.into_iter().next().unwrap_or_default();
-        let arrived = arrived.iter().map(|b| self.bounded(b)).collect::<Result<Vec<_>>>()?;
+        let arrived = arrived.iter().map(|b| self.with_provisional_bounds(b)).collect::<Result<Vec<_>>>()?;
         let arrived = concat_batches(&self.open.layout().schema, &arrived)?;
         let due = open.due(watermark)?.collect::<Result<Vec<_>>>()?;
         let due = due.iter().map(zset::rows_of).collect::<Result<Vec<_>>>()?;
         let mut keys: Vec<Vec<ArrayRef>> = due.iter().map(|b| self.key_columns(b)).collect();
         keys.push(self.key_columns(&arrived));
-        let forget = |delta: KeyedDelta| KeyedDelta { close_to: ctx.moment.end, ..delta };
+        let forget = |delta: KeyedDelta| KeyedDelta { close_to: ctx.epoch_time.end, ..delta };
         if arrived.num_rows() == 0 && due.iter().all(|b| b.num_rows() == 0) {
             if !closed.is_empty() {
                 ctx.emit_delta(1, forget(KeyedDelta::default()))?;
@@ -268,7 +268,7 @@ impl Operator for SessionMerge {
         let all = concat_batches(&self.open.layout().schema, [&kept, &arrived])?;
         let merged = self.merged(&all)?;
 
-        // A session of nothing but one kept row that stays open is as it was.
+        // A session of only one stored row that stays open is unchanged.
         let mut rows_of: Vec<u32> = vec![0; merged.bounds.len()];
         merged.of.iter().for_each(|s| rows_of[*s] += 1);
         let changed = |i: usize| {
@@ -282,13 +282,13 @@ impl Operator for SessionMerge {
 
         let weighted = zset::weighted(&self.open.layout().schema);
         let gone = zset::with_weight(&take_record_batch(&all, &UInt32Array::from(gone))?, &weighted, -1)?;
-        let waiting = self.stored(&self.rebounded(&all, &merged, &waiting)?)?;
+        let waiting = self.stored(&self.with_merged_bounds(&all, &merged, &waiting)?)?;
         ctx.emit_delta(0, KeyedDelta::new(vec![gone, zset::with_weight(&waiting, &weighted, 1)?], None))?;
 
-        let complete = self.stored(&self.rebounded(&all, &merged, &complete)?)?;
+        let complete = self.stored(&self.with_merged_bounds(&all, &merged, &complete)?)?;
         let delta = KeyedDelta::new(vec![self.closing(&complete)?], None);
         ctx.emit_delta(1, forget(delta))?;
-        let plain = self.plain(&complete)?;
+        let plain = self.without_bounds(&complete)?;
         let Some(functions) = &self.functions else { return Ok(vec![plain]) };
         Ok(vec![results_of(functions, &plain)?])
     }

@@ -1,4 +1,4 @@
-//! Late rows of sessions.
+//! Finds late rows of SESSION windows.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::state::KeyedTable;
 use super::session::{Sessions, units};
 use crate::operators::changes::zset;
 
-/// Rows with provisional sessions that are late, see [`super::late_filter::LateRule::Session`]; `None`: there are none. `closed` are the
-/// closed sessions, by partition of the operator.
+/// The late rows among rows with provisional sessions, see [`super::late_filter::LateRule::Session`]; `None`: none is late. `closed` are
+/// the closed sessions, by partition of the operator.
 pub(super) fn late(batch: &RecordBatch, sessions: &Sessions, watermark: i64, closed: &[Arc<KeyedTable>]) -> Result<Option<BooleanArray>> {
     let end = sessions.window[1].ok_or_else(|| Error::internal("a session without an end"))?;
     let ends = units(batch.column(end))?;

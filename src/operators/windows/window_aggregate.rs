@@ -1,4 +1,4 @@
-//! GROUP BY window: partial aggregates wait in their window's pane, and each window comes out once, when it is complete.
+//! GROUP BY window: partial aggregates are stored per window, and each window is emitted once, when it is complete.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
-use crate::state::{PaneDelta, PaneTable, Run};
+use crate::state::{PaneDelta, PaneTable, SpillableBatches};
 
-use super::panes::{Rows, by_pane, keep, merge};
+use super::panes::{MergedRows, append_run, by_pane, merge};
 use crate::operators::aggregates::merge::{Functions, Merged};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, Placement, TableSpec, all_keyed, key_columns};
@@ -28,22 +28,22 @@ use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey,
 /// *end*, known because the stage below has run to its end before this node executes.
 ///
 /// # Invariants
-/// * A window comes out at most once: its pane goes in the epoch that emits it, and rows for it are late from then on.
+/// * A window is emitted at most once: its pane is dropped in the epoch that emits it, and further rows for it are late.
 /// * The output does not depend on how the input was split into epochs, because merging partial states is associative.
 ///
-/// With allowed lateness the output is partial rows again, for a [`crate::operators::KeyedAggregate`] above that shows a result when the first of
-/// them come. Rows that come between the window's end and the end of its lateness pass at once, and correct that result.
+/// With allowed lateness the output is partial rows, for a [`crate::operators::KeyedAggregate`] above, which emits the first result.
+/// Rows between the window's end and the end of its lateness pass through at once, and update that result.
 #[derive(Debug)]
 pub struct WindowAggregate {
     functions: Functions,
-    /// Which group column tells the window's end, and how many milliseconds to add to it.
+    /// The group column of the window's end, and the milliseconds to add to it.
     end: (usize, i64),
-    /// What comes out is partial.
+    /// The output is partial rows.
     partial: bool,
 }
 
 impl WindowAggregate {
-    /// Finishes partial rows as `last`, DataFusion's final aggregate over an empty input of them, would.
+    /// Evaluates partial rows with the functions of `last`, DataFusion's final aggregate over an empty input.
     ///
     /// # Errors
     /// When `last` is something else.
@@ -51,7 +51,7 @@ impl WindowAggregate {
         Ok(Self { functions: Functions::new(last)?, end, partial: false })
     }
 
-    /// The same without finishing them.
+    /// The same without evaluating them.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -59,12 +59,12 @@ impl WindowAggregate {
         Ok(Self { functions: Functions::new(last)?, end, partial: true })
     }
 
-    /// Whether what comes out is partial.
+    /// Whether the output is partial rows.
     pub fn is_partial(&self) -> bool {
         self.partial
     }
 
-    /// Which group column tells the window's end, and how many milliseconds to add to it.
+    /// The group column of the window's end, and the milliseconds to add to it.
     pub fn end(&self) -> (usize, i64) {
         self.end
     }
@@ -78,20 +78,21 @@ impl WindowAggregate {
         if self.partial { Merged::State } else { Merged::Results }
     }
 
-    /// One step: state and partial rows in, results and delta out.
-    async fn advance(&self, ctx: &OperatorContext, state: &PaneTable, input: &[RecordBatch]) -> Result<(Rows, PaneDelta)> {
+    /// Takes state and partial rows; returns results and the delta.
+    async fn advance(&self, ctx: &OperatorContext, state: &PaneTable, input: &[RecordBatch]) -> Result<(MergedRows, PaneDelta)> {
         let watermark = ctx.watermark();
         let mut arrived = by_pane(input, self.end.0, self.end.1)?;
         let mut delta = PaneDelta::default();
         let open = arrived.split_off(&watermark.saturating_add(1));
         let arrived: Vec<RecordBatch> = arrived.into_values().flatten().collect();
 
-        let closing: Vec<Run> = state.closing(watermark).into_iter().flat_map(|end| state.runs(end).to_vec()).collect();
+        let closing: Vec<SpillableBatches> = state.closing(watermark).into_iter().flat_map(|end| state.runs(end).to_vec()).collect();
         delta.close_to = (!closing.is_empty()).then_some(watermark);
-        let size = closing.iter().map(Run::size).sum::<usize>() + arrived.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
+        let size = closing.iter().map(SpillableBatches::size).sum::<usize>()
+            + arrived.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
         let complete = closing.into_iter().flat_map(|run| run.batches()).chain(arrived.into_iter().map(Ok));
         let results = merge(&self.functions, Box::new(complete), size, self.want(), state, &ctx.tasks)?;
-        keep(&self.functions, state, open, &mut delta, &ctx.tasks).await?;
+        append_run(&self.functions, state, open, &mut delta, &ctx.tasks).await?;
         Ok((results, delta))
     }
 }
@@ -116,7 +117,7 @@ impl Operator for WindowAggregate {
         vec![TableSpec::by_pane("panes", Placement::columns(self.functions.partial(), 0..self.functions.groups())).timer()]
     }
 
-    /// By the window as well: the windows of a key are apart.
+    /// By the window as well: the windows of a key are independent.
     fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
         all_keyed([key_columns(self.functions.partial(), 0..self.functions.groups())])
     }
@@ -124,7 +125,7 @@ impl Operator for WindowAggregate {
     async fn process_epoch(&self, ctx: &OperatorContext, inputs: Vec<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>> {
         let (results, delta) = self.advance(ctx, ctx.panes(0)?.as_ref(), inputs.first().map_or(&[], Vec::as_slice)).await?;
         ctx.emit_delta(0, delta)?;
-        Ok(results.give(ctx))
+        Ok(results.into_output(ctx))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::{Error, Result, WEIGHT};
 
-use super::arithmetic::{Run, WindowKind, Windows, per_milli, window_fields, window_type};
+use super::arithmetic::{WindowKind, WindowRange, Windows, per_milli, window_fields, window_type};
 use crate::operators::EpochContext;
 use crate::operators::epoch::one_input::{OneInput, OneInputExec};
 
@@ -30,7 +30,7 @@ use crate::operators::epoch::one_input::{OneInput, OneInputExec};
 ///
 /// # Invariants
 /// * Output: the input's columns, the window columns, and last the weight, if the input ends with one.
-/// * A row's copies come out behind each other, the earliest end first, and rows keep their order.
+/// * A row's copies are adjacent, the earliest end first, and rows keep their order.
 /// * However many windows a row has, batches stay at the session's batch size: they are made one by one.
 pub type WindowAssignExec = OneInputExec<WindowAssign>;
 
@@ -43,13 +43,13 @@ pub struct WindowAssign {
     pub windows: Windows,
 }
 
-/// How many columns stand before the weight, or in all if there is none.
+/// The number of columns before the weight, or of all if there is no weight.
 fn before_weight(schema: &Schema) -> usize {
     let count = schema.fields().len();
     if schema.fields().last().is_some_and(|f| f.name() == WEIGHT) { count - 1 } else { count }
 }
 
-/// Turns batches into batches with windows.
+/// Adds windows to batches.
 struct Assigner {
     time: usize,
     /// In the unit of the window columns.
@@ -57,7 +57,7 @@ struct Assigner {
     per_milli: i64,
     data_type: DataType,
     schema: SchemaRef,
-    /// The most rows of a batch that rows are repeated in.
+    /// The most rows of an output batch, if rows are repeated.
     batch_size: usize,
     epoch: Option<Arc<EpochContext>>,
 }
@@ -66,7 +66,7 @@ impl Assigner {
     /// The batches for one of the input.
     fn assign(self: &Arc<Self>, batch: RecordBatch) -> Result<Batches> {
         let batch = self.timed(batch)?;
-        // Also for the seconds that window columns do not have.
+        // The cast covers seconds, too, in which window columns are never given.
         let times = cast(&cast(batch.column(self.time), &self.data_type)?, &DataType::Int64)?;
         let times = times.as_primitive::<Int64Type>().clone();
         if let WindowKind::Tumble { size } = self.windows.kind {
@@ -74,7 +74,7 @@ impl Assigner {
             let ends = starts.iter().map(|start| start.saturating_add(size)).collect();
             return Ok(Batches::One(Some(self.output(&batch, starts, ends)?)));
         }
-        // The session that the row alone would make; those that overlap are merged later.
+        // The provisional session of the row; overlapping ones are merged later.
         if let WindowKind::Session { gap } = self.windows.kind {
             let ends = times.values().iter().map(|start| start.saturating_add(gap)).collect();
             return Ok(Batches::One(Some(self.output(&batch, times.values().to_vec(), ends)?)));
@@ -82,7 +82,7 @@ impl Assigner {
         Ok(Batches::Many(Repeater { assigner: Arc::clone(self), batch, times, row: 0, run: None, next: 0 }))
     }
 
-    /// Takes out rows without a time.
+    /// Drops and reports rows without a time.
     fn timed(&self, batch: RecordBatch) -> Result<RecordBatch> {
         let times = batch.column(self.time);
         if times.null_count() == 0 {
@@ -94,7 +94,7 @@ impl Assigner {
         Ok(filter_record_batch(&batch, &is_not_null(times)?)?)
     }
 
-    /// Puts the window columns to their place.
+    /// Inserts the window columns before the weight.
     fn output(&self, rows: &RecordBatch, starts: Vec<i64>, ends: Vec<i64>) -> Result<RecordBatch> {
         let times: Vec<i64> = ends.iter().map(|end| end.saturating_sub(self.per_milli)).collect();
         let (plain, weight) = rows.columns().split_at(before_weight(rows.schema_ref()));
@@ -109,7 +109,7 @@ impl Assigner {
 
 /// The starts of tumbling windows.
 fn tumble(times: &[i64], windows: Windows, size: i64) -> Vec<i64> {
-    // Rows come about in the order of time, so most are in the window of the one before: comparing is cheaper than dividing.
+    // Rows are nearly ordered by time, so most are in the window of the row before: comparing is cheaper than dividing.
     let (mut start, mut end) = (0, 0);
     let window = |time: &i64| {
         if *time < start || *time >= end {
@@ -138,14 +138,14 @@ impl Iterator for Batches {
     }
 }
 
-/// Goes through all pairs of a row and a window.
+/// Iterates over all pairs of a row and a window.
 struct Repeater {
     assigner: Arc<Assigner>,
     batch: RecordBatch,
     times: Int64Array,
-    /// The row it stands at, its windows, and the next of them.
+    /// The current row, its windows, and the next of them.
     row: usize,
-    run: Option<Run>,
+    run: Option<WindowRange>,
     next: u64,
 }
 
@@ -156,7 +156,7 @@ impl Iterator for Repeater {
         let most = self.assigner.batch_size.max(1);
         let (mut rows, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         while rows.len() < most && self.row < self.times.len() {
-            let run = *self.run.get_or_insert_with(|| self.assigner.windows.run_of(self.times.value(self.row)));
+            let run = *self.run.get_or_insert_with(|| self.assigner.windows.window_range(self.times.value(self.row)));
             let row = u32::try_from(self.row).unwrap_or(u32::MAX);
             while self.next < run.count && rows.len() < most {
                 let (start, end) = run.window(self.next);
@@ -208,7 +208,7 @@ impl OneInput for WindowAssign {
             data_type,
             schema,
             batch_size: context.session_config().batch_size(),
-            epoch: EpochContext::of(context),
+            epoch: EpochContext::from_task(context),
         });
         let rows = rows.flat_map(move |batch| {
             let batches = batch.and_then(|batch| Ok(assigner.assign(batch)?));

@@ -1,4 +1,4 @@
-//! What is final per window: window joins, window top-N and the like, evaluated once, when the window is complete.
+//! Window joins, window top-N and other plans per window: evaluated once, when the window is complete.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::common::Result;
-use crate::state::{PaneDelta, Run};
+use crate::state::{PaneDelta, SpillableBatches};
 
 use super::panes::by_pane;
 use crate::operators::changes::recompute::{Keyed, KeyedParts, concat};
@@ -23,22 +23,22 @@ use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey,
 pub struct WindowInput {
     /// Its columns.
     pub schema: SchemaRef,
-    /// The column that tells the window's end, and how many milliseconds to add to it.
+    /// The column of the window's end, and the milliseconds to add to it.
     pub end: (usize, i64),
-    /// By which rows are hash-partitioned.
+    /// The key by which rows are hash-partitioned.
     pub key: PartitionKey,
 }
 
 /// The batch plan, run over the rows of the windows that have just become complete; append-only.
 ///
 /// ```text
-///  rows of each input ─┬─ window end > W ─▶ delta: kept in the window's pane
+///  rows of each input ─┬─ window end > W ─▶ delta: stored in the window's pane
 ///                      └─ window end ≤ W ─┐
 ///  panes of each input ── window end ≤ W ─┴▶ batch plan ─▶ output, panes dropped
 /// ```
 /// # Invariants
-/// * The plan's answer over all input is the union of its answers over the windows, and over the values of the key: it joins or
-///   partitions by them.
+/// * The plan's result over all input is the union of its results per window and key value: it joins or partitions by
+///   them.
 /// * All windows that close in an epoch are evaluated together, once, from all inputs.
 #[derive(Debug)]
 pub struct WindowBatch {
@@ -104,11 +104,12 @@ impl Operator for WindowBatch {
             let mut arrived = by_pane(batches, column, shift)?;
             let open = arrived.split_off(&watermark.saturating_add(1));
             let closing = state.closing(watermark);
-            let mut rows = closing.iter().flat_map(|end| state.runs(*end)).flat_map(Run::batches).collect::<Result<Vec<_>>>()?;
+            let mut rows =
+                closing.iter().flat_map(|end| state.runs(*end)).flat_map(SpillableBatches::batches).collect::<Result<Vec<_>>>()?;
             rows.extend(arrived.into_values().flatten());
             let mut delta = PaneDelta::closing((!closing.is_empty()).then_some(watermark));
             for (end, batches) in open {
-                delta.put(end, state.runs(end).len(), state.shelf().keep([concat(&input.schema, &batches)?])?);
+                delta.put(end, state.runs(end).len(), state.spill_context().keep([concat(&input.schema, &batches)?])?);
             }
             ctx.emit_delta(table, delta)?;
             complete.push(concat(&input.schema, &rows)?);

@@ -13,7 +13,7 @@
 //! ```
 //! 1. `functions`: all clocks are expressions over one volatile `__clock()`, which the optimizer can neither fold nor move.
 //! 2. `stay`: a filter by the clock is not pushed below what groups.
-//! 3. `place`: the optimized plan with the nodes `Clock` and `Live` where a clock is asked for.
+//! 3. `place`: the optimized plan with the nodes `Clock` and `TemporalFilterNode` where a clock is asked for.
 //! 4. `trend`: which predicates let a row pass for one span of time.
 //!
 //! Where neither will do (conditions of outer joins, ORDER BY with LIMIT, WITH RECURSIVE) a `Clock` that ticks puts the clock of
@@ -34,7 +34,7 @@ use datafusion::logical_expr::Expr;
 use crate::sql::types::utc;
 
 pub(super) use functions::register;
-pub(super) use nodes::{Clock, Live, with_clock};
+pub(super) use nodes::{Clock, TemporalFilterNode, with_clock};
 pub(super) use place::place;
 pub(super) use stay::KeepClockFilters;
 pub(super) use trend::{Passing, passing};

@@ -22,7 +22,7 @@ pub struct Clock {
 
 /// Lets rows pass as long as a predicate over them and `__clock()` holds: rows enter and leave as the clock goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
-pub struct Live {
+pub struct TemporalFilterNode {
     /// What is below.
     pub input: LogicalPlan,
     /// The predicate.
@@ -60,7 +60,7 @@ impl Clock {
     }
 }
 
-impl Live {
+impl TemporalFilterNode {
     /// Rows of `input` for which `predicate` holds by the clock.
     pub fn plan(input: LogicalPlan, predicate: Expr) -> LogicalPlan {
         LogicalPlan::Extension(Extension { node: Arc::new(Self { input, predicate }) })
@@ -102,7 +102,7 @@ impl UserDefinedLogicalNodeCore for Clock {
     }
 }
 
-impl UserDefinedLogicalNodeCore for Live {
+impl UserDefinedLogicalNodeCore for TemporalFilterNode {
     fn name(&self) -> &'static str {
         "Live"
     }

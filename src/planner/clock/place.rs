@@ -13,10 +13,10 @@ use crate::common::{Error, Result};
 
 use super::as_column::{as_column, asks};
 use super::has_clock;
-use super::nodes::{Clock, Live};
+use super::nodes::{Clock, TemporalFilterNode};
 use super::trend::period;
 
-/// The same plan with [`Clock`] below projections, aggregates and OVER that ask for the clock, [`Live`] in the place of filters
+/// The same plan with [`Clock`] below projections, aggregates and OVER that ask for the clock, [`TemporalFilterNode`] in place of filters
 /// by it, and one that ticks below all else. The schemas of all nodes that were there stay as they were.
 ///
 /// # Errors
@@ -95,10 +95,10 @@ fn live_filter(expr: &Expr) -> Option<Expr> {
     }
 }
 
-/// The column that tells the parts of an aggregate's input apart.
+/// The column with the number of the part of an aggregate's input.
 const PART: &str = "__part";
 
-/// What passes a FILTER by the clock comes and goes, so it is an input of its own: part 1 and above; part 0 is every row.
+/// Rows enter and leave a FILTER by the clock, so they are a separate input: part 1 and above; part 0 is every row.
 ///
 /// ```text
 ///   Aggregate: COUNT(*), COUNT(*) FILTER (WHERE p)     Aggregate: COUNT(*) FILTER (WHERE __part = 0), COUNT(*) FILTER (WHERE __part = 1)
@@ -151,7 +151,7 @@ fn filter(filter: Filter) -> DfResult<LogicalPlan> {
         Some(plain) => LogicalPlan::Filter(Filter::try_new(plain, filter.input)?),
         None => Arc::unwrap_or_clone(filter.input),
     };
-    Ok(conjunction(live).map_or_else(|| below.clone(), |live| Live::plan(below.clone(), live)))
+    Ok(conjunction(live).map_or_else(|| below.clone(), |live| TemporalFilterNode::plan(below.clone(), live)))
 }
 
 /// Of an inner join the condition can as well stand above it.
@@ -166,5 +166,5 @@ fn join(mut join: Join) -> DfResult<LogicalPlan> {
     let (live, plain): (Vec<_>, Vec<_>) = conditions.partition(has_clock);
     join.filter = conjunction(plain);
     let below = LogicalPlan::Join(join);
-    Ok(conjunction(live).map_or_else(|| below.clone(), |live| Live::plan(below.clone(), live)))
+    Ok(conjunction(live).map_or_else(|| below.clone(), |live| TemporalFilterNode::plan(below.clone(), live)))
 }

@@ -1,4 +1,4 @@
-//! What functions of ours leave as it is in the one of DataFusion's that they stand for, their field `of`.
+//! Methods that a function delegates to the DataFusion function that it wraps, its field `of`.
 
 /// The named methods of an aggregate or window function, each as DataFusion's.
 macro_rules! inherited {

@@ -1,4 +1,4 @@
-//! `ARRAY_AGG` and `STRING_AGG` with an order of their own: however many of them stand beside each other, each sorts for itself.
+//! `ARRAY_AGG` and `STRING_AGG` with ORDER BY: each sorts its rows itself, so that several of them may have different orders.
 //!
 //! DataFusion would have one order of the input serve several aggregates: it turns the order of some around, which DISTINCT passes over,
 //! and refuses two `STRING_AGG` whose orders differ.

@@ -70,7 +70,7 @@ impl JavaRandom {
         Self((seed.cast_unsigned() ^ Self::MULTIPLIER) & Self::MASK)
     }
 
-    /// So many bits, at most 31.
+    /// This many random bits, at most 31.
     fn next(&mut self, bits: u32) -> i32 {
         self.0 = self.0.wrapping_mul(Self::MULTIPLIER).wrapping_add(0xb) & Self::MASK;
         (self.0 >> (48 - bits)) as i32

@@ -1,4 +1,4 @@
-//! The clock: a column of rows that come once, kept with rows that change, and filters that rows enter and leave by it.
+//! The clock: a column of append-only rows, a stored column of changing rows, and temporal filters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::common::{Error, Result};
 use crate::operators::proctime::temporal_filter::Halves;
 use crate::operators::{Operator, ProctimeMaterialize, TemporalFilter, TickingClock, TickingFilter};
 
-use super::super::clock::{Clock, Live, Passing, from_column, passing, with_clock};
+use super::super::clock::{Clock, Passing, TemporalFilterNode, from_column, passing, with_clock};
 use super::linear::with_weights;
 use super::{Input, Lowered, Lowering};
 use crate::planner::properties::{Domain, Role, StreamProperties, Time};
@@ -24,18 +24,18 @@ impl Lowering {
             return self.by_clock(Arc::new(operator), with_weights(input)?, &Arc::new(with_clock(clock.input.schema())?)).await;
         }
         let place = clock.input.schema().fields().len();
-        if input.traits.updating {
+        if input.properties.updating {
             let operator = ProctimeMaterialize::new(Arc::clone(clock.input.schema().inner()));
-            let traits = StreamProperties { times: BTreeMap::new(), ..input.traits.clone() };
+            let properties = StreamProperties { times: BTreeMap::new(), ..input.properties.clone() };
             let schema = Arc::new(with_clock(clock.input.schema())?);
-            return self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], &schema, None, traits).await;
+            return self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], &schema, None, properties).await;
         }
-        let mut traits = input.traits;
-        traits.times.insert(place, entered(&traits));
-        Ok(Lowered { plan: clock.over(input.plan)?, traits, nodes: input.nodes })
+        let mut properties = input.properties;
+        properties.times.insert(place, entry_time(&properties));
+        Ok(Lowered { plan: clock.over(input.plan)?, properties, nodes: input.nodes })
     }
 
-    pub(super) async fn live(&mut self, live: &Live) -> Result<Lowered> {
+    pub(super) async fn temporal_filter(&mut self, live: &TemporalFilterNode) -> Result<Lowered> {
         let input = with_weights(self.lower(&live.input).await?)?;
         let rows = Arc::clone(live.input.schema().inner());
         let over = Arc::new(with_clock(live.input.schema())?);
@@ -54,7 +54,7 @@ impl Lowering {
         self.by_clock(operator, input, live.input.schema()).await
     }
 
-    /// An operator whose rows change with the clock alone.
+    /// An operator whose output changes with the clock, without input.
     async fn by_clock(&mut self, operator: Arc<dyn Operator>, input: Lowered, schema: &DFSchemaRef) -> Result<Lowered> {
         let time = Time {
             role: Role::Row,
@@ -64,17 +64,17 @@ impl Lowering {
             guarded: true,
             windows: Default::default(),
         };
-        let traits = StreamProperties { updating: true, times: BTreeMap::new(), ..input.traits.clone() };
-        self.operator(operator, vec![Input::Piece(Box::new(input))], schema, Some(&time), traits).await
+        let properties = StreamProperties { updating: true, times: BTreeMap::new(), ..input.properties.clone() };
+        self.operator(operator, vec![Input::Piece(Box::new(input))], schema, Some(&time), properties).await
     }
 }
 
-/// The clock at which a row entered is a time that no row comes too late for.
-pub(super) fn entered(traits: &StreamProperties) -> Time {
+/// The insertion time of a row: a time attribute for which no row is late.
+pub(super) fn entry_time(properties: &StreamProperties) -> Time {
     Time {
         role: Role::Row,
         domain: Domain::Processing,
-        sources: traits.sources.clone(),
+        sources: properties.sources.clone(),
         watermark_delay: 0,
         guarded: true,
         windows: Default::default(),

@@ -1,4 +1,4 @@
-//! What is known of a materialized view's rows before a job keeps them.
+//! The properties of a materialized view's rows, before a job materializes it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::sql::ast::Emit;
 
 use super::Lowering;
 
-/// What is known of the rows of a view that is kept.
+/// The properties of the rows of a materialized view.
 pub(in crate::planner) async fn content(
     state: &SessionState,
     plan: &LogicalPlan,
@@ -24,15 +24,15 @@ pub(in crate::planner) async fn content(
 ) -> Result<Content> {
     let optimized = place(state.optimize(plan)?)?;
     let mut lowering = Lowering::new(state.clone(), settings);
-    let traits = lowering.query(&optimized, emit, tables(plan)?).await?.2.traits;
+    let properties = lowering.query(&optimized, emit, tables(plan)?).await?.2.properties;
     let schema = Arc::clone(optimized.schema().inner());
     let name = |column: usize| schema.field(column).name().clone();
-    let keys = traits.keys.iter().map(|key| key.iter().map(|c| name(*c)).collect()).collect();
-    let time = if traits.updating { None } else { traits.rowtime().map(|(column, delay)| (name(column), delay)) };
-    Ok(Content { updating: traits.updating, keys, time, schema: Arc::clone(&schema) })
+    let keys = properties.keys.iter().map(|key| key.iter().map(|c| name(*c)).collect()).collect();
+    let time = if properties.updating { None } else { properties.rowtime().map(|(column, delay)| (name(column), delay)) };
+    Ok(Content { updating: properties.updating, keys, time, schema: Arc::clone(&schema) })
 }
 
-/// The declared tables that a query names.
+/// The declared tables of a query.
 pub(in crate::planner) fn tables(plan: &LogicalPlan) -> Result<BTreeSet<String>> {
     let mut tables = BTreeSet::new();
     plan.apply_with_subqueries(|node| {

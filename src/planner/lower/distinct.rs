@@ -1,7 +1,7 @@
-//! COUNT(DISTINCT x), SUM(DISTINCT x) and AVG(DISTINCT x) over kept groups: each value is a row of state, not an entry of a list.
+//! COUNT(DISTINCT x), SUM(DISTINCT x) and AVG(DISTINCT x) over keyed state: each value is a row of state, not an entry of a list.
 //!
-//! A list in the group's state would be read and written anew whenever the group gets a row. So the values are an aggregate of
-//! their own below, and the distinct aggregate becomes a sum over *its* changes:
+//! A list in the group's state would be read and written for each row of the group. So a separate aggregate below keeps the
+//! values, and the distinct aggregate becomes a sum over *its* changes:
 //!
 //! ```text
 //!   SELECT g, COUNT(*), COUNT(DISTINCT x), COUNT(DISTINCT x) FILTER (WHERE f), COUNT(DISTINCT y) FROM input GROUP BY g
@@ -13,8 +13,8 @@
 //!                       GROUP BY g: COUNT(*) FILTER (raw), SUM(±1) FILTER (x IS NOT NULL),
 //!                                   SUM(±1) FILTER (f AND x IS NOT NULL), SUM(±1) FILTER (y IS NOT NULL)
 //! ```
-//! What an epoch costs is then proportional to its new values. A group has a row of values as long as it has rows at all (NULL is
-//! a value like any other here), so where nothing else is asked for, raw rows need not come along.
+//! The cost of an epoch is then proportional to its new values. A group has values while it has rows (NULL counts as a value
+//! here), so without other aggregates the raw rows are not needed.
 
 use std::sync::Arc;
 
@@ -34,66 +34,66 @@ use super::sums::{RetractableAggregate, exact};
 use super::{Lowered, Lowering, weight, weight_one};
 use crate::planner::properties::{StreamProperties, Time};
 
-/// The column that tells raw rows from changes of values.
+/// The column that is true for raw rows, and false for changes of values.
 const RAW: &str = "__raw";
 
-/// The distinct aggregates of a query that can be had from the changes of their values, and the others.
+/// The distinct aggregates of a query that can be computed from the changes of their values, and the others.
 struct Distinct {
-    aggregates: Vec<Asked>,
+    aggregates: Vec<DistinctPart>,
     /// The arguments: `x` and `y` above.
     values: Vec<Values>,
-    /// What aggregates ask of the rows that they take values from, each once: `f` above.
+    /// The distinct filters of aggregates: `f` above.
     filters: Vec<Filter>,
 }
 
-enum Asked {
-    /// Nothing to do with values.
+enum DistinctPart {
+    /// Not distinct.
     Other(Expr),
-    /// Function, which of the values, and which of the filters.
+    /// The function, the index of its values, and of its filter.
     Distinct { function: AggregateFunction, values: usize, filter: Option<usize> },
 }
 
 /// The values of one argument.
 struct Values {
     argument: Expr,
-    /// Their column.
+    /// The column of the values.
     name: String,
     data_type: DataType,
-    /// The filters that matter to them.
+    /// The indices of their filters.
     filters: Vec<usize>,
 }
 
 struct Filter {
     predicate: Expr,
-    /// The column that says whether it holds.
+    /// The column of its result.
     name: String,
 }
 
 impl Distinct {
-    /// `None` if there is nothing to gain.
+    /// `None` if no aggregate profits.
     fn of(aggregate: &Aggregate) -> Result<Option<Self>> {
         let schema = aggregate.input.schema();
         let mut all = Self { aggregates: Vec::new(), values: Vec::new(), filters: Vec::new() };
         for expr in &aggregate.aggr_expr {
             let asked = match expr.clone().unalias() {
                 Expr::AggregateFunction(function) if function.params.distinct => all.distinct(function, schema)?,
-                other => Asked::Other(other),
+                other => DistinctPart::Other(other),
             };
             all.aggregates.push(asked);
         }
         Ok((!all.values.is_empty()).then_some(all))
     }
 
-    fn distinct(&mut self, mut function: AggregateFunction, schema: &DFSchemaRef) -> Result<Asked> {
+    fn distinct(&mut self, mut function: AggregateFunction, schema: &DFSchemaRef) -> Result<DistinctPart> {
         if matches!(function.func.name(), "min" | "max") {
             function.params.distinct = false;
-            return Ok(Asked::Other(Expr::AggregateFunction(function)));
+            return Ok(DistinctPart::Other(Expr::AggregateFunction(function)));
         }
         let mut plain = function.clone();
         plain.params.distinct = false;
         let linear = RetractableAggregate::sums(&Expr::AggregateFunction(plain), schema, &lit(1i64))?.is_some();
         let argument = match function.params.args.as_slice() {
-            // Large integers could be one float, and one value.
+            // Distinct large integers may be equal as floats.
             [arg] if linear && function.func.name() == "avg" => {
                 let small = |e: &Expr| Ok::<_, Error>(matches!(e.get_type(schema)?, DataType::Int8 | DataType::Int16 | DataType::Int32));
                 match exact(arg, schema)? {
@@ -104,7 +104,7 @@ impl Distinct {
             [arg] if linear => Some(arg.clone()),
             _ => None,
         };
-        let Some(argument) = argument else { return Ok(Asked::Other(Expr::AggregateFunction(function))) };
+        let Some(argument) = argument else { return Ok(DistinctPart::Other(Expr::AggregateFunction(function))) };
         let filter = function.params.filter.take().map(|f| self.filter(*f));
         let values = self.values_of(argument, schema)?;
         if let (Some(Values { filters, .. }), Some(filter)) = (self.values.get_mut(values), filter)
@@ -112,7 +112,7 @@ impl Distinct {
         {
             filters.push(filter);
         }
-        Ok(Asked::Distinct { function, values, filter })
+        Ok(DistinctPart::Distinct { function, values, filter })
     }
 
     fn values_of(&mut self, argument: Expr, schema: &DFSchema) -> Result<usize> {
@@ -133,7 +133,7 @@ impl Distinct {
         self.filters.len() - 1
     }
 
-    /// A name that no column has: expressions that differ only in a cast are shown alike.
+    /// A unique column name: expressions that differ only in a cast have the same name.
     fn unnamed(&self, name: String) -> String {
         let mut taken = self.values.iter().map(|v| v.name.clone()).chain(self.filters.iter().map(|f| f.name.clone())).collect();
         untaken(name, &mut taken)
@@ -141,7 +141,7 @@ impl Distinct {
 
     /// The columns of raw rows that other aggregates read, but for those that rows are grouped by.
     fn read(&self, groups: &[Expr], schema: &DFSchema) -> Vec<usize> {
-        let others = self.aggregates.iter().filter_map(|a| if let Asked::Other(e) = a { Some(e) } else { None });
+        let others = self.aggregates.iter().filter_map(|a| if let DistinctPart::Other(e) = a { Some(e) } else { None });
         let mut read: Vec<usize> = others.flat_map(Expr::column_refs).filter_map(|c| schema.maybe_index_of_column(c)).collect();
         read.sort_unstable();
         read.dedup();
@@ -150,15 +150,15 @@ impl Distinct {
     }
 }
 
-/// How many operators [`Lowering::distinct`] puts below the one that yields the groups.
+/// How many operators [`Lowering::distinct`] adds below that of the groups.
 pub(super) fn values_below(aggregate: &Aggregate) -> Result<u32> {
     let values = Distinct::of(aggregate)?.map_or(0, |distinct| distinct.values.len());
     Ok(u32::try_from(values).unwrap_or(u32::MAX))
 }
 
 impl Lowering {
-    /// An aggregate over kept groups of which some functions are DISTINCT; `None` if they are not, or are kept as lists. `lifetime` and
-    /// `time` are those of a group, `traits` those of the result.
+    /// A keyed aggregate with DISTINCT functions; `None` if it has none, or they are stored as lists. `lifetime` and
+    /// `time` are those of a group, `properties` those of the result.
     pub(super) async fn distinct(
         &mut self,
         plan: &LogicalPlan,
@@ -166,11 +166,11 @@ impl Lowering {
         input: &Lowered,
         lifetime: Lifetime,
         time: Option<&Time>,
-        traits: &StreamProperties,
+        properties: &StreamProperties,
     ) -> Result<Option<Lowered>> {
         let Some(distinct) = Distinct::of(aggregate)? else { return Ok(None) };
-        let updating = input.traits.updating;
-        let others = || distinct.aggregates.iter().filter_map(|a| if let Asked::Other(e) = a { Some(e) } else { None });
+        let updating = input.properties.updating;
+        let others = || distinct.aggregates.iter().filter_map(|a| if let DistinctPart::Other(e) = a { Some(e) } else { None });
         if updating {
             let weight = weight(&input.plan)?;
             for other in others() {
@@ -179,9 +179,9 @@ impl Lowering {
                 }
             }
         }
-        // With a time to live each row has to keep its group alive.
+        // With a TTL each row has to renew that of its group.
         let raw = others().next().is_some() || lifetime.ttl.is_some();
-        let input = if raw || distinct.values.len() > 1 { self.cut_once(input.clone()).await? } else { input.clone() };
+        let input = if raw || distinct.values.len() > 1 { self.cut_stage_once(input.clone()).await? } else { input.clone() };
         let mut pieces = Vec::new();
         let mut nodes = input.nodes.clone();
         if raw {
@@ -192,16 +192,17 @@ impl Lowering {
             nodes.extend(changes.nodes.iter().copied());
             pieces.push(changed_values(plan, aggregate, &distinct, which, changes)?);
         }
-        let all = Lowered { plan: union(pieces)?, traits: StreamProperties { updating: true, ..input.traits.clone() }, nodes };
+        let all = Lowered { plan: union(pieces)?, properties: StreamProperties { updating: true, ..input.properties.clone() }, nodes };
         let schema = Arc::clone(all.plan.schema());
         let weight = weight(&all.plan)?;
-        let kept = distinct.aggregates.iter().map(|a| kept(a, &distinct, &schema, &weight, updating)).collect::<Result<Vec<_>>>()?;
+        let kept =
+            distinct.aggregates.iter().map(|a| retractable_of(a, &distinct, &schema, &weight, updating)).collect::<Result<Vec<_>>>()?;
         let groups = schema.columns().into_iter().take(aggregate.group_expr.len()).map(Expr::Column).collect();
         let wanted = AggregateSpec { groups, aggregates: kept, counted: updating.then_some(weight), extremes: Vec::new() };
-        Ok(Some(self.kept(plan, wanted, all, lifetime, time, traits.clone()).await?))
+        Ok(Some(self.retractable(plan, wanted, all, lifetime, time, properties.clone()).await?))
     }
 
-    /// The values of one argument per group, and for each filter whether a row with the value passes it (over changes: how many).
+    /// The values of one argument per group, and for each filter whether a row with the value passes it (over changes: how many do).
     async fn values(
         &mut self,
         aggregate: &Aggregate,
@@ -212,7 +213,7 @@ impl Lowering {
         time: Option<&Time>,
     ) -> Result<Lowered> {
         let values = distinct.values.get(which).ok_or_else(|| Error::internal("DISTINCT without an argument"))?;
-        let updating = input.traits.updating;
+        let updating = input.properties.updating;
         let passes = |Filter { predicate, name }: &Filter| {
             let function = if updating {
                 AggregateFunction::new_udf(count_udaf(), vec![lit(1i64)], false, Some(Box::new(predicate.clone())), Vec::new(), None)
@@ -226,20 +227,24 @@ impl Lowering {
         groups.push(values.argument.clone().alias(&values.name));
         let over = Aggregate::try_new(Arc::clone(&aggregate.input), groups, filters)?;
         let plan = LogicalPlan::Aggregate(over.clone());
-        // Of rows that only come values only come; what may change is which filters they have passed.
+        // Over append-only rows, values are never deleted; only the filters that they have passed may change.
         let changing = updating || !values.filters.is_empty();
         let key = (0..over.group_expr.len()).collect();
-        let traits =
-            StreamProperties { updating: changing, keys: vec![key], sources: input.traits.sources.clone(), ..StreamProperties::default() };
+        let properties = StreamProperties {
+            updating: changing,
+            keys: vec![key],
+            sources: input.properties.sources.clone(),
+            ..StreamProperties::default()
+        };
         if updating {
-            return self.changing(&plan, &over, input.clone(), lifetime, traits).await;
+            return self.changing(&plan, &over, input.clone(), lifetime, properties).await;
         }
         let lifetime = Lifetime { distinct: !changing, ..lifetime };
-        self.keyed(&over, input.clone(), lifetime, plan.schema(), time, traits).await
+        self.keyed(&over, input.clone(), lifetime, plan.schema(), time, properties).await
     }
 }
 
-/// The columns of the union that are NULL in this piece, or what `given` says, in order: what other aggregates read, values, filters.
+/// The columns of the union in order: those of other aggregates, values, filters. NULL in this input, unless `given` has them.
 fn columns(
     aggregate: &Aggregate,
     distinct: &Distinct,
@@ -271,7 +276,7 @@ fn raw_rows(plan: &LogicalPlan, aggregate: &Aggregate, distinct: &Distinct, inpu
     let mut exprs: Vec<Expr> = aggregate.group_expr.iter().zip(plan.schema().iter()).map(named).collect();
     exprs.extend(columns(aggregate, distinct, |column| Some(Expr::Column(column)), |_| None)?);
     exprs.push(lit(true).alias(RAW));
-    exprs.push(if input.traits.updating { weight(&input.plan)? } else { weight_one() });
+    exprs.push(if input.properties.updating { weight(&input.plan)? } else { weight_one() });
     Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input.plan.clone()))?))
 }
 
@@ -293,11 +298,11 @@ fn changed_values(plan: &LogicalPlan, aggregate: &Aggregate, distinct: &Distinct
     };
     exprs.extend(columns(aggregate, distinct, |_| None, given)?);
     exprs.push(lit(false).alias(RAW));
-    exprs.push(if changes.traits.updating { weight(&changes.plan)? } else { weight_one() });
+    exprs.push(if changes.properties.updating { weight(&changes.plan)? } else { weight_one() });
     Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(changes.plan))?))
 }
 
-/// All pieces as one relation, in which columns keep their names.
+/// The union of all inputs, in which columns keep their names.
 fn union(mut pieces: Vec<LogicalPlan>) -> Result<LogicalPlan> {
     let first = pieces.first().ok_or_else(|| Error::internal("DISTINCT without an argument"))?;
     if pieces.len() == 1 {
@@ -313,21 +318,27 @@ fn union(mut pieces: Vec<LogicalPlan>) -> Result<LogicalPlan> {
 }
 
 /// An aggregate over the union.
-fn kept(asked: &Asked, distinct: &Distinct, schema: &DFSchemaRef, weight: &Expr, updating: bool) -> Result<RetractableAggregate> {
+fn retractable_of(
+    asked: &DistinctPart,
+    distinct: &Distinct,
+    schema: &DFSchemaRef,
+    weight: &Expr,
+    updating: bool,
+) -> Result<RetractableAggregate> {
     let not_linear = || Error::internal("a distinct aggregate that is not linear");
     let expr = match asked {
-        Asked::Other(Expr::AggregateFunction(function)) => {
+        DistinctPart::Other(Expr::AggregateFunction(function)) => {
             let raw = Expr::Column(Column::new_unqualified(RAW));
             let filter = function.params.filter.as_ref().map_or(raw.clone(), |f| raw.and(f.as_ref().clone()));
             let params = AggregateFunctionParams { filter: Some(Box::new(filter)), ..function.params.clone() };
             let expr = Expr::AggregateFunction(AggregateFunction { params, ..function.clone() });
             if !updating {
-                return Ok(RetractableAggregate::itself(expr));
+                return Ok(RetractableAggregate::unchanged(expr));
             }
             expr
         }
-        Asked::Other(_) => return Err(Error::internal("an aggregate that is none")),
-        Asked::Distinct { function, values, filter } => {
+        DistinctPart::Other(_) => return Err(Error::internal("an aggregate that is none")),
+        DistinctPart::Distinct { function, values, filter } => {
             let column = |name: &String| Expr::Column(Column::new_unqualified(name));
             let value = column(&distinct.values.get(*values).ok_or_else(not_linear)?.name);
             let average = function.func.name() == "avg";

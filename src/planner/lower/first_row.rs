@@ -1,8 +1,9 @@
-//! Aggregates without GROUP BY, and grand totals of grouping sets, at the top of a continuous query: as in Flink they have no row before the
-//! first one of their input.
+//! Aggregates without GROUP BY, and grand totals of grouping sets, at the top of a continuous query: as in Flink they have no row before
+//! the first row of their input.
 //!
-//! A batch query answers `SELECT COUNT(*) FROM nothing` with 0, and `SELECT 100 * SUM(a) / COUNT(*) FROM nothing` with an error. A stream that is
-//! empty is one that has not begun. So the rows are counted along, and a count of 0 shows nothing, before anything is computed from it:
+//! A batch query answers `SELECT COUNT(*) FROM nothing` with 0, and `SELECT 100 * SUM(a) / COUNT(*) FROM nothing` with an error. An
+//! empty stream has not begun. So a further aggregate counts the rows, and a filter drops the row while the count is 0, before anything is
+//! computed from it:
 //!
 //! ```text
 //!   Projection: 100 * a / n                Projection: 100 * a / n
@@ -10,7 +11,7 @@
 //!                                              Filter: __rows > 0
 //!                                                Aggregate: SUM(a) a, COUNT(*) n, COUNT(*) __rows
 //! ```
-//! Below joins, in subqueries and under other aggregates the row of an empty input is one to go on with, as in the batch query.
+//! Below joins, in subqueries and under other aggregates the row of an empty input stays, as in the batch query.
 
 use std::sync::Arc;
 
@@ -24,12 +25,12 @@ use crate::common::Result;
 use super::super::clock::Clock;
 use super::super::current_watermark::WatermarkColumn;
 
-/// How many rows there are.
+/// The column that counts rows.
 const ROWS: &str = "__rows";
-/// What there is once there are some.
+/// The alias of the aggregate with rows.
 pub(super) const BEGUN: &str = "__begun";
 
-/// A plan in which the aggregates that are the answer, or what it is computed from row by row, wait for their first row; `None` if there are none.
+/// The plan in which aggregates at the top, below linear nodes only, have no row before their first input row; `None` without any.
 pub(super) fn from_first_row(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     let by_row = match plan {
         LogicalPlan::Aggregate(aggregate) if has_total(&aggregate.group_expr) => return Ok(Some(counted(aggregate)?)),
@@ -53,7 +54,7 @@ pub(super) fn from_first_row(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> 
     Ok(Some(plan.with_new_exprs(plan.expressions(), inputs)?))
 }
 
-/// Whether there is a row also when there is no input: without GROUP BY, or as the grand total of grouping sets.
+/// Whether it has a row even without input: without GROUP BY, or as the grand total of grouping sets.
 fn has_total(groups: &[Expr]) -> bool {
     match groups {
         [] => true,

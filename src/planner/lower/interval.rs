@@ -1,4 +1,4 @@
-//! What a join says about the times of its sides.
+//! Finds the interval of event time within which a join matches.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use super::super::functions::calendar::{CEIL, FLOOR};
 use super::copied;
 use crate::planner::properties::{Domain, Role, StreamProperties, Time};
 
-/// `left time − right time` lies between these, in milliseconds; `None`: nothing is said.
+/// Bounds of `left time − right time` in milliseconds; `None`: unbounded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Bounds {
     pub least: Option<i64>,
     pub most: Option<i64>,
 }
 
-/// Event-time columns of both sides and how far apart they may be.
+/// Event-time columns of both sides, and the bounds of their difference.
 #[derive(Debug, Clone)]
 pub(super) struct Interval {
     pub left: (usize, Time),
@@ -42,14 +42,14 @@ impl Interval {
         least.zip(most).map_or(0, |(least, most)| most.saturating_sub(least).max(0))
     }
 
-    /// Per side the time and how many milliseconds after it W says that nothing of the other side can meet the row.
+    /// Per side the time column, and the milliseconds after which, by W, a row has no further matches.
     pub fn until(&self) -> [Option<(usize, i64)>; 2] {
         let left = self.bounds.least.map(|least| (self.left.0, 1i64.saturating_sub(least).max(1)));
         let right = self.bounds.most.map(|most| (self.right.0, 1i64.saturating_add(most).max(1)));
         [left, right]
     }
 
-    /// What moves a node over both sides.
+    /// The time attribute of a node over both sides.
     pub fn time(&self) -> Time {
         let ((_, left), (_, right)) = (&self.left, &self.right);
         Time {
@@ -59,7 +59,7 @@ impl Interval {
         }
     }
 
-    /// The times of what comes out: side, column in it, and how old they may be.
+    /// The time attributes of the output: side, column in it, and time.
     pub fn times(&self) -> impl Iterator<Item = (usize, usize, Time)> {
         let time = self.time();
         let older = |by: Option<i64>| {
@@ -102,7 +102,7 @@ pub(super) fn interval(join: &Join, left: &StreamProperties, right: &StreamPrope
             },
             _ => continue,
         };
-        // left + a op right + b, so left − right op b − a, of which each is only known within bounds.
+        // left + a op right + b, so left − right op b − a, where a and b are ranges.
         let least = r.from.saturating_sub(l.to);
         let most = r.to.saturating_sub(l.from);
         let bounds = match op {
@@ -116,12 +116,12 @@ pub(super) fn interval(join: &Join, left: &StreamProperties, right: &StreamPrope
     found.filter(|i| i.bounds != Bounds::default())
 }
 
-fn row_time(traits: &StreamProperties, column: usize) -> Option<Time> {
-    traits.times.get(&column).filter(|t| t.domain == Domain::Event && matches!(t.role, Role::Row | Role::Last)).cloned()
+fn row_time(properties: &StreamProperties, column: usize) -> Option<Time> {
+    properties.times.get(&column).filter(|t| t.domain == Domain::Event && matches!(t.role, Role::Row | Role::Last)).cloned()
 }
 
-/// A column of one side, plus some milliseconds: what casts and the like take off differs from row to row. Whole milliseconds, so
-/// that what holds of times holds of the milliseconds that they lie in as well.
+/// A column of one side, plus a range of milliseconds: truncation by casts differs from row to row. Whole milliseconds, so that the
+/// bounds hold for times rounded to milliseconds as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Term {
     side: usize,
@@ -147,7 +147,7 @@ fn term(expr: &Expr, sides: &[(&Arc<DFSchema>, &StreamProperties); 2]) -> Option
         Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
             let inner = term(expr, sides)?;
             let given = expr.get_type(sides.get(inner.side)?.0.as_ref()).ok()?;
-            Some(inner.cut(taken_off(&given, field.data_type())?))
+            Some(inner.cut(cast_loss(&given, field.data_type())?))
         }
         Expr::Column(_) => (0..2).find_map(|side| Some(Term { side, column: copied(expr, sides[side].0)?, from: 0, to: 0 })),
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
@@ -174,11 +174,11 @@ fn term(expr: &Expr, sides: &[(&Arc<DFSchema>, &StreamProperties); 2]) -> Option
     }
 }
 
-/// How many milliseconds a cast may take off a time; `None`: it makes something else of it.
-fn taken_off(from: &DataType, to: &DataType) -> Option<i64> {
+/// By how many milliseconds a cast may truncate a time; `None`: it is not a truncation.
+fn cast_loss(from: &DataType, to: &DataType) -> Option<i64> {
     let utc = |zone: &Option<Arc<str>>| zone.as_deref().is_none_or(|zone| matches!(zone, "UTC" | "+00:00"));
     match (from, to) {
-        // Between zones a time moves by hours.
+        // A cast between time zones moves a time by hours.
         (DataType::Timestamp(_, a), DataType::Timestamp(unit, b)) if a == b || utc(a) && utc(b) => match unit {
             _ if !cuts(from, to) => Some(0),
             TimeUnit::Second => Some(1_000),

@@ -33,25 +33,25 @@ impl Lowering {
         let originals = vec![Arc::clone(join.left.schema()), Arc::clone(join.right.schema())];
         let rebuild = |plan: &LogicalPlan, leaves| Ok(plan.with_new_exprs(plan.expressions(), leaves)?);
         if let Some(ends) = self.same_window(join, &left, &right) {
-            let traits = windowed_traits(join, &ends, [left.traits.clone(), right.traits.clone()]);
+            let properties = window_join_properties(join, &ends, [left.properties.clone(), right.properties.clone()]);
             let keys = partitioning(join)?.inputs;
-            return self.closing(plan, originals, vec![left, right], ends.into(), keys, traits, rebuild).await;
+            return self.closing(plan, originals, vec![left, right], ends.into(), keys, properties, rebuild).await;
         }
-        let append_only = self.emit != Emit::Changes && !left.traits.updating && !right.traits.updating;
-        let interval = interval(join, &left.traits, &right.traits).filter(|_| append_only);
+        let append_only = self.emit != Emit::Changes && !left.properties.updating && !right.properties.updating;
+        let interval = interval(join, &left.properties, &right.properties).filter(|_| append_only);
         let keys = plain_keys(join);
         match (join.join_type, keys, interval) {
             (JoinType::Inner, Some(keys), interval) => self.delta_join(plan, join, [left, right], keys, interval).await,
             (kind, Some(keys), Some(interval)) if preserved(kind).is_some() && interval.bounded() && !join.null_aware => {
                 self.interval_join(plan, join, [left, right], keys, &interval).await
             }
-            // Its rows are final, too, but of two joins.
+            // Its rows are final, too, but it needs two joins.
             (JoinType::Full, Some(_), Some(interval)) if interval.bounded() => self.lower(&left_and_rest(join)?).await,
             _ => self.recompute(plan, vec![left, right], partitioning(join)?, Vec::new()).await,
         }
     }
 
-    /// An inner join by what changes on each side.
+    /// An incremental inner join.
     async fn delta_join(
         &mut self,
         plan: &LogicalPlan,
@@ -61,9 +61,10 @@ impl Lowering {
         interval: Option<Interval>,
     ) -> Result<Lowered> {
         let [left, right] = sides;
-        let mut traits = StreamProperties { updating: left.traits.updating || right.traits.updating, ..StreamProperties::default() };
-        traits.sources = left.traits.sources.union(&right.traits.sources).cloned().collect();
-        // The weights take part as columns and are multiplied at the end.
+        let mut properties =
+            StreamProperties { updating: left.properties.updating || right.properties.updating, ..StreamProperties::default() };
+        properties.sources = left.properties.sources.union(&right.properties.sources).cloned().collect();
+        // The weights are columns of the join, multiplied above it.
         let weighted = [named(join.left.schema(), "__left")?, named(join.right.schema(), "__right")?];
         let sub = self
             .subplan(plan, &weighted, |_, leaves| {
@@ -84,21 +85,21 @@ impl Lowering {
         let operator = DeltaJoin::new(
             sub,
             [
-                side(join.left.schema(), &keys[0], left.traits.updating, until[0]),
-                side(join.right.schema(), &keys[1], right.traits.updating, until[1]),
+                side(join.left.schema(), &keys[0], left.properties.updating, until[0]),
+                side(join.right.schema(), &keys[1], right.properties.updating, until[1]),
             ],
         );
         let time = interval.as_ref().map(Interval::time);
         let [left, right] = self.guarded([left, right], interval.as_ref())?;
         if let Some(interval) = &interval {
             let offset = join.left.schema().fields().len();
-            traits.times.extend(interval.times().map(|(side, column, time)| (side * offset + column, time)));
+            properties.times.extend(interval.times().map(|(side, column, time)| (side * offset + column, time)));
         }
         let inputs = vec![Input::Piece(Box::new(left)), Input::Piece(Box::new(right))];
-        self.operator(Arc::new(operator), inputs, plan.schema(), time.as_ref(), traits).await
+        self.operator(Arc::new(operator), inputs, plan.schema(), time.as_ref(), properties).await
     }
 
-    /// An outer, semi or anti join whose rows can meet only within an interval of time.
+    /// An outer, semi or anti interval join.
     async fn interval_join(
         &mut self,
         plan: &LogicalPlan,
@@ -119,7 +120,7 @@ impl Lowering {
             .zip([left_until, right_until])
             .map(|((schema, key), until)| Side { schema: Arc::clone(schema.inner()), key: key.clone(), updating: false, until, ttl: None })
             .collect();
-        // The other side has to last until the rows that it can meet are joined.
+        // The other side is stored until the rows that it matches are joined.
         let other = usize::from(!swapped);
         parts[other].until = parts[other].until.map(|(column, after)| (column, after.saturating_add(wait)));
         let mut sides: Vec<Lowered> = self.guarded(sides, Some(interval))?.into();
@@ -131,43 +132,43 @@ impl Lowering {
         }
         let [first, second] = <[Side; 2]>::try_from(parts).map_err(|_| Error::internal("a join has two sides"))?;
         let operator = IntervalJoin::new(SubPlan::new(Arc::clone(sub.plan()), leaves), [first, second], title(plan));
-        let mut traits = StreamProperties::default();
-        traits.sources = sides.iter().flat_map(|s| s.traits.sources.iter().cloned()).collect();
+        let mut properties = StreamProperties::default();
+        properties.sources = sides.iter().flat_map(|s| s.properties.sources.iter().cloned()).collect();
         let (left_out, ..) = sides_of(join);
         let offset = if left_out { originals[0].fields().len() } else { 0 };
         let whole = usize::from(swapped);
         let times = interval.times().filter(|(side, ..)| *side == whole);
-        traits.times.extend(times.map(|(side, column, time)| (side * offset + column, time)));
+        properties.times.extend(times.map(|(side, column, time)| (side * offset + column, time)));
         let inputs = sides.into_iter().map(|s| Input::Piece(Box::new(s))).collect();
-        self.operator(Arc::new(operator), inputs, plan.schema(), Some(&interval.time()), traits).await
+        self.operator(Arc::new(operator), inputs, plan.schema(), Some(&interval.time()), properties).await
     }
 
-    /// Rows whose time has passed are late for an interval.
+    /// Adds late filters to both sides of an interval join.
     fn guarded(&mut self, sides: [Lowered; 2], interval: Option<&Interval>) -> Result<[Lowered; 2]> {
         let Some(interval) = interval else { return Ok(sides) };
         let [left, right] = sides;
         let node = self.next_node();
-        // A row is late when its time is before W: one millisecond later W has reached.
-        let left = self.guard(left, node, interval.left.0, &interval.left.1, 1)?;
-        Ok([left, self.guard(right, node, interval.right.0, &interval.right.1, 1)?])
+        // A row is late when its time is before W: that is, W has reached its time plus 1 ms.
+        let left = self.with_late_filter(left, node, interval.left.0, &interval.left.1, 1)?;
+        Ok([left, self.with_late_filter(right, node, interval.right.0, &interval.right.1, 1)?])
     }
 
-    /// The columns that tell the window's end on both sides, if the join says that they are equal.
+    /// The columns of the window's end on both sides, if the join compares them for equality.
     fn same_window(&self, join: &Join, left: &Lowered, right: &Lowered) -> Option<[(usize, Time); 2]> {
-        if self.emit == Emit::Changes || left.traits.updating || right.traits.updating || join.null_aware {
+        if self.emit == Emit::Changes || left.properties.updating || right.properties.updating || join.null_aware {
             return None;
         }
         join.on.iter().find_map(|(l, r)| {
             let (l, r) = (copied(l, join.left.schema())?, copied(r, join.right.schema())?);
-            let (a, b) = (left.traits.times.get(&l)?, right.traits.times.get(&r)?);
+            let (a, b) = (left.properties.times.get(&l)?, right.properties.times.get(&r)?);
             (a.to_end()? == b.to_end()? && a.domain == b.domain).then(|| [(l, a.clone()), (r, b.clone())])
         })
     }
 }
 
-/// The parts of a join's answer are its answers per key.
+/// The keys by which a join can be recomputed in parts.
 fn partitioning(join: &Join) -> Result<Partitioning> {
-    // NOT IN looks at every row of the other side, for a NULL.
+    // NOT IN depends on every row of the other side: one may be NULL.
     if join.null_aware || join.on.is_empty() {
         return Ok(Partitioning::none(2));
     }
@@ -175,7 +176,7 @@ fn partitioning(join: &Join) -> Result<Partitioning> {
     let output = match join.join_type {
         JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => right.clone(),
         JoinType::Full => {
-            // Columns, so that they are NULL where their side is filled up with NULLs.
+            // Columns, which are NULL if their side is padded with NULLs.
             let either = |(l, r): (&Expr, &Expr)| when(l.clone().is_not_null(), l.clone()).otherwise(r.clone());
             left.iter().zip(&right).map(either).collect::<DfResult<_>>()?
         }
@@ -184,8 +185,8 @@ fn partitioning(join: &Join) -> Result<Partitioning> {
     Ok(Partitioning { inputs: vec![left, right], output })
 }
 
-/// A full join by keys that are computed, as one by columns: from a row that is filled up with NULLs its key cannot be computed again
-/// (`COALESCE(a, 0)` is 0 there). `None` for others.
+/// A full join by computed keys as a full join by columns: the key of a row that is padded with NULLs cannot be computed again
+/// (`COALESCE(a, 0)` would be 0). `None` for others.
 fn full_by_columns(join: &Join) -> Result<Option<LogicalPlan>> {
     let schemas = [join.left.schema(), join.right.schema()];
     let plain = |(l, r): &(Expr, Expr)| copied(l, schemas[0]).is_some() && copied(r, schemas[1]).is_some();
@@ -209,7 +210,7 @@ fn full_by_columns(join: &Join) -> Result<Option<LogicalPlan>> {
     Ok(Some(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(LogicalPlan::Join(both)))?)))
 }
 
-/// A full join as the left join, and the rows of the right side that meet nothing.
+/// A full join as the union of the left join and the unmatched rows of the right side.
 fn left_and_rest(join: &Join) -> Result<LogicalPlan> {
     let side = |kind| {
         let (left, right, on, filter) = (Arc::clone(&join.left), Arc::clone(&join.right), join.on.clone(), join.filter.clone());
@@ -229,7 +230,7 @@ fn left_and_rest(join: &Join) -> Result<LogicalPlan> {
 fn plain_keys(join: &Join) -> Option<[Vec<usize>; 2]> {
     let (mut left, mut right) = (Vec::new(), Vec::new());
     for (l, r) in &join.on {
-        // What is no plain column is checked by the join itself.
+        // Computed keys are compared by the join itself.
         if let (Some(l), Some(r)) = (copied(l, join.left.schema()), copied(r, join.right.schema())) {
             left.push(l);
             right.push(r);
@@ -238,7 +239,7 @@ fn plain_keys(join: &Join) -> Option<[Vec<usize>; 2]> {
     (!join.null_aware).then_some([left, right])
 }
 
-/// The side of which every row comes out, or could: 0 is the left.
+/// The preserved side: 0 is the left.
 fn preserved(kind: JoinType) -> Option<usize> {
     use JoinType::{Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
     match kind {
@@ -248,12 +249,12 @@ fn preserved(kind: JoinType) -> Option<usize> {
     }
 }
 
-/// A schema with a weight of its own name behind its columns.
+/// A schema with a weight column of this name appended.
 fn named(schema: &DFSchema, weight: &str) -> Result<DFSchemaRef> {
     Ok(Arc::new(with_columns(schema, [Arc::new(Field::new(weight, DataType::Int64, false))])?))
 }
 
-/// Which sides' columns come out, and whether a side's row always does in full.
+/// Which sides' columns are emitted, and whether a side is never padded with NULLs.
 fn sides_of(join: &Join) -> (bool, bool, bool, bool) {
     use JoinType::{Full, Inner, Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
     match join.join_type {
@@ -266,23 +267,23 @@ fn sides_of(join: &Join) -> (bool, bool, bool, bool) {
     }
 }
 
-/// What a window join keeps: the times of windows, of sides that are never filled with NULLs. Rows come out when both sides' are
-/// complete, so all of them are as late as the later one.
-fn windowed_traits(join: &Join, ends: &[(usize, Time); 2], sides: [StreamProperties; 2]) -> StreamProperties {
+/// The properties of a window join: window times of sides that are never padded with NULLs. Rows are emitted when the windows of both
+/// sides are complete, so their watermark delay is that of the later side.
+fn window_join_properties(join: &Join, ends: &[(usize, Time); 2], sides: [StreamProperties; 2]) -> StreamProperties {
     let (left_out, _, left_whole, right_whole) = sides_of(join);
     let offset = if left_out { join.left.schema().fields().len() } else { 0 };
-    let mut traits = StreamProperties::default();
+    let mut properties = StreamProperties::default();
     let delay = ends.iter().map(|(_, end)| end.watermark_delay).max().unwrap_or_default();
     let sources: BTreeSet<String> = ends.iter().flat_map(|(_, end)| end.sources.iter().cloned()).collect();
     let windows: BTreeSet<u32> = ends.iter().flat_map(|(_, end)| end.windows.iter().copied()).collect();
     for (((mut side, (_, end)), offset), whole) in sides.into_iter().zip(ends).zip([0, offset]).zip([left_whole, right_whole]) {
-        traits.sources.append(&mut side.sources);
+        properties.sources.append(&mut side.sources);
         side.closed_by(end);
         for (column, mut time) in side.times.into_iter().filter(|_| whole) {
             (time.watermark_delay, time.sources) = (delay.max(time.watermark_delay), sources.clone());
             time.windows.extend(&windows);
-            traits.times.insert(offset + column, time);
+            properties.times.insert(offset + column, time);
         }
     }
-    traits
+    properties
 }

@@ -1,4 +1,4 @@
-//! Late filters: where they stand in a piece, what a late row is late for, and what is reported of it.
+//! Adds late filters to plan fragments, with the columns that they report.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,25 +18,25 @@ use super::{Domain, Lowered, Lowering, copied};
 use crate::planner::nodes::{Late, Numbered, StageInput};
 use crate::planner::properties::Time;
 
-/// Before the names of columns that are carried along for late rows alone.
+/// The prefix of columns that are carried along only for late rows.
 const CARRIED: &str = "__late_";
 
 impl Lowering {
-    /// Puts a late filter on top of a piece, unless an operator below has one: a row is late for `node` when the time in `column`,
-    /// plus `after`, is ≤ W.
-    pub(super) fn guard(&mut self, input: Lowered, node: u32, column: usize, time: &Time, after: i64) -> Result<Lowered> {
-        self.guard_by(input, node, time, &LateRule::Until(column, after))
+    /// Adds a late filter on top of a plan fragment, unless an operator below has one: a row is late for `node` when the time in
+    /// `column`, plus `after`, is ≤ W.
+    pub(super) fn with_late_filter(&mut self, input: Lowered, node: u32, column: usize, time: &Time, after: i64) -> Result<Lowered> {
+        self.with_late_rule(input, node, time, &LateRule::Until(column, after))
     }
 
-    /// The same by any rule.
+    /// The same with any rule.
     ///
-    /// Where late rows are kept in a table, or counted by their numbers, each table below has a filter of its own, to which all columns come that the query reads.
-    pub(super) fn guard_by(&mut self, input: Lowered, node: u32, time: &Time, rule: &LateRule) -> Result<Lowered> {
+    /// If late rows go to a table, or are counted by number, each table below gets a separate filter, over all columns that are read.
+    pub(super) fn with_late_rule(&mut self, input: Lowered, node: u32, time: &Time, rule: &LateRule) -> Result<Lowered> {
         if time.guarded || time.domain == Domain::Processing {
             return Ok(input);
         }
-        let Lowered { plan, traits, nodes } = input;
-        if traits.sources.is_disjoint(&self.late_kept) {
+        let Lowered { plan, properties, nodes } = input;
+        if properties.sources.is_disjoint(&self.late_row_tables) {
             let mut passed = Vec::new();
             let mut reason = String::new();
             for branch in branches(&plan)? {
@@ -44,13 +44,13 @@ impl Lowering {
                 reason.push_str(&carried.reason(time, rule));
                 passed.extend(carried.passed);
             }
-            let filter = LateFilter { reason, passed, ..self.late_filter(node, &traits.sources, rule.clone()) };
-            return Ok(Lowered { plan: Late::plan(plan, filter), traits, nodes });
+            let filter = LateFilter { reason, passed, ..self.late_filter(node, &properties.sources, rule.clone()) };
+            return Ok(Lowered { plan: Late::plan(plan, filter), properties, nodes });
         }
         let mut guarded = Vec::new();
         for branch in branches(&plan)? {
             let carried = Carried::of(&branch, true)?;
-            let sources = carried.table.clone().map_or_else(|| traits.sources.clone(), |table| BTreeSet::from([table]));
+            let sources = carried.table.clone().map_or_else(|| properties.sources.clone(), |table| BTreeSet::from([table]));
             let filter = self.late_filter(node, &sources, carried.rule(rule));
             let reason = carried.reason(time, rule);
             let Carried { plan: wide, columns, reported, row, passed, .. } = carried;
@@ -65,7 +65,7 @@ impl Lowering {
             Ok([one]) => Arc::unwrap_or_clone(one),
             Err(inputs) => LogicalPlan::Union(Union { inputs, schema }),
         };
-        Ok(Lowered { plan, traits, nodes })
+        Ok(Lowered { plan, properties, nodes })
     }
 
     fn late_filter(&mut self, node: u32, sources: &BTreeSet<String>, rule: LateRule) -> LateFilter {
@@ -84,7 +84,7 @@ impl Lowering {
     }
 }
 
-/// Linear nodes above a UNION as one chain for each of its inputs.
+/// Linear nodes above a UNION as one chain per input.
 fn branches(plan: &LogicalPlan) -> Result<Vec<LogicalPlan>> {
     if let LogicalPlan::Union(union) = plan {
         let mut all = Vec::new();
@@ -108,27 +108,27 @@ fn branches(plan: &LogicalPlan) -> Result<Vec<LogicalPlan>> {
     }
 }
 
-/// A chain of linear nodes over one leaf, with columns carried along that it drops.
+/// A chain of linear nodes over one leaf, extended by the columns that it drops.
 struct Carried {
     plan: LogicalPlan,
-    /// Where the chain's own columns stand.
+    /// The indices of the chain's columns.
     columns: Vec<usize>,
     /// Columns of the leaf, and of the window, by name.
     reported: Vec<(String, usize)>,
-    /// Where the row's number is.
+    /// The column of the row's number.
     row: Option<usize>,
     /// The table, if the leaf is one.
     table: Option<String>,
-    /// The leaf, as it is read nowhere else.
+    /// The identity of the leaf.
     leaf: String,
-    /// The windows, and the time that they are of.
+    /// The windows, and their time.
     windows: Option<String>,
     /// The conditions that rows have passed.
     passed: Vec<String>,
 }
 
 impl Carried {
-    /// `carry` says whether columns are carried along, or the chain is only looked at.
+    /// `carry`: whether dropped columns are carried along, or the chain is only analysed.
     fn of(plan: &LogicalPlan, carry: bool) -> Result<Self> {
         let inputs = plan.inputs();
         let linear = match plan {
@@ -176,7 +176,7 @@ impl Carried {
         Ok(Self { plan, ..self })
     }
 
-    /// A projection takes along what it would drop, and what it gives another name.
+    /// A projection carries along columns that it drops or renames.
     fn projected(self, projection: &Projection, carry: bool) -> Result<Self> {
         let schema = Arc::clone(self.plan.schema());
         let mut exprs = projection.expr.clone();
@@ -187,7 +187,7 @@ impl Carried {
                 return Some(place);
             }
             if !carry {
-                // Nothing is carried, but names are known.
+                // No column is carried, but names are known.
                 return exprs.iter().take(own).position(|e| copied(e, &schema) == Some(column));
             }
             let column = Expr::Column(Column::from(schema.qualified_field(column)));
@@ -201,7 +201,7 @@ impl Carried {
         Ok(Self { plan, columns: (0..own).collect(), reported, row, ..self })
     }
 
-    /// Columns that are taken apart are told no more.
+    /// Unnested columns are no longer reported.
     fn unnested(self, node: &LogicalPlan) -> Result<Self> {
         let before = Arc::clone(self.plan.schema());
         let own = node.schema().columns();
@@ -218,7 +218,7 @@ impl Carried {
         Ok(Self { plan, columns, reported, row, ..self })
     }
 
-    /// Nodes of ours put columns behind those of their input.
+    /// Extension nodes append columns to those of their input.
     fn extended(self, node: &LogicalPlan, extension: &Extension) -> Result<Self> {
         let width = self.plan.schema().fields().len();
         let own = self.columns.len();
@@ -237,7 +237,7 @@ impl Carried {
         Ok(over)
     }
 
-    /// The same rule over the columns as they stand here.
+    /// The same rule with the column indices of this chain.
     fn rule(&self, rule: &LateRule) -> LateRule {
         let at = |column: usize| self.columns.get(column).copied().unwrap_or(column);
         match rule {
@@ -259,7 +259,7 @@ impl Carried {
         }
     }
 
-    /// What rows are late for: the same for filters that drop the same rows of a leaf.
+    /// What rows are late for: equal for filters that drop the same rows of a leaf.
     fn reason(&self, time: &Time, rule: &LateRule) -> String {
         let name = |column: usize| {
             let at = self.columns.get(column).copied().unwrap_or(column);

@@ -1,4 +1,4 @@
-//! Linear nodes: what they do to a row does not depend on other rows, so DataFusion's own nodes serve changes as well.
+//! Linear nodes: their output for a row does not depend on other rows, so DataFusion's nodes also run over changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::common::{Error, Result};
 use crate::operators::windows::arithmetic::WindowKind;
 use crate::sql::ast::Emit;
 
-use super::super::clock::{Clock, Live};
+use super::super::clock::{Clock, TemporalFilterNode};
 use super::super::current_watermark::asks;
 use super::super::first_rows::FirstRowsNode;
 use super::super::window_tvf::WindowTvf;
@@ -21,49 +21,49 @@ use crate::planner::properties::{Role, Session, StreamProperties, Time};
 
 impl Lowering {
     pub(super) async fn projection(&mut self, projection: &Projection) -> Result<Lowered> {
-        let mut input = self.provisional(&projection.input).await?;
+        let mut input = self.lower_unmerged(&projection.input).await?;
         let mut exprs = projection.expr.clone();
-        if input.traits.updating && exprs.iter().any(Expr::is_volatile) {
+        if input.properties.updating && exprs.iter().any(Expr::is_volatile) {
             let once;
-            (input, once) = self.once(&projection.input, input, exprs).await?;
+            (input, once) = self.materialize_volatile(&projection.input, input, exprs).await?;
             exprs = once;
         } else if exprs.iter().any(asks) {
             let marked;
-            (input, marked) = self.marked(projection.input.schema(), input, exprs)?;
+            (input, marked) = self.with_watermark_columns(projection.input.schema(), input, exprs)?;
             exprs = marked;
         }
         let from: Vec<_> = exprs.iter().map(|e| copied(e, projection.input.schema())).collect();
         let computed = exprs.iter().zip(&from).filter(|(_, f)| f.is_none()).map(|(e, _)| e);
-        if input.traits.session.is_some()
-            && (input.traits.project(&from).session.is_none() || asks_for_sessions(&input, computed, projection.input.schema()))
+        if input.properties.session.is_some()
+            && (input.properties.project(&from).session.is_none() || asks_for_sessions(&input, computed, projection.input.schema()))
         {
-            input = self.settled(input).await?;
+            input = self.merge_sessions(input).await?;
         }
-        let traits = input.traits.project(&from);
-        if traits.updating {
+        let properties = input.properties.project(&from);
+        if properties.updating {
             exprs.push(weight(&input.plan)?);
         }
         let plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input.plan))?);
-        Ok(Lowered { plan, traits, nodes: input.nodes })
+        Ok(Lowered { plan, properties, nodes: input.nodes })
     }
 
     pub(super) async fn filter(&mut self, plan: &LogicalPlan, filter: &Filter) -> Result<Lowered> {
         if !asks_above(plan)?
-            && let Some(lowered) = self.fused(plan).await?
+            && let Some(lowered) = self.filter_over_window(plan).await?
         {
             return Ok(lowered);
         }
-        let mut input = self.provisional(&filter.input).await?;
-        // Less rows are other sessions, unless all rows of a key go.
-        if let Some(session) = &input.traits.session {
+        let mut input = self.lower_unmerged(&filter.input).await?;
+        // Removing rows changes sessions, unless all rows of a key are removed.
+        if let Some(session) = &input.properties.session {
             let schema = filter.input.schema();
             let by_key = |c: &Column| schema.maybe_index_of_column(c).is_some_and(|i| session.partition.contains(&i));
             if !filter.predicate.column_refs().into_iter().all(by_key) {
-                input = self.settled(input).await?;
+                input = self.merge_sessions(input).await?;
             }
         }
-        if input.traits.updating && filter.predicate.is_volatile() {
-            let (kept, passes) = self.once(&filter.input, input, vec![filter.predicate.clone()]).await?;
+        if input.properties.updating && filter.predicate.is_volatile() {
+            let (kept, passes) = self.materialize_volatile(&filter.input, input, vec![filter.predicate.clone()]).await?;
             let passes = passes.into_iter().next().ok_or_else(|| Error::internal("a filter without a predicate"))?;
             let filtered = LogicalPlan::Filter(Filter::try_new(passes.unalias(), Arc::new(kept.plan))?);
             let mut exprs = columns(filter.input.schema());
@@ -72,7 +72,7 @@ impl Lowering {
             return Ok(Lowered { plan, ..kept });
         }
         if asks(&filter.predicate) {
-            let (marked, passes) = self.marked(filter.input.schema(), input, vec![filter.predicate.clone()])?;
+            let (marked, passes) = self.with_watermark_columns(filter.input.schema(), input, vec![filter.predicate.clone()])?;
             let passes = passes.into_iter().next().ok_or_else(|| Error::internal("a filter without a predicate"))?;
             let filtered = LogicalPlan::Filter(Filter::try_new(passes.unalias(), Arc::new(marked.plan))?);
             let plan = LogicalPlan::Projection(Projection::try_new(columns(filter.input.schema()), Arc::new(filtered))?);
@@ -83,12 +83,12 @@ impl Lowering {
     }
 
     pub(super) async fn alias(&mut self, alias: &SubqueryAlias) -> Result<Lowered> {
-        let mut input = self.provisional(&alias.input).await?;
+        let mut input = self.lower_unmerged(&alias.input).await?;
         if alias.alias.table() == BEGUN {
-            input = self.cut(input).await?;
+            input = self.cut_stage(input).await?;
         }
         let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(input.plan), alias.alias.clone())?);
-        Ok(Lowered { plan, traits: input.traits, nodes: input.nodes })
+        Ok(Lowered { plan, properties: input.properties, nodes: input.nodes })
     }
 
     pub(super) async fn union(&mut self, union: &Union) -> Result<Lowered> {
@@ -96,49 +96,49 @@ impl Lowering {
         for input in &union.inputs {
             inputs.push(self.lower(input).await?);
         }
-        let updating = inputs.iter().any(|i| i.traits.updating);
+        let updating = inputs.iter().any(|i| i.properties.updating);
         let mut some = (false, false);
         for input in &inputs {
             let (scans, cuts) = leaves(&input.plan)?;
             some = (some.0 || scans, some.1 || cuts);
         }
-        let mut traits = StreamProperties { updating, ..StreamProperties::default() };
-        traits.times = common_times(&inputs);
+        let mut properties = StreamProperties { updating, ..StreamProperties::default() };
+        properties.times = common_times(&inputs);
         let mut plans = Vec::with_capacity(inputs.len());
         let mut nodes = std::collections::BTreeSet::new();
         for mut input in inputs {
             if some == (true, true) && leaves(&input.plan)?.0 {
-                input = self.cut(input).await?;
+                input = self.cut_stage(input).await?;
             }
-            if updating && !input.traits.updating {
+            if updating && !input.properties.updating {
                 let mut exprs = columns(input.plan.schema());
                 exprs.push(weight_one());
                 input.plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input.plan))?);
             }
-            traits.sources.extend(input.traits.sources);
+            properties.sources.extend(input.properties.sources);
             nodes.extend(input.nodes);
             plans.push(Arc::new(input.plan));
         }
         let schema = if updating { weighted(&union.schema)? } else { Arc::clone(&union.schema) };
-        Ok(Lowered { plan: LogicalPlan::Union(Union { inputs: plans, schema }), traits, nodes })
+        Ok(Lowered { plan: LogicalPlan::Union(Union { inputs: plans, schema }), properties, nodes })
     }
 
     pub(super) async fn unnest(&mut self, plan: &LogicalPlan, unnest: &Unnest) -> Result<Lowered> {
         let input = self.lower(&unnest.input).await?;
-        // Columns that are not taken apart keep what is known of them, but no longer their keys.
+        // Columns that are not unnested keep their properties, but not their keys.
         let from: Vec<_> = plan.schema().columns().iter().map(|c| unnest.input.schema().maybe_index_of_column(c)).collect();
-        let mut traits = input.traits.project(&from);
-        traits.keys.clear();
+        let mut properties = input.properties.project(&from);
+        properties.keys.clear();
         let plan = plan.with_new_exprs(plan.expressions(), vec![input.plan])?;
-        Ok(Lowered { plan, traits, nodes: input.nodes })
+        Ok(Lowered { plan, properties, nodes: input.nodes })
     }
 
     pub(super) async fn extension(&mut self, plan: &LogicalPlan, extension: &Extension) -> Result<Lowered> {
         if let Some(clock) = extension.node.as_any().downcast_ref::<Clock>() {
             return self.clock(clock).await;
         }
-        if let Some(live) = extension.node.as_any().downcast_ref::<Live>() {
-            return self.live(live).await;
+        if let Some(live) = extension.node.as_any().downcast_ref::<TemporalFilterNode>() {
+            return self.temporal_filter(live).await;
         }
         if let Some(first) = extension.node.as_any().downcast_ref::<FirstRowsNode>() {
             return self.first_rows(plan, first).await;
@@ -146,41 +146,41 @@ impl Lowering {
         let Some(window) = extension.node.as_any().downcast_ref::<WindowTvf>() else { return self.fallback(plan).await };
         let input = self.lower(&window.input).await?;
         let index = window.input.schema().maybe_index_of_column(&window.time);
-        let time = index.and_then(|i| input.traits.times.get(&i)).filter(|t| matches!(t.role, Role::Row | Role::Last)).cloned();
+        let time = index.and_then(|i| input.properties.times.get(&i)).filter(|t| matches!(t.role, Role::Row | Role::Last)).cloned();
         let time = time.map(|time| self.windowed(time, window.kind));
         let width = window.input.schema().fields().len();
-        let mut traits = input.traits.clone();
-        traits.keys.clear();
+        let mut properties = input.properties.clone();
+        properties.keys.clear();
         match (time, window.kind) {
-            (_, WindowKind::Session { .. }) if traits.updating || traits.sources.is_empty() || self.emit == Emit::Changes => {
+            (_, WindowKind::Session { .. }) if properties.updating || properties.sources.is_empty() || self.emit == Emit::Changes => {
                 return self.changing_sessions(plan, window, input).await;
             }
             (Some(time), WindowKind::Session { gap }) => {
                 let partition = window.partition.iter().filter_map(|c| window.input.schema().maybe_index_of_column(c)).collect();
-                traits.session = Some(Session { gap, partition, window: [width, width + 1, width + 2].map(Some), time });
+                properties.session = Some(Session { gap, partition, window: [width, width + 1, width + 2].map(Some), time });
             }
             (Some(time), _) => {
-                // Windows of one start end at different times when they grow.
+                // CUMULATE windows of one start have several ends.
                 let start = match window.kind {
                     WindowKind::Tumble { size } | WindowKind::Hop { size, .. } => Some(Role::Start(size)),
                     WindowKind::Cumulate { .. } | WindowKind::Session { .. } => None,
                 };
                 let roles = [start, Some(Role::End), Some(Role::Last)];
                 for (i, role) in roles.into_iter().enumerate() {
-                    traits.times.extend(role.map(|role| (width + i, Time { role, ..time.clone() })));
+                    properties.times.extend(role.map(|role| (width + i, Time { role, ..time.clone() })));
                 }
             }
-            // Windows over rows that never come need no time.
-            (None, _) if traits.updating || traits.sources.is_empty() => {}
+            // Windows over an empty relation need no time.
+            (None, _) if properties.updating || properties.sources.is_empty() => {}
             (None, _) => return Err(no_event_time(window)),
         }
         let plan = plan.with_new_exprs(plan.expressions(), vec![input.plan])?;
-        Ok(Lowered { plan, traits, nodes: input.nodes })
+        Ok(Lowered { plan, properties, nodes: input.nodes })
     }
 }
 
 impl Lowering {
-    /// The time of new windows over a time.
+    /// The time attribute of windows over a time.
     fn windowed(&mut self, mut time: Time, kind: WindowKind) -> Time {
         self.next_window += 1;
         time.windows.insert(self.next_window);
@@ -191,21 +191,21 @@ impl Lowering {
     }
 }
 
-/// Whether expressions look at sessions that are still to be merged.
+/// Whether expressions read sessions that are not merged yet.
 fn asks_for_sessions<'a>(input: &Lowered, exprs: impl IntoIterator<Item = &'a Expr>, schema: &DFSchema) -> bool {
-    let Some(session) = &input.traits.session else { return false };
+    let Some(session) = &input.properties.session else { return false };
     let mut columns = exprs.into_iter().flat_map(|e| e.column_refs());
     columns.any(|c| session.window.contains(&schema.maybe_index_of_column(c)))
 }
 
-/// Times that all inputs of a union have.
+/// The time attributes that all inputs of a union have in common.
 fn common_times(inputs: &[Lowered]) -> BTreeMap<usize, Time> {
     let Some((first, rest)) = inputs.split_first() else { return BTreeMap::new() };
-    let mut times = first.traits.times.clone();
+    let mut times = first.properties.times.clone();
     for input in rest {
         times.retain(|column, time| {
-            let Some(other) = input.traits.times.get(column) else { return false };
-            // A window's last millisecond is a row's own time, too, once its rows come out.
+            let Some(other) = input.properties.times.get(column) else { return false };
+            // `window_time` of an emitted row is also a row time.
             let own = |role: &Role| matches!(role, Role::Row | Role::Last);
             if other.domain != time.domain || (other.role != time.role && !(own(&other.role) && own(&time.role))) {
                 return false;
@@ -230,13 +230,13 @@ fn no_event_time(window: &WindowTvf) -> Error {
     ))
 }
 
-/// The same piece with weights, if it has none: every row comes once.
+/// The same fragment with weights; if it has none, every row has weight 1.
 pub(super) fn with_weights(input: Lowered) -> Result<Lowered> {
-    if input.traits.updating {
+    if input.properties.updating {
         return Ok(input);
     }
     let mut exprs = columns(input.plan.schema());
     exprs.push(weight_one());
     let plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input.plan))?);
-    Ok(Lowered { plan, traits: StreamProperties { updating: true, ..input.traits }, nodes: input.nodes })
+    Ok(Lowered { plan, properties: StreamProperties { updating: true, ..input.properties }, nodes: input.nodes })
 }

@@ -1,4 +1,4 @@
-//! Joins of a stream with tables that are not streams: each row meets them as they are in its epoch.
+//! Lookup joins: each row of a stream is joined with static tables as of its epoch.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::common::{Error, Result};
 use crate::operators::LookupJoin;
 use crate::operators::windows::arithmetic::WindowKind;
 
-use super::super::clock::{Clock, Live, from_column};
+use super::super::clock::{Clock, TemporalFilterNode, from_column};
 use super::super::provider::TableSource;
 use super::super::window_tvf::WindowTvf;
 use super::recompute::Partitioning;
@@ -21,37 +21,37 @@ use crate::planner::lookup_scan::LookupScan;
 use crate::planner::nodes::StageInput;
 use crate::planner::properties::StreamProperties;
 
-/// A join of a stream with a subplan over static tables alone, the stream on its left: that side is the small one, of which
-/// DataFusion makes the build side.
+/// A join of a stream with a subplan over static tables only. The stream is on the left, because it is the small side, which
+/// DataFusion uses as the build side.
 pub(super) struct Lookup<'a> {
     join: &'a Join,
-    /// The stream stands on the right of the join as it was written.
+    /// Whether the stream is on the right of the original join.
     swapped: bool,
     stream: &'a LogicalPlan,
-    /// What the stream is joined with, at every epoch anew.
+    /// The static subplan, executed in every epoch.
     table: LogicalPlan,
     /// How its rows are found by key, or why they are not.
     keyed: std::result::Result<Keyed, &'static str>,
 }
 
-/// A table whose rows are found by the values that a join compares with its columns.
+/// A table that looks up rows by the join key.
 struct Keyed {
     /// The table's name in the plan.
     table: TableReference,
-    /// The table's columns, and what they equal, over the columns of the stream.
+    /// The table's key columns, and the expressions over the stream that they equal.
     key: Vec<(String, Expr)>,
 }
 
 impl<'a> Lookup<'a> {
-    /// The join as a lookup; nothing if both sides have streams or neither has one, or if rows of the static side come out that
-    /// meet none of the stream: those have to be known before, and are never joined for good.
+    /// The join as a lookup; `None` if not exactly one side has streams, or if unmatched rows of the static side are emitted:
+    /// those are never final.
     pub(super) fn of(join: &'a Join) -> Result<Option<Self>> {
         use JoinType::{Inner, Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
         for swapped in [false, true] {
             let fits = match join.join_type {
                 Inner => true,
                 Left | LeftSemi | LeftAnti | LeftMark => !swapped,
-                // NOT IN is only ever written with the rows that are asked for on the left.
+                // NOT IN always has the preserved rows on the left.
                 Right | RightSemi | RightAnti | RightMark => swapped && !join.null_aware,
                 JoinType::Full => false,
             };
@@ -67,7 +67,7 @@ impl<'a> Lookup<'a> {
         Ok(None)
     }
 
-    /// The join over `leaf` in place of the stream, with the columns that it has as it was written.
+    /// The join over `leaf` in place of the stream, with the columns of the original join.
     fn over(&self, leaf: LogicalPlan) -> Result<LogicalPlan> {
         let Join { on, filter, join_type, join_constraint, null_equality, null_aware, schema, .. } = self.join.clone();
         let (on, join_type) = match self.swapped {
@@ -87,8 +87,8 @@ impl<'a> Lookup<'a> {
         Ok(LogicalPlan::Projection(Projection::try_new_with_schema(columns(&schema), Arc::new(join), schema)?))
     }
 
-    /// How rows of the table are found by key, if the join compares enough of its columns with the stream's. No key finds a row whose
-    /// key is NULL, so a join that asks for those reads the table.
+    /// The lookup by key, if the join compares enough of the table's columns with the stream's. A lookup never finds rows with a NULL
+    /// key, so a join that matches NULLs scans the table.
     fn keyed(&self) -> std::result::Result<Keyed, &'static str> {
         if self.join.null_aware || self.join.null_equality == NullEquality::NullEqualsNull {
             return Err("NULLs are compared, too, and no key finds them");
@@ -104,7 +104,7 @@ impl<'a> Lookup<'a> {
         Ok(Keyed { table: scan.table_name.clone(), key })
     }
 
-    /// How rows of the table are found, for people.
+    /// How rows of the table are found, for EXPLAIN.
     fn found(&self) -> String {
         match &self.keyed {
             Ok(Keyed { key, .. }) => {
@@ -115,7 +115,7 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// With these keys, which tables that cannot be read as a whole need.
+    /// With these keys; an error if they are missing and the table cannot be scanned.
     fn with_keys(self, keyed: std::result::Result<Keyed, &'static str>) -> Result<Self> {
         self.table.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node
@@ -130,14 +130,14 @@ impl<'a> Lookup<'a> {
         Ok(Self { keyed, ..self })
     }
 
-    /// Where the stream's columns begin among those that come out.
+    /// The index of the stream's first column in the output.
     fn offset(&self) -> usize {
         let both = matches!(self.join.join_type, JoinType::Inner | JoinType::Right);
         if self.swapped && both { self.join.left.schema().fields().len() } else { 0 }
     }
 
-    /// What is known of the rows that come out: all that is known of the stream's, but for keys of rows that may meet several.
-    fn traits(&self, stream: &StreamProperties) -> StreamProperties {
+    /// The properties of the output: those of the stream, but without keys if a row may have several matches.
+    fn properties(&self, stream: &StreamProperties) -> StreamProperties {
         let offset = self.offset();
         let moved = |column: &usize| column + offset;
         let keys = stream.keys.iter().filter(|_| self.meets_one()).map(|key| key.iter().map(moved).collect()).collect();
@@ -145,7 +145,7 @@ impl<'a> Lookup<'a> {
         StreamProperties { keys, times, session: None, ..stream.clone() }
     }
 
-    /// Whether a row of the stream comes out once at most.
+    /// Whether a row of the stream is emitted at most once.
     fn meets_one(&self) -> bool {
         if !matches!(self.join.join_type, JoinType::Inner | JoinType::Left | JoinType::Right) || self.table.max_rows() == Some(1) {
             return true;
@@ -157,31 +157,31 @@ impl<'a> Lookup<'a> {
 }
 
 impl Lowering {
-    /// A join of which one side is static; nothing if it is none.
+    /// Lowers a lookup join; `None` if it is none.
     ///
-    /// Rows that only come are joined and forgotten. Of rows that go again it is kept what they gave, because the tables may have
-    /// changed when they go.
+    /// Append-only rows need no state. Of a changelog the output is stored, because the tables may have changed when a row is
+    /// retracted.
     pub(super) async fn lookup(&mut self, plan: &LogicalPlan, join: &Join) -> Result<Option<Lowered>> {
         if let Some(inner) = semi_as_inner(join)? {
             return self.lower(&inner).await.map(Some);
         }
         let Some(lookup) = Lookup::of(join)? else { return Ok(None) };
         let stream = self.lower(lookup.stream).await?;
-        let traits = lookup.traits(&stream.traits);
+        let properties = lookup.properties(&stream.properties);
         let original = Arc::clone(lookup.stream.schema());
         let rebuild = |_: &LogicalPlan, leaves: Vec<LogicalPlan>| {
             let leaf = leaves.into_iter().next().ok_or_else(|| Error::internal("a lookup has one input"))?;
             lookup.over(leaf)
         };
-        if stream.traits.updating {
+        if stream.properties.updating {
             let row = columns(&original);
             let partitioning = Partitioning { inputs: vec![row.clone()], output: row };
-            return self.recompute_over(plan, vec![original], vec![stream], partitioning, traits.keys, rebuild).await.map(Some);
+            return self.recompute_over(plan, vec![original], vec![stream], partitioning, properties.keys, rebuild).await.map(Some);
         }
         let sub = self.subplan(plan, &[original], rebuild).await?;
         let operator = LookupJoin::new(sub, plan.display().to_string(), lookup.found());
         let inputs = vec![Input::Piece(Box::new(stream))];
-        self.operator(Arc::new(operator), inputs, plan.schema(), None, traits).await.map(Some)
+        self.operator(Arc::new(operator), inputs, plan.schema(), None, properties).await.map(Some)
     }
 }
 
@@ -202,7 +202,7 @@ impl Keyed {
     }
 }
 
-/// The one scan of a plan of which every row is a row of that scan.
+/// The scan of a plan whose every row is a row of that scan.
 fn only_scan(plan: &LogicalPlan) -> Option<&TableScan> {
     match plan {
         LogicalPlan::TableScan(scan) => scan.fetch.is_none().then_some(scan),
@@ -212,11 +212,11 @@ fn only_scan(plan: &LogicalPlan) -> Option<&TableScan> {
     }
 }
 
-/// The column of the one scan below `plan` that `table` stands for, and what it has to equal to be equal to `stream`.
+/// The column of the scan below `plan` that `table` is, and the expression that it equals where `table` equals `stream`.
 fn compared(plan: &LogicalPlan, table: &Expr, stream: &Expr) -> Option<(String, Expr)> {
     let (column, value) = match table {
         Expr::Column(column) => (column, stream.clone()),
-        // Compared as the wider type: what the narrower one does not hold equals none of its values. Texts are the same in every form.
+        // Compared as the wider type: a value outside the narrower type equals none of its values. All text types are equivalent.
         Expr::Cast(cast) => match cast.expr.as_ref() {
             Expr::Column(column) => {
                 let (narrow, to) = (cast.expr.get_type(plan.schema()).ok()?, cast.field.data_type());
@@ -243,8 +243,8 @@ fn compared(plan: &LogicalPlan, table: &Expr, stream: &Expr) -> Option<(String, 
     }
 }
 
-/// DataFusion makes a semi join of an inner one whose other side has each key once and is not asked for anything else. Where the rows that
-/// come out are those of a table, it is an inner join for us: rows of the stream look them up.
+/// DataFusion turns an inner join into a semi join if the other side has unique keys and no other column is read. If the preserved rows
+/// are those of a table, this turns it back into an inner join, so that rows of the stream look them up.
 fn semi_as_inner(join: &Join) -> Result<Option<LogicalPlan>> {
     let (table, stream) = match join.join_type {
         JoinType::LeftSemi => (&join.left, &join.right),
@@ -270,7 +270,7 @@ fn is_key<'a>(schema: &DFSchema, columns: impl Iterator<Item = &'a Expr>) -> boo
     })
 }
 
-/// What one side of a join reads.
+/// The tables of one side of a join.
 struct Side {
     has_stream: bool,
     can_be_static: bool,
@@ -282,11 +282,11 @@ impl Side {
         plan.apply_with_subqueries(|node| {
             match node {
                 LogicalPlan::TableScan(scan) => side.has_stream |= static_table(scan).is_none(),
-                // Its parts are planned as one.
+                // A recursion is planned as one.
                 LogicalPlan::RecursiveQuery(_) => side.can_be_static = false,
                 LogicalPlan::Extension(e) => {
                     let node = e.node.as_any();
-                    // Sessions are found by an operator of their own.
+                    // Sessions need a stateful operator.
                     let session = node.downcast_ref::<WindowTvf>().is_some_and(|w| matches!(w.kind, WindowKind::Session { .. }));
                     side.can_be_static &= !session && !node.is::<StageInput>();
                 }
@@ -299,12 +299,12 @@ impl Side {
     }
 }
 
-/// The table that a scan reads, as of each epoch, if it is no stream.
+/// The table of a scan, if it is static.
 fn static_table(scan: &TableScan) -> Option<TableSource> {
     TableSource::of(scan)?.as_static()
 }
 
-/// The same plan over its tables as of the epoch, by the epoch's clock.
+/// The same plan over static tables as of the epoch, with the epoch's clock.
 fn as_static(plan: &LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.clone().transform_up_with_subqueries(|node| match &node {
         LogicalPlan::TableScan(scan) => {
@@ -316,7 +316,7 @@ fn as_static(plan: &LogicalPlan) -> Result<LogicalPlan> {
             if let Some(clock) = any.downcast_ref::<Clock>() {
                 return Ok(Transformed::yes(Clock::entered(clock.input.clone())?));
             }
-            let Some(live) = any.downcast_ref::<Live>() else { return Ok(Transformed::no(node)) };
+            let Some(live) = any.downcast_ref::<TemporalFilterNode>() else { return Ok(Transformed::no(node)) };
             let passes = Filter::try_new(from_column(live.predicate.clone())?, Arc::new(Clock::entered(live.input.clone())?))?;
             let rows: Vec<Expr> = columns(live.input.schema());
             let rows = Projection::try_new_with_schema(rows, Arc::new(LogicalPlan::Filter(passes)), Arc::clone(live.input.schema()))?;

@@ -1,8 +1,8 @@
-//! A logical plan to a continuous program: which strategy each node runs by.
+//! Lowers a logical plan to a continuous program: chooses how each node runs incrementally.
 //!
 //! DataFusion's optimized plan is walked from the leaves up. Linear nodes (filter, projection, union, unnest, windows of fixed
-//! length) stay DataFusion's; with the weight as one more column they serve changes as well. Every other node becomes an
-//! operator that keeps state, and cuts the plan: its inputs are stages that run before it, its output is read by number.
+//! length) stay DataFusion's; with the weight as a further column they also run over changes. Every other node becomes a
+//! stateful operator, and cuts the plan: its inputs are stages that run before it, its output is read by number.
 //!
 //! ```text
 //!   Projection                  stage 3:  Projection ◂ stage 2
@@ -49,7 +49,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 
 use crate::common::{Error, Result, WEIGHT};
-use crate::operators::epoch::exchange::{Exchange, Read};
+use crate::operators::epoch::exchange::{Exchange, ReadMode};
 use crate::operators::epoch::stateful::PartitionKey;
 use crate::operators::{EpochTime, ExchangeExec, Materialize, Operator, StatefulExec};
 use crate::sql::ast::Emit;
@@ -68,20 +68,20 @@ const FIRST_LEAF: u32 = 1 << 16;
 /// Exchanges by key are numbered from here.
 const FIRST_EXCHANGE: u32 = 1 << 24;
 
-/// A piece of a continuous plan: linear nodes over scans or over cuts.
+/// A fragment of a continuous plan: linear nodes over scans or over stage outputs.
 #[derive(Debug, Clone)]
 pub(super) struct Lowered {
     /// With the weight as the last column if it is updating.
     pub plan: LogicalPlan,
-    /// What is known of its rows.
-    pub traits: StreamProperties,
+    /// The properties of its rows.
+    pub properties: StreamProperties,
     /// Stateful nodes below.
     pub nodes: BTreeSet<u32>,
 }
 
-/// What an operator reads.
+/// An input of an operator.
 enum Input {
-    /// A piece, to be planned.
+    /// A fragment, to be planned.
     Piece(Box<Lowered>),
     /// A plan, whether it reads sources, and the stateful nodes below.
     Planned(Arc<dyn ExecutionPlan>, bool, BTreeSet<u32>),
@@ -89,24 +89,24 @@ enum Input {
     Stage(u32, SchemaRef, BTreeSet<u32>),
 }
 
-/// The state of one job's planning.
+/// Lowers the queries of one job.
 pub(super) struct Lowering {
-    /// What stages are planned with.
+    /// The session state for stages.
     state: SessionState,
-    /// What plans inside operators are planned with: one partition, since they are small.
+    /// The session state for plans inside operators: one partition, because they are small.
     inner: SessionState,
-    /// What has been planned so far.
+    /// The program so far.
     pub program: Program,
-    /// Stateful nodes by the plan that they stand for: one that is used twice runs once.
+    /// Stateful nodes by their logical plan: a plan that is used twice runs once.
     shared: HashMap<(LogicalPlan, Emit), Lowered>,
-    /// In how many partitions stages run, and operators with a key.
+    /// The number of partitions of stages, and of operators with a key.
     partitions: usize,
     next_leaf: u32,
     next_exchange: u32,
     next_window: u32,
     next_filter: u32,
-    /// Tables whose late rows are kept in a table, or counted by their numbers.
-    pub(super) late_kept: BTreeSet<String>,
+    /// Tables whose late rows go to a table, or are counted by number.
+    pub(super) late_row_tables: BTreeSet<String>,
     emit: Emit,
     ttl: Option<i64>,
     lateness: i64,
@@ -128,14 +128,14 @@ impl Lowering {
             next_exchange: FIRST_EXCHANGE,
             next_window: 0,
             next_filter: 0,
-            late_kept: BTreeSet::new(),
+            late_row_tables: BTreeSet::new(),
             emit: Emit::Default,
             ttl: settings.ttl,
             lateness: settings.lateness,
         }
     }
 
-    /// Lowers one query, in which these tables are `named`, and returns the stage that leaves its rows.
+    /// Lowers one query, which names the tables `named`, and returns the stage of its rows.
     pub async fn query(&mut self, plan: &LogicalPlan, emit: Emit, named: BTreeSet<String>) -> Result<(u32, SchemaRef, Lowered)> {
         self.emit = emit;
         let waiting = from_first_row(plan)?;
@@ -145,13 +145,13 @@ impl Lowering {
         Ok((stage, schema, lowered))
     }
 
-    /// Lowers one query, in which these tables are `named`, and keeps its rows in a node, whose number is returned.
+    /// Lowers one query, which names the tables `named`, and materializes its rows in a node, whose number is returned.
     pub async fn keep(&mut self, plan: &LogicalPlan, emit: Emit, named: BTreeSet<String>) -> Result<(u32, BTreeSet<u32>)> {
         self.emit = emit;
         let waiting = from_first_row(plan)?;
         let mut lowered = self.lower(waiting.as_ref().unwrap_or(plan)).await?;
         self.read(&mut lowered, named);
-        let operator = Materialize::new(Arc::clone(plan.schema().inner()), lowered.traits.updating);
+        let operator = Materialize::new(Arc::clone(plan.schema().inner()), lowered.properties.updating);
         let node = self.next_node();
         let kept = self
             .operator(Arc::new(operator), vec![Input::Piece(Box::new(lowered))], plan.schema(), None, StreamProperties::default())
@@ -159,29 +159,29 @@ impl Lowering {
         Ok((node, kept.nodes))
     }
 
-    /// Notes which tables a query reads: those that it names, if the optimizer has found that none of them matters.
+    /// Sets the tables that a query reads: those that it names, if the optimizer has removed all scans.
     fn read(&mut self, lowered: &mut Lowered, named: BTreeSet<String>) {
-        if lowered.traits.sources.is_empty() {
-            lowered.traits.sources = named;
+        if lowered.properties.sources.is_empty() {
+            lowered.properties.sources = named;
         }
-        self.program.sources.extend(lowered.traits.sources.iter().cloned());
+        self.program.sources.extend(lowered.properties.sources.iter().cloned());
     }
 
     /// Lowers a plan.
     async fn lower(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
-        let lowered = self.provisional(plan).await?;
-        self.settled(lowered).await
+        let lowered = self.lower_unmerged(plan).await?;
+        self.merge_sessions(lowered).await
     }
 
-    /// Lowers a plan, of which sessions may still have to be merged. Boxed, because plans are trees.
-    fn provisional<'a>(&'a mut self, plan: &'a LogicalPlan) -> BoxFuture<'a, Result<Lowered>> {
+    /// Lowers a plan without merging its sessions, which [`Self::merge_sessions`] does. Boxed, because plans are trees.
+    fn lower_unmerged<'a>(&'a mut self, plan: &'a LogicalPlan) -> BoxFuture<'a, Result<Lowered>> {
         let lowering = async move {
             let key = (plan.clone(), self.emit);
             if let Some(done) = self.shared.get(&key) {
                 return Ok(done.clone());
             }
             if let Some(other) = self.place_watermarks(plan)? {
-                return self.provisional(&other).await;
+                return self.lower_unmerged(&other).await;
             }
             let before = self.program.nodes.len();
             let lowered = match plan {
@@ -195,18 +195,18 @@ impl Lowering {
                 LogicalPlan::Aggregate(aggregate) => self.aggregate(plan, aggregate).await?,
                 LogicalPlan::Join(join) => self.join(plan, join).await?,
                 LogicalPlan::Window(window) => self.window(plan, window).await?,
-                // Rows of a stream have no order to be in; what counts is which rows there are.
+                // A continuous result has no order.
                 LogicalPlan::Sort(sort) if sort.fetch.is_none() => self.lower(&sort.input).await?,
                 LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => self.limit(plan).await?,
                 LogicalPlan::RecursiveQuery(_) => self.recursion(plan).await?,
-                // What the optimizer has found to be empty.
+                // A relation that the optimizer has found to be empty.
                 LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row => {
-                    Lowered { plan: plan.clone(), traits: StreamProperties::default(), nodes: BTreeSet::new() }
+                    Lowered { plan: plan.clone(), properties: StreamProperties::default(), nodes: BTreeSet::new() }
                 }
                 LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => self.constants(plan).await?,
                 other => self.fallback(other).await?,
             };
-            // Only what ran through a new operator is worth finding again: linear nodes are cheap and stay with their reader.
+            // Only plans with a new operator are shared: linear nodes are cheap and stay with their reader.
             if self.program.nodes.len() > before && is_stage_output(&lowered.plan) {
                 self.shared.insert(key, lowered.clone());
             }
@@ -215,7 +215,7 @@ impl Lowering {
         Box::pin(Deep(Box::pin(lowering)))
     }
 
-    /// Plans a piece as a stage of its own. It reads sources or stages, but not both: those that read sources run before time is
+    /// Plans a fragment as a stage. It reads sources or stages, but not both: stages that read sources run before the watermark is
     /// known.
     async fn stage(&mut self, plan: &LogicalPlan) -> Result<(u32, SchemaRef)> {
         let (scans, cuts) = leaves(plan)?;
@@ -233,13 +233,13 @@ impl Lowering {
         (id, schema)
     }
 
-    /// A leaf that reads a stage in the partitions that it leaves.
+    /// A leaf that reads a stage in its own partitions.
     fn leaf(&self, stage: u32, schema: DFSchemaRef) -> LogicalPlan {
         let partitions = self.program.stages.get(stage as usize).map_or(1, Stage::partitions);
         StageInput::plan(stage, partitions, schema)
     }
 
-    /// What reads a stage by a key, in so many partitions.
+    /// An exchange that reads a stage hash-partitioned by a key.
     fn hash_exchange(&mut self, stage: u32, key: &PartitionKey, partitions: usize) -> Result<Exchange> {
         let next = self.next_exchange;
         let exchanges = self.program.stages.get_mut(stage as usize).map(|stage| &mut stage.hash_exchanges);
@@ -250,21 +250,21 @@ impl Lowering {
             next
         });
         self.next_exchange = next + 1;
-        Ok(Exchange { stage, id, read: Read::Each(partitions) })
+        Ok(Exchange { stage, id, read: ReadMode::Each(partitions) })
     }
 
-    /// Cuts a piece off: it runs as a stage, what is left is a leaf that reads it.
-    async fn cut(&mut self, lowered: Lowered) -> Result<Lowered> {
+    /// Plans a fragment as a stage, and returns the leaf that reads it.
+    async fn cut_stage(&mut self, lowered: Lowered) -> Result<Lowered> {
         let schema = Arc::clone(lowered.plan.schema());
         let (stage, _) = self.stage(&lowered.plan).await?;
         Ok(Lowered { plan: self.leaf(stage, schema), ..lowered })
     }
 
-    /// The same for a piece of which several parts are read, unless it is a leaf already.
-    async fn cut_once(&mut self, lowered: Lowered) -> Result<Lowered> {
+    /// The same for a fragment with several readers, unless it is a leaf already.
+    async fn cut_stage_once(&mut self, lowered: Lowered) -> Result<Lowered> {
         match &lowered.plan {
             LogicalPlan::Extension(e) if e.node.as_any().is::<StageInput>() => Ok(lowered),
-            _ => self.cut(lowered).await,
+            _ => self.cut_stage(lowered).await,
         }
     }
 
@@ -277,14 +277,14 @@ impl Lowering {
         self.next_leaf - 1
     }
 
-    /// Adds an operator over pieces; its rows are read by the leaf that is returned. `schema` are its columns without weight.
+    /// Adds an operator over its inputs, and returns the leaf that reads its rows. `schema` are its columns without weight.
     async fn operator(
         &mut self,
         operator: Arc<dyn Operator>,
         inputs: Vec<Input>,
         schema: &DFSchemaRef,
         time: Option<&Time>,
-        traits: StreamProperties,
+        properties: StreamProperties,
     ) -> Result<Lowered> {
         let node = self.next_node();
         let mut nodes = BTreeSet::from([node]);
@@ -292,13 +292,13 @@ impl Lowering {
         let groups = KeyGroups::split(self.program.key_groups, if keys.is_some() { self.partitions } else { 1 });
         let mut keys = keys.into_iter().flatten();
         let mut children: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(inputs.len());
-        // The number must be taken before inputs are planned: they may hold a late filter that names it.
+        // The number is taken before inputs are planned: they may contain a late filter that refers to it.
         let state = StateNode {
             sources: time.map(|t| t.sources.iter().cloned().collect()).unwrap_or_default(),
             watermark_delay: time.map_or(0, |t| t.watermark_delay),
             domain: time.map_or(Domain::Event, |t| t.domain),
             tables: operator.tables(),
-            shape: traits.shape(|c| schema.field(c).name().clone()),
+            shape: properties.shape(|c| schema.field(c).name().clone()),
         };
         self.program.nodes.insert(node, state);
         for input in inputs {
@@ -316,12 +316,12 @@ impl Lowering {
         }
         let exec = StatefulExec::new(node, groups, children, operator, EpochTime::default());
         let (stage, _) = self.push(Arc::new(exec), false);
-        let schema = if traits.updating { weighted(schema)? } else { Arc::clone(schema) };
-        Ok(Lowered { plan: self.leaf(stage, schema), traits, nodes })
+        let schema = if properties.updating { weighted(schema)? } else { Arc::clone(schema) };
+        Ok(Lowered { plan: self.leaf(stage, schema), properties, nodes })
     }
 }
 
-/// A future that polls another one with enough stack: each level of a plan is one more poll inside a poll.
+/// A future that polls another one on a growing stack: each level of a plan is a nested poll.
 struct Deep<F>(std::pin::Pin<Box<F>>);
 
 impl<F: Future> Future for Deep<F> {
@@ -334,13 +334,13 @@ impl<F: Future> Future for Deep<F> {
     }
 }
 
-/// What a node is called, for people.
+/// The name of a node, for EXPLAIN.
 fn title(plan: &LogicalPlan) -> String {
     let name = plan.display().to_string();
     name.split([':', '(']).next().unwrap_or_default().trim().to_string()
 }
 
-/// Whether a piece is what an operator left, or columns of that.
+/// Whether a fragment is a stage output, or a projection of one.
 fn is_stage_output(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Extension(_) => true,
@@ -349,7 +349,7 @@ fn is_stage_output(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// Whether a piece reads sources, and whether it reads stages.
+/// Whether a fragment reads sources, and whether it reads stages.
 fn leaves(plan: &LogicalPlan) -> Result<(bool, bool)> {
     let (mut scans, mut cuts) = (false, false);
     plan.apply(|node| {
@@ -368,7 +368,7 @@ fn weighted(schema: &DFSchema) -> Result<DFSchemaRef> {
     Ok(Arc::new(with_columns(schema, [Arc::new(Field::new(WEIGHT, DataType::Int64, false))])?))
 }
 
-/// The weight of an updating piece, as an expression over it.
+/// The weight of an updating fragment, as an expression over it.
 fn weight(plan: &LogicalPlan) -> Result<Expr> {
     let schema = plan.schema();
     let last = schema.fields().len().checked_sub(1).filter(|i| schema.field(*i).name() == WEIGHT);
@@ -376,7 +376,7 @@ fn weight(plan: &LogicalPlan) -> Result<Expr> {
     Ok(Expr::Column(Column::from(schema.qualified_field(last))))
 }
 
-/// Every row comes once.
+/// The weight 1.
 fn weight_one() -> Expr {
     lit(1i64).alias(WEIGHT)
 }

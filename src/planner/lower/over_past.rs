@@ -1,4 +1,4 @@
-//! What functions OVER rows in order of time have to know of rows that have come out already.
+//! The state that functions OVER rows in order of time need of rows that were emitted already.
 
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::expr::{NullTreatment, WindowFunctionParams};
@@ -12,8 +12,8 @@ use super::over_plan::function;
 
 const DAY: i64 = 86_400_000;
 
-/// What `expr` needs of the rows whose time, column `time` of `schema`, W has passed; `nulls`: rows may have none. `None`: its answer
-/// for a row is not final then, because rows that come later can change it.
+/// The state that `expr` needs of rows whose time, column `time` of `schema`, W has passed; `nulls`: the time may be NULL. `None`: its
+/// value for a row is not final then, because later rows can change it.
 pub(super) fn past(expr: &Expr, schema: &DFSchema, time: usize, nulls: bool) -> Option<Past> {
     let function = function(expr)?;
     let params = &function.params;
@@ -54,7 +54,7 @@ pub(super) fn past(expr: &Expr, schema: &DFSchema, time: usize, nulls: bool) -> 
     }
 }
 
-/// What two functions of one partition and order need together; `None` if they better stay apart.
+/// The common state of two functions of one partition and order; `None` if separate state is better.
 pub(super) fn both(a: Past, b: Past) -> Option<Past> {
     match (a, b) {
         (Past::Totals, Past::Totals) => Some(a),
@@ -67,7 +67,7 @@ pub(super) fn both(a: Past, b: Past) -> Option<Past> {
     }
 }
 
-/// By how many rows LAG looks back.
+/// The rows that LAG needs.
 fn lag(params: &WindowFunctionParams, plain: bool) -> Option<Past> {
     let offset = match params.args.get(1) {
         None => 1,
@@ -84,14 +84,14 @@ fn lag(params: &WindowFunctionParams, plain: bool) -> Option<Past> {
     }
 }
 
-/// How far a frame reaches back, if it does not reach ahead.
+/// The rows that a frame needs, if it ends at the current row.
 fn framed(frame: &WindowFrame) -> Option<Past> {
     if matches!(frame.end_bound, WindowFrameBound::Following(_)) {
         return None;
     }
     match (&frame.start_bound, frame.units) {
         (WindowFrameBound::Following(_), _) => None,
-        // Rows of equal time come out together.
+        // Rows of equal time are emitted together.
         (WindowFrameBound::CurrentRow, _) => Some(Past::Nothing),
         (WindowFrameBound::Preceding(ScalarValue::UInt64(Some(rows))), WindowFrameUnits::Rows) => {
             Some(if *rows == 0 { Past::Nothing } else { Past::Last(*rows) })
@@ -101,7 +101,7 @@ fn framed(frame: &WindowFrame) -> Option<Past> {
     }
 }
 
-/// An interval in milliseconds, rounded up: to keep a row for too long does no harm.
+/// An interval in milliseconds, rounded up: keeping a row for too long is harmless.
 fn millis(interval: &ScalarValue) -> Option<i64> {
     let (months, days, nanos) = match interval {
         ScalarValue::IntervalMonthDayNano(Some(i)) => (i.months, i.days, i.nanoseconds),

@@ -1,4 +1,4 @@
-//! What plans of OVER by time are written with.
+//! Helpers to build the plans of OVER by time.
 
 use std::sync::Arc;
 

@@ -21,28 +21,28 @@ use super::{Input, Lowered, Lowering, columns};
 use crate::planner::properties::{Domain, StreamProperties, Time};
 
 /// An OVER whose functions are all final when W has passed a row.
-pub(super) struct ByTime {
+pub(super) struct OverByTime {
     /// The column that rows are ordered by.
     column: usize,
     time: Time,
-    /// Functions, no two alike, each with what it has to know of the past.
+    /// The distinct functions, each with the state that it needs.
     functions: Vec<(Expr, Past)>,
-    /// What comes out of them, in place of the columns of the OVER.
+    /// The expressions over their results that replace the columns of the OVER.
     columns: Vec<Expr>,
 }
 
-impl ByTime {
+impl OverByTime {
     fn new(window: &Window, column: usize, time: &Time) -> Option<Self> {
         let schema = window.input.schema();
         let mut by = Self { column, time: time.clone(), functions: Vec::new(), columns: columns(schema) };
-        // The clock always tells one.
+        // Processing time is never NULL.
         let nulls = time.domain == Domain::Event && schema.field(column).is_nullable();
         let fields = window.schema.fields().iter().skip(schema.fields().len());
         for (expr, field) in window.window_expr.iter().zip(fields) {
             let value = match (past(expr, schema, column, nulls)?, average(expr, field)) {
                 (Past::Everything, Some(parts)) => {
                     let [sum, count] = parts.map(|part| {
-                        // DataFusion's names leave casts out: the SUM of a column and that of its AVG would share one.
+                        // DataFusion's names omit casts: the SUM of a column and that of its AVG would have the same name.
                         let own = format!("__part{}", by.functions.len());
                         by.answer(part.alias(own), Past::Totals)
                     });
@@ -55,7 +55,7 @@ impl ByTime {
         Some(by)
     }
 
-    /// The column of a function's answers, which may be there under another name.
+    /// The column of a function's results, which another function may share.
     fn answer(&mut self, expr: Expr, past: Past) -> Expr {
         let known = self.functions.iter().find(|(known, _)| function(known) == function(&expr));
         let (_, name) = known.map_or(&expr, |(known, _)| known).qualified_name();
@@ -65,7 +65,7 @@ impl ByTime {
         named(&name)
     }
 
-    /// The functions by what they have in common: partition, order and past.
+    /// The functions grouped by partition, order and state.
     fn groups(self) -> Vec<(Past, Vec<Expr>)> {
         let mut groups: Vec<(Past, Vec<Expr>)> = Vec::new();
         for (expr, past) in self.functions {
@@ -91,16 +91,16 @@ impl ByTime {
 
 impl Lowering {
     /// Whether all functions of an OVER are final when W has passed a row.
-    pub(super) fn by_time(&self, window: &Window, input: &StreamProperties) -> Option<ByTime> {
+    pub(super) fn by_time(&self, window: &Window, input: &StreamProperties) -> Option<OverByTime> {
         if input.updating || self.emit == Emit::Changes {
             return None;
         }
         let mut times = input.times.iter().filter(|(_, time)| time.domain != Domain::Clock);
-        times.find_map(|(column, time)| ByTime::new(window, *column, time))
+        times.find_map(|(column, time)| OverByTime::new(window, *column, time))
     }
 
-    /// Lowers an OVER by time: one operator for all functions that have a partition and a past in common.
-    pub(super) async fn over_by_time(&mut self, window: &Window, input: Lowered, by: ByTime) -> Result<Lowered> {
+    /// Lowers an OVER by time: one operator per group of functions with a common partition and state.
+    pub(super) async fn over_by_time(&mut self, window: &Window, input: Lowered, by: OverByTime) -> Result<Lowered> {
         let (column, mut time, columns) = (by.column, by.time.clone(), by.columns.clone());
         let (mut lowered, mut below) = (input, Arc::clone(&window.input));
         for (past, exprs) in by.groups() {
@@ -140,20 +140,20 @@ impl Lowering {
         let (from, to) = (Arc::clone(schema.inner()), Arc::clone(window.schema.inner()));
         let rows = OverRows { input: from, output: to, time: (column, after), partition };
         let operator = OverAggregate::new(sub, rows, past, self.ttl)?;
-        // Rows come out in the epoch in which W passes them: none is older than W was at its start.
+        // Rows are emitted in the epoch in which W passes them: none is older than W at the epoch's start.
         let times = BTreeMap::from([(column, time.guarded())]);
-        let traits = StreamProperties {
+        let properties = StreamProperties {
             times,
-            keys: input.traits.keys.clone(),
-            sources: input.traits.sources.clone(),
+            keys: input.properties.keys.clone(),
+            sources: input.properties.sources.clone(),
             ..StreamProperties::default()
         };
-        let input = self.guard(input, self.next_node(), column, time, after)?;
-        self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], &window.schema, Some(time), traits).await
+        let input = self.with_late_filter(input, self.next_node(), column, time, after)?;
+        self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], &window.schema, Some(time), properties).await
     }
 }
 
-/// Tells new rows from those of the past.
+/// The column that is true for new rows, and false for past ones.
 const NEW: &str = "__new";
 
 fn only(leaves: Vec<LogicalPlan>) -> Result<LogicalPlan> {
@@ -164,7 +164,7 @@ fn with_behind(schema: &DFSchema, behind: &[Field]) -> Result<DFSchemaRef> {
     Ok(Arc::new(with_columns(schema, behind.iter().map(|field| Arc::new(field.clone())))?))
 }
 
-/// The functions over rows of which some are of the past: the new ones come out, and of [`Past::Last`] those that stay.
+/// The functions over past and new rows: returns the new ones, and for [`Past::Last`] those to keep.
 fn rows_plan(window: &Window, past: Past, leaf: LogicalPlan) -> Result<LogicalPlan> {
     let mut out = columns(&window.schema);
     let mut plan = windows(window.window_expr.clone(), leaf)?;

@@ -15,7 +15,7 @@ use super::over_plan::{NUMBER, function, named, project, whole_partition, window
 use crate::planner::functions::checked::sum_of_parts;
 use crate::planner::functions::{min_max, row_number};
 
-/// AVG as the SUM and the COUNT that it is the quotient of, where that loses nothing.
+/// AVG as the quotient of SUM and COUNT, where that is exact.
 pub(super) fn average(expr: &Expr, field: &Field) -> Option<[Expr; 2]> {
     let average = function(expr).filter(|f| f.fun.name() == "avg" && !f.params.distinct)?;
     let frame = &average.params.window_frame;
@@ -60,7 +60,7 @@ impl<'w> Totals<'w> {
         Ok(Self { window, partition, each })
     }
 
-    /// What is kept of a partition.
+    /// The columns of the totals of a partition.
     pub(super) fn fields(&self) -> Vec<Field> {
         let totals = self.each.iter().map(|t| Field::new(&t.total, t.kind.clone(), true));
         [Field::new(SEEN, DataType::Boolean, true)].into_iter().chain(totals).collect()
@@ -94,7 +94,7 @@ impl Total<'_> {
         self.function.fun.name()
     }
 
-    /// The total and a value of new rows together.
+    /// The total combined with a value of new rows.
     fn answer(&self, new: Expr) -> Result<Expr> {
         let total = named(&self.total);
         let first_rows = || when(named(SEEN).is_null(), new.clone());
@@ -113,7 +113,7 @@ impl Total<'_> {
         })
     }
 
-    /// What the next total is made of.
+    /// The window expression from which the next total follows.
     fn over_all(&self, partition: &[Expr]) -> Expr {
         let answer = || vec![named(self.name)];
         let call = match self.kind_of() {

@@ -1,4 +1,4 @@
-//! HOP and CUMULATE straight below a final aggregate: rows are put into panes, which windows share.
+//! HOP and CUMULATE directly below a final aggregate: assigns rows to panes, which windows share.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::operators::windows::panes::Panes;
 use super::super::window_tvf::WindowTvf;
 use super::copied;
 
-/// A window is put together from panes if those are at most this many times more than windows that hold a row.
+/// Panes are used if a window has at most this many times more panes than a row has windows.
 const MOST_PANES: i64 = 8;
 
-/// What is below an aggregate whose windows share panes.
+/// The input of an aggregate whose windows share panes.
 pub(super) struct Paned {
     /// The same relation, each row once, with the bounds of its pane in the window columns.
     pub plan: LogicalPlan,
@@ -26,7 +26,7 @@ pub(super) struct Paned {
     pub length: i64,
 }
 
-/// Puts panes in place of windows, if the windows overlap and nothing but the groups asks for their bounds. `input` is the aggregate's
+/// Replaces windows by panes, if the windows overlap and only the groups read their bounds. `input` is the aggregate's
 /// input, lowered.
 pub(super) fn paned(aggregate: &Aggregate, input: &LogicalPlan) -> Result<Option<Paned>> {
     let Some(window) = window_below(input) else { return Ok(None) };
@@ -49,7 +49,7 @@ pub(super) fn paned(aggregate: &Aggregate, input: &LogicalPlan) -> Result<Option
             None => {}
         }
     }
-    // Windows that grow share their start.
+    // CUMULATE windows share their start.
     let start_says_all = matches!(windows.kind, WindowKind::Hop { .. });
     if !groups.iter().any(|(_, which)| *which > 0 || start_says_all) {
         return Ok(None);
@@ -59,7 +59,7 @@ pub(super) fn paned(aggregate: &Aggregate, input: &LogicalPlan) -> Result<Option
     Ok(Some(Paned { plan, input: Panes { windows, columns }, groups: Panes { windows, columns: groups }, length }))
 }
 
-/// The window function below nodes that look at one row at a time.
+/// The window function below linear nodes.
 fn window_below(plan: &LogicalPlan) -> Option<&WindowTvf> {
     match plan {
         LogicalPlan::Projection(p) => window_below(&p.input),
@@ -70,7 +70,7 @@ fn window_below(plan: &LogicalPlan) -> Option<&WindowTvf> {
     }
 }
 
-/// The length of a pane, if it is worth it to have panes.
+/// The length of a pane, if panes are worthwhile.
 fn shared_pane(windows: Windows) -> Option<i64> {
     let pane = windows.pane()?;
     match windows.kind {
@@ -80,7 +80,7 @@ fn shared_pane(windows: Windows) -> Option<i64> {
     }
 }
 
-/// For each column which of the window columns it copies; `None` if something is computed from them. The window function has `width`
+/// For each column the window column that it copies; `None` if an expression computes with one. The window function has `width`
 /// columns before them.
 fn bounds(plan: &LogicalPlan, width: usize) -> Option<Vec<Option<usize>>> {
     let asks = |below: &[Option<usize>], expr: &Expr, input: &LogicalPlan| {

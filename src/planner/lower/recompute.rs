@@ -1,5 +1,5 @@
-//! Nodes without an incremental form: the batch plan over kept input, by key where there is one, by window where time closes
-//! them.
+//! Nodes without an incremental form: the batch plan over stored input, by key if there is one, by window if windows are
+//! final.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use super::{Input, Lowered, Lowering, title};
 use crate::planner::nodes::StageInput;
 use crate::planner::properties::{StreamProperties, Time};
 
-/// How the rows of a node's inputs and of its output fall into partitions: one key expression list per input, and one for
-/// the output. Empty lists: there is one partition.
+/// How the rows of a node's inputs and of its output are partitioned: one list of key expressions per input, and one for
+/// the output. Empty lists: one partition.
 pub(super) struct Partitioning {
     pub inputs: Vec<Vec<Expr>>,
     pub output: Vec<Expr>,
@@ -36,7 +36,7 @@ impl Partitioning {
 }
 
 impl Lowering {
-    /// A node that nothing is known of: everything again whenever something changes.
+    /// An unknown node: recomputed as a whole after every change.
     pub(super) async fn fallback(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
         let mut inputs = Vec::new();
         for input in plan.inputs() {
@@ -49,25 +49,25 @@ impl Lowering {
         self.recompute(plan, inputs, partitioning, Vec::new()).await
     }
 
-    /// ORDER BY with LIMIT: both together, since only the order says which rows stay.
+    /// ORDER BY with LIMIT: one node, because the order determines the rows.
     pub(super) async fn limit(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
         let Some(sort) = sort_below(plan) else { return self.fallback(plan).await };
         let input = self.lower(&sort.input).await?;
         self.top(plan, sort, input).await
     }
 
-    /// LIMIT without ORDER BY: those rows stay that came first, unless rows can go again.
+    /// LIMIT without ORDER BY: the first rows to arrive over append-only input, else recomputed.
     pub(super) async fn first_rows(&mut self, plan: &LogicalPlan, first: &FirstRowsNode) -> Result<Lowered> {
         let input = self.lower(&first.input).await?;
-        if input.traits.updating || input.traits.sources.is_empty() || self.emit == Emit::Changes {
+        if input.properties.updating || input.properties.sources.is_empty() || self.emit == Emit::Changes {
             let plan = first.ordered()?;
             let sort = sort_below(&plan).ok_or_else(|| Error::internal("an ordered LIMIT without an order"))?;
             return self.top(&plan, sort, input).await;
         }
         let most = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let traits = input.traits.clone();
+        let properties = input.properties.clone();
         let operator = FirstRows::new(Arc::clone(first.input.schema().inner()), most(first.skip), first.fetch.map_or(i64::MAX, most));
-        self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], plan.schema(), None, traits).await
+        self.operator(Arc::new(operator), vec![Input::Piece(Box::new(input))], plan.schema(), None, properties).await
     }
 
     async fn top(&mut self, plan: &LogicalPlan, sort: &Sort, input: Lowered) -> Result<Lowered> {
@@ -79,7 +79,7 @@ impl Lowering {
         .await
     }
 
-    /// Rows that no table gives.
+    /// Constant rows.
     pub(super) async fn constants(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
         let rows = self.subplan(plan, &[], |plan, _| Ok(plan.clone())).await?;
         self.operator(Arc::new(Constants::new(rows)), Vec::new(), plan.schema(), None, StreamProperties::default()).await
@@ -105,7 +105,7 @@ impl Lowering {
         .await
     }
 
-    /// The same for a plan whose inputs are not its children: `rebuild` puts leaves in their place.
+    /// The same for a plan whose inputs are not its children: `rebuild` replaces them by leaves.
     pub(super) async fn recompute_over(
         &mut self,
         plan: &LogicalPlan,
@@ -121,17 +121,17 @@ impl Lowering {
         let mut sources = BTreeSet::new();
         for ((input, original), key) in inputs.into_iter().zip(&originals).zip(&partitioning.inputs) {
             keyed.push(Keyed { schema: Arc::clone(original.inner()), key: self.physical(key, original)? });
-            sources.extend(input.traits.sources.iter().cloned());
+            sources.extend(input.properties.sources.iter().cloned());
             weighted.push(Input::Piece(Box::new(super::linear::with_weights(input)?)));
         }
         let output = Keyed { schema: sub.schema(), key: self.physical(&partitioning.output, plan.schema())? };
         let operator = Recompute::new(sub, keyed, output, title(plan))?;
-        let traits = StreamProperties { updating: true, keys, sources, ..StreamProperties::default() };
-        self.operator(Arc::new(operator), weighted, plan.schema(), None, traits).await
+        let properties = StreamProperties { updating: true, keys, sources, ..StreamProperties::default() };
+        self.operator(Arc::new(operator), weighted, plan.schema(), None, properties).await
     }
 
-    /// Evaluates `plan` per window: `ends` names for each input the column that tells the window's end, `keys` what its answer falls
-    /// apart by beside the windows.
+    /// Evaluates `plan` per window: `ends` are the columns of the window's end per input, `keys` the keys by which its result can be
+    /// computed in parts, besides the windows.
     #[expect(clippy::too_many_arguments, reason = "a plan, its inputs, and what is known of each")]
     pub(super) async fn closing(
         &mut self,
@@ -140,7 +140,7 @@ impl Lowering {
         inputs: Vec<Lowered>,
         ends: Vec<(usize, Time)>,
         keys: Vec<Vec<Expr>>,
-        traits: StreamProperties,
+        properties: StreamProperties,
         rebuild: impl FnOnce(&LogicalPlan, Vec<LogicalPlan>) -> Result<LogicalPlan>,
     ) -> Result<Lowered> {
         let sub = self.subplan(plan, &originals, rebuild).await?;
@@ -152,7 +152,7 @@ impl Lowering {
             let shift = end.to_end().ok_or_else(|| Error::internal("a window without an end"))?;
             let key = self.physical(&key, original)?;
             windows.push(WindowInput { schema: Arc::clone(original.inner()), end: (column, shift), key });
-            guarded.push(Input::Piece(Box::new(self.guard(input, node, column, &end, shift)?)));
+            guarded.push(Input::Piece(Box::new(self.with_late_filter(input, node, column, &end, shift)?)));
             time = Some(match time {
                 None => end,
                 Some(t) => Time {
@@ -163,7 +163,7 @@ impl Lowering {
             });
         }
         let operator = WindowBatch::new(sub, windows, title(plan));
-        self.operator(Arc::new(operator), guarded, plan.schema(), time.as_ref(), traits).await
+        self.operator(Arc::new(operator), guarded, plan.schema(), time.as_ref(), properties).await
     }
 
     /// The batch plan of a node over leaves in place of its inputs.

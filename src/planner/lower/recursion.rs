@@ -1,4 +1,4 @@
-//! WITH RECURSIVE: all of it again, over what is kept of its tables, and with the clock if it asks for it.
+//! WITH RECURSIVE: recomputed as a whole over its stored tables, and at each tick if it reads the clock.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::recompute::Partitioning;
 use super::{Lowered, Lowering};
 
 impl Lowering {
-    /// What lies between a recursion and its tables is part of it: only the tables are inputs.
+    /// All nodes between a recursion and its tables are part of it: only the tables are inputs.
     pub(super) async fn recursion(&mut self, plan: &LogicalPlan) -> Result<Lowered> {
         let mut scans = Vec::new();
         let plan = &expand_sessions(plan.clone())?;
@@ -58,8 +58,8 @@ fn is_input(node: &LogicalPlan) -> bool {
     }
 }
 
-/// A scan of the rows of the step before, with its projection above it: a `WorkTableExec` does not say what it projects, so a plan
-/// in which one does could not be sent.
+/// A scan of the work table with its projection as a separate node: the projection of a `WorkTableExec` is private, so it could not be
+/// encoded.
 fn projected(scan: &TableScan) -> Result<LogicalPlan> {
     let columns: Vec<Expr> = scan.projected_schema.columns().into_iter().map(Expr::Column).collect();
     let whole = TableScanBuilder::new(scan.table_name.clone(), Arc::clone(&scan.source)).build()?;

@@ -1,4 +1,4 @@
-//! Keyed aggregates whose results are made of what is kept: sums, counts and extremes.
+//! Keyed aggregates whose results follow from retractable state: sums, counts, MIN and MAX.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,27 +20,27 @@ use crate::planner::properties::{StreamProperties, Time};
 /// The name of the hidden aggregate that counts a group's rows.
 const EXISTS: &str = "__rows";
 
-/// What a keyed aggregate is to yield.
+/// The specification of a keyed aggregate.
 #[derive(Default)]
 pub(super) struct AggregateSpec {
     pub groups: Vec<Expr>,
     pub aggregates: Vec<RetractableAggregate>,
-    /// A row's weight, over changes: a group is gone when they come to 0.
+    /// A row's weight, over changes: a group is removed when the sum of its weights is 0.
     pub counted: Option<Expr>,
-    /// Extremes over changes, in the order of the aggregates, and the changes of their values.
+    /// MIN and MAX over changes, in the order of the aggregates, and the changes of their values.
     pub extremes: Vec<(Extreme, Lowered)>,
 }
 
 impl Lowering {
-    /// The aggregates of `plan` by those that are kept of them over `input`.
-    pub(super) async fn kept(
+    /// Lowers the aggregates of `plan` by their retractable parts over `input`.
+    pub(super) async fn retractable(
         &mut self,
         plan: &LogicalPlan,
         wanted: AggregateSpec,
         input: Lowered,
         lifetime: Lifetime,
         time: Option<&Time>,
-        traits: StreamProperties,
+        properties: StreamProperties,
     ) -> Result<Lowered> {
         let AggregateSpec { groups, aggregates, counted, extremes } = wanted;
         let mut parts: Vec<&Expr> = Vec::new();
@@ -62,8 +62,8 @@ impl Lowering {
         let (partial, last) = self.halves(&over, input).await?;
         let operator = KeyedAggregate::with_extremes(last, lifetime, extremes)?;
         let inputs = std::iter::once(partial).chain(values.into_iter().map(|v| Input::Piece(Box::new(v)))).collect();
-        let lowered = self.operator(Arc::new(operator), inputs, &schema, time, traits).await?;
-        // From what is kept to what was asked for.
+        let lowered = self.operator(Arc::new(operator), inputs, &schema, time, properties).await?;
+        // Computes the requested aggregates from the stored ones.
         let mut exprs: Vec<Expr> = Vec::new();
         let mut out = plan.schema().iter();
         for column in schema.columns().into_iter().take(count) {
@@ -84,7 +84,7 @@ impl Lowering {
     }
 }
 
-/// Aggregates under names of their own: those that differ only in a cast are shown alike.
+/// Aggregates under unique names: those that differ only in a cast have the same name.
 fn named(aggregates: &[&Expr]) -> Vec<Expr> {
     let mut taken = HashSet::new();
     let name = |expr: &&Expr| {

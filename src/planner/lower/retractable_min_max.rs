@@ -1,4 +1,4 @@
-//! MIN and MAX over changes: by the values of each group, which are an aggregate of their own below.
+//! MIN and MAX over changes: by the values of each group, which a separate aggregate below keeps.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use super::retractable_aggregate::AggregateSpec;
 use super::{Lowered, Lowering, weight};
 use crate::planner::properties::StreamProperties;
 
-/// MIN or MAX as a query asks for it.
+/// A MIN or MAX of a query.
 pub(super) struct RetractableMinMax {
     /// MAX.
     largest: bool,
-    /// Of what; NULL for rows that do not count.
+    /// Its argument; NULL for rows that its FILTER drops.
     pub argument: Expr,
     name: String,
 }
@@ -46,26 +46,27 @@ pub(super) fn retractable_min_max(expr: &Expr, aggregate: &Aggregate) -> Result<
 }
 
 impl Lowering {
-    /// The values of an argument per group of `aggregate`, over changes: each comes when its first row does and goes with its last.
+    /// The changes of the distinct values of an argument per group of `aggregate`: a value is inserted with its first row, and deleted with
+    /// its last.
     pub(super) async fn values_of(&mut self, aggregate: &Aggregate, argument: Expr, input: &Lowered) -> Result<Lowered> {
         let mut groups = aggregate.group_expr.clone();
         let name = format!("VALUE {}", argument.schema_name());
         groups.push(argument.alias(name));
         let over = Aggregate::try_new(Arc::clone(&aggregate.input), groups, Vec::new())?;
         let key = (0..over.group_expr.len()).collect();
-        let traits =
-            StreamProperties { updating: true, keys: vec![key], sources: input.traits.sources.clone(), ..StreamProperties::default() };
+        let properties =
+            StreamProperties { updating: true, keys: vec![key], sources: input.properties.sources.clone(), ..StreamProperties::default() };
         let plan = LogicalPlan::Aggregate(over.clone());
         let wanted = AggregateSpec { groups: over.group_expr, counted: Some(weight(&input.plan)?), ..AggregateSpec::default() };
-        self.kept(&plan, wanted, input.clone(), Lifetime::default(), None, traits).await
+        self.retractable(&plan, wanted, input.clone(), Lifetime::default(), None, properties).await
     }
 }
 
 impl RetractableMinMax {
-    /// As an operator finds it among the values whose changes are `values`.
-    pub(super) fn of(&self, values: &Lowered) -> Result<Extreme> {
+    /// The extreme over the values whose changes are `values`.
+    pub(super) fn extreme_over(&self, values: &Lowered) -> Result<Extreme> {
         let mut fields: Vec<_> = zset::unweighted(values.plan.schema().inner()).fields().iter().cloned().collect();
-        // A group that has just gone has none.
+        // A group that was just removed has none.
         let value = fields.pop().ok_or_else(|| Error::internal("an extreme of nothing"))?;
         fields.push(Arc::new(Field::new(&self.name, value.data_type().clone(), true)));
         Ok(Extreme { schema: Arc::new(Schema::new(fields)), largest: self.largest })

@@ -1,4 +1,4 @@
-//! Tables: rows as they come, changes as they are told, or newest rows per key, of which changes are made first.
+//! Scans of tables: append-only rows, changelogs, or upserts, which are normalized to changes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,25 +14,25 @@ use crate::operators::changes::normalize::Upserts;
 use crate::operators::{Normalize, Reconcile};
 
 use super::super::provider::TableSource;
-use super::clock::entered;
+use super::clock::entry_time;
 use super::{Input, Lowered, Lowering};
 use crate::planner::properties::{Domain, Role, StreamProperties, Time};
 
 impl Lowering {
     pub(super) async fn scan(&mut self, plan: &LogicalPlan, scan: &TableScan) -> Result<Lowered> {
-        // What a function gives, such as GENERATE_SERIES, is there before any row comes.
+        // The rows of a table function such as GENERATE_SERIES are constants.
         let Some(table) = TableSource::of(scan) else { return self.constants(plan).await };
-        let mut traits = StreamProperties::default();
-        traits.sources.insert(table.name().to_string());
+        let mut properties = StreamProperties::default();
+        properties.sources.insert(table.name().to_string());
         if table.keeps_late() {
-            self.late_kept.insert(table.name().to_string());
+            self.late_row_tables.insert(table.name().to_string());
         }
         match table.changes() {
             Changes::Append => {
                 for (i, field) in plan.schema().fields().iter().enumerate() {
                     if table.event_time() == Some(field.name()) {
-                        let sources = traits.sources.clone();
-                        traits.times.insert(
+                        let sources = properties.sources.clone();
+                        properties.times.insert(
                             i,
                             Time {
                                 role: Role::Row,
@@ -44,12 +44,12 @@ impl Lowering {
                             },
                         );
                     } else if table.is_clock(field.name()) {
-                        traits.times.insert(i, entered(&traits));
+                        properties.times.insert(i, entry_time(&properties));
                     }
                 }
-                Ok(Lowered { plan: plan.clone(), traits, nodes: Default::default() })
+                Ok(Lowered { plan: plan.clone(), properties, nodes: Default::default() })
             }
-            // Rows that can go again are not closed by time: their time column is a column like others.
+            // Time does not close rows of a changelog: their time column is an ordinary column.
             Changes::All => {
                 let read = read(scan, &table);
                 if table.has_clock(&read) {
@@ -59,31 +59,31 @@ impl Lowering {
                     ))
                     .hint("leave PROCTIME() out of the table, and select it in a query: there it is kept with the row"));
                 }
-                traits.updating = true;
+                properties.updating = true;
                 let schema = table.schema();
                 let place = |name: &String| read.iter().position(|column| schema.field(*column).name() == name);
-                traits.keys = table.keys().iter().filter_map(|key| key.iter().map(place).collect()).collect();
+                properties.keys = table.keys().iter().filter_map(|key| key.iter().map(place).collect()).collect();
                 let rows = Arc::new(schema.project(&read)?);
-                let records = Lowered { plan: records(scan, &table, read)?, traits: traits.clone(), nodes: Default::default() };
-                // With a TTL rows are forgotten, and what is not known to be there may well be there.
+                let records = Lowered { plan: records(scan, &table, read)?, properties: properties.clone(), nodes: Default::default() };
+                // With a TTL rows expire, so a row that is not in the state may still exist.
                 if !needs_order(&table, &rows) || self.ttl.is_some() {
                     return Ok(records);
                 }
                 let input = vec![Input::Piece(Box::new(records))];
-                self.operator(Arc::new(Reconcile::new(rows)), input, plan.schema(), None, traits).await
+                self.operator(Arc::new(Reconcile::new(rows)), input, plan.schema(), None, properties).await
             }
-            Changes::Upsert(key) => self.normalize(plan, scan, &table, &key, traits).await,
+            Changes::Upsert(key) => self.normalize(plan, scan, &table, &key, properties).await,
         }
     }
 
-    /// Only what the query reads is kept, and the key.
+    /// Stores only the columns that the query reads, and the key.
     async fn normalize(
         &mut self,
         plan: &LogicalPlan,
         scan: &TableScan,
         table: &TableSource,
         key: &[String],
-        traits: StreamProperties,
+        properties: StreamProperties,
     ) -> Result<Lowered> {
         let schema = table.schema();
         let mut columns = read(scan, table);
@@ -98,16 +98,16 @@ impl Lowering {
             places.push(place);
         }
         let rows = Arc::new(schema.project(&columns)?);
-        let records = Lowered { plan: records(scan, table, columns)?, traits: StreamProperties::default(), nodes: Default::default() };
+        let records = Lowered { plan: records(scan, table, columns)?, properties: StreamProperties::default(), nodes: Default::default() };
         let unique: BTreeSet<usize> = places.iter().copied().collect();
         let keys = if unique.iter().all(|place| *place < width) { vec![unique] } else { Vec::new() };
         let operator = Normalize::new(rows, Upserts { key: places, width, ttl: self.ttl })?;
-        let traits = StreamProperties { updating: true, keys, ..traits };
-        self.operator(Arc::new(operator), vec![Input::Piece(Box::new(records))], plan.schema(), None, traits).await
+        let properties = StreamProperties { updating: true, keys, ..properties };
+        self.operator(Arc::new(operator), vec![Input::Piece(Box::new(records))], plan.schema(), None, properties).await
     }
 }
 
-/// Whether records may take a row away before it has come, and rows can be told from one another.
+/// Whether a delete may come before its insert, and rows can be compared.
 fn needs_order(table: &TableSource, rows: &SchemaRef) -> bool {
     table.changes() == Changes::All && !table.in_order() && Reconcile::can(rows)
 }
@@ -118,7 +118,7 @@ fn read(scan: &TableScan, table: &TableSource) -> Vec<usize> {
     scan.projection.clone().unwrap_or_else(|| (0..all).collect())
 }
 
-/// A scan of these columns as its records tell them, with the weight.
+/// A scan of these columns of the records, with the weight.
 fn records(scan: &TableScan, table: &TableSource, mut columns: Vec<usize>) -> Result<LogicalPlan> {
     let source = table.records();
     columns.push(source.schema().fields().len() - 1);

@@ -17,20 +17,20 @@ use super::{Input, Lowered, Lowering, copied, leaves};
 use crate::planner::properties::{Role, Session, StreamProperties, Time};
 
 impl Lowering {
-    /// Rows with the bounds of their complete sessions, if theirs are provisional.
-    pub(super) async fn settled(&mut self, input: Lowered) -> Result<Lowered> {
-        let Some(session) = input.traits.session.clone() else { return Ok(input) };
+    /// Merges sessions, if those of the rows are provisional.
+    pub(super) async fn merge_sessions(&mut self, input: Lowered) -> Result<Lowered> {
+        let Some(session) = input.properties.session.clone() else { return Ok(input) };
         let schema = Arc::clone(input.plan.schema());
-        let mut traits = StreamProperties { session: None, keys: Vec::new(), times: BTreeMap::new(), ..input.traits.clone() };
-        traits.times.extend(times(&session, Some));
+        let mut properties = StreamProperties { session: None, keys: Vec::new(), times: BTreeMap::new(), ..input.properties.clone() };
+        properties.times.extend(times(&session, Some));
         let sessions = Sessions { gap: session.gap, keys: session.partition.clone(), window: session.window };
         let input = self.in_time(input, &session)?;
         let operator = SessionMerge::new(None, Arc::clone(schema.inner()), sessions);
         let input = Input::Piece(Box::new(input));
-        self.operator(Arc::new(operator), vec![input], &schema, Some(&session.time), traits).await
+        self.operator(Arc::new(operator), vec![input], &schema, Some(&session.time), properties).await
     }
 
-    /// An aggregate by sessions: `groups` are the places of the key and of the window among its groups.
+    /// An aggregate by sessions: `groups` are the indices of the key and of the window among its groups.
     pub(super) async fn session_aggregate(
         &mut self,
         plan: &LogicalPlan,
@@ -41,10 +41,10 @@ impl Lowering {
     ) -> Result<Lowered> {
         let schema = plan.schema();
         let count = aggregate.group_expr.len();
-        let mut traits =
-            StreamProperties { sources: input.traits.sources.clone(), keys: vec![(0..count).collect()], ..StreamProperties::default() };
+        let mut properties =
+            StreamProperties { sources: input.properties.sources.clone(), keys: vec![(0..count).collect()], ..StreamProperties::default() };
         let place = |column: usize| session.window.iter().position(|c| *c == Some(column)).and_then(|which| groups.window[which]);
-        traits.times.extend(times(session, place));
+        properties.times.extend(times(session, place));
         let input = self.in_time(input, session)?;
         let (scans, nodes) = (leaves(&input.plan)?.0, input.nodes.clone());
         let (first, last) = self.aggregate_halves(aggregate, input.plan).await?;
@@ -52,23 +52,23 @@ impl Lowering {
         let rows = Arc::clone(functions.partial());
         let operator = SessionMerge::new(Some(functions), rows, groups);
         let input = Input::Planned(first, scans, nodes);
-        self.operator(Arc::new(operator), vec![input], schema, Some(&session.time), traits).await
+        self.operator(Arc::new(operator), vec![input], schema, Some(&session.time), properties).await
     }
 
-    /// Takes late rows out, unless an operator below has done so.
+    /// Adds a late filter, unless an operator below has one.
     fn in_time(&mut self, input: Lowered, session: &Session) -> Result<Lowered> {
         let sessions = Sessions { gap: session.gap, keys: session.partition.clone(), window: session.window };
-        self.guard_by(input, self.next_node(), &session.time, &LateRule::Session(sessions))
+        self.with_late_rule(input, self.next_node(), &session.time, &LateRule::Session(sessions))
     }
 
-    /// Sessions that may change: over updates, or shown before they are complete.
+    /// Sessions that may change: over updates, or emitted before they are complete.
     pub(super) async fn changing_sessions(&mut self, plan: &LogicalPlan, window: &WindowTvf, input: Lowered) -> Result<Lowered> {
         let keys: Vec<Expr> = window.partition.iter().cloned().map(Expr::Column).collect();
         let partitioning = Partitioning { inputs: vec![keys.clone()], output: keys };
         let originals = vec![Arc::clone(window.input.schema())];
         self.recompute_over(plan, originals, vec![input], partitioning, Vec::new(), |plan, leaves| {
             let expanded = expand_sessions(plan.with_new_exprs(plan.expressions(), leaves)?)?;
-            // The same columns in the same order, whatever they are called inside.
+            // The same columns in the same order, under their own names.
             if expanded.schema().fields().len() == plan.schema().fields().len() {
                 Ok(expanded)
             } else {
@@ -79,15 +79,15 @@ impl Lowering {
     }
 }
 
-/// Times of complete sessions: `place` says where a window column stands in the output.
+/// Times of complete sessions: `place` maps a window column to its index in the output.
 fn times(session: &Session, place: impl Fn(usize) -> Option<usize>) -> Vec<(usize, Time)> {
-    // A session's start says nothing of its end.
+    // W does not bound a session's start.
     let roles = [None, Some(Role::End), Some(Role::Last)];
     let columns = session.window.iter().zip(roles);
     columns.filter_map(|(column, role)| Some((place((*column)?)?, Time { role: role?, ..session.time.guarded() }))).collect()
 }
 
-/// Where the session's columns are among the groups of an aggregate, if it groups by the session and its key and nothing else.
+/// The indices of the session's columns among the groups of an aggregate that groups by exactly the session and its key.
 pub(super) fn session_groups(aggregate: &Aggregate, session: &Session) -> Option<Sessions> {
     let schema = aggregate.input.schema();
     let groups = aggregate.group_expr.iter().map(|e| copied(e, schema)).collect::<Option<Vec<usize>>>()?;

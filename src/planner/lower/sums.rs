@@ -1,5 +1,5 @@
-//! What is kept of an aggregate: itself, or sums from which it follows. They are held in a type with more room than the result has: a sum on
-//! the way may be beyond it.
+//! The stored form of an aggregate: itself, or sums from which it follows. Their type is wider than that of the result: an intermediate sum
+//! may exceed it.
 
 use datafusion::common::DFSchemaRef;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
@@ -12,9 +12,9 @@ use crate::common::{Error, Result};
 use crate::planner::functions::checked::in_type;
 use crate::planner::functions::checked_sum;
 
-/// An aggregate of a query in terms of those that a group's state holds.
+/// An aggregate of a query, computed from those in a group's state.
 ///
-/// Over changes these are sums of weighted values, so that a retraction is a row like any other:
+/// Over changes these are sums of weighted values, so that retractions need no special case:
 ///
 /// ```text
 ///   COUNT(x)   SUM(__weight) FILTER (x IS NOT NULL)
@@ -26,7 +26,7 @@ pub(super) struct RetractableAggregate {
     kind: Kind,
     /// What the query calls it.
     name: String,
-    /// The aggregates that are kept.
+    /// The stored aggregates.
     pub parts: Vec<Expr>,
 }
 
@@ -40,17 +40,17 @@ enum Kind {
 }
 
 impl RetractableAggregate {
-    /// As it is, over rows that only come.
-    pub(super) fn itself(aggregate: Expr) -> Self {
+    /// The aggregate itself, over append-only rows.
+    pub(super) fn unchanged(aggregate: Expr) -> Self {
         Self { kind: Kind::Itself, name: String::new(), parts: vec![aggregate] }
     }
 
-    /// MIN or MAX over changes, which is kept apart from the others.
+    /// MIN or MAX over changes, which has separate state.
     pub(super) fn extreme() -> Self {
         Self { kind: Kind::Extreme, name: String::new(), parts: Vec::new() }
     }
 
-    /// Whether it is kept apart.
+    /// Whether it is MIN or MAX over changes.
     pub(super) fn is_extreme(&self) -> bool {
         matches!(self.kind, Kind::Extreme)
     }
@@ -127,7 +127,7 @@ fn weighted_value(value: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<O
         DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
             Some(Expr::Cast(Cast::new(Box::new(value.clone()), DataType::Int64)) * weight.clone())
         }
-        // What a product has room for: a row may come ten thousand million times.
+        // The precision of the product: weights up to 10^10.
         DataType::Decimal128(precision, scale) if precision <= 28 && scale >= 0 => {
             Some(value.clone() * Expr::Cast(Cast::new(Box::new(weight.clone()), DataType::Decimal128(38 - precision, 0))))
         }
@@ -135,7 +135,7 @@ fn weighted_value(value: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<O
     })
 }
 
-/// What an average is taken of, before it was made a float: integers add up exactly.
+/// The argument of an average before its cast to float: integers add up exactly.
 pub(super) fn exact(value: &Expr, schema: &DFSchemaRef) -> Result<Option<Expr>> {
     Ok(match value {
         Expr::Cast(cast) if cast.field.data_type() == &DataType::Float64 => {

@@ -1,4 +1,4 @@
-//! Values that cannot be had twice (UUID(), RAND(), CURRENT_WATERMARK), over rows that change.
+//! Volatile expressions (UUID(), RAND(), CURRENT_WATERMARK) over rows that change.
 
 use std::sync::Arc;
 
@@ -8,13 +8,18 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 use crate::common::{Error, Result};
 
 use super::recompute::Partitioning;
-use super::watermark::{Marked, declared_rowtime};
+use super::watermark::{WatermarkColumns, declared_rowtime};
 use super::{Lowered, Lowering, columns};
 
 impl Lowering {
-    /// They are evaluated when a row comes and kept, so that a retraction takes back what was inserted. Returns the rows with these
-    /// values behind their columns, and the expressions over them.
-    pub(super) async fn once(&mut self, original: &LogicalPlan, input: Lowered, mut exprs: Vec<Expr>) -> Result<(Lowered, Vec<Expr>)> {
+    /// They are evaluated when a row is inserted, and stored, so that a retraction has the same values. Returns the rows with these
+    /// values appended, and the expressions over them.
+    pub(super) async fn materialize_volatile(
+        &mut self,
+        original: &LogicalPlan,
+        input: Lowered,
+        mut exprs: Vec<Expr>,
+    ) -> Result<(Lowered, Vec<Expr>)> {
         let row = columns(original.schema());
         let mut asked = Vec::new();
         for (i, expr) in exprs.iter_mut().enumerate().filter(|(_, e)| e.is_volatile()) {
@@ -26,7 +31,7 @@ impl Lowering {
         let node = self.next_node();
         let over = |plan: LogicalPlan| -> Result<_> {
             let time = |column| declared_rowtime(original, column);
-            let Marked { plan, exprs, times } = Marked::new(plan, asked.clone(), original.schema(), node, &time)?;
+            let WatermarkColumns { plan, exprs, times } = WatermarkColumns::new(plan, asked.clone(), original.schema(), node, &time)?;
             let all = row.iter().cloned().chain(exprs).collect();
             Ok((LogicalPlan::Projection(Projection::try_new(all, Arc::new(plan))?), times))
         };
@@ -38,7 +43,7 @@ impl Lowering {
         };
         let originals = vec![Arc::clone(original.schema())];
         let kept = self.recompute_over(&plan, originals, vec![input], partitioning, Vec::new(), rebuild).await?;
-        // The node's own time is that of the watermarks in its plan, so there is one of them.
+        // The node's time is that of the watermark in its plan, so there may be only one.
         let mut times = times.into_iter().map(|(_, time)| time);
         if let Some(time) = times.next() {
             if times.any(|other| other.sources != time.sources) {

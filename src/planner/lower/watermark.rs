@@ -1,4 +1,4 @@
-//! CURRENT_WATERMARK: a column below the projection or the filter that asks for it.
+//! CURRENT_WATERMARK: a column below the projection or the filter that uses it.
 
 use std::sync::Arc;
 
@@ -18,18 +18,18 @@ use super::super::program::StateNode;
 use super::{Domain, Lowered, Lowering, title};
 use crate::planner::properties::{Role, Shape, StreamProperties, Time};
 
-/// Expressions over a plan that has the watermarks they asked for behind its columns.
-pub(super) struct Marked {
+/// Expressions over a plan with their watermarks as appended columns.
+pub(super) struct WatermarkColumns {
     pub plan: LogicalPlan,
-    /// Under the names that they had.
+    /// With their original names.
     pub exprs: Vec<Expr>,
-    /// The times whose watermarks they are, by node.
+    /// The times of the watermarks, by node.
     pub times: Vec<(u32, Time)>,
 }
 
-impl Marked {
-    /// `exprs`, which are over columns of `schema`, over `plan`, which begins with these columns. Nodes are numbered from `first`;
-    /// `time` says what is known of a column.
+impl WatermarkColumns {
+    /// Moves `exprs` over columns of `schema` to `plan`, which begins with these columns. Nodes are numbered from `first`;
+    /// `time` returns the time attribute of a column.
     pub fn new(
         mut plan: LogicalPlan,
         exprs: Vec<Expr>,
@@ -73,10 +73,10 @@ impl Marked {
 }
 
 impl Lowering {
-    /// The same expressions over a piece that only grows, with the watermarks that they ask for behind its columns.
-    pub(super) fn marked(&mut self, schema: &DFSchema, input: Lowered, exprs: Vec<Expr>) -> Result<(Lowered, Vec<Expr>)> {
-        let Lowered { plan, traits, nodes } = input;
-        let marked = Marked::new(plan, exprs, schema, self.next_node(), &|column| rowtime(&traits, column))?;
+    /// The same expressions over an append-only fragment with their watermarks as appended columns.
+    pub(super) fn with_watermark_columns(&mut self, schema: &DFSchema, input: Lowered, exprs: Vec<Expr>) -> Result<(Lowered, Vec<Expr>)> {
+        let Lowered { plan, properties, nodes } = input;
+        let marked = WatermarkColumns::new(plan, exprs, schema, self.next_node(), &|column| rowtime(&properties, column))?;
         for (node, time) in marked.times {
             let sources = time.sources.into_iter().collect();
             let state = StateNode {
@@ -88,17 +88,17 @@ impl Lowering {
             };
             self.program.nodes.insert(node, state);
         }
-        Ok((Lowered { plan: marked.plan, traits, nodes }, marked.exprs))
+        Ok((Lowered { plan: marked.plan, properties, nodes }, marked.exprs))
     }
 
-    /// Another plan for a node that asks for a watermark where it has no place; nothing if it does not.
+    /// An equivalent plan for a node that cannot evaluate a watermark itself; `None` if it has none.
     pub(super) fn place_watermarks(&self, plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
         match plan {
             LogicalPlan::Projection(_) | LogicalPlan::Filter(_) => return Ok(None),
             other if !node_asks(other)? => return Ok(None),
             _ => {}
         }
-        // Of an inner join the condition can as well stand above it.
+        // The condition of an inner join can be a filter above it.
         let LogicalPlan::Join(join @ Join { join_type: JoinType::Inner, .. }) = plan else { return Err(misplaced(&title(plan))) };
         let mut join = join.clone();
         let conditions = join.filter.take().map(split_conjunction_owned).unwrap_or_default();
@@ -112,7 +112,7 @@ impl Lowering {
     }
 }
 
-/// Whether one of the linear nodes at the top of a plan asks for a watermark.
+/// Whether one of the linear nodes at the top of a plan uses a watermark.
 pub(super) fn asks_above(plan: &LogicalPlan) -> Result<bool> {
     match plan {
         LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
@@ -123,12 +123,12 @@ pub(super) fn asks_above(plan: &LogicalPlan) -> Result<bool> {
     }
 }
 
-/// The event time that a column of rows which only come is.
-fn rowtime(traits: &StreamProperties, column: usize) -> Option<Time> {
-    traits.times.get(&column).filter(|t| matches!(t.role, Role::Row | Role::Last)).cloned()
+/// The event time of a column of append-only rows.
+fn rowtime(properties: &StreamProperties, column: usize) -> Option<Time> {
+    properties.times.get(&column).filter(|t| matches!(t.role, Role::Row | Role::Last)).cloned()
 }
 
-/// The same of rows that change, which are closed by no time: the column that its table declares.
+/// The same for a changelog, which time does not close: the column that its table declares.
 pub(super) fn declared_rowtime(plan: &LogicalPlan, column: usize) -> Option<Time> {
     match attribute(plan, column)? {
         Attribute::EventTime(table) => Some(Time {

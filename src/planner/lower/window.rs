@@ -1,4 +1,4 @@
-//! OVER: per window where the partition is one, per row where the order is time, else by partition.
+//! OVER: per window if it is in the partition, per row if the order is time, else recomputed by partition.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ impl Lowering {
         self.over(plan, window).await
     }
 
-    /// A filter straight above OVER (top-N, deduplication) is evaluated with it, so that only rows that pass are kept.
-    /// `None` if `plan` is no such thing.
-    pub(super) async fn fused(&mut self, plan: &LogicalPlan) -> Result<Option<Lowered>> {
+    /// Evaluates a filter directly above OVER (top-N, deduplication) together with it, so that only passing rows are stored.
+    /// `None` for other plans.
+    pub(super) async fn filter_over_window(&mut self, plan: &LogicalPlan) -> Result<Option<Lowered>> {
         let Some(window) = below(plan) else { return Ok(None) };
-        // The partition must still be told by the rows that come out.
+        // The output must contain the partition columns.
         let kept = partition(window).iter().all(|e| trace(plan, window, e).is_some());
         Ok(if kept { Some(self.over(plan, window).await?) } else { None })
     }
@@ -36,24 +36,24 @@ impl Lowering {
             let leaf = leaves.into_iter().next().ok_or_else(|| Error::internal("OVER has one input"))?;
             replace(plan, &|p| matches!(p, LogicalPlan::Window(_)), &leaf)
         };
-        let end = input.traits.window_end(columns.iter().copied()).map(|(c, t)| (c, t.clone()));
+        let end = input.properties.window_end(columns.iter().copied()).map(|(c, t)| (c, t.clone()));
         if let Some((column, time)) = end
-            && !input.traits.updating
+            && !input.properties.updating
             && self.emit != Emit::Changes
         {
             let from = sources(plan, window);
-            let mut traits = input.traits.project(&from);
-            traits.closed_by(&time);
-            traits.keys = ranked(plan, window, &partition);
-            return self.closing(plan, vec![schema], vec![input], vec![(column, time)], vec![partition], traits, rebuild).await;
+            let mut properties = input.properties.project(&from);
+            properties.closed_by(&time);
+            properties.keys = ranked(plan, window, &partition);
+            return self.closing(plan, vec![schema], vec![input], vec![(column, time)], vec![partition], properties, rebuild).await;
         }
-        if let Some(by) = self.by_time(window, &input.traits) {
+        if let Some(by) = self.by_time(window, &input.properties) {
             let lowered = self.over_by_time(window, input, by).await?;
-            let mut traits = lowered.traits.project(&trace_all(plan));
-            traits.keys.extend(ranked(plan, window, &partition));
+            let mut properties = lowered.properties.project(&trace_all(plan));
+            properties.keys.extend(ranked(plan, window, &partition));
             let over = |p: &LogicalPlan| matches!(p.inputs().first(), Some(LogicalPlan::Window(_)));
             let plan = if let LogicalPlan::Window(_) = plan { lowered.plan } else { replace(plan, &over, &lowered.plan)? };
-            return Ok(Lowered { plan, traits, nodes: lowered.nodes });
+            return Ok(Lowered { plan, properties, nodes: lowered.nodes });
         }
         let output = partition.iter().filter_map(|e| trace(plan, window, e)).collect::<Vec<_>>();
         let partitioning =
@@ -74,7 +74,7 @@ fn below(plan: &LogicalPlan) -> Option<&Window> {
     }
 }
 
-/// What all functions of an OVER partition by.
+/// The common PARTITION BY of all functions of an OVER.
 fn partition(window: &Window) -> Vec<Expr> {
     let lists: Vec<&Vec<Expr>> = window.window_expr.iter().filter_map(partition_of).collect();
     let Some((first, rest)) = lists.split_first() else { return Vec::new() };
@@ -153,7 +153,7 @@ fn ranked(plan: &LogicalPlan, window: &Window, partition: &[Expr]) -> Vec<BTreeS
     keys
 }
 
-/// Whether a filter lets only the first row of each partition pass.
+/// Whether a filter passes only the first row of each partition.
 fn first_only(plan: &LogicalPlan, rank: usize) -> bool {
     use datafusion::logical_expr::{BinaryExpr, Operator};
     use datafusion::scalar::ScalarValue;

@@ -97,7 +97,7 @@ fn ignoring_nulls(function: &Arc<WindowUDF>) -> Arc<WindowUDF> {
     Arc::new(WindowUDF::new_from_impl(IgnoringNulls { function: Arc::clone(function) }))
 }
 
-/// What tells such a function from the plain one of its name when it is sent.
+/// The marker that distinguishes such a function from the plain one of its name in an encoded plan.
 const MARK: &[u8] = b"ignore nulls";
 
 /// The bytes behind a function's name.

@@ -24,7 +24,7 @@ pub(super) fn replaced(
     if changed { Ok(Transformed::yes(build(window, exprs)?)) } else { Ok(Transformed::no(LogicalPlan::Window(window))) }
 }
 
-/// An OVER with functions in other orders, under the names of its own: they may no longer share a node.
+/// An OVER whose functions have different orders, with the names of the original: they may no longer share a node.
 ///
 /// # Errors
 /// When DataFusion refuses to build a node; that would be a bug.

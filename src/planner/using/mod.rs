@@ -135,7 +135,7 @@ impl Rewriter<'_> {
                 None if from.is_empty() => Some(Vec::new()),
                 None => self.columns(from.clone(), around).await,
             };
-            // Without them it cannot be told whose column a name is.
+            // Without them the table of a column is unknown.
             names = own.map_or(names.clone(), |own| names.within(outer, &own));
         }
         for item in &mut select.projection {

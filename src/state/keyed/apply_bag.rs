@@ -1,4 +1,4 @@
-//! How a shard of a Z-set takes in an epoch.
+//! Applies the changes of an epoch to a shard of a Z-set.
 
 use arrow::array::Array;
 use hashbrown::HashTable;
@@ -11,8 +11,8 @@ use super::keys::{HashedId, NONE};
 use super::shape::Changes;
 use super::shard::Shard;
 
-/// A distinct row of an epoch: where it first came, its weights added up, and the stored row that equals it.
-struct Sum {
+/// A distinct row of an epoch: its first occurrence, the sum of its weights, and the equal stored row.
+struct SummedRow {
     row: u32,
     weight: i64,
     slot: u32,
@@ -21,16 +21,16 @@ struct Sum {
 impl Shard {
     /// Adds up the weights of equal rows, finds the stored row of each, and changes, adds or removes that.
     ///
-    /// A retraction that finds nothing, or more than there is, is known at once: the stored weight is beside the row.
+    /// An unmatched retraction is detected at once, because the weight is stored with the row.
     pub(super) fn apply_bag(&mut self, changes: &Changes, picks: &[u32], closed_to: Option<i64>) -> Result<()> {
         let Some((full, hashes)) = &changes.full else { return Err(Error::internal("a Z-set's rows were not encoded")) };
         let mut sums = add_up(changes, full, hashes, picks);
         sums.retain(|sum| sum.weight != 0);
-        self.meet(&mut sums, full, hashes)?;
+        self.match_stored(&mut sums, full, hashes)?;
         let times = self.shape.times(&changes.rows).cloned();
         let base = self.segments.len();
         let mut kept = Vec::new();
-        for Sum { row, weight, slot } in sums {
+        for SummedRow { row, weight, slot } in sums {
             let (tag, at) = (hashes[row as usize] as u32, row as usize);
             let stored = if slot == NONE { 0 } else { self.weight(slot) };
             let weight = stored.saturating_add(weight);
@@ -57,8 +57,8 @@ impl Shard {
         self.store(changes, kept, base)
     }
 
-    /// Finds the stored row that equals each sum's: candidates by the hash, then all of them compared at once.
-    fn meet(&self, sums: &mut [Sum], full: &Encoded, hashes: &[u64]) -> Result<()> {
+    /// Finds the stored row that equals each summed row: candidates by hash, then one comparison of all of them.
+    fn match_stored(&self, sums: &mut [SummedRow], full: &Encoded, hashes: &[u64]) -> Result<()> {
         let (Some(bag), Some(codec)) = (&self.bag, &self.shape.full) else { return Ok(()) };
         let (mut which, mut slots) = (Vec::new(), Vec::new());
         for (at, sum) in sums.iter().enumerate() {
@@ -80,9 +80,9 @@ impl Shard {
     }
 }
 
-/// The distinct rows among `picks`, in the order in which they first came.
-fn add_up(changes: &Changes, full: &Encoded, hashes: &[u64], picks: &[u32]) -> Vec<Sum> {
-    let mut sums: Vec<Sum> = Vec::with_capacity(picks.len());
+/// The distinct rows among `picks`, in the order of their first occurrence.
+fn add_up(changes: &Changes, full: &Encoded, hashes: &[u64], picks: &[u32]) -> Vec<SummedRow> {
+    let mut sums: Vec<SummedRow> = Vec::with_capacity(picks.len());
     let mut table: HashTable<HashedId> = HashTable::with_capacity(picks.len());
     for row in picks.iter().copied() {
         let (weight, tag) = (changes.weights.value(row as usize), hashes[row as usize] as u32);
@@ -94,7 +94,7 @@ fn add_up(changes: &Changes, full: &Encoded, hashes: &[u64], picks: &[u32]) -> V
             }
             Entry::Vacant(entry) => {
                 entry.insert(HashedId { tag, id: sums.len() as u32 });
-                sums.push(Sum { row, weight, slot: NONE });
+                sums.push(SummedRow { row, weight, slot: NONE });
             }
         }
     }

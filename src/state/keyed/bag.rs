@@ -1,23 +1,23 @@
-//! What a shard of a Z-set has beyond one of single rows: weights, chains of rows under a key, and an index by the whole row.
+//! The index of a Z-set shard: weights, chains of rows with one key, and a hash index of whole rows.
 
 use hashbrown::HashTable;
 
 use super::keys::{HashedId, NONE};
 
-/// Rows with weights under keys. Every distinct row has one slot, found by its hash, so an insertion of the same row and a
-/// retraction each take one look-up, however many rows the key has.
+/// Rows with weights by key. Every distinct row has one slot, which its hash finds, so inserting an equal row and retracting it
+/// take one look-up each, whatever the number of rows of the key.
 ///
 /// ```text
-///  key ─▶ heads[key] ─▶ slot ⇄ slot ⇄ slot      links: all rows of the key, to be read together
-///  row ─▶ rows: (tag of the row's hash, slot)   to meet an equal row
+///  key ─▶ heads[key] ─▶ slot ⇄ slot ⇄ slot      links: all rows of the key
+///  row ─▶ rows: (tag of the row's hash, slot)   to find an equal row
 /// ```
 #[derive(Debug, Default)]
-pub(super) struct Bag {
+pub(super) struct MultisetIndex {
     /// By slot: the weight, above zero while the row lives.
     pub(super) weights: Vec<i64>,
     /// By slot: the neighbours in the key's chain.
     links: Vec<Links>,
-    /// By the hash of the whole row. A row that died by its time stays in until the shard is compacted.
+    /// By the hash of the whole row. An expired row stays in it until the shard is compacted.
     rows: HashTable<HashedId>,
 }
 
@@ -27,8 +27,8 @@ struct Links {
     after: u32,
 }
 
-impl Bag {
-    /// Slots whose row has this tag; few, and nearly always the equal row alone.
+impl MultisetIndex {
+    /// Slots whose row has this tag; nearly always only that of the equal row.
     pub(super) fn candidates(&self, tag: u32) -> impl Iterator<Item = u32> {
         self.rows.iter_hash(HashedId::spread(tag)).filter(move |e| e.tag == tag).map(|e| e.id)
     }
@@ -45,7 +45,7 @@ impl Bag {
         slot
     }
 
-    /// Takes a row out of its chain; the new head if it was the head.
+    /// Removes a row from its chain; returns the new head if it was the head.
     pub(super) fn unlink(&mut self, slot: u32) -> Option<u32> {
         let Links { before, after } = self.links[slot as usize];
         self.weights[slot as usize] = 0;
@@ -61,7 +61,7 @@ impl Bag {
         }
     }
 
-    /// Takes a row out of the index.
+    /// Removes a row from the index.
     pub(super) fn forget(&mut self, tag: u32, slot: u32) {
         if let Ok(entry) = self.rows.find_entry(HashedId::spread(tag), |e| e.id == slot) {
             entry.remove();
@@ -75,7 +75,7 @@ impl Bag {
         })
     }
 
-    /// A bag of the slots that have a new number in `renumbered` (ascending); whole chains are kept or not.
+    /// The index of the slots that have a new number in `renumbered` (ascending); chains are kept or dropped as a whole.
     pub(super) fn renumber(&self, renumbered: &[u32], slots: usize) -> Self {
         let new = |slot: u32| renumbered.get(slot as usize).copied().unwrap_or(NONE);
         let (mut weights, mut links) = (Vec::with_capacity(slots), Vec::with_capacity(slots));

@@ -1,4 +1,4 @@
-//! A shard, wherever it is.
+//! A shard that is in memory or on disk.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
@@ -6,27 +6,27 @@ use std::sync::{Arc, Weak};
 use parking_lot::RwLock;
 
 use crate::common::Result;
-use crate::state::memory::{Evict, StateMemory};
+use crate::state::memory::{Evictable, StateMemory};
 
 use super::frozen::{FrozenRows, FrozenShard};
-use super::log::{Log, Wanted};
+use super::log::{HashFilter, Log};
 use super::part::ShardInput;
 use super::shape::Changes;
 use super::shard::Shard;
 
 /// A shard above this many bytes is split (small in tests, so that small cases come to it).
 const SPLIT_BYTES: usize = if cfg!(test) { 8 << 10 } else { 4 << 20 };
-/// A shard of fewer keys is not split: it is large because single keys are.
+/// A shard of fewer keys is not split: its size comes from single keys.
 const SPLIT_KEYS: usize = if cfg!(test) { 4 } else { 64 };
 
-/// A shard in memory or on disk. It moves under its lock while the table is only read: by a reader that finds room, or by the
-/// [`StateMemory`] when another table needs room.
+/// A shard in memory or on disk. It moves under its lock even while the table is only read: a reader loads it when there is room, and
+/// [`StateMemory`] evicts it when another table needs room.
 #[derive(Debug)]
 pub(super) struct ShardSlot {
     memory: Arc<StateMemory>,
     body: RwLock<Body>,
     used: AtomicU64,
-    /// Bytes in memory as they are accounted.
+    /// Bytes in memory, as accounted.
     bytes: AtomicUsize,
 }
 
@@ -36,11 +36,11 @@ enum Body {
     Disk(Box<Log>),
 }
 
-/// What a cell needs after it has taken in an epoch.
+/// The maintenance that a shard needs after an epoch was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
+pub(super) enum Maintenance {
     Nothing,
-    /// It is large and in memory.
+    /// It is in memory and too large.
     Split,
     /// Its log has become longer than its content.
     Compact,
@@ -64,8 +64,8 @@ impl ShardSlot {
 
     /// Calls `read` with a shard that holds all rows of these keys, or all rows.
     ///
-    /// A shard on disk comes back when there is room, or when it was read several times since one in memory was last used (`coldest`
-    /// is the time of the one used least recently): then they change places. When all are used alike, none moves.
+    /// A shard on disk is loaded when there is room, or when it was read several times since the coldest shard in memory was used
+    /// (`coldest` is that time): then they are swapped. When all are used equally often, none moves.
     pub(super) fn read<T>(
         &self,
         keys: Option<&ShardInput>,
@@ -81,18 +81,18 @@ impl ShardSlot {
         };
         let comes_back = keys.is_some() && (coldest < log.note_read() || self.memory.has_room(2 * log.bytes_on_disk()));
         if !comes_back {
-            return Ok(read(&log.load(keys.map(|keys| Wanted::new(&keys.hashes)).as_ref(), closed_to)?));
+            return Ok(read(&log.load(keys.map(|keys| HashFilter::new(&keys.hashes)).as_ref(), closed_to)?));
         }
         drop(body);
         let mut body = self.body.write();
-        self.come_back(&mut body, closed_to)?;
+        self.load_back(&mut body, closed_to)?;
         match &*body {
             Body::Memory(shard) => Ok(read(shard)),
             Body::Disk(log) => Ok(read(&log.load(None, closed_to)?)),
         }
     }
 
-    fn come_back(&self, body: &mut Body, closed_to: Option<i64>) -> Result<()> {
+    fn load_back(&self, body: &mut Body, closed_to: Option<i64>) -> Result<()> {
         if let Body::Disk(log) = body {
             *body = Body::Memory(Box::new(log.load(None, closed_to)?));
             self.account(body);
@@ -103,25 +103,25 @@ impl ShardSlot {
     /// The shard as it is now.
     pub(super) fn freeze(&self) -> FrozenShard {
         match &*self.body.read() {
-            Body::Memory(shard) => FrozenShard::Memory(FrozenRows::of(shard)),
+            Body::Memory(shard) => FrozenShard::Memory(FrozenRows::new(shard)),
             Body::Disk(log) => FrozenShard::Disk(Box::new(log.freeze())),
         }
     }
 
-    /// Takes in these rows of an epoch.
-    pub(super) fn apply(&self, changes: &Changes, part: &ShardInput, closed_to: Option<i64>) -> Result<Need> {
+    /// Applies these rows of an epoch.
+    pub(super) fn apply(&self, changes: &Changes, part: &ShardInput, closed_to: Option<i64>) -> Result<Maintenance> {
         self.used.store(self.memory.now(), Relaxed);
         let mut body = self.body.write();
         let need = match &mut *body {
             Body::Memory(shard) => {
                 shard.apply(changes, part, closed_to)?;
-                if is_large(shard) { Need::Split } else { Need::Nothing }
+                if is_large(shard) { Maintenance::Split } else { Maintenance::Nothing }
             }
             Body::Disk(log) => {
                 if log.apply(changes, &part.rows)? {
-                    Need::Compact
+                    Maintenance::Compact
                 } else {
-                    Need::Nothing
+                    Maintenance::Nothing
                 }
             }
         };
@@ -129,10 +129,10 @@ impl ShardSlot {
         Ok(need)
     }
 
-    /// Reads the log back; whether the shard is to be split.
+    /// Loads the shard from its log; returns whether it is to be split.
     pub(super) fn compact(&self, closed_to: Option<i64>) -> Result<bool> {
         let mut body = self.body.write();
-        self.come_back(&mut body, closed_to)?;
+        self.load_back(&mut body, closed_to)?;
         Ok(matches!(&*body, Body::Memory(shard) if is_large(shard)))
     }
 
@@ -159,13 +159,13 @@ impl ShardSlot {
                 shard.least()
             }
             Body::Disk(log) => {
-                if to.is_some_and(|to| log.spans.close(to)) {
+                if to.is_some_and(|to| log.time_ranges.close(to)) {
                     let mut none = Shard::new(log.shape().clone());
                     none.unmatched = log.unmatched;
                     *body = Body::Memory(Box::new(none));
                     None
                 } else {
-                    log.spans.least(to)
+                    log.time_ranges.least(to)
                 }
             }
         };
@@ -173,11 +173,11 @@ impl ShardSlot {
         Ok(least)
     }
 
-    /// Whether a row's time may be at or before `to`.
+    /// Whether any row may have a time at or before `to`.
     pub(super) fn may_be_due(&self, to: i64, closed_to: Option<i64>) -> bool {
         match &*self.body.read() {
             Body::Memory(_) => true,
-            Body::Disk(log) => log.spans.least(closed_to).is_some_and(|least| least <= to),
+            Body::Disk(log) => log.time_ranges.least(closed_to).is_some_and(|least| least <= to),
         }
     }
 
@@ -202,7 +202,7 @@ fn is_large(shard: &Shard) -> bool {
     shard.bytes() > SPLIT_BYTES && shard.keys.len() > SPLIT_KEYS
 }
 
-impl Evict for ShardSlot {
+impl Evictable for ShardSlot {
     fn used(&self) -> u64 {
         self.used.load(Relaxed)
     }

@@ -1,4 +1,4 @@
-//! Columns to comparable bytes, one piece per row.
+//! Encodes columns as comparable bytes per row.
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::Schema;
@@ -9,12 +9,12 @@ use crate::common::{Error, Result};
 
 use super::hash::hash_key;
 
-/// Turns some columns into the row form of `arrow-row`: equal rows, and only those, have equal bytes. NULL equals NULL, NaN equals
+/// Encodes columns in the row format of `arrow-row`: equal rows, and only those, have equal bytes. NULL equals NULL, NaN equals
 /// the same NaN, and 0.0 differs from −0.0.
 #[derive(Debug)]
 pub(super) struct RowCodec {
     columns: Vec<usize>,
-    /// `None` for no columns at all, where every row is the same empty one.
+    /// `None` without columns: all rows are equal and empty.
     converter: Option<RowConverter>,
 }
 

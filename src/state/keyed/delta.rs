@@ -1,4 +1,4 @@
-//! What an epoch changes in a keyed table.
+//! The delta of a keyed table.
 
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
@@ -21,9 +21,9 @@ use crate::common::Result;
 pub struct KeyedDelta {
     /// The changed rows.
     pub rows: Vec<RecordBatch>,
-    /// Rows whose time is at or before this (milliseconds since 1970) are dropped, after the rows are taken in.
+    /// Rows whose time is at or before this (milliseconds since 1970) are dropped, after the rows are applied.
     pub close_to: Option<i64>,
-    /// Where in `rows` a later epoch begins, ascending; empty when all of it is of one epoch. [`Self::merge`] fills it.
+    /// The indices in `rows` at which later epochs begin, ascending; empty if it is of one epoch. [`Self::merge`] fills it.
     pub steps: Vec<usize>,
 }
 
@@ -43,7 +43,7 @@ impl KeyedDelta {
         self.rows.iter().map(RecordBatch::num_rows).sum()
     }
 
-    /// Adds what a later epoch changed.
+    /// Appends the delta of a later epoch.
     pub fn merge(&mut self, later: Self) {
         let start = self.rows.len();
         if start > 0 && !later.rows.is_empty() {
@@ -54,7 +54,7 @@ impl KeyedDelta {
         self.close_to = self.close_to.max(later.close_to);
     }
 
-    /// Adds what another partition changed in the same epoch.
+    /// Adds the delta of another partition in the same epoch.
     pub fn join(&mut self, same_epoch: Self) {
         self.rows.extend(same_epoch.rows);
         self.close_to = self.close_to.max(same_epoch.close_to);
@@ -73,12 +73,12 @@ impl KeyedDelta {
     /// # Errors
     /// When the batches are not of one schema.
     pub fn encode(&self) -> Result<Vec<RecordBatch>> {
-        self.epochs().map(one).filter(|b| !b.as_ref().is_ok_and(|b| b.num_rows() == 0)).collect()
+        self.epochs().map(concat).filter(|b| !b.as_ref().is_ok_and(|b| b.num_rows() == 0)).collect()
     }
 }
 
-/// The batches of an epoch as one.
-pub(super) fn one(rows: &[RecordBatch]) -> Result<RecordBatch> {
+/// Concatenates the batches of an epoch.
+pub(super) fn concat(rows: &[RecordBatch]) -> Result<RecordBatch> {
     match rows {
         [one] => Ok(one.clone()),
         [first, ..] => Ok(concat_batches(first.schema_ref(), rows)?),

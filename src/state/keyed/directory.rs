@@ -1,4 +1,4 @@
-//! Which shard holds a key.
+//! The directory of shards by key hash.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use super::cell::ShardSlot;
 use super::codec::Encoded;
 use super::part::ShardInput;
 
-/// More shards than this are not made.
+/// The most bits of the hash that choose a shard.
 const MAX_DEPTH: u32 = 16;
 
-/// Extendible hashing: the first `depth` bits of a key's hash choose an entry, several entries may name one cell, and a cell
-/// that has become too large is split by its next bit alone.
+/// Extendible hashing: the first `depth` bits of a key's hash choose an entry, several entries may refer to one shard, and a shard
+/// that is too large is split by its next bit.
 ///
 /// ```text
 ///  depth 2   00 ─▶ cell 0 (depth 1: 0…)     cell 0 splits     00 ─▶ cell 0 (depth 2)
@@ -20,70 +20,70 @@ const MAX_DEPTH: u32 = 16;
 /// ```
 #[derive(Debug)]
 pub(super) struct Directory {
-    pub(super) cells: Vec<Arc<ShardSlot>>,
-    /// By cell: how many bits of the hash all its keys share.
+    pub(super) shards: Vec<Arc<ShardSlot>>,
+    /// By shard: how many bits of the hash all its keys share.
     depths: Vec<u32>,
     index: Vec<u32>,
     depth: u32,
 }
 
 impl Directory {
-    /// One cell for everything.
+    /// One shard for all keys.
     pub(super) fn new(cell: Arc<ShardSlot>) -> Self {
-        Self { cells: vec![cell], depths: vec![0], index: vec![0], depth: 0 }
+        Self { shards: vec![cell], depths: vec![0], index: vec![0], depth: 0 }
     }
 
-    /// Which cell a hash belongs to.
+    /// The index of the shard of a hash.
     pub(super) fn cell(&self, hash: u64) -> usize {
         self.index[hash.checked_shr(64 - self.depth).unwrap_or(0) as usize] as usize
     }
 
-    /// The keys by cell: the number of each cell that has any, and its keys in order.
+    /// The keys by shard: the index of each shard that has any, and its keys in order.
     pub(super) fn partition(&self, keys: &Encoded, hashes: &[u64]) -> Vec<(usize, ShardInput)> {
         if hashes.is_empty() {
             return Vec::new();
         }
-        if self.cells.len() == 1 {
+        if self.shards.len() == 1 {
             return vec![(0, ShardInput::all(keys, hashes))];
         }
-        let cells: Vec<u32> = hashes.iter().map(|hash| self.cell(*hash) as u32).collect();
-        let mut counts = vec![(0, 0); self.cells.len()];
-        for (row, cell) in (0..).zip(&cells) {
+        let shards: Vec<u32> = hashes.iter().map(|hash| self.cell(*hash) as u32).collect();
+        let mut counts = vec![(0, 0); self.shards.len()];
+        for (row, cell) in (0..).zip(&shards) {
             let (rows, bytes) = &mut counts[*cell as usize];
             (*rows, *bytes) = (*rows + 1, *bytes + keys.bytes(row).len());
         }
         let mut parts: Vec<ShardInput> = counts.into_iter().map(|(rows, bytes)| ShardInput::with_capacity(rows, bytes)).collect();
-        for (row, (cell, hash)) in (0..).zip(cells.iter().zip(hashes)) {
+        for (row, (cell, hash)) in (0..).zip(shards.iter().zip(hashes)) {
             parts[*cell as usize].push(row, *hash, keys.bytes(row));
         }
         parts.into_iter().enumerate().filter(|(_, part)| part.len() > 0).collect()
     }
 
-    /// How many bits of the hash all keys of a cell share, if it can be split by one more.
+    /// How many bits of the hash all keys of a shard share, if it can be split by one more.
     pub(super) fn splittable(&self, cell: usize) -> Option<u32> {
         self.depths.get(cell).copied().filter(|depth| *depth < MAX_DEPTH)
     }
 
-    /// Puts two cells in place of one: the first for keys whose next bit is 0. The second's number is the count of cells before.
+    /// Replaces a shard by two: the first for keys whose next bit is 0. The second is appended.
     pub(super) fn split(&mut self, cell: usize, [low, high]: [Arc<ShardSlot>; 2]) {
         let depth = self.depths[cell] + 1;
         if depth > self.depth {
             self.index = self.index.iter().flat_map(|cell| [*cell, *cell]).collect();
             self.depth = depth;
         }
-        let new = self.cells.len() as u32;
+        let new = self.shards.len() as u32;
         let bit = self.depth - depth;
         for (_, named) in self.index.iter_mut().enumerate().filter(|(at, named)| **named as usize == cell && at >> bit & 1 == 1) {
             *named = new;
         }
-        self.cells[cell] = low;
-        self.cells.push(high);
+        self.shards[cell] = low;
+        self.shards.push(high);
         self.depths[cell] = depth;
         self.depths.push(depth);
     }
 }
 
-/// The bit by which a cell of this depth is split.
+/// The bit by which a shard of this depth is split.
 pub(super) fn bit_below(hash: u64, depth: u32) -> bool {
     hash >> (63 - depth) & 1 == 1
 }

@@ -1,4 +1,4 @@
-//! A keyed table as it was at one version, to be written while epochs change the table.
+//! An immutable copy of a keyed table at one version, which is written while epochs change the table.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::common::Result;
 
 use super::keys::NONE;
 use super::log::Log;
-use super::shape::Shape;
+use super::shape::RowLayout;
 use super::shard::Shard;
 
 /// Rows of a batch that [`FrozenTable::rows`] gives.
@@ -21,16 +21,16 @@ const ROWS: usize = 64 << 10;
 ///
 /// ```text
 ///  shard in memory    segments: shared        owner ─▶ a bit per slot       weights ─▶ those that are not 1
-///  shard on disk      file and parts: shared  rows that wait in memory: shared
+///  shard on disk      file and parts: shared  the tail in memory: shared
 /// ```
-/// Batches and files never change, so they are shared; what does change is copied: a bit per row, and the few weights above one.
-/// That takes some milliseconds per gigabyte, in which nothing is encoded or written.
+/// Batches and files are immutable, so they are shared; mutable data is copied: a bit per row, and the few weights above one.
+/// That takes some milliseconds per gigabyte; nothing is encoded or written.
 ///
 /// # Invariants
-/// * Shards are let go one by one as their rows are read, so that what the table has rewritten since is held only for a while.
+/// * Shards are dropped one by one as their rows are read, which frees batches that the table has replaced since.
 #[derive(Debug)]
 pub struct FrozenTable {
-    pub(super) shape: Arc<Shape>,
+    pub(super) shape: Arc<RowLayout>,
     pub(super) shards: Vec<FrozenShard>,
     pub(super) closed_to: Option<i64>,
 }
@@ -47,13 +47,13 @@ pub(super) struct FrozenRows {
     batches: Vec<RecordBatch>,
     /// By slot.
     live: BooleanBuffer,
-    /// Slots whose row is there more than once, ascending.
+    /// Slots with a weight above one, ascending.
     weights: Vec<(u32, i64)>,
 }
 
 impl FrozenRows {
-    /// Of a shard as it is now.
-    pub(super) fn of(shard: &Shard) -> Self {
+    /// A copy of the current rows of a shard.
+    pub(super) fn new(shard: &Shard) -> Self {
         let live = BooleanBuffer::collect_bool(shard.owner.len(), |slot| shard.owner[slot] != NONE);
         let weights = shard.bag.as_ref().map_or_else(Vec::new, |bag| {
             let several = (0u32..).zip(&bag.weights).filter(|(_, weight)| **weight > 1);
@@ -62,7 +62,7 @@ impl FrozenRows {
         Self { batches: shard.segments.batches().cloned().collect(), live, weights }
     }
 
-    fn into_rows(self, shape: Arc<Shape>) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+    fn into_rows(self, shape: Arc<RowLayout>) -> impl Iterator<Item = Result<RecordBatch>> + Send {
         let Self { batches, live, weights } = self;
         let mut slot = 0;
         let pieces = batches.into_iter().flat_map(move |batch| {
@@ -80,7 +80,7 @@ fn is_empty(rows: &RecordBatch) -> bool {
 }
 
 /// The live rows of a batch that begins with slot `start`, with their weights.
-fn weighted(shape: &Shape, start: usize, batch: &RecordBatch, live: &BooleanBuffer, weights: &[(u32, i64)]) -> Result<RecordBatch> {
+fn weighted(shape: &RowLayout, start: usize, batch: &RecordBatch, live: &BooleanBuffer, weights: &[(u32, i64)]) -> Result<RecordBatch> {
     let end = start + batch.num_rows();
     let mut weight = vec![1; batch.num_rows()];
     let several = weights.partition_point(|(slot, _)| (*slot as usize) < start);
@@ -105,7 +105,7 @@ impl FrozenTable {
             let rows = match shard {
                 FrozenShard::Memory(rows) => rows,
                 FrozenShard::Disk(log) => match log.load(None, closed_to) {
-                    Ok(shard) => FrozenRows::of(&shard),
+                    Ok(shard) => FrozenRows::new(&shard),
                     Err(error) => return Box::new(std::iter::once(Err(error))),
                 },
             };

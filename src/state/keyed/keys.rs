@@ -1,4 +1,4 @@
-//! From a key's bytes to a small number.
+//! The index from a key's bytes to its id.
 
 use std::ops::Range;
 
@@ -9,10 +9,10 @@ use crate::common::{Error, Result};
 
 use super::part::ShardInput;
 
-/// No slot, no key.
+/// The slot or id of nothing.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// An entry of a hash table: a part of the hash, so that growing and most mismatches never look at what it stands for.
+/// An entry of a hash table: an id with a part of its hash, so that growing and most mismatches need not read the key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HashedId {
     /// The lower half of the stable hash; the upper half chooses the shard.
@@ -33,7 +33,7 @@ impl HashedId {
     }
 }
 
-/// Keys numbered in the order in which they came; each is stored once, however many rows it has or had.
+/// Keys with ids in the order of insertion; each is stored once, whatever the number of its rows.
 ///
 /// ```text
 ///  hash ─▶ table: (tag, id) ─▶ ends[id−1]..ends[id] of bytes
@@ -69,8 +69,8 @@ impl KeyIndex {
 
     /// The numbers of many keys, NONE for one that is not there.
     ///
-    /// In several passes that each touch another place: in memory larger than the caches a pass waits for many keys at a time, where
-    /// looking them up one after the other would wait for each.
+    /// In several passes, each over one array: if the index is larger than the caches, a pass has many memory accesses in flight,
+    /// where looking up key after key would wait for each.
     pub(super) fn find_all(&self, part: &ShardInput) -> Vec<u32> {
         let by_tag = |hash: &u64| self.table.find(HashedId::spread(*hash as u32), |e| e.tag == *hash as u32).map_or(NONE, |e| e.id);
         let mut ids: Vec<u32> = part.hashes.iter().map(by_tag).collect();

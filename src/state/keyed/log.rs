@@ -1,4 +1,4 @@
-//! A shard on disk.
+//! The log of a shard on disk.
 
 use std::sync::Arc;
 
@@ -17,52 +17,52 @@ use super::KeyMode;
 use super::hash::hash_key;
 use super::part::ShardInput;
 use super::segments::pick;
-use super::shape::{Changes, Shape};
+use super::shape::{Changes, RowLayout};
 use super::shard::Shard;
 use super::spans::TimeRanges;
 
-/// Rows of a part of the base: what a look-up of one key reads.
+/// Rows of a part of the base: a look-up of one key reads a part.
 const PART_ROWS: usize = if cfg!(test) { 16 } else { 4096 };
-/// Epochs wait in memory until they have this many bytes.
+/// The tail stays in memory up to this many bytes.
 const TAIL_BYTES: usize = if cfg!(test) { 1 << 10 } else { 64 << 10 };
 /// A log below this many bytes is not compacted.
 const SHORT: usize = if cfg!(test) { 1 << 12 } else { 256 << 10 };
-/// How many reads are remembered.
+/// The number of recent reads whose times are recorded.
 const READS: usize = 4;
 
-/// A shard's rows as they were when it left memory, then what epochs changed since.
+/// A shard's rows as of its eviction, followed by the changes of later epochs.
 ///
 /// ```text
 ///  file   │ base: parts of rows, by hash │ part: epochs │ part: epochs │ …        tail (in memory): epochs
 ///         │ 00..  │ 3f..  │ 81..  │ c2..  │    00..ff    │    01..fe    │
 /// ```
 /// * A part is one batch: stored columns, `__weight`, `__hash`.
-/// * A look-up reads the parts whose range of hashes holds a wanted one, takes the rows whose hash may be wanted, and folds them, in
-///   order, into a small shard of their own: the same code as in memory, so the same answer.
-/// * When what came since is longer than the base, the shard is read back and written anew, so an epoch's row is written O(1) times.
-/// * Rows whose time has passed stay until then; readers drop them.
+/// * A look-up reads the parts whose range of hashes holds a wanted one, takes the rows whose hash may be wanted, and applies them, in
+///   order, to a temporary shard: the same code as in memory, so the same result.
+/// * When the changes are longer than the base, the shard is loaded and written again, so a row is written O(1) times.
+/// * Expired rows stay until then; readers drop them.
 #[derive(Debug)]
 pub(super) struct Log {
-    shape: Arc<Shape>,
+    shape: Arc<RowLayout>,
     memory: Arc<StateMemory>,
     file: Arc<SpillFile>,
-    parts: Vec<Piece>,
+    parts: Vec<LogPart>,
     /// Bytes of the base.
     base: usize,
     tail: Vec<RecordBatch>,
     tail_bytes: usize,
     /// Times of the rows that may live.
-    pub(super) spans: TimeRanges,
+    pub(super) time_ranges: TimeRanges,
     /// How many rows may live.
     pub(super) rows: usize,
-    /// Unmatched retractions that were counted in memory.
+    /// Unmatched retractions, counted while the shard was in memory.
     pub(super) unmatched: u64,
-    /// When it was read most recently, the last time last.
+    /// The times of the most recent reads, the latest last.
     reads: Mutex<[u64; READS]>,
 }
 
 #[derive(Debug, Clone)]
-struct Piece {
+struct LogPart {
     place: Place,
     /// The least and the greatest hash in it.
     hashes: (u64, u64),
@@ -80,7 +80,7 @@ impl Log {
             base: 0,
             tail: Vec::new(),
             tail_bytes: 0,
-            spans: TimeRanges::default(),
+            time_ranges: TimeRanges::default(),
             rows: shard.live,
             unmatched: shard.unmatched,
             reads: Mutex::default(),
@@ -91,7 +91,7 @@ impl Log {
         slots.sort_unstable();
         for part in slots.chunks(PART_ROWS) {
             let rows = shard.segments.gather(&part.iter().map(|(_, slot)| *slot).collect::<Vec<_>>())?;
-            log.spans.add(log.shape.times(&rows));
+            log.time_ranges.add(log.shape.times(&rows));
             let rows = log.shape.weighted(&rows, part.iter().map(|(_, slot)| shard.weight(*slot)).collect())?;
             let rows = log.shape.hashed(&rows, part.iter().map(|(hash, _)| *hash).collect())?;
             log.append(&rows, vec![part.len() as u32])?;
@@ -101,7 +101,7 @@ impl Log {
         Ok(log)
     }
 
-    /// The log as it is now: what is added later is behind its parts in the same file.
+    /// A copy of the log: later parts are appended to the same file.
     pub(super) fn freeze(&self) -> Self {
         Self {
             shape: Arc::clone(&self.shape),
@@ -111,18 +111,18 @@ impl Log {
             base: self.base,
             tail: self.tail.clone(),
             tail_bytes: self.tail_bytes,
-            spans: TimeRanges::default(),
+            time_ranges: TimeRanges::default(),
             rows: self.rows,
             unmatched: self.unmatched,
             reads: Mutex::default(),
         }
     }
 
-    /// Adds what an epoch changed; whether the log has become long.
+    /// Appends the changes of an epoch; returns whether the log is to be compacted.
     pub(super) fn apply(&mut self, changes: &Changes, picks: &[u32]) -> Result<bool> {
         let picks = picks.to_vec().into();
         let rows = pick(self.shape.schema(), &changes.rows, &picks)?;
-        self.spans.add(self.shape.times(&rows));
+        self.time_ranges.add(self.shape.times(&rows));
         let weights: Vec<i64> = picks.values().iter().map(|row| changes.weights.value(*row as usize)).collect();
         self.rows += weights.iter().filter(|weight| **weight > 0).count();
         let hashes = picks.values().iter().map(|row| changes.hashes[*row as usize]).collect();
@@ -151,11 +151,11 @@ impl Log {
         let place = self.file.append(rows)?;
         let hashes = hashes(rows)?.values();
         let hashes = hashes.iter().fold((u64::MAX, 0), |(low, high), hash| (low.min(*hash), high.max(*hash)));
-        self.parts.push(Piece { place, hashes, epochs });
+        self.parts.push(LogPart { place, hashes, epochs });
         Ok(())
     }
 
-    /// Notes that it is read now; when it was read a few reads ago, or 0.
+    /// Records a read; returns the time of the oldest recorded read, or 0.
     pub(super) fn note_read(&self) -> u64 {
         let mut reads = self.reads.lock();
         reads.rotate_left(1);
@@ -165,8 +165,8 @@ impl Log {
         reads[0]
     }
 
-    /// What it shares with the table.
-    pub(super) fn shape(&self) -> &Arc<Shape> {
+    /// The layout that it shares with the table.
+    pub(super) fn shape(&self) -> &Arc<RowLayout> {
         &self.shape
     }
 
@@ -181,7 +181,7 @@ impl Log {
     }
 
     /// The shard: all of it, or at least all rows of wanted keys.
-    pub(super) fn load(&self, wanted: Option<&Wanted>, closed_to: Option<i64>) -> Result<Shard> {
+    pub(super) fn load(&self, wanted: Option<&HashFilter>, closed_to: Option<i64>) -> Result<Shard> {
         let mut shard = Shard::new(self.shape.clone());
         shard.unmatched = self.unmatched;
         let wanted_parts = self.parts.iter().filter(|part| wanted.is_none_or(|w| w.within(part.hashes)));
@@ -201,7 +201,14 @@ impl Log {
         Ok(shard)
     }
 
-    fn merge_rows(&self, shard: &mut Shard, rows: &RecordBatch, epochs: &[u32], want: Option<&Wanted>, closed: Option<i64>) -> Result<()> {
+    fn merge_rows(
+        &self,
+        shard: &mut Shard,
+        rows: &RecordBatch,
+        epochs: &[u32],
+        want: Option<&HashFilter>,
+        closed: Option<i64>,
+    ) -> Result<()> {
         let (all, columns) = (hashes(rows)?.values(), rows.num_columns() - 1);
         let stored = rows.project(&(0..columns).collect::<Vec<_>>())?;
         let mut start = 0;
@@ -229,15 +236,15 @@ fn hashes(rows: &RecordBatch) -> Result<&UInt64Array> {
     column.ok_or_else(|| Error::internal("rows on disk lack their hashes"))
 }
 
-/// The hashes of keys that are looked up.
+/// A filter by the hashes of looked-up keys.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(super) struct HashFilter {
     sorted: Vec<u64>,
-    /// A bit for the lowest bits of each hash: so large that few others meet one.
+    /// A bit per value of the hash's lowest bits, with few false positives.
     bits: Vec<u64>,
 }
 
-impl Wanted {
+impl HashFilter {
     /// Keys with these hashes.
     pub(super) fn new(hashes: &[u64]) -> Self {
         let mut sorted = hashes.to_vec();

@@ -1,9 +1,9 @@
 //! Keyed state: tables with a key, under aggregates, joins, `Recompute`, `Normalize` and materialized views.
 //!
 //! ```text
-//!  KeyedTable ─▶ Directory: key hash ─▶ Cell ─▶ Shard in memory: keys ─▶ slots ─▶ segments (Arrow)
-//!      │                                   └──▶ or its log on disk
-//!  StateMemory: one budget for all tables of a job; the cells used least recently go to disk
+//!  KeyedTable ─▶ Directory: key hash ─▶ ShardSlot ─▶ Shard in memory: keys ─▶ slots ─▶ segments (Arrow)
+//!      │                                        └──▶ or its log on disk
+//!  StateMemory: one budget for all tables of a job; the least recently used shards go to disk
 //! ```
 //! An operator reads version n−1 (`&self`, from several threads) and returns a [`KeyedDelta`]; the job folds it when the epoch
 //! has succeeded.
@@ -35,7 +35,7 @@ pub use delta::KeyedDelta;
 pub use frozen::FrozenTable;
 pub use table::KeyedTable;
 
-/// What a table keeps.
+/// The layout of a keyed table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// The stored columns, without the weight.
@@ -44,11 +44,11 @@ pub struct Layout {
     pub key: Vec<usize>,
     /// An Int64 column (milliseconds since 1970) by which old rows are dropped. A row with NULL there stays.
     pub time: Option<usize>,
-    /// How rows of one key behave.
+    /// How rows of one key are combined.
     pub mode: KeyMode,
 }
 
-/// How rows of one key behave.
+/// How rows of one key are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyMode {
     /// One row per key: the last put wins.

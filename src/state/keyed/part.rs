@@ -1,9 +1,9 @@
-//! The keys of one call that belong to one shard.
+//! The keys of one call that are in one shard.
 
 use super::codec::Encoded;
 
-/// Keys side by side in memory. Those of a shard are scattered over what a call brings; they are copied once, so that looking them
-/// up waits for the shard's memory only.
+/// Keys in contiguous memory. The keys of a shard are scattered over the rows of a call; they are copied once, so that a look-up waits
+/// only for the shard's memory.
 #[derive(Debug, Default)]
 pub(super) struct ShardInput {
     /// Their rows in the call.
@@ -15,7 +15,7 @@ pub(super) struct ShardInput {
 }
 
 impl ShardInput {
-    /// Room for this many.
+    /// With this capacity.
     pub(super) fn with_capacity(keys: usize, bytes: usize) -> Self {
         let (rows, hashes, ends) = (Vec::with_capacity(keys), Vec::with_capacity(keys), Vec::with_capacity(keys));
         Self { rows, hashes, ends, bytes: Vec::with_capacity(bytes) }
@@ -37,12 +37,12 @@ impl ShardInput {
         self.ends.push(self.bytes.len());
     }
 
-    /// How many.
+    /// The number of keys.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// One of them, by its place here.
+    /// The key at an index.
     pub(super) fn key(&self, at: usize) -> &[u8] {
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
         &self.bytes[start..self.ends[at]]

@@ -1,4 +1,4 @@
-//! Rows collected from several shards.
+//! Gathers rows from several shards.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use arrow::record_batch::RecordBatch;
 use crate::common::Result;
 
 use super::segments::gather;
-use super::shape::Shape;
+use super::shape::RowLayout;
 use super::shard::Shard;
 
-/// Places of rows in the batches of shards. It holds on to the batches, so that rows are copied after the shards' locks are free,
-/// and all at once.
+/// Positions of rows in the batches of shards. It shares the batches, so that rows are copied at once, after the shards' locks are
+/// released.
 #[derive(Debug, Default)]
 pub(super) struct GatheredRows {
     batches: Vec<RecordBatch>,
@@ -35,7 +35,7 @@ impl GatheredRows {
     }
 
     /// The rows with their weights.
-    pub(super) fn finish(self, shape: &Arc<Shape>) -> Result<RecordBatch> {
+    pub(super) fn finish(self, shape: &Arc<RowLayout>) -> Result<RecordBatch> {
         let rows = gather(shape.schema(), &self.batches.iter().collect::<Vec<_>>(), &self.at)?;
         shape.weighted(&rows, self.weights)
     }

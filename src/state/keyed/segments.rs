@@ -12,7 +12,7 @@ use crate::common::{Error, Result};
 /// Batches above this many bytes are not merged any further, so that offsets of 32 bits do not overflow.
 const MERGE_LIMIT: usize = 64 << 20;
 
-/// Rows numbered by *slots* from 0 in the order in which they came, in batches whose sizes fall by half or more.
+/// Rows numbered by *slots* from 0 in the order of insertion, in batches of which each is at most half as large as the one before.
 ///
 /// ```text
 ///  slots   0 ............ 5999 │ 6000 ... 7999 │ 8000 .. 8499 │     appended: 400 rows, then
@@ -40,7 +40,7 @@ impl Segments {
         Self { schema, list: Vec::new(), rows: 0 }
     }
 
-    /// How many slots are given out.
+    /// The number of slots.
     pub(super) fn len(&self) -> usize {
         self.rows
     }
@@ -107,7 +107,7 @@ pub(super) fn gather(schema: &SchemaRef, batches: &[&RecordBatch], at: &[(usize,
     if at.is_empty() { Ok(RecordBatch::new_empty(schema.clone())) } else { batch(schema, columns, at.len()) }
 }
 
-/// These rows of a batch, in buffers of their own: what is kept does not hold on to the memory of what is not.
+/// A copy of these rows of a batch, so that stored rows do not keep the memory of others.
 pub(super) fn pick(schema: &SchemaRef, rows: &RecordBatch, picks: &UInt32Array) -> Result<RecordBatch> {
     let columns = rows.columns().iter().map(|c| owned(&take(c, picks, None)?)).collect::<Result<Vec<_>>>()?;
     batch(schema, columns, picks.len())
@@ -123,7 +123,7 @@ fn own(rows: RecordBatch) -> Result<RecordBatch> {
     batch(rows.schema_ref(), columns, rows.num_rows())
 }
 
-/// View arrays share their buffers with what they were taken from; this copies what is used, also inside structs and lists.
+/// Copies the used parts of view arrays, which share buffers with their source, including those inside structs and lists.
 fn owned(array: &ArrayRef) -> Result<ArrayRef> {
     Ok(match array.data_type() {
         DataType::Utf8View => Arc::new(array.as_string_view().gc()),

@@ -1,4 +1,4 @@
-//! What all parts of one table share.
+//! The checked layout of a keyed table, which its shards share.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use super::codec::{Encoded, RowCodec};
 use super::segments::batch;
 use super::{KeyMode, Layout};
 
-/// A [`Layout`] that was checked, and what follows from it.
+/// A checked [`Layout`], with the schemas and codecs that follow from it.
 #[derive(Debug)]
-pub(super) struct Shape {
+pub(super) struct RowLayout {
     pub(super) layout: Arc<Layout>,
     /// The stored columns and the weight.
     pub(super) changes: SchemaRef,
-    /// These and the key's hash: what is written to disk.
+    /// These and the key's hash: the schema on disk.
     logged: SchemaRef,
     /// The key.
     pub(super) keys: RowCodec,
@@ -26,7 +26,7 @@ pub(super) struct Shape {
     pub(super) full: Option<RowCodec>,
 }
 
-/// One epoch's rows, ready to be taken in by shards.
+/// One epoch's rows, encoded for shards.
 #[derive(Debug)]
 pub(super) struct Changes {
     pub(super) rows: RecordBatch,
@@ -37,7 +37,7 @@ pub(super) struct Changes {
     pub(super) full: Option<(Encoded, Vec<u64>)>,
 }
 
-impl Shape {
+impl RowLayout {
     pub(super) fn new(layout: Arc<Layout>) -> Result<Self> {
         let schema = &layout.schema;
         let time = layout.time.map(|t| schema.fields().get(t).map(|f| f.data_type()));

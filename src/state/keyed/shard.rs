@@ -1,4 +1,4 @@
-//! A part of a table in memory.
+//! A shard of a keyed table in memory.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use arrow::record_batch::RecordBatch;
 
 use crate::common::Result;
 
-use super::bag::Bag;
+use super::bag::MultisetIndex;
 use super::keys::{KeyIndex, NONE};
 use super::part::ShardInput;
 use super::segments::{Segments, pick};
-use super::shape::{Changes, Shape};
+use super::shape::{Changes, RowLayout};
 use super::times::ExpiryQueue;
 
-/// A shard is compacted only above this many dead rows or keys (few in tests, so that small cases come to it).
+/// A shard is compacted only above this many dead rows or keys (few in tests, so that small cases reach it).
 const FEW: usize = if cfg!(test) { 8 } else { 1024 };
 /// Rows that are copied at once by compaction.
 const CHUNK: usize = 1 << 20;
@@ -27,35 +27,35 @@ const CHUNK: usize = 1 << 20;
 ///                                   └─ Upsert: the only one      Bag: first of a chain (bag.rs)
 /// ```
 /// # Invariants
-/// * Slots and key ids are dense and are given in order; slot s is row s of `segments`.
+/// * Slots and key ids are dense and ascending; slot s is row s of `segments`.
 /// * A live row is reached from its key's head, and only live rows are; `live` counts them.
-/// * Dead rows and keys without rows stay until they are more than half; then the shard is rebuilt, so the cost of that is
-///   constant per row that died.
+/// * Dead rows and keys without rows stay until they are more than half; then the shard is rebuilt, at a constant cost per
+///   dead row.
 /// * After [`Self::close`] no live row has a time at or before that.
 #[derive(Debug)]
 pub(super) struct Shard {
-    pub(super) shape: Arc<Shape>,
+    pub(super) shape: Arc<RowLayout>,
     pub(super) keys: KeyIndex,
     pub(super) heads: Vec<u32>,
     pub(super) owner: Vec<u32>,
     pub(super) segments: Segments,
-    pub(super) bag: Option<Bag>,
+    pub(super) bag: Option<MultisetIndex>,
     pub(super) times: Option<ExpiryQueue>,
     pub(super) live: usize,
-    /// Retractions of rows that were not there, by weight.
+    /// Retractions of missing rows, by weight.
     pub(super) unmatched: u64,
     empty_keys: usize,
 }
 
 impl Shard {
     /// An empty shard.
-    pub(super) fn new(shape: Arc<Shape>) -> Self {
+    pub(super) fn new(shape: Arc<RowLayout>) -> Self {
         Self {
             keys: KeyIndex::default(),
             heads: Vec::new(),
             owner: Vec::new(),
             segments: Segments::new(shape.schema().clone()),
-            bag: shape.full.is_some().then(Bag::default),
+            bag: shape.full.is_some().then(MultisetIndex::default),
             times: shape.layout.time.map(|_| ExpiryQueue::default()),
             live: 0,
             unmatched: 0,
@@ -66,11 +66,11 @@ impl Shard {
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        let parts = self.bag.as_ref().map_or(0, Bag::bytes) + self.times.as_ref().map_or(0, ExpiryQueue::bytes);
+        let parts = self.bag.as_ref().map_or(0, MultisetIndex::bytes) + self.times.as_ref().map_or(0, ExpiryQueue::bytes);
         self.segments.bytes() + self.keys.bytes() + (self.heads.capacity() + self.owner.capacity()) * 4 + parts
     }
 
-    /// Takes in these rows of an epoch, in order. Rows at or before `closed_to` are expected to be closed right after.
+    /// Applies these rows of an epoch, in order. The caller closes rows at or before `closed_to` afterwards.
     pub(super) fn apply(&mut self, changes: &Changes, part: &ShardInput, closed_to: Option<i64>) -> Result<()> {
         match self.bag.is_some() {
             true => self.apply_bag(changes, &part.rows, closed_to)?,
@@ -121,7 +121,7 @@ impl Shard {
         self.segments.append(rows)
     }
 
-    /// The id of a key, made if it is new.
+    /// The id of a key, which is added if it is new.
     pub(super) fn key(&mut self, hash: u64, key: &[u8]) -> Result<u32> {
         let id = self.keys.find_or_insert(hash, key)?;
         if id as usize == self.heads.len() {
@@ -141,7 +141,7 @@ impl Shard {
         self.live += 1;
     }
 
-    /// A live row is gone.
+    /// Marks a live row as dead.
     pub(super) fn kill(&mut self, slot: u32) {
         let id = std::mem::replace(&mut self.owner[slot as usize], NONE);
         self.live -= 1;
@@ -223,7 +223,7 @@ impl Shard {
         self.copy(&ids, self.keys.renumber(&ids, count))
     }
 
-    /// By key: its id among those that have rows and pass, or NONE; and how many there are.
+    /// By key: its new id if it has rows and passes `keep`, else NONE; and the number of new ids.
     fn renumbered(&self, keep: impl Fn(&[u8]) -> bool) -> (Vec<u32>, usize) {
         let mut count = 0;
         let passes = |(id, head): (u32, &u32)| *head != NONE && keep(self.keys.key(id));

@@ -1,17 +1,17 @@
-//! Times of rows that are on disk.
+//! A summary of the times of rows on disk.
 
 use arrow::array::{Array, Int64Array};
 
-/// More spans than this are joined.
+/// Spans are merged down to this number.
 const MANY: usize = 64;
 
-/// A summary of times: every row's time is in one of a few spans. Kept in memory, so that nothing has to be read to know that
-/// nothing is due.
+/// A summary of times: every row's time is in one of a few spans. It is in memory, so that the disk is read only if rows
+/// may be due.
 #[derive(Debug, Default)]
 pub(super) struct TimeRanges {
     /// Least and greatest, ascending by the least.
     list: Vec<(i64, i64)>,
-    /// Whether a row has no time, and so never goes.
+    /// Whether a row has no time, and so never expires.
     timeless: bool,
 }
 
@@ -32,13 +32,13 @@ impl TimeRanges {
         }
     }
 
-    /// Forgets rows at or before `to`; whether none can be left.
+    /// Drops spans at or before `to`; returns whether no row can be left.
     pub(super) fn close(&mut self, to: i64) -> bool {
         self.list.retain(|(_, greatest)| *greatest > to);
         self.list.is_empty() && !self.timeless
     }
 
-    /// No row that is left has a time before this.
+    /// A lower bound of the times of remaining rows.
     pub(super) fn least(&self, closed_to: Option<i64>) -> Option<i64> {
         let open = closed_to.map_or(i64::MIN, |to| to.saturating_add(1));
         self.list.iter().map(|(least, _)| (*least).max(open)).min()

@@ -1,4 +1,4 @@
-//! A state table with a key.
+//! A keyed state table.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use arrow::record_batch::RecordBatch;
 
 use crate::common::{Error, Result};
 use crate::state::StateMemory;
-use crate::state::memory::Evict;
+use crate::state::memory::Evictable;
 
-use super::cell::{Need, ShardSlot};
-use super::delta::one;
+use super::cell::{Maintenance, ShardSlot};
+use super::delta::concat;
 use super::directory::{Directory, bit_below};
 use super::hash::hash_key;
 use super::picked::GatheredRows;
-use super::shape::{Changes, Shape};
+use super::shape::{Changes, RowLayout};
 use super::shard::Shard;
 use super::{FrozenTable, KeyedDelta, Layout};
 
-/// Rows of a batch that [`KeyedTable::scan`] gives.
+/// Rows of a batch of [`KeyedTable::scan`].
 const SCAN_ROWS: usize = 64 << 10;
 
 /// Rows under keys, read by key and changed by folding deltas.
@@ -26,18 +26,18 @@ const SCAN_ROWS: usize = 64 << 10;
 /// # Reading and changing
 /// Operators read version n−1 through `&self`, from as many threads as they like; [`Self::fold`] makes version n. Rows come as the
 /// stored columns and `__weight`: 1 in an `Upsert` table; in a `Bag` every distinct row comes once with its whole weight, which is
-/// above zero. The order of rows is not defined. Folding the same deltas in the same order gives the same rows, however they were
-/// merged, and whatever was compacted or on disk on the way.
+/// above zero. The order of rows is not defined. Folding the same deltas in the same order results in the same rows, however they were
+/// merged, compacted or spilled.
 ///
 /// # Time
-/// If the layout names a time column, no row lives whose time is at or before [`Self::closed_to`]; such a row that comes later
-/// goes at the end of its fold, and its retraction is not counted as unmatched: it is forgotten.
+/// If the layout has a time column, no live row has a time at or before [`Self::closed_to`]; such a row that comes later is dropped at
+/// the end of its fold, and its retraction is not counted as unmatched.
 ///
 /// # After an error
-/// A fold that fails leaves the table between two versions: it has to be thrown away and restored.
+/// A failed fold leaves the table between two versions: it has to be dropped and restored.
 #[derive(Debug)]
 pub struct KeyedTable {
-    shape: Arc<Shape>,
+    shape: Arc<RowLayout>,
     directory: Directory,
     closed_to: Option<i64>,
     next_time: Option<i64>,
@@ -50,12 +50,12 @@ impl KeyedTable {
     /// # Errors
     /// When the layout names columns that the schema does not have, or of types that cannot be compared.
     pub fn new(layout: Arc<Layout>, memory: Arc<StateMemory>) -> Result<Self> {
-        let shape = Arc::new(Shape::new(layout)?);
+        let shape = Arc::new(RowLayout::new(layout)?);
         let directory = Directory::new(ShardSlot::new(Shard::new(shape.clone()), &memory));
         Ok(Self { shape, directory, closed_to: None, next_time: None, memory })
     }
 
-    /// What the table keeps.
+    /// The layout of the table.
     pub fn layout(&self) -> &Arc<Layout> {
         &self.shape.layout
     }
@@ -77,7 +77,7 @@ impl KeyedTable {
         let coldest = if self.memory.on_disk() > 0 { self.memory.coldest() } else { u64::MAX };
         let mut picked = GatheredRows::default();
         for (cell, part) in self.directory.partition(&keys, &hashes) {
-            let cell = &self.directory.cells[cell];
+            let cell = &self.directory.shards[cell];
             cell.read(Some(&part), self.closed_to, coldest, |shard| picked.add(shard, &shard.find(&part)))?;
             self.memory.balance()?;
         }
@@ -89,7 +89,7 @@ impl KeyedTable {
     /// # Errors
     /// The iterator's, when a shard cannot be read back from disk.
     pub fn scan(&self) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        Ok(self.directory.cells.iter().flat_map(|cell| self.rows(cell, Shard::slots)))
+        Ok(self.directory.shards.iter().flat_map(|cell| self.rows(cell, Shard::slots)))
     }
 
     /// The rows whose time is at or before `to` (milliseconds since 1970), in batches: what closing to it would drop.
@@ -97,8 +97,8 @@ impl KeyedTable {
     /// # Errors
     /// As [`Self::scan`].
     pub fn due(&self, to: i64) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        let cells = self.directory.cells.iter().filter(move |cell| cell.may_be_due(to, self.closed_to));
-        Ok(cells.flat_map(move |cell| self.rows(cell, |shard| shard.due(to))))
+        let shards = self.directory.shards.iter().filter(move |cell| cell.may_be_due(to, self.closed_to));
+        Ok(shards.flat_map(move |cell| self.rows(cell, |shard| shard.due(to))))
     }
 
     fn rows(&self, cell: &ShardSlot, slots: impl Fn(&Shard) -> Vec<u32>) -> Vec<Result<RecordBatch>> {
@@ -114,14 +114,14 @@ impl KeyedTable {
         picked.finish(&self.shape)
     }
 
-    /// Takes in what epochs changed.
+    /// Applies the deltas of epochs.
     ///
     /// # Errors
-    /// When the rows are not of the layout's schema with a weight, or a disk fails; the table is then of no use any more.
+    /// When the rows are not of the layout's schema with a weight, or a disk fails; the table is then unusable.
     pub fn fold(&mut self, delta: &KeyedDelta) -> Result<()> {
         self.memory.tick();
         for epoch in delta.epochs() {
-            self.apply(&self.shape.changes(&one(epoch)?)?)?;
+            self.apply(&self.shape.changes(&concat(epoch)?)?)?;
         }
         self.closed_to = self.closed_to.max(delta.close_to);
         self.close()
@@ -129,35 +129,35 @@ impl KeyedTable {
 
     fn apply(&mut self, changes: &Changes) -> Result<()> {
         for (cell, part) in self.directory.partition(&changes.keys, &changes.hashes) {
-            match self.directory.cells[cell].apply(changes, &part, self.closed_to)? {
-                Need::Nothing => {}
-                Need::Split => drop(self.split(cell)?),
-                Need::Compact => self.compact(cell)?,
+            match self.directory.shards[cell].apply(changes, &part, self.closed_to)? {
+                Maintenance::Nothing => {}
+                Maintenance::Split => drop(self.split(cell)?),
+                Maintenance::Compact => self.compact(cell)?,
             }
             self.memory.balance()?;
         }
         Ok(())
     }
 
-    /// Writes a shard on disk anew, or keeps it in memory if there is room.
+    /// Rewrites a shard on disk, or keeps it in memory if there is room.
     fn compact(&mut self, cell: usize) -> Result<()> {
-        let parts = if self.directory.cells[cell].compact(self.closed_to)? { self.split(cell)? } else { vec![cell] };
-        let parts = parts.into_iter().filter_map(|part| self.directory.cells.get(part));
+        let parts = if self.directory.shards[cell].compact(self.closed_to)? { self.split(cell)? } else { vec![cell] };
+        let parts = parts.into_iter().filter_map(|part| self.directory.shards.get(part));
         parts.filter(|_| !self.memory.has_room(0)).try_for_each(|part| part.evict())
     }
 
-    /// Splits a shard until its parts are small or of single keys; the parts.
+    /// Splits a shard until its parts are small or of single keys; returns the parts.
     fn split(&mut self, cell: usize) -> Result<Vec<usize>> {
         let (mut large, mut small) = (vec![cell], Vec::new());
         while let Some(cell) = large.pop() {
             let halves = match self.directory.splittable(cell) {
-                Some(depth) => self.directory.cells[cell].halves(|key| bit_below(hash_key(key), depth))?,
+                Some(depth) => self.directory.shards[cell].halves(|key| bit_below(hash_key(key), depth))?,
                 None => None,
             };
             match halves {
                 None => small.push(cell),
                 Some(halves) => {
-                    large.extend([cell, self.directory.cells.len()]);
+                    large.extend([cell, self.directory.shards.len()]);
                     self.directory.split(cell, halves.map(|shard| ShardSlot::new(shard, &self.memory)));
                 }
             }
@@ -165,16 +165,16 @@ impl KeyedTable {
         Ok(small)
     }
 
-    /// Drops what is due, and notes what is next.
+    /// Drops due rows, and updates the next time.
     fn close(&mut self) -> Result<()> {
         if self.shape.layout.time.is_some() {
-            let least = self.directory.cells.iter().map(|cell| cell.close(self.closed_to)).collect::<Result<Vec<_>>>()?;
+            let least = self.directory.shards.iter().map(|cell| cell.close(self.closed_to)).collect::<Result<Vec<_>>>()?;
             self.next_time = least.into_iter().flatten().min();
         }
         Ok(())
     }
 
-    /// Rows at or before this time (milliseconds since 1970) are gone. It belongs into the header of a commit, beside the rows.
+    /// Rows at or before this time (milliseconds since 1970) were dropped. A commit stores it in its header.
     pub fn closed_to(&self) -> Option<i64> {
         self.closed_to
     }
@@ -185,35 +185,35 @@ impl KeyedTable {
         self.next_time
     }
 
-    /// How many rows live. Of shards on disk it is how many may live: every row put there since is counted.
+    /// The number of live rows. For shards on disk an upper bound: every row added since is counted.
     pub fn len(&self) -> usize {
-        self.directory.cells.iter().map(|cell| cell.size().0).sum()
+        self.directory.shards.iter().map(|cell| cell.size().0).sum()
     }
 
-    /// Whether no row lives.
+    /// Whether there are no live rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Rows as by [`Self::len`], bytes in memory, bytes on disk.
     pub fn size(&self) -> (usize, usize, usize) {
-        let sizes = self.directory.cells.iter().map(|cell| cell.size());
+        let sizes = self.directory.shards.iter().map(|cell| cell.size());
         sizes.fold((0, 0, 0), |sum, (rows, memory, disk, _)| (sum.0 + rows, sum.1 + memory, sum.2 + disk))
     }
 
-    /// Retractions, by weight, that found no row to retract and were dropped. Of shards on disk it is what was known when they were
-    /// last read back.
+    /// Retractions, by weight, that found no row to retract and were dropped. For shards on disk, as of when they were last
+    /// loaded.
     pub fn unmatched(&self) -> u64 {
-        self.directory.cells.iter().map(|cell| cell.size().3).sum()
+        self.directory.shards.iter().map(|cell| cell.size().3).sum()
     }
 
-    /// The table at this version, for a commit: what is folded in later does not show in it.
+    /// An immutable copy of this version, for a commit.
     pub fn freeze(&self) -> FrozenTable {
-        let shards = self.directory.cells.iter().map(|cell| cell.freeze()).collect();
+        let shards = self.directory.shards.iter().map(|cell| cell.freeze()).collect();
         FrozenTable { shape: Arc::clone(&self.shape), shards, closed_to: self.closed_to }
     }
 
-    /// Takes back a batch that [`FrozenTable::into_rows`] or [`KeyedDelta::encode`] wrote.
+    /// Restores a batch that [`FrozenTable::into_rows`] or [`KeyedDelta::encode`] wrote.
     ///
     /// # Errors
     /// When it is not of this layout.

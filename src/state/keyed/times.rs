@@ -1,9 +1,9 @@
-//! Which rows are due.
+//! The expiry queue of a shard.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// The times of a shard's rows, the least first. Rows that died otherwise stay in until they come to the top or the shard is
+/// The times of a shard's rows, the least first. Rows that were deleted stay in it until they reach the top or the shard is
 /// compacted.
 #[derive(Debug, Default)]
 pub(super) struct ExpiryQueue {
@@ -16,7 +16,7 @@ impl ExpiryQueue {
         self.heap.push(Reverse((time, slot)));
     }
 
-    /// The least time, after rows that are not `live` are taken off.
+    /// The least time, after rows that are not `live` are removed.
     pub(super) fn least(&mut self, live: impl Fn(u32) -> bool) -> Option<i64> {
         while let Some(Reverse((time, slot))) = self.heap.peek() {
             if live(*slot) {
@@ -27,7 +27,7 @@ impl ExpiryQueue {
         None
     }
 
-    /// Takes off the next row whose time is at or before `to`, dead or alive.
+    /// Removes the next row whose time is at or before `to`, dead or alive.
     pub(super) fn pop(&mut self, to: i64) -> Option<u32> {
         if self.heap.peek()?.0.0 > to {
             return None;

@@ -1,13 +1,13 @@
-//! What changes in panes.
+//! The delta of a pane table.
 
 use arrow::record_batch::RecordBatch;
 
 use crate::common::Result;
-use crate::state::spillable_batches::Run;
+use crate::state::spillable_batches::SpillableBatches;
 
 use super::stored;
 
-/// What one epoch changes in a [`super::PaneTable`], in order: runs put into panes, then panes dropped.
+/// The changes of one epoch to a [`super::PaneTable`], in order: runs put into panes, then panes dropped.
 #[derive(Debug, Clone, Default)]
 pub struct PaneDelta {
     pub(super) puts: Vec<Put>,
@@ -15,22 +15,22 @@ pub struct PaneDelta {
     pub close_to: Option<i64>,
 }
 
-/// A run in the place of a pane's runs from number `at` on.
+/// A run that replaces a pane's runs from number `at` on.
 #[derive(Debug, Clone)]
 pub(super) struct Put {
     pub(super) pane: i64,
     pub(super) at: usize,
-    pub(super) run: Run,
+    pub(super) run: SpillableBatches,
 }
 
 impl PaneDelta {
-    /// The panes that end at or before this are dropped, and so far nothing else changes.
+    /// A delta that only drops the panes that end at or before this.
     pub fn closing(close_to: Option<i64>) -> Self {
         Self { puts: Vec::new(), close_to }
     }
 
-    /// Puts a run in the place of a pane's runs from number `at` on; at the number of runs that there are, it is added.
-    pub fn put(&mut self, pane: i64, at: usize, run: Run) {
+    /// Replaces a pane's runs from number `at` on by a run; if `at` is the number of runs, the run is appended.
+    pub fn put(&mut self, pane: i64, at: usize, run: SpillableBatches) {
         self.puts.push(Put { pane, at, run });
     }
 
@@ -49,7 +49,7 @@ impl PaneDelta {
         self.puts.iter().map(|put| put.pane)
     }
 
-    /// Adds what a later epoch changed, so that one commit can cover several epochs without writing what is gone again.
+    /// Appends the delta of a later epoch, so that one commit covers several epochs without rows that were dropped since.
     pub fn merge(&mut self, later: Self) {
         for put in later.puts {
             self.puts.retain(|before| before.pane != put.pane || before.at < put.at);
@@ -61,7 +61,7 @@ impl PaneDelta {
         }
     }
 
-    /// Its rows in batches for a commit, which [`super::PaneTable::restore`] takes back. What it closes stands in the commit's header.
+    /// Its rows in batches for a commit, for [`super::PaneTable::restore`]. `close_to` is in the commit's header.
     pub fn encode(&self) -> impl Iterator<Item = Result<RecordBatch>> + Send {
         stored::encode(self.puts.iter().map(|put| (put.pane, put.at, put.run.clone())))
     }

@@ -1,4 +1,4 @@
-//! State kept per window end: what a window aggregate holds of windows that are still open.
+//! State by window end: the partial aggregates of open windows.
 
 mod delta;
 mod stored;
@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 use crate::common::Result;
 
 use super::memory::StateMemory;
-use super::spillable_batches::{Run, SpillContext};
+use super::spillable_batches::{SpillContext, SpillableBatches};
 
 pub use delta::PaneDelta;
 pub(super) use stored::rows;
@@ -22,34 +22,34 @@ pub(super) use stored::rows;
 /// be merged when the window closes.
 ///
 /// ```text
-///  pane 12:03:00   run 0 ▐█████████▌  run 1 ▐███▌  run 2 ▐▌  run 3 ▐▌      an epoch adds a run, or puts one in the place of the
-///  pane 12:06:00   run 0 ▐▌  run 1 ▐▌                                      last ones, which it holds merged
+///  pane 12:03:00   run 0 ▐█████████▌  run 1 ▐███▌  run 2 ▐▌  run 3 ▐▌      an epoch appends a run, or replaces the last ones by
+///  pane 12:06:00   run 0 ▐▌  run 1 ▐▌                                      a merged one
 /// ```
 /// # Invariants
 /// * Every pane's end is above [`Self::closed_to`]; closing drops whole panes and never leaves one behind.
 /// * The table changes only by [`Self::fold`], after the epoch has succeeded; an operator reads version n−1 and returns a
 ///   [`PaneDelta`].
-/// * Folding the deltas of a run in order gives the same table as the run had, whatever was merged or on disk on the way.
+/// * Folding the deltas in order results in the same table, whatever was merged or spilled.
 #[derive(Debug, Clone)]
 pub struct PaneTable {
-    panes: BTreeMap<i64, Vec<Run>>,
+    panes: BTreeMap<i64, Vec<SpillableBatches>>,
     closed_to: Option<i64>,
-    shelf: SpillContext,
+    spill: SpillContext,
 }
 
 impl PaneTable {
     /// An empty table in this memory.
     pub fn new(memory: &Arc<StateMemory>) -> Self {
-        Self { panes: BTreeMap::new(), closed_to: None, shelf: SpillContext::new(memory) }
+        Self { panes: BTreeMap::new(), closed_to: None, spill: SpillContext::new(memory) }
     }
 
-    /// Where rows are kept that are to become the table's.
-    pub fn shelf(&self) -> &SpillContext {
-        &self.shelf
+    /// The spill context of the table's rows.
+    pub fn spill_context(&self) -> &SpillContext {
+        &self.spill
     }
 
     /// The runs of one pane, oldest first.
-    pub fn runs(&self, end: i64) -> &[Run] {
+    pub fn runs(&self, end: i64) -> &[SpillableBatches] {
         self.panes.get(&end).map_or(&[], Vec::as_slice)
     }
 
@@ -83,18 +83,18 @@ impl PaneTable {
         self.panes.is_empty()
     }
 
-    /// How many rows are kept, and how many bytes of them in memory.
+    /// The number of rows, and their bytes in memory.
     pub fn size(&self) -> (usize, usize) {
         let runs = || self.panes.values().flatten();
-        (runs().map(Run::rows).sum(), runs().map(Run::in_memory).sum())
+        (runs().map(SpillableBatches::rows).sum(), runs().map(SpillableBatches::in_memory).sum())
     }
 
-    /// How many bytes its rows have, wherever they are.
+    /// The bytes of its rows, in memory and on disk.
     pub fn bytes(&self) -> usize {
-        self.panes.values().flatten().map(Run::size).sum()
+        self.panes.values().flatten().map(SpillableBatches::size).sum()
     }
 
-    /// Takes in what an epoch changed.
+    /// Applies the delta of an epoch.
     pub fn fold(&mut self, delta: &PaneDelta) {
         for put in &delta.puts {
             self.put(put.pane, put.at, put.run.clone());
@@ -105,42 +105,42 @@ impl PaneTable {
         }
     }
 
-    fn put(&mut self, pane: i64, at: usize, run: Run) {
+    fn put(&mut self, pane: i64, at: usize, run: SpillableBatches) {
         let runs = self.panes.entry(pane).or_default();
         runs.truncate(at);
         runs.push(run);
     }
 
-    /// The whole table as it is now for a commit, in batches, which [`Self::restore`] takes back.
+    /// A snapshot of the table for a commit, in batches, for [`Self::restore`].
     pub fn snapshot(&self) -> impl Iterator<Item = Result<RecordBatch>> + Send + use<> {
         let runs: Vec<_> =
             self.panes.iter().flat_map(|(end, runs)| runs.iter().enumerate().map(|(at, run)| (*end, at, run.clone()))).collect();
         stored::encode(runs.into_iter())
     }
 
-    /// Takes in rows of another table's snapshot, which begin runs of their own.
+    /// Adds rows of another table's snapshot, as new runs.
     ///
     /// # Errors
-    /// When the batch is not such.
+    /// When the batch is no pane snapshot.
     pub fn adopt(&mut self, stored: &RecordBatch) -> Result<()> {
         for piece in stored::decode(stored)? {
-            let run = self.shelf.keep_alone([piece.rows])?;
+            let run = self.spill.keep_copies([piece.rows])?;
             self.panes.entry(piece.pane).or_default().push(run);
         }
         Ok(())
     }
 
-    /// Takes back what [`Self::snapshot`] or [`PaneDelta::encode`] wrote, batch by batch in that order.
+    /// Restores what [`Self::snapshot`] or [`PaneDelta::encode`] wrote, batch by batch in that order.
     ///
     /// # Errors
-    /// When the batch is not such.
+    /// When the batch is no pane snapshot.
     pub fn restore(&mut self, stored: &RecordBatch) -> Result<()> {
         for piece in stored::decode(stored)? {
             match piece.at {
-                Some(at) => self.put(piece.pane, at, self.shelf.keep_alone([piece.rows])?),
+                Some(at) => self.put(piece.pane, at, self.spill.keep_copies([piece.rows])?),
                 None => {
                     if let Some(run) = self.panes.entry(piece.pane).or_default().last_mut() {
-                        run.extend(self.shelf.keep_alone([piece.rows])?);
+                        run.extend(self.spill.keep_copies([piece.rows])?);
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! Panes as they stand in a commit: two columns before those of the rows.
+//! The encoding of panes in a commit: two columns before those of the rows.
 
 use std::sync::Arc;
 
@@ -8,27 +8,29 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;
 
 use crate::common::{Error, Result};
-use crate::state::spillable_batches::Run;
+use crate::state::spillable_batches::SpillableBatches;
 
 /// The pane: the window's end in milliseconds since 1970.
 const PANE: &str = "__pane";
 /// The number of the run that begins with these rows, or [`MORE`].
 const RUN: &str = "__run";
-/// The rows go on with the pane's last run.
+/// The rows continue the pane's last run.
 const MORE: i64 = -1;
-/// Small batches are put together until they have this many rows.
+/// Small batches are concatenated up to this many rows.
 const BATCH_ROWS: usize = 32 << 10;
 
 /// Rows of a pane.
 pub(super) struct StoredPane {
     pub(super) pane: i64,
-    /// The number of the run that begins here; `None`: the last one goes on.
+    /// The number of the run that begins here; `None`: the rows continue the last one.
     pub(super) at: Option<usize>,
     pub(super) rows: RecordBatch,
 }
 
 /// Runs, each with its pane and its number there, in batches.
-pub(super) fn encode(runs: impl Iterator<Item = (i64, usize, Run)> + Send) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+pub(super) fn encode(
+    runs: impl Iterator<Item = (i64, usize, SpillableBatches)> + Send,
+) -> impl Iterator<Item = Result<RecordBatch>> + Send {
     let mut tagged = runs.flat_map(|(pane, at, run)| {
         let begins = i64::try_from(at).unwrap_or(i64::MAX);
         let tags = std::iter::once(begins).chain(std::iter::repeat(MORE));
@@ -51,7 +53,7 @@ pub(super) fn encode(runs: impl Iterator<Item = (i64, usize, Run)> + Send) -> im
     })
 }
 
-/// Puts the pane and the run's number before a batch's columns.
+/// Prepends the pane and the run's number to a batch's columns.
 fn tag(pane: i64, run: i64, rows: &RecordBatch) -> Result<RecordBatch> {
     let constant = |value: i64| Arc::new(Int64Array::from_value(value, rows.num_rows())) as ArrayRef;
     let mut columns = vec![constant(pane), constant(run)];
@@ -72,7 +74,7 @@ pub(in crate::state) fn rows(stored: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.to_vec())?)
 }
 
-/// Takes apart a batch that [`encode`] made.
+/// Decodes a batch that [`encode`] made.
 pub(super) fn decode(stored: &RecordBatch) -> Result<Vec<StoredPane>> {
     let tags = stored.columns().get(..2).ok_or_else(wrong)?;
     let panes = tags[0].as_primitive_opt::<Int64Type>().ok_or_else(wrong)?;

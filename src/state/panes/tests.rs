@@ -10,7 +10,7 @@ fn batch(values: impl IntoIterator<Item = i64>) -> RecordBatch {
 
 /// Every pane's runs with their values.
 fn values(table: &PaneTable) -> Vec<(i64, Vec<Vec<i64>>)> {
-    let of = |run: &Run| {
+    let of = |run: &SpillableBatches| {
         let columns = run.read().unwrap().into_iter().map(|b| b.column(0).clone());
         columns.flat_map(|c| c.as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec()).collect()
     };
@@ -22,7 +22,7 @@ fn delta(table: &PaneTable, puts: &[(i64, usize, std::ops::Range<i64>)], close_t
     for (pane, at, rows) in puts {
         // Two batches to a run, so that one has to go on in a commit.
         let half = rows.start + (rows.end - rows.start) / 2;
-        let run = table.shelf().keep([batch(rows.start..half), batch(half..rows.end)]).unwrap();
+        let run = table.spill_context().keep([batch(rows.start..half), batch(half..rows.end)]).unwrap();
         delta.put(*pane, *at, run);
     }
     delta
