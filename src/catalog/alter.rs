@@ -1,4 +1,4 @@
-//! ALTER TABLE and ALTER VIEW: the declaration is changed and written anew.
+//! ALTER TABLE and ALTER VIEW: changes the declaration and writes it again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

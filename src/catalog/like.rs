@@ -63,7 +63,7 @@ pub(super) fn merge(source: &CreateTable, derived: &CreateTable, like: &Like) ->
     Ok(table)
 }
 
-/// What holds for a feature: what is said of it, else what is said of ALL, else Flink's default.
+/// The option of a feature: its own, else that of ALL, else Flink's default.
 fn rule(like: &Like, feature: Feature) -> Merge {
     let said = |wanted| like.rules.iter().find(|(f, _)| *f == wanted).map(|(_, merge)| *merge);
     let default = if feature == Feature::Options { Merge::Overwriting } else { Merge::Including };

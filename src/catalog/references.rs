@@ -59,7 +59,7 @@ impl Visitor for ReferencedNames {
     }
 }
 
-/// A name in a query as one text; nothing if it is none of ours.
+/// A name in a query as one text; `None` if the catalog has no such name.
 ///
 /// # Errors
 /// When it names another catalog, or has too many parts.

@@ -10,7 +10,7 @@
 //! | `FROM o JOIN t FOR SYSTEM_TIME AS OF o.pt ON o.a = t.a` | `FROM o JOIN t ON (o.a = t.a) AND __system_time_as_of(o.pt, ...)`, see [`as_of`] |
 //! | `f(a + 1)`, with `CREATE FUNCTION f(x INT) RETURNS INT AS x * 2` | `CAST(CAST(a + 1 AS INT) * 2 AS INT)` |
 //!
-//! A name that is nowhere declared stays: it may be a window function, a file, or an error, which the planner tells apart.
+//! A name that is nowhere declared stays: it may be a window function, a file, or an error, which the planner distinguishes.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

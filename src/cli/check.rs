@@ -105,7 +105,7 @@ fn options_of(text: &str) -> Option<usize> {
     [upper.find("/*+"), opens("WITH"), opens("OPTIONS")].into_iter().flatten().min()
 }
 
-/// The place and the beginning of a statement, and what is known of it.
+/// The place and the beginning of a statement, and its check result.
 fn show(parsed: &Parsed, facts: &[Fact]) {
     const WIDTH: usize = 80;
     let text = secret::shown(&parsed.text).split_whitespace().collect::<Vec<_>>().join(" ");

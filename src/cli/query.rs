@@ -34,7 +34,7 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
                 Outcome::Forget(keeper) => eprintln!("{}", connection.forget_view(&keeper).await.map_err(|e| parsed.locate(e))?),
                 Outcome::Copy(copy) => setup::copy(&connection, &copy, parsed, &stop).await?,
                 Outcome::InsertNow(insert) => write(&connection, parsed, &insert).await?,
-                // Nothing goes on here: an INSERT reads up to now.
+                // Bounded: an INSERT reads up to now.
                 Outcome::Job(part) => {
                     if let Statement::Insert(insert) = &part.statement {
                         write(&connection, &part, insert).await?;

@@ -76,7 +76,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     Ok(())
 }
 
-/// What is said of state that nothing keeps small: a line for each operator that has some.
+/// The warnings about unbounded state: a line for each operator that has some.
 fn unbounded(program: &Program) -> Vec<String> {
     let mut nodes: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
     for (node, table) in program.unbounded() {

@@ -1,4 +1,4 @@
-//! What is known of the terminal.
+//! The properties of the terminal.
 
 use ratatui::crossterm::terminal;
 

@@ -26,7 +26,7 @@ pub fn timer() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }
 
-/// The wall time, for people.
+/// The wall time, for display.
 pub fn utc() -> DateTime<Utc> {
     Utc::now()
 }

@@ -34,7 +34,7 @@ pub enum ErrorKind {
     Interrupted,
     /// A crash point fired (test builds only).
     Injected,
-    /// Anything that should not happen; a bug of ours.
+    /// An internal error: a bug.
     Internal,
 }
 
@@ -119,7 +119,7 @@ impl Error {
         Self::new(ErrorKind::Fenced, message)
     }
 
-    /// A bug of ours.
+    /// An internal error: a bug.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
     }
@@ -339,7 +339,7 @@ impl From<DataFusionError> for Error {
     }
 }
 
-/// Looks for an [`Error`] of ours anywhere in the chain of causes.
+/// Finds an [`Error`] in the chain of causes.
 fn find_ours(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     let mut next = Some(error);
     while let Some(current) = next {

@@ -8,7 +8,7 @@
 //! ```
 //! `MILLSTREAM_CRASH=after-put-commit` ends the process there without any clean-up, as `kill -9` does; an optional `@K` waits for
 //! the K-th time the point is reached. Builds that are neither for debugging nor made with the feature `crash-points` do not look at it.
-//! In-process tests install [`Faults`] of their own, which return an error instead.
+//! In-process tests install [`Faults`] that return an error instead.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ pub enum EpochStep {
     RunPlans,
     /// Deltas go into the state tables.
     FoldState,
-    /// Large sections of the commit are written as objects of their own.
+    /// Large sections of the commit are written as separate objects.
     WriteSections,
     /// The commit is put if its number is free.
     PutCommit,

@@ -1,4 +1,4 @@
-//! What libraries say, in words for people who write SQL.
+//! Rewords error messages of libraries for authors of SQL.
 //!
 //! ```text
 //!   Arrow error: Cast error: Cannot cast string 'x' to value of Int32 type   ─▶   Cannot cast string 'x' to INT

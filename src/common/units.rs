@@ -50,7 +50,7 @@ pub fn counted(n: u64, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
-/// A count for people: `950`, `1.2 k`, `3.4 M`.
+/// A readable count: `950`, `1.2 k`, `3.4 M`.
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 pub fn human(n: u64) -> String {
     match n {

@@ -188,7 +188,7 @@ async fn drain(
     }
 }
 
-/// Reads a few rows, stops, and goes on with a new reader from the positions, until the end.
+/// Reads a few rows, stops, and continues with a new reader from the positions, until the end.
 async fn restarted(
     source: &dyn Source,
     ranges: &[PartitionRange],

@@ -82,7 +82,7 @@ impl MetadataPredicate {
         self.0.is_empty()
     }
 
-    /// What is said of one metadata column.
+    /// The bounds of one metadata column.
     pub fn get(&self, key: &str) -> Option<&Intervals> {
         self.0.get(key)
     }

@@ -105,7 +105,7 @@ pub fn failure(sample: &str) -> Error {
     Error::data(sample).hint("'on-error' = 'skip' counts such records and goes on, 'dead-letter' routes them to another table")
 }
 
-/// A bad record for people: where it is, why it is bad, and the beginning of it.
+/// The text of a bad record: where it is, why it is bad, and the beginning of it.
 pub fn sample(place: &str, reason: &str, record: &[u8]) -> String {
     format!("{place}: {}: `{}`", shortened(reason), excerpt_of(record))
 }

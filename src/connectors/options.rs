@@ -5,7 +5,7 @@ use crate::common::{Error, Result, Subject, suggest};
 
 use super::TableSpec;
 
-/// Checks every option of a table: unknown keys and values that are not allowed are errors that list what is known.
+/// Checks every option of a table: unknown keys and values that are not allowed are errors that list the valid ones.
 ///
 /// # Errors
 /// Names the option, the nearest spelling and all known ones.

@@ -48,7 +48,7 @@ pub trait Source: Debug + Send + Sync {
         false
     }
 
-    /// Sets of columns, by name, of which no two rows hold equal values at the same time, as far as the source itself sees to it.
+    /// Sets of columns, by name, of which no two rows hold equal values at the same time, as far as the source itself ensures it.
     fn keys(&self) -> Vec<Vec<String>> {
         Vec::new()
     }
@@ -134,7 +134,7 @@ pub trait SplitScan: Debug + Send + Sync {
     /// hint to read in small steps, and to stop.
     ///
     /// # Errors
-    /// When reading cannot begin; the stream tells of what goes wrong later.
+    /// When reading cannot begin; later errors come from the stream.
     fn read(&self, split: &Split, projection: &Projection, limit: Option<usize>) -> Result<SendableRecordBatchStream>;
 }
 

@@ -22,6 +22,6 @@ pub struct PartitionRange {
     pub partition: i32,
     /// The first position to read.
     pub start: i64,
-    /// The position at which the partition is exhausted; `None` if it goes on for ever.
+    /// The position at which the partition is exhausted; `None` if it is unbounded.
     pub end: Option<i64>,
 }

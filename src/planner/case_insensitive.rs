@@ -35,7 +35,7 @@ impl<'a, T: Visit + VisitMut + Clone> CaseInsensitiveResolver<'a, T> {
         self.tree.clone()
     }
 
-    /// Takes the outcome of planning it; goes on if a name was repaired.
+    /// Takes the outcome of planning it; retries if a name was repaired.
     pub(super) fn tried<P>(&mut self, planned: Result<P, DataFusionError>) -> ControlFlow<Result<P>> {
         self.left -= 1;
         if self.left == 0 && planned.is_err() {
@@ -46,7 +46,7 @@ impl<'a, T: Visit + VisitMut + Clone> CaseInsensitiveResolver<'a, T> {
     }
 }
 
-/// Takes the outcome of planning; goes on if a name was repaired.
+/// Takes the outcome of planning; retries if a name was repaired.
 fn repair<T: Visit + VisitMut, P>(
     tree: &mut T,
     planned: Result<P, DataFusionError>,

@@ -4,7 +4,7 @@
 //! ```text
 //!  shared: DataFusion's functions, with those in place that incremental plans and equal answers in batch need
 //!    ├─▶ + Flink's ─▶ the state of the session: queries in Flink's dialect, and all that plans are made of below
-//!    └─▶ + another dialect's ─▶ a state of its own, made when a query or a view in it is planned
+//!    └─▶ + another dialect's ─▶ a separate state, created when a query or a view in it is planned
 //! ```
 //! A function that another dialect has too, under the same name and with another meaning, has a name of its own that begins with `__`
 //! ([`OwnFunctions`]). Under that name every session knows it, so plans can be sent whatever dialects they are made of; only a state of

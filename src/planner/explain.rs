@@ -56,7 +56,7 @@ impl fmt::Display for Measured {
     }
 }
 
-/// Shows a program: its stages in the order they run, and of each what is known of its rows and its state, and what it has cost.
+/// Shows a program: its stages in the order they run, each with the properties of its rows and state, and its metrics.
 ///
 /// ```text
 /// stage 1: WindowAggregate, node 0

@@ -84,7 +84,7 @@ pub enum Domain {
 }
 
 impl Time {
-    /// What to add to the column, in milliseconds, to get the end of the row's window; `None` if it tells of no window.
+    /// What to add to the column, in milliseconds, to get the end of the row's window; `None` if it is no window column.
     pub fn to_end(&self) -> Option<i64> {
         match self.role {
             Role::Row => None,
@@ -114,7 +114,7 @@ impl StreamProperties {
         Self { updating: self.updating, keys, times, sources: self.sources.clone(), session }
     }
 
-    /// The same for people; `name` gives a column's.
+    /// The same for EXPLAIN; `name` returns the name of a column.
     pub fn shape(&self, name: impl Fn(usize) -> String) -> Shape {
         let keys = self.keys.iter().map(|key| key.iter().map(|c| name(*c)).collect()).collect();
         Shape { updating: self.updating, keys, times: self.times.keys().map(|c| name(*c)).collect() }

@@ -357,7 +357,7 @@ impl TableSource {
         }
     }
 
-    /// The watermark's expression for people.
+    /// The watermark's expression, for EXPLAIN.
     pub fn watermark_text(&self) -> Option<String> {
         self.watermark.as_ref().map(|(expr, _)| expr.to_string())
     }

@@ -123,7 +123,7 @@ impl Watched {
     fn news(&mut self) -> Vec<String> {
         let (name, Status { phase, notice, waits, .. }) = (self.job.name(), self.job.status());
         let mut news = Vec::new();
-        // Its end has a message of its own.
+        // Its end has a separate message.
         if phase == Phase::Failed {
             return news;
         }
@@ -139,7 +139,7 @@ impl Watched {
     }
 }
 
-/// How a job ended, for people.
+/// The message about the end of a job.
 fn ended(name: &str, ending: Result<Ending>) -> Result<String> {
     match ending {
         Ok(Ending::Finished(n)) => Ok(format!("job {name} finished at commit {n}")),

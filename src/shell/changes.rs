@@ -1,4 +1,4 @@
-//! An answer that goes on, as lines.
+//! The changes of a live query, as lines.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::common::Result;
 use crate::connectors::print::kinds;
 use crate::workspace::Limit;
 
-/// What lines tell of an answer that goes on.
+/// The form of the lines of a live query.
 pub(super) enum LiveLines {
     /// The rows.
     Rows,

@@ -1,4 +1,4 @@
-//! An answer that goes on: a table that changes in place, or lines as they come.
+//! Shows a live query: as a table that changes in place, or as lines.
 
 use std::time::Duration;
 

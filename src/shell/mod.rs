@@ -3,7 +3,7 @@
 //! ```text
 //!  keys ─▶ editor.rs ─▶ a whole input ─┬▶ split.rs ──┬─ commands.rs: \d, .tables ─▶ meta_commands.rs
 //!  -c, -f, stdin ─────────▶ a script ──┘  inputs.rs  └─ sql::parse ─▶ session.rs ─┬─ answers ─▶ screen.rs ─▶ render/, pager
-//!                                                                                 ├─ live.rs: an answer that goes on (frame.rs, changes.rs)
+//!                                                                                 ├─ live.rs: a live query (frame.rs, changes.rs)
 //!                                                                                 └─ background.rs: jobs
 //! ```
 //! A [`Session`] carries out inputs and knows nothing of keys; [`interact`] asks a person for them.

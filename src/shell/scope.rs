@@ -1,4 +1,4 @@
-//! The relations that a statement names, and what is known of their columns.
+//! The relations that a statement names, with their columns.
 
 use crate::sql::highlight::{Kind, Lexed, lexed};
 use crate::sql::name;

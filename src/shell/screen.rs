@@ -211,7 +211,7 @@ impl Screen {
         }
     }
 
-    /// Rows of an answer that goes on, as they come.
+    /// The rows of a live query, as they come.
     pub(super) async fn flow(&mut self, rows: SendableRecordBatchStream) -> Result<()> {
         let (schema, format, look) = (rows.schema(), self.format(), self.look());
         if self.file.is_none() && format.is_whole() && std::io::stdout().is_terminal() {

@@ -53,7 +53,7 @@ pub struct Session {
     pub(super) init: Option<PathBuf>,
     pub(super) variables: Variables,
     pub(super) timing: bool,
-    /// What it is connected to, for people.
+    /// What it is connected to, for display.
     pub(super) about: String,
     /// A file that the next answer goes to.
     pub(super) once: Option<String>,
@@ -71,9 +71,9 @@ pub struct Session {
 /// What becomes of the session after an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// It goes on.
+    /// It continues.
     Go,
-    /// It goes on with this text to be edited.
+    /// It continues with this text to be edited.
     Edit(String),
     /// It ends.
     Quit,
@@ -187,7 +187,7 @@ impl Session {
             let last = i + 1 == parsed.len();
             self.tell_news().await?;
             panics::caught(panics::gave_up, self.execute(statement, last, &mut parts)).await?;
-            // The INSERTs of a statement set are one job, any other is one of its own.
+            // The INSERTs of a statement set are one job, any other INSERT is a separate job.
             let set_goes_on = statement.set.is_some() && parsed.get(i + 1).is_some_and(|next| next.set == statement.set);
             if !parts.is_empty() && !set_goes_on {
                 let Self { jobs, connection, interrupt, .. } = self;
@@ -298,7 +298,7 @@ pub(super) async fn unless<T>(interrupt: &mut Signal, work: impl Future<Output =
     }
 }
 
-/// Whether a query's answer goes on.
+/// Whether a query is continuous.
 fn goes_on(connection: &Connection, query: &Query) -> Result<bool> {
     Ok(query.emit != Emit::Default || connection.streams()?)
 }

@@ -18,7 +18,7 @@ pub(super) const MAX_DEPTH: usize = 50;
 /// How many words a chain of operators may have: twice as many, nested as deep, still fit the stack of a thread in a debug build.
 const MAX_CHAIN: usize = 20_000;
 
-/// What is said about anything deeper.
+/// The error for deeper nesting.
 pub(super) const TOO_DEEP: &str = "nested too deeply: no more than 50 levels are possible";
 
 /// The tokens of one statement and how far they have been read.

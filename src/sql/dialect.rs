@@ -46,7 +46,7 @@ static ALL: &[&dyn Grammar] = &[
 /// Settings that say which dialect is in force: ours and Flink's.
 pub const KEYS: [&str; 2] = ["sql.dialect", "table.sql-dialect"];
 
-/// Dialects that people may ask for, and what is said about them.
+/// Dialects of other systems that users may ask for, and the error for each.
 const REFUSED: [(&str, &str); 3] = [("hive", "is not supported"), ("ksql", "is not available yet"), ("ksqldb", "is not available yet")];
 
 /// One of the dialects.
@@ -101,7 +101,7 @@ impl Dialect {
         self.0.name()
     }
 
-    /// Its name for people.
+    /// Its display name.
     pub fn title(self) -> &'static str {
         self.0.title()
     }

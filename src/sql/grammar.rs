@@ -45,7 +45,7 @@ pub(super) trait Grammar: Sync {
     /// Its name in SET and in the catalog.
     fn name(&self) -> &'static str;
 
-    /// Its name for people.
+    /// Its display name.
     fn title(&self) -> &'static str;
 
     /// How names without quotes are kept.

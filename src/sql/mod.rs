@@ -8,7 +8,7 @@
 //!                                                                                         ast/  Statement
 //! ```
 //! What every grammar shares lies in this folder: the statements that they lower to (`ast/`), the walk over tokens (`cursor.rs`),
-//! types, names, settings. Each grammar is a module of its own, which only `dialect.rs` names.
+//! types, names, settings. Each grammar is a separate module, which only `dialect.rs` names.
 
 pub mod as_of;
 pub mod ast;

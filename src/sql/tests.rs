@@ -1,4 +1,4 @@
-//! What scripts mean, and what is said about those that mean nothing.
+//! Tests of parsing scripts, and of the errors of invalid ones.
 
 use super::ast::*;
 use super::{parse, types};

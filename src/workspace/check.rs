@@ -199,7 +199,7 @@ fn named(identity: String, table: &CreateTable) -> String {
     if identity.is_empty() { connector.to_string() } else { format!("{connector}: {identity}") }
 }
 
-/// What is known of the rows of a continuous query, and of its state.
+/// The properties of the rows of a continuous query, and of its state.
 fn flow(output: &Output, program: &Program, facts: &mut Vec<Fact>) {
     let mut text = if output.updating { "updating" } else { "append-only" }.to_string();
     if let Some(key) = output.keys.first() {

@@ -78,7 +78,7 @@ impl Connection {
 }
 
 impl ConnectionTables {
-    /// Carries out what [`Connection::declare`] does; `found` are the columns of a table that declares none, for people.
+    /// Carries out what [`Connection::declare`] does; `found` are the inferred columns of a table that declares none, for display.
     fn declare(&self, parsed: &Parsed, found: Option<String>) -> Result<Option<Ack>> {
         let mut inner = self.lock();
         let done = match &parsed.statement {
@@ -123,7 +123,7 @@ impl ConnectionTables {
         inner.catalog.alter(alter, &after)
     }
 
-    /// Which columns a table has that declares none, for people.
+    /// The inferred columns of a table that declares none, for display.
     async fn found(&self, parsed: &Parsed) -> Result<Option<String>> {
         let Statement::CreateTable(table) = &parsed.statement else { return Ok(None) };
         if !table.columns.is_empty() || table.like.is_some() || table.query.is_some() {

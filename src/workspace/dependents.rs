@@ -44,7 +44,7 @@ impl Connection {
 
 /// Whether a job reads, writes or keeps something of this name.
 fn uses(commit: &Header, name: &str) -> bool {
-    // With OPTIONS of its own a table has a longer name, and so has a sink of several INSERTs.
+    // A table with the options of a hint has a longer name, and so has a sink of several INSERTs.
     let read = commit.sources.keys().any(|table| table.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(" /*+")));
     let number = |rest: &str| rest.strip_prefix('-').is_some_and(|n| n.parse::<usize>().is_ok());
     let written = commit.confirmed.keys().any(|sink| sink.strip_prefix(name).is_some_and(|rest| rest.is_empty() || number(rest)));

@@ -1,4 +1,4 @@
-//! LIMIT of an answer that goes on, as a count.
+//! LIMIT of a live query, as a count.
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;

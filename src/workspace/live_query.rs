@@ -29,7 +29,7 @@ const NAME: &str = "query";
 /// How many commits may wait for the one who looks; then the job waits, too.
 const WAITING: usize = 4;
 
-/// A query that goes on, planned but not started: [`crate::jobs::run`] runs `job` until its token is cancelled.
+/// A live query, planned but not started: [`crate::jobs::run`] runs `job` until its token is cancelled.
 #[derive(Debug)]
 pub struct LiveQuery {
     /// The job. Its checkpoints are in memory.
@@ -49,7 +49,7 @@ pub struct LiveQuery {
 }
 
 impl Connection {
-    /// Plans a query that goes on. Where its LIMIT stands behind EMIT, or its rows never change, that is a count, and no operator.
+    /// Plans a live query. Where its LIMIT stands behind EMIT, or its rows never change, that is a count, and no operator.
     ///
     /// # Errors
     /// What does not plan.

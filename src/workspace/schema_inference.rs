@@ -31,7 +31,7 @@ pub(super) fn declared(table: CreateTable, inferred: Inferred) -> CreateTable {
     CreateTable { columns, partitioned_by: inferred.partitioned_by, primary_key: inferred.primary_key, ..table }
 }
 
-/// A line for people: which columns were found.
+/// A line for display: the inferred columns.
 pub(super) fn shown(table: &str, inferred: &Inferred) -> String {
     let columns: Vec<String> = inferred.columns.iter().map(|c| format!("{} {}", quoted(&c.name), display(&c.data_type))).collect();
     let list = |word: &str, names: &[String]| {

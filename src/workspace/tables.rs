@@ -45,7 +45,7 @@ pub(super) struct ConnectionState {
     pub(super) overrides: Overrides,
     /// Tables whose columns were found out in this statement.
     inferred: HashMap<String, Arc<DeclaredTable>>,
-    /// Tables that queries use with options of their own.
+    /// Tables with the options of a hint.
     hinted: HashMap<String, Hinted>,
 }
 
@@ -214,7 +214,7 @@ impl ConnectionTables {
 }
 
 impl ConnectionState {
-    /// Remembers tables with options of their own, so that they are found under their names.
+    /// Records tables with the options of a hint, so that they are found under their names.
     fn keep(&mut self, hinted: Vec<Hinted>) {
         self.hinted.extend(hinted.into_iter().map(|h| (h.name.clone(), h)));
     }

@@ -36,7 +36,7 @@ type Columns = Option<Vec<usize>>;
 
 /// A table whose rows are read at most once per interval, and stay in memory meanwhile.
 ///
-/// What is kept is all rows of the columns that were asked for, so that scans with other filters share them.
+/// The cache holds all rows of the requested columns, so that scans with other filters share them.
 #[derive(Debug)]
 struct Cached {
     table: Arc<dyn TableProvider>,

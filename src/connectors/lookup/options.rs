@@ -1,4 +1,4 @@
-//! `lookup.cache`: what is kept of a table that streams are joined with.
+//! `lookup.cache`: caching of a lookup table.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub const KEYED_OPTIONS: [OptionSpec; 10] = [
     OptionSpec::flag(FORMER[2].1, "the former name of `lookup.partial-cache.cache-missing-key`"),
 ];
 
-/// What is kept of a table between epochs.
+/// The cache of a table between epochs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cache {
     /// Nothing.

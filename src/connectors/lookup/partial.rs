@@ -40,7 +40,7 @@ fn fields(schema: &Schema) -> Vec<SortField> {
 ///        └─ others ─▶ lookup ─▶ rows, kept from now on ─┴▶ rows of all keys
 /// ```
 /// # Invariants
-/// * What is kept of a key is all of its rows, as of one moment.
+/// * The cache holds all rows of a key, as of one moment.
 struct Partial {
     lookup: Arc<dyn Lookup>,
     schema: SchemaRef,

@@ -1,4 +1,4 @@
-//! Values as the server writes them, as columns of ours.
+//! Decodes values of the server to Arrow columns.
 
 use std::str::from_utf8;
 use std::sync::Arc;

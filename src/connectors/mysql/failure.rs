@@ -15,7 +15,7 @@ pub(super) enum Kind {
     Row,
     /// The user may not do it.
     Denied,
-    /// No secure connection comes about.
+    /// TLS failed.
     Insecure,
     /// The table, the database or a column does not exist.
     Missing,
@@ -54,7 +54,7 @@ impl Failure {
         self.number == Some(PASSWORD)
     }
 
-    /// As an error for people.
+    /// As an [`Error`].
     pub(super) fn error(&self, what: &str) -> Error {
         let kind = match self.kind {
             Kind::Away | Kind::Conflict => ErrorKind::Unavailable,

@@ -33,7 +33,7 @@ pub(super) fn pushed<'a>(filter: &Expr, remote: &dyn Fn(&str) -> Option<(&'a Rem
     })
 }
 
-/// What is known of a column.
+/// The declared and the real type of a column.
 enum Kind {
     Any,
     Of(Family, DataType),

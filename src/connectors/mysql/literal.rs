@@ -1,4 +1,4 @@
-//! Values of ours as literals in a statement. Sessions have a mode in which a backslash escapes, and the zone +00:00.
+//! Encodes Arrow values as literals of a statement. Sessions have a mode in which a backslash escapes, and the zone +00:00.
 
 use std::fmt::Write;
 

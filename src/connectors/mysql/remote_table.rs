@@ -15,7 +15,7 @@ use super::config::MySqlTable;
 use super::literal::quoted_text;
 use super::types::{Family, RemoteType};
 
-/// How long what is known of a table counts.
+/// How long the metadata of a table is cached.
 const KNOWN_FOR: Duration = Duration::from_secs(10);
 
 /// A table's columns, keys, and what else decides how it is read and written.

@@ -1,7 +1,7 @@
 //! `'connector' = 'print'`: shows rows, one line each, as Flink's print sink does: `+I[a, 1, null]`.
 //!
 //! Of a query that updates its rows, `-D[...]` are those that go and `+I[...]` those that come. With a PRIMARY KEY the two rows of
-//! one key are an update, `-U[...]` and `+U[...]`, one behind the other.
+//! one key are an update, `-U[...]` and `+U[...]`, adjacent.
 //!
 //! What is shown cannot be taken back, so after a crash some lines can come a second time.
 

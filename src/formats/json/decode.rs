@@ -144,7 +144,7 @@ impl Decoder for JsonDecoder {
     }
 }
 
-/// What is wrong with a message, for people.
+/// The text of an error in a message.
 #[cold]
 fn reason(bad: Bad, cursor: &Cursor<'_>) -> String {
     let at = cursor.position();

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::cursor::{Cursor, Syntax};
 
-/// How many bytes are compared at once; what is longer is read anew each time.
+/// How many bytes are compared at once; longer names are read each time.
 const WIDTH: usize = 32;
 /// How many fields of an object are cached.
 const FIELDS: usize = 256;

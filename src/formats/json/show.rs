@@ -1,4 +1,4 @@
-//! Rows for people who look at them, whatever their types are.
+//! Rows of any types as JSON for display.
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};

@@ -20,7 +20,7 @@ pub struct Clock {
     schema: DFSchemaRef,
 }
 
-/// Lets rows pass as long as a predicate over them and `__clock()` holds: rows enter and leave as the clock goes on.
+/// Passes rows while a predicate over them and `__clock()` holds: rows enter and leave as the clock advances.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
 pub struct TemporalFilterNode {
     /// What is below.
@@ -40,7 +40,7 @@ impl Clock {
         Self::plan(input, None)
     }
 
-    /// Behind the columns of `input` the clock of now, which goes on every `period` milliseconds, so that all rows change with it.
+    /// Appends the current clock to the columns of `input`; it ticks every `period` milliseconds, which changes all rows.
     pub fn ticking(input: LogicalPlan, period: i64) -> DfResult<LogicalPlan> {
         Self::plan(input, Some(period))
     }

@@ -1,4 +1,4 @@
-//! What becomes of an expression as the clock goes on.
+//! The monotonicity of expressions over the clock.
 
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::expr::Between;
@@ -17,7 +17,7 @@ pub enum Passing {
     Ticking(i64),
 }
 
-/// How the value of an expression moves as the clock goes on; a condition is the greater when it holds (false < NULL < true).
+/// The monotonicity of an expression as the clock advances; a condition is the greater when it holds (false < NULL < true).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trend {
     Constant,

@@ -130,7 +130,7 @@ impl Times {
                 TimeUnit::Second => Some(time.timestamp()),
                 TimeUnit::Millisecond => Some(time.timestamp_millis()),
                 TimeUnit::Microsecond => Some(time.timestamp_micros()),
-                // Of a time of day, what goes beyond midnight begins anew.
+                // A time of day wraps around at midnight.
                 TimeUnit::Nanosecond if through == TIME => Some(time.timestamp_nanos_opt()?.rem_euclid(86_400_000_000_000)),
                 TimeUnit::Nanosecond => time.timestamp_nanos_opt(),
             }

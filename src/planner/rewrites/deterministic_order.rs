@@ -69,7 +69,7 @@ fn end_of_frame(function: &WindowFunction, schema: &DFSchema) -> Option<WindowFu
     let params = &mut ordered.params;
     let to_current = matches!(frame.end_bound, WindowFrameBound::CurrentRow) && frame.units != WindowFrameUnits::Rows;
     if !first && to_current && !params.order_by.is_empty() {
-        // The last one of those that are equal, which are a partition of their own.
+        // The last of equal rows, which are a separate partition.
         params.partition_by.extend(std::mem::take(&mut params.order_by).into_iter().map(|s| s.expr));
     } else if !(whole(function) || first && frame.start_bound.is_unbounded()) {
         return None;

@@ -5,7 +5,7 @@
 //!   Aggregate: a, avg(n), sum(b)   ─▶   Projection: a, CAST(sum(n) / count(n) AS INT) AS avg(n), __sum_in_type(sum(b)) AS sum(b)
 //!                                         Aggregate: a, sum(n), count(n), sum(CAST(b AS DECIMAL(28, 0)))
 //! ```
-//! Sums and counts are what is kept of a continuous query anyway; others that it has are shared.
+//! A continuous query stores sums and counts anyway, and shares those of other aggregates.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -205,7 +205,7 @@ pub async fn flow(mut rows: SendableRecordBatchStream, look: &Look, out: &mut im
 async fn csv(schema: SchemaRef, mut rows: SendableRecordBatchStream, delimiter: u8, out: &mut impl Write) -> Count {
     let builder =
         arrow_csv::WriterBuilder::new().with_delimiter(delimiter).with_timestamp_format(TIME.into()).with_timestamp_tz_format(ZONED.into());
-    // Into memory first: a reader that has gone away is only told apart from an error when we write ourselves.
+    // Into memory first: a closed pipe can only be distinguished from other errors by the write itself.
     let mut csv = builder.clone().with_header(true).build(Vec::new());
     csv.write(&flat(&RecordBatch::new_empty(schema))?).map_err(Error::from)?;
     let builder = builder.with_header(false);

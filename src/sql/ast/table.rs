@@ -127,7 +127,7 @@ pub struct Watermark {
 pub struct Like {
     /// The table that is taken over.
     pub source: String,
-    /// What is said of each feature, in order.
+    /// The option of each feature, in order.
     pub rules: Vec<(Feature, Merge)>,
     /// Where the source's name stands.
     pub pos: Pos,

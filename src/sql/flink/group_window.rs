@@ -1,4 +1,4 @@
-//! Flink's group windows, written anew as window table functions, which is what the planner knows.
+//! Rewrites Flink's group windows as window table functions, which the planner supports.
 //!
 //! ```text
 //! SELECT k, TUMBLE_START(ts, INTERVAL '1' MINUTE), COUNT(*)      SELECT k, window_start, COUNT(*)

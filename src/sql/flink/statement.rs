@@ -1,4 +1,4 @@
-//! Which statement it is, by its first words, and what is said about those that are not supported.
+//! Recognizes statements by their first words, with errors for those that are not supported.
 
 use sqlparser::tokenizer::{Token, Word};
 

@@ -1,5 +1,5 @@
 //! Numbers that are exact as they are written, and that DataFusion reads as DOUBLE: integers beyond BIGINT, and those that become DECIMALs.
-//! They are written anew as `CAST('0.5' AS DECIMAL(2, 1))`.
+//! They are rewritten as `CAST('0.5' AS DECIMAL(2, 1))`.
 
 use sqlparser::ast::{CastKind, DataType, ExactNumberInfo, Expr, Query, SetExpr, UnaryOperator, Value};
 

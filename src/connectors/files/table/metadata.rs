@@ -1,4 +1,4 @@
-//! What is known of a file beside its content, as columns.
+//! Metadata columns of files.
 
 use std::sync::Arc;
 

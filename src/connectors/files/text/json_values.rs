@@ -2,7 +2,7 @@
 
 use super::record_splitter::Record;
 
-/// Finds where values end: those of an array at the top, or those that stand one behind the other.
+/// Finds where values end: those of an array at the top, or those of a sequence.
 ///
 /// ```text
 ///   [␤  {"a": 1},␤  {"a":␤   2}␤]        records: {"a": 1}   {"a":␤   2}

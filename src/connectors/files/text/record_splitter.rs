@@ -57,7 +57,7 @@ pub struct Record<'a> {
 }
 
 impl Cutter {
-    /// Cuts at line ends, but for those in quotes; `rows` tells what is a row.
+    /// Cuts at line ends, but for those in quotes; `rows` decides which records are rows.
     pub fn new(quotes: Option<Quotes>, rows: Option<CsvOptions>) -> Self {
         Self { quotes, rows, given_up: false, buffer: Vec::new(), start: 0, at: 0, quoted: false, line: 0, gone: 0 }
     }

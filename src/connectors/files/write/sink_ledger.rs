@@ -52,7 +52,7 @@ pub struct Record {
 pub struct Claimed {
     /// The record.
     pub record: Record,
-    /// The commit that it told, if it is of this life of the job.
+    /// The recorded commit, if it is of this job UUID.
     pub last: Option<Recorded>,
     /// The life before this one, if the record was of another.
     pub former: Option<String>,
@@ -97,7 +97,7 @@ impl Record {
         Ok(Claimed { record, last, former })
     }
 
-    /// How the names of its own temporary files begin.
+    /// The prefix of the names of its temporary files.
     pub fn temporary(&self) -> String {
         format!(".{}.", self.path.filename().unwrap_or_default())
     }

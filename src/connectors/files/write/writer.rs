@@ -163,7 +163,7 @@ impl FilesWriter {
         self.rejects.reject(RejectedRow { value: Some(row_text(rows, row)), error: error.message().to_string(), ..RejectedRow::default() })
     }
 
-    /// Whether a partition has come to be complete whose files were not shown, or that was not told of.
+    /// Whether a partition is complete whose files are not visible yet, or that was not announced.
     fn has_news(&self) -> bool {
         self.open.keys().chain(self.record.incomplete()).any(|p| self.has_passed(p))
     }
@@ -423,13 +423,13 @@ mod tests {
         assert_eq!(first.next_flush_at(), None);
         drop(first);
 
-        // The other one is remembered; the first is not told of again, until more comes.
+        // The other one is recorded; the first is not announced again until it gets more rows.
         std::fs::remove_file(day1.join("_SUCCESS")).unwrap();
         let (mut second, last) = open(&spec, "u", 2).await.unwrap();
         second.advance_watermark(at("2024-05-02T12:00:00"));
         assert_eq!((last.map(|r| r.n), second.next_flush_at(), second.durable_up_to(1)), (Some(1), None, 1));
         second.advance_watermark(i64::MAX);
-        // A commit without rows is settled when that is told.
+        // A commit without rows is settled once that is announced.
         assert_eq!(second.durable_up_to(2), 1);
         second.flush().await.unwrap();
         assert_eq!((complete(), second.durable_up_to(2)), ((false, true), 2));

@@ -18,7 +18,7 @@ const OLDER: &[u8; 8] = b"mstopic1";
 /// Length and checksum before each entry, and a checksum of both.
 const HEADER: usize = 16;
 const OLDER_HEADER: usize = 12;
-/// A journal is written anew no sooner than this much has come since it was.
+/// A journal is compacted only after this many new bytes.
 const SHORT: u64 = 16 << 20;
 /// No entry is longer, so a length that was never written is not taken for one.
 const LONGEST: usize = 1 << 30;
@@ -31,7 +31,7 @@ const LONGEST: usize = 1 << 30;
 /// ```
 /// One file for all partitions, because a transaction is one entry then: it is there as a whole or not at all, without a protocol between
 /// files. Records are kept in memory as well; the file is read from its beginning to its end, once, at the start. When most of it is gone
-/// from the topics by retention, it is written anew beside the old one, and takes its place as a whole.
+/// from the topics by retention, it is compacted into a new file, which replaces the old one atomically.
 ///
 /// # Invariants
 /// - What [`Self::append`] with `sync` has returned from survives a power cut.
@@ -45,7 +45,7 @@ pub(super) struct Journal {
     /// Where the last whole entry ends.
     end: u64,
     folder: PathBuf,
-    /// How long it was when it was written anew, or could not be.
+    /// Its length at the last attempt to compact it.
     written: u64,
     /// Half an entry stands behind that and could not be taken back.
     broken: bool,
@@ -125,7 +125,7 @@ impl Journal {
         self.end > self.written + SHORT && self.end / 2 > used
     }
 
-    /// Writes it anew from these entries. If that fails, it stays as it is.
+    /// Compacts it to these entries. If that fails, it is unchanged.
     ///
     /// # Errors
     /// When the disk is full or gone.
@@ -175,7 +175,7 @@ impl Journal {
     }
 }
 
-/// A whole journal of its own, on the disk; how long it is.
+/// Writes a whole journal to the disk; returns its length.
 fn written_anew(path: &Path, entries: impl Iterator<Item = Entry>) -> Result<(File, u64)> {
     let failed = |e: std::io::Error| Error::state("the embedded topics cannot be written").with_source(e);
     let file = private::options().read(true).write(true).create(true).truncate(true).open(path).map_err(failed)?;

@@ -171,7 +171,7 @@ impl Shared {
 }
 
 impl State {
-    /// Writes the journal anew, if most of it is gone from the topics.
+    /// Compacts the journal, if most of its records were removed from the topics.
     fn renew_journal(&mut self) {
         let Some(mut journal) = self.journal.take() else { return };
         if journal.is_worn(self.bytes())

@@ -29,7 +29,7 @@ impl fmt::Debug for ClientSettings {
     }
 }
 
-/// Settings that are Millstream's: each has an option of its own, or is part of how exactly-once works.
+/// Settings that Millstream controls: each has a separate option, or is part of exactly-once delivery.
 const OURS: &[&str] = &[
     "bootstrap.servers",
     "metadata.broker.list",

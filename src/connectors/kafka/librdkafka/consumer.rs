@@ -221,7 +221,7 @@ impl Consumer for RdKafkaConsumer {
                 client.resume(&list)
             };
             done.map_err(|e| errors::from_client(&what(), &self.address, &e, None))?;
-            // After a pause the end has to be confirmed anew: fetching starts over, which gives a new EOF event.
+            // After a pause the end has to be confirmed again: fetching restarts, which causes a new EOF event.
             p.paused = wanted;
             p.eof = false;
         }

@@ -82,7 +82,7 @@ impl Context {
         self.with(|s| s.down_since.map(|at| (at, s.reason.clone().unwrap_or_else(|| "no connection yet".to_string()))))
     }
 
-    /// What is known about a partition; `None` before the first statistics, or when an error came since.
+    /// The state of a partition; `None` before the first statistics, or when an error came since.
     pub fn partition(&self, partition: i32) -> Option<PartitionHealth> {
         self.with(|s| {
             let known = s.partitions.get(&partition).copied();

@@ -1,4 +1,4 @@
-//! librdkafka's errors as errors for people.
+//! Converts librdkafka's errors.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 

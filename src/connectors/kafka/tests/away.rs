@@ -1,4 +1,4 @@
-//! A broker that can be away, and that tells how many of its consumers are open.
+//! A broker that can be unavailable, and that counts its open consumers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Calls whose arguments are written anew, or which are something else; see the table in `forms.rs`.
+//! Rewrites calls and their arguments; see the table in `forms.rs`.
 
 use std::ops::ControlFlow;
 

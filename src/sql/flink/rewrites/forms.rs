@@ -1,4 +1,4 @@
-//! Expressions that are more than a call, written anew as what the planner knows.
+//! Rewrites expressions with special syntax as those that the planner supports.
 //!
 //! | as Flink writes it | becomes |
 //! |---|---|
