@@ -74,7 +74,7 @@ fn first_name(text: &str) -> String {
 }
 
 #[test]
-fn arrows_between_rooms_go_down_only() {
+fn arrows_between_modules_go_down_only() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     rust_files(&src, &mut files);
