@@ -31,7 +31,7 @@ const STACK: usize = 256 << 20;
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let args = arguments();
-    let level = if args.common.verbose { "millstream=debug,warn" } else { "millstream=warn,error" };
+    let level = if args.common.verbose { "millstream=debug,warn,scylla=off" } else { "millstream=warn,error,scylla=off" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let notes = LogBuffer::default();
     let log = tracing_subscriber::registry().with(filter);

@@ -14,6 +14,7 @@
 pub use crate::common::OptionSpec;
 
 pub mod blackhole;
+pub mod cassandra;
 pub mod conformance;
 pub mod connector;
 pub mod datagen;

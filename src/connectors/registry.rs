@@ -9,6 +9,7 @@ use crate::sql::ast::Options;
 
 use super::Connector;
 use super::blackhole::BlackholeConnector;
+use super::cassandra::CassandraConnector;
 use super::datagen::DatagenConnector;
 use super::files::FilesConnector;
 use super::kafka::{EmbeddedBroker, KafkaConnector, RdKafkaBroker};
@@ -32,12 +33,13 @@ impl Connectors {
 
     fn with(kafka: KafkaConnector) -> Self {
         let mysql = MySqlConnector::default();
-        let all: [Arc<dyn Connector>; 8] = [
+        let all: [Arc<dyn Connector>; 9] = [
             Arc::new(kafka.upsert()),
             Arc::new(kafka),
             Arc::new(FilesConnector::default()),
             Arc::new(mysql.jdbc()),
             Arc::new(mysql),
+            Arc::new(CassandraConnector::default()),
             Arc::new(DatagenConnector),
             Arc::new(PrintConnector),
             Arc::new(BlackholeConnector),

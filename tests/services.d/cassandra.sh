@@ -4,7 +4,6 @@
 cassandra_version=5.0.5 # docker-compose.yml pins the same
 cassandra_port="${MILLSTREAM_CASSANDRA_PORT:-19042}"
 cassandra_storage_port=$((cassandra_port + 1))
-cassandra_jmx_port=$((cassandra_port + 2))
 cassandra_home="$services_home/cassandra"
 cassandra_jars="$cache/cassandra-$cassandra_version"
 cassandra_mark="$cassandra_home/conf"
@@ -83,7 +82,7 @@ cassandra_start_native() {
     # A session of its own, so that Ctrl-C in the terminal of the tests does not reach it.
     setsid java "${jvm[@]}" "-Djava.io.tmpdir=$cassandra_home/tmp" "-Dcassandra.config=file://$cassandra_home/conf/cassandra.yaml" \
         "-Dcassandra.storagedir=$cassandra_home/data" "-Dlogback.configurationFile=file://$cassandra_home/conf/logback.xml" \
-        "-Dcassandra.jmx.local.port=$cassandra_jmx_port" -Dcassandra-foreground=yes -Dcassandra.skip_wait_for_gossip_to_settle=0 \
+        -Dcassandra-foreground=yes -Dcassandra.skip_wait_for_gossip_to_settle=0 \
         -Dcassandra.ring_delay_ms=100 -Dcassandra.superuser_setup_delay_ms=0 -Djdk.attach.allowAttachSelf=true \
         -cp "$cassandra_home/conf:$cassandra_jars/jars/*" org.apache.cassandra.service.CassandraDaemon \
         >>"$(service_log cassandra)" 2>&1 </dev/null 9>&- &

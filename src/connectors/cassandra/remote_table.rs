@@ -1,0 +1,198 @@
+//! A table as the servers know it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::datatypes::SchemaRef;
+use parking_lot::Mutex;
+use scylla::statement::Consistency;
+
+use crate::common::{Error, Result, clock, suggest};
+use crate::connectors::{Inferred, InferredColumn};
+
+use super::client::{Cells, Client, Outcome};
+use super::config::CassandraTable;
+use super::failure::Failure;
+use super::types::{CqlType, Udts};
+
+/// How long what is known of a table counts.
+const KNOWN_FOR: Duration = Duration::from_secs(10);
+
+/// A table's columns and keys.
+#[derive(Debug, Clone)]
+pub(super) struct RemoteTable {
+    pub(super) columns: Vec<RemoteColumn>,
+    pub(super) partition_key: Vec<String>,
+    pub(super) clustering: Vec<String>,
+    /// It is a materialized view, or one of the server's own tables.
+    pub(super) is_view: bool,
+}
+
+/// One of its columns.
+#[derive(Debug, Clone)]
+pub(super) struct RemoteColumn {
+    pub(super) name: String,
+    pub(super) cql: CqlType,
+    /// Where it stands: `partition_key`, `clustering`, `static`, `regular`.
+    kind: String,
+    position: i32,
+}
+
+#[cfg(test)]
+impl RemoteColumn {
+    /// A column of no server.
+    pub(super) fn of(name: &str, cql: CqlType, kind: &str) -> Self {
+        Self { name: name.to_string(), cql, kind: kind.to_string(), position: 0 }
+    }
+}
+
+impl RemoteTable {
+    /// A column by its name.
+    pub(super) fn column(&self, name: &str) -> Option<&RemoteColumn> {
+        self.columns.iter().find(|c| c.name == name).or_else(|| self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name)))
+    }
+
+    /// The columns of a schema.
+    ///
+    /// # Errors
+    /// Names the column that is missing, and those that there are.
+    pub(super) fn columns_of(&self, table: &CassandraTable, schema: &SchemaRef) -> Result<Vec<&RemoteColumn>> {
+        let column = |name: &String| {
+            let known: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
+            self.column(name).ok_or_else(|| {
+                Error::sql(format!("{}: there is no column `{name}` in {}", table.label(), table.quoted()))
+                    .hint(suggest::hint(name, &known))
+            })
+        };
+        schema.fields().iter().map(|f| column(f.name())).collect()
+    }
+
+    /// The partition key, then the clustering columns.
+    pub(super) fn key(&self) -> Vec<String> {
+        self.partition_key.iter().chain(&self.clustering).cloned().collect()
+    }
+
+    /// Its columns as ours.
+    pub(super) fn inferred(&self, table: &CassandraTable) -> Inferred {
+        let has_static = self.columns.iter().any(|c| c.kind == "static");
+        let column = |c: &RemoteColumn| InferredColumn {
+            name: c.name.clone(),
+            data_type: c.cql.natural(),
+            // A partition of which only static columns are there is a row without clustering columns.
+            nullable: !(c.kind == "partition_key" || c.kind == "clustering" && !has_static),
+        };
+        Inferred {
+            columns: self.columns.iter().map(column).collect(),
+            partitioned_by: self.partition_key.clone(),
+            primary_key: if has_static && !self.clustering.is_empty() { Vec::new() } else { self.key() },
+            found_in: format!("in {} at {}", table.quoted(), table.address()),
+        }
+    }
+}
+
+/// A declared table and its cluster.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) table: CassandraTable,
+    pub(super) client: Arc<Client>,
+    known: Mutex<Option<(Instant, Arc<RemoteTable>)>>,
+}
+
+impl Access {
+    pub(super) fn new(table: CassandraTable, client: Arc<Client>) -> Self {
+        Self { table, client, known: Mutex::default() }
+    }
+
+    /// For messages.
+    pub(super) fn what(&self) -> String {
+        self.client.what(&self.table.label())
+    }
+
+    /// What the servers say of the table, now or a moment ago.
+    ///
+    /// # Errors
+    /// When they are away, or there is no such table.
+    pub(super) async fn known(&self) -> Result<Arc<RemoteTable>> {
+        let known = self.known.lock().clone();
+        if let Some((at, remote)) = known
+            && clock::since(at) < KNOWN_FOR
+        {
+            return Ok(remote);
+        }
+        self.look().await
+    }
+
+    /// What the servers say of it now.
+    ///
+    /// # Errors
+    /// As [`Self::known`].
+    pub(super) async fn look(&self) -> Result<Arc<RemoteTable>> {
+        let remote = self.find().await?.ok_or_else(|| {
+            Error::sql(format!("{}: there is no table {} at {}", self.table.label(), self.table.quoted(), self.table.address()))
+                .hint("check `keyspace` and `table`; with 'create.if-missing' = 'true' a job creates the table that it writes to")
+        })?;
+        let remote = Arc::new(remote);
+        *self.known.lock() = Some((clock::instant(), Arc::clone(&remote)));
+        Ok(remote)
+    }
+
+    /// Forgets it: the table is not what it was.
+    pub(super) async fn forget(&self) {
+        *self.known.lock() = None;
+        self.client.forget().await;
+    }
+
+    /// The table, if there is one.
+    ///
+    /// # Errors
+    /// When the servers are away.
+    pub(super) async fn find(&self) -> Result<Option<RemoteTable>> {
+        self.found().await.map_err(|failure| failure.error(&self.what()))
+    }
+
+    async fn found(&self) -> Outcome<Option<RemoteTable>> {
+        let names = Cells([&self.table.keyspace, &self.table.name].map(|name| Some(name.as_bytes().to_vec())).to_vec());
+        let of_table = "WHERE keyspace_name = ? AND table_name = ?";
+        type Row = (String, String, String, i32);
+        let columns = format!("SELECT column_name, type, kind, position FROM system_schema.columns {of_table}");
+        let columns: Vec<Row> = self.asked(&columns, &names).await?;
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        let udts = "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?";
+        let udts: Vec<(String, Vec<String>, Vec<String>)> = self.asked(udts, &Cells(names.0[..1].to_vec())).await?;
+        let udts: Udts = udts.into_iter().map(|(name, fields, types)| (name, fields.into_iter().zip(types).collect())).collect();
+        let views = "SELECT view_name FROM system_schema.views WHERE keyspace_name = ? AND view_name = ?";
+        let views: Vec<(String,)> = self.asked(views, &names).await?;
+        let mut columns: Vec<RemoteColumn> = columns
+            .into_iter()
+            .map(|(name, of, kind, position)| RemoteColumn { name, cql: CqlType::parse(&of, &udts), kind, position })
+            .collect();
+        // As CQL itself shows them: the key, then the others by name.
+        let rank = |c: &RemoteColumn| ["partition_key", "clustering", "static"].iter().position(|kind| *kind == c.kind).unwrap_or(3);
+        columns.sort_by_key(|c| (rank(c), c.position, c.name.clone()));
+        let of_kind = |kind: &str| columns.iter().filter(|c| c.kind == kind).map(|c| c.name.clone()).collect();
+        Ok(Some(RemoteTable {
+            partition_key: of_kind("partition_key"),
+            clustering: of_kind("clustering"),
+            is_view: !views.is_empty() || self.table.keyspace == "system" || self.table.keyspace.starts_with("system_"),
+            columns,
+        }))
+    }
+
+    /// Rows about tables, read once more when the connection was broken.
+    async fn asked<R>(&self, cql: &str, cells: &Cells) -> Outcome<Vec<R>>
+    where
+        R: for<'a, 'b> scylla::deserialize::row::DeserializeRow<'a, 'b>,
+    {
+        let statement = self.client.prepare(cql, Consistency::LocalOne).await?;
+        let mut found = self.client.run(&statement, cells).await;
+        if found.as_ref().is_err_and(|failure| failure.kind == super::failure::Kind::Away) {
+            found = self.client.run(&statement, cells).await;
+        }
+        let unreadable = || Failure::away("the server's answer cannot be read");
+        let Some(page) = found? else { return Err(unreadable()) };
+        let rows = page.rows::<R>().map_err(|_| unreadable())?;
+        rows.collect::<std::result::Result<_, _>>().map_err(|_| unreadable())
+    }
+}

@@ -1,0 +1,146 @@
+//! Writes rows to a table: many batches at a time, each until it is taken or refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use futures::{StreamExt, TryStreamExt, stream};
+use scylla::statement::batch::{Batch, BatchType};
+
+use crate::common::Result;
+use crate::common::floor::floored;
+
+use super::client::{Cells, Outcome};
+use super::failure::{Failure, Kind};
+use super::remote_table::Access;
+use super::statements::{Action, Row, Statements};
+
+/// How long a write that nodes had no time for waits before the first new try.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A table to write to.
+pub(super) struct Target {
+    pub(super) access: Arc<Access>,
+    statements: Statements,
+    schema: SchemaRef,
+}
+
+/// A row that the server does not take, and why.
+pub(super) type Refused = (usize, String);
+
+impl Target {
+    /// Looks at the table, and prepares what is written to it.
+    ///
+    /// # Errors
+    /// When the servers are away, or the table is none that the declared one can be written to.
+    pub(super) async fn open(access: &Arc<Access>) -> Result<Self> {
+        let remote = access.look().await?;
+        let schema = access.table.spec.writable();
+        let statements = Statements::prepare(access, &remote, &schema).await?;
+        Ok(Self { access: Arc::clone(access), statements, schema })
+    }
+
+    /// Rows with the types of the table's columns; changes keep their weight behind.
+    ///
+    /// # Errors
+    /// When a value does not fit.
+    pub(super) fn fit(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+        let strict = CastOptions { safe: false, ..CastOptions::default() };
+        let cast = |(column, field): (&ArrayRef, &FieldRef)| match column.data_type() == field.data_type() {
+            true => Ok(Arc::clone(column)),
+            false => cast_with_options(&floored(column, field.data_type()), field.data_type(), &strict),
+        };
+        let width = self.schema.fields().len();
+        let mut columns: Vec<ArrayRef> =
+            rows.columns().iter().zip(self.schema.fields()).map(cast).collect::<std::result::Result<_, _>>()?;
+        let nullable = |field: &FieldRef| Arc::new(Field::clone(field).with_nullable(true));
+        let mut fields: Vec<FieldRef> = self.schema.fields().iter().map(nullable).collect();
+        if let Some(weights) = rows.columns().get(width) {
+            columns.push(Arc::clone(weights));
+            fields.push(Arc::clone(&rows.schema().fields()[width]));
+        }
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+    }
+
+    /// Writes rows that [fit](Self::fit), the first one with the write timestamp `begin`, each next one with the next.
+    pub(super) async fn put(&self, rows: &RecordBatch, begin: i64) -> Outcome<Vec<Refused>> {
+        let mut refused = Vec::new();
+        let batches = self.statements.batches(rows, begin, &mut refused);
+        let at_once = self.access.table.in_flight;
+        let by_server: Vec<Vec<Refused>> =
+            stream::iter(batches).map(|rows| self.write(rows)).buffer_unordered(at_once).try_collect().await?;
+        if by_server.iter().any(|refused| !refused.is_empty()) {
+            self.check_types().await?;
+        }
+        refused.extend(by_server.into_iter().flatten());
+        refused.sort_unstable();
+        Ok(refused)
+    }
+
+    /// A table that was created anew with other types refuses rows that are not bad.
+    async fn check_types(&self) -> Outcome<()> {
+        let remote = self.access.look().await.map_err(|error| Failure::away(error.message()))?;
+        match self.statements.still_fit(&remote) {
+            true => Ok(()),
+            false => Err(Failure::away("the table was altered meanwhile")),
+        }
+    }
+
+    /// Writes the rows of one partition; when the server refuses them, one by one.
+    async fn write(&self, rows: Vec<Row>) -> Outcome<Vec<Refused>> {
+        match self.persist(&rows).await {
+            Ok(()) => Ok(Vec::new()),
+            Err(failure) if failure.kind != Kind::Row => Err(failure),
+            Err(failure) if rows.len() == 1 => Ok(vec![(rows[0].place, failure.message)]),
+            Err(_) => {
+                let mut refused = Vec::new();
+                for row in rows {
+                    match self.persist(std::slice::from_ref(&row)).await {
+                        Ok(()) => {}
+                        Err(failure) if failure.kind == Kind::Row => refused.push((row.place, failure.message)),
+                        Err(failure) => return Err(failure),
+                    }
+                }
+                Ok(refused)
+            }
+        }
+    }
+
+    /// Sends rows, again while nodes are away or have too much to do: to write them twice changes nothing.
+    async fn persist(&self, rows: &[Row]) -> Outcome<()> {
+        let mut tries = 0;
+        loop {
+            match self.send(rows).await {
+                Err(failure) if failure.kind == Kind::Away && tries < self.access.table.sink_retries => {
+                    tokio::time::sleep(PAUSE * 2_u32.saturating_pow(tries.min(6))).await;
+                    tries += 1;
+                }
+                sent => return sent,
+            }
+        }
+    }
+
+    async fn send(&self, rows: &[Row]) -> Outcome<()> {
+        let statement = |row: &Row| match row.action {
+            Action::Put => &self.statements.insert,
+            Action::Delete => &self.statements.delete,
+        };
+        if let [row] = rows {
+            return self.access.client.run(statement(row), &row.cells).await.map(drop);
+        }
+        let mut batch = Batch::new(BatchType::Unlogged);
+        batch.set_consistency(self.access.table.consistency);
+        batch.set_is_idempotent(true);
+        rows.iter().for_each(|row| batch.append_statement(statement(row).clone()));
+        let cells: Vec<Cells> = rows.iter().map(|row| row.cells.clone()).collect();
+        self.access.client.write(&batch, &cells).await
+    }
+
+    /// The error of a failure. What was known of the table is forgotten: it may have been altered.
+    pub(super) async fn failed(&self, failure: &Failure) -> crate::common::Error {
+        self.access.forget().await;
+        failure.error(&self.access.what())
+    }
+}

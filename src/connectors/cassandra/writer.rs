@@ -1,0 +1,112 @@
+//! Commits as rows with write timestamps that later ones exceed.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+
+use crate::common::{Error, Result, clock};
+use crate::connectors::rejects::{self, RejectedRow, Rejects};
+use crate::connectors::{BulkWriter, CommitInfo, SinkWriter};
+
+use super::commits::CommitRow;
+use super::remote_table::Access;
+use super::target::Target;
+
+/// Writes the commits of one sink.
+pub(super) struct CassandraWriter {
+    target: Target,
+    row: CommitRow,
+    rejects: Rejects,
+    /// The newest write timestamp of a commit that was recorded.
+    recorded: i64,
+    /// The next write timestamp of the commit that is being written.
+    next: Option<i64>,
+}
+
+impl CassandraWriter {
+    pub(super) fn new(target: Target, row: CommitRow, rejects: Rejects, recorded: Option<i64>) -> Self {
+        Self { target, row, rejects, recorded: recorded.unwrap_or(i64::MIN), next: None }
+    }
+
+    /// The first write timestamp of a commit: its clock, in microseconds, if that is above all before.
+    fn begin(&self, commit: &CommitInfo) -> i64 {
+        self.recorded.saturating_add(1).max(commit.clock.saturating_mul(1000))
+    }
+}
+
+#[async_trait]
+impl SinkWriter for CassandraWriter {
+    async fn write(&mut self, commit: &CommitInfo, rows: &[RecordBatch]) -> Result<()> {
+        for rows in rows.iter().filter(|rows| rows.num_rows() > 0) {
+            let begin = self.next.unwrap_or_else(|| self.begin(commit));
+            let batch = self.target.fit(rows)?;
+            let refused = match self.target.put(&batch, begin).await {
+                Ok(refused) => refused,
+                Err(failure) => return Err(self.target.failed(&failure).await),
+            };
+            for (row, error) in refused {
+                self.rejects.reject(RejectedRow { value: Some(rejects::row_text(rows, row)), error, ..RejectedRow::default() })?;
+            }
+            // Also for rows that were refused: which ones those are may change.
+            self.next = Some(begin.saturating_add(i64::try_from(rows.num_rows()).unwrap_or(i64::MAX)));
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, commit: &CommitInfo) -> Result<()> {
+        let newest = self.next.map_or_else(|| self.begin(commit), |next| next - 1);
+        let (label, what) = (self.target.access.table.label(), self.target.access.what());
+        self.row.record(commit, newest, &label, &what).await?;
+        (self.recorded, self.next) = (newest, None);
+        Ok(())
+    }
+
+    fn rejected(&mut self) -> Vec<RejectedRow> {
+        self.rejects.take()
+    }
+}
+
+/// Writes the rows of an INSERT that ends: no record of it, because it is not written again.
+pub(super) struct CassandraBulkWriter {
+    access: Arc<Access>,
+    target: Option<Target>,
+    next: i64,
+}
+
+impl CassandraBulkWriter {
+    /// One that opens the table with the first rows: it may have to be made yet.
+    pub(super) fn new(access: Arc<Access>) -> Self {
+        Self { access, target: None, next: clock::utc().timestamp_micros() }
+    }
+}
+
+#[async_trait]
+impl BulkWriter for CassandraBulkWriter {
+    async fn write(&mut self, rows: RecordBatch) -> Result<()> {
+        let target = match &self.target {
+            Some(target) => target,
+            None => self.target.insert(Target::open(&self.access).await?),
+        };
+        let batch = target.fit(&rows)?;
+        let refused = match target.put(&batch, self.next).await {
+            Ok(refused) => refused,
+            Err(failure) => return Err(target.failed(&failure).await),
+        };
+        self.next = self.next.saturating_add(i64::try_from(rows.num_rows()).unwrap_or(i64::MAX));
+        match refused.first() {
+            None => Ok(()),
+            Some((row, reason)) => {
+                let text = rejects::row_text(&rows, *row);
+                let sample = crate::connectors::on_error::sample(&self.access.table.label(), reason, &text);
+                Err(Error::data(sample).hint("rows before it may have been written: Cassandra has no transactions over tables"))
+            }
+        }
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn abort(&mut self) {}
+}

@@ -1,0 +1,109 @@
+//! Streams joined with tables: rows found by the keys of an epoch; what is kept between epochs.
+
+use crate::cli::Ended;
+use crate::keyspace::Keyspace;
+
+const JOIN: &str =
+    "INSERT INTO result SELECT o.id, o.item, i.name FROM orders o LEFT JOIN items FOR SYSTEM_TIME AS OF o.at AS i ON i.id = o.item";
+
+/// Orders of items 1 to 4, of which 4 does not exist; how a table of items is declared.
+fn run(db: &Keyspace, items: &str, join: &str, rows_per_epoch: &str) -> Ended {
+    let orders: Vec<String> =
+        (0..40).map(|i| format!("{i},{}", if i % 5 == 4 { String::new() } else { (i % 5 + 1).to_string() })).collect();
+    db.home().file("in/orders.csv", &(orders.join("\n") + "\n"));
+    db.home().file(
+        "job.sql",
+        &format!(
+            "CREATE TABLE orders (id INT, item INT, at AS PROCTIME()) WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'csv',
+               'source.monitor-interval' = '1 s');
+             CREATE TABLE result (id INT, item INT, name STRING, PRIMARY KEY (id) NOT ENFORCED) {};\n{items};\n{join};",
+            db.with("result", "")
+        ),
+    );
+    let rows = format!("max.rows.per.epoch={rows_per_epoch}");
+    db.home().run(&["run", "job.sql", "--fresh", "--yes", "--until-now", "--option", &rows])
+}
+
+fn expected() -> Vec<String> {
+    let row = |i: i32| match i % 5 {
+        4 => format!("{i}|NULL|NULL"),
+        3 => format!("{i}|4|NULL"),
+        n => format!("{i}|{}|n{}", n + 1, n + 1),
+    };
+    let mut rows: Vec<String> = (0..40).map(row).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn rows_are_found_by_the_keys_of_an_epoch() {
+    let db = Keyspace::new();
+    db.run(
+        "CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items (id, name) VALUES (1, 'n1'); INSERT INTO items (id, name) VALUES (2, 'n2');
+         INSERT INTO items (id, name) VALUES (3, 'n3'); INSERT INTO items (id, name) VALUES (9, 'n9'); CREATE TABLE result (id int PRIMARY KEY, item int, name text)",
+    );
+    let keyed = |more: &str| format!("CREATE TABLE items (id INT, name STRING, PRIMARY KEY (id) NOT ENFORCED) {}", db.with("items", more));
+    for (table, rows) in [
+        (keyed(""), "1000"),
+        (keyed(""), "3"),
+        // Without a key, with another type, inferred, and with rows kept.
+        (format!("CREATE TABLE items (id INT, name STRING) {}", db.with("items", "")), "7"),
+        (format!("CREATE TABLE items (id BIGINT, name STRING, PRIMARY KEY (id) NOT ENFORCED) {}", db.with("items", "")), "7"),
+        (format!("CREATE TABLE items {}", db.with("items", "")), "7"),
+        (keyed(", 'lookup.cache' = 'FULL', 'lookup.full-cache.periodic-reload.interval' = '1 h'"), "7"),
+        (keyed(", 'lookup.cache' = 'PARTIAL', 'lookup.partial-cache.max-rows' = '2'"), "3"),
+        (keyed(", 'lookup.cache.max-rows' = '10', 'lookup.cache.ttl' = '1 h'"), "3"),
+    ] {
+        db.run("TRUNCATE result");
+        let ended = run(&db, &table, JOIN, rows).ok();
+        assert_eq!(db.rows("SELECT id, item, name FROM result"), expected(), "{table}\n{ended}");
+    }
+}
+
+#[test]
+fn part_of_a_key_finds_all_rows_of_a_partition() {
+    let db = Keyspace::new();
+    db.run(
+        "CREATE TABLE visits (who text, what uuid, at timestamp, n int, PRIMARY KEY ((who, what), at, n)); CREATE TABLE result (k text PRIMARY KEY, n bigint)",
+    );
+    for i in 0..30 {
+        let (who, what) = (["a", "b"][i % 2], format!("550e8400-e29b-41d4-a716-44665544000{}", i % 3));
+        db.run(&format!("INSERT INTO visits (who, what, at, n) VALUES ('{who}', {what}, {}, {i})", i % 5 * 1000));
+    }
+    db.home().file("in/a.csv", "a,550e8400-e29b-41d4-a716-446655440000,0\na,550E8400-E29B-41D4-A716-446655440000,1\nb,no uuid,2\n,x,3\nb,550e8400-e29b-41d4-a716-446655440001,4\n");
+    let job = |visits: &str, on: &str| {
+        format!(
+            "CREATE TABLE input (who STRING, what STRING, id INT, at AS PROCTIME()) WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'csv',
+               'source.monitor-interval' = '1 s');
+             CREATE TABLE visits {visits} {};
+             CREATE TABLE result (k STRING, n BIGINT, PRIMARY KEY (k) NOT ENFORCED) {};
+             INSERT INTO result SELECT CONCAT(input.who, CAST(id AS STRING), '-', CAST(v.n AS STRING)), v.n FROM input
+               JOIN visits FOR SYSTEM_TIME AS OF input.at AS v ON {on};",
+            db.with("visits", ""),
+            db.with("result", "")
+        )
+    };
+    let columns = "(who STRING, what STRING, at TIMESTAMP_LTZ(3), n INT, PRIMARY KEY (who, what, at, n) NOT ENFORCED)";
+    let both = "v.who = input.who AND v.what = input.what";
+    let expected: Vec<String> = {
+        let mut rows: Vec<String> = (0..30).filter(|i| i % 6 == 0).map(|i| format!("a0-{i}|{i}")).collect();
+        rows.extend((0..30).filter(|i| i % 2 == 1 && i % 3 == 1).map(|i| format!("b4-{i}|{i}")));
+        rows.sort();
+        rows
+    };
+    for (visits, says) in [
+        (format!("{columns} PARTITIONED BY (who, what)"), "its rows are found by key (who, what)"),
+        (String::new(), "its rows are found by key (who, what)"),
+        // CQL's own rule would be that the partition key is the first column; that it is not is found out, and all rows are read.
+        (columns.to_string(), "its rows are found by key (who, what)"),
+    ] {
+        db.run("TRUNCATE result");
+        db.home().file("job.sql", &job(&visits, both));
+        db.home().run(&["run", "job.sql", "--fresh", "--yes", "--until-now"]).ok();
+        assert_eq!(db.rows("SELECT k, n FROM result"), expected, "{visits}");
+        let explained = db.shell(&job(&visits, both).replace("INSERT INTO", "EXPLAIN INSERT INTO")).ok();
+        assert!(explained.out.contains(says), "{visits}: {explained}");
+    }
+    let said = db.shell(&job("", "v.what = input.what").replace("INSERT INTO", "EXPLAIN INSERT INTO")).ok();
+    assert!(said.out.contains("all of its rows are read: the join equals no columns by which it finds rows"), "{said}");
+}

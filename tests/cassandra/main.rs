@@ -1,0 +1,15 @@
+//! Tables in Cassandra 5, on a real node: read, looked up, written, and the promise kept while things break.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+#[path = "../common/cli.rs"]
+mod cli;
+#[path = "../common/mod.rs"]
+mod common;
+mod keyspace;
+mod lookups;
+#[path = "../common/ports.rs"]
+mod ports;
+mod promise;
+mod scans;
+mod sink;
+mod types;
