@@ -6,6 +6,7 @@ mod cli;
 #[path = "../common/mod.rs"]
 mod common;
 mod keyspace;
+mod logins;
 mod lookups;
 #[path = "../common/ports.rs"]
 mod ports;

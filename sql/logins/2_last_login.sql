@@ -1,0 +1,10 @@
+-- Each login of a known user becomes the user's last one. An unknown id finds no row, and changes nothing.
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO users
+SELECT l.login_id, u.user_name, l.created_time
+FROM logins AS l JOIN users FOR SYSTEM_TIME AS OF l.at AS u ON u.login_id = l.login_id;
+
+INSERT INTO seen
+SELECT l.login_id, u.user_name, l.created_time
+FROM logins AS l JOIN users FOR SYSTEM_TIME AS OF l.at AS u ON u.login_id = l.login_id;
+END;
