@@ -33,6 +33,11 @@ fn logins_become_the_last_ones_of_known_users() {
     let job = job.option("contact-points", &db.address).option("keyspace", &db.name);
     let job = job.option("username", "millstream").option("password", "millstream").option("standard-error", "true");
 
+    // Many logins of one user in an epoch, the last one last; between them others.
+    let times: Vec<String> = (0..3000).map(|i| format!("2020-09-09 08:{:02}:{:02}", i / 60, i % 60)).collect();
+    let many: Vec<(&str, &str)> =
+        times.iter().enumerate().map(|(i, time)| (["100001", "999999", "888888"][i % 3], time.as_str())).collect();
+    add(&many);
     add(&[("100001", "2020-09-09 10:18:00"), ("999999", "2020-09-09 10:19:00"), ("100001", "2020-09-09 10:20:00")]);
     let mut running = job.start();
     let expected = users(&[("100001", "Prashant", "2020-09-09 10:20:00"), ("100009", "Alisha", "2019-03-07 10:00:00")]);
