@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::mem::MaybeUninit;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -33,11 +34,20 @@ impl Ended {
 
 /// Runs `millstream` in a data folder; a process that takes longer than `limit` is killed.
 pub fn millstream(data: &Path, args: &[String], limit: Duration) -> Ended {
+    millstream_on(None, data, args, limit)
+}
+
+/// The same on the first so many cores of the machine.
+pub fn millstream_on(cores: Option<usize>, data: &Path, args: &[String], limit: Duration) -> Ended {
     // Files, not pipes: nothing has to be read while it runs.
     let (out, err) = (data.join("stdout"), data.join("stderr"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
     command.args(args).env("MILLSTREAM_DATA", data).env_remove("MILLSTREAM_CRASH").env_remove("RUST_LOG");
     command.stdin(Stdio::null()).stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap());
+    if let Some(cores) = cores {
+        // SAFETY: between fork and exec it only calls `sched_setaffinity`, on memory of its own.
+        unsafe { command.pre_exec(move || stay_on(cores)) };
+    }
     let begin = Instant::now();
     let (status, usage) = end(command.spawn().unwrap(), begin + limit);
     let seconds = begin.elapsed().as_secs_f64();
@@ -52,6 +62,17 @@ pub fn millstream(data: &Path, args: &[String], limit: Duration) -> Ended {
         cpu: time(usage.ru_utime) + time(usage.ru_stime),
         megabytes: usage.ru_maxrss as f64 / 1024.0,
     }
+}
+
+/// Binds this process to the first so many cores.
+fn stay_on(cores: usize) -> std::io::Result<()> {
+    // SAFETY: zeroes are a valid, empty set; the calls write and read this set alone.
+    let done = unsafe {
+        let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed().assume_init();
+        (0..cores).for_each(|core| libc::CPU_SET(core, &mut set));
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
+    };
+    if done == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 /// Waits for its end, and kills it when it is too late.

@@ -1,12 +1,13 @@
 //! Nexmark over a topic of JSON, each query measured as a whole process: README.md in this folder.
 //!
 //! ```text
-//! eval "$(tests/services env)"; cargo bench --bench nexmark [-- --events 5000000 --queries q0,q1 | --check]
+//! eval "$(tests/services env)"; cargo bench --bench nexmark [-- --events 5000000 --queries q0,q1 | --check | --cores]
 //! ```
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 mod check;
 mod child;
+mod cores;
 mod generator;
 mod queries;
 mod topic;
@@ -33,6 +34,12 @@ struct Flags {
     /// Compare the answers of continuous and batch runs instead of measuring
     #[arg(long)]
     check: bool,
+    /// Compare one core with two, from files; needs no broker
+    #[arg(long, conflicts_with = "check")]
+    cores: bool,
+    /// With --cores: how often each query runs on each
+    #[arg(long, default_value_t = 3)]
+    runs: u32,
     /// The most seconds that one run may take
     #[arg(long, default_value_t = 600)]
     seconds: u64,
@@ -46,18 +53,11 @@ struct Flags {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    let Ok(kafka) = std::env::var("MILLSTREAM_TEST_KAFKA") else {
-        eprintln!("no broker: run `tests/services start kafka && eval \"$(tests/services env)\"`");
-        return ExitCode::FAILURE;
-    };
     let topic = match flags.events {
         events if flags.check => Topic::checked(events.unwrap_or(100_000)),
+        events if flags.cores => Topic::measured(events.unwrap_or(2_000_000)),
         events => Topic::measured(events.unwrap_or(5_000_000)),
     };
-    if flags.fill {
-        tokio::runtime::Runtime::new().unwrap().block_on(topic.fill(&kafka));
-        return ExitCode::SUCCESS;
-    }
     let unknown = flags.queries.iter().find(|name| QUERIES.iter().all(|q| q.name != *name));
     if let Some(name) = unknown {
         eprintln!("there is no query `{name}`; known: {}", QUERIES.map(|q| q.name).join(", "));
@@ -65,8 +65,20 @@ fn main() -> ExitCode {
     }
     let chosen: Vec<&Query> =
         QUERIES.iter().filter(|q| flags.queries.is_empty() || flags.queries.iter().any(|name| name == q.name)).collect();
-    fill(&flags, topic.events);
     let limit = Duration::from_secs(flags.seconds);
+    if flags.cores {
+        cores::measure(&chosen, &topic, flags.runs, limit);
+        return ExitCode::SUCCESS;
+    }
+    let Ok(kafka) = std::env::var("MILLSTREAM_TEST_KAFKA") else {
+        eprintln!("no broker: run `tests/services start kafka && eval \"$(tests/services env)\"`");
+        return ExitCode::FAILURE;
+    };
+    if flags.fill {
+        tokio::runtime::Runtime::new().unwrap().block_on(topic.fill(&kafka));
+        return ExitCode::SUCCESS;
+    }
+    fill(&flags, topic.events);
     if flags.check {
         return check(&chosen, &Checker { kafka: &kafka, topic: &topic, limit });
     }

@@ -19,7 +19,8 @@ pub struct Topic {
     pub name: String,
     /// How many events it holds.
     pub events: u64,
-    config: Config,
+    /// What its events are like.
+    pub config: Config,
 }
 
 impl Topic {

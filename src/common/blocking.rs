@@ -2,7 +2,8 @@
 
 use std::panic::resume_unwind;
 
-use tokio::task::{spawn_blocking, unconstrained};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::{block_in_place, spawn_blocking, unconstrained};
 
 use super::{Error, Result};
 
@@ -21,6 +22,14 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
     }
 }
 
+/// Does the work on this thread, while another thread takes over its other tasks: for what is not async and may wait for a disk.
+pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current() {
+        Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => block_in_place(work),
+        _ => work(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,5 +39,18 @@ mod tests {
         for n in 0..1_000 {
             assert_eq!(futures::executor::block_on(blocking(move || Ok(n))).unwrap(), n);
         }
+    }
+
+    /// One worker, which a task blocks until another task has run.
+    #[test]
+    fn other_tasks_go_on_while_one_blocks_in_place() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let blocked = runtime.spawn(async move {
+            tokio::spawn(async move { sender.send(7).unwrap() });
+            in_place(|| receiver.recv_timeout(std::time::Duration::from_secs(60)))
+        });
+        assert_eq!(runtime.block_on(blocked).unwrap(), Ok(7));
+        assert_eq!(in_place(|| 1), 1, "also without a runtime");
     }
 }

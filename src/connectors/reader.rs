@@ -16,7 +16,7 @@ use super::split::PartitionRange;
 pub struct Prefetch {
     /// Rows per decoded batch.
     pub batch_rows: usize,
-    /// Bytes of decoded batches waiting for an epoch.
+    /// Bytes of decoded batches waiting for an epoch, and bytes that one epoch takes; a batch more than that at most.
     pub max_bytes: usize,
 }
 

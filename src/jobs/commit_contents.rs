@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::common::Result;
 use crate::connectors::SinkMode;
 use crate::operators::epoch::context::StateId;
-use crate::state::{ChunkedSectionWriter, CommitFile, Section, SpillableBatches, StateDelta, WrittenSection};
+use crate::state::{ChunkedSectionWriter, CommitFile, PendingChanges, Section, SpillableBatches, WrittenSection};
 
 use super::changes::consolidate;
 use super::commits::{Commits, Header, sink_section};
@@ -36,8 +36,8 @@ pub(super) struct SinkRows {
 pub(super) struct CommitContents {
     /// Snapshots and deltas of state tables.
     pub(super) state: StateParts,
-    /// Deltas of views whose snapshot is in this commit: readers of a view read only deltas.
-    pub(super) views: BTreeMap<StateId, StateDelta>,
+    /// Changes of views whose snapshot is in this commit: readers of a view read only changes.
+    pub(super) views: BTreeMap<StateId, PendingChanges>,
     /// The state of sources.
     pub(super) remembered: Vec<Section>,
     /// Rows for sinks.
@@ -58,7 +58,7 @@ impl CommitContents {
         for (id, delta) in views {
             let stem = format!("{stem}-v{}.{}", id.node, id.groups);
             let mut writer = ChunkedSectionWriter::new(Arc::clone(store), change_section(&id.to_string()), stem, CHANGES_PIECE);
-            writer.extend(delta.encode()?).await?;
+            writer.extend(delta.into_rows()).await?;
             writer.finish_into(&mut sections, &mut written).await?;
         }
         for (index, sink) in sinks.into_iter().enumerate() {

@@ -16,7 +16,7 @@ use crate::connectors::{SinkMode, SourceCounters};
 use crate::operators::epoch::context::StateId;
 use crate::state::commit::CommitReader;
 use crate::state::key_hash::HASH_VERSION;
-use crate::state::{SpillContext, SpillableBatches, StateDelta, StateMemory};
+use crate::state::{PendingChanges, SpillContext, SpillableBatches, StateMemory};
 
 use super::commit_contents::{CommitContents, SinkRows};
 use super::commits::{Commit, Commits, FORMAT, Header, KeyedBy, Put};
@@ -70,20 +70,18 @@ type CommitOutcome = Result<(Put, Arc<Commit>)>;
 /// The output of epochs that is not committed yet.
 #[derive(Default)]
 struct Pending {
-    deltas: BTreeMap<StateId, StateDelta>,
+    deltas: BTreeMap<StateId, PendingChanges>,
     rows: BTreeMap<String, SpillableBatches>,
     dirty: bool,
 }
 
 impl Pending {
-    fn merge(&mut self, output: EpochOutput) -> Result<u64> {
+    fn merge(&mut self, output: EpochOutput, spill: &SpillContext) -> Result<u64> {
         let mut count = 0;
         for (id, delta) in output.deltas {
             match self.deltas.entry(id) {
-                Entry::Occupied(mut before) => before.get_mut().merge(delta)?,
-                Entry::Vacant(none) => {
-                    none.insert(delta);
-                }
+                Entry::Occupied(mut before) => before.get_mut().merge(delta, spill)?,
+                Entry::Vacant(none) => drop(none.insert(PendingChanges::new(delta, spill)?)),
             }
         }
         for (sink, rows) in output.rows {
@@ -169,7 +167,8 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
     let Some((starts, until)) = wait_for_starts(spec, &mut enumerators, &recovered, &mut status, stop).await? else {
         return Ok(Attempt::Ended(Ending::Stopped(newest)));
     };
-    let inputs = Inputs::open(&spec.sources, enumerators, &starts, until.as_ref(), &pipeline.columns()?)?;
+    let inputs =
+        Inputs::open(&spec.sources, enumerators, &starts, until.as_ref(), &pipeline.columns()?, spec.settings.max_bytes_per_epoch)?;
     let publishers = Publishers::start(&spec.name, sinks, &commits, newest, &recovered.held, &spec.faults);
     for commit in &recovered.unpublished {
         publishers.send(commit);
@@ -314,7 +313,7 @@ impl Running<'_> {
         for (id, letters) in &output.letters {
             self.pending.rows.entry(id.clone()).or_default().push(&self.spill, letters.clone())?;
         }
-        self.status.rows_out += self.pending.merge(output)?;
+        self.status.rows_out += self.pending.merge(output, &self.spill)?;
         self.speed.add(count);
         self.finish_if_exhausted();
         Ok(true)

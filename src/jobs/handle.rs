@@ -77,6 +77,11 @@ impl JobHandle {
         self.metrics.lock().as_ref().map(JobMetrics::explain)
     }
 
+    /// What its partitions have given and taken, and which keys most rows have ([`JobMetrics::partitions`]); nothing when it has ended.
+    pub fn partitions(&self) -> (Option<String>, Option<String>) {
+        self.metrics.lock().as_ref().map_or((None, None), JobMetrics::partitions)
+    }
+
     /// Asks it to stop, which it does after a last commit.
     pub fn stop(&self) {
         self.stop.cancel();

@@ -150,7 +150,7 @@ pub async fn ends_now(sources: &[JobSource], enumerators: &mut Enumerators) -> R
 }
 
 impl Inputs {
-    /// Starts prefetching: only the columns that the job reads, up to `until`.
+    /// Starts prefetching: only the columns that the job reads, up to `until`, and about `max_bytes` in all sources together.
     ///
     /// # Errors
     /// When a source cannot be opened.
@@ -160,8 +160,11 @@ impl Inputs {
         starts: &Starts,
         until: Option<&Ends>,
         columns: &BTreeMap<String, BTreeSet<ColumnPath>>,
+        max_bytes: usize,
     ) -> Result<Self> {
         let mut all = Vec::new();
+        let prefetch = Prefetch::default();
+        let prefetch = Prefetch { max_bytes: prefetch.max_bytes.min(max_bytes / sources.len().max(1)), ..prefetch };
         for (source, mut enumerator) in sources.iter().zip(enumerators) {
             let start = starts.get(&source.table).cloned().unwrap_or_default();
             let mut clock = SourceClock::new(start.positions.iter().map(|p| p.partition), source.idle_timeout);
@@ -185,7 +188,7 @@ impl Inputs {
                 stream: Arc::clone(&source.stream),
                 counters: Arc::clone(&source.run.counters),
                 discoveries: enumerator.discoveries(&limited),
-                reader: enumerator.reader(limited, projection, Prefetch::default())?,
+                reader: enumerator.reader(limited, projection, prefetch)?,
                 clock,
                 has_watermark: source.has_watermark,
                 max_drift: source.max_drift.map(|d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX)),

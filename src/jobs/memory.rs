@@ -20,6 +20,9 @@ use super::spec::Settings;
 const SHARE: u64 = 60;
 /// The default limit if the machine's memory is unknown.
 const UNKNOWN: u64 = 2 << 30;
+/// The rows of an epoch are at most this part of the limit: what operators take in, look up, give out and change for them at once is
+/// a multiple of it. Smaller ones would read the same state from disk more often.
+const EPOCH_PART: usize = 16;
 /// How many of the largest users an error names.
 const NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 
@@ -64,9 +67,10 @@ impl Memory {
         Ok(RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc()?)
     }
 
-    /// Sets the state's share of the limit.
+    /// Sets the shares of the state and of an epoch's rows.
     pub fn share(&self, settings: &mut Settings) {
         settings.state_memory = self.limit / 2;
+        settings.max_bytes_per_epoch = self.limit / EPOCH_PART;
         settings.tmp.clone_from(&self.folder);
     }
 }

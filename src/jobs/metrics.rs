@@ -24,9 +24,11 @@ pub fn add_epoch(measured: &mut Measured, rows: u64, output: &EpochOutput) {
         for (sum, partition) in sum.partitions.iter_mut().zip(&run.partitions) {
             *sum = (sum.0 + partition.elapsed, sum.1 + partition.rows);
         }
-        for (exchange, rows) in &run.exchanged {
-            let sums = sum.exchanged.entry(*exchange).or_insert_with(|| vec![0; rows.len()]);
-            sums.iter_mut().zip(rows).for_each(|(sum, rows)| *sum += rows);
+        for (exchange, run) in &run.exchanged {
+            let sum = sum.exchanged.entry(*exchange).or_default();
+            sum.rows.resize(run.rows.len(), 0);
+            sum.rows.iter_mut().zip(&run.rows).for_each(|(sum, rows)| *sum += rows);
+            sum.heavy.merge(&run.heavy);
         }
     }
     for (node, late) in &output.late {
@@ -54,6 +56,12 @@ impl JobMetrics {
             status: job.status.subscribe(),
             meter: Arc::clone(&job.meter),
         }
+    }
+
+    /// Rows and time of each partition since this start, and skewed keys; `None` with one partition, or without skew.
+    pub fn partitions(&self) -> (Option<String>, Option<String>) {
+        let measured = self.meter.read();
+        (measured.partitions(), measured.skew(&self.program))
     }
 
     /// The EXPLAIN of the job, with the rows and time of each stage since this start, and the current size of its state.

@@ -37,6 +37,13 @@ pub struct EpochRows {
     pub splits: BTreeMap<String, Vec<Split>>,
 }
 
+impl EpochRows {
+    /// Bytes in memory.
+    fn bytes(&self) -> usize {
+        self.batches.values().flatten().map(RecordBatch::get_array_memory_size).sum()
+    }
+}
+
 /// The output of an epoch.
 #[derive(Debug, Default)]
 pub struct EpochOutput {
@@ -204,6 +211,7 @@ impl Pipeline {
         faults: &Faults,
         mut time: impl FnMut(&EpochReportTimes) -> TableTimes,
     ) -> Result<EpochOutput> {
+        let _rows = self.memory.pin(rows.bytes());
         self.reserve();
         let first = self.attempt(rows.clone(), start, clock, faults, &mut time).await;
         let (mut output, report) = match first {
@@ -245,9 +253,9 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Updates the state's reservation in DataFusion's memory pool.
+    /// Updates the reservation of the state and of the epoch's rows in DataFusion's memory pool.
     fn reserve(&mut self) {
-        self.reserved.resize(self.memory.resident());
+        self.reserved.resize(self.memory.in_use());
     }
 
     /// Bytes of state on the local disk.

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use crate::common::faults::{EpochStep, Faults};
 use crate::common::{Error, Result};
 use crate::operators::epoch::context::{StateId, StateTables};
-use crate::state::{ChunkedSectionWriter, Frozen, Section, StateDelta, StateStore, WrittenSection};
+use crate::state::{ChunkedSectionWriter, Frozen, PendingChanges, Section, StateStore, WrittenSection};
 
 use super::commits::{Commit, snapshot_section, state_section};
 
@@ -99,8 +99,8 @@ struct WrittenTable {
 pub enum TableRows {
     /// A snapshot.
     Whole(Frozen),
-    /// The delta since the commit before.
-    Changes(StateDelta),
+    /// The changes since the commit before.
+    Changes(PendingChanges),
 }
 
 /// The state tables of a commit.
@@ -164,7 +164,7 @@ impl Snapshots {
         &mut self,
         n: u64,
         state: &StateTables,
-        deltas: &BTreeMap<StateId, StateDelta>,
+        deltas: &BTreeMap<StateId, PendingChanges>,
         store: &Arc<dyn StateStore>,
         stem: &str,
         faults: &Faults,
@@ -199,7 +199,7 @@ impl Snapshots {
                     tokio::spawn(write_in_background(table.freeze(), snapshot_section(&name), Arc::clone(store), stem, faults.clone()));
                 self.background.insert(*id, BackgroundSnapshot { base: n, task });
             }
-            all.closed.extend(delta.and_then(StateDelta::close_to).map(|to| (name.clone(), to)));
+            all.closed.extend(delta.and_then(PendingChanges::close_to).map(|to| (name.clone(), to)));
             all.carried_by.extend(carried_by.map(|commit| (name.clone(), commit)));
             all.bases.insert(name, base);
             all.parts.extend(delta.map(|delta| (*id, TableRows::Changes(delta.clone()))));
@@ -237,7 +237,7 @@ impl StateParts {
             let mut writer = ChunkedSectionWriter::new(Arc::clone(store), state_section(&name), stem, STATE_PIECE);
             match rows {
                 TableRows::Whole(table) => writer.extend(table.into_rows()).await?,
-                TableRows::Changes(delta) => writer.extend(delta.encode()?).await?,
+                TableRows::Changes(delta) => writer.extend(delta.into_rows()).await?,
             }
             writer.finish_into(&mut self.sections, &mut self.written).await?;
         }

@@ -153,6 +153,8 @@ pub struct Settings {
     pub trigger_interval: Duration,
     /// The most rows of one source in an epoch.
     pub max_rows_per_epoch: usize,
+    /// About the most bytes of all sources in an epoch: they, and what operators make of them, are in memory at once.
+    pub max_bytes_per_epoch: usize,
     /// How many bytes of state are kept in memory; the rest goes to disk.
     pub state_memory: usize,
     /// The folder of temporary files on that disk.
@@ -175,6 +177,7 @@ impl Default for Settings {
             checkpoint_interval: Duration::from_millis(100),
             trigger_interval: Duration::ZERO,
             max_rows_per_epoch: 1 << 18,
+            max_bytes_per_epoch: 1 << 30,
             state_memory: 1 << 30,
             tmp: std::env::temp_dir(),
             snapshots: SnapshotPolicy::default(),

@@ -14,8 +14,9 @@ use crate::common::clock;
 use crate::common::{Error, Result};
 use crate::operators::epoch::expression_errors::with_expressions;
 use crate::operators::epoch::hash_partition::partition_by_key;
+use crate::operators::epoch::heavy_keys::HeavyKeys;
 use crate::operators::{EpochContext, ExchangeExec};
-use crate::planner::{Binding, HashExchange, Program, Stage};
+use crate::planner::{Binding, Exchanged, HashExchange, Program, Stage};
 use crate::state::SpillableBatches;
 
 use super::stage_runner::StageRunner;
@@ -29,8 +30,8 @@ pub struct StageRun {
     pub rows: u64,
     /// The metrics of its partitions.
     pub partitions: Vec<PartitionRun>,
-    /// By exchange the number of rows for each partition of its reader.
-    pub exchanged: Vec<(u32, Vec<u64>)>,
+    /// By exchange the rows for its reader.
+    pub exchanged: Vec<(u32, Exchanged)>,
 }
 
 /// One partition of a run.
@@ -70,8 +71,8 @@ pub struct Schedule {
 struct PartitionOutput {
     /// Not partitioned by key.
     rows: SpillableBatches,
-    /// By exchange and target partition.
-    exchanged: Vec<Vec<SpillableBatches>>,
+    /// By exchange: rows by target partition, and their heavy keys.
+    exchanged: Vec<(Vec<SpillableBatches>, HeavyKeys)>,
     run: PartitionRun,
 }
 
@@ -181,22 +182,28 @@ impl Schedule {
         }
         let partitions: Vec<PartitionRun> = left.iter().map(|left| left.run).collect();
         let rows = partitions.iter().map(|partition| partition.rows).sum();
-        let mut exchanged: Vec<Vec<SpillableBatches>> =
-            exchanges.iter().map(|exchange| vec![SpillableBatches::default(); exchange.partitions]).collect();
+        let mut exchanged = empty(&exchanges);
         for (number, left) in (0u32..).zip(left) {
             if keep {
                 context.put_exchange(stage.id, number, left.rows);
             }
-            let parts = exchanged.iter_mut().flatten().zip(left.exchanged.into_iter().flatten());
-            parts.for_each(|(all, part)| all.extend(part));
+            for ((all, heavy), (parts, noted)) in exchanged.iter_mut().zip(left.exchanged) {
+                all.iter_mut().zip(parts).for_each(|(all, part)| all.extend(part));
+                heavy.merge(&noted);
+            }
         }
-        let counts = |parts: &Vec<SpillableBatches>| parts.iter().map(|part| part.rows() as u64).collect();
-        let counted = exchanges.iter().zip(&exchanged).map(|(exchange, parts)| (exchange.id, counts(parts))).collect();
-        for (exchange, parts) in exchanges.iter().zip(exchanged) {
+        let mut counted = Vec::with_capacity(exchanges.len());
+        for (exchange, (parts, heavy)) in exchanges.iter().zip(exchanged) {
+            counted.push((exchange.id, Exchanged { rows: parts.iter().map(|part| part.rows() as u64).collect(), heavy }));
             (0u32..).zip(parts).for_each(|(number, part)| context.put_exchange(exchange.id, number, part));
         }
         Ok(StageRun { elapsed: clock::since(begin), rows, partitions, exchanged: counted })
     }
+}
+
+/// No rows for any partition of these exchanges.
+fn empty(exchanges: &[HashExchange]) -> Vec<(Vec<SpillableBatches>, HeavyKeys)> {
+    exchanges.iter().map(|exchange| (vec![SpillableBatches::default(); exchange.partitions], HeavyKeys::default())).collect()
 }
 
 /// Collects the output of one partition of a stage.
@@ -209,17 +216,12 @@ async fn collect_output(
     plan: Arc<dyn ExecutionPlan>,
 ) -> Result<PartitionOutput> {
     let (begin, spill) = (clock::instant(), context.spill_context());
-    let mut left = PartitionOutput {
-        rows: SpillableBatches::default(),
-        exchanged: exchanges.iter().map(|exchange| vec![SpillableBatches::default(); exchange.partitions]).collect(),
-        run: PartitionRun::default(),
-    };
+    let mut left = PartitionOutput { rows: SpillableBatches::default(), exchanged: empty(&exchanges), run: PartitionRun::default() };
     while let Some(batch) = rows.try_next().await.map_err(|error| with_expressions(error.into(), &plan))? {
         left.run.rows += batch.num_rows() as u64;
-        for (exchange, parts) in exchanges.iter().zip(&mut left.exchanged) {
-            for (part, rows) in parts.iter_mut().zip(partition_by_key(&batch, &exchange.key, key_groups, exchange.partitions)?) {
-                part.push(spill, rows)?;
-            }
+        for (exchange, (parts, heavy)) in exchanges.iter().zip(&mut left.exchanged) {
+            let rows = partition_by_key(&batch, &exchange.key, key_groups, exchange.partitions, heavy)?;
+            parts.iter_mut().zip(rows).try_for_each(|(part, rows)| part.push(spill, rows))?;
         }
         if keep {
             left.rows.push(spill, batch)?;

@@ -51,7 +51,7 @@ pub mod window_tvf;
 
 pub use bind::Binding;
 pub use continuous::ContinuousPlanner;
-pub use explain::{Explained, Measured, StageMeasured};
+pub use explain::{Exchanged, Explained, Measured, StageMeasured};
 pub use mode::Mode;
 pub use program::{HashExchange, Output, Program, Stage, StateNode};
 pub use properties::{Domain, Shape};

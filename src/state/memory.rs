@@ -25,6 +25,12 @@ pub(in crate::state) trait Evictable: Send + Sync {
 /// The budget of a job's state: when all tables together hold more than `limit` bytes in memory, the shards that were not used for
 /// longest go to disk.
 ///
+/// ```text
+///  resident   state, exchanges, changes for the next commit, rows for sinks   kept within `limit`, goes to disk
+///  pinned     rows of the running epoch, rows that only a frozen table holds   leaves memory by itself, soon
+/// ```
+/// What plans may take is what these two leave of the job's memory (`jobs::memory`).
+///
 /// Not counted: temporary shards of look-ups on disk, a few megabytes per reading thread, and the result of
 /// a call.
 pub struct StateMemory {
@@ -34,10 +40,24 @@ pub struct StateMemory {
     folder: Scratch,
     parts: Mutex<Vec<Weak<dyn Evictable>>>,
     resident: AtomicUsize,
+    pinned: AtomicUsize,
     disk: AtomicUsize,
     clock: AtomicU64,
     spilled: AtomicU64,
     loaded: AtomicU64,
+}
+
+/// Bytes that are counted as pinned until this is dropped.
+#[derive(Debug)]
+pub struct PinnedBytes {
+    memory: Arc<StateMemory>,
+    bytes: usize,
+}
+
+impl Drop for PinnedBytes {
+    fn drop(&mut self) {
+        self.memory.pinned.fetch_sub(self.bytes, Relaxed);
+    }
 }
 
 impl StateMemory {
@@ -50,6 +70,7 @@ impl StateMemory {
             folder: Scratch::new(folder),
             parts: Mutex::default(),
             resident: AtomicUsize::new(0),
+            pinned: AtomicUsize::new(0),
             disk: AtomicUsize::new(0),
             clock: AtomicU64::new(0),
             spilled: AtomicU64::new(0),
@@ -80,6 +101,17 @@ impl StateMemory {
     /// Bytes that all tables hold in memory now.
     pub fn resident(&self) -> usize {
         self.resident.load(Relaxed)
+    }
+
+    /// Counts bytes that cannot leave memory, as long as the answer lives.
+    pub fn pin(self: &Arc<Self>, bytes: usize) -> PinnedBytes {
+        self.pinned.fetch_add(bytes, Relaxed);
+        PinnedBytes { memory: Arc::clone(self), bytes }
+    }
+
+    /// Bytes in memory now: all that tables hold, and what is pinned.
+    pub fn in_use(&self) -> usize {
+        self.resident() + self.pinned.load(Relaxed)
     }
 
     /// Bytes of the files on disk.

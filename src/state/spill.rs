@@ -12,6 +12,7 @@ use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use parking_lot::Mutex;
 
+use crate::common::blocking::in_place;
 use crate::common::{Error, Result, private};
 
 use super::memory::{StateMemory, cannot_use};
@@ -62,7 +63,7 @@ impl SpillFile {
             file.seek(SeekFrom::Start(start as u64))?; // not its end: a failed write may have left bytes there
             file.write_all(&bytes)
         };
-        write().map_err(|e| cannot_use(&self.path, e))?;
+        in_place(write).map_err(|e| cannot_use(&self.path, e))?;
         self.memory.account_disk(0, bytes.len());
         self.len.store(start + bytes.len(), SeqCst);
         Ok(Place { start, len: bytes.len() })
@@ -82,8 +83,8 @@ impl Reader<'_> {
             none => none.insert(File::open(&self.file.path).map_err(|e| cannot_use(&self.file.path, e))?),
         };
         let mut bytes = Vec::with_capacity(place.len);
-        let mut read = || file.seek(SeekFrom::Start(place.start as u64)).and_then(|_| file.take(place.len as u64).read_to_end(&mut bytes));
-        read().map_err(|e| cannot_use(&self.file.path, e))?;
+        let read = || file.seek(SeekFrom::Start(place.start as u64)).and_then(|_| file.take(place.len as u64).read_to_end(&mut bytes));
+        in_place(read).map_err(|e| cannot_use(&self.file.path, e))?;
         let rows = StreamDecoder::new().decode(&mut Buffer::from_vec(bytes))?;
         rows.ok_or_else(|| Error::state(format!("{}: state that was written to disk has been cut off", self.file.path.display())))
     }

@@ -97,36 +97,12 @@ impl StateDelta {
         Ok(())
     }
 
-    /// Appends the delta of a later epoch.
-    ///
-    /// # Errors
-    /// When it is of another kind; that would be a bug.
-    pub fn merge(&mut self, later: Self) -> Result<()> {
-        match (self, later) {
-            (Self::Panes(delta), Self::Panes(later)) => delta.merge(later),
-            (Self::Keyed(delta), Self::Keyed(later)) => delta.merge(later),
-            _ => return Err(mixed()),
-        }
-        Ok(())
-    }
-
     /// Rows whose time is at or before this are dropped, in milliseconds since 1970.
     pub fn close_to(&self) -> Option<i64> {
         match self {
             Self::Panes(delta) => delta.close_to,
             Self::Keyed(delta) => delta.close_to,
         }
-    }
-
-    /// Its rows in batches for a commit, for [`StateTable::restore`]; the time up to which it closes is in the commit's header.
-    ///
-    /// # Errors
-    /// When spilled rows cannot be read; the iterator may fail, too.
-    pub fn encode(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send + '_>> {
-        Ok(match self {
-            Self::Panes(delta) => Box::new(delta.encode()),
-            Self::Keyed(delta) => Box::new(delta.encode()?.into_iter().map(Ok)),
-        })
     }
 }
 
@@ -226,7 +202,7 @@ impl StateTable {
         }
     }
 
-    /// Restores what [`Frozen::into_rows`] or [`StateDelta::encode`] wrote.
+    /// Restores what [`Frozen::into_rows`] or [`PendingChanges::into_rows`](super::PendingChanges::into_rows) wrote.
     ///
     /// # Errors
     /// When the batch is not of such a table.

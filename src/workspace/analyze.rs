@@ -36,7 +36,7 @@ pub(super) async fn analyze(session: Session, program: Arc<Program>, sources: &[
         starts.insert(source.table.clone(), StoredSource { positions, ..StoredSource::default() });
     }
     let until = if sources.iter().all(|s| s.stream.bounded()) { None } else { Some(ends_now(sources, &mut enumerators).await?) };
-    let mut inputs = Inputs::open(sources, enumerators, &starts, until.as_ref(), &pipeline.columns()?)?;
+    let mut inputs = Inputs::open(sources, enumerators, &starts, until.as_ref(), &pipeline.columns()?, settings.max_bytes_per_epoch)?;
     let mut measured = Measured::default();
     let begin = clock::instant();
     loop {

@@ -20,12 +20,16 @@ struct Listed {
     phase: Option<String>,
     commit: Option<u64>,
     status: Option<Status>,
+    /// Rows and time of each partition.
+    partitions: Option<String>,
+    /// Keys that most rows have.
+    skew: Option<String>,
 }
 
 impl Listed {
     /// A job of this process.
     fn of(status: Status) -> Self {
-        Self { phase: Some(status.phase.to_string()), commit: Some(status.commit), status: Some(status) }
+        Self { phase: Some(status.phase.to_string()), commit: Some(status.commit), status: Some(status), ..Self::default() }
     }
 }
 
@@ -38,11 +42,12 @@ impl Connection {
                 let last = Commits::reader(root.below(&name)).last().await?;
                 let finished = last.as_ref().is_some_and(|commit| commit.body.finished);
                 let phase = finished.then(|| Phase::Finished.to_string());
-                all.insert(name, Listed { phase, commit: last.map(|commit| commit.body.n), status: None });
+                all.insert(name, Listed { phase, commit: last.map(|commit| commit.body.n), ..Listed::default() });
             }
         }
         for job in self.workspace.jobs.all().into_iter().filter(|job| wanted(job.name())) {
-            all.insert(job.name().to_string(), Listed::of(job.status()));
+            let (partitions, skew) = job.partitions();
+            all.insert(job.name().to_string(), Listed { partitions, skew, ..Listed::of(job.status()) });
         }
         rows(&all)
     }
@@ -68,6 +73,8 @@ fn rows(jobs: &BTreeMap<String, Listed>) -> Result<ShownRows> {
         ("rows out", number(|status| Some(status.rows_out))),
         ("late", number(|status| Some(status.late))),
         ("state", number(|status| Some(status.state_bytes + status.state_disk))),
+        ("partitions", of_all(|job| job.partitions.as_deref())),
+        ("skew", of_all(|job| job.skew.as_deref())),
         ("commit", Arc::new(commits.collect::<Int64Array>())),
         ("notice", of_all(|job| job.status.as_ref()?.message())),
     ])
@@ -83,7 +90,7 @@ mod tests {
         let failed = Status { phase: Phase::Failed, notice: Some("why".into()), ..Status::default() };
         let jobs = BTreeMap::from([("a".to_string(), Listed::of(running)), ("b".to_string(), Listed::of(failed))]);
         let (_, rows) = rows(&jobs).unwrap();
-        let text = arrow::util::pretty::pretty_format_batches(&[rows.project(&[0, 1, 5, 10]).unwrap()]).unwrap().to_string();
+        let text = arrow::util::pretty::pretty_format_batches(&[rows.project(&[0, 1, 5, 12]).unwrap()]).unwrap().to_string();
         assert!(text.contains("| a        | RUNNING | 7       |        |"), "{text}");
         assert!(text.contains("| b        | FAILED  | 0       | why    |"), "{text}");
     }

@@ -209,7 +209,7 @@ fn variables_and_what_is_shown() {
     home.file("job.sql", "SHOW TABLES FROM d;\nCREATE TABLE o WITH ('connector' = 'print') AS SELECT a + :n AS b FROM d.t WHERE a = 7;");
     let ended = home.run(&["run", "job.sql", "-v", "n=10"]).ok();
     assert_eq!(ended.out, "table name\nt\n+I[17]\n");
-    assert_eq!(home.run(&["query", "SHOW JOBS LIKE 'j%'", "--format", "csv"]).ok().out.lines().nth(1), Some("job,FINISHED,,,,,,,,1,"));
+    assert_eq!(home.run(&["query", "SHOW JOBS LIKE 'j%'", "--format", "csv"]).ok().out.lines().nth(1), Some("job,FINISHED,,,,,,,,,,1,"));
 }
 
 #[test]

@@ -401,7 +401,9 @@ fn explain_tells_of_partitions_and_of_keys_that_most_rows_have() {
     assert!(!apart.contains("    skew "), "{apart}");
     assert!(!explain("1", "id").contains("partitions"));
     let skewed = explain("3", "id / 100000");
-    assert!(skewed.contains("] one of 3 partitions gets 10.0k of 10.0k rows"), "{skewed}");
+    assert!(skewed.contains("] one of 3 partitions gets 10.0k of 10.0k rows, about 10.0k of them with (0)"), "{skewed}");
+    let one_of_many = explain("3", "LEAST(id % 5, 1)");
+    assert!(one_of_many.contains(" of them with (1)"), "{one_of_many}");
     let (out, err) = place.run(&["query", "--threads", "0", "SELECT 1"], 2);
     assert!(err.contains("a number from 1 to 1024 is needed"), "{out}{err}");
 }

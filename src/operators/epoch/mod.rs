@@ -5,6 +5,7 @@ pub mod context;
 pub mod exchange;
 pub mod expression_errors;
 pub mod hash_partition;
+pub mod heavy_keys;
 pub(super) mod max_event_time;
 pub(super) mod nested_projection;
 pub mod one_input;

@@ -11,6 +11,7 @@ use crate::common::Result;
 
 use super::keys::NONE;
 use super::log::Log;
+use super::segments::SharedBatch;
 use super::shape::RowLayout;
 use super::shard::Shard;
 
@@ -44,7 +45,7 @@ pub(super) enum FrozenShard {
 /// The rows of a shard in memory.
 #[derive(Debug)]
 pub(super) struct FrozenRows {
-    batches: Vec<RecordBatch>,
+    batches: Vec<Arc<SharedBatch>>,
     /// By slot.
     live: BooleanBuffer,
     /// Slots with a weight above one, ascending.
@@ -59,17 +60,16 @@ impl FrozenRows {
             let several = (0u32..).zip(&bag.weights).filter(|(_, weight)| **weight > 1);
             several.map(|(slot, weight)| (slot, *weight)).collect()
         });
-        Self { batches: shard.segments.batches().cloned().collect(), live, weights }
+        Self { batches: shard.segments.share(), live, weights }
     }
 
     fn into_rows(self, shape: Arc<RowLayout>) -> impl Iterator<Item = Result<RecordBatch>> + Send {
         let Self { batches, live, weights } = self;
         let mut slot = 0;
         let pieces = batches.into_iter().flat_map(move |batch| {
-            let first = slot;
-            slot += batch.num_rows();
-            let len = batch.num_rows();
-            (0..len).step_by(ROWS).map(move |start| (first + start, batch.slice(start, ROWS.min(len - start))))
+            let (first, len) = (slot, batch.rows.num_rows());
+            slot += len;
+            (0..len).step_by(ROWS).map(move |start| (first + start, batch.rows.slice(start, ROWS.min(len - start))))
         });
         pieces.map(move |(start, batch)| weighted(&shape, start, &batch, &live, &weights)).filter(|rows| !rows.as_ref().is_ok_and(is_empty))
     }

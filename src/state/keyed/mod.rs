@@ -32,6 +32,7 @@ mod times;
 use arrow::datatypes::SchemaRef;
 
 pub use delta::KeyedDelta;
+pub(in crate::state) use delta::concat;
 pub use frozen::FrozenTable;
 pub use table::KeyedTable;
 

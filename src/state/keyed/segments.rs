@@ -1,6 +1,6 @@
 //! The rows of a shard, as immutable Arrow batches.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, GenericListArray, OffsetSizeTrait, StructArray, UInt32Array};
 use arrow::compute::{concat_batches, interleave, take};
@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::common::{Error, Result};
+use crate::state::memory::{PinnedBytes, StateMemory};
 
 /// Batches above this many bytes are not merged any further, so that offsets of 32 bits do not overflow.
 const MERGE_LIMIT: usize = 64 << 20;
@@ -22,6 +23,7 @@ const MERGE_LIMIT: usize = 64 << 20;
 /// O(log n) times, there are O(log n) batches, and slots never change.
 #[derive(Debug)]
 pub(super) struct Segments {
+    memory: Arc<StateMemory>,
     schema: SchemaRef,
     list: Vec<Segment>,
     rows: usize,
@@ -30,14 +32,31 @@ pub(super) struct Segments {
 #[derive(Debug)]
 struct Segment {
     start: u32,
+    shared: Arc<SharedBatch>,
+}
+
+/// A batch of a shard, which a frozen table may hold for longer.
+#[derive(Debug)]
+pub(super) struct SharedBatch {
+    pub(super) rows: RecordBatch,
     bytes: usize,
-    batch: RecordBatch,
+    memory: Arc<StateMemory>,
+    /// The shard counts the bytes as long as it has the batch; from then on they are pinned.
+    pinned: OnceLock<PinnedBytes>,
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.shared) > 1 {
+            self.shared.pinned.get_or_init(|| self.shared.memory.pin(self.shared.bytes));
+        }
+    }
 }
 
 impl Segments {
     /// No rows of this schema.
-    pub(super) fn new(schema: SchemaRef) -> Self {
-        Self { schema, list: Vec::new(), rows: 0 }
+    pub(super) fn new(schema: SchemaRef, memory: Arc<StateMemory>) -> Self {
+        Self { memory, schema, list: Vec::new(), rows: 0 }
     }
 
     /// The number of slots.
@@ -47,12 +66,17 @@ impl Segments {
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        self.list.iter().map(|s| s.bytes).sum()
+        self.list.iter().map(|s| s.shared.bytes).sum()
     }
 
     /// The batches, in the order of slots.
     pub(super) fn batches(&self) -> impl Iterator<Item = &RecordBatch> {
-        self.list.iter().map(|s| &s.batch)
+        self.list.iter().map(|s| &s.shared.rows)
+    }
+
+    /// The batches, in the order of slots, for as long as the caller wants them.
+    pub(super) fn share(&self) -> Vec<Arc<SharedBatch>> {
+        self.list.iter().map(|s| Arc::clone(&s.shared)).collect()
     }
 
     /// Gives slots to the rows of a batch that owns its buffers (see [`pick`]).
@@ -64,18 +88,21 @@ impl Segments {
         u32::try_from(end).ok().filter(|n| *n < u32::MAX).ok_or_else(|| Error::state("a part of a state table has 2³² rows"))?;
         let (mut rows, mut bytes, mut from) = (batch.num_rows(), batch.get_array_memory_size(), self.list.len());
         while let Some(before) = from.checked_sub(1).and_then(|i| self.list.get(i)) {
-            if before.batch.num_rows() >= 2 * rows || before.bytes + bytes > MERGE_LIMIT {
+            let before = &before.shared;
+            if before.rows.num_rows() >= 2 * rows || before.bytes + bytes > MERGE_LIMIT {
                 break;
             }
-            (rows, bytes, from) = (rows + before.batch.num_rows(), bytes + before.bytes, from - 1);
+            (rows, bytes, from) = (rows + before.rows.num_rows(), bytes + before.bytes, from - 1);
         }
         let merged = if from == self.list.len() {
             batch
         } else {
-            own(concat_batches(&self.schema, self.list[from..].iter().map(|s| &s.batch).chain([&batch]))?)?
+            own(concat_batches(&self.schema, self.list[from..].iter().map(|s| &s.shared.rows).chain([&batch]))?)?
         };
         self.list.truncate(from);
-        self.list.push(Segment { start: (end - rows) as u32, bytes: merged.get_array_memory_size(), batch: merged });
+        let (bytes, memory) = (merged.get_array_memory_size(), Arc::clone(&self.memory));
+        let shared = Arc::new(SharedBatch { rows: merged, bytes, memory, pinned: OnceLock::new() });
+        self.list.push(Segment { start: (end - rows) as u32, shared });
         self.rows = end;
         Ok(())
     }

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use crate::common::{Error, Result, WEIGHT};
+use crate::state::StateMemory;
 
 use super::codec::{Encoded, RowCodec};
 use super::segments::batch;
@@ -16,6 +17,8 @@ use super::{KeyMode, Layout};
 #[derive(Debug)]
 pub(super) struct RowLayout {
     pub(super) layout: Arc<Layout>,
+    /// Where the table's bytes are counted.
+    pub(super) memory: Arc<StateMemory>,
     /// The stored columns and the weight.
     pub(super) changes: SchemaRef,
     /// These and the key's hash: the schema on disk.
@@ -38,7 +41,7 @@ pub(super) struct Changes {
 }
 
 impl RowLayout {
-    pub(super) fn new(layout: Arc<Layout>) -> Result<Self> {
+    pub(super) fn new(layout: Arc<Layout>, memory: Arc<StateMemory>) -> Result<Self> {
         let schema = &layout.schema;
         let time = layout.time.map(|t| schema.fields().get(t).map(|f| f.data_type()));
         if time.is_some_and(|kind| kind != Some(&DataType::Int64)) {
@@ -52,7 +55,7 @@ impl RowLayout {
             KeyMode::Upsert => None,
             KeyMode::Bag => Some(RowCodec::new(schema, (0..schema.fields().len()).collect())?),
         };
-        Ok(Self { changes, logged: Arc::new(Schema::new(fields)), keys: RowCodec::new(schema, layout.key.clone())?, full, layout })
+        Ok(Self { changes, logged: Arc::new(Schema::new(fields)), keys: RowCodec::new(schema, layout.key.clone())?, full, layout, memory })
     }
 
     /// The stored columns.

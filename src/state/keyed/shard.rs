@@ -54,7 +54,7 @@ impl Shard {
             keys: KeyIndex::default(),
             heads: Vec::new(),
             owner: Vec::new(),
-            segments: Segments::new(shape.schema().clone()),
+            segments: Segments::new(shape.schema().clone(), Arc::clone(&shape.memory)),
             bag: shape.full.is_some().then(MultisetIndex::default),
             times: shape.layout.time.map(|_| ExpiryQueue::default()),
             live: 0,
@@ -237,7 +237,7 @@ impl Shard {
         let owner_of = |slot: usize| ids.get(self.owner[slot] as usize).copied().unwrap_or(NONE);
         let slots: Vec<u32> = (0..self.owner.len()).map(|slot| if owner_of(slot) == NONE { NONE } else { next(&mut count) }).collect();
         let old: Vec<u32> = (0..).zip(&slots).filter(|(_, new)| **new != NONE).map(|(old, _)| old).collect();
-        let mut segments = Segments::new(self.shape.schema().clone());
+        let mut segments = Segments::new(self.shape.schema().clone(), Arc::clone(&self.shape.memory));
         for chunk in old.chunks(CHUNK) {
             segments.append(self.segments.gather(chunk)?)?;
         }

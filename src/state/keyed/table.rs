@@ -50,7 +50,7 @@ impl KeyedTable {
     /// # Errors
     /// When the layout names columns that the schema does not have, or of types that cannot be compared.
     pub fn new(layout: Arc<Layout>, memory: Arc<StateMemory>) -> Result<Self> {
-        let shape = Arc::new(RowLayout::new(layout)?);
+        let shape = Arc::new(RowLayout::new(layout, Arc::clone(&memory))?);
         let directory = Directory::new(ShardSlot::new(Shard::new(shape.clone()), &memory));
         Ok(Self { shape, directory, closed_to: None, next_time: None, memory })
     }
@@ -120,8 +120,8 @@ impl KeyedTable {
     /// When the rows are not of the layout's schema with a weight, or a disk fails; the table is then unusable.
     pub fn fold(&mut self, delta: &KeyedDelta) -> Result<()> {
         self.memory.tick();
-        for epoch in delta.epochs() {
-            self.apply(&self.shape.changes(&concat(epoch)?)?)?;
+        if delta.num_rows() > 0 {
+            self.apply(&self.shape.changes(&concat(&delta.rows)?)?)?;
         }
         self.closed_to = self.closed_to.max(delta.close_to);
         self.close()

@@ -62,7 +62,7 @@ impl PaneDelta {
     }
 
     /// Its rows in batches for a commit, for [`super::PaneTable::restore`]. `close_to` is in the commit's header.
-    pub fn encode(&self) -> impl Iterator<Item = Result<RecordBatch>> + Send {
-        stored::encode(self.puts.iter().map(|put| (put.pane, put.at, put.run.clone())))
+    pub fn into_rows(self) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+        stored::encode(self.puts.into_iter().map(|put| (put.pane, put.at, put.run)))
     }
 }

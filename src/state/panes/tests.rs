@@ -29,7 +29,7 @@ fn delta(table: &PaneTable, puts: &[(i64, usize, std::ops::Range<i64>)], close_t
 }
 
 fn read_back(delta: &PaneDelta, table: &mut PaneTable) {
-    delta.encode().for_each(|batch| table.restore(&batch.unwrap()).unwrap());
+    delta.clone().into_rows().for_each(|batch| table.restore(&batch.unwrap()).unwrap());
     table.fold(&PaneDelta::closing(delta.close_to));
 }
 

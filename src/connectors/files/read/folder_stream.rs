@@ -29,15 +29,23 @@ pub struct FilesReader {
     at_end: bool,
     ended: bool,
     paused: bool,
+    /// Bytes that one answer has, and a piece more at most.
+    max_bytes: usize,
+}
+
+/// What an answer may still take.
+struct Room {
+    rows: usize,
+    bytes: usize,
 }
 
 impl FilesReader {
     /// Starts reading.
-    pub fn start(config: Arc<Config>, files: FileReader, counters: Arc<SourceCounters>, begin: Begin) -> Self {
+    pub fn start(config: Arc<Config>, files: FileReader, counters: Arc<SourceCounters>, begin: Begin, max_bytes: usize) -> Self {
         let (sender, events) = mpsc::channel(AHEAD);
         let position = begin.position;
         let task = tokio::spawn(Reader::run(config, files, counters, begin, sender));
-        Self { events, task, waiting: VecDeque::new(), position, at_end: false, ended: false, paused: false }
+        Self { events, task, waiting: VecDeque::new(), position, at_end: false, ended: false, paused: false, max_bytes }
     }
 
     fn take(&mut self, fetched: &mut Fetched, event: Event) -> Result<()> {
@@ -53,17 +61,19 @@ impl FilesReader {
         Ok(())
     }
 
-    /// Moves what waits into an answer, at most this many rows.
-    fn hand_out(&mut self, fetched: &mut Fetched, left: &mut usize) {
-        while *left > 0
+    /// Moves what waits into an answer, as far as there is room.
+    fn hand_out(&mut self, fetched: &mut Fetched, left: &mut Room) {
+        while left.rows > 0
+            && left.bytes > 0
             && let Some(piece) = self.waiting.pop_front()
         {
-            let (head, tail) = piece.cut(*left, fetched.chunks.is_empty());
+            let (head, tail) = piece.cut(left.rows, fetched.chunks.is_empty());
             if let Some(tail) = tail {
                 self.waiting.push_front(tail);
             }
             let Some(head) = head else { return };
-            *left = left.saturating_sub(head.batch.num_rows());
+            left.rows = left.rows.saturating_sub(head.batch.num_rows());
+            left.bytes = left.bytes.saturating_sub(head.batch.get_array_memory_size());
             self.position = head.next;
             fetched.rejected.extend(head.rejected);
             if head.batch.num_rows() > 0 {
@@ -76,10 +86,11 @@ impl FilesReader {
 #[async_trait]
 impl SourceReader for FilesReader {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
-        let (mut fetched, mut left) = (Fetched::default(), if self.paused { 0 } else { max_rows });
+        let mut fetched = Fetched::default();
+        let mut left = Room { rows: if self.paused { 0 } else { max_rows }, bytes: self.max_bytes.max(1) };
         self.hand_out(&mut fetched, &mut left);
         let until = clock::timer() + wait;
-        while left > 0 && self.waiting.is_empty() && !self.ended {
+        while left.rows > 0 && left.bytes > 0 && self.waiting.is_empty() && !self.ended {
             let event = if fetched.chunks.is_empty() && fetched.rejected.is_empty() {
                 match tokio::time::timeout_at(until, self.events.recv()).await {
                     Err(_) => break,

@@ -153,6 +153,6 @@ impl SplitEnumerator for FilesEnumerator {
             position: ranges.first().map_or(0, |range| range.start),
             interval: self.source.monitor.filter(|_| !self.until_now),
         };
-        Ok(Box::new(FilesReader::start(config, files, counters, begin)))
+        Ok(Box::new(FilesReader::start(config, files, counters, begin, prefetch.max_bytes)))
     }
 }

@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 use super::super::{KeyMode, KeyedDelta, KeyedTable, Layout};
 use super::model::{Model, weighted};
 use super::rows::{printed, random, random_columns, schema};
-use crate::state::StateMemory;
+use crate::state::{PendingChanges, SpillContext, StateMemory};
 
 /// Columns of a table, which of them are the key, and which is the time.
 struct Case(&'static [&'static str], &'static [usize], Option<usize>);
@@ -72,20 +72,22 @@ impl Run {
 
     /// Some epochs, merged, folded into the table or read back as from a commit.
     fn step(&mut self) {
-        let mut merged = KeyedDelta::default();
-        let epochs = self.rng.random_range(1..4);
-        for _ in 0..epochs {
+        let (spill, stored) = (SpillContext::new(&self.memory), self.rng.random_bool(0.3));
+        let mut pending = PendingChanges::new(KeyedDelta::default().into(), &spill).unwrap();
+        for _ in 0..self.rng.random_range(1..4) {
             let epoch = self.epoch();
             self.model.fold(&epoch);
-            merged.merge(epoch);
+            if stored {
+                pending.merge(epoch.into(), &spill).unwrap();
+            } else {
+                self.table.fold(&epoch).unwrap();
+            }
         }
-        if self.rng.random_bool(0.3) {
-            merged.encode().unwrap().iter().for_each(|rows| self.table.restore(rows).unwrap());
-            self.table.fold(&KeyedDelta::new(Vec::new(), merged.close_to)).unwrap();
-            self.exact &= merged.close_to.is_none();
-        } else {
-            self.exact &= epochs == 1 || merged.close_to.is_none();
-            self.table.fold(&merged).unwrap();
+        if stored {
+            let close_to = pending.close_to();
+            pending.into_rows().for_each(|rows| self.table.restore(&rows.unwrap()).unwrap());
+            self.table.fold(&KeyedDelta::new(Vec::new(), close_to)).unwrap();
+            self.exact &= close_to.is_none();
         }
     }
 
@@ -193,9 +195,8 @@ fn a_retraction_may_come_before_its_insertion_in_an_epoch_but_not_across_epochs(
     let mut table = empty(case, KeyMode::Bag, &memory);
     table.fold(&KeyedDelta::new(vec![minus.clone(), plus.clone()], None)).unwrap();
     assert_eq!((table.len(), table.unmatched()), (0, 0));
-    let mut delta = KeyedDelta::new(vec![minus], None);
-    delta.merge(KeyedDelta::new(vec![plus], None));
-    table.fold(&delta).unwrap();
+    table.fold(&KeyedDelta::new(vec![minus], None)).unwrap();
+    table.fold(&KeyedDelta::new(vec![plus], None)).unwrap();
     assert_eq!((table.len(), table.unmatched()), (1, 1));
 }
 

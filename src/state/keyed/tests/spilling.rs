@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 
 use super::super::{KeyMode, KeyedDelta, KeyedTable, Layout};
 use crate::common::WEIGHT;
-use crate::state::StateMemory;
+use crate::state::{PendingChanges, SpillContext, StateMemory};
 
 fn table(memory: &Arc<StateMemory>) -> KeyedTable {
     let schema = Arc::new(Schema::new(vec![Field::new("k", DataType::Utf8, false), Field::new("v", DataType::Int64, false)]));
@@ -131,4 +131,47 @@ fn a_disk_that_fails_is_named() {
     let mut table = table(&StateMemory::new(0, file));
     let error = table.fold(&puts(&[1, 2, 3], 1)).unwrap_err();
     assert!(error.message().contains("cannot be kept in") && error.hint_text().is_some_and(|h| h.contains("--memory-limit")), "{error}");
+}
+
+/// What only the frozen table holds is counted as long as it does.
+#[test]
+fn a_frozen_table_counts_the_rows_that_the_table_has_replaced() {
+    let memory = StateMemory::unlimited();
+    let mut table = table(&memory);
+    let all: Vec<u32> = (0..50_000).collect();
+    table.fold(&puts(&all, 0)).unwrap();
+    assert_eq!(memory.in_use(), memory.resident());
+    let frozen = table.freeze();
+    assert_eq!(memory.in_use(), memory.resident(), "all of it is shared");
+    for value in 1..4 {
+        table.fold(&puts(&all, value)).unwrap();
+    }
+    let pinned = memory.in_use() - memory.resident();
+    let rows: usize = 50_000 * (16 + 4 + 8);
+    assert!((rows..4 * rows).contains(&pinned), "{pinned} bytes for rows of {rows}");
+    let mut rows = frozen.into_rows();
+    assert!(rows.by_ref().flat_map(|rows| values(&rows.unwrap()).into_values()).all(|value| value == 0));
+    drop(rows);
+    assert_eq!(memory.in_use(), memory.resident());
+    drop(table);
+    assert_eq!(memory.in_use(), 0);
+}
+
+#[test]
+fn changes_that_wait_for_a_commit_go_to_disk_and_come_back_epoch_by_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = StateMemory::new(100 << 10, folder.path().into());
+    let spill = SpillContext::new(&memory);
+    let epoch = |value: i64| puts(&(0..1000).collect::<Vec<_>>(), value);
+    let mut pending = PendingChanges::new(epoch(0).into(), &spill).unwrap();
+    for value in 1..50 {
+        pending.merge(epoch(value).into(), &spill).unwrap();
+        assert!(memory.in_use() <= memory.limit(), "{memory:?}");
+    }
+    assert!(memory.on_disk() > 40 * 1000 * 28, "{memory:?}");
+    let read: Vec<_> = pending.into_rows().map(Result::unwrap).collect();
+    let expected: Vec<_> = (0..50).flat_map(|value| epoch(value).rows).collect();
+    assert_eq!(read, expected);
+    drop(spill);
+    assert_eq!((memory.in_use(), memory.on_disk()), (0, 0));
 }
