@@ -111,8 +111,7 @@ commitlog_directory: $cassandra_home/data/commitlog
 saved_caches_directory: $cassandra_home/data/saved_caches
 hints_directory: $cassandra_home/data/hints
 cdc_raw_directory: $cassandra_home/data/cdc_raw
-commitlog_sync: periodic
-commitlog_sync_period: 10000ms
+commitlog_sync: batch
 memtable_heap_space: 64MiB
 memtable_offheap_space: 64MiB
 key_cache_size: 8MiB

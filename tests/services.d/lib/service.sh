@@ -23,11 +23,14 @@ service_place() { echo "127.0.0.1:$(service_value "$1" port)"; }
 service_end() { stop_process "$(service_pid "$1")" "$(service_value "$1" mark)" "$2"; }
 
 service_await() {
-    local name="$1" ready="$1_answers" tenths=$((${MILLSTREAM_SERVICES_TIMEOUT:-90} * 10)) log
+    local name="$1" ready="$1_answers" tenths=$((${MILLSTREAM_SERVICES_TIMEOUT:-90} * 10)) missed=0 log
     log="$(service_log "$name")"
     ! declare -F "${name}_ready" >/dev/null || ready="${name}_ready"
     until "$ready"; do
-        if [ "$(services_mode)" = native ] && ! alive "$(service_pid "$name")" "$(service_value "$name" mark)"; then
+        # Once proves nothing: a process is known by its command line, which it has only once its program runs.
+        if [ "$(services_mode)" != native ] || alive "$(service_pid "$name")" "$(service_value "$name" mark)"; then
+            missed=0
+        elif [ "$((missed += 1))" -ge 20 ]; then
             tail -n 20 "$log" >&2
             die "$name ended while starting; its log: $log"
         fi
