@@ -17,6 +17,7 @@ pub mod blackhole;
 pub mod cassandra;
 pub mod conformance;
 pub mod connector;
+pub mod database;
 pub mod datagen;
 pub mod files;
 pub mod kafka;

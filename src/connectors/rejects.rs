@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::common::Result;
+use crate::common::{Error, Result};
 
 use super::on_error::{OnError, Warning, failure, sample};
 
@@ -61,9 +61,29 @@ impl Rejects {
         Ok(())
     }
 
+    /// Takes note of rows of a batch, each with the reason.
+    ///
+    /// # Errors
+    /// As [`Self::reject`].
+    pub fn reject_rows(&mut self, batch: &RecordBatch, refused: Vec<(usize, String)>) -> Result<()> {
+        let row = |(row, error)| RejectedRow { value: Some(row_text(batch, row)), error, ..RejectedRow::default() };
+        refused.into_iter().try_for_each(|refused| self.reject(row(refused)))
+    }
+
     /// The rows since the last call: all that go to a dead-letter table, else one of them.
     pub fn take(&mut self) -> Vec<RejectedRow> {
         std::mem::take(&mut self.rows)
+    }
+}
+
+/// Fails with the first of the rows of a batch that the target refuses, for writers that set none aside.
+///
+/// # Errors
+/// When there is one; `place` says where it would go.
+pub fn none_refused(place: &str, batch: &RecordBatch, refused: &[(usize, String)]) -> Result<()> {
+    match refused.first() {
+        None => Ok(()),
+        Some((row, reason)) => Err(Error::data(sample(place, reason, &row_text(batch, *row)))),
     }
 }
 

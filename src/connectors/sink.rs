@@ -75,6 +75,13 @@ pub enum SinkMode {
     Discard,
 }
 
+impl SinkMode {
+    /// Of a table with this PRIMARY KEY, which may have none.
+    pub fn by_key(primary_key: &[String]) -> Self {
+        if primary_key.is_empty() { Self::Append } else { Self::Upsert(primary_key.to_vec()) }
+    }
+}
+
 /// A table that can be written.
 #[async_trait]
 pub trait Sink: Debug + Send + Sync {

@@ -1,16 +1,14 @@
 //! The node, and a keyspace of its own for each test.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::value::{CqlValue, Row};
 
-use crate::cli::{Ended, Home};
+use crate::cli::Home;
 use crate::common::block;
-use crate::ports::Ports;
+use crate::database::{OwnServer, SalesTables, TestDatabase};
 
 /// A keyspace, gone with the test.
 pub struct Keyspace {
@@ -18,44 +16,6 @@ pub struct Keyspace {
     pub address: String,
     session: Session,
     home: Home,
-}
-
-/// A node of a test's own, which it may stop and start; gone, with its data, when it is dropped.
-pub struct OwnNode {
-    home: tempfile::TempDir,
-    ports: Ports,
-}
-
-impl OwnNode {
-    pub fn start() -> Self {
-        let node = Self { home: tempfile::tempdir().unwrap(), ports: Ports::reserve() };
-        node.services("start");
-        node
-    }
-
-    pub fn keyspace(&self) -> Keyspace {
-        Keyspace::at(format!("127.0.0.1:{}", self.ports.first))
-    }
-
-    /// `start` returns when it answers, `stop` when it is gone.
-    pub fn services(&self, verb: &str) {
-        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services"));
-        command.args([verb, "cassandra"]).env("MILLSTREAM_SERVICES_HOME", self.home.path());
-        let output = command.env("MILLSTREAM_CASSANDRA_PORT", self.ports.first.to_string()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// Ends it as a power cut does.
-    pub fn kill(&self) {
-        let pid = std::fs::read_to_string(self.home.path().join("cassandra/pid")).unwrap();
-        assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
-    }
-}
-
-impl Drop for OwnNode {
-    fn drop(&mut self) {
-        self.services("reset");
-    }
 }
 
 impl Keyspace {
@@ -67,7 +27,11 @@ impl Keyspace {
     }
 
     /// One on a node of the test's own.
-    pub fn at(address: String) -> Self {
+    pub fn on(node: &OwnServer) -> Self {
+        Self::at(node.address())
+    }
+
+    fn at(address: String) -> Self {
         let name = format!("t_{}", uuid::Uuid::now_v7().simple());
         let session = block(SessionBuilder::new().known_node(&address).user("millstream", "millstream").build());
         let session = session.unwrap_or_else(|e| panic!("{address}: {e}"));
@@ -106,34 +70,11 @@ impl Keyspace {
         Ok(rows.rows::<Row>().unwrap().map(|row| row.unwrap().columns.iter().map(text).collect::<Vec<_>>().join("|")).collect())
     }
 
-    /// The options of a table in this keyspace.
-    pub fn with(&self, table: &str, more: &str) -> String {
-        format!(
-            "WITH ('connector' = 'cassandra', 'contact-points' = '{}', 'keyspace' = '{}', 'table' = '{table}', 'username' = 'millstream', \
-             'password' = 'millstream'{more})",
-            self.address, self.name
-        )
-    }
-
-    /// What the shell says to these statements.
-    pub fn shell(&self, sql: &str) -> Ended {
-        // Each time a catalog of its own.
-        let data = tempfile::tempdir().unwrap();
-        let mut command = self.home.command(&["--data", &data.path().display().to_string()]);
-        command.stdin(Stdio::piped());
-        self.home.launch(command, Some(sql))
-    }
-
     /// The rows that a query answers with, behind these declarations, without its header.
     #[track_caller]
     pub fn query(&self, declarations: &str, query: &str) -> Vec<String> {
         let ended = self.shell(&format!("{declarations}\n{query};")).ok();
         ended.out.lines().filter(|line| !line.contains("columns found")).skip(1).map(ToString::to_string).collect()
-    }
-
-    /// The folder that commands run in.
-    pub fn home(&self) -> &Home {
-        &self.home
     }
 
     /// Waits until the node answers again.
@@ -145,6 +86,47 @@ impl Keyspace {
             std::thread::sleep(Duration::from_millis(100));
         }
         panic!("{} does not answer", self.address);
+    }
+}
+
+impl TestDatabase for Keyspace {
+    /// The folder that commands run in.
+    fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The options of a table in this keyspace.
+    fn with(&self, table: &str, more: &str) -> String {
+        format!(
+            "WITH ('connector' = 'cassandra', 'contact-points' = '{}', 'keyspace' = '{}', 'table' = '{table}', 'username' = 'millstream', \
+             'password' = 'millstream'{more})",
+            self.address, self.name
+        )
+    }
+}
+
+impl SalesTables for Keyspace {
+    const WINDOWS: (&'static str, &'static str) = ("day DATE, at TIMESTAMP(3)", "CAST(window_start AS DATE), window_start");
+
+    fn create(&self) {
+        self.run(
+            "CREATE TABLE windows (day date, at timestamp, paid bigint, n bigint, PRIMARY KEY (day, at)); \
+             CREATE TABLE users (user text PRIMARY KEY, n bigint, paid bigint)",
+        );
+    }
+
+    fn held(&self) -> (Vec<String>, Vec<String>) {
+        let rows = |cql: &str| {
+            let mut rows = self.try_rows(cql).unwrap_or_default();
+            rows.sort();
+            rows
+        };
+        (rows("SELECT at, paid, n FROM windows"), rows("SELECT user, n, paid FROM users"))
+    }
+
+    fn window_start(start: &str) -> String {
+        let at = chrono::NaiveDateTime::parse_from_str(start, "%Y-%m-%d %H:%M:%S").unwrap();
+        at.and_utc().timestamp_millis().to_string()
     }
 }
 

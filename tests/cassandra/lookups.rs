@@ -1,39 +1,7 @@
 //! Streams joined with tables: rows found by the keys of an epoch; what is kept between epochs.
 
-use crate::cli::Ended;
+use crate::database::{LOOKUP, TestDatabase, looked_up};
 use crate::keyspace::Keyspace;
-
-const JOIN: &str =
-    "INSERT INTO result SELECT o.id, o.item, i.name FROM orders o LEFT JOIN items FOR SYSTEM_TIME AS OF o.at AS i ON i.id = o.item";
-
-/// Orders of items 1 to 4, of which 4 does not exist; how a table of items is declared.
-fn run(db: &Keyspace, items: &str, join: &str, rows_per_epoch: &str) -> Ended {
-    let orders: Vec<String> =
-        (0..40).map(|i| format!("{i},{}", if i % 5 == 4 { String::new() } else { (i % 5 + 1).to_string() })).collect();
-    db.home().file("in/orders.csv", &(orders.join("\n") + "\n"));
-    db.home().file(
-        "job.sql",
-        &format!(
-            "CREATE TABLE orders (id INT, item INT, at AS PROCTIME()) WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'csv',
-               'source.monitor-interval' = '1 s');
-             CREATE TABLE result (id INT, item INT, name STRING, PRIMARY KEY (id) NOT ENFORCED) {};\n{items};\n{join};",
-            db.with("result", "")
-        ),
-    );
-    let rows = format!("max.rows.per.epoch={rows_per_epoch}");
-    db.home().run(&["run", "job.sql", "--fresh", "--yes", "--until-now", "--option", &rows])
-}
-
-fn expected() -> Vec<String> {
-    let row = |i: i32| match i % 5 {
-        4 => format!("{i}|NULL|NULL"),
-        3 => format!("{i}|4|NULL"),
-        n => format!("{i}|{}|n{}", n + 1, n + 1),
-    };
-    let mut rows: Vec<String> = (0..40).map(row).collect();
-    rows.sort();
-    rows
-}
 
 #[test]
 fn rows_are_found_by_the_keys_of_an_epoch() {
@@ -55,8 +23,10 @@ fn rows_are_found_by_the_keys_of_an_epoch() {
         (keyed(", 'lookup.cache.max-rows' = '10', 'lookup.cache.ttl' = '1 h'"), "3"),
     ] {
         db.run("TRUNCATE result");
-        let ended = run(&db, &table, JOIN, rows).ok();
-        assert_eq!(db.rows("SELECT id, item, name FROM result"), expected(), "{table}\n{ended}");
+        let ended = db.lookup_job(&table, LOOKUP, rows).ok();
+        let mut expected = looked_up();
+        expected.sort();
+        assert_eq!(db.rows("SELECT id, item, name FROM result"), expected, "{table}\n{ended}");
     }
 }
 

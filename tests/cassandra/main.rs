@@ -5,6 +5,8 @@
 mod cli;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/database.rs"]
+mod database;
 mod keyspace;
 mod logins;
 mod lookups;

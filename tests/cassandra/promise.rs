@@ -1,109 +1,16 @@
 //! Exactly once: processes killed at every numbered point and at random, a node that stops, second copies, tables altered, records set back.
 //! Two sinks in one job: windows, and totals by key.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use millstream::common::faults::CrashPoint;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::common;
-use crate::common::process::{Job, Running};
-use crate::common::transactions::{PARTITIONS, records, users, windows};
-use crate::keyspace::{Keyspace, OwnNode};
-
-/// The job, its topic, and the keyspace that it writes to.
-struct Sales {
-    db: Keyspace,
-    topic: String,
-    job: Job,
-}
-
-impl Sales {
-    fn new(db: Keyspace, first: i64) -> Self {
-        db.run(
-            "CREATE TABLE windows (day date, at timestamp, paid bigint, n bigint, PRIMARY KEY (day, at)); \
-             CREATE TABLE users (user text PRIMARY KEY, n bigint, paid bigint)",
-        );
-        let topic = common::unique("sales");
-        common::create(&topic, PARTITIONS);
-        db.home().file(
-            "job.sql",
-            &format!(
-                "CREATE TABLE sales (event_timestamp TIMESTAMP(3), user_id STRING, total_paid INT, status STRING,
-                   WATERMARK FOR event_timestamp AS event_timestamp) WITH ('connector' = 'kafka', 'topic' = '{topic}',
-                   'properties.bootstrap.servers' = '{}', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json',
-                   'scan.watermark.idle-timeout' = '0'); -- a server is away for longer: no row may be late for that
-                 CREATE TABLE windows (day DATE, at TIMESTAMP(3), paid BIGINT, n BIGINT) {};
-                 CREATE TABLE users (user STRING, n BIGINT, paid BIGINT, PRIMARY KEY (user) NOT ENFORCED) {};
-                 INSERT INTO windows SELECT CAST(window_start AS DATE), window_start, SUM(total_paid), COUNT(*) FROM
-                   TABLE(TUMBLE(TABLE sales, DESCRIPTOR(event_timestamp), INTERVAL '3' SECONDS)) WHERE status = 'Paid' GROUP BY window_start, window_end;
-                 INSERT INTO users SELECT user_id, COUNT(*), SUM(total_paid) FROM sales GROUP BY user_id;",
-                common::address(),
-                db.with("windows", ""),
-                db.with("users", "")
-            ),
-        );
-        let job = Job::new(&db.home().path().join("job.sql"));
-        let job = job.option("checkpoint.interval", "0").option("max.rows.per.epoch", "15").args(&["--name", &topic]);
-        let sales = Self { db, topic, job };
-        sales.add(0, first);
-        sales
-    }
-
-    fn add(&self, from: i64, to: i64) {
-        common::write(&self.topic, records(from..to));
-    }
-
-    /// What both tables hold; nothing while the node is away.
-    fn held(&self) -> (Vec<String>, Vec<String>) {
-        let rows = |cql: &str| {
-            let mut rows = self.db.try_rows(cql).unwrap_or_default();
-            rows.sort();
-            rows
-        };
-        (rows("SELECT at, paid, n FROM windows"), rows("SELECT user, n, paid FROM users"))
-    }
-
-    /// Waits until both tables hold what the first rows of the topic come to, stops the job, and compares.
-    #[track_caller]
-    fn finish(&self, mut running: Running, all: i64) {
-        let window = |line: String| {
-            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-            let at = chrono::NaiveDateTime::parse_from_str(value["window_start"].as_str().unwrap(), "%Y-%m-%d %H:%M:%S").unwrap();
-            format!("{}|{}|{}", at.and_utc().timestamp_millis(), value["total_paid"], value["total_transactions"])
-        };
-        let mut windows: Vec<String> = windows(all, false).into_iter().map(window).collect();
-        windows.sort();
-        let users: Vec<String> = users(all).into_iter().map(|(user, (n, paid))| format!("{user}|{n}|{paid}")).collect();
-        running.until("all of the output", |_| {
-            let held = self.held();
-            held.0.len() >= windows.len() && held.1 == users
-        });
-        running.stop().code(0);
-        assert_eq!(self.held(), (windows, users));
-    }
-}
-
-/// Tries points a few at a time, and names all that fail.
-fn crash_at(points: Vec<String>, try_one: impl Fn(&str) + Sync + std::panic::RefUnwindSafe) {
-    let (waiting, failed) = (Mutex::new(points), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                loop {
-                    let Some(point) = waiting.lock().unwrap().pop() else { return };
-                    if std::panic::catch_unwind(|| try_one(&point)).is_err() {
-                        failed.lock().unwrap().push(point);
-                    }
-                }
-            });
-        }
-    });
-    let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "not exactly once after a crash at {failed:?}");
-}
+use crate::common::process::crash_at;
+use crate::common::transactions::windows;
+use crate::database::{OwnServer, Sales, lookup_over_an_outage};
+use crate::keyspace::Keyspace;
 
 #[test]
 fn a_kill_at_every_point_loses_and_doubles_nothing() {
@@ -203,8 +110,8 @@ fn a_table_that_is_altered_or_dropped_under_a_job() {
 
 #[test]
 fn a_node_that_stops_and_comes_back_loses_and_doubles_nothing() {
-    let node = OwnNode::start();
-    let sales = Sales::new(node.keyspace(), 100);
+    let node = OwnServer::start("cassandra");
+    let sales = Sales::new(Keyspace::on(&node), 100);
     let mut running = sales.job.start();
     running.until("rows", |_| !sales.held().0.is_empty());
     for (round, killed) in [true, false].into_iter().enumerate() {
@@ -234,46 +141,9 @@ fn a_node_that_stops_and_comes_back_loses_and_doubles_nothing() {
 
 #[test]
 fn a_lookup_waits_for_its_node() {
-    let node = OwnNode::start();
-    let (items, db) = (node.keyspace(), Keyspace::new());
+    let node = OwnServer::start("cassandra");
+    let (items, db) = (Keyspace::on(&node), Keyspace::new());
     items.run("CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items (id, name) VALUES (0, 'n0'); INSERT INTO items (id, name) VALUES (1, 'n1')");
     db.run("CREATE TABLE named (k int PRIMARY KEY, name text)");
-    let topic = common::unique("orders");
-    common::create(&topic, 1);
-    db.home().file(
-        "job.sql",
-        &format!(
-            "CREATE TABLE orders (k INT, item INT, at AS PROCTIME()) WITH ('connector' = 'kafka', 'topic' = '{topic}',
-               'properties.bootstrap.servers' = '{}', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
-             CREATE TABLE items (id INT, name STRING, PRIMARY KEY (id) NOT ENFORCED) {};
-             CREATE TABLE named (k INT, name STRING, PRIMARY KEY (k) NOT ENFORCED) {};
-             INSERT INTO named SELECT k, name FROM orders JOIN items FOR SYSTEM_TIME AS OF orders.at AS i ON i.id = orders.item;",
-            common::address(),
-            items.with("items", ""),
-            db.with("named", "")
-        ),
-    );
-    let add = |ks: std::ops::Range<i32>| {
-        let record = |k: i32| millstream::connectors::kafka::broker::OutRecord {
-            partition: Some(0),
-            value: Some(format!(r#"{{"k": {k}, "item": {}}}"#, k % 2).into()),
-            ..Default::default()
-        };
-        common::write(&topic, ks.map(record).collect());
-    };
-    let job = Job::new(&db.home().path().join("job.sql")).args(&["--name", &topic]);
-    add(0..10);
-    let mut running = job.start();
-    let all = |n: i32| {
-        let mut rows: Vec<String> = (0..n).map(|k| format!("{k}|n{}", k % 2)).collect();
-        rows.sort();
-        rows
-    };
-    running.until("ten rows", |_| db.rows("SELECT k, name FROM named") == all(10));
-    node.kill();
-    add(10..20);
-    std::thread::sleep(Duration::from_secs(3));
-    node.services("start");
-    running.until("twenty rows", |_| db.rows("SELECT k, name FROM named") == all(20));
-    running.stop().code(0);
+    lookup_over_an_outage(&node, &items, &db, || db.rows("SELECT k, name FROM named"));
 }

@@ -1,5 +1,6 @@
 //! Tables read as a whole: in ranges of tokens, by key, and never with another answer than without.
 
+use crate::database::TestDatabase;
 use crate::keyspace::Keyspace;
 
 fn events(db: &Keyspace) -> String {

@@ -11,6 +11,7 @@ use millstream::connectors::{CommitInfo, Connector, Recorded, Sink, TableColumn,
 use millstream::sql::ast::Options;
 
 use crate::common::block;
+use crate::database::TestDatabase;
 use crate::keyspace::Keyspace;
 
 /// The sink of a table (id INT, name STRING).
@@ -106,19 +107,6 @@ fn commits_are_written_again_without_a_trace_and_older_copies_are_fenced() {
     });
 }
 
-/// A job over lines of CSV (k, v), in small epochs.
-fn job(db: &Keyspace, lines: &[String], declarations: &str, insert: &str) -> crate::cli::Ended {
-    db.home().file("in/a.csv", &(lines.join("\n") + "\n"));
-    db.home().file(
-        "job.sql",
-        &format!(
-            "CREATE TABLE input (k STRING, v INT) WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'csv');\n{declarations}\n{insert};"
-        ),
-    );
-    let options = ["--option", "checkpoint.interval=0", "--option", "max.rows.per.epoch=7"];
-    db.home().run(&[&["run", "job.sql", "--fresh", "--yes"], &options[..]].concat())
-}
-
 #[test]
 fn an_updating_query_is_kept_by_key() {
     let db = Keyspace::new();
@@ -135,7 +123,7 @@ fn an_updating_query_is_kept_by_key() {
     );
     let insert = "INSERT INTO totals SELECT k, COUNT(*), SUM(v) FROM input GROUP BY k;
          INSERT INTO pairs SELECT v, k, COUNT(*) FROM input GROUP BY v, k HAVING COUNT(*) % 2 = 1";
-    let ended = job(&db, &lines, &tables, insert).ok();
+    let ended = db.csv_job(&lines, &tables, insert).ok();
     let mut totals: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     let mut odd: BTreeMap<(i32, &str), u32> = BTreeMap::new();
     for line in &lines {
@@ -181,7 +169,7 @@ fn rows_that_cannot_be_written_are_bad_records() {
     for mode in ["skip", "dead-letter"] {
         db.run("TRUNCATE strict");
         let more = if mode == "skip" { "" } else { ", 'on-error' = 'dead-letter', 'dead-letter.table' = 'dead'" };
-        let ended = job(&db, &lines, &strict(more), insert).ok();
+        let ended = db.csv_job(&lines, &strict(more), insert).ok();
         assert_eq!(db.rows("SELECT c FROM strict"), good, "{mode}\n{ended}");
         if mode == "skip" {
             assert!(ended.err.contains("bad record(s) skipped"), "{ended}");
@@ -193,7 +181,7 @@ fn rows_that_cannot_be_written_are_bad_records() {
             }
         }
     }
-    let ended = job(&db, &lines, &strict(", 'on-error' = 'fail'"), insert).exits(1);
+    let ended = db.csv_job(&lines, &strict(", 'on-error' = 'fail'"), insert).exits(1);
     assert!(ended.err.contains("column `id` (INT): NULL may not be NULL"), "{ended}");
     let said = db
         .shell(&format!("{}\nINSERT INTO strict VALUES (1, 1, 1000, 'a', CAST(NULL AS STRING), CAST(NULL AS ARRAY<STRING>));", strict("")));
@@ -208,7 +196,7 @@ fn a_row_that_is_too_large_is_refused_and_others_are_not() {
         format!("CREATE TABLE wide (id INT, t STRING, PRIMARY KEY (id) NOT ENFORCED) {};", db.with("wide", ", 'sink.max-retries' = '1'"));
     let lines: Vec<String> = (0..10).map(|i| format!("x,{i}")).collect();
     let ended =
-        job(&db, &lines, &table, "INSERT INTO wide SELECT v, REPEAT('x', CASE v WHEN 7 THEN 17000000 ELSE 500000 END) FROM input").ok();
+        db.csv_job(&lines, &table, "INSERT INTO wide SELECT v, REPEAT('x', CASE v WHEN 7 THEN 17000000 ELSE 500000 END) FROM input").ok();
     assert!(ended.err.contains("bad record(s) skipped"), "{ended}");
     assert_eq!(db.rows("SELECT COUNT(*) FROM wide"), ["9"]);
 }
@@ -267,12 +255,12 @@ fn tables_that_cannot_be_written_are_refused() {
         ("base", "k STRING, v INT, x INT, PRIMARY KEY (k, v) NOT ENFORCED", "SELECT k, v, v FROM input", "there is no column `x`"),
     ] {
         let declared = format!("CREATE TABLE target ({columns}) {};", db.with(table, ""));
-        let ended = job(&db, &lines, &declared, &format!("INSERT INTO target {insert}")).exits(1);
+        let ended = db.csv_job(&lines, &declared, &format!("INSERT INTO target {insert}")).exits(1);
         assert!(ended.err.contains(says), "{columns}: not {says:?}\n{ended}");
     }
     // Rows are only added where no key is declared.
     let declared = format!("CREATE TABLE target (k STRING, v INT, w INT) {};", db.with("base", ""));
-    job(&db, &["a,1".to_string(), "a,1".to_string()], &declared, "INSERT INTO target SELECT k, v, 7 FROM input").ok();
+    db.csv_job(&["a,1".to_string(), "a,1".to_string()], &declared, "INSERT INTO target SELECT k, v, 7 FROM input").ok();
     assert_eq!(db.rows("SELECT k, v, w FROM base"), ["a|1|7"]);
 }
 
@@ -291,7 +279,7 @@ fn a_user_who_may_not_create_tables_is_told_what_to_run() {
     let table = format!("CREATE TABLE plain (k STRING, v INT, PRIMARY KEY (k) NOT ENFORCED) {options};");
     let lines = ["a,1".to_string(), "b,2".to_string()];
     let insert = "INSERT INTO plain SELECT k, v FROM input";
-    let ended = job(&db, &lines, &table, insert).exits(1);
+    let ended = db.csv_job(&lines, &table, insert).exits(1);
     let hint = ended
         .err
         .split("ask a user with the privilege to run: ")
@@ -303,7 +291,7 @@ fn a_user_who_may_not_create_tables_is_told_what_to_run() {
         .to_string();
     assert!(hint.starts_with("CREATE TABLE IF NOT EXISTS") && hint.contains("millstream_commits"), "{hint}");
     db.run(&hint);
-    job(&db, &lines, &table, insert).ok();
+    db.csv_job(&lines, &table, insert).ok();
     assert_eq!(db.rows("SELECT k, v FROM plain"), ["a|1", "b|2"]);
     db.run(&format!("DROP ROLE {user}"));
 }

@@ -1,5 +1,6 @@
 //! Every type, both ways.
 
+use crate::database::TestDatabase;
 use crate::keyspace::Keyspace;
 
 /// Cassandra's type, ours, values as CQL's literals, and as a query of ours shows them.

@@ -4,11 +4,14 @@ use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up; far more than it should.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many processes are crashed side by side.
+const AT_ONCE: usize = 4;
 
 /// The root of the repository.
 pub fn repo() -> PathBuf {
@@ -231,4 +234,23 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Tries crash points a few at a time, and names all that fail.
+pub fn crash_at(points: Vec<String>, crash_and_resume: impl Fn(&str) + Sync + std::panic::RefUnwindSafe) {
+    let (waiting, failed) = (Mutex::new(points), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let Some(point) = waiting.lock().unwrap().pop() else { return };
+                    if std::panic::catch_unwind(|| crash_and_resume(&point)).is_err() {
+                        failed.lock().unwrap().push(point);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "not exactly once after a crash at {failed:?}");
 }

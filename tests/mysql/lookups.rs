@@ -1,37 +1,7 @@
 //! Streams joined with tables: rows found by the keys of an epoch, in one request; what is kept between epochs.
 
-use crate::cli::Ended;
+use crate::database::{LOOKUP, TestDatabase, looked_up};
 use crate::servers::{Database, both};
-
-const JOIN: &str =
-    "INSERT INTO result SELECT o.id, o.item, i.name FROM orders o LEFT JOIN items FOR SYSTEM_TIME AS OF o.at AS i ON i.id = o.item";
-
-/// Orders of items 1 to 4, of which 4 does not exist; how a table of items is declared.
-fn run(db: &Database, items: &str, join: &str, rows_per_epoch: &str) -> Ended {
-    let orders: Vec<String> =
-        (0..40).map(|i| format!("{i},{}", if i % 5 == 4 { String::new() } else { (i % 5 + 1).to_string() })).collect();
-    db.home().file("in/orders.csv", &(orders.join("\n") + "\n"));
-    db.home().file(
-        "job.sql",
-        &format!(
-            "CREATE TABLE orders (id INT, item INT, at AS PROCTIME()) WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'csv',
-               'source.monitor-interval' = '1 s');
-             CREATE TABLE result (id INT, item INT, name STRING, PRIMARY KEY (id) NOT ENFORCED) {};\n{items};\n{join};",
-            db.with("result", "")
-        ),
-    );
-    let rows = format!("max.rows.per.epoch={rows_per_epoch}");
-    db.home().run(&["run", "job.sql", "--fresh", "--yes", "--until-now", "--option", &rows])
-}
-
-fn expected() -> Vec<String> {
-    let row = |i: i32| match i % 5 {
-        4 => format!("{i}|NULL|NULL"),
-        3 => format!("{i}|4|NULL"),
-        n => format!("{i}|{}|n{}", n + 1, n + 1),
-    };
-    (0..40).map(row).collect()
-}
 
 /// A table of items.
 fn items(db: &Database) {
@@ -76,15 +46,15 @@ fn rows_are_found_by_the_keys_of_an_epoch() {
             ),
         ] {
             db.run("DELETE FROM result");
-            let ended = run(&db, &table, JOIN, rows).ok();
-            assert_eq!(db.rows("SELECT * FROM result ORDER BY id"), expected(), "{} {table}\n{ended}", db.address);
+            let ended = db.lookup_job(&table, LOOKUP, rows).ok();
+            assert_eq!(db.rows("SELECT * FROM result ORDER BY id"), looked_up(), "{} {table}\n{ended}", db.address);
         }
         // The key as text, and of other names.
         let texts = format!("CREATE TABLE items (id STRING, name STRING) {}", db.with("items", ""));
         let join = "INSERT INTO result SELECT o.id, o.item, i.name FROM orders o LEFT JOIN items i ON i.id = CAST(o.item AS STRING)";
         db.run("DELETE FROM result");
-        run(&db, &texts, join, "7").ok();
-        assert_eq!(db.rows("SELECT * FROM result ORDER BY id"), expected(), "{}", db.address);
+        db.lookup_job(&texts, join, "7").ok();
+        assert_eq!(db.rows("SELECT * FROM result ORDER BY id"), looked_up(), "{}", db.address);
     }
 }
 
@@ -95,12 +65,12 @@ fn a_large_table_is_not_scanned() {
     db.run("INSERT INTO items SELECT seq, CONCAT('n', seq) FROM seq_10_to_300000");
     let before = db.rows("SHOW GLOBAL STATUS LIKE 'Rows_read'");
     let keyed = format!("CREATE TABLE items (id INT, name STRING, PRIMARY KEY (id) NOT ENFORCED) {}", db.with("items", ""));
-    run(&db, &keyed, JOIN, "7").ok();
+    db.lookup_job(&keyed, LOOKUP, "7").ok();
     let after = db.rows("SHOW GLOBAL STATUS LIKE 'Rows_read'");
     let number = |rows: &[String]| rows[0].split('|').nth(1).unwrap().parse::<u64>().unwrap();
     // Other tests read, too; a scan of the table would be 300,000 rows in each of six epochs.
     assert!(number(&after) - number(&before) < 1_000_000, "{before:?} {after:?}");
-    assert_eq!(db.rows("SELECT * FROM result ORDER BY id"), expected());
+    assert_eq!(db.rows("SELECT * FROM result ORDER BY id"), looked_up());
 }
 
 #[test]

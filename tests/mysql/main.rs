@@ -5,6 +5,8 @@
 mod cli;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/database.rs"]
+mod database;
 mod lookups;
 #[path = "../common/ports.rs"]
 mod ports;

@@ -1,7 +1,6 @@
 //! Exactly once: processes killed at every numbered point and at random, servers that stop, transactions in the way, second copies, and
 //! databases set back. Two sinks in one job: windows that are appended, and totals by key.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use millstream::common::faults::CrashPoint;
@@ -9,94 +8,10 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::common;
-use crate::common::process::{Job, Running};
-use crate::common::transactions::{PARTITIONS, records, users, windows};
-use crate::servers::{Database, OwnServer, rows};
-
-/// The job, its topic, and the database that it writes to.
-struct Sales {
-    db: Database,
-    topic: String,
-    job: Job,
-}
-
-impl Sales {
-    fn new(db: Database, first: i64) -> Self {
-        db.run(
-            "CREATE TABLE windows (at DATETIME(3), paid BIGINT, n BIGINT); \
-             CREATE TABLE users (user VARCHAR(40) COLLATE utf8mb4_bin PRIMARY KEY, n BIGINT, paid BIGINT)",
-        );
-        let topic = common::unique("sales");
-        common::create(&topic, PARTITIONS);
-        db.home().file(
-            "job.sql",
-            &format!(
-                "CREATE TABLE sales (event_timestamp TIMESTAMP(3), user_id STRING, total_paid INT, status STRING,
-                   WATERMARK FOR event_timestamp AS event_timestamp) WITH ('connector' = 'kafka', 'topic' = '{topic}',
-                   'properties.bootstrap.servers' = '{}', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json',
-                   'scan.watermark.idle-timeout' = '0'); -- a server is away for longer: no row may be late for that
-                 CREATE TABLE windows (at TIMESTAMP(3), paid BIGINT, n BIGINT) {};
-                 CREATE TABLE users (user STRING, n BIGINT, paid BIGINT, PRIMARY KEY (user) NOT ENFORCED) {};
-                 INSERT INTO windows SELECT window_start, SUM(total_paid), COUNT(*) FROM
-                   TABLE(TUMBLE(TABLE sales, DESCRIPTOR(event_timestamp), INTERVAL '3' SECONDS)) WHERE status = 'Paid' GROUP BY window_start, window_end;
-                 INSERT INTO users SELECT user_id, COUNT(*), SUM(total_paid) FROM sales GROUP BY user_id;",
-                common::address(),
-                db.with("windows", ""),
-                db.with("users", "")
-            ),
-        );
-        let job = Job::new(&db.home().path().join("job.sql"));
-        let job = job.option("checkpoint.interval", "0").option("max.rows.per.epoch", "15").args(&["--name", &topic]);
-        let sales = Self { db, topic, job };
-        sales.add(0, first);
-        sales
-    }
-
-    fn add(&self, from: i64, to: i64) {
-        common::write(&self.topic, records(from..to));
-    }
-
-    /// What both tables hold.
-    fn held(&self) -> (Vec<String>, Vec<String>) {
-        (self.db.rows("SELECT at, paid, n FROM windows ORDER BY at, paid"), self.db.rows("SELECT user, n, paid FROM users ORDER BY user"))
-    }
-
-    /// Waits until both tables hold what the first rows of the topic come to, stops the job, and compares.
-    #[track_caller]
-    fn finish(&self, mut running: Running, all: i64) {
-        let window = |line: String| {
-            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-            format!("{}.000|{}|{}", value["window_start"].as_str().unwrap(), value["total_paid"], value["total_transactions"])
-        };
-        let windows: Vec<String> = windows(all, false).into_iter().map(window).collect();
-        let users: Vec<String> = users(all).into_iter().map(|(user, (n, paid))| format!("{user}|{n}|{paid}")).collect();
-        running.until("all of the output", |_| {
-            let held = self.held();
-            held.0.len() >= windows.len() && held.1 == users
-        });
-        running.stop().code(0);
-        assert_eq!(self.held(), (windows, users), "{}", self.db.address);
-    }
-}
-
-/// Tries points a few at a time, and names all that fail.
-fn crash_at(points: Vec<String>, try_one: impl Fn(&str) + Sync + std::panic::RefUnwindSafe) {
-    let (waiting, failed) = (Mutex::new(points), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                loop {
-                    let Some(point) = waiting.lock().unwrap().pop() else { return };
-                    if std::panic::catch_unwind(|| try_one(&point)).is_err() {
-                        failed.lock().unwrap().push(point);
-                    }
-                }
-            });
-        }
-    });
-    let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "not exactly once after a crash at {failed:?}");
-}
+use crate::common::process::crash_at;
+use crate::common::transactions::windows;
+use crate::database::{OwnServer, Sales, lookup_over_an_outage};
+use crate::servers::{Database, rows};
 
 fn kill_at_every_point(server: &str) {
     let later = ["after-write-rows@3", "before-commit-rows@4", "after-commit-rows@3", "after-commit-rows@6"].map(String::from);
@@ -277,7 +192,7 @@ fn a_server_that_stops_and_comes_back_loses_and_doubles_nothing() {
         for name in ["mysql", "mariadb"] {
             scope.spawn(move || {
                 let server = OwnServer::start(name);
-                let sales = Sales::new(server.database(), 100);
+                let sales = Sales::new(Database::on(&server), 100);
                 let mut running = sales.job.start();
                 running.until("rows", |_| !sales.held().0.is_empty());
                 for (round, killed) in [true, false, true].into_iter().enumerate() {
@@ -309,41 +224,8 @@ fn a_server_that_stops_and_comes_back_loses_and_doubles_nothing() {
 #[test]
 fn a_lookup_waits_for_its_server() {
     let server = OwnServer::start("mariadb");
-    let (items, db) = (server.database(), Database::new("MARIADB"));
+    let (items, db) = (Database::on(&server), Database::new("MARIADB"));
     items.run("CREATE TABLE items (id INT PRIMARY KEY, name VARCHAR(10)); INSERT INTO items VALUES (0, 'n0'), (1, 'n1')");
     db.run("CREATE TABLE named (k INT PRIMARY KEY, name VARCHAR(10))");
-    let topic = common::unique("orders");
-    common::create(&topic, 1);
-    db.home().file(
-        "job.sql",
-        &format!(
-            "CREATE TABLE orders (k INT, item INT, at AS PROCTIME()) WITH ('connector' = 'kafka', 'topic' = '{topic}',
-               'properties.bootstrap.servers' = '{}', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
-             CREATE TABLE items (id INT, name STRING, PRIMARY KEY (id) NOT ENFORCED) {};
-             CREATE TABLE named (k INT, name STRING, PRIMARY KEY (k) NOT ENFORCED) {};
-             INSERT INTO named SELECT k, name FROM orders JOIN items FOR SYSTEM_TIME AS OF orders.at AS i ON i.id = orders.item;",
-            common::address(),
-            items.with("items", ""),
-            db.with("named", "")
-        ),
-    );
-    let add = |ks: std::ops::Range<i32>| {
-        let record = |k: i32| millstream::connectors::kafka::broker::OutRecord {
-            partition: Some(0),
-            value: Some(format!(r#"{{"k": {k}, "item": {}}}"#, k % 2).into()),
-            ..Default::default()
-        };
-        common::write(&topic, ks.map(record).collect());
-    };
-    let job = Job::new(&db.home().path().join("job.sql")).args(&["--name", &topic]);
-    add(0..10);
-    let mut running = job.start();
-    let all = |n: i32| (0..n).map(|k| format!("{k}|n{}", k % 2)).collect::<Vec<_>>();
-    running.until("ten rows", |_| db.rows("SELECT * FROM named ORDER BY k") == all(10));
-    server.kill();
-    add(10..20);
-    std::thread::sleep(Duration::from_secs(3));
-    server.services("start");
-    running.until("twenty rows", |_| db.rows("SELECT * FROM named ORDER BY k") == all(20));
-    running.stop().code(0);
+    lookup_over_an_outage(&server, &items, &db, || db.rows("SELECT * FROM named"));
 }

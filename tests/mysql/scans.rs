@@ -1,5 +1,6 @@
 //! Tables read as a whole: in ranges, with conditions that the server is asked, and never with another answer than without.
 
+use crate::database::TestDatabase;
 use crate::servers::{Database, both};
 
 /// Texts that collations take for equal, or order in another way than by their bytes; NULLs.

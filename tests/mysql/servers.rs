@@ -1,14 +1,11 @@
 //! The two servers, and a database of its own for each test.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Decode, Row, ValueRef};
 
-use crate::cli::{Ended, Home};
+use crate::cli::Home;
 use crate::common::block;
-use crate::ports::Ports;
+use crate::database::{OwnServer, SalesTables, TestDatabase};
 
 /// A database on one of the servers, gone with the test.
 pub struct Database {
@@ -17,47 +14,6 @@ pub struct Database {
     pub is_mariadb: bool,
     options: MySqlConnectOptions,
     home: Home,
-}
-
-/// A server of a test's own, which it may stop and start; gone, with its data, when it is dropped.
-pub struct OwnServer {
-    name: &'static str,
-    home: tempfile::TempDir,
-    ports: Ports,
-}
-
-impl OwnServer {
-    /// `mysql` or `mariadb`, started.
-    pub fn start(name: &'static str) -> Self {
-        let server = Self { name, home: tempfile::tempdir().unwrap(), ports: Ports::reserve() };
-        server.services("start");
-        server
-    }
-
-    pub fn database(&self) -> Database {
-        Database::at(format!("127.0.0.1:{}", self.ports.first), self.name == "mariadb")
-    }
-
-    /// `start` returns when it answers, `stop` when it is gone.
-    pub fn services(&self, verb: &str) {
-        let port = format!("MILLSTREAM_{}_PORT", self.name.to_uppercase());
-        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services"));
-        command.args([verb, self.name]).env("MILLSTREAM_SERVICES_HOME", self.home.path()).env(port, self.ports.first.to_string());
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// Ends it as a power cut does.
-    pub fn kill(&self) {
-        let pid = std::fs::read_to_string(self.home.path().join(self.name).join("pid")).unwrap();
-        assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
-    }
-}
-
-impl Drop for OwnServer {
-    fn drop(&mut self) {
-        self.services("reset");
-    }
 }
 
 /// One on MySQL, and one on MariaDB.
@@ -75,7 +31,11 @@ impl Database {
     }
 
     /// One on a server of the test's own.
-    pub fn at(address: String, is_mariadb: bool) -> Self {
+    pub fn on(server: &OwnServer) -> Self {
+        Self::at(server.address(), server.name() == "mariadb")
+    }
+
+    fn at(address: String, is_mariadb: bool) -> Self {
         let (host, port) = address.rsplit_once(':').unwrap();
         let options = MySqlConnectOptions::new().host(host).port(port.parse().unwrap()).username("millstream").password("millstream");
         // The server of the tests speaks no cipher of today.
@@ -105,34 +65,46 @@ impl Database {
         })
     }
 
-    /// The options of a table in this database.
-    pub fn with(&self, table: &str, more: &str) -> String {
-        format!(
-            "WITH ('connector' = 'mysql', 'url' = 'mysql://{}/{}', 'table-name' = '{table}', 'username' = 'millstream', \
-             'password' = 'millstream'{more})",
-            self.address, self.name
-        )
-    }
-
-    /// What the shell says to these statements.
-    pub fn shell(&self, sql: &str) -> Ended {
-        // Each time a catalog of its own.
-        let data = tempfile::tempdir().unwrap();
-        let mut command = self.home.command(&["--data", &data.path().display().to_string()]);
-        command.stdin(Stdio::piped());
-        self.home.launch(command, Some(sql))
-    }
-
     /// The rows that a query answers with, behind these declarations, without its header.
     #[track_caller]
     pub fn query(&self, declarations: &str, query: &str) -> Vec<String> {
         let ended = self.shell(&format!("{declarations}\n{query};")).ok();
         ended.out.lines().skip(1).map(ToString::to_string).collect()
     }
+}
 
+impl TestDatabase for Database {
     /// The folder that commands run in.
-    pub fn home(&self) -> &Home {
+    fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// The options of a table in this database.
+    fn with(&self, table: &str, more: &str) -> String {
+        format!(
+            "WITH ('connector' = 'mysql', 'url' = 'mysql://{}/{}', 'table-name' = '{table}', 'username' = 'millstream', \
+             'password' = 'millstream'{more})",
+            self.address, self.name
+        )
+    }
+}
+
+impl SalesTables for Database {
+    const WINDOWS: (&'static str, &'static str) = ("at TIMESTAMP(3)", "window_start");
+
+    fn create(&self) {
+        self.run(
+            "CREATE TABLE windows (at DATETIME(3), paid BIGINT, n BIGINT); \
+             CREATE TABLE users (user VARCHAR(40) COLLATE utf8mb4_bin PRIMARY KEY, n BIGINT, paid BIGINT)",
+        );
+    }
+
+    fn held(&self) -> (Vec<String>, Vec<String>) {
+        (self.rows("SELECT at, paid, n FROM windows ORDER BY at, paid"), self.rows("SELECT user, n, paid FROM users ORDER BY user"))
+    }
+
+    fn window_start(start: &str) -> String {
+        format!("{start}.000")
     }
 }
 

@@ -10,6 +10,7 @@ use millstream::connectors::{Connector, TableColumn, TableSpec, conformance};
 use millstream::sql::ast::Options;
 
 use crate::common::block;
+use crate::database::TestDatabase;
 use crate::servers::{Database, both};
 
 #[test]
@@ -46,19 +47,6 @@ fn a_sink_keeps_to_the_contract() {
     }
 }
 
-/// A job over lines of CSV (k, v), in small epochs.
-fn job(db: &Database, lines: &[String], declarations: &str, insert: &str) -> crate::cli::Ended {
-    db.home().file("in/a.csv", &(lines.join("\n") + "\n"));
-    db.home().file(
-        "job.sql",
-        &format!(
-            "CREATE TABLE input (k STRING, v INT) WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'csv');\n{declarations}\n{insert};"
-        ),
-    );
-    let options = ["--option", "checkpoint.interval=0", "--option", "max.rows.per.epoch=7"];
-    db.home().run(&[&["run", "job.sql", "--fresh", "--yes"], &options[..]].concat())
-}
-
 #[test]
 fn an_updating_query_is_kept_by_key() {
     for db in both() {
@@ -79,8 +67,7 @@ fn an_updating_query_is_kept_by_key() {
             db.with("totals", ", 'sink.buffer-flush.max-rows' = '2'"),
             db.with("pairs", "")
         );
-        let ended = job(
-            &db,
+        let ended = db.csv_job(
             &lines,
             &tables,
             "INSERT INTO totals SELECT k, COUNT(*), SUM(v) FROM input GROUP BY k;
@@ -121,7 +108,7 @@ fn rows_that_a_server_refuses_are_bad_records() {
         for mode in ["skip", "dead-letter"] {
             db.run("TRUNCATE strict");
             let more = if mode == "skip" { "" } else { ", 'on-error' = 'dead-letter', 'dead-letter.table' = 'dead'" };
-            let ended = job(&db, &lines, &strict(more), insert).ok();
+            let ended = db.csv_job(&lines, &strict(more), insert).ok();
             assert_eq!(db.rows("SELECT id FROM strict ORDER BY id"), good, "{} {mode}\n{ended}", db.address);
             assert_eq!(db.rows("SELECT other FROM strict WHERE id = 10"), ["10"], "{}", db.address);
             if mode == "skip" {
@@ -135,7 +122,7 @@ fn rows_that_a_server_refuses_are_bad_records() {
             }
         }
         db.run("TRUNCATE strict");
-        let ended = job(&db, &lines, &strict(", 'on-error' = 'fail'"), insert).exits(1);
+        let ended = db.csv_job(&lines, &strict(", 'on-error' = 'fail'"), insert).exits(1);
         assert!(ended.err.contains("Out of range") && ended.err.contains("\"id\":\"20\""), "{ended}");
         // A person is there: the whole INSERT fails.
         db.run("TRUNCATE strict");
@@ -155,7 +142,7 @@ fn a_row_that_is_larger_than_a_packet_is_refused_and_others_are_split() {
     let table = format!("CREATE TABLE wide (id INT, t STRING) {};", db.with("wide", ""));
     let lines: Vec<String> = (0..20).map(|i| format!("x,{i}")).collect();
     let insert = "INSERT INTO wide SELECT v, REPEAT('x', CASE v WHEN 7 THEN 17000000 ELSE 1500000 END) FROM input";
-    let ended = job(&db, &lines, &table, insert).ok();
+    let ended = db.csv_job(&lines, &table, insert).ok();
     assert!(ended.err.contains("max_allowed_packet"), "{ended}");
     assert_eq!(db.rows("SELECT COUNT(*), SUM(LENGTH(t)) FROM wide"), [format!("19|{}", 19 * 1_500_000)]);
 }
@@ -200,7 +187,7 @@ fn a_user_without_the_privilege_to_create_tables_gets_the_ddl() {
             format!("CREATE TABLE plain (k STRING, v INT) {options};")
         };
         let lines = ["a,1".to_string(), "b,2".to_string()];
-        let ended = job(&db, &lines, &table("plain", ""), "INSERT INTO plain SELECT * FROM input").exits(1);
+        let ended = db.csv_job(&lines, &table("plain", ""), "INSERT INTO plain SELECT * FROM input").exits(1);
         let hint = ended
             .err
             .split("ask a user with the privilege to run: ")
@@ -212,10 +199,10 @@ fn a_user_without_the_privilege_to_create_tables_gets_the_ddl() {
             .to_string();
         assert!(hint.starts_with("CREATE TABLE IF NOT EXISTS") && hint.contains("millstream_commits"), "{hint}");
         let missing =
-            job(&db, &lines, &table("nothing", ", 'create.if-missing' = 'true'"), "INSERT INTO plain SELECT * FROM input").exits(1);
+            db.csv_job(&lines, &table("nothing", ", 'create.if-missing' = 'true'"), "INSERT INTO plain SELECT * FROM input").exits(1);
         assert!(missing.err.contains("ask a user with the privilege to run: CREATE TABLE IF NOT EXISTS"), "{missing}");
         db.run(&hint);
-        job(&db, &lines, &table("plain", ""), "INSERT INTO plain SELECT * FROM input").ok();
+        db.csv_job(&lines, &table("plain", ""), "INSERT INTO plain SELECT * FROM input").ok();
         assert_eq!(db.rows("SELECT * FROM plain ORDER BY k"), ["a|1", "b|2"]);
         db.run(&format!("DROP USER '{user}'@'%'"));
     }
@@ -235,7 +222,7 @@ fn tables_that_cannot_keep_the_promise_are_refused() {
             ("seen", "", "is a view"),
         ] {
             let declared = format!("CREATE TABLE target (k STRING, v INT{key}) {};", db.with(table, ""));
-            let ended = job(&db, &["a,1".to_string()], &declared, "INSERT INTO target SELECT * FROM input").exits(1);
+            let ended = db.csv_job(&["a,1".to_string()], &declared, "INSERT INTO target SELECT * FROM input").exits(1);
             assert!(ended.err.contains(says), "{table}: {ended}");
         }
     }

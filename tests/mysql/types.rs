@@ -1,5 +1,6 @@
 //! Every type, both ways, on both servers.
 
+use crate::database::TestDatabase;
 use crate::servers::both;
 
 /// MySQL's type, ours, values as MySQL's literals, and as a query of ours shows them.

@@ -29,7 +29,7 @@ pub(super) struct CommitRow {
     writer: Writer,
 }
 
-/// What stands in the row.
+/// The contents of the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stored {
     job_uuid: String,

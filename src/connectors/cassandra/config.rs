@@ -142,6 +142,11 @@ impl CassandraTable {
         self.login.nodes.join(", ")
     }
 
+    /// What names the table in the commits of jobs.
+    pub(super) fn identity(&self) -> String {
+        format!("table {}", self.quoted())
+    }
+
     /// The table in a statement.
     pub(super) fn quoted(&self) -> String {
         format!("{}.{}", quoted(&self.keyspace), quoted(&self.name))

@@ -8,15 +8,17 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::common::{OptionSpec, Result};
+use crate::connectors::database::DatabaseSource;
 use crate::connectors::{Connector, Inferred, Sink, Source, TableSpec};
 
 use super::client::Client;
 use super::config::{CassandraTable, Login};
+use super::lookup::CassandraLookup;
 use super::options;
 use super::peek;
 use super::remote_table::Access;
+use super::scan::CassandraScan;
 use super::sink::CassandraSink;
-use super::source::CassandraSource;
 
 /// Tables in Cassandra. Those of one login share their connections.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +59,10 @@ impl Connector for CassandraConnector {
     }
 
     fn source(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Source>> {
-        Ok(Arc::new(CassandraSource::new(self.access(table)?)?))
+        let access = self.access(table)?;
+        let (spec, identity) = (&access.table.spec, access.table.identity());
+        let (scan, lookup) = (CassandraScan::new(Arc::clone(&access)), CassandraLookup::new(Arc::clone(&access)));
+        Ok(Arc::new(DatabaseSource::new(spec, identity, Arc::new(scan), Arc::new(lookup))?))
     }
 
     fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>> {

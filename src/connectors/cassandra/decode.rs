@@ -67,7 +67,7 @@ pub(super) struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// For so many rows of a SELECT.
+    /// A decoder for `rows` rows of a SELECT.
     ///
     /// # Errors
     /// For a type that no table declares.
@@ -133,7 +133,7 @@ enum Values {
     Bytes(BinaryBuilder),
     List(Nested),
     Map(Nested),
-    /// The parts of a row, and where each one stands in the value.
+    /// The fields of a row, each with its index in the value.
     Row(Vec<(usize, Column)>, Vec<bool>),
 }
 

@@ -45,7 +45,7 @@ pub(super) struct KeyReads {
 }
 
 impl KeyReads {
-    /// What stands behind WHERE.
+    /// The condition of the WHERE clause.
     pub(super) fn condition(&self) -> String {
         let parts: Vec<String> = self.compared.iter().map(|(name, sign)| format!("{} {sign} ?", quoted(name))).collect();
         parts.join(" AND ")

@@ -8,12 +8,13 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, TimeUnit};
 use async_trait::async_trait;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::task::JoinSet;
 
 use crate::common::projection::narrow;
-use crate::common::{Error, ErrorKind, Projection, Result};
+use crate::common::{Error, Projection, Result};
 use crate::connectors::Lookup;
+use crate::connectors::database::retried;
 
 use super::client::Cells;
 use super::config::quoted;
@@ -158,17 +159,11 @@ impl Lookup for CassandraLookup {
     }
 
     async fn get(&self, keys: &RecordBatch, projection: &Projection) -> Result<Vec<RecordBatch>> {
-        let mut tries = 0;
-        loop {
-            match self.found(keys, projection).await {
-                Err(error) if error.kind() == ErrorKind::Unavailable && tries < self.access.table.lookup_retries => tries += 1,
-                Err(error) => {
-                    // The table may have been altered.
-                    self.access.forget().await;
-                    return Err(error);
-                }
-                Ok(found) => return Ok(found),
-            }
+        let found = retried(self.access.table.lookup_retries, || self.found(keys, projection).boxed()).await;
+        if found.is_err() {
+            // The table may have been altered.
+            self.access.forget().await;
         }
+        found
     }
 }

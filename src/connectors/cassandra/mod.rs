@@ -22,7 +22,6 @@ mod peek;
 mod remote_table;
 mod scan;
 mod sink;
-mod source;
 mod statements;
 mod target;
 mod text;

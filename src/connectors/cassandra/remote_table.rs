@@ -1,22 +1,18 @@
 //! A table as the servers know it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
-use parking_lot::Mutex;
 use scylla::statement::Consistency;
 
-use crate::common::{Error, Result, clock, suggest};
+use crate::common::{Error, Result};
+use crate::connectors::database::{ColumnName, MetadataCache, column_named, columns_of};
 use crate::connectors::{Inferred, InferredColumn};
 
 use super::client::{Cells, Client, Outcome};
 use super::config::CassandraTable;
 use super::failure::Failure;
 use super::types::{CqlType, Udts};
-
-/// How long what is known of a table counts.
-const KNOWN_FOR: Duration = Duration::from_secs(10);
 
 /// A table's columns and keys.
 #[derive(Debug, Clone)]
@@ -46,25 +42,24 @@ impl RemoteColumn {
     }
 }
 
+impl ColumnName for RemoteColumn {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl RemoteTable {
     /// A column by its name.
     pub(super) fn column(&self, name: &str) -> Option<&RemoteColumn> {
-        self.columns.iter().find(|c| c.name == name).or_else(|| self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name)))
+        column_named(&self.columns, name)
     }
 
     /// The columns of a schema.
     ///
     /// # Errors
-    /// Names the column that is missing, and those that there are.
+    /// Names the column that is missing, and suggests one.
     pub(super) fn columns_of(&self, table: &CassandraTable, schema: &SchemaRef) -> Result<Vec<&RemoteColumn>> {
-        let column = |name: &String| {
-            let known: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
-            self.column(name).ok_or_else(|| {
-                Error::sql(format!("{}: there is no column `{name}` in {}", table.label(), table.quoted()))
-                    .hint(suggest::hint(name, &known))
-            })
-        };
-        schema.fields().iter().map(|f| column(f.name())).collect()
+        columns_of(&self.columns, &table.label(), &table.quoted(), schema)
     }
 
     /// The partition key, then the clustering columns.
@@ -95,12 +90,12 @@ impl RemoteTable {
 pub(super) struct Access {
     pub(super) table: CassandraTable,
     pub(super) client: Arc<Client>,
-    known: Mutex<Option<(Instant, Arc<RemoteTable>)>>,
+    metadata: MetadataCache<RemoteTable>,
 }
 
 impl Access {
     pub(super) fn new(table: CassandraTable, client: Arc<Client>) -> Self {
-        Self { table, client, known: Mutex::default() }
+        Self { table, client, metadata: MetadataCache::default() }
     }
 
     /// For messages.
@@ -113,13 +108,10 @@ impl Access {
     /// # Errors
     /// When they are away, or there is no such table.
     pub(super) async fn known(&self) -> Result<Arc<RemoteTable>> {
-        let known = self.known.lock().clone();
-        if let Some((at, remote)) = known
-            && clock::since(at) < KNOWN_FOR
-        {
-            return Ok(remote);
+        match self.metadata.get() {
+            Some(remote) => Ok(remote),
+            None => self.look().await,
         }
-        self.look().await
     }
 
     /// What the servers say of it now.
@@ -131,14 +123,12 @@ impl Access {
             Error::sql(format!("{}: there is no table {} at {}", self.table.label(), self.table.quoted(), self.table.address()))
                 .hint("check `keyspace` and `table`; with 'create.if-missing' = 'true' a job creates the table that it writes to")
         })?;
-        let remote = Arc::new(remote);
-        *self.known.lock() = Some((clock::instant(), Arc::clone(&remote)));
-        Ok(remote)
+        Ok(self.metadata.put(remote))
     }
 
     /// Forgets it: the table is not what it was.
     pub(super) async fn forget(&self) {
-        *self.known.lock() = None;
+        self.metadata.forget();
         self.client.forget().await;
     }
 

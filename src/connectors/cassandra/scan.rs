@@ -8,6 +8,7 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session as DfSession, TableProvider};
+use datafusion::common::project_schema;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -79,10 +80,7 @@ impl TableProvider for CassandraScan {
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let all = self.schema();
-        let schema = match projection {
-            Some(columns) => Arc::new(all.project(columns)?),
-            None => Arc::clone(&all),
-        };
+        let schema = project_schema(&all, projection)?;
         let remote = self.access.look().await?;
         let selection = Selection::new(&self.access.table, &remote, &schema)?;
         let limit = limit.filter(|_| filters.is_empty());
@@ -99,7 +97,7 @@ impl TableProvider for CassandraScan {
 /// What is read of a table.
 #[derive(Debug, Clone)]
 enum Reads {
-    /// All of it, in so many ranges of tokens.
+    /// The whole table, in this number of token ranges.
     Ranges(usize),
     /// Single partitions, or rows of them.
     Keys(KeyReads),
@@ -152,7 +150,7 @@ impl CassandraScanExec {
 /// The greatest LIMIT of CQL.
 const MOST: usize = 2_147_483_647;
 
-/// All tokens in so many ranges, each one's first and last.
+/// All tokens in `n` ranges: the first and the last token of each.
 fn ranges(n: usize) -> Vec<Cells> {
     let width = (1_u128 << 64) / u128::try_from(n).unwrap_or(1).max(1);
     let at = |i: usize| i128::from(i64::MIN) + i128::try_from(width * u128::try_from(i).unwrap_or(0)).unwrap_or(0);

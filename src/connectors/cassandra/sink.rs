@@ -54,12 +54,11 @@ impl Sink for CassandraSink {
     }
 
     fn identity(&self) -> String {
-        format!("table {}", self.access.table.quoted())
+        self.access.table.identity()
     }
 
     fn mode(&self) -> SinkMode {
-        let key = self.access.table.spec.primary_key.clone();
-        if key.is_empty() { SinkMode::Append } else { SinkMode::Upsert(key) }
+        SinkMode::by_key(&self.access.table.spec.primary_key)
     }
 
     async fn prepare(&self) -> Result<Option<String>> {

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use futures::{StreamExt, TryStreamExt, stream};
 use scylla::statement::batch::{Batch, BatchType};
 
 use crate::common::Result;
-use crate::common::floor::floored;
+use crate::connectors::database::cast_to;
 
 use super::client::{Cells, Outcome};
 use super::failure::{Failure, Kind};
@@ -47,21 +46,7 @@ impl Target {
     /// # Errors
     /// When a value does not fit.
     pub(super) fn fit(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        let strict = CastOptions { safe: false, ..CastOptions::default() };
-        let cast = |(column, field): (&ArrayRef, &FieldRef)| match column.data_type() == field.data_type() {
-            true => Ok(Arc::clone(column)),
-            false => cast_with_options(&floored(column, field.data_type()), field.data_type(), &strict),
-        };
-        let width = self.schema.fields().len();
-        let mut columns: Vec<ArrayRef> =
-            rows.columns().iter().zip(self.schema.fields()).map(cast).collect::<std::result::Result<_, _>>()?;
-        let nullable = |field: &FieldRef| Arc::new(Field::clone(field).with_nullable(true));
-        let mut fields: Vec<FieldRef> = self.schema.fields().iter().map(nullable).collect();
-        if let Some(weights) = rows.columns().get(width) {
-            columns.push(Arc::clone(weights));
-            fields.push(Arc::clone(&rows.schema().fields()[width]));
-        }
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+        cast_to(&self.schema, rows)
     }
 
     /// Writes rows that [fit](Self::fit), the first one with the write timestamp `begin`, each next one with the next.

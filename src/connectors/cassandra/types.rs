@@ -50,7 +50,7 @@ pub(super) enum CqlType {
     Tuple(Vec<CqlType>),
     /// A user-defined type: its name, and its fields.
     Udt(String, Vec<(String, CqlType)>),
-    /// Numbers of a fixed size, so many of them.
+    /// A fixed number of elements of fixed size.
     Vector(Box<CqlType>, usize),
     /// A custom type: bytes.
     Other(String),
@@ -222,7 +222,7 @@ impl fmt::Display for CqlType {
     }
 }
 
-/// What stands between the commas of this level.
+/// The parts between the commas of the outermost level.
 fn parts(text: &str) -> Vec<&str> {
     let (mut parts, mut depth, mut begin) = (Vec::new(), 0_usize, 0);
     for (i, byte) in text.bytes().enumerate() {

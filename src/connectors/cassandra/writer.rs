@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 
-use crate::common::{Error, Result, clock};
+use crate::common::{Result, clock};
 use crate::connectors::rejects::{self, RejectedRow, Rejects};
 use crate::connectors::{BulkWriter, CommitInfo, SinkWriter};
 
@@ -45,9 +45,7 @@ impl SinkWriter for CassandraWriter {
                 Ok(refused) => refused,
                 Err(failure) => return Err(self.target.failed(&failure).await),
             };
-            for (row, error) in refused {
-                self.rejects.reject(RejectedRow { value: Some(rejects::row_text(rows, row)), error, ..RejectedRow::default() })?;
-            }
+            self.rejects.reject_rows(rows, refused)?;
             // Also for rows that were refused: which ones those are may change.
             self.next = Some(begin.saturating_add(i64::try_from(rows.num_rows()).unwrap_or(i64::MAX)));
         }
@@ -94,14 +92,8 @@ impl BulkWriter for CassandraBulkWriter {
             Err(failure) => return Err(target.failed(&failure).await),
         };
         self.next = self.next.saturating_add(i64::try_from(rows.num_rows()).unwrap_or(i64::MAX));
-        match refused.first() {
-            None => Ok(()),
-            Some((row, reason)) => {
-                let text = rejects::row_text(&rows, *row);
-                let sample = crate::connectors::on_error::sample(&self.access.table.label(), reason, &text);
-                Err(Error::data(sample).hint("rows before it may have been written: Cassandra has no transactions over tables"))
-            }
-        }
+        rejects::none_refused(&self.access.table.label(), &rows, &refused)
+            .map_err(|e| e.hint("rows before it may have been written: Cassandra has no transactions over tables"))
     }
 
     async fn finish(&mut self) -> Result<()> {

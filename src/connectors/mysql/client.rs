@@ -37,8 +37,8 @@ pub(super) struct Client {
     options: MySqlConnectOptions,
     /// The TLS mode is not set, and TLS failed: connect without it.
     plain: AtomicBool,
-    /// It has logged in before.
-    known: AtomicBool,
+    /// The server may have been restarted since the user last logged in: this client has logged in before, or has found it away.
+    restarted: AtomicBool,
     idle: Mutex<Vec<MySqlConnection>>,
 }
 
@@ -52,7 +52,7 @@ impl Client {
     pub(super) fn new(table: &MySqlTable) -> Self {
         // Statements hold data.
         let options = table.connect_options().disable_statement_logging();
-        Self { address: table.address(), options, plain: AtomicBool::default(), known: AtomicBool::default(), idle: Mutex::default() }
+        Self { address: table.address(), options, plain: AtomicBool::default(), restarted: AtomicBool::default(), idle: Mutex::default() }
     }
 
     /// For messages.
@@ -74,9 +74,15 @@ impl Client {
         };
         let connection = connected.map_err(|failure| {
             // A restarted server has an empty cache of passwords, which the login of another client may fill.
-            if failure.wants_password() && self.known.load(Ordering::Relaxed) { Failure { kind: Kind::Away, ..failure } } else { failure }
+            let failure = if failure.wants_password() && self.restarted.load(Ordering::Relaxed) {
+                Failure { kind: Kind::Away, ..failure }
+            } else {
+                failure
+            };
+            self.restarted.fetch_or(failure.kind == Kind::Away, Ordering::Relaxed);
+            failure
         })?;
-        self.known.store(true, Ordering::Relaxed);
+        self.restarted.store(true, Ordering::Relaxed);
         let mut session = Session { connection };
         session.run(SETUP).await?;
         Ok(session)

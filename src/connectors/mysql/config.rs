@@ -115,6 +115,11 @@ impl MySqlTable {
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
+    /// What names the table in the commits of jobs.
+    pub(super) fn identity(&self) -> String {
+        format!("table {}", self.quoted())
+    }
+
     /// The table in a statement.
     pub(super) fn quoted(&self) -> String {
         format!("{}.{}", quoted(&self.database), quoted(&self.name))

@@ -8,15 +8,17 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::common::{OptionSpec, Result};
+use crate::connectors::database::DatabaseSource;
 use crate::connectors::{Connector, Inferred, Sink, Source, TableSpec};
 
 use super::client::Client;
 use super::config::MySqlTable;
+use super::lookup::MySqlLookup;
 use super::options;
 use super::peek;
 use super::remote_table::Access;
+use super::scan::MySqlScan;
 use super::sink::MySqlSink;
-use super::source::MySqlSource;
 use super::url::Place;
 
 /// Who logs in where, to which database.
@@ -70,7 +72,10 @@ impl Connector for MySqlConnector {
     }
 
     fn source(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Source>> {
-        Ok(Arc::new(MySqlSource::new(self.access(table)?)?))
+        let access = self.access(table)?;
+        let (spec, identity) = (&access.table.spec, access.table.identity());
+        let (scan, lookup) = (MySqlScan::new(Arc::clone(&access)), MySqlLookup::new(Arc::clone(&access)));
+        Ok(Arc::new(DatabaseSource::new(spec, identity, Arc::new(scan), Arc::new(lookup))?))
     }
 
     fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>> {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use crate::common::{Error, ErrorKind, Projection, Result};
+use crate::common::{Error, Projection, Result};
 use crate::connectors::Lookup;
+use crate::connectors::database::retried;
 
 use super::config::quoted;
 use super::decode::Selection;
@@ -123,17 +124,11 @@ impl Lookup for MySqlLookup {
     }
 
     async fn get(&self, keys: &RecordBatch, projection: &Projection) -> Result<Vec<RecordBatch>> {
-        let mut tries = 0;
-        loop {
-            match self.found(keys, projection).await {
-                Err(error) if error.kind() == ErrorKind::Unavailable && tries < self.access.table.lookup_retries => tries += 1,
-                Err(error) => {
-                    // The table may have been altered.
-                    self.access.forget();
-                    return Err(error);
-                }
-                Ok(found) => return Ok(found),
-            }
+        let found = retried(self.access.table.lookup_retries, || self.found(keys, projection).boxed()).await;
+        if found.is_err() {
+            // The table may have been altered.
+            self.access.forget();
         }
+        found
     }
 }

@@ -24,7 +24,6 @@ mod ranges;
 mod remote_table;
 mod scan;
 mod sink;
-mod source;
 mod statements;
 mod target;
 mod types;

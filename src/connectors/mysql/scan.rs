@@ -7,6 +7,7 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session as DfSession, TableProvider};
+use datafusion::common::project_schema;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -78,10 +79,7 @@ impl TableProvider for MySqlScan {
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let all = self.schema();
-        let schema = match projection {
-            Some(columns) => Arc::new(all.project(columns)?),
-            None => all,
-        };
+        let schema = project_schema(&all, projection)?;
         let remote = self.access.look().await?;
         let selection = Selection::new(&self.access.table, &remote, &schema)?;
         let mut conditions = self.conditions(&remote, filters);

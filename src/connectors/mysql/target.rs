@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{Int64Type, Schema, SchemaRef};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, SchemaRef};
 
-use crate::common::floor::floored;
 use crate::common::{Error, Result};
+use crate::connectors::database::cast_to;
 
 use super::client::{Outcome, Session};
 use super::config::MySqlTable;
@@ -53,20 +52,7 @@ impl Target {
     /// # Errors
     /// When a value does not fit.
     pub(super) fn fit(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        let strict = CastOptions { safe: false, ..CastOptions::default() };
-        let cast = |(column, field): (&ArrayRef, &Arc<arrow::datatypes::Field>)| match column.data_type() == field.data_type() {
-            true => Ok(Arc::clone(column)),
-            false => cast_with_options(&floored(column, field.data_type()), field.data_type(), &strict),
-        };
-        let width = self.schema.fields().len();
-        let mut columns: Vec<ArrayRef> = rows.columns().iter().zip(self.schema.fields()).map(cast).collect::<Result<_, _>>()?;
-        let nullable = |field: &arrow::datatypes::FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));
-        let mut fields: Vec<_> = self.schema.fields().iter().map(nullable).collect();
-        if let Some(weights) = rows.columns().get(width) {
-            columns.push(Arc::clone(weights));
-            fields.push(Arc::clone(&rows.schema().fields()[width]));
-        }
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+        cast_to(&self.schema, rows)
     }
 
     /// Writes rows that [fit](Self::fit): those that go first, because a key that is another one here may be the same to the server.

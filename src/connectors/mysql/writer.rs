@@ -142,9 +142,7 @@ impl SinkWriter for MySqlWriter {
         for rows in rows.iter().filter(|rows| rows.num_rows() > 0) {
             let batch = self.target.fit(rows)?;
             let done = self.in_transaction(&Work::Put(&batch)).await?;
-            for (row, error) in done.refused {
-                self.rejects.reject(RejectedRow { value: Some(rejects::row_text(rows, row)), error, ..RejectedRow::default() })?;
-            }
+            self.rejects.reject_rows(rows, done.refused)?;
             self.keep(batch);
         }
         Ok(())
@@ -204,14 +202,7 @@ impl BulkWriter for MySqlBulkWriter {
         let batch = target.fit(&rows)?;
         let written = target.put(&batch, &mut refused).await;
         written.map_err(|failure| self.failed(&failure))?;
-        match refused.first() {
-            None => Ok(()),
-            Some((row, reason)) => {
-                let text = rejects::row_text(&rows, *row);
-                let sample = crate::connectors::on_error::sample(&self.access.table.label(), reason, &text);
-                Err(Error::data(sample).hint("nothing was written"))
-            }
-        }
+        rejects::none_refused(&self.access.table.label(), &rows, &refused).map_err(|e| e.hint("nothing was written"))
     }
 
     async fn finish(&mut self) -> Result<()> {

@@ -1,0 +1,18 @@
+//! What the connectors of database servers share.
+//!
+//! ```text
+//!   mysql ──────┐      source.rs           a table that is read as a whole, or by key
+//!               ├────▶ metadata_cache.rs   columns and keys as the server told them a moment ago
+//!   cassandra ──┘      columns.rs          columns of a table by their names; rows with the types of its columns
+//!                      retry.rs            reads that are tried again while a server is away
+//! ```
+
+pub mod columns;
+pub mod metadata_cache;
+pub mod retry;
+pub mod source;
+
+pub use columns::{ColumnName, cast_to, column_named, columns_of};
+pub use metadata_cache::MetadataCache;
+pub use retry::retried;
+pub use source::DatabaseSource;
