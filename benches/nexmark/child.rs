@@ -37,7 +37,7 @@ pub fn millstream(data: &Path, args: &[String], limit: Duration) -> Ended {
     millstream_on(None, data, args, limit)
 }
 
-/// The same on the first so many cores of the machine.
+/// Runs it on the first `cores` CPU cores of the machine.
 pub fn millstream_on(cores: Option<usize>, data: &Path, args: &[String], limit: Duration) -> Ended {
     // Files, not pipes: nothing has to be read while it runs.
     let (out, err) = (data.join("stdout"), data.join("stderr"));
@@ -64,7 +64,7 @@ pub fn millstream_on(cores: Option<usize>, data: &Path, args: &[String], limit: 
     }
 }
 
-/// Binds this process to the first so many cores.
+/// Pins this process to the first `cores` CPU cores.
 fn stay_on(cores: usize) -> std::io::Result<()> {
     // SAFETY: zeroes are a valid, empty set; the calls write and read this set alone.
     let done = unsafe {

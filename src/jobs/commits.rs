@@ -143,7 +143,8 @@ pub struct Incarnation {
     #[serde(default)]
     pub folder: Option<String>,
     /// Its number; higher ones win.
-    pub incarnation: u64,
+    #[serde(rename = "incarnation")]
+    pub number: u64,
     /// Unique to this start.
     pub attempt: String,
 }
@@ -201,9 +202,9 @@ impl Commits {
             let folder = before.as_ref().map(|i| i.folder.clone().unwrap_or_else(|| i.job_uuid.clone()));
             let job_uuid = before.filter(|_| !fresh).map_or_else(|| ids::random().to_string(), |i| i.job_uuid);
             let folder = Some(folder.unwrap_or_else(|| job_uuid.clone()));
-            let claimed = Incarnation { job_uuid, folder, incarnation: newest.unwrap_or(0) + 1, attempt: ids::random().to_string() };
+            let claimed = Incarnation { job_uuid, folder, number: newest.unwrap_or(0) + 1, attempt: ids::random().to_string() };
             let bytes = Bytes::from(serde_json::to_vec(&claimed)?);
-            if store.create(&incarnation_path(claimed.incarnation), bytes).await? == Created::Won {
+            if store.create(&incarnation_path(claimed.number), bytes).await? == Created::Won {
                 return Ok(Self { store, faults, incarnation: claimed, exclusive, fresh });
             }
         }
@@ -281,7 +282,7 @@ impl Commits {
         if created == Created::Lost {
             let winner = self.read(n).await?.map(|c| c.body.incarnation);
             return match winner {
-                Some(k) if k < self.incarnation.incarnation => Ok(Put::Adopt),
+                Some(k) if k < self.incarnation.number => Ok(Put::Adopt),
                 Some(k) => Err(taken_over(k)),
                 None => Err(Error::fenced("taken over: the commit chain has moved on")),
             };
@@ -310,8 +311,8 @@ impl Commits {
 
     async fn check_newer(&self) -> Result<()> {
         // Incarnations have no gaps: if any newer one exists, the next one does.
-        if self.store.get(&incarnation_path(self.incarnation.incarnation + 1)).await?.is_some() {
-            return Err(self.newer_incarnation_error().await.unwrap_or_else(|| taken_over(self.incarnation.incarnation + 1)));
+        if self.store.get(&incarnation_path(self.incarnation.number + 1)).await?.is_some() {
+            return Err(self.newer_incarnation_error().await.unwrap_or_else(|| taken_over(self.incarnation.number + 1)));
         }
         Ok(())
     }
@@ -319,7 +320,7 @@ impl Commits {
     /// The error that names the newest incarnation, if it is newer than this one: a fenced sink does not know its number.
     pub async fn newer_incarnation_error(&self) -> Option<Error> {
         let all = self.store.list("incarnations").await.ok()?;
-        all.iter().filter_map(|p| number(p)).max().filter(|k| *k > self.incarnation.incarnation).map(taken_over)
+        all.iter().filter_map(|p| number(p)).max().filter(|k| *k > self.incarnation.number).map(taken_over)
     }
 
     /// Commits up to this one may be gone.
@@ -354,7 +355,7 @@ impl Commits {
 
     /// The prefix of the objects of one attempt to write a commit.
     pub fn stem(&self, n: u64, attempt: &str) -> String {
-        format!("{n:020}-{}-{attempt}", self.incarnation.incarnation)
+        format!("{n:020}-{}-{attempt}", self.incarnation.number)
     }
 
     /// Encodes a commit; `written` are sections that are already in the store.
@@ -451,7 +452,7 @@ mod tests {
             format: FORMAT,
             n,
             job_uuid: commits.incarnation.job_uuid.clone(),
-            incarnation: commits.incarnation.incarnation,
+            incarnation: commits.incarnation.number,
             attempt: ids::random().to_string(),
             identity: String::new(),
             clock: 0,

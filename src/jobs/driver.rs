@@ -203,7 +203,9 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
     };
     spec.meter.begin();
     running.publish_status();
-    match running.run(stop, &identity).await {
+    let ended = running.run(stop, &identity).await;
+    running.snapshots.stop().await;
+    match ended {
         Err(e) if e.kind() == ErrorKind::Fenced => Err(running.commits.newer_incarnation_error().await.unwrap_or(e)),
         other => other,
     }
@@ -409,7 +411,7 @@ impl Running<'_> {
             format: FORMAT,
             n,
             job_uuid: self.commits.incarnation.job_uuid.clone(),
-            incarnation: self.commits.incarnation.incarnation,
+            incarnation: self.commits.incarnation.number,
             attempt,
             identity: identity.to_string(),
             clock: self.clock,

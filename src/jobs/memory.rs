@@ -20,9 +20,10 @@ use super::spec::Settings;
 const SHARE: u64 = 60;
 /// The default limit if the machine's memory is unknown.
 const UNKNOWN: u64 = 2 << 30;
-/// The rows of an epoch are at most this part of the limit: what operators take in, look up, give out and change for them at once is
-/// a multiple of it. Smaller ones would read the same state from disk more often.
-const EPOCH_PART: usize = 16;
+/// The rows of an epoch are at most this part of the limit: what operators take in, look up, sort, give out and change for them at once
+/// is a multiple of it. With larger epochs a top-N over a million keys fails for want of memory; smaller ones read the same state from
+/// disk more often.
+const EPOCH_PART: usize = 32;
 /// How many of the largest users an error names.
 const NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 

@@ -372,7 +372,7 @@ impl Task {
             job: self.job.clone(),
             job_uuid: own.job_uuid.clone(),
             folder: self.commits.folder().to_string(),
-            incarnation: own.incarnation,
+            incarnation: own.number,
             sink: self.id.clone(),
         };
         loop {

@@ -150,6 +150,14 @@ impl Snapshots {
         }
     }
 
+    /// Cancels the snapshots in the background, and returns when none of their tasks is left.
+    pub async fn stop(&mut self) {
+        for (_, mut snapshot) in std::mem::take(&mut self.background) {
+            snapshot.task.abort();
+            let _ = (&mut snapshot.task).await;
+        }
+    }
+
     /// Drops all tables but these: those with other key groups, and those that were redistributed.
     pub fn retain(&mut self, mut kept: impl FnMut(StateId) -> bool) {
         self.chains.retain(|id, _| kept(*id));

@@ -138,7 +138,7 @@ async fn take(content: &mut Option<KeyedTable>, commit: &Commit, section: &str, 
 impl Commits {
     /// Commits of a job that another process writes: read only.
     pub fn reader(store: Arc<dyn StateStore>) -> Self {
-        let incarnation = super::commits::Incarnation { job_uuid: String::new(), folder: None, incarnation: 0, attempt: String::new() };
+        let incarnation = super::commits::Incarnation { job_uuid: String::new(), folder: None, number: 0, attempt: String::new() };
         Self::open(store, incarnation, Faults::none())
     }
 }

@@ -139,7 +139,7 @@ impl SplitEnumerator for ViewEnumerator {
         }
     }
 
-    fn reader(&mut self, ranges: Vec<PartitionRange>, projection: Projection, _: Prefetch) -> Result<Box<dyn SourceReader>> {
+    fn reader(&mut self, ranges: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {
         let from = ranges.first().copied().unwrap_or(PartitionRange { partition: PARTITION, start: 0, end: None });
         let ViewSource { stored, content, schema } = self.source.clone();
         Ok(Box::new(ViewReader {
@@ -148,6 +148,7 @@ impl SplitEnumerator for ViewEnumerator {
             content,
             columns: schema,
             projection,
+            max_bytes: prefetch.max_bytes,
             commits: None,
             life: self.life.clone(),
             state: Vec::new(),
@@ -174,6 +175,8 @@ struct ViewReader {
     /// The columns of the source.
     columns: SchemaRef,
     projection: Projection,
+    /// Bytes of one answer; a commit more at most.
+    max_bytes: usize,
     commits: Option<Commits>,
     marker: Marker,
     life: Option<String>,
@@ -296,8 +299,8 @@ impl SourceReader for ViewReader {
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched> {
         let (until, start) = (clock::timer() + wait, self.position);
         let mut batches: VecDeque<RecordBatch> = VecDeque::new();
-        let mut left = if self.paused { 0 } else { max_rows };
-        while left > 0 && self.end.is_none_or(|end| self.position < end) {
+        let (mut left, mut bytes) = (if self.paused { 0 } else { max_rows }, 0);
+        while left > 0 && bytes < self.max_bytes && self.end.is_none_or(|end| self.position < end) {
             if self.at_end {
                 // Looks no earlier than at `look_at`, even if `wait` is short: a job with several sources asks often.
                 tokio::time::sleep_until(self.look_at.min(until)).await;
@@ -309,6 +312,7 @@ impl SourceReader for ViewReader {
                 Some(rows) => {
                     self.at_end = false;
                     left = left.saturating_sub(rows.iter().map(RecordBatch::num_rows).sum());
+                    bytes += rows.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
                     batches.extend(rows);
                 }
                 None => {

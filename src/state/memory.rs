@@ -18,6 +18,10 @@ pub(in crate::state) trait Evictable: Send + Sync {
     fn used(&self) -> u64;
     /// Bytes in memory that it could free.
     fn bytes(&self) -> usize;
+    /// Whether that would free most of them: rows that a frozen table shares stay in memory.
+    fn is_worth_evicting(&self) -> bool {
+        self.bytes() > 0
+    }
     /// Writes it to disk. Does nothing while it is in use.
     fn evict(&self) -> Result<()>;
 }
@@ -26,10 +30,10 @@ pub(in crate::state) trait Evictable: Send + Sync {
 /// longest go to disk.
 ///
 /// ```text
-///  resident   state, exchanges, changes for the next commit, rows for sinks   kept within `limit`, goes to disk
+///  resident   state, exchanges, changes for the next commit, rows for sinks    goes to disk
 ///  pinned     rows of the running epoch, rows that only a frozen table holds   leaves memory by itself, soon
 /// ```
-/// What plans may take is what these two leave of the job's memory (`jobs::memory`).
+/// Both together are kept within `limit`, as far as what is resident can go. Plans get the rest of the job's memory (`jobs::memory`).
 ///
 /// Not counted: temporary shards of look-ups on disk, a few megabytes per reading thread, and the result of
 /// a call.
@@ -126,7 +130,7 @@ impl StateMemory {
 
     /// Whether this many more bytes fit, with some reserve.
     pub(in crate::state) fn has_room(&self, bytes: usize) -> bool {
-        self.resident().saturating_add(bytes) <= self.limit() - self.limit() / 4
+        self.in_use().saturating_add(bytes) <= self.limit() - self.limit() / 4
     }
 
     /// Advances the logical clock of calls.
@@ -171,14 +175,14 @@ impl StateMemory {
     /// Evicts down to seven eighths of the limit if it is exceeded, so that not every row evicts. The caller holds no lock of a part.
     pub(in crate::state) fn balance(&self) -> Result<()> {
         let limit = self.limit();
-        if self.resident() <= limit {
+        if self.in_use() <= limit {
             return Ok(());
         }
         let parts: Vec<_> = self.parts.lock().iter().filter_map(Weak::upgrade).collect();
-        let mut parts: Vec<_> = parts.into_iter().filter(|part| part.bytes() > 0).map(|part| (part.used(), part)).collect();
+        let mut parts: Vec<_> = parts.into_iter().filter(|part| part.is_worth_evicting()).map(|part| (part.used(), part)).collect();
         parts.sort_by_key(|(used, _)| *used);
         for (_, part) in parts {
-            if self.resident() <= limit - limit / 8 {
+            if self.in_use() <= limit - limit / 8 {
                 break;
             }
             part.evict()?;

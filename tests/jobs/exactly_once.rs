@@ -3,18 +3,14 @@
 
 use millstream::common::faults::CrashPoint;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::common;
-use crate::common::process::{Job, Running, repo};
+use crate::common::process::{Job, Running, crash_at, repo};
 use crate::common::transactions::{Transactions, users, windows, windows_of};
-
-/// How many crash points are tried at the same time.
-const AT_ONCE: usize = 4;
 
 /// Small epochs and a commit after each of them, so that there is much to be killed in.
 fn busy(job: &Job, rows: u32) -> Job {
@@ -39,26 +35,6 @@ fn crash_and_resume(point: &str) {
     assert!(ended.killed(), "{point}: {:?}\n{}", ended.status, ended.said);
     t.add(first..all);
     finish(&t, job.start(), &windows(all, false));
-}
-
-/// Tries them a few at a time, and names all that fail.
-fn crash_at(points: Vec<String>, crash_and_resume: impl Fn(&str) + Sync + std::panic::RefUnwindSafe) {
-    let waiting = Mutex::new(points);
-    let failed = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let Some(point) = waiting.lock().unwrap().pop() else { return };
-                    if std::panic::catch_unwind(|| crash_and_resume(&point)).is_err() {
-                        failed.lock().unwrap().push(point);
-                    }
-                }
-            });
-        }
-    });
-    let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "not exactly once after a crash at {failed:?}");
 }
 
 #[test]

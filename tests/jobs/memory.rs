@@ -104,6 +104,21 @@ async fn an_epoch_that_finds_too_little_memory_runs_again_with_less_state() {
     assert!(status.retries > 0 && status.state_disk > 0, "{status:?}");
 }
 
+/// All rows are there at once, and would need several times the memory: an epoch reads a part of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_epoch_reads_as_much_as_memory_allows() {
+    const ROWS: i64 = 150_000;
+    let sql = format!(
+        "CREATE TABLE s (id BIGINT, v STRING) WITH ('connector' = 'datagen', 'number-of-rows' = '{ROWS}', 'rows-per-second' = 'unlimited',
+           'fields.id.kind' = 'sequence', 'fields.id.start' = '0', 'fields.v.length' = '100');
+         CREATE MATERIALIZED VIEW counts AS SELECT k, n, v FROM
+           (SELECT id AS k, 1 AS n, CHAR_LENGTH(v) / 100 AS v, ROW_NUMBER() OVER (PARTITION BY id ORDER BY v) AS rn FROM s) WHERE rn = 1;"
+    );
+    let (status, sums) = run(&Place::new(), &sql, 32 * MB, 16 * MB, 1 << 18).await;
+    assert_eq!(sums, [ROWS; 4]);
+    assert!(status.epoch > 4, "{status:?}");
+}
+
 /// Whole tables are written again as they grow, but not with every commit: about twice what changed.
 #[tokio::test(flavor = "multi_thread")]
 async fn commits_hold_what_changed() {

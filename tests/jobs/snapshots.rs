@@ -24,7 +24,7 @@ const JOB: &str = "CREATE TABLE s (id BIGINT) WITH ('connector' = 'datagen', 'nu
      CREATE MATERIALIZED VIEW counts AS SELECT k, COUNT(*) AS n, SUM(w) AS v
        FROM (SELECT a.id % 20000 AS k, b.id AS w FROM s a JOIN s b ON a.id = b.id) GROUP BY k;";
 
-/// Runs the job in so many partitions, until it is stopped at a point or has come to its end.
+/// Runs the job in `partitions` partitions, up to the crash point or to its end.
 async fn run(place: &Place, partitions: usize, stop: Option<(CrashPoint, u64)>) -> Result<Ending, millstream::common::Error> {
     let (connection, statements) = place.connection(JOB, &[&format!("parallelism.default={partitions}")]);
     let snapshots = SnapshotPolicy { least: 0, background: 16 << 10 };

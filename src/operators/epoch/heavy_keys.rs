@@ -10,7 +10,7 @@ use crate::common::excerpt::excerpt;
 
 /// How many rows of a batch are looked at.
 const SAMPLE: usize = 64;
-/// A key is noted when at least one in so many of these rows has it.
+/// A key is noted if at least one in `NOTED` of these rows has it, and at least `NOTED` of them.
 const NOTED: usize = 8;
 /// How many keys are remembered.
 const KEYS: usize = 16;
@@ -39,7 +39,7 @@ impl HeavyKeys {
             .filter_map(|row| hashes.get(row).map(|hash| (*hash, row)))
             .collect();
         rows.sort_unstable();
-        for same in rows.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() * NOTED >= sampled) {
+        for same in rows.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() >= NOTED && same.len() * NOTED >= sampled) {
             let Some((hash, row)) = same.first() else { continue };
             let rows = (same.len() * hashes.len() / sampled) as u64;
             match self.keys.get_mut(hash) {

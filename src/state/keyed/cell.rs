@@ -211,6 +211,15 @@ impl Evictable for ShardSlot {
         self.bytes.load(Relaxed)
     }
 
+    fn is_worth_evicting(&self) -> bool {
+        let bytes = self.bytes();
+        let shared = match self.body.try_read().as_deref() {
+            Some(Body::Memory(shard)) => shard.segments.shared_bytes(),
+            _ => 0,
+        };
+        bytes > 0 && 2 * shared <= bytes
+    }
+
     fn evict(&self) -> Result<()> {
         let Some(mut body) = self.body.try_write() else { return Ok(()) };
         match &mut *body {

@@ -69,6 +69,11 @@ impl Segments {
         self.list.iter().map(|s| s.shared.bytes).sum()
     }
 
+    /// Bytes of the batches that a frozen table holds as well.
+    pub(super) fn shared_bytes(&self) -> usize {
+        self.list.iter().filter(|s| Arc::strong_count(&s.shared) > 1).map(|s| s.shared.bytes).sum()
+    }
+
     /// The batches, in the order of slots.
     pub(super) fn batches(&self) -> impl Iterator<Item = &RecordBatch> {
         self.list.iter().map(|s| &s.shared.rows)
