@@ -34,7 +34,7 @@ fn main() {
     }
     if is_wanted("bag") {
         for keys in [1_000, 100_000, 1_000_000] {
-            measure("bag", KeyMode::Bag, keys, usize::MAX, EPOCH, (2 * keys as usize / EPOCH.min(keys as usize)).max(8));
+            measure("bag", KeyMode::Multiset, keys, usize::MAX, EPOCH, (2 * keys as usize / EPOCH.min(keys as usize)).max(8));
         }
     }
     if is_wanted("small") {
@@ -44,7 +44,7 @@ fn main() {
     }
     if is_wanted("spilled") {
         measure("upsert, limit 64 MB", KeyMode::Upsert, 5_000_000, 64 << 20, EPOCH, 24);
-        measure("bag, limit 64 MB", KeyMode::Bag, 1_000_000, 64 << 20, EPOCH, 8);
+        measure("bag, limit 64 MB", KeyMode::Multiset, 1_000_000, 64 << 20, EPOCH, 8);
     }
 }
 
@@ -69,7 +69,7 @@ fn measure(name: &str, mode: KeyMode, keys: u64, limit: usize, rows: usize, epoc
         let old = table.get(&[asked]).unwrap();
         get += cpu::seconds() - start;
         found += old.num_rows();
-        if mode == KeyMode::Bag {
+        if mode == KeyMode::Multiset {
             let part = old.slice(0, old.num_rows() / 4);
             let mut columns = part.columns().to_vec();
             let weights = columns.pop().unwrap();

@@ -73,7 +73,7 @@ impl Catalog {
         let key = entry.key();
         let (written, ..) = super::entry::declared(&after.statement)?;
         let to = self.canonical(written)?;
-        let Some(changed) = Entry::of(after, entry.created_by().to_string(), to.clone()) else {
+        let Some(changed) = Entry::from_parsed(after, entry.created_by().to_string(), to.clone()) else {
             return Err(Error::internal("an ALTER declares nothing"));
         };
         let renamed = to != key.1;

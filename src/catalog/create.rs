@@ -60,7 +60,7 @@ impl Catalog {
         let change = if manner.temporary { None } else { Some(self.change(&store)?) };
         let canonical = self.canonical(written).map_err(|e| parsed.locate(e))?;
         let key = (space, canonical.clone());
-        let Some(entry) = Entry::of(parsed, plain_path(&parsed.source.name), canonical.clone()) else {
+        let Some(entry) = Entry::from_parsed(parsed, plain_path(&parsed.source.name), canonical.clone()) else {
             return Err(Error::internal("only CREATE TABLE, CREATE VIEW and CREATE FUNCTION declare something"));
         };
         self.refuse_circle(&entry).map_err(|e| parsed.locate(e))?;
@@ -99,7 +99,7 @@ impl Catalog {
         let (written, space, manner) = entry::declared(&parsed.statement)?;
         let canonical = self.canonical(written)?;
         let Some(there) = self.lasting(&(space, canonical.clone())) else { return Ok(false) };
-        let again = Entry::of(parsed, plain_path(&parsed.source.name), canonical);
+        let again = Entry::from_parsed(parsed, plain_path(&parsed.source.name), canonical);
         Ok(manner.if_not_exists || again.is_some_and(|again| equivalence::same(there, &again)))
     }
 

@@ -242,7 +242,7 @@ fn entry_of(declared: &files::Declared) -> Result<Entry> {
         }
         _ => {
             let canonical = names::canonical(&declared.database, &last);
-            Entry::of(&declared.parsed, declared.created_by.clone(), canonical)
+            Entry::from_parsed(&declared.parsed, declared.created_by.clone(), canonical)
                 .ok_or_else(|| Error::internal("a catalog's statement declares nothing"))
         }
     }

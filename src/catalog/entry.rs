@@ -153,7 +153,7 @@ impl Entry {
     }
 
     /// What a statement declares, under its canonical name; nothing for one that declares nothing.
-    pub(super) fn of(parsed: &Parsed, created_by: String, canonical: String) -> Option<Self> {
+    pub(super) fn from_parsed(parsed: &Parsed, created_by: String, canonical: String) -> Option<Self> {
         let (text, source) = (parsed.text.clone(), parsed.source.clone());
         match &parsed.statement {
             Statement::CreateTable(definition) => {

@@ -26,7 +26,7 @@ pub(super) struct ReferencedNames {
 }
 
 impl ReferencedNames {
-    pub(super) fn of(tree: &impl Visit) -> Self {
+    pub(super) fn new(tree: &impl Visit) -> Self {
         let mut names = Self::default();
         let _ = tree.visit(&mut names);
         let Self { relations, ctes, .. } = &mut names;
@@ -77,15 +77,15 @@ impl Catalog {
             found.functions.extend(names.functions);
         };
         match entry {
-            Entry::View(view) => add(ReferencedNames::of(view.definition.query.query.as_ref())),
-            Entry::Function(function) => add(ReferencedNames::of(function.definition.body.as_ref())),
+            Entry::View(view) => add(ReferencedNames::new(view.definition.query.query.as_ref())),
+            Entry::Function(function) => add(ReferencedNames::new(function.definition.body.as_ref())),
             Entry::Table(table) => {
                 for column in &table.definition.columns {
                     if let ColumnKind::Computed(expr) = &column.kind {
-                        add(ReferencedNames::of(expr.as_ref()));
+                        add(ReferencedNames::new(expr.as_ref()));
                     }
                 }
-                table.definition.watermark.iter().for_each(|watermark| add(ReferencedNames::of(watermark.expr.as_ref())));
+                table.definition.watermark.iter().for_each(|watermark| add(ReferencedNames::new(watermark.expr.as_ref())));
                 found.relations.extend(TABLE_OPTIONS.iter().filter_map(|key| table.definition.options.get(key)).map(str::to_string));
             }
         }
@@ -116,7 +116,7 @@ impl Catalog {
             Statement::CreateView(view) => &view.query,
             _ => return BTreeMap::new(),
         };
-        let ReferencedNames { relations, functions, .. } = ReferencedNames::of(query.query.as_ref());
+        let ReferencedNames { relations, functions, .. } = ReferencedNames::new(query.query.as_ref());
         names.relations.extend(relations);
         let find = |space: Space, name: &String| self.find_from(&self.current, space, name).ok().flatten();
         let mut entries: Vec<Entry> = names.relations.iter().filter_map(|name| find(Space::Relations, name)).collect();
@@ -127,7 +127,7 @@ impl Catalog {
     /// The tables that a query reads, also through views, seen from the current database; nothing if it reads anything else: a materialized
     /// view, or a table without a declaration.
     pub fn tables_of(&self, query: &Query) -> Option<Vec<Arc<TableEntry>>> {
-        let names = ReferencedNames::of(query).relations;
+        let names = ReferencedNames::new(query).relations;
         let entries = names.iter().map(|name| self.find_from(&self.current, Space::Relations, name).ok().flatten());
         let all = self.with_references(entries.collect::<Option<_>>()?);
         let tables = all.into_values().filter_map(|entry| match entry {

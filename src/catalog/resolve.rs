@@ -78,7 +78,7 @@ impl<'c> Resolver<'c> {
     pub fn resolve(mut self, tree: &mut (impl VisitMut + sqlparser::ast::Visit)) -> Result<Vec<Hinted>> {
         as_of::fold(tree)?;
         let lower = |(database, name): (Option<String>, String)| Some((database?.to_lowercase(), name.to_lowercase()));
-        self.qualified = ReferencedNames::of(tree).relations.iter().filter_map(|name| lower(name::split(name))).collect();
+        self.qualified = ReferencedNames::new(tree).relations.iter().filter_map(|name| lower(name::split(name))).collect();
         match tree.visit(&mut self) {
             ControlFlow::Continue(()) => Ok(self.hinted),
             ControlFlow::Break(error) => Err(*error),

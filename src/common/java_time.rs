@@ -67,7 +67,7 @@ pub(crate) enum Field {
 
 impl Field {
     /// The field of a letter and how often it may stand.
-    fn of(letter: char) -> Option<(Self, usize)> {
+    fn from_letter(letter: char) -> Option<(Self, usize)> {
         Some(match letter {
             'G' => (Self::Era, 5),
             'y' | 'u' => (Self::Year, 9),
@@ -123,7 +123,7 @@ impl Pattern {
                 ']' => return Err(wrong("`]` closes nothing".into())),
                 c if c.is_ascii_alphabetic() => {
                     let count = 1 + std::iter::from_fn(|| chars.next_if_eq(&c)).count();
-                    let (field, most) = Field::of(c).ok_or_else(|| wrong(format!("`{c}` stands for nothing")))?;
+                    let (field, most) = Field::from_letter(c).ok_or_else(|| wrong(format!("`{c}` stands for nothing")))?;
                     if count > most {
                         return Err(wrong(format!("`{c}` may stand {most} times, not {count}")));
                     }

@@ -16,13 +16,13 @@ pub struct Intervals(Vec<(i64, i64)>);
 
 impl Intervals {
     /// All numbers from `first` to `last`; none if `last` is smaller.
-    pub fn of(first: i64, last: i64) -> Self {
+    pub fn between(first: i64, last: i64) -> Self {
         Self(if first <= last { vec![(first, last)] } else { Vec::new() })
     }
 
     /// Every number.
     pub fn all() -> Self {
-        Self::of(i64::MIN, i64::MAX)
+        Self::between(i64::MIN, i64::MAX)
     }
 
     /// Numbers that are in both.
@@ -73,7 +73,7 @@ pub struct MetadataPredicate(BTreeMap<String, Intervals>);
 
 impl MetadataPredicate {
     /// That one metadata column is in a set.
-    pub fn of(key: &str, values: Intervals) -> Self {
+    pub fn new(key: &str, values: Intervals) -> Self {
         Self(BTreeMap::from([(key.to_string(), values)]))
     }
 
@@ -110,20 +110,21 @@ mod tests {
 
     #[test]
     fn intervals_are_sets() {
-        let three = Intervals::of(3, 4).or(&Intervals::of(12, 12));
+        let three = Intervals::between(3, 4).or(&Intervals::between(12, 12));
         assert_eq!(three.parts(), [(3, 4), (12, 12)]);
-        assert_eq!(three.or(&Intervals::of(5, 11)).parts(), [(3, 12)]);
-        assert_eq!(three.or(&Intervals::of(i64::MAX, i64::MAX)).hull(), Some((3, i64::MAX)));
-        assert_eq!(three.and(&Intervals::of(4, 20)).parts(), [(4, 4), (12, 12)]);
-        assert_eq!(three.and(&Intervals::of(5, 11)).hull(), None);
+        assert_eq!(three.or(&Intervals::between(5, 11)).parts(), [(3, 12)]);
+        assert_eq!(three.or(&Intervals::between(i64::MAX, i64::MAX)).hull(), Some((3, i64::MAX)));
+        assert_eq!(three.and(&Intervals::between(4, 20)).parts(), [(4, 4), (12, 12)]);
+        assert_eq!(three.and(&Intervals::between(5, 11)).hull(), None);
         assert_eq!(three.and(&Intervals::all()), three);
         assert!(three.contains(12) && !three.contains(5));
-        assert_eq!(Intervals::of(5, 4).parts(), []);
+        assert_eq!(Intervals::between(5, 4).parts(), []);
     }
 
     #[test]
     fn or_forgets_what_only_one_side_says() {
-        let (p, o) = (|n| MetadataPredicate::of("p", Intervals::of(n, n)), |n| MetadataPredicate::of("o", Intervals::of(n, i64::MAX)));
+        let (p, o) =
+            (|n| MetadataPredicate::new("p", Intervals::between(n, n)), |n| MetadataPredicate::new("o", Intervals::between(n, i64::MAX)));
         let either = p(0).and(o(5)).or(&p(2));
         assert_eq!(either.get("p").map(Intervals::parts), Some(&[(0, 0), (2, 2)][..]));
         assert_eq!(either.get("o"), None);

@@ -234,7 +234,9 @@ pub struct Discoveries {
 
 impl Discoveries {
     /// What `look` sends, which runs until these are dropped.
-    pub fn of<F: Future<Output = ()> + Send + 'static>(look: impl FnOnce(mpsc::UnboundedSender<Result<Vec<PartitionRange>>>) -> F) -> Self {
+    pub fn spawn<F: Future<Output = ()> + Send + 'static>(
+        look: impl FnOnce(mpsc::UnboundedSender<Result<Vec<PartitionRange>>>) -> F,
+    ) -> Self {
         let (sender, found) = mpsc::unbounded_channel();
         Self { found, task: tokio::spawn(look(sender)) }
     }

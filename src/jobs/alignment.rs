@@ -32,7 +32,7 @@ pub enum Floor {
 impl Floor {
     /// The least over the partitions of a source; `None` if none of them counts. `waits`: silent partitions become idle
     /// after a while; if they never do, one at its end must not hold up the others for ever.
-    pub fn of<'a>(clock: &SourceClock, states: impl Iterator<Item = &'a PartitionState>, waits: bool) -> Option<Self> {
+    pub fn of_source<'a>(clock: &SourceClock, states: impl Iterator<Item = &'a PartitionState>, waits: bool) -> Option<Self> {
         let counts = states.filter_map(|state| {
             let (newest, idle) = clock.partition(state.partition);
             let over = state.exhausted || idle || state.at_end && (newest.is_none() || !waits);
@@ -90,7 +90,7 @@ mod tests {
                 newest.iter().for_each(|minutes| clock.observe(partition, minutes * MINUTE, NOW));
                 states.push(state(partition, *at_end, *exhausted));
             }
-            let floor = Floor::of(&clock, states.iter(), waits);
+            let floor = Floor::of_source(&clock, states.iter(), waits);
             let ahead = floor.map_or(Vec::new(), |floor| floor.ahead(&clock, states.iter(), MINUTE, NOW));
             assert_eq!(ahead, expected, "{name}");
         }

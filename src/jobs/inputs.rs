@@ -242,7 +242,7 @@ impl Inputs {
     /// Pauses partitions that are too far ahead of the slowest, and resumes the others.
     pub fn align(&mut self, now: Millis) {
         let aligned = self.sources.iter().filter(|i| i.max_drift.is_some());
-        let floor = aligned.filter_map(|i| Floor::of(&i.clock, i.states.values(), i.clock.idles())).min();
+        let floor = aligned.filter_map(|i| Floor::of_source(&i.clock, i.states.values(), i.clock.idles())).min();
         for input in &mut self.sources {
             let Some(drift) = input.max_drift else { continue };
             let ahead = floor.map_or(Vec::new(), |floor| floor.ahead(&input.clock, input.states.values(), drift, now));

@@ -7,13 +7,13 @@
 //! The three run concurrently: the next epoch runs while a commit is written, and commits continue while a sink lags.
 
 mod alignment;
-mod blame;
 pub mod changes;
 pub mod claim;
 mod commit_contents;
 pub mod commits;
 pub mod dead_letter;
 pub mod driver;
+mod failing_row;
 pub mod handle;
 pub mod inputs;
 pub mod job_registry;

@@ -223,7 +223,7 @@ impl Pipeline {
                 (EpochOutput { retried: true, ..output }, report)
             }
             Ok(done) => done,
-            Err(error) => return Err(self.blamed(error, rows, start, clock, &mut time).await),
+            Err(error) => return Err(self.with_failing_row(error, rows, start, clock, &mut time).await),
         };
         faults.before(EpochStep::FoldState)?;
         let EpochReport { deltas, late, late_by_filter, late_rows, timeless, unmatched, .. } = report;

@@ -126,7 +126,7 @@ async fn take(content: &mut Option<KeyedTable>, commit: &Commit, section: &str, 
             None => {
                 let schema = zset::unweighted(&batch.schema());
                 let key = (0..schema.fields().len()).collect();
-                let layout = Layout { schema, key, time: None, mode: KeyMode::Bag };
+                let layout = Layout { schema, key, time: None, mode: KeyMode::Multiset };
                 content.insert(KeyedTable::new(Arc::new(layout), StateMemory::unlimited())?)
             }
         };

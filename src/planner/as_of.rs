@@ -97,7 +97,7 @@ pub(super) fn attribute(plan: &LogicalPlan, index: usize) -> Option<Attribute> {
         LogicalPlan::TableScan(scan) => match scan.source.get_logical_plan() {
             Some(view) => attribute(&view, *scan.projection.as_ref().map_or(Some(&index), |p| p.get(index))?),
             None => {
-                let (table, schema) = (TableSource::of(scan)?, plan.schema());
+                let (table, schema) = (TableSource::from_scan(scan)?, plan.schema());
                 let name = schema.fields().get(index)?.name();
                 let event_time = table.event_time() == Some(name);
                 let event_time = event_time.then(|| Attribute::EventTime(table.name().to_string()));
@@ -140,7 +140,7 @@ fn stream_in(plan: &LogicalPlan) -> Result<Option<String>> {
 }
 
 fn is_static(scan: &TableScan) -> bool {
-    TableSource::of(scan).is_some_and(|table| table.as_static().is_some())
+    TableSource::from_scan(scan).is_some_and(|table| table.as_static().is_some())
 }
 
 /// Gives an error the place of the table, which the call has as numbers.

@@ -26,7 +26,7 @@ pub(super) struct CaseInsensitiveResolver<'a, T> {
 }
 
 impl<'a, T: Visit + VisitMut + Clone> CaseInsensitiveResolver<'a, T> {
-    pub(super) fn of(tree: T, columns_of: &'a (dyn Fn(&str) -> Vec<String> + Sync)) -> Self {
+    pub(super) fn new(tree: T, columns_of: &'a (dyn Fn(&str) -> Vec<String> + Sync)) -> Self {
         Self { tree, left: MOST, columns_of }
     }
 

@@ -116,7 +116,7 @@ fn identity(plan: &LogicalPlan) -> Result<String> {
             values.values.iter().flatten().for_each(|value| text.push_str(&format!("\nvalue {value}")));
         }
         if let LogicalPlan::TableScan(scan) = node
-            && let Some(table) = TableSource::of(scan)
+            && let Some(table) = TableSource::from_scan(scan)
         {
             if table.changes() == Changes::All && !table.in_order() {
                 text.push_str(&format!("\nchanges of {} in any order", table.name()));

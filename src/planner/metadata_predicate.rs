@@ -43,7 +43,7 @@ where
                 .key(expr)
                 .and_then(|key| {
                     let each = list.iter().map(|value| allowed(Operator::Eq, value)).collect::<Option<Vec<_>>>()?;
-                    Some(MetadataPredicate::of(&key, each.iter().fold(Intervals::of(1, 0), |all, one| all.or(one))))
+                    Some(MetadataPredicate::new(&key, each.iter().fold(Intervals::between(1, 0), |all, one| all.or(one))))
                 })
                 .unwrap_or_default(),
             _ => MetadataPredicate::default(),
@@ -51,7 +51,7 @@ where
     }
 
     fn comparison(&self, key: String, op: Operator, literal: &Expr) -> Option<MetadataPredicate> {
-        Some(MetadataPredicate::of(&key, allowed(op, literal)?))
+        Some(MetadataPredicate::new(&key, allowed(op, literal)?))
     }
 
     /// The metadata that an expression is a copy of.
@@ -72,7 +72,7 @@ where
         match expr {
             Expr::Column(column) => {
                 let (key, data_type) = (self.metadata)(&column.name)?;
-                Some((key, Kind::of(&data_type)?))
+                Some((key, Kind::from_type(&data_type)?))
             }
             _ => through_cast(expr, |inner| self.read(inner)),
         }
@@ -89,7 +89,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(data_type: &DataType) -> Option<Self> {
+    fn from_type(data_type: &DataType) -> Option<Self> {
         match data_type {
             DataType::Timestamp(TimeUnit::Second, _) => None,
             DataType::Timestamp(_, zone) => zone.as_deref().is_none_or(|zone| matches!(zone, "UTC" | "+00:00")).then_some(Self::Time),
@@ -102,7 +102,7 @@ fn through_cast(expr: &Expr, inner: impl Fn(&Expr) -> Option<(String, Kind)>) ->
     match expr {
         Expr::Alias(alias) => inner(&alias.expr),
         // A time as a number is another one.
-        Expr::Cast(cast) => inner(&cast.expr).filter(|(_, kind)| Kind::of(cast.field.data_type()) == Some(*kind)),
+        Expr::Cast(cast) => inner(&cast.expr).filter(|(_, kind)| Kind::from_type(cast.field.data_type()) == Some(*kind)),
         _ => None,
     }
 }
@@ -112,8 +112,8 @@ fn allowed(op: Operator, literal: &Expr) -> Option<Intervals> {
     let Expr::Literal(value, _) = literal else { return None };
     let (first, after) = place(value)?;
     // Below the first number there is nothing that could be subtracted.
-    let below = |n: i64| n.checked_sub(1).map_or(Intervals::of(1, 0), |last| Intervals::of(i64::MIN, last));
-    let from = |n: i64| Intervals::of(n, i64::MAX);
+    let below = |n: i64| n.checked_sub(1).map_or(Intervals::between(1, 0), |last| Intervals::between(i64::MIN, last));
+    let from = |n: i64| Intervals::between(n, i64::MAX);
     Some(match op {
         Operator::Eq | Operator::IsNotDistinctFrom => from(first).and(&below(after)),
         Operator::NotEq => below(first).or(&from(after)),

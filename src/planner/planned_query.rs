@@ -18,7 +18,7 @@ use super::provider::Tables;
 /// What does not resolve or type.
 pub(super) async fn planned(state: &SessionState, tables: &dyn Tables, query: ast::Query) -> Result<LogicalPlan> {
     let columns_of = |name: &str| tables.columns(name);
-    let mut tries = CaseInsensitiveResolver::of(query, &columns_of);
+    let mut tries = CaseInsensitiveResolver::new(query, &columns_of);
     loop {
         let statement = Statement::Statement(Box::new(ast::Statement::Query(Box::new(tries.next()))));
         if let ControlFlow::Break(planned) = tries.tried(state.statement_to_plan(statement).await) {

@@ -215,7 +215,7 @@ impl TableSource {
     }
 
     /// The declared table of a scan, if it has one.
-    pub fn of(scan: &TableScan) -> Option<Arc<Self>> {
+    pub fn from_scan(scan: &TableScan) -> Option<Arc<Self>> {
         let provider: Arc<dyn Any + Send + Sync> = source_as_provider(&scan.source).ok()?;
         provider.downcast().ok()
     }
@@ -364,7 +364,7 @@ impl TableSource {
 }
 
 fn plan_expr(state: &SessionState, expr: &sqlparser::ast::Expr, schema: &DFSchema) -> Result<Expr> {
-    let mut tries = CaseInsensitiveResolver::of(expr.clone(), &|_| Vec::new());
+    let mut tries = CaseInsensitiveResolver::new(expr.clone(), &|_| Vec::new());
     loop {
         let expr = ExprWithAlias { expr: tries.next(), alias: None };
         if let ControlFlow::Break(planned) = tries.tried(state.create_logical_expr_from_sql_expr(expr, schema)) {

@@ -82,7 +82,7 @@ async fn in_place(
 ) -> Result<()> {
     let mut frame = Frame::open()?;
     let mut now = status.borrow_and_update().clone();
-    let mut picture = Picture::of(&mut content)?;
+    let mut picture = Picture::new(&mut content)?;
     let (mut next, mut paused, mut pressed, mut stale, mut over) = (clock::timer(), false, false, true, false);
     while !over {
         tokio::select! {
@@ -106,14 +106,14 @@ async fn in_place(
             }
             () = tokio::time::sleep_until(next), if pressed || stale && !paused => {
                 if !paused {
-                    picture = Picture::of(&mut content)?;
+                    picture = Picture::new(&mut content)?;
                 }
                 frame.draw(&picture.drawn(screen, &below(&now, paused, notes.newest())))?;
                 (stale, pressed, next) = (false, false, clock::timer() + EVERY);
             }
         }
     }
-    frame.draw(&Picture::of(&mut content)?.drawn(screen, &[]))?;
+    frame.draw(&Picture::new(&mut content)?.drawn(screen, &[]))?;
     drop(frame);
     // If there are no rows, print the whole reason: the status line may have cut it.
     if let Some(word) = now.message().filter(|_| content.count() == 0) {
@@ -131,7 +131,7 @@ struct Picture {
 
 impl Picture {
     /// As many rows as fit the terminal.
-    fn of(content: &mut LiveResult) -> Result<Self> {
+    fn new(content: &mut LiveResult) -> Result<Self> {
         let (count, rows) = (content.count(), content.shown(size().1)?);
         let mut cells = Cells::new(rows.schema_ref());
         cells.add(&rows)?;

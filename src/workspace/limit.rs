@@ -19,7 +19,7 @@ impl Limit {
     }
 
     /// At most this many rows.
-    pub(super) fn of(rows: u64) -> Self {
+    pub(super) fn rows(rows: u64) -> Self {
         Self(Some(rows))
     }
 
@@ -69,10 +69,10 @@ mod tests {
         let column = |values: &[i64]| Arc::new(Int64Array::from(values.to_vec())) as ArrayRef;
         let batch = RecordBatch::try_from_iter([("n", column(&[1, 1, 2, 3])), (WEIGHT, column(&[-1, 1, 1, 1]))]).unwrap();
         for (limit, expected) in [(0, (0, true)), (1, (2, true)), (2, (3, true)), (3, (4, true)), (4, (4, false))] {
-            let (cut, over) = Limit::of(limit).cut(batch.clone());
+            let (cut, over) = Limit::rows(limit).cut(batch.clone());
             assert_eq!((cut.num_rows(), over), expected, "{limit}");
         }
-        let mut limit = Limit::of(4);
+        let mut limit = Limit::rows(4);
         assert_eq!((limit.cut(batch.clone()).1, limit.cut(batch.clone()).0.num_rows()), (false, 2));
         assert_eq!(Limit::none().cut(batch).0.num_rows(), 4);
     }

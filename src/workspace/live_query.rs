@@ -57,7 +57,7 @@ impl Connection {
         if let Some((endless, limit)) = without_limit(query) {
             let live = self.plan_live(&endless).await?;
             if query.ends || !live.updating {
-                return Ok(LiveQuery { limit: Limit::of(limit), ..live });
+                return Ok(LiveQuery { limit: Limit::rows(limit), ..live });
             }
         }
         self.plan_live(query).await

@@ -28,7 +28,7 @@ struct Listed {
 
 impl Listed {
     /// A job of this process.
-    fn of(status: Status) -> Self {
+    fn new(status: Status) -> Self {
         Self { phase: Some(status.phase.to_string()), commit: Some(status.commit), status: Some(status), ..Self::default() }
     }
 }
@@ -47,7 +47,7 @@ impl Connection {
         }
         for job in self.workspace.jobs.all().into_iter().filter(|job| wanted(job.name())) {
             let (partitions, skew) = job.partitions();
-            all.insert(job.name().to_string(), Listed { partitions, skew, ..Listed::of(job.status()) });
+            all.insert(job.name().to_string(), Listed { partitions, skew, ..Listed::new(job.status()) });
         }
         rows(&all)
     }
@@ -88,7 +88,7 @@ mod tests {
     fn a_job_that_has_failed_is_listed_with_what_it_did() {
         let running = Status { phase: Phase::Running, rows: 7, ..Status::default() };
         let failed = Status { phase: Phase::Failed, notice: Some("why".into()), ..Status::default() };
-        let jobs = BTreeMap::from([("a".to_string(), Listed::of(running)), ("b".to_string(), Listed::of(failed))]);
+        let jobs = BTreeMap::from([("a".to_string(), Listed::new(running)), ("b".to_string(), Listed::new(failed))]);
         let (_, rows) = rows(&jobs).unwrap();
         let text = arrow::util::pretty::pretty_format_batches(&[rows.project(&[0, 1, 5, 12]).unwrap()]).unwrap().to_string();
         assert!(text.contains("| a        | RUNNING | 7       |        |"), "{text}");

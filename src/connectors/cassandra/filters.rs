@@ -234,7 +234,7 @@ mod tests {
     }
 
     fn reads(filter: Expr) -> Option<String> {
-        let column = |name: &str, cql, kind: &str| RemoteColumn::of(name, cql, kind);
+        let column = |name: &str, cql, kind: &str| RemoteColumn::new(name, cql, kind);
         let remote = RemoteTable {
             columns: vec![
                 column("a", CqlType::Int, "partition_key"),

@@ -37,7 +37,7 @@ pub(super) struct RemoteColumn {
 #[cfg(test)]
 impl RemoteColumn {
     /// A column of no server.
-    pub(super) fn of(name: &str, cql: CqlType, kind: &str) -> Self {
+    pub(super) fn new(name: &str, cql: CqlType, kind: &str) -> Self {
         Self { name: name.to_string(), cql, kind: kind.to_string(), position: 0 }
     }
 }

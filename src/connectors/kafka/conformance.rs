@@ -38,7 +38,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(record: Record<'_>) -> Self {
+    fn new(record: Record<'_>) -> Self {
         let mut headers = Vec::new();
         record.headers.each(&mut |name, value| headers.push((name.to_string(), value.map(<[u8]>::to_vec))));
         Self {
@@ -69,7 +69,7 @@ fn texts(seen: &[Seen]) -> Vec<String> {
 fn read_to_end(consumer: &mut dyn Consumer) -> Result<(Vec<Seen>, Vec<Position>)> {
     let (mut seen, begin) = (Vec::new(), clock::instant());
     loop {
-        consumer.poll(1000, Duration::from_millis(50), &mut |r| seen.push(Seen::of(r)))?;
+        consumer.poll(1000, Duration::from_millis(50), &mut |r| seen.push(Seen::new(r)))?;
         let positions = consumer.positions();
         if positions.iter().all(|p| p.at_end) {
             return Ok((seen, positions));
@@ -225,7 +225,7 @@ pub async fn reading_starts_where_it_is_told(broker: &dyn Broker, prefix: &str) 
     let mut few = broker.consumer(&topic, &[(1, 0)])?;
     let (mut seen, begin) = (Vec::new(), clock::instant());
     while seen.is_empty() {
-        let n = few.poll(4, Duration::from_millis(100), &mut |r| seen.push(Seen::of(r)))?;
+        let n = few.poll(4, Duration::from_millis(100), &mut |r| seen.push(Seen::new(r)))?;
         ensure!(n == seen.len() && n <= 4, "at most 4 were asked for, {n} said, {} came", seen.len());
         ensure!(clock::since(begin) < PATIENCE, "nothing came");
     }
@@ -267,7 +267,7 @@ pub async fn new_records_arrive_at_a_waiting_consumer(broker: &dyn Broker, prefi
         write(broker, &topic, vec![value(0, round.to_string())]).await?;
         let (mut seen, begin) = (Vec::new(), clock::instant());
         while seen.is_empty() {
-            consumer.poll(100, Duration::from_millis(100), &mut |r| seen.push(Seen::of(r)))?;
+            consumer.poll(100, Duration::from_millis(100), &mut |r| seen.push(Seen::new(r)))?;
             ensure!(clock::since(begin) < PATIENCE, "round {round}: nothing came");
         }
         ensure!(texts(&seen) == [round.to_string()], "round {round}: {seen:?}");
@@ -460,7 +460,7 @@ pub async fn paused_partitions_wait(broker: &dyn Broker, prefix: &str) -> Result
     write(broker, &topic, vec![value(1, "c"), value(0, "d"), value(1, "e")]).await?;
     let (mut seen, begin) = (Vec::new(), clock::instant());
     while clock::since(begin) < Duration::from_secs(1) || seen.is_empty() {
-        consumer.poll(100, Duration::from_millis(50), &mut |r| seen.push(Seen::of(r)))?;
+        consumer.poll(100, Duration::from_millis(50), &mut |r| seen.push(Seen::new(r)))?;
         let paused = consumer.positions().into_iter().find(|p| p.partition == 1);
         ensure!(paused.is_some_and(|p| p.next == 1 && !p.at_end), "a paused partition stands still, unconfirmed: {paused:?}");
         ensure!(clock::since(begin) < PATIENCE, "the other partition is read on");
@@ -469,7 +469,7 @@ pub async fn paused_partitions_wait(broker: &dyn Broker, prefix: &str) -> Result
     consumer.pause(&[0])?;
     let (mut seen, begin) = (Vec::new(), clock::instant());
     while seen.len() < 2 {
-        consumer.poll(100, Duration::from_millis(50), &mut |r| seen.push(Seen::of(r)))?;
+        consumer.poll(100, Duration::from_millis(50), &mut |r| seen.push(Seen::new(r)))?;
         ensure!(clock::since(begin) < PATIENCE, "what was not paused this time is read again: {seen:?}");
     }
     ensure!(texts(&seen) == ["c", "e"], "nothing is lost by a pause: {seen:?}");

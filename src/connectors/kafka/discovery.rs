@@ -22,7 +22,7 @@ pub(super) struct Discovery {
 
 impl Discovery {
     /// For a read of these partitions; `None` if they are all that will be read: it ends by itself, or the table says so.
-    pub(super) fn of(table: &Arc<KafkaTable>, broker: &Arc<dyn Broker>, from: &[PartitionRange]) -> Option<Self> {
+    pub(super) fn new(table: &Arc<KafkaTable>, broker: &Arc<dyn Broker>, from: &[PartitionRange]) -> Option<Self> {
         let every = table.discovery.filter(|_| from.iter().all(|r| r.end.is_none()))?;
         let known = from.iter().map(|r| r.partition).collect();
         Some(Self { broker: Arc::clone(broker), table: Arc::clone(table), every, known })

@@ -39,7 +39,7 @@ const ALL: [(&str, Metadata); 7] = [
 
 impl Metadata {
     /// The one of that key.
-    pub fn of(key: &str) -> Option<Self> {
+    pub fn from_key(key: &str) -> Option<Self> {
         ALL.iter().find(|(name, _)| *name == key).map(|(_, metadata)| *metadata)
     }
 
@@ -76,7 +76,7 @@ pub fn check(table: &TableSpec) -> Result<()> {
     let known: Vec<&str> = ALL.iter().map(|(key, _)| *key).collect();
     for column in &table.columns {
         let Some(key) = &column.metadata else { continue };
-        let Some(metadata) = Metadata::of(key) else {
+        let Some(metadata) = Metadata::from_key(key) else {
             let of_format = key.starts_with("value.") || key.starts_with("key.");
             let what = if of_format { "metadata of formats is not supported yet".to_string() } else { suggest::hint(key, &known) };
             return Err(Error::sql(format!("column `{}`: connector '{}' has no metadata '{key}'", column.name, table.connector)).hint(what));

@@ -57,7 +57,7 @@ impl Headers for Owned {
 }
 
 impl Message {
-    fn of(record: &Record<'_>) -> Self {
+    fn new(record: &Record<'_>) -> Self {
         let mut headers = Vec::new();
         record.headers.each(&mut |key, value| headers.push((key.to_string(), value.map(<[u8]>::to_vec))));
         Self {
@@ -173,7 +173,7 @@ fn read(
                 return;
             }
             let kept = found.entry(record.partition).or_default();
-            kept.push_back(Message::of(&record));
+            kept.push_back(Message::new(&record));
             if kept.len() > wanted {
                 kept.pop_front();
             }

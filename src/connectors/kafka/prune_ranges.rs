@@ -46,9 +46,9 @@ pub(super) async fn prune(
 
 /// What of a range is in a set of offsets.
 fn pieces(range: &PartitionRange, offsets: &Intervals) -> Vec<PartitionRange> {
-    let within = Intervals::of(range.start, range.end.map_or(i64::MAX, |end| end.saturating_sub(1))).and(offsets);
+    let within = Intervals::between(range.start, range.end.map_or(i64::MAX, |end| end.saturating_sub(1))).and(offsets);
     let within = match within.hull() {
-        Some((first, last)) if within.parts().len() > PIECES => Intervals::of(first, last),
+        Some((first, last)) if within.parts().len() > PIECES => Intervals::between(first, last),
         _ => within,
     };
     let piece = |(start, last): &(i64, i64)| PartitionRange { start: *start, end: last.checked_add(1).or(range.end), ..*range };

@@ -94,7 +94,7 @@ impl RowDecoder {
                 Changes::Upsert(_) if !table.in_primary_key(&declared.name) => Required::Coming,
                 _ => Required::Always,
             });
-            let metadata = declared.metadata.as_deref().and_then(Metadata::of);
+            let metadata = declared.metadata.as_deref().and_then(Metadata::from_key);
             let in_value = table.value.columns.iter().position(|c| *c == column);
             let in_key = table.key.as_ref().and_then(|key| key.columns.iter().position(|c| *c == column));
             slots.push(match (metadata, in_value, in_key) {

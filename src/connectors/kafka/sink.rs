@@ -49,7 +49,7 @@ impl KafkaSink {
                 .hint("transactions are what makes the sink exactly-once, so their settings are fixed"));
         }
         for column in table.spec.columns.iter().filter(|c| !c.is_virtual) {
-            let Some(metadata) = column.metadata.as_deref().and_then(Metadata::of) else { continue };
+            let Some(metadata) = column.metadata.as_deref().and_then(Metadata::from_key) else { continue };
             if !metadata.writable() {
                 return Err(Error::sql(format!("{}: metadata column `{}` cannot be written", table.label(), column.name))
                     .hint("declare it as METADATA VIRTUAL; `timestamp` and `headers` can be written"));

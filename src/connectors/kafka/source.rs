@@ -135,8 +135,8 @@ impl SplitEnumerator for KafkaEnumerator {
     }
 
     fn discoveries(&mut self, known: &[PartitionRange]) -> Option<Discoveries> {
-        let discovery = Discovery::of(&self.source.table, &self.source.broker, known)?;
-        Some(Discoveries::of(|found| discovery.run(found)))
+        let discovery = Discovery::new(&self.source.table, &self.source.broker, known)?;
+        Some(Discoveries::spawn(|found| discovery.run(found)))
     }
 
     fn reader(&mut self, ranges: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {

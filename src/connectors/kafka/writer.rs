@@ -103,7 +103,7 @@ impl KafkaWriter {
         let columns = &table.spec.columns;
         let written: Vec<usize> = (0..columns.len()).filter(|i| !columns[*i].is_virtual).collect();
         let metadata = |wanted: Metadata| {
-            written.iter().position(|i| columns[*i].metadata.as_deref().and_then(Metadata::of).is_some_and(|found| found == wanted))
+            written.iter().position(|i| columns[*i].metadata.as_deref().and_then(Metadata::from_key).is_some_and(|found| found == wanted))
         };
         let value = Part::new(&table.value, &written)?;
         let whole = (table.key.is_none() && formats::tells_changes(&table.value.format)).then(|| record_layout::of_changes(&table.spec));

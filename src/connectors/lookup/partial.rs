@@ -89,7 +89,7 @@ impl KeptKey {
 }
 
 impl Kept {
-    fn of(wanted: &Schema) -> Result<Self> {
+    fn new(wanted: &Schema) -> Result<Self> {
         let converter = Arc::new(RowConverter::new(fields(wanted))?);
         Ok(Self { converter, keys: HashMap::new(), order: BTreeMap::new(), rows: 0, turn: 0, swept: clock::instant() })
     }
@@ -192,7 +192,7 @@ impl Lookup for Partial {
             let mut kept = self.kept.lock();
             let kept = match kept.entry(question.clone()) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(Kept::of(wanted)?),
+                Entry::Vacant(new) => new.insert(Kept::new(wanted)?),
             };
             kept.expire(&self.limits);
             for key in &of_keys.convert_columns(keys.columns())? {

@@ -97,7 +97,7 @@ impl Decoder {
     /// For a type that no table declares.
     pub(super) fn new(Selection { schema, types }: Selection) -> Result<Self> {
         let columns = schema.fields().iter().zip(&types);
-        let columns = columns.map(|(f, r)| Ok(Column { values: Values::of(f.data_type())?, is_bit: r.family() == Family::Bit }));
+        let columns = columns.map(|(f, r)| Ok(Column { values: Values::new(f.data_type())?, is_bit: r.family() == Family::Bit }));
         let columns = columns.collect::<Result<_>>()?;
         Ok(Self { schema, columns, rows: 0 })
     }
@@ -163,7 +163,7 @@ fn number<T: std::str::FromStr>(text: &[u8]) -> std::result::Result<T, &'static 
 }
 
 impl Values {
-    fn of(data_type: &DataType) -> Result<Self> {
+    fn new(data_type: &DataType) -> Result<Self> {
         Ok(match data_type {
             DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
             DataType::Int8 => Self::Int8(Int8Builder::new()),

@@ -46,7 +46,7 @@ impl AvroDecoder {
     /// # Errors
     /// For a wrong option, or a column that Avro cannot hold.
     pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
-        let avro = AvroTable::of(physical, super::legacy(options)?)?;
+        let avro = AvroTable::new(physical, super::legacy(options)?)?;
         let columns = if projection.indices().is_empty() { vec![0] } else { projection.indices().to_vec() };
         let mut decoder = Self {
             schema: Arc::clone(projection.schema()),

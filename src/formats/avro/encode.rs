@@ -35,7 +35,7 @@ impl AvroEncoder {
     /// # Errors
     /// For a wrong option, or a column that Avro cannot hold.
     pub fn new(schema: &SchemaRef, options: &FormatOptions) -> Result<Self> {
-        let avro = AvroTable::of(schema, super::legacy(options)?)?;
+        let avro = AvroTable::new(schema, super::legacy(options)?)?;
         let metadata = HashMap::from([(SCHEMA_METADATA_KEY.to_string(), avro.json)]);
         let columns = Schema::new_with_metadata(avro.columns.fields().clone(), metadata);
         let writer = WriterBuilder::new(columns).build_encoder::<AvroBinaryFormat>().map_err(arrow::error::ArrowError::from)?;

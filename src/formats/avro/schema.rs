@@ -22,7 +22,7 @@ impl AvroTable {
     ///
     /// # Errors
     /// Names a column that Avro cannot hold.
-    pub(super) fn of(columns: &SchemaRef, legacy: bool) -> Result<Self> {
+    pub(super) fn new(columns: &SchemaRef, legacy: bool) -> Result<Self> {
         let (json, fields) = record("org.apache.flink.avro.generated.record", columns.fields(), legacy)?;
         if fields.is_empty() {
             return Err(Error::sql("format 'avro' needs a column"));

@@ -132,7 +132,7 @@ fn timestamps_are_mapped_as_flink_does() {
     let new: &[(&str, &str)] = &[("avro.timestamp_mapping.legacy", "false")];
     let json = |data_type: DataType, options: &[(&str, &str)]| {
         let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("c", data_type, false)]));
-        AvroTable::of(&schema, super::super::legacy(&self::options(options)).unwrap()).map(|table| table.json)
+        AvroTable::new(&schema, super::super::legacy(&self::options(options)).unwrap()).map(|table| table.json)
     };
     for (data_type, options, logical) in [
         (DataType::Timestamp(TimeUnit::Millisecond, None), &[][..], "\"timestamp-millis\""),
@@ -147,7 +147,7 @@ fn timestamps_are_mapped_as_flink_does() {
         assert!(json(wrong.clone(), &[]).is_err(), "{wrong}");
     }
     let named: SchemaRef = Arc::new(Schema::new(vec![Field::new("a-b", DataType::Int32, false)]));
-    assert!(AvroTable::of(&named, true).is_err());
+    assert!(AvroTable::new(&named, true).is_err());
     assert!(super::super::legacy(&options(&[("avro.encoding", "json")])).is_err());
 }
 

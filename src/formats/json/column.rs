@@ -75,7 +75,7 @@ impl Column {
                 Values::List(List { ends: vec![0], field: Arc::clone(element), element: Box::new(Self::new(element)?) })
             }
             DataType::Map(entries, _) => Values::Map(Map::new(entries)?),
-            other => Values::Leaf(Leaf::of(other).ok_or_else(|| format!("type {other} has no form in JSON"))?),
+            other => Values::Leaf(Leaf::from_type(other).ok_or_else(|| format!("type {other} has no form in JSON"))?),
         };
         Ok(Self { data_type, nullable: field.is_nullable(), values, nulls: NullBufferBuilder::new(0), misfit: None })
     }

@@ -89,7 +89,7 @@ macro_rules! each {
 
 impl Leaf {
     /// An empty column; `None` for a type that is not read as a single value.
-    pub(super) fn of(data_type: &DataType) -> Option<Self> {
+    pub(super) fn from_type(data_type: &DataType) -> Option<Self> {
         Some(match data_type {
             DataType::Boolean => Self::Boolean(Vec::new()),
             DataType::Int8 => Self::Int8(Vec::new()),

@@ -48,7 +48,7 @@ enum NewExtreme {
 impl Extreme {
     /// The layout of the state table of values.
     pub(super) fn layout(&self) -> Layout {
-        Layout { schema: Arc::clone(&self.schema), key: (0..self.groups()).collect(), time: None, mode: KeyMode::Bag }
+        Layout { schema: Arc::clone(&self.schema), key: (0..self.groups()).collect(), time: None, mode: KeyMode::Multiset }
     }
 
     /// The column of the result.

@@ -30,7 +30,7 @@ impl Constants {
     /// The rows of `plan`.
     pub fn new(plan: SubPlan) -> Self {
         let schema = Arc::new(Schema::new(vec![Field::new("came", DataType::Int64, false)]));
-        Self { plan, layout: Arc::new(Layout { schema, key: Vec::new(), time: None, mode: KeyMode::Bag }) }
+        Self { plan, layout: Arc::new(Layout { schema, key: Vec::new(), time: None, mode: KeyMode::Multiset }) }
     }
 
     /// The plan.

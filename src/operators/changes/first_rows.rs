@@ -32,7 +32,7 @@ impl FirstRows {
     /// The first `fetch` rows of `rows` behind the first `skip`.
     pub fn new(rows: SchemaRef, skip: i64, fetch: i64) -> Self {
         let schema = Arc::new(Schema::new(vec![Field::new("came", DataType::Int64, false)]));
-        let layout = Layout { schema, key: Vec::new(), time: None, mode: KeyMode::Bag };
+        let layout = Layout { schema, key: Vec::new(), time: None, mode: KeyMode::Multiset };
         Self { rows, skip, fetch, layout: Arc::new(layout) }
     }
 

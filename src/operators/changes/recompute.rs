@@ -39,7 +39,7 @@ impl Keyed {
         }
         let width = self.schema.fields().len();
         let key = (width..fields.len()).collect();
-        Ok(Arc::new(Layout { schema: Arc::new(Schema::new(fields)), key, time: None, mode: KeyMode::Bag }))
+        Ok(Arc::new(Layout { schema: Arc::new(Schema::new(fields)), key, time: None, mode: KeyMode::Multiset }))
     }
 
     fn keys(&self, rows: &RecordBatch) -> Result<Vec<ArrayRef>> {

@@ -45,7 +45,7 @@ pub(super) fn leaves(
     let mut wanted: BTreeSet<Leaf> = BTreeSet::new();
     for expr in projection.iter().map(|p| &p.expr).chain(watermark) {
         expr.apply(|e| {
-            let Some(leaf) = Leaf::of(e, schema) else { return Ok(TreeNodeRecursion::Continue) };
+            let Some(leaf) = Leaf::from_expr(e, schema) else { return Ok(TreeNodeRecursion::Continue) };
             wanted.insert(leaf);
             Ok(TreeNodeRecursion::Jump)
         })?;
@@ -67,7 +67,7 @@ pub(super) fn leaves(
     }
     let rewrite = |expr: &Arc<dyn PhysicalExpr>| -> DfResult<Arc<dyn PhysicalExpr>> {
         let rewritten = Arc::clone(expr).transform_down(|e| {
-            let place = Leaf::of(&e, schema).and_then(|leaf| leaves.binary_search(&leaf).ok());
+            let place = Leaf::from_expr(&e, schema).and_then(|leaf| leaves.binary_search(&leaf).ok());
             let Some((place, field)) = place.and_then(|place| Some((place, fields.get(place)?))) else { return Ok(Transformed::no(e)) };
             Ok(Transformed::new(Arc::new(Column::new(field.name(), place)) as _, true, TreeNodeRecursion::Jump))
         })?;
@@ -88,13 +88,13 @@ struct Leaf {
 
 impl Leaf {
     /// The column or field that an expression is, if it is only that.
-    fn of(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Self> {
+    fn from_expr(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Self> {
         if let Some(column) = expr.downcast_ref::<Column>() {
             return Some(Self { column: column.index(), inside: Vec::new() });
         }
         let call = expr.downcast_ref::<ScalarFunctionExpr>().filter(|call| call.fun().inner().is::<GetFieldFunc>())?;
         let (base, keys) = call.args().split_first()?;
-        let mut leaf = Self::of(base, schema)?;
+        let mut leaf = Self::from_expr(base, schema)?;
         let mut data_type = base.data_type(schema).ok()?;
         for key in keys {
             let name = key.downcast_ref::<Literal>()?.value().try_as_str()??;

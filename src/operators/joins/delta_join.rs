@@ -75,7 +75,7 @@ impl Side {
     /// The stored form of its rows.
     pub(super) fn rows(&self) -> ExpiringRows {
         let time = (self.until.is_some() || self.ttl.is_some()).then(|| Field::new(UNTIL, DataType::Int64, true));
-        ExpiringRows::new(Arc::clone(&self.schema), self.key.clone(), KeyMode::Bag, time)
+        ExpiringRows::new(Arc::clone(&self.schema), self.key.clone(), KeyMode::Multiset, time)
     }
 
     /// Weighted rows.

@@ -113,7 +113,7 @@ impl OverAggregate {
         let until = Field::new(UNTIL, DataType::Int64, false);
         // Any key would do; this one keeps rows of one time together.
         let time = vec![rows.input.fields().len()];
-        let waiting = ExpiringRows::new(Arc::clone(&rows.input), time, KeyMode::Bag, Some(until.clone()));
+        let waiting = ExpiringRows::new(Arc::clone(&rows.input), time, KeyMode::Multiset, Some(until.clone()));
 
         let behind = match past {
             Past::Totals => totals::columns(&plan, &rows)?,
@@ -130,7 +130,7 @@ impl OverAggregate {
         }
         let ttl = ttl.filter(|_| past.unbounded());
         let timed = ttl.is_some() || matches!(past, Past::Within(_));
-        let mode = if past == Past::Totals { KeyMode::Upsert } else { KeyMode::Bag };
+        let mode = if past == Past::Totals { KeyMode::Upsert } else { KeyMode::Multiset };
         let kept = || ExpiringRows::new(Arc::new(Schema::new(kept)), key, mode, timed.then_some(until));
         let kept = (past != Past::Nothing).then(kept);
         Ok(Self { plan, rows, past, ttl, waiting, kept, leaf: Arc::new(Schema::new(leaf)) })

@@ -41,7 +41,7 @@ impl ProctimeMaterialize {
     pub fn new(rows: SchemaRef) -> Self {
         let kept = clocked(&rows);
         let key = (0..rows.fields().len()).collect();
-        let layout = Layout { schema: Arc::clone(&kept), key, time: None, mode: KeyMode::Bag };
+        let layout = Layout { schema: Arc::clone(&kept), key, time: None, mode: KeyMode::Multiset };
         Self { rows, schema: zset::weighted(&kept), layout: Arc::new(layout) }
     }
 

@@ -75,7 +75,7 @@ impl TemporalFilter {
         let mut fields: Vec<_> = rows.fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new("__leave", DataType::Int64, true)));
         let time = Some(Field::new("__time", DataType::Int64, false));
-        let stored = ExpiringRows::new(Arc::new(Schema::new(fields)), (0..width).collect(), KeyMode::Bag, time);
+        let stored = ExpiringRows::new(Arc::new(Schema::new(fields)), (0..width).collect(), KeyMode::Multiset, time);
         Self { schema: zset::weighted(&rows), rows, halves, stored }
     }
 

@@ -47,7 +47,7 @@ impl Ticks {
     /// A tick every `period` milliseconds, for rows of this schema.
     pub(super) fn over(rows: &SchemaRef, period: Millis) -> Self {
         let key = (0..rows.fields().len()).collect();
-        let rows = Layout { schema: Arc::clone(rows), key, time: None, mode: KeyMode::Bag };
+        let rows = Layout { schema: Arc::clone(rows), key, time: None, mode: KeyMode::Multiset };
         let next = Arc::new(Schema::new(vec![Field::new("__time", DataType::Int64, false)]));
         let next = Layout { schema: next, key: Vec::new(), time: Some(0), mode: KeyMode::Upsert };
         Self { period: period.max(1), rows: Arc::new(rows), next: Arc::new(next) }

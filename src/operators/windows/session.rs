@@ -81,11 +81,11 @@ impl SessionMerge {
         let mut fields: Vec<_> = rows.fields().iter().cloned().collect();
         fields.extend([bound(START), bound(END)]);
         let until = || Some(Field::new(UNTIL, DataType::Int64, false));
-        let open = ExpiringRows::new(Arc::new(Schema::new(fields)), sessions.keys.clone(), KeyMode::Bag, until());
+        let open = ExpiringRows::new(Arc::new(Schema::new(fields)), sessions.keys.clone(), KeyMode::Multiset, until());
         let mut fields: Vec<_> = sessions.keys.iter().filter_map(|k| rows.fields().get(*k).cloned()).collect();
         fields.extend([bound(START), bound(END)]);
         let key = (0..sessions.keys.len()).collect();
-        let closed = ExpiringRows::new(Arc::new(Schema::new(fields)), key, KeyMode::Bag, until());
+        let closed = ExpiringRows::new(Arc::new(Schema::new(fields)), key, KeyMode::Multiset, until());
         Self { functions, rows, sessions, open, closed }
     }
 

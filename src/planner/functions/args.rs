@@ -28,7 +28,7 @@ pub(super) enum Text {
 }
 
 impl Text {
-    pub(super) fn of(arg: &ColumnarValue) -> Result<Self> {
+    pub(super) fn new(arg: &ColumnarValue) -> Result<Self> {
         Ok(match arg {
             ColumnarValue::Scalar(ScalarValue::Utf8(s) | ScalarValue::Utf8View(s) | ScalarValue::LargeUtf8(s)) => Self::Literal(s.clone()),
             ColumnarValue::Scalar(ScalarValue::Null) => Self::Literal(None),
@@ -58,7 +58,7 @@ pub(super) enum Int {
 }
 
 impl Int {
-    pub(super) fn of(arg: &ColumnarValue) -> Result<Self> {
+    pub(super) fn new(arg: &ColumnarValue) -> Result<Self> {
         Ok(match arg {
             ColumnarValue::Scalar(ScalarValue::Int64(value)) => Self::Literal(*value),
             ColumnarValue::Array(array) if *array.data_type() == DataType::Int64 => Self::Column(array.as_primitive::<Int64Type>().clone()),
@@ -86,7 +86,7 @@ pub(super) struct Times {
 
 impl Times {
     /// Dates are at midnight, times of day on the first day of 1970.
-    pub(super) fn of(array: &ArrayRef) -> Result<Self> {
+    pub(super) fn new(array: &ArrayRef) -> Result<Self> {
         let (times, unit) = match array.data_type() {
             DataType::Timestamp(unit, _) => (Arc::clone(array), *unit),
             DataType::Date32 | DataType::Date64 => (cast(array, &DataType::Timestamp(TimeUnit::Millisecond, None))?, TimeUnit::Millisecond),

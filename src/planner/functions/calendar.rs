@@ -148,7 +148,7 @@ fn epoch(times: &ArrayRef) -> Result<ArrayRef> {
         DataType::Timestamp(..) => Arc::clone(times),
         _ => cast(times, &TIMESTAMP)?,
     };
-    let times = Times::of(&times)?;
+    let times = Times::new(&times)?;
     Ok(Arc::new((0..times.len()).map(|row| Some(times.get(row)?.and_utc().timestamp())).collect::<Int64Array>()))
 }
 

@@ -37,12 +37,12 @@ impl Call {
 
     /// A text.
     pub(super) fn text(&self, n: usize) -> Result<Text> {
-        Text::of(self.arg(n)?)
+        Text::new(self.arg(n)?)
     }
 
     /// A whole number.
     pub(super) fn int(&self, n: usize) -> Result<Int> {
-        Int::of(self.arg(n)?)
+        Int::new(self.arg(n)?)
     }
 
     /// The types of the arguments.
@@ -58,14 +58,14 @@ impl Call {
     /// The arguments from the nth on.
     pub(super) fn options(&self, from: usize) -> Result<RowArgs> {
         let args = self.args.iter().skip(from).map(|arg| match arg.data_type() {
-            DataType::Int64 => Ok(RowArg::Int(Int::of(arg)?)),
+            DataType::Int64 => Ok(RowArg::Int(Int::new(arg)?)),
             DataType::Float64 => Ok(RowArg::Double(arg.to_array(self.rows)?.as_primitive::<Float64Type>().clone())),
             DataType::Boolean => Ok(RowArg::Bool(arg.to_array(self.rows)?.as_boolean().clone())),
             DataType::Binary => Ok(RowArg::Bytes(arg.to_array(self.rows)?.as_binary().clone())),
             DataType::Timestamp(..) | DataType::Date32 | DataType::Time32(_) | DataType::Time64(_) => {
-                Ok(RowArg::Time(Times::of(&arg.to_array(self.rows)?)?))
+                Ok(RowArg::Time(Times::new(&arg.to_array(self.rows)?)?))
             }
-            _ => Ok(RowArg::Text(Text::of(arg)?)),
+            _ => Ok(RowArg::Text(Text::new(arg)?)),
         });
         Ok(RowArgs(args.collect::<Result<_>>()?))
     }

@@ -26,7 +26,7 @@ pub(in crate::planner) struct Digits {
 
 impl Digits {
     /// Those of expressions.
-    pub(in crate::planner) fn of<'e>(exprs: impl IntoIterator<Item = &'e Expr>, schema: &DFSchema) -> Option<Self> {
+    pub(in crate::planner) fn common<'e>(exprs: impl IntoIterator<Item = &'e Expr>, schema: &DFSchema) -> Option<Self> {
         let typed = exprs.into_iter().map(|expr| Some((decimal(expr, &expr.get_type(schema).ok()?), expr.get_type(schema).ok()?)));
         Self::merged(typed.collect::<Option<Vec<_>>>()?)
     }
@@ -100,7 +100,7 @@ pub(in crate::planner) fn common_type<'e>(exprs: impl IntoIterator<Item = &'e Ex
     let types = exprs.iter().map(|expr| expr.get_type(schema).ok()).collect::<Option<Vec<_>>>()?;
     match types.iter().any(|data_type| !parts(data_type).is_empty()) {
         true => cut(&types),
-        false => Digits::of(exprs, schema).and_then(Digits::cut),
+        false => Digits::common(exprs, schema).and_then(Digits::cut),
     }
 }
 
@@ -122,7 +122,7 @@ pub(in crate::planner) fn common(expr: Expr, schema: &DFSchema) -> DfResult<Tran
         Expr::Case(case) => of_case(case, schema)?,
         Expr::ScalarFunction(mut call) => {
             let name = call.func.name().to_ascii_lowercase();
-            let digits = Digits::of(&call.args, schema);
+            let digits = Digits::common(&call.args, schema);
             if ALIKE.contains(&name.as_str())
                 && let Some(common) = common_type(&call.args, schema)
             {
@@ -154,7 +154,9 @@ fn of_case(case: Case, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
     let mut changed = false;
     // The comparisons are made exactly where they are written out.
     if let Some(of) = &expr
-        && Digits::of(when_then_expr.iter().map(|(when, _)| when.as_ref()).chain([of.as_ref()]), schema).and_then(Digits::wider).is_some()
+        && Digits::common(when_then_expr.iter().map(|(when, _)| when.as_ref()).chain([of.as_ref()]), schema)
+            .and_then(Digits::wider)
+            .is_some()
     {
         for (when, _) in &mut when_then_expr {
             **when = wide(Expr::BinaryExpr(BinaryExpr { left: of.clone(), op: Operator::Eq, right: when.clone() }), schema)?.data;

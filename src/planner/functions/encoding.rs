@@ -101,7 +101,7 @@ enum Charset {
 }
 
 impl Charset {
-    fn of(name: &str) -> Result<Self> {
+    fn from_name(name: &str) -> Result<Self> {
         Ok(match name.to_uppercase().as_str() {
             "US-ASCII" | "ASCII" => Self::Ascii,
             "ISO-8859-1" | "LATIN1" => Self::Latin1,
@@ -157,7 +157,7 @@ fn by_charset<T: ColumnValue>(
         let rows = (0..call.rows).map(|row| {
             let row = args.row(row);
             let Some(name) = row.text(1) else { return Ok(None) };
-            Ok(body(&row, Charset::of(name)?))
+            Ok(body(&row, Charset::from_name(name)?))
         });
         Ok(T::array(rows.collect::<Result<_>>()?))
     })

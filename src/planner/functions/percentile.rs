@@ -41,7 +41,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(args: &AccumulatorArgs<'_>) -> Result<Self> {
+    fn new(args: &AccumulatorArgs<'_>) -> Result<Self> {
         let share = args.exprs.get(1).ok_or_else(|| Error::internal("PERCENTILE_CONT without a share"))?;
         let wrong = || Error::sql("the share of PERCENTILE_CONT has to be a number between 0 and 1");
         let nothing = RecordBatch::new_empty(Arc::new(Schema::empty()));
@@ -186,7 +186,7 @@ impl GroupsAccumulator for Groups {
 
 impl AggregateUDFImpl for Percentile {
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
-        let asked = Asked::of(&args)?;
+        let asked = Asked::new(&args)?;
         if args.expr_fields.first().is_none_or(|field| field.data_type().is_null()) {
             return self.of.accumulator(args);
         }
@@ -194,7 +194,7 @@ impl AggregateUDFImpl for Percentile {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn GroupsAccumulator>> {
-        let asked = Asked::of(&args)?;
+        let asked = Asked::new(&args)?;
         Ok(Box::new(Groups { values: self.of.create_groups_accumulator(args)?, asked }))
     }
 

@@ -42,7 +42,7 @@ struct Total {
 }
 
 impl Total {
-    fn of(args: &AccumulatorArgs<'_>) -> Self {
+    fn new(args: &AccumulatorArgs<'_>) -> Self {
         Self { name: args.name.to_string(), data_type: args.return_field.data_type().clone() }
     }
 
@@ -251,7 +251,7 @@ impl GroupsAccumulator for Groups {
 
 impl AggregateUDFImpl for CheckedSum {
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
-        let total = Total::of(&args);
+        let total = Total::new(&args);
         match (is_checked(&total.data_type), args.is_distinct) {
             (true, true) => Ok(Box::new(Distinct { values: self.of.accumulator(args)?, total })),
             (true, false) => Ok(Box::new(Single { total, sum: 0, count: 0 })),
@@ -260,7 +260,7 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
-        let total = Total::of(&args);
+        let total = Total::new(&args);
         if is_checked(&total.data_type) && !args.is_distinct {
             return Ok(Box::new(Single { total, sum: 0, count: 0 }));
         }
@@ -268,7 +268,7 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn GroupsAccumulator>> {
-        let total = Total::of(&args);
+        let total = Total::new(&args);
         Ok(match total.data_type {
             DataType::Int64 => groups::<Int64Type>(total),
             DataType::UInt64 => groups::<UInt64Type>(total),

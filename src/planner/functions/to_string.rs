@@ -80,7 +80,7 @@ fn shower(values: &ArrayRef) -> Result<Show> {
             Box::new(move |row, out| float(values.value(row).into(), &format!("{:e}", values.value(row)), out))
         }
         DataType::Timestamp(unit, _) => {
-            let (times, unit) = (Times::of(values)?, *unit);
+            let (times, unit) = (Times::new(values)?, *unit);
             Box::new(move |row, out| {
                 if let Some(time) = times.get(row) {
                     timestamp(time, unit, out);

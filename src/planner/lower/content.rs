@@ -37,7 +37,7 @@ pub(in crate::planner) fn tables(plan: &LogicalPlan) -> Result<BTreeSet<String>>
     let mut tables = BTreeSet::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
-            tables.extend(TableSource::of(scan).map(|table| table.name().to_string()));
+            tables.extend(TableSource::from_scan(scan).map(|table| table.name().to_string()));
         }
         Ok(TreeNodeRecursion::Continue)
     })?;

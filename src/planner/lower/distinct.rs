@@ -71,7 +71,7 @@ struct Filter {
 
 impl Distinct {
     /// `None` if no aggregate profits.
-    fn of(aggregate: &Aggregate) -> Result<Option<Self>> {
+    fn from_aggregate(aggregate: &Aggregate) -> Result<Option<Self>> {
         let schema = aggregate.input.schema();
         let mut all = Self { aggregates: Vec::new(), values: Vec::new(), filters: Vec::new() };
         for expr in &aggregate.aggr_expr {
@@ -152,7 +152,7 @@ impl Distinct {
 
 /// How many operators [`Lowering::distinct`] adds below that of the groups.
 pub(super) fn values_below(aggregate: &Aggregate) -> Result<u32> {
-    let values = Distinct::of(aggregate)?.map_or(0, |distinct| distinct.values.len());
+    let values = Distinct::from_aggregate(aggregate)?.map_or(0, |distinct| distinct.values.len());
     Ok(u32::try_from(values).unwrap_or(u32::MAX))
 }
 
@@ -168,7 +168,7 @@ impl Lowering {
         time: Option<&Time>,
         properties: &StreamProperties,
     ) -> Result<Option<Lowered>> {
-        let Some(distinct) = Distinct::of(aggregate)? else { return Ok(None) };
+        let Some(distinct) = Distinct::from_aggregate(aggregate)? else { return Ok(None) };
         let updating = input.properties.updating;
         let others = || distinct.aggregates.iter().filter_map(|a| if let DistinctPart::Other(e) = a { Some(e) } else { None });
         if updating {

@@ -40,7 +40,7 @@ impl Lowering {
             let mut passed = Vec::new();
             let mut reason = String::new();
             for branch in branches(&plan)? {
-                let carried = Carried::of(&branch, false)?;
+                let carried = Carried::new(&branch, false)?;
                 reason.push_str(&carried.reason(time, rule));
                 passed.extend(carried.passed);
             }
@@ -49,7 +49,7 @@ impl Lowering {
         }
         let mut guarded = Vec::new();
         for branch in branches(&plan)? {
-            let carried = Carried::of(&branch, true)?;
+            let carried = Carried::new(&branch, true)?;
             let sources = carried.table.clone().map_or_else(|| properties.sources.clone(), |table| BTreeSet::from([table]));
             let filter = self.late_filter(node, &sources, carried.rule(rule));
             let reason = carried.reason(time, rule);
@@ -129,7 +129,7 @@ struct Carried {
 
 impl Carried {
     /// `carry`: whether dropped columns are carried along, or the chain is only analysed.
-    fn of(plan: &LogicalPlan, carry: bool) -> Result<Self> {
+    fn new(plan: &LogicalPlan, carry: bool) -> Result<Self> {
         let inputs = plan.inputs();
         let linear = match plan {
             LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Unnest(_) => true,
@@ -137,7 +137,7 @@ impl Carried {
             _ => false,
         };
         let ([input], true) = (inputs.as_slice(), linear) else { return Self::leaf(plan, carry) };
-        let input = Self::of(input, carry)?;
+        let input = Self::new(input, carry)?;
         match plan {
             LogicalPlan::Projection(projection) => input.projected(projection, carry),
             LogicalPlan::Filter(filter) => {
@@ -155,7 +155,7 @@ impl Carried {
     fn leaf(plan: &LogicalPlan, carry: bool) -> Result<Self> {
         let width = plan.schema().fields().len();
         let table = match plan {
-            LogicalPlan::TableScan(scan) => TableSource::of(scan).map(|table| table.name().to_string()),
+            LogicalPlan::TableScan(scan) => TableSource::from_scan(scan).map(|table| table.name().to_string()),
             _ => None,
         };
         let leaf = table.clone().unwrap_or_else(|| plan.display().to_string());

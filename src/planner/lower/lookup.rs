@@ -45,7 +45,7 @@ struct Keyed {
 impl<'a> Lookup<'a> {
     /// The join as a lookup; `None` if not exactly one side has streams, or if unmatched rows of the static side are emitted:
     /// those are never final.
-    pub(super) fn of(join: &'a Join) -> Result<Option<Self>> {
+    pub(super) fn from_join(join: &'a Join) -> Result<Option<Self>> {
         use JoinType::{Inner, Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
         for swapped in [false, true] {
             let fits = match join.join_type {
@@ -56,7 +56,7 @@ impl<'a> Lookup<'a> {
                 JoinType::Full => false,
             };
             let (stream, table) = if swapped { (&join.right, &join.left) } else { (&join.left, &join.right) };
-            let (of_stream, of_table) = (Side::of(stream)?, Side::of(table)?);
+            let (of_stream, of_table) = (Side::new(stream)?, Side::new(table)?);
             if fits && of_stream.has_stream && of_table.can_be_static {
                 let table = as_static(table)?;
                 let lookup = Self { join, swapped, stream, keyed: Err(""), table };
@@ -94,7 +94,7 @@ impl<'a> Lookup<'a> {
             return Err("NULLs are compared, too, and no key finds them");
         }
         let scan = only_scan(&self.table).ok_or("what is joined is more than its rows")?;
-        let source = TableSource::of(scan).filter(|source| source.finds_by_key()).ok_or("it finds none by key")?;
+        let source = TableSource::from_scan(scan).filter(|source| source.finds_by_key()).ok_or("it finds none by key")?;
         let sides = self.join.on.iter().map(|(left, right)| if self.swapped { (right, left) } else { (left, right) });
         let compared: Vec<(String, Expr)> = sides.filter_map(|(stream, table)| compared(&self.table, table, stream)).collect();
         let names: Vec<&str> = compared.iter().map(|(name, _)| name.as_str()).collect();
@@ -119,7 +119,7 @@ impl<'a> Lookup<'a> {
     fn with_keys(self, keyed: std::result::Result<Keyed, &'static str>) -> Result<Self> {
         self.table.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node
-                && let Some(table) = TableSource::of(scan)
+                && let Some(table) = TableSource::from_scan(scan)
                 && !table.has_snapshot()
                 && !keyed.as_ref().is_ok_and(|keyed| keyed.table == scan.table_name)
             {
@@ -165,7 +165,7 @@ impl Lowering {
         if let Some(inner) = semi_as_inner(join)? {
             return self.lower(&inner).await.map(Some);
         }
-        let Some(lookup) = Lookup::of(join)? else { return Ok(None) };
+        let Some(lookup) = Lookup::from_join(join)? else { return Ok(None) };
         let stream = self.lower(lookup.stream).await?;
         let properties = lookup.properties(&stream.properties);
         let original = Arc::clone(lookup.stream.schema());
@@ -252,7 +252,7 @@ fn semi_as_inner(join: &Join) -> Result<Option<LogicalPlan>> {
         _ => return Ok(None),
     };
     let sides = join.on.iter().map(|(left, right)| if join.join_type == JoinType::LeftSemi { right } else { left });
-    if join.null_aware || !is_key(stream.schema(), sides) || !Side::of(stream)?.has_stream || !Side::of(table)?.can_be_static {
+    if join.null_aware || !is_key(stream.schema(), sides) || !Side::new(stream)?.has_stream || !Side::new(table)?.can_be_static {
         return Ok(None);
     }
     let Join { left, right, on, filter, join_constraint, null_equality, schema, .. } = join.clone();
@@ -277,7 +277,7 @@ struct Side {
 }
 
 impl Side {
-    fn of(plan: &LogicalPlan) -> Result<Self> {
+    fn new(plan: &LogicalPlan) -> Result<Self> {
         let mut side = Self { has_stream: false, can_be_static: true };
         plan.apply_with_subqueries(|node| {
             match node {
@@ -301,7 +301,7 @@ impl Side {
 
 /// The table of a scan, if it is static.
 fn static_table(scan: &TableScan) -> Option<TableSource> {
-    TableSource::of(scan)?.as_static()
+    TableSource::from_scan(scan)?.as_static()
 }
 
 /// The same plan over static tables as of the epoch, with the epoch's clock.

@@ -52,7 +52,7 @@ impl Lowering {
 /// A declared table, or the clock.
 fn is_input(node: &LogicalPlan) -> bool {
     match node {
-        LogicalPlan::TableScan(scan) => TableSource::of(scan).is_some(),
+        LogicalPlan::TableScan(scan) => TableSource::from_scan(scan).is_some(),
         LogicalPlan::Extension(e) => e.node.as_any().downcast_ref::<Clock>().is_some_and(|clock| clock.every.is_some()),
         _ => false,
     }

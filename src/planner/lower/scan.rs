@@ -21,7 +21,7 @@ use crate::planner::properties::{Domain, Role, StreamProperties, Time};
 impl Lowering {
     pub(super) async fn scan(&mut self, plan: &LogicalPlan, scan: &TableScan) -> Result<Lowered> {
         // The rows of a table function such as GENERATE_SERIES are constants.
-        let Some(table) = TableSource::of(scan) else { return self.constants(plan).await };
+        let Some(table) = TableSource::from_scan(scan) else { return self.constants(plan).await };
         let mut properties = StreamProperties::default();
         properties.sources.insert(table.name().to_string());
         if table.keeps_late() {

@@ -55,7 +55,7 @@ pub(super) fn retyped(node: LogicalPlan) -> DfResult<LogicalPlan> {
 fn quotients(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     match node {
         LogicalPlan::Aggregate(aggregate) => {
-            let Some(parts) = Parts::of(&aggregate.aggr_expr, aggregate.input.schema())? else {
+            let Some(parts) = Parts::decompose(&aggregate.aggr_expr, aggregate.input.schema())? else {
                 return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
             };
             let groups = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
@@ -63,7 +63,7 @@ fn quotients(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
             parts.quotients(LogicalPlan::Aggregate(over), groups, &aggregate.schema)
         }
         LogicalPlan::Window(window) => {
-            let Some(parts) = Parts::of(&window.window_expr, window.input.schema())? else {
+            let Some(parts) = Parts::decompose(&window.window_expr, window.input.schema())? else {
                 return Ok(Transformed::no(LogicalPlan::Window(window)));
             };
             let before = window.input.schema().fields().len();
@@ -97,7 +97,7 @@ struct Parts {
 
 impl Parts {
     /// `None` when all stay as they are.
-    fn of(functions: &[Expr], schema: &DFSchema) -> DfResult<Option<Self>> {
+    fn decompose(functions: &[Expr], schema: &DFSchema) -> DfResult<Option<Self>> {
         let rewritten = functions.iter().map(|function| rewritten(function, schema)).collect::<DfResult<Vec<_>>>()?;
         if rewritten.iter().all(Option::is_none) {
             return Ok(None);

@@ -106,7 +106,7 @@ fn ordered(expr: &Expr, input: &LogicalPlan) -> Option<Expr> {
 fn is_time(plan: &LogicalPlan, index: usize) -> bool {
     match plan {
         LogicalPlan::TableScan(scan) => {
-            let time = TableSource::of(scan).and_then(|table| table.event_time().map(ToString::to_string));
+            let time = TableSource::from_scan(scan).and_then(|table| table.event_time().map(ToString::to_string));
             time.as_deref() == plan.schema().fields().get(index).map(|field| field.name().as_str()) && time.is_some()
         }
         LogicalPlan::Projection(projection) => copies(&projection.expr, &projection.input, index),

@@ -105,7 +105,7 @@ impl Rewriter<'_> {
                 shown = self.columns(vec![tables.clone()], around).await;
             }
             for mut join in joins {
-                let names = shown.as_deref().map(JoinKeys::of).unwrap_or_default();
+                let names = shown.as_deref().map(JoinKeys::new).unwrap_or_default();
                 let mut right = self.factor(&mut join.relation, asked, around, &names).await?;
                 if let (None, Some(left)) = (&right, &shown) {
                     right = self.beside(tables, left.len(), &join.relation, around).await;
@@ -115,7 +115,7 @@ impl Rewriter<'_> {
                     None => None,
                 };
                 if let Some(JoinConstraint::On(condition)) = constraint_mut(&mut join.join_operator) {
-                    let names = shown.as_deref().map(JoinKeys::of).unwrap_or_default();
+                    let names = shown.as_deref().map(JoinKeys::new).unwrap_or_default();
                     self.within(condition, around, &names).await?;
                 }
                 tables.joins.push(join);

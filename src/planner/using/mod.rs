@@ -126,7 +126,7 @@ impl Rewriter<'_> {
         }
         let mut names = JoinKeys::default();
         if let Some(shown) = shown.as_ref().filter(|_| using) {
-            names = JoinKeys::of(shown);
+            names = JoinKeys::new(shown);
             star(select, shown);
         }
         if outer.named_in(select) {

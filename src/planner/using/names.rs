@@ -49,7 +49,7 @@ pub(super) struct JoinKeys(Vec<Key>);
 
 impl JoinKeys {
     /// The keys among columns: those that no other column has the name of.
-    pub fn of(shown: &[Shown]) -> Self {
+    pub fn new(shown: &[Shown]) -> Self {
         let count = |alike: &dyn Fn(&Shown) -> bool| shown.iter().filter(|other| alike(other)).count();
         let keys = shown.iter().filter(|column| column.key && count(&|other| other.name == column.name) == 1);
         let alone = |key: &Shown| count(&|other| same(&other.name, &key.name)) == 1;

@@ -176,7 +176,7 @@ impl Rewrite<'_> {
         others.splice(at..at, columns.map(column));
         *keys = others;
 
-        let input = Input::of(std::mem::take(&mut select.from), select.selection.take());
+        let input = Input::new(std::mem::take(&mut select.from), select.selection.take());
         select.from = vec![input.windowed(&window, partition_by)];
         Ok(Some(window))
     }
@@ -238,7 +238,7 @@ struct Input {
 }
 
 impl Input {
-    fn of(from: Vec<TableWithJoins>, selection: Option<Expr>) -> Self {
+    fn new(from: Vec<TableWithJoins>, selection: Option<Expr>) -> Self {
         Self { from, selection, named: Vec::new() }
     }
 

@@ -43,7 +43,7 @@ impl VisitorMut for Selects {
         if let SetExpr::Select(select) = body.as_mut()
             && order_by.is_some()
         {
-            let mut calls = Calls::of(select);
+            let mut calls = Calls::in_select(select);
             _ = Visit::visit(&*order_by, &mut calls);
             if calls.0.values().any(|texts| texts.len() > 1) {
                 let mut casts = Casts::default();
@@ -57,7 +57,7 @@ impl VisitorMut for Selects {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let calls = Calls::of(select);
+        let calls = Calls::in_select(select);
         if calls.0.values().any(|texts| texts.len() > 1) {
             let mut casts = Casts::default();
             _ = Visit::visit(&*select, &mut casts);
@@ -72,7 +72,7 @@ impl VisitorMut for Selects {
 struct Calls(BTreeMap<String, BTreeSet<String>>);
 
 impl Calls {
-    fn of(select: &Select) -> Self {
+    fn in_select(select: &Select) -> Self {
         let mut calls = Self::default();
         _ = Visit::visit(&select.projection, &mut calls);
         _ = Visit::visit(&select.having, &mut calls);

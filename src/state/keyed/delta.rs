@@ -10,7 +10,7 @@ use crate::common::Result;
 ///
 /// * `Upsert`: in order, a weight above zero puts the row in place of its key's, one below zero deletes by key (the other columns
 ///   do not matter).
-/// * `Bag`: weights are added up, whatever their order; a row whose weight reaches 0 is gone. A retraction of more than there is
+/// * `Multiset`: weights are added up, whatever their order; a row whose weight reaches 0 is gone. A retraction of more than there is
 ///   is dropped and counted ([`unmatched`](super::KeyedTable::unmatched)).
 ///
 /// All batches are one change: a retraction may come before its insertion. Between epochs the order matters, because a retraction

@@ -9,10 +9,10 @@ use arrow::record_batch::RecordBatch;
 
 use crate::common::Result;
 
-use super::keys::NONE;
+use super::key_index::NONE;
 use super::log::Log;
+use super::row_layout::RowLayout;
 use super::segments::SharedBatch;
-use super::shape::RowLayout;
 use super::shard::Shard;
 
 /// Rows of a batch that [`FrozenTable::rows`] gives.
@@ -31,7 +31,7 @@ const ROWS: usize = 64 << 10;
 /// * Shards are dropped one by one as their rows are read, which frees batches that the table has replaced since.
 #[derive(Debug)]
 pub struct FrozenTable {
-    pub(super) shape: Arc<RowLayout>,
+    pub(super) row_layout: Arc<RowLayout>,
     pub(super) shards: Vec<FrozenShard>,
     pub(super) closed_to: Option<i64>,
 }
@@ -56,14 +56,14 @@ impl FrozenRows {
     /// A copy of the current rows of a shard.
     pub(super) fn new(shard: &Shard) -> Self {
         let live = BooleanBuffer::collect_bool(shard.owner.len(), |slot| shard.owner[slot] != NONE);
-        let weights = shard.bag.as_ref().map_or_else(Vec::new, |bag| {
-            let several = (0u32..).zip(&bag.weights).filter(|(_, weight)| **weight > 1);
+        let weights = shard.multiset.as_ref().map_or_else(Vec::new, |multiset| {
+            let several = (0u32..).zip(&multiset.weights).filter(|(_, weight)| **weight > 1);
             several.map(|(slot, weight)| (slot, *weight)).collect()
         });
         Self { batches: shard.segments.share(), live, weights }
     }
 
-    fn into_rows(self, shape: Arc<RowLayout>) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+    fn into_rows(self, row_layout: Arc<RowLayout>) -> impl Iterator<Item = Result<RecordBatch>> + Send {
         let Self { batches, live, weights } = self;
         let mut slot = 0;
         let pieces = batches.into_iter().flat_map(move |batch| {
@@ -71,7 +71,9 @@ impl FrozenRows {
             slot += len;
             (0..len).step_by(ROWS).map(move |start| (first + start, batch.rows.slice(start, ROWS.min(len - start))))
         });
-        pieces.map(move |(start, batch)| weighted(&shape, start, &batch, &live, &weights)).filter(|rows| !rows.as_ref().is_ok_and(is_empty))
+        pieces
+            .map(move |(start, batch)| weighted(&row_layout, start, &batch, &live, &weights))
+            .filter(|rows| !rows.as_ref().is_ok_and(is_empty))
     }
 }
 
@@ -80,7 +82,13 @@ fn is_empty(rows: &RecordBatch) -> bool {
 }
 
 /// The live rows of a batch that begins with slot `start`, with their weights.
-fn weighted(shape: &RowLayout, start: usize, batch: &RecordBatch, live: &BooleanBuffer, weights: &[(u32, i64)]) -> Result<RecordBatch> {
+fn weighted(
+    row_layout: &RowLayout,
+    start: usize,
+    batch: &RecordBatch,
+    live: &BooleanBuffer,
+    weights: &[(u32, i64)],
+) -> Result<RecordBatch> {
     let end = start + batch.num_rows();
     let mut weight = vec![1; batch.num_rows()];
     let several = weights.partition_point(|(slot, _)| (*slot as usize) < start);
@@ -90,7 +98,7 @@ fn weighted(shape: &RowLayout, start: usize, batch: &RecordBatch, live: &Boolean
         }
     }
     let live = live.slice(start, batch.num_rows());
-    let rows = shape.weighted(batch, weight)?;
+    let rows = row_layout.weighted(batch, weight)?;
     if live.count_set_bits() == rows.num_rows() {
         return Ok(rows);
     }
@@ -100,7 +108,7 @@ fn weighted(shape: &RowLayout, start: usize, batch: &RecordBatch, live: &Boolean
 impl FrozenTable {
     /// All rows in batches, for [`KeyedTable::restore`](super::KeyedTable::restore). What is on disk is read a shard at a time.
     pub fn into_rows(self) -> impl Iterator<Item = Result<RecordBatch>> + Send {
-        let Self { shape, shards, closed_to } = self;
+        let Self { row_layout, shards, closed_to } = self;
         shards.into_iter().flat_map(move |shard| -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send> {
             let rows = match shard {
                 FrozenShard::Memory(rows) => rows,
@@ -109,7 +117,7 @@ impl FrozenTable {
                     Err(error) => return Box::new(std::iter::once(Err(error))),
                 },
             };
-            Box::new(rows.into_rows(Arc::clone(&shape)))
+            Box::new(rows.into_rows(Arc::clone(&row_layout)))
         })
     }
 

@@ -15,11 +15,11 @@ use crate::state::spill::{Place, SpillFile};
 
 use super::KeyMode;
 use super::hash::hash_key;
-use super::part::ShardInput;
+use super::row_layout::{Changes, RowLayout};
 use super::segments::pick;
-use super::shape::{Changes, RowLayout};
 use super::shard::Shard;
-use super::spans::TimeRanges;
+use super::shard_input::ShardInput;
+use super::time_ranges::TimeRanges;
 
 /// Rows of a part of the base: a look-up of one key reads a part.
 const PART_ROWS: usize = if cfg!(test) { 16 } else { 4096 };
@@ -43,7 +43,7 @@ const READS: usize = 4;
 /// * Expired rows stay until then; readers drop them.
 #[derive(Debug)]
 pub(super) struct Log {
-    shape: Arc<RowLayout>,
+    row_layout: Arc<RowLayout>,
     memory: Arc<StateMemory>,
     file: Arc<SpillFile>,
     parts: Vec<LogPart>,
@@ -74,7 +74,7 @@ impl Log {
     /// Writes a shard to a new file.
     pub(super) fn write(shard: &mut Shard, memory: &Arc<StateMemory>) -> Result<Self> {
         let mut log = Self {
-            shape: shard.shape.clone(),
+            row_layout: shard.row_layout.clone(),
             file: Arc::new(SpillFile::new(memory)?),
             parts: Vec::new(),
             base: 0,
@@ -91,9 +91,9 @@ impl Log {
         slots.sort_unstable();
         for part in slots.chunks(PART_ROWS) {
             let rows = shard.segments.gather(&part.iter().map(|(_, slot)| *slot).collect::<Vec<_>>())?;
-            log.time_ranges.add(log.shape.times(&rows));
-            let rows = log.shape.weighted(&rows, part.iter().map(|(_, slot)| shard.weight(*slot)).collect())?;
-            let rows = log.shape.hashed(&rows, part.iter().map(|(hash, _)| *hash).collect())?;
+            log.time_ranges.add(log.row_layout.times(&rows));
+            let rows = log.row_layout.weighted(&rows, part.iter().map(|(_, slot)| shard.weight(*slot)).collect())?;
+            let rows = log.row_layout.hashed(&rows, part.iter().map(|(hash, _)| *hash).collect())?;
             log.append(&rows, vec![part.len() as u32])?;
         }
         log.base = log.file.len();
@@ -104,7 +104,7 @@ impl Log {
     /// A copy of the log: later parts are appended to the same file.
     pub(super) fn freeze(&self) -> Self {
         Self {
-            shape: Arc::clone(&self.shape),
+            row_layout: Arc::clone(&self.row_layout),
             memory: Arc::clone(&self.memory),
             file: Arc::clone(&self.file),
             parts: self.parts.clone(),
@@ -121,12 +121,12 @@ impl Log {
     /// Appends the changes of an epoch; returns whether the log is to be compacted.
     pub(super) fn apply(&mut self, changes: &Changes, picks: &[u32]) -> Result<bool> {
         let picks = picks.to_vec().into();
-        let rows = pick(self.shape.schema(), &changes.rows, &picks)?;
-        self.time_ranges.add(self.shape.times(&rows));
+        let rows = pick(self.row_layout.schema(), &changes.rows, &picks)?;
+        self.time_ranges.add(self.row_layout.times(&rows));
         let weights: Vec<i64> = picks.values().iter().map(|row| changes.weights.value(*row as usize)).collect();
         self.rows += weights.iter().filter(|weight| **weight > 0).count();
         let hashes = picks.values().iter().map(|row| changes.hashes[*row as usize]).collect();
-        let rows = self.shape.hashed(&self.shape.weighted(&rows, weights)?, hashes)?;
+        let rows = self.row_layout.hashed(&self.row_layout.weighted(&rows, weights)?, hashes)?;
         self.tail_bytes += rows.get_array_memory_size();
         self.tail.push(rows);
         if self.tail_bytes > TAIL_BYTES {
@@ -139,7 +139,7 @@ impl Log {
     pub(super) fn flush(&mut self) -> Result<()> {
         if let Some(first) = self.tail.first() {
             let epochs = self.tail.iter().map(|rows| rows.num_rows() as u32);
-            let epochs = if self.shape.layout.mode == KeyMode::Upsert { vec![epochs.sum()] } else { epochs.collect() };
+            let epochs = if self.row_layout.layout.mode == KeyMode::Upsert { vec![epochs.sum()] } else { epochs.collect() };
             let rows = concat_batches(first.schema_ref(), &self.tail)?;
             self.append(&rows, epochs)?;
             (self.tail, self.tail_bytes) = (Vec::new(), 0);
@@ -166,8 +166,8 @@ impl Log {
     }
 
     /// The layout that it shares with the table.
-    pub(super) fn shape(&self) -> &Arc<RowLayout> {
-        &self.shape
+    pub(super) fn row_layout(&self) -> &Arc<RowLayout> {
+        &self.row_layout
     }
 
     /// Bytes in memory: what [`Self::flush`] frees.
@@ -182,7 +182,7 @@ impl Log {
 
     /// The shard: all of it, or at least all rows of wanted keys.
     pub(super) fn load(&self, wanted: Option<&HashFilter>, closed_to: Option<i64>) -> Result<Shard> {
-        let mut shard = Shard::new(self.shape.clone());
+        let mut shard = Shard::new(self.row_layout.clone());
         shard.unmatched = self.unmatched;
         let wanted_parts = self.parts.iter().filter(|part| wanted.is_none_or(|w| w.within(part.hashes)));
         let mut reader = self.file.reader();
@@ -218,12 +218,12 @@ impl Log {
                 None => stored.slice(start as usize, *len as usize),
                 Some(wanted) => {
                     let picks: Vec<u32> = (start..end).filter(|row| wanted.may_hold(all[*row as usize])).collect();
-                    pick(&self.shape.changes, &stored, &picks.into())?
+                    pick(&self.row_layout.changes, &stored, &picks.into())?
                 }
             };
             start = end;
             if epoch.num_rows() > 0 {
-                let changes = self.shape.changes(&epoch)?;
+                let changes = self.row_layout.changes(&epoch)?;
                 shard.apply(&changes, &ShardInput::all(&changes.keys, &changes.hashes), closed)?;
             }
         }

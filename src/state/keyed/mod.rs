@@ -8,26 +8,26 @@
 //! An operator reads version n−1 (`&self`, from several threads) and returns a [`KeyedDelta`]; the job folds it when the epoch
 //! has succeeded.
 
-mod apply_bag;
-mod bag;
-mod cell;
-mod codec;
+mod apply_multiset;
 mod delta;
 mod directory;
+mod expiry_queue;
 mod frozen;
+mod gathered_rows;
 pub mod hash;
-mod keys;
+mod key_index;
 mod log;
-mod part;
-mod picked;
+mod multiset_index;
+mod row_codec;
+mod row_layout;
 mod segments;
-mod shape;
 mod shard;
-mod spans;
+mod shard_input;
+mod shard_slot;
 mod table;
 #[cfg(test)]
 mod tests;
-mod times;
+mod time_ranges;
 
 use arrow::datatypes::SchemaRef;
 
@@ -55,5 +55,5 @@ pub enum KeyMode {
     /// One row per key: the last put wins.
     Upsert,
     /// A Z-set: rows with weights under a key.
-    Bag,
+    Multiset,
 }

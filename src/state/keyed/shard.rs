@@ -7,12 +7,12 @@ use arrow::record_batch::RecordBatch;
 
 use crate::common::Result;
 
-use super::bag::MultisetIndex;
-use super::keys::{KeyIndex, NONE};
-use super::part::ShardInput;
+use super::expiry_queue::ExpiryQueue;
+use super::key_index::{KeyIndex, NONE};
+use super::multiset_index::MultisetIndex;
+use super::row_layout::{Changes, RowLayout};
 use super::segments::{Segments, pick};
-use super::shape::{Changes, RowLayout};
-use super::times::ExpiryQueue;
+use super::shard_input::ShardInput;
 
 /// A shard is compacted only above this many dead rows or keys (few in tests, so that small cases reach it).
 const FEW: usize = if cfg!(test) { 8 } else { 1024 };
@@ -24,7 +24,7 @@ const CHUNK: usize = 1 << 20;
 /// ```text
 ///  key ─▶ keys: id ─▶ heads[id] ─▶ slot ─▶ segments: batch, row
 ///                                   │ owner[slot] = id, or NONE when the row is dead
-///                                   └─ Upsert: the only one      Bag: first of a chain (bag.rs)
+///                                   └─ Upsert: the only one      Multiset: first of a chain (multiset_index.rs)
 /// ```
 /// # Invariants
 /// * Slots and key ids are dense and ascending; slot s is row s of `segments`.
@@ -34,12 +34,12 @@ const CHUNK: usize = 1 << 20;
 /// * After [`Self::close`] no live row has a time at or before that.
 #[derive(Debug)]
 pub(super) struct Shard {
-    pub(super) shape: Arc<RowLayout>,
+    pub(super) row_layout: Arc<RowLayout>,
     pub(super) keys: KeyIndex,
     pub(super) heads: Vec<u32>,
     pub(super) owner: Vec<u32>,
     pub(super) segments: Segments,
-    pub(super) bag: Option<MultisetIndex>,
+    pub(super) multiset: Option<MultisetIndex>,
     pub(super) times: Option<ExpiryQueue>,
     pub(super) live: usize,
     /// Retractions of missing rows, by weight.
@@ -49,31 +49,31 @@ pub(super) struct Shard {
 
 impl Shard {
     /// An empty shard.
-    pub(super) fn new(shape: Arc<RowLayout>) -> Self {
+    pub(super) fn new(row_layout: Arc<RowLayout>) -> Self {
         Self {
             keys: KeyIndex::default(),
             heads: Vec::new(),
             owner: Vec::new(),
-            segments: Segments::new(shape.schema().clone(), Arc::clone(&shape.memory)),
-            bag: shape.full.is_some().then(MultisetIndex::default),
-            times: shape.layout.time.map(|_| ExpiryQueue::default()),
+            segments: Segments::new(row_layout.schema().clone(), Arc::clone(&row_layout.memory)),
+            multiset: row_layout.full.is_some().then(MultisetIndex::default),
+            times: row_layout.layout.time.map(|_| ExpiryQueue::default()),
             live: 0,
             unmatched: 0,
             empty_keys: 0,
-            shape,
+            row_layout,
         }
     }
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        let parts = self.bag.as_ref().map_or(0, MultisetIndex::bytes) + self.times.as_ref().map_or(0, ExpiryQueue::bytes);
+        let parts = self.multiset.as_ref().map_or(0, MultisetIndex::bytes) + self.times.as_ref().map_or(0, ExpiryQueue::bytes);
         self.segments.bytes() + self.keys.bytes() + (self.heads.capacity() + self.owner.capacity()) * 4 + parts
     }
 
     /// Applies these rows of an epoch, in order. The caller closes rows at or before `closed_to` afterwards.
     pub(super) fn apply(&mut self, changes: &Changes, part: &ShardInput, closed_to: Option<i64>) -> Result<()> {
-        match self.bag.is_some() {
-            true => self.apply_bag(changes, &part.rows, closed_to)?,
+        match self.multiset.is_some() {
+            true => self.apply_multiset(changes, &part.rows, closed_to)?,
             false => self.apply_upsert(changes, part)?,
         }
         self.compact_if_due()
@@ -112,8 +112,8 @@ impl Shard {
         if kept.is_empty() {
             return Ok(());
         }
-        let rows = pick(self.shape.schema(), &changes.rows, &kept.into())?;
-        if let (Some(times), Some(column)) = (&mut self.times, self.shape.times(&rows)) {
+        let rows = pick(self.row_layout.schema(), &changes.rows, &kept.into())?;
+        if let (Some(times), Some(column)) = (&mut self.times, self.row_layout.times(&rows)) {
             for row in (0..rows.num_rows()).filter(|row| column.is_valid(*row)) {
                 times.push(column.value(row), (base + row) as u32);
             }
@@ -145,9 +145,9 @@ impl Shard {
     pub(super) fn kill(&mut self, slot: u32) {
         let id = std::mem::replace(&mut self.owner[slot as usize], NONE);
         self.live -= 1;
-        let head = match &mut self.bag {
+        let head = match &mut self.multiset {
             None => Some(NONE),
-            Some(bag) => bag.unlink(slot),
+            Some(multiset) => multiset.unlink(slot),
         };
         if let Some(head) = head {
             self.heads[id as usize] = head;
@@ -190,19 +190,19 @@ impl Shard {
     pub(super) fn find(&self, keys: &ShardInput) -> Vec<u32> {
         let mut ids = self.keys.find_all(keys);
         ids.retain(|id| *id != NONE);
-        match &self.bag {
+        match &self.multiset {
             None => {
                 ids.iter_mut().for_each(|id| *id = self.heads[*id as usize]);
                 ids.retain(|slot| *slot != NONE);
                 distinct(ids, self.owner.len())
             }
-            Some(bag) => distinct(ids, self.keys.len()).into_iter().flat_map(|id| bag.chain(self.heads[id as usize])).collect(),
+            Some(multiset) => distinct(ids, self.keys.len()).into_iter().flat_map(|id| multiset.chain(self.heads[id as usize])).collect(),
         }
     }
 
     /// The weight of a live row.
     pub(super) fn weight(&self, slot: u32) -> i64 {
-        self.bag.as_ref().map_or(1, |bag| bag.weights[slot as usize])
+        self.multiset.as_ref().map_or(1, |multiset| multiset.weights[slot as usize])
     }
 
     fn compact_if_due(&mut self) -> Result<()> {
@@ -237,7 +237,7 @@ impl Shard {
         let owner_of = |slot: usize| ids.get(self.owner[slot] as usize).copied().unwrap_or(NONE);
         let slots: Vec<u32> = (0..self.owner.len()).map(|slot| if owner_of(slot) == NONE { NONE } else { next(&mut count) }).collect();
         let old: Vec<u32> = (0..).zip(&slots).filter(|(_, new)| **new != NONE).map(|(old, _)| old).collect();
-        let mut segments = Segments::new(self.shape.schema().clone(), Arc::clone(&self.shape.memory));
+        let mut segments = Segments::new(self.row_layout.schema().clone(), Arc::clone(&self.row_layout.memory));
         for chunk in old.chunks(CHUNK) {
             segments.append(self.segments.gather(chunk)?)?;
         }
@@ -247,12 +247,12 @@ impl Shard {
             heads: self.heads.iter().zip(ids).filter(|(_, id)| **id != NONE).map(|(head, _)| new(*head)).collect(),
             owner: old.iter().map(|slot| owner_of(*slot as usize)).collect(),
             segments,
-            bag: self.bag.as_ref().map(|bag| bag.renumber(&slots, old.len())),
+            multiset: self.multiset.as_ref().map(|multiset| multiset.renumber(&slots, old.len())),
             live: old.len(),
-            ..Self::new(self.shape.clone())
+            ..Self::new(self.row_layout.clone())
         };
         if copy.times.is_some() {
-            let column = |rows: &RecordBatch| self.shape.times(rows).cloned();
+            let column = |rows: &RecordBatch| self.row_layout.times(rows).cloned();
             let times = copy.segments.batches().filter_map(column).flat_map(|c| c.iter().collect::<Vec<_>>());
             copy.times = Some(times.zip(0..).filter_map(|(time, slot)| Some((time?, slot))).collect());
         }

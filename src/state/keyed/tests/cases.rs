@@ -151,7 +151,7 @@ fn tables_hold_what_the_naive_model_holds() {
     let folder = tempfile::tempdir().unwrap();
     let mut moves = (0, 0);
     for (number, case) in CASES.iter().enumerate() {
-        for mode in [KeyMode::Upsert, KeyMode::Bag] {
+        for mode in [KeyMode::Upsert, KeyMode::Multiset] {
             for memory in memories(folder.path()) {
                 for seed in 0..2 {
                     let mut run = Run::new(case, mode, seed, memory.clone());
@@ -192,7 +192,7 @@ fn a_retraction_may_come_before_its_insertion_in_an_epoch_but_not_across_epochs(
     minus[2] = Arc::new(arrow::array::Int64Array::from(vec![-1]));
     let minus = RecordBatch::try_new(plus.schema(), minus).unwrap();
     let memory = StateMemory::unlimited();
-    let mut table = empty(case, KeyMode::Bag, &memory);
+    let mut table = empty(case, KeyMode::Multiset, &memory);
     table.fold(&KeyedDelta::new(vec![minus.clone(), plus.clone()], None)).unwrap();
     assert_eq!((table.len(), table.unmatched()), (0, 0));
     table.fold(&KeyedDelta::new(vec![minus], None)).unwrap();
@@ -225,6 +225,6 @@ fn what_does_not_fit_is_refused() {
     assert!(table.fold(&KeyedDelta::new(vec![other.clone()], None)).is_err());
     assert!(table.restore(&other).unwrap_err().message().contains("does not fit"));
     assert!(table.get(&random_columns(&["text"], 2, &mut rng)).is_err());
-    let time = Layout { schema: schema(&["text"]), key: vec![0], time: Some(0), mode: KeyMode::Bag };
+    let time = Layout { schema: schema(&["text"]), key: vec![0], time: Some(0), mode: KeyMode::Multiset };
     assert!(KeyedTable::new(Arc::new(time), memory).is_err());
 }

@@ -13,7 +13,7 @@ pub(super) struct Model {
     pub(super) mode: KeyMode,
     pub(super) key: Vec<usize>,
     pub(super) time: Option<usize>,
-    /// By key (`Upsert`) or by the whole row (`Bag`): the row and its weight.
+    /// By key (`Upsert`) or by the whole row (`Multiset`): the row and its weight.
     pub(super) rows: BTreeMap<Row, (Row, i64)>,
     pub(super) closed_to: Option<i64>,
     pub(super) unmatched: u64,
@@ -38,7 +38,7 @@ impl Model {
                 1.. => drop(self.rows.insert(self.key(&row), (row, 1))),
                 _ => drop(self.rows.remove(&self.key(&row))),
             }),
-            KeyMode::Bag => {
+            KeyMode::Multiset => {
                 let mut sums = BTreeMap::<Row, i64>::new();
                 rows.for_each(|(row, weight)| *sums.entry(row).or_default() += weight);
                 for (row, sum) in sums {

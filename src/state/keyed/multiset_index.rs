@@ -2,7 +2,7 @@
 
 use hashbrown::HashTable;
 
-use super::keys::{HashedId, NONE};
+use super::key_index::{HashedId, NONE};
 
 /// Rows with weights by key. Every distinct row has one slot, which its hash finds, so inserting an equal row and retracting it
 /// take one look-up each, whatever the number of rows of the key.

@@ -6,8 +6,8 @@ use arrow::record_batch::RecordBatch;
 
 use crate::common::Result;
 
+use super::row_layout::RowLayout;
 use super::segments::gather;
-use super::shape::RowLayout;
 use super::shard::Shard;
 
 /// Positions of rows in the batches of shards. It shares the batches, so that rows are copied at once, after the shards' locks are
@@ -35,8 +35,8 @@ impl GatheredRows {
     }
 
     /// The rows with their weights.
-    pub(super) fn finish(self, shape: &Arc<RowLayout>) -> Result<RecordBatch> {
-        let rows = gather(shape.schema(), &self.batches.iter().collect::<Vec<_>>(), &self.at)?;
-        shape.weighted(&rows, self.weights)
+    pub(super) fn finish(self, row_layout: &Arc<RowLayout>) -> Result<RecordBatch> {
+        let rows = gather(row_layout.schema(), &self.batches.iter().collect::<Vec<_>>(), &self.at)?;
+        row_layout.weighted(&rows, self.weights)
     }
 }

@@ -1,6 +1,6 @@
 //! The keys of one call that are in one shard.
 
-use super::codec::Encoded;
+use super::row_codec::Encoded;
 
 /// Keys in contiguous memory. The keys of a shard are scattered over the rows of a call; they are copied once, so that a look-up waits
 /// only for the shard's memory.

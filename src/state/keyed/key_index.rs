@@ -7,7 +7,7 @@ use hashbrown::hash_table::Entry;
 
 use crate::common::{Error, Result};
 
-use super::part::ShardInput;
+use super::shard_input::ShardInput;
 
 /// The slot or id of nothing.
 pub(super) const NONE: u32 = u32::MAX;

@@ -6,9 +6,9 @@ use hashbrown::hash_table::Entry;
 
 use crate::common::{Error, Result};
 
-use super::codec::Encoded;
-use super::keys::{HashedId, NONE};
-use super::shape::Changes;
+use super::key_index::{HashedId, NONE};
+use super::row_codec::Encoded;
+use super::row_layout::Changes;
 use super::shard::Shard;
 
 /// A distinct row of an epoch: its first occurrence, the sum of its weights, and the equal stored row.
@@ -22,12 +22,12 @@ impl Shard {
     /// Adds up the weights of equal rows, finds the stored row of each, and changes, adds or removes that.
     ///
     /// An unmatched retraction is detected at once, because the weight is stored with the row.
-    pub(super) fn apply_bag(&mut self, changes: &Changes, picks: &[u32], closed_to: Option<i64>) -> Result<()> {
+    pub(super) fn apply_multiset(&mut self, changes: &Changes, picks: &[u32], closed_to: Option<i64>) -> Result<()> {
         let Some((full, hashes)) = &changes.full else { return Err(Error::internal("a Z-set's rows were not encoded")) };
         let mut sums = add_up(changes, full, hashes, picks);
         sums.retain(|sum| sum.weight != 0);
         self.match_stored(&mut sums, full, hashes)?;
-        let times = self.shape.times(&changes.rows).cloned();
+        let times = self.row_layout.times(&changes.rows).cloned();
         let base = self.segments.len();
         let mut kept = Vec::new();
         for SummedRow { row, weight, slot } in sums {
@@ -41,17 +41,17 @@ impl Shard {
             if slot == NONE && weight > 0 {
                 let id = self.key(changes.hashes[at], changes.keys.bytes(row))?;
                 let head = self.heads[id as usize];
-                let Some(bag) = &mut self.bag else { continue };
-                let slot = bag.push(tag, weight, head);
+                let Some(multiset) = &mut self.multiset else { continue };
+                let slot = multiset.push(tag, weight, head);
                 self.attach(id, slot);
                 kept.push(row);
             } else if slot != NONE && weight > 0 {
-                let Some(bag) = &mut self.bag else { continue };
-                bag.weights[slot as usize] = weight;
+                let Some(multiset) = &mut self.multiset else { continue };
+                multiset.weights[slot as usize] = weight;
             } else if slot != NONE {
                 self.kill(slot);
-                let Some(bag) = &mut self.bag else { continue };
-                bag.forget(tag, slot);
+                let Some(multiset) = &mut self.multiset else { continue };
+                multiset.forget(tag, slot);
             }
         }
         self.store(changes, kept, base)
@@ -59,10 +59,10 @@ impl Shard {
 
     /// Finds the stored row that equals each summed row: candidates by hash, then one comparison of all of them.
     fn match_stored(&self, sums: &mut [SummedRow], full: &Encoded, hashes: &[u64]) -> Result<()> {
-        let (Some(bag), Some(codec)) = (&self.bag, &self.shape.full) else { return Ok(()) };
+        let (Some(multiset), Some(codec)) = (&self.multiset, &self.row_layout.full) else { return Ok(()) };
         let (mut which, mut slots) = (Vec::new(), Vec::new());
         for (at, sum) in sums.iter().enumerate() {
-            for slot in bag.candidates(hashes[sum.row as usize] as u32).filter(|slot| self.owner[*slot as usize] != NONE) {
+            for slot in multiset.candidates(hashes[sum.row as usize] as u32).filter(|slot| self.owner[*slot as usize] != NONE) {
                 which.push(at);
                 slots.push(slot);
             }

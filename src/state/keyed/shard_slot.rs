@@ -10,9 +10,9 @@ use crate::state::memory::{Evictable, StateMemory};
 
 use super::frozen::{FrozenRows, FrozenShard};
 use super::log::{HashFilter, Log};
-use super::part::ShardInput;
-use super::shape::Changes;
+use super::row_layout::Changes;
 use super::shard::Shard;
+use super::shard_input::ShardInput;
 
 /// A shard above this many bytes is split (small in tests, so that small cases come to it).
 const SPLIT_BYTES: usize = if cfg!(test) { 8 << 10 } else { 4 << 20 };
@@ -51,15 +51,15 @@ impl ShardSlot {
     pub(super) fn new(shard: Shard, memory: &Arc<StateMemory>) -> Arc<Self> {
         let bytes = shard.bytes();
         memory.account(0, bytes);
-        let cell = Arc::new(Self {
+        let slot = Arc::new(Self {
             memory: memory.clone(),
             body: RwLock::new(Body::Memory(Box::new(shard))),
             used: AtomicU64::new(memory.now()),
             bytes: AtomicUsize::new(bytes),
         });
-        let part: Weak<Self> = Arc::downgrade(&cell);
+        let part: Weak<Self> = Arc::downgrade(&slot);
         memory.register(part);
-        cell
+        slot
     }
 
     /// Calls `read` with a shard that holds all rows of these keys, or all rows.
@@ -160,7 +160,7 @@ impl ShardSlot {
             }
             Body::Disk(log) => {
                 if to.is_some_and(|to| log.time_ranges.close(to)) {
-                    let mut none = Shard::new(log.shape().clone());
+                    let mut none = Shard::new(log.row_layout().clone());
                     none.unmatched = log.unmatched;
                     *body = Body::Memory(Box::new(none));
                     None

@@ -20,7 +20,7 @@ impl Pipeline {
     /// For an error of the stages that read sources, the row that alone causes an error of the same kind, by bisection.
     /// For an error of several rows or of state, the row before which all rows run without the error: the failed epoch has not changed the
     /// state, so prefixes of it are run, by bisection. `time`: the watermarks at its end.
-    pub(super) async fn blamed(
+    pub(super) async fn with_failing_row(
         &self,
         error: Error,
         rows: &EpochRows,
@@ -42,7 +42,7 @@ impl Pipeline {
             Ok(()) => false,
         };
         if !fails(&suspects).await {
-            return self.blamed_in_order(error, rows, &suspects, start, clock, time).await;
+            return self.with_failing_row_in_order(error, rows, &suspects, start, clock, time).await;
         }
         while suspects.len() > 1 {
             let behind = suspects.split_off(suspects.len() / 2);
@@ -60,7 +60,7 @@ impl Pipeline {
     }
 
     /// The same for an error of stateful stages.
-    async fn blamed_in_order(
+    async fn with_failing_row_in_order(
         &self,
         error: Error,
         rows: &EpochRows,

@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use crate::common::{Error, Result, WEIGHT};
 use crate::state::StateMemory;
 
-use super::codec::{Encoded, RowCodec};
+use super::row_codec::{Encoded, RowCodec};
 use super::segments::batch;
 use super::{KeyMode, Layout};
 
@@ -25,7 +25,7 @@ pub(super) struct RowLayout {
     logged: SchemaRef,
     /// The key.
     pub(super) keys: RowCodec,
-    /// The whole row; only for [`KeyMode::Bag`].
+    /// The whole row; only for [`KeyMode::Multiset`].
     pub(super) full: Option<RowCodec>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Changes {
     pub(super) weights: Int64Array,
     pub(super) keys: Encoded,
     pub(super) hashes: Vec<u64>,
-    /// The whole rows and their hashes; only for [`KeyMode::Bag`].
+    /// The whole rows and their hashes; only for [`KeyMode::Multiset`].
     pub(super) full: Option<(Encoded, Vec<u64>)>,
 }
 
@@ -53,7 +53,7 @@ impl RowLayout {
         fields.push(Arc::new(Field::new("__hash", DataType::UInt64, false)));
         let full = match layout.mode {
             KeyMode::Upsert => None,
-            KeyMode::Bag => Some(RowCodec::new(schema, (0..schema.fields().len()).collect())?),
+            KeyMode::Multiset => Some(RowCodec::new(schema, (0..schema.fields().len()).collect())?),
         };
         Ok(Self { changes, logged: Arc::new(Schema::new(fields)), keys: RowCodec::new(schema, layout.key.clone())?, full, layout, memory })
     }
