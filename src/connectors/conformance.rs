@@ -162,7 +162,7 @@ async fn drain(
     mut calls: usize,
 ) -> Result<(RowsByPartition, Vec<PartitionState>)> {
     // Little room, so that the reader has to wait for us.
-    let prefetch = Prefetch { batch_rows: 5, max_bytes: 1_000 };
+    let prefetch = Prefetch { batch_rows: 5, max_bytes: 1_000, threads: 2 };
     let projection = Projection::columns(&source.schema(), projection)?;
     let mut reader = enumerator(source)?.reader(ranges.to_vec(), projection, prefetch)?;
     let mut rows: RowsByPartition = ranges.iter().map(|r| (r.partition, Vec::new())).collect();

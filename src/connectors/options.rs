@@ -39,3 +39,18 @@ pub fn parse<T: std::str::FromStr>(table: &TableSpec, key: &str, expected: &str)
         Err(_) => Err(Error::option(key, format!("cannot be '{text}'")).in_table(&table.name).hint(format!("give {expected}"))),
     }
 }
+
+/// An option of a table that is a whole number above 0.
+///
+/// # Errors
+/// When its text is something else.
+pub fn positive<T: std::str::FromStr + Default + PartialOrd>(table: &TableSpec, key: &str) -> Result<Option<T>> {
+    const EXPECTED: &str = "a whole number above 0";
+    match parse::<T>(table, key, EXPECTED)? {
+        Some(n) if n <= T::default() => {
+            let text = table.option(key).unwrap_or_default();
+            Err(Error::option(key, format!("cannot be '{}'", text.trim())).in_table(&table.name).hint(format!("give {EXPECTED}")))
+        }
+        other => Ok(other),
+    }
+}

@@ -18,11 +18,13 @@ pub struct Prefetch {
     pub batch_rows: usize,
     /// Bytes of decoded batches waiting for an epoch, and bytes that one epoch takes; a batch more than that at most.
     pub max_bytes: usize,
+    /// The most threads that read and decode at the same time.
+    pub threads: usize,
 }
 
 impl Default for Prefetch {
     fn default() -> Self {
-        Self { batch_rows: 8192, max_bytes: 32 << 20 }
+        Self { batch_rows: 8192, max_bytes: 32 << 20, threads: 1 }
     }
 }
 

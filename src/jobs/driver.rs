@@ -20,7 +20,7 @@ use crate::state::{PendingChanges, SpillContext, SpillableBatches, StateMemory};
 
 use super::commit_contents::{CommitContents, SinkRows};
 use super::commits::{Commit, Commits, FORMAT, Header, KeyedBy, Put};
-use super::inputs::{Fetch, Inputs, Starts, enumerators};
+use super::inputs::{Fetch, Inputs, Starts, enumerators, prefetch};
 use super::late::LateCount;
 use super::pipeline::{EpochOutput, EpochRows, Pipeline, TableTimes};
 use super::progress::{Phase, Speed, Status};
@@ -167,8 +167,8 @@ pub(super) async fn attempt(spec: &JobSpec, commits: Commits, stop: &Cancellatio
     let Some((starts, until)) = wait_for_starts(spec, &mut enumerators, &recovered, &mut status, stop).await? else {
         return Ok(Attempt::Ended(Ending::Stopped(newest)));
     };
-    let inputs =
-        Inputs::open(&spec.sources, enumerators, &starts, until.as_ref(), &pipeline.columns()?, spec.settings.max_bytes_per_epoch)?;
+    let prefetch = prefetch(&spec.sources, spec.settings.max_bytes_per_epoch, pipeline.parallelism());
+    let inputs = Inputs::open(&spec.sources, enumerators, &starts, until.as_ref(), &pipeline.columns()?, prefetch)?;
     let publishers = Publishers::start(&spec.name, sinks, &commits, newest, &recovered.held, &spec.faults);
     for commit in &recovered.unpublished {
         publishers.send(commit);

@@ -149,8 +149,14 @@ pub async fn ends_now(sources: &[JobSource], enumerators: &mut Enumerators) -> R
     Ok(all)
 }
 
+/// How each of these sources is read ahead, by at most `threads` threads each, with at most `max_bytes` in all of them together.
+pub fn prefetch(sources: &[JobSource], max_bytes: usize, threads: usize) -> Prefetch {
+    let prefetch = Prefetch::default();
+    Prefetch { max_bytes: prefetch.max_bytes.min(max_bytes / sources.len().max(1)), threads, ..prefetch }
+}
+
 impl Inputs {
-    /// Starts prefetching: only the columns that the job reads, up to `until`, and about `max_bytes` in all sources together.
+    /// Starts prefetching: only the columns that the job reads, up to `until`, as `prefetch` says for each source.
     ///
     /// # Errors
     /// When a source cannot be opened.
@@ -160,11 +166,9 @@ impl Inputs {
         starts: &Starts,
         until: Option<&Ends>,
         columns: &BTreeMap<String, BTreeSet<ColumnPath>>,
-        max_bytes: usize,
+        prefetch: Prefetch,
     ) -> Result<Self> {
         let mut all = Vec::new();
-        let prefetch = Prefetch::default();
-        let prefetch = Prefetch { max_bytes: prefetch.max_bytes.min(max_bytes / sources.len().max(1)), ..prefetch };
         for (source, mut enumerator) in sources.iter().zip(enumerators) {
             let start = starts.get(&source.table).cloned().unwrap_or_default();
             let mut clock = SourceClock::new(start.positions.iter().map(|p| p.partition), source.idle_timeout);

@@ -159,6 +159,11 @@ impl Pipeline {
         self.program.key_groups
     }
 
+    /// In how many partitions its stages run.
+    pub fn parallelism(&self) -> usize {
+        self.program.parallelism
+    }
+
     /// Whether any state is partitioned by key.
     pub fn is_keyed(&self) -> bool {
         self.state.keys().any(|id| id.groups != KeyGroups::ALL)

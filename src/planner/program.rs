@@ -36,6 +36,8 @@ pub struct Program {
     pub sources: BTreeSet<String>,
     /// How many key groups its keyed state has.
     pub key_groups: u16,
+    /// In how many partitions its stages run, and how many threads read one source.
+    pub parallelism: usize,
 }
 
 /// A piece of a plan that runs as a whole.

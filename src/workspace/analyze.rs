@@ -12,7 +12,7 @@ use crate::planner::{Measured, Program, Session};
 use crate::state::StateMemory;
 
 use crate::jobs::commits::StoredSource;
-use crate::jobs::inputs::{Inputs, Starts, ends_now, enumerators};
+use crate::jobs::inputs::{Inputs, Starts, ends_now, enumerators, prefetch};
 use crate::jobs::pipeline::Pipeline;
 use crate::jobs::spec::{JobSource, Settings};
 use crate::jobs::stage_runner::InProcess;
@@ -36,7 +36,8 @@ pub(super) async fn analyze(session: Session, program: Arc<Program>, sources: &[
         starts.insert(source.table.clone(), StoredSource { positions, ..StoredSource::default() });
     }
     let until = if sources.iter().all(|s| s.stream.bounded()) { None } else { Some(ends_now(sources, &mut enumerators).await?) };
-    let mut inputs = Inputs::open(sources, enumerators, &starts, until.as_ref(), &pipeline.columns()?, settings.max_bytes_per_epoch)?;
+    let prefetch = prefetch(sources, settings.max_bytes_per_epoch, pipeline.parallelism());
+    let mut inputs = Inputs::open(sources, enumerators, &starts, until.as_ref(), &pipeline.columns()?, prefetch)?;
     let mut measured = Measured::default();
     let begin = clock::instant();
     loop {

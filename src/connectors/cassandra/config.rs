@@ -7,7 +7,7 @@ use scylla::statement::Consistency;
 
 use crate::common::{Error, Result, suggest, units};
 use crate::connectors::on_error::OnError;
-use crate::connectors::options::parse;
+use crate::connectors::options::{parse, positive};
 use crate::connectors::{TableSpec, lookup};
 
 use super::types;
@@ -99,14 +99,8 @@ impl CassandraTable {
                 .in_table(&table)
                 .hint(format!("write PARTITIONED BY ({})", key.first().map_or("", String::as_str))));
         }
-        let at_least_one = |key: &str| -> Result<Option<usize>> {
-            match parse::<usize>(&spec, key, "a whole number above 0")? {
-                Some(0) => Err(Error::option(key, "cannot be '0'").in_table(&table).hint("give a whole number above 0")),
-                other => Ok(other),
-            }
-        };
         let retries = |key: &str| Ok::<u32, Error>(parse(&spec, key, "a whole number")?.unwrap_or(3));
-        let page_rows = at_least_one("scan.fetch-size")?.map_or(5000, |rows| i32::try_from(rows).unwrap_or(i32::MAX));
+        let page_rows = positive::<usize>(&spec, "scan.fetch-size")?.map_or(5000, |rows| i32::try_from(rows).unwrap_or(i32::MAX));
         lookup::cache_of(&spec)?;
         Ok(Self {
             login: Login {
@@ -118,13 +112,13 @@ impl CassandraTable {
             keyspace,
             name,
             consistency: consistency(spec.option("consistency").unwrap_or("LOCAL_QUORUM")),
-            ranges: at_least_one("scan.partition.num")?,
+            ranges: positive(&spec, "scan.partition.num")?,
             page_rows,
             lookup_retries: retries("lookup.max-retries")?,
             ttl: ttl(&spec)?,
-            batch_rows: at_least_one("sink.buffer-flush.max-rows")?.unwrap_or(100).min(usize::from(u16::MAX)),
+            batch_rows: positive(&spec, "sink.buffer-flush.max-rows")?.unwrap_or(100).min(usize::from(u16::MAX)),
             sink_retries: retries("sink.max-retries")?,
-            in_flight: at_least_one("sink.parallelism")?.unwrap_or(64),
+            in_flight: positive(&spec, "sink.parallelism")?.unwrap_or(64),
             create: spec.option("create.if-missing").is_some_and(|text| text.eq_ignore_ascii_case("true")),
             clustering_order: clustering_order(&spec)?,
             on_error: OnError::read(&spec).map_err(|e| e.in_table(&table))?,

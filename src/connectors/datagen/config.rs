@@ -4,7 +4,7 @@ use arrow::datatypes::SchemaRef;
 
 use crate::common::{Error, Result, suggest};
 use crate::connectors::TableSpec;
-use crate::connectors::options::parse;
+use crate::connectors::options::{parse, positive};
 
 use super::field::{Field, Scope, Sequence};
 
@@ -88,12 +88,5 @@ impl Config {
     /// The offset in a partition of the first row at or after row `row` of the whole table.
     pub(super) fn offset(&self, partition: i64, row: i64) -> i64 {
         (row - partition + self.partitions - 1).div_euclid(self.partitions).max(0)
-    }
-}
-
-fn positive(table: &TableSpec, key: &str) -> Result<Option<i64>> {
-    match parse::<i64>(table, key, "a positive whole number")? {
-        Some(n) if n < 1 => Err(Error::option(key, format!("cannot be {n}")).hint("give a positive whole number")),
-        other => Ok(other),
     }
 }

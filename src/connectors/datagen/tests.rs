@@ -188,7 +188,7 @@ async fn a_sequence_with_an_end_is_bounded() {
 #[test]
 fn what_is_wrong_is_named() {
     for (options, message) in [
-        (&[("rows-per-second", "0")][..], "option `rows-per-second` cannot be 0"),
+        (&[("rows-per-second", "0")][..], "option `rows-per-second` cannot be '0'"),
         (&[("fields.idd.kind", "random")], "option `fields.idd.kind` names no column"),
         (&[("fields.id.kind", "sequence")], "option `fields.id.start` is missing"),
         (&[("fields.id.min", "9"), ("fields.id.max", "1")], "`fields.id.min` is greater"),

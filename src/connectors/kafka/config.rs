@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::common::{Error, Projection, Result, WEIGHT, suggest, units};
 use crate::connectors::on_error::OnError;
-use crate::connectors::options::parse;
+use crate::connectors::options::{parse, positive};
 use crate::connectors::{Changes, TableSpec};
 use crate::formats;
 
@@ -39,6 +39,8 @@ pub struct KafkaTable {
     pub bounded: Bounded,
     /// How often a running job looks for new partitions: `scan.topic-partition-discovery.interval`; `None`: never.
     pub discovery: Option<Duration>,
+    /// How many consumers a job reads it with: `scan.parallelism`.
+    pub parallelism: Option<usize>,
     /// What a bad record does.
     pub on_error: OnError,
     /// The record's value.
@@ -139,6 +141,7 @@ impl KafkaTable {
             startup: startup(&spec)?,
             bounded: bounded(&spec)?,
             discovery: discovery(&spec)?,
+            parallelism: positive(&spec, "scan.parallelism")?,
             on_error: OnError::read(&spec)?,
             guarantee: guarantee(&spec)?,
             partitioner: partitioner(&spec)?,

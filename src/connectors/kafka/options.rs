@@ -66,7 +66,10 @@ fn own() -> Vec<OptionSpec> {
             "scan.topic-partition-discovery.interval",
             "how often a running job looks for new partitions (default: 5 min; 0: only at its start)",
         ),
-        text("scan.parallelism", "accepted; one consumer reads a source"),
+        text(
+            "scan.parallelism",
+            "how many consumers read the topic, each some of its partitions (default: as many as stages have partitions)",
+        ),
         text("scan.watermark.idle-timeout", "when a partition that is read to its end stops holding the watermark back (default: 5 s)"),
         text(
             "scan.watermark.max-ahead",

@@ -1,9 +1,10 @@
-//! The continuous read of a job: a thread polls and decodes ahead while epochs run.
+//! The continuous read of a job: threads poll and decode ahead while epochs run.
 //!
 //! ```text
-//!  thread "reader-<table>"                          job
+//!  threads "reader-<table>", each with a consumer           job
+//!  of some partitions
 //!  poll ▶ decode per partition ▶ queue per partition ──▶ next(max_rows, wait)
-//!         stops while the queues hold max_bytes ◀─────── room
+//!         stop while the queues hold max_bytes ◀──────── room
 //! ```
 //! A batch can be cut anywhere between two records, so rows remember their offsets, and the position of a partition is
 //! always the first offset that was not handed out.
@@ -21,10 +22,10 @@ use crate::connectors::{Chunk, Fetched, PartitionRange, PartitionState, Prefetch
 
 use super::fetch::{Fetcher, Step};
 
-/// How long the thread blocks in a poll, and so how soon it notices a pause or the end of the job.
+/// How long a thread blocks in a poll, and so how soon it notices a pause or the end of the job.
 const POLL: Duration = Duration::from_millis(50);
 
-/// A running reader; dropping it stops the thread.
+/// A running reader; dropping it stops its threads.
 pub(super) struct KafkaReader {
     shared: Arc<Shared>,
 }
@@ -34,7 +35,7 @@ struct Shared {
     queues: Mutex<Queues>,
     /// Notifies the job of new rows.
     came: Notify,
-    /// Notifies the thread that the queue has room again.
+    /// Notifies the threads that the queues have room again.
     room: Condvar,
 }
 
@@ -44,19 +45,21 @@ struct Queues {
     /// Counts pieces, so that they are handed out in order of arrival.
     arrivals: u64,
     paused: Vec<i32>,
-    /// Partitions that are new, which the thread has to read.
-    assigned: Vec<PartitionRange>,
+    /// By thread: partitions that it reads from its next poll on.
+    assigned: Vec<Vec<PartitionRange>>,
+    /// By thread: how many partitions it reads.
+    load: Vec<usize>,
     error: Option<Error>,
     stop: bool,
-    /// Nothing will come any more: every partition is exhausted.
-    finished: bool,
+    /// Threads that go on; without any, every partition is exhausted, or reading has failed.
+    running: usize,
 }
 
 #[derive(Default)]
 struct Queue {
     pieces: VecDeque<(u64, OffsetBatch)>,
     bytes: usize,
-    /// Where the thread stands.
+    /// Where its thread stands.
     ahead: Option<PartitionState>,
     /// The first offset that was not handed out.
     position: i64,
@@ -69,25 +72,27 @@ impl Shared {
 }
 
 impl KafkaReader {
-    /// Starts the thread.
-    pub(super) fn start(fetcher: Fetcher, name: &str, prefetch: Prefetch) -> Result<Self> {
-        let shared = Arc::new(Shared::default());
+    /// Starts a thread for each fetcher. No partition is in two of them.
+    pub(super) fn start(fetchers: Vec<Fetcher>, name: &str, prefetch: Prefetch) -> Result<Self> {
+        let reader = Self { shared: Arc::default() };
         {
-            let mut queues = shared.lock();
-            queues.finished = fetcher.exhausted();
-            for state in fetcher.states() {
+            let mut queues = reader.shared.lock();
+            for state in fetchers.iter().flat_map(Fetcher::states) {
                 queues.partitions.insert(state.partition, Queue { position: state.position, ahead: Some(state), ..Queue::default() });
             }
+            queues.load = fetchers.iter().map(|fetcher| fetcher.states().len()).collect();
+            queues.assigned = vec![Vec::new(); fetchers.len()];
+            queues.running = fetchers.iter().filter(|fetcher| !fetcher.exhausted()).count();
         }
-        if !fetcher.exhausted() {
-            let shared = Arc::clone(&shared);
-            std::thread::Builder::new().name(format!("reader-{name}")).spawn(move || run(fetcher, &shared, prefetch))?;
+        for (thread, fetcher) in fetchers.into_iter().enumerate().filter(|(_, fetcher)| !fetcher.exhausted()) {
+            let shared = Arc::clone(&reader.shared);
+            std::thread::Builder::new().name(format!("reader-{name}")).spawn(move || run(thread, fetcher, &shared, prefetch))?;
         }
-        Ok(Self { shared })
+        Ok(reader)
     }
 }
 
-fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
+fn run(thread: usize, mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
     loop {
         let (paused, assigned) = {
             let mut queues = shared.lock();
@@ -97,7 +102,7 @@ fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
             if queues.stop {
                 return;
             }
-            (queues.paused.clone(), std::mem::take(&mut queues.assigned))
+            (queues.paused.clone(), std::mem::take(&mut queues.assigned[thread]))
         };
         fetcher.pause(paused);
         let read = || {
@@ -113,13 +118,14 @@ fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
             Ok(step) => {
                 let news = !step.pieces.is_empty();
                 queues.add(step);
-                queues.finished = done;
+                queues.running -= usize::from(done);
                 if news || done {
                     shared.came.notify_one();
                 }
             }
             Err(error) => {
-                queues.error = Some(error);
+                queues.running -= 1;
+                queues.error.get_or_insert(error);
                 shared.came.notify_one();
             }
         }
@@ -136,13 +142,16 @@ impl Queues {
         self.partitions.iter().filter(|(p, _)| !self.paused.contains(p)).map(|(_, queue)| queue.bytes).sum()
     }
 
-    /// Takes in partitions that are new since the start.
+    /// Adds partitions that are new since the start: each to the thread that has the fewest.
     fn assign(&mut self, ranges: Vec<PartitionRange>) {
         for range in ranges {
             let PartitionRange { partition, start, .. } = range;
             let state = PartitionState { partition, position: start, end: None, at_end: false, exhausted: false };
             self.partitions.insert(partition, Queue { position: start, ahead: Some(state), ..Queue::default() });
-            self.assigned.push(range);
+            if let Some(thread) = (0..self.load.len()).min_by_key(|thread| self.load[*thread]) {
+                self.load[thread] += 1;
+                self.assigned[thread].push(range);
+            }
         }
     }
 
@@ -218,7 +227,7 @@ impl SourceReader for KafkaReader {
                 if !something && let Some(error) = &queues.error {
                     return Err(error.clone());
                 }
-                let waiting = !something && !queues.finished && max_rows > 0;
+                let waiting = !something && queues.running > 0 && max_rows > 0;
                 if !waiting || clock::timer() >= until {
                     self.shared.room.notify_all();
                     return Ok(fetched);

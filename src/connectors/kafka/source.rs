@@ -140,7 +140,9 @@ impl SplitEnumerator for KafkaEnumerator {
     }
 
     fn reader(&mut self, ranges: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {
-        let fetcher = self.source.fetcher(&ranges, &projection, &self.counters)?;
-        Ok(Box::new(KafkaReader::start(fetcher, &self.source.table.spec.name, prefetch)?))
+        let threads = self.source.table.parallelism.unwrap_or(prefetch.threads).clamp(1, ranges.len().max(1));
+        let share = |n| ranges.iter().skip(n).step_by(threads).copied().collect::<Vec<_>>();
+        let fetchers = (0..threads).map(|n| self.source.fetcher(&share(n), &projection, &self.counters)).collect::<Result<_>>()?;
+        Ok(Box::new(KafkaReader::start(fetchers, &self.source.table.spec.name, prefetch)?))
     }
 }

@@ -6,7 +6,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
 use crate::common::{Error, Result};
 use crate::connectors::on_error::OnError;
-use crate::connectors::options::parse;
+use crate::connectors::options::{parse, positive};
 use crate::connectors::{TableSpec, lookup};
 
 use super::types;
@@ -68,15 +68,9 @@ impl MySqlTable {
             }
             types::declarable(&column.data_type).map_err(|e| e.context(format!("column `{}`", column.name)).in_table(&table))?;
         }
-        let at_least_one = |key: &str| -> Result<Option<usize>> {
-            match parse::<usize>(&spec, key, "a whole number above 0")? {
-                Some(0) => Err(Error::option(key, "cannot be '0'").in_table(&table).hint("give a whole number above 0")),
-                other => Ok(other),
-            }
-        };
         let ranges = Ranges {
             column: spec.option("scan.partition.column").map(ToString::to_string),
-            count: at_least_one("scan.partition.num")?,
+            count: positive(&spec, "scan.partition.num")?,
             lower: parse(&spec, "scan.partition.lower-bound", "a whole number")?,
             upper: parse(&spec, "scan.partition.upper-bound", "a whole number")?,
         };
@@ -93,9 +87,9 @@ impl MySqlTable {
             database,
             name,
             ranges,
-            batch_rows: at_least_one("scan.fetch-size")?,
+            batch_rows: positive(&spec, "scan.fetch-size")?,
             lookup_retries: parse(&spec, "lookup.max-retries", "a whole number")?.unwrap_or(3),
-            statement_rows: at_least_one("sink.buffer-flush.max-rows")?.unwrap_or(1000),
+            statement_rows: positive(&spec, "sink.buffer-flush.max-rows")?.unwrap_or(1000),
             sink_retries: parse(&spec, "sink.max-retries", "a whole number")?.unwrap_or(3),
             create: spec.option("create.if-missing").is_some_and(|text| text.eq_ignore_ascii_case("true")),
             on_error: OnError::read(&spec).map_err(|e| e.in_table(&table))?,

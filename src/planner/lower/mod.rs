@@ -121,7 +121,7 @@ impl Lowering {
         Self {
             state,
             inner,
-            program: Program { key_groups: settings.key_groups(), ..Program::default() },
+            program: Program { key_groups: settings.key_groups(), parallelism: partitions, ..Program::default() },
             partitions,
             shared: HashMap::new(),
             next_leaf: FIRST_LEAF,

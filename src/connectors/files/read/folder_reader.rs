@@ -19,7 +19,7 @@ use crate::connectors::files::table::listing::File;
 
 /// How often a store that is away is asked again.
 const RETRY: Duration = Duration::from_secs(2);
-/// How many files are read side by side, at least and at most; in between, as many as there are cores.
+/// How many files are read side by side, at least and at most; in between, as many as threads may read.
 const SIDE_BY_SIDE: (usize, usize) = (2, 8);
 
 /// What the reader has to tell.
@@ -44,6 +44,8 @@ pub struct Begin {
     pub position: i64,
     /// How often to look; `None`: once, then the end.
     pub interval: Option<Duration>,
+    /// How many threads may read.
+    pub threads: usize,
 }
 
 /// Reads files in its own task.
@@ -59,6 +61,8 @@ pub struct Reader {
     files: Arc<FileReader>,
     counters: Arc<SourceCounters>,
     interval: Option<Duration>,
+    /// How many files are read side by side.
+    side_by_side: usize,
     /// Files that were begun, by path.
     known: HashMap<String, SeenFile>,
     gone: HashSet<String>,
@@ -82,11 +86,12 @@ impl Reader {
         begin: Begin,
         events: mpsc::Sender<Result<Event>>,
     ) {
-        let Begin { known, passed_over, position, interval } = begin;
+        let Begin { known, passed_over, position, interval, threads } = begin;
+        let side_by_side = threads.clamp(SIDE_BY_SIDE.0, SIDE_BY_SIDE.1);
         let current = known.iter().rev().find(|b| b.at.is_some_and(|at| at <= position)).cloned();
         let known = known.iter().chain(&passed_over).map(|b| (b.path.clone(), b.clone())).collect();
         let (files, gone, growing) = (Arc::new(files), HashSet::new(), HashMap::new());
-        let mut reader = Self { config, files, counters, interval, known, gone, growing, position, events };
+        let mut reader = Self { config, files, counters, interval, side_by_side, known, gone, growing, position, events };
         // An error here only says that the receiver is closed.
         let _ = reader.read(current, passed_over).await;
     }
@@ -100,13 +105,12 @@ impl Reader {
         }
         loop {
             let files = Arc::clone(&self.files);
-            let at_once = std::thread::available_parallelism().map_or(SIDE_BY_SIDE.0, |n| n.get().clamp(SIDE_BY_SIDE.0, SIDE_BY_SIDE.1));
             let mut opened = stream::iter(self.look().await?)
                 .map(|file| {
                     let pieces = files.open(&file, 0);
                     std::future::ready((file, pieces))
                 })
-                .buffered(at_once);
+                .buffered(self.side_by_side);
             while let Some((file, pieces)) = opened.next().await {
                 let begun = SeenFile::new(&file, Some(self.position));
                 self.known.insert(begun.path.clone(), begun.clone());

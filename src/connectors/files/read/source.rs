@@ -152,6 +152,7 @@ impl SplitEnumerator for FilesEnumerator {
             passed_over: std::mem::take(&mut self.passed_over),
             position: ranges.first().map_or(0, |range| range.start),
             interval: self.source.monitor.filter(|_| !self.until_now),
+            threads: prefetch.threads,
         };
         Ok(Box::new(FilesReader::start(config, files, counters, begin, prefetch.max_bytes)))
     }

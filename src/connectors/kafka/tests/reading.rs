@@ -98,7 +98,7 @@ async fn bad_records_fail_or_are_routed_when_asked() {
     let source = kafka.source(table("t", &with(&[("json.ignore-parse-errors", "false")]))).unwrap();
     let mut run = conformance::enumerator(&*source).unwrap();
     let mut reader = run
-        .reader(all(None), Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch { batch_rows: 1, max_bytes: 1 << 20 })
+        .reader(all(None), Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch { batch_rows: 1, max_bytes: 1 << 20, threads: 1 })
         .unwrap();
     assert_eq!(ids(&reader.next(10, Duration::from_secs(5)).await.unwrap()), [1]);
     let error = reader.next(10, Duration::from_secs(5)).await.unwrap_err();
@@ -141,20 +141,74 @@ async fn paused_partitions_wait_and_do_not_block_the_others() {
         broker.append("t", vec![record(0, &row(i)), record(1, &row(i + 100))]).unwrap();
     }
     let source = kafka.source(table("t", PLAIN)).unwrap();
-    let mut run = conformance::enumerator(&*source).unwrap();
-    let ranges = run.start(StartMode::Declared).await.unwrap();
-    let mut reader =
-        run.reader(ranges, Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch { batch_rows: 4, max_bytes: 100 }).unwrap();
-    reader.pause(&[0]);
-    let mut got = Vec::new();
-    while got.len() < 50 {
-        let fetched = reader.next(7, Duration::from_secs(5)).await.unwrap();
-        assert!(fetched.rows() > 0);
-        got.extend(ids(&fetched));
+    for threads in [1, 2] {
+        let mut run = conformance::enumerator(&*source).unwrap();
+        let ranges = run.start(StartMode::Declared).await.unwrap();
+        let prefetch = Prefetch { batch_rows: 4, max_bytes: 100, threads };
+        let mut reader = run.reader(ranges, Projection::columns(&source.schema(), &[0]).unwrap(), prefetch).unwrap();
+        reader.pause(&[0]);
+        let mut got = Vec::new();
+        while got.len() < 50 {
+            let fetched = reader.next(7, Duration::from_secs(5)).await.unwrap();
+            assert!(fetched.rows() > 0);
+            got.extend(ids(&fetched));
+        }
+        assert!(got.iter().all(|id| *id >= 100), "{got:?}");
+        reader.pause(&[]);
+        assert!(ids(&reader.next(7, Duration::from_secs(5)).await.unwrap()).iter().all(|id| *id < 100));
     }
-    assert!(got.iter().all(|id| *id >= 100), "{got:?}");
-    reader.pause(&[]);
-    assert!(ids(&reader.next(7, Duration::from_secs(5)).await.unwrap()).iter().all(|id| *id < 100));
+}
+
+#[tokio::test]
+async fn partitions_are_divided_among_consumers() {
+    let partition = |partition| PartitionRange { partition, start: 0, end: None };
+    for (option, threads, partitions, consumers) in
+        [(None, 1, 5, 1), (None, 3, 5, 3), (None, 4, 2, 2), (Some("4"), 1, 5, 4), (Some("2"), 3, 5, 2)]
+    {
+        let (broker, _) = log(6);
+        for p in 0..6 {
+            broker.append("t", vec![record(p, &row(usize::try_from(p).unwrap()))]).unwrap();
+        }
+        let away = Away::new(&broker);
+        let options = option.map_or(with(&[]), |n| with(&[("scan.parallelism", n)]));
+        let source = KafkaSource::new(Arc::new(KafkaTable::read(table("t", &options)).unwrap()), Arc::new(away.clone()));
+        let mut run = conformance::enumerator(&source).unwrap();
+        let ranges = (0..partitions).map(partition).collect();
+        let prefetch = Prefetch { threads, ..Prefetch::default() };
+        let mut reader = run.reader(ranges, Projection::columns(&source.schema(), &[0]).unwrap(), prefetch).unwrap();
+        assert_eq!(away.consumers(), consumers);
+        let mut rows = Vec::new();
+        while rows.len() < 6 {
+            if rows.len() == usize::try_from(partitions).unwrap() {
+                // A partition that is new goes to one of the consumers that are there.
+                reader.assign((partitions..6).map(partition).collect()).unwrap();
+            }
+            rows.extend(ids(&reader.next(100, Duration::from_secs(5)).await.unwrap()));
+        }
+        rows.sort_unstable();
+        assert_eq!((rows, away.consumers()), (vec![0, 1, 2, 3, 4, 5], consumers));
+    }
+}
+
+#[tokio::test]
+async fn the_error_of_one_consumer_comes_after_the_rows_before_it() {
+    let (broker, kafka) = log(2);
+    broker.append("t", vec![record(0, &row(1)), record(0, "{"), record(1, &row(2)), record(1, &row(3))]).unwrap();
+    let source = kafka.source(table("t", &with(&[("json.ignore-parse-errors", "false"), ("scan.parallelism", "2")]))).unwrap();
+    let mut run = conformance::enumerator(&*source).unwrap();
+    let ranges = run.start(StartMode::History).await.unwrap();
+    let prefetch = Prefetch { batch_rows: 1, ..Prefetch::default() };
+    let mut reader = run.reader(ranges, Projection::columns(&source.schema(), &[0]).unwrap(), prefetch).unwrap();
+    let mut rows = Vec::new();
+    let error = loop {
+        match reader.next(1, Duration::from_secs(5)).await {
+            Ok(fetched) => rows.extend(ids(&fetched)),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.message().contains("partition 0, offset 1"), "{error}");
+    // The other consumer may have had no time to read.
+    assert!(rows.contains(&1), "{rows:?}");
 }
 
 #[tokio::test]
