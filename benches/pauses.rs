@@ -21,7 +21,7 @@ use millstream::workspace::Workspace;
 use tokio_util::sync::CancellationToken;
 
 /// Bytes of state for a key: 100 letters and a count, with their places in the table.
-const BYTES_PER_KEY: u64 = 190;
+const BYTES_PER_KEY: u64 = 277;
 const ROWS_PER_EPOCH: usize = 4096;
 /// Upper bounds of the histogram's bars, in milliseconds.
 const BARS: [u64; 10] = [5, 10, 20, 40, 60, 80, 100, 200, 500, u64::MAX];
@@ -74,12 +74,15 @@ async fn measure(keys: u64) {
 fn report(ends: &[(Instant, u64)], state: u64, keys: u64) {
     // From where all keys are there: the state has its full size.
     let full: Vec<Instant> = ends.iter().filter(|(_, rows)| *rows >= keys).map(|(end, _)| *end).collect();
-    let mut pauses: Vec<Duration> = full.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    pauses.sort();
+    let mut timed: Vec<(Duration, Duration)> = full.windows(2).map(|pair| (pair[1] - pair[0], pair[0] - ends[0].0)).collect();
+    timed.sort();
+    let pauses: Vec<Duration> = timed.iter().map(|(pause, _)| *pause).collect();
     let at = |share: f64| pauses[((pauses.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
     let took = (ends[ends.len() - 1].0 - ends[0].0).as_secs_f64();
     println!("{keys} keys, {:.0} MB of state, {} epochs at full size, {took:.0} s", state as f64 / 1048576.0, pauses.len());
     println!("pauses: half {:.1} ms, 99 % {:.1} ms, 99.9 % {:.1} ms, longest {:.1} ms", at(0.5), at(0.99), at(0.999), at(1.0));
+    let longest = timed.iter().rev().take(5).map(|(pause, at)| format!("{} ms after {:.1} s", pause.as_millis(), at.as_secs_f64()));
+    println!("the five longest: {}", longest.collect::<Vec<_>>().join(", "));
     let mut least = 0;
     for bar in BARS {
         let count = pauses.iter().filter(|pause| (least..bar).contains(&(pause.as_millis() as u64))).count();

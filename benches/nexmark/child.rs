@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -37,8 +38,8 @@ pub fn millstream(data: &Path, args: &[String], limit: Duration) -> Ended {
     millstream_on(None, data, args, limit)
 }
 
-/// Runs it on the first `cores` CPU cores of the machine.
-pub fn millstream_on(cores: Option<usize>, data: &Path, args: &[String], limit: Duration) -> Ended {
+/// Runs it on these CPU cores of the machine.
+pub fn millstream_on(cores: Option<Range<usize>>, data: &Path, args: &[String], limit: Duration) -> Ended {
     // Files, not pipes: nothing has to be read while it runs.
     let (out, err) = (data.join("stdout"), data.join("stderr"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
@@ -46,7 +47,7 @@ pub fn millstream_on(cores: Option<usize>, data: &Path, args: &[String], limit: 
     command.stdin(Stdio::null()).stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap());
     if let Some(cores) = cores {
         // SAFETY: between fork and exec it only calls `sched_setaffinity`, on memory of its own.
-        unsafe { command.pre_exec(move || stay_on(cores)) };
+        unsafe { command.pre_exec(move || stay_on(cores.clone())) };
     }
     let begin = Instant::now();
     let (status, usage) = end(command.spawn().unwrap(), begin + limit);
@@ -64,12 +65,12 @@ pub fn millstream_on(cores: Option<usize>, data: &Path, args: &[String], limit: 
     }
 }
 
-/// Pins this process to the first `cores` CPU cores.
-fn stay_on(cores: usize) -> std::io::Result<()> {
+/// Pins this process to these CPU cores.
+fn stay_on(cores: Range<usize>) -> std::io::Result<()> {
     // SAFETY: zeroes are a valid, empty set; the calls write and read this set alone.
     let done = unsafe {
         let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed().assume_init();
-        (0..cores).for_each(|core| libc::CPU_SET(core, &mut set));
+        cores.for_each(|core| libc::CPU_SET(core, &mut set));
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
     };
     if done == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }

@@ -5,8 +5,9 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::child::{Ended, millstream_on};
 use super::generator::Generator;
@@ -24,7 +25,7 @@ pub struct Files {
 
 impl Files {
     /// The events of a topic, in a folder that is kept for the next time.
-    pub fn of(topic: &Topic) -> Self {
+    pub fn new(topic: &Topic) -> Self {
         Self { folder: std::env::temp_dir().join(format!("millstream-{}", topic.name)), events: topic.events }
     }
 
@@ -57,39 +58,50 @@ impl Files {
     }
 }
 
-/// Runs each query `runs` times on one core and on two, and prints the best of each.
+/// Runs each query `runs` times on one core and on two, and prints the medians.
+///
+/// Each run on two cores is compared with the run on one core just before it: the speed of a shared machine changes within minutes.
+/// Two processes that run side by side, each on a core of its own, show what the machine's second core is worth at most.
 pub fn measure(chosen: &[&Query], topic: &Topic, runs: u32, limit: Duration) {
-    let files = Files::of(topic);
+    let files = Files::new(topic);
     files.fill(topic);
-    println!("{} events from {PARTS} files, best of {runs}\n", topic.events);
-    println!("| query | s on one core | on two | times | CPU-s on one core | on two | more CPU |");
-    println!("|---|---|---|---|---|---|---|");
+    println!("{} events from {PARTS} files, medians of {runs}\n", topic.events);
+    println!("| query | s on one core | on two | times | of two processes | CPU-s on one core | on two | more CPU |");
+    println!("|---|---|---|---|---|---|---|---|");
     for query in chosen {
-        let mut best: [Option<Ended>; 2] = [None, None];
-        for _ in 0..runs {
-            for (cores, best) in [1, 2].into_iter().zip(&mut best) {
-                let ended = run(&files, query.name, cores, limit);
-                assert!(ended.ok, "{}: {}", query.name, ended.complaint());
-                if best.as_ref().is_none_or(|best| ended.seconds < best.seconds) {
-                    *best = Some(ended);
-                }
-            }
-        }
-        let [Some(one), Some(two)] = best else { continue };
+        let ended = |cores| {
+            let ended = run(&files, query.name, cores, limit);
+            assert!(ended.ok, "{}: {}", query.name, ended.complaint());
+            ended
+        };
+        let side_by_side = || {
+            let begin = Instant::now();
+            std::thread::scope(|scope| [0..1, 1..2].map(|core| scope.spawn(|| ended(core))).map(|run| run.join().unwrap()));
+            begin.elapsed().as_secs_f64()
+        };
+        let rounds: Vec<(Ended, Ended, f64)> = (0..runs).map(|_| (ended(0..1), ended(0..2), side_by_side())).collect();
+        let of = |value: &dyn Fn(&(Ended, Ended, f64)) -> f64| median(rounds.iter().map(value).collect());
         println!(
-            "| {} | {:.2} | {:.2} | **{:.2}** | {:.2} | {:.2} | {:+.0} % |",
+            "| {} | {:.2} | {:.2} | **{:.2}** | {:.2} | {:.2} | {:.2} | {:+.0} % |",
             query.name,
-            one.seconds,
-            two.seconds,
-            one.seconds / two.seconds,
-            one.cpu,
-            two.cpu,
-            (two.cpu / one.cpu - 1.0) * 100.0,
+            of(&|(one, ..)| one.seconds),
+            of(&|(_, two, _)| two.seconds),
+            of(&|(one, two, _)| one.seconds / two.seconds),
+            of(&|(one, _, both)| 2.0 * one.seconds / both),
+            of(&|(one, ..)| one.cpu),
+            of(&|(_, two, _)| two.cpu),
+            (of(&|(one, two, _)| two.cpu / one.cpu) - 1.0) * 100.0,
         );
     }
 }
 
-fn run(files: &Files, query: &str, cores: usize, limit: Duration) -> Ended {
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}
+
+fn run(files: &Files, query: &str, cores: Range<usize>, limit: Duration) -> Ended {
     let data = tempfile::tempdir().unwrap();
     let tables = data.path().join("tables.sql");
     std::fs::write(&tables, files.tables()).unwrap();

@@ -185,6 +185,14 @@ pub trait Broker: Debug + Send + Sync {
     /// Starts reading partitions at offsets; an offset that is gone is an error, never a jump.
     fn consumer(&self, topic: &str, from: &[(i32, i64)]) -> Result<Box<dyn Consumer>>;
 
+    /// One of `consumers` that read a topic side by side. Together they hold as many fetched records as one.
+    ///
+    /// # Errors
+    /// As [`Self::consumer`].
+    fn consumer_among(&self, _consumers: usize, topic: &str, from: &[(i32, i64)]) -> Result<Box<dyn Consumer>> {
+        self.consumer(topic, from)
+    }
+
     /// A producer. With `transactional_id` it fences older ones of the same id before it returns.
     async fn producer(&self, transactional_id: Option<&str>) -> Result<Box<dyn Producer>>;
 

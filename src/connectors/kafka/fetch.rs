@@ -53,10 +53,12 @@ struct Reading {
 }
 
 impl Fetcher {
+    /// Reads these partitions, as one of `consumers` that read the topic side by side.
     pub(super) fn new(
         table: Arc<KafkaTable>,
         broker: &dyn Broker,
         from: &[PartitionRange],
+        consumers: usize,
         projection: &Projection,
         counters: Arc<SourceCounters>,
     ) -> Result<Self> {
@@ -64,7 +66,7 @@ impl Fetcher {
         let partitions: BTreeMap<i32, Reading> = from.iter().map(|range| (range.partition, Reading::new(*range))).collect();
         let open: Vec<(i32, i64)> =
             partitions.values().filter(|r| !r.state.exhausted).map(|r| (r.state.partition, r.state.position)).collect();
-        let consumer = if open.is_empty() { None } else { Some(broker.consumer(&table.topic, &open)?) };
+        let consumer = if open.is_empty() { None } else { Some(broker.consumer_among(consumers, &table.topic, &open)?) };
         Ok(Self {
             address: broker.address(),
             table,

@@ -39,8 +39,14 @@ impl KafkaSource {
         Self { table, broker }
     }
 
-    fn fetcher(&self, from: &[PartitionRange], projection: &Projection, counters: &Arc<SourceCounters>) -> Result<Fetcher> {
-        Fetcher::new(Arc::clone(&self.table), &*self.broker, from, projection, Arc::clone(counters))
+    fn fetcher(
+        &self,
+        from: &[PartitionRange],
+        consumers: usize,
+        projection: &Projection,
+        counters: &Arc<SourceCounters>,
+    ) -> Result<Fetcher> {
+        Fetcher::new(Arc::clone(&self.table), &*self.broker, from, consumers, projection, Arc::clone(counters))
     }
 }
 
@@ -90,7 +96,7 @@ impl SplitScan for KafkaScan {
 
     fn read(&self, split: &Split, projection: &Projection, limit: Option<usize>) -> Result<SendableRecordBatchStream> {
         let range = PartitionRange { partition: split.partition, start: split.start, end: Some(split.end) };
-        let fetcher = self.0.fetcher(&[range], projection, &Arc::default())?;
+        let fetcher = self.0.fetcher(&[range], 1, projection, &Arc::default())?;
         read::stream(fetcher, &self.0.table.spec.name, self.0.broker.address(), limit)
     }
 }
@@ -142,7 +148,7 @@ impl SplitEnumerator for KafkaEnumerator {
     fn reader(&mut self, ranges: Vec<PartitionRange>, projection: Projection, prefetch: Prefetch) -> Result<Box<dyn SourceReader>> {
         let threads = self.source.table.parallelism.unwrap_or(prefetch.threads).clamp(1, ranges.len().max(1));
         let share = |n| ranges.iter().skip(n).step_by(threads).copied().collect::<Vec<_>>();
-        let fetchers = (0..threads).map(|n| self.source.fetcher(&share(n), &projection, &self.counters)).collect::<Result<_>>()?;
+        let fetchers = (0..threads).map(|n| self.source.fetcher(&share(n), threads, &projection, &self.counters)).collect::<Result<_>>()?;
         Ok(Box::new(KafkaReader::start(fetchers, &self.source.table.spec.name, prefetch)?))
     }
 }

@@ -441,7 +441,11 @@ impl Broker for RdKafkaBroker {
     }
 
     fn consumer(&self, topic: &str, from: &[(i32, i64)]) -> Result<Box<dyn Consumer>> {
-        let client = self.inner.client(&self.inner.settings.consumer())?;
+        self.consumer_among(1, topic, from)
+    }
+
+    fn consumer_among(&self, consumers: usize, topic: &str, from: &[(i32, i64)]) -> Result<Box<dyn Consumer>> {
+        let client = self.inner.client(&self.inner.settings.consumer_among(consumers))?;
         Ok(Box::new(consumer::RdKafkaConsumer::start(client, self.inner.address(), topic, from)?))
     }
 
