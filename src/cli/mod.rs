@@ -20,7 +20,7 @@ use clap::{Arg, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::prelude::*;
 
-use crate::common::{Error, Result, panics, secret};
+use crate::common::{Error, Result, allocator, panics, secret};
 use crate::shell::LogBuffer;
 
 use args::{Args, Command};
@@ -93,6 +93,9 @@ fn deep(run: impl FnOnce() -> Result<()> + Send) -> Result<()> {
 
 fn start(args: Args, notes: LogBuffer) -> Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if args.common.memory_limit.is_some() {
+        allocator::return_freed_memory();
+    }
     if let Some(threads) = args.common.threads {
         runtime.worker_threads(threads);
     }

@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows of SQL, Kafka or Arrow plans; every module may use this one, and it uses none.
 
+pub mod allocator;
 pub mod blocking;
 pub mod calendar;
 pub mod casts;

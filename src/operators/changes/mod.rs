@@ -6,6 +6,7 @@ pub mod constants;
 pub(super) mod expiring;
 pub mod first_rows;
 pub(super) mod key_index;
+pub(super) mod key_slices;
 pub mod materialize;
 pub mod normalize;
 pub mod recompute;

@@ -15,6 +15,7 @@ use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, KeyedTable, Layout};
 
 use super::key_index::distinct;
+use super::key_slices::KeySlices;
 use super::subplan::SubPlan;
 use super::subplan::SubPlanParts;
 use super::zset;
@@ -188,31 +189,40 @@ impl Operator for Recompute {
             return Ok(Vec::new());
         }
         let keys = self.dirty(&changes)?;
-        let mut whole = Vec::with_capacity(changes.len());
-        for ((table, input), change) in (0u32..).zip(&self.inputs).zip(&changes) {
-            let kept = self.kept(input, ctx.keyed(table)?.as_ref(), &keys)?;
-            let now = zset::consolidate(&change.schema(), &[kept, change.clone()])?;
-            whole.push(zset::expand(&now)?);
-            if change.num_rows() > 0 {
-                let layout = self.layouts.get(table as usize).ok_or_else(|| Error::internal("an input without a table"))?;
-                let rows = vec![input.stored(layout, change)?];
-                ctx.emit_delta(table, KeyedDelta { rows, ..KeyedDelta::default() })?;
-            }
+        for ((table, input), change) in (0u32..).zip(&self.inputs).zip(&changes).filter(|(_, change)| change.num_rows() > 0) {
+            let layout = self.layouts.get(table as usize).ok_or_else(|| Error::internal("an input without a table"))?;
+            let rows = vec![input.stored(layout, change)?];
+            ctx.emit_delta(table, KeyedDelta { rows, ..KeyedDelta::default() })?;
         }
-        let answer = self.plan.run(ctx, whole).await?;
-        let answer = answer.iter().map(|b| zset::with_weight(b, &self.schema, 1)).collect::<Result<Vec<_>>>()?;
-        let before = zset::negate(&self.kept(&self.output, &kept_output, &keys)?)?;
-        // Retractions come before insertions.
-        let mut parts = vec![before];
-        parts.extend(answer);
-        let difference = zset::consolidate(&self.schema, &parts)?;
-        if difference.num_rows() == 0 {
+        let kept_inputs = (0..output_table).map(|table| ctx.keyed(table)).collect::<Result<Vec<_>>>()?;
+        let with_keys = |(input, change): (&Keyed, RecordBatch)| Ok((change.clone(), input.keys(&zset::rows_of(&change)?)?));
+        let changes = self.inputs.iter().zip(changes).map(with_keys).collect::<Result<_>>()?;
+        let tables: Vec<&KeyedTable> = kept_inputs.iter().chain([&kept_output]).map(AsRef::as_ref).collect();
+        let mut slices = KeySlices::new(keys, changes, &tables)?;
+        let (mut differences, mut stored) = (Vec::new(), 0);
+        while let Some((keys, changes)) = slices.next(stored)? {
+            let before = self.kept(&self.output, &kept_output, &keys)?;
+            stored = before.get_array_memory_size();
+            let mut whole = Vec::with_capacity(changes.len());
+            for ((input, table), change) in self.inputs.iter().zip(&kept_inputs).zip(changes) {
+                let kept = self.kept(input, table, &keys)?;
+                stored += kept.get_array_memory_size();
+                whole.push(zset::expand(&zset::consolidate(&change.schema(), &[kept, change])?)?);
+            }
+            let answer = self.plan.run(ctx, whole).await?;
+            let answer = answer.iter().map(|b| zset::with_weight(b, &self.schema, 1)).collect::<Result<Vec<_>>>()?;
+            // Retractions come before insertions.
+            let parts: Vec<_> = [zset::negate(&before)?].into_iter().chain(answer).collect();
+            differences.push(zset::consolidate(&self.schema, &parts)?);
+        }
+        differences.retain(|difference| difference.num_rows() > 0);
+        if differences.is_empty() {
             return Ok(Vec::new());
         }
         let layout = self.layouts.last().ok_or_else(|| Error::internal("an output without a table"))?;
-        let rows = vec![self.output.stored(layout, &difference)?];
+        let rows = differences.iter().map(|difference| self.output.stored(layout, difference)).collect::<Result<_>>()?;
         ctx.emit_delta(output_table, KeyedDelta { rows, ..KeyedDelta::default() })?;
-        Ok(vec![difference])
+        Ok(differences)
     }
 
     fn as_any(&self) -> &dyn Any {

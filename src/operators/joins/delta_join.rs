@@ -16,6 +16,7 @@ use crate::state::{KeyMode, KeyedDelta, KeyedTable};
 
 use crate::operators::changes::expiring::ExpiringRows;
 use crate::operators::changes::key_index::distinct;
+use crate::operators::changes::key_slices::KeySlices;
 use crate::operators::changes::subplan::SubPlan;
 use crate::operators::changes::subplan::SubPlanParts;
 use crate::operators::changes::zset;
@@ -228,17 +229,31 @@ impl Operator for DeltaJoin {
         let (from_left, from_right) = (next(left)?, next(right)?);
         let (kept_left, kept_right) = (ctx.keyed(0)?, ctx.keyed(1)?);
         let mut output = Vec::new();
+        let (left_keys, right_keys) = (left.keys(&from_left), right.keys(&from_right));
         if from_left.num_rows() > 0 {
-            let met = self.rows[1].without_time(&kept_right.get(&distinct(&[left.keys(&from_left)])?)?)?;
-            if met.num_rows() > 0 {
-                output.extend(self.plan.run(ctx, vec![from_left.clone(), met]).await?);
+            let changes = vec![(from_left.clone(), left_keys.clone())];
+            let mut slices = KeySlices::new(distinct(std::slice::from_ref(&left_keys))?, changes, &[&kept_right])?;
+            let mut stored = 0;
+            while let Some((keys, changes)) = slices.next(stored)? {
+                let met = self.rows[1].without_time(&kept_right.get(&keys)?)?;
+                stored = met.get_array_memory_size();
+                if met.num_rows() > 0 {
+                    output.extend(self.plan.run(ctx, changes.into_iter().chain([met]).collect()).await?);
+                }
             }
         }
         if from_right.num_rows() > 0 {
-            let met = self.rows[0].without_time(&kept_left.get(&distinct(&[right.keys(&from_right)])?)?)?;
-            let met = concat_batches(&met.schema(), [&met, &from_left])?;
-            if met.num_rows() > 0 {
-                output.extend(self.plan.run(ctx, vec![met, from_right.clone()]).await?);
+            let changes = vec![(from_left.clone(), left_keys), (from_right.clone(), right_keys.clone())];
+            let mut slices = KeySlices::new(distinct(&[right_keys])?, changes, &[&kept_left])?;
+            let mut stored = 0;
+            while let Some((keys, changes)) = slices.next(stored)? {
+                let [new, from_right] = changes.as_slice() else { break };
+                let met = self.rows[0].without_time(&kept_left.get(&keys)?)?;
+                stored = met.get_array_memory_size();
+                let met = concat_batches(&met.schema(), [&met, new])?;
+                if met.num_rows() > 0 {
+                    output.extend(self.plan.run(ctx, vec![met, from_right.clone()]).await?);
+                }
             }
         }
         ctx.emit_delta(0, left.delta(&self.rows[0], &kept_left, &from_left, ctx)?)?;
