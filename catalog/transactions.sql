@@ -1,9 +1,9 @@
--- The two tables of the worked example in sql/transactions, for everything that is not its job:
+-- The two tables of the worked example in sql/transactions, for commands other than its job:
 --
 --   millstream query --catalog catalog "SELECT status, count(*) FROM transactions_table GROUP BY status" \
 --     --option properties.bootstrap.servers=localhost:9092
 --
--- The same declarations as in sql/transactions/flink, so that running the job changes nothing here.
+-- The declarations are the same as in sql/transactions/flink, so that running the job does not change anything here.
 
 CREATE TABLE transactions_table (
   event_timestamp TIMESTAMP(3), transaction_id INT, user_id STRING, total_paid INT, status STRING,

@@ -1,4 +1,4 @@
--- Logins as they come, the users in Cassandra, and what a person sees of it.
+-- The topic of logins, the user table in Cassandra, and a print table that shows the joined rows.
 SET 'trigger.interval' = '30 s';
 
 CREATE OR REPLACE TABLE logins (login_id STRING, created_time TIMESTAMP(3), at AS PROCTIME())

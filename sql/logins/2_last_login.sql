@@ -1,4 +1,4 @@
--- Each login of a known user becomes the user's last one. An unknown id finds no row, and changes nothing.
+-- Each login of a known user updates the last login of that user. A login with an unknown id matches no user and has no effect.
 EXECUTE STATEMENT SET BEGIN
 INSERT INTO users
 SELECT l.login_id, u.user_name, l.created_time

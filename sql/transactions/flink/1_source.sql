@@ -1,4 +1,4 @@
--- The transactions: one JSON record per payment, its key the user, in the topic `transactions`.
+-- The source topic `transactions`: one JSON record per payment, with the user as the record key.
 CREATE OR REPLACE TABLE transactions_table (
   event_timestamp TIMESTAMP(3), transaction_id INT, user_id STRING, total_paid INT, status STRING,
   flink_timestamp TIMESTAMP(3) METADATA FROM 'timestamp',

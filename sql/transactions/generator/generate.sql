@@ -1,10 +1,10 @@
--- Fills the topic `transactions` for the worked example: ten users, one of whom, whose id starts with digit d, pays 10 * d
--- (with 0 it pays 100); a tenth of the payments is refused; rows are up to 50 ms out of order.
+-- Generates the topic `transactions` for the worked example. There are ten users. A user whose id starts with digit d pays 10 * d
+-- (with digit 0 the user pays 100). A tenth of the payments is refused. Rows are up to 50 ms out of order.
 --
 --   millstream run sql/transactions/generator/generate.sql \
 --     --option properties.bootstrap.servers=localhost:9092 --option number-of-rows=1000000
 --
--- Row k happens at start + k * step, so 5,000 rows a second of event time; it is written as fast as the topic takes it.
+-- The time of row k is start + k * step, less its delay: 5,000 rows per second of event time. The topic limits the write rate.
 
 CREATE OR REPLACE TABLE transactions_generator (
   happened TIMESTAMP(3), transaction_id INT, digit INT, roll INT, late_by INT )
