@@ -15,4 +15,5 @@ mod ports;
 mod promise;
 mod scans;
 mod sink;
+mod tls;
 mod types;

@@ -8,7 +8,10 @@ cassandra_home="$services_home/cassandra"
 cassandra_jars="$cache/cassandra-$cassandra_version"
 cassandra_mark="$cassandra_home/conf"
 
-cassandra_env() { echo "export MILLSTREAM_TEST_CASSANDRA=127.0.0.1:$cassandra_port"; }
+cassandra_env() {
+    echo "export MILLSTREAM_TEST_CASSANDRA=127.0.0.1:$cassandra_port"
+    echo "export MILLSTREAM_TEST_CASSANDRA_CA=$cassandra_home/conf/ca.pem"
+}
 
 cassandra_compose() {
     MILLSTREAM_CASSANDRA_PORT="$cassandra_port" \
@@ -67,6 +70,7 @@ cassandra_start_native() {
     copy_jars "$cassandra_jars" "org.apache.cassandra:cassandra-all:$cassandra_version"
     service_end cassandra 10
     mkdir -p "$cassandra_home/conf" "$cassandra_home/tmp"
+    cassandra_write_certificate
     cassandra_write_settings
     local jvm=(-Xms512m -Xmx512m -Xss512k -XX:+ExitOnOutOfMemoryError -Djava.awt.headless=true) package
     # What Cassandra uses of Java's own, which newer versions of Java keep to themselves.
@@ -87,6 +91,16 @@ cassandra_start_native() {
         -cp "$cassandra_home/conf:$cassandra_jars/jars/*" org.apache.cassandra.service.CassandraDaemon \
         >>"$(service_log cassandra)" 2>&1 </dev/null 9>&- &
     echo $! >"$(service_pid cassandra)"
+}
+
+# The node's certificate, for connections with TLS; clients trust conf/ca.pem.
+cassandra_write_certificate() {
+    local store="$cassandra_home/conf/keystore.p12"
+    [ -s "$cassandra_home/conf/ca.pem" ] && return 0
+    rm -f "$store"
+    keytool -genkeypair -alias node -keyalg EC -groupname secp256r1 -dname CN=millstream -ext san=ip:127.0.0.1 -ext bc=ca:true \
+        -validity 3650 -storetype PKCS12 -keystore "$store" -storepass millstream >/dev/null 2>&1 &&
+        keytool -exportcert -rfc -alias node -keystore "$store" -storepass millstream >"$cassandra_home/conf/ca.pem" 2>/dev/null
 }
 
 cassandra_write_settings() {
@@ -116,6 +130,13 @@ memtable_heap_space: 64MiB
 memtable_offheap_space: 64MiB
 key_cache_size: 8MiB
 auto_snapshot: false
+client_encryption_options:
+  enabled: true
+  optional: true # connections without TLS, too
+  keystore: $cassandra_home/conf/keystore.p12
+  keystore_password: millstream
+  store_type: PKCS12
+  require_client_auth: false
 YAML
     cat >"$cassandra_home/conf/logback.xml" <<'XML'
 <configuration>

@@ -119,6 +119,10 @@ impl Client {
         if let Some(username) = &self.login.username {
             builder = builder.user(username, self.login.password.clone().unwrap_or_default());
         }
+        if let Some(tls) = &self.login.tls {
+            let context = tls.context().map_err(|e| Failure::new(Kind::Wrong, e.message()))?;
+            builder = builder.tls_context(Some(context));
+        }
         let session = builder.build().await?;
         if let Some(wanted) = &self.login.datacenter {
             let state = session.get_cluster_state();

@@ -10,6 +10,7 @@ use crate::connectors::on_error::OnError;
 use crate::connectors::options::{parse, positive};
 use crate::connectors::{TableSpec, lookup};
 
+use super::tls::TlsOptions;
 use super::types;
 
 /// The port that Cassandra listens on by default.
@@ -48,6 +49,7 @@ pub(super) struct Login {
     pub(super) username: Option<String>,
     pub(super) password: Option<String>,
     pub(super) datacenter: Option<String>,
+    pub(super) tls: Option<TlsOptions>,
 }
 
 impl std::fmt::Debug for Login {
@@ -80,11 +82,7 @@ impl CassandraTable {
             (None, Some((keyspace, name))) => (keyspace.to_string(), name.to_string()),
             _ => (needed("keyspace", "add 'keyspace' = 'name'")?.to_string(), name.to_string()),
         };
-        if spec.option("ssl").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
-            return Err(Error::option("ssl", "cannot be 'true': this build has no secure connections to Cassandra")
-                .in_table(&table)
-                .hint("leave it out, and connect through a tunnel where the network is not safe"));
-        }
+        let tls = TlsOptions::read(&spec).map_err(|e| e.in_table(&table))?;
         for column in &spec.columns {
             if let Some(metadata) = &column.metadata {
                 return Err(
@@ -108,6 +106,7 @@ impl CassandraTable {
                 username: spec.option("username").map(ToString::to_string),
                 password: spec.option("password").map(ToString::to_string),
                 datacenter: spec.option("local-datacenter").map(ToString::to_string),
+                tls,
             },
             keyspace,
             name,

@@ -112,6 +112,9 @@ fn too_large(message: &str) -> bool {
 }
 
 fn io(error: &std::io::Error) -> Failure {
+    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<openssl::ssl::Error>()) {
+        return handshake(error);
+    }
     Failure::away(match error.kind() {
         std::io::ErrorKind::ConnectionRefused => "nothing listens there".to_string(),
         std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe => {
@@ -121,6 +124,28 @@ fn io(error: &std::io::Error) -> Failure {
         std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable => "the host cannot be reached".to_string(),
         _ => "the connection is broken".to_string(),
     })
+}
+
+/// Why no TLS connection came about.
+fn handshake(error: &openssl::ssl::Error) -> Failure {
+    if let Some(error) = error.io_error() {
+        return io(error);
+    }
+    let reasons = error.ssl_error().into_iter().flat_map(|stack| stack.errors()).filter_map(openssl::error::Error::reason);
+    let reasons: Vec<&str> = reasons.collect();
+    let is = |text: &str| reasons.iter().any(|reason| reason.contains(text));
+    Failure::new(
+        Kind::Wrong,
+        if is("certificate verify failed") {
+            "its certificate is of no authority of `ssl.ca`, or names another address (`ssl.verify-hostname`)"
+        } else if is("certificate required") || is("bad certificate") || is("handshake failure") {
+            "it wants a certificate of the client (`ssl.cert`, `ssl.key`), or other ciphers"
+        } else if is("wrong version number") || is("packet length too long") {
+            "what answers there does not speak TLS (`ssl`)"
+        } else {
+            "TLS connections fail"
+        },
+    )
 }
 
 fn broken(error: &BrokenConnectionError) -> Failure {

@@ -25,6 +25,7 @@ mod sink;
 mod statements;
 mod target;
 mod text;
+mod tls;
 mod types;
 mod writer;
 

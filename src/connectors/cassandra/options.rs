@@ -10,7 +10,7 @@ pub(super) const NAME: &str = "cassandra";
 /// The values of `consistency`.
 pub(super) const CONSISTENCIES: [&str; 9] = ["ANY", "ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_QUORUM", "EACH_QUORUM", "LOCAL_ONE"];
 
-const OWN: [OptionSpec; 15] = [
+const OWN: [OptionSpec; 19] = [
     OptionSpec::text("contact-points", "nodes to begin with, `host:port, ...`; default port: 9042"),
     OptionSpec::text("keyspace", "the keyspace of the table"),
     OptionSpec::text("table", "the table in that keyspace"),
@@ -18,7 +18,14 @@ const OWN: [OptionSpec; 15] = [
     OptionSpec::text("password", "that user's password"),
     OptionSpec::text("local-datacenter", "the data center whose nodes are asked; default: nodes of all of them"),
     OptionSpec::one_of("consistency", &CONSISTENCIES, "of reads and writes; default: LOCAL_QUORUM"),
-    OptionSpec::flag("ssl", "true: a secure connection, which this build does not have"),
+    OptionSpec::flag("ssl", "true: connections with TLS; default: false"),
+    OptionSpec::text(
+        "ssl.ca",
+        "file (PEM) of the certificate authorities that nodes' certificates are checked with; default: the system's",
+    ),
+    OptionSpec::text("ssl.cert", "file (PEM) of the client's own certificate, with `ssl.key`; default: none"),
+    OptionSpec::text("ssl.key", "file (PEM) of the key of `ssl.cert`"),
+    OptionSpec::flag("ssl.verify-hostname", "false: a certificate need not name the node's address; default: true"),
     OptionSpec::text("scan.partition.num", "how many ranges of tokens are read side by side; default: one per core"),
     OptionSpec::text("scan.fetch-size", "rows per page of an answer; default: 5000"),
     OptionSpec::text("lookup.max-retries", "how often a lookup is tried again when no node answers; default: 3"),
