@@ -70,10 +70,10 @@ impl Trading {
         self.job("volume").of_files(&files).option("url", &self.url())
     }
 
-    /// The job that makes so many trades in three seconds.
-    fn generator(&self, trades: i64) -> Job {
+    /// The job that makes 120 trades in six seconds.
+    fn generator(&self) -> Job {
         let job = self.on_cassandra(&self.job("generator")).option("url", &self.url()).option("trigger.interval", "300 ms");
-        job.option("number-of-rows", &trades.to_string()).option("rows-per-second", &(trades / 3).to_string())
+        job.option("number-of-rows", "120").option("rows-per-second", "20")
     }
 
     fn on_cassandra(&self, job: &Job) -> Job {
@@ -188,7 +188,7 @@ fn trades_are_kept_and_summed_and_new_ones_go_on_from_the_largest_id() {
     });
 
     // New trades have the ids behind these; both jobs are killed while they come.
-    let generator = report.generator(60);
+    let generator = report.generator();
     let mut making = generator.start();
     making.until("some of the new trades", |_| report.kept().len() > 20);
     assert!(keeping.kill().killed());
@@ -196,18 +196,18 @@ fn trades_are_kept_and_summed_and_new_ones_go_on_from_the_largest_id() {
     let (mut keeping, mut summing) = (raw.start(), volume.start());
     making.ended().code(0);
     let trades = report.trades();
-    assert!(trades.iter().map(|trade| trade.id).eq(1..=67), "{trades:?}");
+    assert!(trades.iter().map(|trade| trade.id).eq(1..=127), "{trades:?}");
     keeping.until("the new trades", |_| report.kept() == rows(&trades));
 
-    // From the beginning, behind those; it is killed, and makes none twice.
+    // The generator begins anew, behind those. Killed and started again it makes all the rest, and none twice.
     let mut making = generator.args(&["--fresh", "--yes"]).start();
-    making.until("some more trades", |_| report.kept().len() > 80);
+    making.until("some more trades", |_| report.kept().len() > 140);
     assert!(making.kill().killed());
     generator.run().code(0);
     let trades = report.trades();
     let ids: BTreeSet<i64> = trades.iter().map(|trade| trade.id).collect();
-    assert_eq!((trades.len(), ids.len()), (127, 127), "{trades:?}");
-    assert!(ids.range(..=87).copied().eq(1..=87), "{ids:?}");
+    assert_eq!((trades.len(), ids.len()), (247, 247), "{trades:?}");
+    assert!(ids.range(..=141).copied().eq(1..=141), "{ids:?}");
     keeping.until("all trades", |_| report.kept() == rows(&trades));
     summing.until("all volumes", |_| report.volumes() == volumes(&trades));
     keeping.stop().code(0);
@@ -216,7 +216,8 @@ fn trades_are_kept_and_summed_and_new_ones_go_on_from_the_largest_id() {
     // A row per window, day and sector.
     assert_eq!(report.kept(), rows(&trades));
     assert_eq!(report.volumes(), volumes(&trades));
-    let of_windows = "SELECT COUNT(DISTINCT processed_at) > 3, MAX(SECOND(processed_at) % 2), COUNT(*) = COUNT(DISTINCT processed_at, date, sector)
+    let of_windows =
+        "SELECT COUNT(DISTINCT processed_at) > 3, MAX(SECOND(processed_at) % 2), COUNT(*) = COUNT(DISTINCT processed_at, date, sector)
         FROM aggregated_data";
     assert_eq!(report.mysql.rows(of_windows), ["1|0|1"]);
 
