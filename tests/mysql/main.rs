@@ -7,6 +7,9 @@ mod cli;
 mod common;
 #[path = "../common/database.rs"]
 mod database;
+#[path = "../cassandra/keyspace.rs"]
+#[expect(dead_code, reason = "tests of Cassandra alone use more of it")]
+mod keyspace;
 mod lookups;
 #[path = "../common/ports.rs"]
 mod ports;
@@ -14,4 +17,5 @@ mod promise;
 mod scans;
 mod servers;
 mod sink;
+mod trading;
 mod types;

@@ -45,10 +45,13 @@ fn add(value: &str) {
     known.extend(forms.into_iter().chain(lines).filter(|form| tells(form)));
 }
 
+/// Passwords that are words of our own texts as well: names of the product and of connectors, which are default passwords.
+const OWN_WORDS: [&str; 2] = ["cassandra", "millstream"];
+
 /// Whether a value can be looked for in any text: short words such as `admin` are part of too many.
 fn tells(value: &str) -> bool {
     let word = value.chars().all(|c| c.is_ascii_lowercase());
-    value.chars().count() > 3 && !(word && (value.len() < 6 || is_secret(value) || value == "millstream")) && value != MASK
+    value.chars().count() > 3 && !(word && (value.len() < 6 || is_secret(value) || OWN_WORDS.contains(&value))) && value != MASK
 }
 
 /// A text without known secrets.
