@@ -90,6 +90,7 @@ mod tests {
         learn("x.password", "k1'n\"own");
         learn("sasl.jaas.config", "Module required\n username=\"ann\" password=\"k2-known\";");
         learn_text("CREATE TABLE t (a INT) WITH ('token' = 'k3-known', 'password' = 'admin')");
+        learn_text("CREATE TABLE t (a INT) WITH ('connector' = 'cassandra', 'password' = 'cassandra')");
         learn("path", "s3://me:k4%2Fknown@bucket/x");
         learn("password", "${env:K5_KNOWN}");
         for (text, shown) in [
@@ -102,6 +103,7 @@ mod tests {
             ("found k4/known and k4%2Fknown", "found **** and ****"),
             ("found \"Module required\n user...", "found \"****..."),
             ("found admin and ${env:K5_KNOWN}", "found admin and ${env:K5_KNOWN}"),
+            ("source cassandra: table t at cassandra:9042", "source cassandra: table t at cassandra:9042"),
         ] {
             assert_eq!(without(text), shown);
         }
