@@ -14,10 +14,10 @@ use crate::operators::changes::zset;
 use crate::planner::Output;
 use crate::state::SpillableBatches;
 
-/// Refuses an updating query into an append-only sink, with hints.
+/// Rejects an updating query into an append-only sink, with hints.
 ///
 /// # Errors
-/// See above.
+/// When the sink does not accept changes.
 pub fn check(table: &str, output: &Output, mode: &SinkMode) -> Result<()> {
     match mode {
         SinkMode::Append if output.updating => Err(Error::sql(format!(
@@ -32,8 +32,8 @@ pub fn check(table: &str, output: &Output, mode: &SinkMode) -> Result<()> {
     }
 }
 
-/// The warning if several rows of an updating query may share a key of the sink: then the newest change wins, and the delete of
-/// one row deletes the other. `target` are the columns that the INSERT fills, by position.
+/// The warning if several rows of an updating query may share a key of the sink: the newest change wins then, and the delete of one row
+/// deletes the other. `target` holds the columns that the INSERT fills, by position.
 pub fn unproven_key(table: &str, output: &Output, mode: &SinkMode, target: &SchemaRef) -> Option<String> {
     let SinkMode::Upsert(key) = mode else { return None };
     let in_key = |column: &usize| target.fields().get(*column).is_some_and(|f| key.contains(f.name()));
@@ -95,7 +95,7 @@ fn last_per_key(rows: &RecordBatch, key: &[String]) -> Result<RecordBatch> {
     Ok(take_record_batch(rows, &UInt32Array::from_iter_values(kept))?)
 }
 
-/// Each key once: +1 with its current row, −1 if it was deleted.
+/// Reduces changes to one row per key: +1 with its current row, −1 if it was deleted.
 fn upserts(changes: &RecordBatch, key: &[String]) -> Result<RecordBatch> {
     let goes = zset::filter(changes, |w| w < 0)?;
     let comes = zset::filter(changes, |w| w > 0)?;

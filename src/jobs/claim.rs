@@ -14,8 +14,8 @@ use super::startup::check_identity;
 
 /// Runs a job until it is stopped, its input is exhausted, or it fails.
 ///
-/// A stop finishes the epoch, commits, and waits for the sinks. Exactly once: a commit is one object; sinks take rows from
-/// it, in order, and record its number with them.
+/// A stop finishes the epoch, commits, and waits for the sinks. Delivery is exactly once: a commit is one object; sinks take rows from it,
+/// in order, and record its number with them.
 ///
 /// # Errors
 /// Permanent errors: a changed query, a second copy, missing data, a fenced sink.
@@ -31,10 +31,10 @@ pub struct ClaimedJob<'a> {
     lock: Option<Box<dyn Send + Sync>>,
 }
 
-/// Claims a job's folder. A refused claim has no effect, also not on a running copy.
+/// Claims a job's folder. A claim that fails has no effect, not even on a running copy.
 ///
 /// # Errors
-/// Another running copy, a changed query, a folder with missing commits.
+/// When another copy runs, the query has changed, or commits are missing from the folder.
 pub async fn claim(spec: &JobSpec) -> Result<ClaimedJob<'_>> {
     let claimed = async {
         let lock = spec.store.lock()?;
@@ -82,7 +82,7 @@ fn with_status<T>(spec: &JobSpec, outcome: Result<T>) -> Result<T> {
     outcome
 }
 
-/// Whether a job could resume from its folder, or start in an empty one: the folder is not of another query.
+/// Whether a job could resume from its folder, or start in an empty one: the folder does not belong to another query.
 ///
 /// # Errors
 /// When the folder cannot be read.

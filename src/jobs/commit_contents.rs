@@ -25,9 +25,9 @@ pub(super) struct SinkRows {
     pub(super) id: String,
     /// The changelog mode of the sink.
     pub(super) mode: SinkMode,
-    /// The rows come with weights.
+    /// Whether the rows come with weights.
     pub(super) updating: bool,
-    /// The rows of all epochs since the commit before.
+    /// The rows of all epochs since the previous commit.
     pub(super) rows: SpillableBatches,
 }
 

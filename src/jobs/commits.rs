@@ -17,7 +17,7 @@ use crate::state::{CommitFile, Created, Section, StateStore, WrittenSection};
 
 use super::watermark::StoredClock;
 
-/// The format version of commits; a newer one is refused.
+/// The format version of commits; newer ones are rejected.
 pub const FORMAT: u32 = 4;
 /// The oldest version that is read: it has no key groups, so a table is one section.
 const OLDEST: u32 = 3;
@@ -46,12 +46,12 @@ pub struct Header {
     pub attempt: String,
     /// The job's queries, to detect changes.
     pub identity: String,
-    /// Wall time.
+    /// The wall time.
     pub clock: Millis,
     /// The least watermark of all tables that declare one.
     #[serde(default)]
     pub watermark: Option<i64>,
-    /// How far each table was read.
+    /// The positions up to which each table was read.
     pub sources: BTreeMap<String, StoredSource>,
     /// For each state table the commit of its snapshot; later commits hold deltas.
     pub bases: BTreeMap<String, u64>,
@@ -68,7 +68,7 @@ pub struct Header {
     /// Materialized views and the state tables that hold them.
     #[serde(default)]
     pub views: BTreeMap<String, String>,
-    /// The bounded input is exhausted.
+    /// Whether the bounded input is exhausted.
     pub finished: bool,
     /// How keyed state is partitioned.
     #[serde(default)]
@@ -91,7 +91,7 @@ impl Default for KeyedBy {
     }
 }
 
-/// The marker of a folder that has had a commit, with the job's UUID.
+/// The marker of a folder that has commits, with the job's UUID.
 #[derive(Debug, Serialize, Deserialize)]
 struct Begun {
     job_uuid: String,
@@ -122,12 +122,12 @@ impl Header {
     }
 }
 
-/// How far a table was read.
+/// The position up to which a table was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredSource {
     /// The next position, and the end if it is bounded, per partition.
     pub positions: Vec<PartitionRange>,
-    /// Event time.
+    /// The event time.
     pub clock: StoredClock,
     /// The id of the table in its system, which differs from that of a deleted table of the same name.
     #[serde(default)]
@@ -323,7 +323,7 @@ impl Commits {
         all.iter().filter_map(|p| number(p)).max().filter(|k| *k > self.incarnation.number).map(taken_over)
     }
 
-    /// Commits up to this one may be gone.
+    /// Commits up to this one may have been deleted.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -380,7 +380,7 @@ async fn floor(store: &dyn StateStore) -> Result<u64> {
         .ok_or_else(|| Error::state("`floor` in the checkpoint folder is not a number"))
 }
 
-/// Refuses a folder with missing commits: resuming from it would duplicate or lose rows.
+/// Rejects a folder with missing commits: resuming from it would duplicate or lose rows.
 async fn check_whole(store: &dyn StateStore, newest: Option<&Incarnation>) -> Result<()> {
     let commits: BTreeSet<u64> = store.list("commits").await?.iter().filter_map(|p| number(p)).collect();
     // After the list: a running older copy may prune, and writes the floor first.
@@ -410,7 +410,7 @@ async fn check_whole(store: &dyn StateStore, newest: Option<&Incarnation>) -> Re
     let last = commits.last().copied().unwrap_or(0);
     match (floor + 1..=last).find(|n| !commits.contains(n)) {
         None => Ok(()),
-        // If the oldest commit is above 1, the one before was pruned, and the floor says so.
+        // If the oldest commit is above 1, the one before it was pruned, and the floor says so.
         Some(_) if floor == 0 && !commits.contains(&1) => {
             missing(format!("its oldest commit is {}, and there is no `floor` that says so", commits.first().unwrap_or(&0)))
         }
@@ -480,7 +480,7 @@ mod tests {
         let error = old.put(2, &file(&old, 2)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Fenced);
         assert_eq!(error.message(), "taken over by incarnation 2");
-        // A put of the older one that was on its way already.
+        // A put by the older incarnation that was already in flight.
         let slow = Commits { exclusive: true, ..old.clone() };
         assert_eq!(slow.put(2, &file(&slow, 2)).await.unwrap(), Put::Won);
         assert_eq!(new.put(2, &file(&new, 2)).await.unwrap(), Put::Adopt);
@@ -497,7 +497,7 @@ mod tests {
         assert_eq!((n, commit.is_none()), (1, true));
     }
 
-    /// Also where its header says things of which this version knows nothing.
+    /// Even if its header contains fields that this version does not know.
     #[tokio::test]
     async fn a_commit_of_another_version_is_refused() {
         for (format, says) in [(FORMAT + 1, "a newer version"), (OLDEST - 1, "an older version")] {

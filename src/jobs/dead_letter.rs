@@ -1,6 +1,6 @@
 //! Rows of dead-letter tables: messages that could not be read, and rows that could not be written.
 //!
-//! Messages are written in the same commit, rows by `routed_sink.rs`: both exactly once.
+//! Messages are written in the commit that skips them, rows by `routed_sink.rs`: both exactly once.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ struct Letter<'a> {
 /// Rejected messages as rows of [`schema`].
 ///
 /// # Errors
-/// When Arrow refuses the batch.
+/// When Arrow rejects the batch.
 pub fn rows(schema: &SchemaRef, table: &str, rejected: &[Rejected]) -> Result<RecordBatch> {
     fn letter(r: &Rejected) -> Letter<'_> {
         let Rejected { partition, position, timestamp, key, value, error } = r;
@@ -64,10 +64,10 @@ pub fn rows(schema: &SchemaRef, table: &str, rejected: &[Rejected]) -> Result<Re
     letters(schema, table, &rejected.iter().map(letter).collect::<Vec<_>>())
 }
 
-/// Rows that a sink could not take as rows of [`schema`]; they have no partition and no offset.
+/// Rows that a sink has rejected, as rows of [`schema`]; they have no partition and no offset.
 ///
 /// # Errors
-/// When Arrow refuses the batch.
+/// When Arrow rejects the batch.
 pub fn rows_of_sink(schema: &SchemaRef, table: &str, rejected: &[RejectedRow]) -> Result<RecordBatch> {
     fn letter(r: &RejectedRow) -> Letter<'_> {
         let RejectedRow { timestamp, key, value, error } = r;

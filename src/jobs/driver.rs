@@ -1,4 +1,4 @@
-//! The loop of a job: choose ranges, run, fold, commit, publish.
+//! The main loop of a job: choose ranges, run, fold, commit, publish.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -33,20 +33,20 @@ use super::startup::{check_identity, sinks, wait_for_starts};
 use super::views::{JobView, announce};
 use super::{metrics, metrics_view, readers};
 
-/// How often a dropped row is logged.
+/// The interval at which dropped rows are logged.
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 /// The longest wait for rows before the loop checks clocks and signals.
 const TICK: Duration = Duration::from_millis(50);
 /// The delay before an epoch that needs an unavailable server is retried.
 const RETRY: Duration = Duration::from_millis(500);
-/// How long a stop waits for sinks to take the last commits; what is left is published at the next start.
+/// How long a stop waits for sinks to take the last commits; the rest is published at the next start.
 const STOP_WAIT: Duration = Duration::from_secs(15);
-/// Old commits are pruned when this many can go.
+/// The number of obsolete commits at which they are pruned.
 const PRUNE_EVERY: u64 = 16;
 
-/// How often offsets are committed to the servers; that is for information only.
+/// The interval at which offsets are committed to the servers, for information only.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// How long a job that ends waits for servers to commit its offsets: those are for information only.
+/// How long a job that ends waits for servers to commit its offsets, which is for information only.
 const REPORT_WAIT: Duration = Duration::from_secs(2);
 
 /// How a job ended.
@@ -120,7 +120,7 @@ struct Running<'a> {
     finished: bool,
     last_commit: Instant,
     last_report: Instant,
-    /// When a dropped row was logged last.
+    /// When the last dropped row was logged.
     sampled: Option<Instant>,
     /// Committed offsets that were not sent to the servers yet.
     unreported: Option<Starts>,
@@ -321,8 +321,8 @@ impl Running<'_> {
         Ok(true)
     }
 
-    /// Runs an epoch over these rows, and retries while a table of a lookup join is unavailable. `None` if the job is to stop
-    /// in the meantime.
+    /// Runs an epoch over these rows, and retries while a table of a lookup join is unavailable. `None` if the job is stopped in the
+    /// meantime.
     async fn epoch(&mut self, rows: EpochRows, start: &TableTimes, clock: Millis, stop: &CancellationToken) -> Result<Option<EpochOutput>> {
         loop {
             let inputs = &mut self.inputs;
@@ -353,7 +353,7 @@ impl Running<'_> {
         }
     }
 
-    /// How long to wait for rows: not past the next commit.
+    /// The time to wait for rows: not beyond the next commit.
     fn wait(&self) -> Duration {
         if self.in_flight.is_some() {
             return Duration::from_millis(2);
@@ -474,8 +474,8 @@ impl Running<'_> {
         Ok(Some(put))
     }
 
-    /// Commits the offsets of the newest commit to the servers, at intervals, and one request at a time, so that a slow server is
-    /// not overloaded.
+    /// Commits the offsets of the newest commit to the servers, at intervals, and one request at a time, so that a slow server is not
+    /// overloaded.
     fn report(&mut self) {
         if clock::since(self.last_report) < REPORT_EVERY || self.reporting.as_ref().is_some_and(|r| !r.is_finished()) {
             return;

@@ -15,7 +15,7 @@ use super::metrics::JobMetrics;
 use super::progress::{Phase, Status};
 use super::spec::JobSpec;
 
-/// Rows that a job has read are committed within this time, unless it is slow.
+/// Rows that a job has read are committed within this time, unless the job is slow.
 const COMMITTED: Duration = Duration::from_millis(300);
 
 /// A handle of a running job: its status, its end, and a way to stop it. The job runs on when all clones are dropped.
@@ -77,7 +77,7 @@ impl JobHandle {
         self.metrics.lock().as_ref().map(JobMetrics::explain)
     }
 
-    /// What its partitions have given and taken, and which keys most rows have ([`JobMetrics::partitions`]); nothing when it has ended.
+    /// Rows and time of each partition, and skewed keys ([`JobMetrics::partitions`]); `None` once the job has ended.
     pub fn partitions(&self) -> (Option<String>, Option<String>) {
         self.metrics.lock().as_ref().map_or((None, None), JobMetrics::partitions)
     }
@@ -112,7 +112,7 @@ impl JobHandle {
         self.wait(|status| status.phase.is_over() || status.waits.is_some()).await;
     }
 
-    /// Waits until it has processed all existing input.
+    /// Waits until it has processed all input that exists now.
     pub async fn caught_up(&self) {
         // Waits for a slow sink, but not for an unavailable server.
         let done = |status: &Status| status.phase.is_over() || (status.phase == Phase::Starting && status.waits.is_some());

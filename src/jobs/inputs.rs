@@ -32,7 +32,7 @@ struct Input {
     stream: Arc<dyn StreamSource>,
     counters: Arc<SourceCounters>,
     reader: Box<dyn SourceReader>,
-    /// Partitions that are discovered while the job runs.
+    /// The discovery of partitions that appear while the job runs.
     discoveries: Option<Discoveries>,
     clock: SourceClock,
     has_watermark: bool,
@@ -40,7 +40,7 @@ struct Input {
     max_drift: Option<Millis>,
     /// How far event time may be ahead of the wall clock.
     max_ahead: Option<Millis>,
-    /// Paused partitions: too far ahead.
+    /// Partitions that are paused because they are too far ahead.
     paused: Vec<i32>,
     ends: BTreeMap<i32, Option<i64>>,
     /// The id of the topic or file set, which differs from that of a deleted one of the same name.
@@ -57,7 +57,7 @@ struct Input {
 pub struct Fetch {
     /// Rows and their ranges.
     pub rows: EpochRows,
-    /// How many rows.
+    /// The number of rows.
     pub count: usize,
     /// Whether any position has moved, even without rows (gaps, rejected messages).
     pub moved: bool,
@@ -67,7 +67,7 @@ pub struct Fetch {
     pub source_state: Vec<(String, Vec<String>)>,
 }
 
-/// Where each partition of each table begins.
+/// The start of each partition of each table.
 pub type Starts = BTreeMap<String, StoredSource>;
 
 /// Positions at which a job stops, by table and partition.
@@ -76,18 +76,18 @@ pub type Ends = BTreeMap<String, BTreeMap<i32, i64>>;
 /// The split enumerator of each source, in the order of the sources.
 pub type Enumerators = Vec<Box<dyn SplitEnumerator>>;
 
-/// Opens every source for one run of a job, asking no server yet.
+/// Opens every source for one run of a job, without asking a server.
 ///
 /// # Errors
-/// When one cannot be opened as it is declared.
+/// When one cannot be opened as declared.
 pub fn enumerators(sources: &[JobSource]) -> Result<Enumerators> {
     sources.iter().map(JobSource::enumerator).collect()
 }
 
-/// Asks every source where to begin: the stored positions if there are some, else by `mode`.
+/// Asks every source where to begin: at the stored positions if there are some, else as `mode` says.
 ///
 /// # Errors
-/// The errors of the servers; kind `Unavailable` can be retried.
+/// The errors of the servers; those of kind `Unavailable` can be retried.
 pub async fn starts(
     sources: &[JobSource],
     enumerators: &mut Enumerators,
@@ -122,7 +122,7 @@ pub async fn starts(
     Ok(all)
 }
 
-/// Adds an end to the positions of a job that ran without one, and is now bounded. A job that had an end keeps it.
+/// Adds an end to the positions of a job that was unbounded and is now bounded. A job that had an end keeps it.
 async fn bound(enumerator: &mut dyn SplitEnumerator, resumed: &mut StoredSource) -> Result<()> {
     if resumed.positions.iter().all(|p| p.end.is_some()) {
         return Ok(());
@@ -130,13 +130,13 @@ async fn bound(enumerator: &mut dyn SplitEnumerator, resumed: &mut StoredSource)
     let planned = enumerator.start(StartMode::Declared).await?;
     for position in resumed.positions.iter_mut().filter(|p| p.end.is_none()) {
         let end = planned.iter().find(|p| p.partition == position.partition).and_then(|p| p.end);
-        // A partition without an end in the bounded mode is not read any further.
+        // A partition without an end in bounded mode is not read any further.
         position.end = Some(end.unwrap_or(position.start).max(position.start));
     }
     Ok(())
 }
 
-/// The ends of all partitions as of now.
+/// The current ends of all partitions.
 ///
 /// # Errors
 /// The errors of the servers.
@@ -211,7 +211,7 @@ impl Inputs {
     /// Step 1: takes prefetched rows, at most `max_rows` per source, waiting up to `wait` for the first row.
     ///
     /// # Errors
-    /// When a source fails for good.
+    /// When a source fails permanently.
     pub async fn fetch(&mut self, max_rows: usize, wait: Duration) -> Result<Fetch> {
         let mut fetch = Fetch::default();
         // With several sources, one without rows must not hold up the others.
@@ -333,7 +333,8 @@ impl Inputs {
 }
 
 impl Input {
-    /// Starts reading new partitions; returns whether there are any: their start positions are committed, like those of a job.
+    /// Starts reading new partitions; returns whether there are any, because their start positions have to be committed, like those of a
+    /// job.
     fn discover(&mut self) -> Result<bool> {
         let found = match &mut self.discoveries {
             Some(discoveries) => discoveries.take()?,

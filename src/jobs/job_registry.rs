@@ -12,7 +12,7 @@ use super::spec::JobSpec;
 pub struct JobRegistry(Mutex<BTreeMap<String, JobHandle>>);
 
 impl JobRegistry {
-    /// Starts a job; `None` if one of its name is running.
+    /// Starts a job; `None` if a job of its name is running.
     pub fn start(&self, job: JobSpec) -> Option<JobHandle> {
         let mut jobs = self.0.lock();
         if jobs.get(&job.name).is_some_and(|job| !job.is_over()) {
@@ -38,7 +38,7 @@ impl JobRegistry {
         self.get(name).is_some_and(|job| !job.is_over())
     }
 
-    /// All of them, by name.
+    /// All jobs, by name.
     pub fn all(&self) -> Vec<JobHandle> {
         self.0.lock().values().cloned().collect()
     }

@@ -30,7 +30,7 @@ pub const OPTION: &str = "late-rows.table";
 pub struct LateRoute {
     /// The sink's id in the job.
     pub id: String,
-    /// Where they go.
+    /// The sink of the late-rows table.
     pub sink: Arc<dyn Sink>,
     reason: String,
     filters: Vec<LateColumns>,
@@ -89,7 +89,7 @@ impl LateRoute {
         })
     }
 
-    /// The rows of an epoch for the table, and their number; `None` if there are none.
+    /// The rows of an epoch for the table, and the number of late rows; `None` if there are none.
     ///
     /// # Errors
     /// As [`Coercion::apply`].
@@ -107,7 +107,7 @@ impl LateRoute {
         let places = row_positions(batches)?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.columns.fields().len());
         for (i, field) in self.columns.fields().iter().enumerate() {
-            // Columns that no query reads are NULL: the array behind those of the batches.
+            // Columns that no query reads are NULL: they are taken from this array, which follows those of the batches.
             let nothing = new_null_array(field.data_type(), 1);
             let reported = |batch: usize| batches.get(batch).and_then(|(reported, rows)| Some(rows.column((*reported.columns.get(i)?)?)));
             let arrays: Vec<&dyn Array> =
@@ -126,7 +126,7 @@ impl LateRoute {
     }
 }
 
-/// What filters have dropped.
+/// The rows that filters have dropped.
 fn batches<'a>(filters: impl Iterator<Item = &'a LateColumns>, late: &'a [LateRows]) -> Vec<(&'a LateColumns, &'a RecordBatch)> {
     let of = |reported: &'a LateColumns| {
         late.iter().filter(|l| l.filter == reported.filter && l.rows.num_rows() > 0).map(move |l| (reported, &l.rows))
@@ -164,7 +164,7 @@ fn column_index(filter: &LateFilter, name: &str) -> Option<usize> {
     filter.reported.iter().find(|(reported, _)| reported == name).map(|(_, column)| *column)
 }
 
-/// Tables whose late rows are dropped by several filters above different conditions: only their numbers count each row once.
+/// Tables whose late rows are dropped by several filters above different conditions: each such row is counted once only by its number.
 ///
 /// # Errors
 /// When a plan cannot be walked; that would be a bug.
@@ -179,8 +179,8 @@ pub fn counted_by_number(program: &Program) -> Result<BTreeSet<String>> {
     Ok(apart)
 }
 
-/// Counts late rows once per table and reason. Those of a route are counted there. Other rows are counted by number; without numbers,
-/// all filters of a reason drop the same rows.
+/// Counts late rows once per table and reason. Rows with a route are counted by the route. Other rows are counted by number; without
+/// numbers, all filters of a reason drop the same rows.
 #[derive(Debug, Default)]
 pub struct LateCount {
     /// The filters of each reason.
@@ -239,7 +239,7 @@ pub struct LateTarget {
 /// The routes of a job, for source tables with a late-rows table. `sink` opens a table for writing.
 ///
 /// # Errors
-/// When a table cannot take the rows; with the name of the source table, whose option it is.
+/// When a table cannot take the rows; the error names the source table, whose option it is.
 pub fn routes(
     program: &Program,
     wanted: &BTreeMap<String, LateTarget>,

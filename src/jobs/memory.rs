@@ -20,23 +20,22 @@ use super::spec::Settings;
 const SHARE: u64 = 60;
 /// The default limit if the machine's memory is unknown.
 const UNKNOWN: u64 = 2 << 30;
-/// The rows of an epoch are at most this part of the limit: what operators take in, look up, sort, give out and change for them at once
-/// is a multiple of it. With larger epochs a top-N over a million keys fails for want of memory; smaller ones read the same state from
-/// disk more often.
+/// The rows of an epoch are at most this fraction (as a divisor) of the limit: operators need a multiple of it for their inputs, look-ups,
+/// sorts and outputs. With larger epochs a top-N over a million keys runs out of memory; smaller ones read the same state from disk more
+/// often.
 const EPOCH_PART: usize = 32;
-/// How many of the largest users an error names.
+/// The number of the largest memory users that an error names.
 const NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 
 /// The memory limit of a run, and its folder for spill files.
 ///
 /// ```text
-///  limit ─┬─ half ─▶ state: shards that were not used for longest go to disk (state::StateMemory)
-///         └─ rest ─▶ plans: sorts and aggregates that get no more spill (DataFusion's pool)
+///  limit ─┬─ half ─▶ state: the least recently used shards go to disk (state::StateMemory)
+///         └─ rest ─▶ plans: sorts and aggregates spill when they get no more memory (DataFusion's pool)
 /// ```
-/// The pool is DataFusion's `FairSpillPool`: spillable consumers get equal shares of the rest, so that the first operator of an
-/// epoch cannot starve the others (with the greedy pool it does, and then one that cannot spill fails). The state is one
-/// consumer that cannot spill: the pool cannot reclaim memory, so [`super::pipeline`] shrinks the state when an epoch runs out of
-/// memory.
+/// The pool is DataFusion's `FairSpillPool`: spillable consumers get equal shares of the rest, so that the first operator of an epoch
+/// cannot starve the others (with the greedy pool it does, and an operator that cannot spill fails). The state is one consumer that cannot
+/// spill: the pool cannot reclaim its memory, so [`super::pipeline`] shrinks the state when an epoch runs out of memory.
 #[derive(Debug, Clone)]
 pub struct Memory {
     limit: usize,
@@ -44,15 +43,15 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// A limit in bytes, or if `None` a share of the machine's memory; files go into new folders inside `folder`, which is created
-    /// on demand. Folders that killed processes have left there are removed.
+    /// Sets a limit in bytes, or if `None` a share of the machine's memory; files go into new folders inside `folder`, which is created on
+    /// demand. Folders left there by killed processes are removed.
     pub fn new(limit: Option<u64>, folder: &Path) -> Self {
         scratch::clean(folder);
         let limit = limit.unwrap_or_else(|| machine::memory().unwrap_or(UNKNOWN) / 100 * SHARE);
         Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), folder: folder.to_path_buf() }
     }
 
-    /// In bytes.
+    /// The limit in bytes.
     pub fn limit(&self) -> usize {
         self.limit
     }
@@ -60,7 +59,7 @@ impl Memory {
     /// The runtime of plans.
     ///
     /// # Errors
-    /// When DataFusion refuses it.
+    /// When DataFusion rejects the settings.
     pub fn runtime(&self) -> Result<Arc<RuntimeEnv>> {
         let pool = TrackConsumersPool::new(FairSpillPool::new(self.limit), NAMED);
         let files = Arc::new(Files { folder: Scratch::new(self.folder.clone()), manager: Mutex::default() });
@@ -76,7 +75,7 @@ impl Memory {
     }
 }
 
-/// DataFusion's spill files, in a folder that the first of them creates: most runs need none.
+/// DataFusion's spill files, in a folder that is created with the first of them: most runs need none.
 struct Files {
     folder: Scratch,
     manager: Mutex<Option<Arc<DiskManager>>>,

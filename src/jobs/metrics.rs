@@ -12,7 +12,7 @@ use super::pipeline::EpochOutput;
 use super::progress::Status;
 use super::spec::{Insert, JobSpec};
 
-/// Adds the metrics of an epoch over n rows.
+/// Adds the metrics of an epoch over `rows` rows.
 pub fn add_epoch(measured: &mut Measured, rows: u64, output: &EpochOutput) {
     measured.epochs += 1;
     measured.rows += rows;
@@ -47,7 +47,7 @@ pub struct JobMetrics {
 }
 
 impl JobMetrics {
-    /// One for a job, which may not run yet.
+    /// Creates the metrics of a job, which may not run yet.
     pub fn new(job: &JobSpec) -> Self {
         Self {
             name: job.name.clone(),

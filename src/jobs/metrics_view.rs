@@ -11,7 +11,7 @@ use crate::planner::Measured;
 
 /// The sums over the epochs of a job.
 ///
-/// The job adds a few numbers per stage and state table after each epoch; readers never block it.
+/// The job adds a few numbers per stage and state table after each epoch; readers do not block it for long.
 #[derive(Debug, Default)]
 pub struct JobMetricsView(Mutex<Sums>);
 
@@ -23,7 +23,7 @@ struct Sums {
 }
 
 impl JobMetricsView {
-    /// Counts from here on.
+    /// Starts counting.
     pub(super) fn begin(&self) {
         *self.0.lock() = Sums { measured: Measured::default(), since: Some(clock::instant()) };
     }

@@ -53,9 +53,9 @@ pub struct EpochOutput {
     pub deltas: BTreeMap<StateId, StateDelta>,
     /// The number of late rows, by the number of the operator that they were late for.
     pub late: BTreeMap<u32, u64>,
-    /// Those rows, if late rows are kept.
+    /// The late rows, if they are kept.
     pub late_rows: Vec<LateRows>,
-    /// How many rows each late filter dropped.
+    /// The number of rows that each late filter dropped.
     pub late_by_filter: BTreeMap<u32, u64>,
     /// Deletes of missing rows.
     pub unmatched: i64,
@@ -145,8 +145,8 @@ impl Pipeline {
         })
     }
 
-    /// Redistributes the rows of restored tables with other key groups than those of this run. `anew`: those of all tables, because
-    /// the hash has changed. Returns the tables that it has filled.
+    /// Redistributes the rows of restored tables with other key groups than those of this run. `anew`: those of all tables, because the
+    /// hash has changed. Returns the tables that it has filled.
     ///
     /// # Errors
     /// When spilled rows cannot be read.
@@ -154,7 +154,7 @@ impl Pipeline {
         rescale(&self.program, &mut self.state, &self.memory, anew)
     }
 
-    /// How many key groups keyed state has.
+    /// The number of key groups of keyed state.
     pub fn key_groups(&self) -> u16 {
         self.program.key_groups
     }
@@ -169,7 +169,7 @@ impl Pipeline {
         self.state.keys().any(|id| id.groups != KeyGroups::ALL)
     }
 
-    /// For each table the columns, and the fields of ROWs, that any of the queries reads.
+    /// The columns and nested fields of each table that any of the queries reads.
     pub fn columns(&self) -> Result<BTreeMap<String, BTreeSet<ColumnPath>>> {
         let mut all: BTreeMap<String, BTreeSet<ColumnPath>> = BTreeMap::new();
         for stage in &self.program.stages {
@@ -207,7 +207,7 @@ impl Pipeline {
     /// and folds the deltas. An epoch that runs out of memory is run again, once, with less of the state in memory.
     ///
     /// # Errors
-    /// The state is unchanged then, so that the same epoch can run again.
+    /// The state is then unchanged, so that the same epoch can run again.
     pub async fn epoch(
         &mut self,
         rows: &EpochRows,

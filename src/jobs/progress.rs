@@ -50,11 +50,11 @@ pub struct Status {
     pub state_bytes: u64,
     /// Bytes of state on the local disk, because they do not fit into memory.
     pub state_disk: u64,
-    /// How long the job has run.
+    /// The time since the job's start.
     pub uptime: Duration,
     /// A notice to print once: a topic was created, a row was rejected.
     pub notice: Option<String>,
-    /// What the job waits for: an unavailable server. `None` when it is back.
+    /// The unavailable server that the job waits for; `None` when the server is back.
     pub waits: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl Status {
     }
 }
 
-/// What a job is doing.
+/// The phase of a job's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
     /// Reading its last commit and asking servers.
@@ -73,7 +73,7 @@ pub enum Phase {
     Starting,
     /// Running epochs.
     Running,
-    /// Committing what is left.
+    /// Committing the rest.
     Stopping,
     /// Stopped, to be resumed.
     Stopped,

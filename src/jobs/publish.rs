@@ -1,6 +1,6 @@
 //! From commits to sinks: one task per sink, in order, each commit exactly once.
 //!
-//! Most sinks hold a commit as soon as it is written. One that writes files buffers rows until a file is full: it *settles* commits
+//! Most sinks hold a commit as soon as it is written. A sink that writes files buffers rows until a file is full: it *settles* commits
 //! later than it receives them; unsettled commits are not pruned, and are handed to it again after a restart.
 
 use std::collections::BTreeMap;
@@ -28,8 +28,8 @@ const RETRY: Duration = Duration::from_millis(500);
 ///                                                                                                       confirmed = settled(n)
 /// ```
 /// # Invariants
-/// * Rows are taken from the commit, never from the epoch: live and after a restart the same bytes are published.
-/// * A commit that the sink has recorded is skipped; one above our newest means that the folder and the sink do not belong
+/// * Rows are taken from the commit, never from the epoch: the same bytes are published live and after a restart.
+/// * A commit that the sink has recorded is skipped; one above the folder's newest means that the folder and the sink do not belong
 ///   together, and stops the job. So does a commit of the same number from another attempt: the folder was restored from an older copy.
 /// * No commit of this start is put before every exactly-once sink has reported what it holds: [`Publishers::answered`].
 #[derive(Debug)]
@@ -57,7 +57,7 @@ struct Publisher {
     written: Arc<AtomicU64>,
     /// The newest watermark that was sent to it without a commit.
     watermark: AtomicI64,
-    /// It has reported what it holds, and that fits the folder.
+    /// Whether it has reported what it holds, and that fits the folder.
     answered: Arc<AtomicBool>,
     /// The number of requested and of completed flushes.
     flushes: AtomicU64,
@@ -75,7 +75,7 @@ struct Failure {
 #[derive(Debug)]
 enum Work {
     Commit(Arc<Commit>),
-    /// Show buffered rows; false if only their deadline has passed.
+    /// Shows buffered rows; false if only their deadline has passed.
     Flush(bool),
     /// The watermark has advanced without a commit.
     Watermark(i64),

@@ -1,4 +1,4 @@
-//! The readers of a materialized view: commits that a reader still needs are not pruned.
+//! The readers of materialized views, for whom the commits that they still need are not pruned.
 //!
 //! `_readers/<view>/<reader>` holds the first commit that it needs. For a durable job, its newest commit is more precise, and the marker
 //! stays as long as the job has a folder; a live query renews its marker, which expires otherwise.

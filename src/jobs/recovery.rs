@@ -15,7 +15,7 @@ use super::publish::SinkPositions;
 use super::snapshots::{SnapshotPolicy, Snapshots};
 use super::source_state::SourceState;
 
-/// How many commits are read concurrently, because of network latency.
+/// The number of commits that are read concurrently, because of network latency.
 const AT_ONCE: usize = 16;
 
 /// The recovered state of a job.
@@ -31,14 +31,14 @@ pub struct Recovered {
     pub snapshots: Snapshots,
     /// The state of the sources.
     pub source_state: SourceState,
-    /// The bounded input was exhausted.
+    /// Whether the bounded input was exhausted.
     pub finished: bool,
 }
 
 /// Restores the state as of commit `last`: each table from its snapshot and the deltas since.
 ///
 /// # Errors
-/// When a commit is gone or damaged, or does not fit the job.
+/// When a commit is missing or damaged, or does not fit the job.
 pub async fn recover(commits: &Commits, pipeline: &mut Pipeline, last: &Commit, policy: SnapshotPolicy) -> Result<Recovered> {
     let body = &last.body;
     let mut recovered = Recovered {

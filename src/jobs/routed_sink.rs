@@ -1,10 +1,10 @@
-//! A sink with a dead-letter table: rows that it cannot take go there, exactly once if both sinks are.
+//! A sink with a dead-letter table: rows that it rejects go there, exactly once if both sinks are exactly-once.
 //!
 //! ```text
 //!  commit n ─▶ write ─▶ rejected rows ─▶ dead-letter table, as its commit n ─▶ commit n
 //! ```
-//! A commit is the same in every attempt, and so are its rejected rows. After a crash between the two commits the dead-letter table
-//! has recorded n already.
+//! A commit is the same in every attempt, and so are its rejected rows. After a crash between the two commits the dead-letter table has
+//! already recorded n.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -103,7 +103,7 @@ impl RoutedWriter {
         let rows = self.dead.letters(&self.table, &rows)?;
         letters.write(commit, &[rows]).await?;
         letters.commit(commit).await?;
-        // Flushed at once, because they are few: so a buffering sink need not get them again.
+        // Flushed at once, because they are few: otherwise a buffering sink would have to get them again.
         letters.flush().await
     }
 }

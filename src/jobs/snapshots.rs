@@ -16,16 +16,15 @@ use super::commits::{Commit, snapshot_section, state_section};
 const COMMIT: u64 = 64 << 10;
 /// The approximate size in bytes of a piece of a table's rows.
 const STATE_PIECE: usize = 8 << 20;
-/// How many tables are written in the background at once: rows that they rewrite meanwhile are in memory twice.
+/// The number of tables written in the background at once: rows that change meanwhile are in memory twice.
 const AT_ONCE: usize = 2;
 
 /// When snapshots are written.
 #[derive(Debug, Clone, Copy)]
 pub struct SnapshotPolicy {
-    /// A chain of deltas that costs less than this, in bytes read, needs no snapshot: rewriting a table this small has no
-    /// benefit.
+    /// A chain of deltas that costs less than this, in bytes read, needs no snapshot: rewriting a table this small has no benefit.
     pub least: u64,
-    /// A table of more bytes is written in the background, so that no commit waits for it.
+    /// A larger table, in bytes, is written in the background, so that no commit waits for it.
     pub background: usize,
 }
 
@@ -39,7 +38,7 @@ impl Default for SnapshotPolicy {
 ///
 /// ```text
 ///  commit      1      2     3     4      5      6     7
-///  table 0   whole    Δ     Δ   whole    Δ      Δ     Δ         base 4: a small table, which stands in the commit
+///  table 0   whole    Δ     Δ   whole    Δ      Δ     Δ         base 4: a small table, written as part of the commit
 ///  table 1   whole    Δ     Δ     Δ      Δ      Δ     Δ         base 3, carried by 6: the chain is 6's snapshot, then Δ 4, 5, 6, 7
 ///                           └─ frozen ─ written ─▶ named
 /// ```
@@ -50,7 +49,7 @@ impl Default for SnapshotPolicy {
 /// A large table is frozen when its commit begins, and written while others follow; the first commit after that contains it. Until then
 /// the chain continues from the older base, so a crash loses nothing, and no commit refers to the objects that it leaves.
 ///
-/// A restart derives it from the chain: [`Self::observe`] gets every commit, live and at a restart.
+/// A restart derives this from the chain: [`Self::observe`] gets every commit, live and at a restart.
 #[derive(Debug, Default)]
 pub struct Snapshots {
     policy: SnapshotPolicy,
@@ -99,7 +98,7 @@ struct WrittenTable {
 pub enum TableRows {
     /// A snapshot.
     Whole(Frozen),
-    /// The changes since the commit before.
+    /// The changes since the previous commit.
     Changes(PendingChanges),
 }
 
@@ -121,12 +120,12 @@ pub struct StateParts {
 }
 
 impl Snapshots {
-    /// Without any commit yet.
+    /// Starts with an empty chain.
     pub fn new(policy: SnapshotPolicy) -> Self {
         Self { policy, ..Self::default() }
     }
 
-    /// Adds the next commit of the chain, which was put.
+    /// Adds the next commit of the chain, which has been put.
     pub fn observe(&mut self, commit: &Commit) {
         let n = commit.body.n;
         for (name, base) in &commit.body.bases {
@@ -150,7 +149,7 @@ impl Snapshots {
         }
     }
 
-    /// Cancels the snapshots in the background, and returns when none of their tasks is left.
+    /// Cancels the snapshots in the background, and returns when all of their tasks have ended.
     pub async fn stop(&mut self) {
         for (_, mut snapshot) in std::mem::take(&mut self.background) {
             snapshot.task.abort();

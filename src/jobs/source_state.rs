@@ -1,4 +1,4 @@
-//! State of sources besides positions, for example which files were read.
+//! The state of sources besides positions, for example which files were read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

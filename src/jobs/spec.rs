@@ -35,11 +35,11 @@ pub struct Insert {
     pub id: String,
     /// The table's name.
     pub table: String,
-    /// Where rows go.
+    /// The table's sink.
     pub sink: Arc<dyn Sink>,
-    /// The query, as one of the job's program.
+    /// The query, as an output of the job's program.
     pub output: Output,
-    /// From the query's columns to the table's.
+    /// Converts the query's columns to the table's.
     pub coercion: Coercion,
     /// The dead-letter table for rows that do not fit; `None`: they are only counted.
     pub dead_letter: Option<Arc<DeadLetter>>,
@@ -77,20 +77,20 @@ impl Insert {
     }
 }
 
-/// A table that a job reads, and how.
+/// A table that a job reads, with its settings.
 #[derive(Debug)]
 pub struct JobSource {
     /// Its name.
     pub table: String,
-    /// What is read, connection details left out.
+    /// The identity of the input, without connection details.
     pub identity: String,
-    /// Where rows come from.
+    /// The stream of its rows.
     pub stream: Arc<dyn StreamSource>,
     /// The columns of the rows.
     pub columns: SchemaRef,
     /// The job that reads it.
     pub run: RunContext,
-    /// How long a partition may be silent before it is idle; zero: for ever.
+    /// The time of silence after which a partition is idle; zero: never.
     pub idle_timeout: Duration,
     /// Whether a watermark is declared.
     pub has_watermark: bool,
@@ -107,7 +107,7 @@ impl JobSource {
     /// Opens it for one run of the job.
     ///
     /// # Errors
-    /// When it cannot be opened as it is declared.
+    /// When it cannot be opened as declared.
     pub fn enumerator(&self) -> Result<Box<dyn SplitEnumerator>> {
         self.stream.enumerator(self.run.clone())
     }
@@ -122,7 +122,7 @@ pub struct DeadLetter {
     pub sink: Arc<dyn Sink>,
     /// The columns of a rejected message that the table has.
     pub schema: SchemaRef,
-    /// From those to the table's.
+    /// Converts those columns to the table's.
     pub coercion: Coercion,
 }
 
@@ -130,44 +130,44 @@ impl DeadLetter {
     /// Messages of a table that could not be read, as rows.
     ///
     /// # Errors
-    /// When Arrow refuses the batch.
+    /// When Arrow rejects the batch.
     pub fn messages(&self, table: &str, rejected: &[Rejected]) -> Result<RecordBatch> {
         Ok(self.coercion.apply(&dead_letter::rows(&self.schema, table, rejected)?)?.rows)
     }
 
-    /// Rows that a table could not take, as rows.
+    /// Rows that a table has rejected, as rows.
     ///
     /// # Errors
-    /// When Arrow refuses the batch.
+    /// When Arrow rejects the batch.
     pub fn letters(&self, table: &str, rejected: &[RejectedRow]) -> Result<RecordBatch> {
         Ok(self.coercion.apply(&dead_letter::rows_of_sink(&self.schema, table, rejected)?)?.rows)
     }
 }
 
-/// How a job runs.
+/// The settings of a job.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The least time between two commits; zero: every epoch.
     pub checkpoint_interval: Duration,
     /// The least time between two epochs; zero: as soon as there is data.
     pub trigger_interval: Duration,
-    /// The most rows of one source in an epoch.
+    /// The maximum number of rows of one source in an epoch.
     pub max_rows_per_epoch: usize,
-    /// About the most bytes of all sources in an epoch: they, and what operators make of them, are in memory at once.
+    /// The approximate maximum of bytes of all sources in an epoch: they, and the operators' results from them, are in memory at once.
     pub max_bytes_per_epoch: usize,
-    /// How many bytes of state are kept in memory; the rest goes to disk.
+    /// The bytes of state kept in memory; the rest goes to disk.
     pub state_memory: usize,
     /// The folder of temporary files on that disk.
     pub tmp: PathBuf,
     /// When snapshots of state tables are written.
     pub snapshots: SnapshotPolicy,
-    /// How many commits may wait for a sink before the job waits too.
+    /// The number of commits that may wait for a sink before the job waits too.
     pub max_pending_commits: u64,
     /// Where reading begins when there is no commit to resume from.
     pub from: StartMode,
-    /// Ignore stored commits, and start anew.
+    /// Whether to ignore stored commits, and start anew.
     pub fresh: bool,
-    /// Stop at the positions that were the ends at the start.
+    /// Whether to stop at the ends as of the start.
     pub until_now: bool,
 }
 
@@ -194,13 +194,13 @@ impl Default for Settings {
 pub struct JobSpec {
     /// Its name.
     pub name: String,
-    /// What it computes.
+    /// The program that it runs.
     pub program: Arc<Program>,
-    /// What it writes.
+    /// Its outputs.
     pub inserts: Arc<Vec<Insert>>,
     /// Materialized views that it maintains.
     pub views: Vec<JobView>,
-    /// What it reads.
+    /// Its inputs.
     pub sources: Vec<JobSource>,
     /// The routes of late rows; others are only counted.
     pub late: Vec<LateRoute>,
@@ -208,17 +208,17 @@ pub struct JobSpec {
     pub session: Session,
     /// The job's own folder of the checkpoint store.
     pub store: Arc<dyn StateStore>,
-    /// How it runs.
+    /// Its settings.
     pub settings: Settings,
     /// Its status while it runs.
     pub status: watch::Sender<Status>,
     /// Its metrics so far.
     pub meter: Arc<JobMetricsView>,
-    /// Wall time.
+    /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// Crash points.
     pub faults: Faults,
-    /// What runs its plans.
+    /// The runner of its plans.
     pub runner: Arc<dyn StageRunner>,
 }
 

@@ -11,7 +11,7 @@ use crate::common::Result;
 /// Runs the bound plan of a stage, in this process or in another one: a plan can be serialized
 /// ([`Portable`](crate::operators::epoch::portable)), and finds the state and the rows of its epoch in the context.
 pub trait StageRunner: Debug + Send + Sync {
-    /// The rows of one run, by partition. Partitions have to be read concurrently: the plan may exchange rows between them.
+    /// Returns the rows of one run, by partition. Partitions have to be read concurrently: the plan may exchange rows between them.
     ///
     /// # Errors
     /// When the plan cannot start; later errors come from the streams.

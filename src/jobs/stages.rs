@@ -24,22 +24,22 @@ use super::stage_runner::StageRunner;
 /// One run of a stage.
 #[derive(Debug, Clone, Default)]
 pub struct StageRun {
-    /// How long it took.
+    /// The duration of the run.
     pub elapsed: Duration,
-    /// How many rows came out.
+    /// The number of output rows.
     pub rows: u64,
     /// The metrics of its partitions.
     pub partitions: Vec<PartitionRun>,
-    /// By exchange the rows for its reader.
+    /// The rows for each reader, by exchange.
     pub exchanged: Vec<(u32, Exchanged)>,
 }
 
 /// One partition of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PartitionRun {
-    /// How long it took, waiting for its inputs included.
+    /// The duration, waiting for inputs included.
     pub elapsed: Duration,
-    /// How many rows came out.
+    /// The number of output rows.
     pub rows: u64,
 }
 
@@ -58,7 +58,7 @@ pub struct PartitionRun {
 pub struct Schedule {
     /// By stage: the stages that it reads.
     reads: BTreeMap<u32, BTreeSet<u32>>,
-    /// By exchange: how many stages read it, without the final reads of queries.
+    /// By exchange: the number of stages that read it, without the final reads of queries.
     readers: BTreeMap<u32, usize>,
     /// By stage: the exchanges that it reads.
     exchanges: BTreeMap<u32, BTreeSet<u32>>,
@@ -201,7 +201,7 @@ impl Schedule {
     }
 }
 
-/// No rows for any partition of these exchanges.
+/// Empty output for all partitions of these exchanges.
 fn empty(exchanges: &[HashExchange]) -> Vec<(Vec<SpillableBatches>, HeavyKeys)> {
     exchanges.iter().map(|exchange| (vec![SpillableBatches::default(); exchange.partitions], HeavyKeys::default())).collect()
 }

@@ -14,7 +14,7 @@ use super::progress::Status;
 use super::recovery::Recovered;
 use super::spec::JobSpec;
 
-/// How often an unavailable server is asked again.
+/// The interval at which an unavailable server is asked again.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 
 /// All sinks by id. A sink for rows of several queries, rejected messages or late rows is listed once.
@@ -27,7 +27,7 @@ pub(super) fn sinks(spec: &JobSpec) -> Vec<(String, Arc<dyn Sink>)> {
     inserts.chain(dead).chain(late).collect::<BTreeMap<_, _>>().into_iter().collect()
 }
 
-/// Refuses a folder of another query, with a hint.
+/// Rejects a folder of another query, with a hint.
 ///
 /// # Errors
 /// When the query has changed; the hint says how to continue.

@@ -40,7 +40,7 @@ pub struct StoredView {
     pub root: Option<Arc<dyn StateStore>>,
     /// The view's name.
     pub view: String,
-    /// Settings that change the results of queries.
+    /// The settings under which its rows are computed.
     pub streaming: StreamingSettings,
     /// The views that continuous queries read.
     pub opened: Arc<Mutex<HashMap<String, Arc<DeclaredTable>>>>,
@@ -75,13 +75,13 @@ impl StoredView {
         Ok(commit.body.bases.iter().filter(|(name, _)| is_part(name)).map(|(name, base)| (name.clone(), *base)).collect())
     }
 
-    /// The error for a commit that a reader needs and that was pruned.
+    /// The error for a commit that a reader needs but that was pruned.
     pub(super) fn gone(&self, commit: i64) -> Error {
         Error::state(format!("commit {commit} of materialized view `{}` is gone, and with it changes that were not read", self.view))
             .hint("run with --fresh to drop the state of this job and read the view anew")
     }
 
-    /// The error for a view that was started anew while it was being read.
+    /// The error for a view that was restarted from scratch while it was being read.
     pub(super) fn anew(&self) -> Error {
         Error::state(format!("materialized view `{}` was begun anew, and what was read of it before does not fit its content", self.view))
             .hint("run with --fresh to drop the state of this job and read the view anew")

@@ -32,7 +32,7 @@ use super::commits::{Commit, Commits, state_section};
 use super::readers::Marker;
 use super::stored_view::{StoredView, change_section};
 
-/// A view is one partition.
+/// The only partition of a view.
 const PARTITION: i32 = 0;
 /// The polling interval for the next commit.
 const LOOK: Duration = Duration::from_millis(20);
@@ -44,7 +44,7 @@ const WATERMARK: &str = "__watermark";
 pub struct ViewSource {
     stored: StoredView,
     content: Content,
-    /// With the watermark, and the weight.
+    /// The view's columns, the watermark, and the weight.
     schema: SchemaRef,
 }
 
@@ -175,7 +175,7 @@ struct ViewReader {
     /// The columns of the source.
     columns: SchemaRef,
     projection: Projection,
-    /// Bytes of one answer; a commit more at most.
+    /// The maximum number of bytes of one batch of rows; the last commit may exceed it.
     max_bytes: usize,
     commits: Option<Commits>,
     marker: Marker,
@@ -185,11 +185,11 @@ struct ViewReader {
     position: i64,
     end: Option<i64>,
     at_end: bool,
-    /// The view's job has read all of its input.
+    /// Whether the view's job has read all of its input.
     finished: bool,
     /// Whether the newest commit was checked for that after a resume.
     looked_back: bool,
-    /// When to poll for the next commit.
+    /// The time of the next poll for a commit.
     look_at: Instant,
     paused: bool,
     counters: Arc<SourceCounters>,
@@ -302,7 +302,7 @@ impl SourceReader for ViewReader {
         let (mut left, mut bytes) = (if self.paused { 0 } else { max_rows }, 0);
         while left > 0 && bytes < self.max_bytes && self.end.is_none_or(|end| self.position < end) {
             if self.at_end {
-                // Looks no earlier than at `look_at`, even if `wait` is short: a job with several sources asks often.
+                // Polls no earlier than at `look_at`, even if `wait` is short: a job with several sources polls often.
                 tokio::time::sleep_until(self.look_at.min(until)).await;
                 if clock::timer() < self.look_at {
                     break;

@@ -1,4 +1,4 @@
-//! The watermark of a source: the least over its partitions, without idle ones.
+//! The watermark of a source: the least over its partitions, except idle ones.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::common::clock::Millis;
 use crate::connectors::PartitionState;
 
-/// A source is *live* if its newest row was within this of wall time: its watermark advances with the clock when all partitions are idle.
+/// A source is *live* if its newest row came within this time of the wall clock: its watermark follows the clock when all partitions are
+/// idle.
 pub(super) const LIVE_WITHIN: Millis = 60_000;
 
-/// The end of time: no further rows.
+/// The end of time: no more rows.
 pub const END_OF_TIME: i64 = i64::MAX;
 
 /// The watermark W of one source: no more rows with a time below W are expected.
@@ -41,7 +42,7 @@ struct PartitionClock {
     at_end_since: Option<Millis>,
     idle: bool,
     exhausted: bool,
-    /// It never had a row, and the job ends now.
+    /// Whether it never had a row, in a job that ends as of now.
     empty: bool,
 }
 
@@ -50,7 +51,7 @@ struct PartitionClock {
 pub struct StoredClock {
     /// W.
     pub watermark: Option<i64>,
-    /// The newest row was near wall time.
+    /// Whether the newest row was near wall time.
     pub live: bool,
     /// Newest time per partition.
     pub newest: BTreeMap<i32, i64>,

@@ -1,19 +1,19 @@
 //! The physical operators of a continuous query, and the context in which one epoch runs.
 //!
-//! An operator is a function (state version n−1, input, epoch) → (output, delta): `execute` never changes shared state, it
-//! hands a delta to the [`EpochContext`], which `jobs` folds in when the epoch has succeeded or drops when it failed.
-//! Nodes hold only data that serialises; everything live comes from the `TaskContext`.
+//! An operator is a function (state version n−1, input, epoch) → (output, delta): `process_epoch` never changes shared state, it passes a
+//! delta to the [`EpochContext`], which `jobs` folds in when the epoch has succeeded or drops when it has failed. Nodes hold only data that
+//! can be serialized; runtime objects come from the `TaskContext`.
 //!
 //! ```text
-//!   registry                                    all that can be sent to another process
+//!   registry                                    everything that can be sent to another process
 //!      │
-//!   windows    joins    proctime    over        what a query is made of
+//!   windows    joins    proctime    over        the operators of a query
 //!      │
 //!   aggregates                                  GROUP BY by key, and the merging of partial aggregates
 //!      │
-//!   changes                                     rows with weights, what they amount to, a batch plan run again on them
+//!   changes                                     rows with weights, their snapshots, a batch plan run again on them
 //!      │
-//!   epoch                                       the context of one epoch, the nodes that operators are made of, the leaves
+//!   epoch                                       the context of one epoch, the nodes that run operators, the leaves
 //! ```
 
 pub mod aggregates;

@@ -1,4 +1,4 @@
-//! All nodes and operators that can be sent to another process, by name. A new one is added to one of the two lists.
+//! Lists all nodes and operators that can be sent to another process, by name. A new one is added to one of the two lists.
 
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ const OPERATORS: [OperatorEntry; 19] = [
     operator::<ProctimeMaterialize>(),
 ];
 
-/// A node or an operator by its name.
+/// A node or an operator with its name.
 #[derive(Debug, Serialize, Deserialize)]
 struct Named {
     name: String,
@@ -162,7 +162,7 @@ pub struct StatefulParts {
     operator: Named,
 }
 
-/// Here, because it contains an operator of the list.
+/// Implemented here, because it contains an operator of the list.
 impl PortableNode for StatefulExec {
     const NAME: &'static str = "Stateful";
     type Parts = StatefulParts;

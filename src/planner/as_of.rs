@@ -1,5 +1,5 @@
-//! `FOR SYSTEM_TIME AS OF` in a planned query: checked, and then gone, because a join of a stream with tables that are not streams
-//! is what it says in any case (`lower/lookup.rs`).
+//! Checks `FOR SYSTEM_TIME AS OF` in a planned query and removes it: a join of a stream with tables that are not streams has this meaning
+//! in any case (`lower/lookup.rs`).
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -18,7 +18,7 @@ use super::clock;
 use super::columns::copied;
 use super::provider::TableSource;
 
-/// Registers the function that stands for it until then.
+/// Registers the function that represents the clause until then.
 ///
 /// # Errors
 /// When DataFusion refuses it.
@@ -54,10 +54,10 @@ fn joined(mut join: Join) -> DfResult<Transformed<LogicalPlan>> {
     Ok(Transformed::new_transformed(LogicalPlan::Join(join), changed))
 }
 
-/// What a column is to time.
+/// The time attribute that a column is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Attribute {
-    /// The clock at which a row came.
+    /// The clock at the time the row entered.
     Clock,
     /// The column that a table's watermark is declared for.
     EventTime(String),
@@ -87,7 +87,7 @@ fn check(join: &Join, args: &[Expr]) -> Result<()> {
     }
 }
 
-/// What a column of a plan is to time.
+/// The time attribute that a column of a plan is, if it is one.
 pub(super) fn attribute(plan: &LogicalPlan, index: usize) -> Option<Attribute> {
     match plan {
         LogicalPlan::Projection(p) => match p.expr.get(index)? {
@@ -108,7 +108,7 @@ pub(super) fn attribute(plan: &LogicalPlan, index: usize) -> Option<Attribute> {
             None => attribute(&join.left, index),
             Some(index) => attribute(&join.right, index),
         },
-        // Columns that are added stand behind those that were there.
+        // These nodes append their own columns, so the index stays the same below.
         LogicalPlan::SubqueryAlias(_)
         | LogicalPlan::Filter(_)
         | LogicalPlan::Sort(_)
@@ -143,7 +143,7 @@ fn is_static(scan: &TableScan) -> bool {
     TableSource::from_scan(scan).is_some_and(|table| table.as_static().is_some())
 }
 
-/// Gives an error the place of the table, which the call has as numbers.
+/// Adds the position of the table to an error; the call carries it as numbers.
 fn placed(error: Error, args: &[Expr]) -> Error {
     let number = |arg: Option<&Expr>| match arg {
         Some(Expr::Literal(ScalarValue::Int64(Some(n)), _)) => usize::try_from(*n).ok(),
@@ -155,7 +155,7 @@ fn placed(error: Error, args: &[Expr]) -> Error {
     }
 }
 
-/// Nothing that is ever run.
+/// A placeholder function, never executed.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct AsOf {
     signature: Signature,

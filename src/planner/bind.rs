@@ -1,4 +1,4 @@
-//! Puts an epoch into a template.
+//! Binds a plan template to one epoch.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use crate::common::clock::Millis;
 use crate::connectors::Split;
 use crate::operators::{ClockExec, EpochTime, LateFilterExec, SourceScanExec, StatefulExec, WatermarkExec};
 
-/// What an epoch puts into a plan.
+/// The values of one epoch that a plan template is bound to.
 #[derive(Debug, Clone, Default)]
 pub struct Binding {
     /// The epoch's splits by table.
     pub splits: BTreeMap<String, Vec<Split>>,
-    /// Where the epoch stands in time, by stateful node.
+    /// The epoch's watermarks and clock, by stateful node.
     pub epoch_times: BTreeMap<u32, EpochTime>,
     /// The epoch's recorded clock, in milliseconds since 1970.
     pub clock: Millis,
 }
 
 impl Binding {
-    /// The plan of one stage for this epoch, to be executed once.
+    /// Returns the plan of one stage for this epoch, to be executed once.
     ///
     /// # Errors
     /// When a node refuses its new children; that would be a bug.
@@ -46,8 +46,8 @@ impl Binding {
             };
             Ok(Transformed::yes(new))
         })?;
-        // The whole tree, not only what changed: a build side, a repartition channel or a metric of the run before must not
-        // leak into this one.
+        // Resets the whole tree, not only what changed: no build side, repartition channel or metric of the previous run may leak into this
+        // one.
         Ok(reset_plan_states(bound.data)?)
     }
 }

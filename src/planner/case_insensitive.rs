@@ -1,8 +1,9 @@
-//! Names of columns: DataFusion looks them up exactly; here the only one that differs in case is meant, too.
+//! Resolves column names case-insensitively: DataFusion looks them up exactly; here a single column that differs only in case matches as
+//! well.
 //!
-//! DataFusion says where it has missed which column, and what there is instead. So a query is planned as it stands, and only where
-//! that fails the name at that place is repaired and the query planned again. What cannot be repaired becomes an error with the place
-//! of the name and the nearest spelling.
+//! DataFusion's error names the missing column, its position, and the columns that exist. So a query is planned as written; if that fails,
+//! the name at that position is repaired and the query planned again. A name that cannot be repaired becomes an error with its position and
+//! the nearest spelling.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -14,14 +15,14 @@ use sqlparser::tokenizer::Location;
 
 use crate::common::{Error, Result, Subject, library_text, suggest};
 
-/// How many names of one query are repaired; each costs a plan.
+/// The maximum number of names repaired per query; each costs one planning run.
 const MOST: usize = 500;
 
-/// Plans a tree, as often as there are names of columns in it to repair.
+/// Plans a tree again for each column name in it that has to be repaired.
 pub(super) struct CaseInsensitiveResolver<'a, T> {
     tree: T,
     left: usize,
-    /// The columns of a table by its name, for references to a query around, of which DataFusion does not tell.
+    /// The columns of a table by its name, for references to an outer query, whose columns DataFusion's error does not list.
     columns_of: &'a (dyn Fn(&str) -> Vec<String> + Sync),
 }
 
@@ -30,12 +31,12 @@ impl<'a, T: Visit + VisitMut + Clone> CaseInsensitiveResolver<'a, T> {
         Self { tree, left: MOST, columns_of }
     }
 
-    /// The tree as it is to be planned now.
+    /// The tree to be planned next.
     pub(super) fn next(&self) -> T {
         self.tree.clone()
     }
 
-    /// Takes the outcome of planning it; retries if a name was repaired.
+    /// Takes the result of planning the tree; returns `Continue` if a name was repaired and the tree is to be planned again.
     pub(super) fn tried<P>(&mut self, planned: Result<P, DataFusionError>) -> ControlFlow<Result<P>> {
         self.left -= 1;
         if self.left == 0 && planned.is_err() {
@@ -46,7 +47,7 @@ impl<'a, T: Visit + VisitMut + Clone> CaseInsensitiveResolver<'a, T> {
     }
 }
 
-/// Takes the outcome of planning; retries if a name was repaired.
+/// Takes the result of planning; returns `Continue` if a name was repaired.
 fn repair<T: Visit + VisitMut, P>(
     tree: &mut T,
     planned: Result<P, DataFusionError>,
@@ -73,7 +74,7 @@ fn repair<T: Visit + VisitMut, P>(
     ControlFlow::Break(Err(unknown(missing, valid, tree)))
 }
 
-/// What DataFusion says of columns, if that is what has failed.
+/// The schema error behind a planning error, if there is one.
 fn of_schema(error: &DataFusionError) -> Option<&SchemaError> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = next {
@@ -85,7 +86,7 @@ fn of_schema(error: &DataFusionError) -> Option<&SchemaError> {
     None
 }
 
-/// The column that was missed and what there is.
+/// The missing column and the columns that exist.
 fn missing(error: &DataFusionError) -> Option<(&Column, &[Column])> {
     match of_schema(error)? {
         SchemaError::FieldNotFound { field, valid_fields } => Some((field, valid_fields)),
@@ -93,7 +94,7 @@ fn missing(error: &DataFusionError) -> Option<(&Column, &[Column])> {
     }
 }
 
-/// The name without a table that several tables have.
+/// The unqualified name that exists in several tables.
 fn ambiguous(error: &DataFusionError) -> Option<&str> {
     match of_schema(error)? {
         SchemaError::AmbiguousReference { field } if field.relation.is_none() => Some(&field.name),
@@ -101,7 +102,7 @@ fn ambiguous(error: &DataFusionError) -> Option<&str> {
     }
 }
 
-/// The error for such a name: what it can mean is in DataFusion's notes, or found in the tables that the query names.
+/// The error for an ambiguous name. Its candidates come from DataFusion's notes or from the tables that the query names.
 fn several(name: &str, error: &DataFusionError, tree: &impl Visit, columns_of: &(dyn Fn(&str) -> Vec<String> + Sync)) -> Error {
     let notes = error.diagnostic().map(|diagnostic| diagnostic.notes.as_slice()).unwrap_or_default();
     let noted = notes.iter().filter_map(|note| note.message.strip_prefix("possible column "));
@@ -149,7 +150,7 @@ fn around(tree: &impl Visit, columns_of: &(dyn Fn(&str) -> Vec<String> + Sync)) 
     tables.0.iter().flat_map(|(table, alias)| columns_of(table).into_iter().map(move |name| column(alias, name))).collect()
 }
 
-/// Names of tables, and what columns are qualified with.
+/// Names of tables, each with the qualifier of its columns.
 #[derive(Default)]
 struct TableNames(Vec<(String, String)>);
 
@@ -167,7 +168,7 @@ impl Visitor for TableNames {
     }
 }
 
-/// What a missed name is to be: the last parts of a path, in their right case.
+/// The correct spelling of a missing name: the last parts of its path, in their right case.
 fn meant(missing: &Column, valid: &[Column]) -> Option<Vec<String>> {
     let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
     let only = |found: BTreeSet<Vec<String>>| if found.len() == 1 { found.into_iter().next() } else { None };
@@ -184,13 +185,13 @@ fn meant(missing: &Column, valid: &[Column]) -> Option<Vec<String>> {
     if !found.is_empty() {
         return only(found);
     }
-    // A field of a row: the row's column is in another case.
+    // A field of a row, where the column that holds the row is in another case.
     let rows: BTreeSet<Vec<String>> =
         valid.iter().filter(|c| same(&c.name, relation.table())).map(|c| vec![c.name.clone(), missing.name.clone()]).collect();
     only(rows)
 }
 
-/// Puts the right name in its place.
+/// Replaces the missing name by the right one.
 struct Repair<'a> {
     missing: &'a Column,
     meant: &'a [String],
@@ -216,12 +217,12 @@ impl VisitorMut for Repair<'_> {
                 self.done = true;
             }
         }
-        // With a place there is one; else all of the same text are meant.
+        // A position identifies one name; without it, all names with the same text are repaired.
         if self.done && self.missing.spans.first().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
-/// Whether this is the path that was missed: by its place, or by its text where there is none.
+/// Whether this path is the missing one: by position, or by text if the error has no position.
 fn is_at(missing: &Column, path: &[Ident]) -> bool {
     let (Some(first), Some(last)) = (path.first(), path.last()) else { return false };
     match missing.spans.first() {
@@ -236,7 +237,7 @@ fn is_at(missing: &Column, path: &[Ident]) -> bool {
     }
 }
 
-/// The error for a column that is not there.
+/// The error for a column that does not exist.
 fn unknown(missing: &Column, valid: &[Column], tree: &impl Visit) -> Error {
     let mut names: Vec<&str> = Vec::new();
     for column in valid.iter().filter(|c| !c.name.starts_with("__")) {
@@ -283,7 +284,7 @@ impl Visitor for Find<'_> {
     }
 }
 
-/// Gives an error about a function or a table the place where it stands.
+/// Adds the position of a function or table to an error about it.
 fn at_function(error: Error, tree: &impl Visit) -> Error {
     if error.place().is_some() || error.line_column().is_some() {
         return error;

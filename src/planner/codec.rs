@@ -1,4 +1,4 @@
-//! Plans as bytes, so that a bound plan can run in another process: what `operators` can send, and our window functions.
+//! Encodes plans as bytes, so that a bound plan can run in another process: the nodes of `operators`, and our window functions.
 
 use std::sync::Arc;
 

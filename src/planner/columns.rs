@@ -1,4 +1,4 @@
-//! Columns of plans: which one an expression copies, and schemas with more of them.
+//! Helpers for columns of plans: which column an expression copies, and schemas with additional columns.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ pub(super) fn copied(expr: &Expr, schema: &DFSchema) -> Option<usize> {
     }
 }
 
-/// A schema with more columns at its end, which no table qualifies.
+/// A schema with additional, unqualified columns at its end.
 ///
 /// # Errors
-/// When it has a column of such a name already.
+/// When it already has a column of such a name.
 pub(super) fn with_columns(schema: &DFSchema, more: impl IntoIterator<Item = FieldRef>) -> DfResult<DFSchema> {
     let own = schema.iter().map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field)));
     let fields = own.chain(more.into_iter().map(|field| (None, field))).collect();

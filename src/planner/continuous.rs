@@ -1,4 +1,4 @@
-//! Continuous queries: SQL trees to one program for a job.
+//! Plans continuous queries: from SQL trees to one program for a job.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use super::rewrites::subqueries::joined;
 use super::session::Session;
 use super::streaming_settings::StreamingSettings;
 
-/// Plans the queries of one job, one after the other; what several of them compute is computed once.
+/// Plans the queries of one job in turn; subplans that several of them share are computed once.
 pub struct ContinuousPlanner<'s> {
     session: &'s Session,
     lowering: Lowering,
@@ -32,7 +32,7 @@ impl<'s> ContinuousPlanner<'s> {
         Self { session, lowering: Lowering::new(session.state(), settings) }
     }
 
-    /// Late rows of these tables keep their numbers: several filters drop the same ones, and each of them is counted once.
+    /// Numbers the rows of these tables, whose late rows are kept: several filters may drop the same row, which is then counted once.
     #[must_use]
     pub fn numbering(mut self, tables: BTreeSet<String>) -> Self {
         self.lowering.late_row_tables = tables;
@@ -42,7 +42,7 @@ impl<'s> ContinuousPlanner<'s> {
     /// Plans a query.
     ///
     /// # Errors
-    /// What does not plan, and what cannot run continuously yet, with the reason.
+    /// When the query does not plan or cannot run continuously yet; the error has the reason.
     pub async fn add(&mut self, query: &Query) -> Result<Output> {
         let logical = self.session.logical(query).await?;
         let identity = identity(&logical)?;
@@ -84,12 +84,12 @@ impl<'s> ContinuousPlanner<'s> {
     }
 }
 
-/// What ORDER BY at the top of a query asks for, up to the first expression that is no column of the answer.
+/// The order that ORDER BY at the top of a query asks for, up to the first expression that is not a column of the result.
 fn order(plan: &LogicalPlan) -> Vec<(usize, SortOptions)> {
     let (sort, answer) = match plan {
         LogicalPlan::Limit(limit) => return order(&limit.input),
         LogicalPlan::Sort(sort) => (sort, None),
-        // It orders by something that is not in the answer.
+        // It may order by an expression that is not in the result.
         LogicalPlan::Projection(projection) => match projection.input.as_ref() {
             LogicalPlan::Sort(sort) => (sort, Some(&projection.expr)),
             _ => return Vec::new(),
@@ -107,12 +107,12 @@ fn order(plan: &LogicalPlan) -> Vec<(usize, SortOptions)> {
     sort.expr.iter().map_while(|by| Some((place(&by.expr)?, option(by)))).collect()
 }
 
-/// What makes two queries the same job: the plan as written, with the declarations that change its answer.
+/// The identity of a job's query: the plan as written, with the declarations that change its result.
 fn identity(plan: &LogicalPlan) -> Result<String> {
     let mut text = plan.display_indent_schema().to_string();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Values(values) = node {
-            // A plan's text shows the first few of them.
+            // The text of a plan shows only the first few values.
             values.values.iter().flatten().for_each(|value| text.push_str(&format!("\nvalue {value}")));
         }
         if let LogicalPlan::TableScan(scan) = node

@@ -1,7 +1,7 @@
-//! `CURRENT_WATERMARK(rowtime)`: how far event time had come when the epoch began.
+//! `CURRENT_WATERMARK(rowtime)`: the watermark at the start of the epoch.
 //!
-//! It is a volatile function until `lower/watermark.rs` puts a node with the value below the projection or the filter that asks for
-//! it; a query that ends has no watermark, so there it is NULL, as in Flink's batch mode.
+//! It is a volatile function until `lower/watermark.rs` adds a node with the value below the projection or filter that uses it. A bounded
+//! query has no watermark, so there it returns NULL, as in Flink's batch mode.
 //!
 //! ```text
 //!   Projection: id, CURRENT_WATERMARK(ts)          Projection: id, __watermark3
@@ -50,12 +50,12 @@ pub(super) fn call(expr: &Expr) -> Option<&Expr> {
     }
 }
 
-/// Whether an expression asks for a watermark.
+/// Whether an expression contains a call.
 pub(super) fn asks(expr: &Expr) -> bool {
     expr.exists(|e| Ok(call(e).is_some())).unwrap_or(false)
 }
 
-/// Whether a node itself does.
+/// Whether an expression of the node itself contains a call.
 pub(super) fn node_asks(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_expressions(|e| {
@@ -65,16 +65,16 @@ pub(super) fn node_asks(plan: &LogicalPlan) -> Result<bool> {
     Ok(found)
 }
 
-/// The error where it is not supported.
+/// The error for a call where it is not supported.
 pub(super) fn misplaced(node: &str) -> Error {
     Error::sql(format!("CURRENT_WATERMARK cannot stand in {node} of a continuous query"))
         .hint("it has a place in SELECT and WHERE: select it in a subquery, and use that column")
 }
 
-/// Puts a watermark behind a row's columns.
+/// Appends a watermark to a row's columns.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct WatermarkColumn {
-    /// What is below.
+    /// The input.
     pub input: LogicalPlan,
     /// The column.
     pub watermark: Watermark,
@@ -82,7 +82,7 @@ pub(super) struct WatermarkColumn {
 }
 
 impl WatermarkColumn {
-    /// On top of a piece.
+    /// Adds the node on top of a plan.
     pub fn plan(input: LogicalPlan, watermark: Watermark) -> Result<LogicalPlan> {
         Ok(LogicalPlan::Extension(Extension { node: Arc::new(Self::new(input, watermark)?) }))
     }

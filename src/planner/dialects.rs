@@ -1,14 +1,14 @@
-//! What a dialect decides of plans: its functions, the names of its types in CAST, where NULL stands in ORDER BY, the planners of its
-//! operators, and which [`rules`](super::rules) hold for it.
+//! What a dialect contributes to planning: its functions, its type names in CAST, the position of NULL in ORDER BY, the planners of its
+//! operators, and the [`rules`](super::rules) that apply to it.
 //!
 //! ```text
-//!  shared: DataFusion's functions, with those in place that incremental plans and equal answers in batch need
+//!  shared: DataFusion's functions, some of them replaced for the sake of incremental plans and equal results in batch
 //!    ├─▶ + Flink's ─▶ the state of the session: queries in Flink's dialect, and all that plans are made of below
 //!    └─▶ + another dialect's ─▶ a separate state, created when a query or a view in it is planned
 //! ```
-//! A function that another dialect has too, under the same name and with another meaning, has a name of its own that begins with `__`
-//! ([`OwnFunctions`]). Under that name every session knows it, so plans can be sent whatever dialects they are made of; only a state of
-//! its dialect knows it by the name that people write.
+//! A function whose name means something else in another dialect also has an internal name that begins with `__` ([`OwnFunctions`]). Every
+//! session knows the internal name, so plans can be sent whatever dialects they come from; only the state of its dialect knows the name
+//! that people write.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,25 +37,25 @@ use super::provider::{Relation, TableSource, Tables, ViewDefinition};
 use super::rewrites::cast_types::CastTypes;
 use super::window_call;
 
-/// What a dialect gives to the planner.
+/// A dialect from the planner's view.
 pub(super) struct PlannedDialect {
     dialect: Dialect,
-    /// Where NULL stands in ORDER BY, in DataFusion's word.
+    /// The position of NULL in ORDER BY, as DataFusion spells it.
     nulls: &'static str,
-    /// Changes the shared functions to those that it has, and adds the planners of its operators.
+    /// Replaces shared functions by the dialect's, and adds the planners of its operators.
     register: fn(&mut SessionState) -> Result<()>,
-    /// Functions that mean something else in another dialect.
+    /// Functions whose names mean something else in another dialect.
     own: fn() -> OwnFunctions,
 }
 
-/// Functions by the names that people write; their own begin with `__`.
+/// Functions by the names that people write; their internal names begin with `__`.
 #[derive(Default)]
 pub(super) struct OwnFunctions {
     pub(super) scalar: Vec<(&'static str, Arc<ScalarUDF>)>,
     pub(super) aggregate: Vec<(&'static str, Arc<AggregateUDF>)>,
 }
 
-/// Every dialect.
+/// All dialects.
 const ALL: &[PlannedDialect] = &[
     PlannedDialect { dialect: Dialect::FLINK, nulls: "nulls_min", register: functions::flink::register, own: OwnFunctions::default },
     #[cfg(test)]
@@ -66,10 +66,10 @@ fn planned(dialect: Dialect) -> Result<&'static PlannedDialect> {
     ALL.iter().find(|known| known.dialect == dialect).ok_or_else(|| Error::internal(format!("the planner does not know {dialect}")))
 }
 
-/// Leaves a dialect that has a function set of its own these of the shared functions, with their other names, and those that only plans use.
+/// Keeps only these shared functions, with their aliases, and those that only plans use: for a dialect with a function set of its own.
 ///
 /// # Errors
-/// When one of them is not there.
+/// When one of them does not exist.
 #[cfg_attr(not(test), expect(dead_code, reason = "no dialect but that of the tests has a function set of its own yet"))]
 pub(super) fn keep_only(state: &mut SessionState, names: &[&str]) -> Result<()> {
     let (mut scalar, mut aggregate) = (Vec::new(), Vec::new());
@@ -98,7 +98,7 @@ pub(super) fn keep_only(state: &mut SessionState, names: &[&str]) -> Result<()> 
 pub(super) struct Dialects {
     tables: Arc<dyn Tables>,
     mode: Mode,
-    /// What all of them begin with.
+    /// The state that each of them starts from.
     shared: SessionState,
     made: Mutex<BTreeMap<&'static str, SessionState>>,
 }
@@ -110,12 +110,12 @@ impl fmt::Debug for Dialects {
 }
 
 impl Dialects {
-    /// Over a state that has no functions of any dialect yet.
+    /// Creates the states from one that has no functions of any dialect yet.
     pub(super) fn new(tables: Arc<dyn Tables>, mode: Mode, shared: SessionState) -> Arc<Self> {
         Arc::new(Self { tables, mode, shared, made: Mutex::default() })
     }
 
-    /// What is planned.
+    /// Whether it plans batch or continuous queries.
     pub(super) fn mode(&self) -> Mode {
         self.mode
     }
@@ -138,7 +138,7 @@ impl Dialects {
 
     fn make(self: &Arc<Self>, dialect: Dialect) -> Result<SessionState> {
         let options = self.shared.config_options().catalog.clone();
-        // Names mean the same in all of them, but a view is looked at from a dialect.
+        // Names mean the same in all states, but views resolve by the dialect of the query.
         let (catalogs, catalog) = (MemoryCatalogProviderList::new(), MemoryCatalogProvider::new());
         let names = DialectSchema { tables: Arc::clone(&self.tables), mode: self.mode, dialect, dialects: Arc::downgrade(self) };
         catalog.register_schema(&options.default_schema, Arc::new(names))?;
@@ -168,7 +168,7 @@ impl Dialects {
     /// Plans a query in its dialect, without optimising it; views of other dialects in it are closed.
     ///
     /// # Errors
-    /// What does not resolve or type.
+    /// When a name does not resolve or an expression does not type-check.
     pub(super) async fn logical(self: &Arc<Self>, query: Query) -> Result<LogicalPlan> {
         let state = self.state(query.dialect)?;
         statement(&state, self.tables.as_ref(), query, self.mode).await
@@ -180,7 +180,7 @@ impl Dialects {
 struct DialectSchema {
     tables: Arc<dyn Tables>,
     mode: Mode,
-    /// The dialect of the queries that ask.
+    /// The dialect of the queries that look names up.
     dialect: Dialect,
     /// Weak, because it owns the states that own this schema.
     dialects: Weak<Dialects>,
@@ -218,14 +218,14 @@ impl SchemaProvider for DialectSchema {
                         None => Arc::new(ViewTable::new(foreign_view::close(plan, dialect), None)),
                     }));
                 }
-                // Its rows have the types that the query was given when it was made to type.
+                // Its rows have the types that the query got when it was type-checked.
                 let plan = state.analyzer().execute_and_check(opened, state.config_options(), |_, _| {})?;
                 let schema = Arc::clone(plan.schema().inner());
                 let rows = kept.rows().await?;
                 let rows = rows.iter().map(|b| Ok(RecordBatch::try_new(Arc::clone(&schema), b.columns().to_vec())?));
                 Ok(Some(Arc::new(MemTable::try_new(Arc::clone(&schema), vec![rows.collect::<DfResult<_>>()?])?)))
             }
-            // DataFusion asks for what is called in FROM, too.
+            // DataFusion also looks up the functions that FROM calls.
             None if window_call::is_window_function(name) || dialects.state(self.dialect)?.table_functions().contains_key(name) => Ok(None),
             None => {
                 let names = self.tables.names();
@@ -240,10 +240,10 @@ impl SchemaProvider for DialectSchema {
     }
 }
 
-/// Plans a view's query, in its own dialect. What is wrong in it is shown there, not where the view is used.
+/// Plans a view's query in its own dialect. Errors point into the view, not into the query that uses it.
 async fn view(dialects: &Arc<Dialects>, name: &str, view: ViewDefinition) -> Result<LogicalPlan> {
     let ViewDefinition { query, columns, source } = view;
-    // It may need other views in turn.
+    // The view may use other views in turn.
     let plan = Box::pin(dialects.logical(query)).await.map_err(|error| match error.line_column() {
         Some((line, column)) => error.at(source.place(line, column)).context(format!("view `{name}`")),
         None => error,
@@ -251,7 +251,7 @@ async fn view(dialects: &Arc<Dialects>, name: &str, view: ViewDefinition) -> Res
     if columns.is_empty() { Ok(plan) } else { rename(plan, name, &columns) }
 }
 
-/// Gives a view's columns the names that CREATE VIEW lists.
+/// Renames a view's columns to the names that CREATE VIEW lists.
 fn rename(plan: LogicalPlan, view: &str, names: &[String]) -> Result<LogicalPlan> {
     let columns = plan.schema().columns();
     if columns.len() != names.len() {

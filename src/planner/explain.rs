@@ -14,19 +14,19 @@ use crate::operators::{ExchangeExec, SourceScanExec, StatefulExec};
 use super::program::{Output, Program, Stage, StateNode};
 use super::properties::{Domain, Shape};
 
-/// A partition with this many halves of its share of rows is reported as skewed: with two partitions three quarters of all.
+/// A partition whose rows exceed this many halves of its share is reported as skewed: with two partitions, three quarters of all rows.
 const SKEWED: u64 = 3;
-/// The least number of rows for a report of skew.
+/// The minimum number of rows for a report of skew.
 const FEW: u64 = 10_000;
 
-/// What a run of a program has cost, node by node.
+/// The measurements of a run of a program, node by node.
 #[derive(Debug, Clone, Default)]
 pub struct Measured {
-    /// How many epochs ran.
+    /// The number of epochs.
     pub epochs: u64,
-    /// How many rows were read.
+    /// The number of rows read.
     pub rows: u64,
-    /// How long all of it took, reading included.
+    /// The total time, reading included.
     pub elapsed: Duration,
     /// By stage.
     pub stages: BTreeMap<u32, StageMeasured>,
@@ -36,30 +36,30 @@ pub struct Measured {
     pub state: BTreeMap<(u32, u32), (u64, u64)>,
 }
 
-/// What a stage has cost.
+/// The measurements of a stage.
 #[derive(Debug, Clone, Default)]
 pub struct StageMeasured {
-    /// From its begin to its end, summed up over epochs.
+    /// The time from start to end, summed over epochs.
     pub elapsed: Duration,
-    /// How many rows came out.
+    /// The number of output rows.
     pub rows: u64,
-    /// The same of each of its partitions.
+    /// The same for each of its partitions.
     pub partitions: Vec<(Duration, u64)>,
-    /// What each operator that reads its rows by key has got, by the number of the exchange.
+    /// The input of each operator that reads its rows by key, by the number of the exchange.
     pub exchanged: BTreeMap<u32, Exchanged>,
 }
 
 /// Rows that were exchanged by key.
 #[derive(Debug, Clone, Default)]
 pub struct Exchanged {
-    /// How many went to each partition.
+    /// The number of rows sent to each partition.
     pub rows: Vec<u64>,
-    /// Keys that many of them have.
+    /// The keys that many of them have.
     pub heavy: HeavyKeys,
 }
 
 impl Measured {
-    /// What the partitions have given and taken, each summed up over the stages; nothing where all runs in one.
+    /// The time and rows of each partition, summed over the stages; `None` if all stages run in one.
     pub fn partitions(&self) -> Option<String> {
         let several = || self.stages.values().map(|stage| &stage.partitions).filter(|partitions| partitions.len() > 1);
         let mut sums = vec![(Duration::ZERO, 0); several().map(Vec::len).max()?];
@@ -69,7 +69,7 @@ impl Measured {
         Some(shown(&sums))
     }
 
-    /// The keys that most rows of an operator have.
+    /// The inputs whose rows are skewed, each with its most frequent keys.
     pub fn skew(&self, program: &Program) -> Option<String> {
         let skewed: Vec<String> = program.stages.iter().filter_map(|stage| skew(stage, self)).collect();
         (!skewed.is_empty()).then(|| skewed.join("; "))
@@ -100,13 +100,13 @@ impl fmt::Display for Measured {
 pub struct Explained<'a> {
     /// The program.
     pub program: &'a Program,
-    /// Its queries: what they are called, and where their rows come out.
+    /// Its queries: their names and outputs.
     pub outputs: &'a [(String, &'a Output)],
-    /// What it cost, if it was run.
+    /// The measurements, if it was run.
     pub measured: Option<&'a Measured>,
 }
 
-/// Lines are aligned behind their names.
+/// Aligns the texts after the names.
 fn line(f: &mut fmt::Formatter<'_>, name: &str, text: impl fmt::Display) -> fmt::Result {
     writeln!(f, "    {name:<12} {text}")
 }
@@ -238,7 +238,7 @@ fn shown(partitions: &[(Duration, u64)]) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// The report of inputs by key of which one partition gets far more rows than its share.
+/// The report of keyed inputs where one partition gets far more rows than its share.
 fn skew(stage: &Stage, measured: &Measured) -> Option<String> {
     let mut skewed = Vec::new();
     // The closure never fails, so neither does the walk.

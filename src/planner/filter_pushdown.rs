@@ -1,4 +1,4 @@
-//! DataFusion's physical filter push-down, where it can be trusted.
+//! DataFusion's physical filter push-down, restricted to plans where it is correct.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
-/// Applies a rule only to those parts of a plan in which no node has two columns of one name.
+/// Applies a rule only to those parts of a plan in which no node has two columns of the same name.
 ///
-/// DataFusion 55 finds the column that a filter means in a node below by its name alone (`FilterRemapper`). Above a join of
-/// `a.d` with `b.d` a filter on the one becomes a filter on the other, and rows are lost. Filters have been pushed down by
-/// logical rules before, which know tables; this rule only hands them to the source.
+/// DataFusion 55 looks up the column of a filter in a node below by its name alone (`FilterRemapper`). Above a join of `a.d` with `b.d` a
+/// filter on one becomes a filter on the other, and rows are lost. The logical rules, which know tables, have pushed filters down before;
+/// this rule only hands them to the source.
 #[derive(Debug)]
 struct NamedApart(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
 
-/// DataFusion's physical rules, of which filter push-down keeps to plans that it understands.
+/// DataFusion's physical rules; filter push-down is restricted by [`NamedApart`].
 pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let careful = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
         if rule.name().starts_with("FilterPushdown") { Arc::new(NamedApart(rule)) } else { rule }
@@ -43,7 +43,7 @@ impl PhysicalOptimizerRule for NamedApart {
     }
 }
 
-/// Whether no node of a plan has two columns of one name.
+/// Whether no node of a plan has two columns of the same name.
 fn named_apart(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let schema = plan.schema();
     let mut names = HashSet::with_capacity(schema.fields().len());

@@ -11,30 +11,31 @@ use datafusion::logical_expr::{Expr, Extension, Limit, LogicalPlan, UserDefinedL
 
 use super::rewrites::column_order::by_all_columns;
 
-/// LIMIT without ORDER BY, where it is left open how it runs: as the rows that came first, or by all columns where rows can go again.
+/// LIMIT without ORDER BY, before its strategy is chosen: the rows that came first, or the first by all columns where rows can be
+/// retracted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct FirstRowsNode {
-    /// What is below.
+    /// The input.
     pub input: LogicalPlan,
-    /// How many rows are left out first.
+    /// How many rows to skip.
     pub skip: usize,
-    /// How many come then; `None`: all.
+    /// How many rows to return after those; `None`: all.
     pub fetch: Option<usize>,
 }
 
 impl FirstRowsNode {
-    /// Over a plan.
+    /// Adds the node on top of a plan.
     pub fn plan(input: LogicalPlan, skip: usize, fetch: Option<usize>) -> LogicalPlan {
         LogicalPlan::Extension(Extension { node: Arc::new(Self { input, skip, fetch }) })
     }
 
-    /// The same as a LIMIT over an order by all columns.
+    /// The equivalent LIMIT over an order by all columns.
     pub fn ordered(&self) -> DfResult<LogicalPlan> {
         let number = |n: usize| Some(Box::new(lit(i64::try_from(n).unwrap_or(i64::MAX))));
         by_all_columns(Limit { skip: number(self.skip), fetch: self.fetch.and_then(number), input: Arc::new(self.input.clone()) })
     }
 
-    /// A plan whose nodes of this kind, all of them, are such LIMITs.
+    /// Replaces all nodes of this kind in a plan by such LIMITs.
     pub fn all_ordered(plan: LogicalPlan) -> DfResult<LogicalPlan> {
         let ordered = plan.transform_up(|node| match &node {
             LogicalPlan::Extension(extension) => match extension.node.as_any().downcast_ref::<Self>() {

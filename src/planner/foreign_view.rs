@@ -1,8 +1,8 @@
-//! Views that are written in another dialect than the query that uses them.
+//! Views written in another dialect than the query that uses them.
 //!
-//! Their plan is made by the rules of their own dialect. The rules of the query around must not look into it: they would give its casts
-//! and sums the meaning that they have there. So it stands in the query as a leaf, also while that is part of others, until the rules of all
-//! of them have been applied.
+//! The rules of the view's own dialect make its plan. The rules of the outer query must not look into it: they would give its casts and
+//! sums the meaning of their own dialect. So the view is a leaf of the query, and of queries that contain that one, until all their rules
+//! have been applied.
 //!
 //! ```text
 //!  SELECT * FROM v  ─▶  Projection       ─▶ rules ─▶ open:  Projection
@@ -23,19 +23,19 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalN
 use crate::common::Result;
 use crate::sql::Dialect;
 
-/// The plan of such a view.
+/// A leaf that holds the plan of such a view.
 #[derive(Debug, PartialEq, Eq)]
 struct ForeignView {
     plan: LogicalPlan,
     dialect: Dialect,
 }
 
-/// Closes the plan of a view for the rules of other dialects.
+/// Hides the plan of a view from the rules of other dialects.
 pub(super) fn close(plan: LogicalPlan, dialect: Dialect) -> LogicalPlan {
     LogicalPlan::Extension(Extension { node: Arc::new(ForeignView { plan, dialect }) })
 }
 
-/// Puts such views in their places, when all rules of the whole query have been applied.
+/// Replaces such leaves by the plans of their views, once all rules of the whole query have been applied.
 ///
 /// # Errors
 /// When DataFusion refuses the plan.
@@ -44,7 +44,7 @@ pub(super) fn open(plan: &LogicalPlan) -> Result<LogicalPlan> {
         let LogicalPlan::Extension(extension) = &node else { return Ok(Transformed::no(node)) };
         let any: &dyn std::any::Any = extension.node.as_any();
         match any.downcast_ref::<ForeignView>() {
-            // It may hold others in turn.
+            // The view may contain others in turn.
             Some(view) => Ok(Transformed::yes(open(&view.plan)?)),
             None => Ok(Transformed::no(node)),
         }

@@ -1,5 +1,5 @@
-//! How large a query may be: a text of a few lines can stand for a plan of millions of parts (a name of WITH that is read twice, and that
-//! by another one twice, ...), over which a planner would sit for hours.
+//! Limits on the size of a query: a few lines of text can expand to a plan of millions of nodes (a WITH name that is read twice by another
+//! one that is read twice, ...), which a planner would process for hours.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,13 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use crate::common::{Error, Result};
 use crate::sql::size::{MOST_COLUMNS, MOST_OPERATORS, too_large};
 
-/// The most parts of its expressions.
+/// The maximum number of expression nodes.
 const MOST_PARTS: u64 = 100_000;
 
-/// Refuses a plan that is too large, before anything walks over all of it.
+/// Rejects a plan that is too large before anything walks over all of it.
 ///
 /// # Errors
-/// With what its size is, and what makes it smaller.
+/// With the size of the plan and a way to make it smaller.
 pub(super) fn check(plan: &LogicalPlan) -> Result<()> {
     let columns = plan.schema().fields().len();
     if columns as u64 > MOST_COLUMNS {
@@ -31,7 +31,7 @@ pub(super) fn check(plan: &LogicalPlan) -> Result<()> {
 #[derive(Debug, Default, Clone, Copy)]
 struct Size {
     operators: u64,
-    /// Of expressions.
+    /// Expression nodes.
     parts: u64,
 }
 
@@ -42,7 +42,7 @@ impl Size {
     }
 }
 
-/// Sizes of plans that are written out, by the place of what they share.
+/// Expanded sizes of plans, by address: subplans that are shared are measured once.
 #[derive(Default)]
 struct Sizes(HashMap<*const LogicalPlan, Size>);
 
@@ -79,7 +79,7 @@ impl Sizes {
     }
 }
 
-/// DataFusion's rule, which puts what columns stand for into a condition: with every SELECT that it passes the condition may double.
+/// DataFusion's rule that inlines the expressions of columns into a condition: the condition may double with every SELECT it passes.
 #[derive(Debug, Default)]
 pub(super) struct BoundedPushDown(PushDownFilter);
 
@@ -102,7 +102,7 @@ impl OptimizerRule for BoundedPushDown {
     }
 }
 
-/// Refuses a condition that has become too large.
+/// Rejects a condition that has become too large.
 pub(super) fn bounded(plan: &LogicalPlan) -> DfResult<()> {
     let LogicalPlan::Filter(filter) = plan else { return Ok(()) };
     if Sizes::default().of_expr(&filter.predicate)?.parts > MOST_PARTS { Err(too_large().into()) } else { Ok(()) }

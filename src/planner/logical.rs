@@ -1,4 +1,4 @@
-//! A query to its logical plan, in the state of its dialect: rewritten as text, planned, rewritten by all [`rules`].
+//! Plans a query into a logical plan, in the state of its dialect: rewrites the text, plans it, and applies all [`rules`].
 
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -14,13 +14,13 @@ use super::provider::Tables;
 use super::rules::{self, RuleContext};
 use super::using::joins_on;
 
-/// Plans a query, in which views of other dialects stay closed: its text is rewritten where DataFusion's planner reads it in another way, then
-/// its plan by all [`rules`].
+/// Plans a query, in which views of other dialects stay closed. Rewrites its text where DataFusion's planner would read it differently,
+/// then its plan by all [`rules`].
 pub(super) async fn statement(state: &SessionState, tables: &dyn Tables, query: Query, mode: Mode) -> Result<LogicalPlan> {
     traced(state, tables, query, mode, &mut |_, _| {}).await
 }
 
-/// The same; `seen` is shown the plan as it is written, and after each rule.
+/// Like [`statement`]; `seen` gets the plan as written, and after each rule.
 pub(super) async fn traced(
     state: &SessionState,
     tables: &dyn Tables,

@@ -1,4 +1,4 @@
-//! The node for a table whose rows are found by key: the keys below it, the table's rows out of it.
+//! The logical node of a table whose rows are found by key: its input is the keys, its output the table's rows.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,7 +13,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::operators::StaticScanExec;
 
-/// The rows of a table that have one of the keys below.
+/// The rows of a table that have one of the keys of the input.
 ///
 /// ```text
 ///  Join ── the stream's new rows
@@ -22,19 +22,19 @@ use crate::operators::StaticScanExec;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct LookupScan {
-    /// What gives the keys.
+    /// The plan that yields the keys.
     pub keys: LogicalPlan,
-    /// The scan of the table as of the epoch that this one stands for.
+    /// The scan of the table as of the epoch, which this node replaces.
     pub scan: TableScan,
 }
 
 impl LookupScan {
-    /// As a plan.
+    /// Wraps the node in a plan.
     pub fn plan(keys: LogicalPlan, scan: TableScan) -> LogicalPlan {
         LogicalPlan::Extension(Extension { node: Arc::new(Self { keys, scan }) })
     }
 
-    /// As a physical plan over the keys.
+    /// The physical plan over the keys.
     ///
     /// # Errors
     /// When the table cannot be planned.

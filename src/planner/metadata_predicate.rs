@@ -1,4 +1,4 @@
-//! What filters say of metadata columns: `offset BETWEEN 5 AND 9 AND ts >= TIMESTAMP '...'`.
+//! Extracts predicates on metadata columns from filters: `offset BETWEEN 5 AND 9 AND ts >= TIMESTAMP '...'`.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
@@ -7,8 +7,8 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use crate::connectors::{Intervals, MetadataPredicate};
 
-/// Finds what filters, of which all hold, say of metadata. `column` gives a column of the table as an expression over what
-/// is read, `metadata` the key and the type of a column that is read.
+/// Extracts the metadata predicate from a conjunction of filters. `column` returns the expression of a table's column over the columns that
+/// are read, `metadata` the key and the type of a column that is read.
 pub(super) struct PredicateExtractor<C, M> {
     pub(super) column: C,
     pub(super) metadata: M,
@@ -19,7 +19,7 @@ where
     C: Fn(&str) -> Option<Expr>,
     M: Fn(&str) -> Option<(String, DataType)>,
 {
-    /// All that holds of the rows that pass these filters.
+    /// The predicate that holds for all rows that pass these filters.
     pub(super) fn all<'a>(&self, filters: impl IntoIterator<Item = &'a Expr>) -> MetadataPredicate {
         filters.into_iter().map(|filter| self.of_filter(filter)).fold(MetadataPredicate::default(), MetadataPredicate::and)
     }
@@ -54,12 +54,12 @@ where
         Some(MetadataPredicate::new(&key, allowed(op, literal)?))
     }
 
-    /// The metadata that an expression is a copy of.
+    /// The key of the metadata that an expression copies.
     fn key(&self, expr: &Expr) -> Option<String> {
         self.copied(expr).map(|(key, _)| key)
     }
 
-    /// The same, and what kind of value it is.
+    /// The same with the kind of its value.
     fn copied(&self, expr: &Expr) -> Option<(String, Kind)> {
         match expr {
             Expr::Column(column) => self.read(&(self.column)(&column.name)?),
@@ -67,7 +67,7 @@ where
         }
     }
 
-    /// The same of an expression over what is read.
+    /// The same for an expression over the columns that are read.
     fn read(&self, expr: &Expr) -> Option<(String, Kind)> {
         match expr {
             Expr::Column(column) => {
@@ -79,12 +79,12 @@ where
     }
 }
 
-/// Types in which a value of metadata stays what it is.
+/// The types that keep a metadata value unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// A whole number.
     Number,
-    /// A time, no coarser than milliseconds and by UTC.
+    /// A time, no coarser than milliseconds and in UTC.
     Time,
 }
 
@@ -101,17 +101,17 @@ impl Kind {
 fn through_cast(expr: &Expr, inner: impl Fn(&Expr) -> Option<(String, Kind)>) -> Option<(String, Kind)> {
     match expr {
         Expr::Alias(alias) => inner(&alias.expr),
-        // A time as a number is another one.
+        // A cast between times and numbers changes the value.
         Expr::Cast(cast) => inner(&cast.expr).filter(|(_, kind)| Kind::from_type(cast.field.data_type()) == Some(*kind)),
         _ => None,
     }
 }
 
-/// The values for which `value op literal` holds.
+/// The values that satisfy `value op literal`.
 fn allowed(op: Operator, literal: &Expr) -> Option<Intervals> {
     let Expr::Literal(value, _) = literal else { return None };
     let (first, after) = place(value)?;
-    // Below the first number there is nothing that could be subtracted.
+    // Below the smallest number nothing can be subtracted.
     let below = |n: i64| n.checked_sub(1).map_or(Intervals::between(1, 0), |last| Intervals::between(i64::MIN, last));
     let from = |n: i64| Intervals::between(n, i64::MAX);
     Some(match op {
@@ -125,7 +125,7 @@ fn allowed(op: Operator, literal: &Expr) -> Option<Intervals> {
     })
 }
 
-/// The first whole number, or millisecond, that is not below a value, and the first that is above it.
+/// The least integer (or millisecond) not below a value, and the least one above it.
 fn place(value: &ScalarValue) -> Option<(i64, i64)> {
     let parts = |value: i64, per_milli: i64| {
         let floor = value.div_euclid(per_milli);
@@ -153,7 +153,7 @@ mod tests {
         lit(ScalarValue::TimestampMicrosecond(Some(v), None))
     }
 
-    /// Columns: `o` is the offset, `copy` a wider copy of it, `ts` the time with six digits, `x` no metadata.
+    /// Columns: `o` is the offset, `copy` a wider copy of it, `ts` the time with six digits, `x` not metadata.
     fn found(filter: &Expr) -> Vec<(&'static str, Vec<(i64, i64)>)> {
         let copy = |name: &str| match name {
             "copy" => Some(datafusion::prelude::cast(col("o"), DataType::Int64)),
@@ -194,7 +194,7 @@ mod tests {
             (col("ts").lt(micros(2_001)), vec![("timestamp", vec![(MIN, 2)])]),
             (col("ts").eq(micros(2_001)), vec![("timestamp", vec![])]),
             (col("ts").eq(micros(-1_000)), vec![("timestamp", vec![(-1, -1)])]),
-            // Nothing is known of sums, of other columns, of rounded times, of what is not a literal, and of NOT.
+            // Nothing is known of sums, other columns, rounded times, non-literals and NOT.
             (col("sum").eq(lit(7_i64)), vec![]),
             (col("x").eq(lit(7_i64)), vec![]),
             (col("s").eq(micros(1)), vec![]),

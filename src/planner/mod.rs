@@ -1,4 +1,4 @@
-//! SQL trees to plans: one session for batch queries, one for continuous ones, and the templates that epochs are bound from.
+//! Plans SQL trees: one session for batch queries, one for continuous ones, and the plan templates that are bound to epochs.
 //!
 //! ```text
 //!  sqlparser Query ─▶ session (names, TUMBLE, HOP ...) ─▶ LogicalPlan ─▶ optimizer

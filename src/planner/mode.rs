@@ -1,6 +1,6 @@
-//! Batch or continuous.
+//! Batch or continuous mode.
 
-/// Whether a session plans queries that end, or templates of epochs.
+/// Whether a session plans bounded queries or templates for epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Reads to the end of every table as of now.

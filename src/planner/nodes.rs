@@ -1,4 +1,4 @@
-//! Logical nodes that only the continuous planner makes: where a plan is cut, and what stands right above a cut.
+//! Logical nodes that only the continuous planner makes: the leaf where a plan is cut, and the nodes right above it.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,23 +13,23 @@ use crate::operators::windows::late_filter::LateFilter;
 
 use super::columns::with_columns;
 
-/// A leaf that stands for rows of an earlier stage.
+/// A leaf that reads the rows of an earlier stage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct StageInput {
     /// The stage's number.
     pub stage: u32,
-    /// How many partitions it leaves.
+    /// The number of partitions of its output.
     pub partitions: usize,
     /// Its columns.
     pub schema: DFSchemaRef,
 }
 
-/// Takes late rows out.
+/// Drops late rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Late {
-    /// What is below.
+    /// The input.
     pub input: LogicalPlan,
-    /// Which rows are late; at no watermark yet.
+    /// Which rows are late; its watermark is not set yet.
     pub filter: LateFilter,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Numbered {
 }
 
 impl StageInput {
-    /// As a plan.
+    /// Makes the leaf a plan.
     pub fn plan(stage: u32, partitions: usize, schema: DFSchemaRef) -> LogicalPlan {
         LogicalPlan::Extension(Extension { node: Arc::new(Self { stage, partitions, schema }) })
     }
@@ -55,14 +55,14 @@ impl PartialOrd for StageInput {
 }
 
 impl Late {
-    /// On top of a piece.
+    /// Adds the node on top of a plan.
     pub fn plan(input: LogicalPlan, filter: LateFilter) -> LogicalPlan {
         LogicalPlan::Extension(Extension { node: Arc::new(Self { input, filter }) })
     }
 }
 
 impl Numbered {
-    /// On top of a leaf.
+    /// Adds the node on top of a leaf.
     pub fn plan(input: LogicalPlan) -> Result<LogicalPlan> {
         Ok(LogicalPlan::Extension(Extension { node: Arc::new(Self::new(input)?) }))
     }

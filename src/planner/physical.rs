@@ -79,14 +79,14 @@ impl ExtensionPlanner for Nodes {
     }
 }
 
-/// Takes DataFusion's two-phase aggregate apart: the first half as a plan, the second over an empty input in its place.
+/// Splits DataFusion's two-phase aggregate: returns the first phase as a plan, and the second over an empty input in place of the first.
 ///
 /// # Errors
-/// When it was planned in another way than two phases.
+/// When it was not planned in two phases.
 pub(super) fn halves(aggregate: &Arc<dyn ExecutionPlan>) -> Result<(Arc<dyn ExecutionPlan>, Arc<dyn ExecutionPlan>)> {
     let unexpected = || Error::internal("DataFusion planned an aggregate in another way than two phases");
     let last = aggregate.downcast_ref::<AggregateExec>().ok_or_else(unexpected)?;
-    // In between stands only what moves rows from partition to partition.
+    // Only nodes that repartition rows stand between the two.
     let mut first = last.input();
     while !first.is::<AggregateExec>() {
         first = first.children().first().copied().ok_or_else(unexpected)?;
@@ -98,7 +98,7 @@ pub(super) fn halves(aggregate: &Arc<dyn ExecutionPlan>) -> Result<(Arc<dyn Exec
     Ok((Arc::clone(first), Arc::clone(aggregate).replace_children(vec![empty], recompute())?))
 }
 
-/// For replacing a node's input by another one.
+/// Options to replace a node's input by another one.
 pub(super) fn recompute() -> ReplaceChildrenOptions {
     ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute)
 }

@@ -1,4 +1,4 @@
-//! A query as DataFusion plans it, with the names of its columns mended.
+//! Plans a query with DataFusion and repairs the case of its column names.
 
 use std::ops::ControlFlow;
 
@@ -12,10 +12,10 @@ use crate::common::Result;
 use super::case_insensitive::CaseInsensitiveResolver;
 use super::provider::Tables;
 
-/// Plans a query as it stands, again and again while there are names to mend.
+/// Plans a query as written, and again while there are names to repair.
 ///
 /// # Errors
-/// What does not resolve or type.
+/// When a name does not resolve or an expression does not type-check.
 pub(super) async fn planned(state: &SessionState, tables: &dyn Tables, query: ast::Query) -> Result<LogicalPlan> {
     let columns_of = |name: &str| tables.columns(name);
     let mut tries = CaseInsensitiveResolver::new(query, &columns_of);

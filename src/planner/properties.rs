@@ -2,30 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the planner knows of the rows that a piece of a continuous plan yields. Columns are named by their index in its
-/// schema, the weight left out.
+/// The properties of the rows that a fragment of a continuous plan yields. Columns are identified by their index in its schema, the weight
+/// not counted.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StreamProperties {
-    /// Rows come and go: the last column is the weight.
+    /// Whether rows are changes: the last column is the weight.
     pub updating: bool,
     /// Sets of columns of which no two rows hold equal values at the same time.
     pub keys: Vec<BTreeSet<usize>>,
-    /// Columns that time moves through.
+    /// Time columns by index.
     pub times: BTreeMap<usize, Time>,
-    /// Declared tables below.
+    /// The declared tables that it reads.
     pub sources: BTreeSet<String>,
-    /// Rows carry provisional sessions, which are still to be merged.
+    /// Set while rows carry provisional sessions, which are still to be merged.
     pub session: Option<Session>,
 }
 
-/// Provisional sessions: every row has the window that it alone would make.
+/// Provisional sessions: every row has the window that it would have if it were the only one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Session {
     /// The gap that ends a session, in milliseconds.
     pub gap: i64,
     /// Sessions are found within equal values of these columns.
     pub partition: Vec<usize>,
-    /// `window_start`, `window_end`, `window_time`; the first two are needed.
+    /// `window_start`, `window_end`, `window_time`; the first two are required.
     pub window: [Option<usize>; 3],
     /// The rows' own time.
     pub time: Time,
@@ -34,28 +34,28 @@ pub(super) struct Session {
 /// The properties of a relation in EXPLAIN.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shape {
-    /// Rows come and go.
+    /// Whether rows are changes.
     pub updating: bool,
     /// Sets of columns that no two rows share.
     pub keys: Vec<Vec<String>>,
-    /// Columns that the watermark moves through.
+    /// Time columns, which the watermark bounds.
     pub times: Vec<String>,
 }
 
-/// A column that the watermark says something about.
+/// A column that the watermark bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Time {
     /// What the column holds.
     pub role: Role,
-    /// Which clock moves.
+    /// The clock that advances it.
     pub domain: Domain,
-    /// Tables whose watermarks are meant: W is the least of theirs.
+    /// The tables whose watermarks apply: W is the least of theirs.
     pub sources: BTreeSet<String>,
-    /// Rows may still come that are this many milliseconds older than W.
+    /// Rows may be this many milliseconds older than W.
     pub watermark_delay: i64,
-    /// An operator below has taken late rows out.
+    /// Whether an operator below has dropped late rows.
     pub guarded: bool,
-    /// The windows that the time is of, each by a number; those over `window_time` of others are also of theirs, and end no earlier.
+    /// The windows that the time belongs to, each by a number; those over `window_time` of others also belong to these, and end no earlier.
     pub windows: BTreeSet<u32>,
 }
 
@@ -72,19 +72,19 @@ pub(super) enum Role {
     Last,
 }
 
-/// Which clock moves a time column.
+/// The clock that advances a time column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Domain {
     /// Event time: watermarks.
     Event,
     /// Processing time: the epoch's clock, until all input has ended.
     Processing,
-    /// The epoch's clock and nothing else: what waits for it does not keep a job whose input has ended.
+    /// The epoch's clock and nothing else: rows that wait for it do not keep a job running whose input has ended.
     Clock,
 }
 
 impl Time {
-    /// What to add to the column, in milliseconds, to get the end of the row's window; `None` if it is no window column.
+    /// What to add to the column, in milliseconds, to get the end of the row's window; `None` if it is not a window column.
     pub fn to_end(&self) -> Option<i64> {
         match self.role {
             Role::Row => None,
@@ -94,14 +94,14 @@ impl Time {
         }
     }
 
-    /// The same once late rows are out.
+    /// The same time with late rows dropped.
     pub fn guarded(&self) -> Self {
         Self { guarded: true, ..self.clone() }
     }
 }
 
 impl StreamProperties {
-    /// The same relation with columns chosen anew: `from[i]` is where output column i comes from, if it is a copy.
+    /// The properties after a projection: `from[i]` is the input column of output column i, if it is a copy.
     pub fn project(&self, from: &[Option<usize>]) -> Self {
         let find = |index: usize| from.iter().position(|f| *f == Some(index));
         let keys = self.keys.iter().filter_map(|key| key.iter().map(|c| find(*c)).collect::<Option<BTreeSet<_>>>()).collect();
@@ -114,26 +114,26 @@ impl StreamProperties {
         Self { updating: self.updating, keys, times, sources: self.sources.clone(), session }
     }
 
-    /// The same for EXPLAIN; `name` returns the name of a column.
+    /// The same properties for EXPLAIN; `name` returns the name of a column.
     pub fn shape(&self, name: impl Fn(usize) -> String) -> Shape {
         let keys = self.keys.iter().map(|key| key.iter().map(|c| name(*c)).collect()).collect();
         Shape { updating: self.updating, keys, times: self.times.keys().map(|c| name(*c)).collect() }
     }
 
-    /// What is left when rows come out at the end of this window: times of windows that end no earlier. A row's own time, and that of
-    /// another window, are in the past by then.
+    /// Keeps only what still holds when rows come out at the end of this window: times of windows that end no earlier. A row's own time,
+    /// and that of another window, are in the past by then.
     pub fn closed_by(&mut self, end: &Time) {
         self.times.retain(|_, t| t.to_end().is_some() && t.windows.is_superset(&end.windows));
         self.times.values_mut().for_each(|t| t.guarded = true);
     }
 
-    /// A column that is a row's own event time, and how many milliseconds rows may be behind the watermark.
+    /// The column that is a row's own event time, and how many milliseconds rows may be behind the watermark.
     pub fn rowtime(&self) -> Option<(usize, i64)> {
         let own = |time: &&Time| time.domain == Domain::Event && matches!(time.role, Role::Row | Role::Last);
         self.times.iter().find(|(_, time)| own(time)).map(|(column, time)| (*column, time.watermark_delay))
     }
 
-    /// A time attribute that determines a window's end, among these columns.
+    /// The time attribute among these columns that determines a window's end.
     pub fn window_end(&self, columns: impl IntoIterator<Item = usize>) -> Option<(usize, &Time)> {
         columns.into_iter().find_map(|c| self.times.get(&c).filter(|t| t.to_end().is_some()).map(|t| (c, t)))
     }

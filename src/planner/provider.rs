@@ -1,4 +1,4 @@
-//! Declared tables as DataFusion sees them.
+//! Declared tables as table providers of DataFusion.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -38,25 +38,25 @@ use super::metadata_predicate::PredicateExtractor;
 use super::mode::Mode;
 use super::streaming_settings::StreamingSettings;
 
-/// What a name stands for.
+/// The object that a name refers to.
 #[derive(Debug, Clone)]
 pub enum Relation {
     /// A declared table.
     Table,
     /// A view.
     View(ViewDefinition),
-    /// A materialized view: the same, and its content.
+    /// A materialized view: its definition and its content.
     Materialized(ViewDefinition, Arc<dyn MaterializedContent>),
 }
 
-/// A view, as it is put in the place of its name.
+/// The definition of a view, whose query replaces its name.
 #[derive(Debug, Clone)]
 pub struct ViewDefinition {
-    /// Its query, with names that are resolved.
+    /// Its query, with resolved names.
     pub query: ast::Query,
-    /// Its column names, if it renames them.
+    /// Its column names, if they are renamed.
     pub columns: Vec<String>,
-    /// The text in which places in the query are.
+    /// The text that positions in the query refer to.
     pub source: ast::Source,
 }
 
@@ -66,13 +66,13 @@ pub trait MaterializedContent: Debug + Send + Sync {
     /// Its rows as of now.
     ///
     /// # Errors
-    /// When no job keeps them, or they cannot be read.
+    /// When no job maintains them, or they cannot be read.
     async fn rows(&self) -> Result<Vec<RecordBatch>>;
 
-    /// The same for continuous queries: the content, then its changes. `None`: its query is to be put in its place.
+    /// A table for continuous queries that yields the content, then its changes. `None`: the view's query is used instead.
     fn table(&self, content: Content) -> Option<Arc<DeclaredTable>>;
 
-    /// The settings that its rows are made with.
+    /// The settings under which its rows are computed.
     fn streaming(&self) -> StreamingSettings;
 }
 
@@ -81,7 +81,7 @@ pub trait MaterializedContent: Debug + Send + Sync {
 pub struct Content {
     /// Its columns.
     pub schema: SchemaRef,
-    /// Rows may go again.
+    /// Whether rows may be retracted.
     pub updating: bool,
     /// Sets of columns that no two rows share.
     pub keys: Vec<Vec<String>>,
@@ -89,22 +89,22 @@ pub struct Content {
     pub time: Option<(String, i64)>,
 }
 
-/// Finds names; the catalog, seen from the planner.
+/// Resolves names: the catalog from the planner's view.
 #[async_trait]
 pub trait Tables: Debug + Send + Sync {
-    /// What a name stands for; `None` if nothing does. Nothing is opened for that.
+    /// The object that a name refers to, if any. Does not open a table.
     ///
     /// # Errors
     /// When a name is ambiguous or its declaration is broken.
     async fn relation(&self, name: &str) -> Result<Option<Relation>>;
 
-    /// Opens a table that a name stands for. One that declares no columns is asked for them.
+    /// Opens the table that a name refers to. Infers the columns of a table that declares none.
     ///
     /// # Errors
-    /// When there is no such table, its options do not fit, or its columns cannot be found out.
+    /// When there is no such table, its options are not valid, or its columns cannot be inferred.
     async fn open(&self, name: &str) -> Result<Arc<DeclaredTable>>;
 
-    /// Gives the names in a query their meaning, and puts in what stands for something else (functions, hints).
+    /// Resolves the names in a query, and expands functions and hints.
     ///
     /// # Errors
     /// With line and column in the query's text.
@@ -113,14 +113,14 @@ pub trait Tables: Debug + Send + Sync {
         Ok(())
     }
 
-    /// The columns that a table declares, for names that are written in another case; none if it is no table.
+    /// The columns that a table declares, to correct the case of names; empty if there is no such table.
     fn columns(&self, name: &str) -> Vec<String>;
 
-    /// All names, for spelling help.
+    /// All names, for suggestions of similar ones.
     fn names(&self) -> Vec<String>;
 }
 
-/// A table that was declared, opened for reading.
+/// A declared table, opened for reading.
 #[derive(Debug)]
 pub struct DeclaredTable {
     /// The declaration.
@@ -132,10 +132,10 @@ pub struct DeclaredTable {
 }
 
 impl DeclaredTable {
-    /// Its rows as they come.
+    /// The stream of its rows.
     ///
     /// # Errors
-    /// When rows of it are only looked up.
+    /// When the table can only be looked up.
     pub fn stream(&self) -> Result<Arc<dyn StreamSource>> {
         self.source.stream().ok_or_else(|| {
             let name = &self.definition.name;
@@ -150,11 +150,11 @@ pub struct TableSource {
     table: Arc<DeclaredTable>,
     mode: Mode,
     schema: SchemaRef,
-    /// One per column of `schema`, over the source's columns.
+    /// An expression per column of `schema`, over the source's columns.
     columns: Vec<Expr>,
     /// The watermark's expression over the source's columns, and the event-time column.
     watermark: Option<(Expr, String)>,
-    /// A continuous query reads it as of each epoch, not as a stream.
+    /// Whether a continuous query reads it as of each epoch, not as a stream.
     is_static: bool,
 }
 
@@ -200,7 +200,7 @@ impl TableSource {
         }
         let all = DFSchema::try_from(schema.as_ref().clone())?;
         let expr = plan_expr(state, &watermark.expr, &all).map_err(context)?;
-        // In terms of what is read: a computed column stands for its own expression.
+        // Replaces computed columns by their expressions, so that only columns that are read remain.
         let expr = expr
             .transform(|e| match &e {
                 Expr::Column(c) => Ok(Transformed::yes(columns[schema.index_of(&c.name)?].clone())),
@@ -214,7 +214,7 @@ impl TableSource {
         Ok((expr, watermark.column.clone()))
     }
 
-    /// The declared table of a scan, if it has one.
+    /// The declared table that a scan reads, if it reads one.
     pub fn from_scan(scan: &TableScan) -> Option<Arc<Self>> {
         let provider: Arc<dyn Any + Send + Sync> = source_as_provider(&scan.source).ok()?;
         provider.downcast().ok()
@@ -230,7 +230,7 @@ impl TableSource {
         self.watermark.as_ref().map(|(_, column)| column.as_str())
     }
 
-    /// A column over the source's columns.
+    /// The expression of a column over the source's columns.
     fn column(&self, name: &str) -> Option<&Expr> {
         self.columns.get(self.schema.index_of(name).ok()?)
     }
@@ -240,26 +240,26 @@ impl TableSource {
         self.column(column).is_some_and(clock::is_clock)
     }
 
-    /// Whether one of these columns is made of the clock.
+    /// Whether one of these columns is computed from the clock.
     pub fn has_clock(&self, columns: &[usize]) -> bool {
         columns.iter().filter_map(|i| self.columns.get(*i)).any(clock::has_clock)
     }
 
-    /// The same table, read by continuous queries as of each epoch; nothing if it is a stream.
+    /// The same table, read by continuous queries as of each epoch; `None` if it is a stream.
     pub fn as_static(&self) -> Option<Self> {
         let source = &self.table.source;
         let can = self.changes() == Changes::Append && (source.snapshot().is_some() || source.lookup().is_some());
         can.then(|| Self { is_static: true, ..self.clone() })
     }
 
-    /// The columns by which the table finds rows, of those whose values a join tells: columns of the table that are none of its source's
-    /// do not count.
+    /// The columns by which the table looks rows up, among those whose values a join provides. Columns that the table computes, which are
+    /// not in its source, do not count.
     pub fn lookup_key(&self, columns: &[&str]) -> Option<Vec<String>> {
         let read: Vec<&str> = columns.iter().copied().filter(|name| self.is_read(name)).collect();
         self.table.source.lookup()?.key(&read)
     }
 
-    /// Whether the table finds rows by key.
+    /// Whether the table can look rows up by key.
     pub fn finds_by_key(&self) -> bool {
         self.table.source.lookup().is_some()
     }
@@ -269,7 +269,7 @@ impl TableSource {
         self.table.source.snapshot().is_some()
     }
 
-    /// Whether a column is one of the source's, as it is read.
+    /// Whether a column is read from the source as it is.
     fn is_read(&self, name: &str) -> bool {
         self.column(name).is_some_and(|expr| matches!(expr, Expr::Column(c) if c.name == name))
     }
@@ -284,18 +284,18 @@ impl TableSource {
         self.table.source.keys()
     }
 
-    /// Whether no record takes a row away before it has come.
+    /// Whether no record retracts a row before the row has come.
     pub fn in_order(&self) -> bool {
         self.table.source.in_order()
     }
 
-    /// What the table's records say.
+    /// The kind of changes that the table's records are.
     pub fn changes(&self) -> Changes {
         self.table.source.changes()
     }
 
-    /// The table as its records are, which say changes: its columns, and the weight behind them. Where a record can tell the
-    /// key alone, all others may be NULL.
+    /// The table with its change records as rows: its columns, followed by the weight. Where a record may hold the key alone, all other
+    /// columns may be NULL.
     pub fn records(&self) -> Self {
         let partial = |name: &str| matches!(self.changes(), Changes::Upsert(key) if !key.iter().any(|k| k == name));
         let fields = self.schema.fields().iter();
@@ -306,15 +306,15 @@ impl TableSource {
         Self { schema: Arc::new(Schema::new(fields)), columns, ..self.clone() }
     }
 
-    /// The columns of a scan that stand behind it once the weight is gone, NOT NULL as declared.
+    /// The columns of a scan once the weight is removed, NOT NULL as declared.
     fn declared(&self, scanned: &SchemaRef) -> SchemaRef {
         let declared = |name: &str| self.table.definition.columns.iter().find(|c| c.name == name).is_none_or(|c| c.nullable);
         let fields = scanned.fields().iter().filter(|f| f.name() != WEIGHT);
         Arc::new(Schema::new(fields.map(|f| f.as_ref().clone().with_nullable(declared(f.name()))).collect::<Vec<_>>()))
     }
 
-    /// What filters say of metadata, where that says which rows of the source need not be read. Where rows stand for changes all of
-    /// them count, whatever is wanted of the outcome.
+    /// The predicate of filters on metadata, by which parts of the source need not be read. Where records are changes all of them have to
+    /// be read, whatever the filters select from the result.
     fn bounds(&self, filters: &[&Expr]) -> MetadataPredicate {
         if self.mode != Mode::Batch || self.changes() != Changes::Append {
             return MetadataPredicate::default();
@@ -328,7 +328,7 @@ impl TableSource {
         PredicateExtractor { column, metadata }.all(filters.iter().copied())
     }
 
-    /// What a query that ends reads of a table.
+    /// The splits that a bounded query reads of a table.
     async fn splits(&self, scan: &dyn SplitScan, filters: &[Expr]) -> Result<Vec<Split>> {
         let mut ranges = scan.ranges().await?;
         let bounds = self.bounds(&filters.iter().collect::<Vec<_>>());
@@ -344,13 +344,13 @@ impl TableSource {
         ranges.iter().map(split).collect()
     }
 
-    /// The error of a query that would read all of it.
+    /// The error of a query that would have to read the whole table.
     pub fn not_whole(&self) -> Error {
         Error::sql(format!("table `{}` is not read as a whole: its rows are found by key", self.name()))
             .hint("join it with a table or a stream whose rows have the key")
     }
 
-    /// Makes the source known to plans that are run in this session.
+    /// Registers the source with the session that runs the plan.
     fn open(&self, session: &dyn DfSession) {
         if let Some(open) = session.config().get_extension::<SourceSet>() {
             open.add(self.name(), Arc::clone(&self.table.source));
@@ -383,9 +383,9 @@ impl TableProvider for TableSource {
         TableType::Base
     }
 
-    /// A source that plans its own reads sees what filters say of its columns, but for those that are computed above it; any
-    /// other one sees what they say of metadata. Whether a continuous query reads a table as of each epoch is known only later, so
-    /// all filters stay there.
+    /// A source that plans its own reads sees the filters on its columns, except on those that are computed above it; any other source sees
+    /// only those on metadata. Whether a continuous query reads a table as of each epoch is known only later, so all filters are evaluated
+    /// again above the scan.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
         let provider = match self.mode {
             Mode::Batch => match self.table.source.scan() {
@@ -426,7 +426,7 @@ impl TableProvider for TableSource {
                 Ok(TreeNodeRecursion::Continue)
             })?;
         }
-        // What a batch query answers from is the rows that are left of all changes.
+        // A batch query reads the rows that remain after all changes.
         let changes = Some(self.changes()).filter(|changes| self.mode == Mode::Batch && *changes != Changes::Append);
         if let Some(changes) = &changes {
             indices.push(read.index_of(WEIGHT)?);
@@ -438,7 +438,7 @@ impl TableProvider for TableSource {
         indices.dedup();
         let scanned: SchemaRef = Arc::new(read.project(&indices)?);
         let rows = if changes.is_some() { self.declared(&scanned) } else { Arc::clone(&scanned) };
-        // A continuous query has its clock from the epoch, as one more column.
+        // A continuous query gets the clock from the epoch, as an additional column.
         let clocked = self.mode == Mode::Streaming && self.has_clock(&wanted);
         let mut scanned_df = DFSchema::try_from(rows.as_ref().clone())?;
         if clocked {
@@ -468,7 +468,7 @@ impl TableProvider for TableSource {
                     self.open(session);
                     let partitions = partitions.min(splits.len()).max(1);
                     let scan = SourceScanExec::new(self.name(), paths, Arc::clone(&scanned), vec![Vec::new(); partitions], None);
-                    // Rows of changes are no rows of the answer yet.
+                    // A limit counts rows of the result, which changes are not yet.
                     Arc::new(scan.with_limit(limit.filter(|_| changes.is_none())).with_splits(splits))
                 }
                 None => return Err(self.not_whole().into()),
@@ -498,8 +498,8 @@ fn keys_of(changes: &Changes) -> &[String] {
     }
 }
 
-/// Puts what clocks stand for in their place: the time at which the query began, or `__clock()`. DataFusion's optimizer does
-/// that for queries; it does not see the columns that a table computes.
+/// Replaces clock functions by their values: the time at which the query began, or `__clock()`. DataFusion's optimizer does that for
+/// queries; it does not see the columns that a table computes.
 fn with_clocks(expr: Expr, schema: &DFSchema, session: &dyn DfSession) -> DfResult<Expr> {
     let context = SimplifyContext::builder()
         .with_schema(Arc::new(schema.clone()))

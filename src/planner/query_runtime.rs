@@ -1,4 +1,4 @@
-//! Threads for queries that end, apart from those of jobs.
+//! Threads for bounded queries, separate from those of jobs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,38 +11,37 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::common::{Error, Result};
 use crate::operators::epoch::expression_errors::with_expressions;
 
-/// How many batches of a result are computed ahead.
+/// The number of batches of a result that are computed ahead.
 const AHEAD: usize = 1;
-/// Operators are asked one within the other, so a deep plan takes a deep stack; what is not used is not taken.
+/// Operators call each other recursively, so a deep plan needs a deep stack; pages that are not used take no memory.
 const STACK: usize = 64 << 20;
 
-/// The threads that the queries of a workspace share. They begin with the first query, and end with the last of its answers.
+/// The threads that the queries of a workspace share. They start with the first query and end with the last result.
 #[derive(Debug, Default)]
 pub struct QueryRuntime {
-    /// How many; `None`: as many as there are cores.
+    /// The number of threads; `None`: one per core.
     threads: Option<usize>,
     runtime: Mutex<Option<Runtime>>,
 }
 
 impl QueryRuntime {
-    /// The number of threads; `None`: as many as there are cores.
+    /// Creates the runtime, without starting threads; `None`: one per core.
     pub fn new(threads: Option<usize>) -> Self {
         Self { threads, runtime: Mutex::default() }
     }
 
-    /// How many threads, and so partitions of a plan; `None`: as many as there are cores.
+    /// The number of threads, and so of a plan's partitions; `None`: one per core.
     pub(super) fn threads(&self) -> Option<usize> {
         self.threads
     }
 
-    /// Runs a plan on threads that only such plans use.
+    /// Runs a plan on threads that only bounded queries use.
     ///
-    /// An operator may compute for seconds without a pause (a join of everything with everything). On the threads of the process's own
-    /// runtime it would block signals, timers and sockets: Ctrl-C would have no effect, and jobs would stop. Dropping
-    /// the stream of rows ends the query.
+    /// An operator may compute for seconds without yielding (a cross join). On the threads of the process's own runtime it would block
+    /// signals, timers and sockets: Ctrl-C would have no effect, and jobs would stop. Dropping the stream of rows ends the query.
     ///
     /// # Errors
-    /// When no threads can be started.
+    /// When the threads cannot be started.
     pub(super) fn execute(self: &Arc<Self>, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let mut rows = RecordBatchReceiverStream::builder(plan.schema(), AHEAD);
         let sender = rows.tx();
@@ -55,7 +54,7 @@ impl QueryRuntime {
             Ok(())
         };
         rows.spawn_on(work, &self.handle()?);
-        // The stream of rows holds the threads, too.
+        // The stream of rows keeps the threads alive.
         let (rows, threads) = (rows.build(), Arc::clone(self));
         Ok(Box::pin(RecordBatchStreamAdapter::new(rows.schema(), rows.inspect(move |_| _ = &threads))))
     }
@@ -77,7 +76,7 @@ impl QueryRuntime {
 
 impl Drop for QueryRuntime {
     fn drop(&mut self) {
-        // Does not wait: this may be a runtime's thread, and the results of queries still running are not needed.
+        // Shuts down without waiting: this may be a thread of a runtime, and the results of running queries are not needed.
         if let Some(runtime) = self.runtime.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             runtime.shutdown_background();
         }

@@ -1,4 +1,4 @@
-//! Fields of rows by their names: `r.f`, `a[1].f`. Exactly, else the only one that differs in case, as names of columns.
+//! Resolves fields of rows by name: `r.f`, `a[1].f`. An exact match, else the only one that differs in case, as for column names.
 
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, lit};
 
 use crate::common::{Error, Result, suggest};
 
-/// Finds fields, in the place of DataFusion's planners.
+/// Resolves fields in place of DataFusion's planners.
 #[derive(Debug)]
 pub(super) struct RowFieldPlanner;
 
@@ -46,7 +46,7 @@ fn taken(row: Expr, field: &str) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(get_field(), vec![row, lit(field)]))
 }
 
-/// The field that a name means.
+/// The field that a name refers to.
 fn named<'f>(fields: &'f Fields, name: &str) -> Result<&'f Field> {
     if let Some((_, field)) = fields.find(name) {
         return Ok(field);

@@ -1,10 +1,10 @@
-//! What happens to the text and the plan of every query before DataFusion's own analyzer and optimizer see it, in this order.
+//! The rewrites of the text and the plan of every query that run before DataFusion's own analyzer and optimizer, in this order.
 //!
 //! ```text
 //!  SQL ─▶ TEXT_RULES ─▶ plan ─▶ RULES, one after the other ─▶ DataFusion: analyzer ▸ optimizer ─▶ a physical plan, or the stages of a job
 //! ```
-//! Rules of a dialect give its answer where DataFusion has its own. What a query reads in another dialect has been through the rules of
-//! that one and is closed to these (`foreign_view.rs`). `EXPLAIN VERBOSE` shows the plan after each rule that changes it.
+//! The rules of a dialect give its result where DataFusion's differs. The parts of a query in another dialect have been through that
+//! dialect's rules and are hidden from these (`foreign_view.rs`). `EXPLAIN VERBOSE` shows the plan after each rule that changes it.
 
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::LogicalPlan;
@@ -28,7 +28,7 @@ use super::rewrites::tuples;
 use super::rewrites::wide_decimals::wide_decimals;
 use super::unnest::beside;
 
-/// What a rule may look at beside the plan.
+/// The context that a rule may use beside the plan.
 pub(super) struct RuleContext<'a> {
     /// The dialect of the query.
     pub dialect: Dialect,
@@ -40,9 +40,9 @@ pub(super) struct RuleContext<'a> {
 
 /// The dialects whose queries a rule applies to.
 pub(super) enum Holds {
-    /// All: answers that do not depend on how a query runs, forms that DataFusion cannot run.
+    /// All: rules for equal results in batch and streaming, and for forms that DataFusion cannot run.
     Always,
-    /// These: the values of expressions there.
+    /// These: rules for the values of expressions in them.
     In(&'static [Dialect]),
 }
 
@@ -57,20 +57,20 @@ impl Holds {
 
 /// A rewrite of the plan of every query.
 pub(super) struct Rule {
-    /// What EXPLAIN VERBOSE calls it.
+    /// Its name in EXPLAIN VERBOSE.
     pub name: &'static str,
-    /// Where it holds.
+    /// Where it applies.
     pub holds: Holds,
     apply: fn(LogicalPlan, &RuleContext<'_>) -> Result<LogicalPlan>,
 }
 
-/// A rewrite of the text of every query, where DataFusion's planner reads it in another way.
+/// A rewrite of the text of every query, where DataFusion's planner would read it differently.
 struct TextRule {
     holds: Holds,
     apply: fn(&mut Query) -> Result<()>,
 }
 
-/// Of Flink's dialect alone.
+/// Only Flink's dialect.
 const FLINK: Holds = Holds::In(&[Dialect::FLINK]);
 
 /// All rules, in the order in which they are applied.
@@ -79,7 +79,7 @@ pub(super) const RULES: [Rule; 11] = [
     Rule { name: "round_by_row", holds: FLINK, apply: |plan, _| by_row(plan) },
     Rule { name: "times_without_value_last", holds: Holds::Always, apply: |plan, _| times_last(plan) },
     Rule { name: "wide_decimals", holds: FLINK, apply: |plan, _| wide_decimals(plan) },
-    // Then joins and subqueries, of which some become nodes that the following rules look into.
+    // Then joins and subqueries, some of which become nodes that the following rules look into.
     Rule { name: "count_in_subqueries", holds: Holds::Always, apply: |plan, _| counted(plan) },
     Rule { name: "as_of_join", holds: Holds::Always, apply: |plan, _| as_of(plan) },
     Rule { name: "unnest_beside", holds: Holds::Always, apply: |plan, _| beside(plan) },
@@ -106,15 +106,15 @@ fn done(query: &mut Query, rewrite: impl Fn(&mut Query)) -> Result<()> {
 /// Rewrites the text of a query.
 ///
 /// # Errors
-/// What a rule does not take.
+/// When a rule does not support the query.
 pub(super) fn rewrite_text(query: &mut Query, dialect: Dialect) -> Result<()> {
     TEXT_RULES.iter().filter(|rule| rule.holds.for_queries_of(dialect)).try_for_each(|rule| (rule.apply)(query))
 }
 
-/// Applies all rules; `seen` is shown the plan after each of them.
+/// Applies all rules; `seen` gets the plan after each of them.
 ///
 /// # Errors
-/// What a rule does not take.
+/// When a rule does not support the plan.
 pub(super) fn apply(
     mut plan: LogicalPlan,
     context: &RuleContext<'_>,

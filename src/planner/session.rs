@@ -1,4 +1,4 @@
-//! DataFusion sessions: how SQL trees become logical and physical plans, with our names, windows and nodes.
+//! DataFusion sessions: turn SQL trees into logical and physical plans, with our names, windows and nodes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ use super::window_call::WindowTvfPlanner;
 /// Plans queries over declared tables.
 #[derive(Clone)]
 pub struct Session {
-    /// Of the default dialect; plans of all dialects are optimised and run in it.
+    /// The context of the default dialect; plans of all dialects are optimised and run in it.
     context: SessionContext,
     tables: Arc<dyn Tables>,
     dialects: Arc<Dialects>,
@@ -64,15 +64,15 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// A session over these tables; memory and disk limits are the runtime's. Queries that end run on the threads of `queries`.
+    /// Creates a session over these tables; memory and disk limits are those of `runtime`. Bounded queries run on the threads of `queries`.
     ///
     /// # Errors
     /// When DataFusion refuses the set-up.
     pub fn new(tables: Arc<dyn Tables>, mode: Mode, runtime: Arc<RuntimeEnv>, queries: Arc<QueryRuntime>) -> Result<Self> {
         let mut config = SessionConfig::new()
-            // Names keep their case, and are looked up by our own rule.
+            // Names keep their case; our own resolver looks them up.
             .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
-            // An error about a column says where it stands.
+            // Errors about columns carry their positions.
             .set_bool("datafusion.sql_parser.collect_spans", true)
             .set_str("datafusion.execution.time_zone", "+00:00")
             .with_extension(Arc::new(SourceSet::default()))
@@ -82,12 +82,12 @@ impl Session {
         }
         if mode == Mode::Streaming {
             config = config
-                // A plan that is bound again and again must keep nothing from the run before.
+                // A plan that is bound repeatedly must keep nothing from the previous run.
                 .set_bool("datafusion.optimizer.enable_dynamic_filter_pushdown", false)
                 .set_bool("datafusion.optimizer.enable_physical_uncorrelated_scalar_subquery", false)
                 .set_bool("datafusion.optimizer.enable_round_robin_repartition", false);
         }
-        // In front of DataFusion's own planners, which look fields up exactly.
+        // These come before DataFusion's own planners, which look fields up exactly.
         let fields: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(RowFieldPlanner)];
         let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_expr_planners(fields);
         let mut builder = builder.with_default_features();
@@ -97,11 +97,11 @@ impl Session {
         };
         let rules = Optimizer::new().rules.into_iter().map(careful);
         if mode == Mode::Streaming {
-            // It would turn one window aggregate into two.
+            // The rule would turn one window aggregate into two.
             let rules = rules.filter(|r| r.name() != SingleDistinctToGroupBy::new().name());
             let push_down = KeepClockFilters::default();
             let rules = rules.map(|r| if r.name() == push_down.name() { Arc::new(KeepClockFilters::default()) } else { r }).collect();
-            // Aggregates run in two halves, of which the first must not swallow the second.
+            // Aggregates run in two phases; this rule would merge the first into the second.
             let whole = CombinePartialFinalAggregate::new().name().to_string();
             let physical = physical_rules().into_iter().filter(|r| r.name() != whole).collect();
             builder = builder.with_optimizer_rules(rules).with_physical_optimizer_rules(physical);
@@ -128,7 +128,7 @@ impl Session {
         Ok(Self { context, tables, dialects, queries })
     }
 
-    /// What it plans.
+    /// Whether it plans batch or continuous queries.
     pub fn mode(&self) -> Mode {
         self.dialects.mode()
     }
@@ -146,14 +146,14 @@ impl Session {
     /// Plans a query, without optimising it.
     ///
     /// # Errors
-    /// What does not resolve or type.
+    /// When a name does not resolve or an expression does not type-check.
     pub async fn logical(&self, query: &Query) -> Result<LogicalPlan> {
         let mut query = query.clone();
         self.tables.resolve(&mut query)?;
         foreign_view::open(&self.dialects.logical(query).await?)
     }
 
-    /// The columns of a query's answer, with their final types.
+    /// The columns of a query's result, with their final types.
     ///
     /// # Errors
     /// As [`Self::logical`].
@@ -174,8 +174,8 @@ impl Session {
         Ok(names.cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect())
     }
 
-    /// What becomes of a query's plan before it is physical: as it is written, after each rule that changes it, and after DataFusion's
-    /// analyzer and optimizer.
+    /// The steps of a query's plan before it is physical: as written, after each rule that changes it, and after DataFusion's analyzer and
+    /// optimizer.
     ///
     /// # Errors
     /// As [`Self::logical`].
@@ -197,10 +197,10 @@ impl Session {
         Ok(shown)
     }
 
-    /// The physical plan of a query that ends, as text; with `analyze` it runs, and each node says what it cost.
+    /// The physical plan of a bounded query, as text; with `analyze` the query runs, and each node shows its metrics.
     ///
     /// # Errors
-    /// What does not plan, and servers that are away: how many partitions there are is part of the plan.
+    /// When the query does not plan, or a server cannot be reached: the number of partitions is part of the plan.
     pub async fn explain(&self, query: &Query, analyze: bool) -> Result<String> {
         let logical = self.logical(query).await?;
         let plan = self.physical(&logical).await?;
@@ -212,10 +212,10 @@ impl Session {
         Ok(DisplayableExecutionPlan::with_metrics(plan.as_ref()).indent(false).to_string())
     }
 
-    /// Runs a query that ends, over everything its tables hold now.
+    /// Runs a bounded query over everything that its tables hold now.
     ///
     /// # Errors
-    /// What does not plan, and servers that are away.
+    /// When the query does not plan, or a server cannot be reached.
     pub async fn run(&self, query: &Query) -> Result<(SchemaRef, SendableRecordBatchStream)> {
         let logical = self.logical(query).await?;
         let plan = self.physical(&logical).await?;
@@ -234,14 +234,14 @@ impl Session {
         Ok(state.query_planner().create_physical_plan(&optimized, &state).await?)
     }
 
-    /// How far the query that [`Self::run`] began last has read.
+    /// The progress of the query that [`Self::run`] started last.
     pub fn progress(&self) -> Arc<Progress> {
         self.context.task_ctx().session_config().get_extension::<Progress>().unwrap_or_default()
     }
 }
 
-/// `to_timestamp_millis` and its kin give a TIMESTAMP without a zone. Those that DataFusion makes for a session with a
-/// time zone promise one with a zone, and then fail on every column of text.
+/// `to_timestamp_millis` and similar functions return a TIMESTAMP without a zone. Those that DataFusion makes for a session with a time
+/// zone declare a result with a zone, and then fail on every text column.
 fn zoneless_functions() -> Vec<Arc<ScalarUDF>> {
     let without_zone = ConfigOptions::default();
     let makers = [to_timestamp_seconds, to_timestamp_millis, to_timestamp_micros, to_timestamp_nanos];

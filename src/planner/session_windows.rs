@@ -1,4 +1,4 @@
-//! SESSION as plain window functions, for plans over rows that are all there.
+//! Rewrites SESSION windows as plain window functions, for batch plans.
 
 use std::sync::Arc;
 
@@ -21,18 +21,18 @@ use crate::operators::windows::arithmetic::{WINDOW_COLUMNS, WindowKind, per_mill
 
 use super::window_tvf::WindowTvf;
 
-/// Puts window functions in the place of each `WindowTvf` over sessions; other nodes stay.
+/// Replaces each `WindowTvf` over sessions by window functions; other nodes stay.
 ///
 /// ```text
 ///  WindowTvf                     Projection      the input's columns, first, last + gap, last + gap − 1 ms
 ///  SESSION(ts, gap)       ─▶     Window          first, last: MIN(ts), MAX(ts)          per partition and number
 ///  partition by k                Window          number: SUM(begins)                    per partition, by ts
-///                                Projection      begins: 1 if ts is more than the gap after the one before, else 0
-///                                Window          the one before: LAG(ts)                per partition, by ts
+///                                Projection      begins: 1 if ts is more than the gap after the previous ts, else 0
+///                                Window          the previous ts: LAG(ts)               per partition, by ts
 ///                                Filter          ts IS NOT NULL
 /// ```
-/// Rows of one time and partition come in any order, but only one of them begins a session, and the running sum, whose
-/// frame holds all rows of the same time, gives them one number.
+/// Rows of equal time and partition come in any order, but only one of them begins a session, and the running sum, whose frame holds all
+/// rows of the same time, gives them the same number.
 ///
 /// All expressions have their final types, so the plan need not pass the analyzer again.
 ///
@@ -65,17 +65,17 @@ fn expand(window: &WindowTvf, gap: i64) -> Result<LogicalPlan> {
     let gap = gap.saturating_mul(per_milli);
     let partition: Vec<Expr> = window.partition.iter().cloned().map(Expr::Column).collect();
     let by_time = || vec![time.clone().sort(true, false)];
-    // As numbers of the window columns' unit.
+    // The times as integers in the unit of the window columns.
     let number = cast(cast(time.clone(), data_type.clone()), DataType::Int64);
     let own: Vec<Expr> = schema.columns().into_iter().map(Expr::Column).collect();
     let with = |expr: Expr| own.iter().cloned().chain([expr]);
 
     let previous = lag(number.clone(), Some(1), None).partition_by(partition.clone()).order_by(by_time()).build()?.alias(PREVIOUS);
     let distance = binary_expr(number.clone(), Operator::Minus, ident(PREVIOUS));
-    // As Windows::parts_sessions has it.
+    // The same condition as in `Windows::parts_sessions`.
     let begins = ident(PREVIOUS).is_null().or(distance.gt(lit(gap)));
     let begins = when(begins, lit(1_i64)).otherwise(lit(0_i64))?.alias(BEGINS);
-    // RANGE, not the ROWS that an expression gets unasked.
+    // RANGE, not ROWS, which is the default of an expression.
     let with_peers = WindowFrame::new(Some(false));
     let numbered =
         over(sum_udaf(), ident(BEGINS)).partition_by(partition.clone()).order_by(by_time()).window_frame(with_peers).build()?.alias(NUMBER);

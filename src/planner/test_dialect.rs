@@ -1,5 +1,5 @@
-//! The functions of the dialect of the tests (`sql/test_dialect.rs`): one that only it has, one that means something else than Flink's,
-//! and few besides.
+//! The functions of the test dialect (`sql/test_dialect.rs`): one that only it has, one that means something else than Flink's, and a few
+//! others.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::common::Result;
 
 use super::dialects::{OwnFunctions, keep_only};
 
-/// Of the shared functions only these.
+/// Keeps only these of the shared functions.
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
     keep_only(state, &["abs", "count", "sum"])
 }

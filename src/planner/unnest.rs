@@ -1,7 +1,7 @@
-//! `FROM t CROSS JOIN UNNEST(t.items) AS i (name, price)`: the elements of an array beside the row that it is in, as Flink has it.
+//! `FROM t CROSS JOIN UNNEST(t.items) AS i (name, price)`: the elements of an array joined to the row that holds it, as in Flink.
 //!
-//! DataFusion plans this as a join with a subquery that refers to the row outside, and then cannot run it. Here UNNEST of a column
-//! becomes a node of its own while FROM is planned, and the join with it an Unnest over the row:
+//! DataFusion plans this as a join with a correlated subquery, which it cannot run. Here UNNEST of a column becomes a separate node while
+//! FROM is planned, and the join with it an Unnest over the row:
 //!
 //! ```text
 //!   Join                                Projection: t.*, i.name, i.price
@@ -9,9 +9,9 @@
 //!     SubqueryAlias: i                      Projection: t.*, t.items AS __unnest
 //!       Beside: outer_ref(t.items)            t
 //! ```
-//! The elements of an array of ROWs are columns each; those of a MAP are key and value. WITH ORDINALITY adds their number from 1 on:
-//! numbers up to the array's length are taken apart beside it. With LEFT JOIN ... ON TRUE a row whose array is NULL or empty stays,
-//! with NULLs.
+//! Each field of the elements of an array of ROWs is a column; a MAP yields its key and value. WITH ORDINALITY adds their number from 1 on:
+//! an array of the numbers up to its length is unnested beside it. LEFT JOIN ... ON TRUE keeps a row whose array is NULL or empty, with
+//! NULLs.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -33,17 +33,17 @@ use crate::common::{Error, Result};
 
 use super::functions::{cardinality, element};
 
-/// The column that holds the array, and then its elements.
+/// The column that holds the array, and after Unnest its elements.
 const UNNEST: &str = "__unnest";
 /// The column that holds their numbers.
 const NUMBER: &str = "__ordinality";
 
-/// The elements of an array that stands in the row beside. It is gone before the plan is optimized.
+/// The elements of an array of the row on the left of the join. The node is replaced before the plan is optimized.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Beside {
     /// A list, over columns of the row outside.
     array: Expr,
-    /// Whether their numbers stand behind them.
+    /// Whether the elements are followed by their numbers.
     numbered: bool,
     schema: DFSchemaRef,
 }
@@ -62,14 +62,14 @@ impl RelationPlanner for UnnestPlanner {
         let plan = match (array.contains_outer(), numbered) {
             (true, _) => LogicalPlan::Extension(Extension { node: Arc::new(Beside::new(array, numbered)?) }),
             (false, true) => Beside::new(array, numbered)?.alone()?,
-            // DataFusion's own does that.
+            // DataFusion plans UNNEST without columns itself.
             (false, false) => return Ok(RelationPlanning::Original(Box::new(relation))),
         };
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
     }
 }
 
-/// The one argument of UNNEST, with or without LATERAL in front, and whether WITH ORDINALITY stands behind it.
+/// The one argument of UNNEST, with or without LATERAL before it, whether WITH ORDINALITY follows it, and its alias.
 fn array_of(relation: &TableFactor) -> Option<(&ast::Expr, bool, Option<&TableAlias>)> {
     match relation {
         TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_offset_alias: None, with_ordinality } => {
@@ -108,8 +108,8 @@ impl Beside {
         Ok(Self { array, numbered, schema: Arc::new(schema) })
     }
 
-    /// The elements beside each row of a plan, whose columns the array is made of; and this node's columns over both. `outer`
-    /// keeps rows without elements.
+    /// The elements beside each row of a plan that has the columns of the array; and this node's columns over both. `outer` keeps rows
+    /// without elements.
     fn unnested(&self, row: LogicalPlan, outer: bool) -> DfResult<(LogicalPlan, Vec<Expr>)> {
         let array = outside(self.array.clone())?;
         let last = cast(cardinality().call(vec![array.clone()]), DataType::Int64);
@@ -136,7 +136,7 @@ impl Beside {
         Ok((plan, parts))
     }
 
-    /// A plan of the elements of an array that stands beside nothing.
+    /// The plan of the elements of an array without a row beside it.
     fn alone(&self) -> DfResult<LogicalPlan> {
         let (plan, parts) = self.unnested(LogicalPlanBuilder::empty(true).build()?, false)?;
         let named = parts.into_iter().zip(self.schema.fields()).map(|(part, field)| part.alias(field.name()));
@@ -151,10 +151,10 @@ fn columns(element: &FieldRef) -> Option<&Fields> {
     }
 }
 
-/// The same plan with Unnest in the place of joins with it.
+/// Replaces joins with this node by Unnest.
 ///
 /// # Errors
-/// When a join with it asks for more than can be had, or it stands elsewhere.
+/// When a join with it is not supported, or the node stands elsewhere.
 pub(super) fn beside(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Join(join) => joined(join),
@@ -192,7 +192,7 @@ fn joined(join: Join) -> DfResult<Transformed<LogicalPlan>> {
     Ok(Transformed::yes(plan))
 }
 
-/// The node at the bottom of what a join has on its right side, if that is all there is.
+/// The node on the right side of a join, if nothing but renames and projections is above it.
 fn inside(plan: &LogicalPlan) -> Option<&Beside> {
     match plan {
         LogicalPlan::Extension(e) => e.node.as_any().downcast_ref(),
@@ -203,7 +203,7 @@ fn inside(plan: &LogicalPlan) -> Option<&Beside> {
     }
 }
 
-/// The columns of such a side in terms of the elements' columns.
+/// The columns of such a right side in terms of the elements' columns.
 fn seen(plan: &LogicalPlan, parts: &[Expr]) -> DfResult<Vec<Expr>> {
     match plan {
         LogicalPlan::Subquery(s) => seen(&s.subquery, parts),
@@ -220,7 +220,7 @@ fn seen(plan: &LogicalPlan, parts: &[Expr]) -> DfResult<Vec<Expr>> {
     }
 }
 
-/// Columns of the row outside as those of the row below.
+/// Turns outer references into columns of the input.
 fn outside(expr: Expr) -> DfResult<Expr> {
     let replaced = expr.transform_up(|e| match e {
         Expr::OuterReferenceColumn(_, column) => Ok(Transformed::yes(Expr::Column(column))),
@@ -229,7 +229,7 @@ fn outside(expr: Expr) -> DfResult<Expr> {
     Ok(replaced.data)
 }
 
-/// An array with one NULL in the place of none, so that its row stays.
+/// An array that holds one NULL if it is empty or NULL, so that its row stays.
 fn never_empty(array: Expr, schema: &DFSchema) -> DfResult<Expr> {
     let data_type = array.get_type(schema)?;
     let Some(element) = element(&data_type) else { return Ok(array) };

@@ -45,7 +45,7 @@ const FORMS: [Form; 4] = [
     },
 ];
 
-/// Whether a name in FROM is a window function's.
+/// Whether a name in FROM is that of a window function.
 pub(super) fn is_window_function(name: &str) -> bool {
     FORMS.iter().any(|form| name.eq_ignore_ascii_case(form.name))
 }
@@ -104,7 +104,7 @@ impl Form {
         WindowTvf::new(input, time, Windows { kind, offset }, partition)
     }
 
-    /// Sorts arguments by name.
+    /// Assigns arguments to their names.
     fn arguments_of(&self, args: &[FunctionArg]) -> Result<Arguments<'_>> {
         let mut found: Vec<Option<ast::Expr>> = vec![None; self.arguments.len()];
         for (i, arg) in args.iter().enumerate() {
@@ -179,7 +179,7 @@ impl Arguments<'_> {
     }
 }
 
-/// Takes out what `TABLE t PARTITION BY ...` left in the sub-query.
+/// Removes and returns the columns of `TABLE t PARTITION BY ...` from the sub-query.
 fn partition_by(query: &mut ast::Query) -> Vec<ast::Expr> {
     match query.body.as_mut() {
         SetExpr::Select(select) => std::mem::take(&mut select.distribute_by),

@@ -1,4 +1,4 @@
-//! The relation that a window table function makes.
+//! The logical node of a window table function.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -13,22 +13,22 @@ use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 use crate::common::{Error, Result, WEIGHT};
 use crate::operators::windows::arithmetic::{WINDOW_COLUMNS, WindowKind, Windows, window_fields, window_type};
 
-/// Repeats every row for each window that holds its time, and adds `window_start`, `window_end` and `window_time`
-/// (= end − 1 ms) behind the input's columns; only the weight of changes stays last. Rows without a time are in no window.
+/// Repeats every row for each window that holds its time, and appends `window_start`, `window_end` and `window_time` (= end − 1 ms) to the
+/// input's columns; the weight of changes stays last. Rows without a time are in no window.
 ///
 /// It stays a separate node until physical planning, so that the continuous planner knows what the columns mean. Sessions
-/// never get that far: [`super::session_windows`] puts plain window functions in their place.
+/// Sessions never get that far: [`super::session_windows`] replaces them by plain window functions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WindowTvf {
     /// The relation whose rows get windows.
     pub input: LogicalPlan,
     /// The time column, as the input names it: the event time under this name or another.
     pub time: Column,
-    /// Which windows.
+    /// The kind of windows.
     pub kind: WindowKind,
-    /// How far windows are moved from 1970-01-01 00:00 UTC, in milliseconds.
+    /// The offset of the windows from 1970-01-01 00:00 UTC, in milliseconds.
     pub offset: i64,
-    /// Sessions are found within equal values of these; empty for other kinds, and for sessions of all rows together.
+    /// Sessions are found within equal values of these columns; empty for other kinds, and for sessions over all rows together.
     pub partition: Vec<Column>,
     schema: DFSchemaRef,
 }
@@ -37,7 +37,7 @@ impl WindowTvf {
     /// Windows over `input`.
     ///
     /// # Errors
-    /// When the time column is no timestamp, a length does not fit, or the input has window columns already.
+    /// When the time column is not a timestamp, a length is invalid, or the input already has window columns.
     pub fn new(input: LogicalPlan, time: Column, windows: Windows, partition: Vec<Column>) -> Result<Self> {
         let data_type = input.schema().qualified_field_from_column(&time)?.1.data_type().clone();
         if !matches!(data_type, DataType::Timestamp(..)) {
@@ -70,15 +70,15 @@ impl WindowTvf {
         self.windows().pane()
     }
 
-    /// The place of the time column in the input.
+    /// The index of the time column in the input.
     ///
     /// # Errors
-    /// When the input has lost it; that would be a bug.
+    /// When the input no longer has the column; that would be a bug.
     pub fn time_index(&self) -> Result<usize> {
         self.input.schema().maybe_index_of_column(&self.time).ok_or_else(|| Error::internal("a window has lost its time column"))
     }
 
-    /// The column of the input that a column of the output is; `None` for the window columns.
+    /// The input column of an output column; `None` for the window columns.
     pub fn input_index(&self, output: usize) -> Option<usize> {
         let plain = before_weight(&self.input);
         if output < plain { Some(output) } else { output.checked_sub(WINDOW_COLUMNS.len()).filter(|i| *i >= plain) }
@@ -91,9 +91,9 @@ fn before_weight(input: &LogicalPlan) -> usize {
     if fields.last().is_some_and(|f| f.name() == WEIGHT) { fields.len() - 1 } else { fields.len() }
 }
 
-/// Flink's rules for the lengths. HOP is not asked for whole multiples, as Flink asks for aggregates over it.
+/// Checks Flink's rules for the lengths. Unlike Flink's aggregates over HOP, it does not require SIZE to be a multiple of SLIDE.
 fn check(windows: Windows) -> Result<()> {
-    // In nanoseconds they have to fit, too.
+    // They have to fit in nanoseconds as well.
     const LONGEST: i64 = i64::MAX / 1_000_000;
     let lengths: &[(&str, i64)] = match &windows.kind {
         WindowKind::Tumble { size } => &[("SIZE", *size)],
@@ -155,7 +155,7 @@ impl UserDefinedLogicalNodeCore for WindowTvf {
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
         let mut prevent: HashSet<String> = WINDOW_COLUMNS.iter().map(ToString::to_string).collect();
         if matches!(self.kind, WindowKind::Session { .. }) {
-            // Less rows are other sessions, unless all rows of a partition go.
+            // Removing rows changes sessions, unless all rows of a partition are removed.
             let others = self.input.schema().columns().into_iter().filter(|c| !self.partition.contains(c));
             prevent.extend(others.map(|c| c.name));
         }
@@ -189,7 +189,7 @@ impl UserDefinedLogicalNodeCore for WindowTvf {
         for column in [&self.time].into_iter().chain(&self.partition) {
             needed.push(schema.maybe_index_of_column(column)?);
         }
-        // The weight says what a row means, in every query.
+        // Every query needs the weight, which says whether a row is added or retracted.
         needed.extend(before_weight(&self.input)..schema.fields().len());
         needed.sort_unstable();
         needed.dedup();

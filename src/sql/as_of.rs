@@ -1,7 +1,7 @@
-//! `JOIN t FOR SYSTEM_TIME AS OF o.proc_time AS t ON ...`: the join of a row with a table as it is when the row comes.
+//! `JOIN t FOR SYSTEM_TIME AS OF o.proc_time AS t ON ...`: the join of a row with a table as of the row's arrival.
 //!
-//! DataFusion's planner passes over the version of a table. So it becomes a part of the join's condition, a call of [`AS_OF`], which
-//! the planner takes out again when it knows what the time and the table are.
+//! DataFusion's planner ignores the version of a table. So it becomes a part of the join's condition, a call of [`AS_OF`], which the
+//! planner removes once it knows the time and the table.
 
 use std::ops::ControlFlow;
 
@@ -14,8 +14,8 @@ use crate::common::{Error, Result};
 
 use super::ast_builder;
 
-/// The call that stands in a join's condition for the version of the table on its right: of the time, and of the line and the column
-/// where the table is named.
+/// The call in a join's condition that represents the version of the table on its right. Its arguments are the time, and the line and
+/// column at which the table is named.
 pub const AS_OF: &str = "__system_time_as_of";
 
 const USAGE: &str = "write FROM stream AS s [LEFT] JOIN t FOR SYSTEM_TIME AS OF s.proc_time AS t ON s.key = t.key";
@@ -23,7 +23,7 @@ const USAGE: &str = "write FROM stream AS s [LEFT] JOIN t FOR SYSTEM_TIME AS OF 
 /// Moves the versions of tables into the conditions of their joins.
 ///
 /// # Errors
-/// Where a version stands at no join, with line and column ([`Error::line_column`]).
+/// When a version is used outside a join, with line and column ([`Error::line_column`]).
 pub fn fold(query: &mut impl VisitMut) -> Result<()> {
     match query.visit(&mut Fold) {
         ControlFlow::Continue(()) => Ok(()),
@@ -81,7 +81,7 @@ fn joins(from: &mut TableWithJoins) -> Result<()> {
     Ok(())
 }
 
-/// Takes the version of a table, and where the table stands.
+/// Removes the version of a table; returns it with the table's position.
 fn version(factor: &mut TableFactor) -> Result<Option<(Expr, Location)>> {
     let TableFactor::Table { name, version, .. } = factor else { return Ok(None) };
     let at = name.0.first().and_then(|part| part.as_ident()).map_or_else(|| Location::new(0, 0), |ident| ident.span.start);

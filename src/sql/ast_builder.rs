@@ -1,4 +1,4 @@
-//! Pieces of sqlparser's trees, made by hand.
+//! Builds parts of sqlparser's syntax trees.
 
 use sqlparser::ast;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -50,7 +50,7 @@ pub(crate) fn table(name: ast::ObjectName) -> ast::TableWithJoins {
     ast::TableWithJoins { relation, joins: Vec::new() }
 }
 
-/// A query that is only its body.
+/// A query that consists of a body only.
 pub(crate) fn query(body: ast::SetExpr) -> ast::Query {
     ast::Query {
         with: None,
@@ -82,12 +82,12 @@ pub(crate) fn call(name: &str, args: impl IntoIterator<Item = ast::Expr>) -> ast
     })
 }
 
-/// A text.
+/// A string literal.
 pub(crate) fn text(value: impl Into<String>) -> ast::Expr {
     ast::Expr::Value(ast::Value::SingleQuotedString(value.into()).into())
 }
 
-/// A number.
+/// A number literal.
 pub(crate) fn number(value: u64) -> ast::Expr {
     ast::Expr::Value(ast::Value::Number(value.to_string(), false).into())
 }

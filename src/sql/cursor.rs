@@ -1,4 +1,4 @@
-//! Walks over the tokens of one statement: a dialect's own grammar word by word, expressions and queries through sqlparser.
+//! A cursor over the tokens of one statement: a dialect's own grammar is read word by word, expressions and queries by sqlparser.
 
 use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserError};
@@ -12,22 +12,22 @@ use super::name;
 use super::text::{Text, pos};
 use super::work_limit::allow_steps;
 
-/// How deep expressions, queries and types may be nested.
+/// The maximum nesting depth of expressions, queries and types.
 pub(super) const MAX_DEPTH: usize = 50;
 
-/// How many words a chain of operators may have: twice as many, nested as deep, still fit the stack of a thread in a debug build.
+/// The maximum number of words in a chain of operators: twice as many, nested as deep, still fit the stack of a thread in a debug build.
 const MAX_CHAIN: usize = 20_000;
 
 /// The error for deeper nesting.
 pub(super) const TOO_DEEP: &str = "nested too deeply: no more than 50 levels are possible";
 
-/// The tokens of one statement and how far they have been read.
+/// The tokens of one statement, and the position up to which they have been read.
 pub(super) struct Cursor<'a> {
     /// The script.
     pub(super) text: &'a Text<'a>,
     dialect: Dialect,
     parser: Parser<'static>,
-    /// Just behind the last token.
+    /// The position after the last token.
     end: Pos,
 }
 
@@ -47,12 +47,12 @@ impl<'a> Cursor<'a> {
         self.parser.peek_nth_token_ref(n)
     }
 
-    /// Takes the next token.
+    /// Consumes the next token.
     pub(super) fn next(&mut self) -> TokenWithSpan {
         self.parser.next_token()
     }
 
-    /// The token taken last.
+    /// The token consumed last.
     pub(super) fn last(&self) -> &TokenWithSpan {
         self.parser.get_current_token()
     }
@@ -62,7 +62,7 @@ impl<'a> Cursor<'a> {
         self.peek().token == Token::EOF
     }
 
-    /// Where the next token stands.
+    /// The position of the next token.
     pub(super) fn pos(&self) -> Pos {
         let at = pos(self.peek().span.start);
         if at.line == 0 { self.end } else { at }
@@ -73,7 +73,7 @@ impl<'a> Cursor<'a> {
         words.iter().enumerate().all(|(n, word)| is_word(self.peek_nth(n), word))
     }
 
-    /// Takes these words if they come next.
+    /// Consumes these words if they come next.
     pub(super) fn take(&mut self, words: &[&str]) -> bool {
         let found = self.sees(words);
         if found {
@@ -84,12 +84,12 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    /// Takes this symbol if it comes next.
+    /// Consumes this symbol if it comes next.
     pub(super) fn take_symbol(&mut self, symbol: &Token) -> bool {
         self.parser.consume_token(symbol)
     }
 
-    /// Takes these words or fails.
+    /// Consumes these words or fails.
     pub(super) fn expect(&mut self, words: &[&str]) -> Result<()> {
         for word in words {
             if !self.take(&[word]) {
@@ -99,12 +99,12 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Takes this symbol or fails.
+    /// Consumes this symbol or fails.
     pub(super) fn expect_symbol(&mut self, symbol: &Token) -> Result<()> {
         if self.take_symbol(symbol) { Ok(()) } else { Err(self.expected(format!("`{symbol}`"))) }
     }
 
-    /// Takes a name, quoted or not; `what` it names is for the message.
+    /// Parses a name, quoted or not; `what` is its meaning, for the message.
     pub(super) fn name(&mut self, what: &str) -> Result<String> {
         match self.peek().token.clone() {
             Token::Word(word) if word.value.is_empty() => Err(self.error("a name cannot be empty")),
@@ -119,7 +119,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes `[catalog.][database.]name`; see [`super::name`] for what comes back. Options behind it are left.
+    /// Parses `[catalog.][database.]name`; see [`super::name`] for the result. Options after it are not consumed.
     pub(super) fn object_name(&mut self, what: &str) -> Result<String> {
         let at = self.pos();
         let mut parts = vec![self.name(what)?];
@@ -130,7 +130,7 @@ impl<'a> Cursor<'a> {
         name::of_parts(&parts).map_err(|error| self.text.place(at, error))
     }
 
-    /// Takes `(item, item, ...)`, one at least.
+    /// Parses `(item, item, ...)`, with at least one item.
     pub(super) fn list(&mut self, mut item: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
         self.expect_symbol(&Token::LParen)?;
         loop {
@@ -144,7 +144,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes names with commas between them, in round brackets.
+    /// Parses names in parentheses, separated by commas.
     pub(super) fn names(&mut self, what: &str) -> Result<Vec<String>> {
         let mut names: Vec<String> = Vec::new();
         self.list(|cursor| {
@@ -172,12 +172,12 @@ impl<'a> Cursor<'a> {
         Ok(options)
     }
 
-    /// The text from a token to the one taken last.
+    /// The text from a token to the one consumed last.
     pub(super) fn text_since(&self, from: Location) -> String {
         self.text.slice(from, self.last().span.end).trim().to_string()
     }
 
-    /// Takes a text in single quotes.
+    /// Parses a string in single quotes.
     pub(super) fn string(&mut self, what: &str) -> Result<String> {
         match self.peek().token.clone() {
             Token::SingleQuotedString(text) => {
@@ -190,7 +190,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes a whole number.
+    /// Parses an integer.
     pub(super) fn number(&mut self, what: &str) -> Result<u32> {
         match &self.peek().token {
             Token::Number(text, false) => {
@@ -202,7 +202,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes an expression.
+    /// Parses an expression.
     pub(super) fn expr(&mut self) -> Result<ast::Expr> {
         self.limit()?;
         let parsed = self.parser.parse_expr();
@@ -211,7 +211,7 @@ impl<'a> Cursor<'a> {
         Ok(expr)
     }
 
-    /// Takes a query.
+    /// Parses a query.
     pub(super) fn query(&mut self) -> Result<Box<ast::Query>> {
         self.limit()?;
         let parsed = self.parser.parse_query();
@@ -220,9 +220,8 @@ impl<'a> Cursor<'a> {
         Ok(query)
     }
 
-    /// Refuses brackets that are nested deeper than any query: sqlparser counts its own depth for most forms only. And
-    /// chains that make trees as deep as they are long, on which the stack would end. And limits the work: a token begins a
-    /// few expressions at most.
+    /// Rejects parentheses that are nested too deeply (sqlparser counts its own depth for most forms only), chains of operators whose trees
+    /// would be so deep that the stack overflows, and too much work: a token begins a few expressions at most.
     fn limit(&self) -> Result<()> {
         let (mut depth, mut n, mut before_is_word) = (0_usize, 0, false);
         let (mut chain, mut outer, mut sets) = (0_usize, Vec::new(), 0_usize);
@@ -259,13 +258,13 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// What is left, without white space, each token with its index for [`Self::cut`].
+    /// The remaining tokens without white space, each with its index for [`Self::cut`].
     pub(super) fn rest(&self) -> Vec<(usize, TokenWithSpan)> {
         let tokens = (0..).map(|n| (self.parser.index() + n, self.parser.peek_nth_token_no_skip(n)));
         tokens.take_while(|(_, t)| t.token != Token::EOF).filter(|(_, t)| !is_space(t)).collect()
     }
 
-    /// Takes the tokens with these two indices out, and everything in between.
+    /// Removes the tokens from one index to the other, both included.
     pub(super) fn cut(&mut self, from: usize, to: usize) {
         let index = self.parser.index();
         let left = (0..).map(|n| self.parser.peek_nth_token_no_skip(n)).take_while(|t| t.token != Token::EOF);
@@ -285,7 +284,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// A word around here that looks like a keyword with a typing error: sqlparser has taken it for an alias.
+    /// A nearby word that looks like a misspelt keyword: sqlparser has taken it for an alias.
     fn misspelt(&self) -> Option<(String, &'static str)> {
         const CLAUSES: [&str; 13] =
             ["FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "JOIN", "INNER", "LEFT", "SELECT", "EMIT", "WITH"];
@@ -309,7 +308,7 @@ impl<'a> Cursor<'a> {
         self.text.error(self.pos(), message)
     }
 
-    /// sqlparser's error, with its place as a place instead of as text.
+    /// sqlparser's error, with its position as a value instead of as text.
     fn parser_error(&self, error: ParserError) -> Error {
         let message = match error {
             ParserError::ParserError(message) | ParserError::TokenizerError(message) => message,
@@ -320,7 +319,7 @@ impl<'a> Cursor<'a> {
         let (message, at) = split_place(&message);
         let expected = message.strip_prefix("Expected").and_then(|m| m.trim_start_matches(':').trim_start().rsplit_once(", found: "));
         let Some((what, found)) = expected else { return self.text.error(at.unwrap_or(self.end), lower_first(message)) };
-        // sqlparser sometimes names a token and gives the place of the one behind it.
+        // sqlparser sometimes names a token but gives the position of the next one.
         let named = |token: &TokenWithSpan| at.is_some_and(|at| pos(token.span.start) != at) && token.to_string() == found;
         let at = if named(self.last()) { Some(pos(self.last().span.start)) } else { at };
         self.text.error(at.unwrap_or(self.end), format!("expected {what}, found {}", describe(found)))
@@ -336,10 +335,10 @@ pub(super) fn is_word(token: &TokenWithSpan, word: &str) -> bool {
     matches!(&token.token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
 }
 
-/// How the last part of a name begins that is options; see `hints.rs`.
+/// The beginning of a name's last part that holds options; see `hints.rs`.
 pub(super) const OPTIONS_PART: &str = "OPTIONS(";
 
-/// Whether a token is options in the place of a name.
+/// Whether a token holds options as the last part of a name.
 pub(super) fn is_options_part(token: &Token) -> bool {
     matches!(token, Token::Word(Word { value, quote_style: Some('`'), .. }) if value.starts_with(OPTIONS_PART) && value.ends_with(')'))
 }
@@ -349,7 +348,7 @@ pub(super) fn is_space(token: &TokenWithSpan) -> bool {
     matches!(token.token, Token::Whitespace(_))
 }
 
-/// A token as a message shows it.
+/// A token as shown in a message.
 fn describe(token: &str) -> String {
     const SHOWN: usize = 40;
     match token {
@@ -360,7 +359,7 @@ fn describe(token: &str) -> String {
     }
 }
 
-/// Splits sqlparser's ` at Line: 3, Column: 7` off.
+/// Splits off sqlparser's ` at Line: 3, Column: 7`.
 pub(super) fn split_place(message: &str) -> (&str, Option<Pos>) {
     let split = || {
         let (front, place) = message.rsplit_once(" at Line: ")?;
@@ -370,7 +369,7 @@ pub(super) fn split_place(message: &str) -> (&str, Option<Pos>) {
     split().map_or((message, None), |(front, at)| (front, Some(at)))
 }
 
-/// Messages begin with a small letter.
+/// Lowers the first letter, as messages begin with a small one.
 pub(super) fn lower_first(message: &str) -> String {
     let mut chars = message.chars();
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()

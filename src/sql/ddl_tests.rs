@@ -1,4 +1,4 @@
-//! What Flink's and DataFusion's declarations mean.
+//! Tests of the declarations of Flink's and DataFusion's forms.
 
 use super::tests::{error, one, show};
 

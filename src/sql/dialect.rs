@@ -1,20 +1,20 @@
-//! A dialect: how a statement is read and what its words mean.
+//! A dialect: how a statement is parsed and what it means.
 //!
-//! A session has one dialect in force (`SET 'sql.dialect' = '...'`, or Flink's key `table.sql-dialect`), Flink's if it says none. A
-//! statement that only another dialect could mean is of that one ([`Dialect::of`]). From then on the dialect stands with what was read:
-//! in [`Parsed`](super::ast::Parsed), in each query, in each declared object and in its file in the catalog. So a view is parsed and
-//! planned in its own dialect, wherever its name is used.
+//! A session has one dialect in force (`SET 'sql.dialect' = '...'`, or Flink's key `table.sql-dialect`), Flink's by default. A statement in
+//! a form that only another dialect has belongs to that one. The dialect is stored with the parsed text: in [`Parsed`](super::ast::Parsed),
+//! in each query, in each declared object and in its file in the catalog. So a view is parsed and planned in its own dialect, wherever its
+//! name is used.
 //!
 //! | a dialect decides | where |
 //! |---|---|
 //! | grammar: statements, sets of them, how sqlparser reads expressions, hints, variables | [`Grammar`] |
-//! | the case of names without quotes | [`Grammar::folding`] |
-//! | what a continuous query shows that does not say when | [`Grammar::emission`] |
-//! | words for colours and completion | [`Grammar::keywords`] |
-//! | the text of a declaration that was put together from others | [`Grammar::table_text`] |
+//! | the case of unquoted names | [`Grammar::folding`] |
+//! | the default emission of a continuous query | [`Grammar::emission`] |
+//! | words for highlighting and completion | [`Grammar::keywords`] |
+//! | the text of a generated declaration | [`Grammar::table_text`] |
 //! | names of types | [`Grammar::data_type`], [`Grammar::type_name`] |
-//! | what INSERT casts without being asked | [`Grammar::casts_implicitly`] |
-//! | where NULL stands in ORDER BY, functions, and the rules that give expressions their types and values | `planner/dialects.rs` |
+//! | the implicit casts of INSERT | [`Grammar::casts_implicitly`] |
+//! | the position of NULL in ORDER BY, functions, and the rules that give expressions their types and values | `planner/dialects.rs` |
 //!
 //! All dialects share the statements that they lower to (`ast/`), and the tokens: quotes, comments and the semicolon at a statement's
 //! end (`tokens.rs`). To add a dialect, write its grammar in a folder beside `flink/`, list it in [`ALL`], and list its functions and
@@ -43,10 +43,10 @@ static ALL: &[&dyn Grammar] = &[
     &super::test_dialect::TestDialect,
 ];
 
-/// Settings that say which dialect is in force: ours and Flink's.
+/// Settings that select the dialect in force: ours and Flink's.
 pub const KEYS: [&str; 2] = ["sql.dialect", "table.sql-dialect"];
 
-/// Dialects of other systems that users may ask for, and the error for each.
+/// Dialects of other systems that users may ask for, with the error for each.
 const REFUSED: [(&str, &str); 3] = [("hive", "is not supported"), ("ksql", "is not available yet"), ("ksqldb", "is not available yet")];
 
 /// One of the dialects.
@@ -57,11 +57,11 @@ impl Dialect {
     /// Flink's, the default.
     pub const FLINK: Self = Self(&flink::Flink);
 
-    /// That of the tests.
+    /// The dialect of the tests.
     #[cfg(test)]
     pub const TEST: Self = Self(&super::test_dialect::TestDialect);
 
-    /// A dialect by its name, in any case; `default` is the default one.
+    /// A dialect by name, in any case; `default` is the default one.
     ///
     /// # Errors
     /// When no dialect has this name.
@@ -80,7 +80,7 @@ impl Dialect {
         Err(Error::sql(format!("there is no dialect `{name}`")).hint(suggest::hint(name, &known)))
     }
 
-    /// What a setting says, if it is one of [`KEYS`].
+    /// The dialect that a setting selects, if its key is one of [`KEYS`].
     ///
     /// # Errors
     /// When there is no such dialect.
@@ -96,7 +96,7 @@ impl Dialect {
         ALL.iter().map(|grammar| Self(*grammar))
     }
 
-    /// Its name, as SET and the catalog have it.
+    /// Its name, as written in SET and in the catalog.
     pub fn name(self) -> &'static str {
         self.0.name()
     }
@@ -106,28 +106,28 @@ impl Dialect {
         self.0.title()
     }
 
-    /// Its words.
+    /// Its keywords.
     pub(super) fn keywords(self) -> &'static Keywords {
         self.0.keywords()
     }
 
-    /// What completion offers where a statement begins.
+    /// Completions at the beginning of a statement.
     pub fn begins(self) -> &'static [&'static str] {
         self.keywords().begins
     }
 
-    /// What completion offers inside of a statement.
+    /// Completions inside a statement.
     pub fn inside(self) -> &'static [&'static str] {
         self.keywords().inside
     }
 
-    /// What completion offers behind SHOW.
+    /// Completions after SHOW.
     pub fn shown(self) -> &'static [&'static str] {
         self.keywords().shown
     }
 
-    /// The dialect of a statement where this one is in force: one that was chosen reads everything, the default one leaves to others what
-    /// has their form.
+    /// The dialect of a statement while this one is in force: a dialect that was chosen parses everything, the default one leaves to others
+    /// the statements in their forms.
     pub(super) fn of_statement(self, tokens: &[TokenWithSpan]) -> Self {
         if self != Self::default() {
             return self;
@@ -135,22 +135,22 @@ impl Dialect {
         Self::all().skip(1).find(|other| other.0.has_form(tokens)).unwrap_or(self)
     }
 
-    /// Puts values in the places of variables.
+    /// Replaces variables by their values.
     pub(super) fn fill(self, variables: &Variables, text: &mut Text<'_>, tokens: &[TokenWithSpan]) -> Result<Vec<TokenWithSpan>> {
         self.0.fill(variables, text, tokens)
     }
 
-    /// What tokens up to a semicolon are to those around them.
+    /// The role of the tokens up to a semicolon.
     pub(super) fn part(self, text: &Text<'_>, tokens: &[TokenWithSpan]) -> Part {
         self.0.part(text, tokens)
     }
 
-    /// How a set of statements begins and ends, for hints.
+    /// The beginning and the end of a set of statements, for hints.
     pub(super) fn set_forms(self) -> (&'static str, &'static str) {
         self.0.set_forms()
     }
 
-    /// Whether a comment says something of the statement that it stands in.
+    /// Whether a comment is a hint for its statement.
     pub(super) fn is_hint(self, comment: &str) -> bool {
         self.0.is_hint(comment)
     }
@@ -166,7 +166,7 @@ impl Dialect {
         Ok(statement)
     }
 
-    /// Gives names without quotes the case in which they are kept.
+    /// Converts unquoted names to the case in which they are kept.
     fn fold(self, tokens: &mut [TokenWithSpan]) {
         match self.0.folding() {
             Folding::Exact => {}
@@ -180,12 +180,12 @@ impl Dialect {
         }
     }
 
-    /// What a continuous query shows that does not say when.
+    /// The default emission of a continuous query.
     pub(super) fn emission(self) -> Emit {
         self.0.emission()
     }
 
-    /// How it reads expressions and queries.
+    /// The grammar of its expressions and queries.
     pub(super) fn grammar(self) -> &'static dyn Grammar {
         self.0
     }
@@ -193,7 +193,7 @@ impl Dialect {
     /// The type of a text such as `MAP<STRING, DECIMAL(10, 2)>`.
     ///
     /// # Errors
-    /// Says what is wrong and the nearest spelling.
+    /// Names the error and the nearest spelling.
     pub fn data_type(self, text: &str) -> Result<DataType> {
         let source = Source::new("<type>", text);
         let text = Text::new(&source);
@@ -203,17 +203,17 @@ impl Dialect {
         Ok(data_type)
     }
 
-    /// What a type is called.
+    /// The name of a type.
     pub fn type_name(self, data_type: &DataType) -> String {
         self.0.type_name(data_type)
     }
 
-    /// Whether INSERT casts values of a type to a column's without being asked.
+    /// Whether INSERT implicitly casts values of a type to that of a column.
     pub fn casts_implicitly(self, from: &DataType, to: &DataType) -> bool {
         self.0.casts_implicitly(from, to)
     }
 
-    /// The text of a table that was put together from others, changed, or made from a query.
+    /// The text of a table that was assembled from others, changed, or created from a query.
     pub fn table_text(self, table: &super::ast::CreateTable) -> String {
         self.0.table_text(table)
     }
@@ -224,26 +224,26 @@ impl Dialect {
     }
 }
 
-/// The dialect in force in a script: the one that it began with, until SET names another; RESET goes back to it.
+/// The dialect in force in a script: the initial one, until SET selects another; RESET restores the given one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct InForce {
-    /// What was given from outside.
+    /// The dialect without a SET.
     given: Dialect,
     now: Dialect,
 }
 
 impl InForce {
-    /// `now`, where `given` would be without a SET.
+    /// `now` is in force, and `given` after a RESET.
     pub fn new(given: Dialect, now: Dialect) -> Self {
         Self { given, now }
     }
 
-    /// The dialect of what comes next.
+    /// The dialect of the next statement.
     pub(super) fn dialect(self) -> Dialect {
         self.now
     }
 
-    /// What is in force behind statements: SET and RESET may change it.
+    /// The dialect in force after these statements, which SET and RESET may change.
     ///
     /// # Errors
     /// When there is no such dialect.

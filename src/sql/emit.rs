@@ -1,4 +1,4 @@
-//! `EMIT CHANGES | FINAL`, in every dialect: taken out of a query's tokens before sqlparser sees them.
+//! `EMIT CHANGES | FINAL`, in every dialect: removed from a query's tokens before sqlparser sees them.
 
 use sqlparser::tokenizer::Token;
 
@@ -8,8 +8,8 @@ use super::ast::Emit;
 use super::cursor::{Cursor, is_word};
 use super::text::pos;
 
-/// Takes `EMIT CHANGES` or `EMIT FINAL` out of what is left, at the end or before ksql's LIMIT, and says whether such a LIMIT follows.
-/// sqlparser would read EMIT as the alias of a table.
+/// Removes `EMIT CHANGES` or `EMIT FINAL` from the remaining tokens, at the end or before ksql's LIMIT, and returns whether such a LIMIT
+/// follows. sqlparser would parse EMIT as a table alias.
 pub(super) fn emit(cursor: &mut Cursor<'_>) -> Result<(Emit, bool)> {
     let (mut n, mut depth) = (0, 0_usize);
     let tokens = cursor.rest();

@@ -1,4 +1,4 @@
-//! Forms of expressions, before and after.
+//! Tests of rewritten forms of expressions: before and after.
 
 use super::tests::{error, one, show};
 

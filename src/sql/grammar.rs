@@ -1,4 +1,4 @@
-//! The part of a dialect that reads text; [`super::dialect`] lists all parts.
+//! The part of a dialect that parses text; [`super::dialect`] lists all parts.
 
 use arrow::datatypes::DataType;
 use sqlparser::ast::{Expr, Query};
@@ -14,26 +14,26 @@ use super::text::Text;
 use super::types;
 use super::variables::Variables;
 
-/// How a name without quotes is kept.
+/// The case in which unquoted names are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Folding {
-    /// As it is written.
+    /// As written.
     Exact,
     /// In upper case.
     #[cfg_attr(not(test), expect(dead_code, reason = "no dialect but that of the tests folds names yet"))]
     Upper,
 }
 
-/// What the tokens up to a semicolon are to those around them.
+/// The role of the tokens up to a semicolon.
 #[derive(Debug)]
 pub(super) enum Part {
     /// A statement.
     Statement,
-    /// They open a set of statements that are one job, and the first one may follow at once.
+    /// They open a set of statements that are one job; its first statement may follow at once.
     Opens {
         /// How the set is explained, if it is not run.
         explain: Option<Explain>,
-        /// Of how many tokens the opening is.
+        /// The number of tokens of the opening.
         tokens: usize,
     },
     /// They close a set.
@@ -48,22 +48,22 @@ pub(super) trait Grammar: Sync {
     /// Its display name.
     fn title(&self) -> &'static str;
 
-    /// How names without quotes are kept.
+    /// The case in which unquoted names are kept.
     fn folding(&self) -> Folding;
 
-    /// What a continuous query shows that does not say when.
+    /// The default emission of a continuous query.
     fn emission(&self) -> Emit {
         Emit::Default
     }
 
-    /// Whether no other dialect could mean these tokens, which are a statement: by that it is recognised where the default dialect is
-    /// in force.
+    /// Whether these tokens are a statement that no other dialect has: such a statement is recognized while the default dialect is in
+    /// force.
     fn has_form(&self, tokens: &[TokenWithSpan]) -> bool {
         let _ = tokens;
         false
     }
 
-    /// Puts values in the places of variables: `:name` and `${name}` unless the dialect has forms of its own.
+    /// Replaces variables by their values: `:name` and `${name}` unless the dialect has its own forms.
     ///
     /// # Errors
     /// For a variable that has no value.
@@ -71,39 +71,39 @@ pub(super) trait Grammar: Sync {
         variables.fill(text, tokens)
     }
 
-    /// What tokens up to a semicolon are to those around them.
+    /// The role of the tokens up to a semicolon.
     fn part(&self, text: &Text<'_>, tokens: &[TokenWithSpan]) -> Part {
         let _ = (text, tokens);
         Part::Statement
     }
 
-    /// How a set of statements begins and ends, for hints.
+    /// The beginning and the end of a set of statements, for hints.
     fn set_forms(&self) -> (&'static str, &'static str) {
         ("", "")
     }
 
-    /// Whether a comment says something of the statement that it stands in.
+    /// Whether a comment is a hint for its statement.
     fn is_hint(&self, comment: &str) -> bool {
         let _ = comment;
         false
     }
 
-    /// Takes what hints in comments say into the tokens.
+    /// Moves hints from comments into the tokens.
     ///
     /// # Errors
-    /// For hints that cannot be followed.
+    /// For hints that are not supported.
     fn hints(&self, text: &Text<'_>, tokens: &[TokenWithSpan]) -> Result<Vec<TokenWithSpan>> {
         let _ = text;
         Ok(tokens.to_vec())
     }
 
-    /// Takes one statement.
+    /// Parses one statement.
     ///
     /// # Errors
-    /// What is wrong with it, with its place.
+    /// When the statement is not valid, with the position.
     fn statement(&self, cursor: &mut Cursor<'_>) -> Result<Statement>;
 
-    /// Takes a type, in CAST and in declarations.
+    /// Parses a type, in CAST and in declarations.
     ///
     /// # Errors
     /// When there is no such type.
@@ -111,33 +111,33 @@ pub(super) trait Grammar: Sync {
         types::data_type(cursor)
     }
 
-    /// What a type is called.
+    /// The name of a type.
     fn type_name(&self, data_type: &DataType) -> String {
         types::display(data_type)
     }
 
-    /// Whether INSERT casts values of a type to a column's without being asked.
+    /// Whether INSERT implicitly casts values of a type to that of a column.
     fn casts_implicitly(&self, from: &DataType, to: &DataType) -> bool;
 
-    /// How sqlparser reads expressions and queries.
+    /// The sqlparser dialect for expressions and queries.
     fn sqlparser(&self) -> &'static dyn Dialect;
 
-    /// Rewrites what is only written in another way, in an expression that sqlparser has read.
+    /// Rewrites alternative forms in an expression that sqlparser has parsed.
     ///
     /// # Errors
     /// For forms that are not supported.
     fn rewrite_expr(&self, expr: &mut Expr, text: &Text<'_>) -> Result<()>;
 
-    /// The same in a query.
+    /// Rewrites alternative forms in a query.
     ///
     /// # Errors
     /// For forms that are not supported.
     fn rewrite_query(&self, query: &mut Query, text: &Text<'_>) -> Result<()>;
 
-    /// Its words, for colours and completion.
+    /// Its keywords, for highlighting and completion.
     fn keywords(&self) -> &'static Keywords;
 
-    /// The text of a table that was put together from others, changed, or made from a query.
+    /// The text of a table that was assembled from others, changed, or created from a query.
     fn table_text(&self, table: &CreateTable) -> String;
 
     /// The text of a view that was changed.

@@ -1,4 +1,4 @@
-//! A text that is being typed: its parts for highlighting and completion, and whether it is a whole input.
+//! Splits text that is being typed into tokens for highlighting and completion, and decides whether it is a complete input.
 
 use std::ops::Range;
 
@@ -12,39 +12,39 @@ use super::keywords::{Around, Keywords, Word};
 use super::text::Text;
 use super::tokens::tokenize;
 
-/// What a part of a text is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A word of SQL.
+    /// A keyword of SQL.
     Keyword,
     /// The name of a function that is called.
     Function,
-    /// Another word.
+    /// Any other word.
     Word,
-    /// A name in quotes.
+    /// A quoted name.
     Quoted,
-    /// A text in single quotes.
+    /// A string in single quotes.
     Text,
     /// A number.
     Number,
     /// A comment.
     Comment,
-    /// Anything else that is not blank.
+    /// Any other symbol.
     Symbol,
-    /// What a quote or a comment begins that does not end.
+    /// An unterminated quote or comment.
     Open,
 }
 
-/// A part of a text.
+/// A token of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lexed {
-    /// Its bytes.
+    /// The range of its bytes.
     pub range: Range<usize>,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
 }
 
-/// The parts of a text that are not blank, in order, with `dialect` in force.
+/// The tokens of a text, without blanks, in order, with `dialect` in force.
 pub fn lexed(text: &str, dialect: Dialect) -> Vec<Lexed> {
     let source = Source::new("<input>", text);
     let (tokens, broken) = tokenize(&Text::new(&source));
@@ -67,7 +67,7 @@ pub fn lexed(text: &str, dialect: Dialect) -> Vec<Lexed> {
     parts
 }
 
-/// Lines and columns to bytes, for places that come in order: a text is walked once, however long its lines are.
+/// Maps lines and columns to byte offsets, for positions that come in order: a text is walked once, however long its lines are.
 struct Places<'t> {
     rest: std::str::Chars<'t>,
     at: Location,
@@ -89,16 +89,16 @@ impl<'t> Places<'t> {
     }
 }
 
-/// What has been passed of a statement.
+/// The context at the current position in a statement.
 #[derive(Default)]
 struct Context {
-    /// The last word or symbol, in upper case.
+    /// The previous word or symbol, in upper case.
     before: String,
-    /// Whether a name stands there.
+    /// Whether that is a name.
     named: bool,
     /// Whether the statement begins with CREATE or ALTER, and no query has begun in it.
     declares: bool,
-    /// For each open bracket whether it is a CAST's.
+    /// For each open parenthesis whether it is that of a CAST.
     brackets: Vec<bool>,
 }
 
@@ -116,7 +116,7 @@ impl Context {
             Token::Word(word) if word.quote_style.is_none() => word.value.to_ascii_uppercase(),
             other if kind == Kind::Symbol => other.to_string(),
             _ if kind == Kind::Text => "'".to_string(),
-            // A quoted name is no word that would mean something.
+            // A quoted name is never a keyword.
             _ => "`".to_string(),
         };
         self.named = matches!(kind, Kind::Word | Kind::Quoted);
@@ -168,9 +168,9 @@ fn is_text(token: &Token) -> bool {
 /// The last statement of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Last {
-    /// The byte where it begins; a statement set is one.
+    /// The byte offset of its start; a statement set counts as one statement.
     pub start: usize,
-    /// Whether it ends: with a semicolon that is in no quotes, comment, brackets or open statement set. Nothing at all has ended, too.
+    /// Whether it ends: with a semicolon outside quotes, comments, parentheses and open statement sets. An empty text has ended as well.
     pub ends: bool,
 }
 
@@ -179,10 +179,10 @@ pub fn last(text: &str, dialect: Dialect) -> Last {
     let source = Source::new("<input>", text);
     let read = Text::new(&source);
     let (tokens, broken) = tokenize(&read);
-    // Of which dialect the set is that is open.
+    // `set` is the dialect of the open set.
     let (mut depth, mut set, mut begins) = (0_usize, None, None);
     for chunk in tokens.split(|t| t.token == Token::SemiColon) {
-        // What stands in a set begins where the set does, and its end as well.
+        // A statement in a set begins where the set does, and so does the set's end.
         if let Some(first) = chunk.iter().find(|t| !is_space(t)).filter(|_| set.is_none()) {
             begins = Some(first.span.start);
         }
@@ -208,16 +208,16 @@ pub fn last(text: &str, dialect: Dialect) -> Last {
     Last { start, ends: broken.is_none() && semicolon && depth == 0 && set.is_none() }
 }
 
-/// Whether a text is a whole input: its last statement ends.
+/// Whether a text is a complete input: its last statement ends.
 pub fn is_whole(text: &str, dialect: Dialect) -> bool {
     last(text, dialect).ends
 }
 
-/// The byte where the first thing begins that is no SQL: a backslash outside of quotes and comments, or, where a statement could begin, a
-/// line that `is_command` takes for one.
+/// The byte offset of the first part that is not SQL: a backslash outside quotes and comments, or, where a statement could begin, a line
+/// that `is_command` accepts.
 pub fn first_command(text: &str, is_command: impl Fn(&str) -> bool) -> Option<usize> {
     let mut begins = true;
-    // What no dialect has says nothing of the others.
+    // The forms that matter here are the same in all dialects.
     for part in lexed(text, Dialect::default()) {
         let word = text.get(part.range.clone())?;
         let before = text.get(..part.range.start)?;
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn keywords_are_those_of_our_sql_where_they_are_none_else() {
-        // Upper case: a keyword; lower case: a name; with brackets behind it in lower case: a function.
+        // Upper case: a keyword; lower case: a name; lower case with parentheses: a function.
         for text in [
             "SELECT status, name, date, value, key, first, changes, t.order FROM orders AS status EMIT CHANGES",
             "SELECT count(*), sum(x), left(a, 1), if(a, b, c), CAST(a AS DATE), a AS date FROM t LEFT JOIN u ON a IN (1) EMIT FINAL",

@@ -1,7 +1,7 @@
-//! Options behind a table's name, as one query has them.
+//! Options after a table's name, for one query.
 //!
-//! sqlparser has no place for them. So they are a last part of the name: ``t.`OPTIONS('k' = 'v')` ``; the resolver takes it off again
-//! ([`of_name`]). A grammar puts it there ([`part_of_name`]).
+//! sqlparser has no field for them. So they are the last part of the name: ``t.`OPTIONS('k' = 'v')` ``; the resolver removes it
+//! ([`of_name`]). A grammar adds it ([`part_of_name`]).
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 use sqlparser::tokenizer::{Token, Word};
@@ -21,7 +21,7 @@ pub(super) fn part_of_name(options: &Options) -> Token {
     Token::Word(Word { value, quote_style: Some('`'), keyword: sqlparser::keywords::Keyword::NoKeyword })
 }
 
-/// Takes the options behind a name; none if there are none.
+/// Parses the options after a name, if there are some.
 pub(super) fn take(cursor: &mut Cursor<'_>) -> Result<Options> {
     if cursor.peek().token != Token::Period || !is_options_part(&cursor.peek_nth(1).token) {
         return Ok(Options::default());
@@ -39,7 +39,7 @@ pub(super) fn take(cursor: &mut Cursor<'_>) -> Result<Options> {
 /// The pairs of such a part.
 ///
 /// # Errors
-/// When it is none.
+/// When it is not valid.
 fn options(folded: &str) -> Result<Options> {
     let source = Source::new("<hint>", folded);
     let text = Text::new(&source);
@@ -48,10 +48,10 @@ fn options(folded: &str) -> Result<Options> {
     cursor.options()
 }
 
-/// Takes the options off a name in a query.
+/// Removes the options from a name in a query, and returns them.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When they cannot be parsed.
 pub fn of_name(name: &mut ObjectName) -> Result<Options> {
     match name.0.last() {
         Some(ObjectNamePart::Identifier(Ident { value, quote_style: Some('`'), .. }))

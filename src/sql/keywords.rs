@@ -1,5 +1,5 @@
-//! What is coloured as a keyword, of the words that a dialect lists. Those that are names of columns, too, are keywords only where they
-//! can be nothing else (see `Role`).
+//! Decides which words are highlighted as keywords. Those that are also common names of columns are keywords only where they cannot be a
+//! name (see `Role`).
 
 use std::collections::HashMap;
 
@@ -8,44 +8,44 @@ use std::collections::HashMap;
 enum Role {
     /// Always.
     Always,
-    /// Behind one of these words; `*`: in a declaration, where a name cannot begin.
+    /// After one of these words; `*`: in a declaration, where a name cannot begin.
     Behind(&'static [&'static str]),
     /// Before one of these words.
     Before(&'static [&'static str]),
-    /// Before a bracket.
+    /// Before a parenthesis.
     Call,
-    /// Where a type stands.
+    /// Where a type is expected.
     Type,
 }
 
-/// The words of a dialect, by what they mean.
+/// The words of a dialect, by their role.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lists {
-    /// Phrases that begin a statement, in the order of the alphabet.
+    /// Phrases that begin a statement, in alphabetical order.
     pub(super) begins: &'static [&'static str],
-    /// Phrases inside of a statement, in the order of the alphabet.
+    /// Phrases inside a statement, in alphabetical order.
     pub(super) inside: &'static [&'static str],
-    /// What completion offers behind SHOW.
+    /// Completions after SHOW.
     pub(super) shown: &'static [&'static str],
     /// Words that are keywords but not worth offering.
     pub(super) more: &'static [&'static str],
-    /// Words that are keywords only behind one of these; `*`: in a declaration, where a name cannot begin.
+    /// Words that are keywords only after one of these; `*`: in a declaration, where a name cannot begin.
     pub(super) behind: &'static [(&'static str, &'static [&'static str])],
     /// Words that are keywords only before one of these; `0` is any number.
     pub(super) before: &'static [(&'static str, &'static [&'static str])],
-    /// Units of time, which are keywords behind the text of an interval.
+    /// Units of time, which are keywords after the text of an interval.
     pub(super) units: &'static [&'static str],
-    /// Words that are keywords only before an opening bracket.
+    /// Words that are keywords only before an opening parenthesis.
     pub(super) calls: &'static [&'static str],
     /// Words that are names of types, and often of columns.
     pub(super) types: &'static [&'static str],
-    /// Keywords that are functions, too, if a bracket follows.
+    /// Keywords that are also functions, if a parenthesis follows.
     pub(super) both: &'static [&'static str],
-    /// Behind these a name is declared or written to, whatever bracket follows.
+    /// After these words a name is declared or written to, even if a parenthesis follows.
     pub(super) named: &'static [&'static str],
 }
 
-/// The words of a dialect, ready to be asked.
+/// The words of a dialect, indexed for lookup.
 #[derive(Debug)]
 pub(super) struct Keywords {
     pub(super) begins: &'static [&'static str],
@@ -56,26 +56,26 @@ pub(super) struct Keywords {
     roles: HashMap<&'static str, Role>,
 }
 
-/// What stands around a word.
+/// The surroundings of a word.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Around<'a> {
-    /// The word or symbol before it, in upper case; empty where the text begins.
+    /// The word or symbol before it, in upper case; empty at the start of the text.
     pub(super) before: &'a str,
-    /// An opening bracket stands behind it, with nothing between.
+    /// Whether an opening parenthesis follows directly.
     pub(super) called: bool,
-    /// The word behind it, or `0` for a number.
+    /// The word after it, or `0` for a number.
     pub(super) after: &'a str,
-    /// A text follows: `DATE '2024-05-01'`.
+    /// Whether a string follows: `DATE '2024-05-01'`.
     pub(super) text: bool,
-    /// In a statement that declares.
+    /// Whether the statement is a declaration.
     pub(super) declares: bool,
-    /// A name stands before it.
+    /// Whether a name precedes it.
     pub(super) named: bool,
-    /// Directly in the brackets of a CAST.
+    /// Whether it is directly inside the parentheses of a CAST.
     pub(super) cast: bool,
 }
 
-/// What an unquoted word is.
+/// The kind of an unquoted word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     Keyword,
@@ -93,18 +93,18 @@ impl Keywords {
         let before = before.iter().map(|(word, words)| (*word, Role::Before(words)));
         let calls = calls.iter().map(|word| (*word, Role::Call));
         let types = types.iter().map(|word| (*word, Role::Type));
-        // The later ones say more.
+        // Later roles override earlier ones.
         let roles = always.chain(types).chain(behind).chain(before).chain(units).chain(calls).collect();
         Self { begins, inside, shown, both, named, roles }
     }
 
-    /// What an unquoted word is where it stands.
+    /// The kind of an unquoted word in its surroundings.
     pub(super) fn word(&self, word: &str, around: Around<'_>) -> Word {
         if around.before == "." {
             return if around.called { Word::Function } else { Word::Name };
         }
         let upper = word.to_ascii_uppercase();
-        // A column's properties stand behind its name, its type, or each other.
+        // A column's properties follow its name, its type, or each other.
         let word_before = around.before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, ')' | '\'' | '`' | '_'));
         let inside = around.declares && word_before && !matches!(around.before, "AS" | "FOR" | "BY" | "TO" | "COLUMN" | "RENAME" | "TABLE");
         let keyword = match self.roles.get(upper.as_str()) {

@@ -1,4 +1,4 @@
-//! Text to [`ast::Statement`]. No I/O, no names resolved: that is the catalog's and the planner's.
+//! Parses text to [`ast::Statement`]. No I/O and no name resolution: that is up to the catalog and the planner.
 //!
 //! ```text
 //!  text ─▶ tokens.rs ─▶ script.rs cuts at semicolons ─▶ dialect.rs: which one? ─▶ variables.rs ─▶ flink/  a grammar, token by token
@@ -7,7 +7,7 @@
 //!                                           sqlparser reads those, because DataFusion plans them ▼
 //!                                                                                         ast/  Statement
 //! ```
-//! What every grammar shares lies in this folder: the statements that they lower to (`ast/`), the walk over tokens (`cursor.rs`),
+//! The parts that all grammars share are in this folder: the statements that they lower to (`ast/`), the cursor over tokens (`cursor.rs`),
 //! types, names, settings. Each grammar is a separate module, which only `dialect.rs` names.
 
 pub mod as_of;
@@ -56,12 +56,12 @@ pub fn quoted_path(name: &str) -> String {
     database.map_or_else(|| quoted(&last), |database| format!("{}.{}", quoted(&database), quoted(&last)))
 }
 
-/// A text as SQL text: in single quotes.
+/// A string literal in single quotes.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// `SELECT * FROM name`, of a canonical name.
+/// `SELECT * FROM name`, for a canonical name.
 pub fn select_all(name: &str) -> ast::Query {
     let (database, last) = name::split(name);
     let parts = database.into_iter().chain([last]).map(|part| sqlparser::ast::Ident::with_quote('`', part)).collect::<Vec<_>>();

@@ -1,9 +1,9 @@
-//! Names of tables, views and functions as one text.
+//! Names of tables, views and functions as plain strings.
 //!
-//! People write `[catalog.][database.]name`. Most code wants a plain string to look up, to compare and to show, so the parts are
-//! joined by dots; a part that has a dot or a backtick in it stands in backticks. There is one catalog, which is left out:
+//! People write `[catalog.][database.]name`. Most code needs one string to look up, compare and show, so the parts are joined by dots; a
+//! part that contains a dot or a backtick is quoted in backticks. There is one catalog, which is left out:
 //!
-//! | written | the text |
+//! | written | the string |
 //! |---|---|
 //! | `t`, `` `t` `` | `t` |
 //! | `db.t`, `default_catalog.db.t` | `db.t` |
@@ -16,10 +16,10 @@ use crate::common::{Error, Result};
 /// Flink's name of the only catalog.
 pub const DEFAULT_CATALOG: &str = "default_catalog";
 
-/// Flink's name of the database in which a session begins.
+/// Flink's name of the initial database of a session.
 pub const DEFAULT_DATABASE: &str = "default_database";
 
-/// The text of a name that was written in parts.
+/// Joins the written parts of a name.
 ///
 /// # Errors
 /// When it has too many parts, or names another catalog.
@@ -36,10 +36,10 @@ pub fn of_parts(parts: &[impl AsRef<str>]) -> Result<String> {
     }
 }
 
-/// Refuses other catalogs than the only one.
+/// Rejects catalogs other than the only one.
 ///
 /// # Errors
-/// Says why there is no other.
+/// When the name is another catalog's.
 pub fn only_catalog(name: &str) -> Result<()> {
     if name.eq_ignore_ascii_case(DEFAULT_CATALOG) {
         return Ok(());
@@ -49,7 +49,7 @@ pub fn only_catalog(name: &str) -> Result<()> {
     )))
 }
 
-/// Database and name as one text.
+/// Joins a database and a name.
 pub fn join(database: Option<&str>, name: &str) -> String {
     match database {
         Some(database) => format!("{}.{}", part(database), part(name)),
@@ -61,7 +61,7 @@ fn part(part: &str) -> String {
     if part.contains(['.', '`']) { format!("`{}`", part.replace('`', "``")) } else { part.to_string() }
 }
 
-/// Database, if there is one, and name of such a text.
+/// Splits such a name into its database, if it has one, and the name in it.
 pub fn split(name: &str) -> (Option<String>, String) {
     let mut parts = vec![String::new()];
     let (mut quoted, mut chars) = (false, name.chars().peekable());

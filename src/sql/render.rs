@@ -1,4 +1,4 @@
-//! Where a column's values come from, as text.
+//! Renders the source of a column's values.
 
 use super::ast::{Column, ColumnKind};
 use super::literal;

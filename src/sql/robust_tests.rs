@@ -1,4 +1,4 @@
-//! The parser takes or refuses any text, with a place, soon, and without a panic.
+//! Tests that the parser accepts or rejects any text, with a position, in bounded time, and without a panic.
 
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,7 @@ fn deep_nesting_is_refused_soon() {
                         let _ = script(&sql);
                         let _ = done.send(());
                     });
-                    // One that never ends must not hang the test.
+                    // An endless parse must not hang the test.
                     if wait.recv_timeout(Duration::from_secs(5)).is_err() {
                         slow.push(format!("{n} levels, {closed} closed: {head}"));
                     }
@@ -77,7 +77,7 @@ fn deep_nesting_is_refused_soon() {
     assert!(slow.is_empty(), "{slow:#?}");
 }
 
-/// Pieces that make texts which are nearly SQL.
+/// Fragments of texts that are nearly SQL.
 const PIECES: [&str; 97] = [
     "ALTER ",
     "DATABASE ",
@@ -207,7 +207,7 @@ proptest! {
     }
 }
 
-/// What is parsed has a text that parses to the same again, because the catalog keeps the text; errors have a place.
+/// The text of a parsed statement parses to the same statement, because the catalog keeps the text; errors have a position.
 fn check(text: &str) -> std::result::Result<(), TestCaseError> {
     let before = Instant::now();
     match script(text) {
@@ -220,7 +220,7 @@ fn check(text: &str) -> std::result::Result<(), TestCaseError> {
         }
         Err(error) => prop_assert!(error.place().is_some(), "no place: {}", error),
     }
-    // A machine that was busy with other things is asked twice.
+    // Retries once, in case the machine was busy.
     let soon = |begin: Instant| begin.elapsed() < Duration::from_secs(5);
     let again = || {
         let begin = Instant::now();
@@ -231,7 +231,7 @@ fn check(text: &str) -> std::result::Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Scripts that the mutations start from.
+/// Scripts that are mutated.
 fn seeds() -> Vec<String> {
     let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders = vec![repo.join("sql"), repo.join("tests/oracle/cases")];
@@ -250,7 +250,7 @@ fn seeds() -> Vec<String> {
     scripts.into_iter().map(|(_, text)| text).collect()
 }
 
-/// A script with a few words taken out, doubled, exchanged with others, or replaced by pieces and odd characters.
+/// A script with a few words removed, doubled, swapped, or replaced by fragments and odd characters.
 fn mutated(random: &mut StdRng, seeds: &[String]) -> String {
     let pick = |random: &mut StdRng| seeds[random.random_range(0..seeds.len())].clone();
     let words = |text: &str| -> Vec<String> { text.split_inclusive(|c: char| !c.is_alphanumeric()).map(String::from).collect() };

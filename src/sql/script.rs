@@ -1,4 +1,4 @@
-//! A whole script to its statements.
+//! Parses a whole script into statements.
 
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Whitespace};
 
@@ -12,33 +12,33 @@ use super::text::{Text, pos};
 use super::tokens::tokenize;
 use super::variables::Variables;
 
-/// Parses all statements of a script that has no variables, with the default dialect in force; see [`parse_with`].
+/// Parses all statements of a script without variables, with the default dialect in force; see [`parse_with`].
 ///
 /// # Errors
-/// The first thing that is wrong, with its place.
+/// The first error in the script, with its position.
 pub fn parse(source: &Source) -> Result<Vec<Parsed>> {
     parse_with(source, &Variables::default(), Dialect::default())
 }
 
-/// Parses all statements of a script; the semicolon behind the last one may be missing. `dialect` is in force until a SET in the script
-/// says another, and again after RESET.
+/// Parses all statements of a script; the semicolon after the last one is optional. `dialect` is in force until a SET in the script selects
+/// another, and again after RESET.
 ///
-/// A set of statements (`EXECUTE STATEMENT SET BEGIN ... END;`) comes out as the INSERTs in it, each with the place of the set: they are
-/// one job. If it is explained it is one statement.
+/// A statement set (`EXECUTE STATEMENT SET BEGIN ... END;`) yields the INSERTs in it, each with the position of the set: they are one job.
+/// Under EXPLAIN it is one statement.
 ///
 /// # Errors
-/// The first thing that is wrong, with its place.
+/// The first error in the script, with its position.
 pub fn parse_with(source: &Source, variables: &Variables, dialect: impl Into<InForce>) -> Result<Vec<Parsed>> {
     let (parsed, mut errors) = script(source, variables, dialect.into(), false);
     if errors.is_empty() { Ok(parsed) } else { Err(errors.remove(0)) }
 }
 
-/// Parses all statements of a script that can be parsed, and says what is wrong with each of the others.
+/// Parses all statements of a script that can be parsed, and returns the errors of the others.
 pub fn parse_each(source: &Source, variables: &Variables, dialect: impl Into<InForce>) -> (Vec<Parsed>, Vec<Error>) {
     script(source, variables, dialect.into(), true)
 }
 
-/// The statements, and the errors: one at most unless it is to go on behind it.
+/// The statements, and the errors: at most one, unless parsing continues after errors.
 fn script(source: &Source, variables: &Variables, in_force: InForce, goes_on: bool) -> (Vec<Parsed>, Vec<Error>) {
     let text = Text::new(source);
     let (tokens, broken) = tokenize(&text);
@@ -67,28 +67,28 @@ fn script(source: &Source, variables: &Variables, in_force: InForce, goes_on: bo
     (script.parsed, errors)
 }
 
-/// A script that is being read.
+/// A script that is being parsed.
 struct Script<'a> {
     text: Text<'a>,
     variables: &'a Variables,
     in_force: InForce,
-    /// The statement set that is open.
+    /// The open statement set.
     set: Option<Set>,
     parsed: Vec<Parsed>,
 }
 
-/// A statement set that is open.
+/// An open statement set.
 struct Set {
-    /// Where it begins.
+    /// Its start.
     start: Location,
-    /// What was in it so far, if it is explained and not run.
+    /// The statements in it so far, if the set is explained and not run.
     explained: Option<Explain>,
-    /// In which dialect it is written.
+    /// Its dialect.
     dialect: Dialect,
 }
 
 impl Script<'_> {
-    /// Takes the tokens up to a semicolon in.
+    /// Parses the tokens up to a semicolon.
     fn part(&mut self, chunk: &[TokenWithSpan]) -> Result<()> {
         let dialect = self.set.as_ref().map_or_else(|| self.in_force.dialect().of_statement(chunk), |set| set.dialect);
         let chunk = dialect.fill(self.variables, &mut self.text, chunk)?;
@@ -113,14 +113,14 @@ impl Script<'_> {
         }
     }
 
-    /// Takes one statement in; there may be only comments.
+    /// Parses one statement; the tokens may be only comments.
     fn statement(&mut self, chunk: &[TokenWithSpan], dialect: Dialect) -> Result<()> {
         let is_hint = |token: &TokenWithSpan| match &token.token {
             Token::Whitespace(Whitespace::MultiLineComment(comment)) => dialect.is_hint(comment),
             _ => false,
         };
         let from = chunk.iter().find(|t| !is_space(t));
-        // A comment that is a hint belongs to the text of its statement.
+        // A hint in a comment belongs to the text of its statement.
         let to = chunk.iter().rev().find(|t| !is_space(t) || is_hint(t));
         let (Some(from), Some(to)) = (from, to) else { return Ok(()) };
         let at = pos(from.span.start);
@@ -146,7 +146,7 @@ impl Script<'_> {
         Ok(())
     }
 
-    /// Closes a set: one that is explained is a statement.
+    /// Closes a set; a set under EXPLAIN becomes a statement.
     fn close(&mut self, set: Set, end: Location) -> Result<()> {
         let Some(explain) = set.explained else { return Ok(()) };
         if explain.statements.is_empty() {

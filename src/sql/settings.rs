@@ -1,4 +1,4 @@
-//! `SET 'key' = 'value'` and `RESET`, also without quotes, as in Flink's client.
+//! Parses `SET 'key' = 'value'` and `RESET`, also without quotes, as in Flink's client.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::cursor::Cursor;
 
 const HINT: &str = "write SET 'key' = 'value'";
 
-/// Takes what stands behind SET.
+/// Parses the rest of SET.
 pub(super) fn set(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.at_end() {
         return Ok(Statement::Show(Show { what: ShowWhat::Settings, from: None, like: None }));
@@ -24,7 +24,7 @@ pub(super) fn set(cursor: &mut Cursor<'_>) -> Result<Statement> {
     Ok(Statement::Set(Setting { key, value }))
 }
 
-/// Takes what stands behind RESET.
+/// Parses the rest of RESET.
 pub(super) fn reset(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.at_end() {
         return Ok(Statement::Reset(None));
@@ -32,7 +32,7 @@ pub(super) fn reset(cursor: &mut Cursor<'_>) -> Result<Statement> {
     Ok(Statement::Reset(Some(key(cursor)?)))
 }
 
-/// A key in single quotes, or of words with dots and hyphens.
+/// A quoted key, or words joined by dots and hyphens.
 fn key(cursor: &mut Cursor<'_>) -> Result<String> {
     if let Token::SingleQuotedString(key) = &cursor.peek().token {
         let key = key.clone();
@@ -64,7 +64,7 @@ fn value(cursor: &mut Cursor<'_>) -> Result<String> {
     if let Token::SingleQuotedString(value) | Token::Word(Word { value, quote_style: Some(_), .. }) = &cursor.peek().token {
         let value = value.clone();
         cursor.next();
-        return Ok(value); // what may follow is refused at the end of the statement
+        return Ok(value); // tokens after it are rejected at the end of the statement
     }
     let mut tokens = Vec::new();
     while !cursor.at_end() {

@@ -1,5 +1,5 @@
-//! How large a query is when it is written out: `*` over `*` doubles its columns, a name of WITH that is read twice its tables, and a
-//! planner would make all of them.
+//! The size of a query once it is expanded: `*` over `*` doubles its columns, a WITH name that is read twice its tables, and a planner
+//! would make all of them.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -8,27 +8,27 @@ use sqlparser::ast::{Expr, Query, Select, SelectItem, SetExpr, TableFactor, Tabl
 
 use crate::common::{Error, Result};
 
-/// The most columns of a query or a table: DataFusion compares them in pairs.
+/// The maximum number of columns of a query or a table: DataFusion compares them in pairs.
 pub const MOST_COLUMNS: u64 = 5_000;
-/// The most operators of a plan, and SELECTs of a query.
+/// The maximum number of operators of a plan, and of SELECTs of a query.
 pub const MOST_OPERATORS: u64 = 10_000;
-/// The most SELECTs of one UNION: its tree is as deep.
+/// The maximum number of SELECTs of one UNION, whose tree is as deep.
 const MOST_UNITED: u64 = 1_500;
 
-/// The most calls of aggregate functions in a SELECT: DataFusion compares each with all others.
+/// The maximum number of aggregate calls in a SELECT: DataFusion compares each with all others.
 const MOST_AGGREGATES: usize = 1_000;
 
-/// The error for what is written out of few lines.
+/// The error for a query that expands to too large a size.
 pub fn too_large() -> Error {
     Error::sql("the query is too large: with its views, names of WITH and expressions written out it has too many parts to be planned")
         .hint("write a result that is used again and again to a table of its own, and read that")
 }
 
-/// Refuses a query that reads too many tables, or of which a SELECT has too many columns or aggregates; `known` tells the columns of
-/// tables, `aggregate` which functions are some.
+/// Rejects a query that reads too many tables, or with too many columns or aggregates in one SELECT; `known` returns the number of columns
+/// of a table, `aggregate` whether a function is an aggregate.
 ///
 /// # Errors
-/// With how many there are.
+/// With the number that is too large.
 pub fn check(query: &Query, known: &dyn Fn(&str) -> usize, aggregate: &dyn Fn(&str) -> bool) -> Result<()> {
     let mut calls = Calls { aggregate, most: 0 };
     let _ = query.visit(&mut calls);
@@ -44,7 +44,7 @@ pub fn check(query: &Query, known: &dyn Fn(&str) -> usize, aggregate: &dyn Fn(&s
     check_columns(query, known)
 }
 
-/// How many calls of aggregate functions stand in one SELECT, at most.
+/// Finds the maximum number of aggregate calls in one SELECT.
 struct Calls<'a> {
     aggregate: &'a dyn Fn(&str) -> bool,
     most: usize,
@@ -70,13 +70,13 @@ impl Visitor for Calls<'_> {
     }
 }
 
-/// How many tables and queries are read, names of WITH written out.
+/// Counts the tables and queries that are read, with WITH names expanded.
 #[derive(Default)]
 struct Reads {
     named: HashMap<String, u64>,
-    /// Queries that WITH names.
+    /// The queries of WITH names.
     defined: HashMap<*const Query, String>,
-    /// Sums of the queries that are open, from the outermost on.
+    /// The sums of the enclosing queries, from the outermost on.
     open: Vec<u64>,
 }
 
@@ -136,7 +136,7 @@ fn check_columns(query: &Query, known: &dyn Fn(&str) -> usize) -> Result<()> {
 
 struct Widths<'k> {
     known: &'k dyn Fn(&str) -> usize,
-    /// What WITH names, the innermost last.
+    /// The sizes of WITH names, innermost last.
     named: Vec<(String, u64)>,
     most: u64,
     /// The longest chain of set operations.
@@ -160,7 +160,7 @@ impl Widths<'_> {
         match body {
             SetExpr::Select(select) => self.select(select),
             SetExpr::Query(query) => self.query(query),
-            // A long UNION is a deep tree to the left.
+            // A long UNION is a deep tree on the left.
             SetExpr::SetOperation { right, .. } => {
                 let (mut width, mut left, mut united) = (self.body(right), body, 1);
                 while let SetExpr::SetOperation { left: next, right, .. } = left {

@@ -1,4 +1,4 @@
-//! A dialect that differs in all that a dialect decides, for tests: names in upper case, `KEEP` for CREATE VIEW, every change shown.
+//! A dialect for tests that differs in everything a dialect decides: names in upper case, `KEEP` for CREATE VIEW, every change emitted.
 
 use std::sync::LazyLock;
 
@@ -96,7 +96,7 @@ impl Grammar for TestDialect {
         query(cursor).map(Statement::Query)
     }
 
-    /// BIGINT is called LONG here, too.
+    /// BIGINT is also named LONG here.
     fn data_type(&self, cursor: &mut Cursor<'_>) -> Result<DataType> {
         if cursor.take(&["LONG"]) { Ok(DataType::Int64) } else { types::data_type(cursor) }
     }

@@ -19,7 +19,7 @@ pub(super) fn error(text: &str) -> Error {
     script(text).map(|parsed| panic!("{text} parsed as {:#?}", parsed.iter().map(|p| show(&p.statement)).collect::<Vec<_>>())).unwrap_err()
 }
 
-/// A statement in one line that shows everything in it.
+/// A statement formatted in one line, with everything in it.
 pub(super) fn show(statement: &Statement) -> String {
     let flag = |set: bool, name: &str| if set { format!(" {name}") } else { String::new() };
     match statement {
@@ -347,7 +347,7 @@ fn an_explained_statement_set_is_one_statement() {
     }
 }
 
-/// Message, line and column, and a part of the hint.
+/// The message, line and column, and a part of the hint.
 #[test]
 fn errors_say_what_where_and_what_would_be_right() {
     for (sql, message, line, column, hint) in [
@@ -424,7 +424,7 @@ fn errors_say_what_where_and_what_would_be_right() {
         ("SET a b = c", "`a b` is not a key", 1, 5, ""),
         ("SET a =", "expected a value, found the end of the statement", 1, 8, ""),
         ("SET a = 'b' c", "expected the end of the statement, found `c`", 1, 13, ""),
-        // What does not end.
+        // Unterminated parts.
         ("SELECT 1;\nSELECT 'a", "this text has no closing quote", 2, 8, ""),
         ("SELECT `a", "this quoted name has no closing quote", 1, 8, ""),
         ("SELECT 1 /* a", "this comment has no closing `*/`", 1, 10, ""),

@@ -1,4 +1,4 @@
-//! A script's text with its lines, to cut statements out of it and to say where an error is.
+//! A script's text with its lines, to cut statements out of it and to locate errors.
 
 use std::borrow::Cow;
 
@@ -8,18 +8,18 @@ use crate::common::Error;
 
 use super::ast::{Pos, Source};
 
-/// How far apart the characters are whose offsets are kept.
+/// The distance in characters between stored offsets.
 const STEP: usize = 64;
 
-/// A [`Source`] that knows where its lines begin.
+/// A [`Source`] with an index of its lines.
 pub(super) struct Text<'a> {
     /// The text.
     pub(super) source: &'a Source,
-    /// How many characters stand before each line.
+    /// The number of characters before each line.
     starts: Vec<usize>,
-    /// Byte offset of every [`STEP`]th character: a line may be as long as the text, and thousands of places in it are asked for.
+    /// The byte offset of every [`STEP`]th character: a line may be as long as the text, and thousands of positions in it are looked up.
     offsets: Vec<usize>,
-    /// What stands for a variable: from where, to where, and the literal in its place. In order.
+    /// The variables replaced so far, in order: start, end, and the literal in place of the variable.
     filled: Vec<(Location, Location, String)>,
 }
 
@@ -48,12 +48,12 @@ impl<'a> Text<'a> {
         text[near..].char_indices().nth(character % STEP).map_or(text.len(), |(i, _)| near + i)
     }
 
-    /// From now on a literal stands between two places; to be called in the order of the places.
+    /// Replaces the text between two positions by a literal; must be called in the order of positions.
     pub(super) fn fill(&mut self, from: Location, to: Location, literal: String) {
         self.filled.push((from, to, literal));
     }
 
-    /// The text between two places, with literals for variables.
+    /// The text between two positions, with literals in place of variables.
     pub(super) fn slice(&self, from: Location, to: Location) -> Cow<'a, str> {
         let first = self.filled.partition_point(|(start, ..)| *start < from);
         let (mut out, mut at) = (String::new(), from);
@@ -66,24 +66,24 @@ impl<'a> Text<'a> {
         if out.is_empty() { Cow::Borrowed(rest) } else { Cow::Owned(out + rest) }
     }
 
-    /// The text between two places, as it is written.
+    /// The original text between two positions.
     fn written(&self, from: Location, to: Location) -> &'a str {
         let (from, to) = (self.offset(from), self.offset(to));
         self.source.text.get(from..to.max(from)).unwrap_or("")
     }
 
-    /// An error at a place; a place that is not known leaves it out.
+    /// An error at a position; a position that is not known is omitted.
     pub(super) fn error(&self, at: Pos, message: impl Into<String>) -> Error {
         self.place(at, Error::sql(message))
     }
 
-    /// Gives an error a place.
+    /// Adds a position to an error.
     pub(super) fn place(&self, at: Pos, error: Error) -> Error {
         if at.line == 0 { error } else { error.at(self.source.place(at.line, at.column)) }
     }
 }
 
-/// A tokenizer's location as ours.
+/// Converts a tokenizer's location.
 pub(super) fn pos(at: Location) -> Pos {
     Pos { line: usize::try_from(at.line).unwrap_or(0), column: usize::try_from(at.column).unwrap_or(0) }
 }

@@ -1,5 +1,5 @@
-//! A text to its tokens, with an error where the thing begins that does not end. All dialects have the same tokens: where a statement
-//! ends is known before it is known of which dialect it is.
+//! Splits text into tokens; the error for an unterminated token points to its start. All dialects have the same tokens: the end of a
+//! statement is found before its dialect is known.
 
 use std::any::TypeId;
 
@@ -12,7 +12,7 @@ use super::ast::Pos;
 use super::cursor::lower_first;
 use super::text::{Text, pos};
 
-/// How sqlparser's tokenizer cuts a text.
+/// The rules of sqlparser's tokenizer.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct SharedTokens;
 
@@ -42,12 +42,12 @@ impl Dialect for SharedTokens {
     }
 }
 
-/// The tokens of a text, or nothing if they cannot be made out.
+/// The tokens of a text; `None` if it cannot be tokenized.
 pub fn all_tokens(text: &str) -> Option<Vec<Token>> {
     Tokenizer::new(&SharedTokens, text).tokenize().ok()
 }
 
-/// The tokens of a text that is no script.
+/// The tokens of a text that is not a script.
 pub(super) fn tokens_of(text: &Text<'_>) -> Result<Vec<TokenWithSpan>> {
     match tokenize(text) {
         (tokens, None) => Ok(tokens),
@@ -55,10 +55,10 @@ pub(super) fn tokens_of(text: &Text<'_>) -> Result<Vec<TokenWithSpan>> {
     }
 }
 
-/// All tokens up to the end, or up to where they cannot be made out.
+/// All tokens up to the end, or up to the first error.
 pub(super) fn tokenize(text: &Text<'_>) -> (Vec<TokenWithSpan>, Option<Error>) {
     let whole = &*text.source.text;
-    // A byte-order mark counts as one character, as the blank does that takes its place.
+    // A byte-order mark counts as one character, as does the blank that replaces it.
     let without_mark = whole.strip_prefix('\u{feff}').map(|rest| format!(" {rest}"));
     let mut tokens = Vec::new();
     let mut tokenizer = Tokenizer::new(&SharedTokens, without_mark.as_deref().unwrap_or(whole));
@@ -66,7 +66,7 @@ pub(super) fn tokenize(text: &Text<'_>) -> (Vec<TokenWithSpan>, Option<Error>) {
     (tokens, broken)
 }
 
-/// Says where the thing begins that does not end, instead of where the text ends.
+/// Points to the start of an unterminated token, instead of the end of the text.
 fn tokenizer_error(text: &Text<'_>, tokens: &[TokenWithSpan], error: TokenizerError) -> Error {
     let begin = tokens.last().map_or(Pos { line: 1, column: 1 }, |t| pos(t.span.end));
     let (message, at) = match error.message.as_str() {

@@ -1,4 +1,4 @@
-//! Flink's type names and Arrow's types, both ways.
+//! Parses Flink's type names to Arrow types, and formats them.
 //!
 //! | SQL | Arrow |
 //! |---|---|
@@ -53,7 +53,7 @@ const NAMES: [&str; 24] = [
     "ROW",
 ];
 
-/// What other systems call a type, and our name for it.
+/// Type names of other systems, and ours for them.
 const SYNONYMS: [(&str, &str); 16] = [
     ("BOOL", "BOOLEAN"),
     ("BYTE", "TINYINT"),
@@ -73,10 +73,10 @@ const SYNONYMS: [(&str, &str); 16] = [
     ("BLOB", "BYTES"),
 ];
 
-/// Types that Flink has and we have not.
+/// Types of Flink that are not supported.
 const MISSING: [&str; 4] = ["MULTISET", "RAW", "VARIANT", "NULL"];
 
-/// Takes a type.
+/// Parses a type.
 pub(super) fn data_type(cursor: &mut Cursor<'_>) -> Result<DataType> {
     let mut reader = Reader::new(cursor);
     let data_type = reader.data_type()?;
@@ -86,7 +86,7 @@ pub(super) fn data_type(cursor: &mut Cursor<'_>) -> Result<DataType> {
     Ok(data_type)
 }
 
-/// Takes `NOT NULL` or `NULL`; true if NULL is allowed.
+/// Parses `NOT NULL` or `NULL`; returns whether NULL is allowed.
 pub(super) fn nullable(cursor: &mut Cursor<'_>) -> bool {
     if cursor.take(&["NOT", "NULL"]) {
         return false;
@@ -95,13 +95,13 @@ pub(super) fn nullable(cursor: &mut Cursor<'_>) -> bool {
     true
 }
 
-/// Takes one type, with the types inside it.
+/// Parses one type, with its nested types.
 struct Reader<'c, 'a> {
     cursor: &'c mut Cursor<'a>,
     /// Closing brackets that are left of a `>>`.
     closed: usize,
     depth: usize,
-    /// Of each time that was read: how many digits of a second it has, if its unit has more.
+    /// For each time type parsed: its number of digits of a second, if its unit has more.
     digits: Vec<Option<u32>>,
 }
 
@@ -110,7 +110,7 @@ impl<'c, 'a> Reader<'c, 'a> {
         Self { cursor, closed: 0, depth: 0, digits: Vec::new() }
     }
 
-    /// `(n)` of a time, if it is there.
+    /// `(n)` of a time type, if present.
     fn precision(&mut self, unit: impl Fn(Option<u32>) -> TimeUnit) -> Result<TimeUnit> {
         let precision = self.argument(0, 9, "a precision")?;
         let unit = unit(precision);
@@ -182,7 +182,7 @@ impl<'c, 'a> Reader<'c, 'a> {
         })
     }
 
-    /// `(n)`, if it is there.
+    /// `(n)`, if present.
     fn argument(&mut self, min: u32, max: u32, what: &str) -> Result<Option<u32>> {
         if !self.cursor.take_symbol(&Token::LParen) {
             return Ok(None);
@@ -241,7 +241,7 @@ impl<'c, 'a> Reader<'c, 'a> {
         Ok(DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entry), false)), false))
     }
 
-    /// `ROW<a T, ...>`, `ROW(a T, ...)`, or without names, which are then f0, f1, ...
+    /// `ROW<a T, ...>`, `ROW(a T, ...)`, or without names; the fields are then f0, f1, ...
     fn row(&mut self) -> Result<DataType> {
         let round = self.cursor.take_symbol(&Token::LParen);
         if !round {
@@ -257,7 +257,7 @@ impl<'c, 'a> Reader<'c, 'a> {
             let (data_type, nullable) = self.inner()?;
             fields.push(Field::new(name, data_type, nullable));
             if self.closed > 0 {
-                break; // a `>>` has ended this row, too: what follows belongs to others
+                break; // a `>>` has also ended this row: what follows belongs to the outer type
             }
             if matches!(self.cursor.peek().token, Token::SingleQuotedString(_)) {
                 self.cursor.next(); // a comment
@@ -274,7 +274,7 @@ impl<'c, 'a> Reader<'c, 'a> {
         Ok(DataType::Struct(fields.into()))
     }
 
-    /// Whether the next field of a row is a type without a name: what follows its first word then cannot begin a type.
+    /// Whether the next field of a row is a type without a name: the token after its first word then cannot begin a type.
     fn unnamed(&self) -> bool {
         match &self.cursor.peek().token {
             Token::Word(Word { value, quote_style: None, .. }) if NAMES.iter().any(|n| n.eq_ignore_ascii_case(value)) => {
@@ -287,7 +287,7 @@ impl<'c, 'a> Reader<'c, 'a> {
         }
     }
 
-    /// A type inside another one, and whether it may be NULL.
+    /// A nested type, and whether it is nullable.
     fn inner(&mut self) -> Result<(DataType, bool)> {
         let data_type = self.data_type()?;
         let nullable = self.closed > 0 || nullable(self.cursor);
@@ -298,7 +298,7 @@ impl<'c, 'a> Reader<'c, 'a> {
         self.cursor.expect_symbol(&Token::Lt)
     }
 
-    /// Takes a `>`; the tokenizer makes one symbol of two.
+    /// Consumes a `>`; the tokenizer merges two of them into one symbol.
     fn close(&mut self) -> Result<()> {
         if self.closed > 0 {
             self.closed -= 1;
@@ -333,8 +333,8 @@ fn unit(precision: Option<u32>) -> TimeUnit {
     }
 }
 
-/// How many digits of a second a type has by its text, where its unit has more: an entry for each TIME and TIMESTAMP in it, in the order in
-/// which they stand. `None` if there is nothing to cut.
+/// The digits of a second of the types in a text whose unit has more: one entry for each TIME and TIMESTAMP, in order. `None` if there is
+/// nothing to truncate.
 pub fn fewer_digits(text: &str) -> Option<Vec<Option<u32>>> {
     if !text.contains('(') {
         return None;

@@ -1,8 +1,8 @@
-//! Variables of a script: `:name` and `${name}` become literals, outside of texts and quoted names.
+//! Variables of a script: `:name` and `${name}` become literals, outside strings and quoted names.
 //!
-//! `-v limit=5 -v name=Ann` makes `WHERE n < :limit AND who = ${name}` read `WHERE n < 5 AND who = 'Ann'`. They are filled in
-//! token by token, so a value can never become anything but one literal. What the catalog keeps is the text with the values in it.
-//! `${env:NAME}` and `${file:PATH}` are something else: they stand inside the values of options and stay there.
+//! `-v limit=5 -v name=Ann` turns `WHERE n < :limit AND who = ${name}` into `WHERE n < 5 AND who = 'Ann'`. Values are filled in token by
+//! token, so a value can never become anything but one literal. The catalog keeps the text with the values in it. `${env:NAME}` and
+//! `${file:PATH}` differ: they are parts of the values of options and stay there.
 
 use std::collections::BTreeMap;
 
@@ -18,21 +18,21 @@ use super::text::{Text, pos};
 pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    /// All of them.
+    /// All variables.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Gives a variable a value.
+    /// Sets a variable.
     ///
     /// # Errors
-    /// When it cannot be a name.
+    /// When the name is not valid.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         self.0.extend(Self::parse(&[format!("{name}={value}")])?.0);
         Ok(())
     }
 
-    /// Takes a variable's value away.
+    /// Removes a variable.
     pub fn unset(&mut self, name: &str) {
         self.0.remove(name);
     }
@@ -64,7 +64,7 @@ impl Variables {
         Ok(Self(variables))
     }
 
-    /// Puts the values in their places.
+    /// Replaces variables by their values.
     ///
     /// # Errors
     /// For a variable that has no value.
@@ -101,14 +101,14 @@ impl Variables {
     }
 }
 
-/// The name of the variable that begins here, and of how many tokens it is.
+/// The name of the variable that begins here, and its number of tokens.
 fn variable<'t>(tokens: &'t [TokenWithSpan], before: Option<&TokenWithSpan>) -> Option<(&'t str, usize)> {
     let name = |n: usize| match &tokens.get(n)?.token {
         Token::Word(Word { value, quote_style: None, .. }) if tokens[n - 1].span.end == tokens[n].span.start => Some(value.as_str()),
         _ => None,
     };
     match &tokens.first()?.token {
-        // `a:b` is a field, `{a: b}` and `::` are something else again.
+        // `a:b` is a field; `{a: b}` and `::` are other forms.
         Token::Colon if !before.is_some_and(|t| t.span.end == tokens[0].span.start && ends_value(t)) => Some((name(1)?, 2)),
         Token::Placeholder(dollar) if dollar == "$" && tokens.get(1)?.token == Token::LBrace => {
             (tokens.get(3)?.token == Token::RBrace).then_some((name(2)?, 4))
@@ -122,7 +122,7 @@ fn ends_value(token: &TokenWithSpan) -> bool {
     matches!(token.token, Token::Word(_) | Number(..) | SingleQuotedString(_) | RParen | RBracket)
 }
 
-/// The value of an option or a setting is a text, whatever it looks like: `'key' = :value`, `SET key = :value`.
+/// Whether the value of an option or a setting follows, which is always a string: `'key' = :value`, `SET key = :value`.
 fn wants_text(before: &[TokenWithSpan]) -> bool {
     let statement = before.rsplit(|t| t.token == Token::SemiColon).next().unwrap_or_default();
     let words: Vec<&TokenWithSpan> = statement.iter().filter(|t| !is_space(t)).collect();
@@ -133,7 +133,7 @@ fn wants_text(before: &[TokenWithSpan]) -> bool {
     }
 }
 
-/// A number, a truth value or NULL as it is; anything else is a text, also what is in single quotes already.
+/// A number, a boolean or NULL is kept; anything else becomes a string, also a value that is quoted already.
 fn literal(value: &str, text: bool) -> Token {
     let quoted = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
     let text_of = |value: &str| Token::SingleQuotedString(value.replace("''", "'"));

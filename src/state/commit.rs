@@ -3,9 +3,9 @@
 //! ```text
 //! "MSCOMMIT" │ header length u32 │ header JSON: {body, sections:[{name, place, len, xxh3}]} │ section bytes … │ xxh3 of all before
 //! ```
-//! A section is an Arrow IPC stream. One larger than [`INLINE_LIMIT`] is a separate object, written before the
-//! commit and named in it, so that the deciding put stays small. One too large for memory is
-//! written in pieces ([`ChunkedSectionWriter`]), each an IPC stream and an object.
+//! A section is an Arrow IPC stream. A section larger than [`INLINE_LIMIT`] is a separate object, written before the commit and named in
+//! it, so that the deciding put stays small. A section that does not fit in memory is written in pieces ([`ChunkedSectionWriter`]), each an
+//! IPC stream and an object.
 
 use std::sync::Arc;
 
@@ -46,9 +46,9 @@ struct Directory<H> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
     name: String,
-    /// The object's path if the section is a separate object.
+    /// The path of the object, if the section is a separate one.
     object: Option<String>,
-    /// Of all its pieces, if it was written in pieces.
+    /// The total length of its pieces, if it was written in pieces.
     len: usize,
     xxh3: u64,
     /// Its pieces in order, if it was written in pieces.
@@ -134,7 +134,7 @@ impl<H: DeserializeOwned> CommitReader<H> {
     /// Checks and opens a commit object.
     ///
     /// # Errors
-    /// Says which object is damaged.
+    /// Names the damaged object.
     pub fn open(path: &str, bytes: Bytes) -> Result<Self> {
         let damaged = |why: &str| Error::state(format!("commit `{path}` is damaged: {why}"));
         let body_len = bytes.len().checked_sub(8).filter(|n| *n >= 12).ok_or_else(|| damaged("too short"))?;
@@ -175,7 +175,7 @@ impl<H: DeserializeOwned> CommitReader<H> {
         self.sections.iter().find(|s| s.name == name).map_or(0, |s| s.len)
     }
 
-    /// How many bytes all sections have.
+    /// The bytes of all sections.
     pub fn len(&self) -> usize {
         self.sections.iter().map(|s| s.len).sum()
     }
@@ -188,7 +188,7 @@ impl<H: DeserializeOwned> CommitReader<H> {
     /// Reads a section; `None` if the commit has none of that name.
     ///
     /// # Errors
-    /// When its bytes are gone or damaged.
+    /// When its bytes are missing or damaged.
     pub async fn section(&self, name: &str, store: &dyn StateStore) -> Result<Option<Vec<RecordBatch>>> {
         let mut batches = Vec::new();
         let found = self.each(name, store, |batch| {
@@ -201,7 +201,7 @@ impl<H: DeserializeOwned> CommitReader<H> {
     /// Reads a section piece by piece, so that it need not fit into memory; false if the commit has none of that name.
     ///
     /// # Errors
-    /// When its bytes are gone or damaged, and the errors of `take`.
+    /// When its bytes are missing or damaged, and the errors of `take`.
     pub async fn each(&self, name: &str, store: &dyn StateStore, mut take: impl FnMut(RecordBatch) -> Result<()>) -> Result<bool> {
         let pieces = self.pieces(name);
         for index in 0..pieces {
@@ -218,7 +218,7 @@ impl<H: DeserializeOwned> CommitReader<H> {
     /// Reads a piece of a section.
     ///
     /// # Errors
-    /// When its bytes are gone or damaged.
+    /// When its bytes are missing or damaged.
     pub async fn piece(&self, name: &str, index: usize, store: &dyn StateStore) -> Result<Vec<RecordBatch>> {
         let at = self.sections.iter().position(|s| s.name == name).unwrap_or(self.sections.len());
         let (before, rest) = self.sections.split_at(at);
@@ -281,7 +281,7 @@ impl ChunkedSectionWriter {
         if self.bytes >= self.piece { self.write().await } else { Ok(()) }
     }
 
-    /// Adds batches, one after the other.
+    /// Adds batches one by one.
     ///
     /// # Errors
     /// As [`Self::push`], and the errors of the batches.

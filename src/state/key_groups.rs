@@ -7,7 +7,7 @@ use crate::common::{Error, Result};
 
 /// The default number of key groups of a job.
 pub const DEFAULT_KEY_GROUPS: u16 = 128;
-/// The most key groups of a job: a state table has a section in each commit for every partition.
+/// The maximum number of key groups of a job: a state table has a section in each commit for every partition.
 pub const MAX_KEY_GROUPS: u16 = 1 << 15;
 
 /// A range of key groups: those of one partition of a stateful operator, which identify its state.
@@ -19,7 +19,7 @@ pub const MAX_KEY_GROUPS: u16 = 1 << 15;
 ///  3 partitions    0 ──── 42 │ 43 ──── 85 │ 86 ──── 127              after a restart: groups move, keys stay in their group
 /// ```
 /// # Invariants
-/// * The number of groups is a power of two and fixed for the life of a job: it stands in every commit, with the version of the hash.
+/// * The number of groups is a power of two and fixed for the life of a job: every commit stores it with the version of the hash.
 /// * The ranges of a table's partitions are disjoint, and together cover all groups.
 /// * An operator without a key runs in one partition, which owns all groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::common::Result;
 
-/// Version of [`hash_keys`]. It stands in every commit beside the number of key groups; state that was placed by another version is
-/// distributed anew.
+/// The version of [`hash_keys`]. Every commit stores it with the number of key groups; state that was placed by another version is
+/// redistributed.
 pub const HASH_VERSION: u32 = 1;
 
 /// The hash of NULL.
@@ -20,11 +20,11 @@ const NULL: u64 = 0x9E37_79B9_7F4A_7C15;
 /// The hash of no columns.
 const SEED: u64 = 0x2545_F491_4F6C_DD1D;
 
-/// The hash of each of `rows` rows of these columns: the same on every machine and in every release of the same [`HASH_VERSION`],
-/// unlike DataFusion's, which is seeded anew and changes between releases.
+/// Returns the hash of each of `rows` rows of these columns: the same on every machine and in every release of the same [`HASH_VERSION`],
+/// unlike DataFusion's, which has a random seed and changes between releases.
 ///
-/// Keys that operators compare as equal have equal hashes: integers of every width and dates and times by their number, texts and
-/// bytes by their bytes in every layout, 0.0 as −0.0 and every NaN alike, NULL as NULL.
+/// Keys that operators compare as equal have equal hashes: integers of every width and dates and times by their number, strings and bytes
+/// by their bytes in every layout, 0.0 the same as −0.0, all NaN the same, NULL the same as NULL.
 ///
 /// # Errors
 /// When the type of a column cannot be hashed.

@@ -99,7 +99,7 @@ impl StateStore for LocalStore {
             let mut names = Vec::new();
             for entry in entries {
                 let name = entry?.file_name().to_string_lossy().into_owned();
-                // A temporary file that a killed process has left is not an object.
+                // A temporary file left by a killed process is not an object.
                 if !name.starts_with('.') {
                     names.push(within(&prefix, &name));
                 }
@@ -137,7 +137,7 @@ impl StateStore for LocalStore {
         let file = private::options().create(true).truncate(false).write(true).open(self.root.join("lock")).map_err(broken)?;
         match file.try_lock() {
             Ok(()) => {
-                // Only under the lock: before, they may be files of a running copy.
+                // Only under the lock: without it, they may be files of a running copy.
                 for folder in ["", "commits", "incarnations", "objects"] {
                     private::remove_unfinished(&self.root.join(folder));
                 }

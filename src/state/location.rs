@@ -10,7 +10,7 @@ use super::local::LocalStore;
 use super::object::RemoteStore;
 use super::store::StateStore;
 
-/// Opens the store behind `--checkpoints`: a path, or a URL such as `s3://bucket/prefix`.
+/// Opens the store at the location of `--checkpoints`: a path, or a URL such as `s3://bucket/prefix`.
 ///
 /// # Errors
 /// When the URL's scheme is unknown or its options are incomplete.

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::scratch::Scratch;
 use crate::common::{Error, Result, ids};
 
-/// The limit is never lowered below this part of its initial value.
+/// The limit is never lowered below this fraction (as a divisor) of its initial value.
 const LEAST_SHARE: usize = 16;
 
 /// A part of a table that can be evicted to disk.
@@ -26,17 +26,16 @@ pub(in crate::state) trait Evictable: Send + Sync {
     fn evict(&self) -> Result<()>;
 }
 
-/// The budget of a job's state: when all tables together hold more than `limit` bytes in memory, the shards that were not used for
-/// longest go to disk.
+/// The memory budget of a job's state: when all tables together hold more than `limit` bytes in memory, the least recently used shards go
+/// to disk.
 ///
 /// ```text
 ///  resident   state, exchanges, changes for the next commit, rows for sinks    goes to disk
 ///  pinned     rows of the running epoch, rows that only a frozen table holds   leaves memory by itself, soon
 /// ```
-/// Both together are kept within `limit`, as far as what is resident can go. Plans get the rest of the job's memory (`jobs::memory`).
+/// Both together are kept within `limit`, as far as resident rows can be evicted. Plans get the rest of the job's memory (`jobs::memory`).
 ///
-/// Not counted: temporary shards of look-ups on disk, a few megabytes per reading thread, and the result of
-/// a call.
+/// Not counted: temporary shards of look-ups on disk, a few megabytes per reading thread, and the result of a call.
 pub struct StateMemory {
     limit: AtomicUsize,
     /// The initial limit.
@@ -65,8 +64,8 @@ impl Drop for PinnedBytes {
 }
 
 impl StateMemory {
-    /// At most `limit` bytes in memory; the rest goes to a new folder inside `folder`, created on demand and removed
-    /// with the last table. Folders that a killed process has left there are removed, too.
+    /// Holds at most `limit` bytes in memory; the rest goes to a new folder inside `folder`, created on demand and removed with the last
+    /// table. Folders left there by killed processes are removed as well.
     pub fn new(limit: usize, folder: PathBuf) -> Arc<Self> {
         Arc::new(Self {
             limit: AtomicUsize::new(limit),
@@ -82,7 +81,7 @@ impl StateMemory {
         })
     }
 
-    /// Everything stays in memory.
+    /// A budget without a limit: everything stays in memory.
     pub fn unlimited() -> Arc<Self> {
         Self::new(usize::MAX, PathBuf::new())
     }
@@ -92,7 +91,7 @@ impl StateMemory {
         self.limit.load(Relaxed)
     }
 
-    /// Halves the limit permanently, because an epoch has run out of memory. No table may be in use.
+    /// Halves the limit permanently after an epoch has run out of memory. No table may be in use.
     ///
     /// # Errors
     /// When the disk cannot be written.
@@ -107,13 +106,13 @@ impl StateMemory {
         self.resident.load(Relaxed)
     }
 
-    /// Counts bytes that cannot leave memory, as long as the answer lives.
+    /// Counts bytes that cannot leave memory, until the returned guard is dropped.
     pub fn pin(self: &Arc<Self>, bytes: usize) -> PinnedBytes {
         self.pinned.fetch_add(bytes, Relaxed);
         PinnedBytes { memory: Arc::clone(self), bytes }
     }
 
-    /// Bytes in memory now: all that tables hold, and what is pinned.
+    /// All bytes in memory now: those of tables, and pinned ones.
     pub fn in_use(&self) -> usize {
         self.resident() + self.pinned.load(Relaxed)
     }
@@ -123,7 +122,7 @@ impl StateMemory {
         self.disk.load(Relaxed)
     }
 
-    /// How many shards were written to disk so far, and how many were loaded.
+    /// The numbers of shards written to disk and loaded so far.
     pub fn moves(&self) -> (u64, u64) {
         (self.spilled.load(Relaxed), self.loaded.load(Relaxed))
     }
@@ -162,7 +161,7 @@ impl StateMemory {
         self.resident.fetch_add(after.wrapping_sub(before), Relaxed); // wraps around for a decrease
     }
 
-    /// As [`Self::account`], of files.
+    /// Like [`Self::account`], for files.
     pub(in crate::state) fn account_disk(&self, before: usize, after: usize) {
         self.disk.fetch_add(after.wrapping_sub(before), Relaxed);
     }

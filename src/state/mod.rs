@@ -1,12 +1,12 @@
-//! Durable state: a store that can create objects exactly once, the commit objects in it, and the tables they rebuild.
+//! Durable state: a store that can create objects exactly once, the commit objects in it, and the tables restored from them.
 //!
 //! ```text
 //! <checkpoints>/<job>/
 //!   lock                        held by the running copy (local folders only)
 //!   incarnations/<k>            put-if-absent: the k-th start of this job
-//!   commits/<n>                 put-if-absent: everything that commit n covers, or names of
-//!   objects/<n>-<k>-<attempt>-* sections of a commit that are too large to stand in it
-//!   floor                       commits up to this one may be gone
+//!   commits/<n>                 put-if-absent: everything that commit n covers, or the names of its objects
+//!   objects/<n>-<k>-<attempt>-* sections of a commit that are too large to be part of it
+//!   floor                       commits up to this one may have been deleted
 //! ```
 
 pub mod commit;

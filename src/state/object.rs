@@ -25,7 +25,7 @@ pub struct RemoteStore {
 }
 
 impl RemoteStore {
-    /// A store under `prefix`; `shown` is how messages name it.
+    /// Creates a store under `prefix`; `shown` is its name in messages.
     pub fn new(store: Arc<dyn ObjectStore>, prefix: Path, shown: &str) -> Self {
         Self { store, prefix, shown: shown.to_string() }
     }

@@ -1,4 +1,4 @@
-//! What has changed in a state table since the newest commit.
+//! The changes of a state table since the newest commit.
 
 use arrow::record_batch::RecordBatch;
 
@@ -7,12 +7,12 @@ use crate::common::{Error, Result};
 use super::keyed::concat;
 use super::{PaneDelta, SpillContext, SpillableBatches, StateDelta};
 
-/// The changes of epochs that the next commit covers, in order, in memory as long as there is room.
+/// The changes of epochs that the next commit covers, in order, in memory as long as they fit.
 #[derive(Debug, Clone)]
 pub enum PendingChanges {
-    /// Of panes.
+    /// Changes of panes.
     Panes(PaneDelta),
-    /// Of keys.
+    /// Changes of keys.
     Keyed {
         /// The rows of each epoch: folding them one after the other gives the table.
         epochs: Vec<SpillableBatches>,
@@ -22,10 +22,10 @@ pub enum PendingChanges {
 }
 
 impl PendingChanges {
-    /// Those of one epoch.
+    /// Creates the changes of one epoch.
     ///
     /// # Errors
-    /// When there is no room in memory, and the disk cannot be written.
+    /// When memory runs out and the disk cannot be written.
     pub fn new(delta: StateDelta, spill: &SpillContext) -> Result<Self> {
         Ok(match delta {
             StateDelta::Panes(delta) => Self::Panes(delta),
@@ -36,7 +36,7 @@ impl PendingChanges {
         })
     }
 
-    /// Adds those of a later epoch.
+    /// Adds the changes of a later epoch.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -52,7 +52,7 @@ impl PendingChanges {
         Ok(())
     }
 
-    /// Up to where rows are dropped by time, in milliseconds since 1970.
+    /// The time up to which rows are dropped, in milliseconds since 1970.
     pub fn close_to(&self) -> Option<i64> {
         match self {
             Self::Panes(delta) => delta.close_to,
@@ -60,8 +60,8 @@ impl PendingChanges {
         }
     }
 
-    /// The rows in batches for a commit, which [`StateTable::restore`](super::StateTable::restore) takes back one after the other:
-    /// of keyed tables a batch for each epoch. What is closed stands in the commit's header.
+    /// The rows in batches for a commit, to be restored in order by [`StateTable::restore`](super::StateTable::restore): one batch per
+    /// epoch for keyed tables. [`Self::close_to`] is stored in the commit's header.
     pub fn into_rows(self) -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send> {
         match self {
             Self::Panes(delta) => Box::new(delta.into_rows()),

@@ -69,14 +69,14 @@ impl SpillFile {
         Ok(Place { start, len: bytes.len() })
     }
 
-    /// To read from it.
+    /// A reader of the file.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader { file: self, open: None }
     }
 }
 
 impl Reader<'_> {
-    /// A batch.
+    /// Reads a batch.
     pub(super) fn read(&mut self, place: Place) -> Result<RecordBatch> {
         let file = match &mut self.open {
             Some(file) => file,

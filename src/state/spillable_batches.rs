@@ -13,7 +13,7 @@ use crate::common::{Error, Result};
 use super::memory::{Evictable, StateMemory};
 use super::spill::{Place, SpillFile};
 
-/// A longer file gets no more batches, so that the space of dropped ones is freed.
+/// The length beyond which a file gets no more batches, so that the space of dropped ones is freed.
 const FILE_BYTES: usize = 64 << 20;
 
 /// Batches of one schema that are written once and read in order: rows of a pane, of an exchange between stages, or for a sink.
@@ -38,7 +38,7 @@ struct Part {
     /// Its bytes when in memory.
     size: usize,
     made: u64,
-    /// Bytes in memory, as accounted.
+    /// Bytes in memory, as accounted for.
     bytes: AtomicUsize,
 }
 
@@ -59,17 +59,17 @@ impl SpillContext {
         &self.memory
     }
 
-    /// Keeps these batches without copying them.
+    /// Holds these batches without copying them.
     ///
     /// # Errors
-    /// When there is no room in memory, and the disk cannot be written.
+    /// When memory runs out and the disk cannot be written.
     pub fn keep(&self, batches: impl IntoIterator<Item = RecordBatch>) -> Result<SpillableBatches> {
         let mut run = SpillableBatches::default();
         batches.into_iter().try_for_each(|batch| run.push(self, batch))?;
         Ok(run)
     }
 
-    /// Keeps copies of batches that are slices of larger ones, which would otherwise stay in memory with them.
+    /// Holds copies of batches that are slices of larger ones, which would otherwise stay in memory with them.
     ///
     /// # Errors
     /// As [`Self::keep`].
@@ -120,7 +120,7 @@ impl SpillableBatches {
         self.batches().collect()
     }
 
-    /// How many rows it has.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.0.iter().map(|part| part.rows).sum()
     }
@@ -130,7 +130,7 @@ impl SpillableBatches {
         self.0.iter().map(|part| part.size).sum()
     }
 
-    /// How many bytes are in memory.
+    /// The number of bytes in memory.
     pub fn in_memory(&self) -> usize {
         self.0.iter().map(|part| part.bytes()).sum()
     }
@@ -165,7 +165,7 @@ pub(super) fn own_bytes(batch: &RecordBatch) -> Result<usize> {
     batch.columns().iter().map(|column| Ok(column.to_data().get_slice_memory_size()?)).sum()
 }
 
-/// A batch whose buffers hold little more than its rows.
+/// Copies a batch unless its buffers hold little more than its rows.
 fn compacted(batch: RecordBatch) -> Result<RecordBatch> {
     if batch.get_array_memory_size() / 2 <= own_bytes(&batch)?.max(1 << 10) {
         return Ok(batch);

@@ -1,4 +1,4 @@
-//! The one primitive that exactly-once rests on: create an object that must not exist yet, durably.
+//! The one primitive that exactly-once delivery rests on: durably create an object that must not exist yet.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub trait StateStore: Debug + Send + Sync {
     /// folders.
     async fn list(&self, folder: &str) -> Result<Vec<String>>;
 
-    /// Deletes an object; it is no error if it does not exist.
+    /// Deletes an object, if it exists.
     async fn delete(&self, path: &str) -> Result<()>;
 
     /// Deletes all objects.
@@ -63,11 +63,11 @@ pub trait StateStore: Debug + Send + Sync {
     /// When another process holds it.
     fn lock(&self) -> Result<Option<Box<dyn Send + Sync>>>;
 
-    /// The store of a folder below.
+    /// The store of a folder in this one.
     fn below(&self, folder: &str) -> Arc<dyn StateStore>;
 }
 
-/// The path of what is in a folder; `""` is the store itself.
+/// The path of an object in a folder; `""` is the store itself.
 pub(super) fn within(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_string() } else { format!("{folder}/{name}") }
 }

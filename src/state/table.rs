@@ -49,9 +49,9 @@ impl Frozen {
 /// The changes of one epoch to a state table.
 #[derive(Debug, Clone)]
 pub enum StateDelta {
-    /// Of panes.
+    /// Changes of panes.
     Panes(PaneDelta),
-    /// Of keys.
+    /// Changes of keys.
     Keyed(KeyedDelta),
 }
 
@@ -76,7 +76,7 @@ impl StateDelta {
         }
     }
 
-    /// How many rows it changes.
+    /// The number of rows it changes.
     pub fn rows(&self) -> usize {
         match self {
             Self::Panes(delta) => delta.rows(),
@@ -134,7 +134,7 @@ impl StateTable {
         self.fold(&delta)
     }
 
-    /// The least time of a row: when the next timer is due.
+    /// The least time of a row, at which the next timer is due.
     pub fn next_time(&self) -> Option<i64> {
         match self {
             Self::Panes(panes) => panes.next_close(),

@@ -23,14 +23,14 @@ use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, Por
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed, key_columns};
 use crate::operators::{first_columns, to_millis};
 
-/// The expiry time of a group in milliseconds: a column behind its partial state.
+/// The column of a group's expiry time in milliseconds, after its partial state.
 const TIME: &str = "__time";
 
-/// What a [`KeyedAggregate`] does beyond merging.
+/// The lifetime of the groups of a [`KeyedAggregate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Lifetime {
-    /// The result column (behind the groups) that counts a group's rows; a group with count 0 is removed. `None`: input
-    /// is append-only, so groups stay.
+    /// The result column (after the groups) that counts a group's rows; a group with count 0 is removed. `None`: input is append-only, so
+    /// groups stay.
     pub exists: Option<usize>,
     /// Groups expire when the watermark passes this group column, a time, plus this many milliseconds.
     pub window: Option<(usize, i64)>,
@@ -47,13 +47,13 @@ pub struct Lifetime {
 ///   state n−1 of their groups ─┴▶ merge ───────────────┴▶ results ─┐
 ///                └──────────────▶ evaluate ▶ earlier results ──────┴▶ −earlier, +new where they differ
 /// ```
-/// The idea is that of dirty groups (RisingWave's hash aggregation): only groups with input are looked at. Earlier results
-/// are not stored: they follow from the earlier state.
+/// The idea is that of dirty groups (RisingWave's hash aggregation): only groups with input are read. Earlier results are not stored: they
+/// follow from the earlier state.
 ///
 /// # Invariants
 /// * One row of state per group: group columns, then every aggregate's partial state.
 /// * Over updating input all aggregates are sums of weighted values (the planner ensures that), so that a retraction is
-///   merged like any other row; except for extremes, whose values are further inputs with separate tables.
+///   merged like any other row; except for extremes, whose values are additional inputs with separate tables.
 #[derive(Debug)]
 pub struct KeyedAggregate {
     functions: Functions,
@@ -68,12 +68,12 @@ impl KeyedAggregate {
     /// Evaluates partial rows with the functions of `last`, DataFusion's final aggregate over an empty input.
     ///
     /// # Errors
-    /// When `last` is something else.
+    /// When `last` is not such a plan.
     pub fn new(last: Arc<dyn ExecutionPlan>, lifetime: Lifetime) -> Result<Self> {
         Self::with_extremes(last, lifetime, Vec::new())
     }
 
-    /// Adds MIN and MAX over changes. Each has a further input behind the partial rows: the changes of its values.
+    /// Adds MIN and MAX over changes. Each has an additional input after the partial rows: the changes of its values.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -101,7 +101,7 @@ impl KeyedAggregate {
         self.functions.last()
     }
 
-    /// What it does beyond merging.
+    /// The lifetime of its groups.
     pub fn lifetime(&self) -> Lifetime {
         self.lifetime
     }
@@ -158,13 +158,13 @@ impl KeyedAggregate {
         }
     }
 
-    /// The columns whose changes are emitted: all but the row count, which no operator above reads.
+    /// The columns whose changes are emitted: all except the row count, which no operator above reads.
     fn visible(&self, results: &RecordBatch) -> Vec<ArrayRef> {
         let hidden = self.lifetime.exists.map(|column| self.functions.groups() + column);
         results.columns().iter().enumerate().filter(|(i, _)| Some(*i) != hidden).map(|(_, column)| Arc::clone(column)).collect()
     }
 
-    /// Which of these result rows are of groups that have rows.
+    /// Which of these result rows belong to groups that have rows.
     fn alive(&self, results: &RecordBatch) -> Result<Option<BooleanArray>> {
         let Some(counts) = self.counts(results)? else { return Ok(None) };
         Ok(Some(counts.iter().map(|n| Some(n.is_some_and(|n| n > 0))).collect()))

@@ -29,7 +29,7 @@ impl Functions {
     /// The functions of an `AggregateExec` in mode `Final`.
     ///
     /// # Errors
-    /// When it is something else.
+    /// When it is not such a node.
     pub fn new(last: Arc<dyn ExecutionPlan>) -> Result<Self> {
         let aggregate = last.downcast_ref::<AggregateExec>().ok_or_else(|| Error::internal("not an aggregate"))?;
         let (groups, aggregates) = (aggregate.group_expr().expr().len(), aggregate.aggr_expr().to_vec());
@@ -65,7 +65,7 @@ impl Functions {
         self.last.schema()
     }
 
-    /// How many group columns there are; they come first.
+    /// The number of group columns; they come first.
     pub fn groups(&self) -> usize {
         self.groups
     }
@@ -88,8 +88,8 @@ pub enum Merged {
 /// A fresh table of groups that batches of partial state are merged into, once; emitting it empties it.
 ///
 /// A partial row is: group columns, then every aggregate's state fields in order (what `AggregateExec` in mode `Partial`
-/// yields). Reading an accumulator empties it, so a merger does not outlive its epoch: stored partial
-/// rows are merged again when they are needed.
+/// yields). Reading an accumulator empties it, so a merger does not outlive its epoch: stored partial rows are merged again when they are
+/// needed.
 pub struct GroupMerger<'f> {
     functions: &'f Functions,
     groups: Box<dyn GroupValues>,
@@ -164,7 +164,7 @@ impl<'f> GroupMerger<'f> {
 /// The results of partial rows with distinct groups, in their order, without hashing the keys.
 ///
 /// # Errors
-/// When they are no partial rows.
+/// When they are not partial rows.
 pub fn results_of(functions: &Functions, rows: &RecordBatch) -> Result<RecordBatch> {
     let (keys, rest) = rows.columns().split_at(functions.groups);
     let places: Vec<usize> = (0..rows.num_rows()).collect();
@@ -210,9 +210,9 @@ impl Accumulators {
     }
 }
 
-/// DataFusion's vectorised accumulator, or an adapter over the row-wise one (DataFusion's own choice is private). Without groups
-/// always the adapter, because DataFusion then makes the partial rows with it: the state of an average over no rows is a count of 0,
-/// by which the vectorised accumulator would divide.
+/// DataFusion's vectorised accumulator, or an adapter over the row-wise one (DataFusion's own choice is private). Without groups it is
+/// always the adapter, because DataFusion then makes the partial rows with it: the state of an average over no rows is a count of 0, by
+/// which the vectorised accumulator would divide.
 fn accumulator(aggregate: &Arc<AggregateFunctionExpr>, grouped: bool) -> Result<Box<dyn GroupsAccumulator>> {
     if grouped && aggregate.groups_accumulator_supported() {
         return Ok(aggregate.create_groups_accumulator()?);

@@ -1,4 +1,4 @@
-//! Merges partial aggregates that are too many for memory: sorted by group, so that one group is merged after the other.
+//! Merges partial aggregates that do not fit in memory: sorted by group, so that one group is merged after the other.
 
 use std::fmt;
 use std::sync::Arc;

@@ -125,7 +125,7 @@ impl Extreme {
         Ok(interleave(&[before.as_ref(), changes.column(self.groups()), kept.column(self.groups()), null.as_ref()], &indices)?)
     }
 
-    /// All values of the groups at these indices, with the changes.
+    /// All values of the groups at these indices, with the changes applied.
     fn kept(&self, groups: &[ArrayRef], at: &UInt32Array, changes: &RecordBatch, values: &KeyedTable) -> Result<RecordBatch> {
         let schema = zset::weighted(&self.schema);
         if at.is_empty() {

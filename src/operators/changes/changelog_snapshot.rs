@@ -1,4 +1,4 @@
-//! The snapshot of a changelog, for a batch query: its rows as of the end.
+//! Computes the snapshot of a changelog for a batch query: its rows as of the end.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::normalize::newest;
 use super::zset;
 use crate::operators::epoch::one_input::{OneInput, OneInputExec};
 
-/// The least number of records that are collected before they are merged.
+/// The minimum number of records that are collected before they are merged.
 const FEW: usize = 1 << 16;
 /// Rows of an output batch.
 const BATCH: usize = 8192;
@@ -29,7 +29,7 @@ const BATCH: usize = 8192;
 /// the records of a partition, and a filter or a limit below it would count records instead of rows.
 pub type CurrentRowsExec = OneInputExec<CurrentRows>;
 
-/// What a [`CurrentRowsExec`] does, over records whose columns are `schema` and a weight.
+/// The state of a [`CurrentRowsExec`], over records whose columns are `schema` and a weight.
 #[derive(Debug, Clone)]
 pub struct CurrentRows {
     /// The primary key; `None`: records hold whole rows.
@@ -54,7 +54,7 @@ impl CurrentRows {
             let batch = batch?;
             rows += batch.num_rows();
             waiting.push(batch);
-            // Each record is merged again only after as many others have come, so the work stays in proportion.
+            // Merges only after the number of records has doubled, so the total work stays linear.
             if rows >= FEW.max(2 * merged) {
                 waiting = self.merge(&waiting)?.into_iter().collect();
                 rows = waiting.iter().map(RecordBatch::num_rows).sum();

@@ -1,4 +1,4 @@
-//! INSERT matches columns by position and casts implicitly; a value that does not fit is a bad record and never wraps silently.
+//! Casts the columns of an INSERT, matched by position, implicitly; a value that does not fit is a bad record and never wraps silently.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl Coercion {
         Ok(self)
     }
 
-    /// Rows of the target columns, and the weight behind them if there is one, with all columns of the table.
+    /// Rows of the target columns, with the weight as the last column if there is one, extended to all columns of the table.
     fn fill(&self, rows: RecordBatch, changes: bool) -> Result<RecordBatch> {
         let Some(all) = &self.filled else { return Ok(rows) };
         let column = |f: &arrow::datatypes::FieldRef| {
@@ -112,7 +112,7 @@ impl Coercion {
     /// Casts a batch; changes keep their weight, as the last column.
     ///
     /// # Errors
-    /// Only for failures that do not concern single rows.
+    /// Only on failures that do not concern single rows.
     pub fn apply(&self, batch: &RecordBatch) -> Result<Coerced> {
         let safe = CastOptions { safe: true, ..CastOptions::default() };
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
@@ -154,7 +154,7 @@ impl Coercion {
             let rows = self.fill(RecordBatch::try_new(target, columns)?, changes)?;
             return Ok(Coerced { rows, wrong: Vec::new() });
         };
-        // NOT NULL columns may hold NULLs until the bad rows are taken out.
+        // NOT NULL columns may hold NULLs until the bad rows are removed.
         let loose = Arc::new(arrow::datatypes::Schema::new(
             target.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>(),
         ));

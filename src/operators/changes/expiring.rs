@@ -58,7 +58,7 @@ impl ExpiringRows {
     /// The stored form of rows of these columns, each with weight 1.
     ///
     /// # Errors
-    /// As [`Self::timed`].
+    /// As [`Self::with_time`].
     pub(in crate::operators) fn put(
         &self,
         columns: Vec<ArrayRef>,
@@ -72,7 +72,7 @@ impl ExpiringRows {
     /// The stored form of rows with one common expiry time.
     ///
     /// # Errors
-    /// As [`Self::timed`].
+    /// As [`Self::with_time`].
     pub(in crate::operators) fn with_time_at(&self, rows: &RecordBatch, time: i64) -> Result<RecordBatch> {
         self.with_time(rows, || Ok(Int64Array::from_value(time, rows.num_rows())))
     }
@@ -88,7 +88,7 @@ impl ExpiringRows {
         batch_of(&self.rows, !weights.is_empty(), columns, stored.num_rows())
     }
 
-    /// Which stored rows have expired by then; a row without a time has, too.
+    /// Which stored rows have expired by then; a row without a time has expired as well.
     ///
     /// # Errors
     /// When the rows have no times.
@@ -99,7 +99,7 @@ impl ExpiringRows {
     }
 }
 
-/// Columns under a schema, with or without a weight behind it.
+/// Combines columns under a schema, with or without a weight as the last column.
 fn batch_of(schema: &SchemaRef, weighted: bool, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
     let schema = if weighted { zset::weighted(schema) } else { Arc::clone(schema) };
     let rows = RecordBatchOptions::new().with_row_count(Some(rows));

@@ -29,7 +29,7 @@ pub struct FirstRows {
 }
 
 impl FirstRows {
-    /// The first `fetch` rows of `rows` behind the first `skip`.
+    /// The first `fetch` rows of `rows` after the first `skip`.
     pub fn new(rows: SchemaRef, skip: i64, fetch: i64) -> Self {
         let schema = Arc::new(Schema::new(vec![Field::new("came", DataType::Int64, false)]));
         let layout = Layout { schema, key: Vec::new(), time: None, mode: KeyMode::Multiset };

@@ -37,7 +37,7 @@ pub(in crate::operators) fn distinct(parts: &[Vec<ArrayRef>]) -> Result<Vec<Arra
 pub(in crate::operators) struct KeyIndex {
     /// The keys; `None` if they have no columns: all keys are equal.
     keys: Option<Rows>,
-    /// How many keys there are.
+    /// The number of keys.
     rows: usize,
     places: HashTable<usize>,
     hasher: DefaultHashBuilder,

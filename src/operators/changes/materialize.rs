@@ -25,7 +25,7 @@ pub struct Materialize {
 }
 
 impl Materialize {
-    /// Keeps rows of `schema`, which come with a weight behind them if they are changes.
+    /// Keeps rows of `schema`, followed by a weight if they are changes.
     pub fn new(schema: SchemaRef, updating: bool) -> Self {
         let key = (0..schema.fields().len()).collect();
         let layout = Arc::new(Layout { schema: Arc::clone(&schema), key, time: None, mode: KeyMode::Multiset });

@@ -19,7 +19,7 @@ use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed, key_columns};
 
-/// The expiry time of a stored row in milliseconds: a column behind it.
+/// The column of a stored row's expiry time in milliseconds, after its other columns.
 const TIME: &str = "__time";
 
 /// The key and the columns of a [`Normalize`].
@@ -57,7 +57,7 @@ pub struct Normalize {
 }
 
 impl Normalize {
-    /// An operator over rows with these columns and a weight behind them.
+    /// Creates an operator over rows with these columns, followed by a weight.
     ///
     /// # Errors
     /// When there are fewer columns than are emitted.
@@ -107,7 +107,7 @@ impl Normalize {
     }
 }
 
-/// The first columns of a batch, as these.
+/// The first columns of a batch under this schema.
 fn rows_of(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().get(..schema.fields().len()).unwrap_or_default().to_vec();
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
@@ -201,7 +201,7 @@ impl Operator for Normalize {
                 }
             }
         }
-        // A tombstone is unmatched by the row at its place in the input, not at the start of the epoch.
+        // Whether a tombstone is unmatched is decided at its place in the input, not at the start of the epoch.
         let mut there: HashMap<&[u8], bool> = known.keys().map(|key| (*key, true)).collect();
         let mut unmatched = 0;
         for (key, weight) in record_keys.iter().zip(weights.values()) {

@@ -18,7 +18,7 @@ use super::zset;
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, keyed_by_row};
 
-/// The column of a stored row's count; a negative count is that of inserts still missing.
+/// The column of a stored row's count; a negative one counts inserts that are still missing.
 const COUNT: &str = "__count";
 
 /// Adds up the weights of each row of a changelog, and emits the changes of rows with a count above zero.
@@ -42,7 +42,7 @@ pub struct Reconcile {
 }
 
 impl Reconcile {
-    /// Over records of rows with these columns, and a weight behind them.
+    /// Creates an operator over records of these columns, followed by a weight.
     pub fn new(rows: SchemaRef) -> Self {
         let mut fields = rows.fields().to_vec();
         fields.push(Arc::new(Field::new(COUNT, DataType::Int64, false)));

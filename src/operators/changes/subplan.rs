@@ -1,4 +1,4 @@
-//! A bounded plan inside an operator, run over rows that the operator hands it.
+//! A bounded plan inside an operator, run over rows that the operator passes to it.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder};
 use crate::operators::epoch::stateful::OperatorContext;
 use crate::operators::{ClockExec, ExchangeExec, StaticScanExec, WatermarkExec, first_columns};
 
-/// A batch plan whose leaves are [`crate::operators::ExchangeExec`]s, numbered apart from the stages of its job, and tables as of the epoch
-/// ([`StaticScanExec`]).
+/// A batch plan whose leaves are [`crate::operators::ExchangeExec`]s, numbered separately from the stages of its job, and tables as of the
+/// epoch ([`StaticScanExec`]).
 #[derive(Debug, Clone)]
 pub struct SubPlan {
     plan: Arc<dyn ExecutionPlan>,
-    /// The exchange that each input is read by.
+    /// The exchange of each input.
     leaves: Vec<u32>,
 }
 
 impl SubPlan {
-    /// A plan that reads its inputs by these numbers.
+    /// A plan that reads its inputs from the exchanges of these numbers.
     pub fn new(plan: Arc<dyn ExecutionPlan>, leaves: Vec<u32>) -> Self {
         Self { plan, leaves }
     }

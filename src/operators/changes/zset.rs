@@ -15,7 +15,7 @@ use hashbrown::hash_map::Entry;
 
 use crate::common::{Error, Result, WEIGHT};
 
-/// A schema with the weight behind its columns.
+/// A schema with the weight appended to its columns.
 pub fn weighted(schema: &SchemaRef) -> SchemaRef {
     let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
     fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
@@ -78,7 +78,7 @@ pub fn encode(columns: &[ArrayRef]) -> Result<Option<Rows>> {
     Ok(Some(converter.convert_columns(columns)?))
 }
 
-/// Adds up the weights of equal rows and leaves out rows with weight 0; rows stay in the order of their first appearance.
+/// Adds up the weights of equal rows and drops rows with weight 0; rows stay in the order of their first appearance.
 ///
 /// # Errors
 /// When rows cannot be compared.
@@ -139,7 +139,7 @@ pub fn negate(batch: &RecordBatch) -> Result<RecordBatch> {
     with_weights(&rows_of(batch)?, &batch.schema(), Arc::new(negative))
 }
 
-/// The bag: each row as often as its weight says, without the weight. Negative weights are left out.
+/// The bag: each row as often as its weight says, without the weight. Rows with negative weights are dropped.
 ///
 /// # Errors
 /// When the batch has no weights.

@@ -23,10 +23,10 @@ pub const CLOCK: &str = "__clock";
 /// Appends the epoch's clock to append-only rows: their insertion time.
 pub type ClockExec = OneInputExec<Clock>;
 
-/// What a [`ClockExec`] does.
+/// The operator of a [`ClockExec`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Clock {
-    /// In milliseconds since 1970; 0 in a template, `bind` puts in an epoch's.
+    /// In milliseconds since 1970; 0 in a template, where `bind` sets the clock of an epoch.
     pub clock: Millis,
 }
 
@@ -35,12 +35,12 @@ pub fn clock_field() -> Field {
     Field::new(CLOCK, DataType::Timestamp(TimeUnit::Millisecond, utc()), false)
 }
 
-/// The column with these values.
+/// The column as an array of these values.
 pub(in crate::operators) fn clock_array(clocks: Vec<Millis>) -> ArrayRef {
     Arc::new(TimestampMillisecondArray::from(clocks).with_timezone_opt(utc()))
 }
 
-/// A schema with the clock behind its columns.
+/// A schema with the clock appended to its columns.
 pub fn clocked(schema: &SchemaRef) -> SchemaRef {
     let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
     fields.push(Arc::new(clock_field()));

@@ -88,15 +88,15 @@ pub struct EpochContext {
 /// What the operators reported in one attempt.
 #[derive(Debug, Default)]
 pub struct EpochReport {
-    /// The newest event time, in milliseconds, that the watermark expression gave per table and partition.
+    /// The newest event time, in milliseconds, of the watermark expression, per table and partition.
     pub event_times: BTreeMap<(String, i32), i64>,
     /// What changes in the state tables.
     pub deltas: BTreeMap<StateId, StateDelta>,
-    /// How many rows had no time, by the column that should hold it.
+    /// The number of rows without a time, by the column that should hold it.
     pub timeless: BTreeMap<String, u64>,
-    /// How many deletes of missing rows came, less those whose insert has come later.
+    /// The number of deletes of missing rows, minus those whose insert has come later.
     pub unmatched: i64,
-    /// How many (row, window) pairs came too late, per operator.
+    /// The number of (row, window) pairs that were late, per operator.
     pub late: BTreeMap<u32, u64>,
     /// The same per filter.
     pub late_by_filter: BTreeMap<u32, u64>,
@@ -104,10 +104,10 @@ pub struct EpochReport {
     pub late_rows: Vec<LateRows>,
 }
 
-/// Rows that came too late.
+/// Rows that were late.
 #[derive(Debug, Clone)]
 pub struct LateRows {
-    /// The operator that they were too late for.
+    /// The operator that they were late for.
     pub node: u32,
     /// The filter that found them.
     pub filter: u32,
@@ -158,18 +158,18 @@ impl EpochContext {
         self.state.iter().filter(move |(id, _)| (id.node, id.table) == (node, table)).map(|(_, table)| table)
     }
 
-    /// Leaves rows for a later stage: one partition of an exchange.
+    /// Stores rows for a later stage: one partition of an exchange.
     pub fn put_exchange(&self, id: u32, partition: u32, rows: SpillableBatches) {
         lock(&self.exchanges).entry(id).or_default().insert(partition, rows);
     }
 
-    /// One partition of the rows that an earlier stage left.
+    /// One partition of the rows that an earlier stage stored.
     pub fn exchange(&self, id: u32, partition: u32) -> Result<SpillableBatches> {
         let rows = lock(&self.exchanges).get(&id).and_then(|partitions| partitions.get(&partition).cloned());
         rows.ok_or_else(|| Error::internal(format!("nothing has been left for exchange {id}, partition {partition}")))
     }
 
-    /// All rows that an earlier stage left, partition by partition.
+    /// All rows that an earlier stage stored, partition by partition.
     pub fn whole_exchange(&self, id: u32) -> Result<SpillableBatches> {
         let mut all = SpillableBatches::default();
         let exchanges = lock(&self.exchanges);
@@ -216,7 +216,7 @@ impl EpochContext {
         }
     }
 
-    /// Reports rows that came too late.
+    /// Reports late rows.
     pub fn report_late(&self, late: LateRows) {
         let mut report = lock(&self.report);
         *report.late.entry(late.node).or_default() += late.rows.num_rows() as u64;
@@ -247,7 +247,7 @@ impl EpochContext {
     }
 }
 
-/// Locks, even after a panic of another holder: values inside are only replaced as a whole.
+/// Locks a mutex, even after a panic of another holder: values inside are only replaced as a whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -37,8 +37,7 @@ pub struct ExchangeExec {
 pub struct Exchange {
     /// The stage that wrote them.
     pub stage: u32,
-    /// The number of the exchange: the stage's number for its partitions as they are, another one for its rows hash-partitioned by
-    /// a key.
+    /// The number of the exchange: the stage's number for its own partitions, another one for its rows hash-partitioned by a key.
     pub id: u32,
     /// How they are read.
     pub read: ReadMode,
@@ -80,7 +79,7 @@ impl ExchangeExec {
         Self { by, ..Self::new(exchange, schema) }
     }
 
-    /// What is read.
+    /// The exchange that it reads.
     pub fn exchange(&self) -> Exchange {
         self.exchange
     }

@@ -1,4 +1,4 @@
-//! Names the expressions of a plan that may have caused its error.
+//! Adds to an error the expressions of a plan that may have caused it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::common::Error;
 use crate::common::library_text::{in_sql, is_division_by_zero, is_failed_cast};
 
-/// The most expressions that an error names.
+/// The maximum number of expressions that an error names.
 const MOST: usize = 3;
 
 /// An error of a plan, with the expressions of the plan that can cause such an error.

@@ -1,4 +1,4 @@
-//! Keys that many rows have, estimated from a sample.
+//! Estimates from a sample which keys many rows have.
 
 use std::collections::BTreeMap;
 
@@ -8,32 +8,32 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use crate::common::Result;
 use crate::common::excerpt::excerpt;
 
-/// How many rows of a batch are looked at.
+/// The number of rows of a batch that are sampled.
 const SAMPLE: usize = 64;
 /// A key is noted if at least one in `NOTED` of these rows has it, and at least `NOTED` of them.
 const NOTED: usize = 8;
-/// How many keys are remembered.
+/// The number of keys that are remembered.
 const KEYS: usize = 16;
 
-/// The heaviest keys of the rows of an exchange. A key that fewer than an eighth of the rows have may be missing.
+/// The most frequent keys of the rows of an exchange. A key of fewer than an eighth of the rows may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeavyKeys {
-    /// By hash: the key as text, and about how many rows have it.
+    /// By hash: the key as text, and the approximate number of its rows.
     keys: BTreeMap<u64, (String, u64)>,
 }
 
 impl HeavyKeys {
-    /// Looks at some rows of a batch, given the columns of their keys and the hashes of those.
+    /// Samples a batch, given the columns of its keys and their hashes.
     ///
     /// # Errors
-    /// When a value cannot be shown.
+    /// When a value cannot be formatted.
     pub fn sample(&mut self, columns: &[ArrayRef], hashes: &[u64]) -> Result<()> {
         let sampled = hashes.len().min(SAMPLE);
         if sampled < NOTED {
             return Ok(());
         }
         let stride = hashes.len() / sampled;
-        // Not every stride-th row: what repeats in the same rhythm would be over- or underestimated.
+        // Not every nth row: a pattern of the same period would be over- or underestimated.
         let mut rows: Vec<(u64, usize)> = (0..sampled)
             .map(|n| n * stride + (n.wrapping_mul(0x9E37_79B9) >> 8) % stride)
             .filter_map(|row| hashes.get(row).map(|hash| (*hash, row)))
@@ -51,7 +51,7 @@ impl HeavyKeys {
         Ok(())
     }
 
-    /// Adds what another partition or epoch has found.
+    /// Adds the keys that another partition or epoch has found.
     pub fn merge(&mut self, other: &Self) {
         for (hash, (text, rows)) in &other.keys {
             self.keys.entry(*hash).or_insert_with(|| (text.clone(), 0)).1 += rows;
@@ -59,7 +59,7 @@ impl HeavyKeys {
         self.shrink();
     }
 
-    /// The key that most rows have, and about how many.
+    /// The most frequent key, and the approximate number of its rows.
     pub fn heaviest(&self) -> Option<(&str, u64)> {
         self.keys.values().max_by_key(|(_, rows)| *rows).map(|(text, rows)| (text.as_str(), *rows))
     }
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_key_that_a_third_of_the_rows_have_is_found_with_its_share() {
-        // Every third row has it, in a rhythm that a fixed stride would meet always or never.
+        // Every third row has it, a pattern that a fixed stride would hit always or never.
         let heavy = sampled((0..50).map(|n| (0..3000).map(|row| Some(if row % 3 == 0 { 7 } else { n * 3000 + row })).collect()));
         let (text, rows) = heavy.heaviest().unwrap();
         assert_eq!(text, "7, xxxxxxx");

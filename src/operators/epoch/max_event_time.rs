@@ -28,12 +28,12 @@ use crate::operators::to_millis;
 pub(super) struct MaxEventTime {
     /// Evaluated for every row.
     time: Arc<dyn PhysicalExpr>,
-    /// Evaluated for their maximum: the only column of a batch of one row.
+    /// Evaluated once, over a batch of one row and one column: their maximum.
     rest: Option<(Operator, Arc<dyn PhysicalExpr>)>,
 }
 
 impl MaxEventTime {
-    /// Of a watermark expression.
+    /// Splits a watermark expression.
     pub(super) fn new(watermark: &Arc<dyn PhysicalExpr>) -> Self {
         let fixed = |expr: &Arc<dyn PhysicalExpr>| match expr.downcast_ref::<Literal>().map(Literal::value) {
             Some(ScalarValue::IntervalMonthDayNano(Some(interval))) => interval.months == 0,
@@ -78,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    /// The newest watermark of `times` in two ways: as it is found, and by all rows.
+    /// The newest watermark of `times` in two ways: by this evaluator, and by all rows.
     fn both(times: Vec<Option<i64>>, interval: IntervalMonthDayNano) -> [Option<Millis>; 2] {
         let column: ArrayRef = Arc::new(TimestampMillisecondArray::from(times));
         let schema = Arc::new(Schema::new(vec![Field::new("ts", DataType::Timestamp(TimeUnit::Millisecond, None), true)]));
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn months_are_not_of_one_length() {
-        // 30 March 23:00 and 31 March 01:00 of 2023: the 31st becomes the 28th, too, and so the earlier of the two.
+        // 30 March 23:00 and 31 March 01:00 of 2023: the 31st also becomes the 28th, and so the earlier of the two.
         let [found, all] = both(vec![Some(1_680_217_200_000), Some(1_680_224_400_000)], IntervalMonthDayNano::new(1, 0, 0));
         assert!(found.is_some() && found == all);
     }

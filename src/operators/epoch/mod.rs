@@ -1,4 +1,4 @@
-//! The runtime of one epoch: its context, the plan nodes that run operators, the scans, the columns of clock and watermark.
+//! The runtime of one epoch: its context, the plan nodes that run operators, the scans, and the clock and watermark columns.
 
 pub mod clock_column;
 pub mod context;

@@ -13,7 +13,7 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
 use crate::common::projection::{ColumnPath, field_at};
 
-/// What a scan reads, and the expressions above it.
+/// A scan's columns, and the expressions above it.
 #[derive(Debug)]
 pub(super) struct Leaves {
     /// The paths of its columns in the source.
@@ -50,7 +50,7 @@ pub(super) fn leaves(
             Ok(TreeNodeRecursion::Jump)
         })?;
     }
-    // A column that is used as a whole is not read by field as well.
+    // A column that is used as a whole is not read field by field as well.
     let whole: BTreeSet<usize> = wanted.iter().filter(|leaf| leaf.inside.is_empty()).map(|leaf| leaf.column).collect();
     wanted.retain(|leaf| leaf.inside.is_empty() || !whole.contains(&leaf.column));
     if wanted.iter().all(|leaf| leaf.inside.is_empty()) {
@@ -79,7 +79,7 @@ pub(super) fn leaves(
     Ok(Some(Leaves { columns, schema: Arc::new(Schema::new(fields)), watermark, projection }))
 }
 
-/// A column, or a field inside of it.
+/// A column, or a field inside it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Leaf {
     column: usize,

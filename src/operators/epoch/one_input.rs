@@ -28,7 +28,7 @@ use crate::operators::properties;
 pub trait OneInput: Debug + Clone + Send + Sync + 'static {
     /// Its name in EXPLAIN.
     const NAME: &'static str;
-    /// It needs all rows in one partition. Otherwise it keeps the partitions and the order of rows.
+    /// Whether it needs all rows in one partition. Otherwise it keeps the partitions and the order of rows.
     const TOGETHER: bool = false;
 
     /// The output columns for these input columns.
@@ -37,7 +37,7 @@ pub trait OneInput: Debug + Clone + Send + Sync + 'static {
     /// When it cannot run over these columns.
     fn schema(&self, input: &SchemaRef) -> Result<SchemaRef>;
 
-    /// Further details for EXPLAIN, over these columns; empty: none.
+    /// Additional details for EXPLAIN, over these columns; empty: none.
     fn describe(&self, input: &Schema) -> String;
 
     /// Runs over one partition; `schema` is that of the output.
@@ -129,7 +129,7 @@ impl<O: OneInput> ExecutionPlan for OneInputExec<O> {
         vec![if O::TOGETHER { Distribution::SinglePartition } else { Distribution::UnspecifiedDistribution }]
     }
 
-    /// Rows keep their order, but if this said so, the optimizer would sort below this node by columns that only exist above it.
+    /// Rows keep their order, but if this returned true, the optimizer would sort below this node by columns that exist only above it.
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![false]
     }

@@ -67,23 +67,23 @@ pub trait PortableOperator: Operator + Sized {
     fn decode(parts: Self::Parts, decoder: &PlanDecoder<'_>) -> Result<Self>;
 }
 
-/// A plan, a schema or an expression as DataFusion encodes it.
+/// A plan, a schema or an expression, encoded by DataFusion.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlanBytes(String);
 
-/// Encodes plans inside of nodes.
+/// Encodes the plans inside nodes.
 #[derive(Debug)]
 pub struct PlanEncoder<'a> {
     codec: &'a dyn PhysicalExtensionCodec,
 }
 
 impl<'a> PlanEncoder<'a> {
-    /// With the codec of the plan around them.
+    /// Uses the codec of the enclosing plan.
     pub fn new(codec: &'a dyn PhysicalExtensionCodec) -> Self {
         Self { codec }
     }
 
-    /// A plan.
+    /// Encodes a plan.
     ///
     /// # Errors
     /// When a node in it cannot be sent.
@@ -91,7 +91,7 @@ impl<'a> PlanEncoder<'a> {
         Ok(PlanBytes(BASE64_STANDARD.encode(physical_plan_to_bytes_with_extension_codec(Arc::clone(plan), self.codec)?)))
     }
 
-    /// A schema.
+    /// Encodes a schema.
     ///
     /// # Errors
     /// As [`Self::plan`].
@@ -99,7 +99,7 @@ impl<'a> PlanEncoder<'a> {
         self.plan(&(Arc::new(EmptyExec::new(Arc::clone(schema))) as _))
     }
 
-    /// An expression over these columns.
+    /// Encodes an expression over these columns.
     ///
     /// # Errors
     /// As [`Self::plan`].
@@ -109,14 +109,14 @@ impl<'a> PlanEncoder<'a> {
     }
 }
 
-/// Decodes plans inside of nodes.
+/// Decodes the plans inside nodes.
 pub struct PlanDecoder<'a> {
     codec: &'a dyn PhysicalExtensionCodec,
     context: &'a TaskContext,
 }
 
 impl<'a> PlanDecoder<'a> {
-    /// With the codec of the plan around them.
+    /// Uses the codec of the enclosing plan.
     pub fn new(codec: &'a dyn PhysicalExtensionCodec, context: &'a TaskContext) -> Self {
         Self { codec, context }
     }
@@ -126,7 +126,7 @@ impl<'a> PlanDecoder<'a> {
         self.context
     }
 
-    /// A plan.
+    /// Decodes a plan.
     ///
     /// # Errors
     /// When the bytes are damaged.
@@ -135,7 +135,7 @@ impl<'a> PlanDecoder<'a> {
         Ok(physical_plan_from_bytes_with_extension_codec(&bytes, self.context, self.codec)?)
     }
 
-    /// A schema.
+    /// Decodes a schema.
     ///
     /// # Errors
     /// As [`Self::plan`].
@@ -143,7 +143,7 @@ impl<'a> PlanDecoder<'a> {
         Ok(self.plan(bytes)?.schema())
     }
 
-    /// An expression.
+    /// Decodes an expression.
     ///
     /// # Errors
     /// As [`Self::plan`].
@@ -162,7 +162,7 @@ pub fn only_input(inputs: &[Arc<dyn ExecutionPlan>]) -> Result<Arc<dyn Execution
     inputs.first().cloned().ok_or_else(damaged)
 }
 
-/// The error for bytes that are no plan.
+/// The error for bytes that do not encode a plan.
 pub fn damaged() -> Error {
     Error::internal("a plan that was sent cannot be read")
 }

@@ -24,7 +24,7 @@ pub struct ReadProgress {
 pub struct Progress(Mutex<Arc<ReadProgress>>);
 
 impl Progress {
-    /// Begins with a query of this plan.
+    /// Starts the progress of a query with this plan.
     pub fn begin(&self, plan: &Arc<dyn ExecutionPlan>) -> Arc<ReadProgress> {
         let (mut planned, mut others) = (Some(0), Vec::new());
         leaves(plan, &mut planned, &mut others);
@@ -33,13 +33,13 @@ impl Progress {
         new
     }
 
-    /// The newest query's.
+    /// The progress of the newest query.
     pub fn newest(&self) -> Arc<ReadProgress> {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// The positions that the scans of a plan read, if known, and the leaves that are no [`SourceScanExec`].
+/// Collects the positions that the scans of a plan read, if known, and the leaves that are not a [`SourceScanExec`].
 fn leaves(plan: &Arc<dyn ExecutionPlan>, planned: &mut Option<u64>, others: &mut Vec<Arc<dyn ExecutionPlan>>) {
     let children = plan.children();
     children.iter().for_each(|child| leaves(child, planned, others));
@@ -79,7 +79,7 @@ impl ReadProgress {
         self.others.iter().map(rows).sum()
     }
 
-    /// A split of this many positions begins.
+    /// Starts a split of this many positions.
     pub fn split(self: &Arc<Self>, positions: u64) -> SplitProgress {
         SplitProgress { all: Arc::clone(self), left: positions }
     }

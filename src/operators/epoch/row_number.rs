@@ -18,8 +18,8 @@ use super::one_input::{OneInput, OneInputExec};
 /// Numbers rows, see [`RowNumber`].
 pub type RowNumberExec = OneInputExec<RowNumber>;
 
-/// Puts a row's number behind its columns. It stands right above a leaf, so two plans that read the same leaf in the same epoch give
-/// a row the same number.
+/// Appends a row's number to its columns. It stands right above a leaf, so two plans that read the same leaf in the same epoch give a row
+/// the same number.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RowNumber;
 

@@ -1,4 +1,4 @@
-//! The scan of a declared table: reads rows of an epoch, or of the source in a batch query.
+//! The scan of a declared table: reads the rows of an epoch, or of the source in a batch query.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,17 +25,17 @@ use super::nested_projection::leaves;
 use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode};
 use crate::operators::{EpochContext, Progress, SourceSet, properties};
 
-/// How many splits EXPLAIN names.
+/// The number of splits that EXPLAIN lists.
 const SHOWN: usize = 8;
 
 /// Reads splits of a table.
 ///
-/// Its columns may stand inside of ROWs: a projection above that takes `bid.price` alone becomes a column `bid.price` of the
-/// scan ([`super::nested_projection`]), and the source reads nothing else of `bid`.
+/// Its columns may be nested in ROWs: a projection above that uses only `bid.price` becomes a column `bid.price` of the scan
+/// ([`super::nested_projection`]), and the source reads nothing else of `bid`.
 ///
-/// In a template the splits are empty; `bind` puts an epoch's in. Inside an epoch the rows come from the [`EpochContext`] (they were read
-/// ahead), in a batch query from the [`SourceSet`]. Every row passes the watermark expression before any filter can drop it, and the newest
-/// time per source partition is reported.
+/// In a template the splits are empty; `bind` sets those of an epoch. Inside an epoch the rows come from the [`EpochContext`] (they were
+/// read ahead), in a batch query from the [`SourceSet`]. Every row passes the watermark expression before any filter can drop it, and the
+/// newest time per source partition is reported.
 ///
 /// ```text
 ///  plan partition      0          1          2         an epoch's rows are cut evenly, whatever partitions their source has
@@ -47,12 +47,12 @@ const SHOWN: usize = 8;
 #[derive(Debug, Clone)]
 pub struct SourceScanExec {
     table: String,
-    /// The path of each column in the source: at the top, or inside a ROW.
+    /// The path of each column in the source: top-level, or nested in a ROW.
     columns: Vec<ColumnPath>,
     schema: SchemaRef,
     splits: Vec<Vec<Split>>,
     watermark: Option<Arc<dyn PhysicalExpr>>,
-    /// The number of rows that are read of each plan partition; a hint, the LIMIT itself stands above.
+    /// The maximum number of rows to read per plan partition; a hint, because the LIMIT itself is applied above.
     limit: Option<usize>,
     /// Whether its splits were assigned, even if there are none.
     chosen: bool,
@@ -98,23 +98,23 @@ impl SourceScanExec {
         Self { limit, ..self }
     }
 
-    /// The most rows that are read.
+    /// The maximum number of rows to read.
     pub fn limit(&self) -> Option<usize> {
         self.limit
     }
 
-    /// How many positions it reads, gaps included.
+    /// The number of positions that it reads, gaps included.
     pub fn positions(&self) -> u64 {
         self.splits.iter().flatten().map(|split| length(split, self.limit)).sum()
     }
 
-    /// The same scan of an epoch's splits, of which each plan partition reads its share of the rows.
+    /// The same scan over an epoch's splits; each plan partition reads its share of the rows.
     #[must_use]
     pub fn of_epoch(&self, splits: Vec<Split>) -> Self {
         Self { splits: vec![splits; self.splits.len().max(1)], chosen: true, ..self.clone() }
     }
 
-    /// The same scan of other splits, spread over the same number of plan partitions.
+    /// The same scan over other splits, spread over the same number of plan partitions.
     #[must_use]
     pub fn with_splits(&self, splits: Vec<Split>) -> Self {
         let mut spread = vec![Vec::new(); self.splits.len().max(1)];
@@ -238,7 +238,7 @@ fn share(batches: &[RecordBatch], partition: usize, partitions: usize) -> Vec<Re
     rows
 }
 
-/// How many positions of a split are read for this many rows.
+/// The number of positions of a split to read for this many rows.
 fn length(split: &Split, limit: Option<usize>) -> u64 {
     let all = split.end.abs_diff(split.start.min(split.end));
     limit.map_or(all, |limit| all.min(limit as u64))

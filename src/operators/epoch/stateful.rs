@@ -127,7 +127,7 @@ pub struct TableSpec {
     pub placement: Placement,
     /// What bounds it, for EXPLAIN; `None`: nothing.
     pub bound: Option<String>,
-    /// Its rows are timers: when the node's time reaches the least of them, an epoch is due even without input.
+    /// Whether its rows are timers: when the node's time reaches the least of them, an epoch is due even without input.
     pub is_timer: bool,
 }
 
@@ -217,7 +217,7 @@ impl OperatorContext {
         self.epoch.report_delta(self.id(table), delta.into())
     }
 
-    /// Emits further rows after those that `process_epoch` returns: too many to be in memory together.
+    /// Emits additional rows after those that `process_epoch` returns: too many to be in memory together.
     pub fn emit_stream(&self, rows: SendableRecordBatchStream) {
         *self.more.lock() = Some(rows);
     }

@@ -23,14 +23,14 @@ use crate::connectors::Source;
 use super::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableNode};
 use crate::operators::{SourceSet, first_columns, properties};
 
-/// Scans a table anew each time that it is run, by [`snapshot`](crate::connectors::Source::snapshot).
+/// Scans a table anew in each run, through [`snapshot`](crate::connectors::Source::snapshot).
 ///
 /// ```text
 ///  template   StaticScanExec: columns, filters                     planned once, the same for every epoch
 ///  run        snapshot ─ scan ─▶ a plan of this epoch's files  ─▶ rows as of the epoch
 ///         or  keys, run first ─▶ lookup ─ get(keys)             ─▶ the rows of these keys
 /// ```
-/// It is planned at run time because the plan of a scan contains, for example, the list of files. Filters are hints: the query above
+/// It is planned at run time because the plan of a scan contains, for example, the list of files. Filters are hints: the enclosing query
 /// filters every row again.
 #[derive(Debug, Clone)]
 pub struct StaticScanExec {
@@ -44,13 +44,13 @@ pub struct StaticScanExec {
 }
 
 impl StaticScanExec {
-    /// A scan of the columns that `schema` names, for a query that wants the rows that pass `filters`, and at most n of them.
+    /// Scans the columns of `schema`, for a query that needs the rows that pass `filters`, and at most `limit` of them.
     pub fn new(table: &str, schema: SchemaRef, filters: Vec<Expr>, limit: Option<usize>) -> Self {
         let properties = properties(&schema, 1);
         Self { table: table.to_string(), schema, filters, limit, keys: None, properties }
     }
 
-    /// The same, for only the rows with these keys.
+    /// The same scan, for only the rows with these keys.
     #[must_use]
     pub fn with_keys(&self, keys: Option<Arc<dyn ExecutionPlan>>) -> Self {
         Self { keys, ..self.clone() }
@@ -71,7 +71,7 @@ impl StaticScanExec {
         &self.filters
     }
 
-    /// The most rows that are read.
+    /// The maximum number of rows to read.
     pub fn limit(&self) -> Option<usize> {
         self.limit
     }
@@ -174,7 +174,7 @@ impl ExecutionPlan for StaticScanExec {
 pub struct StaticScanParts {
     table: String,
     schema: PlanBytes,
-    /// As DataFusion writes expressions.
+    /// Encoded by DataFusion.
     filters: Vec<Vec<u8>>,
     limit: Option<usize>,
 }

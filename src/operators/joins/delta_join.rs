@@ -24,7 +24,7 @@ use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, Por
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed, key_columns};
 use crate::operators::to_millis;
 
-/// The expiry time of a stored row in milliseconds: a column behind it.
+/// The column of a stored row's expiry time in milliseconds, after its other columns.
 const UNTIL: &str = "__until";
 
 /// One side of a join.
@@ -34,7 +34,7 @@ pub struct Side {
     pub schema: SchemaRef,
     /// The columns of the key; none: a cross join.
     pub key: Vec<usize>,
-    /// Its rows come with weights.
+    /// Whether its rows come with weights.
     pub updating: bool,
     /// A row has no further matches once W reaches this column, a time, plus this many milliseconds.
     pub until: Option<(usize, i64)>,
@@ -154,16 +154,16 @@ impl Side {
 ///
 /// ```text
 ///   ΔL ─┬──────────────▶ ⋈ ◀── R n−1, of ΔL's keys ─┐
-///       └▶ kept                                      ├▶ output: the weights multiply
+///       └▶ stored                                    ├▶ output: the weights multiply
 ///   ΔR ─┬──────────────▶ ⋈ ◀── L n−1 + ΔL, of ΔR's ──┘
-///       └▶ kept
+///       └▶ stored
 /// ```
-/// DataFusion's join runs over the rows of the changed keys; its inputs have their weights as a further column, and a projection
-/// above it multiplies them.
+/// DataFusion's join runs over the rows of the changed keys; its inputs have their weights as an additional column, and a projection above
+/// it multiplies them.
 ///
 /// # Invariants
 /// * Output is append-only if both sides are.
-/// * A row with a bound is dropped when, according to W, it has no further matches: an interval join keeps only its interval.
+/// * A row with a bound is dropped once W rules out further matches: an interval join keeps only its interval.
 /// * With a TTL a row expires that long after its last change, without retractions (Flink's rule): its joined rows stay.
 #[derive(Debug)]
 pub struct DeltaJoin {

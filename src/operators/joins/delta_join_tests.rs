@@ -7,7 +7,7 @@ use crate::state::StateMemory;
 /// `(key, value, weight)`.
 type Row = (i64, i64, i64);
 
-/// What a side with a TTL of 100 ms keeps, epoch by epoch: clocks and changes, and the rows after each.
+/// The rows that a side with a TTL of 100 ms stores, epoch by epoch: clock, changes, and the rows after them.
 fn kept(updating: bool, epochs: &[(i64, &[Row], &[Row])]) {
     let schema = Arc::new(Schema::new(["k", "v"].map(|name| Field::new(name, DataType::Int64, true)).to_vec()));
     let side = Side { schema, key: vec![0], updating, until: None, ttl: Some(100) };
@@ -36,7 +36,7 @@ fn ttl_forgets_rows_that_do_not_change() {
             // One row changes; another of its key does not.
             (60, &[(1, 10, 1), (2, 20, -1)], &[(1, 10, 2), (1, 11, 1), (2, 20, 1)]),
             (100, &[], &[(1, 10, 2), (2, 20, 1)]),
-            // What is forgotten cannot be taken back, what is kept can.
+            // A row that has expired cannot be retracted, a stored one can.
             (120, &[(1, 11, -1), (2, 20, -1)], &[(1, 10, 2)]),
             (150, &[(1, 10, -1), (1, 11, 1)], &[(1, 10, 1), (1, 11, 1)]),
             (250, &[], &[]),

@@ -56,7 +56,7 @@ impl IntervalJoin {
         &self.sides
     }
 
-    /// What it is, for EXPLAIN.
+    /// A description, for EXPLAIN.
     pub fn what(&self) -> &str {
         &self.what
     }

@@ -1,4 +1,4 @@
-//! Joins: of changes, over intervals of event time, and with tables as they are now.
+//! Joins: of changes, over intervals of event time, and with the current content of tables.
 
 pub mod delta_join;
 pub mod interval_join;

@@ -33,7 +33,7 @@ impl OverAggregate {
         let answer = self.plan.run(ctx, vec![self.with_age(&all, earlier.num_rows())?]).await?;
         match self.past {
             Past::Last(_) => {
-                // Rows that stay are written again, so that their TTL begins again.
+                // Rows that stay are written again, to restart their TTL.
                 let mut changes = vec![zset::negate(&kept)?];
                 let mut shown = Vec::with_capacity(answer.len());
                 for rows in &answer {

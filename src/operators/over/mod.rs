@@ -27,7 +27,7 @@ use super::epoch::stateful::{Operator, OperatorContext, PartitionKey, Placement,
 use super::{first_columns, to_millis};
 use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, PortableOperator};
 
-/// A column behind a stored row: when it is complete, or no longer needed, in milliseconds.
+/// A column after those of a stored row: when it is complete, or no longer needed, in milliseconds.
 const UNTIL: &str = "__until";
 
 /// The state that the functions of an [`OverAggregate`] need of rows that were emitted already.
@@ -80,9 +80,9 @@ pub struct OverRows {
 ///
 /// The batch plan reads the rows that have become complete together with the past:
 ///
-/// | [`Past`] | is read as | what the plan leaves behind the output's columns |
+/// | [`Past`] | is read as | columns that the plan appends to the output's |
 /// |---|---|---|
-/// | `Totals` | columns, NULL if there is none: `__seen`, and a total per function | the same, now; whether the row is its partition's one |
+/// | `Totals` | columns, NULL if there is none: `__seen`, and a total per function | the new totals; whether this row holds them |
 /// | `Last` | rows, `__new` is false | `__new`, and whether to keep the row |
 /// | others | rows, `__new` is false | nothing: it leaves new rows only |
 ///

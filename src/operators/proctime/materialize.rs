@@ -23,7 +23,7 @@ use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey,
 ///
 /// ```text
 ///  epoch at 12:00   + (a, 1)    ─▶  + (a, 1, 12:00)
-///  epoch at 12:05   − (a, 1)    ─▶  − (a, 1, 12:00)      of several equal rows the oldest
+///  epoch at 12:05   − (a, 1)    ─▶  − (a, 1, 12:00)      the oldest of several equal rows
 ///                   + (a, 2)    ─▶  + (a, 2, 12:05)
 /// ```
 /// # Invariants
@@ -159,7 +159,7 @@ mod tests {
     use crate::operators::epoch::stateful::EpochTime;
     use crate::state::{KeyGroups, KeyedTable, StateDelta, StateMemory, StateTable};
 
-    /// Runs epochs of (clock, changes of (value, weight)) and returns what comes out: (value, clock, weight).
+    /// Runs epochs of (clock, changes of (value, weight)) and returns the output: (value, clock, weight).
     async fn run(epochs: &[(Millis, &[(i64, i64)])]) -> (Vec<Vec<(i64, Millis, i64)>>, i64) {
         let schema = Arc::new(Schema::new(vec![Field::new("v", DataType::Int64, false)]));
         let operator = ProctimeMaterialize::new(Arc::clone(&schema));

@@ -24,8 +24,8 @@ use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey,
 /// An instant at or after this (2200-01-01) is never reached.
 const NEVER: Millis = 7_258_118_400_000;
 
-/// Lets each row pass from the instant at which `enter` begins to hold until the one at which `leave` ceases to; the row need
-/// not change for that.
+/// Lets each row pass from the instant at which `enter` begins to hold until the one at which `leave` ceases to; the row itself need not
+/// change.
 ///
 /// ```text
 ///  ts > now() - INTERVAL '5' MINUTE        |── passes ──|
@@ -34,13 +34,12 @@ const NEVER: Millis = 7_258_118_400_000;
 ///
 ///  stored rows: (row, leave, time)   time = when it enters, if it waits for that; else when it leaves
 /// ```
-/// The idea is that of Materialize's temporal filters, but the instants are not computed from the shape of the predicate: each
-/// half of it flips only once as the clock goes on, so they are found by bisection, to the millisecond, with the predicate as
-/// the batch query evaluates it. Months, days and strict comparisons need no special cases.
+/// The idea is that of Materialize's temporal filters, but the instants are not computed from the shape of the predicate: each half of it
+/// flips only once as the clock advances, so they are found by bisection, to the millisecond, with the predicate as the batch query
+/// evaluates it. Months, days and strict comparisons need no special cases.
 ///
 /// # Invariants
-/// * `enter` goes from false to true and `leave` from true to false as the clock goes on (the planner ensures that); NULL is
-///   not true.
+/// * `enter` goes from false to true and `leave` from true to false as the clock advances (the planner ensures that); NULL is not true.
 /// * The clock never goes back from epoch to epoch.
 /// * A row that can never pass again is not stored, nor is one that always passes.
 /// * The content after an epoch is the rows for which the predicate holds at the epoch's clock.

@@ -18,8 +18,7 @@ use crate::operators::epoch::stateful::{OperatorContext, PartitionKey, Placement
 /// After an epoch an operator's content is that of the last tick at or before the epoch's clock, for all rows.
 ///
 /// # Invariants
-/// * There is a tick ahead exactly while rows are kept, or until it finds none; the one before it is the one that the content
-///   is of.
+/// * A next tick is set exactly while rows are stored, or until it fires and finds none; the content is that of the tick before it.
 #[derive(Debug, Clone)]
 pub(super) struct Ticks {
     period: Millis,

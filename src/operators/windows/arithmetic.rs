@@ -10,7 +10,7 @@ use crate::common::{Error, Result};
 /// The columns that every window function adds.
 pub const WINDOW_COLUMNS: [&str; 3] = ["window_start", "window_end", "window_time"];
 
-/// The kind of a window function. All lengths are above 0, in milliseconds.
+/// The kind of a window function. All lengths are positive, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum WindowKind {
     /// Windows of one size, side by side.
@@ -25,16 +25,16 @@ pub enum WindowKind {
         /// The length of a window.
         size: i64,
     },
-    /// Windows that share a start and grow by `step` up to `size`, of which `step` is a part.
+    /// Windows that share a start and grow by `step` up to `size`, a multiple of it.
     Cumulate {
-        /// How much longer each window is than the one before.
+        /// The difference between the lengths of successive windows.
         step: i64,
         /// The length of the longest window.
         size: i64,
     },
     /// Windows that last until no row comes for `gap`; their bounds depend on the rows.
     Session {
-        /// From a session's last row to its end.
+        /// The time from a session's last row to its end.
         gap: i64,
     },
 }
@@ -54,7 +54,7 @@ pub enum WindowKind {
 /// pane is shared by all windows that contain it. A pane is identified by its end, as a window is.
 ///
 /// # Invariants
-/// * All windows of a kind but SESSION lie at `offset` plus whole multiples of [`Self::pane`], on both ends.
+/// * All windows except sessions lie at `offset` plus whole multiples of [`Self::pane`], on both ends.
 /// * For all such windows w and times t: w holds t ⇔ w is in `windows_of(t)` ⇔ the pane of t is one of w's, from `start_of(w)` on.
 /// * Arithmetic saturates at the ends of time, where windows are no longer aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -117,11 +117,11 @@ impl Windows {
     pub fn pane_ends_after(self, pane_end: i64, time: i64) -> Option<i64> {
         let pane = self.pane()?;
         let last = self.last_end(pane_end.saturating_sub(pane))?;
-        // A pane's windows end at every end from its own on, up to the last one's.
+        // The windows of a pane end at every window end from its own to the last one's.
         self.first_end_after(time.max(pane_end.saturating_sub(1))).filter(|end| *end <= last)
     }
 
-    /// The end of the last pane all of whose windows have ended when time has come to `watermark`. Windows must not have gaps.
+    /// The end of the last pane whose windows have all ended when time has reached `watermark`. Windows must not have gaps.
     pub fn panes_done(self, watermark: i64) -> i64 {
         match self.kind {
             _ if watermark == i64::MAX => watermark,
@@ -131,7 +131,7 @@ impl Windows {
         }
     }
 
-    /// The least end of a window above a time, whether the window holds it or not; `None` for sessions.
+    /// The least end of a window above a time, whether the window contains the time or not; `None` for sessions.
     pub fn first_end_after(self, time: i64) -> Option<i64> {
         (!matches!(self.kind, WindowKind::Session { .. })).then(|| self.end_after(time))
     }
@@ -189,9 +189,9 @@ pub(super) struct WindowRange {
     start: i64,
     end: i64,
     step: i64,
-    /// All have one start.
+    /// Whether all windows share one start.
     grows: bool,
-    /// How many there are.
+    /// The number of windows.
     pub(super) count: u64,
 }
 
@@ -270,7 +270,7 @@ mod tests {
     use super::WindowKind::{Cumulate, Hop, Session, Tumble};
     use super::*;
 
-    /// The end of the pane that holds a time. In the gaps of a HOP there are panes that no window has.
+    /// The end of the pane that holds a time. In the gaps of a HOP there are panes that belong to no window.
     fn pane_of(windows: Windows, time: i64) -> Option<i64> {
         windows.pane().map(|pane| windows.floor(time, pane).saturating_add(pane))
     }

@@ -40,7 +40,7 @@ pub struct LateFilter {
     pub sources: Vec<String>,
     /// When a row is late.
     pub rule: LateRule,
-    /// What a row is late for: equal for all filters that drop the same rows of a table.
+    /// What makes a row late: equal for all filters that drop the same rows of a table.
     pub reason: String,
     /// The conditions of filters below this one.
     pub passed: Vec<String>,
@@ -58,8 +58,8 @@ pub enum LateRule {
     /// When the time in this column, plus this many milliseconds, is ≤ W: a window's end plus the allowed lateness, or the row's
     /// own time.
     Until(usize, i64),
-    /// The same where rows are in panes that windows share: the column is the pane's end. The row is late for each of its windows
-    /// that has ended, and stays as long as one has not.
+    /// The same for rows in panes that windows share: the column is the pane's end. The row is late for each of its windows that has ended,
+    /// and is kept while one has not.
     Pane(usize, i64, Panes),
     /// When `ts + gap` ≤ W, or when the row touches a closed session, which it would have extended. Closed sessions are the
     /// operator's table 1, at version n−1.

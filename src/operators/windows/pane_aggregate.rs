@@ -182,7 +182,7 @@ impl Operator for PaneAggregate {
         vec![TableSpec::by_pane("panes", panes), TableSpec::by_pane("ends", Placement::Broadcast).timer()]
     }
 
-    /// Without the columns of the window: the panes of a window have to be in one partition.
+    /// Excludes the columns of the window: the panes of a window have to be in one partition.
     fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
         all_keyed([key_columns(self.functions.partial(), self.key())])
     }

@@ -19,9 +19,9 @@ use crate::operators::aggregates::merge_sorted::{Partials, merge_sorted};
 use crate::operators::epoch::stateful::OperatorContext;
 use crate::operators::to_millis;
 
-/// A pane with more runs than this is merged when it is next added to.
+/// A pane with more runs than this is merged when rows are next added to it.
 const COMPACT_AT: usize = 32;
-/// Rows of at most this part of the state's memory are merged in memory: groups take more than their rows.
+/// The fraction of the state's memory, as a divisor, up to which rows are merged in memory: groups take more than their rows.
 const MERGE_SHARE: usize = 8;
 
 /// Windows that share panes, and the columns of a relation that hold the bounds of its rows' panes.

@@ -22,8 +22,8 @@ use crate::operators::epoch::portable::{PlanBytes, PlanDecoder, PlanEncoder, Por
 use crate::operators::epoch::stateful::{Operator, OperatorContext, PartitionKey, TableSpec, all_keyed, key_columns};
 use crate::operators::first_columns;
 
-/// Columns behind a stored row: the bounds of its session so far, in the unit of its window columns; and the millisecond at which it
-/// closes, or a closed one expires.
+/// Columns after those of a stored row: the bounds of its session so far, in the unit of its window columns; and the millisecond at which
+/// it closes, or a closed one expires.
 const START: &str = "__start";
 const END: &str = "__end";
 const UNTIL: &str = "__until";

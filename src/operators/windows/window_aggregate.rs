@@ -38,7 +38,7 @@ pub struct WindowAggregate {
     functions: Functions,
     /// The group column of the window's end, and the milliseconds to add to it.
     end: (usize, i64),
-    /// The output is partial rows.
+    /// Whether the output is partial rows.
     partial: bool,
 }
 
@@ -51,7 +51,7 @@ impl WindowAggregate {
         Ok(Self { functions: Functions::new(last)?, end, partial: false })
     }
 
-    /// The same without evaluating them.
+    /// The same operator without the evaluation.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -117,7 +117,7 @@ impl Operator for WindowAggregate {
         vec![TableSpec::by_pane("panes", Placement::columns(self.functions.partial(), 0..self.functions.groups())).timer()]
     }
 
-    /// By the window as well: the windows of a key are independent.
+    /// Includes the window: the windows of a key are independent.
     fn partition_keys(&self) -> Option<Vec<PartitionKey>> {
         all_keyed([key_columns(self.functions.partial(), 0..self.functions.groups())])
     }

@@ -31,10 +31,10 @@ use crate::operators::epoch::one_input::{OneInput, OneInputExec};
 /// # Invariants
 /// * Output: the input's columns, the window columns, and last the weight, if the input ends with one.
 /// * A row's copies are adjacent, the earliest end first, and rows keep their order.
-/// * However many windows a row has, batches stay at the session's batch size: they are made one by one.
+/// * However many windows a row has, batches keep the session's batch size: they are made one at a time.
 pub type WindowAssignExec = OneInputExec<WindowAssign>;
 
-/// What a [`WindowAssignExec`] does.
+/// The operator of a [`WindowAssignExec`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WindowAssign {
     /// The column that holds the time.
@@ -57,16 +57,16 @@ struct Assigner {
     per_milli: i64,
     data_type: DataType,
     schema: SchemaRef,
-    /// The most rows of an output batch, if rows are repeated.
+    /// The maximum number of rows of an output batch, if rows are repeated.
     batch_size: usize,
     epoch: Option<Arc<EpochContext>>,
 }
 
 impl Assigner {
-    /// The batches for one of the input.
+    /// Returns the output batches for an input batch.
     fn assign(self: &Arc<Self>, batch: RecordBatch) -> Result<Batches> {
         let batch = self.timed(batch)?;
-        // The cast covers seconds, too, in which window columns are never given.
+        // The cast also covers seconds, a unit that window columns never have.
         let times = cast(&cast(batch.column(self.time), &self.data_type)?, &DataType::Int64)?;
         let times = times.as_primitive::<Int64Type>().clone();
         if let WindowKind::Tumble { size } = self.windows.kind {
@@ -247,7 +247,7 @@ mod tests {
         MemorySourceConfig::try_new_exec(&[vec![batch]], schema, None).unwrap()
     }
 
-    /// In an epoch, whose rows without a time are returned, with batches of at most four rows.
+    /// Runs the plan in an epoch with batches of at most four rows; also returns the number of rows without a time.
     async fn run(plan: Arc<dyn ExecutionPlan>) -> (Vec<RecordBatch>, u64) {
         let epoch = Arc::new(EpochContext::new(HashMap::new(), BTreeMap::new(), &StateMemory::unlimited(), false));
         let config = SessionConfig::new().with_batch_size(4).with_extension(Arc::clone(&epoch));

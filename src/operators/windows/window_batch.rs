@@ -37,8 +37,7 @@ pub struct WindowInput {
 ///  panes of each input ── window end ≤ W ─┴▶ batch plan ─▶ output, panes dropped
 /// ```
 /// # Invariants
-/// * The plan's result over all input is the union of its results per window and key value: it joins or partitions by
-///   them.
+/// * The plan's result over all input is the union of its results per window and key value: it joins or partitions by both.
 /// * All windows that close in an epoch are evaluated together, once, from all inputs.
 #[derive(Debug)]
 pub struct WindowBatch {
@@ -63,7 +62,7 @@ impl WindowBatch {
         &self.inputs
     }
 
-    /// What it is, for EXPLAIN.
+    /// A description, for EXPLAIN.
     pub fn what(&self) -> &str {
         &self.what
     }

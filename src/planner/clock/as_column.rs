@@ -1,4 +1,4 @@
-//! Nodes that read the clock from a column of their input.
+//! Makes nodes read the clock from a column of their input.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::common::Error;
 
 use super::{from_column, has_clock};
 
-/// Puts the column [`CLOCK`](super::CLOCK) behind a plan's columns.
+/// Appends the column [`CLOCK`](super::CLOCK) to a plan.
 pub type WithClock<'a> = &'a dyn Fn(LogicalPlan) -> DfResult<LogicalPlan>;
 
-/// Whether a node itself asks for the clock.
+/// Whether an expression of the node itself contains the clock.
 pub fn asks(node: &LogicalPlan) -> DfResult<bool> {
     let mut asks = false;
     node.apply_expressions(|e| {
@@ -24,10 +24,10 @@ pub fn asks(node: &LogicalPlan) -> DfResult<bool> {
     Ok(asks)
 }
 
-/// The same node over an input that has the clock as a column; what comes out has the columns that it had.
+/// The same node over an input that has the clock as a column; its output columns stay the same.
 ///
 /// # Errors
-/// When such a node has no use for a clock.
+/// When such a node cannot use a clock.
 pub fn as_column(node: LogicalPlan, with_clock: WithClock) -> DfResult<LogicalPlan> {
     match node {
         LogicalPlan::Projection(p) => projection(p, with_clock),
@@ -46,7 +46,7 @@ pub fn as_column(node: LogicalPlan, with_clock: WithClock) -> DfResult<LogicalPl
     }
 }
 
-/// An expression over the column in place of the clock, under its old name.
+/// Replaces the clock in an expression by the column, and keeps the expression's name.
 fn kept(expr: Expr) -> DfResult<Expr> {
     if !has_clock(&expr) {
         return Ok(expr);
@@ -60,7 +60,7 @@ fn kept(expr: Expr) -> DfResult<Expr> {
     }
 }
 
-/// The clock is no column of what comes out.
+/// Removes the clock column from the output.
 fn without_clock(plan: LogicalPlan, schema: DFSchemaRef) -> DfResult<LogicalPlan> {
     let columns = schema.columns().into_iter().map(Expr::Column).collect();
     Ok(LogicalPlan::Projection(Projection::try_new_with_schema(columns, Arc::new(plan), schema)?))
@@ -76,7 +76,7 @@ fn aggregate(aggregate: Aggregate, with_clock: WithClock) -> DfResult<LogicalPla
     let input = Arc::new(with_clock(Arc::unwrap_or_clone(aggregate.input))?);
     let aggregates = aggregate.aggr_expr.into_iter().map(kept).collect::<DfResult<Vec<_>>>()?;
     if let [Expr::GroupingSet(_)] = aggregate.group_expr.as_slice() {
-        // Names of its own inside would make them sets of other expressions.
+        // Aliases inside grouping sets would make them sets of other expressions.
         let groups = aggregate.group_expr.into_iter().map(from_column).collect::<DfResult<_>>()?;
         let grouped = Aggregate::try_new(input, groups, aggregates)?;
         let columns = grouped.schema.columns().into_iter().map(Expr::Column).collect();
@@ -99,10 +99,10 @@ fn filter(filter: Filter, with_clock: WithClock) -> DfResult<LogicalPlan> {
     without_clock(LogicalPlan::Filter(Filter::try_new(from_column(filter.predicate)?, Arc::new(input))?), schema)
 }
 
-/// The clock of the left side is that of the pair: a row of the right side that meets none is left alone by all of them.
+/// The clock of the left side is that of the pair: an unmatched row of the right side has no match by any of them.
 fn join(mut join: Join, with_clock: WithClock) -> DfResult<LogicalPlan> {
     let schema = Arc::clone(&join.schema);
-    // A key by the clock would have to be one of both sides.
+    // A key that reads the clock would have to belong to one side.
     let (live, keys): (Vec<_>, Vec<_>) = std::mem::take(&mut join.on).into_iter().partition(|(l, r)| has_clock(l) || has_clock(r));
     let conditions = live.into_iter().map(|(l, r)| l.eq(r)).chain(join.filter.take());
     let filter = conditions.reduce(Expr::and).map(from_column).transpose()?;

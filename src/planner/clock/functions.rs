@@ -1,4 +1,4 @@
-//! The functions: Flink's names and types, in queries that end and in continuous ones.
+//! The clock functions: Flink's names and types, in bounded and in continuous queries.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
@@ -13,7 +13,7 @@ use crate::sql::types::utc;
 use super::super::mode::Mode;
 use super::clock_type;
 
-/// Registers all of them, in the place of DataFusion's, which have other types.
+/// Registers all of them in place of DataFusion's, which have other types.
 ///
 /// # Errors
 /// When DataFusion refuses one.
@@ -34,13 +34,13 @@ pub fn register(state: &mut SessionState, mode: Mode) -> Result<()> {
     Ok(())
 }
 
-/// The clock of an epoch, before it has a place in the plan.
+/// The clock of an epoch, before it is placed in the plan.
 fn recorded() -> ScalarUDF {
     let signature = Signature::nullary(Volatility::Volatile);
     ScalarUDF::new_from_impl(Function { name: "__clock", aliases: Vec::new(), value: Value::Recorded, mode: Mode::Streaming, signature })
 }
 
-/// What is shown of the clock.
+/// The part of the clock that a function returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Value {
     /// `__clock()` itself.
@@ -84,7 +84,7 @@ impl ScalarUDFImpl for Function {
             Value::Recorded | Value::Instant => clock_type(),
             Value::Local => DataType::Timestamp(TimeUnit::Millisecond, None),
             Value::Date => DataType::Date32,
-            // As that of a literal, `TIME '12:00:00'`.
+            // The same type as that of the literal `TIME '12:00:00'`.
             Value::Time => DataType::Time64(TimeUnit::Nanosecond),
         })
     }

@@ -1,23 +1,23 @@
-//! The clock in SQL: `now()`, `PROCTIME()` and their kin.
+//! The clock in SQL: `now()`, `PROCTIME()` and related functions.
 //!
-//! A query that ends has one clock: the time at which it began. A continuous query has one per epoch, which is recorded with
-//! it and never goes back. What a clock means there depends on where it stands:
+//! A bounded query has one clock: the time at which it began. A continuous query has one per epoch, which is recorded with the epoch and
+//! never goes back. What a clock means there depends on its place:
 //!
 //! ```text
 //!  SELECT a, now()            Projection: a, __clock         the clock at which the row entered,
 //!    FROM t                     Clock                        kept with the row from then on
 //!                                 TableScan: t
 //!
-//!  WHERE ts > now() - ...     Live: ts > __clock() - ...     rows come and go by themselves
+//!  WHERE ts > now() - ...     Live: ts > __clock() - ...     rows are added and retracted as the clock advances
 //!                               Filter: the rest
 //! ```
-//! 1. `functions`: all clocks are expressions over one volatile `__clock()`, which the optimizer can neither fold nor move.
-//! 2. `stay`: a filter by the clock is not pushed below what groups.
-//! 3. `place`: the optimized plan with the nodes `Clock` and `TemporalFilterNode` where a clock is asked for.
-//! 4. `trend`: which predicates let a row pass for one span of time.
+//! 1. `functions`: all clock functions are expressions over one volatile `__clock()`, which the optimizer can neither fold nor move.
+//! 2. `stay`: a filter by the clock is not pushed below grouping nodes.
+//! 3. `place`: adds the nodes `Clock` and `TemporalFilterNode` to the optimized plan where an expression reads the clock.
+//! 4. `trend`: decides which predicates let a row pass for one span of time.
 //!
-//! Where neither will do (conditions of outer joins, ORDER BY with LIMIT, WITH RECURSIVE) a `Clock` that ticks puts the clock of
-//! now behind every row, and changes all of them with it.
+//! Where neither is possible (conditions of outer joins, ORDER BY with LIMIT, WITH RECURSIVE) a `Clock` that ticks appends the current
+//! clock to every row, and changes all of them at each tick.
 
 mod as_column;
 mod functions;
@@ -43,7 +43,7 @@ pub use crate::operators::epoch::clock_column::CLOCK;
 
 /// The functions whose value is the clock itself.
 const EXACT: [&str; 3] = ["__clock", "now", "proctime"];
-/// Those that are made of it.
+/// The functions that are computed from it.
 const DERIVED: [&str; 3] = ["current_date", "current_time", "localtimestamp"];
 
 /// The type of the clock: TIMESTAMP_LTZ(3).
@@ -60,16 +60,16 @@ pub(super) fn is_clock(expr: &Expr) -> bool {
     }
 }
 
-/// Whether an expression asks for the clock.
+/// Whether an expression contains the clock.
 pub(super) fn has_clock(expr: &Expr) -> bool {
     let clock = |e: &Expr| matches!(e, Expr::ScalarFunction(f) if EXACT.contains(&f.name()) || DERIVED.contains(&f.name()));
     expr.exists(|e| Ok(clock(e))).unwrap_or(false)
 }
 
-/// The expression with the column [`CLOCK`] in the place of `__clock()`.
+/// Replaces `__clock()` in an expression by the column [`CLOCK`].
 ///
 /// # Errors
-/// Never; DataFusion's walks can fail.
+/// Never fails; DataFusion's tree walks are fallible by type.
 pub(super) fn from_column(expr: Expr) -> DfResult<Expr> {
     let replaced = expr.transform_down(|e| {
         if is_clock(&e) && !matches!(e, Expr::Alias(_)) {

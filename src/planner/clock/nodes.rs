@@ -10,12 +10,12 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalN
 use super::super::columns::with_columns;
 use super::{CLOCK, clock_type};
 
-/// Puts a clock behind a row's columns, as [`CLOCK`].
+/// Appends a clock to a row's columns, as [`CLOCK`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Clock {
-    /// What is below.
+    /// The input.
     pub input: LogicalPlan,
-    /// How many milliseconds after each other all rows take the clock of now; `None`: they keep the one at which they entered.
+    /// The period in milliseconds after which all rows take the current clock; `None`: they keep the one at which they entered.
     pub every: Option<i64>,
     schema: DFSchemaRef,
 }
@@ -23,19 +23,19 @@ pub struct Clock {
 /// Passes rows while a predicate over them and `__clock()` holds: rows enter and leave as the clock advances.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
 pub struct TemporalFilterNode {
-    /// What is below.
+    /// The input.
     pub input: LogicalPlan,
     /// The predicate.
     pub predicate: Expr,
 }
 
-/// A schema with the clock behind its columns.
+/// A schema with the clock appended to its columns.
 pub fn with_clock(schema: &DFSchema) -> DfResult<DFSchema> {
     with_columns(schema, [Arc::new(Field::new(CLOCK, clock_type(), false))])
 }
 
 impl Clock {
-    /// Behind the columns of `input` the clock at which a row entered.
+    /// Appends to the columns of `input` the clock at which a row entered.
     pub fn entered(input: LogicalPlan) -> DfResult<LogicalPlan> {
         Self::plan(input, None)
     }

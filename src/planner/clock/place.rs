@@ -1,4 +1,4 @@
-//! Gives each clock of an optimized plan its place.
+//! Places the clocks of an optimized plan.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use super::has_clock;
 use super::nodes::{Clock, TemporalFilterNode};
 use super::trend::period;
 
-/// The same plan with [`Clock`] below projections, aggregates and OVER that ask for the clock, [`TemporalFilterNode`] in place of filters
-/// by it, and one that ticks below all else. The schemas of all nodes that were there stay as they were.
+/// Adds [`Clock`] below projections, aggregates and OVER that read the clock, [`TemporalFilterNode`] in place of filters by it, and a
+/// ticking clock below all other nodes. The schemas of existing nodes do not change.
 ///
 /// # Errors
-/// When the clock stands where it has no meaning.
+/// When the clock is used where it has no meaning.
 pub fn place(plan: LogicalPlan) -> Result<LogicalPlan> {
     let recursions = plan.transform_down_with_subqueries(|node| match node {
         LogicalPlan::RecursiveQuery(_) => recursion(node),
@@ -42,7 +42,7 @@ pub fn place(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(placed.data)
 }
 
-/// The same node by the clock of now.
+/// The same node by the current clock.
 fn ticking(node: LogicalPlan) -> DfResult<LogicalPlan> {
     match period_of(&node)? {
         Some(every) => as_column(node, &|input| Clock::ticking(input, every)),
@@ -50,7 +50,7 @@ fn ticking(node: LogicalPlan) -> DfResult<LogicalPlan> {
     }
 }
 
-/// How often a node that asks for the clock has to be looked at again, in milliseconds.
+/// The period in milliseconds at which a node that reads the clock has to be evaluated again.
 fn period_of(node: &LogicalPlan) -> DfResult<Option<i64>> {
     let mut periods = Vec::new();
     node.apply_expressions(|e| {
@@ -60,7 +60,7 @@ fn period_of(node: &LogicalPlan) -> DfResult<Option<i64>> {
     Ok(periods.into_iter().min())
 }
 
-/// What a recursion asks of the clock is the clock of now, a table of one row that all of it is run over again.
+/// A recursion reads the current clock, as an input table of one row; the whole recursion runs again when it changes.
 fn recursion(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     let mut periods = Vec::new();
     plan.apply(|node| {
@@ -87,7 +87,7 @@ fn aggregate(mut aggregate: Aggregate) -> DfResult<LogicalPlan> {
     if asks(&plan)? { as_column(plan, &Clock::entered) } else { Ok(plan) }
 }
 
-/// The FILTER of an aggregate, if it asks for the clock.
+/// The FILTER of an aggregate, if it reads the clock.
 fn live_filter(expr: &Expr) -> Option<Expr> {
     match expr.clone().unalias() {
         Expr::AggregateFunction(AggregateFunction { params, .. }) => params.filter.map(|f| *f).filter(has_clock),
@@ -154,7 +154,7 @@ fn filter(filter: Filter) -> DfResult<LogicalPlan> {
     Ok(conjunction(live).map_or_else(|| below.clone(), |live| TemporalFilterNode::plan(below.clone(), live)))
 }
 
-/// Of an inner join the condition can as well stand above it.
+/// The condition of an inner join can be a filter above it.
 fn join(mut join: Join) -> DfResult<LogicalPlan> {
     if join.join_type != JoinType::Inner {
         return ticking(LogicalPlan::Join(join));

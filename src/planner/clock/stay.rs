@@ -1,4 +1,4 @@
-//! Where filters by the clock stop on their way down.
+//! Keeps filters by the clock from being pushed below grouping nodes.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use super::has_clock;
 
 /// DataFusion's filter push-down, which keeps filters by the clock above GROUP BY and OVER.
 ///
-/// Below a join such a filter keeps state small. Below `GROUP BY window_start, window_end` it would turn rows that come once,
-/// when a window is complete, into groups that change all the time.
+/// Below a join such a filter keeps state small. Below `GROUP BY window_start, window_end` it would turn rows that are emitted once, when a
+/// window is complete, into groups that change all the time.
 #[derive(Debug, Default)]
 pub struct KeepClockFilters(PushDownFilter);
 
@@ -52,7 +52,7 @@ fn filter(predicate: Expr, input: LogicalPlan) -> DfResult<LogicalPlan> {
     Ok(LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?))
 }
 
-/// The conjuncts of filters above each other, and what is below them.
+/// The conjuncts of a chain of filters, and the plan below it.
 fn chain(plan: &LogicalPlan) -> (Vec<&Expr>, &LogicalPlan) {
     match plan {
         LogicalPlan::Filter(f) => {

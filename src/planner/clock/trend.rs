@@ -10,14 +10,14 @@ use super::{has_clock, is_clock};
 /// When a row passes a predicate by the clock.
 #[derive(Debug, PartialEq)]
 pub enum Passing {
-    /// For one span of time: from when all of the first begin to hold until one of the second ceases to. The first begin once and
-    /// for all, the second cease once and for all.
+    /// For one span of time: from when all of the first predicates hold until one of the second no longer does. The first turn true once
+    /// and stay true, the second turn false once and stay false.
     Span(Vec<Expr>, Vec<Expr>),
-    /// Now and again; it can change every this many milliseconds.
+    /// Repeatedly; it can change every this many milliseconds.
     Ticking(i64),
 }
 
-/// The monotonicity of an expression as the clock advances; a condition is the greater when it holds (false < NULL < true).
+/// The monotonicity of an expression as the clock advances; for a condition false < NULL < true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trend {
     Constant,
@@ -28,7 +28,7 @@ enum Trend {
 const SECOND: i64 = 1_000;
 const DAY: i64 = 86_400_000;
 
-/// Functions that keep the order of times in their last argument, whatever literals stand before it.
+/// Functions that preserve the order of times in their last argument, given literals for the others.
 const MONOTONE: [&str; 5] = ["date_trunc", "floor_time", "ceil_time", "unix_timestamp", "to_unixtime"];
 
 /// When a row passes `predicate`, an expression over its columns and `__clock()`.
@@ -44,12 +44,12 @@ pub fn passing(predicate: &Expr) -> Passing {
     Passing::Span(enter, leave)
 }
 
-/// How often the value of an expression is looked at again, in milliseconds: once a day if it knows only the day.
+/// The period in milliseconds at which an expression is evaluated again: a day if it reads only the day.
 pub fn period(expr: &Expr) -> i64 {
     if by_day(expr) { DAY } else { SECOND }
 }
 
-/// An equation and a BETWEEN as two bounds.
+/// Splits an equation and a BETWEEN into two bounds.
 fn bounds(conjunct: Expr) -> Vec<Expr> {
     match conjunct {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) if has_clock(&left) || has_clock(&right) => {
@@ -62,7 +62,7 @@ fn bounds(conjunct: Expr) -> Vec<Expr> {
     }
 }
 
-/// Whether a predicate knows only the day.
+/// Whether a predicate reads only the day.
 fn by_day(predicate: &Expr) -> bool {
     match predicate {
         Expr::Cast(cast) if cast.field.data_type() == &DataType::Date32 => true,
@@ -78,7 +78,7 @@ fn by_day(predicate: &Expr) -> bool {
     }
 }
 
-/// `None`: it goes up and down, or nothing is known of it.
+/// `None`: it is not monotone, or nothing is known of it.
 fn trend(expr: &Expr) -> Option<Trend> {
     if !has_clock(expr) {
         return Some(Trend::Constant);
@@ -109,7 +109,7 @@ fn trend(expr: &Expr) -> Option<Trend> {
     }
 }
 
-/// Casts of times that do not turn an earlier one into a later one. Texts and times of the day do.
+/// Whether a cast of times preserves their order. Casts to text and to times of day do not.
 fn keeps_order(to: &DataType) -> bool {
     use DataType::{Date32, Date64, Duration, Int64, Interval, Timestamp};
     matches!(to, Timestamp(..) | Date32 | Date64 | Int64 | Duration(_) | Interval(_))
@@ -140,7 +140,7 @@ mod tests {
     use super::super::super::mode::Mode;
     use super::*;
 
-    /// How often rows begin to pass (0 or 1), and cease to; or the period in which they are looked at.
+    /// The numbers of predicates (0 or 1) by which rows begin and cease to pass; or the period of re-evaluation.
     fn shape(sql: &str) -> (usize, usize, Option<i64>) {
         let mut state = SessionStateBuilder::new().with_default_features().build();
         super::super::register(&mut state, Mode::Streaming).unwrap();

@@ -1,4 +1,4 @@
-//! Arguments by row: a literal is looked at once, a column as it lies in memory.
+//! Arguments row by row: a literal is read once, a column straight from its Arrow array.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use datafusion::logical_expr::ColumnarValue;
 
 use crate::common::{Error, Result};
 
-/// Where the elements of a row's array or map lie among those of all rows.
+/// The range of a row's array or map among the elements of all rows.
 pub(super) fn range(offsets: &[i32], row: usize) -> Range<usize> {
     let at = |n: usize| offsets.get(n).and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
     at(row)..at(row + 1)
@@ -50,7 +50,7 @@ impl Text {
     }
 }
 
-/// A whole number.
+/// An integer argument.
 pub(super) enum Int {
     /// The same in every row.
     Literal(Option<i64>),
@@ -75,7 +75,7 @@ impl Int {
     }
 }
 
-/// What times of day are read as.
+/// The type that times of day are cast to.
 const TIME: DataType = DataType::Time64(TimeUnit::Nanosecond);
 
 /// Times in UTC.
@@ -85,7 +85,7 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// Dates are at midnight, times of day on the first day of 1970.
+    /// Dates become midnight, times of day lie on the first day of 1970.
     pub(super) fn new(array: &ArrayRef) -> Result<Self> {
         let (times, unit) = match array.data_type() {
             DataType::Timestamp(unit, _) => (Arc::clone(array), *unit),
@@ -96,7 +96,7 @@ impl Times {
         Ok(Self { values: cast(&times, &DataType::Int64)?.as_primitive::<Int64Type>().clone(), unit })
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }
@@ -116,7 +116,7 @@ impl Times {
         Some(time?.naive_utc())
     }
 
-    /// Times as an array of such a type; what is out of its range is NULL.
+    /// Times as an array of such a type; a time outside its range is NULL.
     pub(super) fn array(times: Vec<Option<NaiveDateTime>>, data_type: &DataType) -> Result<ArrayRef> {
         let (unit, through) = match data_type {
             DataType::Timestamp(unit, _) => (*unit, data_type.clone()),

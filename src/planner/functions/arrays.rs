@@ -28,7 +28,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     .collect()
 }
 
-/// CARDINALITY, for plans that we make: a plan that was sent finds this one by its name, too.
+/// CARDINALITY, for plans that we make: a decoded plan finds this function by its name as well.
 pub fn cardinality_function() -> Arc<ScalarUDF> {
     counted().udf()
 }
@@ -41,7 +41,7 @@ fn element_type(args: &[DataType]) -> Result<DataType> {
     Ok(args.first().and_then(element).map_or(DataType::Null, |field| field.data_type().clone()))
 }
 
-/// How many elements or entries there are.
+/// The number of elements or entries.
 fn cardinality(call: &Call) -> Result<ArrayRef> {
     let of = |offsets: &OffsetBuffer<i32>, nulls: Option<&NullBuffer>| -> ArrayRef {
         Arc::new(Int32Array::new(offsets.lengths().map(|n| i32::try_from(n).unwrap_or(i32::MAX)).collect(), nulls.cloned()))
@@ -53,12 +53,12 @@ fn cardinality(call: &Call) -> Result<ArrayRef> {
     })
 }
 
-/// Where the elements of each array lie among all of them; `None` for NULL.
+/// The range of each array among all elements; `None` for NULL.
 pub(super) fn spans(lists: &ListArray) -> impl Iterator<Item = Option<Range<usize>>> {
     (0..lists.len()).map(|row| lists.is_valid(row).then(|| range(lists.offsets(), row)))
 }
 
-/// Arrays of some of the elements of others, which are named by their places among all of them.
+/// Arrays of some elements of others, given by their indices among all elements.
 pub(super) fn picked(lists: &ListArray, rows: Vec<Option<Vec<u32>>>) -> Result<ArrayRef> {
     let DataType::List(field) = lists.data_type() else { return Err(Error::internal("an array is no list")) };
     let nulls: NullBuffer = rows.iter().map(Option::is_some).collect();
@@ -67,7 +67,7 @@ pub(super) fn picked(lists: &ListArray, rows: Vec<Option<Vec<u32>>>) -> Result<A
     Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, take(lists.values(), &places, None)?, Some(nulls))?))
 }
 
-/// `ELEMENT(array)`: the only one there is; NULL for an empty array.
+/// `ELEMENT(array)`: its only element; NULL for an empty array.
 fn sole(call: &Call) -> Result<ArrayRef> {
     let Some(lists) = call.list(0)? else { return Ok(new_null_array(&DataType::Null, call.rows)) };
     let places = spans(&lists).map(|span| match span {
@@ -77,7 +77,7 @@ fn sole(call: &Call) -> Result<ArrayRef> {
     Ok(take(lists.values(), &places.collect::<Result<UInt64Array>>()?, None)?)
 }
 
-/// `ARRAY_SLICE(array, from [, to])`: both from 1 and both in it, or from the end if they are negative.
+/// `ARRAY_SLICE(array, from [, to])`: both count from 1 and are inclusive; negative ones count from the end.
 fn slice(call: &Call) -> Result<ArrayRef> {
     let Some(lists) = call.list(0)? else { return Ok(new_null_array(&DataType::Null, call.rows)) };
     let (from, to) = (call.int(1)?, if call.args.len() > 2 { Some(call.int(2)?) } else { None });
@@ -86,7 +86,7 @@ fn slice(call: &Call) -> Result<ArrayRef> {
         let length = i64::try_from(span.len()).ok()?;
         let (from, to) = (from.get(row)?, to.as_ref().map_or(Some(length), |to| to.get(row))?);
         let place = |n: i64| if n < 0 { n + length + 1 } else { n };
-        // 0 is the beginning.
+        // 0 means the beginning.
         let (from, to) = (if from == 0 { 1 } else { place(from).max(1) }, if to == 0 { 1 } else { place(to).min(length) });
         let begin = i64::try_from(span.start).ok()?;
         Some((from..=to).filter_map(|n| u32::try_from(begin + n - 1).ok()).collect())

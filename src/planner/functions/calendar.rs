@@ -1,5 +1,5 @@
-//! Functions over the fields of a time. Units are texts here; `sql/rewrites/forms.rs` writes `EXTRACT(HOUR FROM ts)`,
-//! `TIMESTAMPDIFF(DAY, a, b)` and `FLOOR(ts TO DAY)` as calls of them.
+//! Functions over the fields of a time. Units are text here: `sql/rewrites/forms.rs` rewrites `EXTRACT(HOUR FROM ts)`, `TIMESTAMPDIFF(DAY,
+//! a, b)` and `FLOOR(ts TO DAY)` as calls of these functions.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use super::args::Times;
 use super::rows::returns;
 use super::scalar::{Call, Param, Scalar, TIMESTAMP, nth};
 
-/// What `FLOOR(ts TO DAY)` is, and what a CAST to fewer digits does first.
+/// The function of `FLOOR(ts TO DAY)`, which a CAST to fewer digits applies first.
 pub const FLOOR: &str = "floor_time";
-/// What a CAST to numbers of digits for which there is no unit does.
+/// The function that a CAST applies for numbers of digits without a unit.
 pub const DIGITS: &str = "__floor_digits";
-/// What `CEIL(ts TO DAY)` is.
+/// The function of `CEIL(ts TO DAY)`.
 pub const CEIL: &str = "ceil_time";
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
@@ -66,7 +66,7 @@ fn digits() -> Arc<ScalarUDF> {
     Scalar::new(DIGITS, &[&[Param::Text, Param::Any]], nth::<1>, cut).udf()
 }
 
-/// A value whose times have these digits of a second, in its own type; see [`floor::with_digits`].
+/// A value whose times are cut to these digits of a second, in its own type; see [`floor::with_digits`].
 pub fn with_digits(value: Expr, digits: &[Option<u32>]) -> Expr {
     self::digits().call(vec![lit(floor::digits_text(digits)), value])
 }
@@ -78,7 +78,7 @@ fn floored_for() -> Arc<ScalarUDF> {
     .udf()
 }
 
-/// A value with times in it as a CAST to another type cuts them, in its own type.
+/// A value whose times are cut as a CAST to another type cuts them, in its own type.
 ///
 /// # Errors
 /// When there is no NULL of that type.
@@ -128,13 +128,13 @@ fn extract(times: &ArrayRef, unit: &str) -> Result<ArrayRef> {
     if times.data_type().is_null() {
         return Ok(cast(times, &DataType::Int64)?);
     }
-    // Texts are times here as elsewhere.
+    // Text is read as a time, as in other functions.
     let times = match times.data_type() {
         text if text.is_string() => &cast(times, &TIMESTAMP)?,
         _ => times,
     };
     let parts = cast(&date_part(times, part)?, &DataType::Int64)?;
-    // Days of a week count from 1, fractions of a second within it.
+    // Days of a week count from 1, fractions of a second within the second.
     let parts = parts.as_primitive::<Int64Type>();
     Ok(match unit {
         "DOW" | "ISODOW" => Arc::new(parts.unary::<_, Int64Type>(|n| n + 1)),
@@ -152,7 +152,7 @@ fn epoch(times: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new((0..times.len()).map(|row| Some(times.get(row)?.and_utc().timestamp())).collect::<Int64Array>()))
 }
 
-/// How many whole units lie between two times.
+/// The number of whole units between two times.
 fn between(unit: &str, from: NaiveDateTime, to: NaiveDateTime) -> Result<i64> {
     let span = to - from;
     Ok(match unit {
@@ -182,7 +182,7 @@ fn months(from: NaiveDateTime, to: NaiveDateTime) -> i64 {
     }
 }
 
-/// A time some units later; `None` when there is no such time.
+/// A time some units later; `None` if there is no such time.
 fn add(unit: &str, n: i64, time: NaiveDateTime) -> Result<Option<NaiveDateTime>> {
     let months = match unit {
         "MONTH" => 1,
@@ -225,7 +225,7 @@ fn rounded(call: &Call, up: bool) -> Result<ArrayRef> {
     Times::array(times.collect::<Result<_>>()?, call.array(1)?.data_type())
 }
 
-/// The same for units that are alike in every zone, without a calendar: casts ask for them.
+/// Like [`floor`], for units that are the same in every zone and need no calendar; casts use them.
 fn cut(unit: &str, call: &Call) -> Result<Option<ArrayRef>> {
     let per_second = match unit {
         "SECOND" => 1,
@@ -238,7 +238,7 @@ fn cut(unit: &str, call: &Call) -> Result<Option<ArrayRef>> {
     Ok(Some(floored_to(&times, floor::per_second(*own) / per_second)))
 }
 
-/// The beginning of the unit that a time lies in; weeks begin on Sunday.
+/// The start of the unit that contains a time; weeks begin on Sunday.
 fn floor(unit: &str, time: NaiveDateTime) -> Result<Option<NaiveDateTime>> {
     let date = time.date();
     let month = |month: u32| NaiveDate::from_ymd_opt(date.year(), month, 1);

@@ -1,4 +1,4 @@
-//! The arguments of a call, whole or row by row.
+//! The arguments of a call, as arrays or row by row.
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float64Array, ListArray, MapArray};
 use arrow::datatypes::{DataType, Float64Type};
@@ -25,22 +25,22 @@ impl Call {
         self.args.get(n).ok_or_else(|| Error::internal(format!("there is no argument {n}")))
     }
 
-    /// An array of all rows; `None` when it is the literal NULL.
+    /// An array argument of all rows; `None` for the literal NULL.
     pub(super) fn list(&self, n: usize) -> Result<Option<ListArray>> {
         Ok(self.array(n)?.as_list_opt::<i32>().cloned())
     }
 
-    /// A map of all rows; `None` when it is the literal NULL.
+    /// A map argument of all rows; `None` for the literal NULL.
     pub(super) fn keyed(&self, n: usize) -> Result<Option<MapArray>> {
         Ok(self.array(n)?.as_map_opt().cloned())
     }
 
-    /// A text.
+    /// A text argument.
     pub(super) fn text(&self, n: usize) -> Result<Text> {
         Text::new(self.arg(n)?)
     }
 
-    /// A whole number.
+    /// An integer argument.
     pub(super) fn int(&self, n: usize) -> Result<Int> {
         Int::new(self.arg(n)?)
     }
@@ -50,7 +50,7 @@ impl Call {
         self.args.iter().map(ColumnarValue::data_type).collect()
     }
 
-    /// The arguments for functions that go from row to row.
+    /// The arguments, for functions that are evaluated row by row.
     pub(super) fn row_args(&self) -> Result<RowArgs> {
         self.options(0)
     }
@@ -86,7 +86,7 @@ enum RowArg {
     Time(Times),
 }
 
-/// The arguments of a call, to be looked at row by row.
+/// The arguments of a call, to be read row by row.
 pub(super) struct RowArgs(Vec<RowArg>);
 
 impl RowArgs {
@@ -95,7 +95,7 @@ impl RowArgs {
     }
 }
 
-/// One row of a call; an argument of another type is `None`, as NULL is.
+/// One row of a call; an argument of another type reads as `None`, like NULL.
 pub(super) struct Row<'a> {
     args: &'a [RowArg],
     row: usize,
@@ -126,7 +126,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The truth of an argument.
+    /// The boolean of an argument.
     pub(super) fn bool(&self, n: usize) -> Option<bool> {
         match self.args.get(n)? {
             RowArg::Bool(values) => values.is_valid(self.row).then(|| values.value(self.row)),
@@ -150,7 +150,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// How many arguments there are.
+    /// The number of arguments.
     pub(super) fn len(&self) -> usize {
         self.args.len()
     }

@@ -1,4 +1,4 @@
-//! Steps on the way to a sum that never wrap: DataFusion's `+` and `*` give another number, and its errors do not name the sum.
+//! Parts of sums that never wrap: DataFusion's `+` and `*` return a wrong number on overflow, and its errors do not name the sum.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ fn quotient() -> Arc<ScalarUDF> {
         let sums = sums.as_primitive::<Decimal128Type>();
         let of = |row: usize| {
             let (sum, count) = (sums.is_valid(row).then(|| sums.value(row))?, counts.get(row).filter(|count| *count != 0)?);
-            // It lies between the least and the greatest value.
+            // The quotient lies between the least and the greatest value.
             i64::try_from(sum / i128::from(count)).ok()
         };
         Ok(Arc::new((0..sums.len()).map(of).collect::<Int64Array>()))
@@ -47,7 +47,7 @@ fn quotient() -> Arc<ScalarUDF> {
     .udf()
 }
 
-/// The sum of this name, which was held in a type with more room, in its own.
+/// Converts the sum of this name from a wider type to its own.
 ///
 /// # Errors
 /// When there is no NULL of that type.
@@ -55,12 +55,12 @@ pub fn in_type(name: &str, sum: Expr, data_type: &DataType) -> Result<Expr> {
     Ok(in_range().call(vec![lit(name), sum, lit(ScalarValue::try_from(data_type)?)]))
 }
 
-/// A sum of BIGINTs, held as a DECIMAL, divided by their count and cut off.
+/// The quotient of a sum of BIGINTs, held as a DECIMAL, and their count, truncated.
 pub fn integer_average(sum: Expr, count: Expr) -> Expr {
     quotient().call(vec![sum, count])
 }
 
-/// Two parts of the sum of this name, of one type.
+/// Adds two parts of the sum of this name; both have its type.
 pub fn sum_of_parts(name: &str, a: Expr, b: Expr, data_type: &DataType) -> Expr {
     if is_checked(data_type) { added().call(vec![lit(name), a, b]) } else { a + b }
 }

@@ -1,6 +1,6 @@
-//! The common type of DECIMALs that together need more than 38 digits: as in Flink, digits before the point stay, those behind it go.
+//! The common type of DECIMALs that together need more than 38 digits: as in Flink, digits before the point are kept, those after it cut.
 //!
-//! DataFusion keeps the digits behind the point, and then fails at the first value that has some before it.
+//! DataFusion keeps the digits after the point, and then fails at the first value that needs the others.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, LogicalPla
 
 use super::decimals::{decimal, wide};
 
-/// Functions whose arguments are all of one type.
+/// Functions whose arguments share one type.
 const ALIKE: [&str; 6] = ["coalesce", "ifnull", "nvl", "greatest", "least", "make_array"];
 
-/// Digits before and behind the point that hold all values of some types; `None` if one is no exact number, or none a DECIMAL.
+/// The digits before and after the point that hold all values of some types; `None` if one is not an exact number, or none a DECIMAL.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::planner) struct Digits {
     whole: i16,
@@ -25,13 +25,13 @@ pub(in crate::planner) struct Digits {
 }
 
 impl Digits {
-    /// Those of expressions.
+    /// The digits of expressions.
     pub(in crate::planner) fn common<'e>(exprs: impl IntoIterator<Item = &'e Expr>, schema: &DFSchema) -> Option<Self> {
         let typed = exprs.into_iter().map(|expr| Some((decimal(expr, &expr.get_type(schema).ok()?), expr.get_type(schema).ok()?)));
         Self::merged(typed.collect::<Option<Vec<_>>>()?)
     }
 
-    /// Those of types.
+    /// The digits of types.
     pub(in crate::planner) fn of_types<'t>(types: impl IntoIterator<Item = &'t DataType>) -> Option<Self> {
         let none = Expr::Literal(datafusion::scalar::ScalarValue::Null, None);
         Self::merged(types.into_iter().map(|data_type| (decimal(&none, data_type), data_type.clone())).collect())
@@ -52,13 +52,13 @@ impl Digits {
         any.then_some(digits)
     }
 
-    /// Flink's type for them, if they are more than 38.
+    /// Flink's type for them, if there are more than 38.
     pub(in crate::planner) fn cut(self) -> Option<DataType> {
         let scale = self.scale.min(38 - self.whole.min(38));
         (self.whole + self.scale > 38).then(|| DataType::Decimal128(38, i8::try_from(scale).unwrap_or(0)))
     }
 
-    /// A type that holds all of them, if they are more than 38.
+    /// A type that holds all of them, if there are more than 38.
     pub(in crate::planner) fn wider(self) -> Option<DataType> {
         let precision = u8::try_from(self.whole + self.scale).ok().filter(|precision| *precision > 38)?;
         Some(DataType::Decimal256(precision, i8::try_from(self.scale).ok()?))
@@ -94,7 +94,7 @@ pub(in crate::planner) fn cut(types: &[DataType]) -> Option<DataType> {
     })
 }
 
-/// The same of expressions: of a literal only the digits count that it has.
+/// The same for expressions: a literal counts only the digits that it has.
 pub(in crate::planner) fn common_type<'e>(exprs: impl IntoIterator<Item = &'e Expr>, schema: &DFSchema) -> Option<DataType> {
     let exprs: Vec<&Expr> = exprs.into_iter().collect();
     let types = exprs.iter().map(|expr| expr.get_type(schema).ok()).collect::<Option<Vec<_>>>()?;
@@ -113,7 +113,7 @@ fn parts(data_type: &DataType) -> &[FieldRef] {
     }
 }
 
-/// An expression that gives its parts one type, with Flink's.
+/// Casts the parts of an expression to one type, by Flink's rules.
 ///
 /// # Errors
 /// When DataFusion refuses to build it; that would be a bug.
@@ -152,7 +152,7 @@ pub(in crate::planner) fn common(expr: Expr, schema: &DFSchema) -> DfResult<Tran
 fn of_case(case: Case, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
     let Case { mut expr, mut when_then_expr, mut else_expr } = case;
     let mut changed = false;
-    // The comparisons are made exactly where they are written out.
+    // Comparisons that are written out are exact.
     if let Some(of) = &expr
         && Digits::common(when_then_expr.iter().map(|(when, _)| when.as_ref()).chain([of.as_ref()]), schema)
             .and_then(Digits::wider)
@@ -174,7 +174,7 @@ fn of_case(case: Case, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
     Ok(if changed { Transformed::yes(case) } else { Transformed::no(case) })
 }
 
-/// A plan whose columns are cast to these types, where there is one.
+/// Casts the columns of a plan to these types, where one is given.
 ///
 /// # Errors
 /// When DataFusion refuses to build it; that would be a bug.

@@ -1,11 +1,11 @@
-//! What patterns compile to, kept from batch to batch.
+//! Caches compiled patterns across batches.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::common::Result;
 
-/// How many patterns are kept. Most queries write theirs as a literal; patterns from a column may be many.
+/// The maximum number of cached patterns. Most queries write a pattern as a literal, but a column may hold many.
 const KEPT: usize = 256;
 
 /// Compiled patterns by their text.
@@ -32,7 +32,7 @@ impl<T> Compiled<T> {
         Ok(compiled)
     }
 
-    /// Looks patterns up for one batch, in which one mostly follows on itself.
+    /// A cursor over the patterns of one batch, in which equal patterns mostly follow each other.
     pub(super) fn batch(&self) -> Batch<'_, T> {
         Batch { all: self, last: None }
     }

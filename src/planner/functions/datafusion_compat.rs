@@ -1,7 +1,7 @@
-//! DataFusion's functions under Flink's rules: other names and orders of arguments, other answers to NULL, other types.
+//! DataFusion's functions under Flink's rules: other names, argument orders, NULL handling and types.
 //!
 //! ```text
-//!   ARRAY_POSITION(array, element) ─▶ array_position(array, element) ─▶ INT, 0 for what is not there
+//!   ARRAY_POSITION(array, element) ─▶ array_position(array, element) ─▶ INT, 0 if not found
 //! ```
 
 use std::hash::{Hash, Hasher};
@@ -21,30 +21,30 @@ use crate::common::{Error, Result};
 
 use super::arrays::{picked, spans};
 
-/// What is made of DataFusion's answer; the arguments come in Flink's order, as arrays of all rows.
+/// Converts DataFusion's result; the arguments come in Flink's order, as arrays of all rows.
 type Then = fn(ArrayRef, &[ArrayRef]) -> Result<ArrayRef>;
 
-/// What is given for these arguments instead.
+/// Computes the result for integers instead.
 type Whole = fn(&[ArrayRef]) -> Result<ArrayRef>;
 
-/// A function of DataFusion's under Flink's rules; see the module.
+/// A DataFusion function under Flink's rules; see the module.
 #[derive(Debug)]
 struct Adapted {
     name: &'static str,
     aliases: Vec<String>,
     of: Arc<ScalarUDF>,
-    /// Its two arguments are the other way round.
+    /// Whether its two arguments are swapped.
     swapped: bool,
-    /// The answer is NULL when one of these arguments is; of this many arguments, from the first.
+    /// The result is NULL if one of the first `strict` arguments is NULL.
     strict: usize,
     returns: Option<DataType>,
     then: Option<Then>,
-    /// What it gives for integers, in their type.
+    /// Its result for integers, in their type.
     whole: Option<Whole>,
     signature: Signature,
 }
 
-/// All of them, made of what is registered.
+/// Creates all of them from the registered functions.
 ///
 /// # Errors
 /// When DataFusion does not have one.
@@ -89,7 +89,7 @@ pub(super) fn functions(registry: &dyn FunctionRegistry) -> Result<Vec<Arc<Scala
     Ok(functions.into_iter().map(|function| Arc::new(ScalarUDF::new_from_impl(function))).collect())
 }
 
-/// Whether an array has an element that is NULL is a question like any other.
+/// If the element is NULL, returns whether the array contains NULL.
 fn contains(found: ArrayRef, args: &[ArrayRef]) -> Result<ArrayRef> {
     let [lists, elements] = args else { return Ok(found) };
     let (Some(lists), true) = (lists.as_list_opt::<i32>(), elements.logical_null_count() > 0) else { return Ok(found) };
@@ -103,13 +103,13 @@ fn contains(found: ArrayRef, args: &[ArrayRef]) -> Result<ArrayRef> {
     Ok(Arc::new(answers.collect::<BooleanArray>()))
 }
 
-/// What is not there is at 0.
+/// 0 if not found.
 fn position(found: ArrayRef, _: &[ArrayRef]) -> Result<ArrayRef> {
     let found = cast(&found, &DataType::Int32)?;
     Ok(Arc::new(found.as_primitive::<Int32Type>().iter().map(|place| place.unwrap_or(0)).collect::<Int32Array>()))
 }
 
-/// Counts and places as BIGINT.
+/// Casts counts and positions to BIGINT.
 fn signed(answer: ArrayRef, _: &[ArrayRef]) -> Result<ArrayRef> {
     let data_type = match answer.data_type() {
         DataType::List(_) => DataType::new_list(DataType::Int64, true),
@@ -118,7 +118,7 @@ fn signed(answer: ArrayRef, _: &[ArrayRef]) -> Result<ArrayRef> {
     Ok(cast(&answer, &data_type)?)
 }
 
-/// An array without the elements that are NULL, where that is what is to be taken out.
+/// Also removes NULL elements, if the element to remove is NULL.
 fn without(rest: ArrayRef, args: &[ArrayRef]) -> Result<ArrayRef> {
     let [lists, elements] = args else { return Ok(rest) };
     let (Some(lists), true) = (lists.as_list_opt::<i32>(), elements.logical_null_count() > 0) else { return Ok(rest) };
@@ -134,7 +134,7 @@ fn same(args: &[ArrayRef]) -> Result<ArrayRef> {
     args.first().cloned().ok_or_else(|| Error::internal("there is no argument"))
 }
 
-/// Integers with zeros for their last digits, as many as the second argument is below zero.
+/// Integers with their last digits set to zero, as many as the second argument is below zero.
 fn truncated(args: &[ArrayRef]) -> Result<ArrayRef> {
     let numbers = same(args)?;
     let Some(places) = args.get(1) else { return Ok(numbers) };
@@ -149,12 +149,12 @@ fn truncated(args: &[ArrayRef]) -> Result<ArrayRef> {
 }
 
 impl Adapted {
-    /// Whether a call is about an integer, and those are another matter.
+    /// Whether a call has an integer argument, for which there is a separate function.
     fn is_whole(&self, args: &[DataType]) -> bool {
         self.whole.is_some() && args.first().is_some_and(|first| first.is_integer() || first.is_null())
     }
 
-    /// In the order that DataFusion's has, or back.
+    /// Converts arguments between Flink's order and DataFusion's.
     fn ordered<T>(&self, mut args: Vec<T>) -> Vec<T> {
         if self.swapped {
             args.reverse();

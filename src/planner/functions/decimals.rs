@@ -1,7 +1,7 @@
-//! Arithmetic of DECIMALs whose exact result may have more than 38 digits: types and values as in Flink, NULL for what has no room.
+//! Arithmetic of DECIMALs whose exact result may have more than 38 digits: types and values as in Flink, NULL on overflow.
 //!
-//! DataFusion cuts only the precision of such a type, so that `DECIMAL(38, 18) * DECIMAL(38, 18)` would have room for two digits before the
-//! point, and its kernels fail as soon as something on the way has no room. Where everything has, they are used.
+//! DataFusion cuts only the precision of such a type, so that `DECIMAL(38, 18) * DECIMAL(38, 18)` leaves two digits before the point, and
+//! its kernels fail as soon as an intermediate value overflows. They are used where nothing can overflow.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use sqlparser::ast::BinaryOperator;
 use crate::common::digits::fits;
 use crate::common::{Error, Result};
 
-/// What is computed.
+/// The operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Op {
     Plus,
@@ -32,7 +32,7 @@ enum Op {
     Times,
     Divide,
     Modulo,
-    /// A sum divided by a count, with four digits more.
+    /// A sum divided by a count, with four additional digits.
     Average,
 }
 
@@ -46,12 +46,12 @@ fn function(op: Op) -> ScalarUDF {
     ScalarUDF::new_from_impl(Wide { op, signature: Signature::any(2, Volatility::Immutable) })
 }
 
-/// The average of this many DECIMALs with this sum.
+/// The average of `count` DECIMALs with this sum.
 pub fn average(sum: Expr, count: Expr) -> Expr {
     function(Op::Average).call(vec![sum, cast(count, DataType::Decimal128(19, 0))])
 }
 
-/// The function for an expression, if DataFusion's arithmetic would have too little room; and comparisons with enough of it.
+/// Replaces an expression by our function if DataFusion's arithmetic might overflow, and widens comparisons.
 ///
 /// # Errors
 /// When DataFusion refuses to build it; that would be a bug.
@@ -91,7 +91,7 @@ pub fn wide(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
     Ok(Transformed::yes(function(op).call(args.into())))
 }
 
-/// Two exact numbers, of which one is a DECIMAL.
+/// The types of two exact numbers, one of which is a DECIMAL.
 fn pair(left: &Expr, right: &Expr, schema: &DFSchema) -> Option<((u8, i8), (u8, i8))> {
     let (a, b) = (left.get_type(schema).ok()?, right.get_type(schema).ok()?);
     let one = matches!(a, DataType::Decimal128(..)) || matches!(b, DataType::Decimal128(..));
@@ -103,7 +103,7 @@ fn compares(op: Operator) -> bool {
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
-/// How many digits a type has that holds the values of both.
+/// The number of digits of a type that holds the values of both.
 fn room((p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> u8 {
     let whole = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
     u8::try_from(whole(p1, s1).max(whole(p2, s2)) + i16::from(s1.max(s2))).unwrap_or(u8::MAX)
@@ -113,7 +113,7 @@ fn is_wide_pair(left: &Expr, right: &Expr, schema: &DFSchema) -> bool {
     pair(left, right, schema).is_some_and(|(a, b)| room(a, b) > 38)
 }
 
-/// Plans what DataFusion has no type for: `DECIMAL(38, 0) / DECIMAL(38, 38)`.
+/// Plans expressions that DataFusion has no type for: `DECIMAL(38, 0) / DECIMAL(38, 38)`.
 #[derive(Debug)]
 pub struct DecimalPlanner;
 
@@ -154,7 +154,7 @@ pub(super) fn decimal(expr: &Expr, data_type: &DataType) -> Option<(u8, i8)> {
 }
 
 impl Op {
-    /// Whether something on the way to the result may have more than 38 digits.
+    /// Whether an intermediate value may have more than 38 digits.
     fn is_wide(self, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> bool {
         let (p1, s1, p2, s2) = (i16::from(p1), i16::from(s1), i16::from(p2), i16::from(s2));
         let common = (p1 - s1).max(p2 - s2) + s1.max(s2);
@@ -180,12 +180,12 @@ impl Op {
             Self::Modulo => ((p1 - s1).min(p2 - s2) + s1.max(s2), s1.max(s2)),
             Self::Average => (38, (s1 + 4).min(38)),
         };
-        // As in Flink: digits before the point go first, six behind it stay.
+        // As in Flink: digits before the point are cut first, six after it are kept.
         let scale = if precision > 38 { (38 - (precision - scale)).max(scale.min(6)) } else { scale };
         (u8::try_from(precision.clamp(1, 38)).unwrap_or(38), i8::try_from(scale).unwrap_or(38))
     }
 
-    /// The result in its scale; `None` if it has no room.
+    /// The result in its scale; `None` on overflow.
     fn apply(self, (a, s1): (i128, i8), (b, s2): (i128, i8), scale: i8) -> Option<i128> {
         let (a, b) = (i256::from_i128(a), i256::from_i128(b));
         let common = s1.max(s2);
@@ -205,7 +205,7 @@ fn power(n: i16) -> Option<i256> {
     i256::from_i128(10).checked_pow(u32::try_from(n).ok()?)
 }
 
-/// `n / by`, half of a unit up.
+/// `n / by`, rounded half up.
 fn halves_up(n: i256, by: i256) -> Option<i256> {
     let (quotient, rest) = (n.checked_div(by)?, n.checked_rem(by)?);
     let rest = rest.checked_abs()?;
@@ -222,7 +222,7 @@ fn rescaled(n: i256, from: i16, to: i8) -> Option<i256> {
     if by <= 0 { n.checked_mul(power(-by)?) } else { halves_up(n, power(by)?) }
 }
 
-/// `a / b`, with this many digits more than both are written with.
+/// `a / b`, with this many digits more than the operands.
 fn quotient(a: i256, b: i256, digits: i16) -> Option<i256> {
     if digits < 0 {
         return halves_up(a, b.checked_mul(power(-digits)?)?);
@@ -241,7 +241,7 @@ fn quotient(a: i256, b: i256, digits: i16) -> Option<i256> {
     whole.checked_add(halves_up(rest, b)?)
 }
 
-/// One of these functions.
+/// The function of one operation.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Wide {
     op: Op,

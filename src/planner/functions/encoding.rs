@@ -1,4 +1,4 @@
-//! Texts and bytes in codes: base 64, hexadecimal digits, character sets, URLs, digests.
+//! Encodings of text and bytes: base 64, hexadecimal digits, character sets, URLs, digests.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             if !text.match_indices('%').all(|(at, _)| whole(at)) {
                 return None;
             }
-            // As the value of a form with one field; `&` would begin another one.
+            // Decodes it as a form with one field; `&` would begin another field.
             let field = format!("v={}", text.replace('&', "%26"));
             form_urlencoded::parse(field.as_bytes()).next().map(|(_, value)| value.into_owned())
         }),
@@ -69,7 +69,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     .collect()
 }
 
-/// The bytes of the first argument, which is a text or bytes.
+/// The bytes of the first argument, which is text or bytes.
 fn coded<'a>(row: &Row<'a>) -> Option<&'a [u8]> {
     row.text(0).map(str::as_bytes).or_else(|| row.bytes(0))
 }
@@ -78,7 +78,7 @@ fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Bytes from hexadecimal digits. Of an odd number the first is left out, and a zero stands for it.
+/// Bytes from hexadecimal digits. If their number is odd, the first digit is replaced by a zero.
 fn unhex(row: &Row<'_>) -> Option<Vec<u8>> {
     let text = row.text(0)?;
     let even = text.len() % 2;
@@ -88,7 +88,7 @@ fn unhex(row: &Row<'_>) -> Option<Vec<u8>> {
     Some(zero.into_iter().chain(digits[even..].chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))).collect())
 }
 
-/// A character set, of those that every Java machine has.
+/// One of the character sets that every Java runtime has.
 #[derive(Clone, Copy)]
 enum Charset {
     Ascii,
@@ -96,7 +96,7 @@ enum Charset {
     Utf8,
     Utf16Be,
     Utf16Le,
-    /// Big-endian, with a mark.
+    /// Big-endian, with a byte order mark.
     Utf16,
 }
 
@@ -116,7 +116,7 @@ impl Charset {
         })
     }
 
-    /// What the set lacks becomes a question mark.
+    /// Characters that the set lacks become question marks.
     fn encode(self, text: &str) -> Vec<u8> {
         let below =
             |most: u32| text.chars().map(|c| u8::try_from(u32::from(c)).ok().filter(|b| u32::from(*b) <= most).unwrap_or(b'?')).collect();
@@ -130,7 +130,7 @@ impl Charset {
         }
     }
 
-    /// What is no character becomes U+FFFD.
+    /// Invalid bytes become U+FFFD.
     fn decode(self, bytes: &[u8]) -> String {
         let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
             let units: Vec<u16> = bytes.chunks(2).map(|pair| <[u8; 2]>::try_from(pair).map_or(0xfffd, unit)).collect();

@@ -1,4 +1,4 @@
-//! The fields of rows under other names, which a CAST gives them by their places.
+//! Renames the fields of rows, as a CAST does by position.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn named() -> Arc<ScalarUDF> {
     .udf()
 }
 
-/// A value in a type that differs from its own in the names of fields alone.
+/// A value in a type that differs from its own only in the names of fields.
 ///
 /// # Errors
 /// When there is no NULL of that type.

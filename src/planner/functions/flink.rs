@@ -1,4 +1,4 @@
-//! Flink's functions, where DataFusion has none of that name or one with another meaning.
+//! Flink's functions that DataFusion does not have, or has with another meaning.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::{
     random, regex, round, string_position, text, time, to_string,
 };
 
-/// Registers all of them; names that DataFusion has too mean Flink's from then on.
+/// Registers all of them; for names that DataFusion has as well, Flink's meaning wins.
 ///
 /// # Errors
 /// When DataFusion refuses one.
@@ -47,7 +47,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         state.register_udf(Arc::new(function.as_ref().clone().with_aliases([alias])))?;
     }
     for (name, alias) in [
-        // NULLs are left out, and nothing at all is NULL.
+        // NULLs are skipped, and the result of no values is NULL.
         ("string_agg", "listagg"),
         ("var", "variance"),
     ] {

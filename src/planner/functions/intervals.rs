@@ -1,4 +1,4 @@
-//! Intervals times a number, and divided by one: `ts - n * INTERVAL '1' SECOND`.
+//! Intervals multiplied and divided by a number: `ts - n * INTERVAL '1' SECOND`.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ fn divided() -> Arc<ScalarUDF> {
     Scalar::new("__interval_divided", &[&[Param::Any, Param::Any]], |_| Ok(INTERVAL), |call| scaled(call, true)).udf()
 }
 
-/// Plans `*` and `/` of an interval and a number, which DataFusion has not.
+/// Plans `*` and `/` of an interval and a number, which DataFusion lacks.
 #[derive(Debug)]
 pub struct IntervalPlanner;
 
@@ -39,7 +39,7 @@ impl ExprPlanner for IntervalPlanner {
         if !matches!(expr.op, BinaryOperator::Multiply | BinaryOperator::Divide) {
             return Ok(PlannerResult::Original(expr));
         }
-        // What has no type yet is for others to say.
+        // Untyped operands are left to other planners.
         let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
             return Ok(PlannerResult::Original(expr));
         };
@@ -76,7 +76,7 @@ fn too_long() -> Error {
     Error::sql("an interval is too long")
 }
 
-/// Times or divided by a whole number. Days that do not divide become hours, months are cut.
+/// Multiplies or divides by an integer. Days that do not divide become hours, months are truncated.
 fn whole(i: IntervalMonthDayNano, n: i64, divide: bool) -> Result<IntervalMonthDayNano> {
     if !divide {
         let months = i64::from(i.months).checked_mul(n).and_then(|m| i32::try_from(m).ok());
@@ -91,7 +91,7 @@ fn whole(i: IntervalMonthDayNano, n: i64, divide: bool) -> Result<IntervalMonthD
     fixed(months, (i128::from(i.days) * DAY + i128::from(i.nanoseconds)) / i128::from(n))
 }
 
-/// The same by any number.
+/// The same for any number.
 fn part(i: IntervalMonthDayNano, x: f64, divide: bool) -> Result<IntervalMonthDayNano> {
     if divide && x == 0.0 {
         return Err(Error::sql("an interval is divided by zero"));

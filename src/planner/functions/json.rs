@@ -1,8 +1,8 @@
-//! Functions that look into JSON texts by a path.
+//! Functions that read JSON text by a path.
 //!
-//! A path is `strict` unless it begins with `lax`. What a strict path does not find is an error, and so is a text that is no
-//! JSON; what a lax path does not find is empty. Either gives NULL unless the call says otherwise; `sql/rewrites/json_calls.rs` puts
-//! that into further arguments.
+//! A path is `strict` unless it begins with `lax`. If a strict path finds nothing, or the text is not valid JSON, that is an error; if a
+//! lax path finds nothing, the result is empty. Either gives NULL unless the call says otherwise, which `sql/rewrites/json_calls.rs` passes
+//! as additional arguments.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -70,18 +70,18 @@ fn paths() -> Compiled<Path> {
     Compiled::new(Path::parse)
 }
 
-/// What a path led to.
+/// The result of following a path.
 enum PathResult<'v> {
     /// The text or the path is NULL.
     Null,
-    /// The text is no JSON, or a strict path leads nowhere.
+    /// The text is not JSON, or a strict path finds nothing.
     Wrong,
-    /// A lax path leads nowhere, or to `null`.
+    /// A lax path finds nothing, or `null`.
     Nothing,
     Value(Cow<'v, Value>, bool),
 }
 
-/// Looks each row's path up.
+/// Follows the path in each row.
 fn each(call: &Call, paths: &Compiled<Path>, mut give: impl FnMut(PathResult<'_>, &Row<'_>) -> Result<()>) -> Result<()> {
     let (args, mut batch) = (call.row_args()?, paths.batch());
     for row in 0..call.rows {
@@ -105,7 +105,7 @@ fn each(call: &Call, paths: &Compiled<Path>, mut give: impl FnMut(PathResult<'_>
     Ok(())
 }
 
-/// The text of a value that is no array and no object.
+/// The text of a scalar value; `None` for arrays and objects.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! Functions that make JSON texts, and `IS JSON`.
+//! Functions that build JSON text, and `IS JSON`.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         }),
         Scalar::new("json_object", &[&[Text]], returns::<String>, |call| built(call, true)).rest(Any),
         Scalar::new("json_array", &[&[Text]], returns::<String>, |call| built(call, false)).rest(Any),
-        // NULL is no JSON.
+        // NULL is not JSON.
         Scalar::rows("is_json", &[&[Text, Text]], |row| {
             let value = row.text(0).and_then(|text| serde_json::from_str::<Value>(text).ok());
             Some(value.is_some_and(|value| match row.text(1) {
@@ -56,7 +56,7 @@ fn shown(values: &ArrayRef, row: usize) -> Result<String> {
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
-/// A text in quotes; what is not ASCII as its code.
+/// Quotes a text; non-ASCII characters are escaped.
 fn quoted(text: &str) -> String {
     let mut out = String::new();
     for c in Value::from(text).to_string().chars() {

@@ -1,4 +1,4 @@
-//! Paths into JSON: `$.orders[0].name`, with `lax` or `strict` before them.
+//! Parses and follows JSON paths: `$.orders[0].name`, optionally prefixed by `lax` or `strict`.
 
 use std::borrow::Cow;
 
@@ -6,27 +6,27 @@ use serde_json::Value;
 
 use crate::common::{Error, Result};
 
-/// A path, step by step.
+/// A path as a list of steps.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Path {
     steps: Vec<Step>,
-    /// What is not there is nothing, not an error.
+    /// A missing part is empty, not an error.
     pub(super) lax: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     Field(String),
-    /// Below zero from the end.
+    /// An item by index; negative ones count from the end.
     Item(i64),
     /// `*`: all fields or all items.
     All,
-    /// `..`: what is anywhere below, itself included.
+    /// `..`: the value itself and all its descendants.
     Deep,
 }
 
 impl Path {
-    /// Reads `$.a.b[0]['c']`.
+    /// Parses a path such as `$.a.b[0]['c']`.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let wrong = |why: &str| Error::sql(format!("`{text}` is no JSON path: {why}")).hint("write a path such as '$.orders[0].name'");
         let path = text.trim();
@@ -38,7 +38,7 @@ impl Path {
         let mut rest = path.strip_prefix('$').ok_or_else(|| wrong("it has to begin with $"))?;
         let mut steps = Vec::new();
         while !rest.is_empty() {
-            // A bracket may follow on a dot: `$.['a b']`.
+            // A bracket may follow a dot: `$.['a b']`.
             let bracketed = rest.strip_prefix('[').or_else(|| rest.strip_prefix(".["));
             if let Some(after) = bracketed {
                 let (step, left) = bracket(after).ok_or_else(|| wrong("brackets hold a number, a quoted name or `*`"))?;
@@ -65,7 +65,7 @@ impl Path {
         Ok(Self { steps, lax })
     }
 
-    /// What it leads to; an array of all that is found when it may lead to many.
+    /// The value that the path leads to; an array of all of them if the path may match several.
     pub(super) fn find<'v>(&self, value: &'v Value) -> Option<Cow<'v, Value>> {
         let many = self.steps.iter().any(|step| matches!(step, Step::All | Step::Deep));
         let mut found = vec![value];

@@ -1,4 +1,4 @@
-//! Functions that make maps.
+//! Functions that build maps.
 
 use std::sync::Arc;
 
@@ -34,8 +34,7 @@ fn texts_by_text() -> DataType {
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(fields), false)), false)
 }
 
-/// `STR_TO_MAP(text [, between pairs, between key and value])`: of a key that comes twice, the last value; a pair without a
-/// value has NULL.
+/// `STR_TO_MAP(text [, between pairs, between key and value])`: the last value of a repeated key wins; a pair without a value has NULL.
 fn str_to_map(call: &Call, pairs: &Compiled<regex::Regex>, values: &Compiled<regex::Regex>) -> Result<ArrayRef> {
     let (args, mut pairs, mut values) = (call.row_args()?, pairs.batch(), values.batch());
     let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
@@ -64,7 +63,7 @@ fn str_to_map(call: &Call, pairs: &Compiled<regex::Regex>, values: &Compiled<reg
     Ok(Arc::new(out.finish()))
 }
 
-/// `MAP_UNION(map, ...)`: of a key in several, the value of the last one.
+/// `MAP_UNION(map, ...)`: if several maps have a key, the value of the last one wins.
 fn map_union(call: &Call) -> Result<ArrayRef> {
     let maps = (0..call.args.len()).map(|n| call.keyed(n)).collect::<Result<Option<Vec<MapArray>>>>();
     let Some(maps) = maps? else { return Ok(new_null_array(call.types().first().unwrap_or(&DataType::Null), call.rows)) };

@@ -1,7 +1,7 @@
-//! `MIN` and `MAX` over floats in a total order: NaN is above everything, as in Flink, and −0 below 0.
+//! `MIN` and `MAX` over floats in a total order: NaN is above all other values, as in Flink, and −0 is below 0.
 //!
-//! DataFusion's answer depends on the order of rows where one is NaN, and its groups begin at the least finite number, so that
-//! the greatest of `-Infinity` alone would be that.
+//! DataFusion's result depends on the order of rows if one of them is NaN. Its group accumulators start from the least finite number, so
+//! the maximum of `-Infinity` alone would be that number.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use datafusion_functions_aggregate_common::aggregate::groups_accumulator::prim_o
 
 use super::inherited::inherited;
 
-/// Both.
+/// Both functions.
 pub(super) fn functions() -> [Arc<AggregateUDF>; 2] {
     [(max_udaf(), true), (min_udaf(), false)].map(|(of, max)| Arc::new(AggregateUDF::new_from_impl(Extreme { of, max })))
 }
@@ -36,21 +36,21 @@ pub fn min() -> Arc<AggregateUDF> {
     min
 }
 
-/// DataFusion's function, but for floats.
+/// DataFusion's function, replaced for floats only.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Extreme {
     of: Arc<AggregateUDF>,
     max: bool,
 }
 
-/// Whether one value is to be kept rather than another.
+/// Whether `one` is to be kept rather than `other`.
 fn better(max: bool, one: f64, other: f64) -> bool {
     let (one, other) = if max { (one, other) } else { (other, one) };
     // The sign of a NaN is not visible, so all NaN are equal.
     !other.is_nan() && (one.is_nan() || one.total_cmp(&other).is_gt())
 }
 
-/// For groups. Any value is at least as good as `worst`.
+/// The accumulator for groups. Any value is at least as good as `worst`.
 fn groups<T: ArrowPrimitiveType + Send>(max: bool, data_type: &DataType, worst: T::Native) -> Box<dyn GroupsAccumulator>
 where
     T::Native: Into<f64>,
@@ -63,7 +63,7 @@ where
     Box::new(PrimitiveGroupsAccumulator::<T, _>::new(data_type, keep).with_starting_value(worst))
 }
 
-/// Without groups. Every `FLOAT` is a `DOUBLE`, too.
+/// The accumulator without groups. Every `FLOAT` fits in a `DOUBLE`.
 #[derive(Debug)]
 struct Single {
     max: bool,
@@ -116,7 +116,7 @@ impl AggregateUDFImpl for Extreme {
         })
     }
 
-    // The rest is DataFusion's.
+    // The other methods are DataFusion's.
 
     inherited!(name, signature, coerce_types, return_type, groups_accumulator_supported, order_sensitivity, documentation);
 

@@ -1,8 +1,8 @@
-//! Functions that DataFusion does not have, or has with another meaning: those that every dialect needs, and Flink's (`flink.rs`);
+//! Functions that DataFusion does not have, or has with another meaning: those that all dialects need, and Flink's (`flink.rs`);
 //! `docs/functions.md` lists them all.
 //!
-//! One file per family, each with a list of its functions; `scalar.rs` is what they are made of. Cases with their expected
-//! answers stand in `cases/*.sql`.
+//! There is one file per family, each with a list of its functions; `scalar.rs` is the framework they use. Test cases with their expected
+//! results are in `cases/*.sql`.
 
 use datafusion::execution::{FunctionRegistry, SessionState};
 
@@ -52,8 +52,8 @@ pub use scalar::element;
 pub use signed::{row_number, window_function};
 pub use sums::checked_sum;
 
-/// Registers those that every dialect has, because plans rest on them: sums that do not wrap, counts as BIGINT, extremes in a total order,
-/// aggregates with an order of their own.
+/// Registers the functions that all dialects share, because plans depend on them: sums that do not wrap, counts as BIGINT, extremes in a
+/// total order, aggregates with their own order.
 ///
 /// # Errors
 /// When DataFusion refuses one.

@@ -14,7 +14,7 @@ use super::scalar::{Param, Scalar};
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::Double;
     [
-        // The natural logarithm, or that to the base of the first argument.
+        // The natural logarithm, or the logarithm to the base of the first argument.
         Scalar::rows("log", &[&[Double], &[Double, Double]], |row| {
             if row.len() == 1 { Some(row.double(0)?.ln()) } else { Some(row.double(1)?.ln() / row.double(0)?.ln()) }
         }),

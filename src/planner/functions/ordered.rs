@@ -1,7 +1,7 @@
-//! `ARRAY_AGG` and `STRING_AGG` with ORDER BY: each sorts its rows itself, so that several of them may have different orders.
+//! `ARRAY_AGG` and `STRING_AGG` with ORDER BY: each sorts its own rows, so that several of them may have different orders.
 //!
-//! DataFusion would have one order of the input serve several aggregates: it turns the order of some around, which DISTINCT passes over,
-//! and refuses two `STRING_AGG` whose orders differ.
+//! DataFusion would sort the input once for several aggregates: it reverses the order of some, which DISTINCT ignores, and rejects two
+//! `STRING_AGG` with different orders.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Grou
 
 use super::inherited::inherited;
 
-/// Both.
+/// Both functions.
 pub(super) fn functions() -> [Arc<AggregateUDF>; 2] {
     [array_agg_udaf(), string_agg_udaf()].map(|of| Arc::new(AggregateUDF::new_from_impl(Ordered { of })))
 }
 
-/// DataFusion's function, but for what it asks of its input.
+/// DataFusion's function, without its requirements on the order of the input.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Ordered {
     of: Arc<AggregateUDF>,
@@ -34,12 +34,12 @@ impl AggregateUDFImpl for Ordered {
         AggregateOrderSensitivity::SoftRequirement
     }
 
-    /// It sorts, whether its input is in order or not.
+    /// It sorts anyway, whether its input is in order or not.
     fn with_beneficial_ordering(self: Arc<Self>, _: bool) -> DfResult<Option<Arc<dyn AggregateUDFImpl>>> {
         Ok(Some(self))
     }
 
-    // The rest is DataFusion's.
+    // The other methods are DataFusion's.
 
     inherited!(name, signature, return_type, state_fields, groups_accumulator_supported, documentation);
 

@@ -1,4 +1,4 @@
-//! `PERCENTILE_CONT` to the last digit: DataFusion's keeps all values, but interpolates between two of them in millionths.
+//! `PERCENTILE_CONT` in full precision: DataFusion's keeps all values too, but interpolates between two of them in millionths.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::common::{Error, Result};
 
 use super::inherited::inherited;
 
-/// The function, which has Flink's name, too.
+/// The function, which also has Flink's name.
 pub(super) fn function() -> Arc<AggregateUDF> {
     Arc::new(AggregateUDF::new_from_impl(Percentile {
         of: percentile_cont_udaf(),
@@ -23,14 +23,14 @@ pub(super) fn function() -> Arc<AggregateUDF> {
     }))
 }
 
-/// DataFusion's function with another end.
+/// DataFusion's function with another final step.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Percentile {
     of: Arc<AggregateUDF>,
     aliases: Vec<String>,
 }
 
-/// Which value is asked for.
+/// The requested percentile.
 #[derive(Debug, Clone)]
 struct Asked {
     /// Between 0 and 1.
@@ -54,7 +54,7 @@ impl Asked {
         Ok(Self { share, descending, distinct: args.is_distinct, data_type: args.return_field.data_type().clone() })
     }
 
-    /// In order, with DISTINCT each once.
+    /// Sorts the values, and removes duplicates with DISTINCT.
     fn sort(&self, values: &mut Vec<f64>) {
         values.sort_unstable_by(f64::total_cmp);
         if self.distinct {
@@ -62,7 +62,7 @@ impl Asked {
         }
     }
 
-    /// The value among these, as in Flink: what lies at `share * (n - 1)`.
+    /// The percentile of these values, as in Flink: the value at position `share * (n - 1)`.
     fn value(&self, mut values: Vec<f64>) -> Option<f64> {
         self.sort(&mut values);
         if self.descending {
@@ -76,7 +76,7 @@ impl Asked {
         };
         let low = values.get(below).copied()?;
         let high = values.get(below + 1).copied().filter(|high| part > 0.0 && high.total_cmp(&low).is_ne());
-        // Not `low + part * (high - low)`, whose difference may be beyond a DOUBLE.
+        // Not `low + part * (high - low)`, whose difference may overflow a DOUBLE.
         Some(high.map_or(low, |high| (1.0 - part) * low + part * high))
     }
 
@@ -85,12 +85,12 @@ impl Asked {
     }
 }
 
-/// Values that are not NULL.
+/// The values that are not NULL.
 fn floats(values: &ArrayRef) -> Result<Vec<f64>> {
     Ok(cast(values, &DataType::Float64)?.as_primitive::<Float64Type>().iter().flatten().collect())
 }
 
-/// Without groups, also in frames that slide, and of distinct values.
+/// The accumulator without groups, for sliding frames and for DISTINCT.
 #[derive(Debug)]
 struct Single {
     asked: Asked,
@@ -108,7 +108,7 @@ impl Accumulator for Single {
     fn retract_batch(&mut self, values: &[ArrayRef]) -> DfResult<()> {
         for values in values.iter().take(1) {
             for gone in floats(values)? {
-                // Frames slide: what goes is among the oldest.
+                // Frames slide: the removed value is among the oldest.
                 let place = self.values.iter().position(|value| value.total_cmp(&gone).is_eq());
                 self.values.remove(place.ok_or_else(|| Error::internal("a value leaves a frame that it is not in"))?);
             }
@@ -148,7 +148,7 @@ impl Accumulator for Single {
     }
 }
 
-/// With groups: DataFusion collects the values.
+/// The accumulator for groups: DataFusion collects the values.
 struct Groups {
     values: Box<dyn GroupsAccumulator>,
     asked: Asked,
@@ -202,7 +202,7 @@ impl AggregateUDFImpl for Percentile {
         &self.aliases
     }
 
-    // The rest is DataFusion's.
+    // The other methods are DataFusion's.
 
     inherited!(name, signature, return_type, state_fields, groups_accumulator_supported, documentation);
 

@@ -1,7 +1,7 @@
-//! `PRINTF(format, value, ...)`: Java's formats, for numbers, texts and truth.
+//! `PRINTF(format, value, ...)`: Java's formats, for numbers, text and booleans.
 //!
-//! A format is `%[n$][flags][width][.precision]conversion`, with the conversions `d x X o f e E c b s S % n`. What does not
-//! fit gives NULL.
+//! A format is `%[n$][flags][width][.precision]conversion`, with the conversions `d x X o f e E c b s S % n`. An invalid format or value
+//! gives NULL.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![Scalar::new("printf", &[&[Param::Text]], returns::<String>, printf).rest(Param::Any).udf()]
 }
 
-/// A value to be shown.
+/// A value to be formatted.
 enum Given {
     Null,
     Whole(i64),
@@ -39,7 +39,7 @@ fn printf(call: &Call) -> Result<ArrayRef> {
     Ok(Arc::new(out.finish()))
 }
 
-/// In one of the types that [`given`] knows.
+/// Casts values to one of the types that [`given`] reads.
 fn prepared(values: &ArrayRef) -> Result<ArrayRef> {
     Ok(match values.data_type() {
         DataType::Boolean => Arc::clone(values),
@@ -59,7 +59,7 @@ fn given(values: &ArrayRef, row: usize) -> Given {
     }
 }
 
-/// What stands between `%` and the conversion.
+/// The part between `%` and the conversion.
 #[derive(Default)]
 struct Spec {
     left: bool,
@@ -98,7 +98,7 @@ fn formatted(format: &str, given: &[Given]) -> Option<String> {
             let digits = text.bytes().take_while(u8::is_ascii_digit).count();
             let (number, behind) = text.split_at(digits);
             *text = behind;
-            // A limit, so that a typing error does not take all memory.
+            // Limited, so that a typo does not exhaust the memory.
             number.parse().ok().filter(|n| *n <= 10_000)
         };
         if text.starts_with(|c: char| c.is_ascii_digit()) {
@@ -114,7 +114,7 @@ fn formatted(format: &str, given: &[Given]) -> Option<String> {
             '%' => spec.put("%", false, &mut out),
             'n' => out.push('\n'),
             _ => {
-                // Those with a number of their own do not count.
+                // Arguments with an explicit index do not count.
                 next += usize::from(place.is_none());
                 let place = place.unwrap_or_else(|| next - 1);
                 spec.show(conversion, given.get(place)?, &mut out)?;
@@ -186,7 +186,7 @@ impl Spec {
         Some(())
     }
 
-    /// A text in the width that it is to have.
+    /// Pads a text to its width.
     fn put(&self, text: &str, zeros: bool, out: &mut String) {
         let missing = self.width.saturating_sub(text.chars().count());
         let fill = if zeros { "0" } else { " " }.repeat(missing);

@@ -1,7 +1,7 @@
 //! Random numbers. With a seed they are those of `java.util.Random`, as in Flink.
 //!
-//! A seed that is a literal begins one sequence per session, so per query that ends and per run of a job: each row takes the next
-//! number, from batch to batch, in the order in which batches come. A seed that is a column begins anew in each row.
+//! A literal seed starts one sequence per session, so per bounded query and per run of a job: each row takes the next number, across
+//! batches, in the order in which batches come. A seed from a column starts a new sequence in each row.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,17 +33,17 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     .collect()
 }
 
-/// What numbers have to be below; nothing is below zero.
+/// The exclusive upper bound of the numbers; the lower bound is zero.
 fn bound(row: &Row<'_>, n: usize) -> Option<i32> {
     i32::try_from(row.int(n)?).ok().filter(|bound| *bound > 0)
 }
 
-/// How far the sequence of each seed has come.
+/// The current position in the sequence of each seed.
 #[derive(Default)]
 struct Sequences(Mutex<HashMap<i64, JavaRandom>>);
 
 impl Sequences {
-    /// A value per row, by the seed in the first argument.
+    /// Draws a value per row, from the sequence of the seed in the first argument.
     fn draw<T: ColumnValue>(&self, call: &Call, value: impl Fn(&mut JavaRandom, &Row<'_>) -> Option<T>) -> Result<ArrayRef> {
         let goes_on = matches!(call.args.first(), Some(ColumnarValue::Scalar(_)));
         let mut sequences = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,7 +59,7 @@ impl Sequences {
     }
 }
 
-/// The linear congruential generator that Java's documentation prescribes.
+/// The linear congruential generator that Java's documentation specifies.
 struct JavaRandom(u64);
 
 impl JavaRandom {
@@ -70,7 +70,7 @@ impl JavaRandom {
         Self((seed.cast_unsigned() ^ Self::MULTIPLIER) & Self::MASK)
     }
 
-    /// This many random bits, at most 31.
+    /// Returns this many random bits, at most 31.
     fn next(&mut self, bits: u32) -> i32 {
         self.0 = self.0.wrapping_mul(Self::MULTIPLIER).wrapping_add(0xb) & Self::MASK;
         (self.0 >> (48 - bits)) as i32
@@ -82,13 +82,13 @@ impl JavaRandom {
         ((high << 27) + low) as f64 / (1_i64 << 53) as f64
     }
 
-    /// `nextInt(bound)`, of a bound above 0.
+    /// `nextInt(bound)`, for a positive bound.
     fn below(&mut self, bound: i32) -> i32 {
         let mut bits = self.next(31);
         if bound & (bound - 1) == 0 {
             return ((i64::from(bound) * i64::from(bits)) >> 31) as i32;
         }
-        // Numbers of the last, incomplete round would favour the small ones.
+        // Numbers from the last, incomplete round would favour the small ones.
         while (bits - bits % bound).checked_add(bound - 1).is_none() {
             bits = self.next(31);
         }
@@ -100,7 +100,7 @@ impl JavaRandom {
 mod tests {
     use super::*;
 
-    /// What Java 17 gives.
+    /// The numbers that Java 17 returns.
     #[test]
     fn numbers_are_javas() {
         let of = |seed: i64| JavaRandom::new(seed);
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!([random.double(), random.double()], [0.26894263088050496, 0.012269981921235296]);
         let mut random = of(42);
         assert_eq!([10, 10, 10].map(|bound| random.below(bound)), [0, 3, 8]);
-        // A power of two, and one of which many numbers are thrown away.
+        // A power of two, and a bound for which many numbers are rejected.
         let mut random = of(42);
         let drawn = [16, 1_500_000_000, 1_500_000_000, 1_500_000_000, 1_500_000_000].map(|bound| random.below(bound));
         assert_eq!(drawn, [11, 117_392_763, 1_467_211_248, 102_948_884, 662_969_970]);

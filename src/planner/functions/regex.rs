@@ -15,7 +15,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Param::{Int, Text};
     const PAIR: &[&[Param]] = &[&[Text, Text]];
     [
-        // Whether it is found anywhere; an empty pattern is not.
+        // Matches anywhere in the text; an empty pattern never matches.
         by_pattern("regexp", PAIR, compile, |regex, row| Some(!regex.as_str().is_empty() && regex.is_match(row.text(0)?))),
         by_pattern("regexp_extract", &[&[Text, Text], &[Text, Text, Int]], compile, |regex, row| {
             let group = if row.len() > 2 { row.int(2)? } else { 0 };
@@ -62,7 +62,7 @@ fn by_pattern<T: ColumnValue>(
     })
 }
 
-/// A group of every match, the first one if none is named.
+/// A group of every match, the first group by default.
 fn extract_all(regex: &Regex, row: &Row<'_>) -> Option<Vec<Option<String>>> {
     let group = if row.len() > 2 { usize::try_from(row.int(2)?).ok()? } else { 1 };
     let text = row.text(0)?;
@@ -70,7 +70,7 @@ fn extract_all(regex: &Regex, row: &Row<'_>) -> Option<Vec<Option<String>>> {
     (group < regex.captures_len()).then(|| found.collect())
 }
 
-/// A regular expression.
+/// Compiles a regular expression.
 pub(super) fn compile(pattern: &str) -> Result<Regex> {
     Regex::new(pattern).map_err(|e| {
         let why = e.to_string();
@@ -79,7 +79,7 @@ pub(super) fn compile(pattern: &str) -> Result<Regex> {
     })
 }
 
-/// The pattern of SIMILAR TO, which is about the whole text: `%` and `_` as in LIKE, groups, alternatives and counts as in
+/// Translates the pattern of SIMILAR TO, which matches the whole text: `%` and `_` as in LIKE; groups, alternatives and repetitions as in
 /// regular expressions.
 fn similar(pattern: &str) -> Result<Regex> {
     let mut regex = String::from("(?s)^(?:");

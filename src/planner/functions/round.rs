@@ -1,8 +1,8 @@
-//! `ROUND`, whose type for a DECIMAL depends on the literal that says to how many places: `ROUND(DECIMAL(10, 4), 2)` is DECIMAL(9, 2).
+//! `ROUND`, whose type for a DECIMAL depends on the literal number of places: `ROUND(DECIMAL(10, 4), 2)` is DECIMAL(9, 2).
 //!
-//! A type must not change on the way from the text to the rows, but an expression can become a literal on that way: `1 + 1` when it is
-//! simplified, a column when the query below gives a constant. So calls whose places are no literal in the text become
-//! [`by_row`]'s, which keep the type of the number, as in Flink.
+//! A type must not change during planning, but an expression can become a literal there: `1 + 1` when it is simplified, a column when the
+//! query below yields a constant. So calls whose places are not a literal in the text become those of [`by_row`], which keep the type of
+//! the number, as in Flink.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ fn function(by_row: bool) -> ScalarUDF {
     ScalarUDF::new_from_impl(Round { by_row, signature: Signature::user_defined(Volatility::Immutable) })
 }
 
-/// The same plan, in which only literals decide about types.
+/// Rewrites a plan so that only literals determine types.
 ///
 /// # Errors
 /// When DataFusion refuses to build a node; that would be a bug.
@@ -60,7 +60,7 @@ fn one(expr: Expr) -> DfResult<Transformed<Expr>> {
     }
 }
 
-/// DataFusion's function, but for DECIMAL.
+/// DataFusion's function, replaced for DECIMAL only.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Round {
     by_row: bool,
@@ -68,14 +68,14 @@ struct Round {
 }
 
 impl Round {
-    /// The precision and the scale of what becomes of a DECIMAL.
+    /// The precision and the scale of a rounded DECIMAL.
     fn decimal(&self, precision: u8, scale: i8, places: Option<&ScalarValue>) -> (u8, i8) {
         let Some(places) = places.filter(|_| !self.by_row).and_then(whole) else { return (precision, scale) };
         if places >= i64::from(scale) {
             return (precision, scale);
         }
         let scale_left = i8::try_from(places.max(0)).unwrap_or(0);
-        // Of 9.9 comes 10.
+        // 9.9 becomes 10.
         let left = i16::from(precision) - i16::from(scale) + i16::from(scale_left) + 1;
         (u8::try_from(left.clamp(1, 38)).unwrap_or(38), scale_left)
     }
@@ -88,11 +88,11 @@ fn whole(value: &ScalarValue) -> Option<i64> {
     }
 }
 
-/// A decimal of one scale, rounded to n places, in another scale.
+/// Rounds a decimal of one scale to n places, and returns it in another scale.
 fn rounded(value: i128, scale: i8, places: i32, to: i8) -> Option<i128> {
     let power = |n: i32| u32::try_from(n).ok().and_then(|n| 10_i128.checked_pow(n));
     let cut = i32::from(scale) - places.min(i32::from(scale));
-    // At the place that is left.
+    // Rounds at the remaining scale.
     let left = match power(cut) {
         Some(unit) => (value / unit) + if (value % unit).unsigned_abs() >= unit.unsigned_abs().div_ceil(2) { value.signum() } else { 0 },
         None => 0,
@@ -118,7 +118,7 @@ impl ScalarUDFImpl for Round {
         let fields: Vec<FieldRef> = given.iter().map(|given| Arc::new(Field::new("", given.clone(), true)) as FieldRef).collect();
         let coerced = fields_with_udf(&fields, round().as_ref())?;
         let mut types: Vec<DataType> = coerced.iter().map(|field| field.data_type().clone()).collect();
-        // A cast around a literal is none.
+        // A cast around a literal is ignored.
         if let (Some(places), Some(given)) = (types.get_mut(1), given.get(1).filter(|given| given.is_integer())) {
             places.clone_from(given);
         }
@@ -154,7 +154,7 @@ impl ScalarUDFImpl for Round {
         let places = given.next().transpose()?.unwrap_or_else(|| Arc::new(Int32Array::from_value(0, rows)));
         let (numbers, places) = (numbers.as_primitive::<Decimal128Type>(), places.as_primitive::<Int32Type>());
         let answers = numbers.iter().zip(places.iter()).map(|(number, places)| {
-            // What has no room is NULL, as in Flink.
+            // NULL on overflow, as in Flink.
             rounded(number?, scale, places?, to).filter(|answer| fits(*answer, precision))
         });
         let answers: ArrayRef = Arc::new(answers.collect::<Decimal128Array>().with_precision_and_scale(precision, to)?);
@@ -162,7 +162,7 @@ impl ScalarUDFImpl for Round {
     }
 }
 
-/// The same arguments, the places as INT.
+/// The same arguments with the places as INT.
 fn with_int_places(mut args: ScalarFunctionArgs) -> DfResult<ScalarFunctionArgs> {
     if let (Some(places), Some(field)) = (args.args.get_mut(1), args.arg_fields.get_mut(1)) {
         let safe = CastOptions { safe: true, ..CastOptions::default() };

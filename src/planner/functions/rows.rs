@@ -1,4 +1,4 @@
-//! What a function gives row by row, as an array.
+//! Builds arrays from the values that functions return row by row.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(super) trait ColumnValue: Sized {
     fn array(rows: Vec<Option<Self>>) -> ArrayRef;
 }
 
-/// The type of what a function gives, whatever it is called with.
+/// The type that a function returns, whatever its arguments.
 pub(super) fn returns<T: ColumnValue>(_: &[DataType]) -> Result<DataType> {
     Ok(T::data_type())
 }

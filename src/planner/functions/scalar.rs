@@ -1,12 +1,12 @@
-//! A scalar function from plain data: its name, what it takes, what it gives, and a body that is called once per batch.
+//! A framework for scalar functions: a name, parameter types, a return type, and a body that is called once per batch.
 //!
 //! ```text
 //!   SPLIT_INDEX(url, '/', 3) ─ coerce ─▶ [Text, Text, Int] ─ Call ─▶ body: arguments by row ─▶ an array of rows
 //! ```
 //! # Invariants
-//! * A function gives NULL when it is called with NULL, unless its body says otherwise.
-//! * Arguments that are all literals give a literal; the body sees one row then.
-//! * Nothing is kept from call to call but what patterns compile to, so the same plan can be bound again and again.
+//! * A function returns NULL if an argument is NULL, unless its body says otherwise.
+//! * A call with literals only returns a literal; its body sees one row.
+//! * Nothing is kept between calls except compiled patterns, so the same plan can be bound repeatedly.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -25,7 +25,7 @@ use super::rows::{ColumnValue, returns};
 
 pub(super) use super::call::{Call, Row};
 
-/// What times that are no timestamps become.
+/// The type that text and dates are cast to where a timestamp is expected.
 pub(super) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
 /// The types of one argument of a function.
@@ -33,7 +33,7 @@ pub(super) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond
 pub(super) enum Param {
     /// STRING.
     Text,
-    /// Any whole number, as BIGINT.
+    /// Any integer, as BIGINT.
     Int,
     /// Any number, as DOUBLE.
     Double,
@@ -102,7 +102,7 @@ impl Param {
     }
 }
 
-/// The type of the argument of a number, from 0 on.
+/// The type of the nth argument, from 0.
 pub(super) fn nth<const N: usize>(args: &[DataType]) -> Result<DataType> {
     args.get(N).cloned().ok_or_else(|| Error::internal(format!("there is no argument {N}")))
 }
@@ -121,9 +121,9 @@ type Returns = fn(&[DataType]) -> Result<DataType>;
 /// A function; see the module.
 pub(super) struct Scalar {
     name: &'static str,
-    /// One list for each way to call it; they differ in length.
+    /// The parameter lists, which differ in length.
     forms: &'static [&'static [Param]],
-    /// What any number of further arguments are.
+    /// The type of any number of additional arguments.
     rest: Option<Param>,
     returns: Returns,
     body: Body,
@@ -132,7 +132,7 @@ pub(super) struct Scalar {
 }
 
 impl Scalar {
-    /// A function that gives `returns` whatever it is called with.
+    /// A function that returns `returns` whatever its arguments.
     pub(super) fn new(
         name: &'static str,
         forms: &'static [&'static [Param]],
@@ -143,7 +143,7 @@ impl Scalar {
         Self { name, forms, rest: None, returns, body: Box::new(body), signature, aliases: Vec::new() }
     }
 
-    /// A function that goes from row to row; `None` is NULL.
+    /// A function that is evaluated row by row; `None` is NULL.
     pub(super) fn rows<T: ColumnValue>(
         name: &'static str,
         forms: &'static [&'static [Param]],
@@ -152,19 +152,19 @@ impl Scalar {
         Self::new(name, forms, returns::<T>, move |call| Ok(T::array(call.map(&body)?)))
     }
 
-    /// Another name for it.
+    /// Adds another name.
     pub(super) fn alias(mut self, name: &str) -> Self {
         self.aliases.push(name.to_string());
         self
     }
 
-    /// It answers otherwise each time.
+    /// Marks it as volatile: its result differs from call to call.
     pub(super) fn volatile(mut self) -> Self {
         self.signature.volatility = Volatility::Volatile;
         self
     }
 
-    /// Any number of further arguments.
+    /// Accepts any number of additional arguments.
     pub(super) fn rest(mut self, rest: Param) -> Self {
         self.rest = Some(rest);
         self
@@ -183,7 +183,7 @@ impl Scalar {
         Arc::new(ScalarUDF::new_from_impl(self))
     }
 
-    /// Whether one row answers for all.
+    /// Whether all arguments are literals, so that one row is enough.
     fn is_literal(&self, args: &[ColumnarValue]) -> bool {
         let literal = args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         literal && !args.is_empty() && self.signature.volatility != Volatility::Volatile
@@ -234,7 +234,7 @@ impl ScalarUDFImpl for Scalar {
         &self.signature
     }
 
-    /// A column is not called after what the planner has put around it.
+    /// The name of a column does not include the casts that the planner has added.
     fn schema_name(&self, args: &[Expr]) -> DfResult<String> {
         let names: Vec<String> = args.iter().map(|arg| arg.schema_name().to_string()).collect();
         Ok(match (self.name, names.as_slice()) {

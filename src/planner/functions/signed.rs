@@ -1,5 +1,5 @@
-//! Counts and ranks as BIGINT. DataFusion types some of them as unsigned, so that `ROW_NUMBER() ... - 2` would wrap below zero, and no
-//! type of CREATE TABLE is theirs.
+//! Counts and ranks as BIGINT. DataFusion types some of them as unsigned, so that `ROW_NUMBER() ... - 2` would wrap below zero, and CREATE
+//! TABLE has no such type.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use super::inherited::inherited;
 
 const BIGINT: DataType = DataType::Int64;
 
-/// Registers those of them that are no scalars.
+/// Registers those that are not scalar functions.
 ///
 /// # Errors
 /// When DataFusion refuses one.
@@ -48,7 +48,7 @@ pub fn row_number() -> Arc<WindowUDF> {
     Arc::new(WindowUDF::new_from_impl(SignedRank { of: row_number_udwf() }))
 }
 
-/// A window function that is not an aggregate, by its name.
+/// A window function that is not an aggregate, by name.
 pub fn window_function(name: &str) -> Option<Arc<WindowUDF>> {
     let of = all_default_window_functions().into_iter().find(|f| f.name() == name)?;
     Some(match name {
@@ -57,7 +57,7 @@ pub fn window_function(name: &str) -> Option<Arc<WindowUDF>> {
     })
 }
 
-/// A window function of DataFusion's whose answer becomes a BIGINT.
+/// A DataFusion window function whose result becomes a BIGINT.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct SignedRank {
     of: Arc<WindowUDF>,
@@ -79,7 +79,7 @@ impl WindowUDFImpl for SignedRank {
         }
     }
 
-    // The rest is DataFusion's.
+    // The other methods are DataFusion's.
 
     inherited!(name, aliases, signature, coerce_types, documentation);
 
@@ -100,7 +100,7 @@ impl WindowUDFImpl for SignedRank {
     }
 }
 
-/// What such a function gives for a partition.
+/// The results of such a function for a partition.
 #[derive(Debug)]
 struct Ranks {
     of: Box<dyn PartitionEvaluator>,
@@ -144,14 +144,14 @@ impl PartitionEvaluator for Ranks {
     }
 }
 
-/// An aggregate of DataFusion's whose answer becomes a BIGINT.
+/// A DataFusion aggregate whose result becomes a BIGINT.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct SignedAggregate {
     of: Arc<AggregateUDF>,
 }
 
 impl SignedAggregate {
-    /// The field of DataFusion's answer.
+    /// The field of DataFusion's result.
     fn inner_field(&self, args: &AccumulatorArgs<'_>) -> DfResult<FieldRef> {
         self.of.return_field(args.expr_fields)
     }
@@ -210,7 +210,7 @@ impl AggregateUDFImpl for SignedAggregate {
         self.of.default_value(&DataType::UInt64)?.cast_to(&BIGINT)
     }
 
-    // The rest is DataFusion's.
+    // The other methods are DataFusion's.
 
     inherited!(name, aliases, signature, coerce_types, order_sensitivity, documentation);
 
@@ -230,7 +230,7 @@ impl AggregateUDFImpl for SignedAggregate {
     }
 }
 
-/// Without groups.
+/// The accumulator without groups.
 #[derive(Debug)]
 struct Count {
     of: Box<dyn Accumulator>,
@@ -266,7 +266,7 @@ impl Accumulator for Count {
     }
 }
 
-/// With groups.
+/// The accumulator for groups.
 struct Counts {
     of: Box<dyn GroupsAccumulator>,
 }

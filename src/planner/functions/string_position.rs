@@ -1,4 +1,4 @@
-//! Functions over places in texts. Places count characters from 1; in `SUBSTRING` a negative one counts from the end.
+//! Functions over positions in text. Positions count characters from 1; in `SUBSTRING` a negative one counts from the end.
 
 use std::sync::Arc;
 
@@ -38,12 +38,12 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     .collect()
 }
 
-/// Where the character of a number, from 0, begins.
+/// The byte offset of the nth character, from 0.
 fn offset(text: &str, n: usize) -> usize {
     if text.is_ascii() { n.min(text.len()) } else { text.char_indices().nth(n).map_or(text.len(), |(at, _)| at) }
 }
 
-/// At most `length` characters from a place on.
+/// At most `length` characters from a position on.
 fn substring(text: &str, place: i64, length: i64) -> Option<&str> {
     let length = usize::try_from(length).ok()?;
     let skip = match usize::try_from(place) {
@@ -57,7 +57,7 @@ fn substring(text: &str, place: i64, length: i64) -> Option<&str> {
     Some(&rest[..offset(rest, length)])
 }
 
-/// `OVERLAY(text PLACING new FROM place [FOR length])`; a place outside of the text changes nothing.
+/// `OVERLAY(text PLACING new FROM place [FOR length])`; a position outside the text changes nothing.
 fn overlay(row: &Row<'_>) -> Option<String> {
     let (text, new, place) = (row.text(0)?, row.text(1)?, row.int(2)?);
     let count = text.chars().count();
@@ -65,12 +65,12 @@ fn overlay(row: &Row<'_>) -> Option<String> {
     let Some(start) = usize::try_from(place).ok().filter(|place| (1..=count).contains(place)).map(|place| place - 1) else {
         return Some(text.to_string());
     };
-    // As in Flink, nothing of the rest is left when nothing is to be replaced.
+    // As in Flink, the rest of the text is dropped if the length is not positive.
     let end = usize::try_from(length).ok().filter(|length| *length > 0).map_or(count, |length| start.saturating_add(length));
     Some(format!("{}{new}{}", &text[..offset(text, start)], &text[offset(text, end)..]))
 }
 
-/// The place of `part` in `text` from a place on, in characters from 1; 0 if it is not there.
+/// The position of `part` in `text` at or after `from`, in characters from 1; 0 if not found.
 fn locate(part: &str, text: &str, from: i64) -> Option<i32> {
     let Ok(from) = usize::try_from(from - 1) else { return Some(0) };
     if from > text.chars().count() {
@@ -81,7 +81,7 @@ fn locate(part: &str, text: &str, from: i64) -> Option<i32> {
     i32::try_from(place).ok()
 }
 
-/// `INSTR(text, part [, from [, nth]])`: a negative `from` searches backwards, from that place from the end on.
+/// `INSTR(text, part [, from [, nth]])`: a negative `from` counts from the end and searches backwards.
 fn instr(row: &Row<'_>) -> Option<i32> {
     let (text, part) = (row.text(0)?, row.text(1)?);
     let from = if row.len() > 2 { row.int(2)? } else { 1 };
@@ -99,7 +99,7 @@ fn instr(row: &Row<'_>) -> Option<i32> {
     i32::try_from(found.map_or(0, |(n, _)| n + 1)).ok()
 }
 
-/// `SPLIT_INDEX(text, separator, index)`: the index from 0; a separator may be given by its character code.
+/// `SPLIT_INDEX(text, separator, index)`: the index counts from 0; a separator may be given as its character code.
 fn split_index(row: &Row<'_>) -> Option<String> {
     let text = row.text(0).filter(|text| !text.is_empty())?;
     let index = usize::try_from(row.int(2)?).ok()?;

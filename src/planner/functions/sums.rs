@@ -1,4 +1,4 @@
-//! `SUM` that never wraps: a sum beyond its type is an error, where DataFusion gives another number.
+//! `SUM` that never wraps: a sum beyond its type is an error, where DataFusion returns a wrong number.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -23,18 +23,18 @@ pub fn checked_sum() -> Arc<AggregateUDF> {
     Arc::clone(&SUM)
 }
 
-/// DataFusion's function, but for integers and decimals.
+/// DataFusion's function, replaced for integers and decimals.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct CheckedSum {
     of: Arc<AggregateUDF>,
 }
 
-/// Whether sums of this type are made here.
+/// Whether sums of this type are checked.
 pub(super) fn is_checked(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Int64 | DataType::UInt64 | DataType::Decimal128(..))
 }
 
-/// What is summed up, and in which type.
+/// The name and the type of a sum.
 #[derive(Debug, Clone)]
 struct Total {
     name: String,
@@ -51,9 +51,9 @@ impl Total {
     }
 }
 
-/// The sum of this name has no room in its type.
+/// The error for a sum that overflows its type.
 pub(super) fn beyond(name: &str, data_type: &DataType) -> Error {
-    // Columns that a plan has made say nothing.
+    // Generated column names mean nothing to users.
     let name = if name.is_empty() || name.contains("__") { "a SUM or AVG".to_string() } else { format!("`{}`", first_characters(name)) };
     match data_type {
         DataType::Decimal128(precision, scale) => {
@@ -63,13 +63,13 @@ pub(super) fn beyond(name: &str, data_type: &DataType) -> Error {
     }
 }
 
-/// As much of an expression as helps to find it.
+/// The beginning of an expression, enough to find it.
 fn first_characters(text: &str) -> String {
     let most = 64;
     if text.chars().count() > most { text.chars().take(most).chain("...".chars()).collect() } else { text.to_string() }
 }
 
-/// A sum in its type.
+/// Converts a sum to its type.
 fn in_type(sum: Option<i128>, total: &Total) -> Result<ScalarValue> {
     let beyond = |_| total.beyond();
     Ok(match &total.data_type {
@@ -89,7 +89,7 @@ fn within(sum: i128, precision: u8, total: &Total) -> Result<()> {
     if fits(sum, precision) { Ok(()) } else { Err(total.beyond()) }
 }
 
-/// The sum of values and how many they are.
+/// The sum of values, and their number.
 fn added(values: &ArrayRef, total: &Total) -> Result<(i128, usize)> {
     let sum = match values.data_type() {
         DataType::Int64 => values.as_primitive::<Int64Type>().iter().flatten().map(i128::from).sum(),
@@ -107,7 +107,7 @@ fn added(values: &ArrayRef, total: &Total) -> Result<(i128, usize)> {
     Ok((sum, values.len() - values.null_count()))
 }
 
-/// Without groups, also in frames that slide.
+/// The accumulator without groups, also for sliding frames.
 #[derive(Debug)]
 struct Single {
     total: Total,
@@ -155,7 +155,7 @@ impl Accumulator for Single {
     }
 }
 
-/// Of distinct values: DataFusion collects them.
+/// The accumulator for DISTINCT: DataFusion collects the values.
 #[derive(Debug)]
 struct Distinct {
     values: Box<dyn Accumulator>,
@@ -187,7 +187,7 @@ impl Accumulator for Distinct {
     }
 }
 
-/// With groups. A sum that is beyond its native type sets the flag.
+/// The accumulator for groups. A sum that overflows its native type sets the flag.
 struct Groups {
     sums: Box<dyn GroupsAccumulator>,
     overflown: Arc<AtomicBool>,
@@ -227,7 +227,7 @@ impl GroupsAccumulator for Groups {
 
     fn evaluate(&mut self, emit_to: EmitTo) -> DfResult<ArrayRef> {
         let sums = self.sums.evaluate(emit_to)?;
-        // A native value has room for sums that are too long at the highest precision only.
+        // Only at the highest precision can a sum fit its native value but exceed the type.
         if let DataType::Decimal128(precision @ 38, _) = self.total.data_type {
             for sum in sums.as_primitive::<Decimal128Type>().iter().flatten() {
                 within(sum, precision, &self.total)?;
@@ -277,7 +277,7 @@ impl AggregateUDFImpl for CheckedSum {
         })
     }
 
-    // The rest is DataFusion's.
+    // The other methods are DataFusion's.
 
     inherited!(name, signature, return_type, state_fields, groups_accumulator_supported, order_sensitivity, documentation);
 

@@ -1,5 +1,5 @@
-//! Cases of `cases/*.sql`: `expression => answer`, or `expression => error: a part of the message`. Each is asked twice: as
-//! a constant, and with its literals as columns of several rows.
+//! Cases of `cases/*.sql`: `expression => answer`, or `expression => error: a part of the message`. Each is evaluated twice: as a constant,
+//! and with its literals as columns of several rows.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl ScalarUDFImpl for Opaque {
     }
 }
 
-/// Puts `opaque` around literals in calls; units and the like stay literals, which is all they may be.
+/// Wraps literals in calls of `opaque`; units and the like stay literals, as they must be.
 struct Hide;
 
 impl VisitorMut for Hide {
@@ -213,7 +213,7 @@ async fn aggregates() {
     }
 }
 
-/// Never another number, and never a text of a library's.
+/// Neither a wrong number nor the error text of a library.
 #[tokio::test]
 async fn sums_beyond_their_type_are_errors_that_name_them() {
     let state = state();

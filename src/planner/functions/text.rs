@@ -1,4 +1,4 @@
-//! Functions over texts.
+//! Functions over text.
 
 use std::sync::{Arc, LazyLock};
 
@@ -26,7 +26,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         Scalar::rows("is_digit", TEXT, |row| row.text(0).map(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))),
         Scalar::rows("is_decimal", TEXT, |row| {
             let number = row.text(0)?.trim();
-            // Names such as `inf` are no numbers here.
+            // Names such as `inf` are not numbers here.
             Some(number.parse::<f64>().is_ok() && !number.contains(|c: char| c.is_alphabetic() && !matches!(c, 'e' | 'E')))
         }),
         Scalar::rows("split", &[&[Text, Text]], split),
@@ -36,7 +36,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     .collect()
 }
 
-/// `SPLIT(text, separator)`: an empty separator stands between all characters.
+/// `SPLIT(text, separator)`: an empty separator splits between all characters.
 fn split(row: &Row<'_>) -> Option<Vec<Option<String>>> {
     Some(match (row.text(0)?, row.text(1)?) {
         (text, "") => text.chars().map(|c| Some(c.to_string())).collect(),
@@ -44,7 +44,7 @@ fn split(row: &Row<'_>) -> Option<Vec<Option<String>>> {
     })
 }
 
-/// The first `length` characters of a text, and what is missing to that length.
+/// The first `length` characters of a text, and the padding it needs to reach that length.
 fn padded(row: &Row<'_>) -> Option<(String, String)> {
     let (text, length, pad) = (row.text(0)?, usize::try_from(row.int(1)?).ok()?, row.text(2)?);
     if pad.is_empty() {
@@ -55,7 +55,7 @@ fn padded(row: &Row<'_>) -> Option<(String, String)> {
     Some((text, fill))
 }
 
-/// The parts of a URL as Java's `URL` has them.
+/// The parts of a URL as defined by Java's `URL`.
 static URL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?s)^\s*(?i:(?<protocol>https?|ftp|file|jar)):(?://(?<authority>[^/?#]*))?(?<file>(?<path>[^?#]*)(?:\?(?<query>[^#]*))?)(?:#(?<ref>.*))?$").ok()
 });

@@ -1,4 +1,4 @@
-//! Functions between texts, numbers and times. The session's zone is UTC.
+//! Functions that convert between text, numbers and times. The session's zone is UTC.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         Scalar::new("unix_timestamp", &[&[Text], &[Time], &[Text, Text]], returns::<i64>, move |call| {
             let seconds = |row: &Row<'_>, pattern: &Pattern| match row.time(0) {
                 Some(time) => Some(time.and_utc().timestamp()),
-                // As in Flink, what is no time is the least number, and parts of a second are cut off towards 1970.
+                // As in Flink, an invalid time is the least number, and fractions of a second are truncated towards 1970.
                 None => Some(pattern.read(row.text(0)?, Style::Simple).map_or(i64::MIN, |time| time.and_utc().timestamp_millis() / 1000)),
             };
             Ok(Arc::new(Int64Array::from(parsed(call, &unix, seconds)?)))
@@ -77,18 +77,18 @@ fn ltz_type(_: &[DataType]) -> Result<DataType> {
     Ok(DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())))
 }
 
-/// `DATE_FORMAT(time, pattern)`; a text is a time in the default pattern.
+/// `DATE_FORMAT(time, pattern)`; text is a time in the default pattern.
 fn date_format(call: &Call, patterns: &Compiled<Pattern>) -> Result<ArrayRef> {
     let default = Pattern::parse(DEFAULT)?;
     formatted(call, patterns, |row| row.time(0).or_else(|| default.read(row.text(0)?, Style::Simple)))
 }
 
-/// Times as texts by the pattern in the second argument, else by the default.
+/// Times as text by the pattern in the second argument, else by the default.
 fn formatted(call: &Call, patterns: &Compiled<Pattern>, time: impl Fn(&Row<'_>) -> Option<NaiveDateTime>) -> Result<ArrayRef> {
     Ok(String::array(parsed(call, patterns, |row, pattern| Some(pattern.format(time(row)?)))?))
 }
 
-/// What is made of each row and the pattern in the second argument, which is the default if there is none.
+/// Applies `body` to each row and the pattern in the second argument, or the default.
 fn parsed<T>(call: &Call, patterns: &Compiled<Pattern>, body: impl Fn(&Row<'_>, &Pattern) -> Option<T>) -> Result<Vec<Option<T>>> {
     let (args, mut batch) = (call.row_args()?, patterns.batch());
     let rows = (0..call.rows).map(|row| {
@@ -152,7 +152,7 @@ fn zone_of(name: &str) -> Option<Tz> {
     Tz::from_str(name).ok()
 }
 
-/// `2024-5-1`, also with `12:0:0` and a fraction behind it, cut to milliseconds.
+/// Parses `2024-5-1`, optionally followed by `12:0:0` and a fraction, which is truncated to milliseconds.
 pub(super) fn plain_time(text: &str, between: char) -> Option<NaiveDateTime> {
     let (date, time) = text.split_once(between).map_or((text, None), |(date, time)| (date, Some(time)));
     let mut parts = date.split('-');
@@ -171,7 +171,7 @@ pub(super) fn plain_time(text: &str, between: char) -> Option<NaiveDateTime> {
     date.and_hms_milli_opt(hour, minute, second, millis)
 }
 
-/// One or two digits.
+/// Parses one or two digits.
 fn short(text: &str) -> Option<i64> {
     digits(text).filter(|_| text.len() <= 2)
 }
@@ -180,7 +180,7 @@ fn digits(text: &str) -> Option<i64> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// `2024-5-1`, `2024-5` or `2024`; a time may follow after a blank.
+/// Parses `2024-5-1`, `2024-5` or `2024`; a time may follow after a blank.
 fn plain_date(text: &str) -> Option<NaiveDate> {
     let date = text.split_once(' ').filter(|(date, _)| !date.is_empty()).map_or(text, |(date, _)| date);
     let parts: Vec<i64> = date.split('-').map(|part| digits(part.trim())).collect::<Option<_>>()?;

@@ -1,4 +1,4 @@
-//! Values as texts: what CAST to STRING gives in Flink, and TYPEOF.
+//! Values as text: the results of CAST to STRING in Flink, and TYPEOF.
 //!
 //! | | |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | TIMESTAMP(3), TIMESTAMP_LTZ(3) | `2024-05-01 12:00:00.000`: as many digits as the type has |
 //! | BYTES | read as UTF-8 |
 //! | ARRAY, MAP, ROW | `[1, 2]`, `{a=1}`, `(1, x)`; NULL in them is `NULL` |
-//! | others | as DataFusion has them |
+//! | others | as in DataFusion |
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     .collect()
 }
 
-/// Whether the text of such a value is not the one that DataFusion gives.
+/// Whether the text of such a value differs from DataFusion's.
 pub fn differs(data_type: &DataType) -> bool {
     let plain = matches!(data_type, DataType::Boolean | DataType::Float32 | DataType::Float64 | DataType::Timestamp(..));
     plain || data_type.is_binary() || data_type.is_nested()
@@ -63,7 +63,7 @@ pub fn differs(data_type: &DataType) -> bool {
 
 type Show = Box<dyn Fn(usize, &mut String)>;
 
-/// Writes the value of a row, which is not NULL.
+/// A function that writes the value of a row, which is not NULL.
 fn shower(values: &ArrayRef) -> Result<Show> {
     let data_type = values.data_type().clone();
     Ok(match &data_type {
@@ -127,7 +127,7 @@ fn shower(values: &ArrayRef) -> Result<Show> {
     })
 }
 
-/// Writes the value of a row, or NULL.
+/// A function that writes the value of a row, or NULL.
 fn nullable(values: &ArrayRef) -> Result<Show> {
     let (show, nulls) = (shower(values)?, values.logical_nulls());
     Ok(Box::new(move |row, out| {
@@ -151,7 +151,7 @@ fn enclosed(open: char, places: std::ops::Range<usize>, close: char, out: &mut S
     out.push(close);
 }
 
-/// A float as Java shows it, from its shortest digits, such as `1.25e3`.
+/// Writes a float as Java does, from its shortest digits, such as `1.25e3`.
 fn float(value: f64, shortest: &str, out: &mut String) {
     if value.is_nan() {
         return out.push_str("NaN");
@@ -179,7 +179,7 @@ fn float(value: f64, shortest: &str, out: &mut String) {
     out.push_str(&format!("{digits}{fraction}E{exponent}"));
 }
 
-/// With as many digits of a second as the type has.
+/// Writes a timestamp with as many digits of a second as its type has.
 fn timestamp(time: NaiveDateTime, unit: TimeUnit, out: &mut String) {
     let least = match unit {
         TimeUnit::Second => 0,

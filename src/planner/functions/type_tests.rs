@@ -1,4 +1,4 @@
-//! Types of all registered functions, called with arguments of every ordinary type.
+//! Checks the types of all registered functions, called with arguments of every ordinary type.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::tests::state;
 
-/// Types of arguments that functions are called with.
+/// The types of arguments that functions are called with.
 fn ordinary() -> Vec<DataType> {
     let list = |of| DataType::new_list(of, true);
     vec![
@@ -80,7 +80,7 @@ async fn no_function_gives_an_unsigned_number() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// Values of a type that can stand as literals.
+/// Values of a type that can be written as literals.
 fn literals(data_type: &DataType) -> Vec<ScalarValue> {
     let whole = |n: i64| ScalarValue::Int64(Some(n)).cast_to(data_type).ok();
     match data_type {
@@ -115,7 +115,7 @@ async fn no_type_depends_on_whether_a_value_is_a_literal() {
         }
     }
     assert!(typed > 1_000, "{typed} calls have a type");
-    // Types, units and names of fields, which only literals can be, and `round`, whose plans see to it.
+    // Types, units and names of fields can only be literals; so can the places of `round`, whose plans take care of that.
     let by_literal = ["arrow_cast", "arrow_try_cast", "date_part", "datepart", "get_field", "named_struct", "round"];
     let by_literal: BTreeSet<String> = by_literal.map(str::to_string).into();
     assert_eq!(depends.difference(&by_literal).collect::<Vec<_>>(), Vec::<&String>::new());

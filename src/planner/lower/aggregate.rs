@@ -1,4 +1,4 @@
-//! GROUP BY: final per window, updating by key, or the batch plan again.
+//! Lowers GROUP BY: final per window, updating by key, or recomputed with the batch plan.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl Lowering {
                 let until = shift.saturating_add(lateness);
                 let properties = StreamProperties { updating: true, ..properties };
                 let lifetime = Lifetime { window: Some((group, until)), ..Lifetime::default() };
-                // Rows are late for its last operator, whose groups are the windows.
+                // Rows are late for the last operator that this adds, whose groups are the windows.
                 let before = if self.emit == Emit::Changes { values_below(aggregate)? } else { 1 };
                 let input = self.with_late_filter(input, self.next_node().saturating_add(before), column, &time, until)?;
                 if self.emit != Emit::Changes {

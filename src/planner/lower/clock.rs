@@ -1,4 +1,4 @@
-//! The clock: a column of append-only rows, a stored column of changing rows, and temporal filters.
+//! Lowers uses of the clock: a column of append-only rows, a stored column of changing rows, and temporal filters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! COUNT(DISTINCT x), SUM(DISTINCT x) and AVG(DISTINCT x) over keyed state: each value is a row of state, not an entry of a list.
+//! Lowers COUNT(DISTINCT x), SUM(DISTINCT x) and AVG(DISTINCT x) over keyed state: each value is a row of state, not an entry of a list.
 //!
 //! A list in the group's state would be read and written for each row of the group. So a separate aggregate below keeps the
 //! values, and the distinct aggregate becomes a sum over *its* changes:
@@ -9,7 +9,7 @@
 //!   input ─┬─────────────────────────────────────────────────────┐ raw rows
 //!          ├─▶ GROUP BY g, x: BOOL_OR(f) ─▶ (g, x, f, ±1) ────────┤ a value came, or passes the filter now
 //!          └─▶ GROUP BY g, y             ─▶ (g, y, +1) ───────────┤
-//!                                                                 ▼ UNION ALL; the columns that one lacks are NULL
+//!                                                                 ▼ UNION ALL; columns that an input lacks are NULL
 //!                       GROUP BY g: COUNT(*) FILTER (raw), SUM(±1) FILTER (x IS NOT NULL),
 //!                                   SUM(±1) FILTER (f AND x IS NOT NULL), SUM(±1) FILTER (y IS NOT NULL)
 //! ```
@@ -70,7 +70,7 @@ struct Filter {
 }
 
 impl Distinct {
-    /// `None` if no aggregate profits.
+    /// Collects the distinct aggregates; `None` if none of them benefits.
     fn from_aggregate(aggregate: &Aggregate) -> Result<Option<Self>> {
         let schema = aggregate.input.schema();
         let mut all = Self { aggregates: Vec::new(), values: Vec::new(), filters: Vec::new() };
@@ -139,7 +139,7 @@ impl Distinct {
         untaken(name, &mut taken)
     }
 
-    /// The columns of raw rows that other aggregates read, but for those that rows are grouped by.
+    /// The columns of raw rows that other aggregates read, except those that rows are grouped by.
     fn read(&self, groups: &[Expr], schema: &DFSchema) -> Vec<usize> {
         let others = self.aggregates.iter().filter_map(|a| if let DistinctPart::Other(e) = a { Some(e) } else { None });
         let mut read: Vec<usize> = others.flat_map(Expr::column_refs).filter_map(|c| schema.maybe_index_of_column(c)).collect();
@@ -150,7 +150,7 @@ impl Distinct {
     }
 }
 
-/// How many operators [`Lowering::distinct`] adds below that of the groups.
+/// How many operators [`Lowering::distinct`] adds below the one that computes the groups.
 pub(super) fn values_below(aggregate: &Aggregate) -> Result<u32> {
     let values = Distinct::from_aggregate(aggregate)?.map_or(0, |distinct| distinct.values.len());
     Ok(u32::try_from(values).unwrap_or(u32::MAX))

@@ -1,9 +1,9 @@
-//! Aggregates without GROUP BY, and grand totals of grouping sets, at the top of a continuous query: as in Flink they have no row before
+//! Aggregates without GROUP BY, and grand totals of grouping sets, at the top of a continuous query: as in Flink they emit no row before
 //! the first row of their input.
 //!
-//! A batch query answers `SELECT COUNT(*) FROM nothing` with 0, and `SELECT 100 * SUM(a) / COUNT(*) FROM nothing` with an error. An
-//! empty stream has not begun. So a further aggregate counts the rows, and a filter drops the row while the count is 0, before anything is
-//! computed from it:
+//! A batch query answers `SELECT COUNT(*) FROM nothing` with 0, and `SELECT 100 * SUM(a) / COUNT(*) FROM nothing` with an error. For a
+//! stream that has no rows yet neither is wanted. So an additional aggregate counts the rows, and a filter drops the row while the count is
+//! 0, before anything is computed from it:
 //!
 //! ```text
 //!   Projection: 100 * a / n                Projection: 100 * a / n
@@ -30,7 +30,7 @@ const ROWS: &str = "__rows";
 /// The alias of the aggregate with rows.
 pub(super) const BEGUN: &str = "__begun";
 
-/// The plan in which aggregates at the top, below linear nodes only, have no row before their first input row; `None` without any.
+/// The plan in which aggregates at the top, below linear nodes only, emit no row before their first input row; `None` if there are none.
 pub(super) fn from_first_row(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     let by_row = match plan {
         LogicalPlan::Aggregate(aggregate) if has_total(&aggregate.group_expr) => return Ok(Some(counted(aggregate)?)),
@@ -54,7 +54,7 @@ pub(super) fn from_first_row(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> 
     Ok(Some(plan.with_new_exprs(plan.expressions(), inputs)?))
 }
 
-/// Whether it has a row even without input: without GROUP BY, or as the grand total of grouping sets.
+/// Whether an aggregate has a row even without input: without GROUP BY, or as the grand total of grouping sets.
 fn has_total(groups: &[Expr]) -> bool {
     match groups {
         [] => true,

@@ -36,13 +36,13 @@ impl Interval {
         self.bounds.least.is_some() && self.bounds.most.is_some()
     }
 
-    /// How wide it is, in milliseconds, if both ends are known.
+    /// Its width in milliseconds, if both ends are known.
     pub fn width(&self) -> i64 {
         let Bounds { least, most } = self.bounds;
         least.zip(most).map_or(0, |(least, most)| most.saturating_sub(least).max(0))
     }
 
-    /// Per side the time column, and the milliseconds after which, by W, a row has no further matches.
+    /// Per side the time column, and by how many milliseconds W must have passed a row's time for the row to have no further matches.
     pub fn until(&self) -> [Option<(usize, i64)>; 2] {
         let left = self.bounds.least.map(|least| (self.left.0, 1i64.saturating_sub(least).max(1)));
         let right = self.bounds.most.map(|most| (self.right.0, 1i64.saturating_add(most).max(1)));
@@ -71,7 +71,7 @@ impl Interval {
     }
 }
 
-/// Finds the conditions of a join that bound the times of its sides against each other.
+/// Finds the conditions of a join that bound the times of its sides relative to each other.
 pub(super) fn interval(join: &Join, left: &StreamProperties, right: &StreamProperties) -> Option<Interval> {
     let sides = [(join.left.schema(), left), (join.right.schema(), right)];
     let mut found: Option<Interval> = None;
@@ -135,7 +135,7 @@ impl Term {
         Self { from: self.from.saturating_add(from), to: self.to.saturating_add(to), ..self }
     }
 
-    /// Up to this many milliseconds earlier.
+    /// Extends the range downwards by this many milliseconds.
     fn cut(self, by: i64) -> Self {
         self.plus((by.saturating_neg(), 0))
     }
@@ -191,7 +191,7 @@ fn cast_loss(from: &DataType, to: &DataType) -> Option<i64> {
     }
 }
 
-/// How long a unit of time is at most, in milliseconds.
+/// The maximum length of a unit of time, in milliseconds.
 fn length(unit: &str) -> Option<i64> {
     Some(match unit.to_uppercase().as_str() {
         "NANOSECOND" | "MICROSECOND" | "MILLISECOND" => 1,

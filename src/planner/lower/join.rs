@@ -1,4 +1,4 @@
-//! Joins: with tables as of the epoch, per window where both sides are windowed alike, else by key.
+//! Lowers joins: with tables as of the epoch, per window if both sides have the same windows, else by key.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Lowering {
             (kind, Some(keys), Some(interval)) if preserved(kind).is_some() && interval.bounded() && !join.null_aware => {
                 self.interval_join(plan, join, [left, right], keys, &interval).await
             }
-            // Its rows are final, too, but it needs two joins.
+            // Its rows are final as well, but it needs two joins.
             (JoinType::Full, Some(_), Some(interval)) if interval.bounded() => self.lower(&left_and_rest(join)?).await,
             _ => self.recompute(plan, vec![left, right], partitioning(join)?, Vec::new()).await,
         }
@@ -185,8 +185,8 @@ fn partitioning(join: &Join) -> Result<Partitioning> {
     Ok(Partitioning { inputs: vec![left, right], output })
 }
 
-/// A full join by computed keys as a full join by columns: the key of a row that is padded with NULLs cannot be computed again
-/// (`COALESCE(a, 0)` would be 0). `None` for others.
+/// Turns a full join by computed keys into one by columns: the key of a row that is padded with NULLs cannot be computed again
+/// (`COALESCE(a, 0)` would be 0). `None` for other joins.
 fn full_by_columns(join: &Join) -> Result<Option<LogicalPlan>> {
     let schemas = [join.left.schema(), join.right.schema()];
     let plain = |(l, r): &(Expr, Expr)| copied(l, schemas[0]).is_some() && copied(r, schemas[1]).is_some();
@@ -226,7 +226,7 @@ fn left_and_rest(join: &Join) -> Result<LogicalPlan> {
     Ok(LogicalPlan::Union(Union { inputs: vec![Arc::new(left), Arc::new(rest)], schema: Arc::clone(&join.schema) }))
 }
 
-/// A join that can run per key: the columns of its keys, none if it has none.
+/// The key columns of both sides, if the join can run per key.
 fn plain_keys(join: &Join) -> Option<[Vec<usize>; 2]> {
     let (mut left, mut right) = (Vec::new(), Vec::new());
     for (l, r) in &join.on {

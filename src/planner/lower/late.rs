@@ -28,9 +28,9 @@ impl Lowering {
         self.with_late_rule(input, node, time, &LateRule::Until(column, after))
     }
 
-    /// The same with any rule.
+    /// Like [`Self::with_late_filter`], with any rule.
     ///
-    /// If late rows go to a table, or are counted by number, each table below gets a separate filter, over all columns that are read.
+    /// If late rows go to a table, or are counted by number, each table below gets its own filter, over all columns that are read.
     pub(super) fn with_late_rule(&mut self, input: Lowered, node: u32, time: &Time, rule: &LateRule) -> Result<Lowered> {
         if time.guarded || time.domain == Domain::Processing {
             return Ok(input);
@@ -84,7 +84,7 @@ impl Lowering {
     }
 }
 
-/// Linear nodes above a UNION as one chain per input.
+/// Splits linear nodes above a UNION into one chain per input.
 fn branches(plan: &LogicalPlan) -> Result<Vec<LogicalPlan>> {
     if let LogicalPlan::Union(union) = plan {
         let mut all = Vec::new();
@@ -128,7 +128,7 @@ struct Carried {
 }
 
 impl Carried {
-    /// `carry`: whether dropped columns are carried along, or the chain is only analysed.
+    /// Analyses a chain; with `carry` it also extends the chain by the columns that it drops.
     fn new(plan: &LogicalPlan, carry: bool) -> Result<Self> {
         let inputs = plan.inputs();
         let linear = match plan {
@@ -218,7 +218,7 @@ impl Carried {
         Ok(Self { plan, columns, reported, row, ..self })
     }
 
-    /// Extension nodes append columns to those of their input.
+    /// Extension nodes append their columns to those of their input.
     fn extended(self, node: &LogicalPlan, extension: &Extension) -> Result<Self> {
         let width = self.plan.schema().fields().len();
         let own = self.columns.len();

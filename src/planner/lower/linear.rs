@@ -1,4 +1,4 @@
-//! Linear nodes: their output for a row does not depend on other rows, so DataFusion's nodes also run over changes.
+//! Lowers linear nodes: their output for a row does not depend on other rows, so DataFusion's nodes also run over changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -184,7 +184,7 @@ impl Lowering {
     fn windowed(&mut self, mut time: Time, kind: WindowKind) -> Time {
         self.next_window += 1;
         time.windows.insert(self.next_window);
-        // A row at the very end of a session still belongs to it, and a session ends in its column's precision: it is known one
+        // A row at the very end of a session still belongs to it, and a session's end has the precision of its column: the end is known one
         // millisecond later.
         time.watermark_delay = time.watermark_delay.saturating_add(i64::from(matches!(kind, WindowKind::Session { .. })));
         time

@@ -1,4 +1,4 @@
-//! Lookup joins: each row of a stream is joined with static tables as of its epoch.
+//! Lowers lookup joins: each row of a stream is joined with static tables as of its epoch.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -115,7 +115,7 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// With these keys; an error if they are missing and the table cannot be scanned.
+    /// Sets the keys; an error if they are missing and the table cannot be scanned.
     fn with_keys(self, keyed: std::result::Result<Keyed, &'static str>) -> Result<Self> {
         self.table.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node
@@ -157,10 +157,9 @@ impl<'a> Lookup<'a> {
 }
 
 impl Lowering {
-    /// Lowers a lookup join; `None` if it is none.
+    /// Lowers a lookup join; `None` if the join is not one.
     ///
-    /// Append-only rows need no state. Of a changelog the output is stored, because the tables may have changed when a row is
-    /// retracted.
+    /// Append-only rows need no state. For a changelog the output is stored, because the tables may have changed when a row is retracted.
     pub(super) async fn lookup(&mut self, plan: &LogicalPlan, join: &Join) -> Result<Option<Lowered>> {
         if let Some(inner) = semi_as_inner(join)? {
             return self.lower(&inner).await.map(Some);
@@ -212,7 +211,7 @@ fn only_scan(plan: &LogicalPlan) -> Option<&TableScan> {
     }
 }
 
-/// The column of the scan below `plan` that `table` is, and the expression that it equals where `table` equals `stream`.
+/// The column of the scan below `plan` that `table` copies, and the expression that it equals where `table` equals `stream`.
 fn compared(plan: &LogicalPlan, table: &Expr, stream: &Expr) -> Option<(String, Expr)> {
     let (column, value) = match table {
         Expr::Column(column) => (column, stream.clone()),
@@ -282,7 +281,7 @@ impl Side {
         plan.apply_with_subqueries(|node| {
             match node {
                 LogicalPlan::TableScan(scan) => side.has_stream |= static_table(scan).is_none(),
-                // A recursion is planned as one.
+                // A recursion is planned as a whole.
                 LogicalPlan::RecursiveQuery(_) => side.can_be_static = false,
                 LogicalPlan::Extension(e) => {
                     let node = e.node.as_any();

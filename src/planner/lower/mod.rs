@@ -1,8 +1,8 @@
 //! Lowers a logical plan to a continuous program: chooses how each node runs incrementally.
 //!
-//! DataFusion's optimized plan is walked from the leaves up. Linear nodes (filter, projection, union, unnest, windows of fixed
-//! length) stay DataFusion's; with the weight as a further column they also run over changes. Every other node becomes a
-//! stateful operator, and cuts the plan: its inputs are stages that run before it, its output is read by number.
+//! Walks DataFusion's optimized plan from the leaves up. Linear nodes (filter, projection, union, unnest, windows of fixed length) stay
+//! DataFusion's; with the weight as an additional column they also run over changes. Every other node becomes a stateful operator and cuts
+//! the plan: its inputs are stages that run before it, its output is read by number.
 //!
 //! ```text
 //!   Projection                  stage 3:  Projection ◂ stage 2
@@ -75,7 +75,7 @@ pub(super) struct Lowered {
     pub plan: LogicalPlan,
     /// The properties of its rows.
     pub properties: StreamProperties,
-    /// Stateful nodes below.
+    /// The stateful nodes below.
     pub nodes: BTreeSet<u32>,
 }
 
@@ -363,7 +363,7 @@ fn leaves(plan: &LogicalPlan) -> Result<(bool, bool)> {
     Ok((scans, cuts))
 }
 
-/// A schema with the weight behind its columns.
+/// A schema with the weight appended to its columns.
 fn weighted(schema: &DFSchema) -> Result<DFSchemaRef> {
     Ok(Arc::new(with_columns(schema, [Arc::new(Field::new(WEIGHT, DataType::Int64, false))])?))
 }

@@ -13,7 +13,7 @@ use super::over_plan::function;
 const DAY: i64 = 86_400_000;
 
 /// The state that `expr` needs of rows whose time, column `time` of `schema`, W has passed; `nulls`: the time may be NULL. `None`: its
-/// value for a row is not final then, because later rows can change it.
+/// value for a row is not final at that point, because later rows can change it.
 pub(super) fn past(expr: &Expr, schema: &DFSchema, time: usize, nulls: bool) -> Option<Past> {
     let function = function(expr)?;
     let params = &function.params;

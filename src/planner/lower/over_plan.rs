@@ -11,7 +11,7 @@ use crate::common::Result;
 /// Numbers the rows of a partition.
 pub(super) const NUMBER: &str = "__number";
 
-/// A column without a table, whatever its name.
+/// An unqualified column, whatever its name.
 pub(super) fn named(name: &str) -> Expr {
     Expr::Column(Column::new_unqualified(name))
 }
@@ -25,7 +25,7 @@ pub(super) fn function(expr: &Expr) -> Option<&WindowFunction> {
     }
 }
 
-/// OVER all rows of the partition.
+/// A window function OVER all rows of the partition.
 pub(super) fn whole_partition(function: impl Into<WindowFunctionDefinition>, args: Vec<Expr>, partition: &[Expr]) -> WindowFunction {
     let mut call = WindowFunction::new(function, args);
     call.params.partition_by = partition.to_vec();

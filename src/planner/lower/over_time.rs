@@ -1,4 +1,4 @@
-//! OVER by time: functions that are final when W has passed a row.
+//! Lowers OVER by time: functions that are final when W has passed a row.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -170,7 +170,7 @@ fn rows_plan(window: &Window, past: Past, leaf: LogicalPlan) -> Result<LogicalPl
     let mut plan = windows(window.window_expr.clone(), leaf)?;
     let mut wanted = named(NEW);
     if let (Past::Last(rows), Some(first)) = (past, window.window_expr.first().and_then(function)) {
-        // Counted from the end.
+        // Numbered from the end.
         let mut number = whole_partition(row_number(), Vec::new(), &first.params.partition_by);
         number.params.order_by = first.params.order_by.iter().map(|s| s.expr.clone().sort(!s.asc, !s.nulls_first)).collect();
         plan = windows(vec![Expr::from(number).alias(NUMBER)], plan)?;

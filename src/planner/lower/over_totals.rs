@@ -1,4 +1,4 @@
-//! OVER by time from totals: functions whose frame begins with the partition, over new rows alone.
+//! Computes OVER by time from totals: functions whose frame begins with the partition, over new rows alone.
 
 use std::sync::Arc;
 

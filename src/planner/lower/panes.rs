@@ -11,7 +11,7 @@ use crate::operators::windows::panes::Panes;
 use super::super::window_tvf::WindowTvf;
 use super::copied;
 
-/// Panes are used if a window has at most this many times more panes than a row has windows.
+/// The maximum number of panes per window, relative to the windows per row, for which panes are used.
 const MOST_PANES: i64 = 8;
 
 /// The input of an aggregate whose windows share panes.

@@ -1,5 +1,4 @@
-//! Nodes without an incremental form: the batch plan over stored input, by key if there is one, by window if windows are
-//! final.
+//! Lowers nodes without an incremental form: the batch plan over stored input, by key if there is one, by window if windows are final.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! WITH RECURSIVE: recomputed as a whole over its stored tables, and at each tick if it reads the clock.
+//! Lowers WITH RECURSIVE: recomputed as a whole over its stored tables, and at each tick if it reads the clock.
 
 use std::sync::Arc;
 

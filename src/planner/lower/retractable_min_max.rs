@@ -1,4 +1,4 @@
-//! MIN and MAX over changes: by the values of each group, which a separate aggregate below keeps.
+//! MIN and MAX over changes: computed from the values of each group, which a separate aggregate below keeps.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::planner::properties::StreamProperties;
 
 /// A MIN or MAX of a query.
 pub(super) struct RetractableMinMax {
-    /// MAX.
+    /// Whether it is MAX.
     largest: bool,
     /// Its argument; NULL for rows that its FILTER drops.
     pub argument: Expr,
     name: String,
 }
 
-/// A MIN or MAX over a type with one total order. Not of floats: where NaN sorts is not defined.
+/// A MIN or MAX over a type with one total order; `None` for floats, where the order of NaN is not defined.
 pub(super) fn retractable_min_max(expr: &Expr, aggregate: &Aggregate) -> Result<Option<RetractableMinMax>> {
     let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else { return Ok(None) };
     let largest = match func.name() {
@@ -37,7 +37,7 @@ pub(super) fn retractable_min_max(expr: &Expr, aggregate: &Aggregate) -> Result<
     if !params.order_by.is_empty() || data_type.is_floating() || data_type.is_nested() || data_type.is_null() {
         return Ok(None);
     }
-    // Rows that do not pass leave a NULL, so that their group has a value.
+    // Rows that do not pass contribute NULL, so that their group has a value.
     let argument = match params.filter {
         Some(filter) => when(*filter, argument.clone()).end()?,
         None => argument.clone(),
@@ -66,7 +66,7 @@ impl RetractableMinMax {
     /// The extreme over the values whose changes are `values`.
     pub(super) fn extreme_over(&self, values: &Lowered) -> Result<Extreme> {
         let mut fields: Vec<_> = zset::unweighted(values.plan.schema().inner()).fields().iter().cloned().collect();
-        // A group that was just removed has none.
+        // A group that was just removed has no value.
         let value = fields.pop().ok_or_else(|| Error::internal("an extreme of nothing"))?;
         fields.push(Arc::new(Field::new(&self.name, value.data_type().clone(), true)));
         Ok(Extreme { schema: Arc::new(Schema::new(fields)), largest: self.largest })

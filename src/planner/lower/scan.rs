@@ -1,4 +1,4 @@
-//! Scans of tables: append-only rows, changelogs, or upserts, which are normalized to changes.
+//! Lowers scans of tables: append-only rows, changelogs, or upserts, which are normalized to changes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl Lowering {
                 }
                 Ok(Lowered { plan: plan.clone(), properties, nodes: Default::default() })
             }
-            // Time does not close rows of a changelog: their time column is an ordinary column.
+            // Time does not close rows of a changelog: its time column is an ordinary column.
             Changes::All => {
                 let read = read(scan, &table);
                 if table.has_clock(&read) {

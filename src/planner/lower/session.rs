@@ -1,4 +1,4 @@
-//! SESSION windows: merged with the aggregate above them where that groups by their key, else row by row.
+//! Lowers SESSION windows: merged with the aggregate above them if it groups by their key, else row by row.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

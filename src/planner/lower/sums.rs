@@ -1,5 +1,5 @@
-//! The stored form of an aggregate: itself, or sums from which it follows. Their type is wider than that of the result: an intermediate sum
-//! may exceed it.
+//! The stored form of an aggregate: itself, or sums that it is computed from. Their type is wider than that of the result, because an
+//! intermediate sum may exceed the latter.
 
 use datafusion::common::DFSchemaRef;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
@@ -24,7 +24,7 @@ use crate::planner::functions::checked_sum;
 #[derive(Debug, Clone)]
 pub(super) struct RetractableAggregate {
     kind: Kind,
-    /// What the query calls it.
+    /// Its name in the query.
     name: String,
     /// The stored aggregates.
     pub parts: Vec<Expr>,
@@ -55,8 +55,8 @@ impl RetractableAggregate {
         matches!(self.kind, Kind::Extreme)
     }
 
-    /// As sums over changes; `None` for what is not linear: floats (subtraction does not undo their addition), DISTINCT, extremes,
-    /// ordered ones.
+    /// Expresses the aggregate as sums over changes; `None` if it is not linear: floats (subtraction does not undo their addition),
+    /// DISTINCT, extremes, ordered aggregates.
     pub(super) fn sums(expr: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<Option<Self>> {
         let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else { return Ok(None) };
         let name = expr.schema_name().to_string();
@@ -135,7 +135,7 @@ fn weighted_value(value: &Expr, schema: &DFSchemaRef, weight: &Expr) -> Result<O
     })
 }
 
-/// The argument of an average before its cast to float: integers add up exactly.
+/// The argument of an average before its cast to float: sums of integers are exact.
 pub(super) fn exact(value: &Expr, schema: &DFSchemaRef) -> Result<Option<Expr>> {
     Ok(match value {
         Expr::Cast(cast) if cast.field.data_type() == &DataType::Float64 => {

@@ -1,4 +1,4 @@
-//! Volatile expressions (UUID(), RAND(), CURRENT_WATERMARK) over rows that change.
+//! Lowers volatile expressions (UUID(), RAND(), CURRENT_WATERMARK) over rows that change.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! CURRENT_WATERMARK: a column below the projection or the filter that uses it.
+//! Lowers CURRENT_WATERMARK to a column below the projection or the filter that uses it.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ impl WatermarkColumns {
 }
 
 impl Lowering {
-    /// The same expressions over an append-only fragment with their watermarks as appended columns.
+    /// The same expressions over an append-only fragment that their watermarks are appended to.
     pub(super) fn with_watermark_columns(&mut self, schema: &DFSchema, input: Lowered, exprs: Vec<Expr>) -> Result<(Lowered, Vec<Expr>)> {
         let Lowered { plan, properties, nodes } = input;
         let marked = WatermarkColumns::new(plan, exprs, schema, self.next_node(), &|column| rowtime(&properties, column))?;

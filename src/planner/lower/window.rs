@@ -1,4 +1,4 @@
-//! OVER: per window if it is in the partition, per row if the order is time, else recomputed by partition.
+//! Lowers OVER: per window if it is in the partition, per row if the order is time, else recomputed by partition.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -123,7 +123,7 @@ fn column_of(schema: &DFSchema, index: usize) -> Column {
     Column::from(schema.qualified_field(index))
 }
 
-/// A ROW_NUMBER makes the rows of a partition unique.
+/// The keys that a ROW_NUMBER gives: it makes the rows of a partition unique.
 fn ranked(plan: &LogicalPlan, window: &Window, partition: &[Expr]) -> Vec<BTreeSet<usize>> {
     let width = window.input.schema().fields().len();
     let trace = trace_all(plan);

@@ -1,4 +1,4 @@
-//! Types in CAST that sqlparser knows only by name, such as `TIMESTAMP_LTZ(3)`, or DataFusion does not know: they are those of the dialect.
+//! Resolves types in CAST that sqlparser knows only by name, such as `TIMESTAMP_LTZ(3)`, or DataFusion does not know, by the dialect.
 
 use std::sync::Arc;
 
@@ -9,21 +9,21 @@ use sqlparser::ast::{DataType as SqlType, ExactNumberInfo};
 
 use crate::sql::Dialect;
 
-/// Finds types by their names in a dialect.
+/// Resolves types by their names in a dialect.
 #[derive(Debug)]
 pub struct CastTypes(pub Dialect);
 
 impl TypePlanner for CastTypes {
     fn plan_type_field(&self, sql_type: &SqlType) -> DfResult<Option<FieldRef>> {
         match sql_type {
-            // DataFusion's DECIMAL has 38 digits.
+            // DataFusion's DECIMAL without a precision has 38 digits.
             SqlType::Decimal(ExactNumberInfo::None)
             | SqlType::Dec(_)
             | SqlType::Numeric(ExactNumberInfo::None)
             | SqlType::Custom(..)
             | SqlType::Time(Some(_), _)
             | SqlType::Timestamp(Some(10..), _) => {
-                // NOT NULL within it promises what a value need not keep.
+                // NOT NULL inside the type promises what a value need not keep.
                 Ok(Some(Arc::new(Field::new("", with_nulls(&self.0.data_type(&sql_type.to_string())?), true))))
             }
             _ => Ok(None),
@@ -31,7 +31,7 @@ impl TypePlanner for CastTypes {
     }
 }
 
-/// The type with NULLs wherever they can be.
+/// The type with all its parts nullable.
 fn with_nulls(data_type: &DataType) -> DataType {
     let field = |field: &FieldRef| Arc::new(Field::new(field.name(), with_nulls(field.data_type()), true));
     match data_type {

@@ -1,4 +1,4 @@
-//! An order by all columns: what comes first where SQL leaves that open.
+//! Orders rows by all columns where SQL leaves their order open.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::expr::Sort as SortExpr;
 use datafusion::logical_expr::{Expr, Limit, LogicalPlan, LogicalPlanBuilder};
 
-/// All columns that are not known yet, in order.
+/// All columns that are not in `known`, in order.
 pub(super) fn rest(schema: &DFSchema, known: &[Expr]) -> Vec<SortExpr> {
     let columns = schema.iter().filter(|(_, f)| !f.data_type().is_nested());
     columns.map(|(q, f)| Expr::from((q, f))).filter(|c| !known.contains(c)).map(|c| c.sort(true, false)).collect()
 }
 
-/// A LIMIT without ORDER BY as one that takes the first rows by all columns.
+/// Turns a LIMIT without ORDER BY into one that takes the first rows by all columns.
 pub(in crate::planner) fn by_all_columns(limit: Limit) -> DfResult<LogicalPlan> {
     let order = rest(limit.input.schema(), &[]);
     let input = LogicalPlanBuilder::from(limit.input.as_ref().clone()).sort(order)?.build()?;

@@ -1,4 +1,4 @@
-//! Ties get an order: the same rows give the same answer, in whatever order they came.
+//! Makes orders total: the same rows give the same result, in whatever order they came.
 
 use datafusion::common::DFSchema;
 use datafusion::error::Result as DfResult;
@@ -15,12 +15,12 @@ use super::window_functions::{reordered, replaced};
 use crate::planner::first_rows::FirstRowsNode;
 use crate::planner::mode::Mode;
 
-/// Functions whose answer depends on the order of rows that ORDER BY says are equal.
+/// Functions whose result depends on the order of rows with equal ORDER BY values.
 const RANKING: [&str; 4] = ["row_number", "ntile", "lag", "lead"];
 
-/// Completes the ORDER BY of ranking functions, of ROWS frames and of LIMIT by all other columns. SQL leaves it open which of
-/// equal rows comes first; a query that is kept up to date has to give the same answer as the batch query, so both must make
-/// the same choice. A continuous LIMIT without ORDER BY keeps the rows that came first; within a subquery, the first by all columns.
+/// Appends all other columns to the ORDER BY of ranking functions, of ROWS frames and of LIMIT. SQL leaves open which of several equal rows
+/// comes first; a continuous query has to give the same result as the batch query, so both must make the same choice. A continuous LIMIT
+/// without ORDER BY keeps the rows that came first; within a subquery, the first by all columns.
 ///
 /// # Errors
 /// When DataFusion refuses to build a node; that would be a bug.
@@ -37,7 +37,7 @@ pub(in crate::planner) fn total_order(plan: LogicalPlan, mode: Mode) -> Result<L
     Ok(ordered.data)
 }
 
-/// A function in a complete order, if it needs one.
+/// A function with a total order, if it needs one.
 fn completed(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let Expr::WindowFunction(mut function) = expr.clone().unalias() else { return None };
     if let Some(function) = end_of_frame(&function, schema) {
@@ -53,8 +53,8 @@ fn completed(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     Some(Expr::WindowFunction(function))
 }
 
-/// FIRST_VALUE and LAST_VALUE where it is left open which of several rows is the first or the last one: over the whole
-/// partition, up to all rows that are equal to the current one (what SQL says if no frame is given), and without any order.
+/// FIRST_VALUE and LAST_VALUE where SQL leaves open which of several rows is the first or the last one: over the whole partition, up to all
+/// peers of the current row (the default frame), and without any order.
 fn end_of_frame(function: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction> {
     let frame = &function.params.window_frame;
     let first = match function.fun.name() {
@@ -69,7 +69,7 @@ fn end_of_frame(function: &WindowFunction, schema: &DFSchema) -> Option<WindowFu
     let params = &mut ordered.params;
     let to_current = matches!(frame.end_bound, WindowFrameBound::CurrentRow) && frame.units != WindowFrameUnits::Rows;
     if !first && to_current && !params.order_by.is_empty() {
-        // The last of equal rows, which are a separate partition.
+        // Takes the last of equal rows, which form a separate partition.
         params.partition_by.extend(std::mem::take(&mut params.order_by).into_iter().map(|s| s.expr));
     } else if !(whole(function) || first && frame.start_bound.is_unbounded()) {
         return None;
@@ -85,7 +85,7 @@ fn end_of_frame(function: &WindowFunction, schema: &DFSchema) -> Option<WindowFu
     Some(ordered)
 }
 
-/// The frame is the whole partition: order means nothing to it.
+/// Whether the frame is the whole partition, so that its order does not matter.
 fn whole(function: &WindowFunction) -> bool {
     let frame = &function.params.window_frame;
     frame.start_bound.is_unbounded() && frame.end_bound.is_unbounded()
@@ -101,7 +101,7 @@ fn limited(limit: Limit, mode: Mode) -> DfResult<Transformed<LogicalPlan>> {
     Ok(Transformed::yes(by_all_columns(limit)?))
 }
 
-/// A LIMIT without ORDER BY, of a stream.
+/// Replaces a LIMIT without ORDER BY over a stream by [`FirstRowsNode`].
 fn first_rows(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     let LogicalPlan::Limit(limit) = node else { return Ok(Transformed::no(node)) };
     if sorted(&limit.input)?.is_some() {
@@ -113,7 +113,7 @@ fn first_rows(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     Ok(Transformed::yes(FirstRowsNode::plan(Arc::unwrap_or_clone(limit.input), skip, fetch)))
 }
 
-/// The same plan with its ORDER BY completed; `None` if it has none on top.
+/// The same plan with its ORDER BY completed; `None` if its top has none.
 fn sorted(plan: &LogicalPlan) -> DfResult<Option<LogicalPlan>> {
     match plan {
         LogicalPlan::Sort(sort) => {

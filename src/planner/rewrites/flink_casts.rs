@@ -1,5 +1,5 @@
-//! CAST as Flink has it: to STRING with Flink's texts (`TRUE`, `2024-05-01 12:00:00.000`, `1.0E10`), to a TIMESTAMP of fewer digits
-//! downwards, also before 1970 and within rows and arrays, to a ROW by the places of its fields.
+//! CAST as in Flink: to STRING with Flink's text (`TRUE`, `2024-05-01 12:00:00.000`, `1.0E10`), to a TIMESTAMP of fewer digits by rounding
+//! down, also before 1970 and within rows and arrays, to a ROW by the positions of its fields.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::DFSchema;
@@ -20,7 +20,7 @@ use crate::planner::functions::calendar::{FLOOR, cut_for};
 use crate::planner::functions::field_names::fields_named;
 use crate::planner::functions::to_string::{CAST_TO_TEXT, differs};
 
-/// Puts the functions that show values and cut times as Flink does into casts that DataFusion would do in another way.
+/// Adds the functions that format values and cut times as Flink does to casts that DataFusion would evaluate differently.
 ///
 /// # Errors
 /// When DataFusion refuses to build a node; that would be a bug.
@@ -42,7 +42,7 @@ fn one(expr: Expr, schema: &DFSchema, functions: &dyn FunctionRegistry) -> DfRes
     let (Expr::Cast(Cast { expr: of, field }) | Expr::TryCast(TryCast { expr: of, field })) = &expr else {
         return Ok(Transformed::no(expr));
     };
-    // A column of a query around this one has its type with it; what has none is refused elsewhere.
+    // An outer column carries its type; an expression without a type is rejected elsewhere.
     let Ok(given) = of.get_type(schema) else { return Ok(Transformed::no(expr)) };
     if let Some((from, to)) = of_other_length(&given, field.data_type()) {
         let error = Error::sql(format!("a cast from {} to {} is not possible", display(from), display(to)));

@@ -1,11 +1,11 @@
-//! The AVG of integers is an integer in Flink: the sum divided by the count, cut off; that of DECIMALs is such a quotient, too. Sums of
-//! BIGINTs are held as DECIMALs, so that only the result has to be in range, and none on the way to it.
+//! The AVG of integers is an integer in Flink: the sum divided by the count, truncated; that of DECIMALs is such a quotient as well. Sums
+//! of BIGINTs are held as DECIMALs, so that only the result has to be in range, not the intermediate sums.
 //!
 //! ```text
 //!   Aggregate: a, avg(n), sum(b)   ─▶   Projection: a, CAST(sum(n) / count(n) AS INT) AS avg(n), __sum_in_type(sum(b)) AS sum(b)
 //!                                         Aggregate: a, sum(n), count(n), sum(CAST(b AS DECIMAL(28, 0)))
 //! ```
-//! A continuous query stores sums and counts anyway, and shares those of other aggregates.
+//! A continuous query stores sums and counts anyway, and shares them with other aggregates.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -23,12 +23,12 @@ use crate::common::Result;
 use crate::planner::functions::checked::{in_type, integer_average};
 use crate::planner::functions::{checked_sum, decimals};
 
-/// Rewrites all of them, also those OVER windows.
+/// Rewrites all averages, also those OVER windows.
 ///
 /// # Errors
 /// When DataFusion refuses to build a node; that would be a bug.
 pub(in crate::planner) fn integer_averages(plan: LogicalPlan) -> Result<LogicalPlan> {
-    // What is above one has other types then.
+    // The nodes above a rewritten one get other types.
     let mut changed = false;
     let whole = plan.transform_up_with_subqueries(|node| {
         let node = if changed { retyped(node)? } else { node };
@@ -39,14 +39,14 @@ pub(in crate::planner) fn integer_averages(plan: LogicalPlan) -> Result<LogicalP
     Ok(whole.data)
 }
 
-/// A node with the types that its inputs have now.
+/// A node with the current types of its inputs.
 pub(super) fn retyped(node: LogicalPlan) -> DfResult<LogicalPlan> {
     match node {
         LogicalPlan::Extension(_) => {
             let inputs = node.inputs().into_iter().cloned().collect();
             node.with_new_exprs(node.expressions(), inputs)
         }
-        // It would keep the types that it had.
+        // A union would keep its old types.
         LogicalPlan::Union(union) => Ok(LogicalPlan::Union(Union::try_new_with_loose_types(union.inputs)?)),
         other => other.recompute_schema(),
     }
@@ -74,9 +74,9 @@ fn quotients(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     }
 }
 
-/// A function by the places of what it is made of.
+/// A function, given by the indices of its parts.
 enum Made {
-    /// As it is.
+    /// Unchanged.
     Itself(usize),
     /// A sum of BIGINTs, held as a DECIMAL.
     Sum(usize),
@@ -84,19 +84,19 @@ enum Made {
     Average(usize, usize, DataType),
 }
 
-/// What functions are made of.
+/// The parts of the functions of a node.
 struct Parts {
-    /// What is to be computed instead, each once.
+    /// The expressions to be computed instead, each once.
     exprs: Vec<Expr>,
-    /// For each function what it is now.
+    /// The replacement of each function.
     made: Vec<Made>,
-    /// Where each of `exprs` stands, and their names: there may be thousands.
+    /// The index of each of `exprs`, and their names: there may be thousands.
     places: HashMap<Expr, usize>,
     names: HashSet<String>,
 }
 
 impl Parts {
-    /// `None` when all stay as they are.
+    /// `None` if no function changes.
     fn decompose(functions: &[Expr], schema: &DFSchema) -> DfResult<Option<Self>> {
         let rewritten = functions.iter().map(|function| rewritten(function, schema)).collect::<DfResult<Vec<_>>>()?;
         if rewritten.iter().all(Option::is_none) {
@@ -114,7 +114,7 @@ impl Parts {
         Ok(Some(parts))
     }
 
-    /// The place of an expression. Those that differ by a CAST alone have one name, so a name that is taken gets a number.
+    /// The index of an expression. Expressions that differ only in a CAST have the same name, so a name that is taken gets a number.
     fn place(&mut self, expr: Expr) -> usize {
         let bare = expr.clone().unalias();
         if let Some(place) = self.places.get(&bare) {
@@ -133,10 +133,10 @@ impl Parts {
         self.exprs.len() - 1
     }
 
-    /// The columns that there were, from `over`: the first ones, and what is made of the others.
+    /// The original columns, from `over`: the first ones, and the results of the rewritten functions.
     fn quotients(&self, over: LogicalPlan, first: usize, schema: &DFSchema) -> DfResult<Transformed<LogicalPlan>> {
         let column = |n: usize| Expr::Column(Column::from(over.schema().qualified_field(n)));
-        // GROUPING is computed from the number of the set further down, where that column ends.
+        // GROUPING is computed from the number of the set below; the column is not passed on.
         let shown = |n: &usize| over.schema().field(*n).name() != Aggregate::INTERNAL_GROUPING_ID;
         let mut exprs: Vec<Expr> = (0..first).filter(shown).map(column).collect();
         for (made, n) in self.made.iter().zip(first..) {
@@ -159,7 +159,7 @@ impl Parts {
     }
 }
 
-/// What is computed in the place of a function.
+/// The replacement of a function.
 enum Rewritten {
     Sum(Expr),
     Average(Expr, Expr, DataType),

@@ -1,7 +1,7 @@
-//! Casts that lose something, such as `CAST(d AS INT)` of a DECIMAL, are kept in comparisons.
+//! Keeps lossy casts, such as `CAST(d AS INT)` of a DECIMAL, in comparisons.
 //!
-//! DataFusion moves a cast from a column to the literal: `CAST(d AS INT) = 1` becomes `d = 1.00`, which is another question when
-//! 1.25 is 1, too. While expressions are simplified, such casts are arguments of a function that nothing is known of.
+//! DataFusion moves a cast from a column to the literal: `CAST(d AS INT) = 1` becomes `d = 1.00`, which differs, because 1.25 casts to 1 as
+//! well. While expressions are simplified, such casts are arguments of an opaque function.
 
 use std::any::type_name;
 use std::sync::{Arc, LazyLock};
@@ -21,7 +21,7 @@ use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use crate::common::casts::keeps;
 
-/// DataFusion's rule, which does not see through such casts.
+/// DataFusion's rule, which cannot see through such casts.
 #[derive(Debug, Default)]
 pub(in crate::planner) struct KeepLossyCasts(SimplifyExpressions);
 
@@ -75,7 +75,7 @@ fn show(expr: Expr) -> DfResult<Transformed<Expr>> {
     }
 }
 
-/// Gives its argument, and has its name.
+/// An identity function that keeps the name of its argument.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Hidden {
     signature: Signature,

@@ -1,4 +1,4 @@
-//! Rewrites of plans and of their expressions that give Flink's answers where DataFusion has its own.
+//! Rewrites of plans and expressions that give Flink's results where DataFusion's differ.
 
 pub(super) mod cast_types;
 pub(super) mod column_order;

@@ -1,4 +1,4 @@
-//! One zero in DISTINCT aggregates: `0.0` and `-0.0` are one value there, as they are one group.
+//! Normalizes zeros in DISTINCT aggregates: `0.0` and `-0.0` are one value there, as they are one group.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, lit}
 
 use crate::common::Result;
 
-/// Takes the sign of zeros away below DISTINCT aggregates. DataFusion's lists of distinct values tell zeros apart, its groups do not,
-/// and which of them counts is the plan's choice; by this it does not matter.
+/// Removes the sign of zeros below DISTINCT aggregates. DataFusion's lists of distinct values distinguish zeros, its groups do not, and the
+/// plan decides which is used; after this rewrite it does not matter.
 ///
 /// # Errors
 /// When DataFusion refuses to build a node; that would be a bug.
@@ -34,7 +34,7 @@ fn aggregates(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
     Ok(Transformed::yes(LogicalPlan::Aggregate(plan)))
 }
 
-/// A DISTINCT aggregate of a float without signs of zero, under its own name; `None` for others.
+/// A DISTINCT aggregate of a float without signs of zero, under its original name; `None` for others.
 fn unsigned(expr: &Expr, schema: &DFSchema) -> DfResult<Option<Expr>> {
     let Expr::AggregateFunction(mut function) = expr.clone().unalias() else { return Ok(None) };
     let [arg] = function.params.args.as_mut_slice() else { return Ok(None) };

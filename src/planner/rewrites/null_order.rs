@@ -1,9 +1,9 @@
 //! NULL is the lowest value of an ORDER BY, as in Flink, unless NULLS FIRST or NULLS LAST is written; with one exception.
 //!
-//! OVER in order of an event time puts rows without a time *last* if nothing is written. Such a row can come at any moment, and if it stood
-//! before all others it would change what has come out already; Flink ends the job there. The same in batch, so that answers agree.
+//! OVER in order of an event time puts rows without a time *last* by default. Such a row can come at any moment, and if it were sorted
+//! first it would change results that were already emitted; Flink ends the job there. Batch does the same, so that the results agree.
 //!
-//! DataFusion's plans do not tell what was written, so NULLS FIRST in an OVER is marked in the SQL tree.
+//! DataFusion's plans do not tell an explicit NULLS FIRST from the default, so it is marked in the SQL tree of an OVER.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(in crate::planner) fn register(registry: &mut dyn FunctionRegistry) -> Resul
     Ok(())
 }
 
-/// Marks what is written.
+/// Marks explicit NULLS FIRST.
 pub(in crate::planner) fn mark(query: &mut Query) {
     let _ = query.visit(&mut Marks);
 }
@@ -74,7 +74,7 @@ fn marked(spec: &mut WindowSpec) {
     }
 }
 
-/// The same plan without marks, in which OVER in order of an event time puts rows without a time last unless it was written otherwise.
+/// Removes the marks, and lets OVER in order of an event time put rows without a time last unless the query says otherwise.
 ///
 /// # Errors
 /// When DataFusion refuses to build a node; that would be a bug.
@@ -86,7 +86,7 @@ pub(in crate::planner) fn times_last(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(plan.data)
 }
 
-/// A function in its order, if that is another one.
+/// A function with the right order, if its order changes.
 fn ordered(expr: &Expr, input: &LogicalPlan) -> Option<Expr> {
     let Expr::WindowFunction(mut function) = expr.clone().unalias() else { return None };
     let first = function.params.order_by.first_mut()?;
@@ -128,13 +128,13 @@ fn copies(exprs: &[Expr], input: &LogicalPlan, index: usize) -> bool {
     exprs.get(index).and_then(|expr| copied(expr, input.schema())).is_some_and(|column| is_time(input, column))
 }
 
-/// The same of the node below, where the column stands at the same place.
+/// The same for the node below, where the column has the same index.
 fn below(plan: &LogicalPlan, index: usize) -> bool {
     let name = |plan: &LogicalPlan| plan.schema().fields().get(index).map(|field| field.name().clone());
     plan.inputs().first().is_some_and(|input| name(plan).is_some() && name(plan) == name(input) && is_time(input, index))
 }
 
-/// The mark: it gives its argument, and has its name.
+/// The mark: an identity function that keeps the name of its argument.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Written {
     signature: Signature,

@@ -1,8 +1,8 @@
-//! Names for columns that are fields of a ROW: `SELECT bid.price` makes a column `price`, as in Flink. DataFusion would call
-//! it `events.bid[price]`.
+//! Names columns that are fields of a ROW: `SELECT bid.price` yields a column `price`, as in Flink. DataFusion would call it
+//! `events.bid[price]`.
 //!
-//! It is done on the SQL tree: the field becomes `bid.price AS price`. What is in FROM tells a ROW's field from a table's column.
-//! A name that the SELECT has already gets a number, from 0 on, as in Flink.
+//! Works on the SQL tree: the field becomes `bid.price AS price`. FROM tells a ROW's field from a table's column. A name that the SELECT
+//! already has gets a number, from 0 on, as in Flink.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -23,7 +23,7 @@ impl VisitorMut for Selects {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let wildcard = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
-        // What a wildcard stands for is not known here.
+        // The columns of a wildcard are not known here.
         if !select.projection.iter().any(wildcard) {
             name_fields(select);
         }
@@ -71,7 +71,7 @@ impl TableNames {
         };
         match alias {
             Some(alias) => drop(self.0.insert(alias.name.value.to_lowercase())),
-            // A window function hands on the columns of its table, with the table's name.
+            // A window function keeps the columns and the name of its table.
             None => drop(Visit::visit(factor, self)),
         }
     }

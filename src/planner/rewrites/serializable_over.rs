@@ -1,5 +1,5 @@
-//! Forms of OVER that plans can be sent with. DataFusion's plans leave FILTER and IGNORE NULLS of window functions out when they are
-//! turned into bytes, so FILTER is written as CASE here, and IGNORE NULLS becomes a part of the function.
+//! Rewrites OVER to forms that survive encoding. DataFusion drops FILTER and IGNORE NULLS of window functions when it encodes a plan, so
+//! FILTER becomes CASE here, and IGNORE NULLS a part of the function.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::planner::functions;
 
 use super::window_functions::replaced;
 
-/// Aggregates that do not look at rows whose first argument is NULL.
+/// Aggregates that ignore rows whose first argument is NULL.
 const SKIP_NULLS: [&str; 23] = [
     "approx_distinct",
     "approx_median",
@@ -51,7 +51,7 @@ const SKIP_NULLS: [&str; 23] = [
 /// The same plan with OVER in these forms.
 ///
 /// # Errors
-/// When FILTER stands with a function that looks at NULLs, or at no argument; others are DataFusion's.
+/// When FILTER is used with a function that counts NULLs or has no argument; other errors are DataFusion's.
 pub(in crate::planner) fn sendable(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Window(window) => {
@@ -62,7 +62,7 @@ pub(in crate::planner) fn sendable(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(plan.data)
 }
 
-/// Another form of a window function under its own name, if it needs one.
+/// The serializable form of a window function under its original name, if it needs one.
 fn form(expr: &Expr) -> DfResult<Option<Expr>> {
     let Expr::WindowFunction(function) = expr.clone().unalias() else { return Ok(None) };
     let WindowFunction { mut fun, mut params } = *function;
@@ -100,17 +100,17 @@ fn ignoring_nulls(function: &Arc<WindowUDF>) -> Arc<WindowUDF> {
 /// The marker that distinguishes such a function from the plain one of its name in an encoded plan.
 const MARK: &[u8] = b"ignore nulls";
 
-/// The bytes behind a function's name.
+/// The bytes that follow the name of a function.
 pub(in crate::planner) fn encode(function: &WindowUDF, buf: &mut Vec<u8>) {
     if function.inner().is::<IgnoringNulls>() {
         buf.extend_from_slice(MARK);
     }
 }
 
-/// A function by its name and these bytes.
+/// Returns a function by its name and these bytes.
 ///
 /// # Errors
-/// When there is none.
+/// When there is no such function.
 pub(in crate::planner) fn decode(name: &str, buf: &[u8]) -> Result<Arc<WindowUDF>> {
     let function = functions::window_function(name).filter(|_| buf == MARK);
     function.map(|f| ignoring_nulls(&f)).ok_or_else(|| Error::internal(format!("a plan with an unknown window function {name}")))

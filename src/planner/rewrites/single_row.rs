@@ -1,7 +1,8 @@
-//! A subquery as a value gives one row at most; another row is an error.
+//! A scalar subquery yields at most one row; another row is an error.
 //!
-//! DataFusion joins what refers to the row outside only if it is an aggregate, and in a join of the others each row would come out. So a subquery
-//! of which it is not known becomes `SELECT __single_row(MIN(x), COUNT(*))`, which fails for a second row, as Flink's SINGLE_VALUE does.
+//! DataFusion joins a correlated subquery only if it is an aggregate; a join with other subqueries would return each of their rows. So a
+//! subquery that is not known to have one row becomes `SELECT __single_row(MIN(x), COUNT(*))`, which fails for a second row, as Flink's
+//! SINGLE_VALUE does.
 
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ fn function() -> ScalarUDF {
     ScalarUDF::new_from_impl(SingleRow { signature: Signature::any(2, Volatility::Immutable) })
 }
 
-/// A subquery of one column as one of one row; `None` if it has no more anyhow, or its values have no order.
+/// Reduces a subquery of one column to one row; `None` if it has at most one anyway, or its values have no order.
 pub(super) fn single(plan: &LogicalPlan) -> DfResult<Option<LogicalPlan>> {
     let [field] = plan.schema().fields().as_ref() else { return Ok(None) };
     if plan.max_rows().is_some_and(|most| most <= 1) || field.data_type().is_nested() {

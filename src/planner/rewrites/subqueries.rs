@@ -1,14 +1,14 @@
-//! Subqueries where DataFusion has no join for them: as values, in CASE, under NOT.
+//! Subqueries that DataFusion has no join for: as values, in CASE, under NOT.
 //!
-//! DataFusion turns IN and EXISTS in WHERE into joins that know rows that match and rows that do not. That is too little where NULL is an
-//! answer of its own, and in SELECT it does nothing. There they become counts, which it joins by what correlates them:
+//! DataFusion turns IN and EXISTS in WHERE into joins that distinguish rows with and without a match. That is not enough where NULL is a
+//! result of its own, and in SELECT it does nothing. There they become counts, which it joins on the correlation:
 //!
 //! | as written | becomes |
 //! |---|---|
 //! | `EXISTS (s)` | `(SELECT COUNT(*) FROM s) > 0` |
 //! | `x IN (s)` | `CASE` WHEN the count of `s = x` > 0 THEN TRUE; WHEN that of `s` is 0 THEN FALSE; WHEN x, or one of `s`, IS NULL THEN NULL; ELSE FALSE |
 //!
-//! What it cannot join after that is refused with what to write instead.
+//! Subqueries that it still cannot join are rejected, with a hint what to write instead.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(in crate::planner) fn counted(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(plan)
 }
 
-/// Refuses aggregates over rows that are found by more than equality with the row outside, which DataFusion does not join.
+/// Rejects aggregates over rows that are correlated by more than equality, which DataFusion does not join.
 fn equal_only(plan: &LogicalPlan) -> Result<()> {
     let mut refused = None;
     plan.apply_with_subqueries(|node| {
@@ -59,7 +59,7 @@ fn equal_only(plan: &LogicalPlan) -> Result<()> {
     refused.map_or(Ok(()), Err)
 }
 
-/// A column outside that a condition below an aggregate names otherwise than in `inner = outer`.
+/// An outer column that a condition below an aggregate uses in another form than `inner = outer`.
 fn unequal(plan: &LogicalPlan, below: bool) -> DfResult<Option<Expr>> {
     if let (true, LogicalPlan::Filter(filter)) = (below, plan) {
         for condition in split_conjunction(&filter.predicate).into_iter().filter(|c| c.contains_outer()) {
@@ -96,7 +96,7 @@ fn node(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     Ok(Transformed::new_transformed(plan.data, changed || plan.transformed))
 }
 
-/// A subquery as a value, of one row.
+/// Reduces a scalar subquery to one row.
 fn one_row(expr: Expr) -> DfResult<Transformed<Expr>> {
     let Expr::ScalarSubquery(subquery) = expr else { return Ok(Transformed::no(expr)) };
     Ok(match single(&subquery.subquery)? {
@@ -105,7 +105,7 @@ fn one_row(expr: Expr) -> DfResult<Transformed<Expr>> {
     })
 }
 
-/// Subqueries in ORDER BY, GROUP BY, aggregates and OVER as columns of a SELECT below.
+/// Moves subqueries in ORDER BY, GROUP BY, aggregates and OVER to columns of a SELECT below.
 fn computed_below(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     let asks = |e: &Expr| matches!(e, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_));
     let mut found: Vec<Expr> = Vec::new();
@@ -136,7 +136,7 @@ fn computed_below(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     };
     let exprs = plan.expressions().into_iter().map(replaced).collect::<DfResult<Vec<_>>>()?;
     let columns: Vec<_> = plan.schema().iter().map(|(q, f)| (q.cloned(), f.name().clone())).collect();
-    // A sort and an OVER have all columns of their input, so the new ones stand behind those that it had.
+    // A sort and an OVER output all columns of their input, so the new ones follow the original ones.
     let given = schema.fields().len();
     let new = plan.with_new_exprs(exprs, vec![input])?;
     let over = matches!(new, LogicalPlan::Window(_));
@@ -166,13 +166,13 @@ fn tested(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     }
 }
 
-/// Whether an expression asks IN or EXISTS of a subquery.
+/// Whether an expression contains IN or EXISTS with a subquery.
 fn tests(expr: &Expr) -> bool {
     expr.exists(|e| Ok(matches!(e, Expr::InSubquery(_) | Expr::Exists(_)))).unwrap_or(false)
 }
 
-/// A predicate of which only TRUE counts: DataFusion's joins serve below AND and OR, where nothing is negated. `alone`: it has to hold
-/// whatever else does, so its join may drop rows.
+/// Rewrites a predicate of which only TRUE counts: DataFusion's joins work below AND and OR, where nothing is negated. `alone`: it is a
+/// conjunct of the whole condition, so its join may drop rows.
 fn condition(expr: Expr, schema: &DFSchema, alone: bool) -> DfResult<Expr> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) => {
@@ -192,13 +192,13 @@ fn condition(expr: Expr, schema: &DFSchema, alone: bool) -> DfResult<Expr> {
             other => value(Expr::Not(Box::new(other)), schema),
         },
         Expr::Exists(_) => Ok(expr),
-        // A join that knows NULL drops rows: what marks them below OR takes NULL for FALSE.
+        // The join of NOT IN, which knows NULL, drops rows; the one that marks them, below OR, takes NULL for FALSE.
         Expr::InSubquery(ref of) if !of.negated || alone && !equated(&of.subquery)? => Ok(expr),
         other => value(other, schema),
     }
 }
 
-/// Whether a subquery says that something of its own is equal to something outside: a key of the join beside the one of NOT IN.
+/// Whether a subquery compares a column of its own with an outer one for equality: a join key in addition to that of NOT IN.
 fn equated(subquery: &Subquery) -> DfResult<bool> {
     let mut found = false;
     subquery.subquery.apply(|node| {
@@ -213,7 +213,7 @@ fn equated(subquery: &Subquery) -> DfResult<bool> {
     Ok(found)
 }
 
-/// An expression of which every value counts, under its own name.
+/// Rewrites an expression of which every value counts, under its original name.
 fn value(expr: Expr, schema: &DFSchema) -> DfResult<Expr> {
     if !tests(&expr) {
         return Ok(expr);
@@ -234,7 +234,7 @@ fn value(expr: Expr, schema: &DFSchema) -> DfResult<Expr> {
     Ok(if matches!(expr, Expr::Alias(_)) || expr.schema_name().to_string() == name { expr } else { expr.alias(name) })
 }
 
-/// `x IN (s)` by counts; `None` where x is not of this row alone.
+/// `x IN (s)` by counts; `None` if x is not computed from this row alone.
 fn member(of: &InSubquery, schema: &DFSchema) -> DfResult<Option<Expr>> {
     let InSubquery { expr, subquery, negated } = of;
     if expr.exists(|e| Ok(matches!(e, Expr::OuterReferenceColumn(..) | Expr::ScalarSubquery(_))))? {
@@ -256,7 +256,7 @@ fn member(of: &InSubquery, schema: &DFSchema) -> DfResult<Option<Expr>> {
     Ok(Some(when(matching.gt(lit(0i64)), lit(!negated)).when(nothing, lit(*negated)).when(unknown, null).otherwise(lit(*negated))?))
 }
 
-/// How many rows a subquery has for which a condition holds.
+/// The number of rows of a subquery that satisfy a condition.
 fn number(subquery: &Subquery, conditions: &[Expr]) -> DfResult<Expr> {
     let mut plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone());
     let mut outer = subquery.outer_ref_columns.clone();
@@ -273,10 +273,10 @@ fn number(subquery: &Subquery, conditions: &[Expr]) -> DfResult<Expr> {
     Ok(Expr::ScalarSubquery(Subquery { subquery: Arc::new(plan), outer_ref_columns: outer, spans: subquery.spans.clone() }))
 }
 
-/// Refuses subqueries that the optimizer has left where they cannot run.
+/// Rejects subqueries that the optimizer has left where they cannot run.
 ///
 /// # Errors
-/// What to write instead.
+/// With a hint what to write instead.
 pub(in crate::planner) fn joined(plan: &LogicalPlan) -> Result<()> {
     let mut left = None;
     plan.apply_with_subqueries(|node| {

@@ -1,5 +1,5 @@
-//! `(a, b) = (c, d)` and `(a, b) IN (...)`: comparisons of their parts. DataFusion compares structs, to which NULL is equal to NULL, and has no
-//! subquery of several columns.
+//! Rewrites `(a, b) = (c, d)` and `(a, b) IN (...)` as comparisons of their parts. DataFusion compares structs, for which NULL equals NULL,
+//! and has no subqueries of several columns.
 //!
 //! | as written | becomes |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | `(a, b) IN (SELECT x, y ...)` | `EXISTS (SELECT 1 FROM (SELECT x, y ...) AS __rows (__0, __1) WHERE __0 = a AND __1 = b)` |
 //! | `(a, b) NOT IN (SELECT x, y ...)` | `NOT EXISTS (... WHERE (__0 = a AND __1 = b) IS NOT FALSE)` |
 //!
-//! EXISTS does not know NULL, so the last two stand only where nothing but TRUE counts: in WHERE, HAVING and ON, below AND, OR and NOT.
+//! EXISTS does not yield NULL, so the last two are used only where nothing but TRUE counts: in WHERE, HAVING and ON, below AND, OR and NOT.
 
 use std::ops::ControlFlow;
 
@@ -20,10 +20,10 @@ use sqlparser::ast::{
 use crate::common::{Error, Result};
 use crate::sql::ast_builder;
 
-/// Rewrites them everywhere in a query.
+/// Rewrites all such comparisons of a query.
 ///
 /// # Errors
-/// Where IN (SELECT ...) of several columns is a value.
+/// When IN (SELECT ...) of several columns is used as a value.
 pub(in crate::planner) fn compared(query: &mut Query) -> Result<()> {
     match query.visit(&mut Tuples) {
         ControlFlow::Continue(()) => Ok(()),
@@ -109,7 +109,7 @@ fn condition(expr: &mut Expr, negated: bool) {
             let Some(left) = parts(of) else { return };
             let names: Vec<Ident> = (0..left.len()).map(|i| Ident::new(format!("__{i}"))).collect();
             let equal = equal(names.iter().cloned().map(Expr::Identifier).collect(), left);
-            // Whether it is known to be unequal to all.
+            // Whether a row that may be equal counts as a match.
             let unknown_too = negated != *not_in;
             let selection = if unknown_too { Expr::IsNotFalse(Box::new(Expr::Nested(Box::new(equal)))) } else { equal };
             let column = |name| TableAliasColumnDef { name, data_type: None };

@@ -1,4 +1,4 @@
-//! DECIMALs that need more than 38 digits: functions of ours compute with them, and what gives several one type gives them Flink's.
+//! DECIMALs that need more than 38 digits: replaces arithmetic by our functions, and common types by Flink's.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use super::integer_avg::retyped;
 use crate::planner::functions::common_decimals::{Digits, common, common_type, cut, recast};
 use crate::planner::functions::decimals::wide;
 
-/// Puts them where DataFusion's arithmetic and common types would have too little room.
+/// Rewrites the parts of a plan where DataFusion's arithmetic or common types might overflow.
 ///
 /// # Errors
 /// When DataFusion refuses to build a node; that would be a bug.
 pub(in crate::planner) fn wide_decimals(plan: LogicalPlan) -> Result<LogicalPlan> {
-    // What is above one has other types then.
+    // The nodes above a rewritten one get other types.
     let mut changed = false;
     let plan = plan.transform_up_with_subqueries(|node| {
         let node = if changed { retyped(node)? } else { node };
@@ -39,7 +39,7 @@ pub(in crate::planner) fn wide_decimals(plan: LogicalPlan) -> Result<LogicalPlan
     Ok(plan.data)
 }
 
-/// Nodes that make one of several columns, or compare columns of two inputs.
+/// Nodes that merge several columns into one, or compare columns of two inputs.
 fn together(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     match node {
         LogicalPlan::Values(values) => rows(values),
@@ -67,7 +67,7 @@ fn together(node: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
     }
 }
 
-/// VALUES, whose columns DataFusion has cast to types of its own already.
+/// VALUES, whose columns DataFusion has already cast to its own types.
 fn rows(mut values: Values) -> DfResult<Transformed<LogicalPlan>> {
     let none = DFSchema::empty();
     let mut types: Vec<Option<DataType>> = Vec::new();
@@ -98,7 +98,7 @@ fn rows(mut values: Values) -> DfResult<Transformed<LogicalPlan>> {
     Ok(Transformed::yes(LogicalPlan::Values(Values { schema: Arc::new(schema), values: values.values })))
 }
 
-/// A cell without the cast to its column's type that DataFusion has added, as far as that can be told from one that was written.
+/// A cell without the cast to its column's type that DataFusion has added, as far as it can be told from a written one.
 fn uncast<'e>(cell: &'e Expr, column: &DataType) -> &'e Expr {
     match cell {
         Expr::Cast(Cast { expr, field }) if field.data_type() == column => match expr.get_type(&DFSchema::empty()) {

@@ -1,14 +1,14 @@
-//! Other functions in an OVER.
+//! Helpers to replace functions in an OVER.
 
 use datafusion::common::Column;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Window};
 
-/// An OVER in which `rewrite` has replaced some functions, put together by `build`; the same one if it has replaced none.
+/// An OVER with some functions replaced by `rewrite`, assembled by `build`; unchanged if `rewrite` has replaced none.
 ///
 /// # Errors
-/// Those of both.
+/// When `rewrite` or `build` fails.
 pub(super) fn replaced(
     window: Window,
     rewrite: impl Fn(&Expr, &LogicalPlan) -> DfResult<Option<Expr>>,

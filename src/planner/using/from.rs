@@ -1,4 +1,4 @@
-//! FROM: its joins with USING, and what columns it shows.
+//! FROM: its joins with USING, and the columns that it exposes.
 
 use std::ops::ControlFlow;
 
@@ -15,7 +15,7 @@ use crate::sql::ast_builder;
 use super::names::{JoinKeys, Shown};
 use super::{Around, Rewriter};
 
-/// Whether USING or NATURAL stands somewhere in a query.
+/// Whether a query contains USING or NATURAL.
 pub(super) fn written(query: &Query) -> bool {
     query.visit(&mut Written).is_break()
 }
@@ -30,7 +30,7 @@ impl Visitor for Written {
     }
 }
 
-/// Whether a table in FROM is joined so, not counting the queries in it.
+/// Whether a table in FROM is joined with USING or NATURAL, its subqueries not counted.
 pub(super) fn uses(tables: &TableWithJoins) -> bool {
     let nested = |factor: &TableFactor| matches!(factor, TableFactor::NestedJoin { table_with_joins, .. } if uses(table_with_joins));
     let keys = |join: &Join| matches!(constraint(&join.join_operator), Some(JoinConstraint::Using(_) | JoinConstraint::Natural));
@@ -40,7 +40,7 @@ pub(super) fn uses(tables: &TableWithJoins) -> bool {
 /// Which rows and columns a join keeps.
 #[derive(Clone, Copy, PartialEq)]
 enum KeptSide {
-    /// Of an inner or left join, the key of the left side is never padded.
+    /// For an inner or left join: the key of the left side is never padded.
     Left,
     Right,
     Both,
@@ -91,7 +91,7 @@ fn lateral(factor: &TableFactor) -> bool {
 }
 
 impl Rewriter<'_> {
-    /// Rewrites the joins of one table in FROM, and what stands in it; returns its columns if they are asked for and it plans.
+    /// Rewrites the joins of one table in FROM, and its subqueries; returns its columns if they are needed and the table plans.
     pub(super) fn tables<'f>(
         &'f self,
         tables: &'f mut TableWithJoins,
@@ -125,13 +125,13 @@ impl Rewriter<'_> {
         .boxed()
     }
 
-    /// What stands in a relation of FROM; returns its columns if it is joins with USING.
+    /// Rewrites inside a relation of FROM; returns its columns if it consists of joins with USING.
     async fn factor(&self, factor: &mut TableFactor, asked: bool, around: &Around, beside: &JoinKeys) -> Result<Option<Vec<Shown>>> {
         if let TableFactor::NestedJoin { table_with_joins, alias } = factor
             && alias.is_some()
             && uses(table_with_joins)
         {
-            // As one table it shows each key once.
+            // As one table it exposes each key once.
             let select = ast_builder::select_all(vec![table_with_joins.as_ref().clone()]);
             let subquery = Box::new(ast_builder::query(SetExpr::Select(Box::new(select))));
             *factor = TableFactor::Derived { lateral: false, subquery, alias: alias.take(), sample: None };
@@ -151,7 +151,7 @@ impl Rewriter<'_> {
         Ok(None)
     }
 
-    /// The columns of a relation that is joined with tables, which have so many.
+    /// The columns of a relation that is joined with tables of this many columns.
     async fn beside(&self, tables: &TableWithJoins, left: usize, relation: &TableFactor, around: &Around) -> Option<Vec<Shown>> {
         if !lateral(relation) {
             return self.columns(vec![TableWithJoins { relation: relation.clone(), joins: Vec::new() }], around).await;
@@ -164,7 +164,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// Gives a join its ON, and returns the columns that it shows.
+/// Gives a join its ON, and returns the columns that it exposes.
 fn on(join: &mut Join, left: Vec<Shown>, right: Vec<Shown>) -> Result<Vec<Shown>> {
     let kept = kept(&join.join_operator);
     let keys = match constraint(&join.join_operator) {
@@ -202,7 +202,7 @@ fn inner(operator: &JoinOperator) -> bool {
     matches!(operator, JoinOperator::Join(_) | JoinOperator::Inner(_))
 }
 
-/// The column of both sides that USING names.
+/// The columns of both sides that USING names.
 fn pair(name: &ObjectName, left: &[Shown], right: &[Shown]) -> Result<(Shown, Shown)> {
     let Some(name) = name.0.last().and_then(|part| part.as_ident()) else {
         return Err(Error::sql(format!("`{name}` in USING is no name of a column")));
@@ -231,7 +231,7 @@ fn column(name: &Ident, side: &[Shown], which: &str) -> Result<Shown> {
     }
 }
 
-/// A column of the left side and the one of its name on the right, for NATURAL.
+/// A column of the left side and the one of the same name on the right, for NATURAL.
 fn common(of: &Shown, left: &[Shown], right: &[Shown]) -> Result<Option<(Shown, Shown)>> {
     if !right.iter().any(|column| column.name == of.name) {
         return Ok(None);

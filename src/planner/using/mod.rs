@@ -1,7 +1,7 @@
 //! `JOIN ... USING (k)` and `NATURAL JOIN` as `JOIN ... ON`.
 //!
-//! To DataFusion a bare `k` is the column of the left side, which is NULL where RIGHT and FULL joins have a row of the right side alone;
-//! behind a second USING it is ambiguous. So the SQL tree is rewritten before it is planned:
+//! DataFusion takes a bare `k` for the column of the left side, which is NULL where RIGHT and FULL joins have a row of the right side
+//! alone; after a second USING it is ambiguous. So the SQL tree is rewritten before it is planned:
 //!
 //! | as written | becomes |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | `k` | `a.k` of an inner or a left join, `b.k` of a right one, `COALESCE(a.k, b.k)` of a full one |
 //! | `*` | `k`, the other columns of `a`, those of `b` |
 //!
-//! What columns there are tells the plan of `SELECT * FROM` the table.
+//! The columns of a table are found by planning `SELECT * FROM` it.
 
 mod from;
 mod names;
@@ -39,7 +39,7 @@ use names::{JoinKeys, Shown, put_back, take_out};
 /// Rewrites all such joins in a query.
 ///
 /// # Errors
-/// When a key of USING is no column of one side, with line and column.
+/// When a key of USING is not a column of both sides, with line and column.
 pub(super) async fn joins_on(query: &mut Query, state: &SessionState, tables: &dyn Tables) -> Result<()> {
     if !from::written(query) {
         return Ok(());
@@ -52,7 +52,7 @@ struct Rewriter<'a> {
     tables: &'a dyn Tables,
 }
 
-/// What WITH defines around a query.
+/// The WITH definitions of the enclosing queries.
 #[derive(Debug, Clone, Default)]
 struct Around {
     ctes: Vec<Cte>,
@@ -87,7 +87,7 @@ impl Rewriter<'_> {
         for cte in &mut with.cte_tables {
             let body = cte.query.body.as_mut();
             if let (true, SetExpr::SetOperation { left, .. }) = (with.recursive, body) {
-                // What it is until it has met itself.
+                // The recursive table while its first part is evaluated.
                 self.body(left, around, &JoinKeys::default()).await?;
                 let first = Query { body: left.clone(), ..ast_builder::query(SetExpr::Query(cte.query.clone())) };
                 around.add(Cte { query: Box::new(first), ..cte.clone() });
@@ -98,7 +98,7 @@ impl Rewriter<'_> {
         Ok(())
     }
 
-    /// Returns what bare names mean in the ORDER BY behind it.
+    /// Returns what bare names refer to in the ORDER BY that follows.
     fn body<'f>(&'f self, body: &'f mut SetExpr, around: &'f Around, outer: &'f JoinKeys) -> BoxFuture<'f, Result<JoinKeys>> {
         async move {
             match body {
@@ -135,7 +135,7 @@ impl Rewriter<'_> {
                 None if from.is_empty() => Some(Vec::new()),
                 None => self.columns(from.clone(), around).await,
             };
-            // Without them the table of a column is unknown.
+            // Without these columns, the table of a column is unknown.
             names = own.map_or(names.clone(), |own| names.within(outer, &own));
         }
         for item in &mut select.projection {
@@ -147,7 +147,7 @@ impl Rewriter<'_> {
         Ok(names.without(&outputs))
     }
 
-    /// Rewrites the queries in a tree, and puts in what names stand for.
+    /// Rewrites the queries in a tree, and replaces names of keys by their expressions.
     async fn within(&self, tree: &mut (impl VisitMut + Send), around: &Around, names: &JoinKeys) -> Result<()> {
         let mut queries = take_out(tree);
         names.put_in(tree);
@@ -159,7 +159,7 @@ impl Rewriter<'_> {
         result
     }
 
-    /// The columns of FROM; `None` if it does not plan, about which the whole query's plan will tell.
+    /// The columns of FROM; `None` if it does not plan, which the plan of the whole query will report.
     async fn columns(&self, from: Vec<TableWithJoins>, around: &Around) -> Option<Vec<Shown>> {
         let mut query = ast_builder::query(SetExpr::Select(Box::new(ast_builder::select_all(from))));
         if !around.ctes.is_empty() {
@@ -174,7 +174,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// `*` as the columns that it stands for.
+/// Expands `*` to its columns.
 fn star(select: &mut Select, shown: &[Shown]) {
     let items = std::mem::take(&mut select.projection);
     select.projection = items
@@ -212,7 +212,7 @@ fn columns(options: &WildcardAdditionalOptions, shown: &[Shown]) -> Vec<SelectIt
         .collect()
 }
 
-/// Lets a column of SELECT keep its name when keys are put into it.
+/// Keeps the name of a column of SELECT when keys are replaced in it.
 fn named(item: &mut SelectItem, names: &JoinKeys) {
     let SelectItem::UnnamedExpr(expr) = item else { return };
     if !names.named_in(expr) {

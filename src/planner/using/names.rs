@@ -1,4 +1,4 @@
-//! What the keys of USING are called, and putting in what they stand for.
+//! The names of the keys of USING, and their replacement by expressions.
 
 use std::ops::ControlFlow;
 
@@ -6,14 +6,14 @@ use sqlparser::ast::{Expr, Ident, Query, SetExpr, Table, Visit, VisitMut, Visito
 
 use crate::sql::ast_builder;
 
-/// A column of FROM, as a bare name or `*` gives it.
+/// A column of FROM that a bare name or `*` yields.
 #[derive(Debug, Clone)]
 pub(super) struct Shown {
     /// Its name.
     pub name: String,
-    /// The columns of tables of which it is the first that is not NULL.
+    /// The table columns whose first non-NULL value it is.
     pub of: Vec<Expr>,
-    /// USING has made it one of several.
+    /// Whether USING has merged it from several columns.
     pub key: bool,
 }
 
@@ -33,22 +33,22 @@ impl Shown {
     }
 }
 
-/// A key that bare names can mean.
+/// A key that a bare name can refer to.
 #[derive(Debug, Clone)]
 struct Key {
     column: Shown,
-    /// Another spelling of the name means it, too.
+    /// Whether another spelling of the name refers to it as well.
     alone: bool,
-    /// The columns of queries within, which come before it.
+    /// The columns of nested queries, which take precedence.
     nearer: Vec<String>,
 }
 
-/// The keys that bare names can mean.
+/// The keys that bare names can refer to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct JoinKeys(Vec<Key>);
 
 impl JoinKeys {
-    /// The keys among columns: those that no other column has the name of.
+    /// The keys among columns, except those whose name another column has too.
     pub fn new(shown: &[Shown]) -> Self {
         let count = |alike: &dyn Fn(&Shown) -> bool| shown.iter().filter(|other| alike(other)).count();
         let keys = shown.iter().filter(|column| column.key && count(&|other| other.name == column.name) == 1);
@@ -56,7 +56,7 @@ impl JoinKeys {
         Self(keys.map(|key| Key { column: key.clone(), alone: alone(key), nearer: Vec::new() }).collect())
     }
 
-    /// These, and those around, in a query that has such columns.
+    /// These keys and the enclosing ones, in a query with such columns.
     pub fn within(mut self, around: &Self, columns: &[Shown]) -> Self {
         self.0.extend(around.0.iter().cloned().map(|mut key| {
             key.nearer.extend(columns.iter().map(|column| column.name.clone()));
@@ -65,13 +65,13 @@ impl JoinKeys {
         self
     }
 
-    /// Those that are not called as one of these.
+    /// The keys without those of these names.
     pub fn without(mut self, names: &[String]) -> Self {
         self.0.retain(|key| !names.iter().any(|name| same(name, &key.column.name)));
         self
     }
 
-    /// What a name stands for: the key of that spelling, else the only one of another.
+    /// The key that a name refers to: the one of that spelling, else the only one in another case.
     pub fn find(&self, name: &Ident) -> Option<&Shown> {
         let exact = |key: &&Key| key.column.name == name.value && !key.nearer.contains(&name.value);
         let other =
@@ -79,20 +79,20 @@ impl JoinKeys {
         self.0.iter().find(exact).or_else(|| self.0.iter().find(other)).map(|key| &key.column)
     }
 
-    /// Puts them in the place of their names, and says whether there were any.
+    /// Replaces the names of keys in a tree by their expressions; returns whether there were any.
     pub fn put_in(&self, tree: &mut impl VisitMut) -> bool {
         let mut put = PutIn { names: self, done: false };
         let _ = tree.visit(&mut put);
         put.done
     }
 
-    /// Whether one of the names stands somewhere in a tree.
+    /// Whether a tree contains one of the names.
     pub fn named_in(&self, tree: &impl Visit) -> bool {
         !self.0.is_empty() && tree.visit(&mut Named(self)).is_break()
     }
 }
 
-/// Whether two names are the same one, as far as is known before the table's spelling is looked up.
+/// Whether two names may be the same, before the table's spelling is known.
 fn same(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
@@ -129,14 +129,14 @@ impl Visitor for Named<'_> {
     }
 }
 
-/// Takes the queries within a tree out of it, in order; what they hold stays in them.
+/// Removes and returns the queries within a tree, in order; queries nested in them stay.
 pub(super) fn take_out(tree: &mut impl VisitMut) -> Vec<Query> {
     let mut take = TakeOut(Vec::new());
     let _ = tree.visit(&mut take);
     take.0
 }
 
-/// Puts queries back where they were taken out.
+/// Puts queries back in place.
 pub(super) fn put_back(tree: &mut impl VisitMut, queries: Vec<Query>) {
     let _ = tree.visit(&mut PutBack(queries.into_iter()));
 }
@@ -158,7 +158,7 @@ struct PutBack(std::vec::IntoIter<Query>);
 impl VisitorMut for PutBack {
     type Break = ();
 
-    /// After its content, which is not looked into.
+    /// Called after the query's content, which is not visited.
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         if let Some(taken) = self.0.next() {
             *query = taken;

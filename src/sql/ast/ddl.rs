@@ -1,4 +1,4 @@
-//! What is declared, changed, dropped and shown, besides tables.
+//! Statements that declare, change, drop and show objects, except tables.
 
 use arrow::datatypes::DataType;
 use sqlparser::ast;
@@ -14,7 +14,7 @@ use super::table::{Column, Watermark};
 pub struct CreateView {
     /// Its name, as written.
     pub name: String,
-    /// `MATERIALIZED`: a job whose result is kept; never `TEMPORARY`.
+    /// `MATERIALIZED`: the view's job keeps the result; never `TEMPORARY`.
     pub materialized: bool,
     /// `OR REPLACE`.
     pub or_replace: bool,
@@ -26,7 +26,7 @@ pub struct CreateView {
     pub columns: Vec<String>,
     /// The query.
     pub query: Query,
-    /// The query as people wrote it.
+    /// The query's original text.
     pub text: String,
 }
 
@@ -54,9 +54,9 @@ pub struct CreateFunction {
     pub if_not_exists: bool,
     /// Its parameters, in order.
     pub parameters: Vec<Parameter>,
-    /// The type of its result; else that of the expression.
+    /// The declared type of its result; `None`: that of the expression.
     pub returns: Option<SqlType>,
-    /// What it stands for.
+    /// The expression.
     pub body: Box<ast::Expr>,
     /// The dialect of that expression.
     pub dialect: Dialect,
@@ -71,29 +71,29 @@ pub struct Parameter {
     pub sql_type: SqlType,
 }
 
-/// A type, and how it was written.
+/// A type, and its original text.
 #[derive(Debug, Clone)]
 pub struct SqlType {
-    /// As Arrow has it.
+    /// The Arrow type.
     pub data_type: DataType,
-    /// As people wrote it.
+    /// The original text.
     pub text: String,
 }
 
 /// `DROP TABLE | VIEW | MATERIALIZED VIEW | FUNCTION | DATABASE [IF EXISTS] name`.
 #[derive(Debug, Clone)]
 pub struct Drop {
-    /// What is dropped.
+    /// The name of the object.
     pub name: String,
     /// `IF EXISTS`.
     pub if_exists: bool,
-    /// Which kind of thing the name has to stand for.
+    /// The kind of object that the name has to refer to.
     pub kind: DropKind,
-    /// `CASCADE`, for databases: with all that is in it.
+    /// `CASCADE`, for databases: drops the objects in it as well.
     pub cascade: bool,
 }
 
-/// What DROP takes away.
+/// The kind of object that DROP removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropKind {
     /// `DROP TABLE`.
@@ -109,7 +109,7 @@ pub enum DropKind {
 }
 
 impl DropKind {
-    /// As it stands in the middle of a sentence.
+    /// Its name as used in the middle of a sentence.
     pub fn what(self) -> &'static str {
         match self {
             Self::Table => "table",
@@ -124,7 +124,7 @@ impl DropKind {
 /// `ALTER TABLE | VIEW [IF EXISTS] name ...`.
 #[derive(Debug, Clone)]
 pub struct Alter {
-    /// What is changed.
+    /// The name of the object.
     pub name: String,
     /// `IF EXISTS`.
     pub if_exists: bool,
@@ -155,14 +155,14 @@ pub enum Change {
     DropWatermark,
     /// `RENAME column TO name`.
     RenameColumn(String, String),
-    /// `AS query`, of a view, with its text.
+    /// `AS query`, for a view, with its text.
     As(Query, String),
 }
 
-/// What `ALTER TABLE ... ADD | MODIFY` is about.
+/// The parts of a table that `ALTER TABLE ... ADD | MODIFY` names.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
-    /// Columns, and where they go.
+    /// Columns, with their positions.
     pub columns: Vec<(Column, Position)>,
     /// The watermark.
     pub watermark: Option<Watermark>,
@@ -170,10 +170,10 @@ pub struct Parts {
     pub primary_key: Vec<String>,
 }
 
-/// Where a column goes.
+/// The position of a column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Position {
-    /// Behind all others, or where it was.
+    /// After all others, or unchanged.
     #[default]
     Default,
     /// `FIRST`.
@@ -193,7 +193,7 @@ pub struct Show {
     pub like: Option<Pattern>,
 }
 
-/// What SHOW shows.
+/// The subject of a SHOW.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShowWhat {
     /// `SHOW TABLES`: tables and views, as in Flink.
@@ -208,7 +208,7 @@ pub enum ShowWhat {
     Catalogs,
     /// `SHOW [USER] FUNCTIONS`.
     Functions {
-        /// `USER`: without those that are built in.
+        /// `USER`: without the built-in ones.
         user: bool,
     },
     /// `SHOW JOBS`.
@@ -221,17 +221,17 @@ pub enum ShowWhat {
     CurrentDatabase,
     /// `SHOW CURRENT CATALOG`.
     CurrentCatalog,
-    /// `SET` alone: what was SET.
+    /// `SET` alone: the settings that were changed.
     Settings,
 }
 
 /// `[NOT] LIKE 'pattern'`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
-    /// `%` for any text, `_` for one character, a backslash before one that is meant as it is.
+    /// `%` for any text, `_` for one character; a backslash escapes them.
     pub pattern: String,
     /// `NOT`.
     pub not: bool,
-    /// `ILIKE`: in any case.
+    /// `ILIKE`: ignores case.
     pub any_case: bool,
 }

@@ -1,7 +1,7 @@
-//! What a script says: the one [`Statement`] that every grammar lowers to.
+//! The syntax tree of a script: the one [`Statement`] that every grammar lowers to.
 //!
-//! Queries and expressions stay as sqlparser's syntax trees, because DataFusion plans those; everything that a streaming
-//! dialect adds (watermarks, metadata columns, options, EMIT) is taken out of the text into separate fields.
+//! Queries and expressions stay sqlparser's syntax trees, because DataFusion plans those; everything that a streaming dialect adds
+//! (watermarks, metadata columns, options, EMIT) is extracted into separate fields.
 
 mod ddl;
 mod options;
@@ -21,25 +21,25 @@ pub use place::{Pos, Source};
 pub use query::{Copy, Emit, Insert, Query};
 pub use table::{Column, ColumnKind, CreateTable, Feature, Like, Merge, Watermark};
 
-/// One statement with its text and place.
+/// One statement with its text and position.
 #[derive(Debug, Clone)]
 pub struct Parsed {
-    /// What it says.
+    /// The statement.
     pub statement: Statement,
-    /// Its own text, without the closing semicolon and without comments before it, with variables filled in.
+    /// Its text, without the closing semicolon and without comments before it, with variables replaced by their values.
     pub text: String,
-    /// The file it stands in.
+    /// The file that contains it.
     pub source: Source,
-    /// Where it begins.
+    /// Its start.
     pub pos: Pos,
-    /// Where the statement set begins that it stands in, if it does.
+    /// The start of the statement set that contains it, if any.
     pub set: Option<Pos>,
     /// The dialect that it is written in.
     pub dialect: Dialect,
 }
 
 impl Parsed {
-    /// Gives an error the place of this statement, or the place inside it that the error knows, if it has none yet.
+    /// Adds to an error the position of this statement, or the one inside it that the error knows, if the error has none yet.
     pub fn locate(&self, error: Error) -> Error {
         let (line, column) = error.line_column().unwrap_or((self.pos.line, self.pos.column));
         error.at(self.source.place(line, column))
@@ -86,8 +86,7 @@ pub enum Statement {
 }
 
 impl Statement {
-    /// Gives all that it declares and asks the dialect that it is written in; what goes on and does not say what it shows, shows what is
-    /// usual there.
+    /// Sets the dialect of everything that it declares and queries; a continuous query without EMIT gets the dialect's default emission.
     pub(super) fn is_written_in(&mut self, dialect: Dialect) {
         let goes_on = |query: &mut Query| {
             query.dialect = dialect;
@@ -117,10 +116,10 @@ impl Statement {
 /// `EXPLAIN [ANALYZE] [VERBOSE]`.
 #[derive(Debug, Clone, Default)]
 pub struct Explain {
-    /// `ANALYZE`: run it over what is there now, write nothing, and show what each node did.
+    /// `ANALYZE`: run it over the current input, write nothing, and show what each node did.
     pub analyze: bool,
-    /// `VERBOSE`: also show what each rule makes of the plan.
+    /// `VERBOSE`: also show the plan after each rule.
     pub verbose: bool,
-    /// What is explained: one INSERT or query, or the INSERTs of a statement set, which are one job.
+    /// The explained statements: one INSERT or query, or the INSERTs of a statement set, which are one job.
     pub statements: Vec<Statement>,
 }

@@ -1,4 +1,4 @@
-//! Options: `'key' = 'value'`, of a table, of a SET, of a hint.
+//! Options: `'key' = 'value'`, of a table, a SET or a hint.
 
 use crate::common::{Error, Result};
 
@@ -13,11 +13,11 @@ pub struct Setting {
     pub value: String,
 }
 
-/// The `'key' = 'value'` pairs of a WITH clause, in order, each with its place.
+/// The `'key' = 'value'` pairs of a WITH clause, in order, each with its position.
 #[derive(Debug, Clone, Default)]
 pub struct Options(Vec<(String, String, Pos)>);
 
-/// The same pairs in the same order, wherever they stand.
+/// Equal if they hold the same pairs in the same order; positions are ignored.
 impl PartialEq for Options {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
@@ -25,7 +25,7 @@ impl PartialEq for Options {
 }
 
 impl Options {
-    /// Adds a pair; a key that was there already is an error.
+    /// Adds a pair; a duplicate key is an error.
     pub fn push(&mut self, key: String, value: String, pos: Pos) -> Result<()> {
         if self.get(&key).is_some() {
             return Err(Error::option(&key, "is given twice"));
@@ -34,7 +34,7 @@ impl Options {
         Ok(())
     }
 
-    /// Sets a value, replacing the one that is there.
+    /// Sets a value, replacing an existing one.
     pub fn set(&mut self, key: &str, value: &str) {
         match self.0.iter_mut().find(|(k, ..)| k == key) {
             Some(pair) => pair.1 = value.to_string(),
@@ -42,7 +42,7 @@ impl Options {
         }
     }
 
-    /// Takes a key out.
+    /// Removes a key.
     pub fn unset(&mut self, key: &str) {
         self.0.retain(|(k, ..)| k != key);
     }
@@ -52,7 +52,7 @@ impl Options {
         self.0.iter().find(|(k, ..)| k == key).map(|(_, v, _)| v.as_str())
     }
 
-    /// Where a key stands.
+    /// The position of a key.
     pub fn pos(&self, key: &str) -> Pos {
         self.0.iter().find(|(k, ..)| k == key).map(|(.., p)| *p).unwrap_or_default()
     }
@@ -62,12 +62,12 @@ impl Options {
         self.0.iter().map(|(k, v, _)| (k.as_str(), v.as_str()))
     }
 
-    /// Whether there is none.
+    /// Whether there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The same pairs, which stand nowhere.
+    /// The same pairs without positions.
     #[must_use]
     pub fn without_places(self) -> Self {
         Self(self.0.into_iter().map(|(k, v, _)| (k, v, Pos::default())).collect())

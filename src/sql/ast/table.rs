@@ -1,4 +1,4 @@
-//! A declared table: its columns, its watermark, and what it takes over from another one.
+//! A declared table: its columns, its watermark, and its LIKE clause.
 
 use arrow::datatypes::DataType;
 use sqlparser::ast;
@@ -21,7 +21,7 @@ pub struct CreateTable {
     pub temporary: bool,
     /// `IF NOT EXISTS`.
     pub if_not_exists: bool,
-    /// Columns, in order; none if the table's connector is to find them out.
+    /// Columns, in order; none if the table's connector is to infer them.
     pub columns: Vec<Column>,
     /// `WATERMARK FOR column AS expr`.
     pub watermark: Option<Watermark>,
@@ -33,9 +33,9 @@ pub struct CreateTable {
     pub partitioned_by: Vec<String>,
     /// `WITH ('key' = 'value')`.
     pub options: Options,
-    /// `LIKE other (...)`: taken over and gone once the catalog has the table.
+    /// `LIKE other (...)`: resolved and removed once the catalog has the table.
     pub like: Option<Like>,
-    /// `AS SELECT ...`: the query that fills the table; the rest of the columns are its own. Gone once they are known.
+    /// `AS SELECT ...`: the query that fills the table; the rest of the columns are its own. Removed once they are known.
     pub query: Option<Box<Query>>,
     /// The dialect of its expressions.
     pub dialect: Dialect,
@@ -47,7 +47,7 @@ impl CreateTable {
         Self { name: name.to_string(), temporary: true, options, ..Self::default() }
     }
 
-    /// The same table, whose parts stand nowhere: what was put together from several texts.
+    /// The same table without positions, for one that is assembled from several texts.
     #[must_use]
     pub fn without_places(mut self) -> Self {
         self.columns.iter_mut().for_each(|column| column.pos = Pos::default());
@@ -66,7 +66,7 @@ pub struct Column {
     pub name: String,
     /// Its Arrow type; `None` only for a computed column, whose type the planner finds.
     pub data_type: Option<DataType>,
-    /// The type as people wrote it (`TIMESTAMP(3)`), or the expression of a computed column.
+    /// The type as written (`TIMESTAMP(3)`), or the expression of a computed column.
     pub text: String,
     /// Whether NULL is allowed.
     pub nullable: bool,
@@ -74,12 +74,12 @@ pub struct Column {
     pub kind: ColumnKind,
     /// `COMMENT '...'`.
     pub comment: Option<String>,
-    /// Where it stands.
+    /// Its position.
     pub pos: Pos,
 }
 
 impl Column {
-    /// A field of the record that is not declared, with its inferred type.
+    /// An undeclared field of the record, with its inferred type.
     pub fn physical(name: &str, data_type: &DataType, nullable: bool) -> Self {
         Self {
             name: name.to_string(),
@@ -102,7 +102,7 @@ pub enum ColumnKind {
     Metadata {
         /// The connector's name for it; the column's own name if not given.
         key: String,
-        /// `VIRTUAL`: left out when the table is written to.
+        /// `VIRTUAL`: not written to the table.
         is_virtual: bool,
     },
     /// `column AS expr`.
@@ -114,29 +114,29 @@ pub enum ColumnKind {
 pub struct Watermark {
     /// The event-time column.
     pub column: String,
-    /// The expression that says how far time has come when this row is seen.
+    /// The expression that yields the watermark from a row.
     pub expr: Box<ast::Expr>,
-    /// The expression as people wrote it.
+    /// The expression as written.
     pub text: String,
-    /// Where it stands.
+    /// Its position.
     pub pos: Pos,
 }
 
 /// `LIKE other [(INCLUDING ALL, EXCLUDING OPTIONS ...)]`.
 #[derive(Debug, Clone)]
 pub struct Like {
-    /// The table that is taken over.
+    /// The table that is copied from.
     pub source: String,
     /// The option of each feature, in order.
     pub rules: Vec<(Feature, Merge)>,
-    /// Where the source's name stands.
+    /// The position of the source's name.
     pub pos: Pos,
 }
 
-/// What a table can take over from another one, besides its physical columns.
+/// The features that a table can copy from another one, besides its physical columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
-    /// Everything that is not named.
+    /// All features that are not listed.
     All,
     /// The primary key.
     Constraints,
@@ -154,13 +154,13 @@ pub enum Feature {
     Watermarks,
 }
 
-/// How something is taken over.
+/// How a feature is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Merge {
-    /// Taken over; what the new table has already is an error.
+    /// Copied; a conflict with the new table's own is an error.
     Including,
-    /// Left out.
+    /// Not copied.
     Excluding,
-    /// Taken over, except what the new table says itself.
+    /// Copied, except where the new table has its own.
     Overwriting,
 }

@@ -1,4 +1,4 @@
-//! ALTER TABLE and ALTER VIEW.
+//! Parses ALTER TABLE and ALTER VIEW.
 
 use sqlparser::tokenizer::Token;
 
@@ -96,7 +96,7 @@ fn dropped(cursor: &mut Cursor<'_>) -> Result<Change> {
     Ok(Change::DropColumns(vec![cursor.name("the name of a column")?]))
 }
 
-/// One part, or several in round brackets.
+/// One part, or several in parentheses.
 fn parts(cursor: &mut Cursor<'_>) -> Result<Parts> {
     let (mut taken, mut positions) = (Columns::default(), Vec::new());
     let mut part = |cursor: &mut Cursor<'_>| {

@@ -1,4 +1,4 @@
-//! The columns of a CREATE TABLE, with what may stand between them: watermark and primary key.
+//! Parses the columns of a CREATE TABLE, with the watermark and the primary key among them.
 
 use sqlparser::tokenizer::Token;
 
@@ -11,24 +11,24 @@ use crate::sql::size::MOST_COLUMNS;
 use crate::sql::text::pos;
 use crate::sql::types;
 
-/// What may stand between CREATE and the name.
+/// The modifiers of a CREATE, before and after the kind of object.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Words {
     pub(super) or_replace: bool,
     pub(super) temporary: bool,
 }
 
-/// What stands in the parentheses of a CREATE TABLE.
+/// The content of the parentheses of a CREATE TABLE.
 #[derive(Default)]
 pub(super) struct Columns {
     pub(super) columns: Vec<Column>,
     pub(super) watermark: Option<Watermark>,
     pub(super) primary_key: Vec<String>,
-    /// Where the key's columns stand.
+    /// The positions of the key's columns.
     key_pos: Vec<Pos>,
 }
 
-/// Takes `( ... )`. Columns that come from elsewhere, from a query or another table, cannot be judged here.
+/// Parses `( ... )`. Columns from elsewhere, a query or another table, cannot be checked here.
 pub(super) fn columns(cursor: &mut Cursor<'_>) -> Result<Columns> {
     let mut table = Columns::default();
     cursor.list(|cursor| {
@@ -41,7 +41,7 @@ pub(super) fn columns(cursor: &mut Cursor<'_>) -> Result<Columns> {
     Ok(table)
 }
 
-/// A column, the watermark or a constraint.
+/// Parses a column, the watermark or a constraint.
 pub(super) fn element(cursor: &mut Cursor<'_>, table: &mut Columns) -> Result<()> {
     if cursor.sees(&["WATERMARK", "FOR"]) {
         let watermark = watermark(cursor)?;
@@ -137,12 +137,12 @@ fn column(cursor: &mut Cursor<'_>, table: &mut Columns) -> Result<Column> {
     }
 }
 
-/// Whether a column of ALTER TABLE ends, which need not stand in brackets.
+/// Whether a column of ALTER TABLE ends, which may be without parentheses.
 fn ends_here(cursor: &Cursor<'_>) -> bool {
     cursor.at_end() || cursor.sees(&["FIRST"]) || cursor.sees(&["AFTER"])
 }
 
-/// `COMMENT '...'`, if it is there.
+/// `COMMENT '...'`, if present.
 pub(super) fn comment(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
     if cursor.take(&["COMMENT"]) { cursor.string("a comment").map(Some) } else { Ok(None) }
 }
@@ -154,7 +154,7 @@ fn one_key(cursor: &Cursor<'_>, table: &Columns, at: Pos) -> Result<()> {
     Err(cursor.text.error(at, "a table has only one primary key").hint("PRIMARY KEY (a, b) NOT ENFORCED makes a key of several columns"))
 }
 
-/// Keys are not checked; as in Flink a script has to state that with NOT ENFORCED.
+/// Parses NOT ENFORCED: keys are not checked, which a script has to state, as in Flink.
 fn not_enforced(cursor: &mut Cursor<'_>) -> Result<()> {
     if cursor.take(&["NOT", "ENFORCED"]) {
         return Ok(());
@@ -166,7 +166,7 @@ fn not_enforced(cursor: &mut Cursor<'_>) -> Result<()> {
         .hint("write PRIMARY KEY (columns) NOT ENFORCED"))
 }
 
-/// What can be judged only when all columns are known.
+/// Checks what requires all columns.
 pub(super) fn check(cursor: &Cursor<'_>, table: &mut Columns) -> Result<()> {
     let names: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
     let missing = |at: Pos, of: &str, name: &str| -> Error {
@@ -200,7 +200,7 @@ pub(super) fn check(cursor: &Cursor<'_>, table: &mut Columns) -> Result<()> {
     Ok(())
 }
 
-/// Takes the columns of PARTITIONED BY.
+/// Parses the columns of PARTITIONED BY.
 pub(super) fn partitions(cursor: &mut Cursor<'_>, columns: &Columns) -> Result<Vec<String>> {
     let at = cursor.pos();
     let names = cursor.names("the name of a column")?;

@@ -1,4 +1,4 @@
-//! `COPY (query) TO 'file' (FORMAT csv, HEADER)`.
+//! Parses `COPY (query) TO 'file' (FORMAT csv, HEADER)`.
 
 use sqlparser::ast::{ObjectName, SetExpr};
 use sqlparser::tokenizer::{Token, Word};

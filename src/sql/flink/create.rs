@@ -1,4 +1,4 @@
-//! CREATE of tables, views and databases.
+//! Parses CREATE for tables, views and databases.
 
 use sqlparser::tokenizer::{Token, Word};
 
@@ -10,10 +10,10 @@ use crate::sql::dialect::Dialect;
 use super::columns::{self, Columns, Words, partitions};
 use super::{external, function, query};
 
-/// What is declared.
+/// The kinds of objects that CREATE supports.
 const THINGS: [&str; 6] = ["TABLE", "VIEW", "MATERIALIZED", "DATABASE", "FUNCTION", "EXTERNAL"];
 
-/// What Flink and ksqlDB declare besides, and why it is not declared here.
+/// Other objects that Flink and ksqlDB create, and why they are not supported.
 const REFUSED: [(&str, &str); 8] = [
     ("CATALOG", "there is one catalog, of .sql files in the data folder; declare the tables of other systems with CREATE TABLE"),
     ("CONNECTOR", "tables name their connector: WITH ('connector' = ...)"),
@@ -64,7 +64,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     Err(other_thing(cursor, "CREATE"))
 }
 
-/// Takes MATERIALIZED in front of VIEW.
+/// Consumes MATERIALIZED before VIEW.
 pub(super) fn materialized(cursor: &mut Cursor<'_>) -> Result<bool> {
     if !cursor.take(&["MATERIALIZED"]) {
         return Ok(false);
@@ -78,7 +78,7 @@ pub(super) fn materialized(cursor: &mut Cursor<'_>) -> Result<bool> {
     Ok(true)
 }
 
-/// The error for a thing that is not there.
+/// The error for an unknown kind of object.
 pub(super) fn other_thing(cursor: &Cursor<'_>, verb: &str) -> Error {
     let hint = format!("supported: {verb} TABLE, VIEW, MATERIALIZED VIEW, DATABASE and FUNCTION");
     let Token::Word(Word { value, quote_style: None, .. }) = &cursor.peek().token else {
@@ -108,7 +108,7 @@ fn table(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateTable> {
     let like = if cursor.take(&["LIKE"]) { Some(like(cursor)?) } else { None };
     let query = if like.is_none() && cursor.take(&["AS"]) { Some(Box::new(query::query(cursor)?)) } else { None };
     if like.is_none() && query.is_none() {
-        // Some connectors find columns out.
+        // Some connectors infer the columns.
         if !has_columns && options.is_empty() {
             let error = cursor.expected("columns, LIKE or AS");
             return Err(error.hint(format!("CREATE TABLE {} (column TYPE, ...) WITH ('connector' = '...')", crate::sql::name::sql(&name))));
@@ -188,7 +188,7 @@ fn database(cursor: &mut Cursor<'_>) -> Result<CreateDatabase> {
     }
     let comment = columns::comment(cursor)?;
     if cursor.take(&["WITH"]) {
-        cursor.options()?; // properties of a catalog that is not ours
+        cursor.options()?; // properties of a foreign catalog, ignored
     }
     Ok(CreateDatabase { name, if_not_exists, comment })
 }
@@ -227,7 +227,7 @@ fn view(cursor: &mut Cursor<'_>, words: Words, materialized: bool) -> Result<Cre
     Ok(CreateView { name, materialized, or_replace, temporary, if_not_exists, columns, query, text })
 }
 
-/// A query up to the end of the statement, and its text.
+/// Parses a query up to the end of the statement, and returns it with its text.
 pub(super) fn query_and_text(cursor: &mut Cursor<'_>) -> Result<(crate::sql::ast::Query, String)> {
     let rest = cursor.rest();
     let text = match (rest.first(), rest.last()) {

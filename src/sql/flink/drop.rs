@@ -1,4 +1,4 @@
-//! DROP.
+//! Parses DROP.
 
 use crate::common::Result;
 use crate::sql::ast::{Drop, DropKind, Statement};
@@ -28,7 +28,7 @@ pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
     Ok(Statement::Drop(Drop { name, if_exists, kind, cascade }))
 }
 
-/// Takes TABLE, FUNCTION, VIEW or MATERIALIZED VIEW, if one of them is next.
+/// Consumes TABLE, FUNCTION, VIEW or MATERIALIZED VIEW, if one of them is next.
 pub(super) fn kind(cursor: &mut Cursor<'_>) -> Result<Option<DropKind>> {
     if cursor.take(&["TABLE"]) {
         return Ok(Some(DropKind::Table));

@@ -1,11 +1,11 @@
-//! How sqlparser reads Flink's expressions and queries: its generic dialect, less what would be accepted and then ignored, plus Flink's
-//! forms.
+//! Flink's expressions and queries for sqlparser: its generic dialect without the forms that would be accepted and then ignored, and with
+//! Flink's own.
 //!
-//! sqlparser has no Flink dialect. What it cannot read as an expression is taken in [`Dialect::parse_prefix`]:
+//! sqlparser has no Flink dialect. [`Dialect::parse_prefix`] parses the expressions that sqlparser cannot:
 //! - `TABLE name` and `TABLE (query)` as a function's argument become the sub-query `(SELECT * FROM name)`, in which
-//!   DataFusion finds the table's name; `PARTITION BY` behind it is kept in `distribute_by`;
+//!   DataFusion finds the table's name; `PARTITION BY` after it is kept in `distribute_by`;
 //! - `MAP[k1, v1, ...]` becomes a map literal;
-//! - JSON functions with words between their arguments: `json_calls.rs`. Conditions are read in `infix.rs`.
+//! - JSON functions with keywords between their arguments: `json_calls.rs`. `infix.rs` parses conditions.
 
 use std::any::TypeId;
 
@@ -125,7 +125,7 @@ impl Dialect for FlinkExpressions {
         true
     }
 
-    /// These cannot be names, so there is no second try with them as one.
+    /// These cannot be names, so sqlparser need not try again to parse them as one.
     fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
         use Keyword::{ARRAY, CASE, CAST, EXISTS, INTERVAL, NOT, SAFE_CAST, STRUCT, TRIM, TRY_CAST};
         matches!(keyword, ARRAY | CASE | CAST | EXISTS | INTERVAL | NOT | SAFE_CAST | STRUCT | TRIM | TRY_CAST)
@@ -153,7 +153,7 @@ impl Dialect for FlinkExpressions {
         }
     }
 
-    /// Flink's order (Calcite's); among operators that Flink does not have, sqlparser's.
+    /// Flink's (Calcite's) precedence; for operators that Flink does not have, sqlparser's.
     fn prec_value(&self, precedence: Precedence) -> u8 {
         match precedence {
             Precedence::Period => 100,
@@ -175,7 +175,7 @@ impl Dialect for FlinkExpressions {
         }
     }
 
-    /// `IS DISTINCT FROM` is a comparison, not one of the tests with IS.
+    /// `IS DISTINCT FROM` is a comparison, unlike the other tests with IS.
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
         infix::is_distinct(parser).then(|| Ok(self.prec_value(Precedence::Eq)))
     }
@@ -196,7 +196,7 @@ fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
         ast_builder::table(parser.parse_object_name(false)?).relation
     };
     let partition_by = if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
-        // Further arguments follow after a comma, so several columns stand in parentheses.
+        // Additional arguments follow after a comma, so several columns are in parentheses.
         if parser.consume_token(&Token::LParen) {
             let columns = parser.parse_comma_separated(Parser::parse_expr)?;
             parser.expect_token(&Token::RParen)?;
@@ -215,8 +215,7 @@ fn table_argument(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
     Ok(ast::Expr::Subquery(Box::new(ast_builder::query(ast::SetExpr::Select(Box::new(select))))))
 }
 
-/// `CAST(expr AS type)`. Types that sqlparser does not know are kept as their text, which the planner reads as it does in
-/// CREATE TABLE.
+/// `CAST(expr AS type)`. A type that sqlparser does not know is kept as text, which the planner parses as in CREATE TABLE.
 fn cast(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
     let kind =
         if parser.next_token().token.to_string().eq_ignore_ascii_case("CAST") { ast::CastKind::Cast } else { ast::CastKind::TryCast };
@@ -273,8 +272,8 @@ fn map_literal(parser: &mut Parser) -> Result<ast::Expr, ParserError> {
     Ok(ast::Expr::Map(ast::Map { entries }))
 }
 
-/// Whether `MAP[` holds a list; a single value is the subscript of a column called map. Looks ahead instead of trying,
-/// because trying twice at every level of a nesting takes for ever.
+/// Whether `MAP[` begins a list; a single value is the subscript of a column named map. Looks ahead instead of trying, because trying twice
+/// at every nesting level takes exponential time.
 fn is_map_literal(parser: &Parser) -> bool {
     let (mut n, mut depth, mut empty) = (0, 0_usize, true);
     loop {

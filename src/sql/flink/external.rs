@@ -1,4 +1,4 @@
-//! DataFusion's `CREATE EXTERNAL TABLE`, read as the CREATE TABLE that says the same.
+//! DataFusion's `CREATE EXTERNAL TABLE`, parsed as the equivalent CREATE TABLE.
 //!
 //! | DataFusion | here |
 //! |---|---|
@@ -17,11 +17,11 @@ use crate::sql::cursor::Cursor;
 
 use super::columns::{self, Columns, Words, partitions};
 
-/// What files are stored as.
+/// The formats of files.
 const FILES: [(&str, &str); 6] =
     [("PARQUET", "parquet"), ("CSV", "csv"), ("JSON", "json"), ("NDJSON", "json"), ("AVRO", "avro"), ("ARROW", "arrow")];
 
-/// Takes what stands behind CREATE EXTERNAL TABLE.
+/// Parses the rest of CREATE EXTERNAL TABLE.
 pub(super) fn table(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateTable> {
     let if_not_exists = cursor.take(&["IF", "NOT", "EXISTS"]);
     let name = cursor.object_name("the name of a table")?;
@@ -77,7 +77,7 @@ pub(super) fn table(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateTable
     })
 }
 
-/// What STORED AS and LOCATION say, as options.
+/// STORED AS and LOCATION as options.
 fn connection(stored: &str, at: Pos, location: Option<(String, Pos)>) -> Vec<(&'static str, String, Pos)> {
     let word = stored.to_ascii_uppercase();
     if let Some((_, format)) = FILES.iter().find(|(file, _)| *file == word) {
@@ -123,7 +123,7 @@ fn pairs(cursor: &mut Cursor<'_>) -> Result<Options> {
     Ok(options)
 }
 
-/// A key in quotes, or of words with dots.
+/// A quoted key, or words joined by dots.
 fn key(cursor: &mut Cursor<'_>) -> Result<String> {
     if let Token::SingleQuotedString(_) = cursor.peek().token {
         return cursor.string("an option: 'key' 'value'");

@@ -1,4 +1,4 @@
-//! CREATE FUNCTION with a SQL expression.
+//! Parses CREATE FUNCTION with a SQL expression.
 
 use sqlparser::tokenizer::Token;
 
@@ -10,7 +10,7 @@ use crate::sql::types;
 
 use super::columns::Words;
 
-/// Takes what stands behind FUNCTION: `[IF NOT EXISTS] f(x INT) [RETURNS INT] [LANGUAGE SQL] AS expr | RETURN expr`.
+/// Parses the rest after FUNCTION: `[IF NOT EXISTS] f(x INT) [RETURNS INT] [LANGUAGE SQL] AS expr | RETURN expr`.
 pub(super) fn function(cursor: &mut Cursor<'_>, words: Words) -> Result<CreateFunction> {
     const USAGE: &str = "write CREATE FUNCTION f(x INT, y STRING) RETURNS STRING AS CONCAT(CAST(x AS STRING), y)";
     let if_not_exists = cursor.take(&["IF", "NOT", "EXISTS"]);

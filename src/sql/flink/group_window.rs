@@ -6,10 +6,10 @@
 //! GROUP BY k, TUMBLE(ts, INTERVAL '1' MINUTE)                      DESCRIPTOR(ts), INTERVAL '1' MINUTE))
 //!                                                                GROUP BY k, window_start, window_end
 //! ```
-//! - The WHERE goes inside: rows that it drops must not hold a session together. The sub-query has no alias, so columns
-//!   keep the qualifiers that the rest of the query names them by.
-//! - A SESSION is one of its other keys: they become the `PARTITION BY` of the table argument (see `dialect.rs`).
-//! - What is no plain column of the only relation gets a name of its own inside: `SELECT *, a.ts AS __window_ts FROM a, b`.
+//! - The WHERE moves inside: rows that it drops must not keep a session open. The sub-query has no alias, so columns keep the qualifiers
+//!   that the rest of the query uses.
+//! - A SESSION is formed per value of the other keys: they become the `PARTITION BY` of the table argument (see `dialect.rs`).
+//! - Keys other than plain columns of the only relation get a generated name inside: `SELECT *, a.ts AS __window_ts FROM a, b`.
 
 use std::ops::ControlFlow;
 
@@ -57,13 +57,13 @@ impl Kind {
         }
     }
 
-    /// How many arguments there are.
+    /// The number of arguments.
     fn arity(self) -> usize {
         if self == Self::Hop { 3 } else { 2 }
     }
 }
 
-/// What `TUMBLE_START` and its kin stand for.
+/// The window column that `TUMBLE_START` and similar functions return.
 #[derive(Debug, Clone, Copy)]
 enum Property {
     Start,
@@ -72,7 +72,7 @@ enum Property {
     Proctime,
 }
 
-/// A group window as it stands in GROUP BY.
+/// A group window of GROUP BY.
 struct Window {
     kind: Kind,
     time: Expr,
@@ -81,7 +81,7 @@ struct Window {
 }
 
 impl Window {
-    /// Whether an auxiliary function such as `TUMBLE_START(args)` refers to this window. Intervals are compared as they are written, as in Flink.
+    /// Whether an auxiliary function such as `TUMBLE_START(args)` refers to this window. Intervals are compared as written, as in Flink.
     fn matches(&self, kind: Kind, args: &[Expr]) -> bool {
         let Some((time, lengths)) = args.split_first() else { return false };
         kind == self.kind && same_column(time, &self.time) && lengths == self.lengths
@@ -105,12 +105,12 @@ struct Rewrite<'a> {
 impl VisitorMut for Rewrite<'_> {
     type Break = Box<Error>;
 
-    /// Before the children, so that what moves into a sub-query is visited there.
+    /// Rewrites a query before its children, so that parts that move into a sub-query are visited there.
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
         broken(self.query(query))
     }
 
-    /// What is left of `TUMBLE_START` and its kin has no window.
+    /// A remaining `TUMBLE_START` or similar function has no window.
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         let Some((kind, _, function)) = auxiliary(expr) else { return ControlFlow::Continue(()) };
         let message = format!("{} needs the same {} in GROUP BY", function.name.to_string().to_uppercase(), kind.name());
@@ -132,7 +132,7 @@ impl Rewrite<'_> {
         self.text.error(span.map(|span| pos(span.start)).unwrap_or_default(), message)
     }
 
-    /// The SELECTs of a query itself; those of queries inside it are visited on their own.
+    /// Rewrites the SELECTs of a query itself; nested queries are visited separately.
     fn query(&self, query: &mut Query) -> Result<()> {
         let mut bodies = vec![query.body.as_mut()];
         let mut window = None;
@@ -143,7 +143,7 @@ impl Rewrite<'_> {
                 _ => {}
             }
         }
-        // ORDER BY sees the window only if it belongs to a SELECT and not to a UNION.
+        // ORDER BY can use the window only if it belongs to a SELECT, not to a UNION.
         if let (SetExpr::Select(_), Some(window), Some(order)) = (query.body.as_ref(), window, &mut query.order_by)
             && let OrderByKind::Expressions(keys) = &mut order.kind
         {
@@ -181,7 +181,7 @@ impl Rewrite<'_> {
         Ok(Some(window))
     }
 
-    /// A window inside another expression, and a second one.
+    /// Rejects a window inside another expression, and a second one.
     fn no_window_in(&self, keys: &[Expr]) -> Result<()> {
         let mut find = Find(None);
         for key in keys {
@@ -211,7 +211,7 @@ impl Rewrite<'_> {
     }
 }
 
-/// `GROUP BY 2` stands for the second column.
+/// Resolves keys by position: `GROUP BY 2` is the second column.
 fn by_position(keys: &[Expr], projection: &[SelectItem]) -> Vec<Expr> {
     let resolved = keys.iter().map(|key| {
         let number: Option<usize> = match key {
@@ -229,11 +229,11 @@ fn by_position(keys: &[Expr], projection: &[SelectItem]) -> Vec<Expr> {
     resolved.collect()
 }
 
-/// What a window is over.
+/// The input of a window.
 struct Input {
     from: Vec<TableWithJoins>,
     selection: Option<Expr>,
-    /// Expressions that get a generated name.
+    /// Expressions with a generated name.
     named: Vec<SelectItem>,
 }
 
@@ -242,7 +242,7 @@ impl Input {
         Self { from, selection, named: Vec::new() }
     }
 
-    /// The name that stands before columns, if there is one relation only.
+    /// The qualifier of the columns, if there is only one relation.
     fn qualifier(&self) -> Option<String> {
         let [TableWithJoins { relation, joins }] = self.from.as_slice() else { return None };
         if !joins.is_empty() {
@@ -337,7 +337,7 @@ fn arguments(function: &Function) -> Option<Vec<Expr>> {
     args.collect()
 }
 
-/// Puts the window's columns where `TUMBLE_START` and its kin speak of it. Returns whether its row time is among them.
+/// Replaces `TUMBLE_START` and similar functions by the window's columns. Returns whether its row time is among them.
 fn substitute(expr: &mut Expr, window: &Window) -> bool {
     let mut visitor = Substitute { window, depth: 0, uses_rowtime: false };
     _ = expr.visit(&mut visitor);
@@ -346,7 +346,7 @@ fn substitute(expr: &mut Expr, window: &Window) -> bool {
 
 struct Substitute<'a> {
     window: &'a Window,
-    /// How many sub-queries deep; each has its own windows.
+    /// The current depth of sub-queries; each has its own windows.
     depth: usize,
     uses_rowtime: bool,
 }

@@ -1,4 +1,4 @@
-//! Group windows, before and after.
+//! Tests of group windows: queries before and after.
 
 use crate::sql::tests::{error, one, show};
 
@@ -42,7 +42,7 @@ fn group_windows_become_table_functions() {
             "SELECT COUNT(*) FROM TABLE(SESSION((SELECT * FROM t WHERE a = 1), DESCRIPTOR(ts), INTERVAL '10' SECOND)) \
              GROUP BY window_start, window_end",
         ),
-        // Keys of a session that are no columns, and keys by position.
+        // Keys of a session that are not columns, and keys by position.
         (
             "SELECT lower(a), b FROM t GROUP BY SESSION(ts, INTERVAL '1' DAY), lower(a), 2",
             "SELECT lower(a), b FROM TABLE(SESSION((SELECT *, lower(a) AS __window_key_0 FROM t DISTRIBUTE BY __window_key_0, b), \
@@ -72,7 +72,7 @@ fn group_windows_become_table_functions() {
              GROUP BY window_start, window_end) SELECT * FROM w UNION ALL SELECT COUNT(*) \
              FROM TABLE(TUMBLE((SELECT * FROM u), DESCRIPTOR(ts), INTERVAL '2' DAY)) GROUP BY window_start, window_end",
         ),
-        // A window over a window: the inner one is read in its new place.
+        // A window over a window: the inner one is rewritten in its new place.
         (
             "SELECT COUNT(*) FROM (SELECT TUMBLE_ROWTIME(ts, INTERVAL '1' DAY) AS rt FROM t GROUP BY TUMBLE(ts, INTERVAL '1' DAY)) AS i \
              GROUP BY TUMBLE(i.rt, INTERVAL '7' DAY)",

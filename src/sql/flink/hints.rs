@@ -1,8 +1,8 @@
 //! Hints in comments: `t /*+ OPTIONS('k' = 'v') */`.
 //!
-//! OPTIONS becomes a last part of the table's name (`sql/hints.rs`). LOOKUP, which configures requests that are not made one by one here,
-//! is passed over with a warning. Hints that would change what a query means, or that ask for something which does not exist here, are
-//! refused: ignoring them would be misleading.
+//! OPTIONS becomes the last part of the table's name (`sql/hints.rs`). LOOKUP, which tunes lookups one by one, is ignored with a warning,
+//! because lookups are batched here. Hints that would change the meaning of a query, or that ask for something unsupported, are rejected:
+//! ignoring them would be misleading.
 
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace, Word};
 
@@ -14,7 +14,7 @@ use crate::sql::hints::part_of_name;
 use crate::sql::text::{Text, pos};
 use crate::sql::tokens::tokens_of;
 
-/// Hints that Flink has, and what is to be said about them.
+/// Other hints of Flink, with the error for each.
 const REFUSED: [(&str, &str); 8] = [
     ("STATE_TTL", "one TTL holds for the whole job: SET 'table.exec.state.ttl' = '1 d'"),
     ("BROADCAST", "how a join runs follows from its plan; leave the hint out"),
@@ -26,13 +26,13 @@ const REFUSED: [(&str, &str); 8] = [
     ("JSON_AGGREGATE_WRAPPED", "it is Flink's own; leave the hint out"),
 ];
 
-/// The hint that is read and passed over.
+/// The hint that is parsed and ignored.
 const LOOKUP: &str = "LOOKUP";
 
-/// Puts OPTIONS hints into the names before them.
+/// Adds OPTIONS hints to the names before them.
 ///
 /// # Errors
-/// For every other hint, and for one that stands elsewhere.
+/// For every other hint, and for one in another place.
 pub(super) fn fold(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Result<Vec<TokenWithSpan>> {
     let mut folded: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     for token in tokens {
@@ -54,19 +54,19 @@ pub(super) fn fold(text: &Text<'_>, tokens: &[TokenWithSpan]) -> Result<Vec<Toke
         }
         folded.push(TokenWithSpan { token: Token::Period, span: token.span });
         folded.push(TokenWithSpan { token: part_of_name(&hint), span: token.span });
-        // What follows begins a new word.
+        // The text after the hint begins a new word.
         folded.push(TokenWithSpan { token: Token::Whitespace(Whitespace::Space), span: token.span });
     }
     Ok(folded)
 }
 
-/// Words in front of which no table's name has ended.
+/// Words after which a hint has no table name before it.
 fn reserved(word: &Word) -> bool {
     const WORDS: [&str; 9] = ["SELECT", "FROM", "WHERE", "JOIN", "ON", "BY", "AS", "INTO", "TABLE"];
     word.quote_style.is_none() && WORDS.iter().any(|w| w.eq_ignore_ascii_case(&word.value))
 }
 
-/// The options of a hint; nothing if it has none.
+/// The options of a hint, if it has some.
 fn options(hint: &str) -> Result<Option<Options>> {
     let source = Source::new("<hint>", hint);
     let text = Text::new(&source);

@@ -1,8 +1,8 @@
-//! Casts that Flink makes without being asked, where a query's columns go into a table's.
+//! The implicit casts of Flink from a query's columns to a table's.
 
 use arrow::datatypes::DataType;
 
-/// Whether values of a type are cast to another one: within numbers, within times, within texts.
+/// Whether values of a type are cast implicitly to another: among numbers, among times, among text types.
 pub(super) fn implicit(from: &DataType, to: &DataType) -> bool {
     use DataType::{Binary, BinaryView, Date32, LargeBinary, LargeUtf8, List, Map, Null, Struct, Timestamp, Utf8, Utf8View};
     let text = |t: &DataType| matches!(t, Utf8 | LargeUtf8 | Utf8View);

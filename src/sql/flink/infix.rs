@@ -1,5 +1,5 @@
-//! Conditions of Flink's that sqlparser does not know: `a BETWEEN SYMMETRIC b AND c` and `text IS JSON OBJECT`; and
-//! `a IS DISTINCT FROM b`, whose right side it would extend over AND and OR.
+//! Parses conditions of Flink that sqlparser does not know: `a BETWEEN SYMMETRIC b AND c` and `text IS JSON OBJECT`; and `a IS DISTINCT
+//! FROM b`, whose right side sqlparser would extend over AND and OR.
 
 use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 use sqlparser::keywords::Keyword;
@@ -8,10 +8,10 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::sql::ast_builder;
 
-/// Reads what follows on the words of a condition.
+/// Parses the rest of a condition after its keywords.
 type Read = fn(&mut Parser, &Expr, u8) -> Result<Expr, ParserError>;
 
-/// Reads such a condition about `left` if one comes next.
+/// Parses such a condition on `left` if one comes next.
 pub(super) fn condition(parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
     let words = [0, 1, 2, 3].map(|n| match &parser.peek_nth_token_ref(n).token {
         Token::Word(w) if w.quote_style.is_none() => w.value.to_ascii_uppercase(),
@@ -64,7 +64,7 @@ fn asymmetric(parser: &mut Parser, left: &Expr, precedence: u8) -> Result<Expr, 
     Ok(Expr::Nested(Box::new(between(left, low, high))))
 }
 
-/// Between them, whichever is the lower one.
+/// `BETWEEN SYMMETRIC`: the bounds in either order.
 fn symmetric(parser: &mut Parser, left: &Expr, precedence: u8) -> Result<Expr, ParserError> {
     let (low, high) = bounds(parser, precedence)?;
     let (one, other) = (between(left, low.clone(), high.clone()), between(left, high, low));

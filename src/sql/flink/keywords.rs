@@ -1,7 +1,7 @@
-//! The words of Flink's SQL as Millstream has it: what completion offers, and what is coloured as a keyword.
+//! The keywords of Millstream's Flink SQL, for completion and highlighting.
 //!
-//! sqlparser's list has a thousand words of all dialects in it, `name`, `status` and `value` among them, and lacks some of ours. Here a
-//! word stands only if it means something in a statement of Millstream.
+//! sqlparser's list holds a thousand words of all dialects, `name`, `status` and `value` among them, and lacks some of ours. A word is
+//! listed here only if it has a meaning in a statement of Millstream.
 
 use std::sync::LazyLock;
 
@@ -24,7 +24,7 @@ pub(super) static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
     })
 });
 
-/// Phrases that begin a statement, in the order of the alphabet.
+/// Phrases that begin a statement, in alphabetical order.
 const BEGINS: &[&str] = &[
     "ALTER",
     "BEGIN STATEMENT SET",
@@ -50,7 +50,7 @@ const BEGINS: &[&str] = &[
     "USE",
 ];
 
-/// Phrases inside of a statement, in the order of the alphabet.
+/// Phrases inside a statement, in alphabetical order.
 const INSIDE: &[&str] = &[
     "ALL",
     "AND",
@@ -190,7 +190,7 @@ const MORE: &[&str] = &[
     "WINDOW",
 ];
 
-/// Words that are keywords only behind one of these.
+/// Words that are keywords only after one of these.
 const BEHIND: &[(&str, &[&str])] = &[
     ("ADD", &["*"]),
     ("AFTER", &["*"]),
@@ -230,21 +230,21 @@ const BEHIND: &[(&str, &[&str])] = &[
 const BEFORE: &[(&str, &[&str])] =
     &[("RANGE", &["BETWEEN", "UNBOUNDED", "CURRENT", "INTERVAL", "0"]), ("ROWS", &["BETWEEN", "UNBOUNDED", "CURRENT", "0"])];
 
-/// Units of time, which are keywords behind the text of an interval.
+/// Units of time, which are keywords after the text of an interval.
 const UNITS: &[&str] =
     &["DAY", "DAYS", "HOUR", "HOURS", "MILLISECOND", "MINUTE", "MINUTES", "MONTH", "MONTHS", "SECOND", "SECONDS", "WEEK", "YEAR", "YEARS"];
 
-/// Words that are keywords only before an opening bracket: window functions, and other words that could be names.
+/// Words that are keywords only before an opening parenthesis: window functions, and other words that could be names.
 const CALLS: &[&str] = &["CUMULATE", "DESCRIPTOR", "HOP", "SESSION", "TUMBLE", "UNNEST"];
 
 /// Words that are names of types, and often of columns.
 const TYPES: &[&str] = &["DATE", "ROW", "TIME", "TIMESTAMP"];
 
-/// Keywords that are functions, too, if a bracket follows.
+/// Keywords that are also functions, if a parenthesis follows.
 const BOTH: &[&str] = &["IF", "LEFT", "MAP", "REPLACE", "RIGHT"];
 
-/// Behind these a name is declared or written to, whatever bracket follows.
+/// After these words a name is declared or written to, even if a parenthesis follows.
 const NAMED: &[&str] = &["AS", "EXISTS", "FUNCTION", "INTO", "JOIN", "TABLE", "VIEW"];
 
-/// What completion offers behind SHOW.
+/// Completions after SHOW.
 const SHOWN: &[&str] = &["TABLES", "VIEWS", "DATABASES", "FUNCTIONS", "JOBS", "CREATE TABLE", "CREATE VIEW", "COLUMNS FROM"];

@@ -1,4 +1,4 @@
-//! Flink's grammar, one statement at a time, lowered to [`super::ast::Statement`].
+//! Flink's grammar: parses one statement at a time into a [`super::ast::Statement`].
 
 mod alter;
 mod columns;

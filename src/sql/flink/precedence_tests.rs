@@ -1,4 +1,4 @@
-//! Which operators bind tighter: every pair of them against the table in docs/functions.md.
+//! Tests of operator precedence: every pair of operators against the table in docs/functions.md.
 
 use std::ops::ControlFlow;
 
@@ -7,7 +7,7 @@ use sqlparser::parser::Parser;
 
 use super::expressions::FlinkExpressions;
 
-/// Operators between two operands, by level; a higher one binds tighter, one level groups from the left.
+/// Binary operators by level; a higher level binds tighter, operators of one level group from the left.
 const BETWEEN_TWO: &[(u8, &[&str])] = &[
     (1, &["OR"]),
     (2, &["AND"]),
@@ -32,7 +32,7 @@ const BETWEEN_TWO: &[(u8, &[&str])] = &[
     (11, &["*", "/", "%", "||"]),
 ];
 
-/// Operators behind their operand.
+/// Postfix operators.
 const BEHIND: &[(u8, &[&str])] = &[
     (
         4,
@@ -54,14 +54,14 @@ const BEHIND: &[(u8, &[&str])] = &[
     (13, &["[x]", "::INT"]),
 ];
 
-/// Operators in front of their operand.
+/// Prefix operators.
 const BEFORE: &[(u8, &[&str])] = &[(3, &["NOT"]), (12, &["-", "+"])];
 
 fn each(table: &[(u8, &[&'static str])]) -> Vec<(u8, &'static str)> {
     table.iter().flat_map(|(level, ops)| ops.iter().map(|op| (*level, *op))).collect()
 }
 
-/// An expression without the parentheses in which it was written, which its tree does not need.
+/// An expression without the original parentheses, which its tree does not need.
 fn tree(text: &str) -> Expr {
     struct Bare;
     impl VisitorMut for Bare {

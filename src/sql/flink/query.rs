@@ -1,4 +1,4 @@
-//! Queries and INSERT: EMIT is taken off, the rest is sqlparser's.
+//! Parses queries and INSERT: removes EMIT, and leaves the rest to sqlparser.
 
 use sqlparser::ast::{self, SetExpr, TableFactor, Visit, VisitMut, Visitor, VisitorMut};
 use sqlparser::tokenizer::Token;
@@ -21,7 +21,7 @@ pub(super) fn begins(cursor: &Cursor<'_>) -> bool {
     ["SELECT", "WITH", "VALUES"].iter().any(|word| is_word(cursor.peek_nth(opening), word))
 }
 
-/// Takes a query up to the end of the statement.
+/// Parses a query up to the end of the statement.
 pub(super) fn query(cursor: &mut Cursor<'_>) -> Result<Query> {
     if !begins(cursor) {
         return Err(cursor.expected("a query: SELECT, WITH or VALUES"));
@@ -41,14 +41,14 @@ pub(super) fn query(cursor: &mut Cursor<'_>) -> Result<Query> {
     Ok(Query { query, emit, ends: limited, dialect: Dialect::FLINK })
 }
 
-/// `FETCH FIRST n ROWS ONLY` is `LIMIT n`, everywhere in a query.
+/// Rewrites `FETCH FIRST n ROWS ONLY` as `LIMIT n`, everywhere in a query.
 fn fetch_as_limit(query: &mut ast::Query) {
     struct Fetches;
     impl VisitorMut for Fetches {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
-            // With what we do not know it is DataFusion's to refuse.
+            // Other forms are left to DataFusion, which rejects them.
             let known = |f: &ast::Fetch| !f.with_ties && !f.percent;
             let limited = |clause: &ast::LimitClause| !matches!(clause, ast::LimitClause::LimitOffset { limit: None, .. });
             if !query.fetch.as_ref().is_some_and(known) || query.limit_clause.as_ref().is_some_and(limited) {
@@ -66,7 +66,7 @@ fn fetch_as_limit(query: &mut ast::Query) {
     _ = VisitMut::visit(query, &mut Fetches);
 }
 
-/// Whether MATCH_RECOGNIZE stands somewhere in a query.
+/// Whether a query contains MATCH_RECOGNIZE.
 fn has_pattern(query: &ast::Query) -> bool {
     struct Patterns;
     impl Visitor for Patterns {

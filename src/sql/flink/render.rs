@@ -1,12 +1,12 @@
-//! Declarations back to Flink's text: of tables that were put together from others, changed, or made from a query.
+//! Renders declarations in Flink's syntax: of tables that were assembled from others, changed, or created from a query.
 //!
-//! Everything else keeps the text that people wrote.
+//! All other objects keep their original text.
 
 use crate::sql::ast::{Column, ColumnKind, CreateTable, CreateView};
 use crate::sql::render::metadata;
 use crate::sql::{literal, name, quoted};
 
-/// `CREATE TABLE ...`, a line per column and option.
+/// `CREATE TABLE ...`, with a line per column and option.
 pub(super) fn table(table: &CreateTable) -> String {
     let mut parts: Vec<String> = table.columns.iter().map(column).collect();
     if let Some(watermark) = &table.watermark {

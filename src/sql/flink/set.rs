@@ -1,4 +1,4 @@
-//! Statement sets: `EXECUTE STATEMENT SET BEGIN ... END`, also explained.
+//! Parses statement sets: `EXECUTE STATEMENT SET BEGIN ... END`, also under EXPLAIN.
 
 use sqlparser::tokenizer::TokenWithSpan;
 
@@ -9,7 +9,7 @@ use crate::sql::text::Text;
 
 use super::statement::how_to_explain;
 
-/// How a set begins and ends.
+/// The beginning and the end of a set.
 pub(super) const FORMS: (&str, &str) = ("EXECUTE STATEMENT SET BEGIN", "END;");
 
 /// Whether tokens up to a semicolon open or close a set.

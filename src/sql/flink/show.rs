@@ -1,4 +1,4 @@
-//! SHOW, DESCRIBE and USE.
+//! Parses SHOW, DESCRIBE and USE.
 
 use sqlparser::tokenizer::Token;
 
@@ -9,7 +9,7 @@ use crate::sql::cursor::Cursor;
 use super::create::database_name;
 use super::drop::kind;
 
-/// What can be shown.
+/// The subjects of SHOW.
 const KNOWN: [&str; 12] = [
     "TABLES",
     "VIEWS",
@@ -25,7 +25,7 @@ const KNOWN: [&str; 12] = [
     "CURRENT CATALOG",
 ];
 
-/// What Flink shows besides, and why it is not there.
+/// Other subjects of Flink's SHOW, and why they are not supported.
 const REFUSED: [(&str, &str); 5] = [
     ("MODULES", "there are no modules: all functions are there"),
     ("JARS", "there is no JVM: connectors and functions are built in"),
@@ -34,7 +34,7 @@ const REFUSED: [(&str, &str); 5] = [
     ("MODELS", "there are no models"),
 ];
 
-/// Takes what stands behind SHOW.
+/// Parses the rest of SHOW.
 pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let what = what(cursor)?;
     let mut from = None;
@@ -86,21 +86,21 @@ fn what(cursor: &mut Cursor<'_>) -> Result<ShowWhat> {
     Err(cursor.expected("what to show").hint(suggest::hint(&word, &KNOWN)))
 }
 
-/// Takes what stands behind DESCRIBE.
+/// Parses the rest of DESCRIBE.
 pub(super) fn describe(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.take(&["EXTENDED"]);
     cursor.take(&["TABLE"]);
     cursor.object_name("the name of a table or view").map(Statement::Describe)
 }
 
-/// Takes what stands behind STOP JOB: the name, and Flink's ways of stopping, which are the only one here.
+/// Parses the rest of STOP JOB: the name, and Flink's stop modes, which make no difference here.
 pub(super) fn stop_job(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let name = job_name(cursor)?;
     while cursor.take(&["WITH", "SAVEPOINT"]) || cursor.take(&["WITH", "DRAIN"]) {}
     Ok(Statement::StopJob(name))
 }
 
-/// Takes the name of a job, as a text or as a name.
+/// Parses the name of a job, as a string or as a name.
 pub(super) fn job_name(cursor: &mut Cursor<'_>) -> Result<String> {
     match &cursor.peek().token {
         Token::SingleQuotedString(_) => cursor.string("the name of a job"),
@@ -108,7 +108,7 @@ pub(super) fn job_name(cursor: &mut Cursor<'_>) -> Result<String> {
     }
 }
 
-/// Takes what stands behind USE.
+/// Parses the rest of USE.
 pub(super) fn r#use(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.sees(&["MODULES"]) {
         return Err(cursor.error("USE MODULES is not supported: there are no modules"));

@@ -9,17 +9,17 @@ use crate::sql::settings;
 
 use super::{alter, copy, create, drop, query, show};
 
-/// First words of the statements that there are.
+/// The first words of all statements.
 const SUPPORTED: [&str; 17] = [
     "COPY", "CREATE", "REPLACE", "DROP", "ALTER", "INSERT", "EXECUTE", "SELECT", "WITH", "VALUES", "EXPLAIN", "SHOW", "DESCRIBE", "DESC",
     "USE", "SET", "RESET",
 ];
 
-/// What is supported, for hints.
+/// The supported statements, for hints.
 const HINT: &str =
     "supported: CREATE, DROP, ALTER, INSERT INTO, EXECUTE STATEMENT SET, STOP JOB, COPY, SELECT, EXPLAIN, SHOW, DESCRIBE, USE, SET, RESET";
 
-/// Statements of Flink and ksqlDB that people may try, and what is to be said about them.
+/// Statements of Flink and ksqlDB that people may try, with the error for each.
 const REFUSED: [(&str, &str); 21] = [
     ("ADD", "there is no JVM to add a JAR to: connectors and functions are built in"),
     ("ANALYZE", "there are no statistics to gather"),
@@ -47,7 +47,7 @@ const REFUSED: [(&str, &str); 21] = [
     ("UPDATE", "an INSERT into a table with a primary key replaces rows"),
 ];
 
-/// Takes one statement.
+/// Parses one statement.
 pub(super) fn statement(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.sees(&["CREATE"]) || cursor.sees(&["REPLACE", "TABLE"]) {
         return create::create(cursor);
@@ -85,7 +85,7 @@ pub(super) fn statement(cursor: &mut Cursor<'_>) -> Result<Statement> {
     runnable(cursor)?.ok_or_else(|| unsupported(cursor))
 }
 
-/// What can be run and explained: an INSERT or a query.
+/// Parses a statement that can be run and explained: an INSERT or a query.
 fn runnable(cursor: &mut Cursor<'_>) -> Result<Option<Statement>> {
     if cursor.sees(&["EXECUTE", "INSERT"]) {
         cursor.next();
@@ -115,13 +115,13 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
 }
 
-/// Takes what may stand between EXPLAIN and the statement.
+/// Parses the options between EXPLAIN and the statement.
 pub(super) fn how_to_explain(cursor: &mut Cursor<'_>) -> Explain {
     const DETAILS: [&str; 4] = ["ESTIMATED_COST", "CHANGELOG_MODE", "PLAN_ADVICE", "JSON_EXECUTION_PLAN"];
     let analyze = cursor.take(&["ANALYZE"]);
     let verbose = cursor.take(&["VERBOSE"]);
     if !cursor.take(&["PLAN", "FOR"]) {
-        // Flink's details only ask for more of what EXPLAIN prints anyway.
+        // Flink's details only ask for parts that EXPLAIN prints anyway.
         while DETAILS.iter().any(|detail| cursor.take(&[detail])) {
             cursor.take_symbol(&Token::Comma);
         }

@@ -1,8 +1,8 @@
-//! Expressions of one SELECT that differ by a CAST only. DataFusion names them alike, and refuses two columns of one name.
+//! Distinguishes expressions of one SELECT that differ only in a CAST. DataFusion gives them the same name, and rejects duplicate names.
 //!
-//! `SUM(v), SUM(CAST(v AS DOUBLE))` becomes `SUM(v), SUM(COALESCE(CAST(v AS DOUBLE)))`: COALESCE of one thing is that thing, under
-//! another name. A third type gets two of them, and so on. The optimizer takes them out again. Columns of the SELECT itself get
-//! aliases, see `duplicates.rs`.
+//! `SUM(v), SUM(CAST(v AS DOUBLE))` becomes `SUM(v), SUM(COALESCE(CAST(v AS DOUBLE)))`: COALESCE of one argument is that argument, under
+//! another name. A third type gets two of them, and so on. The optimizer removes them again. Columns of the SELECT itself get aliases, see
+//! `duplicates.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use sqlparser::ast::{Expr, GroupByExpr, Query, Select, SetExpr, Visit, VisitMut,
 
 use crate::sql::ast_builder;
 
-/// Stack for the longest chain of operators that is taken: comparing copies and shows expressions, which is recursive.
+/// The stack for the longest supported chain of operators: comparing copies and formats expressions recursively.
 const STACK: usize = 64 << 20;
 
 /// Makes such expressions distinct everywhere in a query.
@@ -37,7 +37,7 @@ struct Selects;
 impl VisitorMut for Selects {
     type Break = ();
 
-    /// ORDER BY computes with the functions of its SELECT.
+    /// ORDER BY may use the functions of its SELECT.
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let Query { body, order_by, .. } = query;
         if let SetExpr::Select(select) = body.as_mut()
@@ -67,7 +67,7 @@ impl VisitorMut for Selects {
     }
 }
 
-/// Texts of what gets a name, by the name.
+/// The texts of named expressions, by name.
 #[derive(Default)]
 struct Calls(BTreeMap<String, BTreeSet<String>>);
 
@@ -117,7 +117,7 @@ fn bare(expr: &Expr) -> String {
     expr.to_string()
 }
 
-/// The casts of a SELECT: their texts, by what is cast.
+/// The casts of a SELECT: their texts, by their arguments.
 #[derive(Default)]
 struct Casts(BTreeMap<String, Vec<String>>);
 

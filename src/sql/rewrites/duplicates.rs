@@ -1,14 +1,14 @@
-//! Columns of one SELECT with the same name: as in Flink the second `a` is `a0`. DataFusion refuses them.
+//! Renames duplicate columns of one SELECT: as in Flink the second `a` is `a0`. DataFusion rejects them.
 //!
-//! `SELECT a, b.a, COUNT(*), COUNT(*)` becomes `SELECT a, b.a AS a0, COUNT(*), COUNT(*) AS EXPR$3`. What `*` stands for is not
-//! known here; only names that are written are compared.
+//! `SELECT a, b.a, COUNT(*), COUNT(*)` becomes `SELECT a, b.a AS a0, COUNT(*), COUNT(*) AS EXPR$3`. The columns of `*` are not known here;
+//! only explicit names are compared.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, VisitMut, VisitorMut};
 
-/// Gives aliases to columns whose names stand before them already, everywhere in a query.
+/// Adds aliases to columns whose names occur before, everywhere in a query.
 pub(in crate::sql) fn rename(query: &mut Query) {
     _ = query.visit(&mut Rename);
 }
@@ -37,7 +37,7 @@ impl VisitorMut for Rename {
     }
 }
 
-/// DataFusion calls `CAST(a AS INT)` `a`, which another column may be called.
+/// Adds aliases to casts: DataFusion names `CAST(a AS INT)` `a`, which may be the name of another column.
 fn name_casts(select: &mut Select) {
     let of = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(Expr::Cast { expr, .. }) => Some(name_of(expr)),
@@ -52,7 +52,7 @@ fn name_casts(select: &mut Select) {
     }
 }
 
-/// The first of `a`, `a0`, `a1` ... that is not taken; from now on it is.
+/// The first of `a`, `a0`, `a1` ... that is not taken; marks it as taken.
 pub fn untaken(name: String, taken: &mut HashSet<String>) -> String {
     let mut candidate = name.clone();
     let mut n = 0;
@@ -63,7 +63,7 @@ pub fn untaken(name: String, taken: &mut HashSet<String>) -> String {
     candidate
 }
 
-/// What a column is called; an expression without an alias by its text.
+/// The name of a column; for an expression without an alias, its text.
 pub fn name(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),

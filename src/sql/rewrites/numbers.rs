@@ -1,16 +1,16 @@
-//! Numbers that are exact as they are written, and that DataFusion reads as DOUBLE: integers beyond BIGINT, and those that become DECIMALs.
-//! They are rewritten as `CAST('0.5' AS DECIMAL(2, 1))`.
+//! Numbers that DataFusion would parse as an inexact DOUBLE: integers beyond BIGINT, and numbers that become DECIMALs. They are rewritten
+//! as `CAST('0.5' AS DECIMAL(2, 1))`.
 
 use sqlparser::ast::{CastKind, DataType, ExactNumberInfo, Expr, Query, SetExpr, UnaryOperator, Value};
 
 use crate::sql::ast_builder::text;
 
-/// The digits that a DECIMAL has at most.
+/// The maximum number of digits of a DECIMAL.
 const MOST: usize = 38;
-/// The least BIGINT without its sign, which is none.
+/// The absolute value of the least BIGINT, which is not a BIGINT itself.
 const LEAST: &str = "9223372036854775808";
 
-/// An integer beyond BIGINT as a DECIMAL; `-9223372036854775808` is none.
+/// An integer beyond BIGINT as a DECIMAL; `-9223372036854775808` is not beyond it.
 pub(in crate::sql) fn large_integer(expr: &Expr) -> Option<Expr> {
     match expr {
         Expr::Value(value) => match &value.value {
@@ -24,7 +24,7 @@ pub(in crate::sql) fn large_integer(expr: &Expr) -> Option<Expr> {
     }
 }
 
-/// Makes a text of the number that is cast to a DECIMAL, which reads it digit by digit.
+/// Turns a number that is cast to a DECIMAL into a string, which is parsed digit by digit.
 pub(in crate::sql) fn of_cast(expr: &mut Expr) {
     if let Expr::Cast { expr, data_type: DataType::Decimal(_) | DataType::Dec(_) | DataType::Numeric(_), .. } = expr
         && let Some(digits) = digits(expr)
@@ -33,7 +33,7 @@ pub(in crate::sql) fn of_cast(expr: &mut Expr) {
     }
 }
 
-/// Gives the numbers in the rows of VALUES the type DECIMAL in these columns, by their places.
+/// Gives the numbers in VALUES the type DECIMAL in these columns.
 pub fn decimals_of_values(query: &mut Query, is_decimal: impl Fn(usize) -> bool) {
     let SetExpr::Values(values) = query.body.as_mut() else { return };
     for row in &mut values.rows {

@@ -15,7 +15,7 @@ pub struct PaneDelta {
     pub close_to: Option<i64>,
 }
 
-/// A run that replaces a pane's runs from number `at` on.
+/// Replaces a pane's runs from number `at` on by a run.
 #[derive(Debug, Clone)]
 pub(super) struct Put {
     pub(super) pane: i64,
@@ -39,7 +39,7 @@ impl PaneDelta {
         self.puts.is_empty() && self.close_to.is_none()
     }
 
-    /// How many rows are put into panes.
+    /// The number of rows put into panes.
     pub fn rows(&self) -> usize {
         self.puts.iter().map(|put| put.run.rows()).sum()
     }

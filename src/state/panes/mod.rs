@@ -48,7 +48,7 @@ impl PaneTable {
         &self.spill
     }
 
-    /// The runs of one pane, oldest first.
+    /// The runs of a pane, oldest first.
     pub fn runs(&self, end: i64) -> &[SpillableBatches] {
         self.panes.get(&end).map_or(&[], Vec::as_slice)
     }
@@ -58,7 +58,7 @@ impl PaneTable {
         self.panes.keys().copied()
     }
 
-    /// The ends of the panes that close when time has come to `watermark`, in order.
+    /// The ends of the panes that close when time has reached `watermark`, in order.
     pub fn closing(&self, watermark: i64) -> Vec<i64> {
         self.panes.range(..=watermark).map(|(end, _)| *end).collect()
     }
@@ -73,7 +73,7 @@ impl PaneTable {
         self.closed_to
     }
 
-    /// How many panes are open.
+    /// The number of open panes.
     pub fn len(&self) -> usize {
         self.panes.len()
     }
@@ -121,7 +121,7 @@ impl PaneTable {
     /// Adds rows of another table's snapshot, as new runs.
     ///
     /// # Errors
-    /// When the batch is no pane snapshot.
+    /// When the batch is not a pane snapshot.
     pub fn adopt(&mut self, stored: &RecordBatch) -> Result<()> {
         for piece in stored::decode(stored)? {
             let run = self.spill.keep_copies([piece.rows])?;
@@ -130,10 +130,10 @@ impl PaneTable {
         Ok(())
     }
 
-    /// Restores what [`Self::snapshot`] or [`PaneDelta::encode`] wrote, batch by batch in that order.
+    /// Restores rows written by [`Self::snapshot`] or [`PaneDelta::into_rows`], batch by batch in that order.
     ///
     /// # Errors
-    /// When the batch is no pane snapshot.
+    /// When the batch is not a pane snapshot.
     pub fn restore(&mut self, stored: &RecordBatch) -> Result<()> {
         for piece in stored::decode(stored)? {
             match piece.at {

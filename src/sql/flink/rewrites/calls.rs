@@ -18,7 +18,7 @@ use crate::sql::text::{Text, pos};
 /// Units of `TIMESTAMPDIFF` and `TIMESTAMPADD`.
 const UNITS: [&str; 9] = ["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND"];
 
-/// Whether an expression may have another value in another row.
+/// Whether an expression may differ from row to row.
 fn reads_columns(expr: &Expr) -> bool {
     let mut reads = false;
     let _ = visit_expressions(expr, |part| {
@@ -28,7 +28,7 @@ fn reads_columns(expr: &Expr) -> bool {
     reads
 }
 
-/// What a call becomes, if it becomes something else; arguments are changed in place.
+/// Rewrites a call: returns its replacement, if it has one; arguments are changed in place.
 pub(super) fn rewrite(function: &mut Function, place: &Text<'_>) -> Result<Option<Expr>> {
     let [name] = function.name.0.as_slice() else { return Ok(None) };
     let Some(Ident { value, quote_style: None, span: at }) = name.as_ident() else { return Ok(None) };
@@ -102,11 +102,11 @@ pub(super) fn rewrite(function: &mut Function, place: &Text<'_>) -> Result<Optio
             let data_type = match name.as_str() {
                 "CURRENT_TIMESTAMP" => ltz(digits),
                 "LOCALTIMESTAMP" => DataType::Timestamp(Some(digits), TimezoneInfo::None),
-                // It has whole seconds.
+                // It has whole seconds already.
                 _ => return Ok(Some(Expr::Function(function.clone()))),
             };
             let clock = Expr::Function(function.clone());
-            // It has three digits.
+            // The clock has three digits.
             return Ok(Some(if digits == 3 { clock } else { forms::cast(clock, data_type) }));
         }
         ("GROUPING_ID", _) => function.name = ObjectName::from(vec![Ident::new("GROUPING")]),
@@ -130,7 +130,7 @@ fn case(condition: Expr, result: Expr, other: Option<Expr>) -> Expr {
     }
 }
 
-/// A bare word as the text that the function takes.
+/// Turns a bare word into the string that the function takes.
 fn unit_of(function: &str, unit: &mut Expr, place: &Text<'_>) -> Result<()> {
     let Expr::Identifier(word) = unit else { return Ok(()) };
     let name = word.value.to_ascii_uppercase();
@@ -150,7 +150,7 @@ fn plain(arg: FunctionArg) -> Option<Expr> {
     }
 }
 
-/// In brackets, unless it is a single thing.
+/// Adds parentheses, unless the expression is atomic.
 fn bracketed(expr: Expr) -> Expr {
     match expr {
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_) | Expr::Function(_) | Expr::Nested(_) => expr,

@@ -11,15 +11,15 @@
 //! | `COUNT(DISTINCT a, b)` | `COUNT(DISTINCT CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN (a, b) END)` |
 //! | `COLLECT(x)` | `ARRAY_AGG(x) FILTER (WHERE x IS NOT NULL)` |
 //! | `GROUPING_ID(a, b)` | `GROUPING(a, b)` |
-//! | `UNIX_TIMESTAMP()` | `UNIX_TIMESTAMP(CURRENT_TIMESTAMP)`: of the one clock that there is |
+//! | `UNIX_TIMESTAMP()` | `UNIX_TIMESTAMP(CURRENT_TIMESTAMP)`: by the one clock of the query |
 //! | `TIMESTAMP '2024-05-01 12:00:00.5'` | a `TIMESTAMP(3)`, or (6) or (9) if it has more digits, not always (9) |
 //! | `SUBSTRING(a FROM b FOR c)`, `OVERLAY(a PLACING b FROM c)`, `POSITION(a IN b)` | plain calls |
 //! | `a SIMILAR TO b` | `similar_to(a, b)` |
-//! | `a LIKE 'x!%' ESCAPE '!'` | `a LIKE 'x\%'`, the only one that DataFusion knows |
+//! | `a LIKE 'x!%' ESCAPE '!'` | `a LIKE 'x\%'`, the only escape that DataFusion knows |
 //! | `CAST(a AS VARCHAR(3))`, `CAST(a AS CHAR(3))` | `LEFT(CAST(a AS STRING), 3)`, `RPAD(CAST(a AS STRING), 3, ' ')` |
 //! | `99999999999999999999`, `CAST(0.1 AS DECIMAL(2, 1))` | `CAST('...' AS DECIMAL(20, 0))`, `CAST('0.1' AS DECIMAL(2, 1))`, which are exact |
-//! | `LAG(a, 1, b)`, `LEAD` | `CASE WHEN LAG(TRUE, 1) ... IS NULL THEN b ELSE LAG(a, 1) ... END`; DataFusion takes a literal alone |
-//! | `CAST(a AS TIMESTAMP(1))`, of as many digits as Arrow has no unit for | `__floor_digits('1', CAST(a AS TIMESTAMP(3)))` |
+//! | `LAG(a, 1, b)`, `LEAD` | `CASE WHEN LAG(TRUE, 1) ... IS NULL THEN b ELSE LAG(a, 1) ... END`; DataFusion accepts only a literal |
+//! | `CAST(a AS TIMESTAMP(1))`, with a number of digits that Arrow has no unit for | `__floor_digits('1', CAST(a AS TIMESTAMP(3)))` |
 //! | `a[1].field`, `(a).field` | `a[1].'field'` |
 //! | `(a, b) OVERLAPS (c, d)` | a condition over beginnings and ends |
 //!
@@ -50,7 +50,7 @@ pub(in crate::sql::flink) fn rewrite(tree: &mut impl VisitMut, text: &Text<'_>) 
     }
 }
 
-/// As many digits of a second as a timestamp's text has, of the precisions that Arrow has a unit for.
+/// The number of digits of a second in a timestamp's text, rounded up to a precision that Arrow has a unit for.
 fn precision_of(text: &str) -> u64 {
     let digits = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
     match digits {
@@ -121,7 +121,7 @@ impl VisitorMut for Rewrite<'_> {
                 let error = self.text.error(pos(value.span.start), "a TIME in the text of a query has no precision");
                 return ControlFlow::Break(Box::new(error.hint("write TIME '12:00:00.123', or CAST('12:00:00.123' AS TIME(3))")));
             }
-            // What stands there as a name is one.
+            // A name after the dot is a field.
             Expr::CompoundFieldAccess { access_chain, .. } => {
                 for access in access_chain {
                     if let AccessExpr::Dot(Expr::Identifier(field)) = access {
@@ -166,7 +166,7 @@ fn string_of(expr: &Expr) -> Option<String> {
     }
 }
 
-/// A pattern of LIKE with a backslash before what is meant as it is.
+/// Rewrites a LIKE pattern with another escape character to one with backslashes.
 fn escaped(pattern: &str, escape: char) -> String {
     let (mut out, mut chars) = (String::new(), pattern.chars());
     while let Some(c) = chars.next() {
@@ -179,7 +179,7 @@ fn escaped(pattern: &str, escape: char) -> String {
     out
 }
 
-/// `CAST(expr AS VARCHAR(length))`, or of CHAR, which is filled up with blanks.
+/// `CAST(expr AS VARCHAR(length))`, or AS CHAR, which is padded with blanks.
 fn sized(cast: &mut Expr) -> Option<Expr> {
     let Expr::Cast { data_type, .. } = cast else { return None };
     let (length, fill) = match data_type {
@@ -200,12 +200,12 @@ pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
     with_digits(&mut cast).unwrap_or(cast)
 }
 
-/// A CAST to a type with times of as many digits as Arrow has no unit for: to the next finer ones, cut.
+/// A CAST to a type whose times have a number of digits that Arrow has no unit for: casts to the next finer unit and truncates.
 fn with_digits(cast: &mut Expr) -> Option<Expr> {
     let Expr::Cast { data_type, .. } = cast else { return None };
     let digits = types::fewer_digits(&data_type.to_string())?;
     if let DataType::Timestamp(Some(digits), _) = data_type {
-        // DataFusion has a unit for none.
+        // DataFusion has no unit for these.
         *digits = match digits {
             0 => return None,
             1..=3 => 3,
@@ -216,7 +216,7 @@ fn with_digits(cast: &mut Expr) -> Option<Expr> {
     Some(ast_builder::call("__floor_digits", [text(digits_text(&digits)), cast.clone()]))
 }
 
-/// `(a, b) OVERLAPS (c, d)`: each is a beginning and an end, or how long it takes.
+/// `(a, b) OVERLAPS (c, d)`: each side is a start and an end, or a start and a duration.
 fn overlaps(left: &Expr, right: &Expr) -> Option<Expr> {
     let ends = |side: &Expr| {
         let Expr::Tuple(parts) = side else { return None };

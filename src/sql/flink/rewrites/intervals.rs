@@ -6,10 +6,10 @@ use crate::common::{Error, Result};
 
 use crate::sql::text::{Text, pos};
 
-/// Units from the greatest to the least, and what follows them in a text.
+/// Units from largest to smallest, and the separator after each in the text.
 const UNITS: [(&str, char); 4] = [("DAY", ' '), ("HOUR", ':'), ("MINUTE", ':'), ("SECOND", ':')];
 
-/// Rewrites an interval that goes from one unit to another.
+/// Rewrites an interval that spans several units.
 pub(super) fn rewrite(interval: &mut Interval, place: &Text<'_>) -> Result<()> {
     let (Some(first), Some(last)) = (&interval.leading_field, &interval.last_field) else { return Ok(()) };
     let Expr::Value(value) = interval.value.as_ref() else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! Calls of JSON functions with words between their arguments, as calls with plain arguments.
+//! Rewrites calls of JSON functions with keywords between their arguments as calls with plain arguments.
 //!
 //! | as Flink writes it | becomes |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | `JSON_OBJECT(KEY 'a' VALUE x, 'b' VALUE JSON_ARRAY(y))` | `json_object('nvj', 'a', x, 'b', json_array('av', y))` |
 //! | `JSON_ARRAYAGG(x)` | `'[' \|\| COALESCE(LISTAGG(JSON_STRING(x), ','), '') \|\| ']'` |
 //!
-//! The first argument of `json_object` and `json_array` says what becomes of NULL (`n`ull or `a`bsent), then of every value
-//! whether it is a `v`alue or `j`son already.
+//! The first argument of `json_object` and `json_array` says how NULL is treated (`n`ull or `a`bsent), then for every value whether it is a
+//! plain `v`alue or `j`son already.
 
 use sqlparser::ast::{BinaryOperator, CastKind, DataType, Expr, Function, FunctionArguments, Value};
 use sqlparser::keywords::Keyword;
@@ -19,7 +19,7 @@ use sqlparser::tokenizer::{Token, Word};
 use crate::sql::ast_builder;
 use crate::sql::ast_builder::text;
 
-/// The functions, by how they are read.
+/// The functions, by their syntax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Value,
@@ -31,7 +31,7 @@ enum Form {
     ArrayAgg,
 }
 
-/// Reads such a call if one comes next.
+/// Parses such a call if one comes next.
 pub(in crate::sql::flink) fn call(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
     let [first, second] = parser.peek_tokens_ref();
     let (Token::Word(Word { value, quote_style: None, .. }), Token::LParen) = (&first.token, &second.token) else { return None };
@@ -62,7 +62,7 @@ fn cast(kind: CastKind, expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
-/// Takes a word that may be no keyword of sqlparser's.
+/// Consumes a word that sqlparser may not know as a keyword.
 fn word(parser: &mut Parser, word: &str) -> bool {
     let sees = matches!(&parser.peek_token_ref().token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word));
     if sees {
@@ -71,7 +71,7 @@ fn word(parser: &mut Parser, word: &str) -> bool {
     sees
 }
 
-/// What is to be given where a path leads nowhere, or where something is wrong.
+/// The values for a path that finds nothing, and for an error.
 #[derive(Default)]
 struct Otherwise {
     behaviour: Option<&'static str>,
@@ -129,7 +129,7 @@ fn path_call(parser: &mut Parser, form: Form) -> Result<Expr, ParserError> {
     })
 }
 
-/// A default as text; truth is written as JSON has it.
+/// A default value as text; booleans are written as in JSON.
 fn default(value: Expr) -> Expr {
     match &value {
         Expr::Value(literal) if matches!(literal.value, Value::Boolean(_)) => text(value.to_string().to_lowercase()),
@@ -166,7 +166,7 @@ fn expect_word(parser: &mut Parser, expected: &str) -> Result<(), ParserError> {
     if word(parser, expected) { Ok(()) } else { parser.expected(expected, parser.peek_token()) }
 }
 
-/// `NULL ON NULL` or `ABSENT ON NULL`: whether NULLs are left out, if it is said.
+/// `NULL ON NULL` or `ABSENT ON NULL`: whether NULLs are omitted, if given.
 fn absent(parser: &mut Parser) -> Option<bool> {
     if parser.parse_keywords(&[Keyword::ABSENT, Keyword::ON, Keyword::NULL]) {
         return Some(true);
@@ -208,7 +208,7 @@ fn built(parser: &mut Parser, form: Form) -> Result<Expr, ParserError> {
             args.push(value);
         }
     }
-    // What is not said differs.
+    // The defaults of the two functions differ.
     flags.insert(0, if leave_out.unwrap_or(form == Form::Array) { 'a' } else { 'n' });
     args.insert(0, text(flags));
     Ok(ast_builder::call(if form == Form::Object { "JSON_OBJECT" } else { "JSON_ARRAY" }, args))
@@ -218,7 +218,7 @@ fn built(parser: &mut Parser, form: Form) -> Result<Expr, ParserError> {
 fn raw(value: Expr) -> (bool, Expr) {
     let name = match &value {
         Expr::Function(Function { name, .. }) => name.to_string().to_ascii_uppercase(),
-        // As an aggregate of them is written here.
+        // An aggregate of JSON, as rewritten here.
         Expr::Nested(inner) if matches!(inner.as_ref(), Expr::BinaryOp { op: BinaryOperator::StringConcat, right, .. } if is_close(right)) =>
         {
             return (true, value);
@@ -240,7 +240,7 @@ fn is_close(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if matches!(&value.value, Value::SingleQuotedString(s) if s == "]" || s == "}"))
 }
 
-/// `JSON_OBJECTAGG(...)` and `JSON_ARRAYAGG(...)`: a LISTAGG, which leaves NULLs out.
+/// `JSON_OBJECTAGG(...)` and `JSON_ARRAYAGG(...)`: a LISTAGG, which skips NULLs.
 fn aggregated(parser: &mut Parser, form: Form) -> Result<Expr, ParserError> {
     let (key, value) = if form == Form::ObjectAgg {
         let (key, value) = pair(parser)?;

@@ -1,4 +1,4 @@
-//! Rewrites of sqlparser's trees: what Flink only writes in another way becomes what the planner knows.
+//! Rewrites of sqlparser's trees: turns Flink's alternative forms into those that the planner knows.
 
 mod calls;
 pub(super) mod forms;
