@@ -1,4 +1,4 @@
-//! Kafka topics as tables: real clusters, and the in-process topic log behind the same trait.
+//! Kafka topics as tables: real clusters, and the in-process topic log, which implements the same trait.
 //!
 //! ```text
 //!  connector ─▶ config (the declaration) ─▶ source ─▶ startup (where to begin) ─▶ fetch (poll, rows) ─▶ follow | read

@@ -5,8 +5,8 @@
 //!  poll ▶ decode per partition ▶ queue per partition ──▶ next(max_rows, wait)
 //!         stops while the queues hold max_bytes ◀─────── room
 //! ```
-//! A batch can be cut anywhere between two records, so rows remember their offsets, and the position of a partition is
-//! always the first offset that was not handed out.
+//! A batch can be cut anywhere between two records, so rows carry their offsets, and the position of a partition is always the first offset
+//! that was not returned.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -41,14 +41,14 @@ struct Shared {
 #[derive(Default)]
 struct Queues {
     partitions: BTreeMap<i32, Queue>,
-    /// Counts pieces, so that they are handed out in order of arrival.
+    /// Counts batches, so that they are returned in order of arrival.
     arrivals: u64,
     paused: Vec<i32>,
-    /// Partitions that are new, which the thread has to read.
+    /// New partitions for the thread to read.
     assigned: Vec<PartitionRange>,
     error: Option<Error>,
     stop: bool,
-    /// Nothing will come any more: every partition is exhausted.
+    /// Every partition is exhausted.
     finished: bool,
 }
 
@@ -56,9 +56,9 @@ struct Queues {
 struct Queue {
     pieces: VecDeque<(u64, OffsetBatch)>,
     bytes: usize,
-    /// Where the thread stands.
+    /// The position of the thread.
     ahead: Option<PartitionState>,
-    /// The first offset that was not handed out.
+    /// The first offset that was not returned.
     position: i64,
 }
 
@@ -130,13 +130,13 @@ fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
 }
 
 impl Queues {
-    /// Bytes that wait for the job. What waits for a paused partition does not count: it would keep the others from being
-    /// read, which is what the pause waits for.
+    /// Bytes that wait for the job, without those of paused partitions: they would keep the others from being read, which is what the pause
+    /// waits for.
     fn bytes(&self) -> usize {
         self.partitions.iter().filter(|(p, _)| !self.paused.contains(p)).map(|(_, queue)| queue.bytes).sum()
     }
 
-    /// Takes in partitions that are new since the start.
+    /// Adds partitions that are new since the start.
     fn assign(&mut self, ranges: Vec<PartitionRange>) {
         for range in ranges {
             let PartitionRange { partition, start, .. } = range;
@@ -159,7 +159,7 @@ impl Queues {
         }
     }
 
-    /// The partition whose first piece came first.
+    /// The partition whose first batch arrived first.
     fn first(&self) -> Option<i32> {
         let waiting = self.partitions.iter().filter(|(p, _)| !self.paused.contains(p));
         waiting.filter_map(|(p, queue)| queue.pieces.front().map(|(arrival, _)| (*arrival, *p))).min().map(|(_, p)| p)
@@ -194,7 +194,7 @@ impl Queues {
 }
 
 impl Queue {
-    /// Where the job stands: where the thread does once everything is handed out, gaps included.
+    /// The position of the job: that of the thread once everything is returned, gaps included.
     fn state(&mut self) -> Option<PartitionState> {
         let ahead = self.ahead?;
         if self.pieces.is_empty() {
@@ -214,7 +214,7 @@ impl SourceReader for KafkaReader {
                 let mut queues = self.shared.lock();
                 let fetched = queues.take(max_rows);
                 let something = fetched.rows() > 0 || !fetched.rejected.is_empty();
-                // What was read before the error is handed out first.
+                // Batches from before the error are returned first.
                 if !something && let Some(error) = &queues.error {
                     return Err(error.clone());
                 }
@@ -226,7 +226,7 @@ impl SourceReader for KafkaReader {
                 fetched
             };
             drop(fetched);
-            // A permit from before only makes the loop turn once more.
+            // A stale permit only makes the loop turn once more.
             let _ = tokio::time::timeout_at(until, self.shared.came.notified()).await;
         }
     }
