@@ -1,4 +1,4 @@
-//! What the connectors of database servers share.
+//! Shared code of the connectors of database servers.
 //!
 //! ```text
 //!   mysql ──────┐      source.rs           a table that is read as a whole, or by key
