@@ -15,7 +15,7 @@
 //!            a job ───────────────── writer.rs ───────┴ encode.rs  rows to bytes ─ atomic_file.rs  a whole file or none
 //!                                       └─ sink_ledger.rs  what is in files; rolling.rs, partition_time.rs  when they are shown
 //! ```
-//! What a table declares counts: columns are found by name, cast to the declared type, and NULL where a file lacks them.
+//! The declaration decides: columns are found by name, cast to the declared type, and NULL where a file lacks them.
 
 mod connector;
 pub mod read;

@@ -17,32 +17,32 @@ use super::seen_file::SeenFile;
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::listing::File;
 
-/// How often a store that is away is asked again.
+/// How often a store that does not answer is tried again.
 const RETRY: Duration = Duration::from_secs(2);
-/// How many files are read side by side, at least and at most; in between, as many as there are cores.
+/// How many files are read concurrently, at least and at most; in between, as many as there are cores.
 const SIDE_BY_SIDE: (usize, usize) = (2, 8);
 
-/// What the reader has to tell.
+/// What the reader sends to the job.
 pub enum Event {
-    /// The records that follow are of this file; or it is passed over.
+    /// The file of the records that follow, or a file that is skipped.
     SeenFile(SeenFile),
-    /// Records of the newest file that was begun.
+    /// Records of the newest file that was started.
     Rows(OffsetBatch),
-    /// Everything is read that was there at the newest look.
+    /// All files of the newest listing were read.
     AllRead,
-    /// Nothing comes any more.
+    /// Reading has ended.
     Ended,
 }
 
 /// Where reading begins.
 pub struct Begin {
-    /// Files that were begun or passed over.
+    /// Files that were started or skipped.
     pub known: Vec<SeenFile>,
-    /// Files that are passed over, and that the commits do not know yet.
+    /// Files to skip that are not in the commits yet.
     pub passed_over: Vec<SeenFile>,
-    /// The next record.
+    /// The position of the next record.
     pub position: i64,
-    /// How often to look; `None`: once, then the end.
+    /// How often to list the folder; `None`: once, then the read ends.
     pub interval: Option<Duration>,
 }
 
@@ -53,16 +53,16 @@ pub struct Begin {
 ///    ▲                                 b.csv ▒▒ waits ├─▶ one after the other ─▶ events
 ///    └── source.monitor-interval       c.csv ▒▒ waits ┘    position: records over all files
 /// ```
-/// Several files are opened and decoded side by side, each a little ahead, and handed on in order: so positions do not depend on it.
+/// Several files are opened and decoded concurrently, each a little ahead, and sent in order: so positions do not depend on it.
 pub struct Reader {
     config: Arc<Config>,
     files: Arc<FileReader>,
     counters: Arc<SourceCounters>,
     interval: Option<Duration>,
-    /// Files that were begun, by path.
+    /// Files that were started, by path.
     known: HashMap<String, SeenFile>,
     gone: HashSet<String>,
-    /// As they were at the look before: local files that may still be written.
+    /// Local files that may still be written, as they were in the previous listing.
     growing: HashMap<String, SeenFile>,
     position: i64,
     events: mpsc::Sender<Result<Event>>,
@@ -74,7 +74,7 @@ struct Closed;
 type Told<T = ()> = std::result::Result<T, Closed>;
 
 impl Reader {
-    /// Reads to the end, or for ever.
+    /// Reads until the end, or for ever.
     pub async fn run(
         config: Arc<Config>,
         files: FileReader,
@@ -128,7 +128,7 @@ impl Reader {
         Err(Closed)
     }
 
-    /// Hands on what is read of a file whose first record is at `first`.
+    /// Sends the batches of a file whose first record is at position `first`.
     async fn hand_on(&mut self, file: &File, mut pieces: mpsc::Receiver<Result<OffsetBatch>>, first: i64) -> Told {
         while let Some(piece) = pieces.recv().await {
             match piece {
@@ -150,14 +150,14 @@ impl Reader {
             self.warn(format!("{path} is gone before it was read to its end"));
             return Ok(());
         }
-        // Of a record the error says where it stands.
+        // The error of a record names its place already.
         let placed = error.subjects().iter().any(|subject| matches!(subject, Subject::Table(_)));
         let unread =
             |error: Error| error.context(format!("{} cannot be read", self.config.location.show(path))).in_table(&self.config.table);
         self.fail(if placed { error } else { unread(error) }).await
     }
 
-    /// Reads what is left of a file that was begun before a restart.
+    /// Reads the rest of a file that was started before a restart.
     async fn go_on(&mut self, begun: &SeenFile) -> Told {
         let first = begun.at.unwrap_or(self.position);
         let skip = self.position - first;
@@ -176,7 +176,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The files, waiting while the store is away.
+    /// Lists the files, and retries while the store does not answer.
     async fn list(&self) -> Told<Vec<File>> {
         loop {
             match self.config.files().await {
@@ -193,11 +193,11 @@ impl Reader {
         }
     }
 
-    /// New files that are finished, oldest first.
+    /// Returns new files that are complete, oldest first.
     async fn look(&mut self) -> Told<Vec<File>> {
         let files = self.list().await?;
         if files.is_empty() && self.interval.is_none() && self.known.is_empty() {
-            // One look, and nothing there: most likely the path is wrong.
+            // A single listing found nothing: most likely the path is wrong.
             if let Err(e) = self.config.list().await {
                 return self.fail(e).await;
             }
@@ -219,7 +219,7 @@ impl Reader {
                     self.known.insert(path.clone(), begun);
                     self.warn(format!("{path} has changed after it was read; it is not read again"));
                 }
-                // An object is there as a whole, or not. A local file may still be written.
+                // An object is complete or absent. A local file may still be written.
                 None if self.interval.is_none() || !self.config.store.local || self.growing.get(&path) == Some(&now) => new.push(file),
                 None => {
                     growing.insert(path, now);
@@ -237,7 +237,7 @@ impl Reader {
     }
 }
 
-/// A piece whose positions count from its file's first record, as one whose positions count over all files.
+/// Shifts the positions of a batch from those in its file to those over all files.
 fn shifted(piece: OffsetBatch, first: i64) -> OffsetBatch {
     let rejected = piece.rejected.into_iter().map(|r| Rejected { position: r.position + first, ..r });
     OffsetBatch {
