@@ -1,11 +1,11 @@
-//! `millstream_commits`: which commit of which job a database holds. Its row moves in the transaction of the rows.
+//! `millstream_commits`: a table with the newest commit of each job in a database. Its row is updated in the transaction of the rows.
 //!
 //! ```text
 //!  claim    is a newer incarnation there? ▸ end the older copy's session ▸ put my incarnation into the row
 //!  commit   UPDATE ... SET n = ... WHERE incarnation = mine: no row, no commit
 //! ```
-//! A copy holds a lock of the server's by name as long as its session lives. So a newer one finds the session of an older one, which may be
-//! frozen in the middle of a transaction, and ends it: what it had written is undone, and its locks are gone.
+//! A copy holds a named lock of the server as long as its session lives. So a newer one finds the session of an older one, which may be
+//! frozen in the middle of a transaction, and kills it: its writes are rolled back, and its locks are released.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::config::quoted;
 use super::failure::{Failure, Kind};
 use super::literal::quoted_text;
 
-/// How long an older copy's session may take to end.
+/// How long the session of an older copy may take to end.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The row of one sink of one job.
@@ -30,7 +30,7 @@ pub(super) struct CommitRow {
     writer: Writer,
 }
 
-/// What stands in the row.
+/// The contents of the row.
 struct Stored {
     job_uuid: String,
     incarnation: u64,
@@ -52,7 +52,7 @@ impl CommitRow {
         }
     }
 
-    /// The statement that makes the table.
+    /// The statement that creates the table.
     fn ddl(&self) -> String {
         format!(
             "CREATE TABLE IF NOT EXISTS {} (folder VARCHAR(64) NOT NULL, sink VARCHAR(500) NOT NULL, job VARCHAR(200) NOT NULL, \
@@ -67,7 +67,7 @@ impl CommitRow {
         format!("folder = {} AND sink = {}", quoted_text(&self.writer.folder), quoted_text(&self.writer.sink))
     }
 
-    /// The row is still this copy's.
+    /// The condition that the row still belongs to this copy.
     fn mine(&self) -> String {
         let Writer { job_uuid, incarnation, .. } = &self.writer;
         format!("{} AND job_uuid = {} AND incarnation = {incarnation}", self.of_sink(), quoted_text(job_uuid))
@@ -81,9 +81,9 @@ impl CommitRow {
         Ok(Some(Stored { job_uuid: job_uuid.clone(), incarnation: incarnation.parse().unwrap_or(0), recorded }))
     }
 
-    /// What another start of this job has left; nothing if it is of another life.
+    /// Returns the row of a previous start of this job; `None` if it is of another life.
     fn ours(&self, stored: Option<Stored>, label: &str) -> Result<Option<Stored>> {
-        // What another job (or this one before `--fresh`) has left there counts as nothing.
+        // A row of another job (or of this one before `--fresh`) is ignored.
         let stored = stored.filter(|stored| stored.job_uuid == self.writer.job_uuid);
         match stored {
             Some(stored) if stored.incarnation > self.writer.incarnation => Err(self.fenced(label, Some(stored.incarnation))),
@@ -136,7 +136,7 @@ impl CommitRow {
         if failure.kind == Kind::Denied { error.hint(format!("ask a user with the privilege to run: {}", self.ddl())) } else { error }
     }
 
-    /// Takes the lock by name, from a session that still has it.
+    /// Takes the named lock, and kills the session that still holds it.
     async fn end_older(&self, session: &mut Session, label: &str, what: &str) -> Result<()> {
         let failed = |failure: Failure| failure.error(what);
         let begin = clock::instant();
@@ -147,7 +147,7 @@ impl CommitRow {
                 return Ok(());
             }
             if let Some(holder) = text(1).filter(|id| id.bytes().all(|b| b.is_ascii_digit())) {
-                // It may have ended by itself.
+                // The session may have ended by itself.
                 let _ = session.run(format!("KILL {holder}")).await;
             }
             if clock::since(begin) >= PATIENCE {
@@ -161,7 +161,7 @@ impl CommitRow {
         format!("UPDATE {} SET n = {}, attempt = {} WHERE {}", self.table, commit.n, quoted_text(&commit.attempt), self.mine())
     }
 
-    /// Why the row is not this copy's any more; nothing if it is.
+    /// Returns the error that says why the row no longer belongs to this copy; `None` if it does.
     pub(super) async fn lost(&self, session: &mut Session, label: &str) -> Option<Error> {
         match self.stored(session, "").await {
             Ok(Some(stored)) if stored.job_uuid != self.writer.job_uuid => Some(self.fenced(label, None)),

@@ -51,6 +51,7 @@ impl Output {
     }
 
     /// The same; a temporary file that a killed process leaves begins with the name of its `owner`, who removes it.
+    ///
     /// # Errors
     /// As [`Self::create`].
     pub async fn create_for(owner: &str, store: &Store, path: &Path, shown: &str) -> Result<Self> {
