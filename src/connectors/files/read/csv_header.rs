@@ -10,7 +10,7 @@ pub fn names_columns(line: &[String], declared: &[FieldRef]) -> bool {
     known > 0 && known * 2 >= declared.len().min(line.len())
 }
 
-/// Whether a line is a header with undeclared columns: its values have other types than those `below`, or all columns are text.
+/// Whether a line is a header with undeclared columns: a value is text where those `below` are not, or all of its values are text.
 pub fn looks_like_names(line: &[String], below: &[DataType]) -> bool {
     let is_text = |value: &String| csv::guess(value) == DataType::Utf8;
     let other = line.iter().zip(below).any(|(value, below)| !matches!(below, DataType::Null | DataType::Utf8) && is_text(value));

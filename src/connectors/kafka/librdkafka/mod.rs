@@ -83,7 +83,7 @@ impl RdKafkaBroker {
         self.ask(move |inner| {
             let mut config = inner.settings.producer(id.as_deref());
             let number = |name: &str, default| config.get(name).and_then(|v| v.parse().ok()).unwrap_or(default);
-            // The defaults of Java's client and of librdkafka.
+            // librdkafka's defaults.
             let (batch, client) = (number("batch.size", 1_000_000), number("message.max.bytes", 1_000_000));
             let limits = limit.map(|topic| Limits { client, topic });
             if let Some(limit) = limit {
