@@ -60,7 +60,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
         tracing::warn!("{text}");
     }
     eprintln!("job {name}: {} in {}", counted(parts.len() as u64, "INSERT"), secret::shown(&spec.store.describe()));
-    script.make_way(&name).await?;
+    script.drop_kept_views(&name).await?;
     let job = jobs::claim(&spec).await?;
     script.settle().await?;
     let stop = setup::stop_signal()?;
@@ -201,7 +201,7 @@ impl Script<'_> {
     }
 
     /// Drops the views that an earlier job of this name has kept: their folder would be taken for that of the new job.
-    async fn make_way(&mut self, job: &str) -> Result<()> {
+    async fn drop_kept_views(&mut self, job: &str) -> Result<()> {
         for keeper in self.dropped.extract_if(.., |keeper| keeper.job == job) {
             eprintln!("{}", self.connection.forget_view(&keeper).await?);
         }

@@ -29,7 +29,7 @@ pub(super) async fn show(mut status: watch::Receiver<Status>, ended: Cancellatio
         };
         // A job that ends at once has a status, too.
         let now = status.borrow_and_update().clone();
-        printed.news(&now, terminal);
+        printed.print_changes(&now, terminal);
         if !more {
             if now.phase != Phase::Starting {
                 line(terminal, &now.to_string());
@@ -60,7 +60,7 @@ struct Printed {
 impl Printed {
     /// Prints once where the job resumed, and each notice. The reason of a wait is repeated now and then, so that the job does not look
     /// finished.
-    fn news(&mut self, now: &Status, terminal: bool) {
+    fn print_changes(&mut self, now: &Status, terminal: bool) {
         if now.resumed != self.resumed {
             self.resumed = now.resumed;
             if let Some(commit) = now.resumed {

@@ -71,7 +71,7 @@ pub fn beyond(array: &ArrayRef) -> Vec<usize> {
 /// Clamps times beyond the calendar, also in rows, arrays and maps, to just beyond it: a cast to another unit, or to a date, then neither
 /// hides them nor fails.
 pub fn clamped(array: &ArrayRef) -> ArrayRef {
-    fn of<T: ArrowPrimitiveType<Native = i64>>(array: &ArrayRef, per_second: i64) -> Option<ArrayRef> {
+    fn clamp_values<T: ArrowPrimitiveType<Native = i64>>(array: &ArrayRef, per_second: i64) -> Option<ArrayRef> {
         let times: &PrimitiveArray<T> = array.as_primitive_opt()?;
         // A whole day, so that a date is beyond the calendar, too.
         let (before, behind) = ((FIRST - 1) * SECONDS * per_second, END * SECONDS * per_second);
@@ -79,10 +79,10 @@ pub fn clamped(array: &ArrayRef) -> ArrayRef {
         (!fits).then(|| Arc::new(times.unary::<_, T>(|time| time.clamp(before, behind)).with_data_type(array.data_type().clone())) as _)
     }
     let done = match array.data_type() {
-        DataType::Timestamp(TimeUnit::Second, _) => of::<TimestampSecondType>(array, 1),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => of::<TimestampMillisecondType>(array, 1_000),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => of::<TimestampMicrosecondType>(array, 1_000_000),
-        DataType::Date64 => of::<Date64Type>(array, 1_000),
+        DataType::Timestamp(TimeUnit::Second, _) => clamp_values::<TimestampSecondType>(array, 1),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => clamp_values::<TimestampMillisecondType>(array, 1_000),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => clamp_values::<TimestampMicrosecondType>(array, 1_000_000),
+        DataType::Date64 => clamp_values::<Date64Type>(array, 1_000),
         DataType::Struct(_) | DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Map(..) => {
             let data = array.to_data();
             let children = data.child_data().iter().map(|child| clamped(&make_array(child.clone())).to_data()).collect();

@@ -43,7 +43,7 @@ pub fn cuts(from: &DataType, to: &DataType) -> bool {
 }
 
 /// Rounds the times of a column down to the unit of `to`, so that a cast to it is exact; other columns are unchanged. Arrow's own cast
-/// truncates towards 1970: half a millisecond before a day would become a time of that day.
+/// truncates towards 1970: half a millisecond before 1970 would become 1970-01-01.
 pub fn floored(column: &ArrayRef, to: &DataType) -> ArrayRef {
     if !cuts(column.data_type(), to) {
         return Arc::clone(column);
@@ -100,7 +100,7 @@ fn digits_of(column: &ArrayRef, digits: &mut dyn Iterator<Item = Option<u32>>) -
 
 /// Rounds the times of a column down to multiples of `units`.
 pub fn floored_to(column: &ArrayRef, units: i64) -> ArrayRef {
-    fn of<T: ArrowPrimitiveType<Native = i64>>(column: &ArrayRef, units: i64) -> Option<ArrayRef> {
+    fn floor_values<T: ArrowPrimitiveType<Native = i64>>(column: &ArrayRef, units: i64) -> Option<ArrayRef> {
         let times: &PrimitiveArray<T> = column.as_primitive_opt()?;
         let numbers: PrimitiveArray<Int64Type> = times.reinterpret_cast();
         let floored = numbers.unary::<_, Int64Type>(|t| t.saturating_sub(t.rem_euclid(units)));
@@ -108,10 +108,10 @@ pub fn floored_to(column: &ArrayRef, units: i64) -> ArrayRef {
     }
     let done = match column.data_type() {
         _ if units <= 1 => None,
-        DataType::Timestamp(TimeUnit::Second, _) => of::<TimestampSecondType>(column, units),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => of::<TimestampMillisecondType>(column, units),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => of::<TimestampMicrosecondType>(column, units),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => of::<TimestampNanosecondType>(column, units),
+        DataType::Timestamp(TimeUnit::Second, _) => floor_values::<TimestampSecondType>(column, units),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => floor_values::<TimestampMillisecondType>(column, units),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => floor_values::<TimestampMicrosecondType>(column, units),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => floor_values::<TimestampNanosecondType>(column, units),
         DataType::Time32(TimeUnit::Millisecond) => {
             let units = i32::try_from(units).unwrap_or(i32::MAX);
             let times = column.as_primitive_opt::<Time32MillisecondType>();

@@ -43,7 +43,7 @@ const CLASSES: [&str; 24] = [
 /// The beginning of DataFusion's message about wrong arguments of a function.
 const MISFIT: &str = "No function matches the given name and argument types '";
 /// How many signatures of a function a hint lists.
-const WAYS: usize = 4;
+const MAX_SIGNATURES: usize = 4;
 
 /// A library's message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,19 +153,20 @@ fn misfit(reason: &str, call: &str) -> Plain {
     let known = reason.is_empty() || ["coercion from", "requires", "is not comparable"].iter().any(|part| reason.contains(part));
     let why = if known { String::new() } else { format!(": {reason}") };
     let text = format!("{name}({} does not fit{why}", in_sql(arguments));
-    let mut ways: Vec<String> = Vec::new();
-    for way in behind.lines().filter_map(|line| way(&name, line)) {
-        if !ways.contains(&way) && ways.len() < WAYS {
-            ways.push(way);
+    let mut signatures: Vec<String> = Vec::new();
+    for signature in behind.lines().filter_map(|line| parse_signature(&name, line)) {
+        if !signatures.contains(&signature) && signatures.len() < MAX_SIGNATURES {
+            signatures.push(signature);
         }
     }
-    let hint =
-        ways.pop().map(|last| if ways.is_empty() { format!("write {last}") } else { format!("write {} or {last}", ways.join(", ")) });
+    let hint = signatures
+        .pop()
+        .map(|last| if signatures.is_empty() { format!("write {last}") } else { format!("write {} or {last}", signatures.join(", ")) });
     Plain { text: whole(&text).into_owned(), hint }
 }
 
 /// Returns a signature of a function for a hint, if it has SQL types.
-fn way(name: &str, line: &str) -> Option<String> {
+fn parse_signature(name: &str, line: &str) -> Option<String> {
     const OTHERS: [&str; 9] = ["UserDefined", "UInt", "Duration", "Large", "View", "Comparable", "Any", "Null", "Signature"];
     let arguments = line.trim().split_once('(')?.1.strip_suffix(')')?;
     let first = |argument: &str| argument.split('/').next().map(str::to_string);

@@ -77,8 +77,8 @@ impl OnError {
 /// Warns of bad records: at most every ten seconds, with one of them as a sample.
 #[derive(Debug, Default)]
 pub struct Warning {
-    said: Option<Instant>,
-    untold: usize,
+    last_warning: Option<Instant>,
+    unreported: usize,
 }
 
 impl Warning {
@@ -90,11 +90,11 @@ impl Warning {
         if on_error == OnError::Fail {
             return Err(failure(sample));
         }
-        self.untold += count;
-        if self.said.is_none_or(|at| clock::since(at) >= WARN_EVERY) {
+        self.unreported += count;
+        if self.last_warning.is_none_or(|at| clock::since(at) >= WARN_EVERY) {
             let what = if on_error == OnError::DeadLetter { "routed to the dead-letter table" } else { "skipped" };
-            tracing::warn!("{} bad record(s) {what}; one of them: {sample}", self.untold);
-            *self = Self { said: Some(clock::instant()), untold: 0 };
+            tracing::warn!("{} bad record(s) {what}; one of them: {sample}", self.unreported);
+            *self = Self { last_warning: Some(clock::instant()), unreported: 0 };
         }
         Ok(())
     }

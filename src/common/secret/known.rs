@@ -31,7 +31,7 @@ pub fn learn_text(text: &str) {
 
 fn add(value: &str) {
     let value = value.trim().trim_matches(['\'', '"', '`']);
-    if !tells(value) {
+    if !is_distinctive(value) {
         return;
     }
     let escaped = value.escape_debug().to_string();
@@ -42,11 +42,11 @@ fn add(value: &str) {
     // Libraries split texts at line ends.
     let lines = value.lines().skip(1).map(|line| line.trim().to_string()).filter(|line| line.contains('='));
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    known.extend(forms.into_iter().chain(lines).filter(|form| tells(form)));
+    known.extend(forms.into_iter().chain(lines).filter(|form| is_distinctive(form)));
 }
 
 /// Whether a value is long enough to be searched in any text: short words such as `admin` are part of too many.
-fn tells(value: &str) -> bool {
+fn is_distinctive(value: &str) -> bool {
     let word = value.chars().all(|c| c.is_ascii_lowercase());
     value.chars().count() > 3 && !(word && (value.len() < 6 || is_secret(value) || value == "millstream")) && value != MASK
 }

@@ -144,7 +144,7 @@ impl CommitRow {
         loop {
             let stored = match self.stored().await {
                 Err(failure) if failure.kind == Kind::Missing => {
-                    self.client.alter(&self.ddl()).await.map_err(|failure| self.not_made(&failure, what))?;
+                    self.client.alter(&self.ddl()).await.map_err(|failure| self.creation_error(&failure, what))?;
                     self.client.forget().await;
                     None
                 }
@@ -195,7 +195,7 @@ impl CommitRow {
     }
 
     /// The error if the commit table cannot be created, with a hint for users who lack the privilege.
-    fn not_made(&self, failure: &Failure, what: &str) -> Error {
+    fn creation_error(&self, failure: &Failure, what: &str) -> Error {
         let error = failure.error(&format!("{what}: {} is needed for exactly-once, and cannot be created", self.table));
         if failure.kind == Kind::Denied { error.hint(format!("ask a user with the privilege to run: {}", self.ddl())) } else { error }
     }

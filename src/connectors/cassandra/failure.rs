@@ -57,7 +57,7 @@ impl Failure {
         }
     }
 
-    fn said(error: &DbError, message: &str) -> Self {
+    fn from_db_error(error: &DbError, message: &str) -> Self {
         let kind = match error {
             DbError::Unauthorized => Kind::Denied,
             DbError::AuthenticationError => Kind::Login,
@@ -134,7 +134,7 @@ fn broken(error: &BrokenConnectionError) -> Failure {
 impl From<&RequestAttemptError> for Failure {
     fn from(error: &RequestAttemptError) -> Self {
         match error {
-            RequestAttemptError::DbError(error, message) => Self::said(error, message),
+            RequestAttemptError::DbError(error, message) => Self::from_db_error(error, message),
             RequestAttemptError::BrokenConnectionError(error) => broken(error),
             RequestAttemptError::UnableToAllocStreamId => Self::away("too many requests wait for their answers"),
             RequestAttemptError::SerializationError(_) | RequestAttemptError::CqlRequestSerialization(_) => {
@@ -165,7 +165,7 @@ impl From<&ConnectionError> for Failure {
             ConnectionError::IoError(error) => io(error),
             ConnectionError::BrokenConnection(error) => broken(error),
             ConnectionError::ConnectionSetupRequestError(error) => match error.get_error() {
-                ConnectionSetupRequestErrorKind::DbError(error, message) => Self::said(error, message),
+                ConnectionSetupRequestErrorKind::DbError(error, message) => Self::from_db_error(error, message),
                 ConnectionSetupRequestErrorKind::MissingAuthentication => Self::new(Kind::Login, "the server wants a user and a password"),
                 ConnectionSetupRequestErrorKind::BrokenConnection(error) => broken(error),
                 ConnectionSetupRequestErrorKind::StartAuthSessionError(_)

@@ -33,7 +33,7 @@ pub(super) struct KafkaReader {
 struct Shared {
     queues: Mutex<Queues>,
     /// Notifies the job of new rows.
-    came: Notify,
+    arrived: Notify,
     /// Notifies the thread that the queue has room again.
     room: Condvar,
 }
@@ -115,12 +115,12 @@ fn run(mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch) {
                 queues.add(step);
                 queues.finished = done;
                 if news || done {
-                    shared.came.notify_one();
+                    shared.arrived.notify_one();
                 }
             }
             Err(error) => {
                 queues.error = Some(error);
-                shared.came.notify_one();
+                shared.arrived.notify_one();
             }
         }
         if done {
@@ -227,7 +227,7 @@ impl SourceReader for KafkaReader {
             };
             drop(fetched);
             // A stale permit only makes the loop turn once more.
-            let _ = tokio::time::timeout_at(until, self.shared.came.notified()).await;
+            let _ = tokio::time::timeout_at(until, self.shared.arrived.notified()).await;
         }
     }
 
@@ -239,7 +239,7 @@ impl SourceReader for KafkaReader {
     fn pause(&mut self, partitions: &[i32]) {
         self.shared.lock().paused = partitions.to_vec();
         self.shared.room.notify_all();
-        self.shared.came.notify_one();
+        self.shared.arrived.notify_one();
     }
 }
 

@@ -68,7 +68,7 @@ impl CommitRow {
     }
 
     /// The condition that the row still belongs to this copy.
-    fn mine(&self) -> String {
+    fn ours_condition(&self) -> String {
         let Writer { job_uuid, incarnation, .. } = &self.writer;
         format!("{} AND job_uuid = {} AND incarnation = {incarnation}", self.of_sink(), quoted_text(job_uuid))
     }
@@ -82,7 +82,7 @@ impl CommitRow {
     }
 
     /// Returns the row of a previous start of this job; `None` if it is of another life.
-    fn ours(&self, stored: Option<Stored>, label: &str) -> Result<Option<Stored>> {
+    fn check_ours(&self, stored: Option<Stored>, label: &str) -> Result<Option<Stored>> {
         // A row of another job (or of this one before `--fresh`) is ignored.
         let stored = stored.filter(|stored| stored.job_uuid == self.writer.job_uuid);
         match stored {
@@ -106,15 +106,15 @@ impl CommitRow {
         let failed = |failure: Failure| failure.error(what);
         let stored = match self.stored(session, "").await {
             Err(failure) if failure.kind == Kind::Missing => {
-                session.run(self.ddl()).await.map_err(|failure| self.not_made(&failure, what))?;
+                session.run(self.ddl()).await.map_err(|failure| self.creation_error(&failure, what))?;
                 None
             }
             other => other.map_err(failed)?,
         };
-        self.ours(stored, label)?;
-        self.end_older(session, label, what).await?;
+        self.check_ours(stored, label)?;
+        self.kill_older_session(session, label, what).await?;
         session.run("START TRANSACTION").await.map_err(failed)?;
-        let stored = self.ours(self.stored(session, " FOR UPDATE").await.map_err(failed)?, label)?;
+        let stored = self.check_ours(self.stored(session, " FOR UPDATE").await.map_err(failed)?, label)?;
         let recorded = stored.and_then(|stored| stored.recorded);
         let Writer { job, job_uuid, folder, incarnation, sink } = &self.writer;
         let texts = [folder, sink, job, job_uuid].map(|text| quoted_text(text)).join(", ");
@@ -131,13 +131,13 @@ impl CommitRow {
     }
 
     /// The error if the commit table cannot be created, with a hint for users who lack the privilege.
-    fn not_made(&self, failure: &Failure, what: &str) -> Error {
+    fn creation_error(&self, failure: &Failure, what: &str) -> Error {
         let error = failure.error(&format!("{what}: {} is needed for exactly-once, and cannot be created", self.table));
         if failure.kind == Kind::Denied { error.hint(format!("ask a user with the privilege to run: {}", self.ddl())) } else { error }
     }
 
     /// Takes the named lock, and kills the session that still holds it.
-    async fn end_older(&self, session: &mut Session, label: &str, what: &str) -> Result<()> {
+    async fn kill_older_session(&self, session: &mut Session, label: &str, what: &str) -> Result<()> {
         let failed = |failure: Failure| failure.error(what);
         let begin = clock::instant();
         loop {
@@ -158,7 +158,7 @@ impl CommitRow {
 
     /// The statement that records a commit: it matches no row once a newer incarnation has taken over.
     pub(super) fn record(&self, commit: &CommitInfo) -> String {
-        format!("UPDATE {} SET n = {}, attempt = {} WHERE {}", self.table, commit.n, quoted_text(&commit.attempt), self.mine())
+        format!("UPDATE {} SET n = {}, attempt = {} WHERE {}", self.table, commit.n, quoted_text(&commit.attempt), self.ours_condition())
     }
 
     /// Returns the error that says why the row no longer belongs to this copy; `None` if it does.

@@ -75,14 +75,14 @@ impl AvroDecoder {
             None => self.open().map_err(|e| e.to_string())?,
         };
         for i in wanted {
-            self.one(&mut reader, messages.get(i))?;
+            self.read_message(&mut reader, messages.get(i))?;
         }
         let batch = reader.flush().map_err(|e| e.to_string())?;
         self.reader = Some(reader);
         Ok(batch)
     }
 
-    fn one(&mut self, reader: &mut Reader, message: &[u8]) -> std::result::Result<(), String> {
+    fn read_message(&mut self, reader: &mut Reader, message: &[u8]) -> std::result::Result<(), String> {
         if self.booleans && !booleans::sound(self.avro.columns.fields(), message) {
             return Err("a boolean is neither 0 nor 1".to_string());
         }
@@ -102,7 +102,7 @@ impl AvroDecoder {
         let (mut good, mut rejected) = (Vec::new(), Vec::new());
         let mut reader = self.open()?;
         for (i, n) in (0..messages.len()).zip(0_u32..) {
-            let tried = self.one(&mut reader, messages.get(i)).and_then(|()| reader.flush().map_err(|e| e.to_string()));
+            let tried = self.read_message(&mut reader, messages.get(i)).and_then(|()| reader.flush().map_err(|e| e.to_string()));
             match tried {
                 Ok(_) => good.push(n),
                 Err(reason) => {

@@ -91,7 +91,7 @@ pub(super) struct Walk {
     /// How many bytes of the block's rows are still to come.
     rows: u64,
     /// All rows were read; the sync marker comes next.
-    behind_rows: bool,
+    at_marker: bool,
     /// The number of blocks so far.
     blocks: u64,
 }
@@ -129,13 +129,13 @@ impl Walk {
             if self.rows > 0 {
                 return Ok(());
             }
-            if self.behind_rows {
+            if self.at_marker {
                 let Some(found) = self.buffer.first_chunk::<SYNC>() else { return Ok(()) };
                 if *found != sync {
                     return Err(Error::data(format!("block {} does not end as it should: the file is damaged", self.blocks + 1)));
                 }
                 self.buffer.drain(..SYNC);
-                (self.behind_rows, self.blocks) = (false, self.blocks + 1);
+                (self.at_marker, self.blocks) = (false, self.blocks + 1);
                 let data = std::mem::take(&mut self.data);
                 self.found.push(Block { number: self.blocks, count: self.count, data });
                 continue;
@@ -145,7 +145,7 @@ impl Walk {
             let size = u64::try_from(size).ok().filter(|size| *size <= self.size && count >= 0);
             self.rows = size.ok_or_else(|| Error::data(format!("block {} is said to be larger than the file", self.blocks + 1)))?;
             self.count = usize::try_from(count).unwrap_or(usize::MAX);
-            self.behind_rows = true;
+            self.at_marker = true;
             let rest = rest.to_vec();
             self.buffer = self.pass(&rest).to_vec();
         }
@@ -164,7 +164,7 @@ impl Walk {
     /// # Errors
     /// When a block is incomplete.
     pub(super) fn end(&self) -> Result<()> {
-        if self.sync.is_none() || self.behind_rows || !self.buffer.is_empty() {
+        if self.sync.is_none() || self.at_marker || !self.buffer.is_empty() {
             return Err(Error::data(format!("the file ends within block {}: it was cut off", self.blocks + 1)));
         }
         Ok(())

@@ -61,7 +61,7 @@ pub struct Reader {
     interval: Option<Duration>,
     /// Files that were started, by path.
     known: HashMap<String, SeenFile>,
-    gone: HashSet<String>,
+    removed: HashSet<String>,
     /// Local files that may still be written, as they were in the previous listing.
     growing: HashMap<String, SeenFile>,
     position: i64,
@@ -71,7 +71,7 @@ pub struct Reader {
 /// The receiver is closed, or an error was sent.
 struct Closed;
 
-type Told<T = ()> = std::result::Result<T, Closed>;
+type SendResult<T = ()> = std::result::Result<T, Closed>;
 
 impl Reader {
     /// Reads until the end, or for ever.
@@ -85,23 +85,23 @@ impl Reader {
         let Begin { known, passed_over, position, interval } = begin;
         let current = known.iter().rev().find(|b| b.at.is_some_and(|at| at <= position)).cloned();
         let known = known.iter().chain(&passed_over).map(|b| (b.path.clone(), b.clone())).collect();
-        let (files, gone, growing) = (Arc::new(files), HashSet::new(), HashMap::new());
-        let mut reader = Self { config, files, counters, interval, known, gone, growing, position, events };
+        let (files, removed, growing) = (Arc::new(files), HashSet::new(), HashMap::new());
+        let mut reader = Self { config, files, counters, interval, known, removed, growing, position, events };
         // An error here only says that the receiver is closed.
         let _ = reader.read(current, passed_over).await;
     }
 
-    async fn read(&mut self, current: Option<SeenFile>, passed_over: Vec<SeenFile>) -> Told {
+    async fn read(&mut self, current: Option<SeenFile>, passed_over: Vec<SeenFile>) -> SendResult {
         for begun in passed_over {
-            self.tell(Event::SeenFile(begun)).await?;
+            self.send(Event::SeenFile(begun)).await?;
         }
         if let Some(begun) = current {
-            self.go_on(&begun).await?;
+            self.resume_file(&begun).await?;
         }
         loop {
             let files = Arc::clone(&self.files);
             let at_once = std::thread::available_parallelism().map_or(SIDE_BY_SIDE.0, |n| n.get().clamp(SIDE_BY_SIDE.0, SIDE_BY_SIDE.1));
-            let mut opened = stream::iter(self.look().await?)
+            let mut opened = stream::iter(self.find_new_files().await?)
                 .map(|file| {
                     let pieces = files.open(&file, 0);
                     std::future::ready((file, pieces))
@@ -110,32 +110,32 @@ impl Reader {
             while let Some((file, pieces)) = opened.next().await {
                 let begun = SeenFile::new(&file, Some(self.position));
                 self.known.insert(begun.path.clone(), begun.clone());
-                self.tell(Event::SeenFile(begun)).await?;
-                self.hand_on(&file, pieces, self.position).await?;
+                self.send(Event::SeenFile(begun)).await?;
+                self.forward(&file, pieces, self.position).await?;
             }
-            let Some(interval) = self.interval else { return self.tell(Event::Ended).await };
-            self.tell(Event::AllRead).await?;
+            let Some(interval) = self.interval else { return self.send(Event::Ended).await };
+            self.send(Event::AllRead).await?;
             tokio::time::sleep(interval).await;
         }
     }
 
-    async fn tell(&self, event: Event) -> Told {
+    async fn send(&self, event: Event) -> SendResult {
         self.events.send(Ok(event)).await.map_err(|_| Closed)
     }
 
-    async fn fail<T>(&self, error: Error) -> Told<T> {
+    async fn fail<T>(&self, error: Error) -> SendResult<T> {
         let _ = self.events.send(Err(error)).await;
         Err(Closed)
     }
 
     /// Sends the batches of a file whose first record is at position `first`.
-    async fn hand_on(&mut self, file: &File, mut pieces: mpsc::Receiver<Result<OffsetBatch>>, first: i64) -> Told {
+    async fn forward(&mut self, file: &File, mut pieces: mpsc::Receiver<Result<OffsetBatch>>, first: i64) -> SendResult {
         while let Some(piece) = pieces.recv().await {
             match piece {
                 Ok(piece) => {
                     let piece = shifted(piece, first);
                     self.position = piece.next;
-                    self.tell(Event::Rows(piece)).await?;
+                    self.send(Event::Rows(piece)).await?;
                 }
                 Err(e) => return self.broken(file, e).await,
             }
@@ -143,10 +143,10 @@ impl Reader {
         Ok(())
     }
 
-    async fn broken(&mut self, file: &File, error: Error) -> Told {
+    async fn broken(&mut self, file: &File, error: Error) -> SendResult {
         let path = &file.meta.location;
         if matches!(self.config.store.objects.head(path).await, Err(object_store::Error::NotFound { .. })) {
-            self.gone.insert(path.to_string());
+            self.removed.insert(path.to_string());
             self.warn(format!("{path} is gone before it was read to its end"));
             return Ok(());
         }
@@ -158,18 +158,18 @@ impl Reader {
     }
 
     /// Reads the rest of a file that was started before a restart.
-    async fn go_on(&mut self, begun: &SeenFile) -> Told {
+    async fn resume_file(&mut self, begun: &SeenFile) -> SendResult {
         let first = begun.at.unwrap_or(self.position);
         let skip = self.position - first;
         let files = self.list().await?;
         match files.into_iter().find(|f| f.meta.location.as_ref() == begun.path) {
             Some(file) if begun.is(&file) => {
                 let pieces = self.files.open(&file, skip);
-                return self.hand_on(&file, pieces, first).await;
+                return self.forward(&file, pieces, first).await;
             }
             Some(_) => self.warn(format!("{} has changed since its first {skip} records were read; no more of it is", begun.path)),
             None => {
-                self.gone.insert(begun.path.clone());
+                self.removed.insert(begun.path.clone());
                 self.warn(format!("{} is gone; its first {skip} records were read", begun.path));
             }
         }
@@ -177,7 +177,7 @@ impl Reader {
     }
 
     /// Lists the files, and retries while the store does not answer.
-    async fn list(&self) -> Told<Vec<File>> {
+    async fn list(&self) -> SendResult<Vec<File>> {
         loop {
             match self.config.files().await {
                 Ok(files) => return Ok(files),
@@ -194,7 +194,7 @@ impl Reader {
     }
 
     /// Returns new files that are complete, oldest first.
-    async fn look(&mut self) -> Told<Vec<File>> {
+    async fn find_new_files(&mut self) -> SendResult<Vec<File>> {
         let files = self.list().await?;
         if files.is_empty() && self.interval.is_none() && self.known.is_empty() {
             // A single listing found nothing: most likely the path is wrong.
@@ -203,10 +203,10 @@ impl Reader {
             }
         }
         let there: HashSet<&str> = files.iter().map(|f| f.meta.location.as_ref()).collect();
-        let gone: Vec<String> = self.known.keys().filter(|p| !there.contains(p.as_str()) && !self.gone.contains(*p)).cloned().collect();
+        let gone: Vec<String> = self.known.keys().filter(|p| !there.contains(p.as_str()) && !self.removed.contains(*p)).cloned().collect();
         if let Some(one) = gone.first() {
             self.warn(format!("{} files that were read are gone, such as {one}", gone.len()));
-            self.gone.extend(gone);
+            self.removed.extend(gone);
         }
         let (mut new, mut growing) = (Vec::new(), HashMap::new());
         for file in files {

@@ -89,7 +89,7 @@ impl Format {
         let named = table.option("format");
         let text = named.map(ToString::to_string).or_else(|| extension(&location.shown));
         let Some(text) = text else {
-            return Err(unsaid(table, location));
+            return Err(unknown_format(table, location));
         };
         let kind = kind(&text).ok_or_else(|| Error::sql(format!("unknown format '{text}'")).hint(suggest::hint(&text, &FORMATS)))?;
         let compression = match table.option("compression").map(str::to_ascii_lowercase).as_deref() {
@@ -187,7 +187,7 @@ fn kind(format: &str) -> Option<Kind> {
 }
 
 /// The error for files whose format is neither declared nor known from their names.
-fn unsaid(table: &TableSpec, location: &Location) -> Error {
+fn unknown_format(table: &TableSpec, location: &Location) -> Error {
     let (shown, formats) = (&location.shown, FORMATS.join(", "));
     if table.name != *shown {
         return Error::sql(format!("table `{}` does not say what format '{shown}' has", table.name))

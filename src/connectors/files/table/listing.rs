@@ -66,7 +66,7 @@ pub async fn nothing(location: &Location, store: &Arc<dyn ObjectStore>) -> Error
     }
     let what = if location.pattern.is_some() { "no file matches" } else { "there is no file at" };
     let error = Error::sql(format!("{what} '{shown}'"));
-    if let Some(near) = near(location, store).await {
+    if let Some(near) = suggestion(location, store).await {
         return error.hint(format!("did you mean '{near}'?"));
     }
     let relative = location.place == Storage::Local && !shown.starts_with('/') && !shown.contains("://");
@@ -74,7 +74,7 @@ pub async fn nothing(location: &Location, store: &Arc<dyn ObjectStore>) -> Error
 }
 
 /// Returns the location with its missing file, or the missing folder of its pattern, replaced by the most similar name that exists.
-async fn near(location: &Location, store: &Arc<dyn ObjectStore>) -> Option<String> {
+async fn suggestion(location: &Location, store: &Arc<dyn ObjectStore>) -> Option<String> {
     let (folder, wanted) = location.base.as_ref().rsplit_once('/').unwrap_or(("", location.base.as_ref()));
     let folder = (!folder.is_empty()).then(|| Path::from(folder));
     let beside = store.list_with_delimiter(folder.as_ref()).await.ok()?;

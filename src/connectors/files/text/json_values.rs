@@ -25,14 +25,14 @@ pub struct ValueCutter {
     /// Line ends before `at`, and before the value.
     line: u64,
     begun_in: u64,
-    gone: u64,
+    removed: u64,
 }
 
 impl ValueCutter {
     /// Appends bytes, after `passed` bytes that belong to no value.
     pub fn push(&mut self, passed: usize, bytes: &[u8]) {
         self.buffer.drain(..self.start);
-        self.gone += (self.start + passed) as u64;
+        self.removed += (self.start + passed) as u64;
         self.at -= self.start;
         self.start = 0;
         self.buffer.extend_from_slice(bytes);
@@ -92,7 +92,7 @@ impl ValueCutter {
         let (from, to) = (self.start, self.at);
         self.start = self.at;
         (self.begun, self.quoted, self.escaped, self.depth) = (false, false, false, 0);
-        Record { bytes: self.buffer.get(from..to).unwrap_or_default(), line: self.begun_in + 1, byte: self.gone + from as u64 }
+        Record { bytes: self.buffer.get(from..to).unwrap_or_default(), line: self.begun_in + 1, byte: self.removed + from as u64 }
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Cutter {
     /// Line ends before `start`.
     line: u64,
     /// How many bytes were removed from the buffer.
-    gone: u64,
+    removed: u64,
 }
 
 /// How values are quoted.
@@ -59,13 +59,13 @@ pub struct Record<'a> {
 impl Cutter {
     /// Cuts at line ends, except for those in quotes; `rows` decides which records are rows.
     pub fn new(quotes: Option<Quotes>, rows: Option<CsvOptions>) -> Self {
-        Self { quotes, rows, given_up: false, buffer: Vec::new(), start: 0, at: 0, quoted: false, line: 0, gone: 0 }
+        Self { quotes, rows, given_up: false, buffer: Vec::new(), start: 0, at: 0, quoted: false, line: 0, removed: 0 }
     }
 
     /// Appends bytes to the buffer.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.start);
-        self.gone += self.start as u64;
+        self.removed += self.start as u64;
         self.at -= self.start;
         self.start = 0;
         self.buffer.extend_from_slice(bytes);
@@ -74,7 +74,7 @@ impl Cutter {
     /// The same, after `passed` bytes that belong to no record.
     pub fn push_behind(&mut self, passed: usize, bytes: &[u8]) {
         self.push(bytes);
-        self.gone += passed as u64;
+        self.removed += passed as u64;
     }
 
     /// How many bytes wait for the end of their record.
@@ -98,7 +98,7 @@ impl Cutter {
                 end = from + first;
             }
         }
-        let (line, byte) = (self.line + 1, self.gone + from as u64);
+        let (line, byte) = (self.line + 1, self.removed + from as u64);
         let whole = self.buffer.get(from..end).unwrap_or_default();
         let inside = if self.quotes.is_some() { memchr::memchr_iter(b'\n', whole).count() } else { 0 };
         self.line += inside as u64 + 1;

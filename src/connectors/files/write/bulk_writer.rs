@@ -151,13 +151,13 @@ pub struct Part {
     /// The rows, without the partition columns, whose values are in the folder's name.
     pub rows: RecordBatch,
     /// The indices of the rows among the given ones; `None` for all of them.
-    of: Option<Vec<u32>>,
+    indices: Option<Vec<u32>>,
 }
 
 impl Part {
     /// Returns the index of a row of this part among the given rows.
     pub fn row(&self, row: usize) -> usize {
-        self.of.as_ref().and_then(|of| of.get(row)).map_or(row, |row| *row as usize)
+        self.indices.as_ref().and_then(|indices| indices.get(row)).map_or(row, |row| *row as usize)
     }
 }
 
@@ -172,7 +172,7 @@ pub fn by_partition(config: &Config, content: &SchemaRef, rows: &RecordBatch) ->
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
     let whole = RecordBatch::try_new_with_options(Arc::clone(content), columns, &options)?;
     if keys.is_empty() {
-        return Ok((vec![Part { partition: String::new(), rows: whole, of: None }], Vec::new()));
+        return Ok((vec![Part { partition: String::new(), rows: whole, indices: None }], Vec::new()));
     }
     let values = keys.iter().map(|key| Ok(cast(column(key)?, &DataType::Utf8)?)).collect::<Result<Vec<_>>>()?;
     let (mut groups, mut refused) = (BTreeMap::<String, Vec<u32>>::new(), Vec::new());
@@ -200,7 +200,7 @@ pub fn by_partition(config: &Config, content: &SchemaRef, rows: &RecordBatch) ->
     }
     let taken = |(partition, rows): (String, Vec<u32>)| {
         let taken = take_record_batch(&whole, &UInt32Array::from(rows.clone()))?;
-        Ok(Part { partition, rows: taken, of: Some(rows) })
+        Ok(Part { partition, rows: taken, indices: Some(rows) })
     };
     Ok((groups.into_iter().map(taken).collect::<Result<_>>()?, refused))
 }
