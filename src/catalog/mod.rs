@@ -6,7 +6,7 @@
 //! ```text
 //!  a statement ─▶ complete (like.rs) ─▶ create.rs, alter.rs, drop.rs ─▶ under the lock of all connections and the folder's (folder.rs): read what others
 //!                                                                      have changed, judge, write one file (files.rs)
-//!  a query     ─▶ resolve.rs: every name becomes the canonical one, hints and functions are put in ─▶ the planner
+//!  a query     ─▶ resolve.rs: names become canonical, hints and functions are expanded ─▶ the planner
 //! ```
 //! Names are *canonical* inside: as declared, with the database as prefix unless it is the default one ([`crate::sql::name`]).
 //! [`Overrides`] hold SET and `--option` ([`JobSettings`] are the settings of the job itself), and [`table_spec`] turns a declaration into

@@ -4,7 +4,7 @@
 //! epoch    1 choose-ranges   2 run-plans   3 fold-state: deltas, sink rows
 //! commit   4 write-sections: large ones, as objects   5 put-commit: commits/<n>   6 confirm-put: it has won
 //! publish  7 write-rows, in an open transaction   8 commit-rows with n   9 confirm-sink: remember that   10 prune
-//! beside     write-snapshot: a large state table, as objects, over several commits
+//! background write-snapshot: a large state table, as objects, over several commits
 //! ```
 //! `MILLSTREAM_CRASH=after-put-commit` kills the process there without any clean-up, like `kill -9`; an optional `@K` waits for the K-th
 //! time the point is reached. Only debug builds and builds with the feature `crash-points` read it.

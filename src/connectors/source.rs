@@ -21,7 +21,7 @@ use super::split::{PartitionRange, Split};
 ///
 /// ```text
 ///              ┌─ scan()     ─▶ BoundedScan                       all rows as of now        queries that end
-///  Source ─────┼─ stream()   ─▶ StreamSource                      rows that are still to come
+///  Source ─────┼─ stream()   ─▶ StreamSource                      rows as they come
 ///  what it is  │                    └ enumerator ─▶ SplitEnumerator   chooses ranges        one per run of a job
 ///              │                                       └ reader ─▶ SourceReader    fetches rows of some of them
 ///              ├─ snapshot() ─▶ TableProvider                     all rows as of an epoch   joins with a stream
@@ -31,7 +31,7 @@ use super::split::{PartitionRange, Split};
 ///
 /// # Invariants
 /// * A source holds no position and no connection that a job could disturb: all jobs of a process share it. The state of a run of a job is
-/// in the enumerator and the readers that it opens.
+///   in the enumerator and the readers that it opens.
 /// * Creating a source asks no server.
 pub trait Source: Debug + Send + Sync {
     /// Physical and metadata columns in declared order (computed columns are the planner's).

@@ -2,8 +2,8 @@
 //! write timestamps of rows.
 //!
 //! ```text
-//!  claim    put my incarnation into the row, if what I have read of it still stands there (a lightweight transaction)
-//!  rows     with write timestamps above the last one that the row tells: begin, begin + 1, ...
+//!  claim    put my incarnation into the row, if it is unchanged since I read it (a lightweight transaction)
+//!  rows     with write timestamps above the last one in the row: begin, begin + 1, ...
 //!  commit   put n and the newest timestamp into the row, if it is still mine
 //! ```
 //! Rows and their commit do not appear atomically. But a commit's rows have the same write timestamps whenever, and by whichever copy of

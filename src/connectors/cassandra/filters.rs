@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   partition key    a = 1 AND b IN (2, 3)      two reads by key: (1, 2), (1, 3)
-//!   clustering       c = 4 AND d >= 5           of each one partition, a range of its rows
-//!   anything else                               stays with us: Cassandra would have to read all rows as well (ALLOW FILTERING)
+//!   clustering       c = 4 AND d >= 5           a range of rows of each partition
+//!   anything else                               is applied here: Cassandra would have to read all rows as well (ALLOW FILTERING)
 //! ```
 //! The filters are applied again to each row that is returned.
 

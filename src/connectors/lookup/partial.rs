@@ -36,8 +36,8 @@ fn fields(schema: &Schema) -> Vec<SortField> {
 /// Forwards only the keys that are not cached.
 ///
 /// ```text
-///  keys ─┬─ known ────────────────▶ rows that are kept ─┐
-///        └─ others ─▶ lookup ─▶ rows, kept from now on ─┴▶ rows of all keys
+///  keys ─┬─ cached ───────────────────▶ cached rows ─┐
+///        └─ others ─▶ lookup ─▶ rows, now cached ────┴▶ rows of all keys
 /// ```
 /// # Invariants
 /// * The cache holds all rows of a key, as of one moment.

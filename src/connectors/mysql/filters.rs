@@ -4,7 +4,7 @@
 //! never too few:
 //!
 //! * `=` on texts uses the column's collation, which treats different texts as equal but never the other way round; so an index is used.
-//! Order is that of bytes, as here.
+//!   Order is that of bytes, as here.
 //! * A zero date is NULL here, but not there: no condition asks the server whether a date is NULL.
 //! * Only columns whose declared values equal those at the server are compared.
 

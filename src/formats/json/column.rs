@@ -22,8 +22,8 @@ use super::text;
 /// ```text
 ///   {"a": 1, "b": [2, 3], "b": [4], "c": tru}
 ///         ▲       ▲            ▲         ▲
-///         │       │            │         └ no JSON: all columns are cut back to the row's number
-///         │       │            └ b has a value in this row already: cut back by one, the last one wins
+///         │       │            │         └ not JSON: all columns are truncated to the row's number
+///         │       │            └ b has a value in this row already: truncated by one, the last one wins
 ///         └───────┴ appended
 /// ```
 ///

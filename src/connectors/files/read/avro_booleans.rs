@@ -17,7 +17,7 @@ const SCHEMA: &[u8] = b"avro.schema";
 const SYNC: usize = 16;
 const MAGIC: usize = 4;
 
-/// Returns the header of a file with booleans replaced by bytes; `None` if no type outside of unions is boolean, or the header is invalid:
+/// Returns the header of a file with booleans replaced by bytes; `None` if there is no boolean to replace, or the header is invalid:
 /// then the library reports it.
 pub(super) fn as_bytes(header: &[u8]) -> Option<Vec<u8>> {
     let (mut rest, mut entries, mut changed) = (header.get(MAGIC..)?, Vec::new(), false);
@@ -53,7 +53,7 @@ pub(super) fn as_bytes(header: &[u8]) -> Option<Vec<u8>> {
     changed.then_some(whole)
 }
 
-/// Replaces booleans by bytes, except in unions of several types, which are shown as text.
+/// Replaces booleans by bytes, also nullable ones, but not in other unions, which are read as text.
 fn replace(schema: &mut Value, names: &mut usize) {
     match schema {
         Value::String(name) if name == "boolean" => *schema = fixed(names),

@@ -34,9 +34,9 @@ const AHEAD: usize = 2;
 /// Opens the files of a table for a job.
 ///
 /// ```text
-///   csv, json              lines.rs, record by record ─┐
-///                                                      ├─▶ the columns that are wanted ─▶ pieces
-///   parquet, avro, arrow   DataFusion's readers ───────┘    offsets count from the file's first record
+///   csv, json              text_records.rs, record by record ─┐
+///                                                             ├─▶ projected columns ─▶ batches
+///   parquet, avro, arrow   DataFusion's readers ──────────────┘    offsets count from the file's first record
 /// ```
 pub struct FileReader {
     config: Arc<Config>,

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   by modification time    a.csv    c.csv    b.csv          the newest first, until there are enough records
-//!                           not      all      its end        text that is not packed: from a place at which a record begins (tail.rs)
-//!                           opened   of it    ▒▒▒▒▒▒         Parquet: rows that its metadata counts; all else: to the end
+//!                           not      all      its end        uncompressed text: from the beginning of a record (backward_scan.rs)
+//!                           opened   of it    ▒▒▒▒▒▒         Parquet: rows that its metadata counts; others: to the end
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};

@@ -32,7 +32,7 @@ use crate::connectors::files::table::listing::partitions;
 /// ```
 /// # Invariants
 /// * A file's rows are those of whole commits, and its name holds the first of them. Commits that are not durable are written again after a
-/// restart, and roll at the same commit ([`Record`]), so that a visible file is replaced by an identical one.
+///   restart, and roll at the same commit ([`Record`]), so that a visible file is replaced by an identical one.
 /// * Nothing becomes visible before the ledger records up to which commit.
 pub struct FilesWriter {
     config: Arc<Config>,
