@@ -4,7 +4,7 @@
 //! catalog/orders.sql              -- created by sql/transactions/flink/1_source.sql
 //!                                 CREATE OR REPLACE TABLE orders (...) WITH (...);
 //! catalog/to_cents.function.sql   functions have names of their own
-//! catalog/totals.sql              SET 'sql.dialect' = '...';  in front of what is not written in the default dialect
+//! catalog/totals.sql              SET 'sql.dialect' = '...';  before a declaration in another dialect than the default
 //! catalog/shop/                   a database
 //! catalog/shop/shop.database.sql  its declaration
 //! catalog/shop/orders.sql         CREATE TABLE orders (...): names in it are looked up in `shop`

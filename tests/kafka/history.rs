@@ -118,7 +118,7 @@ async fn only_what_filters_leave_is_read_from_kafka() {
     all_cases(Connectors::real, &table(&topic, &address)).await;
 }
 
-/// Changes are read whole: only all of them tell which row is the newest.
+/// Changes are read whole: the newest row is known only from all of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_are_read_whole() {
     let broker = Arc::new(EmbeddedBroker::new());

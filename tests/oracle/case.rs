@@ -3,12 +3,12 @@
 //! ```sql
 //! -- file: sql/transactions/flink/1_source.sql        statements of another file of the repository come first
 //! -- input events: rows=300 partitions=2 disorder=2000 nulls=0.1 seed=1      generated rows for a topic
-//! -- input users: rows=300 upserts=20 deletes=0.2 repeats=0.1      records of 20 keys, some without a value, some a second time
-//! -- input users: rows=300 envelopes=20 deletes=0.2        changes of rows with 20 ids, as Debezium tells them
-//! -- row events/0: {"id": 1, ...}                      a row for partition 0 of a topic, as it stands there
-//! -- record users/0: {"id":1} {"id": 1, ...}           the same with a key, up to the first space; without a value it takes the row away
+//! -- input users: rows=300 upserts=20 deletes=0.2 repeats=0.1      records of 20 keys, some without a value, some repeated
+//! -- input users: rows=300 envelopes=20 deletes=0.2        changes of rows with 20 ids, in the form of Debezium
+//! -- row events/0: {"id": 1, ...}                      a row for partition 0 of a topic, verbatim
+//! -- record users/0: {"id":1} {"id": 1, ...}           the same with a key, up to the first space; without a value it deletes the row
 //! -- expect windows: {"n":3, ...}                      a row of the answer in a topic; all of them if there is one
-//! -- late: never | some [sessions]                     whether rows come too late when they are read one by one
+//! -- late: never | some [sessions]                     whether rows are late when they are read one by one
 //! -- run: cuts=3,7 interval=0 stops=before-put-commit-2,asked-9 one more run: epochs end after this many rows, commits every this many ms,
 //!                                                      stops at crash points, the n-th time, and in order after this many rows
 //! ```

@@ -21,7 +21,7 @@ use crate::common::{Error, Result};
 
 use super::config::quoted;
 
-/// A column's type, as the server tells it.
+/// A column's type, as the server reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CqlType {
     Ascii,

@@ -257,7 +257,7 @@ pub async fn many_records_keep_their_order(broker: &dyn Broker, prefix: &str) ->
     Ok(())
 }
 
-/// A consumer at the end soon sees what is written then, and is at the end again.
+/// A consumer at the end soon sees new records, and is at the end again.
 pub async fn new_records_arrive_at_a_waiting_consumer(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let topic = format!("{prefix}-tail");
     broker.create_topic(&topic, Some(1)).await?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  per partition   ......[ last n ]     from further back until there are n: control records and compaction leave gaps
-//!  together        the newest n by time, partition, offset ─▶ decoded as the table says
+//!  together        the newest n by time, partition, offset ─▶ decoded as the table declares
 //! ```
 //! The startup and bounded modes of the table do not apply here, and a message that cannot be decoded does not fail the query.
 

@@ -6,8 +6,8 @@
 //!  op              read as                       with a PRIMARY KEY
 //!  c create        +after                        +after
 //!  r snapshot      +after                        +after
-//!  u update        −before, +after               +after; where `before` tells another key, −before as well
-//!  d delete        −before                       −before, of which the key is enough
+//!  u update        −before, +after               +after; where `before` has another key, −before as well
+//!  d delete        −before                       −before; the key is enough
 //! ```
 //! An update without `before` (PostgreSQL without REPLICA IDENTITY FULL) is a bad record unless the table has a PRIMARY KEY.
 //! The encoder writes only `c` and `d`, an update as one of each, because Flink does so.

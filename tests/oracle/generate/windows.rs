@@ -15,7 +15,7 @@ impl Writer<'_> {
         named.choose(self.r).copied().unwrap().clone()
     }
 
-    /// The same, or the result of an interval join, whose watermark is behind its sources.
+    /// The same, or the result of an interval join, whose watermark is older than that of its sources.
     fn timed_anyhow(&mut self) -> Relation {
         if self.chance(0.15) {
             let query = self.interval_join();

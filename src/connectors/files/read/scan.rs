@@ -41,7 +41,7 @@ use crate::connectors::files::table::listing::File;
 /// A table on files, read by DataFusion.
 ///
 /// ```text
-///   list ─▶ prune by what paths say ─▶ files that are read alike ─▶ DataSourceExec ─▶ cast, reorder, NULL ─┬▶ UnionExec
+///   list ─▶ prune by path, metadata ─▶ files that are read alike ─▶ DataSourceExec ─▶ cast, reorder, NULL ─┬▶ UnionExec
 ///           partitions, file.*          shape.rs                     Parquet prunes by    only where a     │
 ///                                                                    its statistics       reader does not ─┘
 /// ```

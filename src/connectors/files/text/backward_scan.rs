@@ -30,7 +30,7 @@ pub struct Reach {
 ///   from ──▶ ...b",1␤     2 , " a    b " , 1 ␤   3,x␤
 ///   none is open:         . . ( (    ( ) . .│
 ///   one is open:          ( ( ) .    . . . .│    a quote inside of a value is one like any other character
-///                                      └────┴─▶ agreed that none is open: the record behind the next line end
+///                                      └────┴─▶ both agree that none is open: the record after the next line end
 /// ```
 /// Where there are no quotes at all, the last one before decides. Without any in [`Reach::longest`] bytes none can be open: a query could
 /// not read that file either.

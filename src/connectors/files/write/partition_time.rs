@@ -12,7 +12,7 @@ use crate::connectors::TableSpec;
 ///
 /// ```text
 ///   dt=2024-05-01/hour=07   '$dt $hour:00:00'   2024-05-01 07:00:00   + delay 1 h   08:00:00
-///   values                  timestamp-pattern   timestamp-formatter                 complete when the watermark is behind it
+///   values                  timestamp-pattern   timestamp-formatter                 complete when the watermark has passed it
 /// ```
 #[derive(Debug, Clone)]
 pub struct PartitionTime {

@@ -155,7 +155,7 @@ impl Record {
                 Ok(())
             }
             Err(e) => {
-                // It may have been our own first attempt, whose answer was lost: only the bytes tell.
+                // It may have been our own first attempt, whose answer was lost: only the bytes show that.
                 let away = |e| Error::unavailable(format!("{shown} cannot be written")).with_source(e);
                 let Ok(found) = config.store.objects.get(&self.path).await else { return Err(away(e)) };
                 let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };

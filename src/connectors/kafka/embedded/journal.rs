@@ -277,7 +277,7 @@ mod tests {
     fn nothing_is_written_behind_half_an_entry() {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(folder.path(), |_| ()).unwrap();
-        // Neither takes an entry nor lets go of a part of one.
+        // A file opened for reading only refuses both writes and truncation.
         let unwilling = File::open(folder.path().join("journal")).unwrap();
         let file = std::mem::replace(&mut journal.file, unwilling);
         assert!(journal.append(&Entry::default(), true).is_err());

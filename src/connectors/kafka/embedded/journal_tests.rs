@@ -89,7 +89,7 @@ async fn a_torn_tail_is_cut_off() {
             continue;
         }
         assert_eq!(seen(&broker).await, expected.1, "cut at {cut} of {}", whole.len());
-        // What is written behind a cut is found.
+        // Entries that are written after a cut are read.
         broker.create("more", Some(1)).unwrap();
         drop(broker);
         let again = EmbeddedBroker::open(folder.path(), usize::MAX).unwrap();

@@ -1,8 +1,8 @@
 //! A real Kafka cluster, through librdkafka.
 //!
 //! ```text
-//! RdKafkaBroker ─ config, security, names   the person's properties as librdkafka's
-//!               ─ a client for questions    topics, bounds, offsets by time; one more per group asked about
+//! RdKafkaBroker ─ config, security, names   the user's properties as librdkafka's
+//!               ─ a client for queries      topics, bounds, offsets by time; one more per group
 //!               ─ consumer ─ native         batches straight from librdkafka's fetch queue
 //!               ─ producer                  transactions
 //! ```
